@@ -1,0 +1,48 @@
+# Two commands on a bare machine: `make demo` and `make test`. Each makes its own .venv and installs what it needs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+export HF_HUB_DISABLE_TELEMETRY := 1
+
+.PHONY: help install demo test quick check format bench clean
+
+help:
+	@echo "make demo    train, export, verify, label and serve on the example corpus"
+	@echo "make test    every test"
+	@echo "make check   style, types, import contracts, documentation"
+	@echo "make bench   measure this machine and write benchmarks/results"
+	@echo "make quick   the tests that take no training"
+
+install: $(STAMP)
+
+# torch goes first and alone: left to other packages, pip may choose a CUDA build of several gigabytes.
+$(STAMP): pyproject.toml constraints.txt scripts/install.sh scripts/check_torch.py
+	@PYTHON="$(PYTHON)" VENV="$(VENV)" sh scripts/install.sh
+	@touch $(STAMP)
+
+demo: $(STAMP)
+	@$(BIN)/glossator demo
+
+test: $(STAMP)
+	@$(BIN)/python -m pytest
+
+quick: $(STAMP)
+	@$(BIN)/python -m pytest -m "not slow"
+
+check: $(STAMP)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/python -m mypy
+	@$(BIN)/lint-imports --no-timing
+	@$(BIN)/python scripts/check_docs.py
+
+format: $(STAMP)
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(STAMP)
+	@$(BIN)/python benchmarks/startup.py
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,1 @@
+"""The command line: parses here, works elsewhere. Imports what is heavy inside its functions alone."""

@@ -1,0 +1,75 @@
+"""What every command shares: data on stdout, progress and errors on stderr, and the table of exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from service.errors import ConfigError, ExtraMissing, GlossatorError, InputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+OK, FAILED, USAGE, REJECTED_ROWS, INTERRUPTED = 0, 1, 2, 3, 130
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if Glossator wrote it.")]
+
+
+def exit_code(error: GlossatorError) -> int:
+    """2 where the command or its input is at fault, 1 for everything else."""
+    return USAGE if isinstance(error, ConfigError | InputError) else FAILED
+
+
+def stderr(*, quiet: bool = False) -> Console:
+    """The console of progress and errors; rich honours NO_COLOR and plain terminals."""
+    from rich.console import Console
+
+    return Console(stderr=True, quiet=quiet, highlight=False, soft_wrap=True)
+
+
+def stdout() -> Console:
+    """The console of results that a person reads."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+def print_json(result: object, *, to_stderr: bool = False) -> None:
+    """The result as one JSON document, on stdout unless that carries data already."""
+    (sys.stderr if to_stderr else sys.stdout).write(json.dumps(result, ensure_ascii=False, indent=2) + "\n")
+
+
+def report(error: GlossatorError, *, as_json: bool) -> int:
+    """Prints the error on stderr; returns its exit code."""
+    if as_json:
+        sys.stderr.write(json.dumps({"error": error.to_dict()}, ensure_ascii=False, indent=2) + "\n")
+    else:
+        sys.stderr.write(f"error: {error}\n")
+    return exit_code(error)
+
+
+@contextmanager
+def extra(name: str) -> Iterator[None]:
+    """Around the imports of a command: a package that is absent becomes an error that says which extra brings it."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise ExtraMissing(
+            f"this command needs the package {error.name!r}, which is not installed",
+            way_out=f"pip install 'glossator[{name}]'",
+        ) from error
+
+
+def offline_by_default() -> None:
+    """Keeps tokenizers from forking helpers and the hub's client from phoning home."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("DO_NOT_TRACK", "1")

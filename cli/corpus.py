@@ -1,0 +1,191 @@
+"""Reads labelled files for the commands that need them: the options they share, and what is shown of the reading."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.console import extra
+from service.errors import OutputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from evaluation.rows import LabelledRows
+    from service.bundle.task import ProblemType
+    from training.corpus.corpus import Corpus, UnusableCorpus
+    from training.corpus.row import Row
+
+TextColumn = Annotated[str | None, typer.Option(help="Column with the text; default: told from names and values.")]
+LabelColumn = Annotated[str | None, typer.Option(help="Column with the label or labels; default: told likewise.")]
+LabelSeparator = Annotated[
+    str | None, typer.Option(help="What separates several labels in one cell; makes the task multi-label.")
+]
+Encoding = Annotated[str | None, typer.Option(help="Encoding of the file; default: sniffed and shown.")]
+Delimiter = Annotated[str | None, typer.Option(help="Column delimiter of the file; default: sniffed and shown.")]
+DatasetSplit = Annotated[str | None, typer.Option(help="Split of a Hugging Face dataset; default: its only one.")]
+
+_HUB_NAME_PARTS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingOptions:
+    """How a labelled source is read."""
+
+    text_column: str | None = None
+    label_column: str | None = None
+    label_separator: str | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
+    dataset_split: str | None = None
+    drop_duplicates: bool | None = None
+    drop_rare: bool = False
+
+    def for_measuring(self) -> ReadingOptions:
+        """The same for a file that is measured on: its duplicates stay, its classes are the model's."""
+        return replace(self, drop_duplicates=False, drop_rare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The labels that rows are held against: those of a model, or of the training rows."""
+
+    problem_type: ProblemType
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What came of reading a source: the corpus, one line that describes the source, and why it cannot be used."""
+
+    corpus: Corpus
+    described: str
+    error: UnusableCorpus | None
+
+    def to_dict(self) -> dict[str, object]:
+        """The report as JSON-ready fields."""
+        from training.corpus.report import to_dict
+
+        return to_dict(self.corpus, described=self.described, faults=self.error.faults if self.error else ())
+
+    def report_lines(self) -> list[str]:
+        """The report as lines of Markdown."""
+        from training.corpus.report import report_lines
+
+        return report_lines(self.corpus, described=self.described, faults=self.error.faults if self.error else ())
+
+
+def inspect(
+    source: str, options: ReadingOptions, console: Console, rejects: Path | None, *, held: Held | None = None
+) -> Reading:
+    """Reads a file, a dataset folder or a hub dataset, and writes the rows that cannot be used to `rejects`."""
+    with extra("training"):
+        from training.corpus.corpus import UnusableCorpus
+        from training.corpus.read import read_corpus
+
+    error = None
+    with _rows(source, options) as (rows, described):
+        try:
+            corpus = read_corpus(
+                rows,
+                source_name=source,
+                text_column=options.text_column,
+                label_column=options.label_column,
+                label_separator=options.label_separator,
+                problem_type=None if held is None else held.problem_type,
+                known_labels=None if held is None else held.labels,
+                drop_duplicates=options.drop_duplicates,
+                drop_rare=options.drop_rare,
+            )
+        except UnusableCorpus as unusable:
+            corpus, error = unusable.corpus, unusable
+    _write_rejects(corpus, rejects, console)
+    return Reading(corpus, described, error)
+
+
+def read_and_show(
+    source: str, options: ReadingOptions, console: Console, rejects: Path | None, *, held: Held | None = None
+) -> Corpus:
+    """The corpus in a source, its reading shown on `console`; raises CorpusError where it cannot be used."""
+    reading = inspect(source, options, console, rejects, held=held)
+    _show(reading.corpus, reading.described, console)
+    if reading.error is not None:
+        raise reading.error
+    return reading.corpus
+
+
+def refuse_existing(output: Path, *, overwrite: bool) -> None:
+    """Raises OutputError before long work whose result could not be written."""
+    if output.exists() and not overwrite:
+        raise OutputError(
+            "the output folder exists already", found=output, way_out="Choose another one, or pass --overwrite."
+        )
+
+
+def _write_rejects(corpus: Corpus, path: Path | None, console: Console) -> None:
+    if path is None or not corpus.rejects:
+        return
+    from training.corpus.rejects import write_rejects
+
+    count = write_rejects(corpus, path)
+    console.print(f"  wrote {count:,} rejected rows to {path}", markup=False)
+
+
+def _show(corpus: Corpus, described: str, console: Console) -> None:
+    """The reading in a few lines: source, columns, rows, and every finding with its count."""
+    kept = f"{corpus.rows_in:,} rows = {len(corpus):,} kept"
+    console.print(f"[bold]{described or corpus.source_name}[/bold]")
+    console.print(
+        f"  text: {corpus.columns.text!r} ({corpus.columns.text_why}), "
+        f"label: {corpus.columns.label!r} ({corpus.columns.label_why})",
+        markup=False,
+    )
+    console.print(f"  {kept} + {len(corpus.rejects):,} rejected + {len(corpus.dropped):,} dropped")
+    console.print(f"  {corpus.problem_type}, {len(corpus.label_names)} labels", markup=False)
+    for reason, count in _counted([reject.reason for reject in corpus.rejects]):
+        console.print(f"  rejected: {reason} {count:,}", markup=False)
+    for finding in corpus.findings:
+        console.print(f"  found: {finding.name} {finding.count:,}; {finding.what_was_done}", markup=False)
+
+
+def rows_of(corpus: Corpus) -> LabelledRows:
+    """Texts and labels alone."""
+    from evaluation.rows import LabelledRows
+
+    return LabelledRows(corpus.texts, corpus.labels)
+
+
+def _counted(names: Sequence[str]) -> list[tuple[str, int]]:
+    return sorted({name: names.count(name) for name in set(names)}.items(), key=lambda item: (-item[1], item[0]))
+
+
+@contextmanager
+def _rows(source: str, options: ReadingOptions) -> Iterator[tuple[Iterator[Row], str]]:
+    """Rows of a file (or `-`), of a saved dataset's folder, or of a hub dataset, told apart by what is on disk."""
+    path = Path(source)
+    if path.is_dir() or (not path.exists() and _could_be_hub_name(source)):
+        with extra("training"):
+            from training.corpus.dataset import read_dataset
+        kind = "dataset folder" if path.is_dir() else "hub dataset"
+        yield read_dataset(source, split=options.dataset_split), f"{kind} {source}"
+        return
+    from service.documents.read import open_source
+
+    with open_source(source, encoding=options.encoding, delimiter=options.delimiter) as opened:
+        yield opened.records(), opened.described()
+
+
+def _could_be_hub_name(source: str) -> bool:
+    """`name` or `owner/name` without a file's suffix."""
+    parts = source.split("/")
+    return (
+        len(parts) <= _HUB_NAME_PARTS
+        and all(parts)
+        and not source.startswith((".", "~", "-"))
+        and not Path(source).suffix
+    )

@@ -1,0 +1,4 @@
+"""`glossator demo`"""
+
+
+def demo() -> int: ...

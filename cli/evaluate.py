@@ -1,0 +1,102 @@
+"""`glossator evaluate`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli import corpus as corpora
+from cli.console import OK, REJECTED_ROWS, Json, Quiet, extra, print_json, stderr
+from service.bundle import layout
+from service.errors import ConfigError
+
+if TYPE_CHECKING:
+    from evaluation.classification import Evaluation
+    from service.inference.pipeline import Pipeline
+
+
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="A bundle (the served graph is measured) or a checkpoint (PyTorch).")],
+    data: Annotated[
+        str | None, typer.Argument(help="Labelled file; default: the test rows that a checkpoint carries.")
+    ] = None,
+    text_column: corpora.TextColumn = None,
+    label_column: corpora.LabelColumn = None,
+    label_separator: corpora.LabelSeparator = None,
+    encoding: corpora.Encoding = None,
+    delimiter: corpora.Delimiter = None,
+    dataset_split: corpora.DatasetSplit = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for the report, the JSON and the pictures.")
+    ] = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> int:
+    """Measure a model on labelled rows, through the very decoder that serves.
+
+    Headline metrics come with 95 % bootstrap intervals. Exits with 3 if some rows could not be used.
+
+    Example: [bold]glossator evaluate models/tickets test.csv --label-column category -o report[/bold]
+    """
+    with extra("evaluation"):
+        from evaluation.classification import evaluate as measure
+        from evaluation.report import report
+    from service.tasks.text_classification import probabilities
+
+    console = stderr(quiet=quiet)
+    pipeline = _open(model)
+    rejected = 0
+    if data is None:
+        from evaluation.rows import read_rows
+
+        if not (model / layout.TEST).is_file():
+            raise ConfigError("there is nothing to measure on", found=model, way_out="Give a labelled file.")
+        rows = read_rows(model / layout.TEST)
+    else:
+        options = corpora.ReadingOptions(
+            text_column, label_column, label_separator, encoding, delimiter, dataset_split, drop_duplicates=False
+        )
+        held = corpora.Held(pipeline.task.problem_type, tuple(pipeline.task.labels))
+        corpus = corpora.read_and_show(data, options, console, None, held=held)
+        rows, rejected = corpora.rows_of(corpus), len(corpus.rejects)
+    console.print(f"· measuring {len(rows):,} rows")
+    probability = probabilities(pipeline.logits(rows.texts), pipeline.task)
+    evaluation = measure(rows.labels, probability, pipeline.task)
+    if output is not None:
+        _write(output, evaluation)
+    if as_json:
+        print_json(evaluation.to_dict() | {"rejected_rows": rejected})
+    else:
+        typer.echo(report(evaluation), nl=False)
+    return REJECTED_ROWS if rejected else OK
+
+
+def _open(model: Path) -> Pipeline:
+    """A bundle's served graph, or a checkpoint through PyTorch."""
+    if (model / layout.TASK).is_file() and not (model / layout.MANIFEST).is_file():
+        with extra("training"):
+            from evaluation.checkpoint import load_checkpoint
+        return load_checkpoint(model)
+    from service.inference.model import load
+
+    return load(model).pipeline
+
+
+def _write(folder: Path, evaluation: Evaluation) -> None:
+    """Report, JSON and pictures, each written whole."""
+    from evaluation.files import pictures, to_json
+    from evaluation.report import report
+    from service.errors import OutputError
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "evaluation.json").write_text(to_json(evaluation), encoding="utf-8")
+        (folder / "report.md").write_text(report(evaluation), encoding="utf-8")
+        for name, picture in pictures(evaluation).items():
+            (folder / f"{name}.svg").write_text(picture, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(
+            f"the report cannot be written: {error.strerror}", found=folder, way_out="Choose another --output."
+        ) from error

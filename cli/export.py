@@ -1,0 +1,93 @@
+"""`glossator export`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from cli import corpus as corpora
+from cli.console import OK, Json, Overwrite, Quiet, extra, print_json, stderr, stdout
+
+if TYPE_CHECKING:
+    from export.build import Exported
+
+
+def export(
+    checkpoint: Annotated[Path, typer.Argument(help="The folder that `glossator train` wrote.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The bundle's folder; its name becomes the model's.")],
+    test: Annotated[
+        str | None, typer.Option(help="Labelled file to measure the bundle on; default: the checkpoint's test rows.")
+    ] = None,
+    text_column: corpora.TextColumn = None,
+    label_column: corpora.LabelColumn = None,
+    label_separator: corpora.LabelSeparator = None,
+    name: Annotated[str | None, typer.Option(help="The model's name, if not that of the folder.")] = None,
+    precision: Annotated[
+        Literal["auto", "int8", "fp32"], typer.Option(help="auto: int8 if validation shows it non-inferior.")
+    ] = "auto",
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> int:
+    """Convert a checkpoint into a self-verifying ONNX bundle.
+
+    Converts to ONNX, proves the graph against PyTorch, quantises to int8, serves int8 only if validation shows it
+    non-inferior, measures what will be served, and writes the bundle whole or not at all.
+
+    Example: [bold]glossator export checkpoints/tickets --output models/tickets[/bold]
+    """
+    with extra("export"):
+        from evaluation.checkpoint import read_task
+        from export.build import export as build
+
+    console = stderr(quiet=quiet)
+    task = read_task(checkpoint)
+    rows = None
+    if test is not None:
+        options = corpora.ReadingOptions(text_column, label_column, label_separator, drop_duplicates=False)
+        held = corpora.Held(task.problem_type, tuple(task.labels))
+        rows = corpora.rows_of(corpora.read_and_show(test, options, console, None, held=held))
+    exported = build(
+        checkpoint,
+        output,
+        name=name,
+        test=rows,
+        precision=None if precision == "auto" else precision,
+        overwrite=overwrite,
+        stage=lambda stage: console.print(f"· {stage}"),
+    )
+    if as_json:
+        print_json({"output": str(output), "seconds": exported.seconds, "manifest": exported.manifest.model_dump()})
+    else:
+        _show(exported)
+    return OK
+
+
+def _show(exported: Exported) -> None:
+    from rich.table import Table
+
+    manifest = exported.manifest
+    parity = Table("graph", "rows", "max |Δ logit|", "decisions that differ", "metric", "PyTorch fp32", "graph")
+    for row in manifest.verification.parity:
+        parity.add_row(
+            row.precision,
+            f"{row.rows:,}",
+            f"{row.max_logit_difference:.2g}",
+            str(row.decision_flips),
+            row.metric,
+            f"{row.reference_value:.4f}",
+            f"{row.graph_value:.4f}",
+        )
+    measured = Table("served graph on", "rows", "metric", "value", "95 % interval")
+    for record in manifest.evaluation:
+        for metric, estimate in record.metrics.items():
+            interval = f"{estimate.low:.4f} to {estimate.high:.4f}"
+            measured.add_row(record.split, f"{record.rows:,}", metric, f"{estimate.value:.4f}", interval)
+    console = stdout()
+    console.print(parity, measured)
+    console.print(f"serving {manifest.served.precision}: {manifest.served.reason}")
+    if manifest.speed is not None:
+        console.print(f"{manifest.speed.texts_per_second:,.0f} texts/s on {manifest.speed.machine}")
+    console.print(f"wrote {exported.output} ({manifest.name}@{manifest.digest[:12]})")

@@ -1,0 +1,127 @@
+"""`glossator label`"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.console import OK, REJECTED_ROWS, Json, Quiet, print_json, stderr
+
+if TYPE_CHECKING:
+    from service.labelling.summary import LabelSummary
+
+
+def label(
+    source: Annotated[str, typer.Argument(help="File to label (txt, CSV, TSV, JSONL, .gz of these, Parquet), or -.")],
+    model: Annotated[Path, typer.Option("--model", "-m", help="The bundle's folder.")],
+    output: Annotated[str, typer.Option("--output", "-o", help="JSONL, CSV or TSV file, .gz of these, or -.")] = "-",
+    text_column: Annotated[str | None, typer.Option(help="Column with the text; default: told from its name.")] = None,
+    threshold: Annotated[
+        float | None, typer.Option(min=0.0, max=1.0, help="Replaces the thresholds of a multi-label model.")
+    ] = None,
+    truncate: Annotated[
+        bool, typer.Option("--truncate", help="Read only the first window of a long text, and say so in its row.")
+    ] = False,
+    prefix: Annotated[str, typer.Option(help="Put before the names of the columns that are added.")] = "",
+    input_format: Annotated[str | None, typer.Option(help="Format of the input; default: by its suffix.")] = None,
+    output_format: Annotated[str | None, typer.Option(help="Format of the output; default: by its suffix.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Encoding of the input; default: sniffed and shown.")] = None,
+    delimiter: Annotated[str | None, typer.Option(help="Delimiter of the input; default: sniffed and shown.")] = None,
+    no_header: Annotated[bool, typer.Option("--no-header", help="The CSV or TSV has no header line.")] = False,
+    raw_cells: Annotated[
+        bool, typer.Option("--raw-cells", help="Do not guard CSV cells that a spreadsheet would take for formulas.")
+    ] = False,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: the CPUs allowed.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output file.")] = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> int:
+    """Label every row of a file.
+
+    One row out for each row in, in order, with its columns as they were; a row that cannot be labelled carries its
+    error. The output appears whole or not at all. Exits with 3 if some rows carry an error.
+
+    Examples:
+
+    [bold]glossator label tickets.csv --model models/tickets --output labelled.jsonl[/bold]
+
+    [bold]zcat notes.txt.gz | glossator label - --model models/tickets | jq .label[/bold]
+    """
+    from service.documents.read import open_source
+    from service.documents.write import open_sink
+    from service.errors import OutputError
+    from service.inference.model import load
+    from service.labelling.columns import plan_columns
+    from service.labelling.runner import label as run
+
+    console = stderr(quiet=quiet)
+    if output != "-" and Path(output).exists() and not overwrite:
+        raise OutputError(
+            "the output file exists already", found=output, way_out="Choose another, or pass --overwrite."
+        )
+    with open_source(
+        source, format=input_format, encoding=encoding, delimiter=delimiter, header=False if no_header else None
+    ) as opened:
+        loaded = load(model, threads=threads)
+        multi_label = loaded.task.problem_type == "multi_label_classification"
+        columns = plan_columns(opened.columns, text_column=text_column, multi_label=multi_label, prefix=prefix)
+        console.print(f"· {opened.described()}", markup=False)
+        console.print(f"· text column {columns.text!r} ({columns.chosen}), model {loaded.version}", markup=False)
+
+        predict = partial(loaded.predict, top_k=1, threshold=threshold, truncate=truncate)
+
+        with (
+            open_sink(output, columns.all, format=output_format, formula_safe=not raw_cells, inputs=[source]) as sink,
+            _Counter(quiet=quiet) as counter,
+        ):
+            summary = run(opened, sink, predict, columns=columns, model=loaded.version, progress=counter)
+    if as_json:
+        # Where the rows themselves go to stdout, the summary may not stand among them.
+        print_json(asdict(summary), to_stderr=output == "-")
+    else:
+        console.print(_sentence(summary, output), markup=False)
+    return REJECTED_ROWS if summary.failed else OK
+
+
+def _sentence(summary: LabelSummary, output: str) -> str:
+    speed = summary.rows / max(summary.seconds, 1e-9)
+    parts = [f"{summary.rows:,} rows: {summary.labelled:,} labelled, {summary.failed:,} with an error"]
+    parts += [f"{count:,} {code}" for code, count in summary.errors.items()]
+    parts.append(f"{summary.tokens:,} tokens in {summary.windows:,} windows, {summary.truncated:,} rows truncated")
+    parts.append(f"{summary.seconds:.1f} s, {speed:,.0f} rows/s")
+    return f"{'stdout' if output == '-' else output}: " + "; ".join(parts)
+
+
+class _Counter:
+    """A line of progress on a terminal; nothing elsewhere."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        console = stderr(quiet=quiet)
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn(
+                "{task.completed:,.0f} rows · {task.fields[speed]:,.0f} rows/s · {task.fields[failed]:,} errors"
+            ),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal or quiet,
+        )
+        self._task = self._progress.add_task("", total=None, speed=0.0, failed=0)
+
+    def __enter__(self) -> _Counter:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def __call__(self, summary: LabelSummary) -> None:
+        speed = summary.rows / max(summary.seconds, 1e-9)
+        self._progress.update(self._task, completed=summary.rows, speed=speed, failed=summary.failed)

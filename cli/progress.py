@@ -1,0 +1,72 @@
+"""Training progress on a terminal: a bar with speed and time left, a line an epoch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from training.progress import EpochDone, StepDone
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+class TrainingProgress:
+    """Draws what a run tells. On a plain stderr the bar is left out and the lines remain."""
+
+    def __init__(self, console: Console) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        self._console = console
+        self._bar = Progress(
+            TextColumn("  epoch {task.fields[epoch]}"),
+            BarColumn(),
+            TextColumn("{task.completed}/{task.total} batches · loss {task.fields[loss]:.3f}"),
+            TextColumn("· {task.fields[speed]:.0f} examples/s · {task.fields[left]} left ·"),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bar.add_task("", start=False, visible=False, total=1, epoch="", loss=0.0, speed=0.0, left="")
+
+    def __enter__(self) -> TrainingProgress:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def stage(self, name: str) -> None:
+        """One line."""
+        self._console.print(f"· {name}", markup=False)
+
+    def step(self, event: StepDone) -> None:
+        """Moves the bar."""
+        self._bar.start_task(self._task)
+        self._bar.update(
+            self._task,
+            visible=True,
+            completed=event.step,
+            total=event.steps,
+            epoch=f"{event.epoch + 1}/{event.epochs}",
+            loss=event.loss,
+            speed=event.examples_per_second,
+            left=duration(event.eta_seconds),
+        )
+
+    def epoch(self, event: EpochDone) -> None:
+        """One line."""
+        best = ", the best so far" if event.best else ""
+        self._console.print(
+            f"  epoch {event.epoch + 1}: loss {event.loss:.3f}, validation {event.metric} {event.value:.4f}{best}"
+        )
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them.
+
+    >>> duration(75.2)
+    '1 min 15 s'
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

@@ -1,0 +1,42 @@
+"""`glossator serve`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.console import OK, Quiet, stderr
+
+
+def serve(
+    bundles: Annotated[list[Path], typer.Argument(help="Bundle folders; each is served under its own name.")],
+    host: Annotated[str, typer.Option(help="Address to bind; any but loopback needs a key.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to bind; 0 picks a free one.")] = 8000,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads a model; default: the CPUs allowed.")] = None,
+    quiet: Quiet = False,
+) -> int:
+    """Answer over HTTP. Bundles that do not verify are refused.
+
+    Keys come from GLOSSATOR_API_KEYS, never from the command line.
+
+    Example: [bold]glossator serve models/tickets --port 8000[/bold]
+    """
+    from service.api.app import create_app
+    from service.api.server import serve as run
+    from service.api.settings import Settings
+    from service.errors import ConfigError
+    from service.inference.model import load
+
+    console = stderr(quiet=quiet)
+    settings = Settings(host=host, port=port)
+    models = {}
+    for folder in bundles:
+        model = load(folder, threads=threads)
+        if model.name in models:
+            raise ConfigError("two bundles have the same name", found=model.name, way_out="Export one with --name.")
+        models[model.name] = model
+        console.print(f"· verified {model.version}, serving {model.bundle.manifest.served.precision}")
+    run(create_app(models, settings), settings, on_ready=lambda url: console.print(f"listening on {url}"))
+    return OK

@@ -1,0 +1,180 @@
+"""`glossator train`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from cli import corpus as corpora
+from cli.console import OK, Json, Overwrite, Quiet, extra, print_json, stderr, stdout
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from training.algorithms.finetune import Fitted, Splits
+    from training.corpus.corpus import Corpus
+
+
+def train(
+    source: Annotated[
+        str,
+        typer.Argument(help="Labelled file, - for stdin, a saved dataset's folder, or a hub dataset's name."),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The checkpoint's folder.")],
+    text_column: corpora.TextColumn = None,
+    label_column: corpora.LabelColumn = None,
+    label_separator: corpora.LabelSeparator = None,
+    validation: Annotated[str | None, typer.Option(help="Labelled file to choose the epoch and thresholds on.")] = None,
+    test: Annotated[
+        str | None, typer.Option(help="Labelled file kept for the final measurement; training never looks at it.")
+    ] = None,
+    validation_share: Annotated[
+        float, typer.Option(min=0.01, max=0.5, help="Share of rows for validation, without --validation.")
+    ] = 0.1,
+    test_share: Annotated[
+        float, typer.Option(min=0.0, max=0.5, help="Share of rows for the test, without --test.")
+    ] = 0.1,
+    base: Annotated[
+        str, typer.Option(help="Encoder to start from: starter, a local folder, or a hub name.")
+    ] = "starter",
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training rows, at most.")] = 5,
+    batch_size: Annotated[int, typer.Option(min=1, help="Windows a batch.")] = 32,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Peak learning rate; default: by the encoder's size.")
+    ] = None,
+    max_length: Annotated[int | None, typer.Option(help="Tokens a window; longer texts get several.")] = None,
+    stride: Annotated[int | None, typer.Option(help="Tokens that neighbouring windows share.")] = None,
+    patience: Annotated[
+        int, typer.Option(min=1, help="Epochs without a better validation metric before stopping.")
+    ] = 2,
+    seed: Annotated[int, typer.Option(help="Decides the split, the first weights and the order of the batches.")] = 13,
+    precision: Annotated[
+        Literal["auto", "bf16", "fp32"], typer.Option(help="auto: bf16 where the processor has it.")
+    ] = "auto",
+    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="auto: CUDA where there is one.")] = "auto",
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: the CPUs allowed.")] = None,
+    encoding: corpora.Encoding = None,
+    delimiter: corpora.Delimiter = None,
+    dataset_split: corpora.DatasetSplit = None,
+    drop_rare: Annotated[bool, typer.Option("--drop-rare", help="Leave out classes with a single row.")] = False,
+    keep_duplicates: Annotated[bool, typer.Option("--keep-duplicates", help="Train on exact duplicates too.")] = False,
+    rejects: Annotated[
+        Path | None, typer.Option(help="Where rows that cannot be used are written; default: OUTPUT.rejects.jsonl.")
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Discard an interrupted run instead of resuming it.")] = False,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> int:
+    """Fine-tune an encoder on a labelled file.
+
+    Reads and checks the rows, splits them unless files are given, trains with early stopping, and writes a checkpoint.
+    A run that was interrupted resumes when the same command is given again, and comes to the same result.
+
+    Examples:
+
+    [bold]glossator train tickets.csv --text-column text --label-column category -o checkpoints/tickets[/bold]
+
+    [bold]glossator train tickets.csv --label-column tags --label-separator '|' -o checkpoints/tags[/bold]
+    """  # fmt: skip
+    with extra("training"):
+        from training.algorithms.finetune import fit
+        from training.config import TrainingConfig
+    from cli.progress import TrainingProgress, duration
+
+    console = stderr(quiet=quiet)
+    config = TrainingConfig(
+        base=base,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        max_length=max_length,
+        stride=stride,
+        patience=patience,
+        seed=seed,
+        precision=precision,
+        device=device,
+        threads=threads,
+    )
+    options = corpora.ReadingOptions(
+        text_column=text_column,
+        label_column=label_column,
+        label_separator=label_separator,
+        encoding=encoding,
+        delimiter=delimiter,
+        dataset_split=dataset_split,
+        drop_duplicates=not keep_duplicates,
+        drop_rare=drop_rare,
+    )
+    corpora.refuse_existing(output, overwrite=overwrite)
+    corpus = corpora.read_and_show(source, options, console, rejects or Path(f"{output}.rejects.jsonl"))
+    splits = _split(corpus, options, console, validation, test, validation_share, test_share, seed)
+    with TrainingProgress(console) as progress:
+        fitted = fit(splits, config, output, overwrite=overwrite, fresh=fresh, progress=progress)
+    if as_json:
+        print_json(_result(corpus, splits, fitted))
+    else:
+        outcome = fitted.outcome
+        stdout().print(
+            f"wrote {output}: validation {fitted.metric} {outcome.best_metric:.4f} (epoch {outcome.best_epoch} of "
+            f"{outcome.epochs_run}), {duration(outcome.seconds)}, {outcome.examples_per_second:.0f} examples/s on "
+            f"{fitted.device}",
+            markup=False,
+        )
+    return OK
+
+
+def _split(
+    corpus: Corpus,
+    options: corpora.ReadingOptions,
+    console: Console,
+    validation: str | None,
+    test: str | None,
+    validation_share: float,
+    test_share: float,
+    seed: int,
+) -> Splits:
+    """Training, validation and test rows: given files where there are any, else shares of the corpus."""
+    from training.algorithms.finetune import Splits
+    from training.corpus.leakage import check_leakage
+    from training.corpus.split import split
+
+    indices = split(
+        corpus,
+        validation_share=0.0 if validation else validation_share,
+        test_share=0.0 if test else test_share,
+        seed=seed,
+    )
+    training_rows = corpus.subset(indices.train)
+    held = corpora.Held(corpus.problem_type, tuple(corpus.label_names))
+    validation_rows, test_rows = corpus.subset(indices.validation), corpora.rows_of(corpus.subset(indices.test))
+    if validation:
+        validation_rows = corpora.read_and_show(validation, options.for_measuring(), console, None, held=held)
+    if test:
+        test_rows = corpora.rows_of(corpora.read_and_show(test, options.for_measuring(), console, None, held=held))
+    for name, texts in (("validation", validation_rows.texts), ("test", test_rows.texts)):
+        leakage = check_leakage(training_rows.texts, texts)
+        if leakage.count:
+            console.print(f"  found: {leakage.count:,} {name} texts are in the training rows too ({leakage.share:.1%})")
+    console.print(
+        f"· {len(training_rows):,} rows to train on, {len(validation_rows):,} to validate, {len(test_rows):,} to test"
+    )
+    return Splits(training_rows, validation_rows, test_rows)
+
+
+def _result(corpus: Corpus, splits: Splits, fitted: Fitted) -> dict[str, object]:
+    from dataclasses import asdict
+
+    from training.corpus.report import to_dict
+
+    return {
+        "output": str(fitted.output),
+        "corpus": to_dict(corpus),
+        "rows": {"train": len(splits.train), "validation": len(splits.validation), "test": len(splits.test)},
+        "metric": fitted.metric,
+        "device": fitted.device,
+        "outcome": asdict(fitted.outcome),
+        "task": fitted.task.model_dump(),
+    }

@@ -1,0 +1,1 @@
+"""How good probabilities and decisions are: metrics with intervals, comparisons, thresholds, pictures, tables."""

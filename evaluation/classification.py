@@ -1,0 +1,232 @@
+"""How good a classifier is on labelled rows, decided by the decoder that serves."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+from sklearn.metrics import accuracy_score, f1_score, hamming_loss, precision_recall_fscore_support
+
+from evaluation.bootstrap import RESAMPLES, Estimate, draw, group_rows, interval, weighted_metrics
+from evaluation.calibration import Bin, brier_score, expected_calibration_error, reliability
+from evaluation.probabilities import check_probabilities
+from evaluation.rows import indicator
+from service.bundle.task import ProblemType, Task
+from service.errors import CorpusError, Fault, InputError
+from service.tasks.text_classification import Floats, decide
+
+_SHOWN_ROWS = 20
+_SINGLE_LABEL = {"accuracy": "exact", "macro_f1": "macro_f1", "weighted_f1": "weighted_f1", "micro_f1": "micro_f1"}
+_MULTI_LABEL = {
+    "macro_f1": "macro_f1",
+    "micro_f1": "micro_f1",
+    "weighted_f1": "weighted_f1",
+    "subset_accuracy": "exact",
+    "hamming_accuracy": "hamming",
+}
+"""Headline metrics in the order shown, and what `weighted_metrics` calls each."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassScore:
+    """One label: its gold rows (`support`), the rows it was given to (`predicted`), and how the two meet."""
+
+    label: str
+    support: int
+    predicted: int
+    precision: float
+    recall: float
+    f1: float
+
+
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """Rows of `gold` that were called `predicted`; `share` is their part of all rows of `gold`."""
+
+    gold: str
+    predicted: str
+    count: int
+    share: float
+
+
+@with_config(ConfigDict(extra="forbid"))  # a newer writer's fields are refused, not half understood
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """A finished measurement; `to_dict` is ready for JSON and `from_dict` reads it back, equal.
+
+    `metrics`, each with its 95 % bootstrap interval:
+
+    - single-label: `accuracy`, `macro_f1`, `weighted_f1`, `micro_f1` (which equals accuracy);
+    - multi-label: `macro_f1`, `micro_f1`, `weighted_f1`, `subset_accuracy` (the whole set of labels is right) and
+      `hamming_accuracy` (the share of right yes-or-no decisions).
+
+    `macro_f1` is the plain mean over *every* label of the task: one that occurs neither in gold nor in decisions counts
+    as 0 (scikit-learn with `labels=` all labels and `zero_division=0`), so that leaving a class out never helps.
+
+    `ece` is the expected calibration error in 15 bins. Single-label bins the probability of the label decided on;
+    multi-label bins each label's own probability against its gold rows and takes the mean over the labels. `brier` is
+    the squared error summed over labels for single-label (0 to 2), the mean over labels for multi-label (0 to 1).
+    `bins` is the reliability diagram; for multi-label it pools the decisions of all labels.
+
+    `confusion` counts rows, gold label down and decided label across, both in the order of `labels`; None for
+    multi-label, where a missed label has no counterpart.
+    """
+
+    format_version: Literal[1] = 1
+    name: str
+    problem_type: ProblemType
+    labels: tuple[str, ...]
+    rows: int
+    metrics: dict[str, Estimate]
+    ece: float
+    brier: float
+    classes: tuple[ClassScore, ...]
+    bins: tuple[Bin, ...]
+    confusion: tuple[tuple[int, ...], ...] | None
+    resamples: int
+    seed: int
+
+    def top_confusions(self, limit: int = 10) -> list[Confusion]:
+        """The commonest mistakes of a single-label task, most rows first; empty for multi-label."""
+        if self.confusion is None:
+            return []
+        found = [
+            Confusion(gold, predicted, count, count / sum(row))
+            for gold, row in zip(self.labels, self.confusion, strict=True)
+            for predicted, count in zip(self.labels, row, strict=True)
+            if count and gold != predicted
+        ]
+        return sorted(found, key=lambda confusion: -confusion.count)[:limit]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The evaluation as plain dicts, lists, strings and finite numbers."""
+        fields: dict[str, Any] = _ADAPTER.dump_python(self, mode="json")
+        return fields
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Evaluation:
+        """The evaluation that `to_dict` gave; raises InputError where the fields are not one, naming each fault."""
+        try:
+            return _ADAPTER.validate_python(dict(fields))
+        except ValidationError as error:
+            raise InputError(
+                "this is not an evaluation",
+                expected="the fields that Evaluation.to_dict writes, format version 1",
+                faults=[
+                    Fault("evaluation-schema", item["msg"], ".".join(str(part) for part in item["loc"]))
+                    for item in error.errors()
+                ],
+            ) from None
+
+
+_ADAPTER = TypeAdapter(Evaluation)
+
+
+def evaluate(
+    gold: Sequence[tuple[str, ...]],
+    probabilities: Floats,
+    task: Task,
+    *,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+    name: str = "test",
+) -> Evaluation:
+    """Measures `probabilities` `(rows, labels)` against the gold labels of each row; `name` says which split it is.
+
+    Decisions are those of `service.tasks`, thresholds included. Raises CorpusError where there are no rows, where gold
+    labels are unknown to the model (all of them are listed) or a single-label row has not exactly one, and InputError
+    where the probabilities do not fit.
+    """
+    single = task.problem_type == "single_label_classification"
+    truth = _truth(gold, task)  # (rows, labels)
+    wide = check_probabilities(probabilities, truth.shape, single_label=single)
+    decided = decide(wide, task)
+    right = decided == truth
+    if single:
+        confidence, correct = wide[decided], right.all(axis=1)
+        ece = expected_calibration_error(confidence, correct)
+        brier = brier_score(truth, wide)
+    else:
+        confidence, correct = wide.ravel(), truth.ravel()
+        ece = float(np.mean([expected_calibration_error(wide[:, i], truth[:, i]) for i in range(len(task.labels))]))
+        brier = brier_score(truth, wide) / len(task.labels)
+    return Evaluation(
+        name=name,
+        problem_type=task.problem_type,
+        labels=tuple(task.labels),
+        rows=len(truth),
+        metrics=_metrics(truth, decided, single=single, resamples=resamples, seed=seed),
+        ece=ece,
+        brier=brier,
+        classes=_classes(truth, decided, task.labels),
+        bins=reliability(confidence, correct),
+        confusion=_confusion(truth, decided) if single else None,
+        resamples=resamples,
+        seed=seed,
+    )
+
+
+def _truth(gold: Sequence[tuple[str, ...]], task: Task) -> NDArray[np.bool_]:
+    """The gold labels as `(rows, labels)`, checked."""
+    if not gold:
+        raise CorpusError(
+            "there are no rows to evaluate", found=0, expected="1 or more", way_out="Check the file and its rejects."
+        )
+    truth = indicator(gold, task.labels)
+    odd = np.flatnonzero(truth.sum(axis=1) != 1)
+    if task.problem_type == "single_label_classification" and len(odd):
+        counts = Counter(int(count) for count in truth.sum(axis=1)[odd])
+        raise CorpusError(
+            "a single-label model is measured on rows with exactly one gold label",
+            found="; ".join(f"{rows:,} rows with {count} labels" for count, rows in sorted(counts.items())),
+            expected="one label a row",
+            way_out="Split or drop those rows, or train a multi-label model.",
+            faults=[
+                Fault("not-one-label", ", ".join(gold[row]) or "no label", f"row {row + 1}")
+                for row in odd[:_SHOWN_ROWS].tolist()
+            ],
+        )
+    return truth
+
+
+def _metrics(
+    truth: NDArray[np.bool_], decided: NDArray[np.bool_], *, single: bool, resamples: int, seed: int
+) -> dict[str, Estimate]:
+    """Values by scikit-learn, intervals by resampling."""
+    values = {
+        "exact": float(accuracy_score(truth, decided)),
+        "hamming": 1.0 - float(hamming_loss(truth, decided)),
+        "macro_f1": float(f1_score(truth, decided, average="macro", zero_division=0)),
+        "micro_f1": float(f1_score(truth, decided, average="micro", zero_division=0)),
+        "weighted_f1": float(f1_score(truth, decided, average="weighted", zero_division=0)),
+    }
+    counts, (truth_once, decided_once) = group_rows(truth, decided)
+    resampled = weighted_metrics(truth_once, decided_once, draw(counts, resamples=resamples, seed=seed))
+    names = _SINGLE_LABEL if single else _MULTI_LABEL
+    return {name: Estimate(values[source], *interval(resampled[source])) for name, source in names.items()}
+
+
+def _classes(truth: NDArray[np.bool_], decided: NDArray[np.bool_], labels: Sequence[str]) -> tuple[ClassScore, ...]:
+    precision, recall, f1, support = precision_recall_fscore_support(truth, decided, average=None, zero_division=0)
+    return tuple(
+        ClassScore(
+            label=label,
+            support=int(support[i]),
+            predicted=int(decided[:, i].sum()),
+            precision=float(precision[i]),
+            recall=float(recall[i]),
+            f1=float(f1[i]),
+        )
+        for i, label in enumerate(labels)
+    )
+
+
+def _confusion(truth: NDArray[np.bool_], decided: NDArray[np.bool_]) -> tuple[tuple[int, ...], ...]:
+    """Rows by gold label (down) and decided label (across)."""
+    counts = truth.astype(np.int64).T @ decided.astype(np.int64)  # (labels, labels)
+    return tuple(tuple(row) for row in counts.tolist())

@@ -1,0 +1,117 @@
+"""An evaluation as Markdown tables, for the model card, and readable as they are in a terminal."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from evaluation.classification import ClassScore, Evaluation
+from service.errors import shorten
+
+METRIC_NAMES = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro F1",
+    "micro_f1": "micro F1",
+    "weighted_f1": "weighted F1",
+    "subset_accuracy": "subset accuracy (whole set right)",
+    "hamming_accuracy": "Hamming accuracy (single decisions right)",
+}
+CLASSES_SHOWN = 20
+CONFUSIONS_SHOWN = 10
+_LABEL_WIDTH = 60
+_MARKUP = re.compile(r"[\\|`*<\[$]|(?<![^\W_])_|_(?![^\W_])")  # an underscore inside a word starts nothing
+
+
+def report(
+    evaluation: Evaluation, *, classes_shown: int = CLASSES_SHOWN, confusions_shown: int = CONFUSIONS_SHOWN
+) -> str:
+    """Everything there is to say in words: headline, labels and confusions, each a table under its heading."""
+    parts = [
+        f"## {evaluation.name} ({evaluation.rows:,} rows, {len(evaluation.labels)} labels)",
+        headline_table(evaluation),
+        "### Labels, lowest F1 first",
+        class_table(evaluation, limit=classes_shown),
+    ]
+    if evaluation.confusion is not None:
+        parts += ["### Commonest confusions", confusion_table(evaluation, limit=confusions_shown)]
+    return "\n\n".join(parts) + "\n"
+
+
+def headline_table(evaluation: Evaluation) -> str:
+    """The headline metrics with their intervals, then calibration, and a note on how the intervals came about."""
+    rows = [
+        [METRIC_NAMES[name], f"{estimate.value:.4f}", f"{estimate.low:.4f} to {estimate.high:.4f}"]
+        for name, estimate in evaluation.metrics.items()
+    ]
+    rows += [["calibration error (ECE)", f"{evaluation.ece:.4f}", ""], ["Brier score", f"{evaluation.brier:.4f}", ""]]
+    table = markdown_table(["metric", "value", "95 % interval"], rows, right=(1,))
+    return f"{table}\n\nIntervals: percentiles of {evaluation.resamples:,} bootstrap resamples of the rows."
+
+
+def class_table(evaluation: Evaluation, *, limit: int = CLASSES_SHOWN) -> str:
+    """The labels with the lowest F1, at most `limit`, and a note on those left out.
+
+    Labels that occur neither in gold nor in decisions come last: nothing was learnt about them.
+    """
+    ranked = sorted(evaluation.classes, key=lambda score: (_absent(score), score.f1, -score.support))
+    rows = [
+        [score.label, f"{score.f1:.3f}", f"{score.precision:.3f}", f"{score.recall:.3f}",
+         f"{score.support:,}", f"{score.predicted:,}"]
+        for score in ranked[:limit]
+    ]  # fmt: skip
+    table = markdown_table(["label", "F1", "precision", "recall", "gold rows", "given to"], rows, right=range(1, 6))
+    notes = []
+    if len(ranked) > limit:
+        notes.append(f"The {limit} labels with the lowest F1, of {len(ranked)}.")
+    if absent := sum(map(_absent, ranked)):
+        notes.append(f"Labels with no gold row that were never given: {absent}; each counts as 0 in macro F1.")
+    return "\n\n".join([table, " ".join(notes)]) if notes else table
+
+
+def confusion_table(evaluation: Evaluation, *, limit: int = CONFUSIONS_SHOWN) -> str:
+    """The commonest mistakes of a single-label task, most rows first, or a sentence where there are none."""
+    if evaluation.confusion is None:
+        return "Confusions are not defined for multi-label."
+    confusions = evaluation.top_confusions(limit)
+    if not confusions:
+        return "No row was given a wrong label."
+    rows = [[each.gold, each.predicted, f"{each.count:,}", f"{each.share:.1%}"] for each in confusions]
+    return markdown_table(["gold", "decided", "rows", "share of gold"], rows, right=(2, 3))
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:
+    """A Markdown table padded to even columns; the columns numbered in `right` are set flush right.
+
+    >>> print(markdown_table(["label", "F1"], [["spam|ham", "0.5"]], right=[1]))
+    | label     |  F1 |
+    |-----------|----:|
+    | spam\\|ham | 0.5 |
+    """
+    cells = [[_escape(cell) for cell in row] for row in (header, *rows)]
+    widths = [max(3, *(display_width(row[column]) for row in cells)) for column in range(len(header))]
+    lines = ["| " + " | ".join(_pad(row[i], widths[i], i in right) for i in range(len(header))) + " |" for row in cells]
+    rule = "|" + "|".join("-" * (width + 1) + (":" if i in right else "-") for i, width in enumerate(widths)) + "|"
+    return "\n".join([lines[0], rule, *lines[1:]])
+
+
+def _absent(score: ClassScore) -> bool:
+    return score.support == 0 and score.predicted == 0
+
+
+def _escape(text: str) -> str:
+    """One printable line in which no character can end a cell or start markup; `snake_case` stays as it is."""
+    return _MARKUP.sub(r"\\\g<0>", shorten(text, _LABEL_WIDTH))
+
+
+def _pad(text: str, width: int, right: bool) -> str:
+    space = " " * (width - display_width(text))
+    return space + text if right else text + space
+
+
+def display_width(text: str) -> int:
+    """Columns of a terminal: East Asian wide characters take two, combining ones none."""
+    return sum(
+        0 if unicodedata.combining(character) else 1 + (unicodedata.east_asian_width(character) in "WF")
+        for character in text
+    )

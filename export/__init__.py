@@ -1,0 +1,1 @@
+"""Turns a checkpoint folder into a self-verifying ONNX bundle."""

@@ -1,0 +1,138 @@
+"""The bundle's model card, in Hugging Face form. Every number comes from the manifest or the evaluation beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from evaluation.classification import Evaluation
+from evaluation.files import pictures, to_json
+from evaluation.report import markdown_table, report
+from service.bundle import layout
+from service.bundle.manifest import Manifest
+
+FOLDER = "evaluation"
+
+_HUGGING_FACE_METRICS = {"accuracy": "accuracy", "macro_f1": "f1", "micro_f1": "f1", "weighted_f1": "f1"}
+"""Our metrics to the types that a `model-index` knows."""
+
+
+def write_card(folder: Path, manifest: Manifest, evaluations: Mapping[str, Evaluation]) -> None:
+    """Writes `README.md`, and for each evaluation its JSON and its pictures under `evaluation/`."""
+    (folder / FOLDER).mkdir()
+    for split, evaluation in evaluations.items():
+        (folder / FOLDER / f"{split}.json").write_text(to_json(evaluation), encoding="utf-8")
+        for name, picture in pictures(evaluation).items():
+            (folder / FOLDER / f"{split}-{name}.svg").write_text(picture, encoding="utf-8")
+    (folder / layout.CARD).write_text(_card(manifest, evaluations), encoding="utf-8")
+
+
+def _card(manifest: Manifest, evaluations: Mapping[str, Evaluation]) -> str:
+    task, provenance = manifest.task, manifest.task.provenance
+    headline = evaluations.get("test") or evaluations["validation"]
+    kind = "one label a text" if task.problem_type == "single_label_classification" else "any number of labels a text"
+    parts = [
+        _front_matter(manifest, headline),
+        f"# {manifest.name}",
+        f"Text classification: {kind}, from {len(task.labels)} labels. Fine-tuned from {provenance.base_model} on "
+        f"{provenance.corpus_rows:,} rows, served as an ONNX graph in {manifest.served.precision}.",
+        "## Use",
+        "```python\nimport glossator\n\n"
+        f'model = glossator.load("{manifest.name}")\nprediction = model("...").prediction\n'
+        "prediction.label, prediction.score\n```",
+        "## How good it is",
+        "Measured on the served graph, through the code that serves. "
+        + (
+            "The test rows were looked at once, at export."
+            if "test" in evaluations
+            else "No test rows were given: these are the validation rows that the epoch was chosen on, so the figures "
+            "are somewhat too good."
+        ),
+        report(headline).replace("\n## ", "\n### "),
+        *(f"![{name} on the {headline.name} rows]({FOLDER}/{headline.name}-{name}.svg)" for name in pictures(headline)),
+        "## How it was checked",
+        _parity_table(manifest),
+        f"Serving {manifest.served.precision}: {manifest.served.reason}.",
+        f"Neighbours in a batch move a logit by at most {manifest.verification.batch_difference:.3g} as measured on "
+        f"validation texts. {manifest.verification.golden_rows} golden rows are replayed before the model is served.",
+        *_speed(manifest),
+        "## Labels",
+        ", ".join(f"`{label}`" for label in task.labels),
+        "## Limits",
+        f"Texts of more than {task.encoding.max_length} tokens are read in windows that overlap by "
+        f"{task.encoding.stride} tokens; nothing is cut off. Figures hold for texts like those it was trained on, and "
+        "say nothing of other languages, other times or other people. Answers are not advice, and scores are not "
+        "calibrated beyond the calibration error above.",
+        "## Where it comes from",
+        _provenance(manifest),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _front_matter(manifest: Manifest, evaluation: Evaluation) -> str:
+    from huggingface_hub import EvalResult, ModelCardData
+
+    results = [
+        EvalResult(
+            task_type="text-classification",
+            dataset_type="private",
+            dataset_name=f"corpus {manifest.task.provenance.corpus_fingerprint[:12]}",
+            dataset_split=evaluation.name,
+            metric_type=_HUGGING_FACE_METRICS[name],
+            metric_name=name,
+            metric_value=round(estimate.value, 6),
+        )
+        for name, estimate in evaluation.metrics.items()
+        if name in _HUGGING_FACE_METRICS
+    ]
+    data = ModelCardData(
+        base_model=manifest.task.provenance.base_model if "/" in manifest.task.provenance.base_model else None,
+        library_name="onnx",
+        pipeline_tag="text-classification",
+        tags=["glossator", "onnx", manifest.served.precision],
+        model_name=manifest.name,
+        eval_results=results,
+    )
+    return f"---\n{data.to_yaml()}\n---"
+
+
+def _parity_table(manifest: Manifest) -> str:
+    rows = [
+        [
+            parity.precision,
+            f"{parity.rows:,}",
+            f"{parity.max_logit_difference:.2g}",
+            str(parity.decision_flips),
+            parity.metric,
+            f"{parity.reference_value:.4f}",
+            f"{parity.graph_value:.4f}",
+        ]
+        for parity in manifest.verification.parity
+    ]
+    header = ["graph", "rows", "max logit difference", "decisions that differ", "metric", "PyTorch fp32", "graph"]
+    return markdown_table(header, rows, right=(1, 2, 3, 5, 6))
+
+
+def _speed(manifest: Manifest) -> list[str]:
+    if manifest.speed is None:
+        return []
+    speed = manifest.speed
+    return [
+        f"Speed at export, strings to labels: {speed.texts_per_second:,.0f} texts/s ({speed.tokens_per_second:,.0f} "
+        f"tokens/s) on {speed.machine}."
+    ]
+
+
+def _provenance(manifest: Manifest) -> str:
+    provenance = manifest.task.provenance
+    options = ", ".join(f"{name} {value}" for name, value in provenance.config.items() if value is not None)
+    versions = ", ".join(f"{name} {version}" for name, version in provenance.packages.items())
+    return "\n".join(
+        [
+            f"- corpus fingerprint: `{provenance.corpus_fingerprint}`",
+            f"- base model: `{provenance.base_model}`, revision `{provenance.base_revision}`",
+            f"- algorithm: {provenance.algorithm} ({options}), seed {provenance.seed}",
+            f"- versions: {versions}",
+            f"- trained: {provenance.created}",
+        ]
+    )

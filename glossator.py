@@ -1,0 +1,55 @@
+"""Glossator: labelled text to fast, verified text inference on plain CPUs.
+
+>>> import glossator
+>>> model = glossator.load("models/tickets")  # doctest: +SKIP
+>>> model("Where is my parcel?").label  # doctest: +SKIP
+'delivery_delay'
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from service.errors import GlossatorError
+    from service.inference.model import Model
+    from service.inference.pipeline import Answer
+    from service.tasks.text_classification import Classification, Score
+
+__all__ = ["Answer", "Classification", "GlossatorError", "Model", "Score", "load", "main"]
+
+def load(path: str | Path, *, threads: int | None = None) -> Model:
+    """The model in the bundle at `path`, verified: `model("text")` answers one text, `model([...])` many.
+
+    `threads` defaults to the CPUs that this process may use. Raises BundleNotFound, BundleVersionUnsupported or
+    BundleInvalid, with every fault by name.
+    """
+    from service.inference.model import load
+
+    return load(path, threads=threads)
+
+
+def main() -> None:
+    """The command line."""
+    from cli.app import main
+
+    main()
+
+
+def __getattr__(name: str) -> object:
+    """The public classes, imported when first asked for, so that importing this module costs nothing."""
+    if name in {"Answer", "Model"}:
+        from service.inference.model import Answer, Model
+
+        return {"Answer": Answer, "Model": Model}[name]
+    if name in {"Classification", "Score"}:
+        from service.tasks.text_classification import Classification, Score
+
+        return {"Classification": Classification, "Score": Score}[name]
+    if name == "GlossatorError":
+        from service.errors import GlossatorError
+
+        return GlossatorError
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

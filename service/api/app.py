@@ -1,0 +1,88 @@
+"""Makes the app: models and settings in, an ASGI application out. Nothing happens at import."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from importlib.metadata import PackageNotFoundError, version
+
+from anyio import CapacityLimiter
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+
+from service.api import problems
+from service.api.documentation import OTHERWISE, Application
+from service.api.guard import Guard
+from service.api.metrics import Metrics
+from service.api.observe import Observe
+from service.api.routes import health, predict
+from service.api.routes import models as models_routes
+from service.api.settings import Settings
+from service.api.state import State
+from service.errors import ConfigError
+from service.inference.model import Model
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
+    """The app that answers with `models`, each under its name.
+
+    The models are warmed when the app starts, and `/readyz` says so. Raises ConfigError where there is no model, or a
+    name that cannot stand in a path.
+    """
+    _check_names(models)
+    release = _release()
+    metrics = Metrics(models.items(), release)
+    state = State(
+        models=dict(models),
+        settings=settings,
+        metrics=metrics,
+        limiter=CapacityLimiter(settings.inference_workers),
+        version=release,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await state.warm_up()
+        yield
+        state.draining = True
+
+    app = Application(
+        title="Glossator",
+        summary="Text classification on plain CPUs, with verified models.",
+        version=release,
+        lifespan=lifespan,
+        openapi_url=None,  # ours is a route like the others; FastAPI's pages load scripts from a CDN
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        responses=OTHERWISE,
+        middleware=[Middleware(Observe, metrics=metrics), Middleware(Guard, settings=settings)],
+    )
+    app.state.service = state
+    app.needs_key = bool(settings.api_keys)
+    problems.install(app)
+    for routes in (predict, models_routes, health):
+        app.include_router(routes.router)
+    return app
+
+
+def _check_names(models: Mapping[str, Model]) -> None:
+    if not models:
+        raise ConfigError("there is no model to serve", way_out="Give at least one bundle.")
+    for name in models:
+        if not _NAME.fullmatch(name):
+            raise ConfigError(
+                "a model's name cannot stand in a path",
+                found=name,
+                expected="letters, digits, dots, dashes and underscores, at most 64",
+            )
+
+
+def _release() -> str:
+    try:
+        return version("glossator")
+    except PackageNotFoundError:  # run from a source tree that is not installed
+        return "0+unknown"

@@ -1,0 +1,93 @@
+"""Request bodies: read under a cap, then parsed more strictly than `json.loads` would."""
+
+from __future__ import annotations
+
+import json
+from typing import NoReturn
+
+from starlette.requests import Request
+
+from service.api.problems import BodyTooLarge, MalformedBody, UnsupportedMediaType
+from service.errors import shorten
+
+JSON = "application/json"
+_LENGTH_DIGITS = 20
+
+
+async def read_json_body(request: Request, limit: int) -> bytes:
+    """The bytes of a JSON body of at most `limit` bytes.
+
+    Raises UnsupportedMediaType for another kind of body and BodyTooLarge as soon as the limit is passed: before
+    anything is read where Content-Length says so, else while the body streams in.
+    """
+    _check_kind(request)
+    declared = request.headers.get("content-length", "0")
+    if declared.isdecimal() and int(declared[:_LENGTH_DIGITS]) > limit:
+        raise _too_large(f"{declared[:_LENGTH_DIGITS]} bytes", limit)
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise _too_large(f"more than {limit:,} bytes", limit)
+    return bytes(body)
+
+
+def parse_json(body: bytes) -> object:
+    """The value in a JSON body; raises MalformedBody for what RFC 8259 does not allow, and for names that repeat.
+
+    Lone surrogates written as escapes pass: RFC 8259 allows them, and each text is judged for itself.
+    """
+    try:
+        return json.loads(body.decode("utf-8"), parse_constant=_refuse_constant, object_pairs_hook=_object)
+    except UnicodeDecodeError as error:
+        raise MalformedBody(
+            f"the body is not UTF-8: byte {error.start} cannot be decoded", expected="JSON in UTF-8"
+        ) from None
+    except json.JSONDecodeError as error:
+        raise MalformedBody(
+            f"the body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}", expected="JSON in UTF-8"
+        ) from None
+    except RecursionError:
+        raise MalformedBody("the body is nested too deep", expected="an object of texts and options") from None
+    except ValueError:  # Python converts no integer of more than 4,300 digits
+        raise MalformedBody("the body holds a number that is too long") from None
+
+
+def _check_kind(request: Request) -> None:
+    kind, _, parameters = request.headers.get("content-type", "").partition(";")
+    charset = parameters.lower().replace(" ", "").replace('"', "")
+    if kind.strip().lower() != JSON or charset not in ("", "charset=utf-8"):
+        raise UnsupportedMediaType(
+            "the body has a content type that this route does not read",
+            found=request.headers.get("content-type", "none"),
+            expected=JSON,
+            way_out=f"Send the header Content-Type: {JSON}.",
+        )
+    coding = request.headers.get("content-encoding", "identity")
+    if coding.strip().lower() != "identity":
+        raise UnsupportedMediaType(
+            "the body is compressed", found=coding, expected="identity", way_out="Send it as it is."
+        )
+
+
+def _too_large(found: str, limit: int) -> BodyTooLarge:
+    return BodyTooLarge(
+        "the body is too large",
+        found=found,
+        expected=f"at most {limit:,} bytes",
+        way_out="Send fewer texts in one request.",
+    )
+
+
+def _refuse_constant(constant: str) -> NoReturn:
+    raise MalformedBody("the body holds a number that JSON does not have", found=constant, expected="a finite number")
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    fields: dict[str, object] = {}
+    for name, value in pairs:
+        if name in fields:
+            found = shorten(name, 40)
+            raise MalformedBody("a name stands twice in one object", found=found, expected="each name once")
+        fields[name] = value
+    return fields

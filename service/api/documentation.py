@@ -1,0 +1,68 @@
+"""The OpenAPI document: what FastAPI derives, with the bodies that it cannot see."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+
+from service.api.problems import MEDIA_TYPE, problem, status_of
+from service.api.schemas import PredictText, PredictTexts, Problem, components
+from service.errors import GlossatorError
+
+_PROBLEM = {"$ref": "#/components/schemas/Problem"}
+
+PREDICT_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "oneOf": [{"$ref": f"#/components/schemas/{body.__name__}"} for body in (PredictText, PredictTexts)]
+                },
+                "examples": {
+                    "one": {"summary": "One text", "value": {"text": "my card has not arrived", "top_k": 3}},
+                    "many": {"summary": "Many texts", "value": {"texts": ["my card has not arrived", "thank you"]}},
+                },
+            }
+        },
+    }
+}
+"""The body of a prediction, which its route reads by itself."""
+
+OTHERWISE: dict[int | str, dict[str, Any]] = {
+    "default": {"description": "Any other problem", "content": {MEDIA_TYPE: {"schema": _PROBLEM}}}
+}
+
+
+def problem_responses(path: str, *errors: GlossatorError) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route that may answer these errors, each shown as it would be answered at `path`."""
+    responses: dict[int | str, dict[str, Any]] = {}
+    for error in errors:
+        status = status_of(error)
+        response = responses.setdefault(
+            int(status),
+            {"description": status.phrase, "content": {MEDIA_TYPE: {"schema": _PROBLEM, "examples": {}}}},
+        )
+        examples = response["content"][MEDIA_TYPE]["examples"]
+        value = problem(error, path).model_dump(exclude_none=True)
+        examples[f"{error.code}-{len(examples) + 1}"] = {"summary": error.what, "value": value}
+    return responses
+
+
+class Application(FastAPI):
+    """FastAPI, with our OpenAPI document."""
+
+    needs_key = False
+
+    def openapi(self) -> dict[str, Any]:
+        """The document, made once."""
+        fresh = self.openapi_schema is None
+        document = super().openapi()
+        if fresh:
+            parts = document.setdefault("components", {})
+            parts["schemas"] = {**parts.get("schemas", {}), **components(PredictText, PredictTexts, Problem)}
+            if self.needs_key:
+                parts["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
+                document["security"] = [{"bearer": []}]
+        return document

@@ -1,0 +1,72 @@
+"""Around every request: an id, the headers that every answer carries, its metrics, and no error that escapes."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.api.metrics import Metrics
+from service.api.problems import InternalError, ProblemResponse, log_failure
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}")
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_CLIENT_CLOSED_REQUEST = 499
+"""Not a registered status: nginx counts a client that went away under it."""
+
+
+class Observe:
+    """ASGI middleware, the outermost: what fails inside is logged here without its message and answered as a 500."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        headers = Headers(scope=scope)
+        state = scope.setdefault("state", {})
+        state["request_id"] = _matching(_REQUEST_ID, headers.get("x-request-id")) or uuid.uuid4().hex
+        traceparent = _matching(_TRACEPARENT, headers.get("traceparent"))
+        status = 0
+
+        async def send_marked(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                answer = MutableHeaders(scope=message)
+                answer["X-Request-Id"] = state["request_id"]
+                answer["X-Content-Type-Options"] = "nosniff"
+                answer["Cache-Control"] = "no-store"
+                if traceparent is not None:
+                    answer["traceparent"] = traceparent
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_marked)
+        except ClientDisconnect:
+            status = _CLIENT_CLOSED_REQUEST
+        except Exception as error:
+            log_failure(error, scope)
+            if status == 0:
+                failure = InternalError(
+                    "the server failed while it answered",
+                    way_out="Try again; if it stays, give the operator the X-Request-Id of this answer.",
+                )
+                await ProblemResponse(failure, scope)(scope, receive, send_marked)
+        if "problem" in state:
+            self._metrics.error(state["problem"])
+        route = getattr(scope.get("route"), "path", "unmatched")
+        self._metrics.request(scope["method"], route, status, time.perf_counter() - began)
+
+
+def _matching(pattern: re.Pattern[str], value: str | None) -> str | None:
+    """The value if all of it matches: what is echoed into a header or a log must not bring its own lines."""
+    return value if value is not None and pattern.fullmatch(value) else None

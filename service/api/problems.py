@@ -1,0 +1,214 @@
+"""Errors to HTTP: the one table of status codes, and the bodies of RFC 9457.
+
+GlossatorError
+└── RequestError            what only HTTP can get wrong
+    ├── MalformedBody
+    ├── Unauthorized
+    ├── CrossSiteRefused
+    ├── RouteNotFound
+    ├── MethodNotAllowed
+    ├── BodyTooLarge
+    ├── UnsupportedMediaType
+    ├── HostRefused
+    ├── InvalidRequest      carries every fault of the body's fields
+    ├── TooManyTexts
+    ├── NotReady
+    └── InternalError       anything that nobody raised on purpose
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import traceback
+from http import HTTPStatus
+from urllib.parse import quote
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import Scope
+
+from service.api.schemas import Problem
+from service.api.validation import where
+from service.errors import (
+    ConfigError,
+    DeadlineExceeded,
+    Fault,
+    GlossatorError,
+    InferenceError,
+    InputError,
+    Overloaded,
+    UnknownModel,
+)
+
+MEDIA_TYPE = "application/problem+json"
+
+logger = logging.getLogger("service.api")
+
+
+class RequestError(GlossatorError):
+    """The root of what only HTTP can get wrong."""
+
+    code = "request-error"
+
+
+class MalformedBody(RequestError):
+    code = "malformed-body"
+
+
+class Unauthorized(RequestError):
+    code = "unauthorized"
+
+
+class CrossSiteRefused(RequestError):
+    code = "cross-site-refused"
+
+
+class RouteNotFound(RequestError):
+    code = "route-not-found"
+
+
+class MethodNotAllowed(RequestError):
+    code = "method-not-allowed"
+
+
+class BodyTooLarge(RequestError):
+    code = "body-too-large"
+
+
+class UnsupportedMediaType(RequestError):
+    code = "unsupported-media-type"
+
+
+class HostRefused(RequestError):
+    code = "host-refused"
+
+
+class InvalidRequest(RequestError):
+    code = "invalid-request"
+
+
+class TooManyTexts(RequestError):
+    code = "too-many-texts"
+
+
+class NotReady(RequestError):
+    code = "not-ready"
+
+
+class InternalError(RequestError):
+    code = "internal-error"
+
+
+STATUS: dict[type[GlossatorError], HTTPStatus] = {
+    MalformedBody: HTTPStatus.BAD_REQUEST,
+    Unauthorized: HTTPStatus.UNAUTHORIZED,
+    CrossSiteRefused: HTTPStatus.FORBIDDEN,
+    RouteNotFound: HTTPStatus.NOT_FOUND,
+    UnknownModel: HTTPStatus.NOT_FOUND,
+    MethodNotAllowed: HTTPStatus.METHOD_NOT_ALLOWED,
+    BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    UnsupportedMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    HostRefused: HTTPStatus.MISDIRECTED_REQUEST,
+    InvalidRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
+    TooManyTexts: HTTPStatus.UNPROCESSABLE_ENTITY,
+    InputError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ConfigError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    RequestError: HTTPStatus.BAD_REQUEST,
+    Overloaded: HTTPStatus.TOO_MANY_REQUESTS,
+    InternalError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    InferenceError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    GlossatorError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    NotReady: HTTPStatus.SERVICE_UNAVAILABLE,
+    DeadlineExceeded: HTTPStatus.GATEWAY_TIMEOUT,
+}
+"""The status of an error is that of the nearest of its classes that stands here."""
+
+_HEADERS = {
+    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": 'Bearer realm="glossator"'},
+    HTTPStatus.TOO_MANY_REQUESTS: {"Retry-After": "1"},
+    HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": "1"},
+}
+
+
+def status_of(error: GlossatorError) -> HTTPStatus:
+    """The HTTP status of an error."""
+    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+
+
+def problem(error: GlossatorError, path: str) -> Problem:
+    """The error as RFC 9457 has it; `path` is what was asked for. Server errors say nothing of the server's inside."""
+    status = status_of(error)
+    fields = error.to_dict()
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        fields = {"code": error.code, "way_out": error.way_out}
+    return Problem.model_validate(
+        {
+            "type": f"urn:glossator:problem:{error.code}",
+            "title": error.code.replace("-", " ").capitalize(),
+            "status": int(status),
+            "detail": fields.pop("what", "The server failed while it answered."),
+            "instance": quote(path, errors="replace"),
+            **fields,
+        }
+    )
+
+
+class ProblemResponse(Response):
+    """The answer that says an error. Notes the error's code in the scope, where the metrics find it."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(self, error: GlossatorError, scope: Scope) -> None:
+        scope.setdefault("state", {})["problem"] = error.code
+        body = problem(error, scope["path"])
+        # ASCII with escapes: no character of what is quoted can fail to be encoded.
+        content = json.dumps(body.model_dump(exclude_none=True), ensure_ascii=True)
+        super().__init__(content, status_code=body.status, headers=_HEADERS.get(status_of(error)))
+
+
+def log_failure(error: BaseException, scope: Scope) -> None:
+    """Logs where an error arose and of what kind it is, without its message: that may quote a text."""
+    frames = traceback.extract_tb(error.__traceback__)
+    places = " > ".join(f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in frames)
+    said = f": {error}" if isinstance(error, GlossatorError) else ""
+    logger.error(
+        "request %s failed with %s%s at %s",
+        scope.get("state", {}).get("request_id", "-"),
+        type(error).__name__,
+        said,
+        places or "an unknown place",
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Makes the app answer every error that its routes raise, and those of the framework, as problems."""
+
+    @app.exception_handler(GlossatorError)
+    async def on_error(request: Request, error: GlossatorError) -> Response:
+        if status_of(error) >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, NotReady):
+            log_failure(error, request.scope)
+        return ProblemResponse(error, request.scope)
+
+    @app.exception_handler(HTTPException)
+    async def on_http(request: Request, error: HTTPException) -> Response:
+        response = ProblemResponse(_framework_error(request, error), request.scope)
+        response.headers.update(error.headers or {})
+        return response
+
+    @app.exception_handler(RequestValidationError)
+    async def on_invalid(request: Request, error: RequestValidationError) -> Response:
+        faults = [Fault(item["type"].replace("_", "-"), item["msg"], where(item["loc"])) for item in error.errors()]
+        return ProblemResponse(InvalidRequest("the request does not fit the route", faults=faults), request.scope)
+
+
+def _framework_error(request: Request, error: HTTPException) -> GlossatorError:
+    """What Starlette's router refuses, in our words."""
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return RouteNotFound("there is no such route", found=request.scope["path"], way_out="GET / lists the routes.")
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = (error.headers or {}).get("Allow")
+        return MethodNotAllowed("the route does not know this method", found=request.method, expected=allowed)
+    return RequestError("the request was refused", found=error.status_code)

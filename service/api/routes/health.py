@@ -1,0 +1,66 @@
+"""Whether the process lives, whether it may be sent requests, what it has counted, and what it offers."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.responses import JSONResponse, Response
+
+from service.api.documentation import problem_responses
+from service.api.problems import NotReady
+from service.api.schemas import Index, RouteBody, Status
+from service.api.state import Shared
+
+router = APIRouter(tags=["operations"])
+
+_STARTING = NotReady("the models are not warm yet", way_out="Ask again in a second.")
+_DRAINING = NotReady("the server is stopping", way_out="Send requests to another one.")
+
+
+@router.get("/livez", summary="Whether the process lives", openapi_extra={"security": []})
+async def livez() -> Status:
+    """Answers as long as the event loop runs, whatever the models do."""
+    return Status(status="alive")
+
+
+@router.get(
+    "/readyz",
+    summary="Whether requests may be sent here",
+    openapi_extra={"security": []},
+    responses=problem_responses("/readyz", _STARTING, _DRAINING),
+)
+async def readyz(state: Shared) -> Status:
+    """Ready once every model is warm, and no longer after SIGTERM."""
+    if state.draining or not state.warm:
+        error = _DRAINING if state.draining else _STARTING
+        raise NotReady(error.what, way_out=error.way_out)
+    return Status(status="ready")
+
+
+@router.get(
+    "/metrics",
+    summary="Metrics for Prometheus",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
+async def metrics(state: Shared) -> Response:
+    """Counts since the process started."""
+    return Response(state.metrics.exposition(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+@router.get("/openapi.json", include_in_schema=False)
+async def openapi(request: Request) -> Response:
+    """The OpenAPI document."""
+    return JSONResponse(request.app.openapi())
+
+
+@router.get("/", summary="The routes of this server")
+async def index(request: Request, state: Shared) -> Index:
+    """Where to go next."""
+    paths = request.app.openapi()["paths"]
+    routes = [
+        RouteBody(method=method.upper(), path=path, summary=operation["summary"])
+        for path, operations in paths.items()
+        for method, operation in operations.items()
+    ]
+    return Index(name="glossator", version=state.version, openapi="/openapi.json", routes=routes)

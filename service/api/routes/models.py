@@ -1,0 +1,64 @@
+"""Which models answer here, and everything known of each."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+
+from service.api.documentation import problem_responses
+from service.api.schemas import ModelDetail, ModelList, ModelSummary
+from service.api.state import Shared, unknown_model
+from service.bundle.task import Task
+from service.inference.model import Model
+from service.tasks.text_classification import DEFAULT_THRESHOLD
+
+router = APIRouter(tags=["models"])
+
+ModelName = Annotated[str, Path(description="A name that GET /v1/models lists.", examples=["intents"])]
+
+UNKNOWN_MODEL = unknown_model("intent", ["intents", "tags"])
+
+
+@router.get("/v1/models", summary="The models that answer here")
+async def models(state: Shared) -> ModelList:
+    """Each model in short."""
+    return ModelList(models=[_summary(name, model) for name, model in state.models.items()])
+
+
+@router.get("/v1/models/{name}", summary="One model", responses=problem_responses("/v1/models/intent", UNKNOWN_MODEL))
+async def model(name: ModelName, state: Shared) -> ModelDetail:
+    """Labels and thresholds, how text is encoded, how good the model is, how that was checked, where it comes from."""
+    found = state.model(name)
+    task, manifest = found.task, found.bundle.manifest
+    return ModelDetail(
+        **_summary(name, found).model_dump(),
+        labels=task.labels,
+        thresholds=_thresholds(task),
+        temperature=task.calibration.temperature,
+        max_length=task.encoding.max_length,
+        stride=task.encoding.stride,
+        precision_reason=manifest.served.reason,
+        created=task.provenance.created,
+        evaluation=manifest.evaluation,
+        verification=manifest.verification,
+        speed=manifest.speed,
+        provenance=task.provenance,
+    )
+
+
+def _summary(name: str, model: Model) -> ModelSummary:
+    return ModelSummary(
+        name=name,
+        version=model.digest,
+        task=model.task.task,
+        problem_type=model.task.problem_type,
+        label_count=len(model.task.labels),
+        precision=model.bundle.manifest.served.precision,
+    )
+
+
+def _thresholds(task: Task) -> dict[str, float] | None:
+    if task.problem_type != "multi_label_classification":
+        return None
+    return dict(zip(task.labels, task.calibration.thresholds or [DEFAULT_THRESHOLD] * len(task.labels), strict=True))

@@ -1,0 +1,177 @@
+"""Texts in, labels out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from anyio import to_thread
+from fastapi import APIRouter, Request
+from pydantic import ValidationError
+from starlette.responses import Response
+
+from service.api.body import JSON, parse_json, read_json_body
+from service.api.documentation import PREDICT_BODY, problem_responses
+from service.api.problems import (
+    BodyTooLarge,
+    InternalError,
+    InvalidRequest,
+    MalformedBody,
+    TooManyTexts,
+    UnsupportedMediaType,
+)
+from service.api.routes.models import UNKNOWN_MODEL, ModelName
+from service.api.schemas import (
+    ErrorBody,
+    FailedText,
+    Prediction,
+    PredictResponse,
+    PredictText,
+    PredictTexts,
+    ScoreBody,
+)
+from service.api.state import Shared, State
+from service.api.validation import faults
+from service.errors import ConfigError, EmptyText, Fault, InputError, TextTooLong
+from service.inference.pipeline import Answer
+
+router = APIRouter(tags=["inference"])
+
+_EXAMPLE = PredictResponse(
+    model="intents",
+    version="4f0c" * 16,
+    results=[
+        Prediction(
+            labels=["card_arrival"],
+            scores=[
+                ScoreBody(label="card_arrival", score=0.97),
+                ScoreBody(label="card_delivery_estimate", score=0.02),
+            ],
+            tokens=6,
+            windows=1,
+            truncated=False,
+        ),
+        FailedText(
+            error=ErrorBody(code="empty-text", what="the text is empty", expected="a character that is not white space")
+        ),
+    ],
+)
+_WAY_OUT = 'Send {"text": "..."} or {"texts": ["...", "..."]}; GET /openapi.json describes the options.'
+
+
+@router.post(
+    "/v1/models/{name}/predict",
+    summary="The labels of one text or of many",
+    openapi_extra=PREDICT_BODY,
+    response_class=Response,
+    responses={
+        200: {
+            "description": "One result a text, in order; a text that cannot be answered has an error in its place",
+            "model": PredictResponse,
+            "content": {JSON: {"examples": {"many": {"value": _EXAMPLE.model_dump(exclude_none=True)}}}},
+        },
+        **problem_responses(
+            "/v1/models/intents/predict",
+            MalformedBody("the body is not JSON: Expecting value at line 1, column 1", expected="JSON in UTF-8"),
+            UNKNOWN_MODEL,
+            BodyTooLarge("the body is too large", found="9000000 bytes", expected="at most 8,388,608 bytes"),
+            UnsupportedMediaType("the body has a content type that this route does not read", found="none"),
+            InvalidRequest(
+                "the body does not fit",
+                faults=[Fault("missing", "Field required", "text")],
+                way_out=_WAY_OUT,
+            ),
+            EmptyText("the text is empty", expected="at least one character that is not white space"),
+            ConfigError(
+                "threshold does not apply: this model gives exactly one label a text",
+                found=0.5,
+                expected="no threshold with single_label_classification",
+            ),
+            InternalError("the server failed", way_out="Try again."),
+        ),
+    },
+)
+async def predict(name: ModelName, request: Request, state: Shared) -> Response:
+    """Answers every text, in order.
+
+    With `text`, a text that cannot be answered is a problem (422). With `texts`, it has an error in its place, and
+    the others are answered. Long texts are read in full, in windows, unless `truncate` is set.
+    """
+    state.model(name)
+    body = await read_json_body(request, state.settings.max_body_bytes)
+    content = await to_thread.run_sync(answer, state, name, body, limiter=state.limiter)
+    return Response(content, media_type=JSON)
+
+
+def answer(state: State, name: str, body: bytes) -> bytes:
+    """The JSON of a PredictResponse for the bytes of a request. Everything here costs CPU: call it in a worker."""
+    asked = _parse(body, state.settings.max_texts)
+    texts = [asked.text] if isinstance(asked, PredictText) else asked.texts
+    answers = _predict(state, name, texts, asked)
+    for failed in answers:
+        if isinstance(failed, InputError):
+            if isinstance(asked, PredictText):
+                raise failed
+            state.metrics.error(failed.code)
+    response = PredictResponse(
+        model=name, version=state.model(name).digest, results=[_result(item) for item in answers]
+    )
+    return response.model_dump_json(exclude_none=True).encode("utf-8")
+
+
+def _parse(body: bytes, max_texts: int) -> PredictText | PredictTexts:
+    value = parse_json(body)
+    if not isinstance(value, dict):
+        raise InvalidRequest("the body is not an object", found=type(value).__name__, way_out=_WAY_OUT)
+    texts = value.get("texts")
+    if isinstance(texts, list) and len(texts) > max_texts:
+        raise TooManyTexts(
+            "the request holds too many texts",
+            found=f"{len(texts):,}",
+            expected=f"at most {max_texts:,}",
+            way_out="Send them in several requests.",
+        )
+    try:
+        return PredictTexts.model_validate(value) if "texts" in value else PredictText.model_validate(value)
+    except ValidationError as error:
+        raise InvalidRequest("the body does not fit", faults=faults(error), way_out=_WAY_OUT) from None
+
+
+def _predict(
+    state: State, name: str, texts: Sequence[str], asked: PredictText | PredictTexts
+) -> list[Answer | InputError]:
+    """One answer a text, in order."""
+    limit = state.settings.max_characters
+    began = time.perf_counter()
+    predicted = iter(
+        state.model(name).predict(
+            [text for text in texts if len(text) <= limit],
+            top_k=asked.top_k,
+            threshold=asked.threshold,
+            truncate=asked.truncate,
+        )
+    )
+    answers = [next(predicted) if len(text) <= limit else _too_long(text, limit) for text in texts]
+    state.metrics.inference(name, answers, time.perf_counter() - began)
+    return answers
+
+
+def _too_long(text: str, limit: int) -> TextTooLong:
+    return TextTooLong(
+        "the text is too long",
+        found=f"{len(text):,} characters",
+        expected=f"at most {limit:,} characters",
+        way_out="Split it into documents.",
+    )
+
+
+def _result(item: Answer | InputError) -> Prediction | FailedText:
+    if isinstance(item, InputError):
+        return FailedText(error=ErrorBody.model_validate(item.to_dict()))
+    return Prediction(
+        labels=list(item.prediction.labels),
+        scores=[ScoreBody(label=score.label, score=score.score) for score in item.prediction.scores],
+        tokens=item.tokens,
+        windows=item.windows,
+        truncated=item.truncated,
+    )

@@ -1,0 +1,193 @@
+"""The bodies of requests and answers, as OpenAPI shows them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import models_json_schema
+
+from service.bundle.manifest import EvaluationRecord, Precision, Speed, Verification
+from service.bundle.task import ProblemType, Provenance
+
+DEFAULT_TOP_K = 5
+
+
+class PredictOptions(BaseModel):
+    """What one text and many have in common.
+
+    Texts have no constraint of their own, not even a length: pydantic would then refuse the whole request for one
+    lone surrogate. Every text is judged by itself when it is encoded.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    top_k: Annotated[
+        int, Field(ge=1, description="How many of the most probable labels `scores` lists; `labels` is not affected.")
+    ] = DEFAULT_TOP_K
+    threshold: Annotated[
+        float | None,
+        Field(
+            ge=0.0,
+            le=1.0,
+            description="Multi-label models only: replaces the thresholds of the bundle, for every label.",
+        ),
+    ] = None
+    truncate: Annotated[
+        bool,
+        Field(description="Sees the first window of a long text alone. By default every window is read and pooled."),
+    ] = False
+
+
+class PredictText(PredictOptions):
+    """One text."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"text": "my card has not arrived", "top_k": 3}]})
+
+    text: str
+
+
+class PredictTexts(PredictOptions):
+    """Many texts, answered in their order."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"texts": ["my card has not arrived", "thank you"]}, {"texts": []}]}
+    )
+
+    texts: Annotated[list[str], Field(description="At most 1,000 of them, unless the server is set otherwise.")]
+
+
+class ScoreBody(BaseModel):
+    """One label and its probability."""
+
+    label: str
+    score: Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class FaultBody(BaseModel):
+    """One of several things that are wrong."""
+
+    name: str
+    what: str
+    where: str
+
+
+class ErrorBody(BaseModel):
+    """Why one text of many has no answer."""
+
+    code: Annotated[str, Field(description="A stable name that a client may switch on.")]
+    what: str
+    found: str | None = None
+    expected: str | None = None
+    way_out: str | None = None
+    faults: list[FaultBody] | None = None
+
+
+class FailedText(BaseModel):
+    """Stands in the place of a text that cannot be answered."""
+
+    error: ErrorBody
+
+
+class Prediction(BaseModel):
+    """The answer for one text."""
+
+    labels: Annotated[
+        list[str], Field(description="The labels decided on: exactly one for single-label, any number for multi-label.")
+    ]
+    scores: Annotated[list[ScoreBody], Field(description="The most probable labels first, `top_k` of them.")]
+    tokens: Annotated[int, Field(ge=0, description="Tokens of the text that the model saw.")]
+    windows: Annotated[int, Field(ge=1, description="Passes over the model that the text needed.")]
+    truncated: Annotated[bool, Field(description="Whether tokens were left out, as `truncate` asked.")]
+
+
+class PredictResponse(BaseModel):
+    """One result a text, in the order of the texts."""
+
+    model: str
+    version: Annotated[str, Field(description="SHA-256 digest of the bundle that answered.")]
+    results: list[Prediction | FailedText]
+
+
+class ModelSummary(BaseModel):
+    """One model, in short."""
+
+    name: str
+    version: Annotated[str, Field(description="SHA-256 digest of the bundle.")]
+    task: str
+    problem_type: ProblemType
+    label_count: int
+    precision: Precision
+
+
+class ModelList(BaseModel):
+    """Every model that this server answers with."""
+
+    models: list[ModelSummary]
+
+
+class ModelDetail(ModelSummary):
+    """Everything that its bundle says of one model."""
+
+    labels: Annotated[list[str], Field(description="In the order of the logits.")]
+    thresholds: Annotated[
+        dict[str, float] | None,
+        Field(description="The probability from which each label is given; null where exactly one label is given."),
+    ]
+    temperature: float
+    max_length: Annotated[int, Field(description="Tokens in one window, special tokens included.")]
+    stride: Annotated[int, Field(description="Tokens that two neighbouring windows share.")]
+    precision_reason: str
+    created: Annotated[str, Field(description="When the model was trained, ISO 8601.")]
+    evaluation: list[EvaluationRecord]
+    verification: Verification
+    speed: Speed | None
+    provenance: Provenance
+
+
+class Status(BaseModel):
+    """Said by the health routes."""
+
+    status: str
+
+
+class RouteBody(BaseModel):
+    """One route of the API."""
+
+    method: str
+    path: str
+    summary: str
+
+
+class Index(BaseModel):
+    """What this server offers."""
+
+    name: str
+    version: str
+    openapi: str
+    routes: list[RouteBody]
+
+
+class Problem(BaseModel):
+    """An error in the form of RFC 9457, `application/problem+json`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: Annotated[str, Field(description="`urn:glossator:problem:` and the code.")]
+    title: str
+    status: Annotated[int, Field(ge=400, le=599)]
+    detail: str
+    instance: Annotated[str, Field(description="The path that was asked for.")]
+    code: Annotated[str, Field(description="A stable name that a client may switch on.")]
+    found: str | None = None
+    expected: str | None = None
+    way_out: str | None = None
+    faults: list[FaultBody] | None = None
+
+
+def components(*models: type[BaseModel]) -> dict[str, Any]:
+    """The JSON Schemas of models that no route's signature mentions, for `components.schemas` of OpenAPI."""
+    _, schema = models_json_schema(
+        [(model, "validation") for model in models], ref_template="#/components/schemas/{model}"
+    )
+    return dict(schema["$defs"])

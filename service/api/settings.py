@@ -1,0 +1,114 @@
+"""How the API runs: options, then environment (`GLOSSATOR_...`), then defaults."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from service.api.auth import hash_key
+from service.api.validation import faults
+from service.errors import ConfigError, Fault
+
+PREFIX = "GLOSSATOR_"
+
+Positive = Annotated[int, Field(ge=1)]
+
+
+def _split(value: object) -> object:
+    """The items of a list that an environment variable holds: commas or white space between them."""
+    return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+
+
+class Settings(BaseSettings):
+    """Settings of the API. Making one raises ConfigError with every fault where a value cannot be used.
+
+    Keys are read from `GLOSSATOR_API_KEYS` or from the file that `GLOSSATOR_API_KEYS_FILE` names (one a line), and
+    kept only as SHA-256. They are no option of any command: other users of the machine can read its arguments.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True, hide_input_in_errors=True
+    )
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8000
+    """0 takes any free port."""
+    api_keys_file: Path | None = None
+    api_keys: Annotated[Names, Field(repr=False, validate_default=True)] = ()
+    """`sha256:` hashes. Where there is one, every route but `/livez` and `/readyz` asks for a key."""
+    allowed_hosts: Names = ()
+    """Host names that requests may be addressed to, besides those of the loopback address."""
+    max_body_bytes: Positive = 8 * 2**20
+    max_texts: Positive = 1_000
+    """Texts in one request."""
+    max_characters: Positive = 1_000_000
+    """Characters in one text."""
+    inference_workers: Positive = 2
+    """Requests that are encoded and run at the same time. Each uses every thread of its model: more do not help."""
+    grace_seconds: Positive = 30
+    """How long requests that have begun may take after SIGTERM."""
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise ConfigError(
+                "the settings of the API cannot be used",
+                faults=[Fault(fault.name, fault.what, _named(fault.where)) for fault in faults(error)],
+                way_out=f"Set them as options or as {PREFIX}... in the environment.",
+            ) from None
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach the address. A host name other than localhost counts as public."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host.lower() == "localhost"
+
+    @field_validator("api_keys")
+    @classmethod
+    def _keep_hashes_only(cls, keys: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        from_file = _read_keys(info.data.get("api_keys_file"))
+        return tuple(dict.fromkeys(hash_key(key) for key in (*keys, *from_file)))
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _lower(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(host.lower() for host in hosts)
+
+    @model_validator(mode="after")
+    def _public_needs_a_key(self) -> Settings:
+        if not self.is_loopback and not self.api_keys:
+            raise ValueError(
+                f"host {self.host!r} can be reached from other machines, and no API key is set: "
+                f"set {PREFIX}API_KEYS, or bind 127.0.0.1"
+            )
+        return self
+
+
+def _read_keys(path: Path | None) -> list[str]:
+    """The keys in a file, separated by white space or commas; none where no file is named."""
+    if path is None:
+        return []
+    try:
+        keys = path.read_text(encoding="utf-8").replace(",", " ").split()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise ValueError(f"the file that {PREFIX}API_KEYS_FILE names cannot be read: {reason}") from None
+    if not keys:
+        raise ValueError(f"the file that {PREFIX}API_KEYS_FILE names holds no key")
+    return keys
+
+
+def _named(where: str) -> str:
+    """A field's place with the environment variable that sets it."""
+    field = where.partition("[")[0]
+    return f"{where} ({PREFIX}{field.upper()})" if where else ""

@@ -1,0 +1,68 @@
+"""What the routes of one app share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+from anyio import CapacityLimiter, to_thread
+from fastapi import Depends, Request
+
+from service.api.metrics import Metrics
+from service.api.settings import Settings
+from service.errors import GlossatorError, UnknownModel
+from service.inference.model import Model
+
+
+@dataclass(slots=True)
+class State:
+    """The models and how the app stands: it is ready once they are warm and until it drains."""
+
+    models: Mapping[str, Model]
+    settings: Settings
+    metrics: Metrics
+    limiter: CapacityLimiter
+    """Keeps inference to a few worker threads, so that the event loop stays free and memory bounded."""
+    version: str
+    warm: bool = False
+    draining: bool = False
+    failure: GlossatorError | None = None
+    """Why a model did not warm up."""
+
+    def model(self, name: str) -> Model:
+        """The model of that name; raises UnknownModel."""
+        try:
+            return self.models[name]
+        except KeyError:
+            raise unknown_model(name, self.models) from None
+
+    async def warm_up(self) -> None:
+        """Answers one text with each model: its first run allocates and compiles what the others reuse."""
+        try:
+            for model in self.models.values():
+                await to_thread.run_sync(model.predict, ["warm up"], limiter=self.limiter)
+        except GlossatorError as error:
+            self.failure = error
+            raise
+        self.warm = True
+
+
+def unknown_model(name: str, known: Iterable[str]) -> UnknownModel:
+    """The error that names the models there are."""
+    return UnknownModel(
+        "there is no model of this name",
+        found=name,
+        expected=f"one of: {', '.join(known)}",
+        way_out="GET /v1/models lists them.",
+    )
+
+
+def of(request: Request) -> State:
+    """The state of the app that received the request."""
+    state = request.app.state.service
+    assert isinstance(state, State)
+    return state
+
+
+Shared = Annotated[State, Depends(of)]

@@ -1,0 +1,192 @@
+"""Reads a bundle folder and judges it: every check that needs no inference."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from service.bundle import graph, layout
+from service.bundle.golden import GoldenRow, parse_golden, parse_reference
+from service.bundle.manifest import Manifest, parse
+from service.bundle.task import Task
+from service.errors import BundleError, BundleInvalid, BundleNotFound, Fault
+
+MAX_MANIFEST_BYTES = 64 * 2**20
+_HASH_CHUNK = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A folder whose every file is what its manifest says."""
+
+    path: Path
+    manifest: Manifest
+    golden: tuple[GoldenRow, ...]
+
+    @property
+    def task(self) -> Task:
+        return self.manifest.task
+
+    @property
+    def name(self) -> str:
+        return self.manifest.name
+
+    @property
+    def digest(self) -> str:
+        return self.manifest.digest
+
+
+def read(path: str | Path) -> Bundle:
+    """The bundle at `path`, checked without running it.
+
+    Raises BundleNotFound, BundleVersionUnsupported, or BundleInvalid with every fault by name.
+    """
+    root = Path(path)
+    manifest = parse(_manifest_bytes(root))
+    faults = check_files(root, manifest)
+    if not faults:  # what stands in a damaged file says nothing
+        faults = check_contents(root, manifest)
+    if faults:
+        raise BundleInvalid(
+            f"the bundle {root.name!r} does not verify",
+            faults=faults,
+            way_out="Copy it again from where it was exported, or export the checkpoint again.",
+        )
+    return Bundle(root, manifest, tuple(parse_golden((root / layout.GOLDEN).read_bytes())))
+
+
+def check_files(root: Path, manifest: Manifest) -> list[Fault]:
+    """Faults of the folder against the manifest's list: links, strangers, absences, sizes, hashes."""
+    faults = [
+        Fault("unsafe-path", "the manifest lists a path outside the bundle", name)
+        for name in manifest.files
+        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\\" in name
+    ]
+    if faults:
+        return faults
+    present = set()
+    for folder, folders, files in os.walk(root):
+        for name in (*folders, *files):
+            found = Path(folder, name)
+            relative = found.relative_to(root).as_posix()
+            if found.is_symlink():
+                faults.append(Fault("symlink", "links are not allowed in a bundle", relative))
+            elif name in files:
+                present.add(relative)
+    listed = set(manifest.files)
+    faults += [
+        Fault("missing-entry", "every bundle has this file, the manifest does not list it", name)
+        for name in (*layout.REQUIRED, manifest.served.graph)
+        if name not in listed
+    ]
+    faults += [
+        Fault("unlisted-file", "not in the manifest", name) for name in sorted(present - listed - {layout.MANIFEST})
+    ]
+    for name in sorted(listed):
+        if name in present:
+            faults += _check_file(root, name, manifest)
+        elif not (root / name).is_symlink():
+            faults.append(Fault("missing-file", "listed in the manifest", name))
+    return faults
+
+
+def check_contents(root: Path, manifest: Manifest) -> list[Fault]:
+    """Faults of files that are what the manifest lists but do not fit one another, or must not be loaded."""
+    checks: list[Callable[[], list[Fault]]] = [
+        lambda: _check_graphs(root, manifest),
+        lambda: _check_config(root, manifest),
+        lambda: _check_golden(root, manifest),
+        lambda: _check_reference(root, manifest),
+    ]
+    return [fault for check in checks for fault in check()]
+
+
+def _manifest_bytes(root: Path) -> bytes:
+    way_out = "Give the folder that `glossator export` wrote."
+    if not root.is_dir():
+        raise BundleNotFound("there is no bundle here", found=root, expected="a folder", way_out=way_out)
+    manifest = root / layout.MANIFEST
+    if not manifest.is_file() or manifest.is_symlink():
+        raise BundleNotFound(f"the folder holds no {layout.MANIFEST}", found=root, way_out=way_out)
+    if manifest.stat().st_size > MAX_MANIFEST_BYTES:
+        raise BundleInvalid(
+            "the manifest is too large", found=manifest.stat().st_size, expected=f"at most {MAX_MANIFEST_BYTES} bytes"
+        )
+    return manifest.read_bytes()
+
+
+def _check_file(root: Path, name: str, manifest: Manifest) -> list[Fault]:
+    entry = manifest.files[name]
+    size = (root / name).stat().st_size
+    if size != entry.size:
+        return [Fault("wrong-size", f"{size} bytes, expected {entry.size}", name)]
+    if sha256(root / name) != entry.sha256:
+        return [Fault("wrong-hash", "its content is not what was exported", name)]
+    return []
+
+
+def _check_graphs(root: Path, manifest: Manifest) -> list[Fault]:
+    faults = []
+    graphs = [name for name in manifest.files if name.endswith(".onnx")]
+    if manifest.served.graph not in graphs:
+        faults.append(Fault("served-graph", "the served graph is not an ONNX file", manifest.served.graph))
+    for name in graphs:
+        summary = graph.inspect((root / name).read_bytes(), name)
+        faults += summary.faults or graph.check_interface(summary, len(manifest.task.labels), name)
+    return faults
+
+
+def _check_config(root: Path, manifest: Manifest) -> list[Fault]:
+    """`config.json` is what other tools read: its labels and problem type must be those of the manifest."""
+    try:
+        config = json.loads((root / layout.CONFIG).read_bytes())
+        labels = [config["id2label"][str(index)] for index in range(len(config["id2label"]))]
+        problem_type = config.get("problem_type")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return [Fault("config-unreadable", f"{type(error).__name__}: {error}", layout.CONFIG)]
+    faults = []
+    if labels != manifest.task.labels:
+        faults.append(Fault("label-mismatch", f"id2label differs from the labels of {layout.MANIFEST}", layout.CONFIG))
+    if problem_type != manifest.task.problem_type:
+        what = f"problem_type is {problem_type!r}, the manifest says {manifest.task.problem_type!r}"
+        faults.append(Fault("problem-type-mismatch", what, layout.CONFIG))
+    return faults
+
+
+def _check_golden(root: Path, manifest: Manifest) -> list[Fault]:
+    try:
+        rows = parse_golden((root / layout.GOLDEN).read_bytes())
+    except BundleError as error:
+        return list(error.faults)
+    faults = []
+    expected = manifest.verification.golden_rows
+    if len(rows) != expected or not rows:
+        faults.append(Fault("golden-count", f"{len(rows)} rows, the manifest says {expected}", layout.GOLDEN))
+    known, width = set(manifest.task.labels), len(manifest.task.labels)
+    for row in rows:
+        if not known.issuperset(row.labels) or len(row.logits) not in (0, width):
+            faults.append(Fault("golden-labels", f"row {row.name!r} does not fit the labels", layout.GOLDEN))
+    return faults
+
+
+def _check_reference(root: Path, manifest: Manifest) -> list[Fault]:
+    try:
+        reference = parse_reference((root / layout.REFERENCE).read_bytes())
+    except BundleError as error:
+        return list(error.faults)
+    if set(reference.label_counts) != set(manifest.task.labels):
+        return [Fault("reference-labels", "label_counts does not fit the labels", layout.REFERENCE)]
+    return []
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file's content, in hex."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_HASH_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,83 @@
+"""`golden.jsonl`: real inputs with the answers expected, replayed before a bundle is served.
+
+`reference.json`: the distribution of the training data, which drift is measured against.
+"""
+
+from __future__ import annotations
+
+import json
+
+from pydantic import ValidationError, model_validator
+
+from service.bundle import layout
+from service.bundle.manifest import Count
+from service.bundle.task import Strict
+from service.errors import BundleInvalid, Fault
+
+
+class GoldenRow(Strict):
+    """One input and its answer: labels, pooled logits and what was seen; or the code of the error it must give."""
+
+    name: str
+    text: str
+    labels: tuple[str, ...] = ()
+    logits: tuple[float, ...] = ()
+    tokens: Count = 0
+    windows: Count = 0
+    error: str | None = None
+
+    @model_validator(mode="after")
+    def _answer_or_error(self) -> GoldenRow:
+        if (self.error is None) != bool(self.logits):
+            raise ValueError("a golden row has either logits or an error")
+        return self
+
+
+class Histogram(Strict):
+    """`counts[i]` values lie in `[edges[i], edges[i + 1])`; the last edge is included."""
+
+    edges: list[float]
+    counts: list[Count]
+
+    @model_validator(mode="after")
+    def _one_more_edge(self) -> Histogram:
+        if len(self.edges) != len(self.counts) + 1:
+            raise ValueError(f"{len(self.edges)} edges for {len(self.counts)} counts")
+        return self
+
+
+class Reference(Strict):
+    """What the training data looked like: rows, how often each label occurs, tokens a text, and the confidence of
+    the model on validation data."""
+
+    rows: Count
+    label_counts: dict[str, Count]
+    tokens: Histogram
+    confidence: Histogram
+
+
+def dump_golden(rows: list[GoldenRow]) -> bytes:
+    """The bytes of `golden.jsonl`."""
+    return "".join(row.model_dump_json(exclude_defaults=True) + "\n" for row in rows).encode("utf-8")
+
+
+def parse_golden(data: bytes) -> list[GoldenRow]:
+    """The rows in the bytes of `golden.jsonl`; raises BundleInvalid with every bad line."""
+    rows, faults = [], []
+    for number, line in enumerate(data.rstrip(b"\n").split(b"\n"), start=1):
+        try:
+            rows.append(GoldenRow.model_validate_json(line))
+        except ValidationError as error:
+            faults.append(Fault("golden-schema", str(error.errors()[0]["msg"]), f"{layout.GOLDEN}:{number}"))
+    if faults:
+        raise BundleInvalid("the golden rows cannot be read", faults=faults)
+    return rows
+
+
+def parse_reference(data: bytes) -> Reference:
+    """The content of `reference.json`; raises BundleInvalid."""
+    try:
+        return Reference.model_validate(json.loads(data))
+    except ValueError as error:  # pydantic's ValidationError is one too
+        fault = Fault("reference-schema", str(error), layout.REFERENCE)
+        raise BundleInvalid("the reference distribution cannot be read", faults=[fault]) from None

@@ -1,0 +1,28 @@
+"""The names of the files in a checkpoint folder and in a bundle."""
+
+from __future__ import annotations
+
+FORMAT_VERSION = 1
+
+# Both folders, in the Hugging Face layout.
+CONFIG = "config.json"
+TOKENIZER = "tokenizer.json"
+TOKENIZER_CONFIG = "tokenizer_config.json"
+
+# A checkpoint: `save_pretrained` files and these.
+TASK = "task.json"
+WEIGHTS = "model.safetensors"
+VALIDATION = "validation.jsonl"
+TEST = "test.jsonl"
+HISTORY = "history.json"
+
+# A bundle.
+MANIFEST = "bundle.json"
+GOLDEN = "golden.jsonl"
+REFERENCE = "reference.json"
+CARD = "README.md"
+GRAPH_FP32 = "onnx/model.onnx"
+GRAPH_INT8 = "onnx/model_quantized.onnx"
+
+REQUIRED = (CONFIG, TOKENIZER, GOLDEN, REFERENCE, CARD, GRAPH_FP32)
+"""Files that every bundle lists and holds, besides the manifest itself."""

@@ -1,0 +1,155 @@
+"""`bundle.json`: what a bundle is, what it holds, how good it is and how that was checked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError
+
+from service.bundle import layout
+from service.bundle.task import Strict, Task
+from service.errors import BundleInvalid, BundleVersionUnsupported, Fault
+
+Precision = Literal["fp32", "int8"]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Count = Annotated[int, Field(ge=0)]
+
+
+class FileEntry(Strict):
+    """What one file of the bundle must be. `size` is in bytes."""
+
+    sha256: Sha256
+    size: Count
+
+
+class Served(Strict):
+    """The graph that the service runs, and why this one."""
+
+    graph: str
+    precision: Precision
+    reason: str
+
+
+class Estimate(Strict):
+    """A metric with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class EvaluationRecord(Strict):
+    """How good the served graph is on one split; `precision` says which graph was measured."""
+
+    split: str
+    rows: Count
+    precision: Precision
+    metrics: dict[str, Estimate]
+
+
+class Parity(Strict):
+    """One graph against the PyTorch fp32 checkpoint, on real texts."""
+
+    precision: Precision
+    rows: Count
+    max_logit_difference: float
+    decision_flips: Count
+    """Rows whose set of labels differs."""
+    metric: str
+    reference_value: float
+    graph_value: float
+    non_inferior: bool
+    margin: float
+
+
+class Verification(Strict):
+    """Parity figures of export, and what a replay of the golden rows must meet."""
+
+    parity: list[Parity]
+    golden_rows: Count
+    tolerance: Annotated[float, Field(gt=0.0)]
+    """Largest |logit difference| between a golden row's record and its replay."""
+    batch_difference: float
+    """Largest |logit difference| measured for one text alone and among others in a batch: the bound on how far
+    neighbours move an answer of the served graph."""
+
+
+class Speed(Strict):
+    """Measured by export, strings to labels; only comparable on the machine named."""
+
+    machine: str
+    threads: Count
+    texts: Count
+    texts_per_second: float
+    tokens_per_second: float
+
+
+class Manifest(Strict):
+    """The whole of `bundle.json`. `digest` is the SHA-256 of the canonical JSON of every other field."""
+
+    format_version: Literal[1] = 1
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    task: Task
+    served: Served
+    files: dict[str, FileEntry]
+    evaluation: list[EvaluationRecord]
+    verification: Verification
+    speed: Speed | None = None
+    digest: str = ""
+
+    def sealed(self) -> Manifest:
+        """This manifest with the digest of its other fields."""
+        return self.model_copy(update={"digest": self._digest()})
+
+    def to_bytes(self) -> bytes:
+        """The canonical bytes of `bundle.json`: the only ones that `parse` accepts for this manifest."""
+        return _canonical(self.model_dump(mode="json"))
+
+    def _digest(self) -> str:
+        return hashlib.sha256(_canonical(self.model_dump(mode="json", exclude={"digest"}))).hexdigest()
+
+
+def parse(data: bytes) -> Manifest:
+    """The manifest in the bytes of a `bundle.json`.
+
+    Raises BundleVersionUnsupported for another format version and BundleInvalid, with every fault by name, for
+    anything else that is not exactly what `Manifest.to_bytes` writes.
+    """
+    try:
+        fields = json.loads(data)
+    except ValueError as error:
+        raise _invalid([Fault("manifest-not-json", str(error), layout.MANIFEST)]) from None
+    version = fields.get("format_version") if isinstance(fields, dict) else None
+    if version != layout.FORMAT_VERSION:
+        raise BundleVersionUnsupported(
+            "the bundle has a format version that this Glossator does not read",
+            found=version,
+            expected=str(layout.FORMAT_VERSION),
+            way_out="Upgrade Glossator, or export the checkpoint again.",
+        )
+    try:
+        manifest = Manifest.model_validate(fields)
+    except ValidationError as error:
+        raise _invalid([_schema_fault(item) for item in error.errors()]) from None
+    if manifest.sealed().to_bytes() != data:
+        raise _invalid([Fault("manifest-altered", "its bytes do not match its digest", layout.MANIFEST)])
+    return manifest
+
+
+def _schema_fault(item: object) -> Fault:
+    assert isinstance(item, dict)
+    where = f"{layout.MANIFEST}:{'.'.join(str(part) for part in item['loc'])}"
+    name = "manifest-unknown-field" if item["type"] == "extra_forbidden" else "manifest-schema"
+    return Fault(name, str(item["msg"]), where)
+
+
+def _invalid(faults: list[Fault]) -> BundleInvalid:
+    return BundleInvalid(
+        "the manifest is not valid", faults=faults, way_out="Export the checkpoint again, or copy the bundle again."
+    )
+
+
+def _canonical(fields: object) -> bytes:
+    return (json.dumps(fields, ensure_ascii=False, indent=2, allow_nan=False) + "\n").encode("utf-8")

@@ -1,0 +1,109 @@
+"""Writes a folder so that it appears whole or not at all: aside, flushed to disk, then renamed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from service.bundle import layout
+from service.bundle.folder import sha256
+from service.bundle.manifest import FileEntry, Manifest
+from service.errors import OutputError
+
+
+@contextmanager
+def folder_aside(destination: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """A new folder beside `destination` to write into; it takes that name when the block ends without an error.
+
+    After an error nothing is left behind, and what stood at `destination` still stands. Raises OutputError where
+    `destination` exists and `overwrite` is not set, or where the disk refuses.
+    """
+    destination = Path(destination)
+    if destination.exists() and not overwrite:
+        raise OutputError(
+            "the output folder exists already", found=destination, way_out="Choose another one, or pass --overwrite."
+        )
+    if destination.exists() and not _is_ours(destination):
+        raise OutputError(
+            "the output folder holds something that Glossator did not write",
+            found=destination,
+            expected=f"a folder with {layout.MANIFEST} or {layout.TASK}, or none",
+            way_out="Choose another one.",
+        )
+    aside: Path | None = None
+    try:
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=f".{destination.name}-", dir=destination.parent))
+        aside.chmod(0o755)
+        yield aside
+        _flush_tree(aside)
+        _replace(aside, destination)
+    except OSError as error:
+        raise OutputError(
+            f"{destination} cannot be written: {error.strerror or error}",
+            way_out="Free some space or choose a folder that you may write to.",
+        ) from error
+    finally:
+        if aside is not None:
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+def file_entries(root: Path) -> dict[str, FileEntry]:
+    """Every file below `root` except the manifest, with size and hash, sorted by name."""
+    names = sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
+    return {
+        name: FileEntry(sha256=sha256(root / name), size=(root / name).stat().st_size)
+        for name in names
+        if name != layout.MANIFEST
+    }
+
+
+def write_manifest(root: Path, manifest: Manifest) -> Manifest:
+    """Writes `bundle.json` into `root`, sealed with its digest; returns the sealed manifest."""
+    sealed = manifest.sealed()
+    (root / layout.MANIFEST).write_bytes(sealed.to_bytes())
+    return sealed
+
+
+def _is_ours(folder: Path) -> bool:
+    return folder.is_dir() and (
+        any((folder / name).exists() for name in (layout.MANIFEST, layout.TASK)) or not any(folder.iterdir())
+    )
+
+
+def _flush_tree(root: Path) -> None:
+    for folder, _, files in os.walk(root, topdown=False):
+        for name in files:
+            fsync(Path(folder, name))
+        fsync(Path(folder))
+
+
+def _replace(aside: Path, destination: Path) -> None:
+    """Renames `aside` to `destination`. A folder cannot be renamed onto a full one, so the old one steps aside."""
+    old = None
+    if destination.exists():
+        old = Path(tempfile.mkdtemp(prefix=f".{destination.name}-old-", dir=destination.parent))
+        destination.rename(old / destination.name)
+    try:
+        aside.rename(destination)
+    except OSError:
+        if old is not None:
+            (old / destination.name).rename(destination)
+        raise
+    finally:
+        if old is not None:
+            shutil.rmtree(old, ignore_errors=True)
+    fsync(destination.parent)
+
+
+def fsync(path: Path) -> None:
+    """Returns when the file or folder is on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

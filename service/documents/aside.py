@@ -1,0 +1,139 @@
+"""A file written aside: under another name in the same folder, flushed to disk, then renamed, or removed."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import os
+import secrets
+import stat
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from service.documents.lines import STANDARD_STREAM
+from service.errors import ConfigError, OutputError
+
+
+class Aside:
+    """Bytes on their way to `path`, or to standard output where it is `-`.
+
+    `commit` puts the file in its place, whole; `discard` leaves nothing behind, and a file that was there before as it
+    was. A link is followed. A device or a pipe, and standard output, are written straight: they cannot be renamed over.
+    Gzip output depends on the content alone: it carries no time and no name. Raises OutputError where the disk or the
+    folder refuses.
+    """
+
+    def __init__(self, path: str, *, compressed: bool = False, stdout: BinaryIO | None = None) -> None:
+        self.name = "standard output" if path == STANDARD_STREAM else path
+        self._target: Path | None = None
+        self._temporary: Path | None = None
+        with self._ours():
+            self._file = self._open(path, stdout)
+        self._borrowed = self._file is stdout or self._file is sys.stdout.buffer
+        self._gzip = gzip.GzipFile("", "wb", fileobj=self._file, mtime=0) if compressed else None
+
+    def write(self, data: bytes) -> None:
+        """Adds bytes."""
+        with self._ours():
+            (self._gzip or self._file).write(data)
+
+    def commit(self) -> None:
+        """Flushes everything to disk, then gives the file its name."""
+        try:
+            with self._ours():
+                if self._gzip is not None:
+                    self._gzip.close()
+                self._file.flush()
+                if self._target is not None and self._temporary is not None:
+                    os.fsync(self._file.fileno())
+                    self._file.close()
+                    os.replace(self._temporary, self._target)
+                    self._temporary = None
+                    _sync_folder(self._target.parent)
+        finally:
+            self.discard()
+
+    def discard(self) -> None:
+        """Closes the file, and removes it unless it has been committed."""
+        if self._gzip is not None:
+            with contextlib.suppress(OSError, ValueError):
+                self._gzip.close()
+        if not self._borrowed:
+            with contextlib.suppress(OSError):  # closing flushes: a full disk complains again
+                self._file.close()
+        if self._temporary is not None:
+            with contextlib.suppress(OSError):
+                self._temporary.unlink()
+            self._temporary = None
+
+    def _open(self, path: str, stdout: BinaryIO | None) -> BinaryIO:
+        if path == STANDARD_STREAM:
+            if stdout is not None:
+                return stdout
+            sys.stdout.flush()
+            try:
+                descriptor = sys.stdout.fileno()
+            except OSError:  # a stream in memory, as in tests
+                return sys.stdout.buffer
+            # A buffer of our own: what a closed pipe leaves in it is not complained of again when the process ends.
+            return open(descriptor, "wb", closefd=False)
+        target = Path(os.path.realpath(path))
+        if target.exists() and not target.is_file() and not target.is_dir():
+            return open(target, "wb")
+        if target.is_dir():
+            raise IsADirectoryError(None, "it is a folder")
+        temporary = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.part")
+        # Not tempfile: its files are private, and the result should have the mode that any new file gets.
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666)
+        self._target, self._temporary = target, temporary
+        if target.exists():
+            with contextlib.suppress(OSError):  # file systems without modes
+                os.chmod(temporary, stat.S_IMODE(target.stat().st_mode))
+        return open(descriptor, "wb")
+
+    @contextlib.contextmanager
+    def _ours(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OutputError(
+                f"the output cannot be written: {self.name}",
+                found=error.strerror or error,
+                expected="room and permission to write",
+                way_out=_way_out(error),
+            ) from error
+
+
+def refuse_same_file(output: str, inputs: Sequence[str]) -> None:
+    """Raises ConfigError where the output is one of the inputs, under any name."""
+    for source in inputs:
+        with contextlib.suppress(OSError, ValueError):
+            if STANDARD_STREAM not in {output, source} and os.path.samefile(output, source):
+                raise ConfigError(
+                    "the output is the input",
+                    found=output,
+                    expected="another file",
+                    way_out="Give the output another name.",
+                )
+
+
+def _way_out(error: OSError) -> str:
+    if isinstance(error, BrokenPipeError):
+        return "Its reader closed it before the end."
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return "Make its folder first."
+    if isinstance(error, PermissionError):
+        return "Choose a folder that you may write to."
+    return "Free some room or choose another place. Nothing half-written was left behind."
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes the rename durable; some file systems refuse to open folders, and then order renames themselves."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

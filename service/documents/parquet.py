@@ -1,0 +1,121 @@
+"""Parquet, streamed row group by row group. Needs pyarrow, of the extra `files`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from service.documents.encodings import refuse_signatures
+from service.documents.lines import STANDARD_STREAM, display_name, empty_file, is_regular_file, open_bytes
+from service.documents.record import Record
+from service.documents.source import Options, Source, refuse_options
+from service.errors import ExtraMissing, InputError, UndecodableFile, UnreadableRow
+
+_BATCH_ROWS = 1024
+
+
+class ParquetSource(Source):
+    """Rows of a Parquet file. `Record.line` is the row's number; values keep their types.
+
+    Times in nanoseconds come as text and durations in nanoseconds as integers: Python's `datetime` ends at
+    microseconds.
+    """
+
+    format = "parquet"
+
+    def __init__(self, path: str, options: Options) -> None:
+        refuse_options("Parquet", encoding=options.encoding, delimiter=options.delimiter, header=options.header)
+        pq = _pyarrow_parquet()
+        self.name = display_name(path)
+        if options.compressed:
+            raise InputError(
+                f"{self.name}: Parquet is not read through gzip",
+                expected="a .parquet file",
+                way_out="Unpack it: gunzip.",
+            )
+        self._stream = None if path == STANDARD_STREAM else open_bytes(path)
+        if self._stream is None or not is_regular_file(path):
+            self.close()
+            raise InputError(
+                f"Parquet cannot be read from a stream: {self.name}",
+                expected="a file",
+                way_out="Save it to a file first, or pipe JSON lines.",
+            )
+        try:
+            self._file = _opened(pq, self._stream, self.name)
+            schema = self._file.schema_arrow
+            repeated = [name for name, times in Counter(schema.names).items() if times > 1]
+            if repeated:
+                raise InputError(f"{self.name} has columns of the same name", found=", ".join(repeated))
+        except BaseException:
+            self.close()
+            raise
+        self.columns = tuple(schema.names)
+
+    def _records(self) -> Iterator[Record]:
+        row = 0
+        try:
+            for batch in self._file.iter_batches(batch_size=_BATCH_ROWS):
+                for fields in _without_nanoseconds(batch).to_pylist():
+                    row += 1
+                    yield Record(row, fields)
+        except (ValueError, OSError, NotImplementedError) as error:  # pyarrow's errors are kinds of these
+            rest = range(row + 1, self._file.metadata.num_rows + 1)
+            for lost in rest:
+                yield Record(lost, {}, _lost(self.name, row + 1, error))
+
+    def close(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+
+    def details(self) -> list[str]:
+        return [f"{self._file.metadata.num_rows:,} rows"]
+
+
+def _pyarrow_parquet() -> Any:
+    try:
+        import pyarrow.parquet as pq
+    except ImportError:
+        raise ExtraMissing(
+            "Parquet needs pyarrow, which is not installed", way_out="pip install 'glossator[files]'"
+        ) from None
+    return pq
+
+
+def _opened(pq: Any, stream: Any, name: str) -> Any:
+    head = stream.read(16)
+    if not head:
+        raise empty_file(name)
+    if not head.startswith(b"PAR1"):
+        refuse_signatures(head, name)
+    stream.seek(0)
+    try:
+        return pq.ParquetFile(stream)
+    except (ValueError, OSError) as error:
+        raise UndecodableFile(
+            f"{name} is not a whole Parquet file",
+            found=error,
+            expected="Parquet",
+            way_out="Copy or write it again, or name its true format, for example format='csv'.",
+        ) from None
+
+
+def _without_nanoseconds(batch: Any) -> Any:
+    import pyarrow as pa
+
+    for index, field in enumerate(batch.schema):
+        kind = field.type
+        if pa.types.is_temporal(kind) and getattr(kind, "unit", None) == "ns":
+            as_text = pa.int64() if pa.types.is_duration(kind) else pa.string()
+            batch = batch.set_column(index, field.name, batch.column(index).cast(as_text))
+    return batch
+
+
+def _lost(name: str, row: int, error: Exception) -> UnreadableRow:
+    return UnreadableRow(
+        f"row {row} of {name}, and those after it, cannot be read",
+        found=error,
+        expected="a whole Parquet file",
+        way_out="Copy or write it again.",
+    )

@@ -1,0 +1,186 @@
+"""Every error that Glossator raises on purpose.
+
+GlossatorError
+├── BundleError             the folder on disk is not a bundle that may be served
+│   ├── BundleNotFound
+│   ├── BundleInvalid         carries every fault found, each with its name
+│   └── BundleVersionUnsupported
+├── InputError              one text, row, file or argument of the caller is at fault
+│   ├── EmptyText
+│   ├── TextTooLong
+│   ├── UndecodableText       lone surrogates, not a string
+│   ├── UndecodableFile
+│   ├── UnreadableRow         a row that its format cannot hold
+│   ├── FileMissing
+│   ├── UnknownColumn
+│   └── UnknownModel
+├── CorpusError             carries every fault found in a corpus
+├── ConfigError             carries every fault found in options and settings
+│   └── ExtraMissing          an optional dependency is not installed
+├── Overloaded
+├── DeadlineExceeded
+├── InferenceError          ONNX Runtime failed on a graph that had loaded
+├── OutputError             the answer could not be written
+└── JobError
+
+Each says what happened, the value found, what was expected and the way out. HTTP status codes stand in one
+table of the API (`service.api.problems`), exit codes in one table of the command line (`cli.console`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_SHOWN_CHARACTERS = 120
+
+
+def shorten(value: object, limit: int = _SHOWN_CHARACTERS) -> str:
+    """The value as printable ASCII-safe text of at most `limit` characters, so that no message floods a terminal.
+
+    >>> shorten("a" * 200, 10)
+    'aaaaaaaaa…'
+    """
+    text = value if isinstance(value, str) else repr(value)
+    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    text = "".join(character if character.isprintable() else " " for character in text)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong: its short name (stable, kebab-case), where it stands, and what was found."""
+
+    name: str
+    what: str
+    where: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.where}: {self.what}" if self.where else f"{self.name}: {self.what}"
+
+
+class GlossatorError(Exception):
+    """The root. `code` is a stable kebab-case name that clients may switch on."""
+
+    code = "glossator-error"
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        found: object = None,
+        expected: str | None = None,
+        way_out: str | None = None,
+        faults: Sequence[Fault] = (),
+    ) -> None:
+        super().__init__(what)
+        self.what = what
+        self.found = None if found is None else shorten(found)
+        self.expected = expected
+        self.way_out = way_out
+        self.faults = tuple(faults)
+
+    def __str__(self) -> str:
+        parts = [self.what]
+        if self.found is not None:
+            parts.append(f"found: {self.found}")
+        if self.expected is not None:
+            parts.append(f"expected: {self.expected}")
+        parts.extend(str(fault) for fault in self.faults)
+        if self.way_out is not None:
+            parts.append(self.way_out)
+        return "\n  ".join(parts)
+
+    def to_dict(self) -> dict[str, object]:
+        """The error as JSON-ready fields; absent ones are left out."""
+        fields: dict[str, object] = {"code": self.code, "what": self.what}
+        fields |= {"found": self.found} if self.found is not None else {}
+        fields |= {"expected": self.expected} if self.expected is not None else {}
+        fields |= {"way_out": self.way_out} if self.way_out is not None else {}
+        if self.faults:
+            fields["faults"] = [{"name": f.name, "what": f.what, "where": f.where} for f in self.faults]
+        return fields
+
+
+class BundleError(GlossatorError):
+    code = "bundle-error"
+
+
+class BundleNotFound(BundleError):
+    code = "bundle-not-found"
+
+
+class BundleInvalid(BundleError):
+    code = "bundle-invalid"
+
+
+class BundleVersionUnsupported(BundleError):
+    code = "bundle-version-unsupported"
+
+
+class InputError(GlossatorError):
+    code = "input-error"
+
+
+class EmptyText(InputError):
+    code = "empty-text"
+
+
+class TextTooLong(InputError):
+    code = "text-too-long"
+
+
+class UndecodableText(InputError):
+    code = "undecodable-text"
+
+
+class UndecodableFile(InputError):
+    code = "undecodable-file"
+
+
+class UnreadableRow(InputError):
+    code = "unreadable-row"
+
+
+class FileMissing(InputError):
+    code = "file-missing"
+
+
+class UnknownColumn(InputError):
+    code = "unknown-column"
+
+
+class UnknownModel(InputError):
+    code = "unknown-model"
+
+
+class CorpusError(GlossatorError):
+    code = "corpus-error"
+
+
+class ConfigError(GlossatorError):
+    code = "config-error"
+
+
+class ExtraMissing(ConfigError):
+    code = "extra-missing"
+
+
+class Overloaded(GlossatorError):
+    code = "overloaded"
+
+
+class DeadlineExceeded(GlossatorError):
+    code = "deadline-exceeded"
+
+
+class InferenceError(GlossatorError):
+    code = "inference-error"
+
+
+class OutputError(GlossatorError):
+    code = "output-error"
+
+
+class JobError(GlossatorError):
+    code = "job-error"

@@ -1,0 +1,150 @@
+"""A bundle that has verified, loaded and ready to answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+
+from service.bundle import layout
+from service.bundle.folder import Bundle, read
+from service.bundle.golden import GoldenRow
+from service.bundle.task import Task
+from service.errors import BundleInvalid, Fault, InputError
+from service.inference.encoding import Encoder
+from service.inference.pipeline import Answer, Pipeline
+from service.inference.session import Session
+from service.tasks.text_classification import decode
+
+Texts = list[str] | tuple[str, ...]
+"""Many texts. Not any Sequence of strings, since a single string is one too."""
+
+
+class Model:
+    """Answers texts with one bundle. Threads may share one.
+
+    `model("text")` gives an Answer, `model(["a", "b"])` a list of them; a bad text raises its InputError. `predict`
+    is the form for many texts of which some may be bad: it puts the InputError in the bad text's place.
+    """
+
+    def __init__(self, bundle: Bundle, pipeline: Pipeline, session: Session) -> None:
+        self.bundle = bundle
+        self.pipeline = pipeline
+        self.threads = session.threads
+
+    @property
+    def name(self) -> str:
+        return self.bundle.name
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 that names this version of the model."""
+        return self.bundle.digest
+
+    @property
+    def version(self) -> str:
+        """`name@digest`, the digest cut to 12 digits: what answers and rows carry."""
+        return f"{self.name}@{self.digest[:12]}"
+
+    @property
+    def task(self) -> Task:
+        return self.bundle.task
+
+    def predict(
+        self,
+        texts: Sequence[object],
+        *,
+        top_k: int | None = None,
+        threshold: float | None = None,
+        truncate: bool = False,
+    ) -> list[Answer | InputError]:
+        """One answer a text, in order; see `Pipeline.predict`."""
+        return self.pipeline.predict(texts, top_k=top_k, threshold=threshold, truncate=truncate)
+
+    @overload
+    def __call__(
+        self, texts: str, *, top_k: int | None = None, threshold: float | None = None, truncate: bool = False
+    ) -> Answer: ...
+
+    @overload
+    def __call__(
+        self, texts: Texts, *, top_k: int | None = None, threshold: float | None = None, truncate: bool = False
+    ) -> list[Answer]: ...
+
+    def __call__(
+        self,
+        texts: str | Texts,
+        *,
+        top_k: int | None = None,
+        threshold: float | None = None,
+        truncate: bool = False,
+    ) -> Answer | list[Answer]:
+        """The answer of one text, or those of many in order. Raises the InputError of the first bad text."""
+        answers = []
+        for answer in self.predict(
+            [texts] if isinstance(texts, str) else texts, top_k=top_k, threshold=threshold, truncate=truncate
+        ):
+            if isinstance(answer, InputError):
+                raise answer
+            answers.append(answer)
+        return answers[0] if isinstance(texts, str) else answers
+
+
+def load(path: str | Path, *, threads: int | None = None) -> Model:
+    """The model in the bundle at `path`, after every check and a replay of its golden rows.
+
+    `threads` defaults to the CPUs that this process may use. Raises BundleNotFound, BundleVersionUnsupported or
+    BundleInvalid (with every fault by name).
+    """
+    model = load_unverified(read(path), threads=threads)
+    faults = replay(model)
+    if faults:
+        raise BundleInvalid(
+            f"the bundle {model.name!r} does not give the answers that it was exported with",
+            faults=faults,
+            way_out="Export it again on this machine, and compare the package versions in its provenance.",
+        )
+    return model
+
+
+def load_unverified(bundle: Bundle, *, threads: int | None = None) -> Model:
+    """The model of a bundle whose golden rows have not been replayed; for export, which makes them."""
+    task = bundle.task
+    encoder = Encoder(bundle.path / layout.TOKENIZER, task.encoding)
+    session = Session(
+        bundle.path / bundle.manifest.served.graph, pad_token_id=task.encoding.pad_token_id, threads=threads
+    )
+    return Model(bundle, Pipeline(encoder, session, task), session)
+
+
+def replay(model: Model) -> list[Fault]:
+    """Faults of the golden rows: each is answered again, alone, and compared with its record."""
+    return [fault for row in model.bundle.golden for fault in _replay_row(model, row)]
+
+
+def _replay_row(model: Model, row: GoldenRow) -> list[Fault]:
+    (encoded,) = model.pipeline.encode([row.text])
+    where = f"{layout.GOLDEN}: {row.name}"
+    if isinstance(encoded, InputError) or row.error is not None:
+        found = encoded.code if isinstance(encoded, InputError) else "an answer"
+        expected = row.error or "an answer"
+        return [] if found == expected else [Fault("golden-error", f"gave {found}, expected {expected}", where)]
+    faults = []
+    seen = (encoded.tokens, len(encoded.windows))
+    if seen != (row.tokens, row.windows):
+        what = f"saw {seen[0]} tokens in {seen[1]} windows, expected {row.tokens} in {row.windows}"
+        faults.append(Fault("golden-tokens", what, where))
+    recorded = np.asarray(row.logits)
+    difference = float(np.abs(model.pipeline.pooled_logits([encoded])[0] - recorded).max())
+    tolerance = model.bundle.manifest.verification.tolerance
+    if not difference <= tolerance:  # a NaN is not within it
+        what = f"logits differ by {difference:.4g}, at most {tolerance:g} allowed"
+        faults.append(Fault("golden-logits", what, where))
+    # The record decides, not the replay: a text on the edge of two labels may fall either way within the tolerance.
+    labels = decode(recorded, model.task).labels
+    if labels != row.labels:
+        what = f"its logits decode to {', '.join(labels) or 'none'}, recorded as {', '.join(row.labels) or 'none'}"
+        faults.append(Fault("golden-labels", what, where))
+    return faults

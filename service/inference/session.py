@@ -1,0 +1,71 @@
+"""One ONNX graph, ready to run: token ids in, logits out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from service.errors import BundleInvalid, Fault, InferenceError
+from service.inference.threads import available_cpus
+
+OPTIMIZATION_LEVEL = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+"""The level that serves; export measures parity at the same one."""
+
+_KNOWN_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+
+
+class Session:
+    """Runs batches of windows. Threads may call `run` at the same time."""
+
+    def __init__(self, graph: Path, *, pad_token_id: int = 0, threads: int | None = None) -> None:
+        options = ort.SessionOptions()
+        options.graph_optimization_level = OPTIMIZATION_LEVEL
+        options.intra_op_num_threads = threads or available_cpus()
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        # Threads that spin between calls steal the core on which the server answers.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            self._session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime's errors share no base class of their own
+            fault = Fault("graph-does-not-load", str(error), graph.name)
+            raise BundleInvalid("ONNX Runtime refuses the graph", faults=[fault]) from error
+        self.inputs = tuple(item.name for item in self._session.get_inputs())
+        self.threads = options.intra_op_num_threads
+        self._pad_token_id = pad_token_id
+        unknown = sorted(set(self.inputs) - set(_KNOWN_INPUTS))
+        if unknown or not {"input_ids", "attention_mask"} <= set(self.inputs):
+            raise BundleInvalid(
+                "the graph has the wrong inputs",
+                found=", ".join(self.inputs),
+                expected="input_ids, attention_mask and optionally token_type_ids",
+            )
+
+    def run(self, windows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        """Logits `(len(windows), labels)` of windows of token ids, padded here to the longest."""
+        input_ids, attention_mask = pad(windows, self._pad_token_id)
+        feeds = {"input_ids": input_ids, "attention_mask": attention_mask}
+        if "token_type_ids" in self.inputs:
+            feeds["token_type_ids"] = np.zeros_like(input_ids)
+        try:
+            (logits,) = self._session.run(["logits"], feeds)
+        except Exception as error:
+            raise InferenceError(
+                f"the graph failed on a batch of {input_ids.shape[0]} windows of {input_ids.shape[1]} tokens", found=error
+            ) from error
+        return np.asarray(logits, dtype=np.float32)  # (batch, labels)
+
+
+def pad(windows: Sequence[Sequence[int]], pad_token_id: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """`input_ids` and `attention_mask` of windows of token ids, each `(len(windows), longest)`."""
+    longest = max(len(window) for window in windows)
+    input_ids = np.full((len(windows), longest), pad_token_id, dtype=np.int64)  # (batch, seq)
+    attention_mask = np.zeros_like(input_ids)  # (batch, seq)
+    for row, window in enumerate(windows):
+        input_ids[row, : len(window)] = window
+        attention_mask[row, : len(window)] = 1
+    return input_ids, attention_mask

@@ -1,0 +1,90 @@
+"""Tiny real models: random encoders of each family, a trained checkpoint and an exported bundle, made once a run."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # no test needs the network
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+
+SHARED_DATA = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
+
+TOPICS = {
+    "delivery": ["where is my parcel", "the parcel is late", "courier did not come", "when will it arrive", "still waiting for the box"],
+    "refund": ["i want my money back", "refund not received", "please refund the order", "when do i get the money", "money is missing"],
+    "login": ["cannot log in", "password reset fails", "my account is locked", "the code never comes", "login page is broken"],
+}
+FILLERS = ["please help", "thanks", "hello", "order 1234", "again", "since monday", "today", "regards", "it is urgent", "why"]
+
+
+def topic_rows(repeats: int = 1) -> list[tuple[str, str]]:
+    """Texts and their topic, all different: each statement with each filler before or after it."""
+    rows = []
+    for label, statements in TOPICS.items():
+        for statement in statements:
+            for filler in FILLERS[: 10 * repeats]:
+                rows += [(f"{statement} {filler}", label), (f"{filler} {statement}", label)]
+    return rows
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real corpora that stands beside the project; the test is skipped where there is none."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("the folder of real corpora (../shared/data) is absent")
+    return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Makes a random encoder of a family (`bert`, `roberta`, ...) as a folder, with a tokenizer of its own."""
+    made: dict[str, Path] = {}
+
+    def make(family: str) -> Path:
+        if family not in made:
+            made[family] = _make_base(family, tmp_path_factory.mktemp(f"base-{family}"))
+        return made[family]
+
+    return make
+
+
+def _make_base(family: str, folder: Path) -> Path:
+    import torch
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+    from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast
+
+    pad_second = family in {"roberta", "mpnet"}
+    special = ["<s>", "<pad>", "</s>", "<unk>"] if pad_second else ["<pad>", "<s>", "</s>", "<unk>"]
+    tokenizer = Tokenizer(models.WordPiece(unk_token="<unk>"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    trainer = trainers.WordPieceTrainer(vocab_size=300, special_tokens=special, show_progress=False)
+    tokenizer.train_from_iterator([text for text, _ in topic_rows()], trainer)
+    start, end = tokenizer.token_to_id("<s>"), tokenizer.token_to_id("</s>")
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", pair="<s> $A </s> $B </s>", special_tokens=[("<s>", start), ("</s>", end)]
+    )
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, unk_token="<unk>", pad_token="<pad>", cls_token="<s>", sep_token="</s>",
+        model_max_length=64,
+    ).save_pretrained(folder)
+    sizes: dict[str, Any] = {
+        "vocab_size": tokenizer.get_vocab_size(), "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2,
+        "intermediate_size": 64, "max_position_embeddings": 66, "pad_token_id": tokenizer.token_to_id("<pad>"),
+        "bos_token_id": start, "cls_token_id": start, "eos_token_id": end, "sep_token_id": end,
+    }  # fmt: skip
+    if family == "distilbert":
+        sizes |= {"dim": 32, "n_layers": 2, "n_heads": 2, "hidden_dim": 64}
+    if family == "electra":
+        sizes |= {"embedding_size": 32}
+    if family == "deberta-v2":
+        sizes |= {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "position_buckets": 16}
+    torch.manual_seed(7)
+    AutoModel.from_config(AutoConfig.for_model(family, **sizes)).save_pretrained(folder)
+    return folder

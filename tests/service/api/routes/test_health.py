@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from starlette.testclient import TestClient
+
+from service.api.app import create_app
+from service.api.settings import Settings
+from service.inference.model import Model
+
+
+def test_livez_and_readyz_of_a_server_that_runs(client: TestClient) -> None:
+    assert client.get("/livez").json() == {"status": "alive"}
+    assert client.get("/readyz").json() == {"status": "ready"}
+
+
+def test_readyz_waits_for_the_models_while_livez_answers(served_models: dict[str, Model]) -> None:
+    app = create_app(served_models, Settings())
+    client = TestClient(app, base_url="http://localhost")  # no `with`: the app does not start
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["code"]) == (503, "not-ready")
+    assert answer.json()["detail"] == "the models are not warm yet"
+    assert answer.headers["retry-after"] == "1"
+    assert client.get("/livez").status_code == 200
+    with client:
+        assert client.get("/readyz").status_code == 200
+    assert client.get("/readyz").json()["detail"] == "the server is stopping"
+
+
+def test_metrics_are_in_the_text_format(client: TestClient) -> None:
+    answer = client.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=")
+    assert "# TYPE glossator_request_seconds histogram" in answer.text
+
+
+def test_index_lists_every_route(make_client: Callable[..., TestClient]) -> None:
+    client = make_client()
+    index = client.get("/").json()
+    assert index["name"] == "glossator"
+    listed = {(route["method"], route["path"]) for route in index["routes"]}
+    assert listed == {
+        ("POST", "/v1/models/{name}/predict"),
+        ("GET", "/v1/models"),
+        ("GET", "/v1/models/{name}"),
+        ("GET", "/livez"),
+        ("GET", "/readyz"),
+        ("GET", "/metrics"),
+        ("GET", "/"),
+    }
+    assert client.get(index["openapi"]).status_code == 200
+    assert client.get("/docs").status_code == 404  # no page that loads scripts from elsewhere

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from starlette.testclient import TestClient
+
+from service.inference.model import Model
+
+LABELS = ["refund", "delivery", "praise", "greeting", "complaint", "other"]
+
+
+def test_models_lists_each_in_short(client: TestClient, served_models: dict[str, Model]) -> None:
+    assert client.get("/v1/models").json() == {
+        "models": [
+            {
+                "name": "intents",
+                "version": served_models["intents"].digest,
+                "task": "text-classification",
+                "problem_type": "single_label_classification",
+                "label_count": 6,
+                "precision": "fp32",
+            },
+            {
+                "name": "tags",
+                "version": served_models["tags"].digest,
+                "task": "text-classification",
+                "problem_type": "multi_label_classification",
+                "label_count": 6,
+                "precision": "fp32",
+            },
+        ]
+    }
+
+
+def test_model_shows_what_its_bundle_says(client: TestClient, served_models: dict[str, Model]) -> None:
+    shown = client.get("/v1/models/tags").json()
+    manifest = served_models["tags"].bundle.manifest
+    assert shown["version"] == manifest.digest
+    assert shown["labels"] == LABELS
+    assert shown["thresholds"] == dict(zip(LABELS, [0.6, 0.7, 0.8, 0.9, 0.9, 0.9], strict=True))
+    assert (shown["max_length"], shown["stride"], shown["temperature"]) == (16, 4, 1.0)
+    assert shown["evaluation"] == [
+        {
+            "split": "test",
+            "rows": 10,
+            "precision": "fp32",
+            "metrics": {"accuracy": {"value": 0.9, "low": 0.8, "high": 1.0}},
+        }
+    ]
+    assert shown["verification"] == manifest.verification.model_dump(mode="json")
+    assert shown["provenance"] == manifest.task.provenance.model_dump(mode="json")
+    assert shown["created"] == "2026-01-02T03:04:05Z"
+
+
+def test_model_of_one_label_has_no_thresholds(client: TestClient) -> None:
+    assert client.get("/v1/models/intents").json()["thresholds"] is None
+
+
+def test_model_that_is_unknown_names_those_that_exist(client: TestClient) -> None:
+    for answer in (client.get("/v1/models/intent"), client.post("/v1/models/intent/predict", json={"text": "money"})):
+        assert answer.status_code == 404
+        assert answer.json()["code"] == "unknown-model"
+        assert answer.json()["found"] == "intent"
+        assert answer.json()["expected"] == "one of: intents, tags"

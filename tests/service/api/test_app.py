@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import pytest
+
+from service.api.app import create_app
+from service.api.settings import Settings
+from service.errors import ConfigError
+from service.inference.model import Model
+
+
+def test_create_app_refuses_to_serve_nothing() -> None:
+    with pytest.raises(ConfigError, match="no model to serve"):
+        create_app({}, Settings())
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "a b", ".hidden", "ü", "x" * 65])
+def test_create_app_refuses_a_name_that_cannot_stand_in_a_path(served_models: dict[str, Model], name: str) -> None:
+    with pytest.raises(ConfigError, match="cannot stand in a path"):
+        create_app({name: served_models["intents"]}, Settings())
+
+
+def test_create_app_serves_a_model_under_the_name_given(served_models: dict[str, Model]) -> None:
+    app = create_app({"champion": served_models["intents"]}, Settings())
+    assert list(app.state.service.models) == ["champion"]
+    assert not app.state.service.warm  # nothing runs before the app starts

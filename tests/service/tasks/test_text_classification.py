@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from scipy.special import expit, softmax
+
+from service.bundle.task import Calibration, Encoding, ProblemType, Provenance, Task
+from service.errors import ConfigError
+from service.tasks.text_classification import decide, decode, pool_windows, probabilities
+
+LABELS = ["a", "b", "c"]
+LOGITS = arrays.arrays(np.float64, 3, elements=st.floats(-1e4, 1e4))
+
+
+def make_task(problem_type: ProblemType, **calibration: object) -> Task:
+    provenance = Provenance(
+        corpus_fingerprint="0", corpus_rows=1, base_model="b", base_revision="r", algorithm="a", config={}, seed=1,
+        code_version="0", packages={}, created="2026-01-01T00:00:00+00:00",
+    )  # fmt: skip
+    return Task(
+        problem_type=problem_type,
+        labels=LABELS,
+        encoding=Encoding(max_length=16, stride=2),
+        calibration=Calibration.model_validate(calibration),
+        provenance=provenance,
+    )
+
+
+SINGLE = make_task("single_label_classification")
+MULTI = make_task("multi_label_classification")
+
+
+@given(LOGITS)
+def test_probabilities_equal_scipy(logits: np.ndarray) -> None:
+    np.testing.assert_allclose(probabilities(logits, SINGLE), softmax(logits), atol=1e-12)
+    np.testing.assert_allclose(probabilities(logits, MULTI), expit(logits), atol=1e-12)
+
+
+def test_problem_type_decides_even_with_two_labels() -> None:
+    """Peers take softmax whenever there is more than one label: two sigmoids of 0.88 each must not become halves."""
+    task = make_task("multi_label_classification")
+    answer = decode(np.array([2.0, 2.0, -5.0]), task)
+    assert answer.labels == ("a", "b")
+    assert [round(score.score, 3) for score in answer.scores] == [0.881, 0.881, 0.007]
+
+
+def test_temperature_divides_logits() -> None:
+    logits = np.array([3.0, 1.0, 0.0])
+    warm = make_task("single_label_classification", temperature=2.0)
+    np.testing.assert_allclose(probabilities(logits, warm), softmax(logits / 2.0))
+
+
+@given(LOGITS)
+def test_single_label_gives_exactly_the_first_best(logits: np.ndarray) -> None:
+    answer = decode(logits, SINGLE)
+    best = probabilities(logits, SINGLE)
+    assert answer.labels == (LABELS[int(np.argmax(best))],)
+    assert answer.score == best.max()
+    assert [score.score for score in answer.scores] == sorted(best.tolist(), reverse=True)
+
+
+@given(LOGITS, st.lists(st.floats(0, 1), min_size=3, max_size=3))
+def test_multi_label_gives_every_label_that_reaches_its_threshold(logits: np.ndarray, thresholds: list[float]) -> None:
+    task = make_task("multi_label_classification", thresholds=thresholds)
+    expected = {label for label, p, t in zip(LABELS, probabilities(logits, task), thresholds, strict=True) if p >= t}
+    assert set(decode(logits, task).labels) == expected
+
+
+def test_threshold_of_the_caller_replaces_those_of_the_bundle() -> None:
+    task = make_task("multi_label_classification", thresholds=[0.9, 0.9, 0.9])
+    logits = np.array([0.1, -0.1, -4.0])
+    assert decode(logits, task).labels == ()
+    assert decode(logits, task).label is None
+    assert decode(logits, task, threshold=0.5).labels == ("a",)
+    assert decode(logits, task, threshold=0.0).labels == ("a", "b", "c")
+
+
+def test_top_k_limits_scores_but_never_decisions() -> None:
+    answer = decode(np.array([1.0, 2.0, 3.0]), MULTI, top_k=1)
+    assert answer.labels == ("c", "b", "a")
+    assert [score.label for score in answer.scores] == ["c"]
+
+
+@pytest.mark.parametrize(
+    ("task", "options", "found"),
+    [
+        (SINGLE, {"threshold": 0.5}, "0.5"),
+        (MULTI, {"threshold": 1.5}, "1.5"),
+        (MULTI, {"threshold": float("nan")}, "nan"),
+        (SINGLE, {"top_k": 0}, "0"),
+    ],
+)
+def test_options_that_cannot_apply_are_refused(task: Task, options: dict[str, float], found: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        decode(np.zeros(3), task, **options)  # type: ignore[arg-type]
+    assert caught.value.found == found
+
+
+def test_decide_works_on_rows() -> None:
+    rows = np.array([[0.2, 0.5, 0.3], [0.6, 0.3, 0.1]])
+    assert decide(rows, SINGLE).tolist() == [[False, True, False], [True, False, False]]
+
+
+def test_windows_pool_by_the_stated_rule() -> None:
+    windows = np.array([[1.0, 0.0, 2.0], [4.0, -3.0, 2.0]], dtype=np.float32)
+    np.testing.assert_allclose(pool_windows(windows, (10, 5), SINGLE), [2.0, -1.0, 2.0])
+    np.testing.assert_allclose(pool_windows(windows, (10, 5), MULTI), [4.0, 0.0, 2.0])
+
+
+@given(arrays.arrays(np.float32, (1, 3), elements=st.floats(-100, 100, width=32)))
+def test_one_window_is_its_own_pool(windows: np.ndarray) -> None:
+    for task in (SINGLE, MULTI):
+        np.testing.assert_array_equal(pool_windows(windows, (7,), task), windows[0].astype(np.float64))

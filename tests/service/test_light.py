@@ -1,0 +1,45 @@
+"""The floor is light: a fresh process imports all of `service` without one heavy package."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAVY = {"torch", "transformers", "datasets", "sklearn", "spacy", "scipy", "pandas", "matplotlib", "onnx", "pyarrow"}
+
+IMPORT_ALL = """
+import importlib, json, pkgutil, sys
+import service
+names = [module.name for module in pkgutil.walk_packages(service.__path__, "service.")]
+for name in names:
+    importlib.import_module(name)
+print(json.dumps([names, sorted({name.partition(".")[0] for name in sys.modules})]))
+"""
+
+
+def _loaded(program: str) -> list[list[str]]:
+    finished = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded: list[list[str]] = json.loads(finished.stdout)
+    return loaded
+
+
+def test_service_imports_nothing_heavy() -> None:
+    names, packages = _loaded(IMPORT_ALL)
+    assert {"service.api.app", "service.api.server", "service.inference.model"} <= set(names)
+    assert HEAVY.isdisjoint(packages)
+    assert "onnxruntime" in packages  # the list is that of a process that did import
+
+
+def test_inference_needs_no_server() -> None:
+    program = "import json, sys, service.inference.model; print(json.dumps([list(sys.modules)]))"
+    (modules,) = _loaded(program)
+    assert {"fastapi", "starlette", "uvicorn", "prometheus_client"}.isdisjoint(modules)
+    assert "service.inference.model" in modules
+
+
+def test_service_api_does_nothing_at_import() -> None:
+    (modules,) = _loaded("import json, sys, service.api; print(json.dumps([list(sys.modules)]))")
+    assert "fastapi" not in modules

@@ -1,0 +1,33 @@
+"""Rows and corpora that the tests of `training.corpus` share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from training.corpus.corpus import Corpus
+from training.corpus.dataset import DatasetRow
+from training.corpus.read import read_corpus
+
+ReadPairs = Callable[..., Corpus]
+
+
+@pytest.fixture(scope="session")
+def read_pairs() -> ReadPairs:
+    """A function from (text, label) pairs to their corpus; the header stands in line 1, so rows start at line 2."""
+
+    def read(pairs: Iterable[tuple[object, object]], **options: Any) -> Corpus:
+        rows = (DatasetRow(line, {"text": text, "label": label}) for line, (text, label) in enumerate(pairs, start=2))
+        options = {"source_name": "pairs.csv", "text_column": "text", "label_column": "label"} | options
+        return read_corpus(rows, **options)
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The folder of public corpora beside the repository."""
+    return Path(__file__).resolve().parents[3] / "../shared/data"

@@ -1,0 +1,1 @@
+"""Wrangles corpora and fine-tunes text models; what it makes is a checkpoint folder."""

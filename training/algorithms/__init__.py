@@ -1,0 +1,1 @@
+"""One module an algorithm, all of one shape: `fit(corpus, split, config, output)` writes a checkpoint folder."""

@@ -1,0 +1,187 @@
+"""Fine-tunes a whole encoder with a new classification head."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.checkpoint import pipeline as checkpoint_pipeline
+from evaluation.rows import LabelledRows, indicator
+from evaluation.thresholds import tune_thresholds
+from service.bundle.golden import Histogram, Reference
+from service.bundle.task import Calibration, Encoding, Provenance, Task
+from service.inference.encoding import Encoder
+from service.inference.pipeline import Pipeline
+from service.tasks.text_classification import decide, probabilities
+from training.base_model import BaseModel, learning_rate, open_classifier, open_tokenizer, resolve, window_lengths
+from training.batches import make_examples
+from training.checkpoint import now, package_versions, write_checkpoint
+from training.config import TrainingConfig
+from training.corpus.corpus import Corpus
+from training.device import choose
+from training.progress import Progress, Silent
+from training.run import Outcome, run
+from training.state import StateFolder
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """The rows of a run. `test` is not looked at: it travels with the checkpoint for export to measure."""
+
+    train: Corpus
+    validation: Corpus
+    test: LabelledRows
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A finished run: where the checkpoint is, what it does, and how training went."""
+
+    output: Path
+    task: Task
+    outcome: Outcome
+    device: str
+    metric: str
+
+
+def fit(
+    splits: Splits,
+    config: TrainingConfig,
+    output: str | Path,
+    *,
+    overwrite: bool = False,
+    fresh: bool = False,
+    progress: Progress | None = None,
+) -> Fitted:
+    """Trains on `splits.train`, keeps the epoch that does best on `splits.validation`, writes the checkpoint `output`.
+
+    A run that was killed leaves `<output>.partial`; the same call resumes it and comes to the same result. `fresh`
+    discards it. Raises ConfigError for options that cannot work, OutputError where the disk refuses.
+    """
+    import torch
+
+    progress = progress or Silent()
+    output = Path(output)
+    device = choose(config)
+    progress.stage(f"opening the base model {config.base}")
+    base = resolve(config.base)
+    labels, problem_type = splits.train.label_names, splits.train.problem_type
+    state = StateFolder(output)
+    if fresh:
+        state.discard()
+    with tempfile.TemporaryDirectory() as tokenizer_folder:
+        tokenizer = open_tokenizer(base)
+        tokenizer.save_pretrained(tokenizer_folder)
+        task = Task(
+            problem_type=problem_type,
+            labels=labels,
+            encoding=_encoding(base, config, tokenizer),
+            provenance=_provenance(base, config, splits),
+        )
+        torch.manual_seed(config.seed)  # the head's first weights
+        model = open_classifier(base, labels, problem_type)
+        served = checkpoint_pipeline(model, tokenizer_folder, task)
+        encoder = Encoder(Path(tokenizer_folder, "tokenizer.json"), task.encoding)
+        progress.stage(f"encoding {len(splits.train.texts):,} texts")
+        examples = make_examples(encoder, splits.train.texts)
+        gold = indicator(splits.validation.labels, labels)
+        metric = "macro_f1" if problem_type == "multi_label_classification" else "accuracy"
+        outcome = run(
+            model,
+            examples,
+            indicator(splits.train.labels, labels).astype(np.float32),
+            config=config,
+            learning_rate=learning_rate(base, config),
+            pad_token_id=task.encoding.pad_token_id,
+            device=device,
+            state=state,
+            fingerprint=_fingerprint(splits, config, base),
+            metric=metric,
+            validate=lambda: _validation_metric(served, splits.validation.texts, gold),
+            progress=progress,
+        )
+        progress.stage("writing the checkpoint")
+        model.to("cpu")
+        logits = served.logits(splits.validation.texts)
+        task = task.model_copy(update={"calibration": _calibrate(gold, logits, task)})
+        write_checkpoint(
+            output,
+            model=model,
+            tokenizer_folder=Path(tokenizer_folder),
+            task=task,
+            reference=_reference(splits.train, encoder, probabilities(logits, task), labels),
+            validation=LabelledRows(splits.validation.texts, splits.validation.labels),
+            test=splits.test,
+            history=outcome.history,
+            overwrite=overwrite,
+        )
+    state.discard()
+    return Fitted(output, task, outcome, str(device), metric)
+
+
+def _validation_metric(served: Pipeline, texts: list[str], gold: NDArray[np.bool_]) -> float:
+    """Accuracy; for multi-label macro-F1 at the thresholds that suit these rows best."""
+    from sklearn.metrics import accuracy_score, f1_score
+
+    logits = served.logits(texts)
+    task = served.task
+    if task.problem_type == "single_label_classification":
+        return float(accuracy_score(gold, decide(probabilities(logits, task), task)))
+    task = task.model_copy(update={"calibration": _calibrate(gold, logits, task)})
+    return float(f1_score(gold, decide(probabilities(logits, task), task), average="macro", zero_division=0))
+
+
+def _calibrate(gold: NDArray[np.bool_], logits: NDArray[np.float64], task: Task) -> Calibration:
+    """Thresholds for multi-label, fitted on validation rows; nothing for single-label."""
+    if task.problem_type == "single_label_classification":
+        return Calibration()
+    return Calibration(thresholds=tune_thresholds(gold, probabilities(logits, task)))
+
+
+def _encoding(base: BaseModel, config: TrainingConfig, tokenizer: Any) -> Encoding:
+    max_length, stride = window_lengths(base, config)
+    return Encoding(max_length=max_length, stride=stride, pad_token_id=tokenizer.pad_token_id or 0)
+
+
+def _provenance(base: BaseModel, config: TrainingConfig, splits: Splits) -> Provenance:
+    packages = package_versions()
+    options = config.model_dump(exclude={"seed", "base", "state_every_seconds"})
+    return Provenance(
+        corpus_fingerprint=splits.train.fingerprint(),
+        corpus_rows=len(splits.train.texts),
+        base_model=base.name,
+        base_revision=base.revision,
+        algorithm="finetune",
+        config=options | {"learning_rate": learning_rate(base, config)},
+        seed=config.seed,
+        code_version=packages["glossator"],
+        packages=packages,
+        created=now(),
+    )
+
+
+def _fingerprint(splits: Splits, config: TrainingConfig, base: BaseModel) -> str:
+    """Names a run: rows in their order, options that decide the result, and the base model's weights."""
+    options = config.model_dump(exclude={"state_every_seconds"})
+    rows = [splits.train.texts, splits.train.labels, splits.validation.texts, splits.validation.labels]
+    return hashlib.sha256(json.dumps([rows, options, base.revision]).encode()).hexdigest()
+
+
+def _reference(train: Corpus, encoder: Encoder, probability: NDArray[np.float64], labels: list[str]) -> Reference:
+    tokens = [text.tokens for text in encoder.encode(train.texts)]
+    counts, edges = np.histogram(tokens, bins=np.unique(np.round(np.geomspace(1, max(2, *tokens) + 1, 20))))
+    confidence, confidence_edges = np.histogram(probability.max(axis=-1), bins=20, range=(0.0, 1.0))
+    label_counts = indicator(train.labels, labels).sum(axis=0)
+    return Reference(
+        rows=len(train.texts),
+        label_counts={label: int(count) for label, count in zip(labels, label_counts, strict=True)},
+        tokens=Histogram(edges=edges.tolist(), counts=counts.tolist()),
+        confidence=Histogram(edges=confidence_edges.tolist(), counts=confidence.tolist()),
+    )

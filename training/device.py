@@ -1,0 +1,54 @@
+"""Which processor trains, and in which precision."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+from service.errors import ConfigError
+from service.inference.threads import available_cpus
+from training.config import TrainingConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """`name` is `cpu` or `cuda`; `bf16` says whether forward passes run in bfloat16."""
+
+    name: str
+    bf16: bool
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """The context of a forward pass."""
+        import torch
+
+        return torch.autocast(self.name, dtype=torch.bfloat16) if self.bf16 else nullcontext()
+
+    def __str__(self) -> str:
+        return f"{self.name}, {'bf16 autocast' if self.bf16 else 'fp32'}"
+
+
+def choose(config: TrainingConfig) -> Device:
+    """The device of a run, with PyTorch's threads set to the CPUs that this process may use."""
+    import torch
+
+    torch.set_num_threads(config.threads or available_cpus())
+    if config.device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(
+            "PyTorch sees no CUDA device",
+            found=torch.__version__,
+            way_out="Use --device cpu, or install a CUDA build of torch and a driver.",
+        )
+    name = "cuda" if config.device != "cpu" and torch.cuda.is_available() else "cpu"
+    able = torch.cuda.is_bf16_supported() if name == "cuda" else _cpu_multiplies_bf16()
+    if config.precision == "bf16" and not able:
+        raise ConfigError(f"this {name} does not compute in bf16", way_out="Use --precision auto.")
+    return Device(name, able and config.precision != "fp32")
+
+
+def _cpu_multiplies_bf16() -> bool:
+    """Whether the CPU has bf16 products in hardware; emulated ones are slower than fp32."""
+    import torch
+
+    capabilities = torch.cpu.get_capabilities()
+    return any(bool(capabilities.get(name)) for name in ("avx512_bf16", "amx_bf16", "bf16"))

@@ -1,0 +1,185 @@
+"""The training loop: seeded, resumable after a kill to the same result, stopped early on validation."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.errors import ConfigError
+from service.inference.session import pad
+from training.batches import Example, epoch_batches
+from training.config import TrainingConfig
+from training.device import Device
+from training.progress import EpochDone, Progress, StepDone
+from training.state import Place, StateFolder
+
+Validate = Callable[[], float]
+"""The validation metric of the model as it stands; higher is better."""
+
+_MAX_GRADIENT_NORM = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run went. `history` has one entry an epoch: epoch, loss, metric."""
+
+    best_metric: float
+    best_epoch: int
+    epochs_run: int
+    seconds: float
+    examples_per_second: float
+    history: list[dict[str, float]]
+
+
+def run(
+    model: Any,
+    examples: Sequence[Example],
+    targets: NDArray[np.float32],
+    *,
+    config: TrainingConfig,
+    learning_rate: float,
+    pad_token_id: int,
+    device: Device,
+    state: StateFolder,
+    fingerprint: str,
+    metric: str,
+    validate: Validate,
+    progress: Progress,
+) -> Outcome:
+    """Trains `model` in place and leaves it with the weights of its best epoch.
+
+    `targets` is `(rows, labels)` of 0 and 1. The loss follows the model's `problem_type`: cross-entropy over the
+    labels, or binary cross-entropy for each. A state left by a killed run with the same `fingerprint` is resumed.
+    """
+    import torch
+
+    torch.manual_seed(config.seed)
+    model.to(device.name).train()
+    optimizer = torch.optim.AdamW(_parameter_groups(model, config, learning_rate), fused=True)
+    peaks = [group["lr"] for group in optimizer.param_groups]
+    lengths = [len(example.window) for example in examples]
+    steps_an_epoch = math.ceil(len(examples) / config.batch_size)
+    steps = steps_an_epoch * config.epochs
+    place = state.newest(fingerprint)
+    if place is None:
+        place = Place(fingerprint)
+    else:
+        state.load(model, optimizer)
+        progress.stage(f"resuming at epoch {place.epoch + 1}, batch {place.step + 1}")
+    saved = started = time.monotonic() - place.seconds
+    trained = 0
+    resumed = time.monotonic()
+    while place.epoch < config.epochs and place.epoch - place.best_epoch <= config.patience:
+        batches = epoch_batches(lengths, batch_size=config.batch_size, seed=config.seed, epoch=place.epoch)
+        for step in range(place.step, len(batches)):
+            done = place.epoch * len(batches) + step
+            for group, peak in zip(optimizer.param_groups, peaks, strict=True):
+                group["lr"] = peak * schedule(done, steps, config.warmup_share)
+            batch = [examples[index] for index in batches[step]]
+            loss = _loss(model, batch, targets, config.label_smoothing, pad_token_id, device)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), _MAX_GRADIENT_NORM)
+            optimizer.step()
+            _check_finite(value := float(loss.detach()), place.epoch, step)
+            place.add_loss(value)
+            trained += len(batch)
+            place.step = step + 1
+            speed = trained / max(time.monotonic() - resumed, 1e-9)
+            left = (steps - done - 1) * config.batch_size
+            progress.step(StepDone(place.epoch, config.epochs, done + 1, steps, place.loss, speed, left / speed))
+            if time.monotonic() - saved >= config.state_every_seconds and step + 1 < len(batches):
+                place.seconds = time.monotonic() - started
+                state.save(place, model, optimizer)
+                saved = time.monotonic()
+        value = validate()
+        best = value > place.best_metric
+        if best:
+            place.best_metric, place.best_epoch = value, place.epoch
+            state.save_best(model)
+        place.history.append({"epoch": place.epoch + 1, "loss": place.loss, metric: value})
+        progress.epoch(EpochDone(place.epoch, metric, value, best, place.loss))
+        place.epoch, place.step, place.loss_sum, place.loss_weight = place.epoch + 1, 0, 0.0, 0.0
+        place.seconds = time.monotonic() - started
+        state.save(place, model, optimizer)
+        saved = time.monotonic()
+    state.load_best(model)
+    model.eval()
+    return Outcome(
+        best_metric=place.best_metric,
+        best_epoch=place.best_epoch + 1,
+        epochs_run=place.epoch,
+        seconds=place.seconds,
+        examples_per_second=place.epoch * len(examples) / max(place.seconds, 1e-9),
+        history=place.history,
+    )
+
+
+def schedule(step: int, steps: int, warmup_share: float) -> float:
+    """The share of the peak learning rate at `step` of `steps`: a linear rise, then a linear fall to zero."""
+    warmup = max(1, round(steps * warmup_share))
+    if step < warmup:
+        return (step + 1) / warmup
+    return max(0.0, (steps - step) / max(1, steps - warmup))
+
+
+def _loss(
+    model: Any,
+    batch: list[Example],
+    targets: NDArray[np.float32],
+    label_smoothing: float,
+    pad_token_id: int,
+    device: Device,
+) -> Any:
+    """The weighted mean loss of a batch, a scalar tensor."""
+    import torch
+    from torch.nn import functional
+
+    input_ids, attention_mask = pad([example.window for example in batch], pad_token_id)  # (batch, seq)
+    gold = torch.from_numpy(targets[[example.row for example in batch]]).to(device.name)  # (batch, labels)
+    weights = torch.tensor([example.weight for example in batch], device=device.name)  # (batch,)
+    with device.autocast():
+        logits = model(
+            input_ids=torch.from_numpy(input_ids).to(device.name),
+            attention_mask=torch.from_numpy(attention_mask).to(device.name),
+        ).logits.float()  # (batch, labels)
+    if model.config.problem_type == "multi_label_classification":
+        losses = functional.binary_cross_entropy_with_logits(logits, gold, reduction="none").mean(dim=-1)
+    else:
+        losses = functional.cross_entropy(logits, gold.argmax(dim=-1), reduction="none", label_smoothing=label_smoothing)
+    return (losses * weights).sum() / weights.sum()
+
+
+def _parameter_groups(model: Any, config: TrainingConfig, learning_rate: float) -> list[dict[str, Any]]:
+    """Four groups: encoder or head, each with weight decay for matrices and none for biases and normalisation.
+
+    The head starts from random numbers and the encoder does not, so the head learns faster.
+    """
+    encoder = {id(parameter) for parameter in model.base_model.parameters()}
+    groups: dict[tuple[bool, bool], list[Any]] = {}
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            groups.setdefault((id(parameter) in encoder, parameter.ndim > 1), []).append(parameter)
+    return [
+        {
+            "params": parameters,
+            "lr": learning_rate * (1.0 if of_encoder else config.head_learning_rate_factor),
+            "weight_decay": config.weight_decay if matrices else 0.0,
+        }
+        for (of_encoder, matrices), parameters in groups.items()
+    ]
+
+
+def _check_finite(loss: float, epoch: int, step: int) -> None:
+    if not math.isfinite(loss):
+        raise ConfigError(
+            "training diverged: the loss is not a number any more",
+            found=f"{loss} in epoch {epoch + 1}, batch {step + 1}",
+            way_out="Lower --learning-rate, or use --precision fp32.",
+        )
