@@ -41,7 +41,8 @@ def main() -> None:
 def __getattr__(name: str) -> object:
     """The public classes, imported when first asked for, so that importing this module costs nothing."""
     if name in {"Answer", "Model"}:
-        from service.inference.model import Answer, Model
+        from service.inference.model import Model
+        from service.inference.pipeline import Answer
 
         return {"Answer": Answer, "Model": Model}[name]
     if name in {"Classification", "Score"}:

@@ -28,7 +28,7 @@ app = typer.Typer(
     help="Labelled text to fast, verified text inference on plain CPUs.",
     no_args_is_help=True,
     add_completion=False,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"auto_envvar_prefix": "GLOSSATOR", "help_option_names": ["-h", "--help"]},
 )
@@ -91,7 +91,7 @@ def _read_options(file: Path) -> dict[str, dict[str, object]]:
 
 def main() -> None:
     """Runs the command line and exits with its code."""
-    console.offline_by_default()
+    console.prepare_environment()
     as_json = "--json" in sys.argv
     try:
         code = app(standalone_mode=False)

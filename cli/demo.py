@@ -1,4 +1,188 @@
 """`glossator demo`"""
 
+from __future__ import annotations
 
-def demo() -> int: ...
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli import console
+from cli.evaluate import evaluate
+from cli.export import export
+from cli.label import label
+from cli.train import train
+from cli.verify import verify
+from service.errors import ConfigError, GlossatorError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+CORPUS, NEW_ROWS = "tickets.csv", "new_tickets.csv"
+QUESTION = "My parcel was due last Tuesday and the tracking page has not moved since. Where is it?"
+EPOCHS, BATCH_SIZE, MAX_LENGTH = 4, 16, 128
+"""What the small corpus needs: few texts are longer, and those are read in windows."""
+_READY_SECONDS = 30.0
+
+
+def demo(
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", help="Folder for everything the demo makes; one of an earlier demo is replaced."
+        ),
+    ] = Path("demo"),
+    serve: Annotated[
+        bool | None,
+        typer.Option("--serve/--no-serve", help="Keep the server running at the end; default: on a terminal."),
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the server; 0 picks a free one.")] = 0,
+) -> int:
+    """Walk the whole road on the example corpus: wrangle, train, evaluate, export, verify, label, serve.
+
+    Example: [bold]glossator demo[/bold]
+    """
+    if not (EXAMPLES / CORPUS).is_file():
+        raise ConfigError(
+            "the example corpus is not installed with the package",
+            found=EXAMPLES,
+            way_out="Run the demo from a clone of the repository, or begin with `glossator train FILE`.",
+        )
+    screen = console.stderr()
+    _clear(output)
+    checkpoint, bundle, labelled = output / "checkpoint", output / "tickets", output / "labelled.jsonl"
+    stages = _Stages(screen)
+    with stages.stage(
+        "wrangle and train", f"glossator train examples/{CORPUS} --label-column category -o {checkpoint}"
+    ):
+        train(
+            str(EXAMPLES / CORPUS),
+            checkpoint,
+            text_column="text",
+            label_column="category",
+            epochs=EPOCHS,
+            batch_size=BATCH_SIZE,
+            max_length=MAX_LENGTH,
+        )
+    with stages.stage("evaluate the checkpoint", f"glossator evaluate {checkpoint}"):
+        evaluate(checkpoint, output=output / "report")
+    with stages.stage("export", f"glossator export {checkpoint} -o {bundle}"):
+        export(checkpoint, bundle)
+    with stages.stage("verify", f"glossator verify {bundle}"):
+        if verify(bundle) != console.OK:
+            raise GlossatorError("the demo's bundle does not verify", found=bundle, way_out="Report this.")
+    with stages.stage("label a file", f"glossator label examples/{NEW_ROWS} -m {bundle} -o {labelled}"):
+        label(str(EXAMPLES / NEW_ROWS), bundle, str(labelled))
+    with _server(bundle, port) as url:
+        with stages.stage("serve, and ask over HTTP", f"glossator serve {bundle}"):
+            answer = _ask(f"{url}/v1/models/{bundle.name}/predict")
+            screen.print(f"  {QUESTION}\n  -> {answer['labels'][0]} ({answer['scores'][0]['score']:.2f})", markup=False)
+        _summary(bundle, labelled, stages, url)
+        if sys.stdout.isatty() if serve is None else serve:
+            screen.print(f"serving at {url} until Ctrl-C", markup=False)
+            _wait()
+    return console.OK
+
+
+def _clear(output: Path) -> None:
+    """Removes what an earlier demo made, and refuses any other folder."""
+    marker = output / ".glossator-demo"
+    if output.exists() and any(output.iterdir()) and not marker.is_file():
+        raise ConfigError("the folder holds something else", found=output, way_out="Choose another --output.")
+    shutil.rmtree(output, ignore_errors=True)
+    output.mkdir(parents=True)
+    marker.touch()
+
+
+class _Stages:
+    """Announces each stage with the command that does the same, and keeps how long it took."""
+
+    def __init__(self, screen: Console) -> None:
+        self._screen = screen
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str, command: str) -> Iterator[None]:
+        self._screen.print(f"\n[bold]{len(self.seconds) + 1}. {name}[/bold]   $ {command}")
+        started = time.monotonic()
+        yield
+        self.seconds[name] = time.monotonic() - started
+
+
+@contextmanager
+def _server(bundle: Path, port: int) -> Iterator[str]:
+    """A server process for `bundle`, ended with the block; its URL."""
+    command = [sys.executable, "-m", "cli", "serve", str(bundle), "--port", str(port)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        yield _url(process)
+    finally:
+        process.terminate()
+        process.wait(timeout=_READY_SECONDS)
+
+
+def _url(process: subprocess.Popen[str]) -> str:
+    """The URL that the server announces on stderr once it answers."""
+    assert process.stderr is not None
+    said = []
+    for line in process.stderr:
+        if "listening on " in line:
+            return line.split("listening on ", 1)[1].strip()
+        said.append(line)
+    raise GlossatorError("the server did not start", found="".join(said), way_out="Choose another --port.")
+
+
+def _ask(url: str) -> dict[str, list[dict[str, float]]]:
+    from urllib.request import Request, urlopen
+
+    body = json.dumps({"text": QUESTION}).encode()
+    request = Request(url, body, {"Content-Type": "application/json"})
+    with urlopen(request, timeout=_READY_SECONDS) as response:
+        result: dict[str, list[dict[str, float]]] = json.load(response)["results"][0]
+    return result
+
+
+def _summary(bundle: Path, labelled: Path, stages: _Stages, url: str) -> None:
+    """What came out, from the manifest and the labelled file."""
+    from rich.table import Table
+
+    from service.documents.read import open_source
+    from service.inference.model import load
+
+    manifest = load(bundle).bundle.manifest
+    table = Table("what", "figure", title="Glossator demo", title_justify="left")
+    for record in manifest.evaluation:
+        for name in ("accuracy", "macro_f1"):
+            estimate = record.metrics[name]
+            interval = f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f})"
+            table.add_row(f"{record.split} {name}, {record.rows} rows, {record.precision} as served", interval)
+    rows = [json.loads(line) for line in labelled.read_text(encoding="utf-8").splitlines()]
+    failed = sum(row["_status"] == "error" for row in rows)
+    with open_source(EXAMPLES / NEW_ROWS) as source:
+        rows_in = sum(1 for _ in source.records())
+    table.add_row("file labelled", f"{rows_in} rows in, {len(rows)} out, {failed} with an error")
+    if manifest.speed is not None:
+        table.add_row("speed at export", f"{manifest.speed.texts_per_second:,.0f} texts/s")
+    size = sum(entry.size for name, entry in manifest.files.items() if name == manifest.served.graph)
+    table.add_row("served graph", f"{manifest.served.precision}, {size / 1e6:.0f} MB")
+    for name, seconds in stages.seconds.items():
+        table.add_row(f"time: {name}", f"{seconds:.1f} s")
+    table.add_row("time: all", f"{sum(stages.seconds.values()):.1f} s")
+    table.add_row("server", url)
+    console.stdout().print(table)
+
+
+def _wait() -> None:
+    try:
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        return

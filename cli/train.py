@@ -82,6 +82,7 @@ def train(
     with extra("training"):
         from training.algorithms.finetune import fit
         from training.config import TrainingConfig
+        from training.tracking import tracked
     from cli.progress import TrainingProgress, duration
 
     console = stderr(quiet=quiet)
@@ -111,7 +112,7 @@ def train(
     corpora.refuse_existing(output, overwrite=overwrite)
     corpus = corpora.read_and_show(source, options, console, rejects or Path(f"{output}.rejects.jsonl"))
     splits = _split(corpus, options, console, validation, test, validation_share, test_share, seed)
-    with TrainingProgress(console) as progress:
+    with TrainingProgress(console) as drawn, tracked(drawn, Path(f"{output}.logs"), config) as progress:
         fitted = fit(splits, config, output, overwrite=overwrite, fresh=fresh, progress=progress)
     if as_json:
         print_json(_result(corpus, splits, fitted))

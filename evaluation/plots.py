@@ -120,14 +120,14 @@ def _draw_cells(axes: Any, counts: NDArray[Any], shares: NDArray[Any], *, number
         axes.tick_params(which="minor", length=0)
         return
     for row, column, shade in zip(rows, columns, shades, strict=True):
-        ink = "white" if shade > 0.6 else _INK
+        ink = "white" if shade > 0.65 else _INK
         axes.text(column, row, f"{counts[row, column]:,}", ha="center", va="center", fontsize=numbers, color=ink)
 
 
 def _list_beside(figure: Any, confusions: Sequence[Confusion], *, left: float, height: float) -> None:
-    """The commonest confusions as lines of text, from the top."""
+    """The commonest confusions as lines of text, from the top, as many as there is room for."""
     figure.text(left, 1 - 0.95 / height, "Commonest confusions: rows, gold → decided", fontsize=11, color=_QUIET)
-    for number, each in enumerate(confusions):
+    for number, each in enumerate(confusions[: int((height - 1.4) / 0.26)]):
         bottom = 1 - (1.25 + 0.26 * number) / height
         figure.text(left + 0.02, bottom, f"{each.count:,}", ha="right")
         line = f"{shorten(each.gold, 40)} → {shorten(each.predicted, 40)}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -12,15 +11,45 @@ import pytest
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test needs the network
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: see cli.console.prepare_environment
 
 SHARED_DATA = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
 
 TOPICS = {
-    "delivery": ["where is my parcel", "the parcel is late", "courier did not come", "when will it arrive", "still waiting for the box"],
-    "refund": ["i want my money back", "refund not received", "please refund the order", "when do i get the money", "money is missing"],
-    "login": ["cannot log in", "password reset fails", "my account is locked", "the code never comes", "login page is broken"],
+    "delivery": [
+        "where is my parcel",
+        "the parcel is late",
+        "courier did not come",
+        "when will it arrive",
+        "still waiting for the box",
+    ],
+    "refund": [
+        "i want my money back",
+        "refund not received",
+        "please refund the order",
+        "when do i get the money",
+        "money is missing",
+    ],
+    "login": [
+        "cannot log in",
+        "password reset fails",
+        "my account is locked",
+        "the code never comes",
+        "login page is broken",
+    ],
 }
-FILLERS = ["please help", "thanks", "hello", "order 1234", "again", "since monday", "today", "regards", "it is urgent", "why"]
+FILLERS = [
+    "please help",
+    "thanks",
+    "hello",
+    "order 1234",
+    "again",
+    "since monday",
+    "today",
+    "regards",
+    "it is urgent",
+    "why",
+]
 
 
 def topic_rows(repeats: int = 1) -> list[tuple[str, str]]:
@@ -56,22 +85,28 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]
 
 def _make_base(family: str, folder: Path) -> Path:
     import torch
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast
 
     pad_second = family in {"roberta", "mpnet"}
     special = ["<s>", "<pad>", "</s>", "<unk>"] if pad_second else ["<pad>", "<s>", "</s>", "<unk>"]
-    tokenizer = Tokenizer(models.WordPiece(unk_token="<unk>"))
+    # Made by hand: a trained vocabulary breaks ties by chance, and the tests would not repeat.
+    words = sorted({word for text, _ in topic_rows() for word in text.split()})
+    letters = sorted({*"abcdefghijklmnopqrstuvwxyz0123456789"})
+    pieces = [*special, *words, *(letter for letter in letters if letter not in words), *(f"##{c}" for c in letters)]
+    tokenizer = Tokenizer(models.WordPiece(vocab={p: i for i, p in enumerate(pieces)}, unk_token="<unk>"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    trainer = trainers.WordPieceTrainer(vocab_size=300, special_tokens=special, show_progress=False)
-    tokenizer.train_from_iterator([text for text, _ in topic_rows()], trainer)
     start, end = tokenizer.token_to_id("<s>"), tokenizer.token_to_id("</s>")
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>", pair="<s> $A </s> $B </s>", special_tokens=[("<s>", start), ("</s>", end)]
     )
     PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, unk_token="<unk>", pad_token="<pad>", cls_token="<s>", sep_token="</s>",
+        tokenizer_object=tokenizer,
+        unk_token="<unk>",
+        pad_token="<pad>",
+        cls_token="<s>",
+        sep_token="</s>",
         model_max_length=64,
     ).save_pretrained(folder)
     sizes: dict[str, Any] = {
@@ -88,3 +123,71 @@ def _make_base(family: str, folder: Path) -> Path:
     torch.manual_seed(7)
     AutoModel.from_config(AutoConfig.for_model(family, **sizes)).save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def topic_splits() -> Callable[[str], Any]:
+    """Makes training, validation and test rows of the topics for a `problem_type`, through the corpus reader."""
+    from evaluation.rows import LabelledRows
+    from training.algorithms.finetune import Splits
+    from training.corpus.dataset import DatasetRow
+    from training.corpus.read import read_corpus
+    from training.corpus.split import split
+
+    def make(problem_type: str) -> Splits:
+        rows = [
+            DatasetRow(line, {"text": text, "label": _tags(text, label) if "multi" in problem_type else label})
+            for line, (text, label) in enumerate(topic_rows(), start=1)
+        ]
+        corpus = read_corpus(rows, source_name="topics", text_column="text", label_column="label")
+        sides = split(corpus, validation_share=0.2, test_share=0.1, seed=1)
+        train, validation, test = (corpus.subset(side) for side in (sides.train, sides.validation, sides.test))
+        return Splits(train, validation, LabelledRows(test.texts, test.labels))
+
+    return make
+
+
+def _tags(text: str, topic: str) -> list[str]:
+    """The topic, and `urgent` for some: two labels that occur together."""
+    return [topic, "urgent"] if "urgent" in text or "monday" in text else [topic]
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(
+    tiny_base: Callable[[str], Path], topic_splits: Callable[[str], Any], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Path]:
+    """Trains a tiny BERT on the topics for a `problem_type`; the checkpoint's folder."""
+    from training.algorithms.finetune import fit
+    from training.config import TrainingConfig
+
+    made: dict[str, Path] = {}
+
+    def make(problem_type: str = "single_label_classification") -> Path:
+        if problem_type not in made:
+            output = tmp_path_factory.mktemp("checkpoints") / problem_type
+            config = TrainingConfig(
+                base=str(tiny_base("bert")), epochs=15, batch_size=16, learning_rate=5e-3, head_learning_rate_factor=1.0,
+                max_length=32, precision="fp32", device="cpu", patience=15,
+            )  # fmt: skip
+            made[problem_type] = fit(topic_splits(problem_type), config, output).output
+        return made[problem_type]
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(
+    tiny_checkpoint: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Path]:
+    """Exports the tiny checkpoint of a `problem_type`; the bundle's folder. Copy it before you damage it."""
+    from export.build import export
+
+    made: dict[str, Path] = {}
+
+    def make(problem_type: str = "single_label_classification") -> Path:
+        if problem_type not in made:
+            output = tmp_path_factory.mktemp("bundles") / f"topics-{problem_type.split('_')[0]}"
+            made[problem_type] = export(tiny_checkpoint(problem_type), output).output
+        return made[problem_type]
+
+    return make

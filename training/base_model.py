@@ -17,7 +17,9 @@ STARTER = "starter"
 STARTER_NAME = "sentence-transformers/all-MiniLM-L6-v2"
 STARTER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
-FAMILIES = frozenset({"bert", "roberta", "xlm-roberta", "distilbert", "mpnet", "electra", "deberta", "deberta-v2", "modernbert"})
+FAMILIES = frozenset(
+    {"bert", "roberta", "xlm-roberta", "distilbert", "mpnet", "electra", "deberta", "deberta-v2", "modernbert"}
+)
 """`model_type`s of the encoders that are trained, exported and tested."""
 
 
@@ -44,7 +46,9 @@ def resolve(base: str) -> BaseModel:
     if local.is_dir():
         _check_folder(local)
     elif base.startswith((".", "/", "~")) or local.exists():
-        raise ConfigError("the base model is not a folder", found=base, expected="a folder with config.json and weights")
+        raise ConfigError(
+            "the base model is not a folder", found=base, expected="a folder with config.json and weights"
+        )
     try:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:

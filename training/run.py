@@ -152,7 +152,9 @@ def _loss(
     if model.config.problem_type == "multi_label_classification":
         losses = functional.binary_cross_entropy_with_logits(logits, gold, reduction="none").mean(dim=-1)
     else:
-        losses = functional.cross_entropy(logits, gold.argmax(dim=-1), reduction="none", label_smoothing=label_smoothing)
+        losses = functional.cross_entropy(
+            logits, gold.argmax(dim=-1), reduction="none", label_smoothing=label_smoothing
+        )
     return (losses * weights).sum() / weights.sum()
 
 

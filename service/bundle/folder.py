@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -13,7 +14,7 @@ from service.bundle import graph, layout
 from service.bundle.golden import GoldenRow, parse_golden, parse_reference
 from service.bundle.manifest import Manifest, parse
 from service.bundle.task import Task
-from service.errors import BundleError, BundleInvalid, BundleNotFound, Fault
+from service.errors import BundleError, BundleInvalid, BundleNotFound, Fault, shorten
 
 MAX_MANIFEST_BYTES = 64 * 2**20
 _HASH_CHUNK = 2**20
@@ -46,21 +47,28 @@ def read(path: str | Path) -> Bundle:
     Raises BundleNotFound, BundleVersionUnsupported, or BundleInvalid with every fault by name.
     """
     root = Path(path)
-    manifest = parse(_manifest_bytes(root))
-    faults = check_files(root, manifest)
-    if not faults:  # what stands in a damaged file says nothing
-        faults = check_contents(root, manifest)
-    if faults:
-        raise BundleInvalid(
-            f"the bundle {root.name!r} does not verify",
-            faults=faults,
-            way_out="Copy it again from where it was exported, or export the checkpoint again.",
-        )
-    return Bundle(root, manifest, tuple(parse_golden((root / layout.GOLDEN).read_bytes())))
+    try:
+        manifest = parse(_manifest_bytes(root))
+        faults = check_files(root, manifest)
+        if not faults:  # what stands in a damaged file says nothing
+            faults = check_contents(root, manifest)
+        if not faults:
+            return Bundle(root, manifest, tuple(parse_golden((root / layout.GOLDEN).read_bytes())))
+    except OSError as error:
+        where = os.path.relpath(error.filename, root) if error.filename else ""
+        faults = [Fault("unreadable-file", error.strerror or str(error), shorten(where))]
+    raise BundleInvalid(
+        f"the bundle {root.name!r} does not verify",
+        faults=faults,
+        way_out="Copy it again from where it was exported, or export the checkpoint again.",
+    )
 
 
 def check_files(root: Path, manifest: Manifest) -> list[Fault]:
-    """Faults of the folder against the manifest's list: links, strangers, absences, sizes, hashes."""
+    """Faults of the folder against the manifest's list: links, strangers, absences, sizes, hashes.
+
+    Raises OSError where a file or folder cannot be read.
+    """
     faults = [
         Fault("unsafe-path", "the manifest lists a path outside the bundle", name)
         for name in manifest.files
@@ -68,15 +76,18 @@ def check_files(root: Path, manifest: Manifest) -> list[Fault]:
     ]
     if faults:
         return faults
-    present = set()
-    for folder, folders, files in os.walk(root):
-        for name in (*folders, *files):
-            found = Path(folder, name)
-            relative = found.relative_to(root).as_posix()
-            if found.is_symlink():
-                faults.append(Fault("symlink", "links are not allowed in a bundle", relative))
-            elif name in files:
+    present, refused = set(), set()
+    for folder, folders, files in os.walk(root, onerror=_raise):
+        for found in (Path(folder, name) for name in (*folders, *files)):
+            relative, mode = found.relative_to(root).as_posix(), found.lstat().st_mode
+            if stat.S_ISREG(mode):
                 present.add(relative)
+            elif stat.S_ISLNK(mode):
+                refused.add(relative)
+                faults.append(Fault("symlink", "links are not allowed in a bundle", shorten(relative)))
+            elif not stat.S_ISDIR(mode):  # reading a pipe or a device may never end
+                refused.add(relative)
+                faults.append(Fault("not-a-file", "a pipe, a socket or a device", shorten(relative)))
     listed = set(manifest.files)
     faults += [
         Fault("missing-entry", "every bundle has this file, the manifest does not list it", name)
@@ -84,12 +95,13 @@ def check_files(root: Path, manifest: Manifest) -> list[Fault]:
         if name not in listed
     ]
     faults += [
-        Fault("unlisted-file", "not in the manifest", name) for name in sorted(present - listed - {layout.MANIFEST})
+        Fault("unlisted-file", "not in the manifest", shorten(name))
+        for name in sorted(present - listed - {layout.MANIFEST})
     ]
     for name in sorted(listed):
         if name in present:
             faults += _check_file(root, name, manifest)
-        elif not (root / name).is_symlink():
+        elif name not in refused:
             faults.append(Fault("missing-file", "listed in the manifest", name))
     return faults
 
@@ -107,14 +119,15 @@ def check_contents(root: Path, manifest: Manifest) -> list[Fault]:
 
 def _manifest_bytes(root: Path) -> bytes:
     way_out = "Give the folder that `glossator export` wrote."
-    if not root.is_dir():
+    if not os.path.isdir(root):  # unlike Path.is_dir, False also where the name is too long or access is denied
         raise BundleNotFound("there is no bundle here", found=root, expected="a folder", way_out=way_out)
     manifest = root / layout.MANIFEST
     if not manifest.is_file() or manifest.is_symlink():
         raise BundleNotFound(f"the folder holds no {layout.MANIFEST}", found=root, way_out=way_out)
     if manifest.stat().st_size > MAX_MANIFEST_BYTES:
+        what = f"{manifest.stat().st_size} bytes, at most {MAX_MANIFEST_BYTES} allowed"
         raise BundleInvalid(
-            "the manifest is too large", found=manifest.stat().st_size, expected=f"at most {MAX_MANIFEST_BYTES} bytes"
+            "the manifest is not valid", faults=[Fault("manifest-too-large", what, layout.MANIFEST)], way_out=way_out
         )
     return manifest.read_bytes()
 
@@ -146,7 +159,7 @@ def _check_config(root: Path, manifest: Manifest) -> list[Fault]:
         config = json.loads((root / layout.CONFIG).read_bytes())
         labels = [config["id2label"][str(index)] for index in range(len(config["id2label"]))]
         problem_type = config.get("problem_type")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         return [Fault("config-unreadable", f"{type(error).__name__}: {error}", layout.CONFIG)]
     faults = []
     if labels != manifest.task.labels:
@@ -181,6 +194,10 @@ def _check_reference(root: Path, manifest: Manifest) -> list[Fault]:
     if set(reference.label_counts) != set(manifest.task.labels):
         return [Fault("reference-labels", "label_counts does not fit the labels", layout.REFERENCE)]
     return []
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def sha256(path: Path) -> str:

@@ -78,6 +78,6 @@ def parse_reference(data: bytes) -> Reference:
     """The content of `reference.json`; raises BundleInvalid."""
     try:
         return Reference.model_validate(json.loads(data))
-    except ValueError as error:  # pydantic's ValidationError is one too
+    except (ValueError, RecursionError) as error:  # pydantic's ValidationError is a ValueError too
         fault = Fault("reference-schema", str(error), layout.REFERENCE)
         raise BundleInvalid("the reference distribution cannot be read", faults=[fault]) from None

@@ -140,15 +140,17 @@ def _check_tensor(tensor: Buffer, summary: GraphSummary, where: str) -> str:
     for number, value in _fields(tensor):
         if number == 1:  # dims, packed or not
             for size in [value] if isinstance(value, int) else _packed(value):
-                elements *= size
+                # Capped: the product of a million axes would take hours.
+                elements = min(elements * size, MAX_TENSOR_ELEMENTS + 1)
         elif number == 8:
             name = _text(value)
         elif number == 13 or (number == 14 and value == 1):  # external_data, data_location = EXTERNAL
             external = True
     if external:
         summary.faults.append(Fault("external-data", f"tensor {name!r} keeps its data in another file", where))
-    if not 0 <= elements <= MAX_TENSOR_ELEMENTS:
-        summary.faults.append(Fault("tensor-too-large", f"tensor {name!r} claims {elements} elements", where))
+    if elements > MAX_TENSOR_ELEMENTS:
+        what = f"tensor {name!r} claims more than {MAX_TENSOR_ELEMENTS} elements"
+        summary.faults.append(Fault("tensor-too-large", what, where))
     return name
 
 

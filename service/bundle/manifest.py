@@ -119,9 +119,11 @@ def parse(data: bytes) -> Manifest:
     """
     try:
         fields = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _invalid([Fault("manifest-not-json", str(error), layout.MANIFEST)]) from None
-    version = fields.get("format_version") if isinstance(fields, dict) else None
+    if not isinstance(fields, dict):
+        raise _invalid([Fault("manifest-schema", "it is not an object", layout.MANIFEST)])
+    version = fields.get("format_version")
     if version != layout.FORMAT_VERSION:
         raise BundleVersionUnsupported(
             "the bundle has a format version that this Glossator does not read",
@@ -133,9 +135,16 @@ def parse(data: bytes) -> Manifest:
         manifest = Manifest.model_validate(fields)
     except ValidationError as error:
         raise _invalid([_schema_fault(item) for item in error.errors()]) from None
-    if manifest.sealed().to_bytes() != data:
+    if not _is_canonical(manifest, data):
         raise _invalid([Fault("manifest-altered", "its bytes do not match its digest", layout.MANIFEST)])
     return manifest
+
+
+def _is_canonical(manifest: Manifest, data: bytes) -> bool:
+    try:
+        return manifest.sealed().to_bytes() == data
+    except UnicodeEncodeError:  # JSON can escape a lone surrogate, UTF-8 cannot hold one
+        return False
 
 
 def _schema_fault(item: object) -> Fault:

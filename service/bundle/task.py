@@ -24,7 +24,7 @@ class Encoding(Strict):
     max_length: Annotated[int, Field(ge=4, le=65_536)]
     stride: Annotated[int, Field(ge=0)]
     """Tokens shared by two neighbouring windows of a long text."""
-    pad_token_id: Annotated[int, Field(ge=0)] = 0
+    pad_token_id: Annotated[int, Field(ge=0, lt=2**31)] = 0
 
     @model_validator(mode="after")
     def _windows_advance(self) -> Encoding:

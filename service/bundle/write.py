@@ -23,19 +23,9 @@ def folder_aside(destination: str | Path, *, overwrite: bool = False) -> Iterato
     `destination` exists and `overwrite` is not set, or where the disk refuses.
     """
     destination = Path(destination)
-    if destination.exists() and not overwrite:
-        raise OutputError(
-            "the output folder exists already", found=destination, way_out="Choose another one, or pass --overwrite."
-        )
-    if destination.exists() and not _is_ours(destination):
-        raise OutputError(
-            "the output folder holds something that Glossator did not write",
-            found=destination,
-            expected=f"a folder with {layout.MANIFEST} or {layout.TASK}, or none",
-            way_out="Choose another one.",
-        )
     aside: Path | None = None
     try:
+        _check_free(destination, overwrite=overwrite)
         destination.parent.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(prefix=f".{destination.name}-", dir=destination.parent))
         aside.chmod(0o755)
@@ -67,6 +57,22 @@ def write_manifest(root: Path, manifest: Manifest) -> Manifest:
     sealed = manifest.sealed()
     (root / layout.MANIFEST).write_bytes(sealed.to_bytes())
     return sealed
+
+
+def _check_free(destination: Path, *, overwrite: bool) -> None:
+    if not destination.exists():
+        return
+    if not overwrite:
+        raise OutputError(
+            "the output folder exists already", found=destination, way_out="Choose another one, or pass --overwrite."
+        )
+    if not _is_ours(destination):
+        raise OutputError(
+            "the output folder holds something that Glossator did not write",
+            found=destination,
+            expected=f"a folder with {layout.MANIFEST} or {layout.TASK}, or none",
+            way_out="Choose another one.",
+        )
 
 
 def _is_ours(folder: Path) -> bool:

@@ -160,10 +160,11 @@ class _Feed:
         line = self.peek()
         if line is None:
             raise StopIteration
-        if self.pulled and line.error is not None:
-            raise _Interrupted(f"is not closed before line {line.number}, which is lost")
-        if self._length + len(line.text) > self._limit or len(self.pulled) == MAX_ROW_LINES:
-            raise _Interrupted(f"is not closed within {self._limit:,} characters or {MAX_ROW_LINES:,} lines")
+        if self.pulled:
+            if line.error is not None:
+                raise _Interrupted(f"is not closed before line {line.number}, which is lost")
+            if self._length + len(line.text) > self._limit or len(self.pulled) == MAX_ROW_LINES:
+                raise _Interrupted(f"is not closed within {self._limit:,} characters or {MAX_ROW_LINES:,} lines")
         self.pulled.append(self._waiting.popleft())
         self._length += len(line.text)
         return line.text

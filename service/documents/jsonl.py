@@ -77,7 +77,7 @@ def parse_object(text: str, line: int) -> dict[str, object]:
         )
     except json.JSONDecodeError as error:
         raise UnreadableRow(
-            f"line {line}: not valid JSON: {error.msg} at column {error.colno}",
+            f"line {line}: not valid JSON: {error.msg.removesuffix(' at')} at column {error.colno}",
             found=text[max(0, error.pos - 20) : error.pos + 40],
             expected="one JSON object",
         ) from None

@@ -12,7 +12,7 @@ from service.bundle import layout
 from service.bundle.folder import Bundle, read
 from service.bundle.golden import GoldenRow
 from service.bundle.task import Task
-from service.errors import BundleInvalid, Fault, InputError
+from service.errors import BundleInvalid, Fault, InputError, shorten
 from service.inference.encoding import Encoder
 from service.inference.pipeline import Answer, Pipeline
 from service.inference.session import Session
@@ -112,7 +112,13 @@ def load(path: str | Path, *, threads: int | None = None) -> Model:
 def load_unverified(bundle: Bundle, *, threads: int | None = None) -> Model:
     """The model of a bundle whose golden rows have not been replayed; for export, which makes them."""
     task = bundle.task
-    encoder = Encoder(bundle.path / layout.TOKENIZER, task.encoding)
+    try:
+        encoder = Encoder(bundle.path / layout.TOKENIZER, task.encoding)
+    except BaseException as error:
+        if not _is_panic(error):
+            raise
+        fault = Fault("tokenizer-unreadable", shorten(str(error)), layout.TOKENIZER)
+        raise BundleInvalid("the tokenizer cannot be read", faults=[fault]) from None
     session = Session(
         bundle.path / bundle.manifest.served.graph, pad_token_id=task.encoding.pad_token_id, threads=threads
     )
@@ -125,8 +131,17 @@ def replay(model: Model) -> list[Fault]:
 
 
 def _replay_row(model: Model, row: GoldenRow) -> list[Fault]:
-    (encoded,) = model.pipeline.encode([row.text])
     where = f"{layout.GOLDEN}: {row.name}"
+    try:
+        return _compare(model, row, where)
+    except BaseException as error:  # a tokenizer or a graph that loads may still fail, in more ways than can be listed
+        if not isinstance(error, Exception) and not _is_panic(error):
+            raise
+        return [Fault("golden-error", f"failed: {shorten(str(error))}", where)]
+
+
+def _compare(model: Model, row: GoldenRow, where: str) -> list[Fault]:
+    (encoded,) = model.pipeline.encode([row.text])
     if isinstance(encoded, InputError) or row.error is not None:
         found = encoded.code if isinstance(encoded, InputError) else "an answer"
         expected = row.error or "an answer"
@@ -148,3 +163,8 @@ def _replay_row(model: Model, row: GoldenRow) -> list[Fault]:
         what = f"its logits decode to {', '.join(labels) or 'none'}, recorded as {', '.join(row.labels) or 'none'}"
         faults.append(Fault("golden-labels", what, where))
     return faults
+
+
+def _is_panic(error: BaseException) -> bool:
+    """Whether Rust code (tokenizers) panicked: a BaseException of a class that cannot be imported."""
+    return type(error).__module__ == "pyo3_runtime"

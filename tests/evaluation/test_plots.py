@@ -85,6 +85,14 @@ def test_plots_confusion_of_many_labels_lists_the_commonest_beside(single_label:
     assert all(label in shown for label in MANY)
 
 
+def test_plots_keep_every_text_inside_the_picture(single_label: Make) -> None:
+    root = ElementTree.fromstring(confusion_svg(single_label(MANY[:21], rows=300)))
+    height = float((root.get("viewBox") or "").split()[3])
+    placed = [float(element.get("y") or 0.0) for element in root.iter(f"{SVG}text")]
+    assert placed
+    assert all(0.0 <= y <= height for y in placed)
+
+
 def test_plots_of_more_labels_than_can_be_drawn_say_so(single_label: Make) -> None:
     labels = [f"label {number}" for number in range(DRAWN_LABELS + 30)]
     result = single_label(labels, rows=600)

@@ -22,7 +22,7 @@ def test_report_table_is_even_and_no_cell_can_break_it() -> None:
         "|--------------|------:|",
         "| a\\|b c       |     1 |",
         "| 配送         |  0.25 |",
-        "| \\__init_\\_  | \\*x\\* |",
+        "| \\_\\_init\\_\\_ | \\*x\\* |",
     ]
     assert len({display_width(line) for line in table.splitlines()}) == 1
 

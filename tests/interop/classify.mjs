@@ -1,0 +1,24 @@
+// Classifies texts with a bundle, through transformers.js alone: no code of ours.
+//
+//   node classify.mjs BUNDLE fp32|q8 <<< '["a text", "another"]'
+//
+// Prints one JSON list: for each text the labels with their scores, most probable first.
+
+import { readFileSync } from "node:fs";
+import { basename, dirname, resolve } from "node:path";
+
+import { env, pipeline } from "@huggingface/transformers";
+
+const bundle = resolve(process.argv[2]);
+const dtype = process.argv[3];
+const texts = JSON.parse(readFileSync(0, "utf8"));
+
+env.allowRemoteModels = false;
+env.localModelPath = dirname(bundle);
+
+const classify = await pipeline("text-classification", basename(bundle), { dtype });
+const answers = [];
+for (const text of texts) {
+  answers.push(await classify(text, { top_k: null })); // one at a time: neighbours move int8 logits a little
+}
+console.log(JSON.stringify(answers));

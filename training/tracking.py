@@ -1,0 +1,94 @@
+"""Logs a run to TensorBoard, and to MLflow where a tracking server is named, if they are installed."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from training.config import TrainingConfig
+from training.progress import EpochDone, Progress, StepDone
+
+_EVERY_STEPS = 10
+
+
+class Log(Protocol):
+    """Where numbers go; `step` counts batches."""
+
+    def scalar(self, name: str, value: float, step: int) -> None: ...
+
+
+class Tracked:
+    """Passes a run's progress on and logs its numbers: loss, speed, validation metric."""
+
+    def __init__(self, progress: Progress, logs: list[Log]) -> None:
+        self._progress = progress
+        self._logs = logs
+        self._step = 0
+
+    def stage(self, name: str) -> None:
+        self._progress.stage(name)
+
+    def step(self, event: StepDone) -> None:
+        self._step = event.step
+        if event.step % _EVERY_STEPS == 0:
+            self._scalar("train/loss", event.loss)
+            self._scalar("train/examples_per_second", event.examples_per_second)
+        self._progress.step(event)
+
+    def epoch(self, event: EpochDone) -> None:
+        self._scalar(f"validation/{event.metric}", event.value)
+        self._progress.epoch(event)
+
+    def _scalar(self, name: str, value: float) -> None:
+        for log in self._logs:
+            log.scalar(name, value, self._step)
+
+
+@contextmanager
+def tracked(progress: Progress, folder: Path, config: TrainingConfig) -> Iterator[Progress]:
+    """`progress`, logged to TensorBoard under `folder` if it is installed, and to MLflow if it is installed and
+    MLFLOW_TRACKING_URI is set."""
+    with ExitStack() as stack:
+        logs: list[Log] = []
+        if importlib.util.find_spec("tensorboard") is not None:
+            logs.append(stack.enter_context(_tensorboard(folder)))
+        if importlib.util.find_spec("mlflow") is not None and os.environ.get("MLFLOW_TRACKING_URI"):
+            logs.append(stack.enter_context(_mlflow(config)))
+        yield Tracked(progress, logs) if logs else progress
+
+
+class _TensorBoard:
+    def __init__(self, writer: Any) -> None:
+        self._writer = writer
+
+    def scalar(self, name: str, value: float, step: int) -> None:
+        self._writer.add_scalar(name, value, step)
+
+
+@contextmanager
+def _tensorboard(folder: Path) -> Iterator[Log]:
+    from torch.utils.tensorboard import SummaryWriter
+
+    with SummaryWriter(str(folder)) as writer:
+        yield _TensorBoard(writer)
+
+
+class _MLflow:
+    def __init__(self, mlflow: Any) -> None:
+        self._mlflow = mlflow
+
+    def scalar(self, name: str, value: float, step: int) -> None:
+        self._mlflow.log_metric(name.replace("/", "."), value, step=step)
+
+
+@contextmanager
+def _mlflow(config: TrainingConfig) -> Iterator[Log]:
+    import mlflow
+
+    with mlflow.start_run():
+        mlflow.log_params(config.model_dump())
+        yield _MLflow(mlflow)
