@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: help install demo test quick check format bench clean
+.PHONY: help install demo test quick check format base-install bench clean
 
 help:
 	@echo "make demo    train, export, verify, label and serve on the example corpus"
 	@echo "make test    every test"
 	@echo "make check   style, types, import contracts, documentation"
+	@echo "make base-install    install the base alone and use the demo's bundle with it"
 	@echo "make bench   measure this machine and write benchmarks/results"
 	@echo "make quick   the tests that take no training"
 
@@ -40,6 +41,9 @@ check: $(STAMP)
 format: $(STAMP)
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+base-install: $(STAMP)
+	@PYTHON="$(PYTHON)" sh scripts/check_base_install.sh demo/tickets
 
 bench: $(STAMP)
 	@$(BIN)/python benchmarks/startup.py

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, NoReturn
 
-import click
 import typer
+from typer.core import TyperGroup
 
 from cli import console
+from cli.command import PREFIX, Command, options_from, usage_error
 from cli.demo import demo
 from cli.evaluate import evaluate
 from cli.export import export
@@ -19,92 +21,124 @@ from cli.serve import serve
 from cli.train import train
 from cli.verify import verify
 from cli.wrangle import wrangle
-from service.errors import ConfigError, GlossatorError
+from service.errors import ConfigError, GlossatorError, OutputError
 
 CONFIG_FILE = "glossator.toml"
+HELP = {"-h", "--help"}
 
+# Plain help: rich would take a third of the program's start to draw boxes too narrow for their contents.
 app = typer.Typer(
     name="glossator",
-    help="Labelled text to fast, verified text inference on plain CPUs.",
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"auto_envvar_prefix": "GLOSSATOR", "help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": sorted(HELP)},
 )
 for command in (demo, wrangle, train, evaluate, export, verify, serve, label):
-    app.command(no_args_is_help=command is not demo)(command)
+    app.command(cls=Command)(command)
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def options(
     context: typer.Context,
     config: Annotated[
         Path | None,
-        typer.Option(help=f"TOML file with a table of options a command; {CONFIG_FILE} here is read by itself."),
+        typer.Option(
+            help=f"TOML file with a table of options a command; {CONFIG_FILE} in the current folder is read by itself.",
+            envvar=f"{PREFIX}CONFIG",
+            show_envvar=False,
+        ),
     ] = None,
-    version: Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version and exit.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
     """Labelled text to fast, verified text inference on plain CPUs.
 
-    An option's value comes from the command line, else from the environment (GLOSSATOR_TRAIN_EPOCHS for
-    [bold]train --epochs[/bold]), else from the TOML file ([bold]\\[train][/bold] epochs = 3), else from its default.
+    \b
+    The value of an option, of train --batch-size for example, comes from
+      1. the command line:  --batch-size 16
+      2. the environment:   GLOSSATOR_TRAIN_BATCH_SIZE=16
+      3. a TOML file:       [train]
+                            batch-size = 16
+      4. its default.
+
+    Data goes to standard output, progress and errors to standard error.
+
+    \b
+    Exit codes: 0 done; 1 failed; 2 the command or its input is at fault;
+      3 done, but some rows could not be used; 130 interrupted.
     """
     if version:
         from importlib.metadata import version as installed
 
         sys.stdout.write(f"glossator {installed('glossator')}\n")
         raise typer.Exit
-    file = config or (Path(CONFIG_FILE) if Path(CONFIG_FILE).is_file() else None)
-    if file is not None:
-        context.default_map = _read_options(file)
+    if context.invoked_subcommand is None:
+        sys.stderr.write(context.get_help() + "\n")
+        raise typer.Exit(console.USAGE)
+    if HELP.isdisjoint(sys.argv):  # help is given whatever else is wrong
+        file = config or (Path(CONFIG_FILE) if Path(CONFIG_FILE).is_file() else None)
+        context.default_map = _options_given(context, file)
 
 
-def _read_options(file: Path) -> dict[str, dict[str, object]]:
-    """Options a command from a TOML file, with names as on the command line; all faults at once."""
+def _options_given(context: typer.Context, file: Path | None) -> dict[str, Any]:
+    """Options a command from the file; raises ConfigError for all that is unknown in it and in the environment."""
+    group = context.command
+    assert isinstance(group, TyperGroup)
+    chosen, faults = options_from(_read(file), group.commands) if file is not None else ({}, [])
+    command = group.commands.get(context.invoked_subcommand or "")
+    if isinstance(command, Command):
+        faults += command.unknown_variables(os.environ)
+    if faults:
+        raise ConfigError(
+            "options are set that do not exist",
+            found=f"in {file} and the environment" if file is not None else "in the environment",
+            expected=f"the names of the command line; commands are {', '.join(group.commands)}",
+            faults=faults,
+            way_out="See `glossator COMMAND --help` for the options of each.",
+        )
+    return chosen
+
+
+def _read(file: Path) -> dict[str, object]:
     import tomllib
 
     try:
-        tables = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError("the options file cannot be read", found=f"{file}: {error}", expected="TOML") from None
-    group = typer.main.get_command(app)
-    assert isinstance(group, click.Group)
-    faults, result = [], {}
-    for name, table in tables.items():
-        command = group.commands.get(name)
-        if command is None or not isinstance(table, dict):
-            faults.append(f"[{name}] is not a command")
-            continue
-        known = {parameter.name for parameter in command.params}
-        result[name] = {key.replace("-", "_"): value for key, value in table.items()}
-        faults += [f"[{name}] has no option {key!r}" for key in result[name] if key not in known]
-    if faults:
-        raise ConfigError(
-            f"the options file {file} has unknown entries",
-            found="; ".join(faults),
-            expected=f"tables named {', '.join(group.commands)}",
-            way_out="See `glossator COMMAND --help` for the options.",
-        )
-    return result
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        what, way_out = f"the options file cannot be read: {error.strerror}", "Give another one with --config."
+    except UnicodeDecodeError:
+        what, way_out = "the options file is not UTF-8", "Save it as UTF-8."
+    except tomllib.TOMLDecodeError as error:
+        what, way_out = f"the options file is not TOML: {error}", "Mend it, or give another one with --config."
+    raise ConfigError(what, found=file, expected="TOML with a table a command, such as [train]", way_out=way_out)
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Runs the command line and exits with its code."""
     console.prepare_environment()
+    signal.signal(signal.SIGTERM, _terminated)
     as_json = "--json" in sys.argv
+    code: object
     try:
         code = app(standalone_mode=False)
+        sys.stdout.flush()
+    except typer.TyperException as error:
+        code = console.report(usage_error(error), as_json=as_json)
     except GlossatorError as error:
         code = console.report(error, as_json=as_json)
-    except click.ClickException as error:
-        error.show()
-        code = console.USAGE
-    except (KeyboardInterrupt, click.Abort):
-        sys.stderr.write("interrupted\n")
+    except (KeyboardInterrupt, typer.Abort):
         code = console.INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output has gone, as `| head` does: nothing is left to say, not even at exit.
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
-        code = console.OK
+        code = console.reader_gone()
+    except OSError as error:  # a full disk behind standard output, and whatever else no command has put into words
+        console.forget_stdout()
+        what = f"the system refuses: {error.strerror or error}"
+        code = console.report(OutputError(what, found=error.filename or "standard output"), as_json=as_json)
+    if code == console.INTERRUPTED:
+        sys.stderr.write("interrupted\n")
     sys.exit(code if isinstance(code, int) else console.OK)
+
+
+def _terminated(number: int, _: object) -> NoReturn:
+    """Ends as after Ctrl-C: what is half-written is removed on the way out."""
+    sys.exit(128 + number)

@@ -68,6 +68,18 @@ def extra(name: str) -> Iterator[None]:
         ) from error
 
 
+def reader_gone() -> int:
+    """The exit code when the reader of our output has left, as `| head` does: nothing is left to say, not even at the
+    end of the process."""
+    forget_stdout()
+    return OK
+
+
+def forget_stdout() -> None:
+    """Lets the interpreter flush nothing more when it ends, which would fail once again."""
+    sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+
+
 def prepare_environment() -> None:
     """Settings that libraries read when they are first imported; what the user has set stands.
 

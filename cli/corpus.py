@@ -26,6 +26,7 @@ LabelColumn = Annotated[str | None, typer.Option(help="Column with the label or 
 LabelSeparator = Annotated[
     str | None, typer.Option(help="What separates several labels in one cell; makes the task multi-label.")
 ]
+InputFormat = Annotated[str | None, typer.Option(help="Format of the file, csv for example; default: by its name.")]
 Encoding = Annotated[str | None, typer.Option(help="Encoding of the file; default: sniffed and shown.")]
 Delimiter = Annotated[str | None, typer.Option(help="Column delimiter of the file; default: sniffed and shown.")]
 DatasetSplit = Annotated[str | None, typer.Option(help="Split of a Hugging Face dataset; default: its only one.")]
@@ -40,6 +41,7 @@ class ReadingOptions:
     text_column: str | None = None
     label_column: str | None = None
     label_separator: str | None = None
+    input_format: str | None = None
     encoding: str | None = None
     delimiter: str | None = None
     dataset_split: str | None = None
@@ -87,7 +89,10 @@ def inspect(
     with extra("training"):
         from training.corpus.corpus import UnusableCorpus
         from training.corpus.read import read_corpus
+    from service.documents.aside import refuse_same_file
 
+    if rejects is not None:
+        refuse_same_file(str(rejects), [source])
     error = None
     with _rows(source, options) as (rows, described):
         try:
@@ -128,7 +133,7 @@ def refuse_existing(output: Path, *, overwrite: bool) -> None:
 
 
 def _write_rejects(corpus: Corpus, path: Path | None, console: Console) -> None:
-    if path is None or not corpus.rejects:
+    if path is None or not (corpus.rejects or path.is_file()):  # a file of an earlier run would mislead
         return
     from training.corpus.rejects import write_rejects
 
@@ -176,7 +181,9 @@ def _rows(source: str, options: ReadingOptions) -> Iterator[tuple[Iterator[Row],
         return
     from service.documents.read import open_source
 
-    with open_source(source, encoding=options.encoding, delimiter=options.delimiter) as opened:
+    with open_source(
+        source, format=options.input_format, encoding=options.encoding, delimiter=options.delimiter
+    ) as opened:
         yield opened.records(), opened.described()
 
 

@@ -25,6 +25,7 @@ def evaluate(
     text_column: corpora.TextColumn = None,
     label_column: corpora.LabelColumn = None,
     label_separator: corpora.LabelSeparator = None,
+    input_format: corpora.InputFormat = None,
     encoding: corpora.Encoding = None,
     delimiter: corpora.Delimiter = None,
     dataset_split: corpora.DatasetSplit = None,
@@ -38,7 +39,10 @@ def evaluate(
 
     Headline metrics come with 95 % bootstrap intervals. Exits with 3 if some rows could not be used.
 
-    Example: [bold]glossator evaluate models/tickets test.csv --label-column category -o report[/bold]
+    \b
+    Examples:
+      glossator evaluate checkpoints/tickets
+      glossator evaluate models/tickets test.csv --label-column category -o report
     """
     with extra("evaluation"):
         from evaluation.classification import evaluate as measure
@@ -56,7 +60,14 @@ def evaluate(
         rows = read_rows(model / layout.TEST)
     else:
         options = corpora.ReadingOptions(
-            text_column, label_column, label_separator, encoding, delimiter, dataset_split, drop_duplicates=False
+            text_column,
+            label_column,
+            label_separator,
+            input_format,
+            encoding,
+            delimiter,
+            dataset_split,
+            drop_duplicates=False,
         )
         held = corpora.Held(pipeline.task.problem_type, tuple(pipeline.task.labels))
         corpus = corpora.read_and_show(data, options, console, None, held=held)
@@ -88,15 +99,21 @@ def _write(folder: Path, evaluation: Evaluation) -> None:
     """Report, JSON and pictures, each written whole."""
     from evaluation.files import pictures, to_json
     from evaluation.report import report
+    from service.documents.aside import Aside
     from service.errors import OutputError
 
+    files = {"evaluation.json": to_json(evaluation), "report.md": report(evaluation)}
+    files |= {f"{name}.svg": picture for name, picture in pictures(evaluation).items()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "evaluation.json").write_text(to_json(evaluation), encoding="utf-8")
-        (folder / "report.md").write_text(report(evaluation), encoding="utf-8")
-        for name, picture in pictures(evaluation).items():
-            (folder / f"{name}.svg").write_text(picture, encoding="utf-8")
     except OSError as error:
         raise OutputError(
-            f"the report cannot be written: {error.strerror}", found=folder, way_out="Choose another --output."
+            f"the folder cannot be made: {error.strerror}", found=folder, way_out="Choose another --output."
         ) from error
+    for name, content in files.items():
+        aside = Aside(str(folder / name))
+        try:
+            aside.write(content.encode())
+            aside.commit()
+        finally:
+            aside.discard()

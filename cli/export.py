@@ -36,7 +36,9 @@ def export(
     Converts to ONNX, proves the graph against PyTorch, quantises to int8, serves int8 only if validation shows it
     non-inferior, measures what will be served, and writes the bundle whole or not at all.
 
-    Example: [bold]glossator export checkpoints/tickets --output models/tickets[/bold]
+    \b
+    Example:
+      glossator export checkpoints/tickets --output models/tickets
     """
     with extra("export"):
         from evaluation.checkpoint import read_task

@@ -45,12 +45,12 @@ def label(
     One row out for each row in, in order, with its columns as they were; a row that cannot be labelled carries its
     error. The output appears whole or not at all. Exits with 3 if some rows carry an error.
 
+    \b
     Examples:
-
-    [bold]glossator label tickets.csv --model models/tickets --output labelled.jsonl[/bold]
-
-    [bold]zcat notes.txt.gz | glossator label - --model models/tickets | jq .label[/bold]
+      glossator label tickets.csv --model models/tickets --output labelled.jsonl
+      zcat notes.txt.gz | glossator label - --model models/tickets | jq .label
     """
+    from service.documents.aside import refuse_same_file
     from service.documents.read import open_source
     from service.documents.write import open_sink
     from service.errors import OutputError
@@ -59,7 +59,8 @@ def label(
     from service.labelling.runner import label as run
 
     console = stderr(quiet=quiet)
-    if output != "-" and Path(output).exists() and not overwrite:
+    refuse_same_file(output, [source])
+    if Path(output).is_file() and not overwrite:
         raise OutputError(
             "the output file exists already", found=output, way_out="Choose another, or pass --overwrite."
         )

@@ -7,21 +7,29 @@ from typing import Annotated
 
 import typer
 
+from cli.command import PREFIX
 from cli.console import OK, Quiet, stderr
 
 
 def serve(
     bundles: Annotated[list[Path], typer.Argument(help="Bundle folders; each is served under its own name.")],
-    host: Annotated[str, typer.Option(help="Address to bind; any but loopback needs a key.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to bind; 0 picks a free one.")] = 8000,
+    host: Annotated[
+        str, typer.Option(envvar=f"{PREFIX}HOST", help="Address to bind; any but loopback needs a key.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(envvar=f"{PREFIX}PORT", min=0, max=65535, help="Port to bind; 0 picks a free one.")
+    ] = 8000,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads a model; default: the CPUs allowed.")] = None,
     quiet: Quiet = False,
 ) -> int:
     """Answer over HTTP. Bundles that do not verify are refused.
 
-    Keys come from GLOSSATOR_API_KEYS, never from the command line.
+    Runs until Ctrl-C or SIGTERM, and answers the requests that have begun before it ends. Keys come from
+    GLOSSATOR_API_KEYS or from the file that GLOSSATOR_API_KEYS_FILE names, never from the command line.
 
-    Example: [bold]glossator serve models/tickets --port 8000[/bold]
+    \b
+    Example:
+      glossator serve models/tickets --port 8000
     """
     from service.api.app import create_app
     from service.api.server import serve as run

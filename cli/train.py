@@ -9,11 +9,13 @@ import typer
 
 from cli import corpus as corpora
 from cli.console import OK, Json, Overwrite, Quiet, extra, print_json, stderr, stdout
+from service.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from training.algorithms.finetune import Fitted, Splits
+    from training.config import TrainingConfig
     from training.corpus.corpus import Corpus
 
 
@@ -55,6 +57,7 @@ def train(
     ] = "auto",
     device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="auto: CUDA where there is one.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: the CPUs allowed.")] = None,
+    input_format: corpora.InputFormat = None,
     encoding: corpora.Encoding = None,
     delimiter: corpora.Delimiter = None,
     dataset_split: corpora.DatasetSplit = None,
@@ -73,20 +76,18 @@ def train(
     Reads and checks the rows, splits them unless files are given, trains with early stopping, and writes a checkpoint.
     A run that was interrupted resumes when the same command is given again, and comes to the same result.
 
+    \b
     Examples:
-
-    [bold]glossator train tickets.csv --text-column text --label-column category -o checkpoints/tickets[/bold]
-
-    [bold]glossator train tickets.csv --label-column tags --label-separator '|' -o checkpoints/tags[/bold]
+      glossator train tickets.csv --label-column category -o checkpoints/tickets
+      glossator train tickets.csv --label-column tags --label-separator '|' -o checkpoints/tags
     """  # fmt: skip
     with extra("training"):
         from training.algorithms.finetune import fit
-        from training.config import TrainingConfig
         from training.tracking import tracked
     from cli.progress import TrainingProgress, duration
 
     console = stderr(quiet=quiet)
-    config = TrainingConfig(
+    config = _config(
         base=base,
         epochs=epochs,
         batch_size=batch_size,
@@ -103,6 +104,7 @@ def train(
         text_column=text_column,
         label_column=label_column,
         label_separator=label_separator,
+        input_format=input_format,
         encoding=encoding,
         delimiter=delimiter,
         dataset_split=dataset_split,
@@ -125,6 +127,28 @@ def train(
             markup=False,
         )
     return OK
+
+
+def _config(**options: object) -> TrainingConfig:
+    """The options of a run; raises ConfigError with every one that cannot be used, by its name on the command line."""
+    from pydantic import ValidationError
+
+    from training.config import TrainingConfig
+
+    try:
+        return TrainingConfig.model_validate(options)
+    except ValidationError as error:
+        faults = [
+            Fault(fault["type"].replace("_", "-"), f"{fault['msg']}, found {fault['input']!r}", _option(fault["loc"]))
+            for fault in error.errors(include_url=False)
+        ]
+        raise ConfigError(
+            "the training options cannot be used", faults=faults, way_out="See `glossator train --help`."
+        ) from None
+
+
+def _option(location: tuple[int | str, ...]) -> str:
+    return f"--{location[0]}".replace("_", "-")
 
 
 def _split(

@@ -19,7 +19,9 @@ def verify(
 
     Exits with 1 and names every fault if anything is not as exported.
 
-    Example: [bold]glossator verify models/tickets[/bold]
+    \b
+    Example:
+      glossator verify models/tickets
     """
     from service.inference.model import load
 

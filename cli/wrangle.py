@@ -12,10 +12,13 @@ from cli.console import OK, REJECTED_ROWS, Json, Quiet, print_json, stderr
 
 
 def wrangle(
-    source: Annotated[str, typer.Argument(help="Labelled file, a saved dataset's folder, or a hub dataset's name.")],
+    source: Annotated[
+        str, typer.Argument(help="Labelled file, - for stdin, a saved dataset's folder, or a hub dataset's name.")
+    ],
     text_column: corpora.TextColumn = None,
     label_column: corpora.LabelColumn = None,
     label_separator: corpora.LabelSeparator = None,
+    input_format: corpora.InputFormat = None,
     encoding: corpora.Encoding = None,
     delimiter: corpora.Delimiter = None,
     dataset_split: corpora.DatasetSplit = None,
@@ -27,10 +30,20 @@ def wrangle(
 
     Exits with 3 if rows cannot be used, with 1 if the corpus as a whole cannot be trained on.
 
-    Example: [bold]glossator wrangle tickets.csv --label-column category --rejects rejects.jsonl[/bold]
+    \b
+    Examples:
+      glossator wrangle tickets.csv --label-column category --rejects rejects.jsonl
+      zcat tickets.csv.gz | glossator wrangle - --input-format csv --json
     """
     options = corpora.ReadingOptions(
-        text_column, label_column, label_separator, encoding, delimiter, dataset_split, drop_duplicates=True
+        text_column,
+        label_column,
+        label_separator,
+        input_format,
+        encoding,
+        delimiter,
+        dataset_split,
+        drop_duplicates=True,
     )
     reading = corpora.inspect(source, options, stderr(quiet=quiet), rejects)
     if as_json:

@@ -12,7 +12,7 @@ from typing import Any
 
 from service.errors import ConfigError
 
-OPSET = 18
+OPSET = 20
 INPUTS = ("input_ids", "attention_mask")
 
 

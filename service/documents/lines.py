@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from io import BufferedReader
 from itertools import chain
 from pathlib import Path
-from typing import cast
+from typing import BinaryIO, cast
 
 from service.documents.encodings import Detected, detect, marking_decoder, show_marks
 from service.errors import FileMissing, InputError, UndecodableFile, UnreadableRow, shorten
@@ -55,13 +55,12 @@ class Lines:
         *,
         compressed: bool,
         encoding: str | None = None,
-        stdin: BufferedReader | None = None,
+        stdin: BinaryIO | None = None,
         limit: int = MAX_ROW_CHARACTERS,
     ) -> None:
         self.name = display_name(path)
         self.limit = limit
-        standard = stdin or cast(BufferedReader, sys.stdin.buffer)
-        raw = standard if path == STANDARD_STREAM else open_bytes(path)
+        raw = cast(BufferedReader, stdin or sys.stdin.buffer) if path == STANDARD_STREAM else open_bytes(path)
         self._owned = None if path == STANDARD_STREAM else raw
         try:
             self._stream = gzip.GzipFile(fileobj=raw) if compressed else raw

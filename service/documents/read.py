@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from io import BufferedReader
 from pathlib import Path
-from typing import cast
+from typing import BinaryIO, cast
 
 from service.documents.delimited import CsvSource, TsvSource
 from service.documents.jsonl import JsonlSource
@@ -39,7 +39,7 @@ def open_source(
     encoding: str | None = None,
     delimiter: str | None = None,
     header: bool | None = None,
-    stdin: BufferedReader | None = None,
+    stdin: BinaryIO | None = None,
     max_row: int = MAX_ROW_CHARACTERS,
 ) -> Source:
     """The rows of a file, or of standard input where `path` is `-`. What is not said is found out from the file.
@@ -47,15 +47,15 @@ def open_source(
     `format` is one of FORMATS, with `.gz` after it for compressed data under another name. Standard input with no
     format is read as JSON lines if its first character is `{`, else as plain text. `header=False` says that CSV or TSV
     has no header line; its columns are then `column_1` and so on. `max_row` bounds a line or CSV row, in characters.
-    `stdin` stands in for the process's own.
+    `stdin` stands in for the process's own, and is buffered as that is.
 
     Raises FileMissing, UndecodableFile or another InputError where the file cannot be read at all, ConfigError where an
     option does not apply. What is wrong with one row is carried by its Record.
     """
     path = str(path)
     if path == STANDARD_STREAM:
-        stdin = stdin or cast(BufferedReader, sys.stdin.buffer)
-        format = format or _sniff(stdin)
+        stdin = stdin or sys.stdin.buffer
+        format = format or _sniff(cast(BufferedReader, stdin))
     kind, compressed = _kind(path, format)
     return kind(path, Options(compressed, encoding, delimiter, header, stdin, max_row))
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from io import BufferedReader
 from types import TracebackType
-from typing import ClassVar, Self
+from typing import BinaryIO, ClassVar, Self
 
 from service.documents.lines import MAX_ROW_CHARACTERS, Lines
 from service.documents.record import Record
@@ -24,7 +23,7 @@ class Options:
     encoding: str | None = None
     delimiter: str | None = None
     header: bool | None = None
-    stdin: BufferedReader | None = None
+    stdin: BinaryIO | None = None
     max_row: int = MAX_ROW_CHARACTERS
 
 

@@ -84,10 +84,14 @@ def test_a_name_as_long_as_names_may_be_is_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize("compressed", [False, True])
 def test_no_room_is_our_error_and_the_device_stays_a_device(compressed: bool) -> None:
     aside = Aside("/dev/full", compressed=compressed)
-    with pytest.raises(OutputError, match="/dev/full") as caught:
+
+    def fill() -> None:
         for _ in range(1000):
             aside.write(os.urandom(1000))
         aside.commit()
+
+    with pytest.raises(OutputError, match="/dev/full") as caught:
+        fill()
     aside.discard()
     assert caught.value.found == "No space left on device"
     assert caught.value.way_out

@@ -31,7 +31,7 @@ def values(records: list[Record]) -> list[list[object]]:
     return [list(record.fields.values()) for record in records]
 
 
-cells = st.text(st.one_of(st.sampled_from('",;\t|\r\n\' a1\u2028\x85\ufeff\U0001f600='), st.characters(codec="utf-8")))
+cells = st.text(st.one_of(st.sampled_from("\",;\t|\r\n' a1\u2028\x85\ufeff\U0001f600="), st.characters(codec="utf-8")))
 tables = st.integers(2, 5).flatmap(
     lambda width: st.lists(st.lists(cells, min_size=width, max_size=width), min_size=1, max_size=8)
 )
@@ -184,10 +184,10 @@ def test_bytes_that_are_not_utf8_cost_their_row() -> None:
 
 
 def test_bad_bytes_after_the_sample_cost_their_row() -> None:
-    data = b"text,label\n" + b"plain words,a\n" * 90_000 + b"caf\xe9,b\nlast,c\n"
+    data = b"text,label\n" + (b"plain words " * 100 + b",a\n") * 1000 + b"caf\xe9,b\nlast,c\n"
     *_, bad, last = read(data)
     assert isinstance(bad.error, UndecodableText)
-    assert (bad.line, last.fields["text"]) == (90_002, "last")
+    assert (bad.line, last.fields["text"]) == (1002, "last")
 
 
 def test_windows_1252_is_guessed_said_and_read() -> None:
@@ -197,7 +197,7 @@ def test_windows_1252_is_guessed_said_and_read() -> None:
 
 
 def test_utf16_with_a_mark_is_read() -> None:
-    assert values(read("text,label\r\n\"naïve\r\nツ\",a\r\n".encode("utf-16"))) == [["naïve\r\nツ", "a"]]
+    assert values(read('text,label\r\n"naïve\r\nツ",a\r\n'.encode("utf-16"))) == [["naïve\r\nツ", "a"]]
 
 
 @pytest.mark.parametrize("quoted", [True, False])
@@ -271,13 +271,11 @@ def test_tsv_takes_no_other_delimiter() -> None:
 
 @given(st.text(st.sampled_from('ab",\n\r;'), max_size=60))
 def test_any_text_is_read_to_its_end_in_order(text: str) -> None:
-    """No input crashes the reader or makes it skip: the rows' line numbers rise, and the text of each is accounted for."""
+    """No input crashes the reader or makes it skip: line numbers rise, and the text of each row is accounted for."""
     records = read(f"h,i\n{text}", delimiter=",")
     numbers = [record.line for record in records]
     assert numbers == sorted(set(numbers))
-    held = "".join(
-        record.raw or "".join(str(value) for value in record.fields.values()) for record in records
-    )
+    held = "".join(record.raw or "".join(str(value) for value in record.fields.values()) for record in records)
     assert sum(held.count(letter) for letter in "ab;") == sum(text.count(letter) for letter in "ab;")
 
 

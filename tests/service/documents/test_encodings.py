@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from service.documents.encodings import detect, marking_decoder, show_marks, undecodable
 from service.errors import ConfigError, UndecodableFile
 
-WESTERN = "Die Größe des Koffers überrascht.\nÀ bientôt, Renée – “naïve”…\n" * 3
+WESTERN = "Die Größe des Koffers überrascht.\nÀ bientôt, Renée — “naïve”…\n" * 3
 
 
 @pytest.mark.parametrize(
@@ -49,14 +49,14 @@ def test_detect_keeps_utf8_where_only_some_lines_are_not() -> None:
     ("text", "codec"),
     [
         ("Всё хорошо, спасибо за помощь\n", "cp1251"),
-        ("Ελληνικά κείμενα για δοκιμή\n", "cp1253"),
+        ("Ελληνικά κείμενα\n", "cp1253"),
         ("荷物がまだ届きません\n", "shift_jis"),
         ("我的包裹在哪里\n", "gb18030"),
         ("내 소포는 어디에 있나요\n", "euc_kr"),
     ],
 )
 def test_detect_refuses_rather_than_make_mojibake(text: str, codec: str) -> None:
-    with pytest.raises(UndecodableFile, match="encoding of a.txt is not known") as caught:
+    with pytest.raises(UndecodableFile, match="is not known") as caught:
         detect(text.encode(codec), "a.txt", whole=True)
     assert "encoding=" in (caught.value.way_out or "")
     assert detect(text.encode(codec), "a.txt", whole=True, asked=codec).note == ""

@@ -32,7 +32,11 @@ json_values = st.recursive(
 
 
 @settings(max_examples=50)
-@given(st.lists(st.dictionaries(st.text(), json_values), min_size=1, max_size=5), st.booleans(), st.sampled_from(["\n", "\r\n"]))
+@given(
+    st.lists(st.dictionaries(st.text(), json_values), min_size=1, max_size=5),
+    st.booleans(),
+    st.sampled_from(["\n", "\r\n"]),
+)
 def test_objects_written_by_json_are_read_as_they_were(
     rows: list[dict[str, object]], ascii_only: bool, line_end: str
 ) -> None:

@@ -6,6 +6,7 @@ import os
 import re
 import zlib
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -20,7 +21,9 @@ def lines_of(data: bytes, *, limit: int = 1 << 20, compressed: bool = False, enc
     return Lines("-", compressed=compressed, encoding=encoding, stdin=stdin, limit=limit)
 
 
-text_with_odd_ends = st.text(st.one_of(st.sampled_from("ab\n\r\u2028\u2029\x85\x0b\x0c\x1c\U0001f600"), st.characters()))
+text_with_odd_ends = st.text(
+    st.one_of(st.sampled_from("ab\n\r\u2028\u2029\x85\x0b\x0c\x1c\U0001f600"), st.characters())
+)
 
 
 @given(text_with_odd_ends.filter(lambda text: text and "\0" not in text and text[0] != "\ufeff"))
@@ -106,7 +109,7 @@ def test_a_disk_that_fails_gives_the_lines_so_far_then_an_error(tmp_path: Path) 
             buffer[:6] = b"abcde\n"
             return 6
 
-    lines = list(Lines("-", compressed=False, stdin=io.BufferedReader(FailingDisk())))
+    lines = list(Lines("-", compressed=False, stdin=io.BufferedReader(cast(Any, FailingDisk()))))
     assert [line.content for line in lines] == ["abcde", "abcde", "abcde", ""]
     assert lines[-1].error is not None
     assert "Input/output error" in (lines[-1].error.found or "")

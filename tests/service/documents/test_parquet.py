@@ -60,9 +60,7 @@ def test_nanoseconds_are_kept_as_text(tmp_path: Path) -> None:
 
 def test_damage_in_the_middle_gives_the_rows_before_it_and_an_error_for_each_row_after(tmp_path: Path) -> None:
     texts = [f"{number * 7919 % 10007}" for number in range(4000)]
-    path = write(
-        tmp_path / "a.parquet", {"text": texts}, row_group_size=1000, use_dictionary=False, compression="gzip"
-    )
+    path = write(tmp_path / "a.parquet", {"text": texts}, row_group_size=1000, use_dictionary=False, compression="gzip")
     column = pq.ParquetFile(path).metadata.row_group(2).column(0)
     content = bytearray(path.read_bytes())
     start = column.data_page_offset + 60

@@ -111,8 +111,7 @@ def test_described_cuts_a_long_list_of_columns(tmp_path: Path) -> None:
     path.write_text(",".join(f"c{number}" for number in range(20)) + "\n")
     with open_source(path) as source:
         assert source.described() == (
-            f"{path}: csv, utf-8, delimiter ',', columns "
-            "c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11 and 8 more"
+            f"{path}: csv, utf-8, delimiter ',', columns c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11 and 8 more"
         )
 
 
@@ -140,8 +139,7 @@ def test_a_line_above_the_limit_is_not_held_in_memory(tmp_path: Path) -> None:
 def test_real_files_of_every_kind_are_read_without_an_error(shared_data: Path) -> None:
     counts = {
         "goemotions/dev.jsonl": 5426,
-        "snips/train.jsonl.gz": 13_084,
-        "novels-en/documents.jsonl.gz": 1487,
+        "csabstruct/train.jsonl.gz": 1668,
         "banking77/test.csv": 3080,
     }
     for name, rows in counts.items():

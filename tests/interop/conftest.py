@@ -1,0 +1,130 @@
+"""One bundle opened twice: by Glossator, and by transformers and ONNX Runtime with no code of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import glossator
+from service.bundle import layout
+from service.inference.encoding import Encoder
+from service.inference.pipeline import Answer, Pipeline
+from service.inference.session import Session
+from service.tasks.text_classification import Classification
+
+GRAPHS = {"fp32": "onnx/model.onnx", "q8": "onnx/model_quantized.onnx"}  # named as transformers.js names the types
+
+TEXTS = [
+    "where is my parcel",
+    "Still waiting for the BOX, regards",
+    "courier did not come since monday",
+    "refund not received: order 1234",
+    "it is urgent, money is missing!",
+    "  i want my\n\tmoney back  ",
+    "cannot log in 😀",
+    "my account is locked… hello",
+    "Pässwörd reset fails again",
+    "the login page is broken since monday. it is urgent. why?",
+]
+"""Short enough for one window: what lies beyond the window, other tools cut off."""
+
+
+class Stranger:
+    """A bundle opened by `config.json`, the tokenizer's files and one graph alone."""
+
+    def __init__(self, folder: Path, graph: str) -> None:
+        import onnxruntime
+        from transformers import AutoConfig, AutoTokenizer
+
+        self.config: Any = AutoConfig.from_pretrained(folder)
+        self.tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+        self.session = onnxruntime.InferenceSession(folder / graph, providers=["CPUExecutionProvider"])
+
+    def logits(self, text: str) -> NDArray[np.float32]:
+        """The logits `(labels,)` of one text."""
+        encoded = self.tokenizer(text, truncation=True, return_tensors="np")
+        feeds = {item.name: encoded[item.name].astype(np.int64) for item in self.session.get_inputs()}
+        return np.asarray(self.session.run(["logits"], feeds)[0][0])
+
+    def scores(self, text: str, *, temperature: float = 1.0) -> dict[str, float]:
+        """Label to probability, by the `problem_type` of `config.json`."""
+        exponentials = np.exp(self.logits(text).astype(np.float64) / temperature)
+        single = self.config.problem_type == "single_label_classification"
+        values = exponentials / exponentials.sum() if single else exponentials / (1 + exponentials)
+        return {self.config.id2label[index]: float(value) for index, value in enumerate(values)}
+
+
+class Ours:
+    """The same bundle and graph, opened by Glossator."""
+
+    def __init__(self, folder: Path, graph: str) -> None:
+        model = glossator.load(folder)
+        self._pipeline = model.pipeline
+        if model.bundle.manifest.served.graph != graph:  # load() opens the served graph alone
+            session = Session(folder / graph, pad_token_id=model.task.encoding.pad_token_id)
+            self._pipeline = Pipeline(Encoder(folder / layout.TOKENIZER, model.task.encoding), session, model.task)
+
+    def predict(self, text: str, *, threshold: float | None = None) -> Classification:
+        """The answer of one text, asked alone: neighbours move int8 logits a little."""
+        (answer,) = self._pipeline.predict([text], threshold=threshold)
+        assert isinstance(answer, Answer)
+        return answer.prediction
+
+    def labels(self, text: str) -> set[str]:
+        """The labels by `config.json` alone, which knows no tuned threshold: those of half a chance for multi-label."""
+        multi_label = self._pipeline.task.problem_type == "multi_label_classification"
+        return set(self.predict(text, threshold=0.5 if multi_label else None).labels)
+
+
+@pytest.fixture(params=["single_label_classification", "multi_label_classification"])
+def problem_type(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(params=GRAPHS)
+def dtype(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def graph(dtype: str) -> str:
+    """The file of the graph of that type."""
+    return GRAPHS[dtype]
+
+
+@pytest.fixture
+def texts() -> list[str]:
+    return TEXTS
+
+
+@pytest.fixture
+def bundle(tiny_bundle: Callable[[str], Path], problem_type: str) -> Path:
+    """The folder of a tiny bundle."""
+    return tiny_bundle(problem_type)
+
+
+@pytest.fixture
+def stranger(bundle: Path, graph: str) -> Stranger:
+    return Stranger(bundle, graph)
+
+
+@pytest.fixture
+def ours(bundle: Path, graph: str) -> Ours:
+    return Ours(bundle, graph)
+
+
+@pytest.fixture
+def decide(problem_type: str) -> Callable[[dict[str, float]], set[str]]:
+    """Scores to labels by `problem_type`, as any tool does: the best one, or each of half a chance."""
+
+    def labels(scores: dict[str, float]) -> set[str]:
+        if problem_type == "single_label_classification":
+            return {max(scores, key=lambda label: scores[label])}
+        return {label for label, score in scores.items() if score >= 0.5}
+
+    return labels

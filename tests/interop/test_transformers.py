@@ -1,0 +1,43 @@
+"""A bundle's folder opens in transformers and plain ONNX Runtime, and gives the labels that Glossator gives."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def task(bundle: Path) -> Any:
+    """The task as the manifest has it, read as plain JSON."""
+    return json.loads((bundle / "bundle.json").read_text(encoding="utf-8"))["task"]
+
+
+def test_config_names_the_labels_of_the_manifest(stranger: Any, task: Any, problem_type: str) -> None:
+    assert stranger.config.problem_type == task["problem_type"] == problem_type
+    assert [stranger.config.id2label[index] for index in range(stranger.config.num_labels)] == task["labels"]
+    assert stranger.config.label2id == {label: index for index, label in enumerate(task["labels"])}
+
+
+def test_the_folder_alone_gives_the_same_labels(
+    stranger: Any, ours: Any, texts: list[str], decide: Callable[[dict[str, float]], set[str]]
+) -> None:
+    found = [decide(stranger.scores(text)) for text in texts]
+    assert found == [ours.labels(text) for text in texts]
+    assert set().union(*found) >= {"delivery", "refund", "login"}  # the texts tell labels apart
+
+
+def test_the_calibration_of_the_manifest_gives_the_same_scores_and_labels(
+    stranger: Any, ours: Any, task: Any, texts: list[str], problem_type: str
+) -> None:
+    calibration = task["calibration"]
+    for text in texts:
+        scores = stranger.scores(text, temperature=calibration["temperature"])
+        prediction = ours.predict(text)
+        assert {score.label: score.score for score in prediction.scores} == pytest.approx(scores, abs=1e-5), text
+        if problem_type == "multi_label_classification":
+            limits = dict(zip(task["labels"], calibration["thresholds"], strict=True))
+            assert set(prediction.labels) == {label for label, score in scores.items() if score >= limits[label]}, text

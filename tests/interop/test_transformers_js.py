@@ -1,0 +1,78 @@
+"""A bundle's folder opens in transformers.js, and gives the labels and scores that Python gives.
+
+The package is installed from the committed lock file into `node_modules` beside this file when it is not there yet,
+without its install scripts: the CPU binaries lie inside the packages. `package.json` holds back sharp, which the package
+loads for pictures, to a release that runs on node 18. Without node or npm the tests are skipped; where
+GLOSSATOR_REQUIRE_NODE is set they fail.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+MODULES = HERE / "node_modules"
+STAMP = MODULES / ".installed-lock"
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # the first run installs
+
+
+@pytest.fixture(scope="session")
+def node() -> str:
+    """The node program, its packages installed."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node is None or npm is None:
+        _unavailable("node and npm are not both installed")
+    lock = hashlib.sha256((HERE / "package-lock.json").read_bytes()).hexdigest()
+    if not STAMP.is_file() or STAMP.read_text(encoding="utf-8") != lock:
+        command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        try:
+            subprocess.run(command, cwd=HERE, check=True, capture_output=True, text=True, timeout=600)
+        except subprocess.SubprocessError as error:  # offline, or too slow
+            _unavailable(f"npm ci: {error}\n{error.stderr}")  # type: ignore[attr-defined]
+        STAMP.write_text(lock, encoding="utf-8")
+    return node
+
+
+def _unavailable(reason: str) -> NoReturn:
+    if os.environ.get("GLOSSATOR_REQUIRE_NODE"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def classify(node: str, folder: Path, dtype: str, texts: Sequence[str]) -> list[dict[str, float]]:
+    """Label to score for each text as transformers.js says, the most probable label first."""
+    command = [node, "classify.mjs", str(folder), dtype]
+    result = subprocess.run(command, cwd=HERE, input=json.dumps(texts), capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0, result.stderr
+    return [{item["label"]: item["score"] for item in answer} for answer in json.loads(result.stdout)]
+
+
+def test_transformers_js_gives_the_same_labels_and_scores(
+    node: str,
+    bundle: Path,
+    dtype: str,
+    texts: list[str],
+    ours: Any,
+    stranger: Any,
+    decide: Callable[[dict[str, float]], set[str]],
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / bundle.name
+    other = "model_quantized.onnx" if dtype == "fp32" else "model.onnx"
+    shutil.copytree(bundle, folder, ignore=shutil.ignore_patterns(other))  # so that it reads the graph asked for
+    answers = classify(node, folder, dtype, texts)
+    assert [decide(scores) for scores in answers] == [ours.labels(text) for text in texts]
+    for text, scores in zip(texts, answers, strict=True):
+        # Another release of ONNX Runtime may round int8 activations differently.
+        assert scores == pytest.approx(stranger.scores(text), abs=1e-4 if dtype == "fp32" else 2e-2), text
+        assert list(scores.values()) == sorted(scores.values(), reverse=True)
