@@ -57,7 +57,7 @@ def damages(problem_type: str) -> list[Damage]:
         found += _decisions_sealed()
     for edit in EDITS:
         inflict = partial(t.edit_served_graph, edit.change)
-        found.append(Damage(f"the served graph {edit.what}, sealed", edit.caught_by, inflict))
+        found.append(Damage(f"the graph {edit.what}, sealed", edit.caught_by, inflict))
     return found
 
 
@@ -136,7 +136,7 @@ def _list_sealed() -> Iterator[Damage]:
         ("outside the bundle", "../config.json", "unsafe-path"),
         ("by an absolute path", "/etc/hostname", "unsafe-path"),
         ("with a backslash", "..\\config.json", "unsafe-path"),
-        ("with a name too long for a file system", "x" * 300, "missing-file"),
+        ("with a name of 300 letters", "x" * 300, "missing-file"),
         ("with a NUL in its name", "config.json\0", "missing-file"),
         ("that is a folder", "onnx", "missing-file"),
         ("that is the manifest itself", MANIFEST, "wrong-size"),

@@ -98,7 +98,7 @@ def _cut(model: onnx.ModelProto) -> bytes:
 
 
 EDITS = [
-    GraphEdit("is another model's with the same interface", ("golden-logits",), _another_model),
+    GraphEdit("is another model's", ("golden-logits",), _another_model),
     GraphEdit("has its batch axis frozen", ("frozen-axis",), _freeze("", 0, 1)),
     GraphEdit("has its sequence axis frozen", ("frozen-axis",), _freeze("input_ids", 1, 128)),
     GraphEdit("has an input renamed", ("graph-inputs",), _rename("attention_mask", "mask")),
@@ -106,7 +106,7 @@ EDITS = [
     GraphEdit("has its output renamed", ("graph-outputs",), _rename("logits", "scores")),
     GraphEdit("has an output more", ("graph-outputs",), _add_output),
     GraphEdit("declares another number of labels", ("label-count",), _freeze("logits", 1, 99)),
-    GraphEdit("gives another number of labels than declared", ("golden-error",), _widen_unsaid),
+    GraphEdit("gives more logits than it declares", ("golden-error",), _widen_unsaid),
     GraphEdit("keeps a tensor in another file", ("external-data",), _use_external_data),
     GraphEdit(
         "has a node of an unknown operator set", ("unknown-op-domain",), _add_node("Steal", "com.example.custom")

@@ -65,7 +65,7 @@ def options(
 
     \b
     Exit codes: 0 done; 1 failed; 2 the command or its input is at fault;
-      3 done, but some rows could not be used; 130 interrupted.
+      3 done, but some rows could not be labelled or measured; 130 interrupted.
     """
     if version:
         from importlib.metadata import version as installed

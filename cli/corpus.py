@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.console import extra
-from service.errors import OutputError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -94,7 +93,8 @@ def inspect(
     if rejects is not None:
         refuse_same_file(str(rejects), [source])
     error = None
-    with _rows(source, options) as (rows, described):
+    with _rows(source, options, console) as (rows, described):
+        console.print(f"· {described}", markup=False)
         try:
             corpus = read_corpus(
                 rows,
@@ -115,21 +115,13 @@ def inspect(
 
 def read_and_show(
     source: str, options: ReadingOptions, console: Console, rejects: Path | None, *, held: Held | None = None
-) -> Corpus:
-    """The corpus in a source, its reading shown on `console`; raises CorpusError where it cannot be used."""
+) -> Reading:
+    """What came of reading a source, shown on `console`; raises CorpusError where it cannot be used."""
     reading = inspect(source, options, console, rejects, held=held)
-    _show(reading.corpus, reading.described, console)
+    _show(reading.corpus, console)
     if reading.error is not None:
         raise reading.error
-    return reading.corpus
-
-
-def refuse_existing(output: Path, *, overwrite: bool) -> None:
-    """Raises OutputError before long work whose result could not be written."""
-    if output.exists() and not overwrite:
-        raise OutputError(
-            "the output folder exists already", found=output, way_out="Choose another one, or pass --overwrite."
-        )
+    return reading
 
 
 def _write_rejects(corpus: Corpus, path: Path | None, console: Console) -> None:
@@ -141,10 +133,9 @@ def _write_rejects(corpus: Corpus, path: Path | None, console: Console) -> None:
     console.print(f"  wrote {count:,} rejected rows to {path}", markup=False)
 
 
-def _show(corpus: Corpus, described: str, console: Console) -> None:
-    """The reading in a few lines: source, columns, rows, and every finding with its count."""
+def _show(corpus: Corpus, console: Console) -> None:
+    """The reading in a few lines: columns, rows, and every finding with its count."""
     kept = f"{corpus.rows_in:,} rows = {len(corpus):,} kept"
-    console.print(f"[bold]{described or corpus.source_name}[/bold]")
     console.print(
         f"  text: {corpus.columns.text!r} ({corpus.columns.text_why}), "
         f"label: {corpus.columns.label!r} ({corpus.columns.label_why})",
@@ -170,17 +161,28 @@ def _counted(names: Sequence[str]) -> list[tuple[str, int]]:
 
 
 @contextmanager
-def _rows(source: str, options: ReadingOptions) -> Iterator[tuple[Iterator[Row], str]]:
+def _rows(source: str, options: ReadingOptions, console: Console) -> Iterator[tuple[Iterator[Row], str]]:
     """Rows of a file (or `-`), of a saved dataset's folder, or of a hub dataset, told apart by what is on disk."""
+    from service.documents.source import refuse_options
+
     path = Path(source)
     if path.is_dir() or (not path.exists() and _could_be_hub_name(source)):
+        given = {"--input-format": options.input_format, "--encoding": options.encoding}
+        refuse_options("a dataset", **given, **{"--delimiter": options.delimiter})
         with extra("training"):
             from training.corpus.dataset import read_dataset
-        kind = "dataset folder" if path.is_dir() else "hub dataset"
-        yield read_dataset(source, split=options.dataset_split), f"{kind} {source}"
+        if path.is_dir():
+            described = f"{source}: dataset folder"
+        else:
+            described = f"{source}: dataset of the Hugging Face hub"
+            console.print(
+                f"· no file is named {source}: looking for such a dataset on the Hugging Face hub", markup=False
+            )
+        yield read_dataset(source, split=options.dataset_split), described
         return
     from service.documents.read import open_source
 
+    refuse_options("a file", **{"--dataset-split": options.dataset_split})
     with open_source(
         source, format=options.input_format, encoding=options.encoding, delimiter=options.delimiter
     ) as opened:

@@ -70,7 +70,7 @@ def evaluate(
             drop_duplicates=False,
         )
         held = corpora.Held(pipeline.task.problem_type, tuple(pipeline.task.labels))
-        corpus = corpora.read_and_show(data, options, console, None, held=held)
+        corpus = corpora.read_and_show(data, options, console, None, held=held).corpus
         rows, rejected = corpora.rows_of(corpus), len(corpus.rejects)
     console.print(f"· measuring {len(rows):,} rows")
     probability = probabilities(pipeline.logits(rows.texts), pipeline.task)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from cli import corpus as corpora
-from cli.console import OK, Json, Overwrite, Quiet, extra, print_json, stderr, stdout
+from cli.console import OK, REJECTED_ROWS, Json, Overwrite, Quiet, extra, print_json, stderr, stdout
 
 if TYPE_CHECKING:
     from export.build import Exported
@@ -34,7 +34,8 @@ def export(
     """Convert a checkpoint into a self-verifying ONNX bundle.
 
     Converts to ONNX, proves the graph against PyTorch, quantises to int8, serves int8 only if validation shows it
-    non-inferior, measures what will be served, and writes the bundle whole or not at all.
+    non-inferior, measures what will be served, and writes the bundle whole or not at all. Exits with 3 if some rows
+    of --test could not be used.
 
     \b
     Example:
@@ -46,11 +47,12 @@ def export(
 
     console = stderr(quiet=quiet)
     task = read_task(checkpoint)
-    rows = None
+    rows, rejected = None, 0
     if test is not None:
         options = corpora.ReadingOptions(text_column, label_column, label_separator, drop_duplicates=False)
         held = corpora.Held(task.problem_type, tuple(task.labels))
-        rows = corpora.rows_of(corpora.read_and_show(test, options, console, None, held=held))
+        corpus = corpora.read_and_show(test, options, console, None, held=held).corpus
+        rows, rejected = corpora.rows_of(corpus), len(corpus.rejects)
     exported = build(
         checkpoint,
         output,
@@ -64,7 +66,7 @@ def export(
         print_json({"output": str(output), "seconds": exported.seconds, "manifest": exported.manifest.model_dump()})
     else:
         _show(exported)
-    return OK
+    return REJECTED_ROWS if rejected else OK
 
 
 def _show(exported: Exported) -> None:
@@ -89,7 +91,7 @@ def _show(exported: Exported) -> None:
             measured.add_row(record.split, f"{record.rows:,}", metric, f"{estimate.value:.4f}", interval)
     console = stdout()
     console.print(parity, measured)
-    console.print(f"serving {manifest.served.precision}: {manifest.served.reason}")
+    console.print(f"serving {manifest.served.precision}: {manifest.served.reason}", markup=False)
     if manifest.speed is not None:
-        console.print(f"{manifest.speed.texts_per_second:,.0f} texts/s on {manifest.speed.machine}")
-    console.print(f"wrote {exported.output} ({manifest.name}@{manifest.digest[:12]})")
+        console.print(f"{manifest.speed.texts_per_second:,.0f} texts/s on {manifest.speed.machine}", markup=False)
+    console.print(f"wrote {exported.output} ({manifest.name}@{manifest.digest[:12]})", markup=False)

@@ -74,7 +74,8 @@ def train(
     """Fine-tune an encoder on a labelled file.
 
     Reads and checks the rows, splits them unless files are given, trains with early stopping, and writes a checkpoint.
-    A run that was interrupted resumes when the same command is given again, and comes to the same result.
+    Rows that cannot be used are counted, shown and written aside. A run that was interrupted resumes when the same
+    command is given again, and comes to the same result.
 
     \b
     Examples:
@@ -85,6 +86,8 @@ def train(
         from training.algorithms.finetune import fit
         from training.tracking import tracked
     from cli.progress import TrainingProgress, duration
+    from service.bundle.write import check_free
+    from service.documents.aside import refuse_same_file
 
     console = stderr(quiet=quiet)
     config = _config(
@@ -111,13 +114,20 @@ def train(
         drop_duplicates=not keep_duplicates,
         drop_rare=drop_rare,
     )
-    corpora.refuse_existing(output, overwrite=overwrite)
-    corpus = corpora.read_and_show(source, options, console, rejects or Path(f"{output}.rejects.jsonl"))
+    check_free(output, overwrite=overwrite)
+    rejects = rejects or Path(f"{output}.rejects.jsonl")
+    refuse_same_file(str(rejects), [given for given in (source, validation, test) if given])
+    reading = corpora.read_and_show(source, options, console, rejects)
+    corpus = reading.corpus
     splits = _split(corpus, options, console, validation, test, validation_share, test_share, seed)
     with TrainingProgress(console) as drawn, tracked(drawn, Path(f"{output}.logs"), config) as progress:
-        fitted = fit(splits, config, output, overwrite=overwrite, fresh=fresh, progress=progress)
+        try:
+            fitted = fit(splits, config, output, overwrite=overwrite, fresh=fresh, progress=progress)
+        except KeyboardInterrupt:
+            progress.stage("stopped; the same command goes on from the last saved state")
+            raise
     if as_json:
-        print_json(_result(corpus, splits, fitted))
+        print_json(_result(reading, splits, fitted))
     else:
         outcome = fitted.outcome
         stdout().print(
@@ -176,9 +186,11 @@ def _split(
     held = corpora.Held(corpus.problem_type, tuple(corpus.label_names))
     validation_rows, test_rows = corpus.subset(indices.validation), corpora.rows_of(corpus.subset(indices.test))
     if validation:
-        validation_rows = corpora.read_and_show(validation, options.for_measuring(), console, None, held=held)
+        validation_rows = corpora.read_and_show(validation, options.for_measuring(), console, None, held=held).corpus
     if test:
-        test_rows = corpora.rows_of(corpora.read_and_show(test, options.for_measuring(), console, None, held=held))
+        test_rows = corpora.rows_of(
+            corpora.read_and_show(test, options.for_measuring(), console, None, held=held).corpus
+        )
     for name, texts in (("validation", validation_rows.texts), ("test", test_rows.texts)):
         leakage = check_leakage(training_rows.texts, texts)
         if leakage.count:
@@ -189,14 +201,12 @@ def _split(
     return Splits(training_rows, validation_rows, test_rows)
 
 
-def _result(corpus: Corpus, splits: Splits, fitted: Fitted) -> dict[str, object]:
+def _result(reading: corpora.Reading, splits: Splits, fitted: Fitted) -> dict[str, object]:
     from dataclasses import asdict
-
-    from training.corpus.report import to_dict
 
     return {
         "output": str(fitted.output),
-        "corpus": to_dict(corpus),
+        "corpus": reading.to_dict(),
         "rows": {"train": len(splits.train), "validation": len(splits.validation), "test": len(splits.test)},
         "metric": fitted.metric,
         "device": fitted.device,

@@ -31,7 +31,9 @@ def verify(
         if as_json:
             print_json({"bundle": str(bundle), "verified": False, "error": error.to_dict()})
         else:
-            stdout().print(f"[red]refused[/red] {bundle}\n  {error}", markup=True)
+            console = stdout()
+            console.print("refused", style="red", end=" ")
+            console.print(f"{bundle}\n  {error}", markup=False)
         return FAILED
     manifest = model.bundle.manifest
     if as_json:

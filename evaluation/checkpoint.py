@@ -69,16 +69,38 @@ def pipeline(model: Any, folder: str | Path, task: Task) -> Pipeline:
 
 
 def load_classifier(folder: str | Path) -> Any:
-    """The PyTorch classifier of a checkpoint, fp32, in evaluation mode, with plain attention (that exports best)."""
+    """The PyTorch classifier of a checkpoint, fp32, in evaluation mode, with plain attention (that exports best).
+
+    Raises ConfigError where its weights cannot be read or are not all there.
+    """
     import torch
     from transformers import AutoModelForSequenceClassification
     from transformers.utils import logging
 
     logging.disable_progress_bar()
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()  # what is absent is told below
+    way_out = "Copy the folder again from where it was trained, or train again."
     try:
-        model = AutoModelForSequenceClassification.from_pretrained(
-            str(folder), dtype=torch.float32, trust_remote_code=False, use_safetensors=True, attn_implementation="eager"
+        model, loaded = AutoModelForSequenceClassification.from_pretrained(
+            str(folder),
+            dtype=torch.float32,
+            trust_remote_code=False,
+            use_safetensors=True,
+            attn_implementation="eager",
+            output_loading_info=True,
         )
-    except (OSError, ValueError) as error:
-        raise ConfigError("the checkpoint's weights cannot be read", found=error, expected=layout.WEIGHTS) from error
+    except Exception as error:  # config, weights and architecture each fail in their own way
+        raise ConfigError(
+            "the checkpoint cannot be read", found=error, expected=f"{layout.CONFIG}, {layout.WEIGHTS}", way_out=way_out
+        ) from error
+    finally:
+        logging.set_verbosity(verbosity)
+    if absent := sorted(loaded["missing_keys"]):  # transformers would start them from random numbers
+        raise ConfigError(
+            "the checkpoint's weights are not those of its config.json",
+            found=f"{len(absent)} weights absent",
+            expected=f"{absent[0]}, ...",
+            way_out=way_out,
+        )
     return model.eval()

@@ -17,7 +17,7 @@ from evaluation.rows import LabelledRows, read_rows
 from export import parity
 from export.card import write_card
 from export.convert import convert
-from export.golden import golden_rows
+from export.golden import edge_texts, golden_rows
 from export.machine import describe_machine
 from export.quantize import quantize
 from service.bundle import layout
@@ -67,6 +67,7 @@ def export(
     where the conversion is not faithful, and leaves nothing behind after an error.
     """
     checkpoint, output = Path(checkpoint), Path(output)
+    name = _checked_name(output.resolve().name if name is None else name)
     task = read_task(checkpoint)
     validation = read_rows(checkpoint / layout.VALIDATION)
     if test is None and (checkpoint / layout.TEST).is_file():
@@ -82,11 +83,13 @@ def export(
         classifier = load_classifier(checkpoint)
         convert(classifier, folder / layout.GRAPH_FP32)
 
-        clock.start(f"comparing with PyTorch on {len(validation):,} validation rows")
+        clock.start(f"comparing with PyTorch on {len(validation):,} validation rows and edge cases")
         torch_pipeline = checkpoint_pipeline(classifier, checkpoint, task)
-        reference = torch_pipeline.logits(validation.texts)
+        edges = edge_texts(torch_pipeline, validation)
+        reference = torch_pipeline.logits([*edges, *validation.texts])
         fp32 = _graph_pipeline(folder, layout.GRAPH_FP32, task)
-        difference = parity.check_fp32(fp32, reference, validation.texts)
+        difference = parity.check_fp32(fp32, reference, [*edges, *validation.texts])
+        reference = reference[len(edges) :]
         fp32_parity = parity.compare(fp32.logits(validation.texts), reference, validation, task, "fp32")
         fp32_parity = fp32_parity.model_copy(update={"max_logit_difference": difference})
 
@@ -107,7 +110,7 @@ def export(
         golden = golden_rows(graph, validation)
         (folder / layout.GOLDEN).write_bytes(dump_golden(golden))
         manifest = Manifest(
-            name=name or _name(output),
+            name=name,
             task=task,
             served=served,
             files={},
@@ -185,14 +188,13 @@ def _verify(folder: Path) -> None:
         raise BundleInvalid("the bundle does not repeat its own golden rows", faults=faults, way_out="Report this.")
 
 
-def _name(output: Path) -> str:
-    name = output.resolve().name
+def _checked_name(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
         raise ConfigError(
-            "the output folder's name cannot be the model's name",
+            "this cannot be the model's name",
             found=name,
-            expected="letters, digits, '.', '_' and '-', at most 64",
-            way_out="Pass --name.",
+            expected="letters, digits, '.', '_' and '-', beginning with a letter or a digit, at most 64",
+            way_out="Pass another --name; without one, the model has the name of the output folder.",
         )
     return name
 

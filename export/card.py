@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from evaluation.files import pictures, to_json
 from evaluation.report import markdown_table, report
 from service.bundle import layout
 from service.bundle.manifest import Manifest
+from service.errors import shorten
 
 FOLDER = "evaluation"
 
@@ -38,8 +40,8 @@ def _card(manifest: Manifest, evaluations: Mapping[str, Evaluation]) -> str:
         f"{provenance.corpus_rows:,} rows, served as an ONNX graph in {manifest.served.precision}.",
         "## Use",
         "```python\nimport glossator\n\n"
-        f'model = glossator.load("{manifest.name}")\nprediction = model("...").prediction\n'
-        "prediction.label, prediction.score\n```",
+        f'model = glossator.load("{manifest.name}")\nanswer = model("...")\n'
+        "answer.label, answer.score\n```",
         "## How good it is",
         "Measured on the served graph, through the code that serves. "
         + (
@@ -48,7 +50,7 @@ def _card(manifest: Manifest, evaluations: Mapping[str, Evaluation]) -> str:
             else "No test rows were given: these are the validation rows that the epoch was chosen on, so the figures "
             "are somewhat too good."
         ),
-        report(headline).replace("\n## ", "\n### "),
+        _one_level_down(report(headline)),
         *(f"![{name} on the {headline.name} rows]({FOLDER}/{headline.name}-{name}.svg)" for name in pictures(headline)),
         "## How it was checked",
         _parity_table(manifest),
@@ -57,7 +59,7 @@ def _card(manifest: Manifest, evaluations: Mapping[str, Evaluation]) -> str:
         f"validation texts. {manifest.verification.golden_rows} golden rows are replayed before the model is served.",
         *_speed(manifest),
         "## Labels",
-        ", ".join(f"`{label}`" for label in task.labels),
+        ", ".join(_code(label) for label in task.labels),
         "## Limits",
         f"Texts of more than {task.encoding.max_length} tokens are read in windows that overlap by "
         f"{task.encoding.stride} tokens; nothing is cut off. Figures hold for texts like those it was trained on, and "
@@ -121,6 +123,19 @@ def _speed(manifest: Manifest) -> list[str]:
         f"Speed at export, strings to labels: {speed.texts_per_second:,.0f} texts/s ({speed.tokens_per_second:,.0f} "
         f"tokens/s) on {speed.machine}."
     ]
+
+
+def _one_level_down(report: str) -> str:
+    """The report's headings as those of a part of the card."""
+    return re.sub(r"^#", "##", report, flags=re.MULTILINE).strip()
+
+
+def _code(text: str) -> str:
+    """The text as a Markdown code span on one line, whatever characters it holds (CommonMark 0.31, section 6.1)."""
+    text = shorten(text)
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    space = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{fence}{space}{text}{space}{fence}"
 
 
 def _provenance(manifest: Manifest) -> str:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import io
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
+from export.quiet import quiet
 from service.errors import ConfigError
 
 OPSET = 20
+"""The first with Gelu as one operator, which ONNX Runtime runs in one pass."""
 INPUTS = ("input_ids", "attention_mask")
 
 
@@ -43,7 +40,7 @@ def convert(model: Any, destination: Path) -> None:
     attention_mask[1, 4:] = 0
     free = {0: torch.export.Dim("batch", min=1), 1: torch.export.Dim("sequence", min=1)}
     try:
-        with _quiet():
+        with quiet():
             torch.onnx.export(
                 LogitsAlone().eval(),
                 (input_ids, attention_mask),
@@ -58,20 +55,6 @@ def convert(model: Any, destination: Path) -> None:
     except torch.onnx.errors.OnnxExporterError as error:
         raise ConfigError(
             f"PyTorch cannot export this {model.config.model_type} model to ONNX",
-            found=error,
+            found=error.__cause__ or error,
             way_out="Choose a base of another family.",
         ) from error
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps the exporter's progress and deprecations, which no user can act on, off the terminal."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)

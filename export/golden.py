@@ -21,13 +21,22 @@ def golden_rows(pipeline: Pipeline, validation: LabelledRows) -> list[GoldenRow]
     return [_answered(pipeline, name, text) for name, text in _texts(pipeline, validation)]
 
 
+def edge_texts(pipeline: Pipeline, validation: LabelledRows) -> list[str]:
+    """The texts of the golden rows that have an answer: windows of one token, of as many as fit, and odd ones."""
+    texts = [text for _, text in _texts(pipeline, validation)]
+    return [
+        text for text, encoded in zip(texts, pipeline.encode(texts), strict=True) if not isinstance(encoded, InputError)
+    ]
+
+
 def _texts(pipeline: Pipeline, validation: LabelledRows) -> Iterator[tuple[str, str]]:
+    """Names and texts. The edge cases come first, then a validation text of each of a few sets of labels."""
     by_length = sorted(validation.texts, key=len)
     typical = by_length[len(by_length) // 2]
     yield "one-token", "a"
     yield "shortest", by_length[0]
     yield "longest", by_length[-1]
-    yield "many-windows", _long_text(pipeline, by_length)
+    yield "many-windows", _long_text(pipeline, by_length[-1])
     yield "emoji", f"\N{THUMBS UP SIGN}\N{EMOJI MODIFIER FITZPATRICK TYPE-4} {typical} \N{WINKING FACE}"
     yield "accents", "Übergroße Façade naïve Ærø Łódź, e\N{COMBINING ACUTE ACCENT}"
     yield "other-script", "これは日本語です。 Это по-русски. مرحبا"
@@ -43,15 +52,13 @@ def _texts(pipeline: Pipeline, validation: LabelledRows) -> Iterator[tuple[str, 
             yield f"validation-{len(seen)}", text
 
 
-def _long_text(pipeline: Pipeline, texts: list[str]) -> str:
-    """Validation texts strung together until they fill several windows."""
-    text = ""
+def _long_text(pipeline: Pipeline, text: str) -> str:
+    """The text said over and over until it fills several windows, or as it is where it holds no token at all."""
     while True:
-        for part in reversed(texts):
-            text = f"{text} {part}".strip()
-            (encoded,) = pipeline.encode([text])
-            if not isinstance(encoded, InputError) and len(encoded.windows) >= _MANY_WINDOWS:
-                return text
+        (encoded,) = pipeline.encode([text])
+        if isinstance(encoded, InputError) or not encoded.tokens or len(encoded.windows) >= _MANY_WINDOWS:
+            return text
+        text = f"{text} {text}"
 
 
 def _answered(pipeline: Pipeline, name: str, text: str) -> GoldenRow:

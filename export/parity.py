@@ -25,7 +25,8 @@ _BATCHED_ROWS = 256
 
 
 def check_fp32(graph: Pipeline, reference: NDArray[np.float64], texts: Sequence[str]) -> float:
-    """The largest |logit difference| of the fp32 graph over `texts`, run alone and in batches of 32.
+    """The largest |logit difference| of the fp32 graph over `texts`, in planned batches, in batches of 32 as they come,
+    and the first 256 alone.
 
     `reference` holds PyTorch's pooled logits `(texts, labels)`. Raises ConfigError above FP32_LIMIT.
     """
@@ -74,11 +75,13 @@ def resolvable_margin(rows: int) -> float:
     """INT8_MARGIN, or the smallest margin that so few rows can show, whichever is larger.
 
     Few rows cannot show half a point even of a graph that is no worse: the bound is then below. The margin that they
-    can show is where the bound lies when 1 % of the rows (at least one either way) flip, as many gained as lost.
+    can show is where the bound lies when 1 % of the rows (at least one either way) flip, as many gained as lost. More
+    rows never widen it: half a flip counts as the middle between the bounds beside it.
     """
-    flips = max(1, round(rows * 0.005))
-    low, _ = paired_proportions_interval(flips, flips, max(rows, 2 * flips))
-    return max(INT8_MARGIN, math.ceil(-low * 1e4) / 1e4)
+    flips = max(1.0, rows * 0.005)
+    whole = (math.floor(flips), math.floor(flips) + 1)
+    bounds = [-paired_proportions_interval(each, each, max(rows, 2 * each))[0] for each in whole]
+    return max(INT8_MARGIN, math.ceil(float(np.interp(flips, whole, bounds)) * 1e4) / 1e4)
 
 
 def batch_difference(graph: Pipeline, texts: Sequence[str]) -> float:

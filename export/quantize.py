@@ -1,50 +1,184 @@
-"""An fp32 graph to an int8 one: ONNX Runtime's dynamic quantisation, a scale for each output channel of a weight."""
+"""An fp32 graph to an int8 one whose answers do not depend on what else is in the batch.
+
+The usual dynamic quantisation takes one activation scale over a whole batch, so that a text's logits move with its
+neighbours: by more than 1 on real texts. Here each token has a scale of its own.
+
+For a product `X @ W` with constant `W`, with `X` flattened to (tokens, in):
+
+    row_scale = max(|X|, over in) / 127                    (tokens, 1)
+    A = round(X / row_scale) + 128                         (tokens, in)    uint8
+    B, column_scale = W, symmetric per column              (in, out)       int8
+    X @ W ~ ((A - 128) @ B) * column_scale * row_scale     (tokens, out)
+
+Products that read the same tensor share its quantisation. Embedding tables are in int8 with a scale for each row.
+Pooler and head run once a text and stay in fp32: they cost nothing, and decide.
+"""
 
 from __future__ import annotations
 
-import logging
 import tempfile
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.quiet import quiet
+
+_MIN_EMBEDDINGS = 256
+"""Smaller tables (positions of a tiny model, token types) are not worth a scale a row."""
+_SMALLEST_SCALE = 1e-12
+_ZERO_POINT = 128
 
 
 def quantize(source: Path, destination: Path) -> None:
-    """Writes `source` with its matrix products in int8 to `destination`.
-
-    Weights are signed and quantised per channel before the run; activations per tensor during it. One scale serves a
-    whole batch, so a text's logits depend a little on its neighbours: the manifest states by how much.
-    """
+    """Writes `source` to `destination` with its matrix products and embedding tables in int8."""
     import onnx
-    from onnxruntime.quantization import QuantType, quantize_dynamic
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, quiet():
         prepared = Path(folder, "prepared.onnx")
-        # ONNX Runtime's fusions on the fp32 graph first: a product that was fused away is not quantised alone.
+        # Folds what is constant, such as the transposes of weights, so that every weight is an initializer.
         quant_pre_process(source, prepared, skip_symbolic_shape=True)
-        root = logging.getLogger()
-        level = root.level
-        root.setLevel(logging.ERROR)
-        try:
-            quantize_dynamic(
-                prepared,
-                destination,
-                per_channel=True,
-                weight_type=QuantType.QInt8,
-                op_types_to_quantize=["MatMul", "Gemm", "Gather"],
-                extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT, "MatMulConstBOnly": True},
+        model = onnx.load(prepared)
+    rewrite = _Rewrite(model.graph)
+    nodes = list(model.graph.node)
+    del model.graph.node[:]
+    for node in nodes:
+        rewrite.add(node)
+    rewrite.drop_unused_initializers()
+    del model.graph.value_info[:]  # shapes of tensors that may be gone
+    _declare_domains(model)
+    onnx.checker.check_model(model)
+    onnx.save(model, destination)
+
+
+class _Rewrite:
+    """Appends nodes to a graph one by one, putting int8 ones in the place of those that can be."""
+
+    def __init__(self, graph: Any) -> None:
+        from onnx import numpy_helper
+
+        self._graph = graph
+        self._weights = {item.name: numpy_helper.to_array(item) for item in graph.initializer}
+        self._quantised: dict[str, tuple[str, str, str]] = {}
+        self._stored: dict[str, tuple[str, str]] = {}
+
+    def add(self, node: Any) -> None:
+        """Adds `node`, or what computes the same in int8."""
+        if node.op_type == "MatMul" and self._is_matrix(node.input[1]):
+            self._add_product(node)
+        elif node.op_type == "Gather" and self._is_embedding(node):
+            self._add_embedding(node)
+        else:
+            self._graph.node.append(node)
+
+    def drop_unused_initializers(self) -> None:
+        """Removes the fp32 weights that nothing reads any more."""
+        used = {name for node in self._graph.node for name in node.input}
+        kept = [item for item in self._graph.initializer if item.name in used]
+        del self._graph.initializer[:]
+        self._graph.initializer.extend(kept)
+
+    def _is_matrix(self, name: str) -> bool:
+        weight = self._weights.get(name)
+        return weight is not None and weight.ndim == 2 and weight.dtype == np.float32
+
+    def _is_embedding(self, node: Any) -> bool:
+        axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 0)
+        return self._is_matrix(node.input[0]) and axis == 0 and len(self._weights[node.input[0]]) >= _MIN_EMBEDDINGS
+
+    def _add_product(self, node: Any) -> None:
+        source, weight = node.input[0], node.input[1]
+        width, out = self._weights[weight].shape
+        rows, row_scale, leading = self._quantise(source, width)
+        columns, column_scale = self._store(weight, axis=0)
+        name = node.output[0]
+        one = self._constant("int8_one", np.array(1.0, dtype=np.float32))
+        zero_point = self._constant("int8_zero_point", np.array(_ZERO_POINT, dtype=np.uint8))
+        self._node("MatMulIntegerToFloat", [rows, columns, one, column_scale, zero_point], f"{name}_product", ms=True)
+        self._node("Mul", [f"{name}_product", row_scale], f"{name}_flat")
+        self._node("Concat", [leading, self._constant(f"int8_{out}", np.array([out]))], f"{name}_shape", axis=0)
+        self._node("Reshape", [f"{name}_flat", f"{name}_shape"], name)
+
+    def _quantise(self, source: str, width: int) -> tuple[str, str, str]:
+        """Names of the tensor in uint8 `(tokens, width)`, its row scales `(tokens, 1)` and its leading dimensions."""
+        if source not in self._quantised:
+            flat, scale = f"{source}_rows", f"{source}_row_scale"
+            flat_shape = self._constant(f"int8_flat_{width}", np.array([-1, width]))
+            self._node("Shape", [source], f"{source}_leading", end=-1)
+            self._node("Reshape", [source, flat_shape], flat)
+            self._node("Abs", [flat], f"{flat}_abs")
+            self._node("ReduceMax", [f"{flat}_abs", self._constant("int8_axis", np.array([1]))], f"{flat}_max")
+            step = self._constant("int8_step", np.array(1 / 127, dtype=np.float32))
+            self._node("Mul", [f"{flat}_max", step], f"{scale}_raw")
+            smallest = self._constant("int8_smallest", np.array(_SMALLEST_SCALE, dtype=np.float32))
+            self._node("Max", [f"{scale}_raw", smallest], scale)
+            self._node("Reshape", [scale, self._constant("int8_vector", np.array([-1]))], f"{scale}_vector")
+            self._node("Shape", [f"{scale}_vector"], f"{scale}_count")
+            self._node("ConstantOfShape", [f"{scale}_count"], f"{scale}_zeros", value=_uint8(_ZERO_POINT))
+            inputs = [flat, f"{scale}_vector", f"{scale}_zeros"]
+            self._node("QuantizeLinear", inputs, f"{source}_int8", axis=0)
+            self._quantised[source] = (f"{source}_int8", scale, f"{source}_leading")
+        return self._quantised[source]
+
+    def _add_embedding(self, node: Any) -> None:
+        table, ids, name = node.input[0], node.input[1], node.output[0]
+        rows, scale = self._store(table, axis=1)
+        self._node("Gather", [rows, ids], f"{name}_stored")
+        self._node("Gather", [scale, ids], f"{name}_stored_scale")
+        self._node("Cast", [f"{name}_stored"], f"{name}_stored_float", to=1)
+        axis = self._constant("int8_last", np.array([-1]))
+        self._node("Unsqueeze", [f"{name}_stored_scale", axis], f"{name}_stored_column")
+        self._node("Mul", [f"{name}_stored_float", f"{name}_stored_column"], name)
+
+    def _store(self, weight: str, *, axis: int) -> tuple[str, str]:
+        """Names of the weight in int8 and of its scales: one for each index of the axis that is not `axis`."""
+        if weight not in self._stored:
+            values, scale = symmetric(self._weights[weight], axis=axis)
+            self._stored[weight] = (
+                self._constant(f"{weight}_int8", values),
+                self._constant(f"{weight}_scale", scale),
             )
-        finally:
-            root.setLevel(level)
-    _declare_only_used_domains(destination)
+        return self._stored[weight]
+
+    def _constant(self, name: str, value: NDArray[Any]) -> str:
+        from onnx import numpy_helper
+
+        if name not in self._weights:
+            self._weights[name] = value
+            self._graph.initializer.append(numpy_helper.from_array(value, name))
+        return name
+
+    def _node(self, operator: str, inputs: list[str], output: str, *, ms: bool = False, **attributes: Any) -> None:
+        from onnx import helper
+
+        domain = "com.microsoft" if ms else ""
+        self._graph.node.append(helper.make_node(operator, inputs, [output], output, domain=domain, **attributes))
 
 
-def _declare_only_used_domains(graph: Path) -> None:
-    """ONNX Runtime's optimiser declares every operator set that it knows; a bundle may name only those in use."""
-    import onnx
+def symmetric(weight: NDArray[np.float32], *, axis: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """`weight` in int8 and its scales, the largest magnitude along `axis` at 127.
 
-    model = onnx.load(graph)
-    used = {node.domain for node in model.graph.node} | {""}
-    kept = [item for item in model.opset_import if item.domain in used]
+    >>> symmetric(np.array([[1.0, -4.0], [0.5, 2.0]], dtype=np.float32), axis=0)[0].tolist()
+    [[127, -127], [64, 64]]
+    """
+    largest = np.abs(weight).max(axis=axis, keepdims=True)
+    scale = np.maximum(largest / 127.0, _SMALLEST_SCALE).astype(np.float32)
+    return np.rint(weight / scale).astype(np.int8), scale.squeeze(axis)
+
+
+def _uint8(value: int) -> Any:
+    from onnx import numpy_helper
+
+    return numpy_helper.from_array(np.array([value], dtype=np.uint8))
+
+
+def _declare_domains(model: Any) -> None:
+    """The operator sets in use and no others: ONNX Runtime's optimiser declares every one that it knows."""
+    from onnx import helper
+
+    used = {node.domain for node in model.graph.node}
+    kept = [item for item in model.opset_import if item.domain == "" or item.domain in used - {"com.microsoft"}]
     del model.opset_import[:]
-    model.opset_import.extend(kept)
-    onnx.save(model, graph)
+    model.opset_import.extend([*kept, helper.make_opsetid("com.microsoft", 1)])

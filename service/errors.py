@@ -31,6 +31,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 
 _SHOWN_CHARACTERS = 120
 
@@ -41,7 +42,7 @@ def shorten(value: object, limit: int = _SHOWN_CHARACTERS) -> str:
     >>> shorten("a" * 200, 10)
     'aaaaaaaaa…'
     """
-    text = value if isinstance(value, str) else repr(value)
+    text = str(value) if isinstance(value, str | PurePath | BaseException) else repr(value)
     text = text.encode("utf-8", "backslashreplace").decode("utf-8")
     text = "".join(character if character.isprintable() else " " for character in text)
     return text if len(text) <= limit else text[: limit - 1] + "…"

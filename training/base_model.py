@@ -10,7 +10,7 @@ from typing import Any
 
 from service.bundle.folder import sha256
 from service.bundle.task import ProblemType
-from service.errors import ConfigError, ExtraMissing
+from service.errors import ConfigError, ExtraMissing, shorten
 from training.config import TrainingConfig
 
 STARTER = "starter"
@@ -21,6 +21,8 @@ FAMILIES = frozenset(
     {"bert", "roberta", "xlm-roberta", "distilbert", "mpnet", "electra", "deberta", "deberta-v2", "modernbert"}
 )
 """`model_type`s of the encoders that are trained, exported and tested."""
+FP32_ONLY = frozenset({"deberta"})
+"""Families whose attention fails in bf16: it masks with a number that bf16 cannot hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +30,11 @@ class BaseModel:
     """An encoder on disk. `revision` is the SHA-256 of its weights, or the hub's commit."""
 
     name: str
+    """What goes into published files: the hub's name, or of a local folder its last part."""
     folder: str
+    family: str
     revision: str
+    vocabulary: int
     max_positions: int
     hidden_size: int
 
@@ -37,22 +42,23 @@ class BaseModel:
 def resolve(base: str) -> BaseModel:
     """The encoder that `base` names: `starter`, a local folder, or a hub name.
 
-    Raises ConfigError where there is none, where its family is not supported, or where it has no tokenizer.
+    Raises ConfigError where there is none, where it cannot be read, or where its family is not supported.
     """
     from transformers import AutoConfig
 
     folder, name = (_starter_folder(), STARTER_NAME) if base == STARTER else (base, base)
-    local = Path(folder)
+    local = Path(folder).expanduser()
     if local.is_dir():
         _check_folder(local)
+        folder, name = str(local), name if base == STARTER else local.resolve().name
     elif base.startswith((".", "/", "~")) or local.exists():
         raise ConfigError(
             "the base model is not a folder", found=base, expected="a folder with config.json and weights"
         )
     try:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-    except (OSError, ValueError, KeyError) as error:
-        raise _unknown(base, error) from error
+    except Exception as error:  # each config class fails in its own way
+        raise (_unreadable(folder, error) if local.is_dir() else _unknown(base, error)) from error
     if config.model_type not in FAMILIES:
         raise ConfigError(
             "the base model's family is not supported",
@@ -60,24 +66,42 @@ def resolve(base: str) -> BaseModel:
             expected=", ".join(sorted(FAMILIES)),
             way_out="Choose an encoder of one of these families.",
         )
-    return BaseModel(name, folder, _revision(local, config, base), _max_positions(config), config.hidden_size)
+    return BaseModel(
+        name=name,
+        folder=folder,
+        family=config.model_type,
+        revision=_revision(local, config, base),
+        vocabulary=config.vocab_size,
+        max_positions=_max_positions(config),
+        hidden_size=config.hidden_size,
+    )
 
 
 def open_tokenizer(base: BaseModel) -> Any:
-    """The encoder's fast tokenizer; raises ConfigError where there is none."""
+    """The encoder's fast tokenizer; raises ConfigError where there is none, or where it is not the encoder's."""
     from transformers import AutoTokenizer
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(base.folder, use_fast=True, trust_remote_code=False)
     except Exception as error:  # each tokenizer class fails in its own way
         raise _no_tokenizer(base, error) from error
-    if not tokenizer.is_fast or len(tokenizer) == 0:
-        raise _no_tokenizer(base, type(tokenizer).__name__)
+    # From a folder without a tokenizer, transformers makes one up that knows its special tokens alone.
+    if not tokenizer.is_fast or len(tokenizer) <= len(tokenizer.all_special_ids):
+        raise _no_tokenizer(base, f"{type(tokenizer).__name__} of {len(tokenizer)} tokens")
+    if len(tokenizer) > base.vocabulary:
+        raise ConfigError(
+            "the tokenizer is not the encoder's",
+            found=f"{len(tokenizer):,} tokens, of which the encoder knows {base.vocabulary:,}",
+            way_out="Put the tokenizer that the encoder was trained with into its folder.",
+        )
     return tokenizer
 
 
 def open_classifier(base: BaseModel, labels: list[str], problem_type: ProblemType) -> Any:
-    """The encoder with a new classification head, in fp32."""
+    """The encoder in fp32 with a classification head, which is new unless the base has one of the same shape.
+
+    Raises ConfigError where the weights cannot be read, or are not those of the whole encoder.
+    """
     import torch
     from transformers import AutoModelForSequenceClassification
     from transformers.utils import logging
@@ -86,7 +110,7 @@ def open_classifier(base: BaseModel, labels: list[str], problem_type: ProblemTyp
     verbosity = logging.get_verbosity()
     logging.set_verbosity_error()  # the new head is expected, its report is noise
     try:
-        return AutoModelForSequenceClassification.from_pretrained(
+        model, loaded = AutoModelForSequenceClassification.from_pretrained(
             base.folder,
             num_labels=len(labels),
             id2label=dict(enumerate(labels)),
@@ -95,11 +119,15 @@ def open_classifier(base: BaseModel, labels: list[str], problem_type: ProblemTyp
             dtype=torch.float32,
             trust_remote_code=False,
             use_safetensors=True,
+            ignore_mismatched_sizes=True,  # a head for other labels gives way
+            output_loading_info=True,
         )
-    except OSError as error:
-        raise _unknown(base.name, error) from error
+    except Exception as error:  # config, weights and architecture each fail in their own way
+        raise _unreadable(base.folder, error) from error
     finally:
         logging.set_verbosity(verbosity)
+    _check_encoder_loaded(base, model, loaded)
+    return model
 
 
 def window_lengths(base: BaseModel, config: TrainingConfig) -> tuple[int, int]:
@@ -154,7 +182,7 @@ def _check_folder(folder: Path) -> None:
             "the base model's folder is not complete",
             found=folder,
             expected=", ".join(absent),
-            way_out="Save it with save_pretrained(folder, safe_serialization=True).",
+            way_out="Save it with save_pretrained(folder).",
         )
 
 
@@ -171,19 +199,44 @@ def _revision(local: Path, config: Any, base: str) -> str:
 
 
 def _max_positions(config: Any) -> int:
-    positions = int(getattr(config, "max_position_embeddings", 512) or 512)
-    # RoBERTa and MPNet count positions from the padding id on, so that two of them hold no token.
-    offset = 2 if config.model_type in {"roberta", "xlm-roberta", "mpnet"} else 0
-    return positions - offset
+    """Tokens that a window may have. RoBERTa and MPNet count positions from behind the padding id on."""
+    offset = {
+        "roberta": (config.pad_token_id or 0) + 1,
+        "xlm-roberta": (config.pad_token_id or 0) + 1,
+        "mpnet": 2,  # its padding id is fixed
+    }
+    return int(config.max_position_embeddings) - offset.get(config.model_type, 0)
 
 
-def _unknown(base: str, error: object) -> ConfigError:
+def _check_encoder_loaded(base: BaseModel, model: Any, loaded: dict[str, Any]) -> None:
+    """Raises ConfigError where weights of the encoder are absent: transformers would start them from random numbers."""
+    names = {*loaded["missing_keys"], *(name for name, *_ in loaded["mismatched_keys"])}
+    # Encoders that were pre-trained on masked tokens alone come without a pooler, and are none the worse for it.
+    absent = sorted(name for name in names if name.startswith(f"{model.base_model_prefix}.") and ".pooler." not in name)
+    if absent:
+        raise ConfigError(
+            "the base model's weights are not those of its config.json",
+            found=f"{len(absent)} of the encoder's weights absent or of another shape in {base.folder}",
+            expected=f"{absent[0]}, ...",
+            way_out="Copy config.json and the weights of one model into one folder.",
+        )
+
+
+def _unknown(base: str, error: Exception) -> ConfigError:
     return ConfigError(
-        "there is no such base model",
+        f"there is no such base model: {_reason(error)}",
         found=base,
         expected="`starter`, a local folder, or the name of an encoder on the hub",
-        way_out="Check the spelling; without a network, download it elsewhere and give its folder. "
-        f"({str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__})",
+        way_out="Check the spelling; without a network, download it elsewhere and give its folder.",
+    )
+
+
+def _unreadable(folder: str, error: Exception) -> ConfigError:
+    return ConfigError(
+        f"the base model cannot be read: {_reason(error)}",
+        found=folder,
+        expected="config.json and *.safetensors of one encoder",
+        way_out="Save it with save_pretrained(folder), or copy it again.",
     )
 
 
@@ -194,3 +247,8 @@ def _no_tokenizer(base: BaseModel, found: object) -> ConfigError:
         expected=f"tokenizer.json beside the weights of {base.name}",
         way_out="Save its tokenizer into the same folder with save_pretrained.",
     )
+
+
+def _reason(error: Exception) -> str:
+    """What a foreign error says, in one line, or its class where it says nothing."""
+    return shorten(str(error).strip() or type(error).__name__, 200)

@@ -8,6 +8,7 @@ from typing import Any
 
 from service.errors import ConfigError
 from service.inference.threads import available_cpus
+from training.base_model import FP32_ONLY
 from training.config import TrainingConfig
 
 
@@ -28,8 +29,9 @@ class Device:
         return f"{self.name}, {'bf16 autocast' if self.bf16 else 'fp32'}"
 
 
-def choose(config: TrainingConfig) -> Device:
-    """The device of a run, with PyTorch's threads set to the CPUs that this process may use."""
+def choose(config: TrainingConfig, *, family: str) -> Device:
+    """The device of a run that trains an encoder of `family`, with PyTorch's threads set to the CPUs that this process
+    may use. Raises ConfigError where the device or the precision asked for cannot be had."""
     import torch
 
     torch.set_num_threads(config.threads or available_cpus())
@@ -41,8 +43,9 @@ def choose(config: TrainingConfig) -> Device:
         )
     name = "cuda" if config.device != "cpu" and torch.cuda.is_available() else "cpu"
     able = torch.cuda.is_bf16_supported() if name == "cuda" else _cpu_multiplies_bf16()
+    able = able and family not in FP32_ONLY
     if config.precision == "bf16" and not able:
-        raise ConfigError(f"this {name} does not compute in bf16", way_out="Use --precision auto.")
+        raise ConfigError(f"{family} does not compute in bf16 on this {name}", way_out="Use --precision auto.")
     return Device(name, able and config.precision != "fp32")
 
 

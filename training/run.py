@@ -20,7 +20,7 @@ from training.progress import EpochDone, Progress, StepDone
 from training.state import Place, StateFolder
 
 Validate = Callable[[], float]
-"""The validation metric of the model as it stands; higher is better."""
+"""The validation metric of the model as it stands; higher is better, NaN where the model gives no numbers."""
 
 _MAX_GRADIENT_NORM = 1.0
 
@@ -72,9 +72,9 @@ def run(
     else:
         state.load(model, optimizer)
         progress.stage(f"resuming at epoch {place.epoch + 1}, batch {place.step + 1}")
-    saved = started = time.monotonic() - place.seconds
+    saved = resumed = time.monotonic()
+    started = resumed - place.seconds
     trained = 0
-    resumed = time.monotonic()
     while place.epoch < config.epochs and place.epoch - place.best_epoch <= config.patience:
         batches = epoch_batches(lengths, batch_size=config.batch_size, seed=config.seed, epoch=place.epoch)
         for step in range(place.step, len(batches)):
@@ -87,7 +87,8 @@ def run(
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), _MAX_GRADIENT_NORM)
             optimizer.step()
-            _check_finite(value := float(loss.detach()), place.epoch, step)
+            value = float(loss.detach())
+            _check_finite(value, f"a loss of {value} in epoch {place.epoch + 1}, batch {step + 1}", state)
             place.add_loss(value)
             trained += len(batch)
             place.step = step + 1
@@ -99,7 +100,8 @@ def run(
                 state.save(place, model, optimizer)
                 saved = time.monotonic()
         value = validate()
-        best = value > place.best_metric
+        _check_finite(value, f"logits that are no numbers after epoch {place.epoch + 1}", state)
+        best = value >= place.best_metric  # of equals the later: its learning rate has fallen further
         if best:
             place.best_metric, place.best_epoch = value, place.epoch
             state.save_best(model)
@@ -178,10 +180,12 @@ def _parameter_groups(model: Any, config: TrainingConfig, learning_rate: float) 
     ]
 
 
-def _check_finite(loss: float, epoch: int, step: int) -> None:
-    if not math.isfinite(loss):
+def _check_finite(value: float, found: str, state: StateFolder) -> None:
+    """Raises ConfigError where training has diverged. Its state goes: resumed, it would diverge again."""
+    if not math.isfinite(value):
+        state.discard()
         raise ConfigError(
-            "training diverged: the loss is not a number any more",
-            found=f"{loss} in epoch {epoch + 1}, batch {step + 1}",
+            "training diverged: the model's weights are of no use any more",
+            found=found,
             way_out="Lower --learning-rate, or use --precision fp32.",
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,7 +16,9 @@ from service.errors import ConfigError, OutputError
 
 _TENSORS = "state.safetensors"
 _PLACE = "state.json"
+_BEST = "best.safetensors"
 _PREFIX = "step-"
+_WRITING = "writing-"
 
 
 @dataclass(slots=True)
@@ -46,7 +48,7 @@ class Place:
 
 
 class StateFolder:
-    """The folder `<output>.partial` beside the checkpoint to be: the newest state, and the weights of the best epoch."""
+    """The folder `<output>.partial` beside the checkpoint to be: the newest state, and the best epoch's weights."""
 
     def __init__(self, output: Path) -> None:
         self.path = output.with_name(output.name + ".partial")
@@ -54,12 +56,13 @@ class StateFolder:
     def newest(self, fingerprint: str) -> Place | None:
         """The place of the state to resume from, None where there is none.
 
-        Raises ConfigError where the state is of another run.
+        Raises ConfigError where the state is of another run, or damaged.
         """
         found = self._newest_folder()
         if found is None:
             return None
-        place = Place(**json.loads((found / _PLACE).read_text()))
+        with self._damage():
+            place = Place(**json.loads((found / _PLACE).read_text()))
         if place.fingerprint != fingerprint:
             raise ConfigError(
                 "an unfinished run with other data or options stands here",
@@ -80,20 +83,16 @@ class StateFolder:
         tensors["random.cpu"] = torch.get_rng_state()
         if torch.cuda.is_available():
             tensors["random.cuda"] = torch.cuda.get_rng_state()
-        with _disk_errors(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
-            aside = Path(tempfile.mkdtemp(prefix="writing-", dir=self.path))
+        with self._writing():
+            aside = Path(tempfile.mkdtemp(prefix=_WRITING, dir=self.path))
             # Tied weights share memory, which safetensors refuses: each name gets its own copy.
             save_file({name: tensor.clone() for name, tensor in tensors.items()}, aside / _TENSORS)
             (aside / _PLACE).write_text(json.dumps(asdict(place)))
             fsync(aside / _TENSORS)
             fsync(aside / _PLACE)
-            name = f"{_PREFIX}{place.epoch:04d}-{place.step:08d}"
-            shutil.rmtree(self.path / name, ignore_errors=True)
-            aside.rename(self.path / name)
-            for old in self.path.iterdir():
-                if old.is_dir() and old.name != name and old.name.startswith((_PREFIX, "writing-")):
-                    shutil.rmtree(old, ignore_errors=True)
+            newest = aside.rename(self.path / f"{_PREFIX}{place.epoch:04d}-{place.step:08d}")
+            fsync(self.path)  # the new name is on disk before the old state goes
+            _remove(path for path in self.path.glob(f"{_PREFIX}*") if path != newest)
 
     def load(self, model: Any, optimizer: Any) -> None:
         """Puts the newest state into model, optimiser and PyTorch's random number generators."""
@@ -102,35 +101,36 @@ class StateFolder:
 
         folder = self._newest_folder()
         assert folder is not None
-        tensors = load_file(folder / _TENSORS)
-        model.load_state_dict({name[6:]: tensor for name, tensor in tensors.items() if name.startswith("model.")})
-        moments: dict[int, dict[str, Any]] = {}
-        for name, tensor in tensors.items():
-            if name.startswith("optimizer."):
-                _, index, moment = name.split(".", 2)
-                moments.setdefault(int(index), {})[moment] = tensor
-        groups = optimizer.state_dict()["param_groups"]
-        optimizer.load_state_dict({"state": moments, "param_groups": groups})
-        torch.set_rng_state(tensors["random.cpu"])
-        if "random.cuda" in tensors and torch.cuda.is_available():
-            torch.cuda.set_rng_state(tensors["random.cuda"])
+        with self._damage():
+            tensors = load_file(folder / _TENSORS)
+            model.load_state_dict({name[6:]: tensor for name, tensor in tensors.items() if name.startswith("model.")})
+            moments: dict[int, dict[str, Any]] = {}
+            for name, tensor in tensors.items():
+                if name.startswith("optimizer."):
+                    _, index, moment = name.split(".", 2)
+                    moments.setdefault(int(index), {})[moment] = tensor
+            groups = optimizer.state_dict()["param_groups"]
+            optimizer.load_state_dict({"state": moments, "param_groups": groups})
+            torch.set_rng_state(tensors["random.cpu"])
+            if "random.cuda" in tensors and torch.cuda.is_available():
+                torch.cuda.set_rng_state(tensors["random.cuda"])
 
     def save_best(self, model: Any) -> None:
         """Keeps the model's weights as those of the best epoch."""
         from safetensors.torch import save_file
 
-        with _disk_errors(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
-            aside = self.path / "best.writing"
+        with self._writing():
+            aside = self.path / f"{_WRITING}{_BEST}"
             save_file({name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}, aside)
             fsync(aside)
-            aside.rename(self.path / "best.safetensors")
+            aside.rename(self.path / _BEST)
 
     def load_best(self, model: Any) -> None:
         """Puts the weights of the best epoch into the model."""
         from safetensors.torch import load_file
 
-        model.load_state_dict(load_file(self.path / "best.safetensors"))
+        with self._damage():
+            model.load_state_dict(load_file(self.path / _BEST))
 
     def discard(self) -> None:
         """Removes the folder."""
@@ -140,17 +140,44 @@ class StateFolder:
         folders = sorted(self.path.glob(f"{_PREFIX}*")) if self.path.is_dir() else []
         return folders[-1] if folders else None
 
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Makes the folder, and leaves nothing half written in it: neither by a run killed earlier nor by this one.
 
-@contextmanager
-def _disk_errors(path: Path) -> Iterator[None]:
-    """Turns what the disk refuses into an OutputError that names the way out."""
-    from safetensors import SafetensorError
+        Raises OutputError where the disk refuses.
+        """
+        from safetensors import SafetensorError
 
-    try:
-        yield
-    except (OSError, SafetensorError) as error:
-        raise OutputError(
-            f"the training state cannot be written: {error}",
-            found=path,
-            way_out="Free some space (about four times the model's size) or choose another --output.",
-        ) from error
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            _remove(self.path.glob(f"{_WRITING}*"))
+            yield
+        except (OSError, SafetensorError) as error:
+            _remove(self.path.glob(f"{_WRITING}*"))
+            raise OutputError(
+                f"the training state cannot be written: {error}",
+                found=self.path,
+                way_out="Free some space (about four times the model's size) or choose another --output.",
+            ) from error
+
+    @contextmanager
+    def _damage(self) -> Iterator[None]:
+        """Turns whatever a damaged state gives into a ConfigError that names the way out."""
+        try:
+            yield
+        except Exception as error:  # JSON, safetensors and PyTorch each fail in their own way
+            raise ConfigError(
+                "an unfinished run stands here and cannot be resumed: its state is damaged",
+                found=error,
+                expected=f"what this version of Glossator left in {self.path}",
+                way_out="Pass --fresh to discard it, or choose another --output.",
+            ) from error
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    """Removes files and folders, as far as that can be done."""
+    for path in list(paths):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)

@@ -25,7 +25,7 @@ def folder_aside(destination: str | Path, *, overwrite: bool = False) -> Iterato
     destination = Path(destination)
     aside: Path | None = None
     try:
-        _check_free(destination, overwrite=overwrite)
+        check_free(destination, overwrite=overwrite)
         destination.parent.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(prefix=f".{destination.name}-", dir=destination.parent))
         aside.chmod(0o755)
@@ -59,8 +59,23 @@ def write_manifest(root: Path, manifest: Manifest) -> Manifest:
     return sealed
 
 
-def _check_free(destination: Path, *, overwrite: bool) -> None:
-    if not destination.exists():
+def check_free(destination: Path, *, overwrite: bool) -> None:
+    """Raises OutputError where `folder_aside` would, so far as can be seen before there is anything to write."""
+    try:
+        exists = destination.exists()
+    except OSError as error:  # a name too long, a folder that may not be entered
+        raise OutputError(
+            f"the output folder cannot be made: {error.strerror}", found=destination, way_out="Choose another one."
+        ) from error
+    existing = next((folder for folder in destination.absolute().parents if folder.exists()), destination)
+    if not (existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)):
+        raise OutputError(
+            "the output folder cannot be made",
+            found=destination,
+            expected=f"{existing} to be a folder that you may write to",
+            way_out="Choose another one.",
+        )
+    if not exists:
         return
     if not overwrite:
         raise OutputError(

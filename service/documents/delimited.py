@@ -115,7 +115,7 @@ def _checked_header(cells: list[str], name: str) -> tuple[str, ...]:
             f"{name} has columns of the same name",
             found=", ".join(repeated),
             expected="a name of its own for each column",
-            way_out="Rename them, or read the file with header=False if it has no header line.",
+            way_out="Rename them, or say --no-header (header=False in Python) if the file has no header line.",
         )
     return tuple(cells)
 

@@ -42,8 +42,8 @@ _SIGNATURES = {
 }
 
 _WAYS_OUT = {
-    b"\x1f\x8b": "Let its name end in .gz (notes.csv.gz), or say format='csv.gz'.",
-    b"PAR1": "Let its name end in .parquet, or say format='parquet'.",
+    b"\x1f\x8b": "Let its name end in .gz (notes.csv.gz), or say --input-format csv.gz (format='csv.gz' in Python).",
+    b"PAR1": "Let its name end in .parquet, or say --input-format parquet (format='parquet' in Python).",
     b"PK\x03\x04": "Unpack it, or save the sheet or document as CSV or plain text.",
 }
 

@@ -81,7 +81,7 @@ def _kind(path: str, asked: str | None) -> tuple[type[Source], bool]:
             f"the format of {path} is not known by its name",
             found=suffix or "no suffix",
             expected=f"one of {', '.join(SUFFIXES)}, or one of these and {_GZIP}",
-            way_out="Name its format, for example format='jsonl' for one JSON object a line.",
+            way_out="Name its format: --input-format jsonl (format='jsonl' in Python) for one JSON object a line.",
         )
     return SUFFIXES[suffix], compressed
 

@@ -12,7 +12,7 @@ from service.bundle import layout
 from service.bundle.folder import Bundle, read
 from service.bundle.golden import GoldenRow
 from service.bundle.task import Task
-from service.errors import BundleInvalid, Fault, InputError, shorten
+from service.errors import BundleError, BundleInvalid, Fault, InputError, shorten
 from service.inference.encoding import Encoder
 from service.inference.pipeline import Answer, Pipeline
 from service.inference.session import Session
@@ -98,7 +98,11 @@ def load(path: str | Path, *, threads: int | None = None) -> Model:
     `threads` defaults to the CPUs that this process may use. Raises BundleNotFound, BundleVersionUnsupported or
     BundleInvalid (with every fault by name).
     """
-    model = load_unverified(read(path), threads=threads)
+    try:
+        model = load_unverified(read(path), threads=threads)
+    except BundleError as error:
+        error.found = error.found or shorten(path)  # which of several bundles it is
+        raise
     faults = replay(model)
     if faults:
         raise BundleInvalid(

@@ -27,6 +27,21 @@ class Answer:
     truncated: bool
     """Whether tokens were left out. Only ever True where truncation was asked for."""
 
+    @property
+    def label(self) -> str | None:
+        """The most probable label decided on, or None where a multi-label text carries none."""
+        return self.prediction.label
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels decided on, most probable first."""
+        return self.prediction.labels
+
+    @property
+    def score(self) -> float:
+        """The probability of the most probable label, decided on or not."""
+        return self.prediction.score
+
 
 class Runner(Protocol):
     """What turns windows of token ids into logits `(len(windows), labels)`: ONNX Runtime here, PyTorch in training."""

@@ -52,7 +52,7 @@ def plan_columns(
             "the file has columns of the names that the answers need",
             found=", ".join(taken),
             expected=f"none of {', '.join(columns.added)}",
-            way_out=f"Give a prefix for the columns of the answers, for example prefix='{prefix}predicted_'.",
+            way_out=f"Put something before the names of the answers: --prefix {prefix}predicted_ (prefix= in Python).",
         )
     return columns
 
@@ -71,5 +71,5 @@ def _text_column(original: tuple[str, ...], asked: str | None) -> tuple[str, str
         "no column stands out as the text" if original else "no row could be read, so no column is known",
         found=", ".join(original) or "no columns",
         expected=f"one column, or one named {', '.join(TEXT_COLUMNS)}",
-        way_out="Name the text column.",
+        way_out="Name the text column: --text-column NAME (text_column= in Python).",
     )

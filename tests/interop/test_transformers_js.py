@@ -1,9 +1,9 @@
 """A bundle's folder opens in transformers.js, and gives the labels and scores that Python gives.
 
 The package is installed from the committed lock file into `node_modules` beside this file when it is not there yet,
-without its install scripts: the CPU binaries lie inside the packages. `package.json` holds back sharp, which the package
-loads for pictures, to a release that runs on node 18. Without node or npm the tests are skipped; where
-GLOSSATOR_REQUIRE_NODE is set they fail.
+without its install scripts: the CPU binaries lie inside the packages. `package.json` holds back sharp, which is there
+for pictures, to a release that runs on node 18. Without node or npm the tests are skipped; where GLOSSATOR_REQUIRE_NODE
+is set they fail.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from evaluation.rows import LabelledRows, indicator
 from evaluation.thresholds import tune_thresholds
 from service.bundle.golden import Histogram, Reference
 from service.bundle.task import Calibration, Encoding, Provenance, Task
+from service.errors import OutputError
 from service.inference.encoding import Encoder
 from service.inference.pipeline import Pipeline
 from service.tasks.text_classification import decide, probabilities
@@ -69,16 +71,16 @@ def fit(
 
     progress = progress or Silent()
     output = Path(output)
-    device = choose(config)
     progress.stage(f"opening the base model {config.base}")
     base = resolve(config.base)
+    device = choose(config, family=base.family)
     labels, problem_type = splits.train.label_names, splits.train.problem_type
     state = StateFolder(output)
     if fresh:
         state.discard()
     with tempfile.TemporaryDirectory() as tokenizer_folder:
         tokenizer = open_tokenizer(base)
-        tokenizer.save_pretrained(tokenizer_folder)
+        _save_tokenizer(tokenizer, tokenizer_folder)
         task = Task(
             problem_type=problem_type,
             labels=labels,
@@ -126,11 +128,24 @@ def fit(
     return Fitted(output, task, outcome, str(device), metric)
 
 
+def _save_tokenizer(tokenizer: Any, folder: str) -> None:
+    try:
+        tokenizer.save_pretrained(folder)
+    except Exception as error:  # the tokenizers library raises no other, for a full disk too
+        raise OutputError(
+            "the tokenizer cannot be written to the folder of temporary files",
+            found=error,
+            way_out="Free some space, or set TMPDIR to a folder that has some.",
+        ) from error
+
+
 def _validation_metric(served: Pipeline, texts: list[str], gold: NDArray[np.bool_]) -> float:
-    """Accuracy; for multi-label macro-F1 at the thresholds that suit these rows best."""
+    """Accuracy, or for multi-label macro-F1 at the thresholds that suit these rows best; NaN where logits are none."""
     from sklearn.metrics import accuracy_score, f1_score
 
     logits = served.logits(texts)
+    if not np.isfinite(logits).all():
+        return math.nan
     task = served.task
     if task.problem_type == "single_label_classification":
         return float(accuracy_score(gold, decide(probabilities(logits, task), task)))
@@ -176,7 +191,8 @@ def _fingerprint(splits: Splits, config: TrainingConfig, base: BaseModel) -> str
 
 def _reference(train: Corpus, encoder: Encoder, probability: NDArray[np.float64], labels: list[str]) -> Reference:
     tokens = [text.tokens for text in encoder.encode(train.texts)]
-    counts, edges = np.histogram(tokens, bins=np.unique(np.round(np.geomspace(1, max(2, *tokens) + 1, 20))))
+    edges_wanted = np.round(np.geomspace(1, max(2, *tokens) + 1, 20))
+    counts, edges = np.histogram(tokens, bins=np.unique([0, *edges_wanted]))  # a text may come out with no token
     confidence, confidence_edges = np.histogram(probability.max(axis=-1), bins=20, range=(0.0, 1.0))
     label_counts = indicator(train.labels, labels).sum(axis=0)
     return Reference(

@@ -103,7 +103,7 @@ def _choose_split(loaded: Dataset | DatasetDict, split: str | None, name: str) -
         raise ConfigError(
             f"{name} has no split {wanted!r}",
             expected=f"one of {', '.join(names) or '(none)'}",
-            way_out="Name one with --split.",
+            way_out="Name one with --dataset-split.",
         )
     return loaded[wanted]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -12,6 +13,8 @@ from service.inference.encoding import check_text
 
 RAW_CHARACTERS = 2_000
 """A rejected row is shown up to this length; its line number leads to the rest."""
+
+_PLACE = re.compile(r"\Aline \d+: ")
 
 
 class Row(Protocol):
@@ -67,6 +70,7 @@ def read_text(value: object) -> str:
 def describe_error(error: Exception) -> str:
     """An unreadable row's error in one line."""
     what = error.what if isinstance(error, GlossatorError) else str(error) or type(error).__name__
+    what = _PLACE.sub("", what, count=1)  # a reject tells its line by itself
     found = f" (found: {error.found})" if isinstance(error, GlossatorError) and error.found else ""
     return shorten(what + found, 300)
 

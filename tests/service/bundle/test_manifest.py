@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.bundle.manifest import (
+    Estimate,
+    EvaluationRecord,
+    FileEntry,
+    Manifest,
+    Parity,
+    Served,
+    Speed,
+    Verification,
+    parse,
+)
+from service.bundle.task import Calibration, Encoding, ProblemType, Provenance, Task
+from service.errors import BundleInvalid, BundleVersionUnsupported
+
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
+COUNTS = st.integers(0, 10**12)
+WORDS = st.text(max_size=8)
+PRECISIONS = st.sampled_from(["fp32", "int8"])
+PROBLEM_TYPES: list[ProblemType] = ["single_label_classification", "multi_label_classification"]
+SHA256 = st.binary(min_size=32, max_size=32).map(bytes.hex)
+
+
+def made(**fields: Any) -> Manifest:
+    """A sealed manifest of two labels; `fields` replace some of its own."""
+    provenance = Provenance(
+        corpus_fingerprint="f", corpus_rows=2, base_model="tiny", base_revision="r", algorithm="finetune",
+        config={"epochs": 1, "learning_rate": 2e-5, "stride": None}, seed=1, code_version="0.1", packages={},
+        created="2026-01-01T00:00:00+00:00",
+    )  # fmt: skip
+    task = Task(
+        problem_type="single_label_classification",
+        labels=["größer", "😀"],
+        encoding=Encoding(max_length=32, stride=4),
+        provenance=provenance,
+    )
+    defaults: dict[str, Any] = {
+        "name": "tickets",
+        "task": task,
+        "served": Served(graph="onnx/model.onnx", precision="fp32", reason="asked for"),
+        "files": {"config.json": FileEntry(sha256="0" * 64, size=3)},
+        "evaluation": [],
+        "verification": Verification(parity=[], golden_rows=1, tolerance=0.01, batch_difference=0.0),
+    }
+    return Manifest(**(defaults | fields)).sealed()
+
+
+@st.composite
+def manifests(draw: st.DrawFn) -> Manifest:
+    labels = draw(st.lists(WORDS, min_size=2, max_size=4, unique=True))
+    problem_type = draw(st.sampled_from(PROBLEM_TYPES))
+    thresholds = None
+    if problem_type == "multi_label_classification" and draw(st.booleans()):
+        thresholds = [draw(st.floats(0, 1)) for _ in labels]
+    provenance = draw(
+        st.builds(
+            Provenance,
+            config=st.dictionaries(
+                WORDS, st.one_of(st.none(), st.booleans(), st.integers(), NUMBERS, WORDS), max_size=3
+            ),
+            packages=st.dictionaries(WORDS, WORDS, max_size=2),
+        )
+    )
+    task = Task(
+        problem_type=problem_type,
+        labels=labels,
+        encoding=Encoding(max_length=draw(st.integers(4, 512)), stride=draw(st.integers(0, 1))),
+        calibration=Calibration(temperature=draw(st.floats(1e-6, 1e6)), thresholds=thresholds),
+        provenance=provenance,
+    )
+    estimates = st.builds(Estimate, value=NUMBERS, low=NUMBERS, high=NUMBERS)
+    metrics = st.dictionaries(WORDS, estimates, max_size=2)
+    records = st.builds(EvaluationRecord, split=WORDS, rows=COUNTS, precision=PRECISIONS, metrics=metrics)
+    parity = st.builds(
+        Parity, rows=COUNTS, decision_flips=COUNTS, precision=PRECISIONS, max_logit_difference=NUMBERS, metric=WORDS,
+        reference_value=NUMBERS, graph_value=NUMBERS, non_inferior=st.booleans(), margin=NUMBERS,
+    )  # fmt: skip
+    return made(
+        task=task,
+        files=draw(st.dictionaries(WORDS, st.builds(FileEntry, sha256=SHA256, size=COUNTS), max_size=3)),
+        evaluation=draw(st.lists(records, max_size=2)),
+        verification=Verification(
+            parity=draw(st.lists(parity, max_size=2)),
+            golden_rows=draw(COUNTS),
+            tolerance=draw(st.floats(1e-6, 1)),
+            batch_difference=draw(NUMBERS),
+        ),
+        speed=draw(
+            st.none()
+            | st.builds(
+                Speed, machine=WORDS, threads=COUNTS, texts=COUNTS, texts_per_second=NUMBERS, tokens_per_second=NUMBERS
+            )
+        ),
+    )
+
+
+@settings(max_examples=30, deadline=None)
+@given(manifests())
+def test_a_manifest_comes_back_from_its_bytes_as_it_was(manifest: Manifest) -> None:
+    data = manifest.to_bytes()
+    assert parse(data) == manifest
+    assert parse(data).to_bytes() == data
+
+
+@settings(max_examples=30, deadline=None)
+@given(manifests())
+def test_the_digest_is_the_hash_of_every_other_field_in_canonical_form(manifest: Manifest) -> None:
+    """Against the definition in docs/bundle.md, written here a second time."""
+    fields = json.loads(manifest.to_bytes())
+    digest = fields.pop("digest")
+    data = json.dumps(fields, ensure_ascii=False, indent=2) + "\n"
+    assert digest == hashlib.sha256(data.encode("utf-8")).hexdigest()
+    assert next(iter(fields)) == "format_version"
+
+
+def test_the_bytes_are_readable_text_with_the_version_first() -> None:
+    data = made().to_bytes()
+    assert data.startswith(b'{\n  "format_version": 1,\n  "name": "tickets",\n')
+    assert '"größer",\n      "😀"'.encode() in data
+    assert data.endswith(b'"\n}\n')
+
+
+def test_sealing_twice_changes_nothing_and_any_field_changes_the_digest() -> None:
+    manifest = made()
+    assert manifest.sealed() == manifest
+    assert manifest.model_copy(update={"digest": "0" * 64}).sealed() == manifest
+    assert made(name="other").digest != manifest.digest
+    assert made(files={}).digest != manifest.digest
+
+
+def test_a_manifest_that_is_not_sealed_is_refused() -> None:
+    with pytest.raises(BundleInvalid, match="manifest-altered"):
+        parse(made().model_copy(update={"digest": ""}).to_bytes())
+
+
+@pytest.mark.parametrize("version", [0, 2, "1", None, 1.5, [1]])
+def test_another_version_is_refused_before_the_rest_is_looked_at(version: object) -> None:
+    with pytest.raises(BundleVersionUnsupported) as caught:
+        parse(json.dumps({"format_version": version, "nothing": "else"}).encode())
+    assert caught.value.expected == "1"
+    assert caught.value.way_out is not None
+
+
+@pytest.mark.parametrize("version", ["true", "1.0"])
+def test_a_version_that_merely_equals_one_is_refused(version: str) -> None:
+    data = made().to_bytes().replace(b'"format_version": 1', f'"format_version": {version}'.encode(), 1)
+    with pytest.raises(BundleInvalid, match="manifest"):
+        parse(data)
+
+
+def test_all_faults_are_told_at_once_with_their_places() -> None:
+    fields = json.loads(made().to_bytes())
+    fields["served"]["precision"] = "int4"
+    fields["task"]["encoding"]["max_length"] = -1
+    fields["task"]["provenance"]["author"] = "x"
+    del fields["verification"]
+    with pytest.raises(BundleInvalid) as caught:
+        parse(json.dumps(fields).encode())
+    assert {(fault.name, fault.where) for fault in caught.value.faults} == {
+        ("manifest-schema", "bundle.json:served.precision"),
+        ("manifest-schema", "bundle.json:task.encoding.max_length"),
+        ("manifest-unknown-field", "bundle.json:task.provenance.author"),
+        ("manifest-schema", "bundle.json:verification"),
+    }
+
+
+@pytest.mark.parametrize("name", ["", ".hidden", "-option", "a/b", "a b", "a" * 65, "ü", "a\n"])
+def test_a_name_that_is_no_file_name_everywhere_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="name"):
+        made(name=name)
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=200))
+def test_any_bytes_are_refused_by_name(data: bytes) -> None:
+    with pytest.raises((BundleInvalid, BundleVersionUnsupported)):
+        parse(data)
