@@ -35,7 +35,7 @@ RESULTS = Path(__file__).parent / "results"
 CORPORA = {
     "banking77": [
         "banking77/train.csv", "--text-column", "text", "--label-column", "category", "--test", "banking77/test.csv",
-        "--validation-share", "0.05", "--epochs", "7",
+        "--validation-share", "0.05",
     ],
     "goemotions": [
         "goemotions/train.jsonl.gz", "--text-column", "text", "--label-column", "labels",

@@ -120,7 +120,7 @@ def main() -> NoReturn:
     as_json = "--json" in sys.argv
     code: object
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name="glossator", standalone_mode=False)
         sys.stdout.flush()
     except typer.TyperException as error:
         code = console.report(usage_error(error), as_json=as_json)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -83,8 +83,7 @@ class StateFolder:
         tensors["random.cpu"] = torch.get_rng_state()
         if torch.cuda.is_available():
             tensors["random.cuda"] = torch.cuda.get_rng_state()
-        with self._writing():
-            aside = Path(tempfile.mkdtemp(prefix=_WRITING, dir=self.path))
+        with self._aside() as aside:
             # Tied weights share memory, which safetensors refuses: each name gets its own copy.
             save_file({name: tensor.clone() for name, tensor in tensors.items()}, aside / _TENSORS)
             (aside / _PLACE).write_text(json.dumps(asdict(place)))
@@ -92,7 +91,8 @@ class StateFolder:
             fsync(aside / _PLACE)
             newest = aside.rename(self.path / f"{_PREFIX}{place.epoch:04d}-{place.step:08d}")
             fsync(self.path)  # the new name is on disk before the old state goes
-            _remove(path for path in self.path.glob(f"{_PREFIX}*") if path != newest)
+            for older in set(self.path.glob(f"{_PREFIX}*")) - {newest}:
+                shutil.rmtree(older, ignore_errors=True)
 
     def load(self, model: Any, optimizer: Any) -> None:
         """Puts the newest state into model, optimiser and PyTorch's random number generators."""
@@ -119,11 +119,11 @@ class StateFolder:
         """Keeps the model's weights as those of the best epoch."""
         from safetensors.torch import save_file
 
-        with self._writing():
-            aside = self.path / f"{_WRITING}{_BEST}"
-            save_file({name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}, aside)
-            fsync(aside)
-            aside.rename(self.path / _BEST)
+        with self._aside() as aside:
+            tensors = {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}
+            save_file(tensors, aside / _BEST)
+            fsync(aside / _BEST)
+            (aside / _BEST).rename(self.path / _BEST)
 
     def load_best(self, model: Any) -> None:
         """Puts the weights of the best epoch into the model."""
@@ -141,8 +141,8 @@ class StateFolder:
         return folders[-1] if folders else None
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """Makes the folder, and leaves nothing half written in it: neither by a run killed earlier nor by this one.
+    def _aside(self) -> Iterator[Path]:
+        """A new folder in this one to write into. What is left in it goes, and what a killed run left in its own too.
 
         Raises OutputError where the disk refuses.
         """
@@ -150,15 +150,20 @@ class StateFolder:
 
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            _remove(self.path.glob(f"{_WRITING}*"))
-            yield
+            self._tidy()
+            yield Path(tempfile.mkdtemp(prefix=_WRITING, dir=self.path))
         except (OSError, SafetensorError) as error:
-            _remove(self.path.glob(f"{_WRITING}*"))
             raise OutputError(
                 f"the training state cannot be written: {error}",
                 found=self.path,
                 way_out="Free some space (about four times the model's size) or choose another --output.",
             ) from error
+        finally:
+            self._tidy()
+
+    def _tidy(self) -> None:
+        for unfinished in self.path.glob(f"{_WRITING}*"):
+            shutil.rmtree(unfinished, ignore_errors=True)
 
     @contextmanager
     def _damage(self) -> Iterator[None]:
@@ -172,12 +177,3 @@ class StateFolder:
                 expected=f"what this version of Glossator left in {self.path}",
                 way_out="Pass --fresh to discard it, or choose another --output.",
             ) from error
-
-
-def _remove(paths: Iterable[Path]) -> None:
-    """Removes files and folders, as far as that can be done."""
-    for path in list(paths):
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)

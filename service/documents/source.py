@@ -10,7 +10,7 @@ from typing import BinaryIO, ClassVar, Self
 
 from service.documents.lines import MAX_ROW_CHARACTERS, Lines
 from service.documents.record import Record
-from service.errors import ConfigError
+from service.errors import ConfigError, shorten
 
 _SHOWN_COLUMNS = 12
 
@@ -66,7 +66,7 @@ class Source(ABC):
 
         For example `train.csv: csv, utf-8, delimiter ',', columns text, category`.
         """
-        shown = ", ".join(self.columns[:_SHOWN_COLUMNS]) or "none found yet"
+        shown = ", ".join(shorten(name, 60) for name in self.columns[:_SHOWN_COLUMNS]) or "none found yet"
         more = len(self.columns) - _SHOWN_COLUMNS
         columns = f"columns {shown}" + (f" and {more} more" if more > 0 else "")
         return f"{self.name}: " + ", ".join([self.format, *self.details(), columns])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from service.errors import ConfigError, UnknownColumn
+from service.errors import ConfigError, UnknownColumn, shorten
 
 TEXT_COLUMNS = ("text", "sentence", "body", "content", "utterance")
 """Names that are taken for the text, in this order, where the caller names none."""
@@ -61,7 +61,7 @@ def _text_column(original: tuple[str, ...], asked: str | None) -> tuple[str, str
     if asked is not None:
         if asked in original or not original:  # no readable row yet: each row says for itself
             return asked, "as asked"
-        raise UnknownColumn("there is no such column", found=asked, expected=f"one of {', '.join(original)}")
+        raise UnknownColumn("there is no such column", found=asked, expected=f"one of {_listed(original)}")
     if len(original) == 1:
         return original[0], "the only column"
     for name in TEXT_COLUMNS:
@@ -73,3 +73,7 @@ def _text_column(original: tuple[str, ...], asked: str | None) -> tuple[str, str
         expected=f"one column, or one named {', '.join(TEXT_COLUMNS)}",
         way_out="Name the text column: --text-column NAME (text_column= in Python).",
     )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return shorten(", ".join(shorten(name, 60) for name in names), 1_000)

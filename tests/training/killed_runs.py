@@ -18,8 +18,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch  # noqa: F401  once, before the forks
-import transformers  # noqa: F401
+import sklearn.metrics  # noqa: F401  here rather than in each child
+import transformers.models.bert.modeling_bert  # noqa: F401
 
 from evaluation.rows import LabelledRows
 from service.errors import GlossatorError

@@ -22,7 +22,7 @@ from training.state import Place, StateFolder
 PROGRAM = Path(__file__).with_name("killed_runs.py")
 OPTIONS = {
     "epochs": 3, "batch_size": 8, "learning_rate": 5e-3, "head_learning_rate_factor": 1.0, "max_length": 32,
-    "patience": 3, "device": "cpu", "state_every_seconds": 0.0,
+    "patience": 3, "device": "cpu", "threads": 1, "state_every_seconds": 0.0,
 }  # fmt: skip
 STEPS_AN_EPOCH = 8
 ROWS = [
@@ -93,7 +93,7 @@ class Runs:
         """Everything that a finished run leaves and that time does not decide."""
         output = self.output(name)
         task = json.loads((output / layout.TASK).read_text())
-        del task["provenance"]["created"], task["provenance"]["config"]["state_every_seconds" if False else "epochs"]
+        del task["provenance"]["created"]
         outcome = self.attempts[name][-1]["outcome"]
         return {
             "weights": (output / layout.WEIGHTS).read_bytes(),
@@ -106,3 +106,170 @@ class Runs:
 @pytest.fixture(scope="module")
 def runs(tiny_base: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Runs:
     return Runs(tmp_path_factory.mktemp("killed"), tiny_base("bert"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*RUNS, "states at epochs' ends alone"])
+def test_a_killed_run_comes_to_the_same_result(runs: Runs, name: str) -> None:
+    fates = [SIGNALS[attempt["fate"]] if attempt else 0 for attempt in RUNS.get(name, [kill("step", 13)])]
+    assert [attempt["signal"] for attempt in runs.attempts[name]] == [*fates, 0]
+    assert runs.result(name) == runs.result("left alone")
+    assert runs.attempts[name][-1]["state"] == []
+
+
+@pytest.mark.slow
+def test_a_run_repeats_to_the_bit_and_another_seed_does_not(runs: Runs) -> None:
+    assert runs.result("left alone too") == runs.result("left alone")
+    assert runs.result("another seed")["weights"] != runs.result("left alone")["weights"]
+
+
+@pytest.mark.slow
+def test_a_write_cut_in_the_middle_leaves_the_state_before_it(runs: Runs) -> None:
+    best, before, half = runs.attempts["while a state is written"][0]["state"]
+    assert (best, before) == ("best.safetensors", f"step-0001-{2:08d}")
+    assert half.startswith("writing-")
+    best, before, half = runs.attempts["while the best weights are written"][0]["state"]
+    assert (best, before) == ("best.safetensors", f"step-0001-{7:08d}")
+    assert half.startswith("writing-")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["the disk is full", "the disk is full for the best weights"])
+def test_a_full_disk_is_an_error_and_leaves_nothing_half_written(runs: Runs, name: str) -> None:
+    first = runs.attempts[name][0]
+    assert first["error"] == OutputError.__name__
+    assert "Free some space" in first["what"]
+    assert any(entry.startswith("step-") for entry in first["state"])
+    assert not [entry for entry in first["state"] if entry.startswith("writing-")]
+
+
+class Net:
+    """A small model with an optimiser that has moments, and dropout that draws random numbers."""
+
+    def __init__(self, seed: int) -> None:
+        torch.manual_seed(seed)
+        self.model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Dropout(0.5), torch.nn.Linear(8, 2))
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=0.1, fused=True)
+
+    def step(self) -> float:
+        loss = self.model(torch.ones(3, 4)).square().sum()
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        return float(loss.detach())
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> StateFolder:
+    return StateFolder(tmp_path / "model")
+
+
+def test_state_brings_back_weights_moments_and_random_numbers(state: StateFolder) -> None:
+    net = Net(1)
+    net.step()
+    place = Place(
+        "run", epoch=2, step=5, best_metric=0.5, best_epoch=1, seconds=3.0, history=[{"epoch": 1, "loss": 0.25}]
+    )
+    place.add_loss(0.125)
+    state.save(place, net.model, net.optimizer)
+    expected = [net.step() for _ in range(3)]
+
+    other = Net(2)
+    found = state.newest("run")
+    assert found is not None
+    assert asdict(found) == asdict(place)
+    state.load(other.model, other.optimizer)
+    assert [other.step() for _ in range(3)] == expected
+
+
+def test_state_keeps_the_newest_and_no_other(state: StateFolder) -> None:
+    net = Net(1)
+    for epoch, step in ((0, 3), (0, 11), (1, 0)):
+        state.save(Place("run", epoch=epoch, step=step), net.model, net.optimizer)
+    assert [path.name for path in state.path.iterdir()] == ["step-0001-00000000"]
+    found = state.newest("run")
+    assert found is not None
+    assert (found.epoch, found.step) == (1, 0)
+
+
+def test_state_without_a_run_is_none(state: StateFolder) -> None:
+    assert state.newest("run") is None
+    state.path.mkdir()
+    (state.path / "writing-abc").mkdir()  # killed while the first state was written
+    assert state.newest("run") is None
+
+
+def test_state_of_another_run_is_refused(state: StateFolder) -> None:
+    net = Net(1)
+    state.save(Place("run"), net.model, net.optimizer)
+    with pytest.raises(ConfigError, match="other data or options") as caught:
+        state.newest("another")
+    assert "--fresh" in (caught.value.way_out or "")
+    assert state.newest("run") is not None
+
+
+@pytest.mark.parametrize("content", ["{", '{"epoch": 1}', '{"fingerprint": "run", "unknown": 1}', ""])
+def test_state_with_a_damaged_place_is_refused(state: StateFolder, content: str) -> None:
+    net = Net(1)
+    state.save(Place("run"), net.model, net.optimizer)
+    (state.path / "step-0000-00000000" / "state.json").write_text(content)
+    with pytest.raises(ConfigError, match="damaged") as caught:
+        state.newest("run")
+    assert "--fresh" in (caught.value.way_out or "")
+
+
+def test_state_with_damaged_weights_is_refused(state: StateFolder) -> None:
+    net = Net(1)
+    state.save(Place("run"), net.model, net.optimizer)
+    state.save_best(net.model)
+    for file in (state.path / "step-0000-00000000" / "state.safetensors", state.path / "best.safetensors"):
+        file.write_bytes(file.read_bytes()[:-7])
+    with pytest.raises(ConfigError, match="damaged"):
+        state.load(net.model, net.optimizer)
+    with pytest.raises(ConfigError, match="damaged"):
+        state.load_best(net.model)
+
+
+def test_state_of_another_model_is_refused(state: StateFolder) -> None:
+    net = Net(1)
+    state.save(Place("run"), net.model, net.optimizer)
+    smaller = torch.nn.Linear(4, 8)
+    with pytest.raises(ConfigError, match="damaged"):
+        state.load(smaller, torch.optim.AdamW(smaller.parameters()))
+
+
+def test_state_best_weights_come_back(state: StateFolder) -> None:
+    net, other = Net(1), Net(2)
+    state.save_best(net.model)
+    state.load_best(other.model)
+    for ours, theirs in zip(net.model.parameters(), other.model.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+    assert load_file(state.path / "best.safetensors").keys() == net.model.state_dict().keys()
+
+
+def test_state_where_nothing_may_be_written_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "model.partial").write_text("a file stands in the way")
+    net = Net(1)
+    with pytest.raises(OutputError, match="cannot be written"):
+        StateFolder(tmp_path / "model").save(Place("run"), net.model, net.optimizer)
+
+
+def test_discard_removes_everything(state: StateFolder) -> None:
+    net = Net(1)
+    state.save(Place("run"), net.model, net.optimizer)
+    state.discard()
+    state.discard()
+    assert not state.path.exists()
+
+
+def test_place_loss_is_an_unbiased_exponential_mean() -> None:
+    losses = [float(value) for value in torch.linspace(3.0, 1.0, 250, dtype=torch.float64)]
+    place = Place("run")
+    for value in losses:
+        place.add_loss(value)
+    weights = [0.99**age for age in range(len(losses))][::-1]
+    expected = sum(weight * value for weight, value in zip(weights, losses, strict=True)) / sum(weights)
+    assert place.loss == pytest.approx(expected, rel=1e-12)
+    first = Place("run")
+    first.add_loss(2.5)
+    assert first.loss == 2.5

@@ -85,7 +85,9 @@ def _check_options(
     if label_separator is not None and problem_type == "single_label_classification":
         found.append(Fault("label-separator", "a separator makes several labels where single-label has one"))
     if found:
-        raise ConfigError("the corpus cannot be read with these options", faults=found)
+        raise ConfigError(
+            "the corpus cannot be read with these options", faults=found, way_out="Leave it out, or give another value."
+        )
     if text_column is not None and text_column == label_column:
         fault = Fault("same-column", f"text and label are both column {text_column!r}; name two columns")
         raise CorpusError(f"{source_name} cannot be used as a corpus: 1 fault", faults=[fault])

@@ -1,0 +1,217 @@
+"""The program as a whole: help, exit codes, and where the values of options come from."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from cli.app import app
+
+Run = Callable[..., Any]
+COMMANDS = ["demo", "wrangle", "train", "evaluate", "export", "verify", "serve", "label"]
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_every_command_is_listed_with_its_whole_first_sentence(run: Run) -> None:
+    ran = run("--help")
+    assert ran.code == 0
+    listed = ran.out.partition("\nCommands:\n")[2]
+    assert re.findall(r"^  (\w+)", listed, re.M) == COMMANDS
+    assert "..." not in listed
+    assert ran.err == ""
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_shows_examples_that_fit_and_no_markup(run: Run, command: str) -> None:
+    ran = run(command, "--help")
+    assert ran.code == 0
+    assert ran.err == ""
+    assert not re.search(r"\[/?(bold|red|green|dim)\]", ran.out)
+    assert "\b" not in ran.out
+    example = re.search(r"^ +(?:[^\n]+ \| )?glossator (\w+)", ran.out.partition("Example")[2], re.M)
+    assert example is not None
+    assert example.group(1) == command
+    assert max(map(len, ran.out.splitlines())) <= 100
+
+
+def test_help_explains_every_option(run: Run) -> None:
+    group = typer.main.get_command(app)
+    for name, command in group.commands.items():  # type: ignore[attr-defined]
+        for parameter in command.params:
+            assert parameter.help, f"{name} {parameter.name}"
+
+
+def test_no_command_is_a_usage_error_that_shows_the_help_on_stderr(run: Run) -> None:
+    ran = run()
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("Usage: glossator ")
+
+
+def test_version(run: Run) -> None:
+    ran = run("--version")
+    assert (ran.code, ran.out, ran.err) == (0, f"glossator {version('glossator')}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["trian"], "No such command 'trian'. Did you mean 'train'?"),
+        (["train", "--epoch", "3"], "No such option: --epoch"),
+        (["train"], "Missing argument 'source'"),
+        (["train", "x.csv"], "Missing option '--output' / '-o'"),
+        (["train", "x.csv", "-o", "y", "--epochs", "0"], "found: '0'"),
+        (["label", "x.csv", "-m", "y", "--threshold", "1.5"], "found: '1.5'"),
+        (["train", "x.csv", "-o", "y", "--precision", "fp64"], "found: 'fp64'"),
+    ],
+)
+def test_a_wrong_command_line_ends_with_2_and_the_way_to_help(run: Run, arguments: list[str], said: str) -> None:
+    ran = run(*arguments)
+    assert (ran.code, ran.out) == (2, "")
+    assert said in ran.err
+    assert re.search(r"See `glossator( train| label)? --help`", ran.err)
+
+
+def test_with_json_a_usage_error_is_json_on_stderr(run: Run) -> None:
+    ran = run("verify", "x", "--json", "--colour")
+    assert (ran.code, ran.out) == (2, "")
+    assert json.loads(ran.err)["error"]["code"] == "config-error"
+
+
+# Where values come from. `wrangle` is the command that tells: the label column that it reads shows in its report.
+
+LABELS = "text,a,b,c,d\n" + "".join(f"some text no {i},a{i % 2},b{i % 2},c{i % 2},d{i % 2}\n" for i in range(20))
+
+
+@pytest.fixture
+def labels_csv(folder: Path) -> Path:
+    path = folder / "labels.csv"
+    path.write_text(LABELS)
+    return path
+
+
+def _label_column(run: Run, *arguments: object) -> str:
+    ran = run("wrangle", "labels.csv", "--json", *arguments)
+    assert ran.code == 0, ran.err
+    return str(ran.json["columns"]["label"]["name"])
+
+
+def test_an_option_comes_from_the_command_line_else_the_environment_else_the_file(
+    run: Run, labels_csv: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("glossator.toml").write_text('[wrangle]\nlabel-column = "c"\n')
+    monkeypatch.setenv("GLOSSATOR_WRANGLE_LABEL_COLUMN", "b")
+    assert _label_column(run, "--label-column", "a") == "a"
+    assert _label_column(run) == "b"
+    monkeypatch.delenv("GLOSSATOR_WRANGLE_LABEL_COLUMN")
+    assert _label_column(run) == "c"
+
+
+def test_the_options_file_may_be_named_by_option_or_environment(
+    run: Run, labels_csv: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("mine.toml").write_text('[wrangle]\nlabel_column = "d"\n')
+    ran = run("--config", "mine.toml", "wrangle", "labels.csv", "--json")
+    assert ran.json["columns"]["label"]["name"] == "d"
+    monkeypatch.setenv("GLOSSATOR_CONFIG", "mine.toml")
+    assert _label_column(run) == "d"
+
+
+def test_arguments_and_flags_may_stand_in_the_options_file(run: Run, labels_csv: Path) -> None:
+    Path("glossator.toml").write_text('[wrangle]\nsource = "labels.csv"\nlabel-column = "a"\njson = true\n')
+    assert run("wrangle").json["columns"]["label"]["name"] == "a"
+
+
+def test_a_flag_may_come_from_the_environment(
+    run: Run, labels_csv: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GLOSSATOR_WRANGLE_JSON", "1")
+    assert run("wrangle", "labels.csv", "--label-column", "a").json["rows"]["in"] == 20
+    ran = run("wrangle", "nope.csv")  # its errors are JSON then, too
+    assert json.loads(ran.err)["error"]["code"] == "file-missing"
+
+
+def test_every_unknown_entry_is_reported_at_once(
+    run: Run, labels_csv: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("glossator.toml").write_text('colour = 1\n[wrangle]\nlabl-column = "a"\n[train]\nepohs = 3\n[tain]\nepochs = 3\n')
+    monkeypatch.setenv("GLOSSATOR_WRANGLE_ENCODNG", "utf-8")
+    monkeypatch.setenv("GLOSSATOR_MAX_TEXTS", "5")  # the API's, and no business of this check
+    ran = run("wrangle", "labels.csv")
+    assert ran.code == 2
+    for entry in ("colour", "labl-column", "epohs", "tain", "GLOSSATOR_WRANGLE_ENCODNG"):
+        assert entry in ran.err
+    assert "GLOSSATOR_MAX_TEXTS" not in ran.err
+
+
+def test_a_value_that_does_not_fit_says_where_it_came_from(
+    run: Run, labels_csv: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("glossator.toml").write_text('[train]\nseed = "blue"\n')
+    ran = run("train", "labels.csv", "-o", "x")
+    assert ran.code == 2
+    assert "'--seed'" in ran.err
+    assert "found: 'blue', from the options file" in ran.err
+    monkeypatch.setenv("GLOSSATOR_TRAIN_EPOCHS", "many")
+    ran = run("train", "labels.csv", "-o", "x", "--seed", "1")
+    assert "found: 'many', from the environment variable GLOSSATOR_TRAIN_EPOCHS" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(b"[train", "not TOML"), (b"\xff\xfe", "not UTF-8"), (None, "cannot be read")]
+)
+def test_an_unreadable_options_file_is_named(run: Run, folder: Path, content: bytes | None, said: str) -> None:
+    if content is not None:
+        (folder / "options.toml").write_bytes(content)
+    ran = run("--config", "options.toml", "verify", "x")
+    assert ran.code == 2
+    assert said in ran.err
+    assert "options.toml" in ran.err
+
+
+def test_help_is_given_whatever_the_options_file_says(run: Run, folder: Path) -> None:
+    (folder / "glossator.toml").write_text("[train")
+    assert run("train", "--help").code == 0
+
+
+# Whole processes: what only they can show.
+
+
+def _process(*arguments: str, stdout: Any = subprocess.PIPE, **more: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "cli", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, text=True, env=environment, **more)
+
+
+def test_importing_the_program_is_light() -> None:
+    seen = "import sys, cli.app; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    finished = subprocess.run([sys.executable, "-c", seen], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = set(finished.stdout.split())
+    heavy = {"pydantic", "rich", "numpy", "onnxruntime", "tokenizers", "fastapi", "uvicorn", "torch", "jinja2"}
+    assert "typer" in loaded
+    assert heavy.isdisjoint(loaded)
+
+
+def test_a_full_disk_behind_stdout_is_an_error(folder: Path) -> None:
+    with open("/dev/full", "w") as full:
+        finished = _process("--version", stdout=full)
+    assert finished.returncode == 1
+    assert finished.stderr == "error: the system refuses: No space left on device\n  found: standard output\n"
+
+
+def test_a_reader_that_leaves_is_no_error(folder: Path) -> None:
+    (folder / "labels.csv").write_text(LABELS)
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as pipe:
+        finished = _process("wrangle", "labels.csv", "--label-column", "a", "--quiet", stdout=pipe, cwd=folder)
+    assert (finished.returncode, finished.stderr) == (0, "")
