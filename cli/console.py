@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -56,16 +55,22 @@ def report(error: GlossatorError, *, as_json: bool) -> int:
     return exit_code(error)
 
 
-@contextmanager
-def extra(name: str) -> Iterator[None]:
-    """Around the imports of a command: a package that is absent becomes an error that says which extra brings it."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
+_EXTRAS = {
+    "evaluation": ("sklearn", "scipy", "matplotlib", "ftfy"),
+    "training": ("torch", "transformers", "datasets", "sklearn", "scipy", "ftfy"),
+    "export": ("torch", "transformers", "onnx", "onnxscript", "sklearn", "scipy", "matplotlib"),
+}
+"""What each extra brings that commands import, most of it inside functions: too late to say it well there."""
+
+
+def need(name: str) -> None:
+    """Raises ExtraMissing, with the install command, where a package of that extra is not installed."""
+    absent = [package for package in _EXTRAS[name] if find_spec(package) is None]
+    if absent:
         raise ExtraMissing(
-            f"this command needs the package {error.name!r}, which is not installed",
+            f"this command needs packages that are not installed: {', '.join(absent)}",
             way_out=f"pip install 'glossator[{name}]'",
-        ) from error
+        )
 
 
 def reader_gone() -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.console import extra
+from cli.console import need
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -85,10 +85,10 @@ def inspect(
     source: str, options: ReadingOptions, console: Console, rejects: Path | None, *, held: Held | None = None
 ) -> Reading:
     """Reads a file, a dataset folder or a hub dataset, and writes the rows that cannot be used to `rejects`."""
-    with extra("training"):
-        from training.corpus.corpus import UnusableCorpus
-        from training.corpus.read import read_corpus
+    need("evaluation")
     from service.documents.aside import refuse_same_file
+    from training.corpus.corpus import UnusableCorpus
+    from training.corpus.read import read_corpus
 
     if rejects is not None:
         refuse_same_file(str(rejects), [source])
@@ -169,8 +169,9 @@ def _rows(source: str, options: ReadingOptions, console: Console) -> Iterator[tu
     if path.is_dir() or (not path.exists() and _could_be_hub_name(source)):
         given = {"--input-format": options.input_format, "--encoding": options.encoding}
         refuse_options("a dataset", **given, **{"--delimiter": options.delimiter})
-        with extra("training"):
-            from training.corpus.dataset import read_dataset
+        need("training")
+        from training.corpus.dataset import read_dataset
+
         if path.is_dir():
             described = f"{source}: dataset folder"
         else:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli import corpus as corpora
-from cli.console import OK, REJECTED_ROWS, Json, Quiet, extra, print_json, stderr
+from cli.console import OK, REJECTED_ROWS, Json, Quiet, need, print_json, stderr
 from service.bundle import layout
 from service.errors import ConfigError
 
@@ -44,9 +44,9 @@ def evaluate(
       glossator evaluate checkpoints/tickets
       glossator evaluate models/tickets test.csv --label-column category -o report
     """
-    with extra("evaluation"):
-        from evaluation.classification import evaluate as measure
-        from evaluation.report import report
+    need("evaluation")
+    from evaluation.classification import evaluate as measure
+    from evaluation.report import report
     from service.tasks.text_classification import probabilities
 
     console = stderr(quiet=quiet)
@@ -87,8 +87,9 @@ def evaluate(
 def _open(model: Path) -> Pipeline:
     """A bundle's served graph, or a checkpoint through PyTorch."""
     if (model / layout.TASK).is_file() and not (model / layout.MANIFEST).is_file():
-        with extra("training"):
-            from evaluation.checkpoint import load_checkpoint
+        need("training")
+        from evaluation.checkpoint import load_checkpoint
+
         return load_checkpoint(model)
     from service.inference.model import load
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from cli import corpus as corpora
-from cli.console import OK, REJECTED_ROWS, Json, Overwrite, Quiet, extra, print_json, stderr, stdout
+from cli.console import OK, REJECTED_ROWS, Json, Overwrite, Quiet, need, print_json, stderr, stdout
 
 if TYPE_CHECKING:
     from export.build import Exported
@@ -41,9 +41,9 @@ def export(
     Example:
       glossator export checkpoints/tickets --output models/tickets
     """
-    with extra("export"):
-        from evaluation.checkpoint import read_task
-        from export.build import export as build
+    need("export")
+    from evaluation.checkpoint import read_task
+    from export.build import export as build
 
     console = stderr(quiet=quiet)
     task = read_task(checkpoint)

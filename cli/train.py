@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from cli import corpus as corpora
-from cli.console import OK, Json, Overwrite, Quiet, extra, print_json, stderr, stdout
+from cli.console import OK, Json, Overwrite, Quiet, need, print_json, stderr, stdout
 from service.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
@@ -82,12 +82,12 @@ def train(
       glossator train tickets.csv --label-column category -o checkpoints/tickets
       glossator train tickets.csv --label-column tags --label-separator '|' -o checkpoints/tags
     """  # fmt: skip
-    with extra("training"):
-        from training.algorithms.finetune import fit
-        from training.tracking import tracked
+    need("training")
     from cli.progress import TrainingProgress, duration
     from service.bundle.write import check_free
     from service.documents.aside import refuse_same_file
+    from training.algorithms.finetune import fit
+    from training.tracking import tracked
 
     console = stderr(quiet=quiet)
     config = _config(

@@ -30,7 +30,7 @@ class TrainingConfig(Strict):
     """Tokens shared by neighbouring windows; None picks an eighth of `max_length`."""
     patience: Annotated[int, Field(ge=1)] = 2
     """Epochs without a better validation metric after which training stops."""
-    seed: int = 13
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 13
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     """`auto` is bf16 autocast where the processor has it, else fp32."""
     device: Literal["auto", "cpu", "cuda"] = "auto"

@@ -131,19 +131,17 @@ def test_arguments_and_flags_may_stand_in_the_options_file(run: Run, labels_csv:
     assert run("wrangle").json["columns"]["label"]["name"] == "a"
 
 
-def test_a_flag_may_come_from_the_environment(
-    run: Run, labels_csv: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_flag_may_come_from_the_environment(run: Run, labels_csv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GLOSSATOR_WRANGLE_JSON", "1")
     assert run("wrangle", "labels.csv", "--label-column", "a").json["rows"]["in"] == 20
     ran = run("wrangle", "nope.csv")  # its errors are JSON then, too
     assert json.loads(ran.err)["error"]["code"] == "file-missing"
 
 
-def test_every_unknown_entry_is_reported_at_once(
-    run: Run, labels_csv: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    Path("glossator.toml").write_text('colour = 1\n[wrangle]\nlabl-column = "a"\n[train]\nepohs = 3\n[tain]\nepochs = 3\n')
+def test_every_unknown_entry_is_reported_at_once(run: Run, labels_csv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("glossator.toml").write_text(
+        'colour = 1\n[wrangle]\nlabl-column = "a"\n[train]\nepohs = 3\n[tain]\nepochs = 3\n'
+    )
     monkeypatch.setenv("GLOSSATOR_WRANGLE_ENCODNG", "utf-8")
     monkeypatch.setenv("GLOSSATOR_MAX_TEXTS", "5")  # the API's, and no business of this check
     ran = run("wrangle", "labels.csv")

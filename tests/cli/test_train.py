@@ -40,7 +40,7 @@ def test_json_on_stdout_and_a_checkpoint(run: Run, topics_csv: Path, base: Path,
         file.write("a row with no label,\n")
     ran = run("train", "topics.csv", "-o", "checkpoint", "--base", base, "--epochs", "1", "--json", "--quiet")
     assert (ran.code, ran.err) == (0, "")
-    assert ran.json["rows"] == {"train": 56, "validation": 8, "test": 8}
+    assert ran.json["rows"] == {"train": 58, "validation": 7, "test": 7}
     assert ran.json["corpus"]["described"].startswith("topics.csv: csv, utf-8")
     assert ran.json["task"]["labels"] == ["delivery", "login", "refund"]
     assert ran.json["outcome"]["epochs_run"] == 1

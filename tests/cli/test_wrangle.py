@@ -142,7 +142,9 @@ def test_what_is_no_corpus_is_refused_with_a_way_out_and_leaves_nothing(run: Run
     if data is not None:
         Path(name).write_bytes(data)
     before = names()
-    ran = run("wrangle", name, "--text-column", "text", "--label-column", "topic") if code == 1 else run("wrangle", name)
+    ran = (
+        run("wrangle", name, "--text-column", "text", "--label-column", "topic") if code == 1 else run("wrangle", name)
+    )
     assert ran.code == code
     assert said in ran.err
     assert len(ran.err) < 2_000

@@ -1,0 +1,70 @@
+"""The public face: what it offers is pinned, and importing it costs nothing."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import glossator
+from service.errors import BundleNotFound
+from service.inference.model import Model
+from service.inference.pipeline import Answer
+from service.tasks.text_classification import Classification, Score
+
+ROOT = Path(__file__).resolve().parents[1]
+PUBLIC = ["Answer", "Classification", "GlossatorError", "Model", "Score", "load", "main"]
+
+
+def test_the_public_names_are_these_and_all_exist() -> None:
+    assert sorted(glossator.__all__) == PUBLIC
+    assert all(getattr(glossator, name) is not None for name in PUBLIC)
+
+
+def test_the_classes_are_those_of_the_service() -> None:
+    assert (glossator.Model, glossator.Answer) == (Model, Answer)
+    assert (glossator.Classification, glossator.Score) == (Classification, Score)
+
+
+def test_another_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'train'"):
+        glossator.train  # noqa: B018
+
+
+def test_the_signatures_are_pinned() -> None:
+    assert str(inspect.signature(glossator.load)) == "(path: 'str | Path', *, threads: 'int | None' = None) -> 'Model'"
+    call = inspect.signature(glossator.Model.__call__).parameters
+    assert list(call) == ["self", "texts", "top_k", "threshold", "truncate"]
+    assert all(call[name].kind is inspect.Parameter.KEYWORD_ONLY for name in ("top_k", "threshold", "truncate"))
+    assert {"labels", "label", "score", "scores"} <= set(dir(glossator.Classification))
+
+
+def test_import_loads_nothing_but_the_standard_library() -> None:
+    program = (
+        "import json, sys; before = set(sys.modules); import glossator; print(json.dumps([*set(sys.modules) - before]))"
+    )
+    finished = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = {name.partition(".")[0] for name in json.loads(finished.stdout)}
+    assert "glossator" in loaded
+    assert loaded - {"glossator"} <= sys.stdlib_module_names
+
+
+def test_a_text_or_many_give_an_answer_or_many(tiny_bundle: Callable[[str], Path]) -> None:
+    model = glossator.load(tiny_bundle("single_label_classification"), threads=1)
+    one = model("where is my parcel please help")
+    many = model(["where is my parcel please help", "cannot log in"])
+    assert isinstance(one, glossator.Answer)
+    assert one.prediction.label == "delivery"
+    assert [answer.prediction.label for answer in many] == ["delivery", "login"]
+
+
+def test_errors_are_of_one_root() -> None:
+    with pytest.raises(glossator.GlossatorError) as caught:
+        glossator.load("no-such-bundle")
+    assert isinstance(caught.value, BundleNotFound)
+    assert caught.value.found == "no-such-bundle"
