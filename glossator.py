@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Answer", "Classification", "GlossatorError", "Model", "Score", "load", "main"]
 
+
 def load(path: str | Path, *, threads: int | None = None) -> Model:
     """The model in the bundle at `path`, verified: `model("text")` answers one text, `model([...])` many.
 

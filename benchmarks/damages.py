@@ -213,12 +213,13 @@ def _contents_sealed() -> Iterator[Damage]:
 
 
 def _decisions_sealed() -> Iterator[Damage]:
-    """What decides a multi-label answer. The label of a single-label one does not hang on its temperature."""
+    """What turns logits into an answer."""
     for what, change in (
         ("thresholds are all 1", partial(t.calibrate, thresholds=1.0)),
         ("thresholds are all 0", partial(t.calibrate, thresholds=0.0)),
-        ("the temperature is ten times as high", partial(t.calibrate, temperature=10.0)),
     ):
         yield Damage(f"{what}, sealed", ("golden-labels",), partial(t.seal, change))
+    hotter = partial(t.seal, partial(t.calibrate, temperature=10.0))
+    yield Damage("the temperature is ten times as high, sealed", ("golden-score",), hotter)
     yield Damage("a threshold is missing, sealed", ("manifest-schema",), partial(t.seal, t.drop_threshold))
-    yield Damage("the problem type is another everywhere, sealed", ("golden-labels",), t.turn_problem_type_everywhere)
+    yield Damage("the problem type is another everywhere, sealed", ("golden-score",), t.turn_problem_type_everywhere)

@@ -48,7 +48,9 @@ def demo(
 ) -> int:
     """Walk the whole road on the example corpus: wrangle, train, evaluate, export, verify, label, serve.
 
-    Example: [bold]glossator demo[/bold]
+    \b
+    Example:
+      glossator demo
     """
     if not (EXAMPLES / CORPUS).is_file():
         raise ConfigError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from training.progress import EpochDone, StepDone
@@ -10,8 +11,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+_LINE_EVERY_SECONDS = 30.0
+
+
 class TrainingProgress:
-    """Draws what a run tells. On a plain stderr the bar is left out and the lines remain."""
+    """Draws what a run tells. On a plain stderr a line now and then takes the place of the bar."""
 
     def __init__(self, console: Console) -> None:
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -27,6 +31,7 @@ class TrainingProgress:
             transient=True,
             disable=not console.is_terminal,
         )
+        self._said = time.monotonic()
         self._task = self._bar.add_task("", start=False, visible=False, total=1, epoch="", loss=0.0, speed=0.0, left="")
 
     def __enter__(self) -> TrainingProgress:
@@ -42,6 +47,12 @@ class TrainingProgress:
 
     def step(self, event: StepDone) -> None:
         """Moves the bar."""
+        if not self._console.is_terminal and time.monotonic() - self._said >= _LINE_EVERY_SECONDS:
+            self._said = time.monotonic()
+            self._console.print(
+                f"  epoch {event.epoch + 1}/{event.epochs}: {event.step:,}/{event.steps:,} batches, "
+                f"loss {event.loss:.3f}, {event.examples_per_second:.0f} examples/s, {duration(event.eta_seconds)} left"
+            )
         self._bar.start_task(self._task)
         self._bar.update(
             self._task,

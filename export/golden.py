@@ -67,11 +67,12 @@ def _answered(pipeline: Pipeline, name: str, text: str) -> GoldenRow:
         return GoldenRow(name=name, text=text, error=encoded.code)
     # Seven digits are what float32 holds; the tolerance is far above.
     logits = [round(float(value), 6) for value in pipeline.pooled_logits([encoded])[0]]
-    labels = decode(np.asarray(logits), pipeline.task).labels
+    answer = decode(np.asarray(logits), pipeline.task)
     return GoldenRow(
         name=name,
         text=text,
-        labels=labels,
+        labels=answer.labels,
+        score=answer.score,
         logits=tuple(logits),
         tokens=encoded.tokens,
         windows=len(encoded.windows),

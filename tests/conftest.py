@@ -166,8 +166,8 @@ def tiny_checkpoint(
         if problem_type not in made:
             output = tmp_path_factory.mktemp("checkpoints") / problem_type
             config = TrainingConfig(
-                base=str(tiny_base("bert")), epochs=15, batch_size=16, learning_rate=5e-3, head_learning_rate_factor=1.0,
-                max_length=32, precision="fp32", device="cpu", patience=15,
+                base=str(tiny_base("bert")), epochs=15, patience=15, batch_size=16, max_length=32,
+                learning_rate=5e-3, head_learning_rate_factor=1.0, precision="fp32", device="cpu",
             )  # fmt: skip
             made[problem_type] = fit(topic_splits(problem_type), config, output).output
         return made[problem_type]

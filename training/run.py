@@ -75,7 +75,7 @@ def run(
     saved = resumed = time.monotonic()
     started = resumed - place.seconds
     trained = 0
-    while place.epoch < config.epochs and place.epoch - place.best_epoch <= config.patience:
+    while place.epoch < config.epochs and place.epochs_without_gain < config.patience:
         batches = epoch_batches(lengths, batch_size=config.batch_size, seed=config.seed, epoch=place.epoch)
         for step in range(place.step, len(batches)):
             done = place.epoch * len(batches) + step
@@ -101,6 +101,7 @@ def run(
                 saved = time.monotonic()
         value = validate()
         _check_finite(value, f"logits that are no numbers after epoch {place.epoch + 1}", state)
+        place.epochs_without_gain = 0 if value > place.best_metric else place.epochs_without_gain + 1
         best = value >= place.best_metric  # of equals the later: its learning rate has fallen further
         if best:
             place.best_metric, place.best_epoch = value, place.epoch

@@ -31,6 +31,7 @@ class Place:
     step: int = 0
     best_metric: float = -1.0
     best_epoch: int = -1
+    epochs_without_gain: int = 0
     seconds: float = 0.0
     loss_sum: float = 0.0
     loss_weight: float = 0.0

@@ -16,11 +16,13 @@ from service.errors import BundleInvalid, Fault
 
 
 class GoldenRow(Strict):
-    """One input and its answer: labels, pooled logits and what was seen; or the code of the error it must give."""
+    """One input and its answer: labels, the score of the most probable one, pooled logits and what was seen; or the
+    code of the error it must give."""
 
     name: str
     text: str
     labels: tuple[str, ...] = ()
+    score: float = 0.0
     logits: tuple[float, ...] = ()
     tokens: Count = 0
     windows: Count = 0

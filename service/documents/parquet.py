@@ -97,7 +97,7 @@ def _opened(pq: Any, stream: Any, name: str) -> Any:
             f"{name} is not a whole Parquet file",
             found=error,
             expected="Parquet",
-            way_out="Copy or write it again, or name its true format, such as --input-format csv (format='csv' in Python).",
+            way_out="Copy or write it again, or name its format, such as --input-format csv (format='csv' in Python).",
         ) from None
 
 

@@ -168,7 +168,7 @@ def _kind(path: str, asked: str | None) -> tuple[type[Sink], bool]:
             f"the format of the output is not written: {path}",
             found=asked or found or "no suffix",
             expected=f"one of {', '.join(SUFFIXES)}, or one of these and {_GZIP}",
-            way_out="Give it one of these endings, or name its format: --output-format jsonl (format='jsonl' in Python).",
+            way_out="Give it such an ending, or name its format: --output-format jsonl (format='jsonl' in Python).",
         )
     return SUFFIXES[found], name.endswith(_GZIP) or (asked or "").endswith(_GZIP)
 

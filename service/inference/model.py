@@ -18,6 +18,9 @@ from service.inference.pipeline import Answer, Pipeline
 from service.inference.session import Session
 from service.tasks.text_classification import decode
 
+_SCORE_TOLERANCE = 1e-6
+"""Between two ways to compute one score from the same logits, in float64."""
+
 Texts = list[str] | tuple[str, ...]
 """Many texts. Not any Sequence of strings, since a single string is one too."""
 
@@ -162,10 +165,13 @@ def _compare(model: Model, row: GoldenRow, where: str) -> list[Fault]:
         what = f"logits differ by {difference:.4g}, at most {tolerance:g} allowed"
         faults.append(Fault("golden-logits", what, where))
     # The record decides, not the replay: a text on the edge of two labels may fall either way within the tolerance.
-    labels = decode(recorded, model.task).labels
-    if labels != row.labels:
-        what = f"its logits decode to {', '.join(labels) or 'none'}, recorded as {', '.join(row.labels) or 'none'}"
-        faults.append(Fault("golden-labels", what, where))
+    decoded = decode(recorded, model.task)
+    if decoded.labels != row.labels:
+        ours, theirs = ", ".join(decoded.labels) or "none", ", ".join(row.labels) or "none"
+        faults.append(Fault("golden-labels", f"its logits decode to {ours}, recorded as {theirs}", where))
+    if not abs(decoded.score - row.score) <= _SCORE_TOLERANCE:
+        what = f"its logits decode to a score of {decoded.score:.6f}, recorded as {row.score:.6f}"
+        faults.append(Fault("golden-score", what, where))
     return faults
 
 

@@ -54,9 +54,8 @@ class Session:
         try:
             (logits,) = self._session.run(["logits"], feeds)
         except Exception as error:
-            raise InferenceError(
-                f"the graph failed on a batch of {input_ids.shape[0]} windows of {input_ids.shape[1]} tokens", found=error
-            ) from error
+            count, longest = input_ids.shape
+            raise InferenceError(f"the graph failed on {count} windows of {longest} tokens", found=error) from error
         return np.asarray(logits, dtype=np.float32)  # (batch, labels)
 
 

@@ -65,7 +65,7 @@ def test_the_road(tickets: list[dict[str, str]], folder: Path, tiny_base: Callab
     answered = next(row for row in labelled if row["_status"] == "ok")
     assert answered["text"] == tickets[answered["_row_id"]]["text"]
 
-    command = [PROGRAM, "serve", "tickets", "--port", "0"]
+    command = [str(PROGRAM), "serve", "tickets", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
         assert server.stderr is not None
         assert server.stdout is not None

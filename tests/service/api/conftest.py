@@ -198,12 +198,13 @@ def _golden(root: Path, task: Task) -> list[GoldenRow]:
             rows.append(GoldenRow(name=name, text=text, error=encoded.code))
             continue
         logits = pipeline.pooled_logits([encoded])[0]
-        labels = decode(logits, task).labels
+        answer = decode(logits, task)
         rows.append(
             GoldenRow(
                 name=name,
                 text=text,
-                labels=labels,
+                labels=answer.labels,
+                score=answer.score,
                 logits=tuple(logits.tolist()),
                 tokens=encoded.tokens,
                 windows=len(encoded.windows),

@@ -39,7 +39,7 @@ def test_every_bad_line_is_told_with_its_number() -> None:
         b'{"name": "neither", "text": "x"}',
         b'{"name": "both", "text": "x", "logits": [1.0], "error": "empty-text"}',
         b'{"name": "nan", "text": "x", "logits": [NaN]}',
-        b'{"name": "unknown", "text": "x", "logits": [1.0], "score": 1}',
+        b'{"name": "unknown", "text": "x", "logits": [1.0], "confidence": 1}',
         b'{"name": "negative", "text": "x", "logits": [1.0], "tokens": -1}',
         b'{"name": "not utf-8 \xff", "text": "x", "logits": [1.0]}',
     ]

@@ -46,6 +46,6 @@ def test_a_column_that_is_taken_is_refused_with_a_way_out() -> None:
     with pytest.raises(ConfigError) as caught:
         plan_columns(["text", "label", "_status"])
     assert caught.value.found == "label, _status"
-    assert "prefix='predicted_'" in (caught.value.way_out or "")
+    assert "--prefix predicted_" in (caught.value.way_out or "")
     assert plan_columns(["text", "label", "_status"], prefix="predicted_").added[0] == "predicted_label"
     assert plan_columns(["text", "label"], multi_label=True).added[0] == "labels"
