@@ -211,5 +211,6 @@ def _result(reading: corpora.Reading, splits: Splits, fitted: Fitted) -> dict[st
         "metric": fitted.metric,
         "device": fitted.device,
         "outcome": asdict(fitted.outcome),
+        "findings": [asdict(finding) for finding in fitted.findings],
         "task": fitted.task.model_dump(),
     }

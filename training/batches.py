@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from service.inference.encoding import Encoder
+from service.inference.encoding import EncodedText
 
 POOL_BATCHES = 50
 """Batches are sorted by length within pools of this many, so that batches differ between epochs and hold little
@@ -23,13 +23,9 @@ class Example:
     weight: float
 
 
-def make_examples(encoder: Encoder, texts: Sequence[str]) -> list[Example]:
+def make_examples(texts: Sequence[EncodedText]) -> list[Example]:
     """Every window of every text: a long text is learned from whole, and counts as much as a short one."""
-    return [
-        Example(window, row, 1.0 / len(text.windows))
-        for row, text in enumerate(encoder.encode(texts))
-        for window in text.windows
-    ]
+    return [Example(window, row, 1.0 / len(text.windows)) for row, text in enumerate(texts) for window in text.windows]
 
 
 def epoch_batches(lengths: Sequence[int], *, batch_size: int, seed: int, epoch: int) -> list[list[int]]:

@@ -67,7 +67,8 @@ class Encoder:
         self.encoding = encoding
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(encoding.max_length, stride=encoding.stride)
-        self._special_tokens = self._tokenizer.num_special_tokens_to_add(is_pair=False)
+        self.special_tokens: int = self._tokenizer.num_special_tokens_to_add(is_pair=False)
+        """How many a window has."""
 
     def encode(self, texts: Sequence[str], *, truncate: bool = False) -> list[EncodedText]:
         """The windows of each text, all of them unless `truncate` asks for the first alone.
@@ -80,7 +81,7 @@ class Encoder:
         for first in encoded:
             parts = [first] if truncate else [first, *first.overflowing]
             windows = tuple(part.ids for part in parts)
-            lengths = [len(window) - self._special_tokens for window in windows]
+            lengths = [len(window) - self.special_tokens for window in windows]
             new_tokens = (lengths[0], *(length - self.encoding.stride for length in lengths[1:]))
             texts_encoded.append(EncodedText(windows, new_tokens, truncated=truncate and bool(first.overflowing)))
         return texts_encoded

@@ -26,7 +26,8 @@ from training.base_model import BaseModel, learning_rate, open_classifier, open_
 from training.batches import make_examples
 from training.checkpoint import now, package_versions, write_checkpoint
 from training.config import TrainingConfig
-from training.corpus.corpus import Corpus
+from training.corpus.checks import token_length_findings
+from training.corpus.corpus import Corpus, Finding
 from training.device import choose
 from training.progress import Progress, Silent
 from training.run import Outcome, run
@@ -44,13 +45,14 @@ class Splits:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A finished run: where the checkpoint is, what it does, and how training went."""
+    """A finished run: where the checkpoint is, what it does, how training went, and what was found in the rows."""
 
     output: Path
     task: Task
     outcome: Outcome
     device: str
     metric: str
+    findings: list[Finding]
 
 
 def fit(
@@ -92,7 +94,12 @@ def fit(
         served = checkpoint_pipeline(model, tokenizer_folder, task)
         encoder = Encoder(Path(tokenizer_folder, "tokenizer.json"), task.encoding)
         progress.stage(f"encoding {len(splits.train.texts):,} texts")
-        examples = make_examples(encoder, splits.train.texts)
+        encoded = encoder.encode(splits.train.texts)
+        lengths = [text.tokens for text in encoded]
+        findings = token_length_findings(splits.train, lengths, task.encoding.max_length - encoder.special_tokens)
+        for finding in findings:
+            progress.stage(f"found: {finding.name} {finding.count:,}; {finding.what_was_done}")
+        examples = make_examples(encoded)
         gold = indicator(splits.validation.labels, labels)
         metric = "macro_f1" if problem_type == "multi_label_classification" else "accuracy"
         outcome = run(
@@ -118,14 +125,14 @@ def fit(
             model=model,
             tokenizer_folder=Path(tokenizer_folder),
             task=task,
-            reference=_reference(splits.train, encoder, probabilities(logits, task), labels),
+            reference=_reference(splits.train, lengths, probabilities(logits, task), labels),
             validation=LabelledRows(splits.validation.texts, splits.validation.labels),
             test=splits.test,
             history=outcome.history,
             overwrite=overwrite,
         )
     state.discard()
-    return Fitted(output, task, outcome, str(device), metric)
+    return Fitted(output, task, outcome, str(device), metric, findings)
 
 
 def _save_tokenizer(tokenizer: Any, folder: str) -> None:
@@ -189,8 +196,7 @@ def _fingerprint(splits: Splits, config: TrainingConfig, base: BaseModel) -> str
     return hashlib.sha256(json.dumps([rows, options, base.revision]).encode()).hexdigest()
 
 
-def _reference(train: Corpus, encoder: Encoder, probability: NDArray[np.float64], labels: list[str]) -> Reference:
-    tokens = [text.tokens for text in encoder.encode(train.texts)]
+def _reference(train: Corpus, tokens: list[int], probability: NDArray[np.float64], labels: list[str]) -> Reference:
     edges_wanted = np.round(np.geomspace(1, max(2, *tokens) + 1, 20))
     counts, edges = np.histogram(tokens, bins=np.unique([0, *edges_wanted]))  # a text may come out with no token
     confidence, confidence_edges = np.histogram(probability.max(axis=-1), bins=20, range=(0.0, 1.0))

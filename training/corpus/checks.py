@@ -107,18 +107,17 @@ def text_findings(corpus: Corpus) -> list[Finding]:
     ]
 
 
-def token_length_findings(
-    corpus: Corpus, lengths: Sequence[int], max_length: int, *, what_was_done: str = "read in windows, nothing cut off"
-) -> list[Finding]:
-    """Rows of more than `max_length` tokens; `lengths` has the token count of each row. Empty where there are none."""
+def token_length_findings(corpus: Corpus, lengths: Sequence[int], room: int) -> list[Finding]:
+    """Rows of more tokens than the `room` of one window; `lengths` has the token count of each row. Empty where there
+    are none."""
     if len(lengths) != len(corpus):
         raise ConfigError("token counts and rows differ in number", found=len(lengths), expected=f"{len(corpus)}")
-    long = [index for index, length in enumerate(lengths) if length > max_length]
+    long = [index for index, length in enumerate(lengths) if length > room]
     if not long:
         return []
     long.sort(key=lambda index: (-lengths[index], index))
     shown = [f"line {corpus.lines[index]}: {lengths[index]} tokens" for index in long[:EXAMPLES]]
-    return [_finding(corpus, "too-long", len(long), shown, f"over {max_length} tokens; {what_was_done}")]
+    return [_finding(corpus, "too-long", len(long), shown, f"over {room} tokens: read in windows, nothing cut off")]
 
 
 def _encoding_damage(text: str) -> bool:

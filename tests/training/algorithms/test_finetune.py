@@ -104,7 +104,12 @@ def test_fit_keeps_what_the_training_data_looked_like(tiny_base: Bases, splits: 
     train = dataclasses.replace(
         splits.train, texts=["\u200b", "where " * 500, *splits.train.texts[2:]]
     )  # of the first nothing is left
-    fit(dataclasses.replace(splits, train=train), options(tiny_base, epochs=1), tmp_path / "model")
+    stages = Stages()
+    changed = dataclasses.replace(splits, train=train)
+    fitted = fit(changed, options(tiny_base, epochs=1), tmp_path / "model", progress=stages)
+    (long,) = fitted.findings
+    assert (long.name, long.count, long.examples) == ("too-long", 1, (f"line {train.lines[1]}: 500 tokens",))
+    assert "found: too-long 1; over 30 tokens: read in windows, nothing cut off" in stages.names
     reference = parse_reference((tmp_path / "model" / layout.REFERENCE).read_bytes())
     assert reference.rows == sum(reference.tokens.counts) == len(train)
     assert reference.tokens.counts[0] == reference.tokens.counts[-1] == 1

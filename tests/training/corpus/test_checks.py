@@ -98,10 +98,10 @@ def test_findings_of_a_clean_corpus_are_none(read_pairs: ReadPairs) -> None:
 def test_token_length_findings_count_the_long_rows_longest_first(read_pairs: ReadPairs) -> None:
     corpus = of_texts(read_pairs, ["a", "b", "c"])
     assert token_length_findings(corpus, [8, 7, 8], 8) == []
-    (finding,) = token_length_findings(corpus, [9, 8, 20], 8, what_was_done="cut off, as asked")
+    (finding,) = token_length_findings(corpus, [9, 8, 20], 8)
     assert (finding.name, finding.count, finding.share) == ("too-long", 2, 2 / 3)
     assert finding.examples == ("line 4: 20 tokens", "line 2: 9 tokens")
-    assert finding.what_was_done == "over 8 tokens; cut off, as asked"
+    assert finding.what_was_done == "over 8 tokens: read in windows, nothing cut off"
 
 
 def test_token_length_findings_refuse_counts_of_another_corpus(read_pairs: ReadPairs) -> None:
