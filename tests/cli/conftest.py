@@ -54,7 +54,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def run(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
     """Calls `main` with arguments, and with bytes on standard input."""
-    for name in [name for name in os.environ if name.startswith("GLOSSATOR_")]:
+    for name in [name for name in os.environ if name.startswith("GLOSSATOR_") and name != "GLOSSATOR_CACHE_DIR"]:
         monkeypatch.delenv(name)
     environment, handler = dict(os.environ), signal.getsignal(signal.SIGTERM)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,3 +45,14 @@ def test_inference_needs_no_server() -> None:
 def test_service_api_does_nothing_at_import() -> None:
     (modules,) = _loaded("import json, sys, service.api; print(json.dumps([list(sys.modules)]))")
     assert "fastapi" not in modules
+
+
+def test_answering_leaves_nothing_of_a_reporter_behind(tiny_bundle: Callable[[str], Path], tmp_path: Path) -> None:
+    """ONNX Runtime's reporter, where it is on, puts an identifier of the machine into the cache folder."""
+    program = "import sys, glossator; print(glossator.load(sys.argv[1])('where is my parcel').label)"
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    places = {"XDG_CACHE_HOME": str(tmp_path), "HOME": str(tmp_path), "CI": "", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", program, str(tiny_bundle("single_label_classification"))]
+    finished = subprocess.run(command, capture_output=True, text=True, check=True, env=environment | places)
+    assert (finished.stdout, finished.stderr) == ("delivery\n", "")
+    assert list(tmp_path.rglob("*")) == []

@@ -26,9 +26,10 @@ from service.bundle.manifest import Estimate, EvaluationRecord, Manifest, Served
 from service.bundle.task import Calibration, Encoding, ProblemType, Provenance, Task
 from service.bundle.write import file_entries, folder_aside, write_manifest
 from service.errors import InputError
+from service.inference.batching import Batcher, Run
 from service.inference.encoding import Encoder
 from service.inference.model import Model, load
-from service.inference.pipeline import Pipeline, Runner
+from service.inference.pipeline import Pipeline, Sequential
 from service.inference.session import Session
 from service.tasks.text_classification import decode
 
@@ -43,7 +44,7 @@ GOLDEN_TEXTS = {"one": "money", "two": "Parcel thanks!", "long": "the parcel " *
 def _no_settings_around() -> Iterator[None]:
     """Settings of the shell that runs the tests are not those of the tests."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("GLOSSATOR_")]:
+        for name in [name for name in os.environ if name.startswith("GLOSSATOR_") and name != "GLOSSATOR_CACHE_DIR"]:
             patch.delenv(name)
         yield
 
@@ -79,12 +80,17 @@ def make_client(served_models: dict[str, Model]) -> Iterator[Callable[..., TestC
 
 
 @pytest.fixture(scope="session")
-def make_model(bundles: dict[str, Path], served_models: dict[str, Model]) -> Callable[[Runner], Model]:
+def make_model(bundles: dict[str, Path], served_models: dict[str, Model]) -> Callable[[Run], Model]:
     """Makes a model of the `intents` bundle whose graph is run by something else than ONNX Runtime."""
     bundle = served_models["intents"].bundle
     encoder = Encoder(bundle.path / layout.TOKENIZER, bundle.task.encoding)
-    session = Session(bundle.path / layout.GRAPH_FP32, threads=1)
-    return lambda runner: Model(bundle, Pipeline(encoder, runner, bundle.task), session)
+
+    def make(run: Run) -> Model:
+        batcher = Batcher(run, workers=2)
+        session = Session(bundle.path / layout.GRAPH_FP32)
+        return Model(bundle, Pipeline(encoder, batcher, bundle.task), batcher, session)
+
+    return make
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +134,7 @@ def _write(path: Path, problem_type: ProblemType) -> Path:
         manifest = Manifest(
             name=path.name,
             task=task,
-            served=Served(graph=layout.GRAPH_FP32, precision="fp32", reason="there is no other graph"),
+            served=Served(graph=layout.GRAPH_FP32, precision="fp32", scheme="fp32", reason="there is no other graph"),
             files=file_entries(root),
             evaluation=[
                 EvaluationRecord(
@@ -188,9 +194,8 @@ def _graph() -> onnx.ModelProto:
 
 
 def _golden(root: Path, task: Task) -> list[GoldenRow]:
-    pipeline = Pipeline(
-        Encoder(root / layout.TOKENIZER, task.encoding), Session(root / layout.GRAPH_FP32, threads=1), task
-    )
+    run = Session(root / layout.GRAPH_FP32).run
+    pipeline = Pipeline(Encoder(root / layout.TOKENIZER, task.encoding), Sequential(run), task)
     rows = []
     for name, text in GOLDEN_TEXTS.items():
         (encoded,) = pipeline.encode([text])
