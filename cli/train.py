@@ -41,16 +41,19 @@ def train(
     base: Annotated[
         str, typer.Option(help="Encoder to start from: starter, a local folder, or a hub name.")
     ] = "starter",
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training rows, at most.")] = 5,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training rows, at most.")] = 8,
     batch_size: Annotated[int, typer.Option(min=1, help="Windows a batch.")] = 32,
     learning_rate: Annotated[
         float | None, typer.Option(help="Peak learning rate; default: by the encoder's size.")
     ] = None,
     max_length: Annotated[int | None, typer.Option(help="Tokens a window; longer texts get several.")] = None,
     stride: Annotated[int | None, typer.Option(help="Tokens that neighbouring windows share.")] = None,
+    label_smoothing: Annotated[
+        float, typer.Option(min=0.0, max=0.99, help="Share of the target spread over all labels; single-label alone.")
+    ] = 0.1,
     patience: Annotated[
         int, typer.Option(min=1, help="Epochs without a better validation metric before stopping.")
-    ] = 2,
+    ] = 3,
     seed: Annotated[int, typer.Option(help="Decides the split, the first weights and the order of the batches.")] = 13,
     precision: Annotated[
         Literal["auto", "bf16", "fp32"], typer.Option(help="auto: bf16 where the processor has it.")
@@ -95,6 +98,7 @@ def train(
         epochs=epochs,
         batch_size=batch_size,
         learning_rate=learning_rate,
+        label_smoothing=label_smoothing,
         max_length=max_length,
         stride=stride,
         patience=patience,

@@ -14,13 +14,13 @@ class TrainingConfig(Strict):
 
     base: str = "starter"
     """`starter` (the package's encoder), a local folder, or a hub name."""
-    epochs: Annotated[int, Field(ge=1, le=1000)] = 5
+    epochs: Annotated[int, Field(ge=1, le=1000)] = 8
     batch_size: Annotated[int, Field(ge=1)] = 32
     learning_rate: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
     """Peak of a linear schedule; None picks 2e-4 for encoders of up to 384 hidden units, else 5e-5."""
     head_learning_rate_factor: Annotated[float, Field(gt=0.0)] = 10.0
     """The new head's learning rate over the encoder's: the head starts from random numbers."""
-    label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
     """Share of the target probability that is spread over all labels (Szegedy et al. 2016); single-label alone."""
     warmup_share: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.06
     weight_decay: Annotated[float, Field(ge=0.0)] = 0.01
@@ -28,7 +28,7 @@ class TrainingConfig(Strict):
     """Tokens a window, special tokens included; None picks 256 or the encoder's own limit if that is smaller."""
     stride: Annotated[int, Field(ge=0)] | None = None
     """Tokens shared by neighbouring windows; None picks an eighth of `max_length`."""
-    patience: Annotated[int, Field(ge=1)] = 2
+    patience: Annotated[int, Field(ge=1)] = 3
     """Epochs without a better validation metric after which training stops."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 13
     precision: Literal["auto", "bf16", "fp32"] = "auto"

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from evaluation.checkpoint import pipeline as checkpoint_pipeline
 from evaluation.rows import LabelledRows, indicator
-from evaluation.thresholds import tune_thresholds
+from evaluation.thresholds import calibrated
 from service.bundle.golden import Histogram, Reference
-from service.bundle.task import Calibration, Encoding, Provenance, Task
+from service.bundle.task import Encoding, Provenance, Task
 from service.errors import OutputError
 from service.inference.encoding import Encoder
 from service.inference.pipeline import Pipeline
@@ -119,7 +119,7 @@ def fit(
         progress.stage("writing the checkpoint")
         model.to("cpu")
         logits = served.logits(splits.validation.texts)
-        task = task.model_copy(update={"calibration": _calibrate(gold, logits, task)})
+        task = calibrated(task, gold, logits)
         write_checkpoint(
             output,
             model=model,
@@ -156,15 +156,8 @@ def _validation_metric(served: Pipeline, texts: list[str], gold: NDArray[np.bool
     task = served.task
     if task.problem_type == "single_label_classification":
         return float(accuracy_score(gold, decide(probabilities(logits, task), task)))
-    task = task.model_copy(update={"calibration": _calibrate(gold, logits, task)})
+    task = calibrated(task, gold, logits)
     return float(f1_score(gold, decide(probabilities(logits, task), task), average="macro", zero_division=0))
-
-
-def _calibrate(gold: NDArray[np.bool_], logits: NDArray[np.float64], task: Task) -> Calibration:
-    """Thresholds for multi-label, fitted on validation rows; nothing for single-label."""
-    if task.problem_type == "single_label_classification":
-        return Calibration()
-    return Calibration(thresholds=tune_thresholds(gold, probabilities(logits, task)))
 
 
 def _encoding(base: BaseModel, config: TrainingConfig, tokenizer: Any) -> Encoding:

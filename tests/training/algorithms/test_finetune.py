@@ -165,7 +165,7 @@ def test_fit_resumes_where_it_was_interrupted(tiny_base: Bases, splits: Splits, 
 
 @pytest.mark.parametrize(
     "changed",
-    [{"learning_rate": 2e-3}, {"seed": 1}, {"epochs": 3}, {"max_length": 16}, {"label_smoothing": 0.1}],
+    [{"learning_rate": 2e-3}, {"seed": 1}, {"epochs": 3}, {"max_length": 16}, {"label_smoothing": 0.2}],
     ids=str,
 )
 def test_fit_refuses_to_resume_with_another_option(
