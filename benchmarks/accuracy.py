@@ -25,8 +25,8 @@ from evaluation.classification import evaluate
 from evaluation.noninferiority import NonInferiority, non_inferior, non_inferior_macro_f1
 from evaluation.report import markdown_table
 from evaluation.rows import indicator, read_rows
-from export.machine import describe_machine
 from service.bundle import layout
+from service.inference.machine import describe_machine
 from service.inference.model import load
 from service.tasks.text_classification import decide, probabilities
 

@@ -193,7 +193,7 @@ def _contents_sealed() -> Iterator[Damage]:
         ),
         ("max_length is smaller", "golden-tokens", partial(t.seal, partial(t.encode, max_length=8, stride=0))),
         ("stride is another", "golden-tokens", t.restride),
-        ("the pad token is unknown", "golden-error", partial(t.seal, partial(t.encode, pad_token_id=2**30))),
+        ("the pad token is unknown", "pad-token-unknown", partial(t.seal, partial(t.encode, pad_token_id=2**30))),
         (
             "reference.json has other labels",
             "reference-labels",

@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 from urllib.request import Request, urlopen
 
-from export.machine import describe_machine
 from service.bundle.folder import read
+from service.inference.machine import describe_machine
 
 RUNS = 11
 RESULTS = Path(__file__).parent / "results"

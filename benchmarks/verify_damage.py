@@ -19,9 +19,9 @@ from pathlib import Path
 from damages import Damage, damages, file_damages
 
 from evaluation.report import markdown_table
-from export.machine import describe_machine
 from service.bundle import layout
 from service.errors import BundleError
+from service.inference.machine import describe_machine
 from service.inference.model import Model, load
 
 

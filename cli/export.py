@@ -72,17 +72,22 @@ def export(
 def _show(exported: Exported) -> None:
     from rich.table import Table
 
+    from export.card import graph_name
+
     manifest = exported.manifest
-    parity = Table("graph", "rows", "max |Δ logit|", "decisions that differ", "metric", "PyTorch fp32", "graph")
+    parity = Table(
+        "graph", "rows", "max |Δ logit|", "decisions that differ", "metric", "PyTorch fp32", "graph", "texts/s"
+    )
     for row in manifest.verification.parity:
         parity.add_row(
-            row.precision,
+            graph_name(row),
             f"{row.rows:,}",
             f"{row.max_logit_difference:.2g}",
             str(row.decision_flips),
             row.metric,
             f"{row.reference_value:.4f}",
             f"{row.graph_value:.4f}",
+            f"{row.texts_per_second:,.0f}",
         )
     measured = Table("served graph on", "rows", "metric", "value", "95 % interval")
     for record in manifest.evaluation:

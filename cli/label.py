@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from service.labelling.summary import LabelSummary
 
 
+_LARGE_BYTES = 4 << 20
+
+
 def label(
     source: Annotated[str, typer.Argument(help="File to label (txt, CSV, TSV, JSONL, .gz of these, Parquet), or -.")],
     model: Annotated[Path, typer.Option("--model", "-m", help="The bundle's folder.")],
@@ -73,6 +76,9 @@ def label(
         console.print(f"· {opened.described()}", markup=False)
         console.print(f"· text column {columns.text!r} ({columns.chosen}), model {loaded.version}", markup=False)
 
+        if not loaded.calibrated and _is_large(source):
+            console.print("· measuring which batches suit this machine, once: 2 s")
+            loaded.calibrate()
         predict = partial(loaded.predict, top_k=1, threshold=threshold, truncate=truncate)
 
         with (
@@ -86,6 +92,12 @@ def label(
     else:
         console.print(_sentence(summary, output), markup=False)
     return REJECTED_ROWS if summary.failed else OK
+
+
+def _is_large(source: str) -> bool:
+    """Whether labelling the file takes so long that two seconds of measuring pay."""
+    path = Path(source)
+    return path.is_file() and path.stat().st_size > _LARGE_BYTES
 
 
 def _sentence(summary: LabelSummary, output: str) -> str:

@@ -13,7 +13,7 @@ from service.bundle import layout
 from service.bundle.task import Task
 from service.errors import ConfigError
 from service.inference.encoding import Encoder
-from service.inference.pipeline import Pipeline
+from service.inference.pipeline import Pipeline, Sequential
 from service.inference.session import pad
 
 
@@ -65,7 +65,8 @@ def load_checkpoint(folder: str | Path) -> Pipeline:
 def pipeline(model: Any, folder: str | Path, task: Task) -> Pipeline:
     """A PyTorch classifier as the pipeline that serves, with the tokenizer that `folder` holds."""
     encoder = Encoder(Path(folder) / layout.TOKENIZER, task.encoding)
-    return Pipeline(encoder, TorchSession(model, pad_token_id=task.encoding.pad_token_id), task)
+    session = TorchSession(model, pad_token_id=task.encoding.pad_token_id)
+    return Pipeline(encoder, Sequential(session.run), task)
 
 
 def load_classifier(folder: str | Path) -> Any:

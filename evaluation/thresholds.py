@@ -6,15 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.probabilities import check_probabilities
-from service.tasks.text_classification import DEFAULT_THRESHOLD, Floats
+from service.bundle.task import Calibration, Task
+from service.tasks.text_classification import DEFAULT_THRESHOLD, Floats, probabilities
 
 MIN_POSITIVES = 5
 """Labels with fewer gold rows keep 0.5: the best threshold of a handful of rows is chance."""
 
 
-def tune_thresholds(
-    gold: NDArray[np.bool_], probabilities: Floats, *, min_positives: int = MIN_POSITIVES
-) -> list[float]:
+def tune_thresholds(gold: NDArray[np.bool_], probability: Floats, *, min_positives: int = MIN_POSITIVES) -> list[float]:
     """For each label the threshold with the highest F1 on these rows; both arrays are `(rows, labels)`.
 
     A label is given where its probability *reaches* its threshold, as the decoder decides. Candidates are 0.5 and the
@@ -24,10 +23,22 @@ def tune_thresholds(
     """
     gold = np.asarray(gold, dtype=bool)
     enough = gold.sum(axis=0) >= max(min_positives, 1)  # with no gold row, F1 is 0 at any threshold
-    wide = check_probabilities(probabilities, (len(gold), gold.shape[1]))
+    wide = check_probabilities(probability, (len(gold), gold.shape[1]))
     return [
         _best(gold[:, label], wide[:, label]) if enough[label] else DEFAULT_THRESHOLD for label in range(gold.shape[1])
     ]
+
+
+def calibrated(task: Task, gold: NDArray[np.bool_], logits: Floats) -> Task:
+    """The task with what can be fitted on validation rows: thresholds for multi-label, nothing for single-label.
+
+    `gold` and `logits` are `(rows, labels)`.
+    """
+    if task.problem_type == "single_label_classification":
+        return task
+    thresholds = tune_thresholds(gold, probabilities(logits, task))
+    calibration = Calibration(temperature=task.calibration.temperature, thresholds=thresholds)
+    return task.model_copy(update={"calibration": calibration})
 
 
 def candidates(probability: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -4,39 +4,65 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from evaluation.checkpoint import load_classifier, read_task
 from evaluation.checkpoint import pipeline as checkpoint_pipeline
 from evaluation.classification import Evaluation, evaluate
-from evaluation.rows import LabelledRows, read_rows
+from evaluation.rows import LabelledRows, indicator, read_rows
+from evaluation.thresholds import calibrated
 from export import parity
+from export.architecture import Encoder, read_encoder
+from export.calibrate import measure_ranges, strange_windows
+from export.candidates import candidates
 from export.card import write_card
 from export.convert import convert
 from export.golden import edge_texts, golden_rows
-from export.machine import describe_machine
-from export.quantize import quantize
+from export.graph import Range, write_graph
 from service.bundle import layout
 from service.bundle.folder import read
 from service.bundle.golden import dump_golden
+from service.bundle.manifest import (
+    BatchCost,
+    EvaluationRecord,
+    Manifest,
+    Parity,
+    Precision,
+    Scheme,
+    Served,
+    Speed,
+    Verification,
+)
 from service.bundle.manifest import Estimate as RecordedEstimate
-from service.bundle.manifest import EvaluationRecord, Manifest, Parity, Precision, Served, Speed, Verification
 from service.bundle.task import Task
 from service.bundle.write import file_entries, folder_aside, write_manifest
 from service.errors import BundleInvalid, ConfigError
-from service.inference.encoding import Encoder
+from service.inference.batching import Batcher
+from service.inference.calibration import measure
+from service.inference.encoding import EncodedText
+from service.inference.encoding import Encoder as TextEncoder
+from service.inference.machine import describe_machine
 from service.inference.model import Model, load_unverified, replay
 from service.inference.pipeline import Pipeline
+from service.inference.planning import Cost
 from service.inference.session import Session
+from service.inference.threads import available_cpus
 from service.tasks.text_classification import probabilities
 
 TOLERANCES: dict[Precision, float] = {"fp32": 1e-2, "int8": 0.25}
 """Largest |logit difference| allowed when golden rows are replayed. fp32 kernels sum in another order on another
 processor; int8 ones also round activations differently."""
+
+CALIBRATION_TEXTS = 1_000
+SENSITIVITY_TEXTS = 128
+"""How many validation texts ranges are measured on, and how many decide which products int8 hurts."""
 
 Stage = Callable[[str], None]
 
@@ -62,9 +88,10 @@ def export(
 ) -> Exported:
     """Writes the bundle `output` from the checkpoint folder `checkpoint`.
 
-    int8 is served where validation shows it non-inferior to PyTorch fp32, else fp32; `precision` overrides. `test`
-    (default: the test rows that travel with the checkpoint) is measured once, on the graph chosen. Raises ConfigError
-    where the conversion is not faithful, and leaves nothing behind after an error.
+    The fastest int8 graph that validation shows to be non-inferior to PyTorch fp32 is served, else fp32; with
+    `precision` int8 the fastest int8 graph is served however good it is. `test` (default: the test rows that travel
+    with the checkpoint) is measured once, on the graph chosen. Raises ConfigError where the conversion is not faithful,
+    and leaves nothing behind after an error.
     """
     checkpoint, output = Path(checkpoint), Path(output)
     name = _checked_name(output.resolve().name if name is None else name)
@@ -81,33 +108,53 @@ def export(
 
         clock.start("converting to ONNX")
         classifier = load_classifier(checkpoint)
-        convert(classifier, folder / layout.GRAPH_FP32)
+        encoder = read_encoder(classifier)
+        if encoder is None:
+            clock.note(f"no graph is written by hand for {classifier.config.model_type}: PyTorch's own is taken")
+            convert(classifier, folder / layout.GRAPH_FP32)
+        else:
+            write_graph(encoder, folder / layout.GRAPH_FP32)
 
         clock.start(f"comparing with PyTorch on {len(validation):,} validation rows and edge cases")
         torch_pipeline = checkpoint_pipeline(classifier, checkpoint, task)
         edges = edge_texts(torch_pipeline, validation)
-        reference = torch_pipeline.logits([*edges, *validation.texts])
-        fp32 = _graph_pipeline(folder, layout.GRAPH_FP32, task)
-        difference = parity.check_fp32(fp32, reference, [*edges, *validation.texts])
-        reference = reference[len(edges) :]
-        fp32_parity = parity.compare(fp32.logits(validation.texts), reference, validation, task, "fp32")
-        fp32_parity = fp32_parity.model_copy(update={"max_logit_difference": difference})
+        texts = [*edges, *validation.texts]
+        reference = torch_pipeline.logits(texts)
+        with _opened(folder, layout.GRAPH_FP32, task) as (fp32, _):
+            difference = parity.check_fp32(fp32, reference, texts)
+            reference = reference[len(edges) :]
+            tried = [_compare(fp32, reference, validation, task, "fp32")]
+            tried[0] = tried[0].model_copy(update={"max_logit_difference": difference})
 
-        clock.start("quantising to int8")
-        quantize(folder / layout.GRAPH_FP32, folder / layout.GRAPH_INT8)
-        int8 = _graph_pipeline(folder, layout.GRAPH_INT8, task)
-        int8_parity = parity.compare(int8.logits(validation.texts), reference, validation, task, "int8")
+        if precision != "fp32":
+            clock.start("quantising to int8")
+            ranges = {} if encoder is None else _ranges(encoder, torch_pipeline, classifier, texts)
+            sample = _spread(validation.texts, SENSITIVITY_TEXTS)
+            for candidate in candidates(
+                folder / layout.GRAPH_FP32, encoder, ranges, lambda graph: _logits(folder, graph, task, sample)
+            ):
+                candidate.write(folder / layout.GRAPH_INT8)
+                with _opened(folder, layout.GRAPH_INT8, task) as (int8, _):
+                    tried.append(_compare(int8, reference, validation, task, candidate.scheme, candidate.excluded))
+                clock.note(_told(tried[-1]))
+                if precision == "int8" or tried[-1].non_inferior:
+                    break
+        served = choose(tried, precision)
+        if served.precision == "fp32":
+            (folder / layout.GRAPH_INT8).unlink(missing_ok=True)
 
-        served = choose(int8_parity, precision)
-        graph = int8 if served.precision == "int8" else fp32
         clock.start("measuring the served graph")
-        evaluations = {"validation": _evaluate(graph, validation, task, "validation")}
+        logits = _logits(folder, served.graph, task, validation.texts)
+        task = calibrated(task, indicator(validation.labels, task.labels), logits)
+        evaluations = {"validation": _evaluate(logits, validation, task, "validation")}
         if test is not None and len(test):
-            evaluations["test"] = _evaluate(graph, test, task, "test")
-        speed = _measure_speed(graph, validation.texts)
+            evaluations["test"] = _evaluate(_logits(folder, served.graph, task, test.texts), test, task, "test")
+        with _opened(folder, served.graph, task, measure_on=validation.texts) as (graph, cost):
+            speed = _measure_speed(graph, cost, validation.texts)
+            golden = golden_rows(graph, validation)
+            batch_difference = parity.batch_difference(graph, validation.texts)
 
         clock.start("writing the bundle")
-        golden = golden_rows(graph, validation)
         (folder / layout.GOLDEN).write_bytes(dump_golden(golden))
         manifest = Manifest(
             name=name,
@@ -116,10 +163,10 @@ def export(
             files={},
             evaluation=[_record(split, evaluation, served) for split, evaluation in evaluations.items()],
             verification=Verification(
-                parity=[fp32_parity, int8_parity],
+                parity=tried,
                 golden_rows=len(golden),
                 tolerance=TOLERANCES[served.precision],
-                batch_difference=parity.batch_difference(graph, validation.texts),
+                batch_difference=batch_difference,
             ),
             speed=speed,
         )
@@ -131,27 +178,82 @@ def export(
     return Exported(output, manifest, clock.seconds)
 
 
-def choose(int8: Parity, precision: Precision | None) -> Served:
-    """Which graph is served, and why."""
-    graphs: dict[Precision, str] = {"fp32": layout.GRAPH_FP32, "int8": layout.GRAPH_INT8}
-    figures = (
-        f"int8 {int8.metric} {int8.graph_value:.4f} against fp32 {int8.reference_value:.4f} on {int8.rows:,} "
-        f"validation rows, {int8.decision_flips} decisions differ, margin {int8.margin:.4f}"
+def choose(tried: Sequence[Parity], precision: Precision | None) -> Served:
+    """Which of the graphs is served, and why: the last that was tried if it is good enough or asked for, else fp32."""
+    last, *before = reversed(tried)
+    if last.scheme == "fp32":
+        return Served(graph=layout.GRAPH_FP32, precision="fp32", scheme="fp32", reason="fp32 was asked for")
+    failed = [_told(each) for each in reversed(before) if each.scheme != "fp32"]
+    if precision == "int8" or last.non_inferior:
+        why = "int8 was asked for" if precision == "int8" else "non-inferior"
+        reason = "; ".join([f"{why}: {_told(last)}", *(f"not shown to be: {each}" for each in failed)])
+        return Served(graph=layout.GRAPH_INT8, precision="int8", scheme=last.scheme, reason=reason)
+    reason = f"no int8 graph is shown to be non-inferior: {'; '.join([*failed, _told(last)])}"
+    return Served(graph=layout.GRAPH_FP32, precision="fp32", scheme="fp32", reason=reason)
+
+
+def _told(parity: Parity) -> str:
+    """A graph's comparison in one line."""
+    kept = f" with {', '.join(parity.excluded)} in fp32" if parity.excluded else ""
+    return (
+        f"int8 {parity.scheme}{kept} {parity.metric} {parity.graph_value:.4f} against fp32 "
+        f"{parity.reference_value:.4f} on {parity.rows:,} validation rows, {parity.decision_flips} decisions differ, "
+        f"margin {parity.margin:.4f}"
     )
-    if precision is not None:
-        return Served(graph=graphs[precision], precision=precision, reason=f"{precision} was asked for; {figures}")
-    if int8.non_inferior:
-        return Served(graph=graphs["int8"], precision="int8", reason=f"non-inferior: {figures}")
-    return Served(graph=graphs["fp32"], precision="fp32", reason=f"int8 is not shown to be non-inferior: {figures}")
 
 
-def _graph_pipeline(folder: Path, graph: str, task: Task) -> Pipeline:
-    encoder = Encoder(folder / layout.TOKENIZER, task.encoding)
-    return Pipeline(encoder, Session(folder / graph, pad_token_id=task.encoding.pad_token_id), task)
+def _compare(
+    graph: Pipeline,
+    reference: NDArray[np.float64],
+    validation: LabelledRows,
+    task: Task,
+    scheme: Scheme,
+    excluded: Sequence[str] = (),
+) -> Parity:
+    started = time.perf_counter()
+    logits = graph.logits(validation.texts)
+    speed = round(len(validation) / (time.perf_counter() - started), 1)
+    return parity.compare(logits, reference, validation, task, scheme=scheme, excluded=excluded, texts_per_second=speed)
 
 
-def _evaluate(pipeline: Pipeline, rows: LabelledRows, task: Task, split: str) -> Evaluation:
-    return evaluate(rows.labels, probabilities(pipeline.logits(rows.texts), task), task, name=split)
+def _logits(folder: Path, graph: str | Path, task: Task, texts: Sequence[str]) -> NDArray[np.float64]:
+    with _opened(folder, graph, task) as (pipeline, _):
+        return pipeline.logits(texts)
+
+
+def _ranges(encoder: Encoder, pipeline: Pipeline, classifier: Any, texts: Sequence[str]) -> dict[str, Range]:
+    """What the encoder's tensors hold on texts of the corpus, and on windows of random tokens."""
+    encoded = [each for each in pipeline.encode(_spread(texts, CALIBRATION_TEXTS)) if isinstance(each, EncodedText)]
+    windows = [window for text in encoded for window in text.windows]
+    windows += strange_windows(windows, vocabulary=classifier.config.vocab_size)
+    return measure_ranges(encoder, windows, pad_token_id=pipeline.task.encoding.pad_token_id)
+
+
+def _spread(texts: Sequence[str], count: int) -> list[str]:
+    """At most `count` texts, evenly from first to last."""
+    step = max(1.0, len(texts) / count)
+    return [texts[int(index * step)] for index in range(min(count, len(texts)))]
+
+
+@contextmanager
+def _opened(
+    folder: Path, graph: str | Path, task: Task, *, measure_on: Sequence[str] = ()
+) -> Iterator[tuple[Pipeline, Cost]]:
+    """The pipeline of one graph, of the folder or elsewhere, with the folder's tokenizer; it ends with the block.
+
+    With texts to measure on, batches are planned by what they cost here.
+    """
+    encoder = TextEncoder(folder / layout.TOKENIZER, task.encoding)
+    session = Session(folder / graph, pad_token_id=task.encoding.pad_token_id)
+    with Batcher(session.run, workers=available_cpus()) as batcher:
+        if measure_on:
+            tokens = [token for text in encoder.encode(measure_on) for window in text.windows for token in window]
+            batcher.cost = measure(session.run, tokens, workers=batcher.workers, max_length=task.encoding.max_length)
+        yield Pipeline(encoder, batcher, task), batcher.cost
+
+
+def _evaluate(logits: NDArray[np.float64], rows: LabelledRows, task: Task, split: str) -> Evaluation:
+    return evaluate(rows.labels, probabilities(logits, task), task, name=split)
 
 
 def _record(split: str, evaluation: Evaluation, served: Served) -> EvaluationRecord:
@@ -162,7 +264,7 @@ def _record(split: str, evaluation: Evaluation, served: Served) -> EvaluationRec
     return EvaluationRecord(split=split, rows=evaluation.rows, precision=served.precision, metrics=metrics)
 
 
-def _measure_speed(pipeline: Pipeline, texts: list[str]) -> Speed:
+def _measure_speed(pipeline: Pipeline, cost: Cost, texts: list[str]) -> Speed:
     """Strings to labels on the validation texts: the best of three passes, since other work only ever slows one."""
     best, tokens = np.inf, 0
     for _ in range(3):
@@ -177,6 +279,7 @@ def _measure_speed(pipeline: Pipeline, texts: list[str]) -> Speed:
         texts=len(texts),
         texts_per_second=round(len(texts) / best, 1),
         tokens_per_second=round(tokens / best, 1),
+        cost=BatchCost(**asdict(cost)),
     )
 
 
@@ -211,6 +314,10 @@ class _Clock:
         self.stop()
         self._stage(name)
         self._current = (name, time.monotonic())
+
+    def note(self, what: str) -> None:
+        """Says something within a stage."""
+        self._stage(what)
 
     def stop(self) -> None:
         if self._current is not None:

@@ -10,7 +10,7 @@ from evaluation.classification import Evaluation
 from evaluation.files import pictures, to_json
 from evaluation.report import markdown_table, report
 from service.bundle import layout
-from service.bundle.manifest import Manifest
+from service.bundle.manifest import Manifest, Parity
 from service.errors import shorten
 
 FOLDER = "evaluation"
@@ -101,18 +101,35 @@ def _front_matter(manifest: Manifest, evaluation: Evaluation) -> str:
 def _parity_table(manifest: Manifest) -> str:
     rows = [
         [
-            parity.precision,
+            graph_name(parity),
             f"{parity.rows:,}",
             f"{parity.max_logit_difference:.2g}",
             str(parity.decision_flips),
             parity.metric,
             f"{parity.reference_value:.4f}",
             f"{parity.graph_value:.4f}",
+            f"{parity.texts_per_second:,.0f}",
         ]
         for parity in manifest.verification.parity
     ]
-    header = ["graph", "rows", "max logit difference", "decisions that differ", "metric", "PyTorch fp32", "graph"]
-    return markdown_table(header, rows, right=(1, 2, 3, 5, 6))
+    header = [
+        "graph",
+        "rows",
+        "max logit difference",
+        "decisions that differ",
+        "metric",
+        "PyTorch fp32",
+        "graph",
+        "texts/s",
+    ]
+    return markdown_table(header, rows, right=(1, 2, 3, 5, 6, 7))
+
+
+def graph_name(parity: Parity) -> str:
+    """What tables call a graph."""
+    if parity.scheme == "fp32":
+        return "fp32"
+    return f"int8 {parity.scheme}" + (f", {len(parity.excluded)} of its inputs in fp32" if parity.excluded else "")
 
 
 def _speed(manifest: Manifest) -> list[str]:

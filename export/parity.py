@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from evaluation.noninferiority import non_inferior, non_inferior_macro_f1, paired_proportions_interval
 from evaluation.rows import LabelledRows, indicator
-from service.bundle.manifest import Parity, Precision
+from evaluation.thresholds import calibrated
+from service.bundle.manifest import Parity, Scheme
 from service.bundle.task import Task
 from service.errors import ConfigError
 from service.inference.pipeline import Pipeline
@@ -46,12 +47,21 @@ def check_fp32(graph: Pipeline, reference: NDArray[np.float64], texts: Sequence[
 
 
 def compare(
-    logits: NDArray[np.float64], reference: NDArray[np.float64], rows: LabelledRows, task: Task, precision: Precision
+    logits: NDArray[np.float64],
+    reference: NDArray[np.float64],
+    rows: LabelledRows,
+    task: Task,
+    *,
+    scheme: Scheme,
+    excluded: Sequence[str] = (),
+    texts_per_second: float,
 ) -> Parity:
-    """How the graph's decisions and metric on `rows` compare with PyTorch's, both as pooled logits `(rows, labels)`."""
+    """How the graph's decisions and metric on `rows` compare with PyTorch's, both as pooled logits `(rows, labels)`.
+
+    Each decides with thresholds fitted to its own logits on these rows: those fitted to one would favour it.
+    """
     gold = indicator(rows.labels, task.labels)
-    ours = decide(probabilities(logits, task), task)
-    theirs = decide(probabilities(reference, task), task)
+    ours, theirs = (decide(probabilities(each, task), calibrated(task, gold, each)) for each in (logits, reference))
     margin = resolvable_margin(len(rows))
     if task.problem_type == "multi_label_classification":
         metric, verdict = "macro_f1", non_inferior_macro_f1(gold, ours, theirs, margin=margin)
@@ -59,7 +69,8 @@ def compare(
         metric = "accuracy"
         verdict = non_inferior((ours == gold).all(axis=-1), (theirs == gold).all(axis=-1), margin=margin)
     return Parity(
-        precision=precision,
+        scheme=scheme,
+        excluded=list(excluded),
         rows=len(rows),
         max_logit_difference=float(np.abs(logits - reference).max()),
         decision_flips=int((ours != theirs).any(axis=-1).sum()),
@@ -68,6 +79,7 @@ def compare(
         graph_value=verdict.new,
         non_inferior=verdict.non_inferior,
         margin=margin,
+        texts_per_second=texts_per_second,
     )
 
 

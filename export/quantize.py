@@ -1,9 +1,9 @@
-"""An fp32 graph to an int8 one whose answers do not depend on what else is in the batch.
+"""Any fp32 graph to an int8 one whose answers do not depend on what else is in the batch.
 
 The usual dynamic quantisation takes one activation scale over a whole batch, so that a text's logits move with its
-neighbours: by more than 1 on real texts. Here each token has a scale of its own.
+neighbours: by more than 1 on real texts. Here each token has a scale of its own, or each block of a token.
 
-For a product `X @ W` with constant `W`, with `X` flattened to (tokens, in):
+By rows, for a product `X @ W` with constant `W`, with `X` flattened to (tokens, in):
 
     row_scale = max(|X|, over in) / 127                    (tokens, 1)
     A = round(X / row_scale) + 128                         (tokens, in)    uint8
@@ -12,6 +12,9 @@ For a product `X @ W` with constant `W`, with `X` flattened to (tokens, in):
 
 Products that read the same tensor share its quantisation. Embedding tables are in int8 with a scale for each row.
 Pooler and head run once a text and stay in fp32: they cost nothing, and decide.
+
+By blocks, ONNX Runtime's `MatMulNBits` does the work: 8-bit weights with a scale for each block of a column, and
+activations rounded block by block.
 """
 
 from __future__ import annotations
@@ -23,16 +26,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from export.numbers import SMALLEST_SCALE, symmetric
 from export.quiet import quiet
 
 _MIN_EMBEDDINGS = 256
 """Smaller tables (positions of a tiny model, token types) are not worth a scale a row."""
-_SMALLEST_SCALE = 1e-12
 _ZERO_POINT = 128
+_BLOCK = 32
+_INT8_ACTIVATIONS = 4
+"""The accuracy level of `MatMulNBits` that rounds activations to int8 too."""
 
 
-def quantize(source: Path, destination: Path) -> None:
-    """Writes `source` to `destination` with its matrix products and embedding tables in int8."""
+def quantize_rows(source: Path, destination: Path) -> None:
+    """Writes `source` to `destination` with its matrix products in int8, a scale for each token, and its embedding
+    tables in int8."""
     import onnx
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -48,6 +55,22 @@ def quantize(source: Path, destination: Path) -> None:
         rewrite.add(node)
     rewrite.drop_unused_initializers()
     del model.graph.value_info[:]  # shapes of tensors that may be gone
+    _declare_domains(model)
+    onnx.checker.check_model(model)
+    onnx.save(model, destination)
+
+
+def quantize_blocks(source: Path, destination: Path) -> None:
+    """Writes `source` to `destination` with its matrix products in 8 bits by blocks; embedding tables stay in fp32."""
+    import onnx
+    from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
+
+    with quiet():
+        quantizer = MatMulNBitsQuantizer(
+            onnx.load(source), bits=8, block_size=_BLOCK, is_symmetric=True, accuracy_level=_INT8_ACTIVATIONS
+        )
+        quantizer.process()
+    model = quantizer.model.model
     _declare_domains(model)
     onnx.checker.check_model(model)
     onnx.save(model, destination)
@@ -112,7 +135,7 @@ class _Rewrite:
             self._node("ReduceMax", [f"{flat}_abs", self._constant("int8_axis", np.array([1]))], f"{flat}_max")
             step = self._constant("int8_step", np.array(1 / 127, dtype=np.float32))
             self._node("Mul", [f"{flat}_max", step], f"{scale}_raw")
-            smallest = self._constant("int8_smallest", np.array(_SMALLEST_SCALE, dtype=np.float32))
+            smallest = self._constant("int8_smallest", np.array(SMALLEST_SCALE, dtype=np.float32))
             self._node("Max", [f"{scale}_raw", smallest], scale)
             self._node("Reshape", [scale, self._constant("int8_vector", np.array([-1]))], f"{scale}_vector")
             self._node("Shape", [f"{scale}_vector"], f"{scale}_count")
@@ -155,17 +178,6 @@ class _Rewrite:
 
         domain = "com.microsoft" if ms else ""
         self._graph.node.append(helper.make_node(operator, inputs, [output], output, domain=domain, **attributes))
-
-
-def symmetric(weight: NDArray[np.float32], *, axis: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """`weight` in int8 and its scales, the largest magnitude along `axis` at 127.
-
-    >>> symmetric(np.array([[1.0, -4.0], [0.5, 2.0]], dtype=np.float32), axis=0)[0].tolist()
-    [[127, -127], [64, 64]]
-    """
-    largest = np.abs(weight).max(axis=axis, keepdims=True)
-    scale = np.maximum(largest / 127.0, _SMALLEST_SCALE).astype(np.float32)
-    return np.rint(weight / scale).astype(np.int8), scale.squeeze(axis)
 
 
 def _uint8(value: int) -> Any:

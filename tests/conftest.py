@@ -11,6 +11,7 @@ import pytest
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test needs the network
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+os.environ["GLOSSATOR_CACHE_DIR"] = os.devnull  # nothing measured here is kept, nor what was kept before used
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: see cli.console.prepare_environment
 
 SHARED_DATA = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"

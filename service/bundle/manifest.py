@@ -13,6 +13,9 @@ from service.bundle.task import Strict, Task
 from service.errors import BundleInvalid, BundleVersionUnsupported, Fault
 
 Precision = Literal["fp32", "int8"]
+Scheme = Literal["fp32", "static", "row", "block"]
+"""How a graph computes its products: in fp32, or in int8 with activation scales that are fixed (`static`), found for
+each token (`row`), or found for each block of a token (`block`)."""
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0)]
 
@@ -29,6 +32,7 @@ class Served(Strict):
 
     graph: str
     precision: Precision
+    scheme: Scheme
     reason: str
 
 
@@ -52,7 +56,9 @@ class EvaluationRecord(Strict):
 class Parity(Strict):
     """One graph against the PyTorch fp32 checkpoint, on real texts."""
 
-    precision: Precision
+    scheme: Scheme
+    excluded: list[str]
+    """Tensors whose products stay in fp32 in an int8 graph, because int8 hurt most there."""
     rows: Count
     max_logit_difference: float
     decision_flips: Count
@@ -62,18 +68,30 @@ class Parity(Strict):
     graph_value: float
     non_inferior: bool
     margin: float
+    texts_per_second: float
 
 
 class Verification(Strict):
     """Parity figures of export, and what a replay of the golden rows must meet."""
 
     parity: list[Parity]
+    """The fp32 graph, then each int8 graph that was tried, in the order in which they were tried."""
     golden_rows: Count
     tolerance: Annotated[float, Field(gt=0.0)]
     """Largest |logit difference| between a golden row's record and its replay."""
     batch_difference: float
     """Largest |logit difference| measured for one text alone and among others in a batch: the bound on how far
     neighbours move an answer of the served graph."""
+
+
+class BatchCost(Strict):
+    """What one batch of windows takes on one CPU, in milliseconds: `batch + padded * (token + attention * longest)`
+    for `padded = count * longest` tokens; and how many padded tokens a batch has at most."""
+
+    batch: Annotated[float, Field(ge=0.0)]
+    token: Annotated[float, Field(gt=0.0)]
+    attention: Annotated[float, Field(ge=0.0)]
+    most_tokens: Annotated[int, Field(ge=1)]
 
 
 class Speed(Strict):
@@ -84,6 +102,8 @@ class Speed(Strict):
     texts: Count
     texts_per_second: float
     tokens_per_second: float
+    cost: BatchCost
+    """What the planner goes by until it is measured anew on the machine that serves."""
 
 
 class Manifest(Strict):

@@ -64,6 +64,11 @@ class Encoder:
         except Exception as error:  # tokenizers raises bare Exception
             fault = Fault("tokenizer-unreadable", str(error), tokenizer_file.name)
             raise BundleInvalid("the tokenizer cannot be read", faults=[fault]) from error
+        if self._tokenizer.id_to_token(encoding.pad_token_id) is None:
+            fault = Fault(
+                "pad-token-unknown", f"the tokenizer has no token {encoding.pad_token_id}", tokenizer_file.name
+            )
+            raise BundleInvalid("the tokenizer does not know the padding token", faults=[fault])
         self.encoding = encoding
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(encoding.max_length, stride=encoding.stride)
@@ -76,7 +81,7 @@ class Encoder:
         Texts must have passed `check_text`. A text may come out with no token of its own (a tokenizer that drops
         every character): then it has one window of special tokens.
         """
-        encoded = self._tokenizer.encode_batch(list(texts), add_special_tokens=True)
+        encoded = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=True)  # fast: no offsets
         texts_encoded = []
         for first in encoded:
             parts = [first] if truncate else [first, *first.overflowing]

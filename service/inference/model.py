@@ -13,9 +13,13 @@ from service.bundle.folder import Bundle, read
 from service.bundle.golden import GoldenRow
 from service.bundle.task import Task
 from service.errors import BundleError, BundleInvalid, Fault, InputError, shorten
-from service.inference.encoding import Encoder
+from service.inference import calibration
+from service.inference.batching import Batcher
+from service.inference.encoding import EncodedText, Encoder
 from service.inference.pipeline import Answer, Pipeline
+from service.inference.planning import Cost
 from service.inference.session import Session
+from service.inference.threads import available_cpus
 from service.tasks.text_classification import decode
 
 _SCORE_TOLERANCE = 1e-6
@@ -32,10 +36,18 @@ class Model:
     is the form for many texts of which some may be bad: it puts the InputError in the bad text's place.
     """
 
-    def __init__(self, bundle: Bundle, pipeline: Pipeline, session: Session) -> None:
+    def __init__(self, bundle: Bundle, pipeline: Pipeline, batcher: Batcher, session: Session) -> None:
         self.bundle = bundle
         self.pipeline = pipeline
-        self.threads = session.threads
+        self.batcher = batcher
+        self._session = session
+        self.calibrated = False
+        """Whether batches are planned by what was measured on this machine, not where the bundle was exported."""
+
+    @property
+    def threads(self) -> int:
+        """How many batches run at the same time, each on one CPU."""
+        return self.batcher.workers
 
     @property
     def name(self) -> str:
@@ -54,6 +66,22 @@ class Model:
     @property
     def task(self) -> Task:
         return self.bundle.task
+
+    def calibrate(self, *, seconds: float = calibration.SECONDS) -> Cost:
+        """What batches cost on this machine: measured in about `seconds`, used from now on, and kept for later loads.
+
+        Answers do not change, only how texts are put together.
+        """
+        cost = calibration.measure(
+            self._session.run,
+            _tokens(self),
+            workers=self.threads,
+            max_length=self.task.encoding.max_length,
+            seconds=seconds,
+        )
+        calibration.keep(self.digest, self.threads, cost)
+        self.batcher.cost, self.calibrated = cost, True
+        return cost
 
     def predict(
         self,
@@ -126,10 +154,24 @@ def load_unverified(bundle: Bundle, *, threads: int | None = None) -> Model:
             raise
         fault = Fault("tokenizer-unreadable", shorten(str(error)), layout.TOKENIZER)
         raise BundleInvalid("the tokenizer cannot be read", faults=[fault]) from None
-    session = Session(
-        bundle.path / bundle.manifest.served.graph, pad_token_id=task.encoding.pad_token_id, threads=threads
-    )
-    return Model(bundle, Pipeline(encoder, session, task), session)
+    session = Session(bundle.path / bundle.manifest.served.graph, pad_token_id=task.encoding.pad_token_id)
+    workers = threads or available_cpus()
+    batcher = Batcher(session.run, workers=workers)
+    model = Model(bundle, Pipeline(encoder, batcher, task), batcher, session)
+    speed, measured = bundle.manifest.speed, calibration.kept(bundle.digest, workers)
+    model.calibrated = measured is not None
+    if measured is not None:
+        batcher.cost = measured
+    elif speed is not None:
+        batcher.cost = Cost(**speed.cost.model_dump())
+    return model
+
+
+def _tokens(model: Model) -> list[int]:
+    """Token ids of real texts, to fill windows with: those of the golden rows."""
+    encoded = model.pipeline.encode([row.text for row in model.bundle.golden if row.error is None])
+    texts = [each for each in encoded if isinstance(each, EncodedText)]
+    return [token for text in texts for window in text.windows for token in window]
 
 
 def replay(model: Model) -> list[Fault]:

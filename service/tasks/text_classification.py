@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,40 @@ class Score:
     score: float
 
 
+class Scores(Sequence[Score]):
+    """Scores of one text, most probable first, made when they are read: most readers want the first alone, and a
+    thousand texts of a hundred labels would be a hundred thousand objects."""
+
+    __slots__ = ("_indices", "_labels", "_values")
+
+    def __init__(self, labels: Sequence[str], indices: NDArray[np.intp], values: NDArray[np.float64]) -> None:
+        self._labels = labels
+        self._indices = indices
+        self._values = values
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    @overload
+    def __getitem__(self, place: int) -> Score: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Scores: ...
+
+    def __getitem__(self, place: int | slice) -> Score | Scores:
+        if isinstance(place, slice):
+            return Scores(self._labels, self._indices[place], self._values[place])
+        return Score(self._labels[self._indices[place]], float(self._values[place]))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
+
+
 @dataclass(frozen=True, slots=True)
 class Classification:
     """The answer for one text.
@@ -43,7 +78,7 @@ class Classification:
     """
 
     labels: tuple[str, ...]
-    scores: tuple[Score, ...]
+    scores: Sequence[Score]
 
     @property
     def label(self) -> str | None:
@@ -93,20 +128,34 @@ def decide(probability: Floats, task: Task, threshold: float | None = None) -> N
 
 
 def decode(logits: Floats, task: Task, *, top_k: int | None = None, threshold: float | None = None) -> Classification:
-    """The answer for one text from its pooled logits `(labels,)`.
+    """The answer for one text from its pooled logits `(labels,)`; see `decode_all`."""
+    (answer,) = decode_all(logits[np.newaxis], task, top_k=top_k, threshold=threshold)
+    return answer
+
+
+def decode_all(
+    logits: Floats, task: Task, *, top_k: int | None = None, threshold: float | None = None
+) -> list[Classification]:
+    """The answer for each text from pooled logits `(texts, labels)`.
 
     `top_k` limits the scores that are listed (all by default), never the labels decided on. `threshold` replaces the
     multi-label thresholds of the bundle. Raises ConfigError where an option cannot apply.
     """
     check_options(task, top_k=top_k, threshold=threshold)
-    probability = probabilities(logits, task)
-    given = decide(probability, task, threshold)
-    order = np.argsort(-probability, kind="stable")
-    listed = order if top_k is None else order[:top_k]
-    return Classification(
-        labels=tuple(task.labels[i] for i in order if given[i]),
-        scores=tuple(Score(task.labels[i], float(probability[i])) for i in listed),
-    )
+    probability = probabilities(logits, task)  # (texts, labels)
+    order = np.argsort(-probability, axis=-1, kind="stable")  # (texts, labels), most probable first
+    rows, places = np.nonzero(np.take_along_axis(decide(probability, task, threshold), order, axis=-1))
+    given = [task.labels[index] for index in order[rows, places].tolist()]
+    begins = np.searchsorted(rows, np.arange(len(order) + 1)).tolist()
+    listed = order if top_k is None else order[:, :top_k]
+    values = np.take_along_axis(probability, listed, axis=-1)
+    return [
+        Classification(
+            labels=tuple(given[begins[row] : begins[row + 1]]),
+            scores=Scores(task.labels, listed[row], values[row]),
+        )
+        for row in range(len(order))
+    ]
 
 
 def check_options(task: Task, *, top_k: int | None = None, threshold: float | None = None) -> None:

@@ -46,7 +46,7 @@ def test_the_bundle_answers_as_the_checkpoint(
     theirs = load_checkpoint(checkpoint).predict(texts)
     different = sum(a.prediction.labels != b.prediction.labels for a, b in zip(ours, theirs, strict=True))  # type: ignore[union-attr]
     parity = {
-        parity.precision: parity
+        parity.scheme: parity
         for parity in glossator.load(tiny_bundle(problem_type)).bundle.manifest.verification.parity
     }
     assert parity["fp32"].decision_flips == 0

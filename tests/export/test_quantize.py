@@ -15,7 +15,8 @@ from hypothesis.extra import numpy as arrays
 from onnx import TensorProto, helper, numpy_helper
 
 from evaluation.rows import read_rows
-from export.quantize import quantize, symmetric
+from export.numbers import symmetric
+from export.quantize import quantize_rows
 from service.inference.model import load
 
 MATRICES = arrays.arrays(
@@ -54,7 +55,7 @@ def graphs(tmp_path: Path) -> tuple[Path, Path, np.ndarray, np.ndarray]:
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
     onnx.save(model, tmp_path / "fp32.onnx")
-    quantize(tmp_path / "fp32.onnx", tmp_path / "int8.onnx")
+    quantize_rows(tmp_path / "fp32.onnx", tmp_path / "int8.onnx")
     return tmp_path / "fp32.onnx", tmp_path / "int8.onnx", table, weights[0] + weights[1]
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 import glossator
 from service.bundle import layout
 from service.inference.encoding import Encoder
-from service.inference.pipeline import Answer, Pipeline
+from service.inference.pipeline import Answer, Pipeline, Sequential
 from service.inference.session import Session
 from service.tasks.text_classification import Classification
 
@@ -67,7 +67,8 @@ class Ours:
         self._pipeline = model.pipeline
         if model.bundle.manifest.served.graph != graph:  # load() opens the served graph alone
             session = Session(folder / graph, pad_token_id=model.task.encoding.pad_token_id)
-            self._pipeline = Pipeline(Encoder(folder / layout.TOKENIZER, model.task.encoding), session, model.task)
+            encoder = Encoder(folder / layout.TOKENIZER, model.task.encoding)
+            self._pipeline = Pipeline(encoder, Sequential(session.run), model.task)
 
     def predict(self, text: str, *, threshold: float | None = None) -> Classification:
         """The answer of one text, asked alone: neighbours move int8 logits a little."""

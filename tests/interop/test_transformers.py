@@ -31,13 +31,15 @@ def test_the_folder_alone_gives_the_same_labels(
 
 
 def test_the_calibration_of_the_manifest_gives_the_same_scores_and_labels(
-    stranger: Any, ours: Any, task: Any, texts: list[str], problem_type: str
+    stranger: Any, ours: Any, task: Any, texts: list[str], problem_type: str, dtype: str
 ) -> None:
+    # Sums in another order may round an activation to the other of two neighbours in int8.
+    tolerance = 1e-5 if dtype == "fp32" else 1e-3
     calibration = task["calibration"]
     for text in texts:
         scores = stranger.scores(text, temperature=calibration["temperature"])
         prediction = ours.predict(text)
-        assert {score.label: score.score for score in prediction.scores} == pytest.approx(scores, abs=1e-5), text
+        assert {score.label: score.score for score in prediction.scores} == pytest.approx(scores, abs=tolerance), text
         if problem_type == "multi_label_classification":
             limits = dict(zip(task["labels"], calibration["thresholds"], strict=True))
             assert set(prediction.labels) == {label for label, score in scores.items() if score >= limits[label]}, text

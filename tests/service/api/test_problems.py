@@ -19,8 +19,8 @@ from service.api.problems import ProblemResponse, problem, status_of
 from service.api.schemas import Problem
 from service.api.settings import Settings
 from service.errors import Fault, GlossatorError, InferenceError
+from service.inference.batching import Run
 from service.inference.model import Model
-from service.inference.pipeline import Runner
 
 SECRET = "the text of a customer"
 
@@ -123,12 +123,12 @@ def test_problem_response_survives_whatever_it_quotes(found: str, path: str) -> 
 )
 def test_failures_are_logged_without_text_and_answered_without_internals(
     make_client: Callable[..., TestClient],
-    make_model: Callable[[Runner], Model],
+    make_model: Callable[[Run], Model],
     caplog: pytest.LogCaptureFixture,
     error: Exception,
     code: str,
 ) -> None:
-    client = make_client({"failing": make_model(Failing(error))})
+    client = make_client({"failing": make_model(Failing(error).run)})
     with caplog.at_level(logging.DEBUG):
         answer = client.post("/v1/models/failing/predict", json={"text": SECRET}, headers={"X-Request-Id": "request-7"})
     assert (answer.status_code, answer.json()["code"]) == (500, code)

@@ -23,8 +23,8 @@ from service.api.app import create_app
 from service.api.server import _Server, serve
 from service.api.settings import Settings
 from service.errors import ConfigError, InferenceError
+from service.inference.batching import Run
 from service.inference.model import Model
-from service.inference.pipeline import Runner
 
 ROOT = Path(__file__).resolve().parents[3]
 PATH = "/v1/models/intents/predict"
@@ -149,7 +149,7 @@ def test_serve_on_sigterm_answers_what_has_begun_and_returns(bundles: dict[str, 
 def _accepts(server: Running) -> bool:
     try:
         socket.create_connection((server.host, server.port), timeout=5).close()
-    except ConnectionRefusedError:
+    except (ConnectionRefusedError, ConnectionResetError):  # reset: it stopped listening at that very moment
         return False
     return True
 
@@ -185,7 +185,7 @@ def test_serve_refuses_an_address_that_is_not_here(served_models: dict[str, Mode
         serve(create_app(served_models, settings), settings)
 
 
-def test_serve_raises_the_error_of_a_model_that_does_not_warm_up(make_model: Callable[[Runner], Model]) -> None:
+def test_serve_raises_the_error_of_a_model_that_does_not_warm_up(make_model: Callable[[Run], Model]) -> None:
     class Failing:
         def run(self, windows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
             raise InferenceError("the graph failed")
@@ -193,5 +193,5 @@ def test_serve_raises_the_error_of_a_model_that_does_not_warm_up(make_model: Cal
     settings = Settings(port=0)
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(InferenceError, match="the graph failed"):
-        serve(create_app({"failing": make_model(Failing())}, settings), settings)
+        serve(create_app({"failing": make_model(Failing().run)}, settings), settings)
     assert signal.getsignal(signal.SIGTERM) is before

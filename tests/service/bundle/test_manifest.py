@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.bundle.manifest import (
+    BatchCost,
     Estimate,
     EvaluationRecord,
     FileEntry,
@@ -26,6 +27,7 @@ NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 COUNTS = st.integers(0, 10**12)
 WORDS = st.text(max_size=8)
 PRECISIONS = st.sampled_from(["fp32", "int8"])
+SCHEMES = st.sampled_from(["fp32", "static", "row", "block"])
 PROBLEM_TYPES: list[ProblemType] = ["single_label_classification", "multi_label_classification"]
 SHA256 = st.binary(min_size=32, max_size=32).map(bytes.hex)
 
@@ -46,7 +48,7 @@ def made(**fields: Any) -> Manifest:
     defaults: dict[str, Any] = {
         "name": "tickets",
         "task": task,
-        "served": Served(graph="onnx/model.onnx", precision="fp32", reason="asked for"),
+        "served": Served(graph="onnx/model.onnx", precision="fp32", scheme="fp32", reason="asked for"),
         "files": {"config.json": FileEntry(sha256="0" * 64, size=3)},
         "evaluation": [],
         "verification": Verification(parity=[], golden_rows=1, tolerance=0.01, batch_difference=0.0),
@@ -81,8 +83,9 @@ def manifests(draw: st.DrawFn) -> Manifest:
     metrics = st.dictionaries(WORDS, estimates, max_size=2)
     records = st.builds(EvaluationRecord, split=WORDS, rows=COUNTS, precision=PRECISIONS, metrics=metrics)
     parity = st.builds(
-        Parity, rows=COUNTS, decision_flips=COUNTS, precision=PRECISIONS, max_logit_difference=NUMBERS, metric=WORDS,
+        Parity, rows=COUNTS, decision_flips=COUNTS, scheme=SCHEMES, max_logit_difference=NUMBERS, metric=WORDS,
         reference_value=NUMBERS, graph_value=NUMBERS, non_inferior=st.booleans(), margin=NUMBERS,
+        excluded=st.lists(WORDS, max_size=2), texts_per_second=NUMBERS,
     )  # fmt: skip
     return made(
         task=task,
@@ -97,7 +100,19 @@ def manifests(draw: st.DrawFn) -> Manifest:
         speed=draw(
             st.none()
             | st.builds(
-                Speed, machine=WORDS, threads=COUNTS, texts=COUNTS, texts_per_second=NUMBERS, tokens_per_second=NUMBERS
+                Speed,
+                machine=WORDS,
+                threads=COUNTS,
+                texts=COUNTS,
+                texts_per_second=NUMBERS,
+                tokens_per_second=NUMBERS,
+                cost=st.builds(
+                    BatchCost,
+                    batch=st.floats(0, 9),
+                    token=st.floats(0.1, 9),
+                    attention=st.floats(0, 9),
+                    most_tokens=st.integers(1, 9),
+                ),
             )
         ),
     )

@@ -13,8 +13,8 @@ from service.bundle import layout
 from service.bundle.folder import read
 from service.errors import ConfigError, EmptyText, InputError, TextTooLong, UndecodableText
 from service.inference.encoding import MAX_CHARACTERS, Encoder
-from service.inference.pipeline import Answer, Pipeline
-from service.inference.planning import BATCH_TOKENS
+from service.inference.pipeline import Answer, Pipeline, Sequential
+from service.inference.planning import UNMEASURED
 from service.inference.session import Session
 
 SINGLE, MULTI = "single_label_classification", "multi_label_classification"
@@ -29,8 +29,8 @@ BAD = st.sampled_from(["", "  \n", "lone \ud800 surrogate", None, 7, b"bytes", [
 def make(bundle: Path) -> Pipeline:
     """The pipeline over the fp32 graph, where a text's logits do not hang on its neighbours."""
     task = read(bundle).task
-    session = Session(bundle / layout.GRAPH_FP32, pad_token_id=task.encoding.pad_token_id, threads=1)
-    return Pipeline(Encoder(bundle / layout.TOKENIZER, task.encoding), session, task)
+    session = Session(bundle / layout.GRAPH_FP32, pad_token_id=task.encoding.pad_token_id)
+    return Pipeline(Encoder(bundle / layout.TOKENIZER, task.encoding), Sequential(session.run), task)
 
 
 @pytest.fixture(scope="module")
@@ -136,12 +136,13 @@ def test_every_window_runs_once_in_batches_of_bounded_size(
 ) -> None:
     bundle = read(tiny_bundle(SINGLE))
     runner = CountingRunner()
-    pipeline = Pipeline(Encoder(bundle.path / layout.TOKENIZER, bundle.task.encoding), runner, bundle.task)
+    encoder = Encoder(bundle.path / layout.TOKENIZER, bundle.task.encoding)
+    pipeline = Pipeline(encoder, Sequential(runner.run), bundle.task)
     encoded = [item for item in pipeline.encode(texts) if not isinstance(item, InputError)]
     logits = pipeline.pooled_logits(encoded)
     ran = [window for batch in runner.batches for window in batch]
     assert sorted(ran) == sorted(window for text in encoded for window in text.windows)
-    assert all(max(map(len, batch)) * len(batch) <= BATCH_TOKENS for batch in runner.batches)
+    assert all(max(map(len, batch)) * len(batch) <= UNMEASURED.most_tokens for batch in runner.batches)
     for row, text in zip(logits, encoded, strict=True):
         windows = [[len(window), window[1], window[-2]] for window in text.windows]
         expected = np.average(windows, axis=0, weights=text.new_tokens) if len(windows) > 1 else windows[0]

@@ -14,7 +14,6 @@ from onnx import TensorProto, helper, numpy_helper
 from service.bundle import layout
 from service.errors import BundleInvalid, InferenceError
 from service.inference.session import Session, pad
-from service.inference.threads import available_cpus
 
 LABELS = 3
 WINDOWS = st.lists(st.lists(st.integers(0, 99), min_size=1, max_size=12), min_size=1, max_size=6)
@@ -95,13 +94,9 @@ def test_a_graph_that_fails_says_on_what(tmp_path: Path) -> None:
         Session(make_graph(tmp_path / "g.onnx", ("input_ids", "attention_mask"), "scores")).run([[1, 2, 3], [4]])
 
 
-@pytest.mark.parametrize("threads", [1, 3])
-def test_threads_are_those_asked_for(two_inputs: Path, threads: int) -> None:
-    assert Session(two_inputs, threads=threads).threads == threads
-
-
-def test_threads_are_by_default_the_cpus_that_this_process_may_use(two_inputs: Path) -> None:
-    assert Session(two_inputs).threads == available_cpus()
+def test_a_run_stays_on_one_thread_unless_more_are_asked_for(two_inputs: Path) -> None:
+    assert Session(two_inputs).threads == 1
+    assert Session(two_inputs, threads=3).threads == 3
 
 
 def test_threads_may_share_a_session(two_inputs: Path) -> None:

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from starlette.testclient import TestClient
 
 from service.api.schemas import PredictResponse, Problem
+from service.inference.batching import Run
 from service.inference.model import Model
-from service.inference.pipeline import Runner
 
 LABELS = ["refund", "delivery", "praise", "greeting", "complaint", "other"]
 INTENTS = "/v1/models/intents/predict"
@@ -265,10 +265,10 @@ class Gate:
 
 
 def test_predict_leaves_the_event_loop_free_and_runs_few_at_once(
-    make_client: Callable[..., TestClient], make_model: Callable[[Runner], Model]
+    make_client: Callable[..., TestClient], make_model: Callable[[Run], Model]
 ) -> None:
     gate = Gate()
-    client = make_client({"slow": make_model(gate)}, inference_workers=2)
+    client = make_client({"slow": make_model(gate.run)}, inference_workers=2)
     with ThreadPoolExecutor(6) as pool:
         asked = [pool.submit(client.post, "/v1/models/slow/predict", json={"text": "money"}) for _ in range(6)]
         try:
@@ -283,11 +283,11 @@ def test_predict_leaves_the_event_loop_free_and_runs_few_at_once(
 
 
 def test_predict_never_answers_what_is_no_number(
-    make_client: Callable[..., TestClient], make_model: Callable[[Runner], Model]
+    make_client: Callable[..., TestClient], make_model: Callable[[Run], Model]
 ) -> None:
     class Broken:
         def run(self, windows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
             return np.full((len(windows), len(LABELS)), np.nan, dtype=np.float32)
 
-    answer = make_client({"broken": make_model(Broken())}).post("/v1/models/broken/predict", json={"text": "money"})
+    answer = make_client({"broken": make_model(Broken().run)}).post("/v1/models/broken/predict", json={"text": "money"})
     assert (answer.status_code, answer.json()["code"]) == (500, "internal-error")

@@ -1,0 +1,234 @@
+"""The queue between those who ask and the workers that run batches: what waits together runs together.
+
+A worker that is free takes what is there at once: with few requests there is no wait, with many the batches grow by
+themselves. Of what waits it runs the batch, as planned, in which the oldest window stands, so nobody is overtaken for
+long. There are two lanes. Windows in the `interactive` lane go first; windows in the `bulk` lane, planned as a whole
+when they come, get a turn whenever the lane has waited `BULK_PATIENCE_SECONDS`. Work whose deadline has passed or whose
+caller has left is dropped before it runs.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.errors import DeadlineExceeded, InferenceError
+from service.inference.planning import UNMEASURED, Cost, plan
+
+Lane = Literal["interactive", "bulk"]
+Windows = Sequence[Sequence[int]]
+Logits = NDArray[np.float32]
+Run = Callable[[Windows], Logits]
+"""Logits `(windows, labels)` of one batch."""
+
+BULK_PATIENCE_SECONDS = 0.1
+LOOKAHEAD = 256
+"""How many waiting windows of the interactive lane are planned together."""
+
+
+@dataclass(slots=True)
+class _Request:
+    """The windows of one call, and where their logits gather."""
+
+    windows: Windows
+    deadline: float | None
+    future: Future[Logits]
+    left: int
+    logits: Logits | None = None
+    ended: bool = False
+
+    def end(self, outcome: Logits | BaseException) -> None:
+        """Tells the caller, once; the batcher's lock is not held, since callbacks run here."""
+        if self.future.set_running_or_notify_cancel():
+            if isinstance(outcome, BaseException):
+                self.future.set_exception(outcome)
+            else:
+                self.future.set_result(outcome)
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Windows to run together: for each its request and its place there."""
+
+    places: list[tuple[_Request, int]]
+    since: float = field(default_factory=time.monotonic)
+
+
+class Batcher:
+    """Runs windows on `workers` threads. Threads may share one.
+
+    `close`, the end of a `with` block, or the last reference that goes ends it: the threads know the queue alone.
+    """
+
+    def __init__(self, run: Run, *, workers: int, cost: Cost = UNMEASURED) -> None:
+        self.workers = workers
+        self._queue = _Queue(run, workers, cost)
+        self.close = weakref.finalize(self, self._queue.close)
+        """Ends the workers when the batches that run have ended; what waits fails."""
+
+    @property
+    def cost(self) -> Cost:
+        """What the planner goes by; may be replaced at any time."""
+        return self._queue.cost
+
+    @cost.setter
+    def cost(self, cost: Cost) -> None:
+        self._queue.cost = cost
+
+    def submit(self, windows: Windows, *, lane: Lane = "interactive", deadline: float | None = None) -> Future[Logits]:
+        """The logits to come, `(windows, labels)` in the order given.
+
+        The future fails with DeadlineExceeded where `deadline`, a time of `time.monotonic`, passes before all of it
+        has run, with InferenceError where the graph fails. Cancelling it drops what has not begun.
+        """
+        return self._queue.submit(windows, lane, deadline)
+
+    def __enter__(self) -> Batcher:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class _Queue:
+    """The lanes, and the threads that take from them."""
+
+    def __init__(self, run: Run, workers: int, cost: Cost) -> None:
+        self.cost = cost
+        self._run = run
+        self._workers = workers
+        self._interactive: deque[tuple[_Request, int]] = deque()
+        self._bulk: deque[_Batch] = deque()
+        self._idle = 0
+        self._closed = False
+        self._changed = threading.Condition()
+        self._threads: list[threading.Thread] = []
+
+    def submit(self, windows: Windows, lane: Lane, deadline: float | None) -> Future[Logits]:
+        request = _Request(windows, deadline, Future(), len(windows))
+        places = [(request, index) for index in range(len(windows))]
+        if lane == "bulk":
+            batches = [_Batch([places[index] for index in batch]) for batch in plan(list(map(len, windows)), self.cost)]
+        with self._changed:
+            if self._closed:
+                raise InferenceError("the model has been closed", way_out="Load it again.")
+            self._start()
+            if lane == "bulk":
+                self._bulk.extend(batches)
+            else:
+                self._interactive.extend(places)
+            self._changed.notify(len(windows))
+        return request.future
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            waiting = {id(request): request for request, _ in self._interactive}
+            waiting |= {id(request): request for batch in self._bulk for request, _ in batch.places}
+            self._interactive.clear()
+            self._bulk.clear()
+            self._changed.notify_all()
+        for request in waiting.values():
+            self._end(request, InferenceError("the model was closed before it answered"))
+        for thread in self._threads:
+            if thread is not threading.current_thread():  # the last reference may go in a callback
+                thread.join()
+
+    def _start(self) -> None:
+        """Starts the workers with the first work: a process that forks after loading finds them in the child too."""
+        if not self._threads:
+            self._threads = [
+                threading.Thread(target=self._work, name=f"batcher-{number}", daemon=True)
+                for number in range(self._workers)
+            ]
+            for thread in self._threads:
+                thread.start()
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._idle += 1
+                while not (self._interactive or self._bulk or self._closed):
+                    self._changed.wait()
+                self._idle -= 1
+                if self._closed:
+                    return
+                batch, late = self._take()
+            for request in late:
+                self._end(request, DeadlineExceeded("the deadline passed before the text could be read"))
+            if batch:
+                self._answer(batch)
+
+    def _take(self) -> tuple[list[tuple[_Request, int]], list[_Request]]:
+        """The windows to run next, and requests found to be late; the lock is held."""
+        bulk_waits = self._bulk and time.monotonic() - self._bulk[0].since > BULK_PATIENCE_SECONDS
+        if self._bulk and (bulk_waits or not self._interactive):
+            taken = self._bulk.popleft()
+            if self._bulk:
+                self._bulk[0].since = max(self._bulk[0].since, time.monotonic())
+            return _alive(taken.places)
+        count = min(LOOKAHEAD, len(self._interactive))
+        waiting, late = _alive([self._interactive.popleft() for _ in range(count)])
+        if not waiting:
+            return [], late
+        lengths = [len(request.windows[index]) for request, index in waiting]
+        chosen = set(next(batch for batch in plan(lengths, self._shared(lengths)) if 0 in batch))
+        self._interactive.extendleft(reversed([each for place, each in enumerate(waiting) if place not in chosen]))
+        return [each for place, each in enumerate(waiting) if place in chosen], late
+
+    def _shared(self, lengths: Sequence[int]) -> Cost:
+        """The cost by which to plan when other workers idle: smaller batches, so that each gets a part."""
+        if not self._idle or len(lengths) == 1:
+            return self.cost
+        part = -(-sum(lengths) // (self._idle + 1))
+        return Cost(self.cost.batch, self.cost.token, self.cost.attention, min(self.cost.most_tokens, max(part, 1)))
+
+    def _answer(self, batch: list[tuple[_Request, int]]) -> None:
+        try:
+            logits = self._run([request.windows[index] for request, index in batch])
+        except BaseException as error:  # whatever it is, those who wait must hear of it
+            for request, _ in batch:
+                self._end(request, error)
+            return
+        for row, (request, index) in enumerate(batch):
+            self._keep(request, index, logits[row])
+
+    def _keep(self, request: _Request, index: int, row: Logits) -> None:
+        with self._changed:
+            if request.logits is None:
+                request.logits = np.empty((len(request.windows), len(row)), dtype=np.float32)
+            request.logits[index] = row
+            request.left -= 1
+            done = request.left == 0
+            logits = request.logits
+        if done:
+            self._end(request, logits)
+
+    def _end(self, request: _Request, outcome: Logits | BaseException) -> None:
+        with self._changed:
+            ended, request.ended = request.ended, True
+        if not ended:
+            request.end(outcome)
+
+
+def _alive(places: list[tuple[_Request, int]]) -> tuple[list[tuple[_Request, int]], list[_Request]]:
+    """The windows that somebody still waits for, and the requests whose deadline has passed."""
+    now = time.monotonic()
+    alive, late = [], []
+    for request, index in places:
+        if request.ended or request.future.cancelled():
+            continue
+        if request.deadline is not None and now > request.deadline:
+            late.append(request)
+        else:
+            alive.append((request, index))
+    return alive, late
