@@ -39,7 +39,7 @@ CORPORA = {
     ],
     "goemotions": [
         "goemotions/train.jsonl.gz", "--text-column", "text", "--label-column", "labels",
-        "--validation", "goemotions/dev.jsonl", "--test", "goemotions/test.jsonl", "--epochs", "2",
+        "--validation", "goemotions/dev.jsonl", "--test", "goemotions/test.jsonl", "--epochs", "4",
     ],
 }  # fmt: skip
 
@@ -57,6 +57,7 @@ def main() -> None:
     parser.add_argument("corpus", choices=sorted(CORPORA))
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--work", type=Path, default=Path("work"))
+    parser.add_argument("--reuse", action="store_true", help="export the checkpoint of an earlier run again")
     options = parser.parse_args()
     work = options.work / options.corpus
     work.mkdir(parents=True, exist_ok=True)
@@ -64,9 +65,13 @@ def main() -> None:
         str(options.data / part) if (options.data / part).is_file() else part for part in CORPORA[options.corpus]
     ]
     checkpoint, bundle = work / "checkpoint", work / options.corpus
-    started = time.monotonic()
-    trained = run("train", *arguments, "--output", str(checkpoint), "--overwrite", "--fresh")
-    training_seconds = time.monotonic() - started
+    record = work / "trained.json"
+    if not (options.reuse and record.is_file()):
+        started = time.monotonic()
+        result = run("train", *arguments, "--output", str(checkpoint), "--overwrite", "--fresh")
+        record.write_text(json.dumps({"result": result, "seconds": time.monotonic() - started}))
+    kept = json.loads(record.read_text())
+    trained, training_seconds = kept["result"], kept["seconds"]
     exported = run("export", str(checkpoint), "--output", str(bundle), "--overwrite")
     write(options.corpus, arguments, checkpoint, bundle, trained, training_seconds, exported)
 

@@ -160,12 +160,12 @@ def _summary(bundle: Path, labelled: Path, stages: _Stages, url: str) -> None:
     from service.inference.model import load
 
     manifest = load(bundle).bundle.manifest
-    table = Table("what", "figure", title="Glossator demo", title_justify="left")
+    table = Table("what", "figure", title="Glossator demo: the graph that is served", title_justify="left")
     for record in manifest.evaluation:
         for name in ("accuracy", "macro_f1"):
             estimate = record.metrics[name]
             interval = f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f})"
-            table.add_row(f"{record.split} {name}, {record.rows} rows, {record.precision} as served", interval)
+            table.add_row(f"{record.split} {name}, {record.rows} rows, {record.precision}", interval)
     rows = [json.loads(line) for line in labelled.read_text(encoding="utf-8").splitlines()]
     failed = sum(row["_status"] == "error" for row in rows)
     with open_source(EXAMPLES / NEW_ROWS) as source:

@@ -75,9 +75,7 @@ def _show(exported: Exported) -> None:
     from export.card import graph_name
 
     manifest = exported.manifest
-    parity = Table(
-        "graph", "rows", "max |Δ logit|", "decisions that differ", "metric", "PyTorch fp32", "graph", "texts/s"
-    )
+    parity = Table("graph", "rows", "max |Δ|", "flips", "metric", "PyTorch", "here", "texts/s")
     for row in manifest.verification.parity:
         parity.add_row(
             graph_name(row),

@@ -79,13 +79,13 @@ def label(
         if not loaded.calibrated and _is_large(source):
             console.print("· measuring which batches suit this machine, once: 2 s")
             loaded.calibrate()
-        predict = partial(loaded.predict, top_k=1, threshold=threshold, truncate=truncate)
+        start = partial(loaded.start, top_k=1, threshold=threshold, truncate=truncate, lane="bulk")
 
         with (
             open_sink(output, columns.all, format=output_format, formula_safe=not raw_cells, inputs=[source]) as sink,
             _Counter(quiet=quiet) as counter,
         ):
-            summary = run(opened, sink, predict, columns=columns, model=loaded.version, progress=counter)
+            summary = run(opened, sink, start, columns=columns, model=loaded.version, progress=counter)
     if as_json:
         # Where the rows themselves go to stdout, the summary may not stand among them.
         print_json(asdict(summary), to_stderr=output == "-")

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 BINS = 15
+TEMPERATURES = (0.25, 4.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,21 @@ def expected_calibration_error(
     """The mean |confidence - accuracy| over the bins, weighted by what they hold: 0 is best, 1 worst."""
     filled = reliability(confidence, correct, bins=bins)
     return sum(each.count * abs(each.confidence - each.accuracy) for each in filled) / len(confidence)
+
+
+def fit_temperature(gold: NDArray[np.bool_], logits: NDArray[np.float64]) -> float:
+    """The number that logits are divided by so that their softmax is most likely on these rows; both `(rows, labels)`.
+
+    Temperature scaling (Guo et al. 2017): one number, which moves no decision. Kept within `TEMPERATURES`, since a few
+    rows that are all right, or all wrong, would drive it to 0 or to infinity. Give validation rows.
+    """
+    from scipy.optimize import minimize_scalar
+    from scipy.special import log_softmax
+
+    def loss(log_temperature: float) -> float:
+        return -float(log_softmax(logits / np.exp(log_temperature), axis=1)[gold].mean())
+
+    return float(np.exp(minimize_scalar(loss, bounds=np.log(TEMPERATURES), method="bounded").x))
 
 
 def brier_score(gold: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluation.calibration import fit_temperature
 from evaluation.probabilities import check_probabilities
 from service.bundle.task import Calibration, Task
 from service.tasks.text_classification import DEFAULT_THRESHOLD, Floats, probabilities
@@ -30,14 +31,15 @@ def tune_thresholds(gold: NDArray[np.bool_], probability: Floats, *, min_positiv
 
 
 def calibrated(task: Task, gold: NDArray[np.bool_], logits: Floats) -> Task:
-    """The task with what can be fitted on validation rows: thresholds for multi-label, nothing for single-label.
+    """The task with what is fitted on validation rows: the temperature of single-label, the thresholds of multi-label.
 
     `gold` and `logits` are `(rows, labels)`.
     """
     if task.problem_type == "single_label_classification":
-        return task
-    thresholds = tune_thresholds(gold, probabilities(logits, task))
-    calibration = Calibration(temperature=task.calibration.temperature, thresholds=thresholds)
+        calibration = Calibration(temperature=round(fit_temperature(gold, np.asarray(logits, dtype=np.float64)), 4))
+    else:
+        plain = task.model_copy(update={"calibration": Calibration()})
+        calibration = Calibration(thresholds=tune_thresholds(gold, probabilities(logits, plain)))
     return task.model_copy(update={"calibration": calibration})
 
 

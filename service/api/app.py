@@ -39,7 +39,7 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
         models=dict(models),
         settings=settings,
         metrics=metrics,
-        limiter=CapacityLimiter(settings.inference_workers),
+        limiter=CapacityLimiter(settings.encoding_workers),
         version=release,
     )
 

@@ -50,8 +50,10 @@ class Settings(BaseSettings):
     """Texts in one request."""
     max_characters: Positive = 1_000_000
     """Characters in one text."""
-    inference_workers: Positive = 2
-    """Requests that are encoded and run at the same time. Each uses every thread of its model: more do not help."""
+    encoding_workers: Positive = 2
+    """Large requests that are parsed and encoded at the same time, beside the event loop."""
+    timeout_seconds: Annotated[float, Field(gt=0.0)] = 30.0
+    """How long a request may wait for its answer; a client may ask for less by X-Request-Timeout."""
     grace_seconds: Positive = 30
     """How long requests that have begun may take after SIGTERM."""
 

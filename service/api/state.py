@@ -23,7 +23,7 @@ class State:
     settings: Settings
     metrics: Metrics
     limiter: CapacityLimiter
-    """Keeps inference to a few worker threads, so that the event loop stays free and memory bounded."""
+    """Keeps large requests to a few threads beside the event loop."""
     version: str
     warm: bool = False
     draining: bool = False

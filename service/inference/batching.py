@@ -164,7 +164,10 @@ class _Queue:
                     return
                 batch, late = self._take()
             for request in late:
-                self._end(request, DeadlineExceeded("the deadline passed before the text could be read"))
+                self._end(
+                    request,
+                    DeadlineExceeded("the deadline passed before the text could be read", way_out="Ask again later."),
+                )
             if batch:
                 self._answer(batch)
 

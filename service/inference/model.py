@@ -14,9 +14,9 @@ from service.bundle.golden import GoldenRow
 from service.bundle.task import Task
 from service.errors import BundleError, BundleInvalid, Fault, InputError, shorten
 from service.inference import calibration
-from service.inference.batching import Batcher
+from service.inference.batching import Batcher, Lane
 from service.inference.encoding import EncodedText, Encoder
-from service.inference.pipeline import Answer, Pipeline
+from service.inference.pipeline import Answer, Pending, Pipeline
 from service.inference.planning import Cost
 from service.inference.session import Session
 from service.inference.threads import available_cpus
@@ -93,6 +93,21 @@ class Model:
     ) -> list[Answer | InputError]:
         """One answer a text, in order; see `Pipeline.predict`."""
         return self.pipeline.predict(texts, top_k=top_k, threshold=threshold, truncate=truncate)
+
+    def start(
+        self,
+        texts: Sequence[object],
+        *,
+        top_k: int | None = None,
+        threshold: float | None = None,
+        truncate: bool = False,
+        lane: Lane = "interactive",
+        deadline: float | None = None,
+    ) -> Pending:
+        """The answers of `predict` to come; see `Pipeline.start`."""
+        return self.pipeline.start(
+            texts, top_k=top_k, threshold=threshold, truncate=truncate, lane=lane, deadline=deadline
+        )
 
     @overload
     def __call__(

@@ -173,7 +173,8 @@ class Pipeline:
         return self.pooled_logits(encoded)
 
     def encode(self, texts: Sequence[object], *, truncate: bool = False) -> list[EncodedText | InputError]:
-        """The windows of each text, in order; a text that cannot be encoded has its InputError in its place."""
+        """The windows of each text, in order; a text that cannot be encoded has its InputError in its place, and an
+        InputError given for a text stays."""
         checked = [_checked(text) for text in texts]
         good = iter(self._encoder.encode([text for text in checked if isinstance(text, str)], truncate=truncate))
         return [next(good) if isinstance(item, str) else item for item in checked]
@@ -202,6 +203,8 @@ def _windows(texts: Sequence[EncodedText]) -> list[list[int]]:
 
 
 def _checked(text: object) -> str | InputError:
+    if isinstance(text, InputError):  # found before the text came here
+        return text
     try:
         return check_text(text)
     except InputError as error:

@@ -66,7 +66,7 @@ def test_python_file_and_http_give_one_answer(
     with open_source(rows) as source:
         columns = plan_columns(source.columns, multi_label="multi" in problem_type)
         with open_sink(tmp_path / "out.jsonl", columns.all, inputs=[rows]) as sink:
-            summary = label(source, sink, model.predict, columns=columns, model=model.version)
+            summary = label(source, sink, model.start, columns=columns, model=model.version)
     written = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
 
     client = TestClient(create_app({model.name: model}, Settings()), base_url="http://127.0.0.1")

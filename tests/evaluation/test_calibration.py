@@ -8,9 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
+from scipy.special import softmax
 from sklearn.metrics import brier_score_loss
 
-from evaluation.calibration import brier_score, expected_calibration_error, reliability
+from evaluation.calibration import (
+    TEMPERATURES,
+    brier_score,
+    expected_calibration_error,
+    fit_temperature,
+    reliability,
+)
 
 
 def test_calibration_error_by_hand() -> None:
@@ -56,3 +63,19 @@ def test_brier_equals_scikit_learn() -> None:
     gold = rng.integers(4, size=60)
     expected = brier_score_loss(gold, probabilities, labels=[0, 1, 2, 3], scale_by_half=False)
     assert brier_score(np.eye(4, dtype=bool)[gold], probabilities) == pytest.approx(expected)
+
+
+@given(st.floats(0.3, 3.0), st.integers(0, 100))
+def test_fit_temperature_finds_the_one_that_the_labels_were_drawn_with(temperature: float, seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    logits = generator.normal(scale=3.0, size=(4_000, 3))
+    shares = softmax(logits / temperature, axis=1)
+    drawn = (shares.cumsum(axis=1) > generator.random((4_000, 1))).argmax(axis=1)
+    assert fit_temperature(np.eye(3, dtype=bool)[drawn], logits) == pytest.approx(temperature, rel=0.15)
+
+
+def test_fit_temperature_is_kept_within_bounds() -> None:
+    gold = np.eye(2, dtype=bool)[[0, 1, 0]]
+    logits = np.where(gold, 5.0, 0.0)
+    assert fit_temperature(gold, logits) == pytest.approx(TEMPERATURES[0], rel=0.01)
+    assert fit_temperature(~gold, logits) == pytest.approx(TEMPERATURES[1], rel=0.01)

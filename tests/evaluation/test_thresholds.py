@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
@@ -8,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
+from scipy.special import expit
 from sklearn.metrics import f1_score
 
-from evaluation.thresholds import candidates, tune_thresholds
+from evaluation.thresholds import calibrated, candidates, tune_thresholds
+from service.bundle.task import Task
 from service.errors import InputError
 
 # Few different values, so that rows tie often; 0, 1 and neighbouring floats, where midpoints go wrong.
@@ -95,3 +98,17 @@ def test_thresholds_refuse_what_are_not_probabilities() -> None:
         tune_thresholds(gold, np.array([[0.5], [np.nan]]))
     with pytest.raises(InputError, match="do not fit"):
         tune_thresholds(gold, np.array([[0.5], [0.5], [0.5]]))
+
+
+def test_calibrated_fits_what_the_problem_type_has(
+    single_task: Callable[..., Task], multi_task: Callable[..., Task]
+) -> None:
+    gold = np.eye(2, dtype=bool)[[0, 1] * 20]
+    logits = np.where(gold, 1.0, -1.0) * np.linspace(0.5, 3.0, 40)[:, np.newaxis]
+    logits[::7] *= -1.0  # some are wrong
+    single = calibrated(single_task(["a", "b"]), gold, logits).calibration
+    multi = calibrated(multi_task(["a", "b"], None), gold, logits).calibration
+    assert single.temperature != 1.0
+    assert single.thresholds is None
+    assert multi.temperature == 1.0
+    assert multi.thresholds == tune_thresholds(gold, expit(logits))

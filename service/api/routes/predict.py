@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Sequence
+from concurrent.futures import Future
+from typing import Annotated, Any
 
 from anyio import to_thread
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Header, Request
 from pydantic import ValidationError
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from service.api.body import JSON, parse_json, read_json_body
@@ -30,10 +33,19 @@ from service.api.schemas import (
     PredictTexts,
     ScoreBody,
 )
+from service.api.settings import Settings
 from service.api.state import Shared, State
 from service.api.validation import faults
-from service.errors import ConfigError, EmptyText, Fault, InputError, TextTooLong
-from service.inference.pipeline import Answer
+from service.errors import ConfigError, DeadlineExceeded, EmptyText, Fault, InputError, TextTooLong
+from service.inference.model import Model
+from service.inference.pipeline import Answer, Pending
+
+INLINE_BYTES = 16_384
+"""Bodies up to this are parsed and encoded on the event loop."""
+INTERACTIVE_TEXTS = 32
+"""Requests of more texts than this go through the bulk lane."""
+WATCH_AFTER_SECONDS = 0.1
+"""How long an answer may take before the connection is watched for a client that leaves."""
 
 router = APIRouter(tags=["inference"])
 
@@ -88,26 +100,63 @@ _WAY_OUT = 'Send {"text": "..."} or {"texts": ["...", "..."]}; GET /openapi.json
                 expected="no threshold with single_label_classification",
             ),
             InternalError("the server failed", way_out="Try again."),
+            DeadlineExceeded("the deadline passed before the text could be read", way_out="Ask again later."),
         ),
     },
 )
-async def predict(name: ModelName, request: Request, state: Shared) -> Response:
+async def predict(
+    name: ModelName,
+    request: Request,
+    state: Shared,
+    x_request_timeout: Annotated[
+        float | None,
+        Header(gt=0.0, description="Seconds after which the answer is of no use: what has not begun then is dropped."),
+    ] = None,
+) -> Response:
     """Answers every text, in order.
 
     With `text`, a text that cannot be answered is a problem (422). With `texts`, it has an error in its place, and
     the others are answered. Long texts are read in full, in windows, unless `truncate` is set.
     """
-    state.model(name)
-    body = await read_json_body(request, state.settings.max_body_bytes)
-    content = await to_thread.run_sync(answer, state, name, body, limiter=state.limiter)
+    model, settings = state.model(name), state.settings
+    body = await read_json_body(request, settings.max_body_bytes)
+    began = time.perf_counter()
+    patience = min(x_request_timeout or settings.timeout_seconds, settings.timeout_seconds)
+    deadline = time.monotonic() + patience
+    small = len(body) <= INLINE_BYTES  # another thread would cost more than the work
+    if small:
+        asked, pending = start(model, body, settings, deadline)
+    else:
+        asked, pending = await to_thread.run_sync(start, model, body, settings, deadline, limiter=state.limiter)
+    if pending.future is not None:
+        await _settled(request, pending.future)
+    if small:
+        content = finish(state, name, asked, pending, began)
+    else:
+        content = await to_thread.run_sync(finish, state, name, asked, pending, began, limiter=state.limiter)
     return Response(content, media_type=JSON)
 
 
-def answer(state: State, name: str, body: bytes) -> bytes:
-    """The JSON of a PredictResponse for the bytes of a request. Everything here costs CPU: call it in a worker."""
-    asked = _parse(body, state.settings.max_texts)
+def start(model: Model, body: bytes, settings: Settings, deadline: float) -> tuple[PredictText | PredictTexts, Pending]:
+    """What the bytes of a request ask for, and the answers to come."""
+    asked = _parse(body, settings.max_texts)
     texts = [asked.text] if isinstance(asked, PredictText) else asked.texts
-    answers = _predict(state, name, texts, asked)
+    limit = settings.max_characters
+    pending = model.start(
+        [text if len(text) <= limit else _too_long(text, limit) for text in texts],
+        top_k=asked.top_k,
+        threshold=asked.threshold,
+        truncate=asked.truncate,
+        lane="interactive" if len(texts) <= INTERACTIVE_TEXTS else "bulk",
+        deadline=deadline,
+    )
+    return asked, pending
+
+
+def finish(state: State, name: str, asked: PredictText | PredictTexts, pending: Pending, began: float) -> bytes:
+    """The JSON of a PredictResponse, when the answers are there."""
+    answers = pending.result()
+    state.metrics.inference(name, answers, time.perf_counter() - began)
     for failed in answers:
         if isinstance(failed, InputError):
             if isinstance(asked, PredictText):
@@ -117,6 +166,28 @@ def answer(state: State, name: str, body: bytes) -> bytes:
         model=name, version=state.model(name).digest, results=[_result(item) for item in answers]
     )
     return response.model_dump_json(exclude_none=True).encode("utf-8")
+
+
+async def _settled(request: Request, future: Future[Any]) -> None:
+    """Returns when the future is done, well or not. Raises ClientDisconnect where the client leaves before: its work
+    is dropped if it has not begun."""
+    waiting = asyncio.wrap_future(future)
+    done, _ = await asyncio.wait({waiting}, timeout=WATCH_AFTER_SECONDS)
+    if not done:  # most are, and need nobody to watch
+        leaving = asyncio.ensure_future(_left(request))
+        try:
+            await asyncio.wait({waiting, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            leaving.cancel()
+    if not waiting.done():
+        waiting.cancel()
+        raise ClientDisconnect
+    waiting.exception()  # read here, raised where the answers are
+
+
+async def _left(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def _parse(body: bytes, max_texts: int) -> PredictText | PredictTexts:
@@ -135,25 +206,6 @@ def _parse(body: bytes, max_texts: int) -> PredictText | PredictTexts:
         return PredictTexts.model_validate(value) if "texts" in value else PredictText.model_validate(value)
     except ValidationError as error:
         raise InvalidRequest("the body does not fit", faults=faults(error), way_out=_WAY_OUT) from None
-
-
-def _predict(
-    state: State, name: str, texts: Sequence[str], asked: PredictText | PredictTexts
-) -> list[Answer | InputError]:
-    """One answer a text, in order."""
-    limit = state.settings.max_characters
-    began = time.perf_counter()
-    predicted = iter(
-        state.model(name).predict(
-            [text for text in texts if len(text) <= limit],
-            top_k=asked.top_k,
-            threshold=asked.threshold,
-            truncate=asked.truncate,
-        )
-    )
-    answers = [next(predicted) if len(text) <= limit else _too_long(text, limit) for text in texts]
-    state.metrics.inference(name, answers, time.perf_counter() - began)
-    return answers
 
 
 def _too_long(text: str, limit: int) -> TextTooLong:

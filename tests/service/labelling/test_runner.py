@@ -17,23 +17,33 @@ from service.inference.encoding import check_text
 from service.inference.pipeline import Answer
 from service.labelling.columns import plan_columns
 from service.labelling.rows import join_labels
-from service.labelling.runner import label
+from service.labelling.runner import Start, label
 from service.labelling.summary import LabelSummary
 from service.tasks.text_classification import Classification, Score
 
 MODEL = "length@0123456789ab"
 
 
+class Ready:
+    """Answers that are there at once."""
+
+    def __init__(self, answers: Sequence[Answer | InputError]) -> None:
+        self._answers = answers
+
+    def result(self) -> Sequence[Answer | InputError]:
+        return self._answers
+
+
 class LengthModel:
     """Labels a text by the parity of its length, and keeps the calls that it had."""
 
     def __init__(self, *, multi_label: bool = False) -> None:
-        self.calls: list[list[str]] = []
+        self.calls: list[list[str | InputError]] = []
         self._multi_label = multi_label
 
-    def __call__(self, texts: Sequence[str]) -> list[Answer | InputError]:
+    def __call__(self, texts: Sequence[str | InputError]) -> Ready:
         self.calls.append(list(texts))
-        return [self._answer(text) for text in texts]
+        return Ready([self._answer(text) if isinstance(text, str) else text for text in texts])
 
     def _answer(self, text: str) -> Answer | InputError:
         try:
@@ -51,7 +61,7 @@ def run(
     format: str,
     output: str,
     *,
-    model: Callable[[Sequence[str]], Sequence[Answer | InputError]] | None = None,
+    model: Start | None = None,
     text_column: str | None = None,
     multi_label: bool = False,
     prefix: str = "",
@@ -262,10 +272,28 @@ def test_chunks_are_the_same_whatever_rows_fail() -> None:
     assert model.calls == [["one", ""], ["three", "four"], ["five"]]
 
 
-def test_a_chunk_of_bad_rows_alone_does_not_call_the_model() -> None:
+def test_a_bad_row_stands_for_itself_before_the_model() -> None:
     model = LengthModel()
     run('{"text": "a"}\n{\n[]\n{"text": "b"}\n', "jsonl", "jsonl", model=model, chunk_rows=1)
-    assert model.calls == [["a"], ["b"]]
+    assert [len(call) for call in model.calls] == [1, 1, 1, 1]
+    assert [text for call in model.calls for text in call if isinstance(text, str)] == ["a", "b"]
+
+
+def test_chunks_are_begun_while_others_wait_for_their_answers() -> None:
+    happened: list[str] = []
+
+    class Noted(Ready):
+        def result(self) -> Sequence[Answer | InputError]:
+            happened.append("read")
+            return super().result()
+
+    def start(texts: Sequence[str | InputError]) -> Noted:
+        happened.append("begun")
+        return Noted(LengthModel()(texts).result())
+
+    text, _ = run("a\nbb\nc\ndd\n", "txt", "jsonl", model=start, chunk_rows=1)
+    assert [row["text"] for row in json_rows(text)] == ["a", "bb", "c", "dd"]
+    assert happened == ["begun", "begun", "begun", "read", "begun", "read", "read", "read"]
 
 
 def test_progress_hears_after_each_chunk() -> None:
@@ -276,7 +304,7 @@ def test_progress_hears_after_each_chunk() -> None:
 
 def test_a_model_that_gives_too_few_answers_ends_the_run() -> None:
     with pytest.raises(InferenceError, match="1 answers came for 2 texts"):
-        run("a\nb\n", "txt", "jsonl", model=lambda texts: LengthModel()(texts)[:1])
+        run("a\nb\n", "txt", "jsonl", model=lambda texts: Ready(LengthModel()(texts).result()[:1]))
 
 
 def test_a_run_that_fails_leaves_no_file(tmp_path: Path) -> None:

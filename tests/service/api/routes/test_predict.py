@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import math
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,8 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from starlette.testclient import TestClient
+from starlette.types import Message
 
+from service.api.app import create_app
 from service.api.schemas import PredictResponse, Problem
+from service.api.settings import Settings
 from service.inference.batching import Run
 from service.inference.model import Model
 
@@ -268,7 +273,7 @@ def test_predict_leaves_the_event_loop_free_and_runs_few_at_once(
     make_client: Callable[..., TestClient], make_model: Callable[[Run], Model]
 ) -> None:
     gate = Gate()
-    client = make_client({"slow": make_model(gate.run)}, inference_workers=2)
+    client = make_client({"slow": make_model(gate.run)})
     with ThreadPoolExecutor(6) as pool:
         asked = [pool.submit(client.post, "/v1/models/slow/predict", json={"text": "money"}) for _ in range(6)]
         try:
@@ -280,6 +285,80 @@ def test_predict_leaves_the_event_loop_free_and_runs_few_at_once(
             gate.open.set()
         assert [future.result().status_code for future in asked] == [200] * 6
     assert gate.most == 2
+
+
+def test_predict_drops_what_is_late_before_it_runs(
+    make_client: Callable[..., TestClient], make_model: Callable[[Run], Model]
+) -> None:
+    gate = Gate()
+    client = make_client({"slow": make_model(gate.run)})
+    with ThreadPoolExecutor(3) as pool:
+        running = [pool.submit(client.post, "/v1/models/slow/predict", json={"text": "money"}) for _ in range(2)]
+        try:
+            assert gate.entered.acquire(timeout=10)
+            assert gate.entered.acquire(timeout=10)
+            late = pool.submit(
+                client.post, "/v1/models/slow/predict", json={"text": "late"}, headers={"X-Request-Timeout": "0.2"}
+            )
+            time.sleep(0.5)
+        finally:
+            gate.open.set()
+        assert [future.result().status_code for future in running] == [200, 200]
+        answer = late.result()
+    assert (answer.status_code, answer.json()["code"]) == (504, "deadline-exceeded")
+    assert answer.json()["way_out"]
+    assert not gate.entered.acquire(timeout=0.1)
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "soon", "nan"])
+def test_predict_refuses_a_timeout_that_is_none(client: TestClient, seconds: str) -> None:
+    answer = client.post(INTENTS, json={"text": "money"}, headers={"X-Request-Timeout": seconds})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid-request")
+    assert "x-request-timeout" in answer.json()["faults"][0]["where"]
+
+
+def test_predict_drops_the_work_of_a_client_that_has_left(make_model: Callable[[Run], Model]) -> None:
+    gate = Gate()
+    app = create_app({"slow": make_model(gate.run)}, Settings())
+    statuses: list[int] = []
+
+    async def ask(leaves: asyncio.Event) -> None:
+        body: list[Message] = [{"type": "http.request", "body": b'{"text": "money"}', "more_body": False}]
+
+        async def receive() -> Message:
+            if body:
+                return body.pop()
+            await leaves.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                statuses.append(message["status"])
+
+        headers = [(b"host", b"127.0.0.1"), (b"content-type", b"application/json")]
+        path = "/v1/models/slow/predict"
+        scope = {
+            "type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"",
+            "headers": headers, "http_version": "1.1", "scheme": "http", "server": ("127.0.0.1", 1), "root_path": "",
+        }  # fmt: skip
+        await app(scope, receive, send)
+
+    async def scenario() -> None:
+        async with app.router.lifespan_context(app):
+            stay, leave = asyncio.Event(), asyncio.Event()
+            running = [asyncio.ensure_future(ask(stay)) for _ in range(2)]
+            for _ in running:
+                assert await asyncio.to_thread(gate.entered.acquire, timeout=10)
+            waiting = asyncio.ensure_future(ask(leave))
+            await asyncio.sleep(0.3)
+            leave.set()
+            await asyncio.wait_for(waiting, 10)  # it ends while both workers are still busy
+            gate.open.set()
+            await asyncio.gather(*running)
+
+    asyncio.run(scenario())
+    assert statuses == [200, 200]
+    assert not gate.entered.acquire(timeout=0.1)
 
 
 def test_predict_never_answers_what_is_no_number(

@@ -1,0 +1,221 @@
+"""The queue with a runner that is let go by hand, so that what waits is known when a worker comes free."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from service.errors import DeadlineExceeded, InferenceError
+from service.inference.batching import BULK_PATIENCE_SECONDS, Batcher
+from service.inference.planning import Cost
+
+CHEAP_BATCHES = Cost(batch=0.0, token=1.0, attention=0.0, most_tokens=1_000)
+DEAR_BATCHES = Cost(batch=1e6, token=1.0, attention=0.0, most_tokens=1_000)
+FIRST = [[0]]
+"""What keeps the worker busy while a test fills the lanes."""
+
+
+def logits_of(windows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+    """Two logits a window that name it: its length and the sum of its ids."""
+    return np.array([[len(window), sum(window)] for window in windows], dtype=np.float32)
+
+
+class Held:
+    """A runner that keeps the batches it saw, and runs each when the test lets it."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[list[int]]] = []
+        self.began = threading.Semaphore(0)
+        self._go = threading.Semaphore(0)
+
+    def __call__(self, windows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        self.batches.append([list(window) for window in windows])
+        self.began.release()
+        assert self._go.acquire(timeout=20)
+        return logits_of(windows)
+
+    def let_go(self, batches: int = 100) -> None:
+        for _ in range(batches):
+            self._go.release()
+
+
+@pytest.fixture
+def held() -> Iterator[Held]:
+    runner = Held()
+    yield runner
+    runner.let_go()
+
+
+def busy(held: Held, cost: Cost = DEAR_BATCHES) -> tuple[Batcher, Future[NDArray[np.float32]]]:
+    """A batcher whose one worker is inside its first batch."""
+    batcher = Batcher(held, workers=1, cost=cost)
+    first = batcher.submit(FIRST)
+    assert held.began.acquire(timeout=10)
+    return batcher, first
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    calls=st.lists(
+        st.tuples(
+            st.lists(st.lists(st.integers(0, 99), min_size=1, max_size=30), min_size=1, max_size=20),
+            st.sampled_from(["interactive", "bulk"]),
+        ),
+        max_size=12,
+    ),
+    workers=st.integers(1, 3),
+    cost=st.sampled_from([CHEAP_BATCHES, DEAR_BATCHES, Cost(1.0, 0.1, 0.0, 40)]),
+)
+def test_each_caller_gets_the_logits_of_its_windows_in_order(calls: list, workers: int, cost: Cost) -> None:
+    with Batcher(logits_of, workers=workers, cost=cost) as batcher:
+        futures = [batcher.submit(windows, lane=lane) for windows, lane in calls]
+        for (windows, _), future in zip(calls, futures, strict=True):
+            np.testing.assert_array_equal(future.result(20), logits_of(windows))
+
+
+def test_threads_may_share_one() -> None:
+    windows = [[[number] * (number % 9 + 1)] for number in range(300)]
+    with Batcher(logits_of, workers=3) as batcher, ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda each: batcher.submit(each).result(20), windows))
+    for each, answer in zip(windows, answers, strict=True):
+        np.testing.assert_array_equal(answer, logits_of(each))
+
+
+def test_a_free_worker_takes_a_lone_window_at_once() -> None:
+    with Batcher(logits_of, workers=1) as batcher:
+        batcher.submit(FIRST).result(10)
+        began = time.monotonic()
+        batcher.submit([[1, 2]]).result(10)
+        assert time.monotonic() - began < 1.0
+
+
+def test_what_waits_runs_together(held: Held) -> None:
+    batcher, _ = busy(held)
+    futures = [batcher.submit([[number, number]]) for number in range(5)]
+    held.let_go()
+    for number, future in enumerate(futures):
+        assert future.result(10).tolist() == [[2, 2 * number]]
+    assert [len(batch) for batch in held.batches] == [1, 5]
+
+
+def test_of_what_waits_the_batch_of_the_oldest_runs_first(held: Held) -> None:
+    batcher, _ = busy(held, Cost(batch=1.0, token=1.0, attention=0.0, most_tokens=1_000))
+    lengths = [3, 50, 3, 51, 3]
+    futures = [batcher.submit([[7] * length]) for length in lengths]
+    held.let_go()
+    assert [future.result(10)[0, 0] for future in futures] == lengths
+    assert [sorted(map(len, batch)) for batch in held.batches[1:]] == [[3, 3, 3], [50], [51]]
+
+
+def test_the_interactive_lane_goes_first(held: Held) -> None:
+    batcher, _ = busy(held)
+    bulk = batcher.submit([[1] * 5, [1] * 6], lane="bulk")
+    quick = batcher.submit([[2] * 3])
+    held.let_go()
+    assert quick.result(10)[0, 0] == 3
+    assert bulk.result(10)[:, 0].tolist() == [5, 6]
+    assert [len(batch[0]) for batch in held.batches[1:]] == [3, 6]
+
+
+def test_bulk_that_has_waited_gets_its_turn(held: Held) -> None:
+    batcher, _ = busy(held, CHEAP_BATCHES)
+    bulk = batcher.submit([[1] * 9], lane="bulk")
+    quick = [batcher.submit([[2] * length]) for length in (3, 4, 5)]
+    time.sleep(BULK_PATIENCE_SECONDS * 1.5)
+    held.let_go()
+    assert bulk.result(10)[0, 0] == 9
+    assert [future.result(10)[0, 0] for future in quick] == [3, 4, 5]
+    assert len(held.batches[1][0]) == 9
+
+
+def test_idle_workers_share_what_one_caller_brings() -> None:
+    inside = threading.Barrier(2, timeout=10)  # passed by two batches that run at the same time, or by none
+
+    def run(windows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        if len(windows[0]) > 1:
+            inside.wait()
+        return logits_of(windows)
+
+    with Batcher(run, workers=2, cost=DEAR_BATCHES) as batcher:
+        batcher.submit(FIRST).result(10)
+        time.sleep(0.1)  # both workers wait
+        assert batcher.submit([[1, 2], [3, 4]]).result(10)[:, 1].tolist() == [3, 7]
+
+
+def test_work_past_its_deadline_never_runs(held: Held) -> None:
+    batcher, first = busy(held)
+    late = batcher.submit([[1, 1]], deadline=time.monotonic() + 0.05)
+    in_time = batcher.submit([[2, 2]], deadline=time.monotonic() + 60)
+    time.sleep(0.1)
+    held.let_go()
+    assert first.result(10).tolist() == [[1, 0]]
+    with pytest.raises(DeadlineExceeded) as caught:
+        late.result(10)
+    assert caught.value.way_out
+    assert in_time.result(10).tolist() == [[2, 4]]
+    assert [[1, 1]] not in held.batches
+    assert held.batches == [FIRST, [[2, 2]]]
+
+
+@pytest.mark.parametrize("lane", ["interactive", "bulk"])
+def test_cancelled_work_never_runs(held: Held, lane: str) -> None:
+    batcher, _ = busy(held)
+    unwanted = batcher.submit([[1, 1], [1, 1, 1]], lane=lane)  # type: ignore[arg-type]
+    assert unwanted.cancel()
+    wanted = batcher.submit([[2, 2]])
+    held.let_go()
+    assert wanted.result(10).tolist() == [[2, 4]]
+    with pytest.raises(CancelledError):
+        unwanted.result(10)
+    assert held.batches == [FIRST, [[2, 2]]]
+
+
+def test_a_graph_that_fails_fails_those_in_its_batch_alone() -> None:
+    def run(windows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        if any(13 in window for window in windows):
+            raise InferenceError("thirteen")
+        return logits_of(windows)
+
+    with Batcher(run, workers=2, cost=Cost(0.0, 1.0, 0.0, 1)) as batcher:  # every window alone
+        bad, good = batcher.submit([[1, 13], [2, 2]]), batcher.submit([[3, 3]])
+        with pytest.raises(InferenceError, match="thirteen"):
+            bad.result(10)
+        assert good.result(10).tolist() == [[2, 6]]
+        assert batcher.submit([[4]]).result(10).tolist() == [[1, 4]]  # the workers live on
+
+
+def test_closing_answers_what_runs_and_fails_what_waits(held: Held) -> None:
+    batcher, first = busy(held)
+    waiting = [batcher.submit([[1]]), batcher.submit([[1]], lane="bulk")]
+    closing = threading.Thread(target=batcher.close)
+    closing.start()
+    for future in waiting:
+        with pytest.raises(InferenceError, match="closed"):
+            future.result(10)
+    held.let_go()
+    closing.join(10)
+    assert first.result(10).tolist() == [[1, 0]]
+    with pytest.raises(InferenceError, match="closed"):
+        batcher.submit([[1]])
+
+
+def test_the_threads_end_with_the_last_reference() -> None:
+    before = set(threading.enumerate())
+    batcher = Batcher(logits_of, workers=2)
+    batcher.submit(FIRST).result(10)
+    ours = set(threading.enumerate()) - before
+    assert len(ours) == 2
+    del batcher
+    gc.collect()
+    for thread in ours:
+        thread.join(10)
+        assert not thread.is_alive()
