@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 __all__ = ["Answer", "Classification", "GlossatorError", "Model", "Score", "load", "main"]
 
 
-def load(path: str | Path, *, threads: int | None = None) -> Model:
+def load(path: str | Path, *, threads: int | None = None, device: Literal["cpu", "cuda"] = "cpu") -> Model:
     """The model in the bundle at `path`, verified: `model("text")` answers one text, `model([...])` many.
 
     `threads` defaults to the CPUs that this process may use. Raises BundleNotFound, BundleVersionUnsupported or
-    BundleInvalid, with every fault by name.
+    BundleInvalid, with every fault by name, and ConfigError where there is no such device.
     """
     from service.inference.model import load
 
-    return load(path, threads=threads)
+    return load(path, threads=threads, device=device)
 
 
 def main() -> None:

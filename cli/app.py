@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from cli import console
+from cli.bench import bench
 from cli.command import PREFIX, Command, options_from, usage_error
 from cli.demo import demo
 from cli.evaluate import evaluate
@@ -34,7 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": sorted(HELP)},
 )
-for command in (demo, wrangle, train, evaluate, export, verify, serve, label):
+for command in (demo, wrangle, train, evaluate, export, verify, serve, label, bench):
     app.command(cls=Command)(command)
 
 

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -19,6 +19,9 @@ OK, FAILED, USAGE, REJECTED_ROWS, INTERRUPTED = 0, 1, 2, 3, 130
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
+Device = Annotated[
+    Literal["cpu", "cuda"], typer.Option(help="Where the graph runs; cuda needs onnxruntime-gpu and serves fp32.")
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if Glossator wrote it.")]
 
 

@@ -97,24 +97,10 @@ def _open(model: Path) -> Pipeline:
 
 
 def _write(folder: Path, evaluation: Evaluation) -> None:
-    """Report, JSON and pictures, each written whole."""
+    """Report, JSON and pictures."""
+    from cli.files import write_files
     from evaluation.files import pictures, to_json
     from evaluation.report import report
-    from service.documents.aside import Aside
-    from service.errors import OutputError
 
     files = {"evaluation.json": to_json(evaluation), "report.md": report(evaluation)}
-    files |= {f"{name}.svg": picture for name, picture in pictures(evaluation).items()}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"the folder cannot be made: {error.strerror}", found=folder, way_out="Choose another --output."
-        ) from error
-    for name, content in files.items():
-        aside = Aside(str(folder / name))
-        try:
-            aside.write(content.encode())
-            aside.commit()
-        finally:
-            aside.discard()
+    write_files(folder, files | {f"{name}.svg": picture for name, picture in pictures(evaluation).items()})

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.console import OK, REJECTED_ROWS, Json, Quiet, print_json, stderr
+from cli.console import OK, REJECTED_ROWS, Device, Json, Quiet, print_json, stderr
 
 if TYPE_CHECKING:
     from service.labelling.summary import LabelSummary
@@ -39,6 +39,7 @@ def label(
         bool, typer.Option("--raw-cells", help="Do not guard CSV cells that a spreadsheet would take for formulas.")
     ] = False,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: the CPUs allowed.")] = None,
+    device: Device = "cpu",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output file.")] = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -70,7 +71,7 @@ def label(
     with open_source(
         source, format=input_format, encoding=encoding, delimiter=delimiter, header=False if no_header else None
     ) as opened:
-        loaded = load(model, threads=threads)
+        loaded = load(model, threads=threads, device=device)
         multi_label = loaded.task.problem_type == "multi_label_classification"
         columns = plan_columns(opened.columns, text_column=text_column, multi_label=multi_label, prefix=prefix)
         console.print(f"· {opened.described()}", markup=False)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from cli.command import PREFIX
-from cli.console import OK, Quiet, stderr
+from cli.console import OK, Device, Quiet, stderr
 
 
 def serve(
@@ -21,6 +21,7 @@ def serve(
         int, typer.Option(envvar=f"{PREFIX}PORT", min=0, max=65535, help="Port to bind; 0 picks a free one.")
     ] = 8000,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads a model; default: the CPUs allowed.")] = None,
+    device: Device = "cpu",
     quiet: Quiet = False,
 ) -> int:
     """Answer over HTTP. Bundles that do not verify are refused.
@@ -45,7 +46,7 @@ def serve(
     settings = Settings(host=host, port=port)
     models = {}
     for folder in bundles:
-        model = load(folder, threads=threads)
+        model = load(folder, threads=threads, device=device)
         if model.name in models:
             raise ConfigError("two bundles have the same name", found=model.name, way_out="Export one with --name.")
         models[model.name] = model

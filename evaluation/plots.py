@@ -27,11 +27,11 @@ DRAWN_LABELS = 100
 """Of more labels than this, those with the most mistakes are drawn, and the picture says so."""
 _LISTED = 30
 _LABEL_WIDTH = 50
-_INK = "#1b1f24"
-_QUIET = "#57606a"
-_BLUE = "#0b5394"
-_ORANGE = "#b45309"
-_STYLE = {"svg.fonttype": "none", "svg.hashsalt": "glossator", "font.size": 10.0, "text.color": _INK}
+INK = "#1b1f24"
+QUIET = "#57606a"
+BLUE = "#0b5394"
+ORANGE = "#b45309"
+_STYLE = {"svg.fonttype": "none", "svg.hashsalt": "glossator", "font.size": 10.0, "text.color": INK}
 
 
 def confusion_svg(evaluation: Evaluation) -> str:
@@ -84,11 +84,11 @@ def _confusion_figure(evaluation: Evaluation) -> tuple[Any, str, str]:
     axes.set_xticks(ticks, names, fontsize=size, parse_math=False, **upright)
     axes.set_yticks(ticks, names, fontsize=size, parse_math=False)
     axes.tick_params(length=0, pad=3)
-    axes.set_xlabel("decided", fontsize=11, color=_QUIET)
-    axes.set_ylabel("gold", fontsize=11, color=_QUIET)
+    axes.set_xlabel("decided", fontsize=11, color=QUIET)
+    axes.set_ylabel("gold", fontsize=11, color=QUIET)
     title = f"Confusion matrix, {evaluation.name}: {evaluation.rows:,} rows"
     note = "" if len(drawn) == len(evaluation.labels) else f", the {len(drawn)} labels with the most mistakes"
-    _heading(figure, title + note, height)
+    heading(figure, title + note, height)
     commonest = evaluation.top_confusions(_LISTED)
     if not numbered:
         _list_beside(figure, commonest, left=(room + side + 1.0) / width, height=height)
@@ -120,13 +120,13 @@ def _draw_cells(axes: Any, counts: NDArray[Any], shares: NDArray[Any], *, number
         axes.tick_params(which="minor", length=0)
         return
     for row, column, shade in zip(rows, columns, shades, strict=True):
-        ink = "white" if shade > 0.65 else _INK
+        ink = "white" if shade > 0.65 else INK
         axes.text(column, row, f"{counts[row, column]:,}", ha="center", va="center", fontsize=numbers, color=ink)
 
 
 def _list_beside(figure: Any, confusions: Sequence[Confusion], *, left: float, height: float) -> None:
     """The commonest confusions as lines of text, from the top, as many as there is room for."""
-    figure.text(left, 1 - 0.95 / height, "Commonest confusions: rows, gold → decided", fontsize=11, color=_QUIET)
+    figure.text(left, 1 - 0.95 / height, "Commonest confusions: rows, gold → decided", fontsize=11, color=QUIET)
     for number, each in enumerate(confusions[: int((height - 1.4) / 0.26)]):
         bottom = 1 - (1.25 + 0.26 * number) / height
         figure.text(left + 0.02, bottom, f"{each.count:,}", ha="right")
@@ -148,22 +148,22 @@ def _reliability_figure(evaluation: Evaluation) -> tuple[Any, str, str]:
     figure = Figure(figsize=(5.6, 6.2), facecolor="white")
     upper = figure.add_axes((0.16, 0.34, 0.80, 0.52))
     lower = figure.add_axes((0.16, 0.09, 0.80, 0.19))
-    upper.plot([0, 1], [0, 1], color=_QUIET, linestyle="--", linewidth=1)
-    upper.vlines([b.confidence for b in bins], [b.confidence for b in bins], [b.accuracy for b in bins], color=_ORANGE)
-    upper.plot([b.confidence for b in bins], [b.accuracy for b in bins], "o", color=_BLUE, markersize=6, clip_on=False)
+    upper.plot([0, 1], [0, 1], color=QUIET, linestyle="--", linewidth=1)
+    upper.vlines([b.confidence for b in bins], [b.confidence for b in bins], [b.accuracy for b in bins], color=ORANGE)
+    upper.plot([b.confidence for b in bins], [b.accuracy for b in bins], "o", color=BLUE, markersize=6, clip_on=False)
     upper.set(xlim=(0, 1), ylim=(0, 1), ylabel="share that came true")
     lower.bar([b.low for b in bins], [b.count for b in bins], width=[b.high - b.low for b in bins], align="edge",
-              color=_BLUE, edgecolor="white")  # fmt: skip
+              color=BLUE, edgecolor="white")  # fmt: skip
     lower.set(xlim=(0, 1), xlabel="confidence", ylabel="rows" if single else "decisions", yscale="log")
     lower.set_ylim(bottom=0.5)  # a bin of one row is a bar too
     lower.yaxis.set_major_formatter(lambda count, _: f"{count:,.0f}" if count >= 1 else "")
     for axes in (upper, lower):
         axes.spines[["top", "right"]].set_visible(False)
     title = f"Reliability, {evaluation.name}: {evaluation.rows:,} rows"
-    _heading(figure, title, 6.2)
+    heading(figure, title, 6.2)
     mean = "" if single else ", the mean over labels; the picture pools them"
-    figure.text(0.02, 0.906, f"Expected calibration error {evaluation.ece:.4f}{mean}.", color=_QUIET, fontsize=9)
-    figure.text(0.02, 0.880, "Dashed: calibrated. Orange: how far off.", color=_QUIET, fontsize=9)
+    figure.text(0.02, 0.906, f"Expected calibration error {evaluation.ece:.4f}{mean}.", color=QUIET, fontsize=9)
+    figure.text(0.02, 0.880, "Dashed: calibrated. Orange: how far off.", color=QUIET, fontsize=9)
     points = "; ".join(f"{b.confidence:.2f} came true {b.accuracy:.2f} of {b.count:,}" for b in bins)
     return figure, title, f"Expected calibration error {evaluation.ece:.4f}. By mean confidence: {points}."
 
@@ -179,19 +179,19 @@ def _class_f1_figure(evaluation: Evaluation) -> tuple[Any, str, str]:
     figure = Figure(figsize=(width, height), facecolor="white")
     axes = figure.add_axes((room / width, 0.6 / height, 4.0 / width, (height - 1.5) / height))
     places = range(len(drawn))
-    axes.barh(places, [score.f1 for score in drawn], color=_BLUE, height=0.7)
+    axes.barh(places, [score.f1 for score in drawn], color=BLUE, height=0.7)
     macro = evaluation.metrics["macro_f1"].value
-    axes.axvline(macro, color=_ORANGE, linestyle="--", linewidth=1.2)
-    axes.text(macro, -0.7, f"macro F1 {macro:.3f}", color=_ORANGE, ha="center", va="bottom", fontsize=9)
+    axes.axvline(macro, color=ORANGE, linestyle="--", linewidth=1.2)
+    axes.text(macro, -0.7, f"macro F1 {macro:.3f}", color=ORANGE, ha="center", va="bottom", fontsize=9)
     for place, score in zip(places, drawn, strict=True):
-        axes.text(1.02, place, f"{score.f1:.2f}", va="center", fontsize=8.5, color=_QUIET)
-        axes.text(1.32, place, f"{score.support:,} rows", ha="right", va="center", fontsize=8.5, color=_QUIET)
+        axes.text(1.02, place, f"{score.f1:.2f}", va="center", fontsize=8.5, color=QUIET)
+        axes.text(1.32, place, f"{score.support:,} rows", ha="right", va="center", fontsize=8.5, color=QUIET)
     axes.set_yticks(places, names, fontsize=9, parse_math=False)
     axes.set(xlim=(0, 1), ylim=(len(drawn) - 0.4, -0.6), xlabel="F1")
     axes.tick_params(axis="y", length=0)
     axes.spines[["top", "right"]].set_visible(False)
     title = f"F1 of each label, {evaluation.name}: {evaluation.rows:,} rows"
-    _heading(figure, title if len(drawn) == len(worst_first) else f"{title}, the {len(drawn)} lowest", height)
+    heading(figure, title if len(drawn) == len(worst_first) else f"{title}, the {len(drawn)} lowest", height)
     lowest = "; ".join(f"{score.label} {score.f1:.2f}" for score in drawn[:10])
     return figure, title, f"Macro F1 {macro:.4f}. Lowest: {lowest}."
 
@@ -201,19 +201,25 @@ def _room(names: Sequence[str], size: float) -> float:
     return max(map(display_width, names)) * size * 0.0092
 
 
-def _heading(figure: Any, text: str, height: float) -> None:
+def heading(figure: Any, text: str, height: float) -> None:
+    """The title of a figure of that height in inches, in its upper left corner."""
     figure.text(0.02, 1 - 0.35 / height, text, fontsize=12, fontweight="bold", parse_math=False)
 
 
 def _svg(draw: Callable[[Evaluation], tuple[Any, str, str]], evaluation: Evaluation) -> str:
-    """What `draw` draws as one SVG element with `<title>` and `<desc>`, to stand in a page or a file of its own."""
+    return to_svg(lambda: draw(evaluation))
+
+
+def to_svg(draw: Callable[[], tuple[Any, str, str]]) -> str:
+    """The figure, title and description that `draw` gives as one SVG element with `<title>` and `<desc>`, to stand in a
+    page or a file of its own."""
     from matplotlib import style
 
     drawing = io.StringIO()
     with style.context(["default", _STYLE]), warnings.catch_warnings():  # whatever the user's matplotlibrc says
         # The viewer draws the text, with fonts that have the glyph; matplotlib only lacks it for measuring.
         warnings.filterwarnings("ignore", message=r"Glyph \d+ .* missing from font")
-        figure, title, description = draw(evaluation)
+        figure, title, description = draw()
         figure.savefig(drawing, format="svg", metadata={"Date": None, "Creator": None})
     body = drawing.getvalue()
     start = re.search(r"<svg\b[^>]*>", body)

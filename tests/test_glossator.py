@@ -37,7 +37,9 @@ def test_another_name_is_an_attribute_error() -> None:
 
 
 def test_the_signatures_are_pinned() -> None:
-    assert str(inspect.signature(glossator.load)) == "(path: 'str | Path', *, threads: 'int | None' = None) -> 'Model'"
+    assert str(inspect.signature(glossator.load)) == (
+        "(path: 'str | Path', *, threads: 'int | None' = None, device: \"Literal['cpu', 'cuda']\" = 'cpu') -> 'Model'"
+    )
     call = inspect.signature(glossator.Model.__call__).parameters
     assert list(call) == ["self", "texts", "top_k", "threshold", "truncate"]
     assert all(call[name].kind is inspect.Parameter.KEYWORD_ONLY for name in ("top_k", "threshold", "truncate"))

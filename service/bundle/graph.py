@@ -16,6 +16,8 @@ ALLOWED_DOMAINS = frozenset({"", "ai.onnx", "com.microsoft"})
 """Operator sets that ONNX Runtime itself implements; anything else would need a custom library."""
 MAX_TENSOR_ELEMENTS = 2**31
 _MAX_DEPTH = 32
+_SHOWN_DIMS = 8
+_PRODUCTS = frozenset({"MatMul", "MatMulInteger", "MatMulIntegerToFloat", "Gemm"})
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
@@ -30,11 +32,22 @@ class _MalformedError(ValueError):
 
 @dataclass(slots=True)
 class GraphSummary:
-    """Inputs and outputs with their dimensions, and everything that forbids loading the graph."""
+    """Inputs and outputs with their dimensions, and everything that forbids loading the graph.
+
+    `tensors` has the dimensions of each constant, `multiplied` the names of what matrix products multiply with.
+    """
 
     inputs: dict[str, list[Dimension]] = field(default_factory=dict)
     outputs: dict[str, list[Dimension]] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
+    tensors: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    multiplied: list[str] = field(default_factory=list)
+
+    @property
+    def products(self) -> list[tuple[int, int]]:
+        """The shape of the constant matrix of each product, (in, out)."""
+        shapes = [self.tensors.get(name, ()) for name in self.multiplied]
+        return [(shape[0], shape[1]) for shape in shapes if len(shape) == 2]
 
 
 def inspect(data: bytes | memoryview, where: str) -> GraphSummary:
@@ -111,11 +124,18 @@ def _walk_function(function: Buffer, summary: GraphSummary, where: str) -> None:
 
 
 def _walk_node(node: Buffer, summary: GraphSummary, where: str, depth: int) -> None:
+    inputs, operator = [], ""
     for number, value in _fields(node):
-        if number == 7:
+        if number == 1:
+            inputs.append(_text(value))
+        elif number == 4:
+            operator = _text(value)
+        elif number == 7:
             _check_domain(_text(value), summary, where)
         elif number == 5:
             _walk_attribute(_message(value), summary, where, depth)
+    if operator in _PRODUCTS and len(inputs) > 1:
+        summary.multiplied.append(inputs[1])
 
 
 def _walk_attribute(attribute: Buffer, summary: GraphSummary, where: str, depth: int) -> None:
@@ -136,10 +156,12 @@ def _check_sparse(sparse: Buffer, summary: GraphSummary, where: str) -> None:
 
 def _check_tensor(tensor: Buffer, summary: GraphSummary, where: str) -> str:
     """The tensor's name, after its place and size have been judged."""
-    name, elements, external = "", 1, False
+    name, elements, external, dims = "", 1, False, list[int]()
     for number, value in _fields(tensor):
         if number == 1:  # dims, packed or not
             for size in [value] if isinstance(value, int) else _packed(value):
+                if len(dims) < _SHOWN_DIMS:
+                    dims.append(size)
                 # Capped: the product of a million axes would take hours.
                 elements = min(elements * size, MAX_TENSOR_ELEMENTS + 1)
         elif number == 8:
@@ -151,6 +173,7 @@ def _check_tensor(tensor: Buffer, summary: GraphSummary, where: str) -> str:
     if elements > MAX_TENSOR_ELEMENTS:
         what = f"tensor {name!r} claims more than {MAX_TENSOR_ELEMENTS} elements"
         summary.faults.append(Fault("tensor-too-large", what, where))
+    summary.tensors[name] = tuple(dims)
     return name
 
 

@@ -89,18 +89,18 @@ def fit(took: dict[tuple[int, int], float]) -> Cost:
     return Cost(batch=batch, token=token or UNMEASURED.token, attention=attention, most_tokens=most_tokens)
 
 
-def kept(digest: str, workers: int) -> Cost | None:
+def kept(digest: str, workers: int, device: str = "cpu") -> Cost | None:
     """What was measured before for this bundle on this machine, None where nothing was or it cannot be read."""
     try:
-        fields = json.loads(_file(digest, workers).read_bytes())
+        fields = json.loads(_file(digest, workers, device).read_bytes())
         return Cost(**fields["cost"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def keep(digest: str, workers: int, cost: Cost) -> None:
+def keep(digest: str, workers: int, cost: Cost, device: str = "cpu") -> None:
     """Keeps a measurement, whole or not at all."""
-    file = _file(digest, workers)
+    file = _file(digest, workers, device)
     fields = {"format": _FORMAT, "machine": describe_machine()[0], "workers": workers, "cost": asdict(cost)}
     with contextlib.suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -109,10 +109,10 @@ def keep(digest: str, workers: int, cost: Cost) -> None:
         os.replace(aside.name, file)
 
 
-def _file(digest: str, workers: int) -> Path:
+def _file(digest: str, workers: int, device: str) -> Path:
     root = os.environ.get("GLOSSATOR_CACHE_DIR")
     if root is None:
         home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
         root = os.path.join(home, "glossator")
-    key = hashlib.sha256(json.dumps([_FORMAT, digest, workers, describe_machine()]).encode()).hexdigest()
+    key = hashlib.sha256(json.dumps([_FORMAT, digest, workers, device, describe_machine()]).encode()).hexdigest()
     return Path(root, "calibration", f"{key[:32]}.json")

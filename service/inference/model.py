@@ -14,11 +14,11 @@ from service.bundle.golden import GoldenRow
 from service.bundle.task import Task
 from service.errors import BundleError, BundleInvalid, Fault, InputError, shorten
 from service.inference import calibration
-from service.inference.batching import Batcher, Lane
+from service.inference.batching import Batcher, Lane, Logits, Windows
 from service.inference.encoding import EncodedText, Encoder
 from service.inference.pipeline import Answer, Pending, Pipeline
 from service.inference.planning import Cost
-from service.inference.session import Session
+from service.inference.session import Device, Session
 from service.inference.threads import available_cpus
 from service.tasks.text_classification import decode
 
@@ -45,6 +45,11 @@ class Model:
         """Whether batches are planned by what was measured on this machine, not where the bundle was exported."""
 
     @property
+    def device(self) -> Device:
+        """Where the graph runs."""
+        return self._session.device
+
+    @property
     def threads(self) -> int:
         """How many batches run at the same time, each on one CPU."""
         return self.batcher.workers
@@ -63,6 +68,10 @@ class Model:
         """`name@digest`, the digest cut to 12 digits: what answers and rows carry."""
         return f"{self.name}@{self.digest[:12]}"
 
+    def run(self, windows: Windows) -> Logits:
+        """Logits `(windows, labels)` of one batch, on the thread that calls: past the queue, for measuring."""
+        return self._session.run(windows)
+
     @property
     def task(self) -> Task:
         return self.bundle.task
@@ -79,7 +88,7 @@ class Model:
             max_length=self.task.encoding.max_length,
             seconds=seconds,
         )
-        calibration.keep(self.digest, self.threads, cost)
+        calibration.keep(self.digest, self.threads, cost, self.device)
         self.batcher.cost, self.calibrated = cost, True
         return cost
 
@@ -138,14 +147,15 @@ class Model:
         return answers[0] if isinstance(texts, str) else answers
 
 
-def load(path: str | Path, *, threads: int | None = None) -> Model:
+def load(path: str | Path, *, threads: int | None = None, device: Device = "cpu") -> Model:
     """The model in the bundle at `path`, after every check and a replay of its golden rows.
 
-    `threads` defaults to the CPUs that this process may use. Raises BundleNotFound, BundleVersionUnsupported or
-    BundleInvalid (with every fault by name).
+    `threads` defaults to the CPUs that this process may use. On `cuda` the fp32 graph runs: the int8 one is made for
+    CPUs. Raises BundleNotFound, BundleVersionUnsupported or BundleInvalid (with every fault by name), and ConfigError
+    where there is no such device.
     """
     try:
-        model = load_unverified(read(path), threads=threads)
+        model = load_unverified(read(path), threads=threads, device=device)
     except BundleError as error:
         error.found = error.found or shorten(path)  # which of several bundles it is
         raise
@@ -159,7 +169,7 @@ def load(path: str | Path, *, threads: int | None = None) -> Model:
     return model
 
 
-def load_unverified(bundle: Bundle, *, threads: int | None = None) -> Model:
+def load_unverified(bundle: Bundle, *, threads: int | None = None, device: Device = "cpu") -> Model:
     """The model of a bundle whose golden rows have not been replayed; for export, which makes them."""
     task = bundle.task
     try:
@@ -169,11 +179,12 @@ def load_unverified(bundle: Bundle, *, threads: int | None = None) -> Model:
             raise
         fault = Fault("tokenizer-unreadable", shorten(str(error)), layout.TOKENIZER)
         raise BundleInvalid("the tokenizer cannot be read", faults=[fault]) from None
-    session = Session(bundle.path / bundle.manifest.served.graph, pad_token_id=task.encoding.pad_token_id)
-    workers = threads or available_cpus()
+    graph = bundle.manifest.served.graph if device == "cpu" else layout.GRAPH_FP32
+    session = Session(bundle.path / graph, pad_token_id=task.encoding.pad_token_id, device=device)
+    workers = threads or (available_cpus() if device == "cpu" else 1)
     batcher = Batcher(session.run, workers=workers)
     model = Model(bundle, Pipeline(encoder, batcher, task), batcher, session)
-    speed, measured = bundle.manifest.speed, calibration.kept(bundle.digest, workers)
+    speed, measured = bundle.manifest.speed, calibration.kept(bundle.digest, workers, device)
     model.calibrated = measured is not None
     if measured is not None:
         batcher.cost = measured
@@ -217,7 +228,7 @@ def _compare(model: Model, row: GoldenRow, where: str) -> list[Fault]:
         faults.append(Fault("golden-tokens", what, where))
     recorded = np.asarray(row.logits)
     difference = float(np.abs(model.pipeline.pooled_logits([encoded])[0] - recorded).max())
-    tolerance = model.bundle.manifest.verification.tolerance
+    tolerance = _tolerance(model)
     if not difference <= tolerance:  # a NaN is not within it
         what = f"logits differ by {difference:.4g}, at most {tolerance:g} allowed"
         faults.append(Fault("golden-logits", what, where))
@@ -230,6 +241,15 @@ def _compare(model: Model, row: GoldenRow, where: str) -> list[Fault]:
         what = f"its logits decode to a score of {decoded.score:.6f}, recorded as {row.score:.6f}"
         faults.append(Fault("golden-score", what, where))
     return faults
+
+
+def _tolerance(model: Model) -> float:
+    """How far a logit may lie from its record. Golden rows record the served graph; on another device the fp32 graph
+    answers, and may differ from it by as much as export saw."""
+    verification, served = model.bundle.manifest.verification, model.bundle.manifest.served
+    if model.device == "cpu" or served.precision == "fp32":
+        return verification.tolerance
+    return verification.tolerance + verification.parity[-1].max_logit_difference
 
 
 def _is_panic(error: BaseException) -> bool:

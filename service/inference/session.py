@@ -4,17 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from service.errors import BundleInvalid, Fault, InferenceError
+from service.errors import BundleInvalid, ConfigError, Fault, InferenceError
 
 OPTIMIZATION_LEVEL = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
 """The level that serves; export measures parity at the same one."""
 
 _KNOWN_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+
+
+Device = Literal["cpu", "cuda"]
+
+_PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+
+
+def providers(device: Device, available: Sequence[str]) -> list[str]:
+    """ONNX Runtime's execution providers for a device, the preferred one first; what it cannot run, the CPU does.
+
+    Raises ConfigError where the device is not among the `available` ones: a graph would run on the CPU in silence.
+    """
+    wanted = _PROVIDERS[device]
+    if wanted not in available:
+        raise ConfigError(
+            f"this ONNX Runtime cannot run on {device}",
+            found=", ".join(available),
+            expected=wanted,
+            way_out="Install onnxruntime-gpu in its place, with the CUDA that it names; or use --device cpu.",
+        )
+    return list(dict.fromkeys([wanted, _PROVIDERS["cpu"]]))
 
 
 class Session:
@@ -24,7 +46,8 @@ class Session:
     other on two threads each, which wait for one another at every operator.
     """
 
-    def __init__(self, graph: Path, *, pad_token_id: int = 0, threads: int = 1) -> None:
+    def __init__(self, graph: Path, *, pad_token_id: int = 0, threads: int = 1, device: Device = "cpu") -> None:
+        chosen = providers(device, ort.get_available_providers())
         options = ort.SessionOptions()
         options.graph_optimization_level = OPTIMIZATION_LEVEL
         options.intra_op_num_threads = threads
@@ -33,12 +56,19 @@ class Session:
         # Threads that spin between calls steal the core on which the server answers.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            self._session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+            self._session = ort.InferenceSession(graph, options, providers=chosen)
         except Exception as error:  # ONNX Runtime's errors share no base class of their own
             fault = Fault("graph-does-not-load", str(error), graph.name)
             raise BundleInvalid("ONNX Runtime refuses the graph", faults=[fault]) from error
         self.inputs = tuple(item.name for item in self._session.get_inputs())
         self.threads = options.intra_op_num_threads
+        self.device: Device = "cuda" if _PROVIDERS["cuda"] in self._session.get_providers() else "cpu"
+        if self.device != device:  # the driver or a library is absent: ONNX Runtime only warns
+            raise ConfigError(
+                "CUDA could not be started",
+                found=", ".join(self._session.get_providers()),
+                way_out="Check the driver and the CUDA libraries, or use --device cpu.",
+            )
         self._pad_token_id = pad_token_id
         unknown = sorted(set(self.inputs) - set(_KNOWN_INPUTS))
         if unknown or not {"input_ids", "attention_mask"} <= set(self.inputs):

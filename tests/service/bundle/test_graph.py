@@ -46,7 +46,9 @@ def test_reads_what_onnx_writes() -> None:
     )
     summary = inspect(model.SerializeToString(), "m.onnx")
     assert summary == GraphSummary(
-        inputs={"input_ids": ["b", "s"], "attention_mask": ["b", ""]}, outputs={"logits": ["batch", 3]}
+        inputs={"input_ids": ["b", "s"], "attention_mask": ["b", ""]},
+        outputs={"logits": ["batch", 3]},
+        tensors={"w": (4, 3)},
     )
 
 

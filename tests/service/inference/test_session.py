@@ -6,14 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime as ort
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from service.bundle import layout
-from service.errors import BundleInvalid, InferenceError
-from service.inference.session import Session, pad
+from service.errors import BundleInvalid, ConfigError, InferenceError
+from service.inference.session import Session, pad, providers
 
 LABELS = 3
 WINDOWS = st.lists(st.lists(st.integers(0, 99), min_size=1, max_size=12), min_size=1, max_size=6)
@@ -132,3 +133,18 @@ def test_padding_and_neighbours_move_no_logit_of_the_fp32_graph(fp32: Session, w
     alone = np.concatenate([fp32.run([window]) for window in windows])
     assert together.shape == (len(windows), LABELS)
     np.testing.assert_allclose(together, alone, rtol=0, atol=1e-5)
+
+
+def test_providers_put_the_device_first_and_the_cpu_behind() -> None:
+    both = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
+    assert providers("cuda", both) == ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    assert providers("cpu", both) == ["CPUExecutionProvider"]
+
+
+def test_a_device_that_is_not_there_is_refused_not_replaced(two_inputs: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot run on cuda") as caught:
+        providers("cuda", ["CPUExecutionProvider"])
+    assert "onnxruntime-gpu" in (caught.value.way_out or "")
+    if "CUDAExecutionProvider" not in ort.get_available_providers():
+        with pytest.raises(ConfigError):
+            Session(two_inputs, device="cuda")

@@ -1,0 +1,214 @@
+"""How fast a model answers here: throughput by size of batch, latency by number of callers, and where the time goes."""
+
+from __future__ import annotations
+
+import statistics
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import cycle
+
+import numpy as np
+
+from service.bundle import graph, layout
+from service.bundle.golden import Histogram, parse_reference
+from service.inference.encoding import EncodedText
+from service.inference.machine import describe_machine
+from service.inference.model import Model
+from service.inference.planning import Cost, plan
+from service.measuring.limit import Limit, measure_limit
+from service.tasks.text_classification import decode_all
+
+BUDGETS = (64, 128, 256, 512, 1024, 2048)
+CALLERS = (1, 2, 4, 8, 16, 32)
+ROUNDS = 3
+_TEXTS = 1_000
+_SECONDS = 1.5
+_PEER_BATCH = 32
+"""Texts in a batch as most tools make them: as they come, padded to the longest."""
+
+Stage = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Throughput:
+    """Texts in a second, the median of some rounds and the range, with batches of at most `most_tokens` tokens."""
+
+    most_tokens: int
+    texts_per_second: float
+    low: float
+    high: float
+    tokens_per_second: float
+    padding: float
+    """Share of the tokens run that are padding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """What `callers` see who each ask for one text after another; milliseconds."""
+
+    callers: int
+    texts_per_second: float
+    p50: float
+    p99: float
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """A finished measurement. `stages` are shares of the time of one thread that does everything in turn."""
+
+    model: str
+    machine: str
+    workers: int
+    texts: int
+    tokens: int
+    cost: Cost
+    throughput: tuple[Throughput, ...]
+    latency: tuple[Latency, ...]
+    stages: dict[str, float]
+    padding_in_arrival_order: float
+    limit: Limit
+
+    @property
+    def best(self) -> Throughput:
+        """The fastest of the throughputs."""
+        return max(self.throughput, key=lambda each: each.texts_per_second)
+
+    @property
+    def share_of_limit(self) -> float:
+        """Tokens a second as a share of what the processor's matrix products alone would allow."""
+        return self.best.tokens_per_second / self.limit.tokens_per_second
+
+    def core_hours_per_million(self) -> float:
+        """CPU hours that a million texts take at the best throughput."""
+        return self.workers * 1e6 / self.best.texts_per_second / 3600.0
+
+    def to_dict(self) -> dict[str, object]:
+        """The measurement as JSON-ready fields."""
+        derived = {"share_of_limit": self.share_of_limit, "core_hours_per_million": self.core_hours_per_million()}
+        limit = {"tokens_per_second": self.limit.tokens_per_second}
+        return asdict(self) | derived | {"limit": asdict(self.limit) | limit}
+
+
+def measure_speed(model: Model, texts: Sequence[str], *, stage: Stage = lambda _: None) -> Speed:
+    """Measures `model` on `texts`, in under half a minute for a small encoder. Nothing else should run meanwhile."""
+    stage("finding which batches suit this machine")
+    cost = model.calibrate()
+    encoded = [each for each in model.pipeline.encode(texts) if isinstance(each, EncodedText)]
+    lengths = [len(window) for text in encoded for window in text.windows]
+    good = [
+        text for text, each in zip(texts, model.pipeline.encode(texts), strict=True) if isinstance(each, EncodedText)
+    ]
+    throughput = []
+    for budget in BUDGETS:
+        stage(f"throughput with batches of {budget:,} tokens")
+        throughput.append(_throughput(model, good, lengths, replace(cost, most_tokens=budget)))
+    model.batcher.cost = cost
+    latency = []
+    for callers in CALLERS:
+        stage(f"latency with {callers} callers")
+        latency.append(_latency(model, good, callers))
+    stage("time by stage")
+    stages = _stages(model, good, cost)
+    stage("the limit of the processor's matrix products")
+    served = model.bundle.manifest.served
+    data = (model.bundle.path / served.graph).read_bytes()
+    limit = measure_limit(graph.inspect(data, served.graph).products, precision=served.precision, workers=model.threads)
+    arrival = [lengths[start : start + _PEER_BATCH] for start in range(0, len(lengths), _PEER_BATCH)]
+    padded = sum(max(batch) * len(batch) for batch in arrival)
+    return Speed(
+        model=model.version,
+        machine=describe_machine()[0],
+        workers=model.threads,
+        texts=len(good),
+        tokens=sum(lengths),
+        cost=cost,
+        throughput=tuple(throughput),
+        latency=tuple(latency),
+        stages=stages,
+        padding_in_arrival_order=1.0 - sum(lengths) / padded,
+        limit=limit,
+    )
+
+
+def typical_texts(model: Model, count: int = _TEXTS, seed: int = 0) -> list[str]:
+    """Texts made up of the words of the golden rows, with the lengths of the training data."""
+    words = " ".join(row.text for row in model.bundle.golden if row.error is None).split()
+    tokens = parse_reference((model.bundle.path / layout.REFERENCE).read_bytes()).tokens
+    generator = np.random.default_rng(seed)
+    texts = []
+    for length in _drawn(tokens, count, generator):
+        start = int(generator.integers(len(words)))
+        texts.append(" ".join((words * (1 + length // len(words) + 1))[start : start + max(1, length)]))
+    return texts
+
+
+def _drawn(histogram: Histogram, count: int, generator: np.random.Generator) -> Iterator[int]:
+    counts = np.array(histogram.counts, dtype=np.float64)
+    bins = generator.choice(len(counts), size=count, p=counts / counts.sum())
+    for each in bins:
+        yield int(generator.uniform(histogram.edges[each], histogram.edges[each + 1]))
+
+
+def _throughput(model: Model, texts: list[str], lengths: list[int], cost: Cost) -> Throughput:
+    model.batcher.cost = cost
+    speeds = []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        model.predict(texts, top_k=1)
+        speeds.append(len(texts) / (time.perf_counter() - began))
+    padded = sum(max(lengths[index] for index in batch) * len(batch) for batch in plan(lengths, cost))
+    speed = statistics.median(speeds)
+    return Throughput(
+        most_tokens=cost.most_tokens,
+        texts_per_second=speed,
+        low=min(speeds),
+        high=max(speeds),
+        tokens_per_second=speed * sum(lengths) / len(texts),
+        padding=1.0 - sum(lengths) / padded,
+    )
+
+
+def _latency(model: Model, texts: list[str], callers: int) -> Latency:
+    """A closed loop: each caller asks for its next text when the last is answered."""
+    until = time.perf_counter() + _SECONDS
+    took: list[list[float]] = [[] for _ in range(callers)]
+
+    def ask(number: int) -> None:
+        mine = cycle(texts[number::callers] or texts)
+        while (began := time.perf_counter()) < until:
+            model.predict([next(mine)], top_k=1)
+            took[number].append(time.perf_counter() - began)
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(callers)]
+    began = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    spent = time.perf_counter() - began
+    milliseconds = 1e3 * np.concatenate(took)
+    p50, p99 = np.percentile(milliseconds, [50, 99])
+    return Latency(callers, len(milliseconds) / spent, float(p50), float(p99))
+
+
+def _stages(model: Model, texts: list[str], cost: Cost) -> dict[str, float]:
+    """Share of the time that each stage takes, one after another on one thread."""
+    clock = [time.perf_counter()]
+
+    def passed() -> float:
+        clock.append(time.perf_counter())
+        return clock[-1] - clock[-2]
+
+    encoded = [each for each in model.pipeline.encode(texts) if isinstance(each, EncodedText)]
+    took = {"tokenise": passed()}
+    windows = [window for text in encoded for window in text.windows]
+    batches = plan([len(window) for window in windows], cost)
+    took["plan"] = passed()
+    for batch in batches:
+        model.run([windows[index] for index in batch])
+    took["infer"] = passed()
+    decode_all(np.zeros((len(encoded), len(model.task.labels))), model.task, top_k=1)
+    took["decode"] = passed()
+    return {name: seconds / sum(took.values()) for name, seconds in took.items()}
