@@ -29,8 +29,8 @@ def measure_ranges(encoder: Encoder, windows: Sequence[Sequence[int]], *, pad_to
             input_ids, attention_mask = pad([windows[index] for index in batch], pad_token_id)
             feeds = {"input_ids": input_ids, "attention_mask": attention_mask}
             for name, values in zip(outputs, session.run(list(outputs.values()), feeds), strict=True):
-                if values.shape[1] == attention_mask.shape[1]:  # the last layer's hold the first token alone
-                    values = values[attention_mask.astype(bool)]
+                if len(values) == attention_mask.shape[1]:  # the last layer's hold the first token alone
+                    values = values[attention_mask.T.astype(bool)]
                 low[name] = min(low[name], float(values.min()))
                 high[name] = max(high[name], float(values.max()))
     return {name: Range(low[name], high[name]) for name in outputs}

@@ -5,6 +5,8 @@ Against the graph that PyTorch exports it computes the same in fewer steps:
 - The last layer's query, output and feed-forward network are computed for the first token alone: the head reads no
   other.
 - The scale of the attention scores is part of the query's weights, and the first token type part of the positions.
+- Tokens lie in the order (seq, batch): heads are then parted from texts by a step in memory, which ONNX Runtime's
+  product takes as it multiplies, and three of four transpositions a layer are never carried out.
 - In int8, a product adds its bias and both scales in the pass that writes its result.
 
 Activation scales are constants, measured on real texts before (`export.calibrate`), so an answer cannot depend on what
@@ -116,19 +118,20 @@ class _Builder:
         return helper.make_graph(self._nodes, "encoder", inputs, [logits], self._initializers)
 
     def _embed(self, embeddings: Embeddings) -> str:
-        """`(batch, seq, hidden)`."""
-        words = self._rows(embeddings.words, "input_ids")
+        """`(seq, batch, hidden)`."""
+        ids = self._node("Transpose", ["input_ids"], perm=[1, 0])  # (seq, batch)
+        words = self._rows(embeddings.words, ids)
         table = self._constant(embeddings.positions)
         if embeddings.padding_id is None:
-            length = self._node("Shape", ["input_ids"], start=1, end=2)
-            zero = self._constant(np.array([0]))
-            positions = self._node("Slice", [table, zero, length, zero])  # (seq, hidden)
+            length = self._node("Shape", [ids], start=0, end=1)
+            zero, one = self._constant(np.array([0])), self._constant(np.array([1]))
+            positions = self._node("Unsqueeze", [self._node("Slice", [table, zero, length, zero]), one])
         else:
             padding = self._constant(np.array(embeddings.padding_id))
-            real = self._node("Cast", [self._node("Not", [self._node("Equal", ["input_ids", padding])])], to=7)
-            counted = self._node("CumSum", [real, self._constant(np.array(1))])
+            real = self._node("Cast", [self._node("Not", [self._node("Equal", [ids, padding])])], to=7)
+            counted = self._node("CumSum", [real, self._constant(np.array(0))])
             numbers = self._node("Add", [self._node("Mul", [counted, real]), padding])
-            positions = self._node("Gather", [table, numbers])  # (batch, seq, hidden)
+            positions = self._node("Gather", [table, numbers])  # (seq, batch, hidden)
         hidden = self._normalise(self._node("Add", [words, positions]), embeddings.norm)
         if embeddings.projection is None:
             return hidden
@@ -160,17 +163,17 @@ class _Builder:
         return self._node("Add", [self._node("Gather", [table, distance], axis=1), masked])
 
     def _layer(self, name: str, layer: Layer, hidden: str, bias: str, encoder: Encoder, *, first_alone: bool) -> str:
-        """One layer: `(batch, seq, hidden)` to the same, or to `(batch, 1, hidden)` with `first_alone`."""
+        """One layer: `(seq, batch, hidden)` to the same, or to `(1, batch, hidden)` with `first_alone`."""
         size = layer.query.weight.shape[1] // encoder.heads
         reader = self._first(hidden) if first_alone else hidden
         if first_alone and encoder.relative_bias is not None:
             bias = self._first(bias, axis=2)
         query = self._heads(self._product(f"{name}.input", reader, _scaled(layer.query, size**-0.5)), encoder, size)
-        key = self._heads(self._product(f"{name}.input", hidden, layer.key), encoder, size, order=(0, 2, 3, 1))
+        key = self._heads(self._product(f"{name}.input", hidden, layer.key), encoder, size, order=(1, 2, 3, 0))
         value = self._heads(self._product(f"{name}.input", hidden, layer.value), encoder, size)
         scores = self._node("Add", [self._node("MatMul", [query, key]), bias])  # (batch, heads, seq, seq)
         shares = self._node("Softmax", [scores], axis=-1)
-        mixed = self._node("Transpose", [self._node("MatMul", [shares, value])], perm=[0, 2, 1, 3])
+        mixed = self._node("Transpose", [self._node("MatMul", [shares, value])], perm=[2, 0, 1, 3])
         context = self._node("Reshape", [mixed, self._constant(np.array([0, 0, encoder.heads * size]))])
         attended = self._product(f"{name}.context", context, layer.output)
         attended = self._normalise(self._node("Add", [attended, reader]), layer.output_norm)
@@ -178,17 +181,17 @@ class _Builder:
         back = self._product(f"{name}.down", wide, layer.down)
         return self._normalise(self._node("Add", [back, attended]), layer.down_norm)
 
-    def _heads(self, tensor: str, encoder: Encoder, size: int, order: tuple[int, ...] = (0, 2, 1, 3)) -> str:
-        """`(batch, seq, hidden)` to `(batch, heads, seq, size)`, or another order of these axes."""
+    def _heads(self, tensor: str, encoder: Encoder, size: int, order: tuple[int, ...] = (1, 2, 0, 3)) -> str:
+        """`(seq, batch, hidden)` to `(batch, heads, seq, size)`, or another order of these axes."""
         shape = self._constant(np.array([0, 0, encoder.heads, size]))
         return self._node("Transpose", [self._node("Reshape", [tensor, shape])], perm=list(order))
 
     def _classify(self, head: Head, hidden: str) -> None:
-        first = self._node("Squeeze", [hidden, self._constant(np.array([1]))])  # (batch, hidden)
+        first = self._node("Squeeze", [hidden, self._constant(np.array([0]))])  # (batch, hidden)
         dense = self._activate(self._dense(first, head.dense), head.activation)
         self._dense(dense, head.output, output="logits")
 
-    def _first(self, tensor: str, axis: int = 1) -> str:
+    def _first(self, tensor: str, axis: int = 0) -> str:
         start, stop = self._constant(np.array([0])), self._constant(np.array([1]))
         return self._node("Slice", [tensor, start, stop, self._constant(np.array([axis]))])
 
