@@ -50,7 +50,7 @@ ENGINES = {
     "pipeline-sorted": ("pipeline.py", ["--sorted"]),
 }
 NAMES = {
-    "ours": "**Glossator**, int8",
+    "ours": "Glossator, int8",
     "stock": "ONNX Runtime, stock export + `quantize_dynamic`",
     "openvino": "OpenVINO, int8 calibrated",
     "ctranslate2": "CTranslate2, int8",

@@ -23,6 +23,7 @@ def verify(
     Example:
       glossator verify models/tickets
     """
+    from service.inference.machine import other_instructions
     from service.inference.model import load
 
     try:
@@ -36,6 +37,7 @@ def verify(
             console.print(f"{bundle}\n  {error}", markup=False)
         return FAILED
     manifest = model.bundle.manifest
+    differs = other_instructions(manifest.speed.machine) if manifest.speed else None
     if as_json:
         print_json(
             {
@@ -46,6 +48,7 @@ def verify(
                 "files": len(manifest.files),
                 "golden_rows": len(model.bundle.golden),
                 "tolerance": manifest.verification.tolerance,
+                "other_instructions": differs,
             }
         )
     else:
@@ -54,4 +57,6 @@ def verify(
             f"{len(model.bundle.golden)} golden rows within {manifest.verification.tolerance:g}, "
             f"serving {manifest.served.precision}"
         )
+        if differs:
+            stdout().print(f"· the processor is another: {differs}; the answers were compared on this one", markup=False)
     return OK

@@ -3,8 +3,9 @@
 A worker that is free takes what is there at once: with few requests there is no wait, with many the batches grow by
 themselves. Of what waits it runs the batch, as planned, in which the oldest window stands, so nobody is overtaken for
 long. There are two lanes. Windows in the `interactive` lane go first; windows in the `bulk` lane, planned as a whole
-when they come, get a turn whenever the lane has waited `BULK_PATIENCE_SECONDS`. Work whose deadline has passed or whose
-caller has left is dropped before it runs.
+when they come, get a turn whenever the lane has waited `BULK_PATIENCE_SECONDS`. A call with more than
+`INTERACTIVE_WINDOWS` windows, be it one very long text, goes through the bulk lane whoever asks: it would hold up the
+others. Work whose deadline has passed or whose caller has left is dropped before it runs.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ Run = Callable[[Windows], Logits]
 """Logits `(windows, labels)` of one batch."""
 
 BULK_PATIENCE_SECONDS = 0.1
+INTERACTIVE_WINDOWS = 32
 LOOKAHEAD = 256
 """How many waiting windows of the interactive lane are planned together."""
 
@@ -116,8 +118,14 @@ class _Queue:
     def submit(self, windows: Windows, lane: Lane, deadline: float | None) -> Future[Logits]:
         request = _Request(windows, deadline, Future(), len(windows))
         places = [(request, index) for index in range(len(windows))]
+        if len(windows) > INTERACTIVE_WINDOWS:
+            lane = "bulk"
         if lane == "bulk":
-            batches = [_Batch([places[index] for index in batch]) for batch in plan(list(map(len, windows)), self.cost)]
+            lengths = [len(window) for window in windows]
+            batches = [
+                _Batch([places[index] for index in batch])
+                for batch in plan(lengths, self._cost(lengths, self._workers))
+            ]
         with self._changed:
             if self._closed:
                 raise InferenceError("the model has been closed", way_out="Load it again.")
@@ -184,15 +192,15 @@ class _Queue:
         if not waiting:
             return [], late
         lengths = [len(request.windows[index]) for request, index in waiting]
-        chosen = set(next(batch for batch in plan(lengths, self._shared(lengths)) if 0 in batch))
+        chosen = set(next(batch for batch in plan(lengths, self._cost(lengths, self._idle + 1)) if 0 in batch))
         self._interactive.extendleft(reversed([each for place, each in enumerate(waiting) if place not in chosen]))
         return [each for place, each in enumerate(waiting) if place in chosen], late
 
-    def _shared(self, lengths: Sequence[int]) -> Cost:
-        """The cost by which to plan when other workers idle: smaller batches, so that each gets a part."""
-        if not self._idle or len(lengths) == 1:
+    def _cost(self, lengths: Sequence[int], workers: int) -> Cost:
+        """The cost by which to plan for so many workers: batches small enough that each gets a part."""
+        if workers == 1:
             return self.cost
-        part = -(-sum(lengths) // (self._idle + 1))
+        part = -(-sum(lengths) // workers)
         return Cost(self.cost.batch, self.cost.token, self.cost.attention, min(self.cost.most_tokens, max(part, 1)))
 
     def _answer(self, batch: list[tuple[_Request, int]]) -> None:

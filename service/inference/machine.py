@@ -1,4 +1,4 @@
-"""The machine that a speed was measured on, in words."""
+"""The machine that a bundle was exported on or serves on, in words."""
 
 from __future__ import annotations
 
@@ -29,3 +29,27 @@ def describe_machine() -> tuple[str, int]:
         f"{processor} ({flags or platform.machine()}), {threads} CPUs, ONNX Runtime {onnxruntime.__version__}",
         threads,
     )
+
+
+def other_instructions(machine: str) -> str | None:
+    """How the instruction sets of this machine differ from those of another that `describe_machine` described; None
+    where they do not.
+
+    Int8 products may be rounded otherwise with other instructions. Verification replays the golden rows on the machine
+    that serves, so a graph that leaves its tolerance here is refused.
+    """
+    there, here = _instructions(machine), _instructions(describe_machine()[0])
+    parts = [
+        f"{where} has {', '.join(more)}"
+        for where, more in (
+            ("the machine of the export also", [name for name in there if name not in here]),
+            ("this one also", [name for name in here if name not in there]),
+        )
+        if more
+    ]
+    return "; ".join(parts) or None
+
+
+def _instructions(machine: str) -> list[str]:
+    words = re.findall(r"\w+", machine)
+    return [name for name in _INSTRUCTION_SETS if name in words]

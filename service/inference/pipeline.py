@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from service.bundle.task import Task
 from service.errors import InputError
-from service.inference.batching import LOOKAHEAD, Lane, Run
+from service.inference.batching import Lane, Run
 from service.inference.encoding import EncodedText, Encoder, check_text
 from service.inference.planning import plan
 from service.tasks.text_classification import Classification, check_options, decode_all, pool_windows
@@ -134,11 +134,8 @@ class Pipeline:
         # Few texts may share a batch with those of other callers. Many are planned among themselves, in chunks: one is
         # encoded, and another decoded, while workers run a third.
         check_options(self.task, top_k=top_k, threshold=threshold)
-        lane: Lane = "bulk" if len(texts) > LOOKAHEAD else "interactive"
         chunks = [
-            self.start(
-                texts[first : first + CHUNK_TEXTS], top_k=top_k, threshold=threshold, truncate=truncate, lane=lane
-            )
+            self.start(texts[first : first + CHUNK_TEXTS], top_k=top_k, threshold=threshold, truncate=truncate)
             for first in range(0, len(texts), CHUNK_TEXTS)
         ]
         return [answer for chunk in chunks for answer in chunk.result()]

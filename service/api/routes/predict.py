@@ -42,8 +42,6 @@ from service.inference.pipeline import Answer, Pending
 
 INLINE_BYTES = 16_384
 """Bodies up to this are parsed and encoded on the event loop."""
-INTERACTIVE_TEXTS = 32
-"""Requests of more texts than this go through the bulk lane."""
 WATCH_AFTER_SECONDS = 0.1
 """How long an answer may take before the connection is watched for a client that leaves."""
 
@@ -147,7 +145,6 @@ def start(model: Model, body: bytes, settings: Settings, deadline: float) -> tup
         top_k=asked.top_k,
         threshold=asked.threshold,
         truncate=asked.truncate,
-        lane="interactive" if len(texts) <= INTERACTIVE_TEXTS else "bulk",
         deadline=deadline,
     )
     return asked, pending

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from service.errors import DeadlineExceeded, InferenceError
-from service.inference.batching import BULK_PATIENCE_SECONDS, Batcher
+from service.inference.batching import BULK_PATIENCE_SECONDS, INTERACTIVE_WINDOWS, Batcher
 from service.inference.planning import Cost
 
 CHEAP_BATCHES = Cost(batch=0.0, token=1.0, attention=0.0, most_tokens=1_000)
@@ -124,6 +124,17 @@ def test_the_interactive_lane_goes_first(held: Held) -> None:
     assert quick.result(10)[0, 0] == 3
     assert bulk.result(10)[:, 0].tolist() == [5, 6]
     assert [len(batch[0]) for batch in held.batches[1:]] == [3, 6]
+
+
+def test_a_call_of_many_windows_does_not_hold_up_the_others(held: Held) -> None:
+    batcher, _ = busy(held, CHEAP_BATCHES)
+    long = batcher.submit([[7] * 9] * (INTERACTIVE_WINDOWS + 1))
+    short = batcher.submit([[1, 2]])
+    held.let_go(2)
+    np.testing.assert_array_equal(short.result(10), logits_of([[1, 2]]))
+    assert not long.done()
+    held.let_go()
+    assert long.result(10).shape == (INTERACTIVE_WINDOWS + 1, 2)
 
 
 def test_bulk_that_has_waited_gets_its_turn(held: Held) -> None:

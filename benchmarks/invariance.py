@@ -1,0 +1,137 @@
+"""Does a text's answer depend on what else is in the batch? The served int8 graph beside the stock recipe.
+
+    python benchmarks/invariance.py [--checkpoint CHECKPOINT] [--bundle BUNDLE]
+
+CHECKPOINT and BUNDLE are what `python benchmarks/accuracy.py banking77` leaves in work/banking77. Every text of
+banking77's test split is answered alone; then in batches of 32 in three orders drawn at random, in batches of 32 sorted
+by length, beside one text of 500 tokens, and online, asked one by one by 32 threads through the queue that serves.
+What counts is how far a logit is from what it was alone, and whether the highest is another. Writes
+benchmarks/results/invariance.md and .json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import texts as texts_of
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from evaluation.report import markdown_table
+from service.bundle.folder import read
+from service.inference.batching import Batcher
+from service.inference.machine import describe_machine
+from service.inference.session import Session
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "rivals"))
+from stock import convert_stock  # noqa: E402
+
+BATCH = 32
+BESIDE = 8
+"""Texts of the test split in a batch with the long one."""
+LONG = 500
+CLIENTS = 32
+
+Windows = list[list[int]]
+Logits = NDArray[np.float32]
+
+
+def in_batches(session: Session, windows: Windows, order: Sequence[int], size: int) -> Logits:
+    """Logits in the order of `windows`, of batches cut from `order`."""
+    parts = [order[start : start + size] for start in range(0, len(order), size)]
+    with ThreadPoolExecutor(_cpus()) as pool:
+        answers = list(pool.map(lambda part: session.run([windows[index] for index in part]), parts))
+    logits = np.empty((len(windows), answers[0].shape[1]), dtype=np.float32)
+    for part, answer in zip(parts, answers, strict=True):
+        logits[part] = answer
+    return logits
+
+
+def beside(session: Session, windows: Windows, long: list[int]) -> Logits:
+    """Logits of texts that share their batch with a long one."""
+    parts = [windows[start : start + BESIDE] for start in range(0, len(windows), BESIDE)]
+    with ThreadPoolExecutor(_cpus()) as pool:
+        return np.concatenate(list(pool.map(lambda part: session.run([*part, long])[:-1], parts)))
+
+
+def online(session: Session, windows: Windows) -> Logits:
+    """Logits of texts asked one by one by many threads at the same time."""
+    with Batcher(session.run, workers=_cpus()) as batcher, ThreadPoolExecutor(CLIENTS) as pool:
+        return np.concatenate(list(pool.map(lambda window: batcher.submit([window]).result(), windows)))
+
+
+def ways(session: Session, windows: Windows, long: list[int]) -> Iterator[tuple[str, Logits]]:
+    """Each way of asking, and the logits it gave."""
+    for seed in range(3):
+        order = [int(index) for index in np.random.default_rng(seed).permutation(len(windows))]
+        yield f"batches of {BATCH}, random order {seed + 1}", in_batches(session, windows, order, BATCH)
+    falling = sorted(range(len(windows)), key=lambda index: -len(windows[index]))
+    yield f"batches of {BATCH}, sorted by length", in_batches(session, windows, falling, BATCH)
+    yield f"{BESIDE} beside a text of {LONG} tokens", beside(session, windows, long)
+    yield f"online, {CLIENTS} callers", online(session, windows)
+
+
+def _cpus() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--checkpoint", type=Path, default=Path("work/banking77/checkpoint"))
+    parser.add_argument("--bundle", type=Path, default=Path("work/banking77/banking77"))
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--work", type=Path, default=Path("work/engines"))
+    options = parser.parse_args()
+    options.work.mkdir(parents=True, exist_ok=True)
+    bundle = read(options.bundle)
+    served = bundle.path / bundle.manifest.served.graph
+    scheme = bundle.manifest.served.scheme or bundle.manifest.served.precision
+    tokenizer = Tokenizer.from_file(str(options.checkpoint / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(LONG)
+    texts = [text for text, _ in texts_of.banking77_test(options.data)]
+    windows = [each.ids for each in tokenizer.encode_batch_fast(texts)]
+    long = tokenizer.encode(" ".join(texts_of.mixed(options.data, 0)[:40])).ids
+    assert len(long) == LONG
+    graphs = {f"served ({scheme})": served, "stock recipe": convert_stock(str(options.checkpoint), options.work)}
+    found: dict[str, dict[str, tuple[float, int]]] = {}
+    for name, graph in graphs.items():
+        session = Session(graph, pad_token_id=bundle.manifest.task.encoding.pad_token_id)
+        alone = in_batches(session, windows, range(len(windows)), 1)
+        for way, logits in ways(session, windows, long):
+            moved = float(np.abs(logits - alone).max())
+            flips = int((logits.argmax(axis=1) != alone.argmax(axis=1)).sum())
+            found.setdefault(way, {})[name] = (moved, flips)
+            print(f"· {name}, {way}: {moved:.5f}, {flips} flips", flush=True)
+    header = ["against the same text alone", *(f"{name}: {what}" for name in graphs for what in ("moved by", "flips"))]
+    rows = [
+        [way, *(cell for name in graphs for cell in (f"{by[name][0]:.5f}", str(by[name][1])))]
+        for way, by in found.items()
+    ]
+    lines = [
+        "# The same text, the same answer",
+        "",
+        f'banking77\'s {len(windows):,} test texts; {describe_machine()[0]}. "Moved by" is the largest difference of '
+        f'any logit, "flips" counts texts that got another label. The bundle states a bound of '
+        f"{bundle.manifest.verification.batch_difference:.5f}. Repeat with `python benchmarks/invariance.py`.",
+        "",
+        markdown_table(header, rows, right=(1, 2, 3, 4)),
+    ]
+    (HERE / "results" / "invariance.md").write_text("\n".join(lines) + "\n")
+    fields = {"machine": describe_machine()[0], "texts": len(windows), "moved_and_flips": found}
+    (HERE / "results" / "invariance.json").write_text(json.dumps(fields, indent=2) + "\n")
+    print("\n".join(lines))
+    ours = next(iter(graphs))
+    return int(any(by[ours][0] > 0.01 or by[ours][1] for by in found.values()))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
