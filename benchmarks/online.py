@@ -84,7 +84,7 @@ def _infinity(options: argparse.Namespace, port: int, setting: Setting) -> list[
 KINDS = {
     "ours": Kind(
         "Glossator, int8", [{}], _ours, "/v1/models/banking77/predict",
-        lambda text: {"text": text}, lambda answer: answer["results"][0]["labels"][0],  # type: ignore[call-overload]
+        lambda text: {"text": text, "top_k": 1}, lambda answer: answer["results"][0]["labels"][0],  # type: ignore[call-overload]
     ),
     "litserve": Kind(
         "LitServe, ONNX Runtime stock int8",

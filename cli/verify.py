@@ -58,5 +58,7 @@ def verify(
             f"serving {manifest.served.precision}"
         )
         if differs:
-            stdout().print(f"· the processor is another: {differs}; the answers were compared on this one", markup=False)
+            stdout().print(
+                f"· the processor is another: {differs}; the answers were compared on this one", markup=False
+            )
     return OK

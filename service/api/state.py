@@ -58,8 +58,8 @@ def unknown_model(name: str, known: Iterable[str]) -> UnknownModel:
     )
 
 
-def of(request: Request) -> State:
-    """The state of the app that received the request."""
+async def of(request: Request) -> State:
+    """The state of the app that received the request; async, or FastAPI would ask another thread for it."""
     state = request.app.state.service
     assert isinstance(state, State)
     return state

@@ -110,7 +110,6 @@ class _Queue:
         self._workers = workers
         self._interactive: deque[tuple[_Request, int]] = deque()
         self._bulk: deque[_Batch] = deque()
-        self._idle = 0
         self._closed = False
         self._changed = threading.Condition()
         self._threads: list[threading.Thread] = []
@@ -122,10 +121,7 @@ class _Queue:
             lane = "bulk"
         if lane == "bulk":
             lengths = [len(window) for window in windows]
-            batches = [
-                _Batch([places[index] for index in batch])
-                for batch in plan(lengths, self._cost(lengths, self._workers))
-            ]
+            batches = [_Batch([places[index] for index in batch]) for batch in plan(lengths, self._cost(lengths))]
         with self._changed:
             if self._closed:
                 raise InferenceError("the model has been closed", way_out="Load it again.")
@@ -164,10 +160,8 @@ class _Queue:
     def _work(self) -> None:
         while True:
             with self._changed:
-                self._idle += 1
                 while not (self._interactive or self._bulk or self._closed):
                     self._changed.wait()
-                self._idle -= 1
                 if self._closed:
                     return
                 batch, late = self._take()
@@ -192,15 +186,13 @@ class _Queue:
         if not waiting:
             return [], late
         lengths = [len(request.windows[index]) for request, index in waiting]
-        chosen = set(next(batch for batch in plan(lengths, self._cost(lengths, self._idle + 1)) if 0 in batch))
+        chosen = set(next(batch for batch in plan(lengths, self._cost(lengths)) if 0 in batch))
         self._interactive.extendleft(reversed([each for place, each in enumerate(waiting) if place not in chosen]))
         return [each for place, each in enumerate(waiting) if place in chosen], late
 
-    def _cost(self, lengths: Sequence[int], workers: int) -> Cost:
-        """The cost by which to plan for so many workers: batches small enough that each gets a part."""
-        if workers == 1:
-            return self.cost
-        part = -(-sum(lengths) // workers)
+    def _cost(self, lengths: Sequence[int]) -> Cost:
+        """The cost by which to plan: batches small enough that every worker gets a part."""
+        part = -(-sum(lengths) // self._workers)
         return Cost(self.cost.batch, self.cost.token, self.cost.attention, min(self.cost.most_tokens, max(part, 1)))
 
     def _answer(self, batch: list[tuple[_Request, int]]) -> None:

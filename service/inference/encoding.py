@@ -81,7 +81,10 @@ class Encoder:
         Texts must have passed `check_text`. A text may come out with no token of its own (a tokenizer that drops
         every character): then it has one window of special tokens.
         """
-        encoded = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=True)  # fast: no offsets
+        if len(texts) == 1:  # as online: the threads that share a batch out would cost more than the work
+            encoded = [self._tokenizer.encode(texts[0], add_special_tokens=True)]
+        else:
+            encoded = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=True)  # fast: no offsets
         texts_encoded = []
         for first in encoded:
             parts = [first] if truncate else [first, *first.overflowing]

@@ -121,10 +121,8 @@ def decide(probability: Floats, task: Task, threshold: float | None = None) -> N
         if threshold is None and task.calibration.thresholds is not None:
             limits = task.calibration.thresholds
         return np.asarray(probability >= np.asarray(limits))
-    best = probability.argmax(axis=-1)
-    decided = np.zeros(probability.shape, dtype=bool)
-    np.put_along_axis(decided, np.expand_dims(best, -1), True, axis=-1)
-    return decided
+    best = probability.argmax(axis=-1, keepdims=True)
+    return np.asarray(np.arange(probability.shape[-1]) == best)
 
 
 def decode(logits: Floats, task: Task, *, top_k: int | None = None, threshold: float | None = None) -> Classification:
@@ -144,11 +142,12 @@ def decode_all(
     check_options(task, top_k=top_k, threshold=threshold)
     probability = probabilities(logits, task)  # (texts, labels)
     order = np.argsort(-probability, axis=-1, kind="stable")  # (texts, labels), most probable first
-    rows, places = np.nonzero(np.take_along_axis(decide(probability, task, threshold), order, axis=-1))
+    each = np.arange(len(order))[:, np.newaxis]
+    rows, places = np.nonzero(decide(probability, task, threshold)[each, order])
     given = [task.labels[index] for index in order[rows, places].tolist()]
     begins = np.searchsorted(rows, np.arange(len(order) + 1)).tolist()
     listed = order if top_k is None else order[:, :top_k]
-    values = np.take_along_axis(probability, listed, axis=-1)
+    values = probability[each, listed]
     return [
         Classification(
             labels=tuple(given[begins[row] : begins[row + 1]]),
