@@ -192,6 +192,8 @@ class _Queue:
 
     def _cost(self, lengths: Sequence[int]) -> Cost:
         """The cost by which to plan: batches small enough that every worker gets a part."""
+        if self._workers == 1:
+            return self.cost
         part = -(-sum(lengths) // self._workers)
         return Cost(self.cost.batch, self.cost.token, self.cost.attention, min(self.cost.most_tokens, max(part, 1)))
 
