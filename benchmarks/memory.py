@@ -58,7 +58,8 @@ def main() -> int:
         "",
         f"{len(curve) * CHUNK:,} texts of 8 to 400 tokens, {tokens:,} tokens, all different, in one process; "
         f"{describe_machine()[0]}. Before the model was loaded {before:.1f} MB (the novels that texts are cut from "
-        f"among them), after it {loaded:.1f} MB. Repeat with `python benchmarks/memory.py`.",
+        f"among them), after it {loaded:.1f} MB. Repeat with `python benchmarks/memory.py --texts "
+        f"{len(curve) * CHUNK}`.",
         "",
         f"After {WARM_UP:,} texts it grew by {growth:.1f} MB at most; the limit is {LIMIT_MB:.0f} MB.",
         "",
