@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import texts as texts_of
+from options import parser
 from tokenizers import Tokenizer
 
 from evaluation.checkpoint import load_checkpoint
@@ -130,14 +131,10 @@ def tune(worker: Worker, sample: list[str]) -> tuple[dict[str, Any], int]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--checkpoint", type=Path, default=Path("work/banking77/checkpoint"))
-    parser.add_argument("--bundle", type=Path, default=Path("work/banking77/banking77"))
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--work", type=Path, default=Path("work"))
-    parser.add_argument("--engines", default=",".join(ENGINES))
-    parser.add_argument("--rounds", type=int, default=9)
-    options = parser.parse_args()
+    asked = parser(__doc__)
+    asked.add_argument("--engines", default=",".join(ENGINES))
+    asked.add_argument("--rounds", type=int, default=9)
+    options = asked.parse_args()
     work = options.work / "engines"
     work.mkdir(parents=True, exist_ok=True)
     names = options.engines.split(",")
@@ -176,6 +173,7 @@ def run_rounds(
     bundle = read(options.bundle)
     served = bundle.path / bundle.manifest.served.graph
     products = graph.inspect(served.read_bytes(), served.name).products
+    # Those of the encoder; neither the pooler nor the classifier, which run for one token of a text.
     layers = [shape for shape in products if min(shape) >= 256 and 77 not in shape][:36]
     limits = []
     for number in range(options.rounds):

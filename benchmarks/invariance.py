@@ -11,7 +11,6 @@ benchmarks/results/invariance.md and .json.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import sys
@@ -22,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import texts as texts_of
 from numpy.typing import NDArray
+from options import parser
 from tokenizers import Tokenizer
 
 from evaluation.report import markdown_table
@@ -84,13 +84,9 @@ def _cpus() -> int:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--checkpoint", type=Path, default=Path("work/banking77/checkpoint"))
-    parser.add_argument("--bundle", type=Path, default=Path("work/banking77/banking77"))
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--work", type=Path, default=Path("work/engines"))
-    options = parser.parse_args()
-    options.work.mkdir(parents=True, exist_ok=True)
+    options = parser(__doc__).parse_args()
+    work = options.work / "engines"
+    work.mkdir(parents=True, exist_ok=True)
     bundle = read(options.bundle)
     served = bundle.path / bundle.manifest.served.graph
     scheme = bundle.manifest.served.scheme or bundle.manifest.served.precision
@@ -101,7 +97,7 @@ def main() -> int:
     windows = [each.ids for each in tokenizer.encode_batch_fast(texts)]
     long = tokenizer.encode(" ".join(texts_of.mixed(options.data, 0)[:40])).ids
     assert len(long) == LONG
-    graphs = {f"served ({scheme})": served, "stock recipe": convert_stock(str(options.checkpoint), options.work)}
+    graphs = {f"served ({scheme})": served, "stock recipe": convert_stock(str(options.checkpoint), work)}
     found: dict[str, dict[str, tuple[float, int]]] = {}
     for name, graph in graphs.items():
         session = Session(graph, pad_token_id=bundle.manifest.task.encoding.pad_token_id)

@@ -71,7 +71,12 @@ def _read(source: str, text_column: str | None, limit: int) -> list[str]:
         found = (rows.text(record) for record in opened.records())
         texts = list(islice((text for text in found if isinstance(text, str) and text.strip()), limit))
     if not texts:
-        raise InputError("there is no text to measure with", found=source, expected="at least one row with a text")
+        raise InputError(
+            "there is no text to measure with",
+            found=source,
+            expected="at least one row with a text",
+            way_out="Name the right column with --text-column, or leave --texts out.",
+        )
     return texts
 
 

@@ -15,8 +15,6 @@ from service.api.problems import InternalError, ProblemResponse, log_failure
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
-_IDS = random.Random()
-"""Ids need be unlike, not unguessable: uuid4 would ask the kernel each time."""
 _CLIENT_CLOSED_REQUEST = 499
 """Not a registered status: nginx counts a client that went away under it."""
 
@@ -35,7 +33,8 @@ class Observe:
         began = time.perf_counter()
         headers = Headers(scope=scope)
         state = scope.setdefault("state", {})
-        state["request_id"] = _matching(_REQUEST_ID, headers.get("x-request-id")) or f"{_IDS.getrandbits(128):032x}"
+        # Ids need be unlike, not unguessable: uuid4 would ask the kernel for each.
+        state["request_id"] = _matching(_REQUEST_ID, headers.get("x-request-id")) or f"{random.getrandbits(128):032x}"
         traceparent = _matching(_TRACEPARENT, headers.get("traceparent"))
         status = 0
 
