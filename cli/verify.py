@@ -23,7 +23,7 @@ def verify(
     Example:
       glossator verify models/tickets
     """
-    from service.inference.machine import other_instructions
+    from service.inference.machine import describe_machine, other_instructions
     from service.inference.model import load
 
     try:
@@ -37,7 +37,7 @@ def verify(
             console.print(f"{bundle}\n  {error}", markup=False)
         return FAILED
     manifest = model.bundle.manifest
-    differs = other_instructions(manifest.speed.machine) if manifest.speed else None
+    differs = other_instructions(manifest.speed.machine, describe_machine()[0]) if manifest.speed else None
     if as_json:
         print_json(
             {

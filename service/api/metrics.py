@@ -26,25 +26,26 @@ class Metrics:
             buckets=_REQUEST_SECONDS,
             registry=self._registry,
         )
-        self._inference = Histogram(
+        inference = Histogram(
             "glossator_inference_seconds",
             "Seconds in which the texts of one request were encoded, run and decoded.",
             ("model",),
             buckets=_REQUEST_SECONDS,
             registry=self._registry,
         )
-        self._texts = Counter("glossator_texts", "Texts received.", ("model",), registry=self._registry)
-        self._tokens = Counter("glossator_tokens", "Tokens that a model saw.", ("model",), registry=self._registry)
+        texts = Counter("glossator_texts", "Texts received.", ("model",), registry=self._registry)
+        tokens = Counter("glossator_tokens", "Tokens that a model saw.", ("model",), registry=self._registry)
         self._errors = Counter(
             "glossator_errors", "Problems answered, and texts without an answer.", ("code",), registry=self._registry
         )
         build = Gauge("glossator_build_info", "The version of Glossator.", ("version",), registry=self._registry)
         build.labels(version).set(1)
         served = Gauge("glossator_model_info", "The models served.", ("model", "version"), registry=self._registry)
+        self._of_model: dict[str, tuple[Histogram, Counter, Counter]] = {}
         for name, model in models:
             served.labels(name, model.digest).set(1)
-            for family in (self._inference, self._texts, self._tokens):
-                family.labels(name)  # a rate needs the zero before the first request
+            # Made before they are used: a rate needs the zero before the first request, and requests need no look-up.
+            self._of_model[name] = (inference.labels(name), texts.labels(name), tokens.labels(name))
         ProcessCollector(registry=self._registry)
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -54,9 +55,10 @@ class Metrics:
 
     def inference(self, model: str, answers: Sequence[Answer | InputError], seconds: float) -> None:
         """Counts the texts of one request."""
-        self._inference.labels(model).observe(seconds)
-        self._texts.labels(model).inc(len(answers))
-        self._tokens.labels(model).inc(sum(answer.tokens for answer in answers if isinstance(answer, Answer)))
+        inference, texts, tokens = self._of_model[model]
+        inference.observe(seconds)
+        texts.inc(len(answers))
+        tokens.inc(sum(answer.tokens for answer in answers if isinstance(answer, Answer)))
 
     def error(self, code: str) -> None:
         """Counts an error by its code."""

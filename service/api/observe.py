@@ -6,7 +6,7 @@ import random
 import re
 import time
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -36,18 +36,20 @@ class Observe:
         # Ids need be unlike, not unguessable: uuid4 would ask the kernel for each.
         state["request_id"] = _matching(_REQUEST_ID, headers.get("x-request-id")) or f"{random.getrandbits(128):032x}"
         traceparent = _matching(_TRACEPARENT, headers.get("traceparent"))
+        marks = [
+            (b"x-request-id", state["request_id"].encode("ascii")),
+            (b"x-content-type-options", b"nosniff"),
+            (b"cache-control", b"no-store"),
+        ]
+        if traceparent is not None:
+            marks.append((b"traceparent", traceparent.encode("ascii")))
         status = 0
 
         async def send_marked(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                answer = MutableHeaders(scope=message)
-                answer["X-Request-Id"] = state["request_id"]
-                answer["X-Content-Type-Options"] = "nosniff"
-                answer["Cache-Control"] = "no-store"
-                if traceparent is not None:
-                    answer["traceparent"] = traceparent
+                message["headers"] = [*message.get("headers", ()), *marks]
             await send(message)
 
         try:

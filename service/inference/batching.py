@@ -48,6 +48,14 @@ class _Request:
     logits: Logits | None = None
     ended: bool = False
 
+    def keep(self, index: int, row: Logits) -> bool:
+        """Keeps the logits of one window; whether it was the last. The batcher's lock is held."""
+        if self.logits is None:
+            self.logits = np.empty((len(self.windows), len(row)), dtype=np.float32)
+        self.logits[index] = row
+        self.left -= 1
+        return self.left == 0
+
     def end(self, outcome: Logits | BaseException) -> None:
         """Tells the caller, once; the batcher's lock is not held, since callbacks run here."""
         if self.future.set_running_or_notify_cancel():
@@ -204,19 +212,11 @@ class _Queue:
             for request, _ in batch:
                 self._end(request, error)
             return
-        for row, (request, index) in enumerate(batch):
-            self._keep(request, index, logits[row])
-
-    def _keep(self, request: _Request, index: int, row: Logits) -> None:
-        with self._changed:
-            if request.logits is None:
-                request.logits = np.empty((len(request.windows), len(row)), dtype=np.float32)
-            request.logits[index] = row
-            request.left -= 1
-            done = request.left == 0
-            logits = request.logits
-        if done:
-            self._end(request, logits)
+        with self._changed:  # once for all: every turn of the lock is one in which the event loop waits
+            done = [request for (request, index), row in zip(batch, logits, strict=True) if request.keep(index, row)]
+        for request in done:
+            assert request.logits is not None
+            self._end(request, request.logits)
 
     def _end(self, request: _Request, outcome: Logits | BaseException) -> None:
         with self._changed:

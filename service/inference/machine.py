@@ -31,19 +31,22 @@ def describe_machine() -> tuple[str, int]:
     )
 
 
-def other_instructions(machine: str) -> str | None:
-    """How the instruction sets of this machine differ from those of another that `describe_machine` described; None
-    where they do not.
+def other_instructions(machine: str, here: str) -> str | None:
+    """How the instruction sets of the machine `here` differ from those of another, both as `describe_machine` describes
+    them; None where they do not.
+
+    >>> other_instructions("Old (avx2), 2 CPUs", "New (avx2 amx_int8), 2 CPUs")
+    'this one also has amx_int8'
 
     Int8 products may be rounded otherwise with other instructions. Verification replays the golden rows on the machine
     that serves, so a graph that leaves its tolerance here is refused.
     """
-    there, here = _instructions(machine), _instructions(describe_machine()[0])
+    theirs, ours = _instructions(machine), _instructions(here)
     parts = [
         f"{where} has {', '.join(more)}"
         for where, more in (
-            ("the machine of the export also", [name for name in there if name not in here]),
-            ("this one also", [name for name in here if name not in there]),
+            ("the machine of the export also", [name for name in theirs if name not in ours]),
+            ("this one also", [name for name in ours if name not in theirs]),
         )
         if more
     ]

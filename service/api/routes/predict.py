@@ -9,9 +9,11 @@ from typing import Annotated, Any
 
 from anyio import to_thread
 from fastapi import APIRouter, Header, Request
-from pydantic import ValidationError
+from fastapi.routing import APIRoute
+from pydantic import Field, TypeAdapter, ValidationError
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from service.api.body import JSON, parse_json, read_json_body
 from service.api.documentation import PREDICT_BODY, problem_responses
@@ -35,6 +37,7 @@ from service.api.schemas import (
 )
 from service.api.settings import Settings
 from service.api.state import Shared, State
+from service.api.state import of as state_of
 from service.api.validation import faults
 from service.errors import ConfigError, DeadlineExceeded, EmptyText, Fault, InputError, TextTooLong
 from service.inference.model import Model
@@ -45,7 +48,25 @@ INLINE_BYTES = 16_384
 WATCH_AFTER_SECONDS = 0.1
 """How long an answer may take before the connection is watched for a client that leaves."""
 
-router = APIRouter(tags=["inference"])
+_SECONDS = TypeAdapter(Annotated[float, Field(gt=0.0)])
+_TIMEOUT = "x-request-timeout"
+
+
+class _Direct(APIRoute):
+    """A route that FastAPI documents by its endpoint's signature, and whose endpoint is called straight from the
+    request: to resolve three parameters would take as long as to encode and decode a text."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] != "POST":
+            await super().handle(scope, receive, send)
+            return
+        request = Request(scope, receive, send)
+        timeout = _timeout(request.headers.get(_TIMEOUT))
+        response = await predict(request.path_params["name"], request, await state_of(request), timeout)
+        await response(scope, receive, send)
+
+
+router = APIRouter(tags=["inference"], route_class=_Direct)
 
 _EXAMPLE = PredictResponse(
     model="intents",
@@ -163,6 +184,18 @@ def finish(state: State, name: str, asked: PredictText | PredictTexts, pending: 
         model=name, version=state.model(name).digest, results=[_result(item) for item in answers]
     )
     return response.model_dump_json(exclude_none=True).encode("utf-8")
+
+
+def _timeout(header: str | None) -> float | None:
+    """The seconds in X-Request-Timeout; raises InvalidRequest."""
+    if header is None:
+        return None
+    try:
+        return _SECONDS.validate_python(header)
+    except ValidationError as error:
+        (fault,) = faults(error)
+        fault = Fault(fault.name, fault.what, f"header.{_TIMEOUT}")
+        raise InvalidRequest("the request does not fit the route", faults=[fault]) from None
 
 
 async def _settled(request: Request, future: Future[Any]) -> None:
