@@ -93,7 +93,7 @@ def export(
     with the checkpoint) is measured once, on the graph chosen. Raises ConfigError where the conversion is not faithful,
     and leaves nothing behind after an error.
     """
-    checkpoint, output = Path(checkpoint), Path(output)
+    checkpoint, output = Path(checkpoint), Path(output).absolute()  # a graph is opened from its folder or elsewhere
     name = _checked_name(output.resolve().name if name is None else name)
     task = read_task(checkpoint)
     validation = read_rows(checkpoint / layout.VALIDATION)

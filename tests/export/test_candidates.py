@@ -107,10 +107,12 @@ def test_what_is_asked_for_is_served() -> None:
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
 def test_a_bundle_holds_the_graphs_that_it_names(
-    tiny_checkpoint: Callable[[str], Path], tmp_path: Path, precision: str
+    tiny_checkpoint: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str
 ) -> None:
     checkpoint = tiny_checkpoint("single_label_classification")
-    output = export(checkpoint, tmp_path / "bundle", precision=precision).output  # type: ignore[arg-type]
+    monkeypatch.chdir(tmp_path)
+    output = export(checkpoint, "bundle", precision=precision).output  # type: ignore[arg-type]
+    assert output == tmp_path / "bundle"  # graphs are opened from the folder or elsewhere: it must not be relative
     manifest = read(output).manifest
     assert manifest.served.precision == precision
     assert ("onnx/model_quantized.onnx" in manifest.files) == (precision == "int8")
