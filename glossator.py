@@ -16,13 +16,16 @@ if TYPE_CHECKING:
     from service.errors import GlossatorError
     from service.inference.model import Model
     from service.inference.pipeline import Answer
+    from service.tasks.encoded import Pair
     from service.tasks.text_classification import Classification, Score
+    from service.tasks.token_classification import Entity
 
-__all__ = ["Answer", "Classification", "GlossatorError", "Model", "Score", "load", "main"]
+__all__ = ["Answer", "Classification", "Entity", "GlossatorError", "Model", "Pair", "Score", "load", "main"]
 
 
 def load(path: str | Path, *, threads: int | None = None, device: Literal["cpu", "cuda"] = "cpu") -> Model:
-    """The model in the bundle at `path`, verified: `model("text")` answers one text, `model([...])` many.
+    """The model in the bundle at `path`, verified: `model("text")` answers one text, `model([...])` many. Models that
+    read two texts take a `Pair` for each.
 
     `threads` defaults to the CPUs that this process may use. Raises BundleNotFound, BundleVersionUnsupported or
     BundleInvalid, with every fault by name, and ConfigError where there is no such device.
@@ -50,6 +53,14 @@ def __getattr__(name: str) -> object:
         from service.tasks.text_classification import Classification, Score
 
         return {"Classification": Classification, "Score": Score}[name]
+    if name == "Pair":
+        from service.tasks.encoded import Pair
+
+        return Pair
+    if name == "Entity":
+        from service.tasks.token_classification import Entity
+
+        return Entity
     if name == "GlossatorError":
         from service.errors import GlossatorError
 

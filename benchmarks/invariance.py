@@ -48,7 +48,7 @@ def in_batches(session: Session, windows: Windows, order: Sequence[int], size: i
     """Logits in the order of `windows`, of batches cut from `order`."""
     parts = [order[start : start + size] for start in range(0, len(order), size)]
     with ThreadPoolExecutor(_cpus()) as pool:
-        answers = list(pool.map(lambda part: session.run([windows[index] for index in part]), parts))
+        answers = list(pool.map(lambda part: np.stack(session.run([windows[index] for index in part])), parts))
     logits = np.empty((len(windows), answers[0].shape[1]), dtype=np.float32)
     for part, answer in zip(parts, answers, strict=True):
         logits[part] = answer
@@ -59,13 +59,13 @@ def beside(session: Session, windows: Windows, long: list[int]) -> Logits:
     """Logits of texts that share their batch with a long one."""
     parts = [windows[start : start + BESIDE] for start in range(0, len(windows), BESIDE)]
     with ThreadPoolExecutor(_cpus()) as pool:
-        return np.concatenate(list(pool.map(lambda part: session.run([*part, long])[:-1], parts)))
+        return np.concatenate(list(pool.map(lambda part: np.stack(session.run([*part, long])[:-1]), parts)))
 
 
 def online(session: Session, windows: Windows) -> Logits:
     """Logits of texts asked one by one by many threads at the same time."""
     with Batcher(session.run, workers=_cpus()) as batcher, ThreadPoolExecutor(CLIENTS) as pool:
-        return np.concatenate(list(pool.map(lambda window: batcher.submit([window]).result(), windows)))
+        return np.concatenate(list(pool.map(lambda window: np.stack(batcher.submit([window]).result()), windows)))
 
 
 def ways(session: Session, windows: Windows, long: list[int]) -> Iterator[tuple[str, Logits]]:

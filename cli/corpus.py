@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -15,8 +16,7 @@ from cli.console import need
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from evaluation.rows import LabelledRows
-    from service.bundle.task import ProblemType
+    from service.bundle.task import ProblemType, Task, TaskName
     from training.corpus.corpus import Corpus, UnusableCorpus
     from training.corpus.row import Row
 
@@ -24,6 +24,13 @@ TextColumn = Annotated[str | None, typer.Option(help="Column with the text; defa
 LabelColumn = Annotated[str | None, typer.Option(help="Column with the label or labels; default: told likewise.")]
 LabelSeparator = Annotated[
     str | None, typer.Option(help="What separates several labels in one cell; makes the task multi-label.")
+]
+SecondColumn = Annotated[
+    str | None, typer.Option(help="Column with the second text of pairs; default: told from the names.")
+]
+TaskOption = Annotated[
+    Literal["text-classification", "text-pair", "token-classification", "question-answering", "text-embedding"] | None,
+    typer.Option(help="What is to be learnt; default: told from the columns, and shown."),
 ]
 InputFormat = Annotated[str | None, typer.Option(help="Format of the file, csv for example; default: by its name.")]
 Encoding = Annotated[str | None, typer.Option(help="Encoding of the file; default: sniffed and shown.")]
@@ -46,6 +53,8 @@ class ReadingOptions:
     dataset_split: str | None = None
     drop_duplicates: bool | None = None
     drop_rare: bool = False
+    second_column: str | None = None
+    task: TaskName | None = None
 
     def for_measuring(self) -> ReadingOptions:
         """The same for a file that is measured on: its duplicates stay, its classes are the model's."""
@@ -54,10 +63,22 @@ class ReadingOptions:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The labels that rows are held against: those of a model, or of the training rows."""
+    """What rows are held against: task and labels of a model, or of the training rows."""
 
-    problem_type: ProblemType
+    task: TaskName
+    problem_type: ProblemType | None
     labels: tuple[str, ...]
+
+
+def held_by(task: Task) -> Held:
+    """What a model's rows are held against."""
+    from service.bundle.task import Classifier, TokenClassification
+
+    if isinstance(task, TokenClassification):
+        return Held(task.task, None, tuple(task.types))
+    if isinstance(task, Classifier):
+        return Held(task.task, task.problem_type, tuple(task.labels))
+    return Held(task.task, None, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +109,6 @@ def inspect(
     need("evaluation")
     from service.documents.aside import refuse_same_file
     from training.corpus.corpus import UnusableCorpus
-    from training.corpus.read import read_corpus
 
     if rejects is not None:
         refuse_same_file(str(rejects), [source])
@@ -96,21 +116,49 @@ def inspect(
     with _rows(source, options, console) as (rows, described):
         console.print(f"· {described}", markup=False)
         try:
-            corpus = read_corpus(
-                rows,
-                source_name=source,
-                text_column=options.text_column,
-                label_column=options.label_column,
-                label_separator=options.label_separator,
-                problem_type=None if held is None else held.problem_type,
-                known_labels=None if held is None else held.labels,
-                drop_duplicates=options.drop_duplicates,
-                drop_rare=options.drop_rare,
-            )
+            corpus = _read(rows, source, options, console, held)
         except UnusableCorpus as unusable:
             corpus, error = unusable.corpus, unusable
     _write_rejects(corpus, rejects, console)
     return Reading(corpus, described, error)
+
+
+def _read(rows: Iterator[Row], source: str, options: ReadingOptions, console: Console, held: Held | None) -> Corpus:
+    """The corpus of the task that is given, that the model has, or that the first rows show."""
+    from training.corpus.read import HEAD_ROWS, read_corpus
+    from training.corpus.task_rows import Roles, infer_task, read_task_corpus
+
+    roles = Roles(options.text_column, options.label_column, options.second_column)
+    head = list(islice(rows, HEAD_ROWS))
+    task, why = (held.task, "the model's") if held is not None else infer_task(head, roles)
+    if options.task is not None:
+        task, why = options.task, "as given"
+    labelled = task == "text-classification" or (task == "text-embedding" and infer_task(head, roles)[0] != "text-pair")
+    if not labelled or why == "as given":
+        console.print(f"· task {task}: {why}", markup=False)
+    known = None if held is None or not held.labels else held.labels
+    if not labelled:
+        return read_task_corpus(
+            chain(head, rows),
+            task,
+            source_name=source,
+            roles=roles,
+            known_labels=known,
+            problem_type=None if held is None else held.problem_type,
+            drop_duplicates=options.drop_duplicates,
+        )
+    corpus = read_corpus(
+        chain(head, rows),
+        source_name=source,
+        text_column=options.text_column,
+        label_column=options.label_column,
+        label_separator=options.label_separator,
+        problem_type=None if held is None else held.problem_type,
+        known_labels=known,
+        drop_duplicates=options.drop_duplicates,
+        drop_rare=options.drop_rare,
+    )
+    return replace(corpus, task=task)
 
 
 def read_and_show(
@@ -142,18 +190,20 @@ def _show(corpus: Corpus, console: Console) -> None:
         markup=False,
     )
     console.print(f"  {kept} + {len(corpus.rejects):,} rejected + {len(corpus.dropped):,} dropped")
-    console.print(f"  {corpus.problem_type}, {len(corpus.label_names)} labels", markup=False)
+    console.print(f"  {_kind(corpus)}", markup=False)
     for reason, count in _counted([reject.reason for reject in corpus.rejects]):
         console.print(f"  rejected: {reason} {count:,}", markup=False)
     for finding in corpus.findings:
         console.print(f"  found: {finding.name} {finding.count:,}; {finding.what_was_done}", markup=False)
 
 
-def rows_of(corpus: Corpus) -> LabelledRows:
-    """Texts and labels alone."""
-    from evaluation.rows import LabelledRows
-
-    return LabelledRows(corpus.texts, corpus.labels)
+def _kind(corpus: Corpus) -> str:
+    if corpus.spans is None:
+        return f"{corpus.problem_type}, {len(corpus.label_names)} labels"
+    total = sum(map(len, corpus.spans))
+    if corpus.task == "question-answering":
+        return f"{total:,} accepted answers, {sum(not spans for spans in corpus.spans):,} questions without one"
+    return f"{total:,} entities of {len(corpus.label_names)} types: {', '.join(corpus.label_names)}"
 
 
 def _counted(names: Sequence[str]) -> list[tuple[str, int]]:
@@ -164,6 +214,7 @@ def _counted(names: Sequence[str]) -> list[tuple[str, int]]:
 def _rows(source: str, options: ReadingOptions, console: Console) -> Iterator[tuple[Iterator[Row], str]]:
     """Rows of a file (or `-`), of a saved dataset's folder, or of a hub dataset, told apart by what is on disk."""
     from service.documents.source import refuse_options
+    from training.corpus.documents import is_document, read_documents
 
     path = Path(source)
     if path.is_dir() or (not path.exists() and _could_be_hub_name(source)):
@@ -180,6 +231,12 @@ def _rows(source: str, options: ReadingOptions, console: Console) -> Iterator[tu
                 f"· no file is named {source}: looking for such a dataset on the Hugging Face hub", markup=False
             )
         yield read_dataset(source, split=options.dataset_split), described
+        return
+    if options.input_format is None and is_document(path) and path.is_file():
+        refuse_options("an annotated document", **{"--encoding": options.encoding, "--delimiter": options.delimiter})
+        need("evaluation")
+        found, described = read_documents(path)
+        yield iter(found), described
         return
     from service.documents.read import open_source
 

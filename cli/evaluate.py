@@ -13,7 +13,7 @@ from service.bundle import layout
 from service.errors import ConfigError
 
 if TYPE_CHECKING:
-    from evaluation.classification import Evaluation
+    from evaluation.measure import Measurement
     from service.inference.pipeline import Pipeline
 
 
@@ -25,6 +25,7 @@ def evaluate(
     text_column: corpora.TextColumn = None,
     label_column: corpora.LabelColumn = None,
     label_separator: corpora.LabelSeparator = None,
+    second_column: corpora.SecondColumn = None,
     input_format: corpora.InputFormat = None,
     encoding: corpora.Encoding = None,
     delimiter: corpora.Delimiter = None,
@@ -45,9 +46,8 @@ def evaluate(
       glossator evaluate models/tickets test.csv --label-column category -o report
     """
     need("evaluation")
-    from evaluation.classification import evaluate as measure
+    from evaluation.measure import measure
     from evaluation.report import report
-    from service.tasks.text_classification import probabilities
 
     console = stderr(quiet=quiet)
     pipeline = _open(model)
@@ -68,13 +68,13 @@ def evaluate(
             delimiter,
             dataset_split,
             drop_duplicates=False,
+            second_column=second_column,
         )
-        held = corpora.Held(pipeline.task.problem_type, tuple(pipeline.task.labels))
+        held = corpora.held_by(pipeline.task)
         corpus = corpora.read_and_show(data, options, console, None, held=held).corpus
-        rows, rejected = corpora.rows_of(corpus), len(corpus.rejects)
+        rows, rejected = corpus.rows(), len(corpus.rejects)
     console.print(f"· measuring {len(rows):,} rows")
-    probability = probabilities(pipeline.logits(rows.texts), pipeline.task)
-    evaluation = measure(rows.labels, probability, pipeline.task)
+    evaluation = measure(pipeline, rows)
     if output is not None:
         _write(output, evaluation)
     if as_json:
@@ -96,7 +96,7 @@ def _open(model: Path) -> Pipeline:
     return load(model).pipeline
 
 
-def _write(folder: Path, evaluation: Evaluation) -> None:
+def _write(folder: Path, evaluation: Measurement) -> None:
     """Report, JSON and pictures."""
     from cli.files import write_files
     from evaluation.files import pictures, to_json

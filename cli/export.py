@@ -50,9 +50,8 @@ def export(
     rows, rejected = None, 0
     if test is not None:
         options = corpora.ReadingOptions(text_column, label_column, label_separator, drop_duplicates=False)
-        held = corpora.Held(task.problem_type, tuple(task.labels))
-        corpus = corpora.read_and_show(test, options, console, None, held=held).corpus
-        rows, rejected = corpora.rows_of(corpus), len(corpus.rejects)
+        corpus = corpora.read_and_show(test, options, console, None, held=corpora.held_by(task)).corpus
+        rows, rejected = corpus.rows(), len(corpus.rejects)
     exported = build(
         checkpoint,
         output,

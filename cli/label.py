@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -23,8 +23,22 @@ def label(
     model: Annotated[Path, typer.Option("--model", "-m", help="The bundle's folder.")],
     output: Annotated[str, typer.Option("--output", "-o", help="JSONL, CSV or TSV file, .gz of these, or -.")] = "-",
     text_column: Annotated[str | None, typer.Option(help="Column with the text; default: told from its name.")] = None,
+    second_column: Annotated[
+        str | None, typer.Option(help="Column with the second text, for models that read two (context, hypothesis).")
+    ] = None,
     threshold: Annotated[
         float | None, typer.Option(min=0.0, max=1.0, help="Replaces the thresholds of a multi-label model.")
+    ] = None,
+    min_confidence: Annotated[
+        float | None, typer.Option(min=0.0, max=1.0, help="Give no label where its probability is lower.")
+    ] = None,
+    coverage: Annotated[
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="Give the set of labels that holds the true one this often, 0.95 say."),
+    ] = None,
+    aggregation: Annotated[
+        Literal["none", "simple", "first", "average", "max"] | None,
+        typer.Option(help="How tokens become entities; default: first."),
     ] = None,
     truncate: Annotated[
         bool, typer.Option("--truncate", help="Read only the first window of a long text, and say so in its row.")
@@ -58,7 +72,9 @@ def label(
     from service.documents.read import open_source
     from service.documents.write import open_sink
     from service.errors import OutputError
+    from service.inference.encoding import reads_pairs
     from service.inference.model import load
+    from service.labelling.answers import answer_columns
     from service.labelling.columns import plan_columns
     from service.labelling.runner import label as run
 
@@ -72,15 +88,32 @@ def label(
         source, format=input_format, encoding=encoding, delimiter=delimiter, header=False if no_header else None
     ) as opened:
         loaded = load(model, threads=threads, device=device)
-        multi_label = loaded.task.problem_type == "multi_label_classification"
-        columns = plan_columns(opened.columns, text_column=text_column, multi_label=multi_label, prefix=prefix)
+        columns = plan_columns(
+            opened.columns,
+            text_column=text_column,
+            second_column=second_column,
+            answers=answer_columns(loaded.task, sets=coverage is not None),
+            pairs=reads_pairs(loaded.task),
+            prefix=prefix,
+        )
         console.print(f"· {opened.described()}", markup=False)
-        console.print(f"· text column {columns.text!r} ({columns.chosen}), model {loaded.version}", markup=False)
+        beside = "" if columns.second is None else f", second {columns.second!r}"
+        console.print(
+            f"· text column {columns.text!r} ({columns.chosen}){beside}, model {loaded.version}", markup=False
+        )
 
         if not loaded.calibrated and _is_large(source):
             console.print("· measuring which batches suit this machine, once: 2 s")
             loaded.calibrate()
-        start = partial(loaded.start, top_k=1, threshold=threshold, truncate=truncate, lane="bulk")
+        start = partial(
+            loaded.start,
+            threshold=threshold,
+            min_confidence=min_confidence,
+            coverage=coverage,
+            aggregation=aggregation,
+            truncate=truncate,
+            lane="bulk",
+        )
 
         with (
             open_sink(output, columns.all, format=output_format, formula_safe=not raw_cells, inputs=[source]) as sink,

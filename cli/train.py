@@ -28,6 +28,8 @@ def train(
     text_column: corpora.TextColumn = None,
     label_column: corpora.LabelColumn = None,
     label_separator: corpora.LabelSeparator = None,
+    second_column: corpora.SecondColumn = None,
+    task: corpora.TaskOption = None,
     validation: Annotated[str | None, typer.Option(help="Labelled file to choose the epoch and thresholds on.")] = None,
     test: Annotated[
         str | None, typer.Option(help="Labelled file kept for the final measurement; training never looks at it.")
@@ -84,6 +86,7 @@ def train(
     Examples:
       glossator train tickets.csv --label-column category -o checkpoints/tickets
       glossator train tickets.csv --label-column tags --label-separator '|' -o checkpoints/tags
+      glossator train entities.conll -o checkpoints/entities
     """  # fmt: skip
     need("training")
     from cli.progress import TrainingProgress, duration
@@ -117,6 +120,8 @@ def train(
         dataset_split=dataset_split,
         drop_duplicates=not keep_duplicates,
         drop_rare=drop_rare,
+        second_column=second_column,
+        task=task,
     )
     check_free(output, overwrite=overwrite)
     rejects = rejects or Path(f"{output}.rejects.jsonl")
@@ -187,22 +192,21 @@ def _split(
         seed=seed,
     )
     training_rows = corpus.subset(indices.train)
-    held = corpora.Held(corpus.problem_type, tuple(corpus.label_names))
-    validation_rows, test_rows = corpus.subset(indices.validation), corpora.rows_of(corpus.subset(indices.test))
+    known = () if corpus.task == "question-answering" else tuple(corpus.label_names)
+    held = corpora.Held(corpus.task, corpus.problem_type, known)
+    validation_rows, test_rows = corpus.subset(indices.validation), corpus.subset(indices.test)
     if validation:
         validation_rows = corpora.read_and_show(validation, options.for_measuring(), console, None, held=held).corpus
     if test:
-        test_rows = corpora.rows_of(
-            corpora.read_and_show(test, options.for_measuring(), console, None, held=held).corpus
-        )
-    for name, texts in (("validation", validation_rows.texts), ("test", test_rows.texts)):
-        leakage = check_leakage(training_rows.texts, texts)
+        test_rows = corpora.read_and_show(test, options.for_measuring(), console, None, held=held).corpus
+    for name, texts in (("validation", validation_rows.keys()), ("test", test_rows.keys())):
+        leakage = check_leakage(training_rows.keys(), texts)
         if leakage.count:
             console.print(f"  found: {leakage.count:,} {name} texts are in the training rows too ({leakage.share:.1%})")
     console.print(
         f"· {len(training_rows):,} rows to train on, {len(validation_rows):,} to validate, {len(test_rows):,} to test"
     )
-    return Splits(training_rows, validation_rows, test_rows)
+    return Splits(training_rows, validation_rows, test_rows.rows())
 
 
 def _result(reading: corpora.Reading, splits: Splits, fitted: Fitted) -> dict[str, object]:

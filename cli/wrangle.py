@@ -18,6 +18,8 @@ def wrangle(
     text_column: corpora.TextColumn = None,
     label_column: corpora.LabelColumn = None,
     label_separator: corpora.LabelSeparator = None,
+    second_column: corpora.SecondColumn = None,
+    task: corpora.TaskOption = None,
     input_format: corpora.InputFormat = None,
     encoding: corpora.Encoding = None,
     delimiter: corpora.Delimiter = None,
@@ -44,6 +46,8 @@ def wrangle(
         delimiter,
         dataset_split,
         drop_duplicates=True,
+        second_column=second_column,
+        task=task,
     )
     reading = corpora.inspect(source, options, stderr(quiet=quiet), rejects)
     if as_json:

@@ -16,9 +16,10 @@ from evaluation.bootstrap import RESAMPLES, Estimate, draw, group_rows, interval
 from evaluation.calibration import Bin, brier_score, expected_calibration_error, reliability
 from evaluation.probabilities import check_probabilities
 from evaluation.rows import indicator
-from service.bundle.task import ProblemType, Task
+from service.bundle.task import Classifier, ProblemType
 from service.errors import CorpusError, Fault, InputError
-from service.tasks.text_classification import Floats, decide
+from service.tasks.encoded import Floats
+from service.tasks.text_classification import decide
 
 _SHOWN_ROWS = 20
 _SINGLE_LABEL = {"accuracy": "exact", "macro_f1": "macro_f1", "weighted_f1": "weighted_f1", "micro_f1": "micro_f1"}
@@ -130,7 +131,7 @@ _ADAPTER = TypeAdapter(Evaluation)
 def evaluate(
     gold: Sequence[tuple[str, ...]],
     probabilities: Floats,
-    task: Task,
+    task: Classifier,
     *,
     seed: int = 0,
     resamples: int = RESAMPLES,
@@ -171,7 +172,7 @@ def evaluate(
     )
 
 
-def _truth(gold: Sequence[tuple[str, ...]], task: Task) -> NDArray[np.bool_]:
+def _truth(gold: Sequence[tuple[str, ...]], task: Classifier) -> NDArray[np.bool_]:
     """The gold labels as `(rows, labels)`, checked."""
     if not gold:
         raise CorpusError(

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 
-from evaluation.classification import Evaluation
+from evaluation.measure import Measurement
+from evaluation.measured import Measured
 from evaluation.plots import class_f1_svg, confusion_svg, reliability_svg
 
 
-def pictures(evaluation: Evaluation) -> dict[str, str]:
-    """SVG pictures by name: `per-class`, `reliability`, and for single-label `confusion`."""
+def pictures(evaluation: Measurement) -> dict[str, str]:
+    """SVG pictures by name: `per-class`, `reliability`, and for single-label `confusion`; for entities `per-class`."""
+    if isinstance(evaluation, Measured):
+        return {"per-class": class_f1_svg(evaluation)} if evaluation.types else {}
     drawn = {"per-class": class_f1_svg(evaluation), "reliability": reliability_svg(evaluation)}
     if evaluation.confusion is not None:
         drawn["confusion"] = confusion_svg(evaluation)
     return drawn
 
 
-def to_json(evaluation: Evaluation) -> str:
+def to_json(evaluation: Measurement) -> str:
     """The evaluation as a JSON document."""
     return json.dumps(evaluation.to_dict(), ensure_ascii=False, indent=2, allow_nan=False) + "\n"

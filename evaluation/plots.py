@@ -17,8 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.classification import Confusion, Evaluation
-from evaluation.report import display_width
+from evaluation.classification import ClassScore, Confusion, Evaluation
+from evaluation.entities import TypeScore
+from evaluation.measure import Measurement
+from evaluation.measured import Measured
+from evaluation.report import METRIC_NAMES, display_width
 from service.errors import ConfigError, shorten
 
 NUMBERED_LABELS = 20
@@ -47,9 +50,10 @@ def reliability_svg(evaluation: Evaluation) -> str:
     return _svg(_reliability_figure, evaluation)
 
 
-def class_f1_svg(evaluation: Evaluation) -> str:
-    """A bar for each label's F1, lowest on top, with its gold rows; at most `DRAWN_LABELS`, the lowest."""
-    return _svg(_class_f1_figure, evaluation)
+def class_f1_svg(evaluation: Measurement) -> str:
+    """A bar for the F1 of each label, or of each type of entity, lowest on top, with its gold rows; at most
+    `DRAWN_LABELS`, the lowest."""
+    return to_svg(lambda: _class_f1_figure(evaluation))
 
 
 def _confusion_figure(evaluation: Evaluation) -> tuple[Any, str, str]:
@@ -168,10 +172,15 @@ def _reliability_figure(evaluation: Evaluation) -> tuple[Any, str, str]:
     return figure, title, f"Expected calibration error {evaluation.ece:.4f}. By mean confidence: {points}."
 
 
-def _class_f1_figure(evaluation: Evaluation) -> tuple[Any, str, str]:
+def _class_f1_figure(evaluation: Measurement) -> tuple[Any, str, str]:
     from matplotlib.figure import Figure
 
-    worst_first = sorted(evaluation.classes, key=lambda score: (score.f1, -score.support))
+    of_types = isinstance(evaluation, Measured)
+    metric, counted = ("f1", "entities") if of_types else ("macro_f1", "rows")
+    scores: Sequence[ClassScore | TypeScore] = (
+        evaluation.types if isinstance(evaluation, Measured) else evaluation.classes
+    )
+    worst_first = sorted(scores, key=lambda score: (score.f1, -score.support))
     drawn = worst_first[:DRAWN_LABELS]
     names = [shorten(score.label, _LABEL_WIDTH) for score in drawn]
     room = _room(names, 9.0) + 0.2
@@ -180,20 +189,20 @@ def _class_f1_figure(evaluation: Evaluation) -> tuple[Any, str, str]:
     axes = figure.add_axes((room / width, 0.6 / height, 4.0 / width, (height - 1.5) / height))
     places = range(len(drawn))
     axes.barh(places, [score.f1 for score in drawn], color=BLUE, height=0.7)
-    macro = evaluation.metrics["macro_f1"].value
+    macro, called = evaluation.metrics[metric].value, METRIC_NAMES[metric]
     axes.axvline(macro, color=ORANGE, linestyle="--", linewidth=1.2)
-    axes.text(macro, -0.7, f"macro F1 {macro:.3f}", color=ORANGE, ha="center", va="bottom", fontsize=9)
+    axes.text(macro, -0.7, f"{called} {macro:.3f}", color=ORANGE, ha="center", va="bottom", fontsize=9)
     for place, score in zip(places, drawn, strict=True):
         axes.text(1.02, place, f"{score.f1:.2f}", va="center", fontsize=8.5, color=QUIET)
-        axes.text(1.32, place, f"{score.support:,} rows", ha="right", va="center", fontsize=8.5, color=QUIET)
+        axes.text(1.32, place, f"{score.support:,} {counted}", ha="right", va="center", fontsize=8.5, color=QUIET)
     axes.set_yticks(places, names, fontsize=9, parse_math=False)
     axes.set(xlim=(0, 1), ylim=(len(drawn) - 0.4, -0.6), xlabel="F1")
     axes.tick_params(axis="y", length=0)
     axes.spines[["top", "right"]].set_visible(False)
-    title = f"F1 of each label, {evaluation.name}: {evaluation.rows:,} rows"
+    title = f"F1 of each {'type' if of_types else 'label'}, {evaluation.name}: {evaluation.rows:,} rows"
     heading(figure, title if len(drawn) == len(worst_first) else f"{title}, the {len(drawn)} lowest", height)
     lowest = "; ".join(f"{score.label} {score.f1:.2f}" for score in drawn[:10])
-    return figure, title, f"Macro F1 {macro:.4f}. Lowest: {lowest}."
+    return figure, title, f"{called[0].upper()}{called[1:]} {macro:.4f}. Lowest: {lowest}."
 
 
 def _room(names: Sequence[str], size: float) -> float:

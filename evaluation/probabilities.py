@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.errors import InputError
-from service.tasks.text_classification import Floats
+from service.tasks.encoded import Floats
 
 _SUM_TOLERANCE = 1e-3  # probabilities computed in bfloat16 add up to 1 no better than this
 

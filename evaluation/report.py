@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Sequence
 
 from evaluation.classification import ClassScore, Evaluation
+from evaluation.measure import Measurement
+from evaluation.measured import Measured
 from service.errors import shorten
 
 METRIC_NAMES = {
@@ -16,6 +18,18 @@ METRIC_NAMES = {
     "weighted_f1": "weighted F1",
     "subset_accuracy": "subset accuracy (whole set right)",
     "hamming_accuracy": "Hamming accuracy (single decisions right)",
+    "f1": "F1",
+    "precision": "precision",
+    "recall": "recall",
+    "exact_f1": "F1 of spans, whatever the type",
+    "partial_f1": "F1 with half for an overlap",
+    "type_f1": "F1 of types that overlap",
+    "pearson": "Pearson's r",
+    "spearman": "Spearman's rho",
+    "mean_absolute_error": "mean absolute error",
+    "exact_match": "exact match",
+    "character_f1": "F1 of characters",
+    "nearest_accuracy": "nearest row has the same label",
 }
 CLASSES_SHOWN = 20
 CONFUSIONS_SHOWN = 10
@@ -24,9 +38,11 @@ _MARKUP = re.compile(r"[\\|`*<\[$]|(?<![^\W_])_|_(?![^\W_])")  # an underscore i
 
 
 def report(
-    evaluation: Evaluation, *, classes_shown: int = CLASSES_SHOWN, confusions_shown: int = CONFUSIONS_SHOWN
+    evaluation: Measurement, *, classes_shown: int = CLASSES_SHOWN, confusions_shown: int = CONFUSIONS_SHOWN
 ) -> str:
     """Everything there is to say in words: headline, labels and confusions, each a table under its heading."""
+    if isinstance(evaluation, Measured):
+        return _report_measured(evaluation, types_shown=classes_shown)
     parts = [
         f"## {evaluation.name} ({evaluation.rows:,} rows, {len(evaluation.labels)} labels)",
         headline_table(evaluation),
@@ -38,13 +54,28 @@ def report(
     return "\n\n".join(parts) + "\n"
 
 
-def headline_table(evaluation: Evaluation) -> str:
+def _report_measured(measured: Measured, *, types_shown: int) -> str:
+    parts = [f"## {measured.name} ({measured.rows:,} rows)", headline_table(measured)]
+    if measured.types:
+        rows = [
+            [each.label, f"{each.f1:.3f}", f"{each.precision:.3f}", f"{each.recall:.3f}",
+             f"{each.support:,}", f"{each.predicted:,}"]
+            for each in sorted(measured.types, key=lambda each: (each.f1, -each.support))[:types_shown]
+        ]  # fmt: skip
+        header = ["type", "F1", "precision", "recall", "entities", "found"]
+        parts += ["### Types, lowest F1 first", markdown_table(header, rows, right=range(1, 6))]
+    return "\n\n".join(parts) + "\n"
+
+
+def headline_table(evaluation: Measurement) -> str:
     """The headline metrics with their intervals, then calibration, and a note on how the intervals came about."""
     rows = [
         [METRIC_NAMES[name], f"{estimate.value:.4f}", f"{estimate.low:.4f} to {estimate.high:.4f}"]
         for name, estimate in evaluation.metrics.items()
     ]
-    rows += [["calibration error (ECE)", f"{evaluation.ece:.4f}", ""], ["Brier score", f"{evaluation.brier:.4f}", ""]]
+    if isinstance(evaluation, Evaluation):
+        rows += [["calibration error (ECE)", f"{evaluation.ece:.4f}", ""]]
+        rows += [["Brier score", f"{evaluation.brier:.4f}", ""]]
     table = markdown_table(["metric", "value", "95 % interval"], rows, right=(1,))
     return f"{table}\n\nIntervals: percentiles of {evaluation.resamples:,} bootstrap resamples of the rows."
 

@@ -1,4 +1,4 @@
-"""Labelled rows on disk: the validation rows that a checkpoint carries to export."""
+"""Labelled rows, as a checkpoint carries them to export: inputs and what is true of them, whatever the task."""
 
 from __future__ import annotations
 
@@ -7,29 +7,63 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from service.bundle.task import Task
 from service.errors import CorpusError, Fault
+from service.tasks.encoded import Pair, Text
+
+
+class GoldSpan(NamedTuple):
+    """A part of a text, in code points, and what it is; of a context, the answer."""
+
+    start: int
+    end: int
+    label: str
+
+
+Spans = tuple[GoldSpan, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledRows:
-    """Texts and the labels of each: exactly one for single-label, any number for multi-label."""
+    """Texts and what is true of each.
+
+    `labels`: exactly one for single-label, any number for multi-label, the types of its entities for entities.
+    `seconds` are the second texts of tasks that read two (the contexts of questions), `spans` the entities or the
+    accepted answers, `scores` the ratings of pairs.
+    """
 
     texts: list[str]
     labels: list[tuple[str, ...]]
+    seconds: list[str] | None = None
+    spans: list[Spans] | None = None
+    scores: list[float] | None = None
 
     def __len__(self) -> int:
         return len(self.texts)
 
 
+def inputs_of(rows: LabelledRows, task: Task) -> list[Text]:
+    """What a model reads of these rows: texts, or pairs of them; for embeddings the first texts, then the second."""
+    if rows.seconds is None:
+        return list(rows.texts)
+    if task.task == "text-embedding":
+        return [*rows.texts, *rows.seconds]
+    return [Pair(*sides) for sides in zip(rows.texts, rows.seconds, strict=True)]
+
+
 def write_rows(path: Path, rows: LabelledRows) -> None:
-    """Writes JSON lines of `text` and `labels`."""
+    """Writes JSON lines of `text`, `labels` and, where the rows have them, `second`, `spans` and `score`."""
+    columns: dict[str, Sequence[object]] = {"text": rows.texts, "labels": rows.labels}
+    further = {"second": rows.seconds, "spans": rows.spans, "score": rows.scores}
+    columns |= {name: values for name, values in further.items() if values is not None}
     lines = (
-        json.dumps({"text": text, "labels": labels}, ensure_ascii=False)
-        for text, labels in zip(rows.texts, rows.labels, strict=True)
+        json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False)
+        for row in zip(*columns.values(), strict=True)
     )
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")
 
@@ -39,7 +73,14 @@ def read_rows(path: Path) -> LabelledRows:
     try:
         lines = path.read_bytes().rstrip(b"\n").split(b"\n")
         rows = [json.loads(line) for line in lines if line]
-        return LabelledRows([row["text"] for row in rows], [tuple(row["labels"]) for row in rows])
+        first = rows[0] if rows else {}
+        return LabelledRows(
+            texts=[row["text"] for row in rows],
+            labels=[tuple(row["labels"]) for row in rows],
+            seconds=[row["second"] for row in rows] if "second" in first else None,
+            spans=[tuple(GoldSpan(*span) for span in row["spans"]) for row in rows] if "spans" in first else None,
+            scores=[float(row["score"]) for row in rows] if "score" in first else None,
+        )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CorpusError(
             f"the labelled rows of {path.name} cannot be read",

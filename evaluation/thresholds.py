@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import math
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.calibration import fit_temperature
 from evaluation.probabilities import check_probabilities
-from service.bundle.task import Calibration, Task
-from service.tasks.text_classification import DEFAULT_THRESHOLD, Floats, probabilities
+from service.bundle.task import Calibration, Classifier
+from service.tasks.encoded import Floats
+from service.tasks.text_classification import DEFAULT_THRESHOLD, probabilities
 
+_Task = TypeVar("_Task", bound=Classifier)
+
+NONCONFORMITY_SCORES = 1_000
+"""How many a bundle carries at most."""
 MIN_POSITIVES = 5
 """Labels with fewer gold rows keep 0.5: the best threshold of a handful of rows is chance."""
 
@@ -30,17 +38,34 @@ def tune_thresholds(gold: NDArray[np.bool_], probability: Floats, *, min_positiv
     ]
 
 
-def calibrated(task: Task, gold: NDArray[np.bool_], logits: Floats) -> Task:
-    """The task with what is fitted on validation rows: the temperature of single-label, the thresholds of multi-label.
+def calibrated(task: _Task, gold: NDArray[np.bool_], logits: Floats) -> _Task:
+    """The task with what is fitted on validation rows: the temperature and the nonconformity scores of single-label,
+    the thresholds of multi-label.
 
     `gold` and `logits` are `(rows, labels)`.
     """
     if task.problem_type == "single_label_classification":
         calibration = Calibration(temperature=round(fit_temperature(gold, np.asarray(logits, dtype=np.float64)), 4))
+        warm = task.model_copy(update={"calibration": calibration})
+        scores = nonconformity(probabilities(logits, warm)[gold])
+        calibration = calibration.model_copy(update={"nonconformity": scores})
     else:
         plain = task.model_copy(update={"calibration": Calibration()})
         calibration = Calibration(thresholds=tune_thresholds(gold, probabilities(logits, plain)))
     return task.model_copy(update={"calibration": calibration})
+
+
+def nonconformity(probability: NDArray[np.float64], *, most: int = NONCONFORMITY_SCORES) -> list[float]:
+    """`1 - probability` of the true label of each row, `(rows,)`, rising. Of more rows than `most` those at even ranks
+    are kept, rounded up: the sets told from them are never smaller than those told from all.
+
+    >>> nonconformity(np.array([0.75, 1.0, 0.5]))
+    [0.0, 0.25, 0.5]
+    """
+    scores = np.sort(1.0 - probability)
+    if len(scores) > most:
+        scores = scores[np.ceil(np.arange(1, most + 1) * len(scores) / most).astype(int) - 1]
+    return [min(1.0, math.ceil(score * 1e6 - 1e-6) / 1e6) for score in scores.tolist()]
 
 
 def candidates(probability: NDArray[np.float64]) -> NDArray[np.float64]:

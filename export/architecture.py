@@ -1,4 +1,4 @@
-"""A PyTorch classifier to plain arrays: what an encoder of post-norm Transformer layers consists of.
+"""A PyTorch model to plain arrays: what an encoder of post-norm Transformer layers consists of.
 
 The families of BERT differ in names, in how positions are counted and in their heads; what they compute is the same
 (Vaswani et al. 2017; Devlin et al. 2019). From these arrays `export.graph` writes a graph made for the CPU.
@@ -7,11 +7,14 @@ The families of BERT differ in names, in how positions are counted and in their 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from evaluation.torch_model import takes_token_types
+from service.bundle.task import Task
 
 Floats = NDArray[np.float32]
 
@@ -54,8 +57,9 @@ class Layer:
 class Embeddings:
     """`norm(words[ids] + positions[...])`, then `projection` where there is one.
 
-    `positions` holds the first token type too: its vector is added to every token. With `padding_id` positions count
-    the tokens that are not padding, beginning behind that id (RoBERTa, MPNet); without it they count from 0.
+    With `types` the graph is told the type of each token, whose vector is added; without, `positions` holds the first
+    type's. With `padding_id` positions count the tokens that are not padding, beginning behind that id (RoBERTa,
+    MPNet); without it they count from 0.
     """
 
     words: Floats
@@ -63,6 +67,7 @@ class Embeddings:
     norm: Norm
     padding_id: int | None = None
     projection: Linear | None = None
+    types: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,22 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenHead:
+    """`output(token)` for every token; with `sides` two outputs of one value each, start and end, instead of logits."""
+
+    output: Linear
+    sides: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pooling:
+    """The mean over tokens that are not padding, or with `first` the first token; of length 1 if `normalized`."""
+
+    first: bool
+    normalized: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Encoder:
     """Everything that the graph computes with. `relative_bias` `(heads, 2 * positions - 1)` is added to the attention
     scores by distance, key minus query, from the most negative on."""
@@ -83,53 +104,75 @@ class Encoder:
     layers: tuple[Layer, ...]
     heads: int
     activation: str
-    head: Head
+    head: Head | TokenHead | Pooling
     relative_bias: Floats | None = None
 
 
-def read_encoder(model: Any) -> Encoder | None:
-    """The arrays of a classifier of transformers, or None where it is of a family or a kind that is not known here."""
+def read_encoder(model: Any, task: Task) -> Encoder | None:
+    """The arrays of a model of transformers, or None where it is of a family or a kind that is not known here."""
     config = model.config
     reader = _READERS.get(config.model_type)
     activation = ACTIVATIONS.get(str(getattr(config, "hidden_act", None) or getattr(config, "activation", "")))
     relative = getattr(config, "position_embedding_type", None) or "absolute"
     if reader is None or activation is None or relative != "absolute" or getattr(config, "is_decoder", False):
         return None
-    return reader(model, activation)
+    encoder = reader(model, activation, task)
+    if not takes_token_types(model, task):
+        return encoder
+    body = getattr(model, model.base_model_prefix, model)
+    types = _array(body.embeddings.token_type_embeddings.weight)
+    positions = encoder.embeddings.positions - types[0]
+    return replace(encoder, embeddings=replace(encoder.embeddings, positions=positions, types=types))
 
 
-def _bert(model: Any, activation: str) -> Encoder:
+def _head(model: Any, task: Task, sentence: Callable[[], Head]) -> Head | TokenHead | Pooling:
+    """The head of a task; `sentence` reads that of a classifier."""
+    if task.task == "token-classification":
+        return TokenHead(_linear(model.classifier))
+    if task.task == "question-answering":
+        return TokenHead(_linear(model.qa_outputs), sides=True)
+    if task.task == "text-embedding":
+        return Pooling(first=task.pooling == "cls", normalized=task.normalized)
+    return sentence()
+
+
+def _bert(model: Any, activation: str, task: Task) -> Encoder:
+    body = getattr(model, "bert", model)
     return Encoder(
-        embeddings=_embeddings(model.bert.embeddings),
-        layers=tuple(_bert_layer(layer) for layer in model.bert.encoder.layer),
+        embeddings=_embeddings(body.embeddings),
+        layers=tuple(_bert_layer(layer) for layer in body.encoder.layer),
         heads=model.config.num_attention_heads,
         activation=activation,
-        head=Head(_linear(model.bert.pooler.dense), "tanh", _linear(model.classifier)),
+        head=_head(model, task, lambda: Head(_linear(body.pooler.dense), "tanh", _linear(model.classifier))),
     )
 
 
-def _electra(model: Any, activation: str) -> Encoder:
-    projection = getattr(model.electra, "embeddings_project", None)
+def _electra(model: Any, activation: str, task: Task) -> Encoder:
+    body = getattr(model, "electra", model)
+    projection = getattr(body, "embeddings_project", None)
     return Encoder(
-        embeddings=_embeddings(model.electra.embeddings, projection=projection),
-        layers=tuple(_bert_layer(layer) for layer in model.electra.encoder.layer),
+        embeddings=_embeddings(body.embeddings, projection=projection),
+        layers=tuple(_bert_layer(layer) for layer in body.encoder.layer),
         heads=model.config.num_attention_heads,
         activation=activation,
-        head=Head(_linear(model.classifier.dense), "gelu", _linear(model.classifier.out_proj)),
+        head=_head(model, task, lambda: _dense_head(model, "gelu")),
     )
 
 
-def _roberta(model: Any, activation: str) -> Encoder:
+def _roberta(model: Any, activation: str, task: Task) -> Encoder:
+    body = getattr(model, "roberta", model)
     return Encoder(
-        embeddings=_embeddings(model.roberta.embeddings, padding_id=model.roberta.embeddings.padding_idx),
-        layers=tuple(_bert_layer(layer) for layer in model.roberta.encoder.layer),
+        embeddings=_embeddings(body.embeddings, padding_id=body.embeddings.padding_idx),
+        layers=tuple(_bert_layer(layer) for layer in body.encoder.layer),
         heads=model.config.num_attention_heads,
         activation=activation,
-        head=Head(_linear(model.classifier.dense), "tanh", _linear(model.classifier.out_proj)),
+        head=_head(model, task, lambda: _dense_head(model, "tanh")),
     )
 
 
-def _distilbert(model: Any, activation: str) -> Encoder:
+def _distilbert(model: Any, activation: str, task: Task) -> Encoder:
+    body = getattr(model, "distilbert", model)
+
     def layer(each: Any) -> Layer:
         return Layer(
             query=_linear(each.attention.q_lin),
@@ -143,15 +186,17 @@ def _distilbert(model: Any, activation: str) -> Encoder:
         )
 
     return Encoder(
-        embeddings=_embeddings(model.distilbert.embeddings),
-        layers=tuple(layer(each) for each in model.distilbert.transformer.layer),
+        embeddings=_embeddings(body.embeddings),
+        layers=tuple(layer(each) for each in body.transformer.layer),
         heads=model.config.n_heads,
         activation=activation,
-        head=Head(_linear(model.pre_classifier), "relu", _linear(model.classifier)),
+        head=_head(model, task, lambda: Head(_linear(model.pre_classifier), "relu", _linear(model.classifier))),
     )
 
 
-def _mpnet(model: Any, activation: str) -> Encoder:
+def _mpnet(model: Any, activation: str, task: Task) -> Encoder:
+    body = getattr(model, "mpnet", model)
+
     def layer(each: Any) -> Layer:
         return Layer(
             query=_linear(each.attention.attn.q),
@@ -165,16 +210,20 @@ def _mpnet(model: Any, activation: str) -> Encoder:
         )
 
     return Encoder(
-        embeddings=_embeddings(model.mpnet.embeddings, padding_id=model.mpnet.embeddings.padding_idx),
-        layers=tuple(layer(each) for each in model.mpnet.encoder.layer),
+        embeddings=_embeddings(body.embeddings, padding_id=body.embeddings.padding_idx),
+        layers=tuple(layer(each) for each in body.encoder.layer),
         heads=model.config.num_attention_heads,
         activation=activation,
-        head=Head(_linear(model.classifier.dense), "tanh", _linear(model.classifier.out_proj)),
-        relative_bias=_relative_bias(model),
+        head=_head(model, task, lambda: _dense_head(model, "tanh")),
+        relative_bias=_relative_bias(body, model.config.max_position_embeddings),
     )
 
 
-_READERS: dict[str, Callable[[Any, str], Encoder]] = {
+def _dense_head(model: Any, activation: str) -> Head:
+    return Head(_linear(model.classifier.dense), activation, _linear(model.classifier.out_proj))
+
+
+_READERS: dict[str, Callable[[Any, str, Task], Encoder]] = {
     "bert": _bert,
     "electra": _electra,
     "roberta": _roberta,
@@ -212,13 +261,12 @@ def _embeddings(module: Any, *, padding_id: int | None = None, projection: Any =
     )
 
 
-def _relative_bias(model: Any) -> Floats:
+def _relative_bias(body: Any, longest: int) -> Floats:
     """The bias of each distance, read off the square that the model itself computes for its longest text."""
     import torch
 
-    longest = model.config.max_position_embeddings
     with torch.no_grad():
-        square = model.mpnet.encoder.compute_position_bias(torch.zeros(1, longest, 1))[0]  # (heads, query, key)
+        square = body.encoder.compute_position_bias(torch.zeros(1, longest, 1))[0]  # (heads, query, key)
     before, after = square[:, 1:, 0].flip(1), square[:, 0, :]
     return _array(torch.cat([before, after], dim=1))
 

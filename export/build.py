@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.checkpoint import load_classifier, read_task
+from evaluation.checkpoint import load_model, read_task
 from evaluation.checkpoint import pipeline as checkpoint_pipeline
-from evaluation.classification import Evaluation, evaluate
-from evaluation.rows import LabelledRows, indicator, read_rows
+from evaluation.measure import Measurement
+from evaluation.measure import measure as measure_rows
+from evaluation.rows import LabelledRows, indicator, inputs_of, read_rows
 from evaluation.thresholds import calibrated
 from export import parity
 from export.architecture import Encoder, read_encoder
@@ -24,7 +25,7 @@ from export.calibrate import measure_ranges, strange_windows
 from export.candidates import candidates
 from export.card import write_card
 from export.convert import convert
-from export.golden import edge_texts, golden_rows
+from export.golden import edge_inputs, golden_rows
 from export.graph import Range, write_graph
 from service.bundle import layout
 from service.bundle.folder import read
@@ -41,20 +42,19 @@ from service.bundle.manifest import (
     Verification,
 )
 from service.bundle.manifest import Estimate as RecordedEstimate
-from service.bundle.task import Task
+from service.bundle.task import Classifier, Task
 from service.bundle.write import file_entries, folder_aside, write_manifest
 from service.errors import BundleInvalid, ConfigError
 from service.inference.batching import Batcher
 from service.inference.calibration import measure
-from service.inference.encoding import EncodedText
-from service.inference.encoding import Encoder as TextEncoder
+from service.inference.encoding import encoder_of
 from service.inference.machine import describe_machine
 from service.inference.model import Model, load_unverified, replay
 from service.inference.pipeline import Pipeline
 from service.inference.planning import Cost
 from service.inference.session import Session
 from service.inference.threads import available_cpus
-from service.tasks.text_classification import probabilities
+from service.tasks.encoded import Text
 
 TOLERANCES: dict[Precision, float] = {"fp32": 1e-2, "int8": 0.25}
 """Largest |logit difference| allowed when golden rows are replayed. fp32 kernels sum in another order on another
@@ -107,35 +107,39 @@ def export(
                 (folder / source.name).write_bytes(source.read_bytes())
 
         clock.start("converting to ONNX")
-        classifier = load_classifier(checkpoint)
-        encoder = read_encoder(classifier)
+        torch_model = load_model(checkpoint, task.task)
+        encoder = read_encoder(torch_model, task)
         if encoder is None:
-            clock.note(f"no graph is written by hand for {classifier.config.model_type}: PyTorch's own is taken")
-            convert(classifier, folder / layout.GRAPH_FP32)
+            clock.note(f"no graph is written by hand for {torch_model.config.model_type}: PyTorch's own is taken")
+            convert(torch_model, task, folder / layout.GRAPH_FP32)
         else:
             write_graph(encoder, folder / layout.GRAPH_FP32)
 
         clock.start(f"comparing with PyTorch on {len(validation):,} validation rows and edge cases")
-        torch_pipeline = checkpoint_pipeline(classifier, checkpoint, task)
-        edges = edge_texts(torch_pipeline, validation)
-        texts = [*edges, *validation.texts]
-        reference = torch_pipeline.logits(texts)
+        torch_pipeline = checkpoint_pipeline(torch_model, checkpoint, task)
+        inputs = inputs_of(validation, task)
+        edges = edge_inputs(torch_pipeline, validation)
+        texts = [*edges, *inputs]
+        reference = torch_pipeline.gathered(torch_pipeline.encode_all(texts))
         with _opened(folder, layout.GRAPH_FP32, task) as (fp32, _):
             difference = parity.check_fp32(fp32, reference, texts)
             reference = reference[len(edges) :]
-            tried = [_compare(fp32, reference, validation, task, "fp32")]
+            tried = [_compare(fp32, reference, validation, "fp32")]
             tried[0] = tried[0].model_copy(update={"max_logit_difference": difference})
 
         if precision != "fp32":
             clock.start("quantising to int8")
-            ranges = {} if encoder is None else _ranges(encoder, torch_pipeline, classifier, texts)
-            sample = _spread(validation.texts, SENSITIVITY_TEXTS)
+            ranges = {} if encoder is None else _ranges(encoder, torch_pipeline, torch_model, texts)
+            sample = _spread(inputs, SENSITIVITY_TEXTS)
             for candidate in candidates(
-                folder / layout.GRAPH_FP32, encoder, ranges, lambda graph: _logits(folder, graph, task, sample)
+                folder / layout.GRAPH_FP32,
+                encoder,
+                ranges,
+                lambda graph: np.concatenate([each.ravel() for each in _gathered(folder, graph, task, sample)]),
             ):
                 candidate.write(folder / layout.GRAPH_INT8)
                 with _opened(folder, layout.GRAPH_INT8, task) as (int8, _):
-                    tried.append(_compare(int8, reference, validation, task, candidate.scheme, candidate.excluded))
+                    tried.append(_compare(int8, reference, validation, candidate.scheme, candidate.excluded))
                 clock.note(_told(tried[-1]))
                 if precision == "int8" or tried[-1].non_inferior:
                     break
@@ -144,15 +148,16 @@ def export(
             (folder / layout.GRAPH_INT8).unlink(missing_ok=True)
 
         clock.start("measuring the served graph")
-        logits = _logits(folder, served.graph, task, validation.texts)
-        task = calibrated(task, indicator(validation.labels, task.labels), logits)
-        evaluations = {"validation": _evaluate(logits, validation, task, "validation")}
-        if test is not None and len(test):
-            evaluations["test"] = _evaluate(_logits(folder, served.graph, task, test.texts), test, task, "test")
-        with _opened(folder, served.graph, task, measure_on=validation.texts) as (graph, cost):
-            speed = _measure_speed(graph, cost, validation.texts)
+        gathered = _gathered(folder, served.graph, task, inputs)
+        if isinstance(task, Classifier) and task.problem_type != "regression":
+            task = calibrated(task, indicator(validation.labels, task.labels), np.stack(gathered))
+        with _opened(folder, served.graph, task, measure_on=inputs) as (graph, cost):
+            evaluations = {"validation": measure_rows(graph, validation, name="validation")}
+            if test is not None and len(test):
+                evaluations["test"] = measure_rows(graph, test, name="test")
+            speed = _measure_speed(graph, cost, inputs)
             golden = golden_rows(graph, validation)
-            batch_difference = parity.batch_difference(graph, validation.texts)
+            batch_difference = parity.batch_difference(graph, inputs)
 
         clock.start("writing the bundle")
         (folder / layout.GOLDEN).write_bytes(dump_golden(golden))
@@ -204,32 +209,34 @@ def _told(parity: Parity) -> str:
 
 def _compare(
     graph: Pipeline,
-    reference: NDArray[np.float64],
+    reference: Sequence[NDArray[np.float64]],
     validation: LabelledRows,
-    task: Task,
     scheme: Scheme,
     excluded: Sequence[str] = (),
 ) -> Parity:
     started = time.perf_counter()
-    logits = graph.logits(validation.texts)
-    speed = round(len(validation) / (time.perf_counter() - started), 1)
-    return parity.compare(logits, reference, validation, task, scheme=scheme, excluded=excluded, texts_per_second=speed)
+    encoded = graph.encode_all(inputs_of(validation, graph.task))
+    gathered = graph.gathered(encoded)
+    speed = round(len(encoded) / (time.perf_counter() - started), 1)
+    return parity.compare(
+        gathered, reference, validation, encoded, graph.task, scheme=scheme, excluded=excluded, texts_per_second=speed
+    )
 
 
-def _logits(folder: Path, graph: str | Path, task: Task, texts: Sequence[str]) -> NDArray[np.float64]:
+def _gathered(folder: Path, graph: str | Path, task: Task, texts: Sequence[Text]) -> list[NDArray[np.float64]]:
     with _opened(folder, graph, task) as (pipeline, _):
-        return pipeline.logits(texts)
+        return pipeline.gathered(pipeline.encode_all(texts))
 
 
-def _ranges(encoder: Encoder, pipeline: Pipeline, classifier: Any, texts: Sequence[str]) -> dict[str, Range]:
+def _ranges(encoder: Encoder, pipeline: Pipeline, torch_model: Any, texts: Sequence[Text]) -> dict[str, Range]:
     """What the encoder's tensors hold on texts of the corpus, and on windows of random tokens."""
-    encoded = [each for each in pipeline.encode(_spread(texts, CALIBRATION_TEXTS)) if isinstance(each, EncodedText)]
+    encoded = pipeline.encode_all(_spread(texts, CALIBRATION_TEXTS))
     windows = [window for text in encoded for window in text.windows]
-    windows += strange_windows(windows, vocabulary=classifier.config.vocab_size)
+    windows += strange_windows(windows, vocabulary=torch_model.config.vocab_size)
     return measure_ranges(encoder, windows, pad_token_id=pipeline.task.encoding.pad_token_id)
 
 
-def _spread(texts: Sequence[str], count: int) -> list[str]:
+def _spread(texts: Sequence[Text], count: int) -> list[Text]:
     """At most `count` texts, evenly from first to last."""
     step = max(1.0, len(texts) / count)
     return [texts[int(index * step)] for index in range(min(count, len(texts)))]
@@ -237,26 +244,24 @@ def _spread(texts: Sequence[str], count: int) -> list[str]:
 
 @contextmanager
 def _opened(
-    folder: Path, graph: str | Path, task: Task, *, measure_on: Sequence[str] = ()
+    folder: Path, graph: str | Path, task: Task, *, measure_on: Sequence[Text] = ()
 ) -> Iterator[tuple[Pipeline, Cost]]:
     """The pipeline of one graph, of the folder or elsewhere, with the folder's tokenizer; it ends with the block.
 
     With texts to measure on, batches are planned by what they cost here.
     """
-    encoder = TextEncoder(folder / layout.TOKENIZER, task.encoding)
+    encoder = encoder_of(folder / layout.TOKENIZER, task)
     session = Session(folder / graph, pad_token_id=task.encoding.pad_token_id)
     with Batcher(session.run, workers=available_cpus()) as batcher:
+        pipeline = Pipeline(encoder, batcher, task)
         if measure_on:
-            tokens = [token for text in encoder.encode(measure_on) for window in text.windows for token in window]
+            encoded = pipeline.encode_all(measure_on)
+            tokens = [token for text in encoded for window in text.windows for token in window]
             batcher.cost = measure(session.run, tokens, workers=batcher.workers, max_length=task.encoding.max_length)
-        yield Pipeline(encoder, batcher, task), batcher.cost
+        yield pipeline, batcher.cost
 
 
-def _evaluate(logits: NDArray[np.float64], rows: LabelledRows, task: Task, split: str) -> Evaluation:
-    return evaluate(rows.labels, probabilities(logits, task), task, name=split)
-
-
-def _record(split: str, evaluation: Evaluation, served: Served) -> EvaluationRecord:
+def _record(split: str, evaluation: Measurement, served: Served) -> EvaluationRecord:
     metrics = {
         name: RecordedEstimate(value=estimate.value, low=estimate.low, high=estimate.high)
         for name, estimate in evaluation.metrics.items()
@@ -264,7 +269,7 @@ def _record(split: str, evaluation: Evaluation, served: Served) -> EvaluationRec
     return EvaluationRecord(split=split, rows=evaluation.rows, precision=served.precision, metrics=metrics)
 
 
-def _measure_speed(pipeline: Pipeline, cost: Cost, texts: list[str]) -> Speed:
+def _measure_speed(pipeline: Pipeline, cost: Cost, texts: Sequence[Text]) -> Speed:
     """Strings to labels on the validation texts: the best of three passes, since other work only ever slows one."""
     best, tokens = np.inf, 0
     for _ in range(3):

@@ -11,7 +11,8 @@ import numpy as np
 from export.architecture import Encoder
 from export.graph import Range, write_probe
 from service.inference.planning import plan
-from service.inference.session import pad
+from service.inference.session import pad, token_types
+from service.tasks.encoded import PairWindow
 
 STRANGE_WINDOWS = 64
 
@@ -28,6 +29,8 @@ def measure_ranges(encoder: Encoder, windows: Sequence[Sequence[int]], *, pad_to
         for batch in plan([len(window) for window in windows]):
             input_ids, attention_mask = pad([windows[index] for index in batch], pad_token_id)
             feeds = {"input_ids": input_ids, "attention_mask": attention_mask}
+            if encoder.embeddings.types is not None:
+                feeds["token_type_ids"] = token_types([windows[index] for index in batch])
             for name, values in zip(outputs, session.run(list(outputs.values()), feeds), strict=True):
                 if len(values) == attention_mask.shape[1]:  # the last layer's hold the first token alone
                     values = values[attention_mask.T.astype(bool)]
@@ -42,8 +45,9 @@ def strange_windows(windows: Sequence[Sequence[int]], *, vocabulary: int, seed: 
     generator = np.random.default_rng(seed)
     by_length = sorted(windows, key=len)
     chosen = by_length[:: max(1, len(by_length) // STRANGE_WINDOWS)]
-    return [
-        [window[0], *generator.integers(vocabulary, size=len(window) - 2).tolist(), window[-1]]
-        for window in chosen
-        if len(window) > 2
-    ]
+    made: list[list[int]] = []
+    for window in chosen:
+        if len(window) > 2:
+            ids = [window[0], *generator.integers(vocabulary, size=len(window) - 2).tolist(), window[-1]]
+            made.append(PairWindow(ids, window.second) if isinstance(window, PairWindow) else ids)
+    return made

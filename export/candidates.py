@@ -29,7 +29,7 @@ EXCLUDED_SHARES = (0.1, 0.25)
 """Shares of the products that are left in fp32 where int8 throughout is not good enough."""
 
 Logits = Callable[[Path], NDArray[np.float64]]
-"""The logits that a graph gives to some real texts."""
+"""All the logits that a graph gives to some real texts, in one array."""
 
 
 @dataclass(frozen=True, slots=True)

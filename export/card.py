@@ -6,20 +6,33 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from evaluation.classification import Evaluation
 from evaluation.files import pictures, to_json
+from evaluation.measure import Measurement
 from evaluation.report import markdown_table, report
 from service.bundle import layout
 from service.bundle.manifest import Manifest, Parity
+from service.bundle.task import QuestionAnswering, Task, TextEmbedding, TextPair, TokenClassification
 from service.errors import shorten
 
 FOLDER = "evaluation"
 
-_HUGGING_FACE_METRICS = {"accuracy": "accuracy", "macro_f1": "f1", "micro_f1": "f1", "weighted_f1": "f1"}
+_HUGGING_FACE_METRICS = {
+    "accuracy": "accuracy", "macro_f1": "f1", "micro_f1": "f1", "weighted_f1": "f1",
+    "f1": "f1", "precision": "precision", "recall": "recall", "exact_match": "exact_match", "pearson": "pearsonr",
+    "spearman": "spearmanr", "mean_absolute_error": "mae",
+}  # fmt: skip
 """Our metrics to the types that a `model-index` knows."""
+_PIPELINE_TAGS = {
+    "text-classification": "text-classification",
+    "text-pair": "text-classification",
+    "token-classification": "token-classification",
+    "question-answering": "question-answering",
+    "text-embedding": "feature-extraction",
+}
+"""Our tasks to those of the Hugging Face hub."""
 
 
-def write_card(folder: Path, manifest: Manifest, evaluations: Mapping[str, Evaluation]) -> None:
+def write_card(folder: Path, manifest: Manifest, evaluations: Mapping[str, Measurement]) -> None:
     """Writes `README.md`, and for each evaluation its JSON and its pictures under `evaluation/`."""
     (folder / FOLDER).mkdir()
     for split, evaluation in evaluations.items():
@@ -29,19 +42,16 @@ def write_card(folder: Path, manifest: Manifest, evaluations: Mapping[str, Evalu
     (folder / layout.CARD).write_text(_card(manifest, evaluations), encoding="utf-8")
 
 
-def _card(manifest: Manifest, evaluations: Mapping[str, Evaluation]) -> str:
+def _card(manifest: Manifest, evaluations: Mapping[str, Measurement]) -> str:
     task, provenance = manifest.task, manifest.task.provenance
     headline = evaluations.get("test") or evaluations["validation"]
-    kind = "one label a text" if task.problem_type == "single_label_classification" else "any number of labels a text"
     parts = [
         _front_matter(manifest, headline),
         f"# {manifest.name}",
-        f"Text classification: {kind}, from {len(task.labels)} labels. Fine-tuned from {provenance.base_model} on "
-        f"{provenance.corpus_rows:,} rows, served as an ONNX graph in {manifest.served.precision}.",
+        f"{_kind(task)}. Fine-tuned from {provenance.base_model} on {provenance.corpus_rows:,} rows, served as an ONNX "
+        f"graph in {manifest.served.precision}.",
         "## Use",
-        "```python\nimport glossator\n\n"
-        f'model = glossator.load("{manifest.name}")\nanswer = model("...")\n'
-        "answer.label, answer.score\n```",
+        f'```python\nimport glossator\n\nmodel = glossator.load("{manifest.name}")\n{_call(task)}\n```',
         "## How good it is",
         "Measured on the served graph, through the code that serves. "
         + (
@@ -58,8 +68,7 @@ def _card(manifest: Manifest, evaluations: Mapping[str, Evaluation]) -> str:
         f"Neighbours in a batch move a logit by at most {manifest.verification.batch_difference:.3g} as measured on "
         f"validation texts. {manifest.verification.golden_rows} golden rows are replayed before the model is served.",
         *_speed(manifest),
-        "## Labels",
-        ", ".join(_code(label) for label in task.labels),
+        *_labels(task),
         "## Limits",
         f"Texts of more than {task.encoding.max_length} tokens are read in windows that overlap by "
         f"{task.encoding.stride} tokens; nothing is cut off. Figures hold for texts like those it was trained on, and "
@@ -71,12 +80,51 @@ def _card(manifest: Manifest, evaluations: Mapping[str, Evaluation]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _front_matter(manifest: Manifest, evaluation: Evaluation) -> str:
+def _kind(task: Task) -> str:
+    """What the model does, in a few words."""
+    if isinstance(task, TokenClassification):
+        return f"Entities of {len(task.types)} types in a text"
+    if isinstance(task, QuestionAnswering):
+        return "The part of a context that answers a question"
+    if isinstance(task, TextEmbedding):
+        return f"Vectors of {task.dimension} numbers for texts"
+    if task.problem_type == "regression":
+        return (
+            f"A score from {task.score_range[0]:g} to {task.score_range[1]:g} for two texts"
+            if isinstance(task, TextPair)
+            else "A score"
+        )
+    read = "two texts" if isinstance(task, TextPair) else "a text"
+    kind = "one label" if task.problem_type == "single_label_classification" else "any number of labels"
+    return f"Text classification: {kind} for {read}, from {len(task.labels)} labels"
+
+
+def _call(task: Task) -> str:
+    """How the model is asked in Python."""
+    if isinstance(task, TokenClassification):
+        return 'for entity in model("...").entities:\n    print(entity.label, entity.text, entity.start, entity.end)'
+    if isinstance(task, QuestionAnswering):
+        return 'answer = model(glossator.Pair("question", "context"))\nanswer.span'
+    if isinstance(task, TextEmbedding):
+        return 'model("...").vector'
+    read = 'glossator.Pair("...", "...")' if isinstance(task, TextPair) else '"..."'
+    shown = "answer.score" if task.problem_type == "regression" else "answer.label, answer.score"
+    return f"answer = model({read})\n{shown}"
+
+
+def _labels(task: Task) -> list[str]:
+    names = task.types if isinstance(task, TokenClassification) else task.labels
+    if not names or isinstance(task, QuestionAnswering):
+        return []
+    return ["## Labels", ", ".join(_code(label) for label in names)]
+
+
+def _front_matter(manifest: Manifest, evaluation: Measurement) -> str:
     from huggingface_hub import EvalResult, ModelCardData
 
     results = [
         EvalResult(
-            task_type="text-classification",
+            task_type=_PIPELINE_TAGS[manifest.task.task],
             dataset_type="private",
             dataset_name=f"corpus {manifest.task.provenance.corpus_fingerprint[:12]}",
             dataset_split=evaluation.name,
@@ -90,7 +138,7 @@ def _front_matter(manifest: Manifest, evaluation: Evaluation) -> str:
     data = ModelCardData(
         base_model=manifest.task.provenance.base_model if "/" in manifest.task.provenance.base_model else None,
         library_name="onnx",
-        pipeline_tag="text-classification",
+        pipeline_tag=_PIPELINE_TAGS[manifest.task.task],
         tags=["glossator", "onnx", manifest.served.precision],
         model_name=manifest.name,
         eval_results=results,

@@ -2,8 +2,8 @@
 
 Against the graph that PyTorch exports it computes the same in fewer steps:
 
-- The last layer's query, output and feed-forward network are computed for the first token alone: the head reads no
-  other.
+- The last layer's query, output and feed-forward network are computed for the first token alone where the head reads
+  no other.
 - The scale of the attention scores is part of the query's weights, and the first token type part of the positions.
 - Tokens lie in the order (seq, batch): heads are then parted from texts by a step in memory, which ONNX Runtime's
   product takes as it multiplies, and three of four transpositions a layer are never carried out.
@@ -25,7 +25,7 @@ the whole graph on the processors measured.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export.architecture import Embeddings, Encoder, Head, Layer, Linear, Norm
+from export.architecture import Embeddings, Encoder, Head, Layer, Linear, Norm, Pooling, TokenHead
 from export.numbers import symmetric
 
 OPSET = 20
@@ -75,16 +75,17 @@ def tensor_names(encoder: Encoder) -> list[str]:
 
 
 def write_graph(encoder: Encoder, destination: Path, *, quantization: Quantization | None = None) -> None:
-    """Writes the graph to `destination`: `input_ids, attention_mask` (int64, batch x seq, both free) to `logits`
-    (float32, batch x labels), with its weights inside. int8 where `quantization` is given, else fp32."""
-    _save(_Builder(quantization).build(encoder), destination, ["logits"])
+    """Writes the graph to `destination`: `input_ids, attention_mask` and, with types, `token_type_ids` (int64,
+    batch x seq, both free) to the outputs of its head, with its weights inside. int8 where `quantization` is given,
+    else fp32."""
+    _save(_Builder(quantization).build(encoder), destination)
 
 
 def write_probe(encoder: Encoder, destination: Path) -> Names:
     """Writes the fp32 graph with the tensors that products read as outputs; the output of each tensor by its name."""
     builder = _Builder(None)
     graph = builder.build(encoder)
-    _save(graph, destination, ["logits", *dict.fromkeys(builder.read.values())])
+    _save(graph, destination, list(dict.fromkeys(builder.read.values())))
     return builder.read
 
 
@@ -105,17 +106,16 @@ class _Builder:
         hidden = self._embed(encoder.embeddings)
         bias = self._attention_bias(encoder)
         for index, layer in enumerate(encoder.layers):
-            first_alone = index == len(encoder.layers) - 1
+            first_alone = index == len(encoder.layers) - 1 and _reads_first_alone(encoder)
             hidden = self._layer(f"layer.{index}", layer, hidden, bias, encoder, first_alone=first_alone)
-        self._classify(encoder.head, hidden)
+        outputs = self._finish(encoder.head, hidden, len(encoder.layers[-1].down.bias))
         from onnx import TensorProto, helper
 
-        inputs = [
-            helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "sequence"])
-            for name in ("input_ids", "attention_mask")
-        ]
-        logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", len(encoder.head.output.bias)])
-        return helper.make_graph(self._nodes, "encoder", inputs, [logits], self._initializers)
+        names = ["input_ids", "attention_mask"]
+        names += [] if encoder.embeddings.types is None else ["token_type_ids"]
+        inputs = [helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "sequence"]) for name in names]
+        declared = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in outputs.items()]
+        return helper.make_graph(self._nodes, "encoder", inputs, declared, self._initializers)
 
     def _embed(self, embeddings: Embeddings) -> str:
         """`(seq, batch, hidden)`."""
@@ -132,7 +132,11 @@ class _Builder:
             counted = self._node("CumSum", [real, self._constant(np.array(0))])
             numbers = self._node("Add", [self._node("Mul", [counted, real]), padding])
             positions = self._node("Gather", [table, numbers])  # (seq, batch, hidden)
-        hidden = self._normalise(self._node("Add", [words, positions]), embeddings.norm)
+        summed = self._node("Add", [words, positions])
+        if embeddings.types is not None:
+            types = self._node("Transpose", ["token_type_ids"], perm=[1, 0])  # (seq, batch)
+            summed = self._node("Add", [summed, self._node("Gather", [self._constant(embeddings.types), types])])
+        hidden = self._normalise(summed, embeddings.norm)
         if embeddings.projection is None:
             return hidden
         return self._product("embeddings", hidden, embeddings.projection)
@@ -185,6 +189,39 @@ class _Builder:
         """`(seq, batch, hidden)` to `(batch, heads, seq, size)`, or another order of these axes."""
         shape = self._constant(np.array([0, 0, encoder.heads, size]))
         return self._node("Transpose", [self._node("Reshape", [tensor, shape])], perm=list(order))
+
+    def _finish(self, head: Head | TokenHead | Pooling, hidden: str, size: int) -> dict[str, list[str | int]]:
+        """The outputs of the head, with their axes."""
+        if isinstance(head, Head):
+            self._classify(head, hidden)
+            return {"logits": ["batch", len(head.output.bias)]}
+        if isinstance(head, Pooling):
+            self._pool(head, hidden)
+            return {"embedding": ["batch", size]}
+        product = self._node("MatMul", [hidden, self._constant(head.output.weight)])
+        scores = self._node("Add", [product, self._constant(head.output.bias)])  # (seq, batch, labels)
+        if not head.sides:
+            self._node("Transpose", [scores], output="logits", perm=[1, 0, 2])
+            return {"logits": ["batch", "sequence", len(head.output.bias)]}
+        for side, name in enumerate(("start_logits", "end_logits")):
+            column = self._node("Gather", [scores, self._constant(np.array(side))], axis=2)  # (seq, batch)
+            self._node("Transpose", [column], output=name, perm=[1, 0])
+        return {name: ["batch", "sequence"] for name in ("start_logits", "end_logits")}
+
+    def _pool(self, pooling: Pooling, hidden: str) -> None:
+        zero = self._constant(np.array([0]))
+        if pooling.first:
+            vectors = self._node("Squeeze", [hidden, zero])  # (batch, hidden)
+        else:
+            mask = self._node("Cast", [self._node("Transpose", ["attention_mask"], perm=[1, 0])], to=1)  # (seq, batch)
+            column = self._node("Unsqueeze", [mask, self._constant(np.array([2]))])
+            total = self._node("ReduceSum", [self._node("Mul", [hidden, column]), zero], keepdims=0)
+            vectors = self._node("Div", [total, self._node("ReduceSum", [column, zero], keepdims=0)])
+        if not pooling.normalized:
+            self._node("Identity", [vectors], output="embedding")
+            return
+        length = self._node("ReduceL2", [vectors, self._constant(np.array([1]))], keepdims=1)
+        self._node("Div", [vectors, self._node("Max", [length, self._float(1e-12)])], output="embedding")
 
     def _classify(self, head: Head, hidden: str) -> None:
         first = self._node("Squeeze", [hidden, self._constant(np.array([0]))])  # (batch, hidden)
@@ -245,18 +282,21 @@ class _Builder:
         return output
 
 
+def _reads_first_alone(encoder: Encoder) -> bool:
+    """Whether the head reads no token but the first."""
+    return isinstance(encoder.head, Head) or (isinstance(encoder.head, Pooling) and encoder.head.first)
+
+
 def _scaled(linear: Linear, factor: float) -> Linear:
     return Linear(linear.weight * np.float32(factor), linear.bias * np.float32(factor))
 
 
-def _save(graph: Any, destination: Path, outputs: list[str]) -> None:
+def _save(graph: Any, destination: Path, further: Sequence[str] = ()) -> None:
+    """Writes the graph, with `further` tensors as outputs."""
     import onnx
     from onnx import TensorProto, helper
 
-    known = {item.name for item in graph.output}
-    graph.output.extend(
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, [None] * 3) for name in outputs if name not in known
-    )
+    graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, [None] * 3) for name in further)
     domains = {node.domain for node in graph.node}
     imports = [helper.make_opsetid("", OPSET)]
     imports += [helper.make_opsetid("com.microsoft", 1)] if "com.microsoft" in domains else []

@@ -8,14 +8,21 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluation.measured import compare as compare_rows
+from evaluation.measured import metrics_of
 from evaluation.noninferiority import non_inferior, non_inferior_macro_f1, paired_proportions_interval
 from evaluation.rows import LabelledRows, indicator
 from evaluation.thresholds import calibrated
 from service.bundle.manifest import Parity, Scheme
-from service.bundle.task import Task
+from service.bundle.task import Classifier, Task
 from service.errors import ConfigError
 from service.inference.pipeline import Pipeline
+from service.tasks.decoders import decoder
+from service.tasks.encoded import EncodedText, Text
+from service.tasks.options import DEFAULTS
 from service.tasks.text_classification import decide, probabilities
+
+Values = NDArray[np.float64]
 
 FP32_LIMIT = 1e-4
 """Largest |logit difference| between the fp32 graph and PyTorch; above it the conversion is wrong."""
@@ -25,16 +32,17 @@ _BATCH = 32
 _BATCHED_ROWS = 256
 
 
-def check_fp32(graph: Pipeline, reference: NDArray[np.float64], texts: Sequence[str]) -> float:
+def check_fp32(graph: Pipeline, reference: Sequence[Values], texts: Sequence[Text]) -> float:
     """The largest |logit difference| of the fp32 graph over `texts`, in planned batches, in batches of 32 as they come,
     and the first 256 alone.
 
-    `reference` holds PyTorch's pooled logits `(texts, labels)`. Raises ConfigError above FP32_LIMIT.
+    `reference` holds what PyTorch's windows come to, for each text. Raises ConfigError above FP32_LIMIT.
     """
+    encoded = graph.encode_all(texts)
     difference = max(
-        np.abs(graph.logits(texts) - reference).max(),
-        np.abs(_in_batches(graph, texts, _BATCH) - reference).max(),
-        np.abs(_in_batches(graph, texts[:_BATCHED_ROWS], 1) - reference[:_BATCHED_ROWS]).max(),
+        largest_difference(graph.gathered(encoded), reference),
+        largest_difference(_in_batches(graph, encoded, _BATCH), reference),
+        largest_difference(_in_batches(graph, encoded[:_BATCHED_ROWS], 1), reference[:_BATCHED_ROWS]),
     )
     if not difference <= FP32_LIMIT:
         raise ConfigError(
@@ -43,43 +51,63 @@ def check_fp32(graph: Pipeline, reference: NDArray[np.float64], texts: Sequence[
             expected=f"at most {FP32_LIMIT:g}",
             way_out="This base cannot be exported faithfully; choose another family and report it.",
         )
-    return float(difference)
+    return difference
 
 
 def compare(
-    logits: NDArray[np.float64],
-    reference: NDArray[np.float64],
+    gathered: Sequence[Values],
+    reference: Sequence[Values],
     rows: LabelledRows,
+    encoded: Sequence[EncodedText],
     task: Task,
     *,
     scheme: Scheme,
     excluded: Sequence[str] = (),
     texts_per_second: float,
 ) -> Parity:
-    """How the graph's decisions and metric on `rows` compare with PyTorch's, both as pooled logits `(rows, labels)`.
+    """How the graph's decisions and metric on `rows` compare with PyTorch's, by what the windows of each input come to.
 
-    Each decides with thresholds fitted to its own logits on these rows: those fitted to one would favour it.
+    A classifier decides with thresholds fitted to its own logits on these rows: those fitted to one would favour it.
     """
-    gold = indicator(rows.labels, task.labels)
-    ours, theirs = (decide(probabilities(each, task), calibrated(task, gold, each)) for each in (logits, reference))
     margin = resolvable_margin(len(rows))
-    if task.problem_type == "multi_label_classification":
-        metric, verdict = "macro_f1", non_inferior_macro_f1(gold, ours, theirs, margin=margin)
+    if isinstance(task, Classifier) and task.problem_type != "regression":
+        gold = indicator(rows.labels, task.labels)
+        ours, theirs = (
+            decide(probabilities(np.stack(each), task), calibrated(task, gold, np.stack(each)))
+            for each in (gathered, reference)
+        )
+        flips = int((ours != theirs).any(axis=-1).sum())
+        if task.problem_type == "multi_label_classification":
+            metric, verdict = "macro_f1", non_inferior_macro_f1(gold, ours, theirs, margin=margin)
+        else:
+            metric = "accuracy"
+            verdict = non_inferior((ours == gold).all(axis=-1), (theirs == gold).all(axis=-1), margin=margin)
     else:
-        metric = "accuracy"
-        verdict = non_inferior((ours == gold).all(axis=-1), (theirs == gold).all(axis=-1), margin=margin)
+        deciding = decoder(task)
+        new, old = (list(deciding.answer(encoded, each, DEFAULTS)) for each in (gathered, reference))
+        verdict = compare_rows(rows, new, old, task, margin=margin)
+        metric = metrics_of(rows, new, task).headline
+        decided = [[deciding.summary(answer)[0] for answer in answers] for answers in (new, old)]
+        flips = sum(mine != other for mine, other in zip(*decided, strict=True)) or verdict.flips
     return Parity(
         scheme=scheme,
         excluded=list(excluded),
         rows=len(rows),
-        max_logit_difference=float(np.abs(logits - reference).max()),
-        decision_flips=int((ours != theirs).any(axis=-1).sum()),
+        max_logit_difference=largest_difference(gathered, reference),
+        decision_flips=flips,
         metric=metric,
         reference_value=verdict.old,
         graph_value=verdict.new,
         non_inferior=verdict.non_inferior,
         margin=margin,
         texts_per_second=texts_per_second,
+    )
+
+
+def largest_difference(ours: Sequence[Values], theirs: Sequence[Values]) -> float:
+    """The largest |difference| between two sets of arrays of the same shapes; NaN where one holds NaN."""
+    return float(
+        np.max([np.abs(mine - other).max(initial=0.0) for mine, other in zip(ours, theirs, strict=True)], initial=0.0)
     )
 
 
@@ -96,19 +124,14 @@ def resolvable_margin(rows: int) -> float:
     return max(INT8_MARGIN, math.ceil(float(np.interp(flips, whole, bounds)) * 1e4) / 1e4)
 
 
-def batch_difference(graph: Pipeline, texts: Sequence[str]) -> float:
+def batch_difference(graph: Pipeline, texts: Sequence[Text]) -> float:
     """The largest |logit difference| of a text alone, in planned batches, and in batches of 32 as they come."""
-    texts = texts[:_BATCHED_ROWS]
-    alone = _in_batches(graph, texts, 1)
-    return float(
-        max(
-            np.abs(graph.logits(texts) - alone).max(),
-            np.abs(_in_batches(graph, texts, _BATCH) - alone).max(),
-        )
-    )
+    encoded = graph.encode_all(texts[:_BATCHED_ROWS])
+    alone = _in_batches(graph, encoded, 1)
+    together = (graph.gathered(encoded), _in_batches(graph, encoded, _BATCH))
+    return max(largest_difference(each, alone) for each in together)
 
 
-def _in_batches(pipeline: Pipeline, texts: Sequence[str], size: int) -> NDArray[np.float64]:
-    """Pooled logits `(texts, labels)`, `size` texts at a time in the order given."""
-    parts = [pipeline.logits(texts[start : start + size]) for start in range(0, len(texts), size)]
-    return np.concatenate(parts)
+def _in_batches(pipeline: Pipeline, encoded: Sequence[EncodedText], size: int) -> list[Values]:
+    """What the windows of each text come to, `size` texts at a time in the order given."""
+    return [each for start in range(0, len(encoded), size) for each in pipeline.gathered(encoded[start : start + size])]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -190,5 +191,89 @@ def tiny_bundle(
             output = tmp_path_factory.mktemp("bundles") / f"topics-{problem_type.split('_')[0]}"
             made[problem_type] = export(tiny_checkpoint(problem_type), output).output
         return made[problem_type]
+
+    return make
+
+
+DAYS, ITEMS = ("monday", "today"), ("parcel", "box", "order", "code")
+
+
+def task_rows(kind: str) -> list[dict[str, Any]]:
+    """Rows of the topics as another task has them: days and items as entities, what the second of two texts is about
+    (as a class or a score), or which word answers the question."""
+    texts = topic_rows()
+    rows: list[dict[str, Any]] = []
+    for number, (text, label) in enumerate(texts):
+        spans = [
+            {"start": text.index(word), "end": text.index(word) + len(word), "label": name}
+            for name, words in (("DAY", DAYS), ("ITEM", ITEMS))
+            for word in words
+            if f" {word} " in f" {text} "
+        ]
+        other, other_label = texts[(number * 37 + 11) % len(texts)]
+        if kind == "token-classification":
+            rows.append({"text": text, "spans": spans})
+        elif kind == "question-answering" and len(spans) == 1:
+            answer = {"start": spans[0]["start"], "text": text[spans[0]["start"] : spans[0]["end"]]}
+            rows.append({"question": "where is it", "context": text, "answers": [answer]})
+        elif kind == "question-answering" and not spans and number % 3 == 0:
+            rows.append({"question": "where is it", "context": text, "answers": []})
+        elif kind == "text-pair":
+            rows.append({"first": text, "second": other, "label": other_label})
+        elif kind == "text-pair-score":
+            rows.append({"first": text, "second": other, "score": 4.5 if other_label == "refund" else 1.0})
+        elif kind == "text-embedding":
+            rows.append({"text": text, "label": label})
+    return rows
+
+
+@pytest.fixture(scope="session")
+def task_checkpoint(
+    tiny_base: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Path]:
+    """Trains a tiny BERT on `task_rows`; the checkpoint's folder."""
+    from training.algorithms.finetune import Splits, fit
+    from training.config import TrainingConfig
+    from training.corpus.dataset import DatasetRow
+    from training.corpus.read import read_corpus
+    from training.corpus.split import split
+    from training.corpus.task_rows import read_task_corpus
+
+    made: dict[str, Path] = {}
+
+    def make(kind: str) -> Path:
+        if kind not in made:
+            rows = [DatasetRow(line, row) for line, row in enumerate(task_rows(kind), start=1)]
+            task: Any = kind.removesuffix("-score")
+            if kind == "text-embedding":
+                corpus = replace(read_corpus(rows, source_name="topics"), task=task)
+            else:
+                corpus = read_task_corpus(rows, task, source_name="topics")
+            sides = split(corpus, validation_share=0.2, test_share=0.15, seed=1)
+            train, validation, test = (corpus.subset(side) for side in (sides.train, sides.validation, sides.test))
+            config = TrainingConfig(
+                base=str(tiny_base("bert")), epochs=15, patience=15, batch_size=16, max_length=32,
+                learning_rate=5e-3, head_learning_rate_factor=1.0, precision="fp32", device="cpu", label_smoothing=0.0,
+            )  # fmt: skip
+            output = tmp_path_factory.mktemp("checkpoints") / kind
+            made[kind] = fit(Splits(train, validation, test.rows()), config, output).output
+        return made[kind]
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def task_bundle(
+    task_checkpoint: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Path]:
+    """Exports the tiny checkpoint of a kind of task; the bundle's folder. Copy it before you damage it."""
+    from export.build import export
+
+    made: dict[str, Path] = {}
+
+    def make(kind: str) -> Path:
+        if kind not in made:
+            made[kind] = export(task_checkpoint(kind), tmp_path_factory.mktemp("bundles") / kind).output
+        return made[kind]
 
     return make

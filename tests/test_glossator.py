@@ -15,10 +15,11 @@ import glossator
 from service.errors import BundleNotFound
 from service.inference.model import Model
 from service.inference.pipeline import Answer
+from service.tasks.options import Asked
 from service.tasks.text_classification import Classification, Score
 
 ROOT = Path(__file__).resolve().parents[1]
-PUBLIC = ["Answer", "Classification", "GlossatorError", "Model", "Score", "load", "main"]
+PUBLIC = ["Answer", "Classification", "Entity", "GlossatorError", "Model", "Pair", "Score", "load", "main"]
 
 
 def test_the_public_names_are_these_and_all_exist() -> None:
@@ -41,8 +42,11 @@ def test_the_signatures_are_pinned() -> None:
         "(path: 'str | Path', *, threads: 'int | None' = None, device: \"Literal['cpu', 'cuda']\" = 'cpu') -> 'Model'"
     )
     call = inspect.signature(glossator.Model.__call__).parameters
-    assert list(call) == ["self", "texts", "top_k", "threshold", "truncate"]
-    assert all(call[name].kind is inspect.Parameter.KEYWORD_ONLY for name in ("top_k", "threshold", "truncate"))
+    assert list(call) == ["self", "texts", "asked"]
+    assert call["asked"].kind is inspect.Parameter.VAR_KEYWORD
+    assert list(Asked.__annotations__) == [
+        "top_k", "threshold", "min_confidence", "coverage", "aggregation", "offset_unit", "truncate",
+    ]  # fmt: skip
     assert {"labels", "label", "score", "scores"} <= set(dir(glossator.Classification))
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evaluation.torch_model import auto_class
 from service.bundle.folder import sha256
-from service.bundle.task import ProblemType
+from service.bundle.task import Classifier, Task, TokenClassification
 from service.errors import ConfigError, ExtraMissing, shorten
 from training.config import TrainingConfig
 
@@ -100,31 +101,33 @@ def open_tokenizer(base: BaseModel) -> Any:
     return tokenizer
 
 
-def open_classifier(base: BaseModel, labels: list[str], problem_type: ProblemType) -> Any:
-    """The encoder in fp32 with a classification head, which is new unless the base has one of the same shape.
+def open_model(base: BaseModel, task: Task) -> Any:
+    """The encoder in fp32 with the head of a task, which is new unless the base has one of the same shape.
 
     Raises ConfigError where the weights cannot be read, or are not those of the whole encoder.
     """
     import torch
-    from transformers import AutoConfig, AutoModelForSequenceClassification
+    from transformers import AutoConfig
     from transformers.utils import logging
 
     logging.disable_progress_bar()
     verbosity = logging.get_verbosity()
     logging.set_verbosity_error()  # the new head is expected, its report is noise
+    settings: dict[str, Any] = {}
+    if isinstance(task, Classifier | TokenClassification):
+        settings = {
+            "num_labels": len(task.labels),
+            "id2label": dict(enumerate(task.labels)),
+            "label2id": {label: index for index, label in enumerate(task.labels)},
+        }
+    if isinstance(task, Classifier):
+        settings["problem_type"] = task.problem_type
     try:
-        config = AutoConfig.from_pretrained(
-            base.folder,
-            num_labels=len(labels),
-            id2label=dict(enumerate(labels)),
-            label2id={label: index for index, label in enumerate(labels)},
-            problem_type=problem_type,
-            trust_remote_code=False,
-        )
+        config = AutoConfig.from_pretrained(base.folder, trust_remote_code=False, **settings)
         for name in _ATTENTION_DROPOUT:
             if hasattr(config, name):
                 setattr(config, name, 0.0)
-        model, loaded = AutoModelForSequenceClassification.from_pretrained(
+        model, loaded = auto_class(task.task).from_pretrained(
             base.folder,
             config=config,
             dtype=torch.float32,
@@ -223,7 +226,8 @@ def _check_encoder_loaded(base: BaseModel, model: Any, loaded: dict[str, Any]) -
     """Raises ConfigError where weights of the encoder are absent: transformers would start them from random numbers."""
     names = {*loaded["missing_keys"], *(name for name, *_ in loaded["mismatched_keys"])}
     # Encoders that were pre-trained on masked tokens alone come without a pooler, and are none the worse for it.
-    absent = sorted(name for name in names if name.startswith(f"{model.base_model_prefix}.") and ".pooler." not in name)
+    begin = "" if model.base_model is model else f"{model.base_model_prefix}."
+    absent = sorted(name for name in names if name.startswith(begin) and ".pooler." not in f".{name}")
     if absent:
         raise ConfigError(
             "the base model's weights are not those of its config.json",

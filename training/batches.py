@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from service.inference.encoding import EncodedText
+from service.tasks.encoded import EncodedText
 
 POOL_BATCHES = 50
 """Batches are sorted by length within pools of this many, so that batches differ between epochs and hold little
@@ -16,16 +17,22 @@ padding."""
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One window of a text. The windows of one text share its weight of 1."""
+    """One window of a text, and what is to be learnt from it. The windows of one text share its weight of 1."""
 
     window: list[int]
     row: int
     weight: float
+    target: Any
 
 
-def make_examples(texts: Sequence[EncodedText]) -> list[Example]:
-    """Every window of every text: a long text is learned from whole, and counts as much as a short one."""
-    return [Example(window, row, 1.0 / len(text.windows)) for row, text in enumerate(texts) for window in text.windows]
+def make_examples(texts: Sequence[EncodedText], targets: Sequence[Any]) -> list[Example]:
+    """Every window of every text, with the text's target: a long text is learned from whole, and counts as much as a
+    short one."""
+    return [
+        Example(window, row, 1.0 / len(text.windows), target)
+        for row, (text, target) in enumerate(zip(texts, targets, strict=True))
+        for window in text.windows
+    ]
 
 
 def epoch_batches(lengths: Sequence[int], *, batch_size: int, seed: int, epoch: int) -> list[list[int]]:

@@ -8,11 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from service.errors import ConfigError
-from service.inference.session import pad
 from training.batches import Example, epoch_batches
 from training.config import TrainingConfig
 from training.device import Device
@@ -21,6 +17,9 @@ from training.state import Place, StateFolder
 
 Validate = Callable[[], float]
 """The validation metric of the model as it stands; higher is better, NaN where the model gives no numbers."""
+
+LossOf = Callable[[Any, Sequence[Example], Device], Any]
+"""The loss of a batch, a scalar tensor."""
 
 _MAX_GRADIENT_NORM = 1.0
 
@@ -40,11 +39,10 @@ class Outcome:
 def run(
     model: Any,
     examples: Sequence[Example],
-    targets: NDArray[np.float32],
+    loss_of: LossOf,
     *,
     config: TrainingConfig,
     learning_rate: float,
-    pad_token_id: int,
     device: Device,
     state: StateFolder,
     fingerprint: str,
@@ -54,8 +52,7 @@ def run(
 ) -> Outcome:
     """Trains `model` in place and leaves it with the weights of its best epoch.
 
-    `targets` is `(rows, labels)` of 0 and 1. The loss follows the model's `problem_type`: cross-entropy over the
-    labels, or binary cross-entropy for each. A state left by a killed run with the same `fingerprint` is resumed.
+    A state left by a killed run with the same `fingerprint` is resumed.
     """
     import torch
 
@@ -82,7 +79,7 @@ def run(
             for group, peak in zip(optimizer.param_groups, peaks, strict=True):
                 group["lr"] = peak * schedule(done, steps, config.warmup_share)
             batch = [examples[index] for index in batches[step]]
-            loss = _loss(model, batch, targets, config.label_smoothing, pad_token_id, device)
+            loss = loss_of(model, batch, device)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), _MAX_GRADIENT_NORM)
@@ -130,35 +127,6 @@ def schedule(step: int, steps: int, warmup_share: float) -> float:
     if step < warmup:
         return (step + 1) / warmup
     return max(0.0, (steps - step) / max(1, steps - warmup))
-
-
-def _loss(
-    model: Any,
-    batch: list[Example],
-    targets: NDArray[np.float32],
-    label_smoothing: float,
-    pad_token_id: int,
-    device: Device,
-) -> Any:
-    """The weighted mean loss of a batch, a scalar tensor."""
-    import torch
-    from torch.nn import functional
-
-    input_ids, attention_mask = pad([example.window for example in batch], pad_token_id)  # (batch, seq)
-    gold = torch.from_numpy(targets[[example.row for example in batch]]).to(device.name)  # (batch, labels)
-    weights = torch.tensor([example.weight for example in batch], device=device.name)  # (batch,)
-    with device.autocast():
-        logits = model(
-            input_ids=torch.from_numpy(input_ids).to(device.name),
-            attention_mask=torch.from_numpy(attention_mask).to(device.name),
-        ).logits.float()  # (batch, labels)
-    if model.config.problem_type == "multi_label_classification":
-        losses = functional.binary_cross_entropy_with_logits(logits, gold, reduction="none").mean(dim=-1)
-    else:
-        losses = functional.cross_entropy(
-            logits, gold.argmax(dim=-1), reduction="none", label_smoothing=label_smoothing
-        )
-    return (losses * weights).sum() / weights.sum()
 
 
 def _parameter_groups(model: Any, config: TrainingConfig, learning_rate: float) -> list[dict[str, Any]]:

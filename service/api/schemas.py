@@ -9,12 +9,14 @@ from pydantic.json_schema import models_json_schema
 
 from service.bundle.manifest import EvaluationRecord, Precision, Speed, Verification
 from service.bundle.task import ProblemType, Provenance
+from service.tasks.offsets import OffsetUnit
+from service.tasks.options import Aggregation
 
 DEFAULT_TOP_K = 5
 
 
 class PredictOptions(BaseModel):
-    """What one text and many have in common.
+    """What one text and many have in common. Each task knows some of these and refuses the others.
 
     Texts have no constraint of their own, not even a length: pydantic would then refuse the whole request for one
     lone surrogate. Every text is judged by itself when it is encoded.
@@ -23,8 +25,13 @@ class PredictOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     top_k: Annotated[
-        int, Field(ge=1, description="How many of the most probable labels `scores` lists; `labels` is not affected.")
-    ] = DEFAULT_TOP_K
+        int | None,
+        Field(
+            ge=1,
+            description="How many of the most probable labels `scores` lists (5 unless it is given); `labels` is not "
+            "affected. In question answering, how many `candidates`.",
+        ),
+    ] = None
     threshold: Annotated[
         float | None,
         Field(
@@ -32,6 +39,25 @@ class PredictOptions(BaseModel):
             le=1.0,
             description="Multi-label models only: replaces the thresholds of the bundle, for every label.",
         ),
+    ] = None
+    min_confidence: Annotated[
+        float | None,
+        Field(ge=0.0, le=1.0, description="Single-label models only: no label is given where it is less probable."),
+    ] = None
+    coverage: Annotated[
+        float | None,
+        Field(
+            ge=0.0,
+            le=1.0,
+            description="Single-label models only: `labels` is the set that holds the true one with this probability, "
+            "for texts like those that the model was validated on.",
+        ),
+    ] = None
+    aggregation: Annotated[
+        Aggregation | None, Field(description="How tokens become entities; `first` unless it is given.")
+    ] = None
+    offset_unit: Annotated[
+        OffsetUnit | None, Field(description="What `start` and `end` count; code points unless it is given.")
     ] = None
     truncate: Annotated[
         bool,
@@ -45,6 +71,10 @@ class PredictText(PredictOptions):
     model_config = ConfigDict(json_schema_extra={"examples": [{"text": "my card has not arrived", "top_k": 3}]})
 
     text: str
+    text_pair: Annotated[
+        str | None,
+        Field(description="The second text, for models that read two: a hypothesis, a document, or the context."),
+    ] = None
 
 
 class PredictTexts(PredictOptions):
@@ -55,6 +85,9 @@ class PredictTexts(PredictOptions):
     )
 
     texts: Annotated[list[str], Field(description="At most 1,000 of them, unless the server is set otherwise.")]
+    text_pairs: Annotated[list[str] | None, Field(description="The second text of each, for models that read two.")] = (
+        None
+    )
 
 
 class ScoreBody(BaseModel):
@@ -89,16 +122,70 @@ class FailedText(BaseModel):
     error: ErrorBody
 
 
-class Prediction(BaseModel):
-    """The answer for one text."""
+class Seen(BaseModel):
+    """How much of a text the model saw."""
+
+    tokens: Annotated[int, Field(ge=0, description="Tokens of the text that the model saw.")]
+    windows: Annotated[int, Field(ge=1, description="Passes over the model that the text needed.")]
+    truncated: Annotated[bool, Field(description="Whether tokens were left out, as `truncate` asked.")]
+
+
+class Prediction(Seen):
+    """The labels of one text or pair."""
 
     labels: Annotated[
         list[str], Field(description="The labels decided on: exactly one for single-label, any number for multi-label.")
     ]
     scores: Annotated[list[ScoreBody], Field(description="The most probable labels first, `top_k` of them.")]
-    tokens: Annotated[int, Field(ge=0, description="Tokens of the text that the model saw.")]
-    windows: Annotated[int, Field(ge=1, description="Passes over the model that the text needed.")]
-    truncated: Annotated[bool, Field(description="Whether tokens were left out, as `truncate` asked.")]
+
+
+class RatingBody(Seen):
+    """The score of a pair."""
+
+    score: Annotated[float, Field(description="In the range of the training data.")]
+
+
+class EntityBody(BaseModel):
+    """A part of the text and what it is."""
+
+    start: Annotated[int, Field(ge=0, description="In code points, or in `offset_unit`.")]
+    end: Annotated[int, Field(ge=0)]
+    text: str
+    label: str
+    score: Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class EntitiesBody(Seen):
+    """The entities of one text, in its order."""
+
+    entities: list[EntityBody]
+
+
+class SpanBody(BaseModel):
+    """A part of the context, and how probable it is that it answers the question."""
+
+    start: Annotated[int, Field(ge=0, description="In code points, or in `offset_unit`.")]
+    end: Annotated[int, Field(ge=0)]
+    text: str
+    score: Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class AnswerBody(Seen):
+    """The answer of one question."""
+
+    answer: Annotated[SpanBody | None, Field(description="Absent where the context holds none.")]
+    candidates: Annotated[list[SpanBody], Field(description="The best spans first, `top_k` of them.")]
+    no_answer_score: Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class EmbeddingBody(Seen):
+    """The vector of one text."""
+
+    embedding: list[float]
+
+
+Result = Prediction | RatingBody | EntitiesBody | AnswerBody | EmbeddingBody
+"""The answer of one text, by the model's task."""
 
 
 class PredictResponse(BaseModel):
@@ -106,7 +193,7 @@ class PredictResponse(BaseModel):
 
     model: str
     version: Annotated[str, Field(description="SHA-256 digest of the bundle that answered.")]
-    results: list[Prediction | FailedText]
+    results: list[Result | FailedText]
 
 
 class ModelSummary(BaseModel):
@@ -115,7 +202,7 @@ class ModelSummary(BaseModel):
     name: str
     version: Annotated[str, Field(description="SHA-256 digest of the bundle.")]
     task: str
-    problem_type: ProblemType
+    problem_type: Annotated[ProblemType | None, Field(description="Of models that give labels or a score.")]
     label_count: int
     precision: Precision
 
@@ -134,7 +221,7 @@ class ModelDetail(ModelSummary):
         dict[str, float] | None,
         Field(description="The probability from which each label is given; null where exactly one label is given."),
     ]
-    temperature: float
+    temperature: float | None
     max_length: Annotated[int, Field(description="Tokens in one window, special tokens included.")]
     stride: Annotated[int, Field(description="Tokens that two neighbouring windows share.")]
     precision_reason: str

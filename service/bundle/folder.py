@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from service.bundle import graph, layout
 from service.bundle.golden import GoldenRow, parse_golden, parse_reference
 from service.bundle.manifest import Manifest, parse
-from service.bundle.task import Task
+from service.bundle.task import Classifier, Task, TokenClassification
 from service.errors import BundleError, BundleInvalid, BundleNotFound, Fault, shorten
 
 MAX_MANIFEST_BYTES = 64 * 2**20
@@ -149,23 +149,25 @@ def _check_graphs(root: Path, manifest: Manifest) -> list[Fault]:
         faults.append(Fault("served-graph", "the served graph is not an ONNX file", manifest.served.graph))
     for name in graphs:
         summary = graph.inspect((root / name).read_bytes(), name)
-        faults += summary.faults or graph.check_interface(summary, len(manifest.task.labels), name)
+        faults += summary.faults or graph.check_interface(summary, manifest.task.outputs, name)
     return faults
 
 
 def _check_config(root: Path, manifest: Manifest) -> list[Fault]:
     """`config.json` is what other tools read: its labels and problem type must be those of the manifest."""
+    task = manifest.task
     try:
         config = json.loads((root / layout.CONFIG).read_bytes())
-        labels = [config["id2label"][str(index)] for index in range(len(config["id2label"]))]
+        names = config["id2label"] if isinstance(task, Classifier | TokenClassification) else {}
+        labels = [names[str(index)] for index in range(len(names))]
         problem_type = config.get("problem_type")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         return [Fault("config-unreadable", f"{type(error).__name__}: {error}", layout.CONFIG)]
     faults = []
-    if labels != manifest.task.labels:
+    if isinstance(task, Classifier | TokenClassification) and labels != task.labels:
         faults.append(Fault("label-mismatch", f"id2label differs from the labels of {layout.MANIFEST}", layout.CONFIG))
-    if problem_type != manifest.task.problem_type:
-        what = f"problem_type is {problem_type!r}, the manifest says {manifest.task.problem_type!r}"
+    if isinstance(task, Classifier) and problem_type != task.problem_type:
+        what = f"problem_type is {problem_type!r}, the manifest says {task.problem_type!r}"
         faults.append(Fault("problem-type-mismatch", what, layout.CONFIG))
     return faults
 
@@ -179,9 +181,14 @@ def _check_golden(root: Path, manifest: Manifest) -> list[Fault]:
     expected = manifest.verification.golden_rows
     if len(rows) != expected or not rows:
         faults.append(Fault("golden-count", f"{len(rows)} rows, the manifest says {expected}", layout.GOLDEN))
-    known, width = set(manifest.task.labels), len(manifest.task.labels)
+    task = manifest.task
+    width = next(iter(task.outputs.values()))[-1] or len(task.outputs)
     for row in rows:
-        if not known.issuperset(row.labels) or len(row.logits) not in (0, width):
+        if isinstance(task, Classifier):
+            fits = set(task.labels).issuperset(row.labels) and len(row.logits) in (0, width)
+        else:
+            fits = len(row.logits) % width == 0
+        if not fits:
             faults.append(Fault("golden-labels", f"row {row.name!r} does not fit the labels", layout.GOLDEN))
     return faults
 
@@ -191,7 +198,9 @@ def _check_reference(root: Path, manifest: Manifest) -> list[Fault]:
         reference = parse_reference((root / layout.REFERENCE).read_bytes())
     except BundleError as error:
         return list(error.faults)
-    if set(reference.label_counts) != set(manifest.task.labels):
+    task = manifest.task
+    expected = set(task.types if isinstance(task, TokenClassification) else task.labels)
+    if isinstance(task, Classifier | TokenClassification) and set(reference.label_counts) != expected:
         return [Fault("reference-labels", "label_counts does not fit the labels", layout.REFERENCE)]
     return []
 

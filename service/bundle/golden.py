@@ -16,11 +16,16 @@ from service.errors import BundleInvalid, Fault
 
 
 class GoldenRow(Strict):
-    """One input and its answer: labels, the score of the most probable one, pooled logits and what was seen; or the
-    code of the error it must give."""
+    """One input and its answer: labels and score as the task's decoder sums an answer up, the logits that they were
+    decided by and what was seen; or the code of the error it must give.
+
+    `second` is the second text where the task reads two. `logits` holds what the windows come to, row by row: pooled
+    logits of a classifier, those of each token, start and end of each token of each window, or a vector.
+    """
 
     name: str
     text: str
+    second: str | None = None
     labels: tuple[str, ...] = ()
     score: float = 0.0
     logits: tuple[float, ...] = ()
@@ -30,9 +35,15 @@ class GoldenRow(Strict):
 
     @model_validator(mode="after")
     def _answer_or_error(self) -> GoldenRow:
-        if (self.error is None) != bool(self.logits):
-            raise ValueError("a golden row has either logits or an error")
+        answered = bool(self.logits) or (self.windows > 0 and self.tokens == 0)  # a text may have no token to tag
+        if (self.error is None) != answered:
+            raise ValueError("a golden row has either an answer or an error")
         return self
+
+    @property
+    def input(self) -> object:
+        """The text, or the two texts."""
+        return self.text if self.second is None else (self.text, self.second)
 
 
 class Histogram(Strict):

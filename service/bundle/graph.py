@@ -7,7 +7,7 @@ operator sets are used, and the shape of the inputs and outputs. Nothing is copi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from service.errors import Fault
@@ -60,23 +60,29 @@ def inspect(data: bytes | memoryview, where: str) -> GraphSummary:
     return summary
 
 
-def check_interface(summary: GraphSummary, labels: int, where: str) -> list[Fault]:
-    """Faults of a classification graph: `input_ids, attention_mask[, token_type_ids]` of `(batch, seq)`, both free,
-    to `logits` of `(batch, labels)`."""
+def check_interface(summary: GraphSummary, outputs: Mapping[str, Sequence[int | None]], where: str) -> list[Fault]:
+    """Faults of a graph against its task: `input_ids, attention_mask[, token_type_ids]` of `(batch, seq)`, both free,
+    to `outputs`, each with its axes, None where one is free."""
     faults = []
     names = set(summary.inputs)
     if not {"input_ids", "attention_mask"} <= names <= {"input_ids", "attention_mask", "token_type_ids"}:
         faults.append(Fault("graph-inputs", f"inputs are {', '.join(sorted(names)) or 'none'}", where))
-    if set(summary.outputs) != {"logits"}:
+    if set(summary.outputs) != set(outputs):
         faults.append(Fault("graph-outputs", f"outputs are {', '.join(summary.outputs) or 'none'}", where))
     for name, dimensions in summary.inputs.items():
         if len(dimensions) != 2 or any(isinstance(size, int) for size in dimensions):
             faults.append(Fault("frozen-axis", f"{name} has shape {dimensions}, expected two free axes", where))
-    dimensions = summary.outputs.get("logits", ["", labels])
-    if len(dimensions) != 2 or isinstance(dimensions[0], int):
-        faults.append(Fault("frozen-axis", f"logits has shape {dimensions}, expected a free batch axis", where))
-    elif isinstance(dimensions[1], int) and dimensions[1] != labels:
-        faults.append(Fault("label-count", f"the graph has {dimensions[1]} logits for {labels} labels", where))
+    for name, expected in outputs.items():
+        if name not in summary.outputs:
+            continue  # told above
+        dimensions = summary.outputs[name]
+        pairs = list(zip(dimensions, expected, strict=False))
+        if len(dimensions) != len(expected) or any(isinstance(found, int) and size is None for found, size in pairs):
+            free = ", ".join("free" if size is None else str(size) for size in expected)
+            faults.append(Fault("frozen-axis", f"{name} has shape {dimensions}, expected ({free})", where))
+            continue
+        wrong = [(found, size) for found, size in pairs if isinstance(found, int) and found != size]
+        faults += [Fault("label-count", f"{name} has {found} values for {size} labels", where) for found, size in wrong]
     return faults
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-FORMAT_VERSION = 1
+from typing import Literal
+
+FORMAT_VERSION: Literal[2] = 2
 
 # Both folders, in the Hugging Face layout.
 CONFIG = "config.json"

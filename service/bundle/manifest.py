@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, ValidationError
 
 from service.bundle import layout
-from service.bundle.task import Strict, Task
+from service.bundle.task import Strict, Task, TaskName
 from service.errors import BundleInvalid, BundleVersionUnsupported, Fault
 
 Precision = Literal["fp32", "int8"]
@@ -109,7 +109,7 @@ class Speed(Strict):
 class Manifest(Strict):
     """The whole of `bundle.json`. `digest` is the SHA-256 of the canonical JSON of every other field."""
 
-    format_version: Literal[1] = 1
+    format_version: Literal[2] = layout.FORMAT_VERSION
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     task: Task
     served: Served
@@ -169,7 +169,10 @@ def _is_canonical(manifest: Manifest, data: bytes) -> bool:
 
 def _schema_fault(item: object) -> Fault:
     assert isinstance(item, dict)
-    where = f"{layout.MANIFEST}:{'.'.join(str(part) for part in item['loc'])}"
+    parts = [str(part) for part in item["loc"]]
+    if parts[:1] == ["task"] and parts[1:2] and parts[1] in get_args(TaskName):
+        del parts[1]  # which of the tasks' schemas was taken
+    where = f"{layout.MANIFEST}:{'.'.join(parts)}"
     name = "manifest-unknown-field" if item["type"] == "extra_forbidden" else "manifest-schema"
     return Fault(name, str(item["msg"]), where)
 

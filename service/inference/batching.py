@@ -20,43 +20,43 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from service.errors import DeadlineExceeded, InferenceError
 from service.inference.planning import UNMEASURED, Cost, plan
+from service.tasks.encoded import Floats
 
 Lane = Literal["interactive", "bulk"]
 Windows = Sequence[Sequence[int]]
-Logits = NDArray[np.float32]
-Run = Callable[[Windows], Logits]
-"""Logits `(windows, labels)` of one batch."""
+Outputs = Sequence[Floats]
+"""What the graph gives, for each window its own."""
+Run = Callable[[Windows], Outputs]
+"""The outputs of one batch."""
 
 BULK_PATIENCE_SECONDS = 0.1
 INTERACTIVE_WINDOWS = 32
 LOOKAHEAD = 256
 """How many waiting windows of the interactive lane are planned together."""
+_NOTHING: Floats = np.empty(0, dtype=np.float32)
 
 
 @dataclass(slots=True)
 class _Request:
-    """The windows of one call, and where their logits gather."""
+    """The windows of one call, and where their outputs gather."""
 
     windows: Windows
     deadline: float | None
-    future: Future[Logits]
+    future: Future[Outputs]
     left: int
-    logits: Logits | None = None
+    outputs: list[Floats]
     ended: bool = False
 
-    def keep(self, index: int, row: Logits) -> bool:
-        """Keeps the logits of one window; whether it was the last. The batcher's lock is held."""
-        if self.logits is None:
-            self.logits = np.empty((len(self.windows), len(row)), dtype=np.float32)
-        self.logits[index] = row
+    def keep(self, index: int, output: Floats) -> bool:
+        """Keeps the output of one window; whether it was the last. The batcher's lock is held."""
+        self.outputs[index] = output
         self.left -= 1
         return self.left == 0
 
-    def end(self, outcome: Logits | BaseException) -> None:
+    def end(self, outcome: Outputs | BaseException) -> None:
         """Tells the caller, once; the batcher's lock is not held, since callbacks run here."""
         if self.future.set_running_or_notify_cancel():
             if isinstance(outcome, BaseException):
@@ -94,8 +94,8 @@ class Batcher:
     def cost(self, cost: Cost) -> None:
         self._queue.cost = cost
 
-    def submit(self, windows: Windows, *, lane: Lane = "interactive", deadline: float | None = None) -> Future[Logits]:
-        """The logits to come, `(windows, labels)` in the order given.
+    def submit(self, windows: Windows, *, lane: Lane = "interactive", deadline: float | None = None) -> Future[Outputs]:
+        """The outputs to come, one a window in the order given.
 
         The future fails with DeadlineExceeded where `deadline`, a time of `time.monotonic`, passes before all of it
         has run, with InferenceError where the graph fails. Cancelling it drops what has not begun.
@@ -122,8 +122,8 @@ class _Queue:
         self._changed = threading.Condition()
         self._threads: list[threading.Thread] = []
 
-    def submit(self, windows: Windows, lane: Lane, deadline: float | None) -> Future[Logits]:
-        request = _Request(windows, deadline, Future(), len(windows))
+    def submit(self, windows: Windows, lane: Lane, deadline: float | None) -> Future[Outputs]:
+        request = _Request(windows, deadline, Future(), len(windows), [_NOTHING] * len(windows))
         places = [(request, index) for index in range(len(windows))]
         if len(windows) > INTERACTIVE_WINDOWS:
             lane = "bulk"
@@ -207,18 +207,17 @@ class _Queue:
 
     def _answer(self, batch: list[tuple[_Request, int]]) -> None:
         try:
-            logits = self._run([request.windows[index] for request, index in batch])
+            outputs = self._run([request.windows[index] for request, index in batch])
         except BaseException as error:  # whatever it is, those who wait must hear of it
             for request, _ in batch:
                 self._end(request, error)
             return
         with self._changed:  # once for all: every turn of the lock is one in which the event loop waits
-            done = [request for (request, index), row in zip(batch, logits, strict=True) if request.keep(index, row)]
+            done = [request for (request, index), each in zip(batch, outputs, strict=True) if request.keep(index, each)]
         for request in done:
-            assert request.logits is not None
-            self._end(request, request.logits)
+            self._end(request, request.outputs)
 
-    def _end(self, request: _Request, outcome: Logits | BaseException) -> None:
+    def _end(self, request: _Request, outcome: Outputs | BaseException) -> None:
         with self._changed:
             ended, request.ended = request.ended, True
         if not ended:

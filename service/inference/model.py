@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import overload
+from typing import Unpack, overload
 
 import numpy as np
 
@@ -14,18 +14,19 @@ from service.bundle.golden import GoldenRow
 from service.bundle.task import Task
 from service.errors import BundleError, BundleInvalid, Fault, InputError, shorten
 from service.inference import calibration
-from service.inference.batching import Batcher, Lane, Logits, Windows
-from service.inference.encoding import EncodedText, Encoder
+from service.inference.batching import Batcher, Lane, Outputs, Windows
+from service.inference.encoding import encoder_of
 from service.inference.pipeline import Answer, Pending, Pipeline
 from service.inference.planning import Cost
 from service.inference.session import Device, Session
 from service.inference.threads import available_cpus
-from service.tasks.text_classification import decode
+from service.tasks.encoded import EncodedText, Pair, Text
+from service.tasks.options import DEFAULTS, Asked
 
 _SCORE_TOLERANCE = 1e-6
 """Between two ways to compute one score from the same logits, in float64."""
 
-Texts = list[str] | tuple[str, ...]
+Texts = list[str] | list[Pair] | tuple[str, ...]
 """Many texts. Not any Sequence of strings, since a single string is one too."""
 
 
@@ -68,8 +69,8 @@ class Model:
         """`name@digest`, the digest cut to 12 digits: what answers and rows carry."""
         return f"{self.name}@{self.digest[:12]}"
 
-    def run(self, windows: Windows) -> Logits:
-        """Logits `(windows, labels)` of one batch, on the thread that calls: past the queue, for measuring."""
+    def run(self, windows: Windows) -> Outputs:
+        """The outputs of one batch, on the thread that calls: past the queue, for measuring."""
         return self._session.run(windows)
 
     @property
@@ -92,59 +93,37 @@ class Model:
         self.batcher.cost, self.calibrated = cost, True
         return cost
 
-    def predict(
-        self,
-        texts: Sequence[object],
-        *,
-        top_k: int | None = None,
-        threshold: float | None = None,
-        truncate: bool = False,
-    ) -> list[Answer | InputError]:
+    def predict(self, texts: Sequence[object], **asked: Unpack[Asked]) -> list[Answer | InputError]:
         """One answer a text, in order; see `Pipeline.predict`."""
-        return self.pipeline.predict(texts, top_k=top_k, threshold=threshold, truncate=truncate)
+        return self.pipeline.predict(texts, **asked)
 
     def start(
         self,
         texts: Sequence[object],
         *,
-        top_k: int | None = None,
-        threshold: float | None = None,
-        truncate: bool = False,
         lane: Lane = "interactive",
         deadline: float | None = None,
+        **asked: Unpack[Asked],
     ) -> Pending:
         """The answers of `predict` to come; see `Pipeline.start`."""
-        return self.pipeline.start(
-            texts, top_k=top_k, threshold=threshold, truncate=truncate, lane=lane, deadline=deadline
-        )
+        return self.pipeline.start(texts, lane=lane, deadline=deadline, **asked)
 
     @overload
-    def __call__(
-        self, texts: str, *, top_k: int | None = None, threshold: float | None = None, truncate: bool = False
-    ) -> Answer: ...
+    def __call__(self, texts: Text, **asked: Unpack[Asked]) -> Answer: ...  # type: ignore[overload-overlap]
 
     @overload
-    def __call__(
-        self, texts: Texts, *, top_k: int | None = None, threshold: float | None = None, truncate: bool = False
-    ) -> list[Answer]: ...
+    def __call__(self, texts: Texts, **asked: Unpack[Asked]) -> list[Answer]: ...
 
-    def __call__(
-        self,
-        texts: str | Texts,
-        *,
-        top_k: int | None = None,
-        threshold: float | None = None,
-        truncate: bool = False,
-    ) -> Answer | list[Answer]:
-        """The answer of one text, or those of many in order. Raises the InputError of the first bad text."""
+    def __call__(self, texts: Text | Texts, **asked: Unpack[Asked]) -> Answer | list[Answer]:
+        """The answer of one text (of a `Pair`, where the task reads two), or those of many in order. Raises the
+        InputError of the first bad text."""
         answers = []
-        for answer in self.predict(
-            [texts] if isinstance(texts, str) else texts, top_k=top_k, threshold=threshold, truncate=truncate
-        ):
+        alone = isinstance(texts, str | Pair)
+        for answer in self.predict([texts] if alone else texts, **asked):
             if isinstance(answer, InputError):
                 raise answer
             answers.append(answer)
-        return answers[0] if isinstance(texts, str) else answers
+        return answers[0] if alone else answers
 
 
 def load(path: str | Path, *, threads: int | None = None, device: Device = "cpu") -> Model:
@@ -173,7 +152,7 @@ def load_unverified(bundle: Bundle, *, threads: int | None = None, device: Devic
     """The model of a bundle whose golden rows have not been replayed; for export, which makes them."""
     task = bundle.task
     try:
-        encoder = Encoder(bundle.path / layout.TOKENIZER, task.encoding)
+        encoder = encoder_of(bundle.path / layout.TOKENIZER, task)
     except BaseException as error:
         if not _is_panic(error):
             raise
@@ -195,7 +174,7 @@ def load_unverified(bundle: Bundle, *, threads: int | None = None, device: Devic
 
 def _tokens(model: Model) -> list[int]:
     """Token ids of real texts, to fill windows with: those of the golden rows."""
-    encoded = model.pipeline.encode([row.text for row in model.bundle.golden if row.error is None])
+    encoded = model.pipeline.encode([row.input for row in model.bundle.golden if row.error is None])
     texts = [each for each in encoded if isinstance(each, EncodedText)]
     return [token for text in texts for window in text.windows for token in window]
 
@@ -216,7 +195,7 @@ def _replay_row(model: Model, row: GoldenRow) -> list[Fault]:
 
 
 def _compare(model: Model, row: GoldenRow, where: str) -> list[Fault]:
-    (encoded,) = model.pipeline.encode([row.text])
+    (encoded,) = model.pipeline.encode([row.input])
     if isinstance(encoded, InputError) or row.error is not None:
         found = encoded.code if isinstance(encoded, InputError) else "an answer"
         expected = row.error or "an answer"
@@ -226,19 +205,21 @@ def _compare(model: Model, row: GoldenRow, where: str) -> list[Fault]:
     if seen != (row.tokens, row.windows):
         what = f"saw {seen[0]} tokens in {seen[1]} windows, expected {row.tokens} in {row.windows}"
         faults.append(Fault("golden-tokens", what, where))
-    recorded = np.asarray(row.logits)
-    difference = float(np.abs(model.pipeline.pooled_logits([encoded])[0] - recorded).max())
+    (replayed,) = model.pipeline.gathered([encoded])
+    recorded = np.asarray(row.logits).reshape(replayed.shape)
+    difference = float(np.abs(replayed - recorded).max(initial=0.0))
     tolerance = _tolerance(model)
     if not difference <= tolerance:  # a NaN is not within it
         what = f"logits differ by {difference:.4g}, at most {tolerance:g} allowed"
         faults.append(Fault("golden-logits", what, where))
     # The record decides, not the replay: a text on the edge of two labels may fall either way within the tolerance.
-    decoded = decode(recorded, model.task)
-    if decoded.labels != row.labels:
-        ours, theirs = ", ".join(decoded.labels) or "none", ", ".join(row.labels) or "none"
+    decoder = model.pipeline.decoder
+    labels, score = decoder.summary(decoder.answer([encoded], [recorded], DEFAULTS)[0])
+    if labels != row.labels:
+        ours, theirs = ", ".join(labels) or "none", ", ".join(row.labels) or "none"
         faults.append(Fault("golden-labels", f"its logits decode to {ours}, recorded as {theirs}", where))
-    if not abs(decoded.score - row.score) <= _SCORE_TOLERANCE:
-        what = f"its logits decode to a score of {decoded.score:.6f}, recorded as {row.score:.6f}"
+    if not abs(score - row.score) <= _SCORE_TOLERANCE:
+        what = f"its logits decode to a score of {score:.6f}, recorded as {row.score:.6f}"
         faults.append(Fault("golden-score", what, where))
     return faults
 

@@ -5,26 +5,39 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.bundle.task import Task
 from service.errors import InputError
-from service.inference.batching import Lane, Run
-from service.inference.encoding import EncodedText, Encoder, check_text
+from service.inference.batching import Lane, Outputs, Run, Windows
+from service.inference.encoding import Encoder, check_input, reads_pairs
 from service.inference.planning import plan
-from service.tasks.text_classification import Classification, check_options, decode_all, pool_windows
+from service.tasks.decoders import Decoder, Prediction, decoder
+from service.tasks.encoded import EncodedText, Floats, Text
+from service.tasks.options import Asked, Options
+from service.tasks.question_answering import Extraction, Span
+from service.tasks.text_classification import Classification
+from service.tasks.text_embedding import Embedding
+from service.tasks.text_pair import Rating
+from service.tasks.token_classification import Entities, Entity
 
 CHUNK_TEXTS = 1_024
+
+_P = TypeVar("_P")
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the model says of one text, and how much of it the model saw."""
+    """What the model says of one text, and how much of it the model saw.
 
-    prediction: Classification
+    `prediction` is what the task gives; the properties are short ways to its parts, and raise TypeError where the
+    model's task gives something else.
+    """
+
+    prediction: Prediction
     tokens: int
     """Tokens of the text that the model saw, special tokens and overlaps not counted."""
     windows: int
@@ -33,27 +46,47 @@ class Answer:
 
     @property
     def label(self) -> str | None:
-        """The most probable label decided on, or None where a multi-label text carries none."""
-        return self.prediction.label
+        """The most probable label decided on, or None where there is none."""
+        return self._a(Classification).label
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels decided on, most probable first."""
-        return self.prediction.labels
+        return self._a(Classification).labels
 
     @property
     def score(self) -> float:
-        """The probability of the most probable label, decided on or not."""
-        return self.prediction.score
+        """The probability of the most probable label, decided on or not; of a pair that is rated, its score."""
+        return self.prediction.score if isinstance(self.prediction, Rating) else self._a(Classification).score
+
+    @property
+    def entities(self) -> tuple[Entity, ...]:
+        """The entities, in the order of the text."""
+        return self._a(Entities).entities
+
+    @property
+    def span(self) -> Span | None:
+        """The part of the context that answers the question, None where none does."""
+        return self._a(Extraction).answer
+
+    @property
+    def vector(self) -> NDArray[np.float32]:
+        """The text's vector `(dimension,)`."""
+        return self._a(Embedding).vector
+
+    def _a(self, kind: type[_P]) -> _P:
+        if not isinstance(self.prediction, kind):
+            raise TypeError(f"this model gives {type(self.prediction).__name__}, not {kind.__name__}")
+        return self.prediction
 
 
 class Executor(Protocol):
-    """What turns windows of token ids into logits `(windows, labels)`, in order: the queue of a served model
+    """What turns windows of token ids into outputs, in order: the queue of a served model
     (`service.inference.batching`), or a graph or PyTorch model that runs where it is called (`Sequential`)."""
 
     def submit(
-        self, windows: Sequence[Sequence[int]], *, lane: Lane = "interactive", deadline: float | None = None
-    ) -> Future[NDArray[np.float32]]: ...
+        self, windows: Windows, *, lane: Lane = "interactive", deadline: float | None = None
+    ) -> Future[Outputs]: ...
 
 
 class Sequential:
@@ -62,18 +95,14 @@ class Sequential:
     def __init__(self, run: Run) -> None:
         self._run = run
 
-    def submit(
-        self, windows: Sequence[Sequence[int]], *, lane: Lane = "interactive", deadline: float | None = None
-    ) -> Future[NDArray[np.float32]]:
-        """The logits, there already; a lane and a deadline mean nothing here."""
-        future: Future[NDArray[np.float32]] = Future()
+    def submit(self, windows: Windows, *, lane: Lane = "interactive", deadline: float | None = None) -> Future[Outputs]:
+        """The outputs, there already; a lane and a deadline mean nothing here."""
+        future: Future[Outputs] = Future()
         try:
-            batches = plan([len(window) for window in windows])
-            rows = [self._run([windows[index] for index in batch]) for batch in batches]
-            logits = np.empty((len(windows), rows[0].shape[1]), dtype=np.float32)  # (windows, labels)
-            for batch, each in zip(batches, rows, strict=True):
-                logits[batch] = each
-            future.set_result(logits)
+            outputs: dict[int, Floats] = {}
+            for batch in plan([len(window) for window in windows]):
+                outputs |= zip(batch, self._run([windows[index] for index in batch]), strict=True)
+            future.set_result([outputs[index] for index in range(len(windows))])
         except Exception as error:
             future.set_exception(error)
         return future
@@ -84,27 +113,23 @@ class Pending:
 
     def __init__(
         self,
-        task: Task,
+        decoder: Decoder,
         encoded: Sequence[EncodedText | InputError],
-        future: Future[NDArray[np.float32]] | None,
-        *,
-        top_k: int | None,
-        threshold: float | None,
+        future: Future[Outputs] | None,
+        options: Options,
     ) -> None:
-        self._task = task
+        self._decoder = decoder
         self._encoded = encoded
         self.future = future
-        """The logits of the windows to come; None where no text has any."""
-        self._top_k = top_k
-        self._threshold = threshold
+        """The outputs of the windows to come; None where no text has any."""
+        self._options = options
 
     def result(self) -> list[Answer | InputError]:
         """One answer a text, in order, when all are there; raises what the executor raises."""
         texts = [item for item in self._encoded if isinstance(item, EncodedText)]
-        logits = pool(texts, self.future, self._task)
-        decoded = iter(decode_all(logits, self._task, top_k=self._top_k, threshold=self._threshold))
+        predictions = iter(self._decoder.answer(texts, gather(self._decoder, texts, self.future), self._options))
         return [
-            Answer(next(decoded), tokens=item.tokens, windows=len(item.windows), truncated=item.truncated)
+            Answer(next(predictions), tokens=item.tokens, windows=len(item.windows), truncated=item.truncated)
             if isinstance(item, EncodedText)
             else item
             for item in self._encoded
@@ -118,25 +143,23 @@ class Pipeline:
         self._encoder = encoder
         self._executor = executor
         self.task = task
+        self.decoder = decoder(task)
+        self._pairs = reads_pairs(task)
+        self.special_tokens = encoder.special_tokens
+        """How many a window of one text has."""
 
-    def predict(
-        self,
-        texts: Sequence[object],
-        *,
-        top_k: int | None = None,
-        threshold: float | None = None,
-        truncate: bool = False,
-    ) -> list[Answer | InputError]:
+    def predict(self, texts: Sequence[object], **asked: Unpack[Asked]) -> list[Answer | InputError]:
         """One answer a text, in order; a text that cannot be answered has its InputError in its place.
 
-        Raises ConfigError where an option does not apply to the task, InferenceError where the graph fails.
+        Tasks that read two texts take pairs of them. Raises ConfigError where an option does not apply to the task,
+        InferenceError where the graph fails.
         """
         # Few texts may share a batch with those of other callers. Many are planned among themselves, in chunks: one is
         # encoded, and another decoded, while workers run a third.
-        check_options(self.task, top_k=top_k, threshold=threshold)
+        options = Options(**asked)
+        self.decoder.check(options)
         chunks = [
-            self.start(texts[first : first + CHUNK_TEXTS], top_k=top_k, threshold=threshold, truncate=truncate)
-            for first in range(0, len(texts), CHUNK_TEXTS)
+            self._start(texts[first : first + CHUNK_TEXTS], options) for first in range(0, len(texts), CHUNK_TEXTS)
         ]
         return [answer for chunk in chunks for answer in chunk.result()]
 
@@ -144,65 +167,76 @@ class Pipeline:
         self,
         texts: Sequence[object],
         *,
-        top_k: int | None = None,
-        threshold: float | None = None,
-        truncate: bool = False,
         lane: Lane = "interactive",
         deadline: float | None = None,
+        **asked: Unpack[Asked],
     ) -> Pending:
         """The answers of `predict` to come: the texts are encoded, and their windows wait for a worker.
 
         `lane` and `deadline` are those of `Batcher.submit`.
         """
-        check_options(self.task, top_k=top_k, threshold=threshold)
-        encoded = self.encode(texts, truncate=truncate)
+        options = Options(**asked)
+        self.decoder.check(options)
+        return self._start(texts, options, lane=lane, deadline=deadline)
+
+    def _start(
+        self, texts: Sequence[object], options: Options, *, lane: Lane = "interactive", deadline: float | None = None
+    ) -> Pending:
+        encoded = self.encode(texts, truncate=options.truncate)
         windows = _windows([item for item in encoded if isinstance(item, EncodedText)])
         future = self._executor.submit(windows, lane=lane, deadline=deadline) if windows else None
-        return Pending(self.task, encoded, future, top_k=top_k, threshold=threshold)
+        return Pending(self.decoder, encoded, future, options)
 
-    def logits(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """Logits `(texts, labels)`, pooled over windows; raises the InputError of the first bad text."""
+    def encode(self, texts: Sequence[object], *, truncate: bool = False) -> list[EncodedText | InputError]:
+        """The windows of each text, in order; a text that cannot be encoded has its InputError in its place, and an
+        InputError given for a text stays."""
+        checked = [self._checked(text) for text in texts]
+        good = [text for text in checked if not isinstance(text, InputError)]
+        encoded = iter(self._encoder.encode(good, truncate=truncate))
+        return [item if isinstance(item, InputError) else next(encoded) for item in checked]
+
+    def encode_all(self, texts: Sequence[object]) -> list[EncodedText]:
+        """The windows of each text; raises the InputError of the first bad text."""
         encoded = []
         for item in self.encode(texts):
             if isinstance(item, InputError):
                 raise item
             encoded.append(item)
-        return self.pooled_logits(encoded)
+        return encoded
 
-    def encode(self, texts: Sequence[object], *, truncate: bool = False) -> list[EncodedText | InputError]:
-        """The windows of each text, in order; a text that cannot be encoded has its InputError in its place, and an
-        InputError given for a text stays."""
-        checked = [_checked(text) for text in texts]
-        good = iter(self._encoder.encode([text for text in checked if isinstance(text, str)], truncate=truncate))
-        return [next(good) if isinstance(item, str) else item for item in checked]
-
-    def pooled_logits(self, texts: Sequence[EncodedText]) -> NDArray[np.float64]:
-        """Logits `(texts, labels)`, pooled over windows; every window runs once, in batches of like length."""
+    def gathered(self, texts: Sequence[EncodedText]) -> list[NDArray[np.float64]]:
+        """What the windows of each text come to (see `Decoder.gather`); every window runs once, in batches of like
+        length."""
         windows = _windows(texts)
-        return pool(texts, self._executor.submit(windows, lane="bulk") if windows else None, self.task)
+        return gather(self.decoder, texts, self._executor.submit(windows, lane="bulk") if windows else None)
+
+    def logits(self, texts: Sequence[object]) -> NDArray[np.float64]:
+        """Logits `(texts, labels)`, pooled over windows (or vectors); for tasks that give each text as many. Raises the
+        InputError of the first bad text."""
+        width = next(iter(self.task.outputs.values()))[-1]
+        rows = self.gathered(self.encode_all(texts))
+        return np.stack(rows) if rows else np.empty((0, width or 0))
+
+    def _checked(self, text: object) -> Text | InputError:
+        if isinstance(text, InputError):  # found before the text came here
+            return text
+        try:
+            return check_input(text, pair=self._pairs)
+        except InputError as error:
+            return error
 
 
-def pool(texts: Sequence[EncodedText], future: Future[NDArray[np.float32]] | None, task: Task) -> NDArray[np.float64]:
-    """Logits `(texts, labels)` from those of the texts' windows, when these are there."""
-    pooled = np.empty((len(texts), len(task.labels)), dtype=np.float64)
+def gather(decoder: Decoder, texts: Sequence[EncodedText], future: Future[Outputs] | None) -> list[NDArray[np.float64]]:
+    """What the windows of each text come to, when their outputs are there."""
     if future is None:
-        return pooled
-    logits, start = future.result(), 0
-    for row, text in enumerate(texts):
+        return []
+    outputs, start, gathered = future.result(), 0, []
+    for text in texts:
         stop = start + len(text.windows)
-        pooled[row] = pool_windows(logits[start:stop], text.new_tokens, task)
+        gathered.append(decoder.gather(text, outputs[start:stop]))
         start = stop
-    return pooled
+    return gathered
 
 
 def _windows(texts: Sequence[EncodedText]) -> list[list[int]]:
     return [window for text in texts for window in text.windows]
-
-
-def _checked(text: object) -> str | InputError:
-    if isinstance(text, InputError):  # found before the text came here
-        return text
-    try:
-        return check_text(text)
-    except InputError as error:
-        return error

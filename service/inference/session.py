@@ -1,4 +1,4 @@
-"""One ONNX graph, ready to run: token ids in, logits out."""
+"""One ONNX graph, ready to run: token ids in, logits (or a vector) out, for each window its own."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from service.errors import BundleInvalid, ConfigError, Fault, InferenceError
+from service.tasks.encoded import Floats, PairWindow
 
 OPTIMIZATION_LEVEL = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
 """The level that serves; export measures parity at the same one."""
@@ -61,6 +62,8 @@ class Session:
             fault = Fault("graph-does-not-load", str(error), graph.name)
             raise BundleInvalid("ONNX Runtime refuses the graph", faults=[fault]) from error
         self.inputs = tuple(item.name for item in self._session.get_inputs())
+        self.outputs = [item.name for item in self._session.get_outputs()]
+        self._per_token = len(self.outputs) > 1 or len(self._session.get_outputs()[0].shape) > 2
         self.threads = options.intra_op_num_threads
         self.device: Device = "cuda" if _PROVIDERS["cuda"] in self._session.get_providers() else "cpu"
         if self.device != device:  # the driver or a library is absent: ONNX Runtime only warns
@@ -78,18 +81,19 @@ class Session:
                 expected="input_ids, attention_mask and optionally token_type_ids",
             )
 
-    def run(self, windows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
-        """Logits `(len(windows), labels)` of windows of token ids, padded here to the longest."""
+    def run(self, windows: Sequence[Sequence[int]]) -> Sequence[Floats]:
+        """What the graph gives for each window of token ids, padded here to the longest: logits `(labels,)`, a vector,
+        or for tasks that speak of tokens logits `(len(window), labels)`."""
         input_ids, attention_mask = pad(windows, self._pad_token_id)
         feeds = {"input_ids": input_ids, "attention_mask": attention_mask}
         if "token_type_ids" in self.inputs:
-            feeds["token_type_ids"] = np.zeros_like(input_ids)
+            feeds["token_type_ids"] = token_types(windows)
         try:
-            (logits,) = self._session.run(["logits"], feeds)
+            outputs = self._session.run(self.outputs, feeds)
         except Exception as error:
             count, longest = input_ids.shape
             raise InferenceError(f"the graph failed on {count} windows of {longest} tokens", found=error) from error
-        return np.asarray(logits, dtype=np.float32)  # (batch, labels)
+        return by_window(outputs, windows, per_token=self._per_token)
 
 
 def pad(windows: Sequence[Sequence[int]], pad_token_id: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -101,3 +105,23 @@ def pad(windows: Sequence[Sequence[int]], pad_token_id: int) -> tuple[NDArray[np
         input_ids[row, : len(window)] = window
         attention_mask[row, : len(window)] = 1
     return input_ids, attention_mask
+
+
+def token_types(windows: Sequence[Sequence[int]]) -> NDArray[np.int64]:
+    """`token_type_ids` `(len(windows), longest)`: 1 for the tokens of a second text."""
+    types = np.zeros((len(windows), max(len(window) for window in windows)), dtype=np.int64)  # (batch, seq)
+    for row, window in enumerate(windows):
+        if isinstance(window, PairWindow):
+            types[row, window.second : len(window)] = 1
+    return types
+
+
+def by_window(
+    outputs: Sequence[NDArray[np.float32]], windows: Sequence[Sequence[int]], *, per_token: bool
+) -> Sequence[Floats]:
+    """The outputs of a batch, `(batch, labels)` or `(batch, seq[, labels])`, parted into those of its windows, without
+    the padding. Two outputs (start and end) are put side by side."""
+    together = np.asarray(outputs[0] if len(outputs) == 1 else np.stack(outputs, axis=-1), dtype=np.float32)
+    if not per_token:
+        return list(together)  # of (labels,)
+    return [rows[: len(window)] for rows, window in zip(together, windows, strict=True)]

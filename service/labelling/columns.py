@@ -6,28 +6,35 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from service.errors import ConfigError, UnknownColumn, shorten
+from service.labelling.answers import LABEL
 
 TEXT_COLUMNS = ("text", "sentence", "body", "content", "utterance")
 """Names that are taken for the text, in this order, where the caller names none."""
 
-_ADDED = ("score", "_row_id", "_status", "_error", "_model", "_tokens", "_windows", "_truncated")
-"""Our columns after `label`, or `labels` where a text has any number of them."""
+SECOND_COLUMNS = ("text_pair", "context", "hypothesis", "second", "document", "text2", "sentence2", "sentence_B")
+FIRST_COLUMNS = ("question", "premise", "query", "first", "text1", "sentence1", "sentence_A")
+"""Names that are taken for the second and for the first text where a task reads two."""
+
+_ADDED = ("_row_id", "_status", "_error", "_model", "_tokens", "_windows", "_truncated")
+"""Our columns after those of the answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The columns of a labelled file. `chosen` says in a few words why `text` is the text column."""
+    """The columns of a labelled file. `chosen` says in a few words why `text` is the text column; `second` holds the
+    second text where the task reads two, `answers` are the columns that the answer takes."""
 
     text: str
     chosen: str
     original: tuple[str, ...]
     prefix: str
-    multi_label: bool
+    answers: tuple[str, ...] = LABEL
+    second: str | None = None
 
     @property
     def added(self) -> tuple[str, ...]:
         """Our columns, in the order in which they are written."""
-        return tuple(f"{self.prefix}{name}" for name in ("labels" if self.multi_label else "label", *_ADDED))
+        return tuple(f"{self.prefix}{name}" for name in (*self.answers, *_ADDED))
 
     @property
     def all(self) -> tuple[str, ...]:
@@ -36,16 +43,30 @@ class Columns:
 
 
 def plan_columns(
-    original: Sequence[str], *, text_column: str | None = None, multi_label: bool = False, prefix: str = ""
+    original: Sequence[str],
+    *,
+    text_column: str | None = None,
+    second_column: str | None = None,
+    answers: Sequence[str] = LABEL,
+    pairs: bool = False,
+    prefix: str = "",
 ) -> Columns:
     """The columns of the output for a source with the columns `original`.
 
-    The text column is the one named, else the only one, else the first of TEXT_COLUMNS that there is. `prefix` goes
-    before each of our columns. Raises UnknownColumn where there is no such column or none stands out, ConfigError where
-    one of ours is there already.
+    The text column is the one named, else the only one, else the first of TEXT_COLUMNS that there is; with `pairs`
+    there is a second one, told likewise. `prefix` goes before each of our columns. Raises UnknownColumn where there is
+    no such column or none stands out, ConfigError where one of ours is there already.
     """
-    text, chosen = _text_column(tuple(original), text_column)
-    columns = Columns(text, chosen, tuple(original), prefix, multi_label)
+    names = tuple(original)
+    second = None
+    if pairs:
+        second, _ = _text_column(names, second_column, SECOND_COLUMNS, "second text", "--second-column")
+        names = tuple(name for name in names if name != second)
+    elif second_column is not None:
+        raise ConfigError("this model reads one text a row", found=f"--second-column {second_column}")
+    wanted = (*FIRST_COLUMNS, *TEXT_COLUMNS) if pairs else TEXT_COLUMNS
+    text, chosen = _text_column(names, text_column, wanted, "text", "--text-column")
+    columns = Columns(text, chosen, tuple(original), prefix, tuple(answers), second)
     taken = [column for column in columns.added if column in columns.original]
     if taken:
         raise ConfigError(
@@ -57,21 +78,23 @@ def plan_columns(
     return columns
 
 
-def _text_column(original: tuple[str, ...], asked: str | None) -> tuple[str, str]:
+def _text_column(
+    original: tuple[str, ...], asked: str | None, wanted: Sequence[str], what: str, option: str
+) -> tuple[str, str]:
     if asked is not None:
         if asked in original or not original:  # no readable row yet: each row says for itself
             return asked, "as asked"
         raise UnknownColumn("there is no such column", found=asked, expected=f"one of {_listed(original)}")
     if len(original) == 1:
         return original[0], "the only column"
-    for name in TEXT_COLUMNS:
+    for name in wanted:
         if name in original:
             return name, "by its name"
     raise UnknownColumn(
-        "no column stands out as the text" if original else "no row could be read, so no column is known",
+        f"no column stands out as the {what}" if original else "no row could be read, so no column is known",
         found=", ".join(original) or "no columns",
-        expected=f"one column, or one named {', '.join(TEXT_COLUMNS)}",
-        way_out="Name the text column: --text-column NAME (text_column= in Python).",
+        expected=f"one column, or one named {', '.join(wanted)}",
+        way_out=f"Name the {what} column: {option} NAME ({option[2:].replace('-', '_')}= in Python).",
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from service.documents.record import Record
 from service.errors import EmptyText, InputError, UndecodableText, UnreadableRow
+from service.labelling.answers import answer_cells
 from service.labelling.columns import Columns
+from service.tasks.encoded import Pair
 
 if TYPE_CHECKING:
     from service.inference.pipeline import Answer
@@ -27,8 +28,8 @@ class Rows:
         self._nested = nested
         self._model = model
 
-    def text(self, record: Record) -> str | InputError:
-        """The text of a row, or why the row cannot be labelled."""
+    def text(self, record: Record) -> str | Pair | InputError:
+        """The text of a row (the two texts, where the task reads two), or why the row cannot be labelled."""
         if record.error is not None:
             return record.error
         homeless = self._homeless(record)
@@ -39,20 +40,11 @@ class Rows:
                 expected=", ".join(self._columns.original),
                 way_out="Write JSON lines, with a prefix for the columns of the answers.",
             )
-        name = self._columns.text
-        if name not in record.fields:
-            return UnreadableRow(f"line {record.line}: the row has no {name!r}", expected="a text in every row")
-        text = record.fields[name]
-        if isinstance(text, str):
-            return text
-        if text is None:
-            return EmptyText(f"line {record.line}: {name!r} is null", expected="a text")
-        return UndecodableText(
-            f"line {record.line}: {name!r} holds {_kind(text)}, not a text",
-            found=text,
-            expected="a string",
-            way_out="Name the column that holds the text, or write its values as strings.",
-        )
+        first = _cell(record, self._columns.text)
+        if self._columns.second is None or isinstance(first, InputError):
+            return first
+        second = _cell(record, self._columns.second)
+        return second if isinstance(second, InputError) else Pair(first, second)
 
     def answered(self, record: Record, outcome: Answer | InputError, row_id: int) -> dict[str, object]:
         """The row that is written: the original columns, then ours, empty where there is no answer."""
@@ -65,11 +57,8 @@ class Rows:
         return original | {column: ours.get(column[prefix:]) for column in self._columns.added}
 
     def _labelled(self, answer: Answer) -> dict[str, object]:
-        prediction = answer.prediction
         return {
-            "label": prediction.label,
-            "labels": list(prediction.labels) if self._nested else join_labels(prediction.labels),
-            "score": prediction.score,
+            **answer_cells(answer, nested=self._nested),
             "_status": "ok",
             "_error": "",
             "_tokens": answer.tokens,
@@ -88,13 +77,21 @@ class Rows:
         return [name for name in record.fields if name not in self._original]
 
 
-def join_labels(labels: Sequence[str]) -> str:
-    r"""The labels in one cell, `|` between them; a `|` within a label becomes `\|`, a backslash two.
-
-    >>> join_labels(["late", "wrong item"])
-    'late|wrong item'
-    """
-    return "|".join(name.replace("\\", "\\\\").replace("|", "\\|") for name in labels)
+def _cell(record: Record, name: str) -> str | InputError:
+    """The text in one column of a row, or why there is none."""
+    if name not in record.fields:
+        return UnreadableRow(f"line {record.line}: the row has no {name!r}", expected="a text in every row")
+    text = record.fields[name]
+    if isinstance(text, str):
+        return text
+    if text is None:
+        return EmptyText(f"line {record.line}: {name!r} is null", expected="a text")
+    return UndecodableText(
+        f"line {record.line}: {name!r} holds {_kind(text)}, not a text",
+        found=text,
+        expected="a string",
+        way_out="Name the column that holds the text, or write its values as strings.",
+    )
 
 
 def _kind(value: object) -> str:

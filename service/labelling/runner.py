@@ -13,6 +13,7 @@ from service.labelling.chunks import CHUNK_ROWS, Chunk, chunks
 from service.labelling.columns import Columns
 from service.labelling.rows import Rows
 from service.labelling.summary import LabelSummary, Tally
+from service.tasks.encoded import Text
 
 if TYPE_CHECKING:
     from service.inference.pipeline import Answer
@@ -28,7 +29,7 @@ class Pending(Protocol):
     def result(self) -> Sequence[Answer | InputError]: ...
 
 
-Start = Callable[[Sequence[str | InputError]], Pending]
+Start = Callable[[Sequence[Text | InputError]], Pending]
 """Begins to answer texts; an InputError stands for itself. `Model.start` is one."""
 
 

@@ -13,12 +13,12 @@ import numpy as np
 
 from service.bundle import graph, layout
 from service.bundle.golden import Histogram, parse_reference
-from service.inference.encoding import EncodedText
 from service.inference.machine import describe_machine
 from service.inference.model import Model
 from service.inference.planning import Cost, plan
 from service.measuring.limit import Limit, measure_limit
-from service.tasks.text_classification import decode_all
+from service.tasks.encoded import EncodedText, Floats
+from service.tasks.options import Options
 
 BUDGETS = (64, 128, 256, 512, 1024, 2048)
 CALLERS = (1, 2, 4, 8, 16, 32)
@@ -154,7 +154,7 @@ def _throughput(model: Model, texts: list[str], lengths: list[int], cost: Cost) 
     speeds = []
     for _ in range(ROUNDS):
         began = time.perf_counter()
-        model.predict(texts, top_k=1)
+        model.predict(texts)
         speeds.append(len(texts) / (time.perf_counter() - began))
     padded = sum(max(lengths[index] for index in batch) * len(batch) for batch in plan(lengths, cost))
     speed = statistics.median(speeds)
@@ -176,7 +176,7 @@ def _latency(model: Model, texts: list[str], callers: int) -> Latency:
     def ask(number: int) -> None:
         mine = cycle(texts[number::callers] or texts)
         while (began := time.perf_counter()) < until:
-            model.predict([next(mine)], top_k=1)
+            model.predict([next(mine)])
             took[number].append(time.perf_counter() - began)
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(callers)]
@@ -204,9 +204,12 @@ def _stages(model: Model, texts: list[str], cost: Cost) -> dict[str, float]:
     windows = [window for text in encoded for window in text.windows]
     batches = plan([len(window) for window in windows], cost)
     took["plan"] = passed()
+    outputs: dict[int, Floats] = {}
     for batch in batches:
-        model.run([windows[index] for index in batch])
+        outputs |= zip(batch, model.run([windows[index] for index in batch]), strict=True)
     took["infer"] = passed()
-    decode_all(np.zeros((len(encoded), len(model.task.labels))), model.task, top_k=1)
+    decoder, places = model.pipeline.decoder, iter(range(len(windows)))
+    gathered = [decoder.gather(text, [outputs[next(places)] for _ in text.windows]) for text in encoded]
+    decoder.answer(encoded, gathered, Options())
     took["decode"] = passed()
     return {name: seconds / sum(took.values()) for name, seconds in took.items()}

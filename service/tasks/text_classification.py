@@ -19,10 +19,10 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
-from service.bundle.task import Task
+from service.bundle.task import Classifier
 from service.errors import ConfigError
-
-Floats = NDArray[np.float32] | NDArray[np.float64]
+from service.tasks.encoded import EncodedText, Floats, weighted_mean
+from service.tasks.options import DEFAULTS, Options
 
 DEFAULT_THRESHOLD = 0.5
 
@@ -91,20 +91,20 @@ class Classification:
         return self.scores[0].score
 
 
-def pool_windows(logits: Floats, new_tokens: Sequence[int], task: Task) -> NDArray[np.float64]:
+def pool_windows(logits: Floats | Sequence[Floats], new_tokens: Sequence[int], task: Classifier) -> NDArray[np.float64]:
     """The logits of one text from those of its windows: `(windows, labels)` to `(labels,)`.
 
     `new_tokens` says how many tokens each window adds that no earlier window held.
     """
+    if len(logits) == 1:
+        return np.asarray(logits[0], dtype=np.float64)
     wide = np.asarray(logits, dtype=np.float64)
-    if len(wide) == 1:
-        return np.asarray(wide[0])
     if task.problem_type == "multi_label_classification":
         return np.asarray(wide.max(axis=0))
-    return np.asarray(np.average(wide, axis=0, weights=np.asarray(new_tokens, dtype=np.float64)))
+    return weighted_mean(wide, new_tokens)
 
 
-def probabilities(logits: Floats, task: Task) -> NDArray[np.float64]:
+def probabilities(logits: Floats, task: Classifier) -> NDArray[np.float64]:
     """Probabilities from pooled logits, over the last axis: softmax or sigmoid as `problem_type` says."""
     scaled = np.asarray(logits, dtype=np.float64) / task.calibration.temperature
     if task.problem_type == "multi_label_classification":
@@ -114,7 +114,7 @@ def probabilities(logits: Floats, task: Task) -> NDArray[np.float64]:
     return np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True))
 
 
-def decide(probability: Floats, task: Task, threshold: float | None = None) -> NDArray[np.bool_]:
+def decide(probability: Floats, task: Classifier, threshold: float | None = None) -> NDArray[np.bool_]:
     """Which labels are given, over the last axis: `(..., labels)` of bool."""
     if task.problem_type == "multi_label_classification":
         limits: float | Sequence[float] = DEFAULT_THRESHOLD if threshold is None else threshold
@@ -125,28 +125,31 @@ def decide(probability: Floats, task: Task, threshold: float | None = None) -> N
     return np.asarray(np.arange(probability.shape[-1]) == best)
 
 
-def decode(logits: Floats, task: Task, *, top_k: int | None = None, threshold: float | None = None) -> Classification:
+def decode(logits: Floats, task: Classifier, options: Options = DEFAULTS) -> Classification:
     """The answer for one text from its pooled logits `(labels,)`; see `decode_all`."""
-    (answer,) = decode_all(logits[np.newaxis], task, top_k=top_k, threshold=threshold)
+    (answer,) = decode_all(logits[np.newaxis], task, options)
     return answer
 
 
-def decode_all(
-    logits: Floats, task: Task, *, top_k: int | None = None, threshold: float | None = None
-) -> list[Classification]:
+def decode_all(logits: Floats, task: Classifier, options: Options = DEFAULTS) -> list[Classification]:
     """The answer for each text from pooled logits `(texts, labels)`.
 
-    `top_k` limits the scores that are listed (all by default), never the labels decided on. `threshold` replaces the
-    multi-label thresholds of the bundle. Raises ConfigError where an option cannot apply.
+    `top_k` limits the scores that are listed (all by default), never the labels decided on. Raises ConfigError where
+    an option cannot apply.
     """
-    check_options(task, top_k=top_k, threshold=threshold)
+    check_options(task, options)
     probability = probabilities(logits, task)  # (texts, labels)
     order = np.argsort(-probability, axis=-1, kind="stable")  # (texts, labels), most probable first
     each = np.arange(len(order))[:, np.newaxis]
-    rows, places = np.nonzero(decide(probability, task, threshold)[each, order])
+    decided = decide(probability, task, options.threshold)
+    if options.min_confidence is not None:
+        decided &= probability >= options.min_confidence
+    if options.coverage is not None:
+        decided = conformal_set(probability, task, options.coverage)
+    rows, places = np.nonzero(decided[each, order])
     given = [task.labels[index] for index in order[rows, places].tolist()]
     begins = np.searchsorted(rows, np.arange(len(order) + 1)).tolist()
-    listed = order if top_k is None else order[:, :top_k]
+    listed = order if options.top_k is None else order[:, : options.top_k]
     values = probability[each, listed]
     return [
         Classification(
@@ -157,18 +160,72 @@ def decode_all(
     ]
 
 
-def check_options(task: Task, *, top_k: int | None = None, threshold: float | None = None) -> None:
-    """Raises ConfigError where `top_k` or `threshold` cannot apply to this task."""
-    if top_k is not None and top_k < 1:
-        raise ConfigError("top_k is too small", found=top_k, expected="1 or more")
-    if threshold is None:
-        return
-    if task.problem_type != "multi_label_classification":
+def conformal_set(probability: Floats, task: Classifier, coverage: float) -> NDArray[np.bool_]:
+    """The labels that a set must hold to have the true one in it with probability `coverage`, for texts like those of
+    the validation rows: `(texts, labels)`.
+
+    Split conformal prediction with the score `1 - probability of the true label` (Sadinle, Lei and Wasserman 2019;
+    Angelopoulos and Bates 2021, section 1). The most probable label is always in the set.
+    """
+    scores = task.calibration.nonconformity
+    if scores is None:
+        raise ConfigError(
+            "coverage cannot be had: this model was calibrated on no validation rows",
+            found=coverage,
+            way_out="Leave it out, or train with validation rows.",
+        )
+    rank = int(np.ceil((len(scores) + 1) * coverage - 1e-9))
+    limit = scores[max(rank, 1) - 1] if rank <= len(scores) else 1.0  # too few rows to promise less than all labels
+    best = np.arange(probability.shape[-1]) == probability.argmax(axis=-1, keepdims=True)
+    return np.asarray((1.0 - probability <= limit + 1e-12) | best)
+
+
+def check_options(task: Classifier, options: Options) -> None:
+    """Raises ConfigError where an option cannot apply to this task."""
+    options.check(task.task, ("top_k", "threshold", "min_confidence", "coverage"))
+    if task.problem_type == "multi_label_classification":
+        for name in ("min_confidence", "coverage"):
+            if (value := getattr(options, name)) is not None:
+                raise ConfigError(
+                    f"{name} does not apply: this model gives any number of labels a text",
+                    found=value,
+                    way_out="Use threshold: a label is given where its probability reaches it.",
+                )
+    elif options.threshold is not None:
         raise ConfigError(
             "threshold does not apply: this model gives exactly one label a text",
-            found=threshold,
+            found=options.threshold,
             expected="no threshold with single_label_classification",
-            way_out="Read `score` of the answer and drop what is too unsure for you.",
+            way_out="Use min_confidence: below it no label is given.",
         )
-    if not 0.0 <= threshold <= 1.0:
-        raise ConfigError("threshold is outside its range", found=threshold, expected="a number from 0 to 1")
+    if options.min_confidence is not None and options.coverage is not None:
+        raise ConfigError("min_confidence and coverage exclude each other", way_out="Give one of them.")
+
+
+class Decoder:
+    """Logits of windows to labels, for a text or a pair."""
+
+    needs_alignment = False
+
+    def __init__(self, task: Classifier) -> None:
+        self.task = task
+
+    def check(self, options: Options) -> None:
+        """Raises ConfigError where an option cannot apply."""
+        check_options(self.task, options)
+
+    def gather(self, text: EncodedText, outputs: Sequence[Floats]) -> NDArray[np.float64]:
+        """The pooled logits `(labels,)` of a text."""
+        return pool_windows(outputs, text.new_tokens, self.task)
+
+    def answer(
+        self, texts: Sequence[EncodedText], gathered: Sequence[NDArray[np.float64]], options: Options
+    ) -> list[Classification]:
+        """The answer for each text from its pooled logits."""
+        if not gathered:
+            return []
+        return decode_all(np.stack(gathered), self.task, options)
+
+    def summary(self, answer: Classification) -> tuple[tuple[str, ...], float]:
+        """What golden rows record of an answer: its labels and the score of the most probable one."""
+        return answer.labels, answer.score

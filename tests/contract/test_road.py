@@ -18,6 +18,7 @@ from service.documents.read import open_source
 from service.documents.write import open_sink
 from service.errors import EmptyText
 from service.inference.pipeline import Answer
+from service.labelling.answers import LABEL, LABELS
 from service.labelling.columns import plan_columns
 from service.labelling.runner import label
 
@@ -64,7 +65,7 @@ def test_python_file_and_http_give_one_answer(
     rows = tmp_path / "in.jsonl"
     rows.write_text("".join(json.dumps({"id": i, "text": text}) + "\n" for i, text in enumerate([*texts, ""])))
     with open_source(rows) as source:
-        columns = plan_columns(source.columns, multi_label="multi" in problem_type)
+        columns = plan_columns(source.columns, answers=LABELS if "multi" in problem_type else LABEL)
         with open_sink(tmp_path / "out.jsonl", columns.all, inputs=[rows]) as sink:
             summary = label(source, sink, model.start, columns=columns, model=model.version)
     written = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]

@@ -9,9 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from evaluation.classification import Evaluation, evaluate
-from service.bundle.task import Calibration, Encoding, ProblemType, Provenance, Task
+from service.bundle.task import Calibration, Encoding, ProblemType, Provenance, TextClassification
 
-MakeTask = Callable[..., Task]
+MakeTask = Callable[..., TextClassification]
 
 
 def _make_task(
@@ -19,8 +19,8 @@ def _make_task(
     *,
     problem_type: ProblemType = "single_label_classification",
     thresholds: list[float] | None = None,
-) -> Task:
-    return Task(
+) -> TextClassification:
+    return TextClassification(
         problem_type=problem_type,
         labels=list(labels),
         encoding=Encoding(max_length=64, stride=16),
@@ -47,7 +47,7 @@ def single_task() -> MakeTask:
 def multi_task() -> MakeTask:
     """Makes a multi-label task of labels and their thresholds, or None for 0.5."""
 
-    def make(labels: Sequence[str], thresholds: list[float] | None) -> Task:
+    def make(labels: Sequence[str], thresholds: list[float] | None) -> TextClassification:
         return _make_task(labels, problem_type="multi_label_classification", thresholds=thresholds)
 
     return make

@@ -19,10 +19,10 @@ from sklearn.metrics import (
 
 from evaluation.bootstrap import Estimate
 from evaluation.classification import Evaluation, evaluate
-from service.bundle.task import Task
+from service.bundle.task import TextClassification
 from service.errors import CorpusError, InputError
 
-MakeTask = Callable[..., Task]
+MakeTask = Callable[..., TextClassification]
 LABELS = ["billing", "delivery", "login", "other", "refund"]
 
 

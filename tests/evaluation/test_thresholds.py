@@ -13,7 +13,7 @@ from scipy.special import expit
 from sklearn.metrics import f1_score
 
 from evaluation.thresholds import calibrated, candidates, tune_thresholds
-from service.bundle.task import Task
+from service.bundle.task import TextClassification
 from service.errors import InputError
 
 # Few different values, so that rows tie often; 0, 1 and neighbouring floats, where midpoints go wrong.
@@ -101,7 +101,7 @@ def test_thresholds_refuse_what_are_not_probabilities() -> None:
 
 
 def test_calibrated_fits_what_the_problem_type_has(
-    single_task: Callable[..., Task], multi_task: Callable[..., Task]
+    single_task: Callable[..., TextClassification], multi_task: Callable[..., TextClassification]
 ) -> None:
     gold = np.eye(2, dtype=bool)[[0, 1] * 20]
     logits = np.where(gold, 1.0, -1.0) * np.linspace(0.5, 3.0, 40)[:, np.newaxis]

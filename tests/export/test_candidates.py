@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made import made_task
 from numpy.typing import NDArray
 
-from evaluation.checkpoint import load_classifier
+from evaluation.checkpoint import load_model
 from evaluation.rows import read_rows
 from export.architecture import Encoder, read_encoder
 from export.build import choose, export
@@ -28,7 +29,7 @@ WINDOWS = [[1, 10 + number % 40, 11 + number % 7, 2] for number in range(40)]
 
 @pytest.fixture(scope="module")
 def encoder(tiny_checkpoint: Callable[[str], Path]) -> Encoder:
-    found = read_encoder(load_classifier(tiny_checkpoint("single_label_classification")))
+    found = read_encoder(load_model(tiny_checkpoint("single_label_classification"), "text-classification"), made_task())
     assert found is not None
     return found
 
@@ -46,7 +47,7 @@ def fp32(encoder: Encoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def logits(graph: Path) -> NDArray[np.float64]:
-    return Session(graph).run(WINDOWS).astype(np.float64)
+    return np.stack(Session(graph).run(WINDOWS)).astype(np.float64)
 
 
 def test_every_candidate_can_be_written_and_is_near(

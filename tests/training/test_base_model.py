@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from made import made_task
 from safetensors.torch import load_file, save_file
 
 from service.errors import ConfigError
@@ -19,7 +20,7 @@ from training.base_model import (
     STARTER_SHA256,
     BaseModel,
     learning_rate,
-    open_classifier,
+    open_model,
     open_tokenizer,
     resolve,
     window_lengths,
@@ -84,7 +85,7 @@ def copy(tiny_base: Bases, tmp_path: Path) -> Callable[..., Path]:
 def open_all(folder: Path) -> Any:
     base = resolve(str(folder))
     open_tokenizer(base)
-    return open_classifier(base, LABELS, "single_label_classification")
+    return open_model(base, made_task(labels=LABELS))
 
 
 def test_starter_is_the_encoder_that_its_package_pins() -> None:
@@ -182,7 +183,7 @@ def test_an_unknown_hub_name_is_refused_without_a_network(base: str) -> None:
 
 def test_classifier_has_our_labels_and_the_bases_weights(tiny_base: Bases) -> None:
     base = resolve(str(tiny_base("bert")))
-    model = open_classifier(base, LABELS, "multi_label_classification")
+    model = open_model(base, made_task(labels=LABELS, problem_type="multi_label_classification"))
     assert model.config.id2label == {0: "a", 1: "b", 2: "c"}
     assert model.config.label2id == {"a": 0, "b": 1, "c": 2}
     assert model.config.problem_type == "multi_label_classification"
@@ -204,7 +205,7 @@ def test_classifier_without_a_pooler_gets_a_new_one(copy: Callable[..., Path]) -
 
 
 def test_classifier_may_start_from_one_for_other_labels(copy: Callable[..., Path], tiny_base: Bases) -> None:
-    other = open_classifier(resolve(str(tiny_base("bert"))), list("vwxyz"), "single_label_classification")
+    other = open_model(resolve(str(tiny_base("bert"))), made_task(labels=list("vwxyz")))
     model = open_all(copy(lambda folder: other.save_pretrained(folder)))
     assert model.classifier.weight.shape == (3, 32)
     assert model.config.num_labels == 3
@@ -220,7 +221,7 @@ def test_classifier_says_nothing(tiny_base: Bases, capfd: pytest.CaptureFixture[
 def test_encoder_holds_as_many_tokens_as_it_says(tiny_base: Bases, family: str) -> None:
     """A window of `max_positions` runs; where positions are learned, one more does not."""
     base = resolve(str(tiny_base(family)))
-    model = open_classifier(base, LABELS, "single_label_classification").eval()
+    model = open_model(base, made_task(labels=LABELS)).eval()
     ids = torch.full((1, base.max_positions + 1), 9)
     with torch.inference_mode():
         assert torch.isfinite(model(input_ids=ids[:, :-1]).logits).all()

@@ -73,7 +73,7 @@ def encoder(tiny_base: Callable[[str], Path]) -> Encoder:
 @given(words=st.lists(st.integers(1, 120), min_size=1, max_size=8))
 def test_examples_are_all_windows_and_a_text_weighs_one(encoder: Encoder, words: list[int]) -> None:
     texts = ["parcel " * count for count in words]
-    examples = make_examples(encoder.encode(texts))
+    examples = make_examples(encoder.encode(texts), texts)
     encoded = encoder.encode(texts)
     assert [example.window for example in examples] == [window for text in encoded for window in text.windows]
     for row, text in enumerate(encoded):
@@ -85,7 +85,7 @@ def test_examples_are_all_windows_and_a_text_weighs_one(encoder: Encoder, words:
 
 def test_examples_of_a_long_text_hold_every_token(encoder: Encoder) -> None:
     parcel = encoder.encode(["parcel"])[0].windows[0][1]
-    examples = make_examples(encoder.encode(["where", "parcel " * 100]))
+    examples = make_examples(encoder.encode(["where", "parcel " * 100]), [0, 1])
     assert [example.row for example in examples] == [0, *[1] * (len(examples) - 1)]
     # 14 tokens fit between the special ones, neighbours share 4: 1 + ceil((100 - 14) / 10) windows.
     assert len(examples) - 1 == 10

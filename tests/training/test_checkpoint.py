@@ -8,6 +8,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from made import made_task
 from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
@@ -17,7 +18,7 @@ from service.bundle import layout
 from service.bundle.golden import parse_reference
 from service.errors import OutputError
 from training.algorithms.finetune import Splits
-from training.base_model import open_classifier, resolve
+from training.base_model import open_model, resolve
 from training.checkpoint import PACKAGES, now, package_versions, write_checkpoint
 
 Checkpoints = Callable[..., Path]
@@ -60,7 +61,7 @@ def test_checkpoint_is_written_whole_or_not_at_all(
     tiny_checkpoint: Checkpoints, tiny_base: Callable[[str], Path], tmp_path: Path
 ) -> None:
     finished = tiny_checkpoint()
-    model = open_classifier(resolve(str(tiny_base("bert"))), ["a", "b"], "single_label_classification")
+    model = open_model(resolve(str(tiny_base("bert"))), made_task(labels=["a", "b"]))
     rows = LabelledRows(["x"], [("a",)])
     tokenizer = tmp_path / "tokenizer"
     tokenizer.mkdir()

@@ -13,22 +13,30 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from made import made_task
 from numpy.typing import NDArray
 
-from service.bundle.task import ProblemType
+from service.bundle.task import ProblemType, TextClassification
 from service.errors import ConfigError
-from training.base_model import FAMILIES, FP32_ONLY, open_classifier, resolve
+from training.base_model import FAMILIES, FP32_ONLY, open_model, resolve
 from training.batches import Example
 from training.config import TrainingConfig
 from training.device import Device
+from training.objectives.labels import Labels
 from training.progress import EpochDone, Silent, StepDone
 from training.run import Outcome, run, schedule
 from training.state import StateFolder
 
 Bases = Callable[[str], Path]
 LABELS = ["a", "b", "c"]
-EXAMPLES = [Example([1, 5 + row % 40, 6 + row % 7, 2], row, 1.0) for row in range(24)]
 TARGETS = np.eye(3, dtype=np.float32)[np.arange(24) % 3]
+EXAMPLES = [Example([1, 5 + row % 40, 6 + row % 7, 2], row, 1.0, TARGETS[row]) for row in range(24)]
+
+
+def task_of(problem_type: ProblemType = "single_label_classification") -> TextClassification:
+    task = made_task(labels=LABELS, problem_type=problem_type)
+    assert isinstance(task, TextClassification)
+    return task
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +51,7 @@ def one_thread() -> Any:
 @pytest.fixture
 def model(tiny_base: Bases) -> Any:
     torch.manual_seed(5)
-    return open_classifier(resolve(str(tiny_base("bert"))), LABELS, "single_label_classification")
+    return open_model(resolve(str(tiny_base("bert"))), task_of())
 
 
 def without_dropout(model: Any) -> Any:
@@ -59,19 +67,18 @@ def train(
     *,
     validate: Callable[[], float] = lambda: 0.5,
     examples: Sequence[Example] = EXAMPLES,
-    targets: NDArray[np.float32] = TARGETS,
     progress: Any = None,
     bf16: bool = False,
     learning_rate: float = 1e-3,
     **options: Any,
 ) -> Outcome:
+    config = TrainingConfig(**({"batch_size": 8, "device": "cpu"} | options))
     return run(
         model,
         examples,
-        targets,
-        config=TrainingConfig(**({"batch_size": 8, "device": "cpu"} | options)),
+        Labels(task_of(model.config.problem_type), config).loss,
+        config=config,
         learning_rate=learning_rate,
-        pad_token_id=0,
         device=Device("cpu", bf16=bf16),
         state=StateFolder(folder / "model"),
         fingerprint="run",
@@ -186,14 +193,14 @@ def hand_loss(model: Any, problem_type: ProblemType, targets: NDArray[np.float32
 def test_run_loss_is_the_weighted_one_of_the_problem_type(
     tiny_base: Bases, tmp_path: Path, problem_type: ProblemType, smoothing: float
 ) -> None:
-    model = without_dropout(open_classifier(resolve(str(tiny_base("bert"))), LABELS, problem_type))
+    model = without_dropout(open_model(resolve(str(tiny_base("bert"))), task_of(problem_type)))
     with torch.no_grad():
         model.classifier.weight.normal_(0.0, 1.0)  # so that the two losses differ
     gold = np.array([[1, 0, 0], [0, 1, 0 if "single" in problem_type else 1]], dtype=np.float32)
     smooth = gold * (1 - smoothing) + smoothing / 3 if "single" in problem_type else gold
     expected = hand_loss(model, problem_type, smooth, [0.25, 1.0])
-    examples = [Example([1, 5, 6, 2], 0, 0.25), Example([1, 9, 2], 1, 1.0)]
-    outcome = train(model, tmp_path, examples=examples, targets=gold, epochs=1, label_smoothing=smoothing)
+    examples = [Example([1, 5, 6, 2], 0, 0.25, gold[0]), Example([1, 9, 2], 1, 1.0, gold[1])]
+    outcome = train(model, tmp_path, examples=examples, epochs=1, label_smoothing=smoothing)
     assert outcome.history[0]["loss"] == pytest.approx(expected, rel=1e-5)
 
 
@@ -203,7 +210,7 @@ def test_run_moves_encoder_and_head_at_their_own_rates_in_every_family(
 ) -> None:
     """AdamW's first step moves each parameter by its learning rate, whatever the gradient, and by its decay."""
     rate, factor, decay = 1e-4, 30.0, 50.0
-    model = open_classifier(resolve(str(tiny_base(family))), LABELS, "single_label_classification")
+    model = open_model(resolve(str(tiny_base(family))), task_of())
     before = {name: tensor.clone() for name, tensor in model.named_parameters()}
     outcome = train(
         model, tmp_path, bf16=family not in FP32_ONLY, learning_rate=rate, epochs=1, batch_size=24,

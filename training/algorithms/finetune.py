@@ -1,10 +1,9 @@
-"""Fine-tunes a whole encoder with a new classification head."""
+"""Fine-tunes a whole encoder with a new head, for any task."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import math
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,21 +13,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.checkpoint import pipeline as checkpoint_pipeline
-from evaluation.rows import LabelledRows, indicator
-from evaluation.thresholds import calibrated
+from evaluation.rows import LabelledRows, inputs_of
 from service.bundle.golden import Histogram, Reference
-from service.bundle.task import Encoding, Provenance, Task
+from service.bundle.task import (
+    Encoding,
+    Provenance,
+    QuestionAnswering,
+    Task,
+    TextClassification,
+    TextEmbedding,
+    TextPair,
+    TokenClassification,
+    tags_of,
+)
 from service.errors import OutputError
-from service.inference.encoding import Encoder
-from service.inference.pipeline import Pipeline
-from service.tasks.text_classification import decide, probabilities
-from training.base_model import BaseModel, learning_rate, open_classifier, open_tokenizer, resolve, window_lengths
-from training.batches import make_examples
+from service.tasks.encoded import EncodedText
+from training.base_model import BaseModel, learning_rate, open_model, open_tokenizer, resolve, window_lengths
 from training.checkpoint import now, package_versions, write_checkpoint
 from training.config import TrainingConfig
 from training.corpus.checks import token_length_findings
 from training.corpus.corpus import Corpus, Finding
 from training.device import choose
+from training.objectives.answers import Answers
+from training.objectives.embeddings import Embeddings
+from training.objectives.labels import Labels
+from training.objectives.objective import Objective
+from training.objectives.tokens import Tokens
 from training.progress import Progress, Silent
 from training.run import Outcome, run
 from training.state import StateFolder
@@ -76,63 +86,83 @@ def fit(
     progress.stage(f"opening the base model {config.base}")
     base = resolve(config.base)
     device = choose(config, family=base.family)
-    labels, problem_type = splits.train.label_names, splits.train.problem_type
     state = StateFolder(output)
     if fresh:
         state.discard()
     with tempfile.TemporaryDirectory() as tokenizer_folder:
         tokenizer = open_tokenizer(base)
         _save_tokenizer(tokenizer, tokenizer_folder)
-        task = Task(
-            problem_type=problem_type,
-            labels=labels,
-            encoding=_encoding(base, config, tokenizer),
-            provenance=_provenance(base, config, splits),
-        )
+        task = _task(splits.train, _encoding(base, config, tokenizer), _provenance(base, config, splits), base)
         torch.manual_seed(config.seed)  # the head's first weights
-        model = open_classifier(base, labels, problem_type)
+        model = open_model(base, task)
         served = checkpoint_pipeline(model, tokenizer_folder, task)
-        encoder = Encoder(Path(tokenizer_folder, "tokenizer.json"), task.encoding)
-        progress.stage(f"encoding {len(splits.train.texts):,} texts")
-        encoded = encoder.encode(splits.train.texts)
+        objective = _objective(task, config, splits.train)
+        train, validation = splits.train.rows(), splits.validation.rows()
+        progress.stage(f"encoding {len(train):,} texts")
+        encoded = [each for each in served.encode(inputs_of(train, task)) if isinstance(each, EncodedText)]
         lengths = [text.tokens for text in encoded]
-        findings = token_length_findings(splits.train, lengths, task.encoding.max_length - encoder.special_tokens)
+        room = task.encoding.max_length - served.special_tokens
+        findings = token_length_findings(splits.train, lengths[: len(train)], room)
+        examples, noticed = objective.examples(encoded, train)
+        findings += noticed
         for finding in findings:
             progress.stage(f"found: {finding.name} {finding.count:,}; {finding.what_was_done}")
-        examples = make_examples(encoded)
-        gold = indicator(splits.validation.labels, labels)
-        metric = "macro_f1" if problem_type == "multi_label_classification" else "accuracy"
         outcome = run(
             model,
             examples,
-            indicator(splits.train.labels, labels).astype(np.float32),
+            objective.loss,
             config=config,
             learning_rate=learning_rate(base, config),
-            pad_token_id=task.encoding.pad_token_id,
             device=device,
             state=state,
             fingerprint=_fingerprint(splits, config, base),
-            metric=metric,
-            validate=lambda: _validation_metric(served, splits.validation.texts, gold),
+            metric=objective.metric,
+            validate=lambda: objective.validate(served, validation),
             progress=progress,
         )
         progress.stage("writing the checkpoint")
         model.to("cpu")
-        logits = served.logits(splits.validation.texts)
-        task = calibrated(task, gold, logits)
+        task = objective.calibrated(served, validation)
         write_checkpoint(
             output,
             model=model,
             tokenizer_folder=Path(tokenizer_folder),
             task=task,
-            reference=_reference(splits.train, lengths, probabilities(logits, task), labels),
-            validation=LabelledRows(splits.validation.texts, splits.validation.labels),
+            reference=_reference(splits.train, lengths, objective.confidence(served, validation), task),
+            validation=validation,
             test=splits.test,
             history=outcome.history,
             overwrite=overwrite,
         )
     state.discard()
-    return Fitted(output, task, outcome, str(device), metric, findings)
+    return Fitted(output, task, outcome, str(device), objective.metric, findings)
+
+
+def _task(train: Corpus, encoding: Encoding, provenance: Provenance, base: BaseModel) -> Task:
+    """The task that the training rows pose."""
+    shared: dict[str, Any] = {"encoding": encoding, "provenance": provenance}
+    if train.task == "token-classification":
+        return TokenClassification(labels=tags_of(train.label_names), **shared)
+    if train.task == "question-answering":
+        return QuestionAnswering(**shared)
+    if train.task == "text-embedding":
+        return TextEmbedding(dimension=base.hidden_size, **shared)
+    shared |= {"problem_type": train.problem_type, "labels": train.label_names}
+    if train.task == "text-classification":
+        return TextClassification(**shared)
+    scores = train.scores or [0.0, 1.0]
+    return TextPair(score_range=(min(scores), max(scores)), **shared)
+
+
+def _objective(task: Task, config: TrainingConfig, train: Corpus) -> Objective:
+    """What is learnt for a task."""
+    if isinstance(task, TokenClassification):
+        return Tokens(task)
+    if isinstance(task, QuestionAnswering):
+        return Answers(task)
+    if isinstance(task, TextEmbedding):
+        return Embeddings(task, config, pairs=train.seconds is not None)
+    return Labels(task, config)
 
 
 def _save_tokenizer(tokenizer: Any, folder: str) -> None:
@@ -144,20 +174,6 @@ def _save_tokenizer(tokenizer: Any, folder: str) -> None:
             found=error,
             way_out="Free some space, or set TMPDIR to a folder that has some.",
         ) from error
-
-
-def _validation_metric(served: Pipeline, texts: list[str], gold: NDArray[np.bool_]) -> float:
-    """Accuracy, or for multi-label macro-F1 at the thresholds that suit these rows best; NaN where logits are none."""
-    from sklearn.metrics import accuracy_score, f1_score
-
-    logits = served.logits(texts)
-    if not np.isfinite(logits).all():
-        return math.nan
-    task = served.task
-    if task.problem_type == "single_label_classification":
-        return float(accuracy_score(gold, decide(probabilities(logits, task), task)))
-    task = calibrated(task, gold, logits)
-    return float(f1_score(gold, decide(probabilities(logits, task), task), average="macro", zero_division=0))
 
 
 def _encoding(base: BaseModel, config: TrainingConfig, tokenizer: Any) -> Encoding:
@@ -185,18 +201,17 @@ def _provenance(base: BaseModel, config: TrainingConfig, splits: Splits) -> Prov
 def _fingerprint(splits: Splits, config: TrainingConfig, base: BaseModel) -> str:
     """Names a run: rows in their order, options that decide the result, and the base model's weights."""
     options = config.model_dump(exclude={"state_every_seconds"})
-    rows = [splits.train.texts, splits.train.labels, splits.validation.texts, splits.validation.labels]
+    rows = [[side.task, side.texts, side.labels, *side.further()] for side in (splits.train, splits.validation)]
     return hashlib.sha256(json.dumps([rows, options, base.revision]).encode()).hexdigest()
 
 
-def _reference(train: Corpus, tokens: list[int], probability: NDArray[np.float64], labels: list[str]) -> Reference:
+def _reference(train: Corpus, tokens: list[int], confidence: NDArray[np.float64], task: Task) -> Reference:
     edges_wanted = np.round(np.geomspace(1, max(2, *tokens) + 1, 20))
     counts, edges = np.histogram(tokens, bins=np.unique([0, *edges_wanted]))  # a text may come out with no token
-    confidence, confidence_edges = np.histogram(probability.max(axis=-1), bins=20, range=(0.0, 1.0))
-    label_counts = indicator(train.labels, labels).sum(axis=0)
+    sure, confidence_edges = np.histogram(confidence, bins=20, range=(0.0, 1.0))
     return Reference(
         rows=len(train.texts),
-        label_counts={label: int(count) for label, count in zip(labels, label_counts, strict=True)},
+        label_counts=train.label_counts(),
         tokens=Histogram(edges=edges.tolist(), counts=counts.tolist()),
-        confidence=Histogram(edges=confidence_edges.tolist(), counts=confidence.tolist()),
+        confidence=Histogram(edges=confidence_edges.tolist(), counts=sure.tolist()),
     )

@@ -56,7 +56,7 @@ def row_findings(corpus: Corpus) -> list[Finding]:
     """Copies of a text that differ in case and white space alone, and copies whose labels differ."""
     first: dict[str, int] = {}
     groups: defaultdict[int, list[int]] = defaultdict(list)  # the later copies of a row; most rows have none
-    for index, text in enumerate(corpus.texts):
+    for index, text in enumerate(corpus.keys()):
         earlier = first.setdefault(normalise_text(text), index)
         if earlier != index:
             groups[earlier].append(index)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from service.bundle.task import ProblemType
+from evaluation.rows import LabelledRows, Spans
+from service.bundle.task import ProblemType, TaskName
 from service.errors import CorpusError, Fault
 
 _to_json = json.JSONEncoder(separators=(",", ":")).encode
@@ -24,6 +25,8 @@ class Columns:
     text_why: str
     label_why: str
     problem_type_why: str = ""
+    second: str | None = None
+    """The column of second texts, where the task has such."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +61,15 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """Texts and their labels, row by row, with the ledger of every row that came in.
+    """Texts and what is true of them, row by row, with the ledger of every row that came in.
 
-    `rows_in == len(texts) + len(rejects) + len(dropped)`, always.
+    `rows_in == len(texts) + len(rejects) + len(dropped)`, always. `seconds`, `spans` and `scores` are as in
+    LabelledRows: None where the task has none.
     """
 
     texts: list[str]
     labels: list[tuple[str, ...]]
-    """Sorted within a row: exactly one for single-label, any number for multi-label."""
+    """Sorted within a row: exactly one for single-label, any number for multi-label, for entities their types."""
     label_names: list[str]
     """In the order of the logits to be: sorted, or as the model that the corpus is held against has them."""
     problem_type: ProblemType
@@ -77,6 +81,10 @@ class Corpus:
     rejects: list[Reject] = field(default_factory=list)
     dropped: list[Dropped] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    task: TaskName = "text-classification"
+    seconds: list[str] | None = None
+    spans: list[Spans] | None = None
+    scores: list[float] | None = None
 
     def __len__(self) -> int:
         """Rows kept."""
@@ -88,16 +96,32 @@ class Corpus:
         return {name: counts[name] for name in self.label_names}
 
     def fingerprint(self) -> str:
-        """SHA-256 that names the multiset of (text, labels) rows, whatever their order.
+        """SHA-256 that names the multiset of rows, whatever their order.
 
-        Each row is hashed as the UTF-8 JSON `["text", ["label", ...]]` (ASCII escapes, no spaces, labels sorted); the
-        sorted digests are hashed once more.
+        Each row is hashed as the UTF-8 JSON `["text", ["label", ...]]` (ASCII escapes, no spaces, labels sorted), with
+        second text, spans and score behind the labels where the task has them; the sorted digests are hashed once more.
         """
-        rows = sorted(
-            hashlib.sha256(_to_json([text, sorted(names)]).encode("ascii")).digest()
-            for text, names in zip(self.texts, self.labels, strict=True)
-        )
+        columns = [self.texts, map(sorted, self.labels), *self.further()]
+        rows = sorted(hashlib.sha256(_to_json(row).encode("ascii")).digest() for row in zip(*columns, strict=True))
         return hashlib.sha256(b"".join(rows)).hexdigest()
+
+    def further(self) -> list[Sequence[object]]:
+        """The columns beside text and labels that the task has."""
+        return [column for column in (self.seconds, self.spans, self.scores) if column is not None]
+
+    def keys(self) -> list[str]:
+        """What tells one input from another: the text, or both texts."""
+        if self.seconds is None:
+            return self.texts
+        return [f"{first}\x1f{second}" for first, second in zip(self.texts, self.seconds, strict=True)]
+
+    def groups(self) -> list[str]:
+        """What stays on one side of a split: an input, and the questions of one context."""
+        return self.seconds if self.task == "question-answering" and self.seconds is not None else self.keys()
+
+    def rows(self) -> LabelledRows:
+        """The rows without where they came from."""
+        return LabelledRows(self.texts, self.labels, seconds=self.seconds, spans=self.spans, scores=self.scores)
 
     def subset(self, indices: Iterable[int]) -> Corpus:
         """The rows at `indices`, in that order, as a corpus of their own with the same `label_names`."""
@@ -111,6 +135,10 @@ class Corpus:
             source_name=self.source_name,
             rows_in=len(chosen),
             columns=self.columns,
+            task=self.task,
+            seconds=None if self.seconds is None else [self.seconds[index] for index in chosen],
+            spans=None if self.spans is None else [self.spans[index] for index in chosen],
+            scores=None if self.scores is None else [self.scores[index] for index in chosen],
         )
 
 

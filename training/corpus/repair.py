@@ -48,18 +48,20 @@ def note_respelled(corpus: Corpus, respelled: Mapping[tuple[str, str], int], wha
 
 def drop_exact_duplicates(corpus: Corpus) -> Corpus:
     """The corpus with the first of each set of rows that have the same text and the same labels."""
-    first: dict[tuple[str, tuple[str, ...]], int] = {}
+    first: dict[tuple[object, ...], int] = {}
     kept: list[int] = []
     dropped: list[Dropped] = []
     shown: list[str] = []
-    for index, row in enumerate(zip(corpus.texts, corpus.labels, strict=True)):
+    for index, row in enumerate(zip(corpus.texts, corpus.labels, *corpus.further(), strict=True)):
         earlier = first.setdefault(row, index)
         if earlier == index:
             kept.append(index)
             continue
         dropped.append(Dropped(corpus.lines[index], "exact-duplicate", f"the same row as line {corpus.lines[earlier]}"))
         if len(shown) < EXAMPLES:
-            shown.append(f"line {corpus.lines[index]} as line {corpus.lines[earlier]}: {shorten(row[0], 60)}")
+            shown.append(
+                f"line {corpus.lines[index]} as line {corpus.lines[earlier]}: {shorten(corpus.texts[index], 60)}"
+            )
     if not dropped:
         return corpus
     noted = _with_finding(corpus, "exact-duplicates", len(dropped), tuple(shown), "dropped; the first of each was kept")
@@ -104,7 +106,16 @@ def _without(labels: list[tuple[str, ...]], rare: Collection[str]) -> list[tuple
 def _keep(corpus: Corpus, kept: list[int], dropped: list[Dropped]) -> Corpus:
     """The rows at `kept`, with the others added to the ledger."""
     rows = corpus.subset(kept)
-    return replace(corpus, texts=rows.texts, labels=rows.labels, lines=rows.lines, dropped=corpus.dropped + dropped)
+    return replace(
+        corpus,
+        texts=rows.texts,
+        labels=rows.labels,
+        lines=rows.lines,
+        seconds=rows.seconds,
+        spans=rows.spans,
+        scores=rows.scores,
+        dropped=corpus.dropped + dropped,
+    )
 
 
 def _with_finding(corpus: Corpus, name: str, count: int, examples: tuple[str, ...], what_was_done: str) -> Corpus:

@@ -34,7 +34,7 @@ def split(corpus: Corpus, *, validation_share: float, seed: int, test_share: flo
     be empty.
     """
     _check_shares(validation_share, test_share)
-    groups = _shuffled_groups(corpus.texts, seed)
+    groups = _shuffled_groups(corpus.groups(), seed)
     numbers = {name: number for number, name in enumerate(corpus.label_names)}
     counted = []
     for rows in groups:

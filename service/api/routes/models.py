@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path
 from service.api.documentation import problem_responses
 from service.api.schemas import ModelDetail, ModelList, ModelSummary
 from service.api.state import Shared, unknown_model
-from service.bundle.task import Task
+from service.bundle.task import Classifier, Task
 from service.inference.model import Model
 from service.tasks.text_classification import DEFAULT_THRESHOLD
 
@@ -35,7 +35,7 @@ async def model(name: ModelName, state: Shared) -> ModelDetail:
         **_summary(name, found).model_dump(),
         labels=task.labels,
         thresholds=_thresholds(task),
-        temperature=task.calibration.temperature,
+        temperature=task.calibration.temperature if isinstance(task, Classifier) else None,
         max_length=task.encoding.max_length,
         stride=task.encoding.stride,
         precision_reason=manifest.served.reason,
@@ -52,13 +52,13 @@ def _summary(name: str, model: Model) -> ModelSummary:
         name=name,
         version=model.digest,
         task=model.task.task,
-        problem_type=model.task.problem_type,
+        problem_type=getattr(model.task, "problem_type", None),
         label_count=len(model.task.labels),
         precision=model.bundle.manifest.served.precision,
     )
 
 
 def _thresholds(task: Task) -> dict[str, float] | None:
-    if task.problem_type != "multi_label_classification":
+    if not isinstance(task, Classifier) or task.problem_type != "multi_label_classification":
         return None
     return dict(zip(task.labels, task.calibration.thresholds or [DEFAULT_THRESHOLD] * len(task.labels), strict=True))

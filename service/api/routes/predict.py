@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Annotated, Any
 
@@ -15,6 +16,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from service.api.answers import result
 from service.api.body import JSON, parse_json, read_json_body
 from service.api.documentation import PREDICT_BODY, problem_responses
 from service.api.problems import (
@@ -27,6 +29,7 @@ from service.api.problems import (
 )
 from service.api.routes.models import UNKNOWN_MODEL, ModelName
 from service.api.schemas import (
+    DEFAULT_TOP_K,
     ErrorBody,
     FailedText,
     Prediction,
@@ -39,9 +42,11 @@ from service.api.settings import Settings
 from service.api.state import Shared, State
 from service.api.state import of as state_of
 from service.api.validation import faults
+from service.bundle.task import Classifier
 from service.errors import ConfigError, DeadlineExceeded, EmptyText, Fault, InputError, TextTooLong
 from service.inference.model import Model
-from service.inference.pipeline import Answer, Pending
+from service.inference.pipeline import Pending
+from service.tasks.encoded import Pair, Text
 
 INLINE_BYTES = 16_384
 """Bodies up to this are parsed and encoded on the event loop."""
@@ -92,7 +97,7 @@ _WAY_OUT = 'Send {"text": "..."} or {"texts": ["...", "..."]}; GET /openapi.json
 
 @router.post(
     "/v1/models/{name}/predict",
-    summary="The labels of one text or of many",
+    summary="What the model says of one text or of many",
     openapi_extra=PREDICT_BODY,
     response_class=Response,
     responses={
@@ -132,7 +137,7 @@ async def predict(
         Header(gt=0.0, description="Seconds after which the answer is of no use: what has not begun then is dropped."),
     ] = None,
 ) -> Response:
-    """Answers every text, in order.
+    """Answers every text, in order: with labels, entities, a score, an answer or a vector, as the model's task is.
 
     With `text`, a text that cannot be answered is a problem (422). With `texts`, it has an error in its place, and
     the others are answered. Long texts are read in full, in windows, unless `truncate` is set.
@@ -159,12 +164,16 @@ async def predict(
 def start(model: Model, body: bytes, settings: Settings, deadline: float) -> tuple[PredictText | PredictTexts, Pending]:
     """What the bytes of a request ask for, and the answers to come."""
     asked = _parse(body, settings.max_texts)
-    texts = [asked.text] if isinstance(asked, PredictText) else asked.texts
     limit = settings.max_characters
+    labels = isinstance(model.task, Classifier) and model.task.problem_type != "regression"
     pending = model.start(
-        [text if len(text) <= limit else _too_long(text, limit) for text in texts],
-        top_k=asked.top_k,
+        [_limited(text, limit) for text in _inputs(asked)],
+        top_k=DEFAULT_TOP_K if asked.top_k is None and labels else asked.top_k,
         threshold=asked.threshold,
+        min_confidence=asked.min_confidence,
+        coverage=asked.coverage,
+        aggregation=asked.aggregation,
+        offset_unit=asked.offset_unit,
         truncate=asked.truncate,
         deadline=deadline,
     )
@@ -180,9 +189,7 @@ def finish(state: State, name: str, asked: PredictText | PredictTexts, pending: 
             if isinstance(asked, PredictText):
                 raise failed
             state.metrics.error(failed.code)
-    response = PredictResponse(
-        model=name, version=state.model(name).digest, results=[_result(item) for item in answers]
-    )
+    response = PredictResponse(model=name, version=state.model(name).digest, results=[result(item) for item in answers])
     return response.model_dump_json(exclude_none=True).encode("utf-8")
 
 
@@ -238,22 +245,31 @@ def _parse(body: bytes, max_texts: int) -> PredictText | PredictTexts:
         raise InvalidRequest("the body does not fit", faults=faults(error), way_out=_WAY_OUT) from None
 
 
+def _inputs(asked: PredictText | PredictTexts) -> Sequence[Text]:
+    """The texts, or the pairs of texts."""
+    if isinstance(asked, PredictText):
+        return [asked.text if asked.text_pair is None else Pair(asked.text, asked.text_pair)]
+    if asked.text_pairs is None:
+        return asked.texts
+    if len(asked.text_pairs) != len(asked.texts):
+        raise InvalidRequest(
+            "texts and text_pairs differ in number",
+            found=f"{len(asked.texts):,} and {len(asked.text_pairs):,}",
+            expected="a second text for each first one",
+        )
+    return [Pair(*sides) for sides in zip(asked.texts, asked.text_pairs, strict=True)]
+
+
+def _limited(text: Text, limit: int) -> Text | TextTooLong:
+    """The text, or why it is too long."""
+    sides = text if isinstance(text, Pair) else (text,)
+    return next((_too_long(side, limit) for side in sides if len(side) > limit), text)
+
+
 def _too_long(text: str, limit: int) -> TextTooLong:
     return TextTooLong(
         "the text is too long",
         found=f"{len(text):,} characters",
         expected=f"at most {limit:,} characters",
         way_out="Split it into documents.",
-    )
-
-
-def _result(item: Answer | InputError) -> Prediction | FailedText:
-    if isinstance(item, InputError):
-        return FailedText(error=ErrorBody.model_validate(item.to_dict()))
-    return Prediction(
-        labels=list(item.prediction.labels),
-        scores=[ScoreBody(label=score.label, score=score.score) for score in item.prediction.scores],
-        tokens=item.tokens,
-        windows=item.windows,
-        truncated=item.truncated,
     )

@@ -23,7 +23,7 @@ from service.api.settings import Settings
 from service.bundle import layout
 from service.bundle.golden import GoldenRow, Histogram, Reference, dump_golden
 from service.bundle.manifest import Estimate, EvaluationRecord, Manifest, Served, Verification
-from service.bundle.task import Calibration, Encoding, ProblemType, Provenance, Task
+from service.bundle.task import Calibration, Encoding, ProblemType, Provenance, TextClassification
 from service.bundle.write import file_entries, folder_aside, write_manifest
 from service.errors import InputError
 from service.inference.batching import Batcher, Run
@@ -103,7 +103,7 @@ def client(served_models: dict[str, Model]) -> Iterator[TestClient]:
 def _write(path: Path, problem_type: ProblemType) -> Path:
     """A whole bundle, written the way export writes one."""
     multi_label = problem_type == "multi_label_classification"
-    task = Task(
+    task = TextClassification(
         problem_type=problem_type,
         labels=LABELS,
         encoding=Encoding(max_length=16, stride=4),
@@ -193,7 +193,7 @@ def _graph() -> onnx.ModelProto:
     return model
 
 
-def _golden(root: Path, task: Task) -> list[GoldenRow]:
+def _golden(root: Path, task: TextClassification) -> list[GoldenRow]:
     run = Session(root / layout.GRAPH_FP32).run
     pipeline = Pipeline(Encoder(root / layout.TOKENIZER, task.encoding), Sequential(run), task)
     rows = []
@@ -202,7 +202,7 @@ def _golden(root: Path, task: Task) -> list[GoldenRow]:
         if isinstance(encoded, InputError):
             rows.append(GoldenRow(name=name, text=text, error=encoded.code))
             continue
-        logits = pipeline.pooled_logits([encoded])[0]
+        (logits,) = pipeline.gathered([encoded])
         answer = decode(logits, task)
         rows.append(
             GoldenRow(

@@ -20,7 +20,7 @@ from service.bundle.manifest import (
     Verification,
     parse,
 )
-from service.bundle.task import Calibration, Encoding, ProblemType, Provenance, Task
+from service.bundle.task import Calibration, Encoding, ProblemType, Provenance, TextClassification
 from service.errors import BundleInvalid, BundleVersionUnsupported
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
@@ -39,7 +39,7 @@ def made(**fields: Any) -> Manifest:
         config={"epochs": 1, "learning_rate": 2e-5, "stride": None}, seed=1, code_version="0.1", packages={},
         created="2026-01-01T00:00:00+00:00",
     )  # fmt: skip
-    task = Task(
+    task = TextClassification(
         problem_type="single_label_classification",
         labels=["größer", "😀"],
         encoding=Encoding(max_length=32, stride=4),
@@ -72,7 +72,7 @@ def manifests(draw: st.DrawFn) -> Manifest:
             packages=st.dictionaries(WORDS, WORDS, max_size=2),
         )
     )
-    task = Task(
+    task = TextClassification(
         problem_type=problem_type,
         labels=labels,
         encoding=Encoding(max_length=draw(st.integers(4, 512)), stride=draw(st.integers(0, 1))),
@@ -139,7 +139,7 @@ def test_the_digest_is_the_hash_of_every_other_field_in_canonical_form(manifest:
 
 def test_the_bytes_are_readable_text_with_the_version_first() -> None:
     data = made().to_bytes()
-    assert data.startswith(b'{\n  "format_version": 1,\n  "name": "tickets",\n')
+    assert data.startswith(b'{\n  "format_version": 2,\n  "name": "tickets",\n')
     assert '"größer",\n      "😀"'.encode() in data
     assert data.endswith(b'"\n}\n')
 
@@ -157,17 +157,17 @@ def test_a_manifest_that_is_not_sealed_is_refused() -> None:
         parse(made().model_copy(update={"digest": ""}).to_bytes())
 
 
-@pytest.mark.parametrize("version", [0, 2, "1", None, 1.5, [1]])
+@pytest.mark.parametrize("version", [0, 1, 3, "2", None, 2.5, [2]])
 def test_another_version_is_refused_before_the_rest_is_looked_at(version: object) -> None:
     with pytest.raises(BundleVersionUnsupported) as caught:
         parse(json.dumps({"format_version": version, "nothing": "else"}).encode())
-    assert caught.value.expected == "1"
+    assert caught.value.expected == "2"
     assert caught.value.way_out is not None
 
 
-@pytest.mark.parametrize("version", ["true", "1.0"])
-def test_a_version_that_merely_equals_one_is_refused(version: str) -> None:
-    data = made().to_bytes().replace(b'"format_version": 1', f'"format_version": {version}'.encode(), 1)
+@pytest.mark.parametrize("version", ["2.0"])
+def test_a_version_that_merely_equals_ours_is_refused(version: str) -> None:
+    data = made().to_bytes().replace(b'"format_version": 2', f'"format_version": {version}'.encode(), 1)
     with pytest.raises(BundleInvalid, match="manifest"):
         parse(data)
 

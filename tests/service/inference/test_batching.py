@@ -29,6 +29,10 @@ def logits_of(windows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
     return np.array([[len(window), sum(window)] for window in windows], dtype=np.float32)
 
 
+def rows(outputs: Sequence[NDArray[np.float32]]) -> list[list[float]]:
+    return [output.tolist() for output in outputs]
+
+
 class Held:
     """A runner that keeps the batches it saw, and runs each when the test lets it."""
 
@@ -103,7 +107,7 @@ def test_what_waits_runs_together(held: Held) -> None:
     futures = [batcher.submit([[number, number]]) for number in range(5)]
     held.let_go()
     for number, future in enumerate(futures):
-        assert future.result(10).tolist() == [[2, 2 * number]]
+        assert rows(future.result(10)) == [[2, 2 * number]]
     assert [len(batch) for batch in held.batches] == [1, 5]
 
 
@@ -112,7 +116,7 @@ def test_of_what_waits_the_batch_of_the_oldest_runs_first(held: Held) -> None:
     lengths = [3, 50, 3, 51, 3]
     futures = [batcher.submit([[7] * length]) for length in lengths]
     held.let_go()
-    assert [future.result(10)[0, 0] for future in futures] == lengths
+    assert [future.result(10)[0][0] for future in futures] == lengths
     assert [sorted(map(len, batch)) for batch in held.batches[1:]] == [[3, 3, 3], [50], [51]]
 
 
@@ -121,8 +125,8 @@ def test_the_interactive_lane_goes_first(held: Held) -> None:
     bulk = batcher.submit([[1] * 5, [1] * 6], lane="bulk")
     quick = batcher.submit([[2] * 3])
     held.let_go()
-    assert quick.result(10)[0, 0] == 3
-    assert bulk.result(10)[:, 0].tolist() == [5, 6]
+    assert quick.result(10)[0][0] == 3
+    assert [row[0] for row in bulk.result(10)] == [5, 6]
     assert [len(batch[0]) for batch in held.batches[1:]] == [3, 6]
 
 
@@ -134,7 +138,7 @@ def test_a_call_of_many_windows_does_not_hold_up_the_others(held: Held) -> None:
     np.testing.assert_array_equal(short.result(10), logits_of([[1, 2]]))
     assert not long.done()
     held.let_go()
-    assert long.result(10).shape == (INTERACTIVE_WINDOWS + 1, 2)
+    assert len(long.result(10)) == INTERACTIVE_WINDOWS + 1
 
 
 def test_bulk_that_has_waited_gets_its_turn(held: Held) -> None:
@@ -143,8 +147,8 @@ def test_bulk_that_has_waited_gets_its_turn(held: Held) -> None:
     quick = [batcher.submit([[2] * length]) for length in (3, 4, 5)]
     time.sleep(BULK_PATIENCE_SECONDS * 1.5)
     held.let_go()
-    assert bulk.result(10)[0, 0] == 9
-    assert [future.result(10)[0, 0] for future in quick] == [3, 4, 5]
+    assert bulk.result(10)[0][0] == 9
+    assert [future.result(10)[0][0] for future in quick] == [3, 4, 5]
     assert len(held.batches[1][0]) == 9
 
 
@@ -159,7 +163,7 @@ def test_idle_workers_share_what_one_caller_brings() -> None:
     with Batcher(run, workers=2, cost=DEAR_BATCHES) as batcher:
         batcher.submit(FIRST).result(10)
         time.sleep(0.1)  # both workers wait
-        assert batcher.submit([[1, 2], [3, 4]]).result(10)[:, 1].tolist() == [3, 7]
+        assert [row[1] for row in batcher.submit([[1, 2], [3, 4]]).result(10)] == [3, 7]
 
 
 def test_work_past_its_deadline_never_runs(held: Held) -> None:
@@ -168,11 +172,11 @@ def test_work_past_its_deadline_never_runs(held: Held) -> None:
     in_time = batcher.submit([[2, 2]], deadline=time.monotonic() + 60)
     time.sleep(0.1)
     held.let_go()
-    assert first.result(10).tolist() == [[1, 0]]
+    assert rows(first.result(10)) == [[1, 0]]
     with pytest.raises(DeadlineExceeded) as caught:
         late.result(10)
     assert caught.value.way_out
-    assert in_time.result(10).tolist() == [[2, 4]]
+    assert rows(in_time.result(10)) == [[2, 4]]
     assert [[1, 1]] not in held.batches
     assert held.batches == [FIRST, [[2, 2]]]
 
@@ -184,7 +188,7 @@ def test_cancelled_work_never_runs(held: Held, lane: str) -> None:
     assert unwanted.cancel()
     wanted = batcher.submit([[2, 2]])
     held.let_go()
-    assert wanted.result(10).tolist() == [[2, 4]]
+    assert rows(wanted.result(10)) == [[2, 4]]
     with pytest.raises(CancelledError):
         unwanted.result(10)
     assert held.batches == [FIRST, [[2, 2]]]
@@ -200,8 +204,8 @@ def test_a_graph_that_fails_fails_those_in_its_batch_alone() -> None:
         bad, good = batcher.submit([[1, 13], [2, 2]]), batcher.submit([[3, 3]])
         with pytest.raises(InferenceError, match="thirteen"):
             bad.result(10)
-        assert good.result(10).tolist() == [[2, 6]]
-        assert batcher.submit([[4]]).result(10).tolist() == [[1, 4]]  # the workers live on
+        assert rows(good.result(10)) == [[2, 6]]
+        assert rows(batcher.submit([[4]]).result(10)) == [[1, 4]]  # the workers live on
 
 
 def test_closing_answers_what_runs_and_fails_what_waits(held: Held) -> None:
@@ -214,7 +218,7 @@ def test_closing_answers_what_runs_and_fails_what_waits(held: Held) -> None:
             future.result(10)
     held.let_go()
     closing.join(10)
-    assert first.result(10).tolist() == [[1, 0]]
+    assert rows(first.result(10)) == [[1, 0]]
     with pytest.raises(InferenceError, match="closed"):
         batcher.submit([[1]])
 

@@ -15,14 +15,19 @@ from onnx import TensorProto, helper, numpy_helper
 from service.bundle import layout
 from service.errors import BundleInvalid, ConfigError, InferenceError
 from service.inference.session import Session, pad, providers
+from service.tasks.encoded import PairWindow
 
 LABELS = 3
 WINDOWS = st.lists(st.lists(st.integers(0, 99), min_size=1, max_size=12), min_size=1, max_size=6)
 
 
-def make_graph(path: Path, inputs: tuple[str, ...], output: str = "logits") -> Path:
-    """A graph of three logits: the sums over the sequence of each input times one, two and three."""
+def make_graph(path: Path, inputs: tuple[str, ...], output: str = "logits", *, failing: bool = False) -> Path:
+    """A graph of three logits: the sums over the sequence of each input times one, two and three. With `failing` it
+    looks for every token in a table of one."""
     nodes, sums = [], []
+    if failing:
+        nodes = [helper.make_node("Gather", ["axis", "input_ids"], ["beyond"])]
+        inputs = (*inputs, "beyond")
     for name in inputs:
         nodes += [
             helper.make_node("Cast", [name], [f"{name}_float"], to=TensorProto.FLOAT),
@@ -33,7 +38,11 @@ def make_graph(path: Path, inputs: tuple[str, ...], output: str = "logits") -> P
     graph = helper.make_graph(
         nodes,
         "sums",
-        [helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "seq"]) for name in inputs],
+        [
+            helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "seq"])
+            for name in inputs
+            if name != "beyond"
+        ],
         [helper.make_tensor_value_info(output, TensorProto.FLOAT, ["batch", LABELS])],
         [
             numpy_helper.from_array(np.array([1], dtype=np.int64), "axis"),
@@ -52,7 +61,7 @@ def two_inputs(tmp_path: Path) -> Path:
 
 
 def test_a_row_of_logits_for_each_window_in_order(two_inputs: Path) -> None:
-    logits = Session(two_inputs).run([[1, 2, 3], [4], [5, 6]])
+    logits = np.stack(Session(two_inputs).run([[1, 2, 3], [4], [5, 6]]))
     sums = np.array([6 + 3, 4 + 1, 11 + 2])  # ids and mask
     assert logits.dtype == np.float32
     np.testing.assert_array_equal(logits, sums[:, None] * np.array([1, 2, 3]))
@@ -60,14 +69,15 @@ def test_a_row_of_logits_for_each_window_in_order(two_inputs: Path) -> None:
 
 def test_the_padding_is_the_pad_token_and_masked(two_inputs: Path) -> None:
     logits = Session(two_inputs, pad_token_id=100).run([[1, 2, 3], [4]])
-    assert logits[:, 0].tolist() == [6 + 3, 4 + 200 + 1]
+    assert [row[0] for row in logits] == [6 + 3, 4 + 200 + 1]
 
 
-def test_token_type_ids_are_zero_where_the_graph_asks_for_them(tmp_path: Path) -> None:
+def test_token_type_ids_are_given_where_the_graph_asks_for_them(tmp_path: Path) -> None:
     graph = make_graph(tmp_path / "three.onnx", ("input_ids", "attention_mask", "token_type_ids"))
     session = Session(graph)
     assert session.inputs == ("input_ids", "attention_mask", "token_type_ids")
-    assert session.run([[1, 2]])[0, 0] == 3 + 2 + 0
+    assert session.run([[1, 2]])[0][0] == 3 + 2 + 0
+    assert session.run([PairWindow([1, 2, 5], 1), [4]])[0][0] == 8 + 3 + 2
 
 
 @pytest.mark.parametrize(
@@ -92,7 +102,9 @@ def test_what_onnx_runtime_cannot_open_is_refused_by_name(tmp_path: Path, conten
 
 def test_a_graph_that_fails_says_on_what(tmp_path: Path) -> None:
     with pytest.raises(InferenceError, match="2 windows of 3 tokens"):
-        Session(make_graph(tmp_path / "g.onnx", ("input_ids", "attention_mask"), "scores")).run([[1, 2, 3], [4]])
+        Session(make_graph(tmp_path / "g.onnx", ("input_ids", "attention_mask"), "logits", failing=True)).run(
+            [[1, 2, 3], [4]]
+        )
 
 
 def test_a_run_stays_on_one_thread_unless_more_are_asked_for(two_inputs: Path) -> None:
@@ -106,7 +118,7 @@ def test_threads_may_share_a_session(two_inputs: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(session.run, batches))
     for batch, answer in zip(batches, answers, strict=True):
-        assert answer[0, 0] == sum(batch[0]) + len(batch[0])
+        assert answer[0][0] == sum(batch[0]) + len(batch[0])
 
 
 @settings(deadline=None)
@@ -129,8 +141,8 @@ def fp32(tiny_bundle: Callable[[str], Path]) -> Session:
 @settings(max_examples=50, deadline=None)
 @given(windows=WINDOWS)
 def test_padding_and_neighbours_move_no_logit_of_the_fp32_graph(fp32: Session, windows: list[list[int]]) -> None:
-    together = fp32.run(windows)
-    alone = np.concatenate([fp32.run([window]) for window in windows])
+    together = np.stack(fp32.run(windows))
+    alone = np.stack([fp32.run([window])[0] for window in windows])
     assert together.shape == (len(windows), LABELS)
     np.testing.assert_allclose(together, alone, rtol=0, atol=1e-5)
 

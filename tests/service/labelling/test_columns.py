@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from service.errors import ConfigError, UnknownColumn
+from service.labelling.answers import LABELS
 from service.labelling.columns import plan_columns
 
 
@@ -38,7 +39,7 @@ def test_no_column_that_stands_out_lists_those_that_are() -> None:
 def test_our_columns_come_after_the_original_ones() -> None:
     ours = ("score", "_row_id", "_status", "_error", "_model", "_tokens", "_windows", "_truncated")
     assert plan_columns(["text", "id"]).all == ("text", "id", "label", *ours)
-    assert plan_columns(["text"], multi_label=True).added == ("labels", *ours)
+    assert plan_columns(["text"], answers=LABELS).added == ("labels", *ours)
     assert plan_columns(["text"], prefix="p_").added == tuple(f"p_{name}" for name in ("label", *ours))
 
 
@@ -48,4 +49,4 @@ def test_a_column_that_is_taken_is_refused_with_a_way_out() -> None:
     assert caught.value.found == "label, _status"
     assert "--prefix predicted_" in (caught.value.way_out or "")
     assert plan_columns(["text", "label", "_status"], prefix="predicted_").added[0] == "predicted_label"
-    assert plan_columns(["text", "label"], multi_label=True).added[0] == "labels"
+    assert plan_columns(["text", "label"], answers=LABELS).added[0] == "labels"

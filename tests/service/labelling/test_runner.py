@@ -15,8 +15,8 @@ from service.documents.write import open_sink
 from service.errors import ConfigError, InferenceError, InputError, OutputError
 from service.inference.encoding import check_text
 from service.inference.pipeline import Answer
+from service.labelling.answers import LABEL, LABELS, join_labels
 from service.labelling.columns import plan_columns
-from service.labelling.rows import join_labels
 from service.labelling.runner import Start, label
 from service.labelling.summary import LabelSummary
 from service.tasks.text_classification import Classification, Score
@@ -72,7 +72,9 @@ def run(
     stdin = io.BufferedReader(io.BytesIO(data.encode() if isinstance(data, str) else data))
     stdout = io.BytesIO()
     with open_source("-", format=format, stdin=stdin) as source:
-        columns = plan_columns(source.columns, text_column=text_column, multi_label=multi_label, prefix=prefix)
+        columns = plan_columns(
+            source.columns, text_column=text_column, answers=LABELS if multi_label else LABEL, prefix=prefix
+        )
         with open_sink("-", columns.all, format=output, stdout=stdout) as sink:
             summary = label(
                 source,

@@ -7,20 +7,22 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy.special import expit, softmax
 
-from service.bundle.task import Calibration, Encoding, ProblemType, Provenance, Task
+from evaluation.thresholds import nonconformity
+from service.bundle.task import Calibration, Encoding, ProblemType, Provenance, TextClassification
 from service.errors import ConfigError
-from service.tasks.text_classification import decide, decode, pool_windows, probabilities
+from service.tasks.options import Options
+from service.tasks.text_classification import conformal_set, decide, decode, pool_windows, probabilities
 
 LABELS = ["a", "b", "c"]
 LOGITS = arrays.arrays(np.float64, 3, elements=st.floats(-1e4, 1e4))
 
 
-def make_task(problem_type: ProblemType, **calibration: object) -> Task:
+def make_task(problem_type: ProblemType, **calibration: object) -> TextClassification:
     provenance = Provenance(
         corpus_fingerprint="0", corpus_rows=1, base_model="b", base_revision="r", algorithm="a", config={}, seed=1,
         code_version="0", packages={}, created="2026-01-01T00:00:00+00:00",
     )  # fmt: skip
-    return Task(
+    return TextClassification(
         problem_type=problem_type,
         labels=LABELS,
         encoding=Encoding(max_length=16, stride=2),
@@ -74,12 +76,12 @@ def test_threshold_of_the_caller_replaces_those_of_the_bundle() -> None:
     logits = np.array([0.1, -0.1, -4.0])
     assert decode(logits, task).labels == ()
     assert decode(logits, task).label is None
-    assert decode(logits, task, threshold=0.5).labels == ("a",)
-    assert decode(logits, task, threshold=0.0).labels == ("a", "b", "c")
+    assert decode(logits, task, Options(threshold=0.5)).labels == ("a",)
+    assert decode(logits, task, Options(threshold=0.0)).labels == ("a", "b", "c")
 
 
 def test_top_k_limits_scores_but_never_decisions() -> None:
-    answer = decode(np.array([1.0, 2.0, 3.0]), MULTI, top_k=1)
+    answer = decode(np.array([1.0, 2.0, 3.0]), MULTI, Options(top_k=1))
     assert answer.labels == ("c", "b", "a")
     assert [score.label for score in answer.scores] == ["c"]
 
@@ -93,9 +95,9 @@ def test_top_k_limits_scores_but_never_decisions() -> None:
         (SINGLE, {"top_k": 0}, "0"),
     ],
 )
-def test_options_that_cannot_apply_are_refused(task: Task, options: dict[str, float], found: str) -> None:
+def test_options_that_cannot_apply_are_refused(task: TextClassification, options: dict[str, float], found: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        decode(np.zeros(3), task, **options)  # type: ignore[arg-type]
+        decode(np.zeros(3), task, Options(**options))  # type: ignore[arg-type]
     assert caught.value.found == found
 
 
@@ -114,3 +116,52 @@ def test_windows_pool_by_the_stated_rule() -> None:
 def test_one_window_is_its_own_pool(windows: np.ndarray) -> None:
     for task in (SINGLE, MULTI):
         np.testing.assert_array_equal(pool_windows(windows, (7,), task), windows[0].astype(np.float64))
+
+
+def test_below_the_least_confidence_no_label_is_given() -> None:
+    logits = np.array([0.0, 0.1, 0.2])
+    assert decode(logits, SINGLE, Options(min_confidence=0.3)).label == "c"
+    answer = decode(logits, SINGLE, Options(min_confidence=0.5))
+    assert (answer.label, answer.scores[0].label) == (None, "c")
+
+
+@pytest.mark.parametrize("coverage", [0.8, 0.9, 0.95])  # lower ones the most probable label exceeds by itself
+def test_conformal_sets_hold_the_true_label_as_often_as_asked(coverage: float) -> None:
+    """For rows like those that they were told from, by the theorem of split conformal prediction: measured over many
+    draws of validation and test rows."""
+    generator = np.random.default_rng(5)
+    held = []
+    for _ in range(40):
+        logits = generator.normal(0, 1.5, (600, 3))
+        true = (probabilities(logits, SINGLE).cumsum(axis=1) > generator.random((600, 1))).argmax(axis=1)
+        gold = np.eye(3, dtype=bool)[true]
+        scores = nonconformity(probabilities(logits[:300], SINGLE)[gold[:300]])
+        task = make_task("single_label_classification", nonconformity=scores)
+        sets = conformal_set(probabilities(logits[300:], task), task, coverage)
+        held.append((sets & gold[300:]).any(axis=1).mean())
+        assert sets.any(axis=1).all()
+    assert coverage - 0.01 <= np.mean(held) <= coverage + 0.02
+
+
+def test_the_set_is_the_answer_and_needs_validation_rows() -> None:
+    task = make_task("single_label_classification", nonconformity=[0.1, 0.4, 0.7])
+    answer = decode(np.array([1.0, 0.9, -3.0]), task, Options(coverage=0.7))
+    assert answer.labels == ("a", "b")
+    with pytest.raises(ConfigError, match="coverage cannot be had"):
+        decode(np.zeros(3), SINGLE, Options(coverage=0.9))
+    with pytest.raises(ConfigError, match="coverage does not apply"):
+        decode(np.zeros(3), MULTI, Options(coverage=0.9))
+    with pytest.raises(ConfigError, match="exclude each other"):
+        decode(np.zeros(3), task, Options(coverage=0.9, min_confidence=0.5))
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=60), st.integers(1, 20), st.floats(0, 1))
+def test_fewer_scores_promise_no_less(values: list[float], most: int, coverage: float) -> None:
+    whole, thinned = (nonconformity(np.array(values), most=count) for count in (1_000, most))
+    assert len(thinned) == min(most, len(values))
+
+    def limit(scores: list[float]) -> float:
+        rank = int(np.ceil((len(scores) + 1) * coverage - 1e-9))
+        return scores[max(rank, 1) - 1] if rank <= len(scores) else 1.0
+
+    assert limit(thinned) >= limit(whole) - 1e-9

@@ -1,0 +1,21 @@
+"""One way to measure a model, whatever its task: rows in, figures out, through the decoder that serves."""
+
+from __future__ import annotations
+
+from evaluation.classification import Evaluation, evaluate
+from evaluation.measured import Measured, measure_rows, predicted
+from evaluation.rows import LabelledRows, inputs_of
+from service.bundle.task import Classifier
+from service.inference.pipeline import Pipeline
+from service.tasks.text_classification import probabilities
+
+Measurement = Evaluation | Measured
+
+
+def measure(pipeline: Pipeline, rows: LabelledRows, *, name: str = "test") -> Measurement:
+    """What the model of `pipeline` comes to on labelled rows; raises CorpusError where they do not fit its task."""
+    task = pipeline.task
+    if isinstance(task, Classifier) and task.problem_type != "regression":
+        probability = probabilities(pipeline.logits(inputs_of(rows, task)), task)
+        return evaluate(rows.labels, probability, task, name=name)
+    return measure_rows(rows, predicted(pipeline, rows), task, name=name)

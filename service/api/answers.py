@@ -1,0 +1,61 @@
+"""An answer in the words of the API."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from service.api.schemas import (
+    AnswerBody,
+    EmbeddingBody,
+    EntitiesBody,
+    EntityBody,
+    ErrorBody,
+    FailedText,
+    Prediction,
+    RatingBody,
+    Result,
+    ScoreBody,
+    SpanBody,
+)
+from service.errors import InputError
+from service.inference.pipeline import Answer
+from service.tasks.question_answering import Extraction, Span
+from service.tasks.text_classification import Classification
+from service.tasks.text_pair import Rating
+from service.tasks.token_classification import Entities
+
+
+def result(item: Answer | InputError) -> Result | FailedText:
+    """The body of one result."""
+    if isinstance(item, InputError):
+        return FailedText(error=ErrorBody.model_validate(item.to_dict()))
+    prediction = item.prediction
+    tokens, windows, truncated = item.tokens, item.windows, item.truncated
+    if isinstance(prediction, Classification):
+        return Prediction(
+            labels=list(prediction.labels),
+            scores=[ScoreBody(label=score.label, score=score.score) for score in prediction.scores],
+            tokens=tokens,
+            windows=windows,
+            truncated=truncated,
+        )
+    if isinstance(prediction, Entities):
+        entities = [EntityBody(**asdict(entity)) for entity in prediction.entities]
+        return EntitiesBody(entities=entities, tokens=tokens, windows=windows, truncated=truncated)
+    if isinstance(prediction, Rating):
+        return RatingBody(score=prediction.score, tokens=tokens, windows=windows, truncated=truncated)
+    if isinstance(prediction, Extraction):
+        return AnswerBody(
+            answer=None if prediction.answer is None else _span(prediction.answer),
+            candidates=[_span(span) for span in prediction.candidates],
+            no_answer_score=prediction.no_answer_score,
+            tokens=tokens,
+            windows=windows,
+            truncated=truncated,
+        )
+    vector = prediction.vector.tolist()
+    return EmbeddingBody(embedding=vector, tokens=tokens, windows=windows, truncated=truncated)
+
+
+def _span(span: Span) -> SpanBody:
+    return SpanBody(**asdict(span))

@@ -1,0 +1,58 @@
+"""The vectors of windows to that of a text: their mean, weighted by the tokens that each adds, scaled to length 1 again
+where the model's vectors are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.bundle.task import TextEmbedding
+from service.tasks.encoded import EncodedText, Floats, weighted_mean
+from service.tasks.options import Options
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Embedding:
+    """A text's vector `(dimension,)`."""
+
+    vector: NDArray[np.float32]
+
+
+class Decoder:
+    """Vectors of windows to vectors of texts."""
+
+    needs_alignment = False
+
+    def __init__(self, task: TextEmbedding) -> None:
+        self.task = task
+
+    def check(self, options: Options) -> None:
+        """Raises ConfigError where an option cannot apply."""
+        options.check(self.task.task, ())
+
+    def gather(self, text: EncodedText, outputs: Sequence[Floats]) -> NDArray[np.float64]:
+        """The vector `(dimension,)` of a text."""
+        if len(outputs) == 1:
+            return np.asarray(outputs[0], dtype=np.float64)
+        vector = weighted_mean(np.asarray(outputs, dtype=np.float64), text.new_tokens)
+        return vector / max(float(np.linalg.norm(vector)), 1e-12) if self.task.normalized else vector
+
+    def answer(
+        self, texts: Sequence[EncodedText], gathered: Sequence[NDArray[np.float64]], options: Options
+    ) -> list[Embedding]:
+        """The vector of each text."""
+        return [Embedding(vector.astype(np.float32)) for vector in gathered]
+
+    def summary(self, answer: Embedding) -> tuple[tuple[str, ...], float]:
+        """What golden rows record of an answer: the vector's length, to four digits what the vector itself tells."""
+        return (), float(np.linalg.norm(answer.vector.astype(np.float64)))
+
+
+def cosine(first: Floats, second: Floats) -> NDArray[np.float64]:
+    """Cosine similarities `(first, second)` of two sets of vectors, `(n, dimension)` each."""
+    sides = [np.asarray(side, dtype=np.float64) for side in (first, second)]
+    left, right = (side / np.maximum(np.linalg.norm(side, axis=1, keepdims=True), 1e-12) for side in sides)
+    return np.asarray(left @ right.T)

@@ -1,0 +1,205 @@
+"""The whole road for the tasks beside classification: train, export, verify, answer from Python, file and HTTP."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+import glossator
+from evaluation.checkpoint import load_checkpoint, read_task
+from evaluation.rows import inputs_of, read_rows
+from evaluation.torch_model import pooled
+from service.api.app import create_app
+from service.api.settings import Settings
+from service.documents.read import open_source
+from service.documents.write import open_sink
+from service.errors import BundleInvalid, ConfigError, InputError
+from service.inference.encoding import reads_pairs
+from service.inference.pipeline import Answer
+from service.labelling.answers import answer_columns
+from service.labelling.columns import plan_columns
+from service.labelling.runner import label
+from service.tasks.encoded import Pair
+
+Made = Callable[[str], Path]
+LEARNT = {
+    "token-classification": ("f1", 0.9),
+    "question-answering": ("f1", 0.8),
+    "text-pair": ("accuracy", 0.5),
+    "text-pair-score": ("pearson", 0.8),
+    "text-embedding": ("nearest_accuracy", 0.9),
+}
+KINDS = sorted(LEARNT)
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def inputs(folder: Path) -> list[Any]:
+    return inputs_of(read_rows(folder / "test.jsonl"), read_task(folder))[:20]
+
+
+def test_the_served_graph_has_learnt_what_it_was_taught(task_bundle: Made, kind: str) -> None:
+    manifest = glossator.load(task_bundle(kind)).bundle.manifest
+    (test,) = [record for record in manifest.evaluation if record.split == "test"]
+    metric, least = LEARNT[kind]
+    assert test.metrics[metric].value > least
+    assert next(iter(test.metrics)) == metric
+    fp32 = manifest.verification.parity[0]
+    assert (fp32.scheme, fp32.decision_flips) == ("fp32", 0)
+    assert fp32.max_logit_difference <= 1e-4
+    assert manifest.verification.batch_difference <= 0.01
+    card = (task_bundle(kind) / "README.md").read_text()
+    assert "How good it is" in card
+    assert f"{test.metrics[metric].value:.4f}" in card
+
+
+def test_the_bundle_answers_as_the_checkpoint(task_bundle: Made, task_checkpoint: Made, kind: str) -> None:
+    texts = inputs(task_checkpoint(kind))
+    model, checkpoint = glossator.load(task_bundle(kind)), load_checkpoint(task_checkpoint(kind))
+    ours, theirs = model.predict(texts), checkpoint.predict(texts)
+    summaries = [
+        [model.pipeline.decoder.summary(each.prediction)[0] for each in answers if isinstance(each, Answer)]
+        for answers in (ours, theirs)
+    ]
+    different = sum(mine != other for mine, other in zip(*summaries, strict=True))
+    assert len(summaries[0]) == len(texts)
+    assert different <= 2
+    for mine, other in zip(ours, theirs, strict=True):
+        assert isinstance(mine, Answer)
+        assert isinstance(other, Answer)
+        assert (mine.tokens, mine.windows, mine.truncated) == (other.tokens, other.windows, other.truncated)
+
+
+def test_python_file_and_http_give_one_answer(
+    task_bundle: Made, task_checkpoint: Made, tmp_path: Path, kind: str
+) -> None:
+    model = glossator.load(task_bundle(kind), threads=1)
+    texts = [*inputs(task_checkpoint(kind)), Pair("where is it", "") if reads_pairs(model.task) else ""]
+    answers = model.predict(texts)
+    assert isinstance(answers[-1], InputError)
+
+    pairs = reads_pairs(model.task)
+    rows = [{"text": text.first, "text_pair": text.second} if pairs else {"text": text} for text in texts]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with open_source(tmp_path / "in.jsonl") as source:
+        columns = plan_columns(source.columns, answers=answer_columns(model.task), pairs=pairs)
+        with open_sink(tmp_path / "out.jsonl", columns.all) as sink:
+            summary = label(source, sink, model.start, columns=columns, model=model.version)
+    assert (summary.rows, summary.failed) == (len(texts), 1)
+    written = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+
+    with TestClient(create_app({"m": model}, Settings()), base_url="http://127.0.0.1:8000") as client:
+        body: dict[str, Any] = {"texts": [row["text"] for row in rows]}
+        if pairs:
+            body["text_pairs"] = [row["text_pair"] for row in rows]
+        answered = client.post("/v1/models/m/predict", json=body)
+        assert answered.status_code == 200, answered.text
+        results = answered.json()["results"]
+        one = {key[:-1]: values[0] for key, values in body.items()}
+        alone = client.post("/v1/models/m/predict", json=one).json()["results"][0]
+        detail = client.get("/v1/models/m").json()
+    assert results[-1]["error"]["code"] == "empty-text"
+    assert written[-1]["_status"] == "error"
+    assert detail["task"] == kind.removesuffix("-score")
+    for answer, row, result in zip(answers[:-1], written, results, strict=False):
+        assert isinstance(answer, Answer)
+        assert row["_tokens"] == result["tokens"] == answer.tokens
+        if kind == "token-classification":
+            assert row["entities"] == result["entities"] == [asdict(entity) for entity in answer.entities]
+            assert all(row["text"][each["start"] : each["end"]] == each["text"] for each in row["entities"])
+        elif kind == "question-answering":
+            span = answer.span
+            assert row["answer"] == (span and span.text)
+            assert (result.get("answer") or {}).get("text") == (span and span.text)
+        elif kind == "text-pair":
+            assert row["label"] == result["labels"][0] == answer.label
+        elif kind == "text-pair-score":
+            assert row["score"] == pytest.approx(answer.score, abs=1e-6)
+            assert result["score"] == pytest.approx(answer.score, abs=1e-6)
+        else:
+            np.testing.assert_allclose(row["embedding"], answer.vector, atol=1e-5)
+            np.testing.assert_allclose(result["embedding"], answer.vector, atol=1e-6)
+    assert {key: value for key, value in alone.items() if key != "embedding"}.keys() <= results[0].keys()
+
+
+def test_a_long_text_is_read_in_windows_and_each_place_is_right(task_bundle: Made) -> None:
+    model = glossator.load(task_bundle("token-classification"))
+    part = "where is my parcel since monday please help "
+    answer = model(part * 20)
+    (alone,) = [model(part.strip())]
+    assert answer.windows > 3
+    assert [entity.text for entity in alone.entities] == ["parcel", "monday"]
+    assert [(each.start, each.text) for each in answer.entities] == [
+        (number * len(part) + entity.start, entity.text) for number in range(20) for entity in alone.entities
+    ]
+    moved = model(f"hello again {part.strip()}")
+    assert [each.start - 12 for each in moved.entities] == [each.start for each in alone.entities]
+
+
+def test_an_answer_stands_where_it_says_in_a_long_context(task_bundle: Made) -> None:
+    model = glossator.load(task_bundle("question-answering"))
+    context = "please help " * 40 + "cannot find the parcel again " + "thanks " * 40
+    answer = model(Pair("where is it", context))
+    assert answer.windows > 3
+    assert answer.span is not None
+    assert context[answer.span.start : answer.span.end] == answer.span.text == "parcel"
+
+
+def test_vectors_equal_the_mean_of_the_last_hidden_states(task_bundle: Made, task_checkpoint: Made) -> None:
+    """Against transformers and the formula of sentence-transformers, in fp32 and as served."""
+    import torch
+    from transformers import AutoModel, AutoTokenizer
+
+    folder = task_checkpoint("text-embedding")
+    reference, tokenizer = AutoModel.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
+    texts = ["where is my parcel", "login page is broken again"]
+    batch = tokenizer(texts, return_tensors="pt", padding=True)
+    with torch.inference_mode():
+        hidden = reference(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).last_hidden_state
+    mask = batch["attention_mask"].unsqueeze(-1).float()
+    expected = torch.nn.functional.normalize((hidden * mask).sum(1) / mask.sum(1), dim=-1).numpy()
+    np.testing.assert_allclose(pooled(hidden, batch["attention_mask"], "mean", normalized=True), expected, atol=1e-6)
+    fp32 = np.stack([each.vector for each in load_checkpoint(folder).predict(texts) if isinstance(each, Answer)])
+    assert ((fp32 * expected).sum(axis=1) > 1 - 1e-4).all()
+    served = np.stack([each.vector for each in glossator.load(task_bundle("text-embedding"))(texts)])
+    assert ((served * expected).sum(axis=1) > 0.98).all()
+
+
+def test_what_a_task_does_not_know_is_refused(task_bundle: Made) -> None:
+    model = glossator.load(task_bundle("token-classification"))
+    with pytest.raises(ConfigError, match="coverage does not apply to token-classification"):
+        model("parcel", coverage=0.9)
+    with pytest.raises(TypeError, match="Entities"):
+        _ = model("parcel").label
+    with pytest.raises(InputError, match="two texts"):
+        glossator.load(task_bundle("text-pair"))("one")
+
+
+def test_a_bundle_that_says_another_task_is_refused(task_bundle: Made, tmp_path: Path) -> None:
+    import shutil
+
+    from tampering import seal
+
+    folder = tmp_path / "bundle"
+    shutil.copytree(task_bundle("token-classification"), folder)
+
+    def turn(fields: dict[str, Any]) -> None:
+        task = fields["task"]
+        fields["task"] = {key: task[key] for key in ("format_version", "encoding", "provenance")} | {
+            "task": "text-embedding", "pooling": "mean", "normalized": True, "dimension": 32,
+        }  # fmt: skip
+
+    seal(turn, folder)
+    with pytest.raises(BundleInvalid, match=r"graph-outputs|manifest"):
+        glossator.load(folder)

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from made import made_task
+from sklearn.metrics.pairwise import cosine_similarity
+
+from service.bundle.task import TextEmbedding
+from service.errors import ConfigError
+from service.tasks.encoded import EncodedText
+from service.tasks.options import Options
+from service.tasks.text_embedding import Decoder, cosine
+
+
+@pytest.mark.parametrize("normalized", [True, False])
+def test_windows_are_averaged_by_what_they_add(normalized: bool) -> None:
+    task = made_task("text-embedding", normalized=normalized)
+    assert isinstance(task, TextEmbedding)
+    decoder = Decoder(task)
+    text = EncodedText(windows=([1], [2]), new_tokens=(3, 1))
+    vector = decoder.gather(text, [np.array([1.0, 0.0]), np.array([0.0, 1.0])])
+    expected = np.array([0.75, 0.25])
+    np.testing.assert_allclose(vector, expected / np.linalg.norm(expected) if normalized else expected)
+    (answer,) = decoder.answer([text], [vector], Options())
+    assert answer.vector.dtype == np.float32
+    with pytest.raises(ConfigError, match="does not apply"):
+        decoder.check(Options(threshold=0.5))
+
+
+def test_cosines_equal_scikit_learn() -> None:
+    first, second = (np.random.default_rng(seed).normal(size=(4, 8)) for seed in (1, 2))
+    np.testing.assert_allclose(cosine(first, second), cosine_similarity(first, second))

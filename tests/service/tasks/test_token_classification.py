@@ -1,0 +1,206 @@
+"""Tags to entities: against transformers' own pipeline, against every sequence of tags tried one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from made import made_task
+from numpy.typing import NDArray
+
+from service.bundle.task import TokenClassification
+from service.errors import ConfigError
+from service.inference.encoding import Encoder
+from service.tasks.encoded import EncodedText
+from service.tasks.options import Aggregation, Options
+from service.tasks.token_classification import (
+    Decoder,
+    Entity,
+    allowed,
+    best_tags,
+    probabilities,
+    stitch_logits,
+    stitch_tokens,
+)
+
+TYPES = ["DAY", "ITEM"]
+WORDS = ["parcel", "monday", "zzz", "where", "qx7", "ünder", "😀", "login", "it's"]
+AGGREGATIONS: list[Aggregation] = ["none", "simple", "first", "average", "max"]
+
+
+@pytest.fixture(scope="module")
+def encoder(tiny_base: Callable[[str], Path]) -> Encoder:
+    return Encoder(tiny_base("bert") / "tokenizer.json", task().encoding, aligned=True)
+
+
+def task(**further: Any) -> TokenClassification:
+    made = made_task("token-classification", TYPES, **({"max_length": 32, "stride": 8} | further))
+    assert isinstance(made, TokenClassification)
+    return made
+
+
+def encode(encoder: Encoder, text: str) -> EncodedText:
+    (encoded,) = encoder.encode([text])
+    assert isinstance(encoded, EncodedText)
+    return encoded
+
+
+def entities(text: EncodedText, logits: NDArray[np.float64], **options: Any) -> tuple[Entity, ...]:
+    return Decoder(task()).answer([text], [logits], Options(**options))[0].entities
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data(), words=st.lists(st.sampled_from(WORDS), min_size=1, max_size=6))
+def test_entities_are_those_of_the_transformers_pipeline(
+    encoder: Encoder, hugging_face: Any, words: list[str], data: st.DataObject
+) -> None:
+    """On tags that IOB2 allows: what transformers makes of others is not what the tags say."""
+    text = " ".join(words)
+    encoded = encode(encoder, text)
+    labels = task().labels
+    tokens = stitch_tokens(encoded)
+    tags: list[int] = []
+    for place in range(len(tokens.words)):
+        begins = place == 0 or tokens.words[place] != tokens.words[place - 1]
+        if begins:
+            before = tags[-1] if tags else labels.index("O")
+            tags.append(data.draw(st.sampled_from(np.flatnonzero(allowed(labels)[before]).tolist())))
+        else:
+            tags.append(labels.index(labels[tags[-1]].replace("B-", "I-")))
+    first = [tags[int(np.flatnonzero(tokens.words == word)[0])] for word in tokens.words]
+    noise = np.random.default_rng(data.draw(st.integers(0, 99))).normal(0, 0.3, (len(tags), len(labels)))
+    inputs = hugging_face.tokenizer(
+        text, return_tensors="pt", return_offsets_mapping=True, return_special_tokens_mask=True
+    )
+    for aggregation in AGGREGATIONS:
+        # Where the tokens of a word have a say, they say the same: transformers may answer `I-` with no `B-` before.
+        agreed = first if aggregation in ("average", "max") else tags
+        logits = noise + 4.0 * np.eye(len(labels))[agreed]
+        everywhere = torch.zeros((1, inputs["input_ids"].shape[1], len(labels)), dtype=torch.float64)
+        everywhere[0, 1:-1] = torch.from_numpy(logits)
+        theirs = hugging_face.postprocess(
+            [
+                {
+                    "logits": everywhere,
+                    "sentence": text,
+                    "input_ids": inputs["input_ids"],
+                    "offset_mapping": inputs["offset_mapping"],
+                    "special_tokens_mask": inputs["special_tokens_mask"],
+                    "word_ids": [inputs.word_ids(0)],
+                    "is_last": True,
+                }
+            ],
+            hugging_face_strategy(aggregation),
+        )
+        ours = entities(encoded, logits, aggregation=aggregation)
+        name = "entity" if aggregation == "none" else "entity_group"
+        assert [(each.start, each.end, each.label) for each in ours] == [
+            (each["start"], each["end"], each[name]) for each in theirs
+        ], aggregation
+        np.testing.assert_allclose([each.score for each in ours], [each["score"] for each in theirs], atol=1e-6)
+        assert all(text[each.start : each.end] == each.text for each in ours)
+
+
+def hugging_face_strategy(aggregation: Aggregation) -> Any:
+    from transformers.pipelines.token_classification import AggregationStrategy
+
+    return AggregationStrategy(aggregation)
+
+
+@pytest.fixture(scope="module")
+def hugging_face(tiny_base: Callable[[str], Path]) -> Any:
+    from transformers import AutoModelForTokenClassification, AutoTokenizer, TokenClassificationPipeline
+
+    folder = tiny_base("bert")
+    labels = task().labels
+    model = AutoModelForTokenClassification.from_pretrained(folder, num_labels=len(labels))
+    model.config.id2label = dict(enumerate(labels))
+    return TokenClassificationPipeline(model=model, tokenizer=AutoTokenizer.from_pretrained(folder))
+
+
+@settings(max_examples=100, deadline=None)
+@given(seed=st.integers(0, 10**6), words=st.integers(1, 5))
+def test_the_best_sequence_is_the_best_of_all_that_are_allowed(seed: int, words: int) -> None:
+    labels = task().labels
+    follows = allowed(labels)
+    probability = probabilities(np.random.default_rng(seed).normal(0, 2, (words, len(labels))))
+    found = best_tags(probability, follows)
+    every = [tags for tags in product(range(len(labels)), repeat=words) if follows[[-1, *tags[:-1]], list(tags)].all()]
+    best = max(every, key=lambda tags: np.log(probability[np.arange(words), list(tags)]).sum())
+    assert found.tolist() == list(best)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10**6), words=st.lists(st.sampled_from(WORDS), min_size=1, max_size=40))
+def test_no_entity_begins_within_another_and_every_one_is_in_the_text(
+    encoder: Encoder, seed: int, words: list[str]
+) -> None:
+    text = encode(encoder, " ".join(words))
+    generator = np.random.default_rng(seed)
+    outputs = [generator.normal(0, 2, (len(window), len(task().labels))) for window in text.windows]
+    found = entities(text, Decoder(task()).gather(text, outputs))
+    end = 0
+    for entity in found:
+        assert end <= entity.start < entity.end <= len(text.text)
+        assert text.text[entity.start : entity.end] == entity.text
+        end = entity.end
+
+
+@settings(max_examples=60, deadline=None)
+@given(count=st.integers(1, 150))
+def test_each_token_is_stitched_once_from_the_window_with_most_context(encoder: Encoder, count: int) -> None:
+    text = encode(encoder, " ".join(["parcel"] * count))
+    # Each token's logits tell its window and its distance from the nearer edge inside it.
+    outputs = []
+    for number, window in enumerate(text.windows):
+        size = len(window) - 2
+        edge = np.minimum(np.arange(size), np.arange(size)[::-1])
+        inner = np.stack([np.full(size, number), edge], axis=1).astype(np.float64)
+        outputs.append(np.vstack([[[-1, -1]], inner, [[-1, -1]]]))
+    stitched, tokens = stitch_logits(text, outputs), stitch_tokens(text)
+    assert len(stitched) == len(tokens.words) == text.tokens == count
+    assert tokens.offsets[:, 0].tolist() == [7 * place for place in range(count)]
+    assert (np.diff(stitched[:, 0]) >= 0).all()
+    if len(text.windows) > 1:
+        shared = stitched[1:][np.diff(stitched[:, 0]) > 0][:, 1]
+        assert (shared >= task().encoding.stride // 2 - 1).all()
+
+
+def test_the_bias_makes_the_model_less_shy(encoder: Encoder) -> None:
+    text = encode(encoder, "parcel")
+    logits = np.array([[1.0, 0.5, 0.0, 0.0, 0.0]])
+    assert entities(text, logits) == ()
+    bold = Decoder(task().model_copy(update={"outside_bias": 1.0})).answer([text], [logits], Options())[0].entities
+    assert [(each.label, each.text) for each in bold] == [("DAY", "parcel")]
+
+
+@pytest.mark.parametrize("unit", ["codepoint", "utf16", "utf8"])
+def test_offsets_count_what_was_asked_for(encoder: Encoder, unit: str) -> None:
+    text = "😀 ünder parcel"
+    encoded = encode(encoder, text)
+    logits = np.zeros((encoded.tokens, 5))
+    logits[-1, 1] = 9.0
+    (entity,) = entities(encoded, logits, offset_unit=unit)
+    encoding = {"codepoint": "utf-32-le", "utf16": "utf-16-le", "utf8": "utf-8"}[unit]
+    width = {"codepoint": 4, "utf16": 2, "utf8": 1}[unit]
+    raw = text.encode(encoding)[entity.start * width : entity.end * width]
+    assert raw.decode(encoding) == entity.text == "parcel"
+
+
+def test_a_threshold_keeps_what_is_sure(encoder: Encoder) -> None:
+    text = encode(encoder, "parcel")
+    logits = np.array([[0.0, 1.0, 0.0, 0.0, 0.0]])
+    assert len(entities(text, logits, threshold=0.3)) == 1
+    assert entities(text, logits, threshold=0.9) == ()
+
+
+def test_options_of_other_tasks_are_refused(encoder: Encoder) -> None:
+    with pytest.raises(ConfigError, match="top_k does not apply to token-classification"):
+        Decoder(task()).check(Options(top_k=3))

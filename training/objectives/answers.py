@@ -1,0 +1,112 @@
+"""Answers: the first and the last token of the answer in each window, cross-entropy over the window's tokens; a window
+that does not hold the answer points at its first token (Devlin et al. 2019, section 4.3)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.answers import answer_scores
+from evaluation.measured import predicted
+from evaluation.rows import GoldSpan, LabelledRows
+from service.bundle.task import QuestionAnswering, Task
+from service.inference.pipeline import Pipeline
+from service.tasks.encoded import Alignment, EncodedText
+from service.tasks.question_answering import Extraction
+from training.batches import Example
+from training.corpus.corpus import Finding
+from training.device import Device
+from training.objectives.objective import forward, weights_of
+
+_NONE = (0, 0)
+
+
+class Answers:
+    """The answer of a question in a context."""
+
+    metric = "f1"
+
+    def __init__(self, task: QuestionAnswering) -> None:
+        self._task = task
+
+    def examples(self, encoded: Sequence[EncodedText], rows: LabelledRows) -> tuple[list[Example], list[Finding]]:
+        """Every window with the places of the first and the last token of its answer, `(2,)`. Of several accepted
+        answers the first is learnt from."""
+        assert rows.spans is not None
+        made = []
+        for row, (text, spans) in enumerate(zip(encoded, rows.spans, strict=True)):
+            for window, alignment in zip(text.windows, text.alignment, strict=True):
+                place = locate(alignment, spans[0]) if spans else _NONE
+                made.append(Example(window, row, 1.0 / len(text.windows), np.array(place, dtype=np.int64)))
+        return made, []
+
+    def loss(self, model: Any, batch: Sequence[Example], device: Device) -> Any:
+        """The weighted mean over the windows of a batch of the losses of start and end."""
+        import torch
+        from torch.nn import functional
+
+        outputs = forward(model, self._task, [example.window for example in batch], device)  # (batch, seq) each
+        gold = torch.from_numpy(np.stack([example.target for example in batch])).to(device.name)  # (batch, 2)
+        lengths = torch.tensor([len(example.window) for example in batch], device=device.name)
+        beyond = torch.arange(outputs[0].shape[1], device=device.name)[None] >= lengths[:, None]  # (batch, seq)
+        losses = sum(
+            functional.cross_entropy(logits.masked_fill(beyond, -1e4), gold[:, side], reduction="none")
+            for side, logits in enumerate(outputs)
+        )
+        weights = weights_of(batch, device)
+        return (losses * weights).sum() / weights.sum() / 2
+
+    def validate(self, pipeline: Pipeline, rows: LabelledRows) -> float:
+        """SQuAD's F1."""
+        answers = _extractions(pipeline, rows)
+        if not all(math.isfinite(each.no_answer_score) for each in answers):
+            return math.nan
+        return float(answer_scores(rows, answers)[0].mean())
+
+    def calibrated(self, pipeline: Pipeline, rows: LabelledRows) -> Task:
+        """The task with the threshold of no answer at which F1 is highest, where some questions have none."""
+        assert rows.spans is not None
+        if all(rows.spans):
+            return self._task
+        answers = _extractions(pipeline, rows)
+        found = [each.candidates[0] if each.candidates else None for each in answers]
+        as_answered = [Extraction(span, each.candidates, 0.0, 0.0) for span, each in zip(found, answers, strict=True)]
+        answered = answer_scores(rows, as_answered)[0]
+        absent = np.array([float(not spans) for spans in rows.spans])
+        margins = np.array([each.margin for each in answers])
+        order = np.argsort(margins)
+        # With the threshold behind the i-th margin, the first i are answered and the others are not.
+        totals = np.concatenate([[0.0], np.cumsum(answered[order])]) + np.concatenate(
+            [np.cumsum(absent[order][::-1])[::-1], [0.0]]
+        )
+        best = int(totals.argmax())
+        edges = np.concatenate([[margins[order[0]] - 1.0], margins[order], [margins[order[-1]] + 1.0]])
+        threshold = float((edges[best] + edges[best + 1]) / 2)
+        return self._task.model_copy(update={"null_threshold": round(threshold, 4)})
+
+    def confidence(self, pipeline: Pipeline, rows: LabelledRows) -> NDArray[np.float64]:
+        """The probability of the best span."""
+        answers = _extractions(pipeline, rows)
+        return np.array([each.candidates[0].score if each.candidates else 0.0 for each in answers])
+
+
+def locate(alignment: Alignment, span: GoldSpan) -> tuple[int, int]:
+    """The places of the first and the last token of a span in one window; twice 0 where the window does not hold it
+    whole."""
+    inside = alignment.inside
+    offsets = alignment.offsets[inside]
+    if not len(inside) or offsets[0, 0] > span.start or offsets[-1, 1] < span.end:
+        return _NONE
+    covered = np.flatnonzero((offsets[:, 1] > span.start) & (offsets[:, 0] < span.end))
+    if not len(covered):
+        return _NONE
+    return int(inside[covered[0]]), int(inside[covered[-1]])
+
+
+def _extractions(pipeline: Pipeline, rows: LabelledRows) -> list[Extraction]:
+    answers = predicted(pipeline, rows)
+    return [each for each in answers if isinstance(each, Extraction)]

@@ -1,0 +1,94 @@
+"""Labels of a text or a pair, and scores of a pair: cross-entropy over the labels, or binary for each (a score is one
+place between its lowest and its highest value)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.measured import metrics_of, predicted
+from evaluation.rows import LabelledRows, indicator, inputs_of
+from evaluation.thresholds import calibrated
+from service.bundle.task import Task, TextClassification, TextPair
+from service.inference.pipeline import Pipeline
+from service.tasks.encoded import EncodedText
+from service.tasks.text_classification import decide, probabilities
+from training.batches import Example, make_examples
+from training.config import TrainingConfig
+from training.corpus.corpus import Finding
+from training.device import Device
+from training.objectives.objective import forward, weights_of
+
+
+class Labels:
+    """One label, any number of labels, or a score."""
+
+    def __init__(self, task: TextClassification | TextPair, config: TrainingConfig) -> None:
+        self._task = task
+        self._smoothing = config.label_smoothing
+        by_problem = {"multi_label_classification": "macro_f1", "regression": "pearson"}
+        self.metric = by_problem.get(task.problem_type, "accuracy")
+
+    def examples(self, encoded: Sequence[EncodedText], rows: LabelledRows) -> tuple[list[Example], list[Finding]]:
+        """Every window, with the labels `(labels,)` of its text as 0 and 1, or its score from 0 to 1."""
+        return make_examples(encoded, list(self._targets(rows))), []
+
+    def loss(self, model: Any, batch: Sequence[Example], device: Device) -> Any:
+        """The weighted mean loss of a batch."""
+        import torch
+        from torch.nn import functional
+
+        gold = torch.from_numpy(np.stack([example.target for example in batch])).to(device.name)  # (batch, labels)
+        (logits,) = forward(model, self._task, [example.window for example in batch], device)  # (batch, labels)
+        weights = weights_of(batch, device)
+        if self._task.problem_type == "single_label_classification":
+            losses = functional.cross_entropy(
+                logits, gold.argmax(dim=-1), reduction="none", label_smoothing=self._smoothing
+            )
+        else:
+            losses = functional.binary_cross_entropy_with_logits(logits, gold, reduction="none").mean(dim=-1)
+        return (losses * weights).sum() / weights.sum()
+
+    def validate(self, pipeline: Pipeline, rows: LabelledRows) -> float:
+        """Accuracy; for multi-label macro-F1 at the thresholds that suit these rows best; for scores Pearson's r."""
+        from sklearn.metrics import accuracy_score, f1_score
+
+        logits = pipeline.logits(inputs_of(rows, pipeline.task))
+        if not np.isfinite(logits).all():
+            return math.nan
+        if self._task.problem_type == "regression":
+            answers = predicted(pipeline, rows)
+            metrics = metrics_of(rows, answers, self._task)
+            return float(metrics.functions["pearson"](np.ones((1, len(rows))))[0])
+        gold = indicator(rows.labels, self._task.labels)
+        if self._task.problem_type == "single_label_classification":
+            return float(accuracy_score(gold, decide(probabilities(logits, self._task), self._task)))
+        task = calibrated(self._task, gold, logits)
+        return float(f1_score(gold, decide(probabilities(logits, task), task), average="macro", zero_division=0))
+
+    def calibrated(self, pipeline: Pipeline, rows: LabelledRows) -> Task:
+        """The task with temperature or thresholds."""
+        if self._task.problem_type == "regression":
+            return self._task
+        return calibrated(
+            self._task, indicator(rows.labels, self._task.labels), pipeline.logits(inputs_of(rows, pipeline.task))
+        )
+
+    def confidence(self, pipeline: Pipeline, rows: LabelledRows) -> NDArray[np.float64]:
+        """The probability of the most probable label, or the score's place in its range."""
+        logits = pipeline.logits(inputs_of(rows, pipeline.task))
+        if self._task.problem_type == "regression":
+            return np.asarray(0.5 * (1.0 + np.tanh(0.5 * logits[:, 0])))
+        return np.asarray(probabilities(logits, self._task).max(axis=-1))
+
+    def _targets(self, rows: LabelledRows) -> NDArray[np.float32]:
+        if self._task.problem_type != "regression":
+            return indicator(rows.labels, self._task.labels).astype(np.float32)
+        assert isinstance(self._task, TextPair)
+        assert rows.scores is not None
+        low, high = self._task.score_range
+        return ((np.asarray(rows.scores, dtype=np.float32) - low) / (high - low))[:, np.newaxis]

@@ -1,0 +1,140 @@
+"""Entities: a tag for the first token of each word, cross-entropy over the tags; the other tokens of a word count for
+nothing, as the decoder reads the first alone.
+
+Spans are put to the words of the tokenizer. One that begins or ends within a word is widened to whole words for
+training and told as a finding; measured, it stays as it is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.measured import metrics_of, predicted
+from evaluation.rows import GoldSpan, LabelledRows, Spans, inputs_of
+from service.bundle.task import OUTSIDE, Task, TokenClassification
+from service.errors import shorten
+from service.inference.pipeline import Pipeline
+from service.tasks.encoded import EncodedText
+from service.tasks.options import DEFAULTS
+from service.tasks.token_classification import Decoder, Entities, stitch_tokens
+from training.batches import Example
+from training.corpus.corpus import Finding
+from training.device import Device
+from training.objectives.objective import forward
+
+BIASES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0)
+"""What is tried, in logits."""
+IGNORED = -100
+"""The target of tokens that are not learnt from: what PyTorch's cross-entropy leaves out."""
+_EXAMPLES = 5
+
+
+class Tokens:
+    """Entities of a text."""
+
+    metric = "f1"
+
+    def __init__(self, task: TokenClassification) -> None:
+        self._task = task
+
+    def examples(self, encoded: Sequence[EncodedText], rows: LabelledRows) -> tuple[list[Example], list[Finding]]:
+        """Every window with the tag of each of its tokens, `(seq,)`."""
+        assert rows.spans is not None
+        made = []
+        crossing: list[str] = []
+        for row, (text, spans) in enumerate(zip(encoded, rows.spans, strict=True)):
+            targets, misfits = tag(text, spans, self._task)
+            crossing += [f"{shorten(text.text[span.start : span.end], 40)!r} in row {row + 1}" for span in misfits]
+            made += [
+                Example(window, row, 1.0 / len(text.windows), target)
+                for window, target in zip(text.windows, targets, strict=True)
+            ]
+        if not crossing:
+            return made, []
+        total = sum(len(spans) for spans in rows.spans)
+        done = "widened to whole words for training; measured as they are"
+        found = Finding(
+            "spans-within-words", len(crossing), len(crossing) / max(1, total), tuple(crossing[:_EXAMPLES]), done
+        )
+        return made, [found]
+
+    def loss(self, model: Any, batch: Sequence[Example], device: Device) -> Any:
+        """The mean loss over the words of a batch, those of a text in several windows by the weight of each."""
+        import torch
+        from torch.nn import functional
+
+        (logits,) = forward(model, self._task, [example.window for example in batch], device)  # (batch, seq, tags)
+        gold = np.full(logits.shape[:2], IGNORED, dtype=np.int64)  # (batch, seq)
+        for row, example in enumerate(batch):
+            gold[row, : len(example.target)] = example.target
+        targets = torch.from_numpy(gold).to(device.name)
+        losses = functional.cross_entropy(logits.transpose(1, 2), targets, reduction="none", ignore_index=IGNORED)
+        return losses.sum() / (targets != IGNORED).sum().clamp(min=1)
+
+    def validate(self, pipeline: Pipeline, rows: LabelledRows) -> float:
+        """Strict F1 of entities."""
+        encoded = pipeline.encode_all(inputs_of(rows, pipeline.task))
+        gathered = pipeline.gathered(encoded)
+        if not all(np.isfinite(each).all() for each in gathered):
+            return math.nan
+        answers = predicted(pipeline, rows)
+        return float(metrics_of(rows, answers, self._task).functions["f1"](np.ones((1, len(rows))))[0])
+
+    def calibrated(self, pipeline: Pipeline, rows: LabelledRows) -> Task:
+        """The task with the bias against `O` at which strict F1 is highest, the smallest of equals."""
+        encoded = pipeline.encode_all(inputs_of(rows, self._task))
+        gathered = pipeline.gathered(encoded)
+        best, chosen = -1.0, self._task
+        for bias in BIASES:
+            task = self._task.model_copy(update={"outside_bias": bias})
+            answers = Decoder(task).answer(encoded, gathered, DEFAULTS)
+            value = float(metrics_of(rows, answers, task).functions["f1"](np.ones((1, len(rows))))[0])
+            if value > best:
+                best, chosen = value, task
+        return chosen
+
+    def confidence(self, pipeline: Pipeline, rows: LabelledRows) -> NDArray[np.float64]:
+        """The mean score of the entities of each row, 1 where there are none."""
+        answers = predicted(pipeline, rows)
+        found = [each.entities for each in answers if isinstance(each, Entities)]
+        return np.array([float(np.mean([entity.score for entity in each])) if each else 1.0 for each in found])
+
+
+def tag(text: EncodedText, spans: Spans, task: TokenClassification) -> tuple[list[NDArray[np.int64]], list[GoldSpan]]:
+    """For each window the tag of each of its tokens, `(seq,)`, IGNORED for all but the first of a word; and the spans
+    that begin or end within a word."""
+    tokens = stitch_tokens(text)
+    words, first = np.unique(tokens.words, return_index=True)
+    starts = tokens.offsets[first, 0]  # (words,)
+    last = np.append(first[1:], len(tokens.words)) - 1
+    ends = tokens.offsets[last, 1]  # (words,)
+    index = {label: number for number, label in enumerate(task.labels)}
+    tags = np.full(len(words), index[OUTSIDE], dtype=np.int64)
+    misfits = []
+    for span in spans:
+        covered = np.flatnonzero((ends > span.start) & (starts < span.end))
+        if not len(covered):
+            misfits.append(span)  # characters that the tokenizer drops
+            continue
+        if starts[covered[0]] != span.start or ends[covered[-1]] != span.end:
+            misfits.append(span)
+        tags[covered] = index[f"I-{span.label}"]
+        tags[covered[0]] = index[f"B-{span.label}"]
+    tag_of = dict(zip(words.tolist(), tags.tolist(), strict=True))
+    start_of = dict(zip(words.tolist(), starts.tolist(), strict=True))
+    targets = []
+    for alignment in text.alignment:
+        target = np.full(len(alignment.words), IGNORED, dtype=np.int64)
+        before = -1
+        for place in alignment.inside.tolist():
+            word = int(alignment.words[place])
+            if word != before and alignment.offsets[place, 0] == start_of[word]:  # else the window begins within it
+                target[place] = tag_of[word]
+            before = word
+        targets.append(target)
+    return targets, misfits
