@@ -15,11 +15,14 @@ from service.bundle.task import Task
 from service.errors import BundleError, BundleInvalid, Fault, InputError, shorten
 from service.inference import calibration
 from service.inference.batching import Batcher, Lane, Outputs, Windows
-from service.inference.encoding import encoder_of
+from service.inference.encoding import check_text, encoder_of
 from service.inference.pipeline import Answer, Pending, Pipeline
 from service.inference.planning import Cost
+from service.inference.ranking import Ranked, rerank
+from service.inference.sentences import Sentence, by_sentence
 from service.inference.session import Device, Session
 from service.inference.threads import available_cpus
+from service.inference.zero_shot import ZeroShot, zero_shot
 from service.tasks.encoded import EncodedText, Pair, Text
 from service.tasks.options import DEFAULTS, Asked
 
@@ -107,6 +110,27 @@ class Model:
     ) -> Pending:
         """The answers of `predict` to come; see `Pipeline.start`."""
         return self.pipeline.start(texts, lane=lane, deadline=deadline, **asked)
+
+    def by_sentence(self, text: str, **asked: Unpack[Asked]) -> list[Sentence]:
+        """Each sentence of a document with its answer, places counting in the document; needs spaCy."""
+        return by_sentence(check_text(text), lambda texts: self.predict(texts, **asked))
+
+    def zero_shot(
+        self,
+        texts: Sequence[str],
+        labels: Sequence[str],
+        *,
+        hypothesis: str | None = None,
+        multi_label: bool = False,
+    ) -> list[ZeroShot | InputError]:
+        """Which of some labels fits each text, with a model that never saw them; see `service.inference.zero_shot`."""
+        return zero_shot(self.pipeline, texts, labels, hypothesis=hypothesis, multi_label=multi_label)
+
+    def rerank(
+        self, query: str, documents: Sequence[str], *, top_k: int | None = None, label: str | None = None
+    ) -> list[Ranked | InputError]:
+        """The documents in the order in which they answer a query; see `service.inference.ranking`."""
+        return rerank(self.pipeline, query, documents, top_k=top_k, label=label)
 
     @overload
     def __call__(self, texts: Text, **asked: Unpack[Asked]) -> Answer: ...  # type: ignore[overload-overlap]

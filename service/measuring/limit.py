@@ -15,6 +15,7 @@ import numpy as np
 import onnxruntime as ort
 
 from service.bundle.manifest import Precision
+from service.inference.session import session_options
 
 BATCH_TOKENS = 512
 _SECONDS = 0.5
@@ -51,10 +52,8 @@ def measure_limit(
 
 def _seconds(shape: tuple[int, int], precision: Precision, workers: int, seconds: float) -> float:
     """What one product of `BATCH_TOKENS` tokens takes while every worker runs such ones; the best of some tries."""
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    session = ort.InferenceSession(product_graph(*shape, precision), options, providers=["CPUExecutionProvider"])
+    graph = product_graph(*shape, precision)
+    session = ort.InferenceSession(graph, session_options(), providers=["CPUExecutionProvider"])
     kind = np.uint8 if precision == "int8" else np.float32
     feeds = {"x": np.random.default_rng(0).integers(0, 255, (BATCH_TOKENS, shape[0])).astype(kind)}
 

@@ -18,6 +18,7 @@ from evaluation.rows import read_rows
 from export.numbers import symmetric
 from export.quantize import quantize_rows
 from service.inference.model import load
+from service.inference.session import session_options
 
 MATRICES = arrays.arrays(
     np.float32, st.tuples(st.integers(1, 6), st.integers(1, 6)), elements=st.floats(-1e3, 1e3, width=32)
@@ -60,7 +61,7 @@ def graphs(tmp_path: Path) -> tuple[Path, Path, np.ndarray, np.ndarray]:
 
 
 def run(graph: Path, ids: np.ndarray) -> np.ndarray:
-    session = ort.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    session = ort.InferenceSession(graph, session_options(), providers=["CPUExecutionProvider"])
     return np.asarray(session.run(None, {"ids": ids})[0])
 
 

@@ -16,7 +16,10 @@ const texts = JSON.parse(readFileSync(0, "utf8"));
 env.allowRemoteModels = false;
 env.localModelPath = dirname(bundle);
 
-const classify = await pipeline("text-classification", basename(bundle), { dtype });
+const classify = await pipeline("text-classification", basename(bundle), {
+  dtype,
+  session_options: { extra: { session: { x64quantprecision: "1" } } },
+});
 const answers = [];
 for (const text of texts) {
   answers.push(await classify(text, { top_k: null })); // one at a time: neighbours move int8 logits a little

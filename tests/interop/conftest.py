@@ -43,7 +43,9 @@ class Stranger:
 
         self.config: Any = AutoConfig.from_pretrained(folder)
         self.tokenizer: Any = AutoTokenizer.from_pretrained(folder)
-        self.session = onnxruntime.InferenceSession(folder / graph, providers=["CPUExecutionProvider"])
+        options = onnxruntime.SessionOptions()
+        options.add_session_config_entry("session.x64quantprecision", "1")
+        self.session = onnxruntime.InferenceSession(folder / graph, options, providers=["CPUExecutionProvider"])
 
     def logits(self, text: str) -> NDArray[np.float32]:
         """The logits `(labels,)` of one text."""

@@ -10,6 +10,7 @@ from onnx import numpy_helper
 
 from service.bundle.graph import inspect
 from service.bundle.manifest import Precision
+from service.inference.session import session_options
 from service.measuring.limit import BATCH_TOKENS, Limit, measure_limit, product_graph
 
 
@@ -21,7 +22,7 @@ def test_the_graph_is_onnx_and_multiplies_as_numpy_does(precision: Precision, ro
     onnx.checker.check_model(model, full_check=True)
     weight = next(numpy_helper.to_array(item) for item in model.graph.initializer if item.name == "weight")
     assert weight.shape == (rows, columns)
-    session = ort.InferenceSession(data, providers=["CPUExecutionProvider"])
+    session = ort.InferenceSession(data, session_options(), providers=["CPUExecutionProvider"])
     generator = np.random.default_rng(2)
     if precision == "int8":
         x = generator.integers(0, 256, (5, rows)).astype(np.uint8)

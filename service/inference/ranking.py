@@ -1,0 +1,73 @@
+"""Documents in the order in which they answer a query."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from service.bundle.task import TextEmbedding, TextPair
+from service.errors import ConfigError, InputError
+from service.inference.pipeline import Answer, Pipeline
+from service.tasks.encoded import Pair
+from service.tasks.text_classification import Classification
+from service.tasks.text_embedding import cosine
+from service.tasks.text_pair import Rating
+
+_RELEVANT = ("relevant", "entailment", "yes", "true", "1", "match")
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A document: its place in the list given, its text and how well it fits, more being better."""
+
+    index: int
+    text: str
+    score: float
+
+
+def rerank(
+    pipeline: Pipeline, query: str, documents: Sequence[str], *, top_k: int | None = None, label: str | None = None
+) -> list[Ranked | InputError]:
+    """The documents, the best first, at most `top_k`; those that cannot be read come last, as their InputError.
+
+    A pair model that rates gives its score, one with classes the probability of `label` (by default of one named
+    relevant, entailment, yes, true, 1 or match), a model of vectors the cosine. Raises ConfigError for other models.
+    """
+    task = pipeline.task
+    if isinstance(task, TextEmbedding):
+        query_vector = pipeline.logits([query])
+        answers = pipeline.predict(documents)
+        scores = [
+            each if isinstance(each, InputError) else float(cosine(query_vector, each.vector[np.newaxis])[0, 0])
+            for each in answers
+        ]
+    elif isinstance(task, TextPair):
+        wanted = None if task.problem_type == "regression" else _wanted(task, label)
+        answers = pipeline.predict([Pair(query, document) for document in documents])
+        scores = [each if isinstance(each, InputError) else _score(each, wanted) for each in answers]
+    else:
+        raise ConfigError("documents are ranked by a model of pairs or of vectors", found=task.task)
+    good = [Ranked(index, documents[index], score) for index, score in enumerate(scores) if isinstance(score, float)]
+    ranked: list[Ranked | InputError] = [*sorted(good, key=lambda each: (-each.score, each.index))]
+    return [*ranked[:top_k], *(score for score in scores if isinstance(score, InputError))]
+
+
+def _wanted(task: TextPair, label: str | None) -> str:
+    names = [label] if label is not None else [name for name in task.labels if name.casefold() in _RELEVANT]
+    if len(names) != 1 or names[0] not in task.labels:
+        raise ConfigError(
+            "which label means that a document fits cannot be told",
+            found=label or ", ".join(task.labels),
+            expected=f"one of {', '.join(task.labels)}",
+            way_out="Name it: label=...",
+        )
+    return names[0]
+
+
+def _score(answer: Answer, wanted: str | None) -> float:
+    if isinstance(answer.prediction, Rating):
+        return answer.prediction.score
+    assert isinstance(answer.prediction, Classification)
+    return next(score.score for score in answer.prediction.scores if score.label == wanted)

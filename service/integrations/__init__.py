@@ -1,0 +1,1 @@
+"""Other programs' ways in, each behind its own optional dependency."""
