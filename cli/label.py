@@ -5,14 +5,21 @@ from __future__ import annotations
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from cli.console import OK, REJECTED_ROWS, Device, Json, Quiet, print_json, stderr
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from service.errors import InputError
+    from service.inference.pipeline import Answer
+    from service.labelling.runner import Start
     from service.labelling.summary import LabelSummary
+    from service.tasks.encoded import Text
+    from service.tasks.options import Asked
 
 
 _LARGE_BYTES = 4 << 20
@@ -40,6 +47,17 @@ def label(
         Literal["none", "simple", "first", "average", "max"] | None,
         typer.Option(help="How tokens become entities; default: first."),
     ] = None,
+    zero_shot: Annotated[
+        list[str] | None,
+        typer.Option(help="A label that the model was not trained on; give it once for each of two or more."),
+    ] = None,
+    hypothesis: Annotated[
+        str | None,
+        typer.Option(help="With --zero-shot: the sentence that a label completes, such as 'This example is {}.'"),
+    ] = None,
+    multi_label: Annotated[
+        bool, typer.Option("--multi-label", help="With --zero-shot: give each label that fits, none or several.")
+    ] = False,
     truncate: Annotated[
         bool, typer.Option("--truncate", help="Read only the first window of a long text, and say so in its row.")
     ] = False,
@@ -66,15 +84,16 @@ def label(
     \b
     Examples:
       glossator label tickets.csv --model models/tickets --output labelled.jsonl
+      glossator label notes.txt --model models/nli --zero-shot delivery --zero-shot refund
       zcat notes.txt.gz | glossator label - --model models/tickets | jq .label
     """
     from service.documents.aside import refuse_same_file
     from service.documents.read import open_source
     from service.documents.write import open_sink
-    from service.errors import OutputError
+    from service.errors import ConfigError, OutputError
     from service.inference.encoding import reads_pairs
     from service.inference.model import load
-    from service.labelling.answers import answer_columns
+    from service.labelling.answers import LABEL, LABELS, answer_columns
     from service.labelling.columns import plan_columns
     from service.labelling.runner import label as run
 
@@ -92,8 +111,10 @@ def label(
             opened.columns,
             text_column=text_column,
             second_column=second_column,
-            answers=answer_columns(loaded.task, sets=coverage is not None),
-            pairs=reads_pairs(loaded.task),
+            answers=(LABELS if multi_label else LABEL)
+            if zero_shot
+            else answer_columns(loaded.task, sets=coverage is not None),
+            pairs=reads_pairs(loaded.task) and not zero_shot,
             prefix=prefix,
         )
         console.print(f"· {opened.described()}", markup=False)
@@ -105,15 +126,20 @@ def label(
         if not loaded.calibrated and _is_large(source):
             console.print("· measuring which batches suit this machine, once: 2 s")
             loaded.calibrate()
-        start = partial(
-            loaded.start,
-            threshold=threshold,
-            min_confidence=min_confidence,
-            coverage=coverage,
-            aggregation=aggregation,
-            truncate=truncate,
-            lane="bulk",
-        )
+        asked: Asked = {
+            "threshold": threshold,
+            "min_confidence": min_confidence,
+            "coverage": coverage,
+            "aggregation": aggregation,
+            "truncate": truncate,
+        }
+        start: Start = partial(loaded.start, lane="bulk", **asked)
+        if zero_shot:
+            _refuse_options(asked)
+            fit = partial(loaded.zero_shot, labels=zero_shot, hypothesis=hypothesis, multi_label=multi_label)
+            start = partial(_Done, partial(fit, lane="bulk"))
+        elif hypothesis is not None or multi_label:
+            raise ConfigError("--hypothesis and --multi-label go with --zero-shot", way_out="Give the labels too.")
 
         with (
             open_sink(output, columns.all, format=output_format, formula_safe=not raw_cells, inputs=[source]) as sink,
@@ -126,6 +152,27 @@ def label(
     else:
         console.print(_sentence(summary, output), markup=False)
     return REJECTED_ROWS if summary.failed else OK
+
+
+class _Done:
+    """Answers that are there as soon as they are asked for."""
+
+    def __init__(
+        self, answer: Callable[[Sequence[Any]], list[Answer | InputError]], texts: Sequence[Text | InputError]
+    ) -> None:
+        self._answers = answer(texts)
+
+    def result(self) -> list[Answer | InputError]:
+        return self._answers
+
+
+def _refuse_options(asked: Asked) -> None:
+    from service.errors import ConfigError
+
+    given = [(name, value) for name, value in asked.items() if value not in (None, False)]
+    if given:
+        name, value = given[0]
+        raise ConfigError(f"{name} does not apply to --zero-shot", found=value, way_out="Leave it out.")
 
 
 def _is_large(source: str) -> bool:

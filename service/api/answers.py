@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from service.api.schemas import (
@@ -15,10 +16,13 @@ from service.api.schemas import (
     RatingBody,
     Result,
     ScoreBody,
+    SentenceBody,
+    SentencesBody,
     SpanBody,
 )
 from service.errors import InputError
 from service.inference.pipeline import Answer
+from service.inference.sentences import Sentence
 from service.tasks.question_answering import Extraction, Span
 from service.tasks.text_classification import Classification
 from service.tasks.text_pair import Rating
@@ -55,6 +59,17 @@ def result(item: Answer | InputError) -> Result | FailedText:
         )
     vector = prediction.vector.tolist()
     return EmbeddingBody(embedding=vector, tokens=tokens, windows=windows, truncated=truncated)
+
+
+def sentences(found: Sequence[Sentence] | InputError) -> SentencesBody | FailedText:
+    """The body of one text that was answered sentence by sentence."""
+    if isinstance(found, InputError):
+        return FailedText(error=ErrorBody.model_validate(found.to_dict()))
+    return SentencesBody(
+        sentences=[
+            SentenceBody(start=each.start, end=each.end, text=each.text, result=result(each.answer)) for each in found
+        ]
+    )
 
 
 def _span(span: Span) -> SpanBody:

@@ -16,7 +16,7 @@ from service.api.documentation import OTHERWISE, Application
 from service.api.guard import Guard
 from service.api.metrics import Metrics
 from service.api.observe import Observe
-from service.api.routes import health, predict
+from service.api.routes import health, matching, predict
 from service.api.routes import models as models_routes
 from service.api.settings import Settings
 from service.api.state import State
@@ -64,7 +64,7 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
     app.state.service = state
     app.needs_key = bool(settings.api_keys)
     problems.install(app)
-    for routes in (predict, models_routes, health):
+    for routes in (predict, matching, models_routes, health):
         app.include_router(routes.router)
     return app
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import NoReturn
+from collections.abc import Sequence
+from typing import NoReturn, TypeVar
 
+from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
-from service.api.problems import BodyTooLarge, MalformedBody, UnsupportedMediaType
-from service.errors import shorten
+from service.api.problems import BodyTooLarge, InvalidRequest, MalformedBody, TooManyTexts, UnsupportedMediaType
+from service.api.validation import faults
+from service.errors import TextTooLong, shorten
 
 JSON = "application/json"
 _LENGTH_DIGITS = 20
+
+_Body = TypeVar("_Body", bound=BaseModel)
 
 
 async def read_json_body(request: Request, limit: int) -> bytes:
@@ -51,6 +56,45 @@ def parse_json(body: bytes) -> object:
         raise MalformedBody("the body is nested too deep", expected="an object of texts and options") from None
     except ValueError:  # Python converts no integer of more than 4,300 digits
         raise MalformedBody("the body holds a number that is too long") from None
+
+
+def parse_object(body: bytes, *, way_out: str) -> dict[str, object]:
+    """The object in a JSON body; raises what `parse_json` raises, and InvalidRequest for another value."""
+    value = parse_json(body)
+    if not isinstance(value, dict):
+        raise InvalidRequest("the body is not an object", found=type(value).__name__, way_out=way_out)
+    return value
+
+
+def validated(value: object, model: type[_Body], *, way_out: str) -> _Body:
+    """The value as a model of ours; raises InvalidRequest with every fault of its fields."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise InvalidRequest("the body does not fit", faults=faults(error), way_out=way_out) from None
+
+
+def check_count(texts: Sequence[object], limit: int) -> None:
+    """Raises TooManyTexts for more than `limit` of them."""
+    if len(texts) > limit:
+        raise TooManyTexts(
+            "the request holds too many texts",
+            found=f"{len(texts):,}",
+            expected=f"at most {limit:,}",
+            way_out="Send them in several requests.",
+        )
+
+
+def too_long(text: str, limit: int) -> TextTooLong | None:
+    """Why a text of more than `limit` characters is not answered."""
+    if len(text) <= limit:
+        return None
+    return TextTooLong(
+        "the text is too long",
+        found=f"{len(text):,} characters",
+        expected=f"at most {limit:,} characters",
+        way_out="Split it into documents.",
+    )
 
 
 def _check_kind(request: Request) -> None:

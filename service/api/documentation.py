@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import FastAPI
+from pydantic import BaseModel
 
 from service.api.problems import MEDIA_TYPE, problem, status_of
-from service.api.schemas import PredictText, PredictTexts, Problem, components
+from service.api.schemas import PredictText, PredictTexts, Problem, RerankRequest, ZeroShotRequest, components
 from service.errors import GlossatorError
 
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
@@ -29,6 +30,16 @@ PREDICT_BODY: dict[str, Any] = {
     }
 }
 """The body of a prediction, which its route reads by itself."""
+
+_READ = (PredictText, PredictTexts, ZeroShotRequest, RerankRequest)
+"""The bodies that routes read by themselves."""
+
+
+def body_of(model: type[BaseModel]) -> dict[str, Any]:
+    """The `openapi_extra` of a route that reads one of these."""
+    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
 
 OTHERWISE: dict[int | str, dict[str, Any]] = {
     "default": {"description": "Any other problem", "content": {MEDIA_TYPE: {"schema": _PROBLEM}}}
@@ -61,7 +72,7 @@ class Application(FastAPI):
         document = super().openapi()
         if fresh:
             parts = document.setdefault("components", {})
-            parts["schemas"] = {**parts.get("schemas", {}), **components(PredictText, PredictTexts, Problem)}
+            parts["schemas"] = {**parts.get("schemas", {}), **components(*_READ, Problem)}
             if self.needs_key:
                 parts["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
                 document["security"] = [{"bearer": []}]

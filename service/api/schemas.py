@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
@@ -59,6 +59,10 @@ class PredictOptions(BaseModel):
     offset_unit: Annotated[
         OffsetUnit | None, Field(description="What `start` and `end` count; code points unless it is given.")
     ] = None
+    unit: Annotated[
+        Literal["text", "sentence"],
+        Field(description="What is answered: the text, or each of its sentences, with places that count in the text."),
+    ] = "text"
     truncate: Annotated[
         bool,
         Field(description="Sees the first window of a long text alone. By default every window is read and pooled."),
@@ -188,12 +192,104 @@ Result = Prediction | RatingBody | EntitiesBody | AnswerBody | EmbeddingBody
 """The answer of one text, by the model's task."""
 
 
+class SentenceBody(BaseModel):
+    """One sentence and its answer."""
+
+    start: Annotated[int, Field(ge=0, description="In code points of the text, or in `offset_unit`.")]
+    end: Annotated[int, Field(ge=0)]
+    text: str
+    result: Result | FailedText
+
+
+class SentencesBody(BaseModel):
+    """The sentences of one text, in its order, as `unit` asked."""
+
+    sentences: list[SentenceBody]
+
+
 class PredictResponse(BaseModel):
     """One result a text, in the order of the texts."""
 
     model: str
     version: Annotated[str, Field(description="SHA-256 digest of the bundle that answered.")]
-    results: list[Result | FailedText]
+    results: list[Result | SentencesBody | FailedText]
+
+
+class ZeroShotRequest(BaseModel):
+    """Texts and the labels that they may have."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={"examples": [{"texts": ["where is my parcel"], "labels": ["delivery", "refund"]}]},
+    )
+
+    texts: Annotated[
+        list[str], Field(description="At most 1,000 texts times labels, unless the server is set otherwise.")
+    ]
+    labels: Annotated[list[str], Field(min_length=1, description="Names, or for models of vectors also descriptions.")]
+    hypothesis: Annotated[
+        str | None,
+        Field(description="The sentence that a label completes where {} stands, such as `This example is {}.`"),
+    ] = None
+    multi_label: Annotated[bool, Field(description="Whether each label is judged by itself.")] = False
+
+
+class ZeroShotBody(BaseModel):
+    """The labels of one text, the best first, with their scores: the shape of the Hugging Face pipeline."""
+
+    sequence: str
+    labels: list[str]
+    scores: list[Annotated[float, Field(ge=0.0, le=1.0)]]
+
+
+class ZeroShotResponse(BaseModel):
+    """One result a text, in the order of the texts."""
+
+    model: str
+    version: Annotated[str, Field(description="SHA-256 digest of the bundle that answered.")]
+    results: list[ZeroShotBody | FailedText]
+
+
+class RerankRequest(BaseModel):
+    """A query, and documents that may answer it."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={"examples": [{"query": "lost card", "documents": ["We block lost cards.", "Our hours"]}]},
+    )
+
+    query: str
+    documents: Annotated[list[str], Field(description="At most 1,000 of them, unless the server is set otherwise.")]
+    top_k: Annotated[int | None, Field(ge=1, description="How many of the best to give; all unless it is given.")] = (
+        None
+    )
+    label: Annotated[
+        str | None, Field(description="For models with labels: the one that says that a document fits.")
+    ] = None
+
+
+class RankedBody(BaseModel):
+    """A document: its place in the request, and how well it fits, more being better."""
+
+    index: Annotated[int, Field(ge=0)]
+    score: float
+    text: str
+
+
+class UnrankedBody(FailedText):
+    """A document that cannot be ranked, and why."""
+
+    index: Annotated[int, Field(ge=0)]
+
+
+class RerankResponse(BaseModel):
+    """The documents, the best first; after them those that cannot be ranked."""
+
+    model: str
+    version: Annotated[str, Field(description="SHA-256 digest of the bundle that answered.")]
+    results: list[RankedBody | UnrankedBody]
 
 
 class ModelSummary(BaseModel):

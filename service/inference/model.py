@@ -18,11 +18,11 @@ from service.inference.batching import Batcher, Lane, Outputs, Windows
 from service.inference.encoding import check_text, encoder_of
 from service.inference.pipeline import Answer, Pending, Pipeline
 from service.inference.planning import Cost
-from service.inference.ranking import Ranked, rerank
-from service.inference.sentences import Sentence, by_sentence
+from service.inference.ranking import Ranked, Unranked, rerank
+from service.inference.sentences import Documents, Sentence
 from service.inference.session import Device, Session
 from service.inference.threads import available_cpus
-from service.inference.zero_shot import ZeroShot, zero_shot
+from service.inference.zero_shot import zero_shot
 from service.tasks.encoded import EncodedText, Pair, Text
 from service.tasks.options import DEFAULTS, Asked
 
@@ -113,24 +113,38 @@ class Model:
 
     def by_sentence(self, text: str, **asked: Unpack[Asked]) -> list[Sentence]:
         """Each sentence of a document with its answer, places counting in the document; needs spaCy."""
-        return by_sentence(check_text(text), lambda texts: self.predict(texts, **asked))
+        documents = Documents([check_text(text)])
+        (sentences,) = documents.together(self.predict(documents.parts, **asked), offset_unit=asked.get("offset_unit"))
+        assert not isinstance(sentences, InputError)
+        return sentences
 
     def zero_shot(
         self,
-        texts: Sequence[str],
+        texts: Sequence[str | InputError],
         labels: Sequence[str],
         *,
         hypothesis: str | None = None,
         multi_label: bool = False,
-    ) -> list[ZeroShot | InputError]:
+        lane: Lane = "interactive",
+        deadline: float | None = None,
+    ) -> list[Answer | InputError]:
         """Which of some labels fits each text, with a model that never saw them; see `service.inference.zero_shot`."""
-        return zero_shot(self.pipeline, texts, labels, hypothesis=hypothesis, multi_label=multi_label)
+        return zero_shot(
+            self.pipeline, texts, labels,
+            hypothesis=hypothesis, multi_label=multi_label, lane=lane, deadline=deadline,
+        )  # fmt: skip
 
     def rerank(
-        self, query: str, documents: Sequence[str], *, top_k: int | None = None, label: str | None = None
-    ) -> list[Ranked | InputError]:
+        self,
+        query: str,
+        documents: Sequence[str | InputError],
+        *,
+        top_k: int | None = None,
+        label: str | None = None,
+        deadline: float | None = None,
+    ) -> list[Ranked | Unranked]:
         """The documents in the order in which they answer a query; see `service.inference.ranking`."""
-        return rerank(self.pipeline, query, documents, top_k=top_k, label=label)
+        return rerank(self.pipeline, query, documents, top_k=top_k, label=label, deadline=deadline)
 
     @overload
     def __call__(self, texts: Text, **asked: Unpack[Asked]) -> Answer: ...  # type: ignore[overload-overlap]

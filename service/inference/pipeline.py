@@ -204,11 +204,14 @@ class Pipeline:
             encoded.append(item)
         return encoded
 
-    def gathered(self, texts: Sequence[EncodedText]) -> list[NDArray[np.float64]]:
+    def gathered(
+        self, texts: Sequence[EncodedText], *, lane: Lane = "bulk", deadline: float | None = None
+    ) -> list[NDArray[np.float64]]:
         """What the windows of each text come to (see `Decoder.gather`); every window runs once, in batches of like
-        length."""
+        length. `lane` and `deadline` are those of `Batcher.submit`."""
         windows = _windows(texts)
-        return gather(self.decoder, texts, self._executor.submit(windows, lane="bulk") if windows else None)
+        future = self._executor.submit(windows, lane=lane, deadline=deadline) if windows else None
+        return gather(self.decoder, texts, future)
 
     def logits(self, texts: Sequence[object]) -> NDArray[np.float64]:
         """Logits `(texts, labels)`, pooled over windows (or vectors); for tasks that give each text as many. Raises the

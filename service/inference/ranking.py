@@ -9,6 +9,7 @@ import numpy as np
 
 from service.bundle.task import TextEmbedding, TextPair
 from service.errors import ConfigError, InputError
+from service.inference.encoding import check_text
 from service.inference.pipeline import Answer, Pipeline
 from service.tasks.encoded import Pair
 from service.tasks.text_classification import Classification
@@ -27,31 +28,53 @@ class Ranked:
     score: float
 
 
+@dataclass(frozen=True, slots=True)
+class Unranked:
+    """A document that cannot be ranked, and why."""
+
+    index: int
+    error: InputError
+
+
 def rerank(
-    pipeline: Pipeline, query: str, documents: Sequence[str], *, top_k: int | None = None, label: str | None = None
-) -> list[Ranked | InputError]:
-    """The documents, the best first, at most `top_k`; those that cannot be read come last, as their InputError.
+    pipeline: Pipeline,
+    query: str,
+    documents: Sequence[str | InputError],
+    *,
+    top_k: int | None = None,
+    label: str | None = None,
+    deadline: float | None = None,
+) -> list[Ranked | Unranked]:
+    """The documents, the best first, at most `top_k`; after them all that cannot be read.
 
     A pair model that rates gives its score, one with classes the probability of `label` (by default of one named
-    relevant, entailment, yes, true, 1 or match), a model of vectors the cosine. Raises ConfigError for other models.
+    relevant, entailment, yes, true, 1 or match), a model of vectors the cosine. Raises ConfigError for other models,
+    and the query's InputError.
     """
     task = pipeline.task
     if isinstance(task, TextEmbedding):
         query_vector = pipeline.logits([query])
-        answers = pipeline.predict(documents)
+        answers = pipeline.start(documents, deadline=deadline).result()
         scores = [
             each if isinstance(each, InputError) else float(cosine(query_vector, each.vector[np.newaxis])[0, 0])
             for each in answers
         ]
     elif isinstance(task, TextPair):
         wanted = None if task.problem_type == "regression" else _wanted(task, label)
-        answers = pipeline.predict([Pair(query, document) for document in documents])
+        check_text(query)
+        pairs = [each if isinstance(each, InputError) else Pair(query, each) for each in documents]
+        answers = pipeline.start(pairs, deadline=deadline).result()
         scores = [each if isinstance(each, InputError) else _score(each, wanted) for each in answers]
     else:
         raise ConfigError("documents are ranked by a model of pairs or of vectors", found=task.task)
-    good = [Ranked(index, documents[index], score) for index, score in enumerate(scores) if isinstance(score, float)]
-    ranked: list[Ranked | InputError] = [*sorted(good, key=lambda each: (-each.score, each.index))]
-    return [*ranked[:top_k], *(score for score in scores if isinstance(score, InputError))]
+    ranked, unranked = [], []
+    for index, (document, score) in enumerate(zip(documents, scores, strict=True)):
+        if isinstance(score, InputError):
+            unranked.append(Unranked(index, score))
+        elif isinstance(document, str):
+            ranked.append(Ranked(index, document, score))
+    ranked.sort(key=lambda each: (-each.score, each.index))
+    return [*ranked[:top_k], *unranked]
 
 
 def _wanted(task: TextPair, label: str | None) -> str:

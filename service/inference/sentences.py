@@ -1,4 +1,4 @@
-"""Answers a document sentence by sentence, with places that count in the document.
+"""Answers documents sentence by sentence, with places that count in the document.
 
 Sentences are those of spaCy's rule-based sentencizer on a blank pipeline: no model, any language that ends sentences
 with the usual marks and puts white space between them. White space at their edges is left out.
@@ -6,13 +6,16 @@ with the usual marks and puts white space between them. White space at their edg
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from service.errors import ExtraMissing, InputError
+from service.errors import ConfigError, ExtraMissing, InputError
+from service.inference.encoding import check_text
 from service.inference.pipeline import Answer
+from service.tasks.encoded import Pair
+from service.tasks.offsets import OffsetUnit, counter
 from service.tasks.token_classification import Entities
 
 MAX_CHARACTERS = 1_000_000
@@ -26,6 +29,39 @@ class Sentence:
     end: int
     text: str
     answer: Answer | InputError
+
+
+class Documents:
+    """Documents parted into their sentences, to be answered all together and put back.
+
+    `parts` are the sentences of all documents, in order; a document that is no text stands among them as its error.
+    """
+
+    def __init__(self, documents: Sequence[object]) -> None:
+        self.parts: list[str | InputError] = []
+        self._documents = [_checked(document) for document in documents]
+        self._places: list[list[tuple[int, int]]] = []
+        for document in self._documents:
+            if isinstance(document, InputError):
+                self._places.append([])
+                self.parts.append(document)
+            else:
+                self._places.append(split_sentences(document))
+                self.parts += [document[start:end] for start, end in self._places[-1]]
+
+    def together(
+        self, answers: Sequence[Answer | InputError], *, offset_unit: OffsetUnit | None = None
+    ) -> list[list[Sentence] | InputError]:
+        """The sentences of each document with the answers of `parts`, places counting in `offset_unit`."""
+        left = iter(answers)
+        together: list[list[Sentence] | InputError] = []
+        for document, places in zip(self._documents, self._places, strict=True):
+            if isinstance(document, InputError):
+                next(left)
+                together.append(document)
+            else:
+                together.append(list(_answered(document, places, left, counter(document, offset_unit))))
+        return together
 
 
 def split_sentences(text: str) -> list[tuple[int, int]]:
@@ -46,14 +82,23 @@ def split_sentences(text: str) -> list[tuple[int, int]]:
     return spans
 
 
-def by_sentence(text: str, predict: Callable[[Sequence[object]], Sequence[Answer | InputError]]) -> list[Sentence]:
-    """Each sentence with its answer; `predict` answers many texts."""
-    places = split_sentences(text)
-    answers = predict([text[start:end] for start, end in places])
-    return [
-        Sentence(start, end, text[start:end], _moved(answer, start))
-        for (start, end), answer in zip(places, answers, strict=True)
-    ]
+def _checked(document: object) -> str | InputError:
+    if isinstance(document, Pair):
+        raise ConfigError("sentences are told apart in one text, and this model reads two")
+    try:
+        return document if isinstance(document, InputError) else check_text(document)
+    except InputError as error:
+        return error
+
+
+def _answered(
+    document: str,
+    places: Sequence[tuple[int, int]],
+    answers: Iterator[Answer | InputError],
+    count: Callable[[int], int],
+) -> Iterator[Sentence]:
+    for start, end in places:
+        yield Sentence(count(start), count(end), document[start:end], _moved(next(answers), count(start)))
 
 
 def _moved(answer: Answer | InputError, by: int) -> Answer | InputError:

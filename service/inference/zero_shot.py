@@ -9,42 +9,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.bundle.task import TextEmbedding, TextPair
 from service.errors import ConfigError, InputError
-from service.inference.pipeline import Pipeline
-from service.tasks.encoded import EncodedText, Pair
+from service.inference.batching import Lane
+from service.inference.pipeline import Answer, Pipeline
+from service.tasks.encoded import EncodedText, Floats, Pair
+from service.tasks.text_classification import DEFAULT_THRESHOLD, Classification, choose
 from service.tasks.text_embedding import cosine
 
 HYPOTHESIS = "This example is {}."
 SCALE = 20.0
+_Score = Callable[[Floats], NDArray[np.float64]]
 _ENTAILMENT = ("entailment", "entails", "entailed")
 _CONTRADICTION = ("contradiction", "contradicts")
 
 
-@dataclass(frozen=True, slots=True)
-class ZeroShot:
-    """The labels, the best first, with their scores: what transformers' pipeline calls `labels` and `scores`."""
-
-    sequence: str
-    labels: tuple[str, ...]
-    scores: tuple[float, ...]
-
-
 def zero_shot(
     pipeline: Pipeline,
-    texts: Sequence[str],
+    texts: Sequence[str | InputError],
     labels: Sequence[str],
     *,
     hypothesis: str | None = None,
     multi_label: bool = False,
-) -> list[ZeroShot | InputError]:
-    """The candidate labels of each text in the order of their fit; an InputError in the place of a bad text.
+    lane: Lane = "interactive",
+    deadline: float | None = None,
+) -> list[Answer | InputError]:
+    """For each text its candidate labels by their fit, in the form of a classifier's answer; an InputError in the place
+    of a bad text. The best label is given, with `multi_label` each whose score is 0.5 or more.
 
     `hypothesis` has `{}` where the label goes; it defaults to HYPOTHESIS for entailment, to the bare label for vectors.
     Raises ConfigError where the model can do neither, or the labels cannot be told apart.
@@ -52,19 +49,43 @@ def zero_shot(
     task = pipeline.task
     template = hypothesis or (HYPOTHESIS if isinstance(task, TextPair) else "{}")
     _check(labels, template)
-    described = [template.format(label) for label in labels]
+    described = [template.replace("{}", label) for label in labels]
+    threshold = DEFAULT_THRESHOLD if multi_label else None
     if isinstance(task, TextPair):
-        rows = _by_entailment(pipeline, task, texts, described, multi_label)
+        score: _Score = _by_entailment(task, len(labels), multi_label)
+        pairs = [text if isinstance(text, InputError) else Pair(text, each) for text in texts for each in described]
+        encoded, count = pipeline.encode(pairs), len(labels)
     elif isinstance(task, TextEmbedding):
-        rows = _by_vectors(pipeline, texts, described, multi_label)
+        anchors = np.stack(pipeline.gathered(pipeline.encode_all(described), lane=lane, deadline=deadline))
+        score = partial(_by_vectors, anchors, multi_label)
+        encoded, count = pipeline.encode(texts), 1
     else:
         raise ConfigError(
             "zero-shot needs a model of entailment (text-pair) or of vectors (text-embedding)", found=task.task
         )
-    return [
-        row if isinstance(row, InputError) else _sorted(text, labels, row)
-        for text, row in zip(texts, rows, strict=True)
-    ]
+    good = [each for each in encoded if isinstance(each, EncodedText)]
+    gathered = iter(pipeline.gathered(good, lane=lane, deadline=deadline))
+    answers: list[Answer | InputError] = []
+    for begin in range(0, len(encoded), count):
+        part = encoded[begin : begin + count]
+        outputs = [next(gathered) for each in part if isinstance(each, EncodedText)]
+        error = next((each for each in part if isinstance(each, InputError)), None)
+        if error is None:
+            answers.append(_answer(part, choose(labels, score(np.stack(outputs)), threshold)))
+        else:
+            answers.append(error)
+    return answers
+
+
+def _answer(part: Sequence[EncodedText | InputError], chosen: Classification) -> Answer:
+    first = part[0]
+    assert isinstance(first, EncodedText)
+    return Answer(
+        chosen,
+        tokens=first.tokens,
+        windows=sum(len(each.windows) for each in part if isinstance(each, EncodedText)),
+        truncated=False,
+    )
 
 
 def _check(labels: Sequence[str], template: str) -> None:
@@ -78,42 +99,18 @@ def _check(labels: Sequence[str], template: str) -> None:
         )
 
 
-def _by_entailment(
-    pipeline: Pipeline, task: TextPair, texts: Sequence[str], described: Sequence[str], multi_label: bool
-) -> list[NDArray[np.float64] | InputError]:
+def _by_entailment(task: TextPair, labels: int, multi_label: bool) -> _Score:
+    """From the logits `(labels, classes)` of a text beside each hypothesis to the scores `(labels,)`."""
     entailment, contradiction = _place(task, _ENTAILMENT), _place(task, _CONTRADICTION)
-    encoded = pipeline.encode([Pair(text, each) for text in texts for each in described])
-    gathered = iter(pipeline.gathered([each for each in encoded if isinstance(each, EncodedText)]))
-    logits = [each if isinstance(each, InputError) else next(gathered) for each in encoded]
-    rows: list[NDArray[np.float64] | InputError] = []
-    for start in range(0, len(logits), len(described)):
-        part = logits[start : start + len(described)]
-        error = next((each for each in part if isinstance(each, InputError)), None)
-        if error is not None:
-            rows.append(error)
-            continue
-        table = np.stack([each for each in part if not isinstance(each, InputError)])  # (labels, classes)
-        if multi_label or len(described) == 1:
-            rows.append(_softmax(table[:, [contradiction, entailment]])[:, 1])
-        else:
-            rows.append(_softmax(table[:, entailment]))
-    return rows
+    if multi_label or labels == 1:
+        return lambda logits: _softmax(logits[:, [contradiction, entailment]])[:, 1]
+    return lambda logits: _softmax(logits[:, entailment])
 
 
-def _by_vectors(
-    pipeline: Pipeline, texts: Sequence[str], described: Sequence[str], multi_label: bool
-) -> list[NDArray[np.float64] | InputError]:
-    anchors = np.stack(pipeline.gathered(pipeline.encode_all(described)))
-    encoded = pipeline.encode(texts)
-    vectors = iter(pipeline.gathered([each for each in encoded if isinstance(each, EncodedText)]))
-    rows: list[NDArray[np.float64] | InputError] = []
-    for each in encoded:
-        if isinstance(each, InputError):
-            rows.append(each)
-            continue
-        near = cosine(next(vectors)[np.newaxis], anchors)[0]
-        rows.append(np.clip(near, 0.0, 1.0) if multi_label else _softmax(SCALE * near))
-    return rows
+def _by_vectors(anchors: Floats, multi_label: bool, vector: Floats) -> NDArray[np.float64]:
+    """From the vector `(1, dimension)` of a text to the scores `(labels,)`."""
+    near = cosine(vector, anchors)[0]
+    return np.clip(near, 0.0, 1.0) if multi_label else _softmax(SCALE * near)
 
 
 def _place(task: TextPair, names: Sequence[str]) -> int:
@@ -127,11 +124,6 @@ def _place(task: TextPair, names: Sequence[str]) -> int:
     )
 
 
-def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+def _softmax(logits: Floats) -> NDArray[np.float64]:
     shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
-
-
-def _sorted(text: str, labels: Sequence[str], scores: NDArray[np.float64]) -> ZeroShot:
-    order = np.argsort(-scores, kind="stable")
-    return ZeroShot(text, tuple(labels[place] for place in order), tuple(float(scores[place]) for place in order))

@@ -91,6 +91,15 @@ class Classification:
         return self.scores[0].score
 
 
+def choose(labels: Sequence[str], probability: NDArray[np.float64], threshold: float | None = None) -> Classification:
+    """The answer from probabilities `(labels,)` that no task of ours stands behind: the most probable label, or with a
+    threshold each label that reaches it."""
+    order = np.argsort(-probability, kind="stable")
+    values = probability[order]
+    count = 1 if threshold is None else int((values >= threshold).sum())
+    return Classification(tuple(labels[index] for index in order[:count]), Scores(labels, order, values))
+
+
 def pool_windows(logits: Floats | Sequence[Floats], new_tokens: Sequence[int], task: Classifier) -> NDArray[np.float64]:
     """The logits of one text from those of its windows: `(windows, labels)` to `(labels,)`.
 

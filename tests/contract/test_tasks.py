@@ -23,6 +23,7 @@ from service.documents.write import open_sink
 from service.errors import BundleInvalid, ConfigError, InputError
 from service.inference.encoding import reads_pairs
 from service.inference.pipeline import Answer
+from service.inference.ranking import Ranked
 from service.labelling.answers import answer_columns
 from service.labelling.columns import plan_columns
 from service.labelling.runner import label
@@ -174,6 +175,68 @@ def test_vectors_equal_the_mean_of_the_last_hidden_states(task_bundle: Made, tas
     assert ((fp32 * expected).sum(axis=1) > 1 - 1e-4).all()
     served = np.stack([each.vector for each in glossator.load(task_bundle("text-embedding"))(texts)])
     assert ((served * expected).sum(axis=1) > 0.98).all()
+
+
+def test_http_ranks_labels_and_documents_as_python_does(task_bundle: Made) -> None:
+    vectors = glossator.load(task_bundle("text-embedding"), threads=1)
+    pairs, rated = (glossator.load(task_bundle(kind), threads=1) for kind in ("text-pair", "text-pair-score"))
+    texts, labels = ["where is my parcel", "", "i cannot log in"], ["the parcel", "login page"]
+    app = create_app({"vectors": vectors, "pairs": pairs, "rated": rated}, Settings(max_texts=8))
+    with TestClient(app, base_url="http://127.0.0.1:8000") as client:
+        answered = client.post("/v1/models/vectors/zero-shot", json={"texts": texts, "labels": labels})
+        assert answered.status_code == 200, answered.text
+        good, empty, _ = answered.json()["results"]
+        expected = vectors.zero_shot(texts, labels)[0]
+        assert isinstance(expected, Answer)
+        assert good["sequence"] == texts[0]
+        assert good["labels"][0] == expected.label == "the parcel"
+        assert good["scores"][0] == pytest.approx(expected.score, abs=1e-6)
+        assert empty["error"]["code"] == "empty-text"
+
+        for name, model, label in (("vectors", vectors, None), ("rated", rated, None), ("pairs", pairs, "refund")):
+            body = {"query": texts[0], "documents": [*labels, ""], "top_k": 1, "label": label}
+            answered = client.post(f"/v1/models/{name}/rerank", json=body)
+            assert answered.status_code == 200, answered.text
+            best, bad = answered.json()["results"]
+            first = model.rerank(texts[0], labels, label=label)[0]
+            assert isinstance(first, Ranked)
+            assert (best["index"], best["text"]) == (first.index, first.text)
+            assert best["score"] == pytest.approx(first.score, abs=1e-5)
+            assert (bad["index"], bad["error"]["code"]) == (2, "empty-text")
+
+        for path, wrong, status, said in (
+            ("vectors/zero-shot", {"texts": texts, "labels": []}, 422, "does not fit"),
+            ("vectors/zero-shot", {"texts": texts * 2, "labels": labels}, 422, "too many texts"),
+            ("pairs/zero-shot", {"texts": texts, "labels": labels}, 422, "not trained on entailment"),
+            ("vectors/rerank", {"query": "", "documents": labels}, 422, "empty"),
+            ("vectors/rerank", {"query": "a", "documents": labels, "how": 1}, 422, "does not fit"),
+            ("vectors/rerank", ["a"], 422, "not an object"),
+            ("nobody/rerank", {"query": "a", "documents": labels}, 404, "no model"),
+        ):
+            answered = client.post(f"/v1/models/{path}", json=wrong)
+            assert (answered.status_code, said in answered.text) == (status, True), answered.text
+
+
+def test_http_answers_sentence_by_sentence(task_bundle: Made) -> None:
+    pytest.importorskip("spacy")
+    entities = glossator.load(task_bundle("token-classification"), threads=1)
+    pairs = glossator.load(task_bundle("text-pair"), threads=1)
+    text = "🙂 where is my parcel! it is urgent since monday!"
+    with TestClient(create_app({"m": entities, "p": pairs}, Settings()), base_url="http://127.0.0.1:8000") as client:
+        body = {"texts": [text, "", "thanks"], "unit": "sentence", "offset_unit": "utf16"}
+        answered = client.post("/v1/models/m/predict", json=body)
+        assert answered.status_code == 200, answered.text
+        first, empty, last = answered.json()["results"]
+        assert empty["error"]["code"] == "empty-text"
+        assert [each["text"] for each in last["sentences"]] == ["thanks"]
+        units = text.encode("utf-16-le")
+        for place in (*first["sentences"], *(e for s in first["sentences"] for e in s["result"]["entities"])):
+            assert units[2 * place["start"] : 2 * place["end"]].decode("utf-16-le") == place["text"]
+        found = [entity["text"] for each in first["sentences"] for entity in each["result"]["entities"]]
+        assert found == ["parcel", "monday"]
+        assert client.post("/v1/models/m/predict", json={"text": " ", "unit": "sentence"}).status_code == 422
+        refused = client.post("/v1/models/p/predict", json={"text": "a", "text_pair": "b", "unit": "sentence"})
+        assert (refused.status_code, "reads two" in refused.text) == (422, True)
 
 
 def test_what_a_task_does_not_know_is_refused(task_bundle: Made) -> None:

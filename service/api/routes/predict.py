@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from anyio import to_thread
@@ -16,15 +17,14 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from service.api.answers import result
-from service.api.body import JSON, parse_json, read_json_body
+from service.api.answers import result, sentences
+from service.api.body import JSON, check_count, parse_object, read_json_body, too_long, validated
 from service.api.documentation import PREDICT_BODY, problem_responses
 from service.api.problems import (
     BodyTooLarge,
     InternalError,
     InvalidRequest,
     MalformedBody,
-    TooManyTexts,
     UnsupportedMediaType,
 )
 from service.api.routes.models import UNKNOWN_MODEL, ModelName
@@ -36,7 +36,9 @@ from service.api.schemas import (
     PredictResponse,
     PredictText,
     PredictTexts,
+    Result,
     ScoreBody,
+    SentencesBody,
 )
 from service.api.settings import Settings
 from service.api.state import Shared, State
@@ -45,7 +47,8 @@ from service.api.validation import faults
 from service.bundle.task import Classifier
 from service.errors import ConfigError, DeadlineExceeded, EmptyText, Fault, InputError, TextTooLong
 from service.inference.model import Model
-from service.inference.pipeline import Pending
+from service.inference.pipeline import Answer, Pending
+from service.inference.sentences import Documents
 from service.tasks.encoded import Pair, Text
 
 INLINE_BYTES = 16_384
@@ -149,25 +152,42 @@ async def predict(
     deadline = time.monotonic() + patience
     small = len(body) <= INLINE_BYTES  # another thread would cost more than the work
     if small:
-        asked, pending = start(model, body, settings, deadline)
+        started = start(model, body, settings, deadline)
     else:
-        asked, pending = await to_thread.run_sync(start, model, body, settings, deadline, limiter=state.limiter)
-    if pending.future is not None:
-        await _settled(request, pending.future)
+        started = await to_thread.run_sync(start, model, body, settings, deadline, limiter=state.limiter)
+    if started.pending.future is not None:
+        await _settled(request, started.pending.future)
     if small:
-        content = finish(state, name, asked, pending, began)
+        content = finish(state, name, started, began)
     else:
-        content = await to_thread.run_sync(finish, state, name, asked, pending, began, limiter=state.limiter)
+        content = await to_thread.run_sync(finish, state, name, started, began, limiter=state.limiter)
     return Response(content, media_type=JSON)
 
 
-def start(model: Model, body: bytes, settings: Settings, deadline: float) -> tuple[PredictText | PredictTexts, Pending]:
-    """What the bytes of a request ask for, and the answers to come."""
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What a request asks for, and the answers to come: of texts, or of the sentences of `documents`."""
+
+    asked: PredictText | PredictTexts
+    pending: Pending
+    documents: Documents | None
+
+    def results(self, answers: Sequence[Answer | InputError]) -> list[Result | SentencesBody | FailedText]:
+        """The body of each result."""
+        if self.documents is None:
+            return [result(answer) for answer in answers]
+        together = self.documents.together(answers, offset_unit=self.asked.offset_unit)
+        return [sentences(each) for each in together]
+
+
+def start(model: Model, body: bytes, settings: Settings, deadline: float) -> Started:
+    """Begins to answer what the bytes of a request ask for."""
     asked = _parse(body, settings.max_texts)
-    limit = settings.max_characters
+    texts = [_limited(text, settings.max_characters) for text in _inputs(asked)]
+    documents = Documents(texts) if asked.unit == "sentence" else None
     labels = isinstance(model.task, Classifier) and model.task.problem_type != "regression"
     pending = model.start(
-        [_limited(text, limit) for text in _inputs(asked)],
+        texts if documents is None else documents.parts,
         top_k=DEFAULT_TOP_K if asked.top_k is None and labels else asked.top_k,
         threshold=asked.threshold,
         min_confidence=asked.min_confidence,
@@ -177,19 +197,19 @@ def start(model: Model, body: bytes, settings: Settings, deadline: float) -> tup
         truncate=asked.truncate,
         deadline=deadline,
     )
-    return asked, pending
+    return Started(asked, pending, documents)
 
 
-def finish(state: State, name: str, asked: PredictText | PredictTexts, pending: Pending, began: float) -> bytes:
+def finish(state: State, name: str, started: Started, began: float) -> bytes:
     """The JSON of a PredictResponse, when the answers are there."""
-    answers = pending.result()
+    answers = started.pending.result()
     state.metrics.inference(name, answers, time.perf_counter() - began)
     for failed in answers:
         if isinstance(failed, InputError):
-            if isinstance(asked, PredictText):
+            if isinstance(started.asked, PredictText) and len(answers) == 1:
                 raise failed
             state.metrics.error(failed.code)
-    response = PredictResponse(model=name, version=state.model(name).digest, results=[result(item) for item in answers])
+    response = PredictResponse(model=name, version=state.model(name).digest, results=started.results(answers))
     return response.model_dump_json(exclude_none=True).encode("utf-8")
 
 
@@ -228,21 +248,13 @@ async def _left(request: Request) -> None:
 
 
 def _parse(body: bytes, max_texts: int) -> PredictText | PredictTexts:
-    value = parse_json(body)
-    if not isinstance(value, dict):
-        raise InvalidRequest("the body is not an object", found=type(value).__name__, way_out=_WAY_OUT)
+    value = parse_object(body, way_out=_WAY_OUT)
     texts = value.get("texts")
-    if isinstance(texts, list) and len(texts) > max_texts:
-        raise TooManyTexts(
-            "the request holds too many texts",
-            found=f"{len(texts):,}",
-            expected=f"at most {max_texts:,}",
-            way_out="Send them in several requests.",
-        )
-    try:
-        return PredictTexts.model_validate(value) if "texts" in value else PredictText.model_validate(value)
-    except ValidationError as error:
-        raise InvalidRequest("the body does not fit", faults=faults(error), way_out=_WAY_OUT) from None
+    if isinstance(texts, list):
+        check_count(texts, max_texts)
+    if "texts" in value:
+        return validated(value, PredictTexts, way_out=_WAY_OUT)
+    return validated(value, PredictText, way_out=_WAY_OUT)
 
 
 def _inputs(asked: PredictText | PredictTexts) -> Sequence[Text]:
@@ -263,13 +275,4 @@ def _inputs(asked: PredictText | PredictTexts) -> Sequence[Text]:
 def _limited(text: Text, limit: int) -> Text | TextTooLong:
     """The text, or why it is too long."""
     sides = text if isinstance(text, Pair) else (text,)
-    return next((_too_long(side, limit) for side in sides if len(side) > limit), text)
-
-
-def _too_long(text: str, limit: int) -> TextTooLong:
-    return TextTooLong(
-        "the text is too long",
-        found=f"{len(text):,} characters",
-        expected=f"at most {limit:,} characters",
-        way_out="Split it into documents.",
-    )
+    return next((error for side in sides if (error := too_long(side, limit))), text)

@@ -13,9 +13,10 @@ from made import made_task
 
 from evaluation.checkpoint import pipeline
 from service.errors import ConfigError, EmptyText
-from service.inference.pipeline import Pipeline
-from service.inference.ranking import Ranked, rerank
-from service.inference.zero_shot import ZeroShot, zero_shot
+from service.inference.pipeline import Answer, Pipeline
+from service.inference.ranking import Ranked, Unranked, rerank
+from service.inference.zero_shot import zero_shot
+from service.tasks.text_classification import Classification, Score
 from training.base_model import open_model, resolve
 
 TEXTS = ["where is my parcel", "password reset fails again", "i want my money back"]
@@ -35,6 +36,11 @@ def made(
     return model, pipeline(model, folder, task)
 
 
+def scores_of(answer: Answer) -> list[Score]:
+    assert isinstance(answer.prediction, Classification)
+    return list(answer.prediction.scores)
+
+
 @pytest.mark.parametrize("multi_label", [False, True])
 def test_entailment_gives_what_transformers_gives(tiny_base: Callable[[str], Path], multi_label: bool) -> None:
     from transformers import AutoTokenizer, ZeroShotClassificationPipeline
@@ -45,21 +51,24 @@ def test_entailment_gives_what_transformers_gives(tiny_base: Callable[[str], Pat
     )
     expected = reference(TEXTS, candidate_labels=LABELS, multi_label=multi_label)
     for found, theirs in zip(zero_shot(ours, TEXTS, LABELS, multi_label=multi_label), expected, strict=True):
-        assert isinstance(found, ZeroShot)
-        assert (found.sequence, list(found.labels)) == (theirs["sequence"], theirs["labels"])
-        np.testing.assert_allclose(found.scores, theirs["scores"], atol=1e-5)
+        assert isinstance(found, Answer)
+        scores = scores_of(found)
+        assert [score.label for score in scores] == theirs["labels"]
+        np.testing.assert_allclose([score.score for score in scores], theirs["scores"], atol=1e-5)
+        decided = [score.label for score in scores if score.score >= 0.5] if multi_label else theirs["labels"][:1]
+        assert (list(found.labels), found.score) == (decided, scores[0].score)
 
 
 def test_vectors_choose_the_nearest_description(tiny_base: Callable[[str], Path]) -> None:
     _, ours = made(tiny_base("bert"), "text-embedding", [])
     bad, found = zero_shot(ours, ["", TEXTS[0]], [TEXTS[0], TEXTS[1], "thanks"])
     assert isinstance(bad, EmptyText)
-    assert isinstance(found, ZeroShot)
-    assert found.labels[0] == TEXTS[0]
-    assert sum(found.scores) == pytest.approx(1.0)
+    assert isinstance(found, Answer)
+    assert found.label == TEXTS[0]
+    assert sum(score.score for score in scores_of(found)) == pytest.approx(1.0)
     (cosines,) = zero_shot(ours, [TEXTS[0]], [TEXTS[0], "thanks"], multi_label=True)
-    assert isinstance(cosines, ZeroShot)
-    assert cosines.scores[0] == pytest.approx(1.0)
+    assert isinstance(cosines, Answer)
+    assert cosines.score == pytest.approx(1.0)
 
 
 def test_what_cannot_be_told_is_refused(tiny_base: Callable[[str], Path]) -> None:
@@ -95,7 +104,9 @@ def test_documents_are_ranked_and_bad_ones_told(
     assert sorted(each.index for each in good) == [0, 1, 2, 4]
     assert [each.score for each in good] == sorted((each.score for each in good), reverse=True)
     assert all(documents[each.index] == each.text for each in good)
-    assert isinstance(ranked[-1], EmptyText)
+    assert isinstance(ranked[-1], Unranked)
+    assert ranked[-1].index == 3
+    assert isinstance(ranked[-1].error, EmptyText)
     if kind == "text-embedding":
         assert good[0].index == 0
     assert rerank(ours, TEXTS[0], documents, top_k=2)[:2] == good[:2]

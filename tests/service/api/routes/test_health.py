@@ -40,6 +40,8 @@ def test_index_lists_every_route(make_client: Callable[..., TestClient]) -> None
     listed = {(route["method"], route["path"]) for route in index["routes"]}
     assert listed == {
         ("POST", "/v1/models/{name}/predict"),
+        ("POST", "/v1/models/{name}/zero-shot"),
+        ("POST", "/v1/models/{name}/rerank"),
         ("GET", "/v1/models"),
         ("GET", "/v1/models/{name}"),
         ("GET", "/livez"),
