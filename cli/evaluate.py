@@ -48,6 +48,7 @@ def evaluate(
     need("evaluation")
     from evaluation.measure import measure
     from evaluation.report import report
+    from service.bundle.task import TokenClassification
 
     console = stderr(quiet=quiet)
     pipeline = _open(model)
@@ -76,7 +77,13 @@ def evaluate(
     console.print(f"· measuring {len(rows):,} rows")
     evaluation = measure(pipeline, rows)
     if output is not None:
-        _write(output, evaluation)
+        pages = {}
+        if isinstance(pipeline.task, TokenClassification):
+            from evaluation.entity_page import entity_page
+            from evaluation.measured import predicted
+
+            pages["entities.html"] = entity_page(rows, predicted(pipeline, rows), name=evaluation.name)
+        _write(output, evaluation, pages)
     if as_json:
         print_json(evaluation.to_dict() | {"rejected_rows": rejected})
     else:
@@ -96,11 +103,11 @@ def _open(model: Path) -> Pipeline:
     return load(model).pipeline
 
 
-def _write(folder: Path, evaluation: Measurement) -> None:
-    """Report, JSON and pictures."""
+def _write(folder: Path, evaluation: Measurement, pages: dict[str, str]) -> None:
+    """Report, JSON, pictures and pages."""
     from cli.files import write_files
     from evaluation.files import pictures, to_json
     from evaluation.report import report
 
     files = {"evaluation.json": to_json(evaluation), "report.md": report(evaluation)}
-    write_files(folder, files | {f"{name}.svg": picture for name, picture in pictures(evaluation).items()})
+    write_files(folder, files | pages | {f"{name}.svg": picture for name, picture in pictures(evaluation).items()})

@@ -10,16 +10,20 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, f1_score, hamming_loss, precision_recall_fscore_support
 
 from evaluation.bootstrap import RESAMPLES, Estimate, draw, group_rows, interval, weighted_metrics
 from evaluation.calibration import Bin, brier_score, expected_calibration_error, reliability
 from evaluation.probabilities import check_probabilities
 from evaluation.rows import indicator
-from service.bundle.task import Classifier, ProblemType
+from service.bundle.task import Calibration, Classifier, ProblemType
 from service.errors import CorpusError, Fault, InputError
 from service.tasks.encoded import Floats
-from service.tasks.text_classification import decide
+from service.tasks.text_classification import conformal_set, decide, probabilities
+
+COVERAGES = (0.9, 0.95, 0.99)
+"""Which coverages are measured."""
 
 _SHOWN_ROWS = 20
 _SINGLE_LABEL = {"accuracy": "exact", "macro_f1": "macro_f1", "weighted_f1": "weighted_f1", "micro_f1": "micro_f1"}
@@ -55,6 +59,16 @@ class Confusion:
     share: float
 
 
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How often the set of labels given for `asked` coverage holds the true label, with its 95 % Wilson interval, and
+    how many labels such a set has in the mean."""
+
+    asked: float
+    measured: Estimate
+    labels: float
+
+
 @with_config(ConfigDict(extra="forbid"))  # a newer writer's fields are refused, not half understood
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
@@ -72,7 +86,10 @@ class Evaluation:
     `ece` is the expected calibration error in 15 bins. Single-label bins the probability of the label decided on;
     multi-label bins each label's own probability against its gold rows and takes the mean over the labels. `brier` is
     the squared error summed over labels for single-label (0 to 2), the mean over labels for multi-label (0 to 1).
-    `bins` is the reliability diagram; for multi-label it pools the decisions of all labels.
+    `bins` is the reliability diagram; for multi-label it pools the decisions of all labels. `ece_before` is the `ece`
+    without the temperature, `temperature` that temperature; None where none was fitted.
+
+    `coverages` has what conformal sets of labels come to, for each of COVERAGES; empty where the model gives none.
 
     `confusion` counts rows, gold label down and decided label across, both in the order of `labels`; None for
     multi-label, where a missed label has no counterpart.
@@ -85,7 +102,10 @@ class Evaluation:
     rows: int
     metrics: dict[str, Estimate]
     ece: float
+    ece_before: float | None = None
+    temperature: float | None = None
     brier: float
+    coverages: tuple[Coverage, ...] = ()
     classes: tuple[ClassScore, ...]
     bins: tuple[Bin, ...]
     confusion: tuple[tuple[int, ...], ...] | None
@@ -130,14 +150,14 @@ _ADAPTER = TypeAdapter(Evaluation)
 
 def evaluate(
     gold: Sequence[tuple[str, ...]],
-    probabilities: Floats,
+    probability: Floats,
     task: Classifier,
     *,
     seed: int = 0,
     resamples: int = RESAMPLES,
     name: str = "test",
 ) -> Evaluation:
-    """Measures `probabilities` `(rows, labels)` against the gold labels of each row; `name` says which split it is.
+    """Measures `probability` `(rows, labels)` against the gold labels of each row; `name` says which split it is.
 
     Decisions are those of `service.tasks`, thresholds included. Raises CorpusError where there are no rows, where gold
     labels are unknown to the model (all of them are listed) or a single-label row has not exactly one, and InputError
@@ -145,7 +165,7 @@ def evaluate(
     """
     single = task.problem_type == "single_label_classification"
     truth = _truth(gold, task)  # (rows, labels)
-    wide = check_probabilities(probabilities, truth.shape, single_label=single)
+    wide = check_probabilities(probability, truth.shape, single_label=single)
     decided = decide(wide, task)
     right = decided == truth
     if single:
@@ -163,13 +183,37 @@ def evaluate(
         rows=len(truth),
         metrics=_metrics(truth, decided, single=single, resamples=resamples, seed=seed),
         ece=ece,
+        ece_before=_ece_before(wide, decided, correct, task) if single else None,
+        temperature=task.calibration.temperature if single else None,
         brier=brier,
+        coverages=_coverages(wide, truth, task) if single else (),
         classes=_classes(truth, decided, task.labels),
         bins=reliability(confidence, correct),
         confusion=_confusion(truth, decided) if single else None,
         resamples=resamples,
         seed=seed,
     )
+
+
+def _ece_before(wide: Floats, decided: NDArray[np.bool_], correct: NDArray[np.bool_], task: Classifier) -> float:
+    """The calibration error of softmax without the temperature: the logits are known from it up to a constant."""
+    logits = task.calibration.temperature * np.log(np.maximum(np.asarray(wide, dtype=np.float64), 1e-300))
+    plain = task.model_copy(update={"calibration": Calibration()})
+    return expected_calibration_error(probabilities(logits, plain)[decided], correct)
+
+
+def _coverages(wide: Floats, truth: NDArray[np.bool_], task: Classifier) -> tuple[Coverage, ...]:
+    if task.calibration.nonconformity is None:
+        return ()
+    found = []
+    for asked in COVERAGES:
+        sets = conformal_set(wide, task, asked)
+        held = int((sets & truth).any(axis=1).sum())
+        low, high = binomtest(held, len(truth)).proportion_ci(method="wilson")
+        found.append(
+            Coverage(asked, Estimate(held / len(truth), float(low), float(high)), float(sets.sum(axis=1).mean()))
+        )
+    return tuple(found)
 
 
 def _truth(gold: Sequence[tuple[str, ...]], task: Classifier) -> NDArray[np.bool_]:

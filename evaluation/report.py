@@ -51,6 +51,8 @@ def report(
     ]
     if evaluation.confusion is not None:
         parts += ["### Commonest confusions", confusion_table(evaluation, limit=confusions_shown)]
+    if evaluation.coverages:
+        parts += ["### Sets of labels", coverage_table(evaluation)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -75,9 +77,32 @@ def headline_table(evaluation: Measurement) -> str:
     ]
     if isinstance(evaluation, Evaluation):
         rows += [["calibration error (ECE)", f"{evaluation.ece:.4f}", ""]]
+        if evaluation.ece_before is not None:
+            name = f"the same without the temperature of {evaluation.temperature:g}"
+            rows += [[name, f"{evaluation.ece_before:.4f}", ""]]
         rows += [["Brier score", f"{evaluation.brier:.4f}", ""]]
     table = markdown_table(["metric", "value", "95 % interval"], rows, right=(1,))
     return f"{table}\n\nIntervals: percentiles of {evaluation.resamples:,} bootstrap resamples of the rows."
+
+
+def coverage_table(evaluation: Evaluation) -> str:
+    """What sets of labels (`coverage=...`) come to, and what that promises."""
+    rows = [
+        [
+            f"{each.asked:g}",
+            f"{each.measured.value:.4f}",
+            f"{each.measured.low:.4f} to {each.measured.high:.4f}",
+            f"{each.labels:.2f}",
+        ]
+        for each in evaluation.coverages
+    ]
+    table = markdown_table(
+        ["coverage asked for", "measured", "95 % interval", "labels in a set"], rows, right=(0, 1, 3)
+    )
+    return (
+        f"{table}\n\nWith `coverage`, a set of labels is given that holds the true one that often. This holds for data "
+        "like the validation data that the sets were fitted on, and for no other."
+    )
 
 
 def class_table(evaluation: Evaluation, *, limit: int = CLASSES_SHOWN) -> str:

@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 
 from evaluation.checkpoint import load_model, read_task
 from evaluation.checkpoint import pipeline as checkpoint_pipeline
+from evaluation.entity_page import entity_page
 from evaluation.measure import Measurement
 from evaluation.measure import measure as measure_rows
+from evaluation.measured import predicted
 from evaluation.rows import LabelledRows, indicator, inputs_of, read_rows
 from evaluation.thresholds import calibrated
 from export import parity
@@ -42,7 +44,7 @@ from service.bundle.manifest import (
     Verification,
 )
 from service.bundle.manifest import Estimate as RecordedEstimate
-from service.bundle.task import Classifier, Task
+from service.bundle.task import Classifier, Task, TokenClassification
 from service.bundle.write import file_entries, folder_aside, write_manifest
 from service.errors import BundleInvalid, ConfigError
 from service.inference.batching import Batcher
@@ -155,6 +157,10 @@ def export(
             evaluations = {"validation": measure_rows(graph, validation, name="validation")}
             if test is not None and len(test):
                 evaluations["test"] = measure_rows(graph, test, name="test")
+            pages = {}
+            if isinstance(task, TokenClassification):
+                split, shown = ("validation", validation) if test is None or not len(test) else ("test", test)
+                pages[split] = entity_page(shown, predicted(graph, shown), name=split)
             speed = _measure_speed(graph, cost, inputs)
             golden = golden_rows(graph, validation)
             batch_difference = parity.batch_difference(graph, inputs)
@@ -175,7 +181,7 @@ def export(
             ),
             speed=speed,
         )
-        write_card(folder, manifest, evaluations)
+        write_card(folder, manifest, evaluations, pages)
         manifest = write_manifest(folder, manifest.model_copy(update={"files": file_entries(folder)}))
         clock.start("verifying")
         _verify(folder)

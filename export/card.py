@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from evaluation.files import pictures, to_json
@@ -32,17 +32,23 @@ _PIPELINE_TAGS = {
 """Our tasks to those of the Hugging Face hub."""
 
 
-def write_card(folder: Path, manifest: Manifest, evaluations: Mapping[str, Measurement]) -> None:
-    """Writes `README.md`, and for each evaluation its JSON and its pictures under `evaluation/`."""
+def write_card(
+    folder: Path, manifest: Manifest, evaluations: Mapping[str, Measurement], pages: Mapping[str, str] | None = None
+) -> None:
+    """Writes `README.md`, and for each evaluation its JSON and its pictures under `evaluation/`; `pages` has HTML with
+    the entities of a split."""
+    pages = pages or {}
     (folder / FOLDER).mkdir()
     for split, evaluation in evaluations.items():
         (folder / FOLDER / f"{split}.json").write_text(to_json(evaluation), encoding="utf-8")
         for name, picture in pictures(evaluation).items():
             (folder / FOLDER / f"{split}-{name}.svg").write_text(picture, encoding="utf-8")
-    (folder / layout.CARD).write_text(_card(manifest, evaluations), encoding="utf-8")
+    for split, page in pages.items():
+        (folder / FOLDER / f"{split}-entities.html").write_text(page, encoding="utf-8")
+    (folder / layout.CARD).write_text(_card(manifest, evaluations, pages), encoding="utf-8")
 
 
-def _card(manifest: Manifest, evaluations: Mapping[str, Measurement]) -> str:
+def _card(manifest: Manifest, evaluations: Mapping[str, Measurement], pages: Iterable[str]) -> str:
     task, provenance = manifest.task, manifest.task.provenance
     headline = evaluations.get("test") or evaluations["validation"]
     parts = [
@@ -62,6 +68,7 @@ def _card(manifest: Manifest, evaluations: Mapping[str, Measurement]) -> str:
         ),
         _one_level_down(report(headline)),
         *(f"![{name} on the {headline.name} rows]({FOLDER}/{headline.name}-{name}.svg)" for name in pictures(headline)),
+        *(f"[What it finds in {split} rows]({FOLDER}/{split}-entities.html), beside what is true." for split in pages),
         "## How it was checked",
         _parity_table(manifest),
         f"Serving {manifest.served.precision}: {manifest.served.reason}.",

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import softmax
 from sklearn.metrics import (
     accuracy_score,
     brier_score_loss,
@@ -18,8 +19,10 @@ from sklearn.metrics import (
 )
 
 from evaluation.bootstrap import Estimate
-from evaluation.classification import Evaluation, evaluate
-from service.bundle.task import TextClassification
+from evaluation.calibration import expected_calibration_error
+from evaluation.classification import COVERAGES, Evaluation, evaluate
+from evaluation.report import report
+from service.bundle.task import Calibration, TextClassification
 from service.errors import CorpusError, InputError
 
 MakeTask = Callable[..., TextClassification]
@@ -228,3 +231,34 @@ def test_classification_a_thousand_resamples_take_under_three_seconds(
     started = time.process_time()
     evaluate(gold, probabilities, task, resamples=1000)
     assert time.process_time() - started < 3.0
+
+
+def test_temperature_and_sets_are_measured(single_task: MakeTask) -> None:
+    """The error before the temperature from the logits themselves, and the coverage by counting."""
+    rng = np.random.default_rng(4)
+    gold = rng.integers(4, size=600)
+    logits = rng.normal(size=(600, 4)) * 2.0
+    logits[np.arange(600), gold] += 3.0
+    fitted, held = slice(0, 300), slice(300, 600)
+    probability = softmax(logits / 2.5, axis=1)
+    scores = sorted(float(1.0 - row[label]) for row, label in zip(probability[fitted], gold[fitted], strict=True))
+    calibration = Calibration(temperature=2.5, nonconformity=scores)
+    task = single_task(LABELS[:4]).model_copy(update={"calibration": calibration})
+    result = evaluate([(LABELS[i],) for i in gold[held]], probability[held], task, resamples=10)
+
+    plain = softmax(logits[held], axis=1)
+    right = plain.argmax(axis=1) == gold[held]
+    assert result.ece_before == pytest.approx(expected_calibration_error(plain.max(axis=1), right))
+    assert result.ece != pytest.approx(result.ece_before)
+    assert [each.asked for each in result.coverages] == list(COVERAGES)
+    for each in result.coverages:
+        limit = scores[int(np.ceil(301 * each.asked)) - 1]
+        sets = (1.0 - probability[held] <= limit) | (probability[held] == probability[held].max(axis=1, keepdims=True))
+        covered = sets[np.arange(300), gold[held]].mean()
+        assert each.measured.value == pytest.approx(covered)
+        assert each.measured.low < covered <= each.measured.high
+        assert each.measured.low <= each.asked <= each.measured.high + 0.02
+        assert each.labels == pytest.approx(sets.sum(axis=1).mean())
+    assert "for data like the validation data" in report(result)
+    assert "without the temperature of 2.5" in report(result)
+    assert Evaluation.from_dict(json.loads(json.dumps(result.to_dict()))) == result

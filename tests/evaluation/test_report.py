@@ -34,10 +34,12 @@ def test_report_keeps_snake_case_as_it_is() -> None:
 def test_report_headline_has_every_metric_with_its_interval(single_label: Make, multi_label: Make) -> None:
     for result in (single_label(LABELS), multi_label(LABELS)):
         rows = cells(headline_table(result))
-        assert len(rows) == len(result.metrics) + 2
+        assert len(rows) == len(result.metrics) + (2 if result.ece_before is None else 3)
         for row, estimate in zip(rows, result.metrics.values(), strict=False):
             assert row[1:] == [f"{estimate.value:.4f}", f"{estimate.low:.4f} to {estimate.high:.4f}"]
-        assert [row[1] for row in rows[-2:]] == [f"{result.ece:.4f}", f"{result.brier:.4f}"]
+        expected = [result.ece, result.ece_before, result.brier]
+        shown = [f"{value:.4f}" for value in expected if value is not None]
+        assert [row[1] for row in rows[len(result.metrics) :]] == shown
         assert "100 bootstrap resamples" in headline_table(result)
 
 

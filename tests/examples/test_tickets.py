@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 from collections import Counter
 from datetime import datetime
@@ -123,3 +124,21 @@ def test_new_tickets_are_unlabelled_and_new(rows: list[dict[str, str]]) -> None:
         "texts with an emoji": sum(any(character >= "\U0001f000" for character in text) for text in texts),
         "texts of 700 words or more": sum(len(text.split()) >= 700 for text in texts),
     } == stated("The new tickets")
+
+
+def test_spans_are_those_of_the_tickets(rows: list[dict[str, str]]) -> None:
+    texts = {row["ticket_id"]: row["text"] for row in rows}
+    lines = (EXAMPLES / "ticket_spans.jsonl").read_text(encoding="utf-8").splitlines()
+    spans = [json.loads(line) for line in lines]
+    counts: Counter[str] = Counter()
+    for row in spans:
+        assert texts[row["ticket_id"]] == row["text"]
+        assert len(row["text"]) <= 400
+        end = 0
+        for span in row["spans"]:
+            assert end <= span["start"] < span["end"] <= len(row["text"])
+            marked = row["text"][span["start"] : span["end"]]
+            assert marked == marked.strip()
+            counts[span["label"]] += 1
+            end = span["end"]
+    assert counts == stated("The spans")
