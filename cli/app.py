@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from cli import console
 from cli.bench import bench
 from cli.command import PREFIX, Command, options_from, usage_error
+from cli.compare import compare
 from cli.demo import demo
 from cli.evaluate import evaluate
 from cli.export import export
@@ -35,7 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": sorted(HELP)},
 )
-for command in (demo, wrangle, train, evaluate, export, verify, serve, label, bench):
+for command in (demo, wrangle, train, evaluate, compare, export, verify, serve, label, bench):
     app.command(cls=Command)(command)
 
 

@@ -13,7 +13,10 @@ from service.bundle import layout
 from service.errors import ConfigError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from evaluation.measure import Measurement
+    from evaluation.rows import LabelledRows
     from service.inference.pipeline import Pipeline
 
 
@@ -51,29 +54,19 @@ def evaluate(
     from service.bundle.task import TokenClassification
 
     console = stderr(quiet=quiet)
-    pipeline = _open(model)
-    rejected = 0
-    if data is None:
-        from evaluation.rows import read_rows
-
-        if not (model / layout.TEST).is_file():
-            raise ConfigError("there is nothing to measure on", found=model, way_out="Give a labelled file.")
-        rows = read_rows(model / layout.TEST)
-    else:
-        options = corpora.ReadingOptions(
-            text_column,
-            label_column,
-            label_separator,
-            input_format,
-            encoding,
-            delimiter,
-            dataset_split,
-            drop_duplicates=False,
-            second_column=second_column,
-        )
-        held = corpora.held_by(pipeline.task)
-        corpus = corpora.read_and_show(data, options, console, None, held=held).corpus
-        rows, rejected = corpus.rows(), len(corpus.rejects)
+    pipeline = open_pipeline(model)
+    options = corpora.ReadingOptions(
+        text_column,
+        label_column,
+        label_separator,
+        input_format,
+        encoding,
+        delimiter,
+        dataset_split,
+        drop_duplicates=False,
+        second_column=second_column,
+    )
+    rows, rejected = labelled_rows(model, pipeline, data, options, console)
     console.print(f"· measuring {len(rows):,} rows")
     evaluation = measure(pipeline, rows)
     if output is not None:
@@ -91,7 +84,21 @@ def evaluate(
     return REJECTED_ROWS if rejected else OK
 
 
-def _open(model: Path) -> Pipeline:
+def labelled_rows(
+    model: Path, pipeline: Pipeline, data: str | None, options: corpora.ReadingOptions, console: Console
+) -> tuple[LabelledRows, int]:
+    """The rows of a file, or without one the test rows that the checkpoint carries; and how many could not be used."""
+    if data is None:
+        from evaluation.rows import read_rows
+
+        if not (model / layout.TEST).is_file():
+            raise ConfigError("there is nothing to measure on", found=model, way_out="Give a labelled file.")
+        return read_rows(model / layout.TEST), 0
+    corpus = corpora.read_and_show(data, options, console, None, held=corpora.held_by(pipeline.task)).corpus
+    return corpus.rows(), len(corpus.rejects)
+
+
+def open_pipeline(model: Path) -> Pipeline:
     """A bundle's served graph, or a checkpoint through PyTorch."""
     if (model / layout.TASK).is_file() and not (model / layout.MANIFEST).is_file():
         need("training")
@@ -107,7 +114,13 @@ def _write(folder: Path, evaluation: Measurement, pages: dict[str, str]) -> None
     """Report, JSON, pictures and pages."""
     from cli.files import write_files
     from evaluation.files import pictures, to_json
+    from evaluation.page import page
     from evaluation.report import report
 
-    files = {"evaluation.json": to_json(evaluation), "report.md": report(evaluation)}
-    write_files(folder, files | pages | {f"{name}.svg": picture for name, picture in pictures(evaluation).items()})
+    drawn, words = pictures(evaluation), report(evaluation)
+    files = {
+        "evaluation.json": to_json(evaluation),
+        "report.md": words,
+        "report.html": page(words, title=f"Evaluation on {evaluation.name}", pictures=drawn),
+    }
+    write_files(folder, files | pages | {f"{name}.svg": picture for name, picture in drawn.items()})

@@ -31,7 +31,7 @@ def test_a_bundle_is_measured_on_a_file_and_the_report_is_written(
     assert ran.json["rejected_rows"] == 0
     report = Path("report")
     assert sorted(path.name for path in report.iterdir()) == [
-        "confusion.svg", "evaluation.json", "per-class.svg", "reliability.svg", "report.md",
+        "confusion.svg", "evaluation.json", "per-class.svg", "reliability.svg", "report.html", "report.md",
     ]  # fmt: skip
     written = json.loads((report / "evaluation.json").read_text())
     assert written["metrics"] == ran.json["metrics"]

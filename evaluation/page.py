@@ -1,0 +1,36 @@
+"""A report as one page of HTML that needs nothing else: no network, no script, pictures inside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+
+_STYLE = """
+body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; }
+h1, h2, h3 { line-height: 1.2; margin-top: 2rem; }
+table { border-collapse: collapse; display: block; overflow-x: auto; font-variant-numeric: tabular-nums; }
+th, td { border-bottom: 1px solid #ddd; padding: 0.3rem 0.8rem; text-align: left; }
+figure { margin: 2rem 0; break-inside: avoid; }
+figure svg { max-width: 100%; height: auto; }
+code { background: #f3f3f3; padding: 0.1rem 0.3rem; }
+@media print { body { margin: 0; max-width: none; } table { display: table; } }
+"""
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+
+def page(markdown: str, *, title: str, pictures: Mapping[str, str] | None = None) -> str:
+    """The page: the Markdown's words and tables, then each SVG picture under its name. HTML in the Markdown is shown as
+    text."""
+    from markdown_it import MarkdownIt
+
+    words = MarkdownIt("commonmark", {"html": False}).enable("table").render(markdown)
+    figures = "".join(
+        f"<figure>{svg[svg.index('<svg') :]}<figcaption>{escape(name)}</figcaption></figure>"
+        for name, svg in (pictures or {}).items()
+    )
+    return (
+        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>\n'
+        f'<meta name="viewport" content="width=device-width">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        f"<style>{_STYLE}</style></head><body><h1>{escape(title)}</h1>\n{words}{figures}</body></html>\n"
+    )
