@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli import corpus as corpora
-from cli.console import OK, REJECTED_ROWS, Json, Quiet, print_json, stderr
+from cli.console import OK, REJECTED_ROWS, Json, Quiet, need, print_json, stderr
+from service.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from training.corpus.corpus import Corpus
+    from training.corpus.suspects import Suspect
 
 
 def wrangle(
@@ -25,6 +33,15 @@ def wrangle(
     delimiter: corpora.Delimiter = None,
     dataset_split: corpora.DatasetSplit = None,
     rejects: Annotated[Path | None, typer.Option(help="Write rows that cannot be used to this JSONL file.")] = None,
+    label_errors: Annotated[
+        bool,
+        typer.Option("--label-errors", help="Look for labels that are likely wrong; reads every text with an encoder."),
+    ] = False,
+    base: Annotated[str, typer.Option(help="Encoder for that: starter, a local folder, or a hub name.")] = "starter",
+    review: Annotated[
+        Path | None,
+        typer.Option(help="Write these rows as tasks for Label Studio (.json) or Prodigy (.jsonl)."),
+    ] = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> int:
@@ -35,6 +52,7 @@ def wrangle(
     \b
     Examples:
       glossator wrangle tickets.csv --label-column category --rejects rejects.jsonl
+      glossator wrangle tickets.csv --label-column category --label-errors --review review.json
       zcat tickets.csv.gz | glossator wrangle - --input-format csv --json
     """
     options = corpora.ReadingOptions(
@@ -49,11 +67,53 @@ def wrangle(
         second_column=second_column,
         task=task,
     )
-    reading = corpora.inspect(source, options, stderr(quiet=quiet), rejects)
+    console = stderr(quiet=quiet)
+    reading = corpora.inspect(source, options, console, rejects)
+    suspects: list[Suspect] = []
+    if review is not None and not label_errors:
+        raise ConfigError("--review goes with --label-errors", way_out="Give both.")
+    if label_errors and reading.error is None:
+        suspects = _suspects(reading.corpus, base, console)
+        reading = replace(reading, corpus=_with_finding(reading.corpus, suspects))
+        if review is not None:
+            _write_review(review, suspects, console)
     if as_json:
-        print_json(reading.to_dict())
+        print_json(reading.to_dict() | ({"suspects": [each.to_dict() for each in suspects]} if label_errors else {}))
     else:
         typer.echo("\n".join(reading.report_lines()))
     if reading.error is not None:
         raise reading.error
     return REJECTED_ROWS if reading.corpus.rejects else OK
+
+
+def _suspects(corpus: Corpus, base: str, console: Console) -> list[Suspect]:
+    need("training")
+    from training.config import TrainingConfig
+    from training.corpus.suspects import find_suspects
+    from training.embed import embed
+
+    console.print(f"· reading {len(corpus):,} texts with the encoder {base}", markup=False)
+    vectors = embed(
+        corpus.texts,
+        TrainingConfig(base=base),
+        progress=lambda done: console.print(f"  {done:,} of {len(corpus):,} texts"),
+    )
+    console.print("· judging every row by classifiers that have not seen it")
+    return find_suspects(corpus, vectors)
+
+
+def _with_finding(corpus: Corpus, suspects: list[Suspect]) -> Corpus:
+    from training.corpus.suspects import finding
+
+    return replace(corpus, findings=[*corpus.findings, finding(corpus, suspects)]) if suspects else corpus
+
+
+def _write_review(path: Path, suspects: list[Suspect], console: Console) -> None:
+    from cli.files import write_files
+    from training.corpus.review import label_studio, prodigy
+
+    kinds = {".json": label_studio, ".jsonl": prodigy}
+    if path.suffix not in kinds:
+        raise ConfigError("the review's format cannot be told", found=path, expected="a name ending in .json or .jsonl")
+    write_files(path.parent, {path.name: kinds[path.suffix](suspects)})
+    console.print(f"· wrote {len(suspects):,} rows to review to {path}", markup=False)

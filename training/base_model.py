@@ -10,8 +10,8 @@ from typing import Any
 
 from evaluation.torch_model import auto_class
 from service.bundle.folder import sha256
-from service.bundle.task import Classifier, Task, TokenClassification
-from service.errors import ConfigError, ExtraMissing, shorten
+from service.bundle.task import Classifier, Encoding, Task, TokenClassification
+from service.errors import ConfigError, ExtraMissing, OutputError, shorten
 from training.config import TrainingConfig
 
 STARTER = "starter"
@@ -158,6 +158,24 @@ def window_lengths(base: BaseModel, config: TrainingConfig) -> tuple[int, int]:
     if stride >= max_length // 2:
         raise ConfigError("stride is too large", found=stride, expected=f"under half of max_length ({max_length})")
     return max_length, stride
+
+
+def save_tokenizer(tokenizer: Any, folder: str) -> None:
+    """Writes the tokenizer into a folder of temporary files; raises OutputError."""
+    try:
+        tokenizer.save_pretrained(folder)
+    except Exception as error:  # the tokenizers library raises no other, for a full disk too
+        raise OutputError(
+            "the tokenizer cannot be written to the folder of temporary files",
+            found=error,
+            way_out="Free some space, or set TMPDIR to a folder that has some.",
+        ) from error
+
+
+def encoding_of(base: BaseModel, config: TrainingConfig, tokenizer: Any) -> Encoding:
+    """How a run parts texts into windows; raises ConfigError where the encoder cannot hold them."""
+    max_length, stride = window_lengths(base, config)
+    return Encoding(max_length=max_length, stride=stride, pad_token_id=tokenizer.pad_token_id or 0)
 
 
 def learning_rate(base: BaseModel, config: TrainingConfig) -> float:

@@ -26,9 +26,16 @@ from service.bundle.task import (
     TokenClassification,
     tags_of,
 )
-from service.errors import OutputError
 from service.tasks.encoded import EncodedText
-from training.base_model import BaseModel, learning_rate, open_model, open_tokenizer, resolve, window_lengths
+from training.base_model import (
+    BaseModel,
+    encoding_of,
+    learning_rate,
+    open_model,
+    open_tokenizer,
+    resolve,
+    save_tokenizer,
+)
 from training.checkpoint import now, package_versions, write_checkpoint
 from training.config import TrainingConfig
 from training.corpus.checks import token_length_findings
@@ -91,8 +98,8 @@ def fit(
         state.discard()
     with tempfile.TemporaryDirectory() as tokenizer_folder:
         tokenizer = open_tokenizer(base)
-        _save_tokenizer(tokenizer, tokenizer_folder)
-        task = _task(splits.train, _encoding(base, config, tokenizer), _provenance(base, config, splits), base)
+        save_tokenizer(tokenizer, tokenizer_folder)
+        task = _task(splits.train, encoding_of(base, config, tokenizer), _provenance(base, config, splits), base)
         torch.manual_seed(config.seed)  # the head's first weights
         model = open_model(base, task)
         served = checkpoint_pipeline(model, tokenizer_folder, task)
@@ -163,22 +170,6 @@ def _objective(task: Task, config: TrainingConfig, train: Corpus) -> Objective:
     if isinstance(task, TextEmbedding):
         return Embeddings(task, config, pairs=train.seconds is not None)
     return Labels(task, config)
-
-
-def _save_tokenizer(tokenizer: Any, folder: str) -> None:
-    try:
-        tokenizer.save_pretrained(folder)
-    except Exception as error:  # the tokenizers library raises no other, for a full disk too
-        raise OutputError(
-            "the tokenizer cannot be written to the folder of temporary files",
-            found=error,
-            way_out="Free some space, or set TMPDIR to a folder that has some.",
-        ) from error
-
-
-def _encoding(base: BaseModel, config: TrainingConfig, tokenizer: Any) -> Encoding:
-    max_length, stride = window_lengths(base, config)
-    return Encoding(max_length=max_length, stride=stride, pad_token_id=tokenizer.pad_token_id or 0)
 
 
 def _provenance(base: BaseModel, config: TrainingConfig, splits: Splits) -> Provenance:
