@@ -49,7 +49,7 @@ CORPORA = {
     "sick-relatedness": [*SICK, *PAIR, "--task", "text-pair", "--label-column", "relatedness", "--epochs", "3"],
     "sick-entailment": [*SICK, *PAIR, "--task", "text-pair", "--label-column", "entailment", "--epochs", "5"],
     "sick-vectors": [*SICK, *PAIR, "--task", "text-embedding", "--label-column", "relatedness", "--epochs", "3"],
-    "xquad-en": ["xquad/xquad.en.json", "--test-share", "0.2", "--epochs", "8"],
+    "xquad-en": ["xquad/xquad.en.json", "--test-share", "0.2", "--epochs", "5"],
 }  # fmt: skip
 ROUNDS = 3
 

@@ -203,6 +203,8 @@ def _split(
         leakage = check_leakage(training_rows.keys(), texts)
         if leakage.count:
             console.print(f"  found: {leakage.count:,} {name} texts are in the training rows too ({leakage.share:.1%})")
+        if leakage.near:
+            console.print(f"  found: {leakage.near:,} {name} texts are nearly those of training rows")
     console.print(
         f"· {len(training_rows):,} rows to train on, {len(validation_rows):,} to validate, {len(test_rows):,} to test"
     )

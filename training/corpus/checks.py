@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from service.errors import ConfigError, shorten
 from training.corpus.corpus import Corpus, Finding
-from training.corpus.leakage import normalise_text
+from training.corpus.near import near_groups, normalise_text
 from training.corpus.repair import EXAMPLES
 
 IMBALANCE = 10
@@ -53,25 +53,18 @@ def label_findings(corpus: Corpus) -> list[Finding]:
 
 
 def row_findings(corpus: Corpus) -> list[Finding]:
-    """Copies of a text that differ in case and white space alone, and copies whose labels differ."""
-    first: dict[str, int] = {}
-    groups: defaultdict[int, list[int]] = defaultdict(list)  # the later copies of a row; most rows have none
-    for index, text in enumerate(corpus.keys()):
-        earlier = first.setdefault(normalise_text(text), index)
-        if earlier != index:
-            groups[earlier].append(index)
-    copies: list[int] = []
-    conflicts: list[list[int]] = []
-    for earlier, later in groups.items():
-        labels = {corpus.labels[earlier]}
-        for index in later:
-            if corpus.labels[index] in labels:
-                copies.append(index)
-            labels.add(corpus.labels[index])
-        if len(labels) > 1:
-            conflicts.append([earlier, *later])
-    copies.sort()
-    conflicts.sort()
+    """Texts that are nearly those of an earlier row, and copies of a text whose labels differ."""
+    keys = corpus.keys()
+    same: defaultdict[str, list[int]] = defaultdict(list)
+    for index, text in enumerate(keys):
+        same[normalise_text(text)].append(index)
+    conflicts = [rows for rows in same.values() if len({corpus.labels[index] for index in rows}) > 1]
+    copies = []
+    for index, group in enumerate(near_groups(keys)):
+        rows = same[normalise_text(keys[index])]
+        earlier = {corpus.labels[other] for other in rows[: rows.index(index)]} if len(rows) > 1 else set()
+        if corpus.labels[index] in earlier or (group < rows[0] and not earlier):
+            copies.append(index)
     found = []
     if copies:
         done = "kept, and kept on one side of the split"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from service.errors import ConfigError, CorpusError, Fault
 from training.corpus.corpus import Corpus
-from training.corpus.leakage import normalise_text
+from training.corpus.near import near_groups, normalise_text
 from training.corpus.stratify import Group, stratify
 
 
@@ -28,7 +28,7 @@ class Split:
 def split(corpus: Corpus, *, validation_share: float, seed: int, test_share: float = 0.0) -> Split:
     """The corpus split so that each label has its share on each side, and at least one row in `train`.
 
-    Rows whose texts differ in case and white space alone stay together. Chance comes from a hash of seed and text:
+    Rows whose texts are nearly the same stay together (`near_groups`). Chance comes from a hash of seed and text:
     which side a row falls on depends on neither the platform, the library versions nor the order of the rows.
     Raises ConfigError for shares that leave nothing to train on, and CorpusError where a side that was asked for would
     be empty.
@@ -77,10 +77,14 @@ def _check_shares(validation_share: float, test_share: float) -> None:
 
 
 def _shuffled_groups(texts: Sequence[str], seed: int) -> list[list[int]]:
-    """The rows of each distinct text, the texts in an order that only seed and text decide."""
-    rows_of: dict[str, list[int]] = {}
-    for row, text in enumerate(texts):
-        rows_of.setdefault(normalise_text(text), []).append(row)
+    """The rows of each group of near duplicates, the groups in an order that only seed and texts decide."""
+    rows_of: dict[int, list[int]] = {}
+    for row, group in enumerate(near_groups(texts)):
+        rows_of.setdefault(group, []).append(row)
     salt = f"{seed}\n".encode("ascii")
-    order = sorted(rows_of, key=lambda text: hashlib.sha256(salt + text.encode("utf-8", "surrogatepass")).digest())
-    return [rows_of[text] for text in order]
+
+    def chance(rows: list[int]) -> bytes:
+        least = min(normalise_text(texts[row]) for row in rows)
+        return hashlib.sha256(salt + least.encode("utf-8", "surrogatepass")).digest()
+
+    return sorted(rows_of.values(), key=chance)

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from training.corpus.leakage import check_leakage, normalise_text
+from training.corpus.leakage import check_leakage
+from training.corpus.near import normalise_text
 
 
 @pytest.mark.parametrize("other", ["where is my card?", " Where\tIS my\n\ncard? ", "WHERE\u00a0is my card?"])
@@ -17,6 +18,12 @@ def test_normalise_text_keeps_other_differences() -> None:
 def test_check_leakage_counts_test_rows() -> None:
     leakage = check_leakage(["a b", "c"], ["A  B", "a b", "d", "e"])
     assert (leakage.count, leakage.share, leakage.examples) == (2, 0.5, ("A  B", "a b"))
+
+
+def test_check_leakage_tells_texts_that_are_nearly_the_same() -> None:
+    train = ["how long does a transfer from the bank take", "hello there"]
+    leakage = check_leakage(train, ["How long does a transfer from teh bank take?", "hello there", "something else"])
+    assert (leakage.count, leakage.near) == (1, 1)
 
 
 def test_check_leakage_of_nothing() -> None:
