@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
 from service.errors import ConfigError, shorten
 from training.corpus.corpus import Corpus, Finding
@@ -16,6 +18,7 @@ IMBALANCE = 10
 
 _PLACEHOLDERS = frozenset({"nan", "null", "none", "n/a", "na", "nil", "undefined", "unlabelled", "unlabeled", "-", "?"})
 _HTML = re.compile(r"</?[a-zA-Z][^<>]*>|<!--|&(?:[a-zA-Z][a-zA-Z0-9]{1,30}|#\d{1,7}|#[xX][0-9a-fA-F]{1,6});")
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]{2,}")
 # Tabs and line ends are ordinary; the rest of C0, DEL and C1 (a sign of Windows-1252 read as Latin-1) are not.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x84\x86-\x9f]")
 
@@ -42,7 +45,9 @@ def label_findings(corpus: Corpus) -> list[Finding]:
     unlabelled = [index for index, names in enumerate(corpus.labels) if not names]
     if unlabelled:
         shown = _lines(corpus, unlabelled)
-        found.append(_finding(corpus, "rows-without-labels", len(unlabelled), shown, "kept: no label applies to them"))
+        found.append(
+            _finding(corpus, "rows-without-labels", len(unlabelled), shown, "kept: no label applies", unlabelled)
+        )
     largest = max(counts.values(), default=0)
     small = sorted((count, name) for name, count in counts.items() if count * IMBALANCE < largest)
     if small:
@@ -68,13 +73,14 @@ def row_findings(corpus: Corpus) -> list[Finding]:
     found = []
     if copies:
         done = "kept, and kept on one side of the split"
-        found.append(_finding(corpus, "near-duplicates", len(copies), _lines(corpus, copies), done))
+        found.append(_finding(corpus, "near-duplicates", len(copies), _lines(corpus, copies), done, copies))
     if conflicts:
         shown = [_conflict(corpus, group) for group in conflicts[:EXAMPLES]]
         done = "kept, and kept on one side of the split; at most one of these labels can be right"
         if corpus.problem_type == "multi_label_classification":
             done = "kept, and kept on one side of the split"
-        found.append(_finding(corpus, "conflicting-labels", sum(map(len, conflicts)), shown, done))
+        rows = sorted(chain.from_iterable(conflicts))
+        found.append(_finding(corpus, "conflicting-labels", len(rows), shown, done, rows))
     return found
 
 
@@ -90,7 +96,7 @@ def text_findings(corpus: Corpus) -> list[Finding]:
             damaged.append(index)
     damaged = [index for index in damaged if _encoding_damage(corpus.texts[index])]
     return [
-        _finding(corpus, name, len(rows), _lines(corpus, rows), done)
+        _finding(corpus, name, len(rows), _lines(corpus, rows), done, rows)
         for name, rows, done in (
             ("encoding-damage", damaged, "left as it is; read the source in its true encoding, or mend it with ftfy"),
             ("html-remains", html, "left as it is"),
@@ -98,6 +104,31 @@ def text_findings(corpus: Corpus) -> list[Finding]:
         )
         if rows
     ]
+
+
+def span_findings(corpus: Corpus) -> list[Finding]:
+    """Spans that begin or end in the middle of a word, or with white space: a sign of offsets that are shifted.
+
+    Letters of scripts that put no space between words say nothing of this.
+    """
+    rows, shown = [], []
+    for index, (text, spans) in enumerate(zip(corpus.texts, corpus.spans or (), strict=False)):
+        odd = [span for span in spans if _splits_word(text, span.start, span.end)]
+        if odd:
+            rows.append(index)
+            shown.append(f"line {corpus.lines[index]}: {text[odd[0].start : odd[0].end]!r} in {shorten(text, 60)}")
+    done = "kept; check whether all are shifted by the same number of characters"
+    return [_finding(corpus, "spans-across-words", len(rows), shown, done, rows)] if rows else []
+
+
+def _splits_word(text: str, start: int, end: int) -> bool:
+    if text[start].isspace() or text[end - 1].isspace():
+        return True
+    return any(0 < cut < len(text) and _in_word(text[cut - 1]) and _in_word(text[cut]) for cut in (start, end))
+
+
+def _in_word(character: str) -> bool:
+    return character.isalnum() and unicodedata.category(character) != "Lo"
 
 
 def token_length_findings(corpus: Corpus, lengths: Sequence[int], room: int) -> list[Finding]:
@@ -117,11 +148,22 @@ def _encoding_damage(text: str) -> bool:
     """True for the replacement character, and for UTF-8 that was read in another encoding ("Ã©" for "é")."""
     from ftfy.badness import is_bad
 
-    return "\ufffd" in text or is_bad(text)
+    return "\ufffd" in text or is_bad(text) or any(_read_wrongly(run) for run in _BEYOND_ASCII.findall(text))
 
 
-def _finding(corpus: Corpus, name: str, count: int, examples: Iterable[str], what_was_done: str) -> Finding:
-    return Finding(name, count, count / max(1, len(corpus)), tuple(examples)[:EXAMPLES], what_was_done)
+def _read_wrongly(run: str) -> bool:
+    """Whether characters beyond ASCII are the bytes of UTF-8: by chance they hardly ever are."""
+    try:
+        return run.encode("cp1252").decode("utf-8") != run
+    except UnicodeError:
+        return False
+
+
+def _finding(
+    corpus: Corpus, name: str, count: int, examples: Iterable[str], what_was_done: str, rows: Sequence[int] = ()
+) -> Finding:
+    lines = tuple(corpus.lines[index] for index in rows)
+    return Finding(name, count, count / max(1, len(corpus)), tuple(examples)[:EXAMPLES], what_was_done, lines)
 
 
 def _lines(corpus: Corpus, rows: Sequence[int]) -> list[str]:

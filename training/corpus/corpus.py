@@ -57,6 +57,8 @@ class Finding:
     share: float
     examples: tuple[str, ...]
     what_was_done: str
+    lines: tuple[int, ...] = ()
+    """The lines of all these rows, where the rows are what was noticed."""
 
 
 @dataclass(frozen=True, slots=True)

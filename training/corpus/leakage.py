@@ -20,18 +20,21 @@ class Leakage:
     share: float
     examples: tuple[str, ...]
     near: int = 0
+    rows: tuple[int, ...] = ()
+    """The places of all these test rows, the near ones after the others."""
 
 
 def check_leakage(train_texts: Iterable[str], test_texts: Sequence[str]) -> Leakage:
     """The test rows whose text occurs in `train_texts`, compared by `normalise_text`, and by `near_groups`."""
     train = list(train_texts)
     seen = {normalise_text(text) for text in train}
-    leaked = [text for text in test_texts if normalise_text(text) in seen]
-    groups = near_groups([*train, *test_texts])
-    near = sum(group < len(train) for group in groups[len(train) :]) - len(leaked)
+    exact = [row for row, text in enumerate(test_texts) if normalise_text(text) in seen]
+    groups = near_groups([*train, *test_texts])[len(train) :]
+    near = sorted({row for row, group in enumerate(groups) if group < len(train)} - set(exact))
     return Leakage(
-        count=len(leaked),
-        share=len(leaked) / len(test_texts) if test_texts else 0.0,
-        examples=tuple(shorten(text, 80) for text in leaked[:_EXAMPLES]),
-        near=near,
+        count=len(exact),
+        share=len(exact) / len(test_texts) if test_texts else 0.0,
+        examples=tuple(shorten(test_texts[row], 80) for row in exact[:_EXAMPLES]),
+        near=len(near),
+        rows=(*exact, *near),
     )

@@ -174,7 +174,8 @@ def _reason(error: Exception) -> tuple[str, str]:
 def _findings(corpus: Corpus) -> list[Finding]:
     if corpus.task == "text-pair" and corpus.problem_type != "regression":
         return checks.findings(corpus)
-    return [*checks.row_findings(corpus), *checks.text_findings(corpus)]
+    spans = checks.span_findings(corpus) if corpus.task == "token-classification" else []
+    return [*checks.row_findings(corpus), *spans, *checks.text_findings(corpus)]
 
 
 # Entities

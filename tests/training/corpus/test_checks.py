@@ -7,6 +7,8 @@ import pytest
 from service.errors import ConfigError
 from training.corpus.checks import findings, token_length_findings
 from training.corpus.corpus import Corpus, Finding
+from training.corpus.dataset import DatasetRow
+from training.corpus.task_rows import read_task_corpus
 
 ReadPairs = Callable[..., Corpus]
 
@@ -107,3 +109,21 @@ def test_token_length_findings_count_the_long_rows_longest_first(read_pairs: Rea
 def test_token_length_findings_refuse_counts_of_another_corpus(read_pairs: ReadPairs) -> None:
     with pytest.raises(ConfigError, match="differ in number"):
         token_length_findings(of_texts(read_pairs, ["a"]), [1, 2], 8)
+
+
+def test_span_findings_tell_spans_that_split_words() -> None:
+    rows = [
+        ("my parcel is late", (3, 9), False),
+        ("my parcel is late", (4, 10), True),  # moved by one
+        ("my parcel is late", (2, 8), True),  # begins with white space
+        ("in U.S. dollars", (3, 7), False),
+        ("#38094 is missing", (1, 6), False),
+        ("\u6771\u4eac\u306b\u884c\u304f", (0, 2), False),  # no spaces between words
+    ]
+    source = [
+        DatasetRow(line, {"text": text, "spans": [{"start": start, "end": end, "label": "X"}]})
+        for line, (text, (start, end), _) in enumerate(rows, start=1)
+    ]
+    corpus = read_task_corpus(source, "token-classification", source_name="rows")
+    (shown,) = [finding for finding in corpus.findings if finding.name == "spans-across-words"]
+    assert shown.lines == tuple(line for line, (_, _, odd) in enumerate(rows, start=1) if odd)
