@@ -8,8 +8,7 @@ two orders differ though their words do not. Near is passed on, so that groups a
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,27 +46,12 @@ def near_groups(texts: Sequence[str], *, near: float = NEAR) -> list[int]:
     first: dict[str, int] = {}
     parent = [first.setdefault(normalise_text(text), place) for place, text in enumerate(texts)]
     kept = [first[text] for text in sorted(first)]  # whatever the order of the rows
-    buckets: list[defaultdict[bytes, list[int]]] = [defaultdict(list) for _ in range(_BANDS)]
-    width = _PERMUTATIONS // _BANDS
     signatures = np.empty((len(kept), _PERMUTATIONS), dtype=np.uint32)
     for begin in range(0, len(kept), _CHUNK):
         signatures[begin : begin + _CHUNK] = _signatures([texts[place] for place in kept[begin : begin + _CHUNK]])
-    for number, place in enumerate(kept):
-        raw = signatures[number].tobytes()
-        met = [bucket[raw[4 * band * width : 4 * (band + 1) * width]] for band, bucket in enumerate(buckets)]
-        joined: set[int] = set()
-        if any(met):
-            candidates = np.fromiter(set().union(*met), dtype=np.int64)
-            agreed = np.count_nonzero(signatures[candidates] == signatures[number], axis=1)  # (candidates,)
-            own = parts_of(texts[place])
-            for other in candidates[agreed >= (near - _SLACK) * _PERMUTATIONS].tolist():
-                if _alike(own, texts[place], texts[kept[other]], near):
-                    _join(parent, place, kept[other])
-                    joined.add(other)
-        for others in met:
-            # One of those that are alike stands for them: a thousand copies are not compared with one another.
-            if len(others) < _CANDIDATES and joined.isdisjoint(others):
-                others.append(number)
+    for band in np.split(np.arange(_PERMUTATIONS), _BANDS):
+        for numbers in _alike_in(signatures[:, band]):
+            _join_alike(numbers, texts, kept, signatures, parent, near)
     return [_root(parent, place) for place in range(len(texts))]
 
 
@@ -81,8 +65,42 @@ def parts_of(text: str) -> set[str]:
     return {plain[start : start + 3] for start in range(len(plain) - 2)}
 
 
-def _alike(own: set[str], text: str, other: str, near: float) -> bool:
-    return likeness(own, parts_of(other)) >= near and _NUMBER.findall(text) == _NUMBER.findall(other)
+def _alike_in(band: NDArray[np.uint32]) -> Iterator[list[int]]:
+    """The rows of `(rows, columns)` that are equal, two or more at a time, each in rising order."""
+    order = np.lexsort(band.T)
+    ordered = band[order]
+    cuts = np.flatnonzero((ordered[1:] != ordered[:-1]).any(axis=1)) + 1
+    begins, ends = np.append(0, cuts), np.append(cuts, len(order))
+    for begin, end in zip(begins[ends - begins > 1].tolist(), ends[ends - begins > 1].tolist(), strict=True):
+        yield order[begin:end].tolist()
+
+
+def _join_alike(
+    numbers: Sequence[int],
+    texts: Sequence[str],
+    kept: Sequence[int],
+    signatures: NDArray[np.uint32],
+    parent: list[int],
+    near: float,
+) -> None:
+    """Joins those of some candidates that are near. One of those that are alike stands for them: a thousand copies are
+    not compared with one another."""
+    standing: list[int] = []
+    for number in numbers:
+        place = kept[number]
+        apart = [other for other in standing if _root(parent, kept[other]) != _root(parent, place)]
+        joined = len(apart) < len(standing)
+        if apart:
+            agreed = np.count_nonzero(signatures[apart] == signatures[number], axis=1)  # (apart,)
+            likely = np.flatnonzero(agreed >= (near - _SLACK) * _PERMUTATIONS).tolist()
+            own = parts_of(texts[place]) if likely else set()
+            for other in (apart[index] for index in likely):
+                theirs = texts[kept[other]]
+                if likeness(own, parts_of(theirs)) >= near and _NUMBER.findall(texts[place]) == _NUMBER.findall(theirs):
+                    _join(parent, place, kept[other])
+                    joined = True
+        if not joined and len(standing) < _CANDIDATES:
+            standing.append(number)
 
 
 def likeness(ours: set[str], theirs: set[str]) -> float:
