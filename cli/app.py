@@ -19,6 +19,7 @@ from cli.demo import demo
 from cli.evaluate import evaluate
 from cli.export import export
 from cli.label import label
+from cli.restore import restore
 from cli.serve import serve
 from cli.train import train
 from cli.verify import verify
@@ -36,7 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": sorted(HELP)},
 )
-for command in (demo, wrangle, train, evaluate, compare, export, verify, serve, label, bench):
+for command in (demo, wrangle, restore, train, evaluate, compare, export, verify, serve, label, bench):
     app.command(cls=Command)(command)
 
 

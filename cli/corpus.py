@@ -53,6 +53,7 @@ class ReadingOptions:
     dataset_split: str | None = None
     drop_duplicates: bool | None = None
     drop_rare: bool = False
+    fix_label_names: bool = True
     second_column: str | None = None
     task: TaskName | None = None
 
@@ -113,7 +114,7 @@ def inspect(
     if rejects is not None:
         refuse_same_file(str(rejects), [source])
     error = None
-    with _rows(source, options, console) as (rows, described):
+    with rows_of(source, options, console) as (rows, described):
         console.print(f"· {described}", markup=False)
         try:
             corpus = _read(rows, source, options, console, held)
@@ -157,6 +158,7 @@ def _read(rows: Iterator[Row], source: str, options: ReadingOptions, console: Co
         known_labels=known,
         drop_duplicates=options.drop_duplicates,
         drop_rare=options.drop_rare,
+        fix_label_names=options.fix_label_names,
     )
     return replace(corpus, task=task)
 
@@ -211,7 +213,7 @@ def _counted(names: Sequence[str]) -> list[tuple[str, int]]:
 
 
 @contextmanager
-def _rows(source: str, options: ReadingOptions, console: Console) -> Iterator[tuple[Iterator[Row], str]]:
+def rows_of(source: str, options: ReadingOptions, console: Console) -> Iterator[tuple[Iterator[Row], str]]:
     """Rows of a file (or `-`), of a saved dataset's folder, or of a hub dataset, told apart by what is on disk."""
     from service.documents.source import refuse_options
     from training.corpus.documents import is_document, read_documents

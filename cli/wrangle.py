@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli import corpus as corpora
-from cli.console import OK, REJECTED_ROWS, Json, Quiet, need, print_json, stderr
-from service.errors import ConfigError
+from cli.console import OK, REJECTED_ROWS, Json, Overwrite, Quiet, need, print_json, stderr
+from service.errors import ConfigError, ExtraMissing
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from training.corpus.corpus import Corpus
+    from training.corpus.corpus import Corpus, Finding
+    from training.corpus.leakage import Leakage
     from training.corpus.suspects import Suspect
 
 
@@ -33,6 +34,10 @@ def wrangle(
     delimiter: corpora.Delimiter = None,
     dataset_split: corpora.DatasetSplit = None,
     rejects: Annotated[Path | None, typer.Option(help="Write rows that cannot be used to this JSONL file.")] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(help="Labelled file that must share no text with this one, the test file for example."),
+    ] = None,
     label_errors: Annotated[
         bool,
         typer.Option("--label-errors", help="Look for labels that are likely wrong; reads every text with an encoder."),
@@ -42,19 +47,47 @@ def wrangle(
         Path | None,
         typer.Option(help="Write these rows as tasks for Label Studio (.json) or Prodigy (.jsonl)."),
     ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for the report, its pictures and the data card.")
+    ] = None,
+    apply: Annotated[
+        bool,
+        typer.Option("--apply", help="Mend what can be mended: write a cleaned copy and every change to --output."),
+    ] = False,
+    rule: Annotated[
+        list[str] | None, typer.Option(help="Mend this too, a finding's name; may be given several times.")
+    ] = None,
+    without_rule: Annotated[list[str] | None, typer.Option(help="Leave this as it is.")] = None,
+    answers: Annotated[
+        Path | None, typer.Option(help="What reviewers answered to --review: an export of Label Studio or Prodigy.")
+    ] = None,
+    overwrite: Overwrite = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> int:
-    """Report everything that is notable in a labelled file; change nothing.
+    """Report everything that is notable in a labelled file; with --apply, write a cleaned copy beside it.
 
-    Exits with 3 if rows cannot be used, with 1 if the corpus as a whole cannot be trained on.
+    The file itself is never touched. Exits with 3 if rows cannot be used, with 1 if the corpus as a whole cannot be
+    trained on.
 
     \b
     Examples:
-      glossator wrangle tickets.csv --label-column category --rejects rejects.jsonl
+      glossator wrangle tickets.csv --label-column category -o report
       glossator wrangle tickets.csv --label-column category --label-errors --review review.json
+      glossator wrangle tickets.csv --apply --rule html-remains --answers reviewed.json -o cleaned
       zcat tickets.csv.gz | glossator wrangle - --input-format csv --json
     """
+    need("evaluation")
+    from cli import corpus_report
+    from cli.files import write_files
+    from cli.mended import write_mended
+    from service.bundle.write import folder_aside
+    from training.corpus import suspects as wrong
+    from training.corpus.leakage import finding as leaks
+    from training.corpus.mend import EXACT, LABEL_NAMES, RARE, choose_rules, mend
+    from training.corpus.review import read_answers
+
+    rules = choose_rules(rule or (), without_rule or ())
     options = corpora.ReadingOptions(
         text_column,
         label_column,
@@ -63,27 +96,101 @@ def wrangle(
         encoding,
         delimiter,
         dataset_split,
-        drop_duplicates=True,
+        drop_duplicates=EXACT in rules,
+        drop_rare=RARE in rules,
+        fix_label_names=LABEL_NAMES in rules,
         second_column=second_column,
         task=task,
     )
+    _check(source, apply, output, overwrite, rule, without_rule, answers, review, label_errors)
     console = stderr(quiet=quiet)
     reading = corpora.inspect(source, options, console, rejects)
     suspects: list[Suspect] = []
-    if review is not None and not label_errors:
-        raise ConfigError("--review goes with --label-errors", way_out="Give both.")
+    leakage = None
+    if reading.error is None:
+        if against is not None:
+            leakage = _leakage(reading.corpus, against, options, console)
+            reading = _noting(reading, leaks(reading.corpus, leakage, against))
+        reading = _noting(reading, _long_texts(reading.corpus, base, console))
     if label_errors and reading.error is None:
         suspects = _suspects(reading.corpus, base, console)
-        reading = replace(reading, corpus=_with_finding(reading.corpus, suspects))
+        reading = _noting(reading, [wrong.finding(reading.corpus, suspects)] if suspects else [])
         if review is not None:
             _write_review(review, suspects, console)
+    mended = None
+    if apply and reading.error is None:
+        given = read_answers(answers) if answers is not None else []
+        mended = mend(reading.corpus, rules, leakage=leakage, answers=given)
+    written = None
+    if output is not None:
+        with folder_aside(output, overwrite=overwrite) as aside:
+            if mended is not None:
+                written = write_mended(source, options, mended, aside, console)
+            write_files(aside, corpus_report.files(reading, mended, written))
+        console.print(f"· wrote {output}", markup=False)
     if as_json:
-        print_json(reading.to_dict() | ({"suspects": [each.to_dict() for each in suspects]} if label_errors else {}))
+        told = reading.to_dict()
+        told |= {"suspects": [each.to_dict() for each in suspects]} if label_errors else {}
+        print_json(told | ({"mended": asdict(written)} if written is not None else {}))
     else:
         typer.echo("\n".join(reading.report_lines()))
+        if written is not None:
+            typer.echo("\n".join(corpus_report.mended_lines(written, output)))
     if reading.error is not None:
         raise reading.error
     return REJECTED_ROWS if reading.corpus.rejects else OK
+
+
+def _check(
+    source: str,
+    apply: bool,
+    output: Path | None,
+    overwrite: bool,
+    rule: list[str] | None,
+    without_rule: list[str] | None,
+    answers: Path | None,
+    review: Path | None,
+    label_errors: bool,
+) -> None:
+    """Raises ConfigError for options that go with others that are not there, OutputError for a folder that is taken."""
+    from cli.mended import check_can_apply
+    from service.bundle.write import check_free
+
+    if review is not None and not label_errors:
+        raise ConfigError("--review goes with --label-errors", way_out="Give both.")
+    if apply and output is None:
+        raise ConfigError("--apply goes with --output", way_out="Name a folder for the cleaned copy: -o cleaned.")
+    if not apply and (rule or without_rule or answers):
+        raise ConfigError("--rule, --without-rule and --answers go with --apply", way_out="Give --apply too.")
+    if apply:
+        check_can_apply(source)
+    if output is not None:
+        check_free(output, overwrite=overwrite)
+
+
+def _noting(reading: corpora.Reading, findings: list[Finding]) -> corpora.Reading:
+    corpus = replace(reading.corpus, findings=[*reading.corpus.findings, *findings])
+    return replace(reading, corpus=corpus)
+
+
+def _leakage(corpus: Corpus, against: str, options: corpora.ReadingOptions, console: Console) -> Leakage:
+    from training.corpus.leakage import check_leakage
+
+    other = corpora.inspect(against, options.for_measuring(), console, None).corpus
+    return check_leakage(other.keys(), corpus.keys())
+
+
+def _long_texts(corpus: Corpus, base: str, console: Console) -> list[Finding]:
+    from training.token_lengths import long_texts, may_be_long
+
+    if not may_be_long(corpus):
+        return []
+    try:
+        need("training")
+        return long_texts(corpus, base)
+    except ExtraMissing as missing:
+        console.print(f"· texts are not counted in tokens: {missing.what}", markup=False)
+        return []
 
 
 def _suspects(corpus: Corpus, base: str, console: Console) -> list[Suspect]:
@@ -100,12 +207,6 @@ def _suspects(corpus: Corpus, base: str, console: Console) -> list[Suspect]:
     )
     console.print("· judging every row by classifiers that have not seen it")
     return find_suspects(corpus, vectors)
-
-
-def _with_finding(corpus: Corpus, suspects: list[Suspect]) -> Corpus:
-    from training.corpus.suspects import finding
-
-    return replace(corpus, findings=[*corpus.findings, finding(corpus, suspects)]) if suspects else corpus
 
 
 def _write_review(path: Path, suspects: list[Suspect], console: Console) -> None:

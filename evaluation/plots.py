@@ -173,8 +173,6 @@ def _reliability_figure(evaluation: Evaluation) -> tuple[Any, str, str]:
 
 
 def _class_f1_figure(evaluation: Measurement) -> tuple[Any, str, str]:
-    from matplotlib.figure import Figure
-
     of_types = isinstance(evaluation, Measured)
     metric, counted = ("f1", "entities") if of_types else ("macro_f1", "rows")
     scores: Sequence[ClassScore | TypeScore] = (
@@ -182,27 +180,36 @@ def _class_f1_figure(evaluation: Measurement) -> tuple[Any, str, str]:
     )
     worst_first = sorted(scores, key=lambda score: (score.f1, -score.support))
     drawn = worst_first[:DRAWN_LABELS]
-    names = [shorten(score.label, _LABEL_WIDTH) for score in drawn]
-    room = _room(names, 9.0) + 0.2
-    width, height = room + 5.4, 0.22 * len(drawn) + 1.5
-    figure = Figure(figsize=(width, height), facecolor="white")
-    axes = figure.add_axes((room / width, 0.6 / height, 4.0 / width, (height - 1.5) / height))
-    places = range(len(drawn))
-    axes.barh(places, [score.f1 for score in drawn], color=BLUE, height=0.7)
+    figure, axes, height = bars([score.label for score in drawn], [score.f1 for score in drawn])
     macro, called = evaluation.metrics[metric].value, METRIC_NAMES[metric]
     axes.axvline(macro, color=ORANGE, linestyle="--", linewidth=1.2)
     axes.text(macro, -0.7, f"{called} {macro:.3f}", color=ORANGE, ha="center", va="bottom", fontsize=9)
-    for place, score in zip(places, drawn, strict=True):
+    for place, score in enumerate(drawn):
         axes.text(1.02, place, f"{score.f1:.2f}", va="center", fontsize=8.5, color=QUIET)
         axes.text(1.32, place, f"{score.support:,} {counted}", ha="right", va="center", fontsize=8.5, color=QUIET)
-    axes.set_yticks(places, names, fontsize=9, parse_math=False)
-    axes.set(xlim=(0, 1), ylim=(len(drawn) - 0.4, -0.6), xlabel="F1")
-    axes.tick_params(axis="y", length=0)
-    axes.spines[["top", "right"]].set_visible(False)
+    axes.set(xlim=(0, 1), xlabel="F1")
     title = f"F1 of each {'type' if of_types else 'label'}, {evaluation.name}: {evaluation.rows:,} rows"
     heading(figure, title if len(drawn) == len(worst_first) else f"{title}, the {len(drawn)} lowest", height)
     lowest = "; ".join(f"{score.label} {score.f1:.2f}" for score in drawn[:10])
     return figure, title, f"{called[0].upper()}{called[1:]} {macro:.4f}. Lowest: {lowest}."
+
+
+def bars(names: Sequence[str], values: Sequence[float]) -> tuple[Any, Any, float]:
+    """A figure with a bar a name, the first on top; its axes, and its height in inches."""
+    from matplotlib.figure import Figure
+
+    names = [shorten(name, _LABEL_WIDTH) for name in names]
+    room = _room(names, 9.0) + 0.2
+    width, height = room + 5.4, 0.22 * len(names) + 1.5
+    figure = Figure(figsize=(width, height), facecolor="white")
+    axes = figure.add_axes((room / width, 0.6 / height, 4.0 / width, (height - 1.5) / height))
+    places = range(len(names))
+    axes.barh(places, values, color=BLUE, height=0.7)
+    axes.set_yticks(places, names, fontsize=9, parse_math=False)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes, height
 
 
 def _room(names: Sequence[str], size: float) -> float:

@@ -18,6 +18,9 @@ VALIDATION = "validation.jsonl"
 TEST = "test.jsonl"
 HISTORY = "history.json"
 
+# A mended corpus.
+MENDED = "mended.json"
+
 # A bundle.
 MANIFEST = "bundle.json"
 GOLDEN = "golden.jsonl"

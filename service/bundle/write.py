@@ -92,7 +92,8 @@ def check_free(destination: Path, *, overwrite: bool) -> None:
 
 def _is_ours(folder: Path) -> bool:
     return folder.is_dir() and (
-        any((folder / name).exists() for name in (layout.MANIFEST, layout.TASK)) or not any(folder.iterdir())
+        any((folder / name).exists() for name in (layout.MANIFEST, layout.TASK, layout.MENDED))
+        or not any(folder.iterdir())
     )
 
 

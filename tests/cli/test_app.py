@@ -18,7 +18,7 @@ import typer
 from cli.app import app
 
 Run = Callable[..., Any]
-COMMANDS = ["demo", "wrangle", "train", "evaluate", "compare", "export", "verify", "serve", "label", "bench"]
+COMMANDS = ["demo", "wrangle", "restore", "train", "evaluate", "compare", "export", "verify", "serve", "label", "bench"]
 ROOT = Path(__file__).resolve().parents[2]
 
 

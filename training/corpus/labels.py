@@ -87,6 +87,15 @@ class LabelReader:
             labels = self._read[value] = self._parse(value)
         return labels
 
+    def write(self, value: object, names: Sequence[str]) -> object:
+        """The cell with other names in it: a name, a list, the JSON of one, or names with the separator between them,
+        as `value` is."""
+        if not self._multi:
+            return [names[0]] if isinstance(value, list) else names[0]
+        if self._separator is not None and isinstance(value, str):
+            return self._separator.join(names)
+        return json.dumps(list(names), ensure_ascii=False) if isinstance(value, str) else list(names)
+
     def _parse(self, value: object) -> tuple[str, ...]:
         if not self._multi:
             members = as_list(value)

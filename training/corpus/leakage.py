@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from service.errors import shorten
+from training.corpus.corpus import Corpus, Finding
 from training.corpus.near import near_groups, normalise_text
 
 _EXAMPLES = 5
@@ -38,3 +39,14 @@ def check_leakage(train_texts: Iterable[str], test_texts: Sequence[str]) -> Leak
         near=len(near),
         rows=(*exact, *near),
     )
+
+
+def finding(corpus: Corpus, leakage: Leakage, other: str) -> list[Finding]:
+    """The rows of a corpus whose texts are in the file `other` too, as a finding; none where there are none."""
+    if not leakage.rows:
+        return []
+    shown = tuple(f"line {corpus.lines[row]}: {shorten(corpus.texts[row], 80)}" for row in leakage.rows[:_EXAMPLES])
+    done = f"kept; {leakage.count:,} are in {other} too, {leakage.near:,} nearly so; --apply --rule leaked-texts"
+    lines = tuple(sorted(corpus.lines[row] for row in leakage.rows))
+    count = len(leakage.rows)
+    return [Finding("leaked-texts", count, count / len(corpus), shown, f"{done} leaves them out", lines)]

@@ -65,7 +65,7 @@ def drop_exact_duplicates(corpus: Corpus) -> Corpus:
     if not dropped:
         return corpus
     noted = _with_finding(corpus, "exact-duplicates", len(dropped), tuple(shown), "dropped; the first of each was kept")
-    return _keep(noted, kept, dropped)
+    return keep(noted, kept, dropped)
 
 
 def rare_labels(corpus: Corpus) -> list[str]:
@@ -96,15 +96,15 @@ def drop_rare_labels(corpus: Corpus) -> Corpus:
     ]
     gone = set(hit)
     kept = [index for index in range(len(corpus)) if index not in gone]
-    return replace(_keep(noted, kept, dropped), label_names=names_left)
+    return replace(keep(noted, kept, dropped), label_names=names_left)
 
 
 def _without(labels: list[tuple[str, ...]], rare: Collection[str]) -> list[tuple[str, ...]]:
     return [tuple(name for name in names if name not in rare) for names in labels]
 
 
-def _keep(corpus: Corpus, kept: list[int], dropped: list[Dropped]) -> Corpus:
-    """The rows at `kept`, with the others added to the ledger."""
+def keep(corpus: Corpus, kept: list[int], dropped: list[Dropped]) -> Corpus:
+    """The rows at `kept`, with the others, `dropped`, added to the ledger."""
     rows = corpus.subset(kept)
     return replace(
         corpus,

@@ -11,6 +11,7 @@ import numpy as np
 
 from service.errors import Fault, shorten
 from training.corpus.corpus import Corpus, Dropped, Reject
+from training.corpus.summary import summary
 
 _QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 _EXAMPLES = 3
@@ -61,6 +62,8 @@ def report_lines(corpus: Corpus, *, described: str = "", faults: Sequence[Fault]
     rows, columns, problem = report["rows"], report["columns"], report["problem_type"]
     lines = [
         f"# Corpus report: {_code(report['source'])}",
+        "",
+        *summary(corpus, faults),
         "",
         *([f"- Source: {report['described']}"] if described else []),
         f"- Text: column {_code(columns['text']['name'])} ({columns['text']['why']})",

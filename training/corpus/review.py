@@ -1,11 +1,22 @@
-"""Suspicious rows as a queue for people: tasks of Label Studio (.json) or of Prodigy (.jsonl)."""
+"""Suspicious rows as a queue for people, and their answers back: Label Studio (.json) or Prodigy (.jsonl)."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
+from service.errors import ConfigError, CorpusError, FileMissing
 from training.corpus.suspects import Suspect
+
+
+class ReviewAnswer(NamedTuple):
+    """The label that a person gave to the text in a line of the corpus."""
+
+    line: int
+    text: str
+    label: str
 
 
 def label_studio(suspects: Sequence[Suspect]) -> str:
@@ -43,3 +54,45 @@ def prodigy(suspects: Sequence[Suspect]) -> str:
         example = {"text": each.text, "options": options, "accept": [each.suggestion], "meta": meta}
         lines.append(json.dumps(example, ensure_ascii=False) + "\n")
     return "".join(lines)
+
+
+def read_answers(path: Path) -> list[ReviewAnswer]:
+    """The answers in an export of Label Studio (.json) or Prodigy (.jsonl) of what `--review` wrote.
+
+    Tasks that were skipped, rejected or not yet seen give none. Raises FileMissing, and CorpusError where the file is
+    no such export.
+    """
+    kinds = {".json": _of_label_studio, ".jsonl": _of_prodigy}
+    if path.suffix not in kinds:
+        raise ConfigError("the answers' format cannot be told", found=path, expected="a name ending in .json or .jsonl")
+    try:
+        return list(kinds[path.suffix](path.read_text(encoding="utf-8-sig")))
+    except FileNotFoundError:
+        raise FileMissing(f"there is no file {path}", found=path) from None
+    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        raise CorpusError(
+            f"{path.name} is no export of reviewed rows",
+            found=f"{type(error).__name__}: {error}",
+            expected="Label Studio's JSON, or Prodigy's JSON lines, of the tasks that --review wrote",
+        ) from error
+
+
+def _of_label_studio(text: str) -> Iterator[ReviewAnswer]:
+    for task in json.loads(text):
+        done = [each for each in task.get("annotations", ()) if not each.get("was_cancelled")]
+        chosen = [choice for result in (done[-1]["result"] if done else ()) for choice in result["value"]["choices"]]
+        yield from _answer(task["data"], chosen, task["data"]["text"])
+
+
+def _of_prodigy(text: str) -> Iterator[ReviewAnswer]:
+    for line in filter(str.strip, text.split("\n")):  # `splitlines` would part a text at U+2028
+        example: Mapping[str, Any] = json.loads(line)
+        if example.get("answer", "accept") == "accept":
+            yield from _answer(example["meta"], example["accept"], example["text"])
+
+
+def _answer(place: Mapping[str, Any], chosen: Sequence[str], text: str) -> Iterator[ReviewAnswer]:
+    if len(chosen) > 1:
+        raise ValueError(f"line {place['line']} was given {len(chosen)} labels")
+    if chosen:
+        yield ReviewAnswer(int(place["line"]), text, str(chosen[0]))

@@ -12,7 +12,7 @@ from service.bundle.task import ProblemType, TaskName
 from service.errors import CorpusError, Fault, UnknownColumn, shorten
 from training.corpus import checks, repair
 from training.corpus.conll import SPANS, TEXT, spans_of
-from training.corpus.corpus import Columns, Corpus, Finding, Reject, UnusableCorpus
+from training.corpus.corpus import Columns, Corpus, Reject, UnusableCorpus
 from training.corpus.documents import ANSWERS, CONTEXT, QUESTION
 from training.corpus.faults import row_faults
 from training.corpus.labels import LabelReader
@@ -141,7 +141,7 @@ def read_task_corpus(
     found = row_faults(corpus)
     if not found and task == "token-classification" and not any(corpus.spans or ()):
         found = [Fault("no-entities", "no row has an entity; name the column of spans or tags (--label-column)")]
-    corpus = replace(corpus, findings=corpus.findings + _findings(corpus))
+    corpus = replace(corpus, findings=corpus.findings + checks.findings(corpus))
     if found:
         raise UnusableCorpus(corpus, found)
     return corpus
@@ -169,13 +169,6 @@ def _reason(error: Exception) -> tuple[str, str]:
     what = describe_error(error)
     named = re.match(r"([a-z]+(?:-[a-z]+)+): (.*)", what, re.DOTALL) if isinstance(error, CorpusError) else None
     return (named[1], named[2]) if named else ("unreadable-row", what)
-
-
-def _findings(corpus: Corpus) -> list[Finding]:
-    if corpus.task == "text-pair" and corpus.problem_type != "regression":
-        return checks.findings(corpus)
-    spans = checks.span_findings(corpus) if corpus.task == "token-classification" else []
-    return [*checks.row_findings(corpus), *spans, *checks.text_findings(corpus)]
 
 
 # Entities

@@ -1,0 +1,99 @@
+"""Hints of personal data in texts, by rules: e-mail addresses, telephone numbers, bank cards, IBANs.
+
+These are hints for people, not a promise: names and addresses follow no rule, and a long number may be an order's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}(?![\w-])")
+_IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")
+_CARD = re.compile(r"(?<![\d.,-])\d(?:[ -]?\d){12,18}(?![\d-]|[.,]\d)")
+_PHONE = re.compile(
+    r"(?<![\w.,/+-])(?:\+\d{1,3}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d{1,4}(?:[ .-]?\d{2,4}){2,4}"  # +44 20 7946 0958
+    r"|\(\d{2,5}\)[ .-]?\d{3,4}[ .-]?\d{3,4}"  # (020) 7946 0958
+    r"|\d{3}[ .-]\d{3,4}[ .-]\d{4}"  # 555-0100-0100
+    r"|0\d{2,4}[ /.-]\d{3,8}(?:[ .-]\d{2,4})?"  # 020 79460958
+    r"|0\d{9,10})(?![\w-]|[.,]\d)"
+)
+_LEAST_DIGITS, _MOST_DIGITS = 8, 15  # E.164 ends at fifteen
+
+
+class Personal(NamedTuple):
+    """A part of a text that looks personal: what kind, and where it stands."""
+
+    kind: str
+    start: int
+    end: int
+
+
+def find_personal(text: str) -> list[Personal]:
+    """What looks personal, in the order of the text, nothing twice.
+
+    >>> find_personal("call +44 20 7946 0958")
+    [Personal(kind='phone', start=5, end=21)]
+    """
+    found: list[Personal] = []
+    for candidate in _candidates(text):
+        if all(candidate.end <= other.start or candidate.start >= other.end for other in found):
+            found.append(candidate)
+    return sorted(found, key=lambda each: each.start)
+
+
+def may_hold_personal(text: str) -> bool:
+    """Whether `find_personal` finds anything."""
+    return next(_candidates(text), None) is not None
+
+
+def hide_personal(text: str) -> str:
+    """The text with each such part put behind its kind.
+
+    >>> hide_personal("write to ann@example.org")
+    'write to [e-mail]'
+    """
+    parts, at = [], 0
+    for kind, start, end in find_personal(text):
+        parts += [text[at:start], f"[{kind}]"]
+        at = end
+    return "".join([*parts, text[at:]])
+
+
+def masked(part: str) -> str:
+    """A part of a text to be shown: its last two letters or digits alone.
+
+    >>> masked("+44 20 7946 0958")
+    '+** ** **** **58'
+    """
+    shown = {place for place, character in enumerate(part) if character.isalnum()}
+    shown = set(sorted(shown)[-2:])
+    return "".join("*" if each.isalnum() and place not in shown else each for place, each in enumerate(part))
+
+
+def _candidates(text: str) -> Iterator[Personal]:
+    """The surest kinds first: a card's number could be read as a telephone's."""
+    if "@" in text:
+        yield from (Personal("e-mail", *found.span()) for found in _EMAIL.finditer(text))
+    digits = sum(map(str.isdigit, text)) if any(map(text.__contains__, "0123456789")) else 0
+    if digits < _LEAST_DIGITS:
+        return
+    yield from (Personal("IBAN", *found.span()) for found in _IBAN.finditer(text) if _is_iban(found[0]))
+    yield from (Personal("card", *found.span()) for found in _CARD.finditer(text) if _is_card(found[0]))
+    for found in _PHONE.finditer(text):
+        if _LEAST_DIGITS <= sum(map(str.isdigit, found[0])) <= _MOST_DIGITS:
+            yield Personal("phone", *found.span())
+
+
+def _is_card(number: str) -> bool:
+    """The check digit of ISO/IEC 7812 (Luhn), and a first digit that cards have."""
+    digits = [int(digit) for digit in number if digit.isdigit()]
+    doubled = [sum(divmod(2 * digit, 10)) for digit in digits[-2::-2]]
+    return digits[0] in (2, 3, 4, 5, 6) and (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
+
+
+def _is_iban(number: str) -> bool:
+    """The check digits of ISO 13616: the rearranged number leaves 1 when divided by 97."""
+    plain = number.replace(" ", "")
+    return int("".join(str(int(character, 36)) for character in plain[4:] + plain[:4])) % 97 == 1

@@ -1,0 +1,34 @@
+"""Which texts are longer than one window of an encoder, told before anything is trained."""
+
+from __future__ import annotations
+
+from training.base_model import open_tokenizer, resolve, window_lengths
+from training.config import TrainingConfig
+from training.corpus.checks import token_length_findings
+from training.corpus.corpus import Corpus, Finding
+
+LEAST_WINDOW = 254
+"""Tokens that a window has room for, at least, where nothing else is asked for."""
+
+
+def may_be_long(corpus: Corpus) -> bool:
+    """Whether any text could fill a window: a token has a character or more."""
+    keys = corpus.keys()
+    return any(len(key) > LEAST_WINDOW for key in keys)
+
+
+def long_texts(corpus: Corpus, base: str) -> list[Finding]:
+    """The rows of more tokens than a window of the encoder `base` has room for, as a finding; shorter texts are not
+    counted. Raises ConfigError where there is no such encoder."""
+    encoder = resolve(base)
+    tokenizer = open_tokenizer(encoder).backend_tokenizer
+    max_length, _ = window_lengths(encoder, TrainingConfig(base=base))
+    tokenizer.no_truncation()
+    keys = corpus.keys()
+    room = max_length - tokenizer.num_special_tokens_to_add(corpus.seconds is not None)
+    rows = [row for row, key in enumerate(keys) if len(key) > room]
+    lengths = [0] * len(keys)
+    encoded = tokenizer.encode_batch_fast([keys[row] for row in rows], add_special_tokens=False)
+    for row, encoding in zip(rows, encoded, strict=True):
+        lengths[row] = len(encoding.ids)
+    return token_length_findings(corpus, lengths, room)
