@@ -107,7 +107,7 @@ def wrangle(
     reading = corpora.inspect(source, options, console, rejects)
     suspects: list[Suspect] = []
     leakage = None
-    if reading.error is None:
+    if len(reading.corpus):
         if against is not None:
             leakage = _leakage(reading.corpus, against, options, console)
             reading = _noting(reading, leaks(reading.corpus, leakage, against))

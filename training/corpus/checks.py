@@ -8,10 +8,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import chain, combinations, islice
 
+import numpy as np
+
 from service.errors import ConfigError, shorten
 from training.corpus.corpus import Corpus, Finding
 from training.corpus.languages import LEAST_LETTERS, language_of
-from training.corpus.near import near_groups, normalise_text
+from training.corpus.near import near_groups, same_groups
 from training.corpus.personal import find_personal, masked
 from training.corpus.repair import EXAMPLES
 from training.corpus.text_rules import TEXT_RULES
@@ -76,16 +78,20 @@ def label_findings(corpus: Corpus) -> list[Finding]:
 def row_findings(corpus: Corpus) -> list[Finding]:
     """Texts that are nearly those of an earlier row, and copies of a text whose labels differ."""
     keys = corpus.keys()
-    same: defaultdict[str, list[int]] = defaultdict(list)
-    for index, text in enumerate(keys):
-        same[normalise_text(text)].append(index)
+    firsts = same_groups(keys)
+    counts = np.bincount(firsts)
+    same: defaultdict[int, list[int]] = defaultdict(list)
+    for index, first in enumerate(firsts):
+        if counts[first] > 1:
+            same[first].append(index)
     conflicts = [rows for rows in same.values() if len({corpus.labels[index] for index in rows}) > 1]
     copies = []
-    for index, group in enumerate(near_groups(keys)):
-        rows = same[normalise_text(keys[index])]
-        earlier = {corpus.labels[other] for other in rows[: rows.index(index)]} if len(rows) > 1 else set()
-        if corpus.labels[index] in earlier or (group < rows[0] and not earlier):
+    seen: defaultdict[int, set[tuple[str, ...]]] = defaultdict(set)
+    for index, (first, group) in enumerate(zip(firsts, near_groups(keys), strict=True)):
+        earlier = seen[first] if counts[first] > 1 else set()
+        if corpus.labels[index] in earlier or (group < first and not earlier):
             copies.append(index)
+        earlier.add(corpus.labels[index])
     found = []
     if copies:
         done = "kept, and kept on one side of the split"

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import random
+import re
 from itertools import combinations
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.corpus.near import NEAR, likeness, near_groups, normalise_text, parts_of
+from training.corpus.near import NEAR, near_groups, normalise_text
 
 WORDS = ["card", "payment", "transfer", "where", "is", "my", "the", "late", "lost", "refund", "since", "monday"]
 SENTENCES = st.lists(st.sampled_from(WORDS), min_size=4, max_size=12).map(" ".join)
+
+
+def parts_of(text: str) -> set[str]:
+    """The runs of three characters of a text, with a space at either end; case and punctuation do not count."""
+    words = re.findall(r"[^_\W]+", text.casefold())
+    plain = f" {' '.join(words) or '.'} "
+    return {plain[start : start + 3] for start in range(len(plain) - 2)}
+
+
+def likeness(ours: set[str], theirs: set[str]) -> float:
+    return len(ours & theirs) / len(ours | theirs)
 
 
 def by_all_pairs(texts: list[str]) -> list[int]:
@@ -44,6 +56,11 @@ def test_the_order_of_the_rows_does_not_matter(texts: list[str], chance: random.
     assert {frozenset(np.flatnonzero(np.array(one) == group).tolist()) for group in one} == {
         frozenset(order[place] for place in np.flatnonzero(np.array(other) == group).tolist()) for group in other
     }
+
+
+def test_letters_that_become_several_in_lower_case_have_room() -> None:
+    texts = ["\u0390" * length for length in (40, 41, 42)]  # three code points each
+    assert near_groups(texts) == [0, 0, 0]
 
 
 def test_typing_mistakes_are_near_and_other_numbers_are_not() -> None:
