@@ -126,10 +126,12 @@ def inspect(
 
 def _read(rows: Iterator[Row], source: str, options: ReadingOptions, console: Console, held: Held | None) -> Corpus:
     """The corpus of the task that is given, that the model has, or that the first rows show."""
+    from training.corpus.prodigy import accepted
     from training.corpus.read import HEAD_ROWS, read_corpus
     from training.corpus.task_rows import Roles, infer_task, read_task_corpus
 
     roles = Roles(options.text_column, options.label_column, options.second_column)
+    rows = accepted(rows)
     head = list(islice(rows, HEAD_ROWS))
     task, why = (held.task, "the model's") if held is not None else infer_task(head, roles)
     if options.task is not None:
@@ -219,7 +221,8 @@ def rows_of(source: str, options: ReadingOptions, console: Console) -> Iterator[
     from training.corpus.documents import is_document, read_documents
 
     path = Path(source)
-    if path.is_dir() or (not path.exists() and _could_be_hub_name(source)):
+    document = options.input_format is None and path.exists() and is_document(path)
+    if (path.is_dir() and not document) or (not path.exists() and _could_be_hub_name(source)):
         given = {"--input-format": options.input_format, "--encoding": options.encoding}
         refuse_options("a dataset", **given, **{"--delimiter": options.delimiter})
         need("training")
@@ -234,7 +237,7 @@ def rows_of(source: str, options: ReadingOptions, console: Console) -> Iterator[
             )
         yield read_dataset(source, split=options.dataset_split), described
         return
-    if options.input_format is None and is_document(path) and path.is_file():
+    if document:
         refuse_options("an annotated document", **{"--encoding": options.encoding, "--delimiter": options.delimiter})
         need("evaluation")
         found, described = read_documents(path)

@@ -192,9 +192,9 @@ def _changes(row: Row, mended: Mended, index: int, labels: LabelReader | None) -
     from training.corpus.mend import LABEL_NAMES, RARE, REVIEWED, CellChange
 
     yield from mended.cells.get(row.line, ())
-    if labels is None:
-        return
     column, names = mended.corpus.columns.label, mended.corpus.labels[index]
+    if labels is None or column not in row.fields:
+        return
     value = row.fields.get(column)
     given = labels.read(value)
     if given != names:

@@ -17,7 +17,7 @@ from service.documents.encodings import undecodable
 from service.documents.lines import Line, raw_text
 from service.documents.record import Record
 from service.documents.source import Options, Source, open_lines, refuse_options
-from service.errors import UnreadableRow, shorten
+from service.errors import InputError, UnreadableRow, shorten
 
 MAX_DEPTH = 100
 """Lists and objects within one another. Deeper ones could exhaust the stack of whoever writes the row back."""
@@ -40,7 +40,16 @@ class JsonlSource(Source):
         self._lines = open_lines(path, options)
         self.name = self._lines.name
         self.encoding = self._lines.encoding
-        first = (self._read(line) for line in self._lines.sample() if line.text.strip(_BLANK))
+        lines = [line for line in self._lines.sample() if line.text.strip(_BLANK)]
+        first = [self._read(line) for line in lines]
+        opening = lines[0].text.strip(_BLANK) if lines else ""
+        if opening == "[" or (opening.startswith("[") and all(record.error for record in first)):
+            self.close()
+            raise InputError(
+                f"{self.name} holds a JSON array, not an object a line",
+                found=shorten(lines[0].content, 40),
+                way_out="Say --input-format json (format='json' in Python), or let its name end in .json.",
+            )
         self.columns = tuple(dict.fromkeys(key for record in first for key in record.fields))
 
     def _records(self) -> Iterator[Record]:

@@ -41,25 +41,16 @@ class Line:
         return self.text.removesuffix("\n").removesuffix("\r") if self.text.endswith("\n") else self.text
 
 
-class Lines:
-    """The lines of a text file or of standard input, once, in order.
+class Text:
+    """The text of a file or of standard input, once, in blocks.
 
-    Only LF and CRLF end a line: U+2028, U+0085, vertical tab, form feed and a lone CR are text. Bytes that cannot be
-    decoded stand in the line as marks (see `encodings`). A stream that breaks (truncated gzip, a failing disk) ends
-    with a Line that carries the error.
+    Bytes that cannot be decoded stand in it as marks (see `encodings`).
     """
 
     def __init__(
-        self,
-        path: str,
-        *,
-        compressed: bool,
-        encoding: str | None = None,
-        stdin: BinaryIO | None = None,
-        limit: int = MAX_ROW_CHARACTERS,
+        self, path: str, *, compressed: bool, encoding: str | None = None, stdin: BinaryIO | None = None
     ) -> None:
         self.name = display_name(path)
-        self.limit = limit
         raw = cast(BufferedReader, stdin or sys.stdin.buffer) if path == STANDARD_STREAM else open_bytes(path)
         self._owned = None if path == STANDARD_STREAM else raw
         try:
@@ -68,8 +59,6 @@ class Lines:
             self.detected: Detected = detect(self._head, self.name, whole=len(self._head) < SAMPLE, asked=encoding)
             if len(self._head) == self.detected.mark and self._broken is None:
                 raise empty_file(self.name)
-            self._rest = self._split()
-            self._sample = self._take_sample()
         except BaseException:
             self.close()
             raise
@@ -82,17 +71,24 @@ class Lines:
         """The encoding and how it was found: `utf-8`, `windows-1252 (guessed)`."""
         return f"{self.encoding} ({self.detected.note})" if self.detected.note else self.encoding
 
-    def sample(self) -> list[Line]:
-        """The first lines, about a million characters and never fewer than one line; they are not used up."""
-        return list(self._sample)
-
-    @property
-    def sample_is_whole(self) -> bool:
-        """Whether the sample holds every line."""
-        return self._exhausted
-
-    def __iter__(self) -> Iterator[Line]:
-        return chain(self._sample, self._rest)
+    def blocks(self) -> Iterator[str | InputError]:
+        """The text in blocks; an error, last, where the stream breaks."""
+        decoder = marking_decoder(self.encoding)
+        head, self._head = self._head[self.detected.mark :], b""
+        yield decoder.decode(head)
+        broken = self._broken
+        while broken is None:
+            try:
+                block = self._stream.read1(_CHUNK)
+            except (OSError, EOFError, zlib.error) as error:
+                broken = _broken(self.name, error, isinstance(self._stream, gzip.GzipFile))
+                break
+            if not block:
+                break
+            yield decoder.decode(block)
+        yield decoder.decode(b"", final=True)
+        if broken is not None:
+            yield broken
 
     def close(self) -> None:
         """Closes the file; standard input is left open."""
@@ -117,6 +113,44 @@ class Lines:
             return bytes(head), _broken(self.name, error, compressed)
         return bytes(head), None
 
+
+class Lines(Text):
+    """The lines of a text file or of standard input, once, in order.
+
+    Only LF and CRLF end a line: U+2028, U+0085, vertical tab, form feed and a lone CR are text. A stream that breaks
+    (truncated gzip, a failing disk) ends with a Line that carries the error.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        compressed: bool,
+        encoding: str | None = None,
+        stdin: BinaryIO | None = None,
+        limit: int = MAX_ROW_CHARACTERS,
+    ) -> None:
+        super().__init__(path, compressed=compressed, encoding=encoding, stdin=stdin)
+        self.limit = limit
+        try:
+            self._rest = self._split()
+            self._sample = self._take_sample()
+        except BaseException:
+            self.close()
+            raise
+
+    def sample(self) -> list[Line]:
+        """The first lines, about a million characters and never fewer than one line; they are not used up."""
+        return list(self._sample)
+
+    @property
+    def sample_is_whole(self) -> bool:
+        """Whether the sample holds every line."""
+        return self._exhausted
+
+    def __iter__(self) -> Iterator[Line]:
+        return chain(self._sample, self._rest)
+
     def _take_sample(self) -> list[Line]:
         taken: list[Line] = []
         characters = 0
@@ -130,28 +164,9 @@ class Lines:
             characters += len(line.text)
         return taken
 
-    def _blocks(self) -> Iterator[str | InputError]:
-        """The text in blocks; an error, last, where the stream breaks."""
-        decoder = marking_decoder(self.encoding)
-        head, self._head = self._head[self.detected.mark :], b""
-        yield decoder.decode(head)
-        broken = self._broken
-        while broken is None:
-            try:
-                block = self._stream.read1(_CHUNK)
-            except (OSError, EOFError, zlib.error) as error:
-                broken = _broken(self.name, error, isinstance(self._stream, gzip.GzipFile))
-                break
-            if not block:
-                break
-            yield decoder.decode(block)
-        yield decoder.decode(b"", final=True)
-        if broken is not None:
-            yield broken
-
     def _split(self) -> Iterator[Line]:
         pending = _Pending(self.limit)
-        for block in self._blocks():
+        for block in self.blocks():
             if isinstance(block, InputError):
                 yield pending.take(_at_line(block, pending.number))
                 return

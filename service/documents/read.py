@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from service.documents.delimited import CsvSource, TsvSource
+from service.documents.json_array import JsonSource
 from service.documents.jsonl import JsonlSource
 from service.documents.lines import MAX_ROW_CHARACTERS, STANDARD_STREAM, open_bytes
 from service.documents.parquet import ParquetSource
 from service.documents.source import Options, Source
 from service.documents.txt import TxtSource
+from service.documents.xlsx import XlsxSource
 from service.errors import ConfigError, InputError
 
 __all__ = ["FORMATS", "SUFFIXES", "Source", "open_source"]
@@ -23,9 +25,13 @@ SUFFIXES: dict[str, type[Source]] = {
     ".tsv": TsvSource,
     ".jsonl": JsonlSource,
     ".ndjson": JsonlSource,
+    ".json": JsonSource,
     ".parquet": ParquetSource,
+    ".xlsx": XlsxSource,
+    ".xls": XlsxSource,
+    ".ods": XlsxSource,
 }
-"""Each may be followed by `.gz`, save `.parquet`."""
+"""Each may be followed by `.gz`, save `.parquet` and spreadsheets."""
 
 FORMATS: dict[str, type[Source]] = {source.format: source for source in SUFFIXES.values()}
 
@@ -45,9 +51,10 @@ def open_source(
     """The rows of a file, or of standard input where `path` is `-`. What is not said is found out from the file.
 
     `format` is one of FORMATS, with `.gz` after it for compressed data under another name. Standard input with no
-    format is read as JSON lines if its first character is `{`, else as plain text. `header=False` says that CSV or TSV
-    has no header line; its columns are then `column_1` and so on. `max_row` bounds a line or CSV row, in characters.
-    `stdin` stands in for the process's own, and is buffered as that is.
+    format is read as JSON lines if its first character is `{`, as a JSON array if it is `[`, else as plain text.
+    `header=False` says that CSV, TSV or a spreadsheet has no header line; its columns are then `column_1` and so on.
+    `max_row` bounds a line, a CSV row or a cell, in characters. `stdin` stands in for the process's own, and is
+    buffered as that is.
 
     Raises FileMissing, UndecodableFile or another InputError where the file cannot be read at all, ConfigError where an
     option does not apply. What is wrong with one row is carried by its Record.
@@ -87,4 +94,5 @@ def _kind(path: str, asked: str | None) -> tuple[type[Source], bool]:
 
 
 def _sniff(stdin: BufferedReader) -> str:
-    return "jsonl" if stdin.peek(1).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") else "txt"
+    first = stdin.peek(1).lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+    return {b"{": "jsonl", b"[": "json"}.get(first, "txt")

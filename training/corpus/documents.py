@@ -1,9 +1,11 @@
-"""Annotated documents of other programs as rows: SQuAD JSON, Label Studio JSON, spaCy's DocBin, CoNLL columns."""
+"""Annotated documents of other programs as rows: SQuAD JSON, Label Studio JSON, spaCy's DocBin, CoNLL columns, and a
+folder a label of text files."""
 
 from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -11,18 +13,23 @@ from service.errors import CorpusError, ExtraMissing, FileMissing
 from training.corpus.conll import SPANS, SUFFIXES, TEXT, Tagged, read_conll
 from training.corpus.dataset import DatasetRow
 
+_HEAD_BYTES = 1 << 20
 QUESTION, CONTEXT, ANSWERS = "question", "context", "answers"
 
 
 def is_document(path: Path) -> bool:
-    """Whether a file is of one of these formats, by its name."""
+    """Whether a file or folder is of one of these formats: by its name, JSON by how it begins."""
     name = path.name.lower().removesuffix(".gz")
-    return name.endswith((*SUFFIXES, ".spacy", ".json"))
+    if path.is_dir():
+        return _is_folder_of_labels(path)
+    return name.endswith((*SUFFIXES, ".spacy")) or (name.endswith(".json") and not _is_plain_array(path))
 
 
 def read_documents(path: Path) -> tuple[list[DatasetRow], str]:
     """The rows of a file, and what it is in a few words. Raises CorpusError where it is none of these."""
     name = path.name.lower().removesuffix(".gz")
+    if path.is_dir():
+        return list(_files(path)), f"{path}: a folder a label"
     if name.endswith(".spacy"):
         return list(_docbin(path)), f"{path}: spaCy DocBin"
     if name.endswith(SUFFIXES):
@@ -36,18 +43,44 @@ def read_documents(path: Path) -> tuple[list[DatasetRow], str]:
         return list(_squad(value)), f"{path}: SQuAD JSON"
     if isinstance(value, list) and value and isinstance(value[0], Mapping) and "data" in value[0]:
         return list(_label_studio(value)), f"{path}: Label Studio JSON"
-    if isinstance(value, list):
-        rows = [
-            DatasetRow(number, item)
-            if isinstance(item, Mapping)
-            else DatasetRow(number, {}, CorpusError("the item is no object"), str(item))
-            for number, item in enumerate(value, start=1)
-        ]
-        return rows, f"{path}: JSON array"
     raise CorpusError(
         f"{path.name} is no labelled JSON that is known here",
         expected="a list of objects, SQuAD's {'data': [...]}, or an export of Label Studio",
     )
+
+
+def _is_plain_array(path: Path) -> bool:
+    """Whether JSON is an array of objects that hold their columns themselves, as far as its beginning tells: those of
+    Label Studio hold them in `data`."""
+    head = _head(path).lstrip()
+    if not head.startswith("["):
+        return False
+    keys = {key for key in ("data", "annotations") if re.search(rf'[{{,]\s*"{key}"\s*:', head)}
+    return keys != {"data", "annotations"}
+
+
+def _head(path: Path) -> str:
+    """The first characters of a text file; "" where it cannot be read, which whoever reads it all will tell."""
+    try:
+        with gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as file:
+            return file.read(_HEAD_BYTES).decode("utf-8-sig", "replace")
+    except (OSError, EOFError):
+        return ""
+
+
+def _is_folder_of_labels(folder: Path) -> bool:
+    return any(child.is_dir() and any(child.glob("*.txt")) for child in folder.iterdir())
+
+
+def _files(folder: Path) -> Iterator[DatasetRow]:
+    """The text files of each subfolder, whose name is their label, in the order of their names; nothing else."""
+    files = [file for label in sorted(folder.iterdir()) if label.is_dir() for file in sorted(label.glob("*.txt"))]
+    for number, file in enumerate(files, start=1):
+        fields: dict[str, object] = {"label": file.parent.name, "file": file.relative_to(folder).as_posix()}
+        try:
+            yield DatasetRow(number, {TEXT: file.read_bytes().decode("utf-8-sig"), **fields})
+        except (OSError, UnicodeDecodeError) as error:
+            yield DatasetRow(number, {}, CorpusError(f"{fields['file']} cannot be read as UTF-8", found=error))
 
 
 def _told(tagged: Tagged) -> str:

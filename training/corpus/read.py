@@ -12,7 +12,7 @@ from service.errors import ConfigError, CorpusError, Fault
 from training.corpus import checks, faults, repair
 from training.corpus.corpus import Columns, Corpus, Finding, Reject, UnusableCorpus
 from training.corpus.labels import LabelReader
-from training.corpus.row import Row, RowFault, describe_error, raw_of, read_text
+from training.corpus.row import Row, RowFault, raw_of, read_text, reason_of
 from training.corpus.schema import check_columns, choose_columns, choose_problem_type, is_missing
 
 HEAD_ROWS = 1_000
@@ -126,7 +126,7 @@ def _read_rows(
     for row in rows:
         rows_in += 1
         if row.error is not None:
-            rejects.append(Reject(row.line, "unreadable-row", describe_error(row.error), raw_of(row)))
+            rejects.append(Reject(row.line, *reason_of(row.error), raw_of(row)))
             continue
         if not row.fields.keys() <= existing.keys():
             existing |= dict.fromkeys(row.fields)

@@ -8,12 +8,13 @@ import re
 from collections.abc import Mapping
 from typing import Protocol
 
-from service.errors import GlossatorError, InputError, shorten
+from service.errors import CorpusError, GlossatorError, InputError, shorten
 from service.inference.encoding import check_text
 
 RAW_CHARACTERS = 2_000
 """A rejected row is shown up to this length; its line number leads to the rest."""
 
+_NAMED = re.compile(r"([a-z]+(?:-[a-z]+)+): (.*)", re.DOTALL)
 _PLACE = re.compile(r"\Aline \d+: ")
 
 
@@ -73,6 +74,17 @@ def describe_error(error: Exception) -> str:
     what = _PLACE.sub("", what, count=1)  # a reject tells its line by itself
     found = f" (found: {error.found})" if isinstance(error, GlossatorError) and error.found else ""
     return shorten(what + found, 300)
+
+
+def reason_of(error: Exception) -> tuple[str, str]:
+    """The stable name and the words of an unreadable row's error; readers of documents put the name before the words.
+
+    >>> reason_of(CorpusError("tag-count: 2 tags for 3 tokens"))
+    ('tag-count', '2 tags for 3 tokens')
+    """
+    what = describe_error(error)
+    named = _NAMED.match(what) if isinstance(error, CorpusError) else None
+    return (named[1], named[2]) if named else ("unreadable-row", what)
 
 
 def raw_of(row: Row) -> str:

@@ -16,9 +16,10 @@ _LABEL_KEYS = ("label", "labels", "entity", "type", "entity_group", "category")
 def read_spans(value: object, text: str) -> Spans:
     """The entities in a cell, in the order of the text, white space at their edges left out.
 
-    A cell holds a list (or its JSON) of objects with `start`, `end` and `label` (Prodigy, spaCy, Label Studio's values)
-    or of triples `[start, end, label]` (doccano). Raises RowFault for what is no span, lies outside the text, or
-    overlaps another; offsets that count bytes or UTF-16 units are named as such where they would fit.
+    A cell holds a list (or its JSON) of objects with `start`, `end` and `label` (Prodigy, spaCy, Label Studio's values;
+    doccano calls them `start_offset` and `end_offset`) or of triples `[start, end, label]` (doccano too). Raises
+    RowFault for what is no span, lies outside the text, or overlaps another; offsets that count bytes or UTF-16 units
+    are named as such where they would fit.
     """
     if isinstance(value, str):
         try:
@@ -40,7 +41,7 @@ def read_spans(value: object, text: str) -> Spans:
 def _read(item: object, text: str) -> GoldSpan:
     if isinstance(item, Mapping):
         label = next((item[key] for key in _LABEL_KEYS if item.get(key) not in (None, "", [])), None)
-        start, end = item.get("start"), item.get("end")
+        start, end = item.get("start", item.get("start_offset")), item.get("end", item.get("end_offset"))
         if isinstance(label, Sequence) and not isinstance(label, str) and len(label) == 1:
             label = label[0]
     elif isinstance(item, Sequence) and not isinstance(item, str) and len(item) == 3:

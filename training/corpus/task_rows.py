@@ -9,15 +9,15 @@ from itertools import chain, islice
 
 from evaluation.rows import GoldSpan, Spans
 from service.bundle.task import ProblemType, TaskName
-from service.errors import CorpusError, Fault, UnknownColumn, shorten
+from service.errors import Fault, UnknownColumn, shorten
 from training.corpus import checks, repair
 from training.corpus.conll import SPANS, TEXT, spans_of
 from training.corpus.corpus import Columns, Corpus, Reject, UnusableCorpus
 from training.corpus.documents import ANSWERS, CONTEXT, QUESTION
 from training.corpus.faults import row_faults
-from training.corpus.labels import LabelReader
+from training.corpus.labels import LabelReader, as_list
 from training.corpus.read import HEAD_ROWS
-from training.corpus.row import Row, RowFault, describe_error, is_nan, raw_of, read_text
+from training.corpus.row import Row, RowFault, is_nan, raw_of, read_text, reason_of
 from training.corpus.schema import LABEL_NAMES, TEXT_NAMES
 from training.corpus.spans import read_spans
 
@@ -75,7 +75,8 @@ def infer_task(head: Sequence[Row], roles: Roles) -> tuple[TaskName, str]:
     if {QUESTION, CONTEXT, ANSWERS} <= set(names):
         return "question-answering", "the rows have a question, a context and answers"
     for name in names:
-        if name in SPAN_NAMES and name != roles.label and _holds_spans(fields, name):
+        holds = _holds_spans if name in SPAN_NAMES else _holds_triples if name in TAG_NAMES else None
+        if holds is not None and name != roles.label and holds(fields, name):
             return "token-classification", f"column {name!r} holds spans"
     if "tokens" in names and any(name in TAG_NAMES for name in names):
         return "token-classification", "the rows have tokens and tags"
@@ -152,7 +153,7 @@ def _gather(rows: Iterable[Row], reader: Callable[[Mapping[str, object]], _Read]
     for row in rows:
         gathered.rows_in += 1
         if row.error is not None:
-            reason, what = _reason(row.error)
+            reason, what = reason_of(row.error)
             gathered.rejects.append(Reject(row.line, reason, what, raw_of(row)))
             continue
         try:
@@ -164,13 +165,6 @@ def _gather(rows: Iterable[Row], reader: Callable[[Mapping[str, object]], _Read]
     return gathered
 
 
-def _reason(error: Exception) -> tuple[str, str]:
-    """The stable name and the words of a row's error; readers of documents put the name before the words."""
-    what = describe_error(error)
-    named = re.match(r"([a-z]+(?:-[a-z]+)+): (.*)", what, re.DOTALL) if isinstance(error, CorpusError) else None
-    return (named[1], named[2]) if named else ("unreadable-row", what)
-
-
 # Entities
 
 
@@ -180,6 +174,7 @@ def _entity_reader(
     fields = [row.fields for row in head if row.fields]
     tokens = "tokens" if "tokens" in names else None
     label = roles.label or next((name for name in SPAN_NAMES if name in names and _holds_spans(fields, name)), None)
+    label = label or next((name for name in TAG_NAMES if name in names and _holds_triples(fields, name)), None)
     label = label or next((name for name in TAG_NAMES if name in names), None)
     text = roles.text or next((name for name in TEXT_NAMES if name in names and name != label), None) or tokens
     if names and (label not in names or text not in names):
@@ -191,8 +186,6 @@ def _entity_reader(
     text, label = text or TEXT, label or SPANS
 
     def read(row: Mapping[str, object]) -> _Read:
-        if row.get("answer") in ("reject", "ignore"):  # Prodigy
-            raise RowFault("not-accepted", f"the annotator's answer is {row['answer']!r}")
         words, value = _names(row.get("tokens")), row.get(label)
         tags = _names(value)
         if words is not None and tags is not None and (text == tokens or text not in row):
@@ -222,6 +215,15 @@ def _names(value: object) -> list[str] | None:
 def _holds_spans(fields: Sequence[Mapping[str, object]], name: str) -> bool:
     values = [row[name] for row in fields if row.get(name)]
     return any(isinstance(value, (list, tuple)) or str(value).lstrip().startswith("[") for value in values)
+
+
+def _holds_triples(fields: Sequence[Mapping[str, object]], name: str) -> bool:
+    """Whether a column that is named like labels holds `[start, end, label]`, as doccano writes spans."""
+    values = [as_list(row[name]) for row in fields if row.get(name)]
+    spans = [value[0] for value in values if value]
+    return bool(spans) and all(
+        isinstance(each, (list, tuple)) and [type(part) for part in each] == [int, int, str] for each in spans
+    )
 
 
 def _tagged(tokens: Sequence[str], tags: Sequence[str]) -> tuple[str, Spans]:

@@ -17,12 +17,13 @@ CONTENT = {
     ".tsv": "text\tlabel\none\ta\ntwo\tb\n",
     ".jsonl": '{"text": "one"}\n{"text": "two"}\n',
     ".ndjson": '{"text": "one"}\n{"text": "two"}\n',
+    ".json": '[{"text": "one"}, {"text": "two"}]',
 }
 
 
 def test_formats_are_those_of_the_suffixes() -> None:
-    assert set(FORMATS) == {"txt", "csv", "tsv", "jsonl", "parquet"}
-    assert set(CONTENT) | {".parquet"} == set(SUFFIXES)
+    assert set(FORMATS) == {"txt", "csv", "tsv", "jsonl", "json", "parquet", "xlsx"}
+    assert set(CONTENT) | {".parquet", ".xlsx", ".xls", ".ods"} == set(SUFFIXES)
 
 
 @pytest.mark.parametrize("suffix", CONTENT)
@@ -52,7 +53,7 @@ def test_a_compressed_file_without_the_suffix_says_what_to_do(tmp_path: Path) ->
 
 
 def test_an_unknown_suffix_lists_the_known_ones(tmp_path: Path) -> None:
-    for name in ("notes.log", "notes", "notes.json", "notes.gz"):
+    for name in ("notes.log", "notes", "notes.gz"):
         (tmp_path / name).write_text("text")
         with pytest.raises(InputError, match="format") as caught:
             open_source(tmp_path / name)
@@ -61,7 +62,7 @@ def test_an_unknown_suffix_lists_the_known_ones(tmp_path: Path) -> None:
 
 def test_an_unknown_format_lists_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
-        open_source(tmp_path / "a.csv", format="xlsx")
+        open_source(tmp_path / "a.csv", format="docx")
     assert "parquet" in (caught.value.expected or "")
 
 
@@ -73,7 +74,7 @@ def test_what_is_not_there_is_said_before_what_is_not_known(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("data", "format_name"), [(b'\xef\xbb\xbf \n{"text": "one"}\n', "jsonl"), (b"one\n", "txt"), (b"[1]\n", "txt")]
+    ("data", "format_name"), [(b'\xef\xbb\xbf \n{"text": "one"}\n', "jsonl"), (b"one\n", "txt"), (b"[1]\n", "json")]
 )
 def test_standard_input_is_json_lines_if_it_looks_so_else_text(data: bytes, format_name: str) -> None:
     with open_source("-", stdin=io.BufferedReader(io.BytesIO(data))) as source:

@@ -61,10 +61,33 @@ def test_a_docbin_of_spacy(tmp_path: Path) -> None:
     assert rows[1].fields == {"text": "nothing", "spans": []}
 
 
-def test_an_array_of_objects(tmp_path: Path) -> None:
-    rows, _ = read_documents(put(tmp_path / "rows.json", [{"text": "a", "label": "x"}, 7]))
-    assert rows[0].fields == {"text": "a", "label": "x"}
-    assert rows[1].error is not None
+def test_an_array_of_objects_is_left_to_the_reader_of_rows(tmp_path: Path) -> None:
+    assert not is_document(put(tmp_path / "rows.json", [{"text": "a", "label": "x"}, 7]))
+    assert not is_document(put(tmp_path / "rows.json.gz", [{"text": '{"data": 1, "annotations": 2}', "label": "x"}]))
+    assert is_document(put(tmp_path / "tasks.json", [{"id": 1, "annotations": [], "data": {"text": "a"}}]))
+
+
+def test_a_folder_a_label(tmp_path: Path) -> None:
+    for label, name, text in (
+        ("sport", "b.txt", "goal"),
+        ("sport", "a.txt", "\ufeffrace\r\n"),
+        ("food", "c.txt", "soup"),
+    ):
+        (tmp_path / "topics" / label).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "topics" / label / name).write_bytes(text.encode())
+    (tmp_path / "topics/food/d.txt").write_bytes(b"\xff\xfe\xff")
+    (tmp_path / "topics/README.md").write_text("not a row")
+    assert is_document(tmp_path / "topics")
+    rows, described = read_documents(tmp_path / "topics")
+    assert described.endswith("topics: a folder a label")
+    assert [dict(row.fields) for row in rows if row.error is None] == [
+        {"text": "soup", "label": "food", "file": "food/c.txt"},
+        {"text": "race\r\n", "label": "sport", "file": "sport/a.txt"},
+        {"text": "goal", "label": "sport", "file": "sport/b.txt"},
+    ]
+    assert "food/d.txt cannot be read as UTF-8" in str(rows[1].error)
+    (tmp_path / "empty").mkdir()
+    assert not is_document(tmp_path / "empty")
 
 
 @pytest.mark.parametrize(

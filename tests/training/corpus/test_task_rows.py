@@ -61,12 +61,11 @@ def test_bad_rows_of_entities_are_rejects_with_a_reason() -> None:
         ENTITY,
         {"text": "short", "spans": [{"start": 0, "end": 99, "label": "LOC"}]},
         {"text": "", "spans": []},
-        {"text": "ok", "spans": [], "answer": "reject"},
         {"text": "known", "spans": [{"start": 0, "end": 5, "label": "NEW"}]},
         known_labels=["LOC"],
     )
     reasons = [reject.reason for reject in corpus.rejects]
-    assert reasons == ["span-outside-text", "empty-text", "not-accepted", "unknown-label"]
+    assert reasons == ["span-outside-text", "empty-text", "unknown-label"]
     corpus = read("token-classification", ENTITY, {"text": "a b", "spans": "O"}, roles=Roles(label="spans"))
     assert [reject.reason for reject in corpus.rejects] == ["tag-count"]
 
