@@ -56,6 +56,8 @@ class ReadingOptions:
     fix_label_names: bool = True
     second_column: str | None = None
     task: TaskName | None = None
+    keep: tuple[str, ...] = ()
+    """Further columns to keep, for groups, times or slices."""
 
     def for_measuring(self) -> ReadingOptions:
         """The same for a file that is measured on: its duplicates stay, its classes are the model's."""
@@ -110,16 +112,19 @@ def inspect(
     need("evaluation")
     from service.documents.aside import refuse_same_file
     from training.corpus.corpus import UnusableCorpus
+    from training.corpus.kept import KeptColumns
 
     if rejects is not None:
         refuse_same_file(str(rejects), [source])
     error = None
     with rows_of(source, options, console) as (rows, described):
         console.print(f"· {described}", markup=False)
+        kept = KeptColumns(options.keep)
         try:
-            corpus = _read(rows, source, options, console, held)
+            corpus = _read(kept.passing(rows), source, options, console, held)
         except UnusableCorpus as unusable:
             corpus, error = unusable.corpus, unusable
+        corpus = kept.added_to(corpus)
     _write_rejects(corpus, rejects, console)
     return Reading(corpus, described, error)
 

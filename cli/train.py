@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from training.algorithms.finetune import Fitted, Splits
     from training.config import TrainingConfig
     from training.corpus.corpus import Corpus
+    from training.corpus.split import Split
 
 
 def train(
@@ -40,6 +42,13 @@ def train(
     test_share: Annotated[
         float, typer.Option(min=0.0, max=0.5, help="Share of rows for the test, without --test.")
     ] = 0.1,
+    group_column: Annotated[
+        str | None, typer.Option(help="Rows with one value here stay on one side of the split: customers, documents.")
+    ] = None,
+    time_column: Annotated[
+        str | None,
+        typer.Option(help="Split by time: train on the earliest rows, validate on later, test on the latest."),
+    ] = None,
     base: Annotated[
         str, typer.Option(help="Encoder to start from: starter, a local folder, or a hub name.")
     ] = "starter",
@@ -93,6 +102,7 @@ def train(
     from service.bundle.write import check_free
     from service.documents.aside import refuse_same_file
     from training.algorithms.finetune import fit
+    from training.corpus.split import split
     from training.tracking import tracked
 
     console = stderr(quiet=quiet)
@@ -122,13 +132,28 @@ def train(
         drop_rare=drop_rare,
         second_column=second_column,
         task=task,
+        keep=tuple(name for name in (group_column, time_column) if name is not None),
     )
+    if group_column is not None and time_column is not None:
+        raise ConfigError(
+            "rows are kept together, or ordered by time, not both",
+            found=f"--group-column {group_column} and --time-column {time_column}",
+            way_out="Leave one out.",
+        )
     check_free(output, overwrite=overwrite)
     rejects = rejects or Path(f"{output}.rejects.jsonl")
     refuse_same_file(str(rejects), [given for given in (source, validation, test) if given])
     reading = corpora.read_and_show(source, options, console, rejects)
     corpus = reading.corpus
-    splits = _split(corpus, options, console, validation, test, validation_share, test_share, seed)
+    indices = split(
+        corpus,
+        validation_share=0.0 if validation else validation_share,
+        test_share=0.0 if test else test_share,
+        seed=seed,
+        group_by=group_column,
+        order_by=time_column,
+    )
+    splits = _splits(corpus, indices, options, console, validation, test)
     with TrainingProgress(console) as drawn, tracked(drawn, Path(f"{output}.logs"), config) as progress:
         try:
             fitted = fit(splits, config, output, overwrite=overwrite, fresh=fresh, progress=progress)
@@ -170,27 +195,19 @@ def _option(location: tuple[int | str, ...]) -> str:
     return f"--{location[0]}".replace("_", "-")
 
 
-def _split(
+def _splits(
     corpus: Corpus,
+    indices: Split,
     options: corpora.ReadingOptions,
     console: Console,
     validation: str | None,
     test: str | None,
-    validation_share: float,
-    test_share: float,
-    seed: int,
 ) -> Splits:
     """Training, validation and test rows: given files where there are any, else shares of the corpus."""
     from training.algorithms.finetune import Splits
     from training.corpus.leakage import check_leakage
-    from training.corpus.split import split
 
-    indices = split(
-        corpus,
-        validation_share=0.0 if validation else validation_share,
-        test_share=0.0 if test else test_share,
-        seed=seed,
-    )
+    options = replace(options, keep=())
     training_rows = corpus.subset(indices.train)
     known = () if corpus.task == "question-answering" else tuple(corpus.label_names)
     held = corpora.Held(corpus.task, corpus.problem_type, known)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,6 +42,8 @@ class LabelledRows:
     seconds: list[str] | None = None
     spans: list[Spans] | None = None
     scores: list[float] | None = None
+    extra: dict[str, list[str]] = field(default_factory=dict)
+    """Further columns of the source that were asked for, as text: what rows can be grouped by."""
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -57,10 +59,12 @@ def inputs_of(rows: LabelledRows, task: Task) -> list[Text]:
 
 
 def write_rows(path: Path, rows: LabelledRows) -> None:
-    """Writes JSON lines of `text`, `labels` and, where the rows have them, `second`, `spans` and `score`."""
+    """Writes JSON lines of `text`, `labels` and, where the rows have them, `second`, `spans`, `score` and `extra`."""
     columns: dict[str, Sequence[object]] = {"text": rows.texts, "labels": rows.labels}
     further = {"second": rows.seconds, "spans": rows.spans, "score": rows.scores}
     columns |= {name: values for name, values in further.items() if values is not None}
+    if rows.extra:
+        columns["extra"] = [dict(zip(rows.extra, each, strict=True)) for each in zip(*rows.extra.values(), strict=True)]
     lines = (
         json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False)
         for row in zip(*columns.values(), strict=True)
@@ -80,6 +84,7 @@ def read_rows(path: Path) -> LabelledRows:
             seconds=[row["second"] for row in rows] if "second" in first else None,
             spans=[tuple(GoldSpan(*span) for span in row["spans"]) for row in rows] if "spans" in first else None,
             scores=[float(row["score"]) for row in rows] if "score" in first else None,
+            extra={name: [str(row["extra"][name]) for row in rows] for name in first.get("extra", ())},
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CorpusError(

@@ -18,7 +18,8 @@ def test_rows_read_back_as_written(
     rows: list[tuple[str, tuple[str, ...]]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     path = tmp_path_factory.mktemp("rows") / "rows.jsonl"
-    written = LabelledRows([text for text, _ in rows], [labels for _, labels in rows])
+    extra = {"source": [text[::-1] for text, _ in rows]} if rows else {}
+    written = LabelledRows([text for text, _ in rows], [labels for _, labels in rows], extra=extra)
     write_rows(path, written)
     assert read_rows(path) == written
 

@@ -87,6 +87,8 @@ class Corpus:
     seconds: list[str] | None = None
     spans: list[Spans] | None = None
     scores: list[float] | None = None
+    extra: dict[str, list[str]] = field(default_factory=dict)
+    """Further columns that were asked for, as in LabelledRows; they are no part of the fingerprint."""
 
     def __len__(self) -> int:
         """Rows kept."""
@@ -123,7 +125,9 @@ class Corpus:
 
     def rows(self) -> LabelledRows:
         """The rows without where they came from."""
-        return LabelledRows(self.texts, self.labels, seconds=self.seconds, spans=self.spans, scores=self.scores)
+        return LabelledRows(
+            self.texts, self.labels, seconds=self.seconds, spans=self.spans, scores=self.scores, extra=self.extra
+        )
 
     def subset(self, indices: Iterable[int]) -> Corpus:
         """The rows at `indices`, in that order, as a corpus of their own with the same `label_names`."""
@@ -141,6 +145,7 @@ class Corpus:
             seconds=None if self.seconds is None else [self.seconds[index] for index in chosen],
             spans=None if self.spans is None else [self.spans[index] for index in chosen],
             scores=None if self.scores is None else [self.scores[index] for index in chosen],
+            extra={name: [values[index] for index in chosen] for name, values in self.extra.items()},
         )
 
 

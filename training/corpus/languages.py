@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
+from service.errors import OutputError
+
 LEAST_LETTERS = 20
 _SURE = 0.9
 
@@ -14,7 +16,14 @@ _SURE = 0.9
 def _identifier() -> Any:
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    try:
+        return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    except OSError as error:  # it is unpacked into a temporary file
+        raise OutputError(
+            f"the model that tells languages cannot be unpacked: {error.strerror or error}",
+            found="the folder of temporary files",
+            way_out="Free some space, or set TMPDIR to a folder that has some.",
+        ) from error
 
 
 def language_of(text: str) -> str | None:

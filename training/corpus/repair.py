@@ -114,6 +114,7 @@ def keep(corpus: Corpus, kept: list[int], dropped: list[Dropped]) -> Corpus:
         seconds=rows.seconds,
         spans=rows.spans,
         scores=rows.scores,
+        extra=rows.extra,
         dropped=corpus.dropped + dropped,
     )
 

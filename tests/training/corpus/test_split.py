@@ -3,6 +3,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -151,3 +152,48 @@ def test_split_refuses_where_a_side_would_be_empty() -> None:
 def test_split_refuses_shares_that_make_no_sense(shares: tuple[float, float]) -> None:
     with pytest.raises(ConfigError, match="share"):
         split(corpus_of([("a", ("x",))]), validation_share=shares[0], test_share=shares[1], seed=0)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 12), st.sampled_from("ab")), min_size=12, max_size=60),
+    st.integers(0, 3),
+)
+def test_split_keeps_groups_on_one_side(rows: list[tuple[int, str]], seed: int) -> None:
+    texts = [f"{number:04} {chr(97 + number % 26) * 9}" for number in range(len(rows))]
+    corpus = replace(
+        corpus_of([(text, (label,)) for text, (_, label) in zip(texts, rows, strict=True)]),
+        extra={"customer": [str(customer) if customer else "" for customer, _ in rows]},
+    )
+    try:
+        sides = split(corpus, validation_share=0.3, seed=seed, group_by="customer")
+    except CorpusError:  # few large groups may leave a side empty
+        return
+    train, held = ({rows[row][0] for row in side.tolist()} for side in (sides.train, sides.validation))
+    assert not (train & held) - {0}
+    assert sorted([*sides.train, *sides.validation]) == list(range(len(rows)))
+
+
+def test_split_by_time_trains_on_the_past() -> None:
+    days = [f"2026-01-{day:02}" for day in range(1, 21) for _ in range(5)]
+    order = random.Random(2).sample(range(100), 100)
+    corpus = corpus_of([(f"text {row}", ("ab"[row % 2],)) for row in order])
+    corpus = replace(corpus, extra={"day": [days[row] for row in order]})
+    sides = split(corpus, validation_share=0.1, test_share=0.22, seed=0, order_by="day")
+    seen = [{corpus.extra["day"][row] for row in side.tolist()} for side in (sides.train, sides.validation, sides.test)]
+    assert max(seen[0]) < min(seen[1]) <= max(seen[1]) < min(seen[2])
+    assert [len(side) for side in (sides.train, sides.validation, sides.test)] == [65, 10, 25]  # whole days
+
+
+def test_split_by_time_keeps_a_text_with_its_first() -> None:
+    corpus = corpus_of([(f"text {row}", ("ab"[row % 2],)) for row in range(18)] + [("Text 0", ("a",)), ("new", ("b",))])
+    corpus = replace(corpus, extra={"when": [str(row) for row in range(20)]})
+    sides = split(corpus, validation_share=0.0, test_share=0.1, seed=0, order_by="when")
+    assert sides.test.tolist() == [19]
+
+
+@pytest.mark.parametrize("value", ["", "yesterday", "nan", "2026-13-01"])
+def test_split_by_time_names_the_rows_whose_time_cannot_be_read(value: str) -> None:
+    corpus = replace(corpus_of([("a", ("x",)), ("b", ("y",))]), extra={"when": ["2026-01-01", value]})
+    with pytest.raises(CorpusError, match="times in column 'when'") as raised:
+        split(corpus, validation_share=0.5, seed=0, order_by="when")
+    assert [fault.where for fault in raised.value.faults] == [f"line {corpus.lines[1]}"]
