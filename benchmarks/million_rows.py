@@ -42,7 +42,7 @@ def main() -> None:
         report = json.loads((Path(folder) / "report.json").read_text())
     seconds = [each["seconds"] for each in rounds]
     figures = {
-        "machine": describe_machine(),
+        "machine": describe_machine()[0],
         "rows": options.rows,
         "megabytes": size,
         "rounds": rounds,

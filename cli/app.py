@@ -20,6 +20,7 @@ from cli.evaluate import evaluate
 from cli.export import export
 from cli.label import label
 from cli.restore import restore
+from cli.runs import runs
 from cli.serve import serve
 from cli.train import train
 from cli.verify import verify
@@ -37,7 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": sorted(HELP)},
 )
-for command in (demo, wrangle, restore, train, evaluate, compare, export, verify, serve, label, bench):
+for command in (demo, wrangle, restore, train, evaluate, compare, export, verify, serve, label, bench, runs):
     app.command(cls=Command)(command)
 
 

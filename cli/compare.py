@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from cli import corpus as corpora
+from cli import recording
 from cli.console import FAILED, OK, REJECTED_ROWS, Json, Quiet, need, print_json, stderr
 from cli.evaluate import labelled_rows, open_pipeline
 from service.errors import ConfigError
@@ -33,6 +34,8 @@ def compare(
         typer.Option(min=0.0, help="Fail unless each model is shown to be at most so many points worse, 0.5 say."),
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for the report and the JSON.")] = None,
+    runs: recording.Runs = recording.RUNS,
+    accept_changed_test: recording.AcceptChangedTest = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> int:
@@ -49,6 +52,8 @@ def compare(
     need("evaluation")
     from evaluation.comparison import answer, compare_models
     from evaluation.comparison_report import comparison_report
+    from evaluation.runs import RunStore
+    from service.bundle import layout
 
     if len(models) < 2:
         raise ConfigError("there is nothing to compare", found=f"{len(models)} model", expected="two or more")
@@ -65,13 +70,21 @@ def compare(
         second_column=second_column,
     )
     pipelines = [open_pipeline(model) for model in models]
-    rows, rejected = labelled_rows(models[0], pipelines[0], data, options, console)
-    answers = []
-    for model, pipeline in zip(models, pipelines, strict=True):
-        console.print(f"· measuring {model} on {len(rows):,} rows", markup=False)
-        answers.append(answer(pipeline, rows, name=str(model)))
-    margin = None if non_inferior is None else non_inferior / 100.0
-    found = compare_models(rows, answers, margin=margin)
+    store = RunStore(runs)
+    if data is not None:
+        store.check_frozen(data, accept=accept_changed_test)
+    with recording.recorded("compare", runs, console) as record:
+        rows, rejected = labelled_rows(models[0], pipelines[0], data, options, console)
+        answers = []
+        for model, pipeline in zip(models, pipelines, strict=True):
+            console.print(f"· measuring {model} on {len(rows):,} rows", markup=False)
+            answers.append(answer(pipeline, rows, name=str(model)))
+        margin = None if non_inferior is None else non_inferior / 100.0
+        found = compare_models(rows, answers, margin=margin)
+        record.run.data = {"test": store.data(data or str(models[0] / layout.TEST), rows=len(rows))}
+        record.run.config = {"models": list(map(str, models)), "margin": margin}
+        record.run.metrics = {f"difference of {each.name}": each.difference.value for each in found}
+        record.run.outputs = {} if output is None else {"report": str(output)}
     words = comparison_report(rows, answers, found)
     if output is not None:
         import json

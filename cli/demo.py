@@ -78,11 +78,12 @@ def demo(
             epochs=EPOCHS,
             batch_size=BATCH_SIZE,
             max_length=MAX_LENGTH,
+            runs=output / "runs",
         )
     with stages.stage("evaluate the checkpoint", f"glossator evaluate {checkpoint}"):
-        evaluate(checkpoint, output=output / "report")
+        evaluate(checkpoint, output=output / "report", runs=output / "runs")
     with stages.stage("export", f"glossator export {checkpoint} -o {bundle}"):
-        export(checkpoint, bundle)
+        export(checkpoint, bundle, runs=output / "runs")
     with stages.stage("verify", f"glossator verify {bundle}"):
         if verify(bundle) != console.OK:
             raise GlossatorError("the demo's bundle does not verify", found=bundle, way_out="Report this.")
@@ -110,11 +111,12 @@ def _entities(output: Path, stages: _Stages, screen: Console) -> Path:
             epochs=ENTITY_EPOCHS,
             batch_size=BATCH_SIZE,
             max_length=MAX_LENGTH,
+            runs=output / "runs",
             validation_share=ENTITY_SHARE,
             test_share=ENTITY_SHARE,
         )
     with stages.stage("export entities", f"glossator export {checkpoint} -o {bundle}"):
-        export(checkpoint, bundle)
+        export(checkpoint, bundle, runs=output / "runs")
     with stages.stage("find entities in a file", f"glossator label examples/{NEW_ROWS} -m {bundle} -o {found}"):
         label(str(EXAMPLES / NEW_ROWS), bundle, str(found))
         rows = [json.loads(line) for line in found.read_text(encoding="utf-8").splitlines()]

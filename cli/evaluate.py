@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli import corpus as corpora
+from cli import recording
 from cli.console import OK, REJECTED_ROWS, Json, Quiet, need, print_json, stderr
 from service.bundle import layout
 from service.errors import ConfigError
@@ -36,6 +37,8 @@ def evaluate(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder for the report, the JSON and the pictures.")
     ] = None,
+    runs: recording.Runs = recording.RUNS,
+    accept_changed_test: recording.AcceptChangedTest = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> int:
@@ -51,6 +54,7 @@ def evaluate(
     need("evaluation")
     from evaluation.measure import measure
     from evaluation.report import report
+    from evaluation.runs import RunStore
     from service.bundle.task import TokenClassification
 
     console = stderr(quiet=quiet)
@@ -66,9 +70,17 @@ def evaluate(
         drop_duplicates=False,
         second_column=second_column,
     )
-    rows, rejected = labelled_rows(model, pipeline, data, options, console)
-    console.print(f"· measuring {len(rows):,} rows")
-    evaluation = measure(pipeline, rows)
+    store = RunStore(runs)
+    if data is not None:
+        store.check_frozen(data, accept=accept_changed_test)
+    with recording.recorded("evaluate", runs, console) as record:
+        rows, rejected = labelled_rows(model, pipeline, data, options, console)
+        console.print(f"· measuring {len(rows):,} rows")
+        evaluation = measure(pipeline, rows)
+        record.run.data = {"test": store.data(data or str(model / layout.TEST), rows=len(rows))}
+        record.run.config = {"model": str(model), "training_run": pipeline.task.provenance.run}
+        record.run.metrics = {name: estimate.value for name, estimate in evaluation.metrics.items()}
+        record.run.outputs = {} if output is None else {"report": str(output)}
     if output is not None:
         pages = {}
         if isinstance(pipeline.task, TokenClassification):

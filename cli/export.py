@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from cli import corpus as corpora
+from cli import recording
 from cli.console import OK, REJECTED_ROWS, Json, Overwrite, Quiet, need, print_json, stderr, stdout
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ def export(
         Literal["auto", "int8", "fp32"], typer.Option(help="auto: int8 if validation shows it non-inferior.")
     ] = "auto",
     overwrite: Overwrite = False,
+    runs: recording.Runs = recording.RUNS,
+    accept_changed_test: recording.AcceptChangedTest = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> int:
@@ -43,24 +46,36 @@ def export(
     """
     need("export")
     from evaluation.checkpoint import read_task
+    from evaluation.runs import RunStore
     from export.build import export as build
 
     console = stderr(quiet=quiet)
     task = read_task(checkpoint)
     rows, rejected = None, 0
+    store = RunStore(runs)
     if test is not None:
+        store.check_frozen(test, accept=accept_changed_test)
         options = corpora.ReadingOptions(text_column, label_column, label_separator, drop_duplicates=False)
         corpus = corpora.read_and_show(test, options, console, None, held=corpora.held_by(task)).corpus
         rows, rejected = corpus.rows(), len(corpus.rejects)
-    exported = build(
-        checkpoint,
-        output,
-        name=name,
-        test=rows,
-        precision=None if precision == "auto" else precision,
-        overwrite=overwrite,
-        stage=lambda stage: console.print(f"· {stage}"),
-    )
+    with recording.recorded("export", runs, console) as record:
+        exported = build(
+            checkpoint,
+            output,
+            name=name,
+            test=rows,
+            precision=None if precision == "auto" else precision,
+            overwrite=overwrite,
+            stage=lambda stage: console.print(f"· {stage}"),
+        )
+        record.run.config = {"checkpoint": str(checkpoint), "training_run": task.provenance.run}
+        record.run.data = {} if test is None or rows is None else {"test": store.data(test, rows=len(rows))}
+        record.run.outputs = {"bundle": str(output), "digest": exported.manifest.digest}
+        record.run.metrics = {
+            f"{each.split} {name}": estimate.value
+            for each in exported.manifest.evaluation
+            for name, estimate in each.metrics.items()
+        }
     if as_json:
         print_json({"output": str(output), "seconds": exported.seconds, "manifest": exported.manifest.model_dump()})
     else:

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from cli import corpus as corpora
+from cli import recording
 from cli.console import OK, Json, Overwrite, Quiet, need, print_json, stderr, stdout
 from service.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from evaluation.runs import Data, RunStore
     from training.algorithms.finetune import Fitted, Splits
     from training.config import TrainingConfig
     from training.corpus.corpus import Corpus
@@ -80,6 +82,8 @@ def train(
     rejects: Annotated[
         Path | None, typer.Option(help="Where rows that cannot be used are written; default: OUTPUT.rejects.jsonl.")
     ] = None,
+    runs: recording.Runs = recording.RUNS,
+    accept_changed_test: recording.AcceptChangedTest = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Discard an interrupted run instead of resuming it.")] = False,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
@@ -99,6 +103,7 @@ def train(
     """  # fmt: skip
     need("training")
     from cli.progress import TrainingProgress, duration
+    from evaluation.runs import RunStore
     from service.bundle.write import check_free
     from service.documents.aside import refuse_same_file
     from training.algorithms.finetune import fit
@@ -143,23 +148,33 @@ def train(
     check_free(output, overwrite=overwrite)
     rejects = rejects or Path(f"{output}.rejects.jsonl")
     refuse_same_file(str(rejects), [given for given in (source, validation, test) if given])
-    reading = corpora.read_and_show(source, options, console, rejects)
-    corpus = reading.corpus
-    indices = split(
-        corpus,
-        validation_share=0.0 if validation else validation_share,
-        test_share=0.0 if test else test_share,
-        seed=seed,
-        group_by=group_column,
-        order_by=time_column,
-    )
-    splits = _splits(corpus, indices, options, console, validation, test)
-    with TrainingProgress(console) as drawn, tracked(drawn, Path(f"{output}.logs"), config) as progress:
-        try:
-            fitted = fit(splits, config, output, overwrite=overwrite, fresh=fresh, progress=progress)
-        except KeyboardInterrupt:
-            progress.stage("stopped; the same command goes on from the last saved state")
-            raise
+    store = RunStore(runs)
+    if test is not None:
+        store.check_frozen(test, accept=accept_changed_test)
+    with recording.recorded("train", runs, console) as record:
+        reading = corpora.read_and_show(source, options, console, rejects)
+        corpus = reading.corpus
+        indices = split(
+            corpus,
+            validation_share=0.0 if validation else validation_share,
+            test_share=0.0 if test else test_share,
+            seed=seed,
+            group_by=group_column,
+            order_by=time_column,
+        )
+        splits = _splits(corpus, indices, options, console, validation, test)
+        with TrainingProgress(console) as drawn, tracked(drawn, Path(f"{output}.logs"), config) as progress:
+            try:
+                fitted = fit(
+                    splits, config, output, overwrite=overwrite, fresh=fresh, progress=progress, run_id=record.run.id
+                )
+            except KeyboardInterrupt:
+                progress.stage("stopped; the same command goes on from the last saved state")
+                raise
+        record.run.config, record.run.seed = config.model_dump(mode="json"), seed
+        record.run.data = _data(store, source, validation, test, splits)
+        record.run.outputs = {"checkpoint": str(output)}
+        record.run.metrics = {fitted.metric: fitted.outcome.best_metric}
     if as_json:
         print_json(_result(reading, splits, fitted))
     else:
@@ -226,6 +241,14 @@ def _splits(
         f"· {len(training_rows):,} rows to train on, {len(validation_rows):,} to validate, {len(test_rows):,} to test"
     )
     return Splits(training_rows, validation_rows, test_rows.rows())
+
+
+def _data(store: RunStore, source: str, validation: str | None, test: str | None, splits: Splits) -> dict[str, Data]:
+    """What the run on record says of its rows. Test rows that are a share of the source are frozen with it."""
+    train = store.data(source, rows=len(splits.train), fingerprint=splits.train.fingerprint())
+    held = store.data(validation or source, rows=len(splits.validation), fingerprint=splits.validation.fingerprint())
+    found = {"train": train, "validation": held}
+    return found | {"test": store.data(test, rows=len(splits.test))} if test is not None else found
 
 
 def _result(reading: corpora.Reading, splits: Splits, fitted: Fitted) -> dict[str, object]:

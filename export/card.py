@@ -220,6 +220,6 @@ def _provenance(manifest: Manifest) -> str:
             f"- base model: `{provenance.base_model}`, revision `{provenance.base_revision}`",
             f"- algorithm: {provenance.algorithm} ({options}), seed {provenance.seed}",
             f"- versions: {versions}",
-            f"- trained: {provenance.created}",
+            f"- trained: {provenance.created}" + (f", run `{provenance.run}`" if provenance.run else ""),
         ]
     )

@@ -73,6 +73,8 @@ class Provenance(Strict):
     packages: dict[str, str]
     created: str
     """ISO 8601, UTC."""
+    run: str | None = None
+    """The id of the run on record that made it."""
 
 
 Shape = tuple[int | None, ...]

@@ -18,7 +18,20 @@ import typer
 from cli.app import app
 
 Run = Callable[..., Any]
-COMMANDS = ["demo", "wrangle", "restore", "train", "evaluate", "compare", "export", "verify", "serve", "label", "bench"]
+COMMANDS = [
+    "demo",
+    "wrangle",
+    "restore",
+    "train",
+    "evaluate",
+    "compare",
+    "export",
+    "verify",
+    "serve",
+    "label",
+    "bench",
+    "runs",
+]
 ROOT = Path(__file__).resolve().parents[2]
 
 

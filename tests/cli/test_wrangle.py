@@ -80,7 +80,7 @@ def test_the_source_is_never_the_rejects_file(run: Run, topics_csv: Path) -> Non
         (["--text-column", "topic", "--label-column", "topic"], "text and label are both column 'topic'"),
         (["--encoding", "klingon"], "this encoding is not known"),
         (["--delimiter", "ab"], "one character"),
-        (["--input-format", "xlsx"], "one of txt, csv, tsv, jsonl, parquet"),
+        (["--input-format", "docx"], "one of txt, csv, tsv, jsonl, json, parquet, xlsx"),
         (["--label-separator", " "], "separates nothing"),
         (["--dataset-split", "train"], "a file takes no --dataset-split"),
     ],
@@ -132,7 +132,7 @@ NO_CORPUS = {
     "prose.jsonl": (b"hello\nworld\n", 1, "line 1: not valid JSON"),
     "surrogate.jsonl": (b'{"text": "a \\ud83d", "topic": "a"}\n', 1, "line 1: "),
     "line.csv": (b"x " * 2_500_000, 1, "no rows at all"),
-    "sheet.xlsx": (_zip(), 2, "found: .xlsx"),
+    "sheet.xlsx": (_zip(), 2, "is not a whole spreadsheet"),
 }
 
 

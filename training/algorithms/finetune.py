@@ -80,11 +80,13 @@ def fit(
     overwrite: bool = False,
     fresh: bool = False,
     progress: Progress | None = None,
+    run_id: str | None = None,
 ) -> Fitted:
     """Trains on `splits.train`, keeps the epoch that does best on `splits.validation`, writes the checkpoint `output`.
 
     A run that was killed leaves `<output>.partial`; the same call resumes it and comes to the same result. `fresh`
-    discards it. Raises ConfigError for options that cannot work, OutputError where the disk refuses.
+    discards it; `run_id` names the run on record. Raises ConfigError for options that cannot work, OutputError where
+    the disk refuses.
     """
     import torch
 
@@ -99,7 +101,9 @@ def fit(
     with tempfile.TemporaryDirectory() as tokenizer_folder:
         tokenizer = open_tokenizer(base)
         save_tokenizer(tokenizer, tokenizer_folder)
-        task = _task(splits.train, encoding_of(base, config, tokenizer), _provenance(base, config, splits), base)
+        task = _task(
+            splits.train, encoding_of(base, config, tokenizer), _provenance(base, config, splits, run_id), base
+        )
         torch.manual_seed(config.seed)  # the head's first weights
         model = open_model(base, task)
         served = checkpoint_pipeline(model, tokenizer_folder, task)
@@ -172,7 +176,7 @@ def _objective(task: Task, config: TrainingConfig, train: Corpus) -> Objective:
     return Labels(task, config)
 
 
-def _provenance(base: BaseModel, config: TrainingConfig, splits: Splits) -> Provenance:
+def _provenance(base: BaseModel, config: TrainingConfig, splits: Splits, run_id: str | None) -> Provenance:
     packages = package_versions()
     options = config.model_dump(exclude={"seed", "base", "state_every_seconds"})
     return Provenance(
@@ -186,6 +190,7 @@ def _provenance(base: BaseModel, config: TrainingConfig, splits: Splits) -> Prov
         code_version=packages["glossator"],
         packages=packages,
         created=now(),
+        run=run_id,
     )
 
 
