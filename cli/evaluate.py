@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,13 +12,15 @@ from cli import corpus as corpora
 from cli import recording
 from cli.console import OK, REJECTED_ROWS, Json, Quiet, need, print_json, stderr
 from service.bundle import layout
-from service.errors import ConfigError
+from service.errors import ConfigError, UnknownColumn
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from evaluation.details import Details
     from evaluation.measure import Measurement
     from evaluation.rows import LabelledRows
+    from evaluation.runs import Data, RunStore
     from service.inference.pipeline import Pipeline
 
 
@@ -37,6 +40,15 @@ def evaluate(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder for the report, the JSON and the pictures.")
     ] = None,
+    slice_by: Annotated[
+        list[str] | None, typer.Option(help="Look for parts of the rows where it is worse by this column too.")
+    ] = None,
+    cluster_by: Annotated[
+        str | None, typer.Option(help="Column of what rows belong to, documents say: intervals go by these.")
+    ] = None,
+    robust: Annotated[
+        bool, typer.Option("--robustness", help="Measure on changed texts too: typing mistakes, case, punctuation.")
+    ] = False,
     runs: recording.Runs = recording.RUNS,
     accept_changed_test: recording.AcceptChangedTest = False,
     quiet: Quiet = False,
@@ -52,6 +64,7 @@ def evaluate(
       glossator evaluate models/tickets test.csv --label-column category -o report
     """
     need("evaluation")
+    from evaluation.details import details_of, details_report
     from evaluation.measure import measure
     from evaluation.report import report
     from evaluation.runs import RunStore
@@ -69,6 +82,7 @@ def evaluate(
         dataset_split,
         drop_duplicates=False,
         second_column=second_column,
+        keep=tuple(dict.fromkeys([*(slice_by or ()), *([cluster_by] if cluster_by is not None else ())])),
     )
     store = RunStore(runs)
     if data is not None:
@@ -76,8 +90,19 @@ def evaluate(
     with recording.recorded("evaluate", runs, console) as record:
         rows, rejected = labelled_rows(model, pipeline, data, options, console)
         console.print(f"· measuring {len(rows):,} rows")
-        evaluation = measure(pipeline, rows)
-        record.run.data = {"test": store.data(data or str(model / layout.TEST), rows=len(rows))}
+        check_columns(rows, options.keep)
+        evaluation = measure(pipeline, rows, cluster_by=cluster_by)
+        test = store.data(data or str(model / layout.TEST), rows=len(rows))
+        details = details_of(
+            pipeline,
+            rows,
+            evaluation,
+            slice_by=slice_by or (),
+            languages=_languages(rows),
+            change=robust,
+            before=_before(store, record.run.id, test, evaluation),
+        )
+        record.run.data = {"test": test}
         record.run.config = {"model": str(model), "training_run": pipeline.task.provenance.run}
         record.run.metrics = {name: estimate.value for name, estimate in evaluation.metrics.items()}
         record.run.outputs = {} if output is None else {"report": str(output)}
@@ -88,11 +113,11 @@ def evaluate(
             from evaluation.measured import predicted
 
             pages["entities.html"] = entity_page(rows, predicted(pipeline, rows), name=evaluation.name)
-        _write(output, evaluation, pages)
+        _write(output, evaluation, details, rows, pages)
     if as_json:
-        print_json(evaluation.to_dict() | {"rejected_rows": rejected})
+        print_json(evaluation.to_dict() | details.to_dict() | {"rejected_rows": rejected, "run": record.run.id})
     else:
-        typer.echo(report(evaluation), nl=False)
+        typer.echo(f"{report(evaluation)}\n{details_report(details)}", nl=False)
     return REJECTED_ROWS if rejected else OK
 
 
@@ -122,16 +147,53 @@ def open_pipeline(model: Path) -> Pipeline:
     return load(model).pipeline
 
 
-def _write(folder: Path, evaluation: Measurement, pages: dict[str, str]) -> None:
+def check_columns(rows: LabelledRows, names: Sequence[str]) -> None:
+    """Raises UnknownColumn for a column that the rows of a checkpoint did not keep."""
+    absent = [name for name in names if name not in rows.extra]
+    if absent:
+        raise UnknownColumn(
+            "these rows have no such column",
+            found=", ".join(absent),
+            expected=f"of {', '.join(rows.extra) or '(none was kept)'}",
+            way_out="Give the labelled file, which has all its columns.",
+        )
+
+
+def _languages(rows: LabelledRows) -> list[str] | None:
+    """The language of each row, where the package that tells it is there."""
+    from importlib.util import find_spec
+
+    if find_spec("py3langid") is None:
+        return None
+    from training.corpus.languages import languages_of
+
+    return [language or "(not told)" for language in languages_of(rows.texts)]
+
+
+def _before(store: RunStore, own: str, test: Data, evaluation: Measurement) -> str:
+    """What is said of the last run that measured on the same rows."""
+    from evaluation.details import told_before
+
+    for run in reversed(store.runs()):
+        same = run.data.get("test")
+        if run.id != own and run.command == "evaluate" and same is not None and same.sha256 == test.sha256:
+            return told_before(run.metrics, evaluation, run.id)
+    return ""
+
+
+def _write(folder: Path, evaluation: Measurement, details: Details, rows: LabelledRows, pages: dict[str, str]) -> None:
     """Report, JSON, pictures and pages."""
     from cli.files import write_files
+    from evaluation.details import details_report
     from evaluation.files import pictures, to_json
     from evaluation.page import page
+    from evaluation.plots import lengths_svg
     from evaluation.report import report
 
-    drawn, words = pictures(evaluation), report(evaluation)
+    drawn = pictures(evaluation) | {"lengths": lengths_svg(rows.texts)}
+    words = f"{report(evaluation)}\n{details_report(details)}"
     files = {
-        "evaluation.json": to_json(evaluation),
+        "evaluation.json": to_json(evaluation, details),
         "report.md": words,
         "report.html": page(words, title=f"Evaluation on {evaluation.name}", pictures=drawn),
     }

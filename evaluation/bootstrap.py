@@ -7,7 +7,7 @@ resample of n rows is one multinomial draw of n over the groups. The distributio
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,19 +34,22 @@ class Estimate:
     high: float
 
 
-def group_rows(*matrices: NDArray[np.bool_]) -> tuple[NDArray[np.int64], tuple[NDArray[np.bool_], ...]]:
-    """How many rows each group has, `(groups,)`, and the matrices with one row a group.
+def group_rows(
+    *matrices: NDArray[np.bool_],
+) -> tuple[NDArray[np.int64], NDArray[np.int64], tuple[NDArray[np.bool_], ...]]:
+    """How many rows each group has, `(groups,)`, the group of each row, `(rows,)`, and the matrices with one row a
+    group.
 
     The matrices, each `(rows, labels)`, have the same rows; two rows are in one group where they agree in all.
 
     >>> gold = np.array([[True, False], [False, True], [True, False]])
-    >>> counts, (one_each,) = group_rows(gold)
-    >>> counts.tolist(), one_each.tolist()
-    ([1, 2], [[False, True], [True, False]])
+    >>> counts, groups, (one_each,) = group_rows(gold)
+    >>> counts.tolist(), groups.tolist(), one_each.tolist()
+    ([1, 2], [1, 0, 1], [[False, True], [True, False]])
     """
     packed = np.packbits(np.concatenate(matrices, axis=1), axis=1)
-    _, first, counts = np.unique(packed, axis=0, return_index=True, return_counts=True)
-    return counts.astype(np.int64), tuple(matrix[first] for matrix in matrices)
+    _, first, group, counts = np.unique(packed, axis=0, return_index=True, return_inverse=True, return_counts=True)
+    return counts.astype(np.int64), group.reshape(-1).astype(np.int64), tuple(matrix[first] for matrix in matrices)
 
 
 def draw(counts: NDArray[np.int64], *, resamples: int = RESAMPLES, seed: int = 0) -> Weights:
@@ -56,6 +59,23 @@ def draw(counts: NDArray[np.int64], *, resamples: int = RESAMPLES, seed: int = 0
     rows = int(counts.sum())
     drawn = np.random.default_rng(seed).multinomial(rows, counts / rows, size=resamples)
     return drawn.astype(np.float64)
+
+
+def draw_clusters(
+    groups: NDArray[np.int64], clusters: Sequence[str], *, resamples: int = RESAMPLES, seed: int = 0
+) -> Weights:
+    """As `draw`, but whole clusters are drawn: rows that belong together come and go together (Field and Welsh 2007).
+
+    `groups` `(rows,)` says which group each row is of, `clusters` which cluster; `(resamples, groups)`.
+    """
+    from scipy.sparse import csr_array
+
+    first: dict[str, int] = {}
+    cluster = np.array([first.setdefault(name, len(first)) for name in clusters])
+    shape = (len(first), int(groups.max()) + 1)
+    rows_of = csr_array((np.ones(len(groups)), (cluster, groups)), shape=shape)  # (clusters, groups)
+    drawn = draw(np.ones(len(first), dtype=np.int64), resamples=resamples, seed=seed)
+    return np.asarray(drawn @ rows_of)
 
 
 def interval(values: NDArray[np.float64], *, level: float = LEVEL) -> tuple[float, float]:

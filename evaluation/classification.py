@@ -13,9 +13,11 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, f1_score, hamming_loss, precision_recall_fscore_support
 
-from evaluation.bootstrap import RESAMPLES, Estimate, draw, group_rows, interval, weighted_metrics
+from evaluation.bootstrap import RESAMPLES, Estimate, draw, draw_clusters, group_rows, interval, weighted_metrics
 from evaluation.calibration import Bin, brier_score, expected_calibration_error, reliability
+from evaluation.curve import ThresholdPoint, threshold_curve
 from evaluation.probabilities import check_probabilities
+from evaluation.ranking import ranking_metrics
 from evaluation.rows import indicator
 from service.bundle.task import Calibration, Classifier, ProblemType
 from service.errors import CorpusError, Fault, InputError
@@ -26,6 +28,9 @@ COVERAGES = (0.9, 0.95, 0.99)
 """Which coverages are measured."""
 
 _SHOWN_ROWS = 20
+_LEAST_RESAMPLES = 50
+_RANKED_CELLS = 1_500_000_000
+"""Rows by labels by resamples that are ranked, at most: about ten seconds."""
 _SINGLE_LABEL = {"accuracy": "exact", "macro_f1": "macro_f1", "weighted_f1": "weighted_f1", "micro_f1": "micro_f1"}
 _MULTI_LABEL = {
     "macro_f1": "macro_f1",
@@ -78,7 +83,9 @@ class Evaluation:
 
     - single-label: `accuracy`, `macro_f1`, `weighted_f1`, `micro_f1` (which equals accuracy);
     - multi-label: `macro_f1`, `micro_f1`, `weighted_f1`, `subset_accuracy` (the whole set of labels is right) and
-      `hamming_accuracy` (the share of right yes-or-no decisions).
+      `hamming_accuracy` (the share of right yes-or-no decisions);
+    - multi-label, and single-label with two labels: `auroc` and `average_precision`, the mean over labels that have
+      rows with and without them; of two labels the second.
 
     `macro_f1` is the plain mean over *every* label of the task: one that occurs neither in gold nor in decisions counts
     as 0 (scikit-learn with `labels=` all labels and `zero_division=0`), so that leaving a class out never helps.
@@ -90,6 +97,9 @@ class Evaluation:
     without the temperature, `temperature` that temperature; None where none was fitted.
 
     `coverages` has what conformal sets of labels come to, for each of COVERAGES; empty where the model gives none.
+
+    `curve` is what a threshold on the probability gives and takes. `clusters` is how many clusters of rows the
+    resamples were drawn from; None where rows were drawn one by one.
 
     `confusion` counts rows, gold label down and decided label across, both in the order of `labels`; None for
     multi-label, where a missed label has no counterpart.
@@ -109,6 +119,8 @@ class Evaluation:
     classes: tuple[ClassScore, ...]
     bins: tuple[Bin, ...]
     confusion: tuple[tuple[int, ...], ...] | None
+    curve: tuple[ThresholdPoint, ...] = ()
+    clusters: int | None = None
     resamples: int
     seed: int
 
@@ -156,8 +168,11 @@ def evaluate(
     seed: int = 0,
     resamples: int = RESAMPLES,
     name: str = "test",
+    clusters: Sequence[str] | None = None,
 ) -> Evaluation:
     """Measures `probability` `(rows, labels)` against the gold labels of each row; `name` says which split it is.
+
+    `clusters` names the cluster of each row, a document say: then intervals are over clusters.
 
     Decisions are those of `service.tasks`, thresholds included. Raises CorpusError where there are no rows, where gold
     labels are unknown to the model (all of them are listed) or a single-label row has not exactly one, and InputError
@@ -181,7 +196,8 @@ def evaluate(
         problem_type=task.problem_type,
         labels=tuple(task.labels),
         rows=len(truth),
-        metrics=_metrics(truth, decided, single=single, resamples=resamples, seed=seed),
+        metrics=_metrics(truth, decided, clusters, single=single, resamples=resamples, seed=seed)
+        | _ranking(truth, wide, clusters, single=single, resamples=resamples, seed=seed),
         ece=ece,
         ece_before=_ece_before(wide, decided, correct, task) if single else None,
         temperature=task.calibration.temperature if single else None,
@@ -190,6 +206,8 @@ def evaluate(
         classes=_classes(truth, decided, task.labels),
         bins=reliability(confidence, correct),
         confusion=_confusion(truth, decided) if single else None,
+        curve=threshold_curve(truth, wide, single_label=single),
+        clusters=None if clusters is None else len(set(clusters)),
         resamples=resamples,
         seed=seed,
     )
@@ -239,8 +257,44 @@ def _truth(gold: Sequence[tuple[str, ...]], task: Classifier) -> NDArray[np.bool
     return truth
 
 
+def _ranking(
+    truth: NDArray[np.bool_],
+    wide: Floats,
+    clusters: Sequence[str] | None,
+    *,
+    single: bool,
+    resamples: int,
+    seed: int,
+) -> dict[str, Estimate]:
+    """How well the probabilities rank; over very many cells with fewer resamples, so that it ends."""
+    if single and truth.shape[1] != 2:
+        return {}
+    truth, scores = (truth[:, 1:], wide[:, 1:]) if single else (truth, wide)
+    resamples = min(resamples, max(_LEAST_RESAMPLES, _RANKED_CELLS // truth.size))
+    rows = np.arange(len(truth))
+    weights = (
+        draw(np.ones(len(truth), dtype=np.int64), resamples=resamples, seed=seed)
+        if clusters is None
+        else draw_clusters(rows, clusters, resamples=resamples, seed=seed)
+    )
+    whole = [float(values[0]) for values in ranking_metrics(truth, scores, np.ones((1, len(truth))))]
+    if not np.isfinite(whole[0]):
+        return {}
+    drawn = [values[np.isfinite(values)] for values in ranking_metrics(truth, scores, weights)]
+    return {
+        name: Estimate(value, *interval(values))
+        for name, value, values in zip(("auroc", "average_precision"), whole, drawn, strict=True)
+    }
+
+
 def _metrics(
-    truth: NDArray[np.bool_], decided: NDArray[np.bool_], *, single: bool, resamples: int, seed: int
+    truth: NDArray[np.bool_],
+    decided: NDArray[np.bool_],
+    clusters: Sequence[str] | None,
+    *,
+    single: bool,
+    resamples: int,
+    seed: int,
 ) -> dict[str, Estimate]:
     """Values by scikit-learn, intervals by resampling."""
     values = {
@@ -250,8 +304,13 @@ def _metrics(
         "micro_f1": float(f1_score(truth, decided, average="micro", zero_division=0)),
         "weighted_f1": float(f1_score(truth, decided, average="weighted", zero_division=0)),
     }
-    counts, (truth_once, decided_once) = group_rows(truth, decided)
-    resampled = weighted_metrics(truth_once, decided_once, draw(counts, resamples=resamples, seed=seed))
+    counts, groups, (truth_once, decided_once) = group_rows(truth, decided)
+    weights = (
+        draw(counts, resamples=resamples, seed=seed)
+        if clusters is None
+        else draw_clusters(groups, clusters, resamples=resamples, seed=seed)
+    )
+    resampled = weighted_metrics(truth_once, decided_once, weights)
     names = _SINGLE_LABEL if single else _MULTI_LABEL
     return {name: Estimate(values[source], *interval(resampled[source])) for name, source in names.items()}
 

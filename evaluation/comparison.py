@@ -122,6 +122,11 @@ def compare_models(
     ]
 
 
+def right_rows(rows: LabelledRows, model: Answered) -> NDArray[np.bool_]:
+    """Which rows the model has wholly right, `(rows,)`."""
+    return _headline(rows, model)[2]
+
+
 def mcnemar(gained: int, lost: int) -> tuple[float, float]:
     """McNemar's two-sided p-values from the rows that one model alone has right: the mid-p and the exact one.
 

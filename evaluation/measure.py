@@ -12,10 +12,14 @@ from service.tasks.text_classification import probabilities
 Measurement = Evaluation | Measured
 
 
-def measure(pipeline: Pipeline, rows: LabelledRows, *, name: str = "test") -> Measurement:
-    """What the model of `pipeline` comes to on labelled rows; raises CorpusError where they do not fit its task."""
+def measure(
+    pipeline: Pipeline, rows: LabelledRows, *, name: str = "test", cluster_by: str | None = None
+) -> Measurement:
+    """What the model of `pipeline` comes to on labelled rows; `cluster_by` names the column of `rows.extra` that says
+    which rows belong together. Raises CorpusError where they do not fit its task."""
     task = pipeline.task
+    clusters = None if cluster_by is None else rows.extra[cluster_by]
     if isinstance(task, Classifier) and task.problem_type != "regression":
         probability = probabilities(pipeline.logits(inputs_of(rows, task)), task)
-        return evaluate(rows.labels, probability, task, name=name)
-    return measure_rows(rows, predicted(pipeline, rows), task, name=name)
+        return evaluate(rows.labels, probability, task, name=name, clusters=clusters)
+    return measure_rows(rows, predicted(pipeline, rows), task, name=name, clusters=clusters)

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.answers import answer_scores
-from evaluation.bootstrap import RESAMPLES, Estimate, Metric, Weights, draw, interval, paired_difference
+from evaluation.bootstrap import RESAMPLES, Estimate, Metric, Weights, draw, draw_clusters, interval, paired_difference
 from evaluation.entities import EntityCounts, TypeScore, count_entities, score_types
 from evaluation.noninferiority import CONFIDENCE, NonInferiority
+from evaluation.ranking import reciprocal_ranks
 from evaluation.rows import LabelledRows, inputs_of
 from service.bundle.task import QuestionAnswering, Task, TaskName, TextEmbedding, TextPair, TokenClassification
 from service.errors import CorpusError, InputError
@@ -42,7 +43,9 @@ class Measured:
     - text-pair with scores: `pearson`, `spearman`, `mean_absolute_error`;
     - question-answering: `f1` and `exact_match` as SQuAD defines them, `character_f1` for scripts without spaces;
     - text-embedding: `spearman` of cosine and rating for rated pairs, `nearest_accuracy` for labelled texts: how often
-      the nearest other row has the same label.
+      the nearest other row has the same label, and `mean_reciprocal_rank` of the nearest that has.
+
+    `clusters` is as in Evaluation: the contexts of questions are clusters unless others are named.
     """
 
     format_version: Literal[1] = 1
@@ -51,6 +54,7 @@ class Measured:
     rows: int
     metrics: dict[str, Estimate]
     types: tuple[TypeScore, ...] = ()
+    clusters: int | None = None
     resamples: int = RESAMPLES
     seed: int = 0
 
@@ -106,11 +110,18 @@ def measure_rows(
     name: str = "test",
     resamples: int = RESAMPLES,
     seed: int = 0,
+    clusters: Sequence[str] | None = None,
 ) -> Measured:
-    """The measurement of one model's predictions, one a row."""
+    """The measurement of one model's predictions, one a row; `clusters` names the cluster of each row."""
     found = metrics_of(rows, predictions, task)
     count = np.ones(len(found.right), dtype=np.int64)
-    weights = draw(count, resamples=resamples, seed=seed)
+    if clusters is None and isinstance(task, QuestionAnswering):
+        clusters = rows.seconds
+    weights = (
+        draw(count, resamples=resamples, seed=seed)
+        if clusters is None
+        else draw_clusters(np.arange(len(count)), clusters, resamples=resamples, seed=seed)
+    )
     whole = count[np.newaxis].astype(np.float64)
     return Measured(
         task=task.task,
@@ -121,6 +132,7 @@ def measure_rows(
             for key, metric in found.functions.items()
         },
         types=found.types,
+        clusters=None if clusters is None else len(set(clusters)),
         resamples=resamples,
         seed=seed,
     )
@@ -186,7 +198,11 @@ def _embeddings(rows: LabelledRows, predictions: Sequence[Embedding]) -> Metrics
     np.fill_diagonal(similarity, -np.inf)
     nearest = similarity.argmax(axis=1)
     right = np.array([rows.labels[row] == rows.labels[other] for row, other in enumerate(nearest.tolist())])
-    return Metrics({"nearest_accuracy": _mean(right.astype(np.float64))}, right)
+    functions = {
+        "nearest_accuracy": _mean(right.astype(np.float64)),
+        "mean_reciprocal_rank": _mean(reciprocal_ranks(similarity, rows.labels)),
+    }
+    return Metrics(functions, right)
 
 
 def _ratings(gold: Values, found: Values, *, near: float) -> Metrics:

@@ -89,7 +89,7 @@ def non_inferior_macro_f1(
     """
     _check_pairs(gold.shape, decided_new.shape)
     _check_pairs(gold.shape, decided_old.shape)
-    counts, (gold_once, new_once, old_once) = group_rows(gold, decided_new, decided_old)
+    counts, _, (gold_once, new_once, old_once) = group_rows(gold, decided_new, decided_old)
     difference = paired_difference(
         _macro_f1(gold_once, new_once),
         _macro_f1(gold_once, old_once),

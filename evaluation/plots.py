@@ -30,6 +30,7 @@ DRAWN_LABELS = 100
 """Of more labels than this, those with the most mistakes are drawn, and the picture says so."""
 _LISTED = 30
 _LABEL_WIDTH = 50
+_LENGTH_BINS = 40
 INK = "#1b1f24"
 QUIET = "#57606a"
 BLUE = "#0b5394"
@@ -54,6 +55,16 @@ def class_f1_svg(evaluation: Measurement) -> str:
     """A bar for the F1 of each label, or of each type of entity, lowest on top, with its gold rows; at most
     `DRAWN_LABELS`, the lowest."""
     return to_svg(lambda: _class_f1_figure(evaluation))
+
+
+def thresholds_svg(evaluation: Evaluation) -> str:
+    """What a threshold on the probability gives and takes: precision and recall over it, and how much is given."""
+    return _svg(_thresholds_figure, evaluation)
+
+
+def lengths_svg(texts: Sequence[str]) -> str:
+    """How long texts are, as a histogram over a logarithmic axis."""
+    return to_svg(lambda: _lengths_figure(texts))
 
 
 def _confusion_figure(evaluation: Evaluation) -> tuple[Any, str, str]:
@@ -192,6 +203,60 @@ def _class_f1_figure(evaluation: Measurement) -> tuple[Any, str, str]:
     heading(figure, title if len(drawn) == len(worst_first) else f"{title}, the {len(drawn)} lowest", height)
     lowest = "; ".join(f"{score.label} {score.f1:.2f}" for score in drawn[:10])
     return figure, title, f"{called[0].upper()}{called[1:]} {macro:.4f}. Lowest: {lowest}."
+
+
+def _thresholds_figure(evaluation: Evaluation) -> tuple[Any, str, str]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 4.4), facecolor="white")
+    axes = figure.add_axes((0.11, 0.14, 0.86, 0.62))
+    thresholds = [point.threshold for point in evaluation.curve]
+    single = evaluation.confusion is not None
+    drawn = (
+        ("precision", BLUE, "-", [point.precision for point in evaluation.curve]),
+        ("recall", ORANGE, "--", [point.recall for point in evaluation.curve]),
+    )
+    for name, colour, line, values in drawn:
+        axes.plot(thresholds, values, color=colour, linestyle=line, label=name)
+    axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="threshold on the probability")
+    axes.legend(frameon=False, loc="lower left")
+    axes.spines[["top", "right"]].set_visible(False)
+    title = f"Thresholds, {evaluation.name}: {evaluation.rows:,} rows"
+    heading(figure, title, 4.4)
+    note = (
+        "The likeliest label of each row, given where it reaches the threshold."
+        if single
+        else ("All labels together, each given where it reaches the threshold.")
+    )
+    figure.text(0.02, 0.865, note, color=QUIET, fontsize=9)
+    shown = [point for point in evaluation.curve if round(point.threshold * 100) in (25, 50, 76, 90)]
+    points = "; ".join(
+        f"at {point.threshold:.2f} precision {point.precision:.2f}, recall {point.recall:.2f}" for point in shown
+    )
+    return figure, title, f"{note} {points}."
+
+
+def _lengths_figure(texts: Sequence[str]) -> tuple[Any, str, str]:
+    from matplotlib.figure import Figure
+
+    lengths = np.array([max(1, len(text)) for text in texts])
+    edges = np.geomspace(lengths.min(), max(lengths.max(), lengths.min() + 1), _LENGTH_BINS + 1)
+    figure = Figure(figsize=(7.0, 3.6), facecolor="white")
+    axes = figure.add_axes((0.11, 0.17, 0.86, 0.63))
+    axes.hist(lengths, bins=edges.tolist(), color=BLUE, edgecolor="white", linewidth=0.4)
+    median = float(np.median(lengths))
+    axes.axvline(median, color=ORANGE, linestyle="--", linewidth=1.2)
+    axes.text(median, 1.02, f"median {median:,.0f}", color=ORANGE, transform=axes.get_xaxis_transform(), ha="center",
+              fontsize=9)  # fmt: skip
+    axes.set(xscale="log", xlabel="characters", ylabel="rows")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.minorticks_off()
+    axes.spines[["top", "right"]].set_visible(False)
+    title = f"Characters a text: {len(lengths):,} rows"
+    heading(figure, title, 3.6)
+    low, high = np.quantile(lengths, (0.05, 0.95))
+    told = f"Median {median:,.0f}; 90 % of the texts have {low:,.0f} to {high:,.0f}; the longest has {lengths.max():,}."
+    return figure, title, told
 
 
 def bars(names: Sequence[str], values: Sequence[float]) -> tuple[Any, Any, float]:

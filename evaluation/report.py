@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from evaluation.classification import ClassScore, Evaluation
 from evaluation.measure import Measurement
 from evaluation.measured import Measured
+from evaluation.summary import summary
 from service.errors import shorten
 
 METRIC_NAMES = {
@@ -30,6 +31,9 @@ METRIC_NAMES = {
     "exact_match": "exact match",
     "character_f1": "F1 of characters",
     "nearest_accuracy": "nearest row has the same label",
+    "mean_reciprocal_rank": "mean reciprocal rank of a row with the same label",
+    "auroc": "AUROC",
+    "average_precision": "average precision",
 }
 CLASSES_SHOWN = 20
 CONFUSIONS_SHOWN = 10
@@ -45,6 +49,7 @@ def report(
         return _report_measured(evaluation, types_shown=classes_shown)
     parts = [
         f"## {evaluation.name} ({evaluation.rows:,} rows, {len(evaluation.labels)} labels)",
+        summary(evaluation),
         headline_table(evaluation),
         "### Labels, lowest F1 first",
         class_table(evaluation, limit=classes_shown),
@@ -57,7 +62,7 @@ def report(
 
 
 def _report_measured(measured: Measured, *, types_shown: int) -> str:
-    parts = [f"## {measured.name} ({measured.rows:,} rows)", headline_table(measured)]
+    parts = [f"## {measured.name} ({measured.rows:,} rows)", summary(measured), headline_table(measured)]
     if measured.types:
         rows = [
             [each.label, f"{each.f1:.3f}", f"{each.precision:.3f}", f"{each.recall:.3f}",
@@ -82,7 +87,10 @@ def headline_table(evaluation: Measurement) -> str:
             rows += [[name, f"{evaluation.ece_before:.4f}", ""]]
         rows += [["Brier score", f"{evaluation.brier:.4f}", ""]]
     table = markdown_table(["metric", "value", "95 % interval"], rows, right=(1,))
-    return f"{table}\n\nIntervals: percentiles of {evaluation.resamples:,} bootstrap resamples of the rows."
+    drawn = (
+        "the rows" if evaluation.clusters is None else f"{evaluation.clusters:,} groups of rows that belong together"
+    )
+    return f"{table}\n\nIntervals: percentiles of {evaluation.resamples:,} bootstrap resamples of {drawn}."
 
 
 def coverage_table(evaluation: Evaluation) -> str:

@@ -76,7 +76,7 @@ class RunStore:
             id=f"{started:%Y%m%d-%H%M%S}-{command}-{secrets.token_hex(2)}",
             command=command,
             arguments=list(arguments),
-            started=started.isoformat(timespec="seconds"),
+            started=started.isoformat(timespec="microseconds"),
             versions=_versions(),
         )
         recording = Recording(self.folder / run.id, run)

@@ -11,7 +11,15 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    TypeAdapter,
+    model_serializer,
+    model_validator,
+)
 
 from service.bundle import layout
 
@@ -74,7 +82,13 @@ class Provenance(Strict):
     created: str
     """ISO 8601, UTC."""
     run: str | None = None
-    """The id of the run on record that made it."""
+    """The id of the run on record that made it. It is written where there is one: manifests from before there were
+    runs keep their bytes, and so their digest."""
+
+    @model_serializer(mode="wrap")
+    def _without_no_run(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
+        fields: dict[str, object] = handler(self)
+        return {name: value for name, value in fields.items() if name != "run" or value is not None}
 
 
 Shape = tuple[int | None, ...]

@@ -31,7 +31,8 @@ def test_a_bundle_is_measured_on_a_file_and_the_report_is_written(
     assert ran.json["rejected_rows"] == 0
     report = Path("report")
     assert sorted(path.name for path in report.iterdir()) == [
-        "confusion.svg", "evaluation.json", "per-class.svg", "reliability.svg", "report.html", "report.md",
+        "confusion.svg", "evaluation.json", "lengths.svg", "per-class.svg", "reliability.svg", "report.html",
+        "report.md", "thresholds.svg",
     ]  # fmt: skip
     written = json.loads((report / "evaluation.json").read_text())
     assert written["metrics"] == ran.json["metrics"]
@@ -84,3 +85,29 @@ def test_a_multi_label_model_refuses_a_single_label_file(run: Run, tiny_bundle: 
     ran = run("evaluate", tiny_bundle(MULTI), "topics.csv")
     assert ran.code == 1
     assert "multi-label needs a JSON list or a separator" in ran.err
+
+
+def test_slices_clusters_and_changed_texts(run: Run, tiny_bundle: Made, topics_csv: Path) -> None:
+    lines = topics_csv.read_text().splitlines()
+    rows = [f"{line},{'web' if number % 3 else 'mail'},{number // 6}" for number, line in enumerate(lines[1:])]
+    topics_csv.write_text("\n".join([f"{lines[0]},source,document", *rows]) + "\n")
+    ran = run(
+        "evaluate", tiny_bundle(SINGLE), "topics.csv", "--label-column", "topic", "--slice-by", "source",
+        "--cluster-by", "document", "--robustness", "--json",
+    )  # fmt: skip
+    assert ran.code == 0
+    assert {each["by"] for each in ran.json["slices"]} >= {"length", "label", "source"}
+    assert ran.json["clusters"] == 12
+    assert len(ran.json["robustness"]) == 5
+    assert (
+        run("runs", ran.json["run"], "--json").json["metrics"]["accuracy"] == ran.json["metrics"]["accuracy"]["value"]
+    )
+    again = run("evaluate", tiny_bundle(SINGLE), "topics.csv", "--label-column", "topic")
+    assert f"On the same rows run `{ran.json['run']}` had accuracy" in again.out
+
+
+def test_columns_that_are_not_there(run: Run, tiny_bundle: Made, tiny_checkpoint: Made, topics_csv: Path) -> None:
+    ran = run("evaluate", tiny_bundle(SINGLE), "topics.csv", "--slice-by", "source")
+    assert (ran.code, "does not exist" in ran.err) == (2, True)
+    ran = run("evaluate", tiny_checkpoint(SINGLE), "--slice-by", "source")
+    assert (ran.code, "Give the labelled file" in ran.err) == (2, True)

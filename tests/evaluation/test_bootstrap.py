@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, f1_score
 
-from evaluation.bootstrap import Weights, draw, group_rows, interval, paired_difference, weighted_metrics
+from evaluation.bootstrap import Weights, draw, draw_clusters, group_rows, interval, paired_difference, weighted_metrics
 from service.errors import ConfigError
 
 Bools = NDArray[np.bool_]
@@ -26,7 +26,7 @@ def decisions(draw_: st.DrawFn) -> tuple[Bools, Bools]:
 @given(decisions())
 @settings(deadline=None)
 def test_bootstrap_groups_hold_every_row_once(pair: tuple[Bools, Bools]) -> None:
-    counts, (gold, decided) = group_rows(*pair)
+    counts, _, (gold, decided) = group_rows(*pair)
     rows = Counter((tuple(g), tuple(d)) for g, d in zip(*(matrix.tolist() for matrix in pair), strict=True))
     groups = {(tuple(g), tuple(d)): n for g, d, n in zip(gold.tolist(), decided.tolist(), counts, strict=True)}
     assert groups == rows
@@ -36,7 +36,7 @@ def test_bootstrap_groups_hold_every_row_once(pair: tuple[Bools, Bools]) -> None
 @given(decisions(), st.integers(0, 2**32 - 1))
 @settings(deadline=None, max_examples=50)
 def test_bootstrap_equals_scikit_learn_in_a_loop_over_the_same_resamples(pair: tuple[Bools, Bools], seed: int) -> None:
-    counts, (gold, decided) = group_rows(*pair)
+    counts, _, (gold, decided) = group_rows(*pair)
     weights = draw(counts, resamples=4, seed=seed)
     fast = weighted_metrics(gold, decided, weights)
     for number, weight in enumerate(weights.astype(int)):
@@ -63,7 +63,7 @@ def test_bootstrap_draws_as_many_rows_as_there_are_and_repeats_with_its_seed() -
 def test_bootstrap_over_groups_spreads_like_drawing_row_by_row() -> None:
     rng = np.random.default_rng(0)
     gold, decided = rng.random((300, 4)) < 0.3, rng.random((300, 4)) < 0.4
-    counts, (gold_once, decided_once) = group_rows(gold, decided)
+    counts, _, (gold_once, decided_once) = group_rows(gold, decided)
     grouped = weighted_metrics(gold_once, decided_once, draw(counts, resamples=4000))["macro_f1"]
     picks = rng.integers(300, size=(4000, 300))
     by_row = np.stack([np.bincount(pick, minlength=300) for pick in picks]).astype(float)
@@ -92,7 +92,7 @@ def test_bootstrap_interval_covers_the_truth_about_19_times_in_20(metric: str) -
     truth = weighted_metrics(*whole, np.ones((1, 400_000)))[metric][0]
     covered = 0
     for number in range(400):
-        counts, (gold, decided) = group_rows(*sample(250))
+        counts, _, (gold, decided) = group_rows(*sample(250))
         low, high = interval(weighted_metrics(gold, decided, draw(counts, resamples=300, seed=number))[metric])
         covered += low <= truth <= high
     assert 0.91 <= covered / 400 <= 0.98
@@ -102,7 +102,7 @@ def test_bootstrap_paired_difference_is_narrower_than_the_two_apart() -> None:
     rng = np.random.default_rng(5)
     hard = rng.random(500) < 0.3  # both models fail where it is hard
     right_a, right_b = ~hard, ~hard & (rng.random(500) > 0.02)
-    counts, (a, b) = group_rows(right_a[:, np.newaxis], right_b[:, np.newaxis])
+    counts, _, (a, b) = group_rows(right_a[:, np.newaxis], right_b[:, np.newaxis])
 
     def share(right: Bools) -> NDArray[np.float64]:
         return right[:, 0].astype(float)
@@ -123,3 +123,30 @@ def test_bootstrap_paired_difference_is_narrower_than_the_two_apart() -> None:
 def test_bootstrap_refuses_no_resamples() -> None:
     with pytest.raises(ConfigError, match="too few resamples"):
         draw(np.array([3, 4]), resamples=0)
+
+
+def test_clusters_come_and_go_whole() -> None:
+    groups = np.array([0, 0, 1, 1, 2, 0])
+    clusters = ["a", "a", "a", "b", "b", "c"]
+    weights = draw_clusters(groups, clusters, resamples=500, seed=1)
+    assert weights.shape == (500, 3)
+    parts = np.array([[2, 1, 0], [0, 1, 1], [1, 0, 0]])  # rows of each cluster by group
+    counts = np.linalg.lstsq(parts.T, weights.T, rcond=None)[0].T
+    np.testing.assert_allclose(counts @ parts, weights, atol=1e-9)
+    np.testing.assert_allclose(counts.sum(axis=1), 3)
+
+
+def test_clusters_of_one_row_are_the_plain_bootstrap_and_larger_ones_widen_the_interval() -> None:
+    chance = np.random.default_rng(4)
+    of_document = chance.random(40) < 0.5
+    right = np.repeat(of_document, 10).astype(float)  # rows of a document are right or wrong together
+    rows = np.arange(400)
+
+    def width(clusters: list[str]) -> float:
+        weights = draw_clusters(rows, clusters, seed=2)
+        low, high = interval(weights @ right / weights.sum(axis=1))
+        return high - low
+
+    alone, together = width([str(row) for row in rows]), width([str(row // 10) for row in rows])
+    assert alone == pytest.approx(2 * 1.96 * (0.25 / 400) ** 0.5, rel=0.15)
+    assert together == pytest.approx(2 * 1.96 * (0.25 / 40) ** 0.5, rel=0.2)

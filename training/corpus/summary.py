@@ -10,22 +10,22 @@ from training.corpus.corpus import Corpus
 SHOWN = 6
 # The gravest first.
 _PLAIN = {
-    "leaked-texts": "{} texts are also among the rows kept apart for the test: a test on them flatters the model.",
-    "likely-wrong-labels": "{} labels are probably wrong.",
-    "conflicting-labels": "{} rows have a text that carries another label elsewhere.",
-    "spans-across-words": "{} rows have marks that begin or end within a word: they may be shifted.",
-    "encoding-damage": "{} texts were once read in a wrong encoding and show it.",
-    "personal-data": "{} texts seem to hold e-mail addresses, telephone or card numbers.",
-    "other-languages": "{} texts are in another language than most.",
-    "label-name-variants": "{} rows spell their label otherwise than most.",
-    "alike-label-names": "{} rows have labels whose names differ by one letter.",
-    "suspicious-label-names": "{} rows have a label that stands for none, such as `nan`.",
-    "class-imbalance": "{} rows belong to labels ten times rarer than the commonest: these are learnt worst.",
-    "exact-duplicates": "{} rows are copies of others.",
-    "near-duplicates": "{} texts are nearly copies of others.",
-    "control-characters": "{} texts hold control characters.",
-    "html-remains": "{} texts hold remains of HTML.",
-    "too-long": "{} texts are longer than one window of the encoder: they are read in several.",
+    "leaked-texts": "texts that are also among the rows kept apart for the test: a test on them flatters the model",
+    "likely-wrong-labels": "labels that are probably wrong",
+    "conflicting-labels": "rows whose text carries another label elsewhere",
+    "spans-across-words": "rows with marks that begin or end within a word: they may be shifted",
+    "encoding-damage": "texts that were once read in a wrong encoding",
+    "personal-data": "texts that seem to hold e-mail addresses, telephone or card numbers",
+    "other-languages": "texts in another language than most",
+    "label-name-variants": "rows that spell their label otherwise than most",
+    "alike-label-names": "rows with labels whose names differ by one letter",
+    "suspicious-label-names": "rows with a label that stands for none, such as `nan`",
+    "class-imbalance": "rows of labels ten times rarer than the commonest: these are learnt worst",
+    "exact-duplicates": "rows that are copies of others",
+    "near-duplicates": "texts that are nearly copies of others",
+    "control-characters": "texts with control characters",
+    "html-remains": "texts with remains of HTML",
+    "too-long": "texts longer than one window of the encoder: they are read in several",
 }
 
 
@@ -36,7 +36,7 @@ def summary(corpus: Corpus, faults: Sequence[Fault] = ()) -> list[str]:
         lines[0] += " **It cannot be trained on as it is**: see the faults."
     told = {finding.name: finding for finding in corpus.findings}
     points = [
-        f"- {text.format(f'{told[name].count:,}')} ({told[name].share:.1%})"
+        f"- {told[name].count:,} ({told[name].share:.1%}): {text}"
         for name, text in _PLAIN.items()
         if name in told
     ]
