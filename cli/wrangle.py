@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from training.corpus.corpus import Corpus, Finding
+    from training.corpus.entity_suspects import EntitySuspect
     from training.corpus.leakage import Leakage
     from training.corpus.suspects import Suspect
 
@@ -82,7 +83,6 @@ def wrangle(
     from cli.files import write_files
     from cli.mended import write_mended
     from service.bundle.write import folder_aside
-    from training.corpus import suspects as wrong
     from training.corpus.leakage import finding as leaks
     from training.corpus.mend import EXACT, LABEL_NAMES, RARE, choose_rules, mend
     from training.corpus.review import read_answers
@@ -105,7 +105,7 @@ def wrangle(
     _check(source, apply, output, overwrite, rule, without_rule, answers, review, label_errors)
     console = stderr(quiet=quiet)
     reading = corpora.inspect(source, options, console, rejects)
-    suspects: list[Suspect] = []
+    suspects: list[Suspect] | list[EntitySuspect] = []
     leakage = None
     if len(reading.corpus):
         if against is not None:
@@ -113,10 +113,10 @@ def wrangle(
             reading = _noting(reading, leaks(reading.corpus, leakage, against))
         reading = _noting(reading, _long_texts(reading.corpus, base, console))
     if label_errors and reading.error is None:
-        suspects = _suspects(reading.corpus, base, console)
-        reading = _noting(reading, [wrong.finding(reading.corpus, suspects)] if suspects else [])
+        suspects, doubt = _suspects(reading.corpus, base, console)
+        reading = _noting(reading, [doubt] if suspects else [])
         if review is not None:
-            _write_review(review, suspects, console)
+            _write_review(review, reading.corpus, suspects, console)
     mended = None
     if apply and reading.error is None:
         given = read_answers(answers) if answers is not None else []
@@ -193,28 +193,43 @@ def _long_texts(corpus: Corpus, base: str, console: Console) -> list[Finding]:
         return []
 
 
-def _suspects(corpus: Corpus, base: str, console: Console) -> list[Suspect]:
+def _suspects(corpus: Corpus, base: str, console: Console) -> tuple[list[Suspect] | list[EntitySuspect], Finding]:
+    """Labels, or words of entities, that are likely wrong, and the finding that tells of them."""
     need("training")
     from training.config import TrainingConfig
-    from training.corpus.suspects import find_suspects
-    from training.embed import embed
+    from training.corpus import entity_suspects, suspects
+    from training.embed import embed, embed_words
+
+    def progress(done: int) -> None:
+        console.print(f"  {done:,} of {len(corpus):,} texts")
 
     console.print(f"· reading {len(corpus):,} texts with the encoder {base}", markup=False)
-    vectors = embed(
-        corpus.texts,
-        TrainingConfig(base=base),
-        progress=lambda done: console.print(f"  {done:,} of {len(corpus):,} texts"),
-    )
+    config = TrainingConfig(base=base)
+    if corpus.task == "token-classification":
+        words = embed_words(corpus.texts, config, progress=progress)
+        console.print("· judging every word by classifiers that have not seen its text")
+        entities = entity_suspects.find_entity_suspects(corpus, words)
+        return entities, entity_suspects.entity_finding(corpus, entities)
+    vectors = embed(corpus.texts, config, progress=progress)
     console.print("· judging every row by classifiers that have not seen it")
-    return find_suspects(corpus, vectors)
+    labels = suspects.find_suspects(corpus, vectors)
+    return labels, suspects.finding(corpus, labels)
 
 
-def _write_review(path: Path, suspects: list[Suspect], console: Console) -> None:
+def _write_review(path: Path, corpus: Corpus, suspects: list[Suspect] | list[EntitySuspect], console: Console) -> None:
     from cli.files import write_files
-    from training.corpus.review import label_studio, prodigy
+    from training.corpus import review
+    from training.corpus.entity_suspects import EntitySuspect
 
-    kinds = {".json": label_studio, ".jsonl": prodigy}
-    if path.suffix not in kinds:
+    if path.suffix not in (".json", ".jsonl"):
         raise ConfigError("the review's format cannot be told", found=path, expected="a name ending in .json or .jsonl")
-    write_files(path.parent, {path.name: kinds[path.suffix](suspects)})
-    console.print(f"· wrote {len(suspects):,} rows to review to {path}", markup=False)
+    studio = path.suffix == ".json"
+    entities = [each for each in suspects if isinstance(each, EntitySuspect)]
+    labels = [each for each in suspects if not isinstance(each, EntitySuspect)]
+    if corpus.task == "token-classification":
+        written = (review.label_studio_entities if studio else review.prodigy_entities)(corpus, entities)
+    else:
+        written = (review.label_studio if studio else review.prodigy)(labels)
+    write_files(path.parent, {path.name: written})
+    rows = len({each.line for each in suspects})
+    console.print(f"· wrote {rows:,} rows to review to {path}", markup=False)

@@ -23,6 +23,7 @@ def page(markdown: str, *, title: str, pictures: Mapping[str, str] | None = None
     text."""
     from markdown_it import MarkdownIt
 
+    heading = "" if markdown.startswith("# ") else f"<h1>{escape(title)}</h1>\n"
     words = MarkdownIt("commonmark", {"html": False}).enable("table").render(markdown)
     figures = "".join(
         f"<figure>{svg[svg.index('<svg') :]}<figcaption>{escape(name)}</figcaption></figure>"
@@ -32,5 +33,5 @@ def page(markdown: str, *, title: str, pictures: Mapping[str, str] | None = None
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>\n'
         f'<meta name="viewport" content="width=device-width">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
-        f"<style>{_STYLE}</style></head><body><h1>{escape(title)}</h1>\n{words}{figures}</body></html>\n"
+        f"<style>{_STYLE}</style></head><body>{heading}{words}{figures}</body></html>\n"
     )

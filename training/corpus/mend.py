@@ -103,6 +103,12 @@ def mend(
 def _with_answers(corpus: Corpus, answers: Sequence[ReviewAnswer]) -> Corpus:
     if not answers:
         return corpus
+    if corpus.spans is not None or corpus.scores is not None:
+        raise CorpusError(
+            "answers are taken for the labels of whole texts",
+            found=corpus.task,
+            way_out="What reviewers of entities export is a corpus itself: give that file.",
+        )
     row_of = {line: row for row, line in enumerate(corpus.lines)}
     dropped = {each.line for each in corpus.dropped}
     strange = [

@@ -65,6 +65,8 @@ def report_lines(corpus: Corpus, *, described: str = "", faults: Sequence[Fault]
         "",
         *summary(corpus, faults),
         "",
+        "## What was read",
+        "",
         *([f"- Source: {report['described']}"] if described else []),
         f"- Text: column {_code(columns['text']['name'])} ({columns['text']['why']})",
         f"- Label: column {_code(columns['label']['name'])} ({columns['label']['why']})",

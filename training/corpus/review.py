@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from service.errors import ConfigError, CorpusError, FileMissing
+from training.corpus.corpus import Corpus
+from training.corpus.entity_suspects import EntitySuspect
 from training.corpus.suspects import Suspect
 
 
@@ -54,6 +56,60 @@ def prodigy(suspects: Sequence[Suspect]) -> str:
         example = {"text": each.text, "options": options, "accept": [each.suggestion], "meta": meta}
         lines.append(json.dumps(example, ensure_ascii=False) + "\n")
     return "".join(lines)
+
+
+def label_studio_entities(corpus: Corpus, suspects: Sequence[EntitySuspect]) -> str:
+    """Tasks for a project with `<Text name="text" value="$text"/>` and `<Labels name="label" toName="text">`: each row
+    once, its entities as they are given for prediction, and the words in doubt in `doubt`."""
+    tasks = [
+        {
+            "data": {"text": corpus.texts[row], "line": corpus.lines[row], "doubt": _doubt(doubts)},
+            "predictions": [
+                {
+                    "model_version": "given",
+                    "result": [
+                        {
+                            "from_name": "label",
+                            "to_name": "text",
+                            "type": "labels",
+                            "value": {
+                                "start": span.start,
+                                "end": span.end,
+                                "text": corpus.texts[row][span.start : span.end],
+                                "labels": [span.label],
+                            },
+                        }
+                        for span in (corpus.spans or [])[row]
+                    ],
+                }
+            ],
+        }
+        for row, doubts in _by_row(corpus, suspects)
+    ]
+    return json.dumps(tasks, ensure_ascii=False, indent=1) + "\n"
+
+
+def prodigy_entities(corpus: Corpus, suspects: Sequence[EntitySuspect]) -> str:
+    """Examples of Prodigy's `ner.manual`: the entities as they are given, the words in doubt in `meta`."""
+    lines = []
+    for row, doubts in _by_row(corpus, suspects):
+        spans = [span._asdict() for span in (corpus.spans or [])[row]]
+        meta = {"line": corpus.lines[row], "doubt": _doubt(doubts)}
+        lines.append(json.dumps({"text": corpus.texts[row], "spans": spans, "meta": meta}, ensure_ascii=False) + "\n")
+    return "".join(lines)
+
+
+def _by_row(corpus: Corpus, suspects: Sequence[EntitySuspect]) -> list[tuple[int, list[EntitySuspect]]]:
+    """The rows with suspects, those of the gravest first."""
+    row_of = {line: row for row, line in enumerate(corpus.lines)}
+    found: dict[int, list[EntitySuspect]] = {}
+    for each in suspects:
+        found.setdefault(row_of[each.line], []).append(each)
+    return list(found.items())
+
+
+def _doubt(doubts: Sequence[EntitySuspect]) -> str:
+    return "; ".join(f"{each.word}: {each.label}, more like {each.suggestion}" for each in doubts)
 
 
 def read_answers(path: Path) -> list[ReviewAnswer]:

@@ -36,9 +36,7 @@ def summary(corpus: Corpus, faults: Sequence[Fault] = ()) -> list[str]:
         lines[0] += " **It cannot be trained on as it is**: see the faults."
     told = {finding.name: finding for finding in corpus.findings}
     points = [
-        f"- {told[name].count:,} ({told[name].share:.1%}): {text}"
-        for name, text in _PLAIN.items()
-        if name in told
+        f"- {told[name].count:,} ({told[name].share:.1%}): {text}" for name, text in _PLAIN.items() if name in told
     ]
     if points:
         lines += ["", "To look at, the gravest first:", "", *points[:SHOWN]]

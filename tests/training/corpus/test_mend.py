@@ -6,9 +6,11 @@ import pytest
 
 from service.errors import ConfigError, CorpusError
 from training.corpus.corpus import Corpus
+from training.corpus.dataset import DatasetRow
 from training.corpus.leakage import check_leakage
 from training.corpus.mend import CONFLICTS, EXACT, LEAKS, NEAR, RULES, SAFE, CellChange, choose_rules, mend
 from training.corpus.review import ReviewAnswer
+from training.corpus.task_rows import read_task_corpus
 
 ReadPairs = Callable[..., Corpus]
 FILLER = [
@@ -81,6 +83,14 @@ def test_answers_change_labels_and_the_names_there_are(read_pairs: ReadPairs) ->
 def test_answers_to_other_rows_are_refused(read_pairs: ReadPairs, answer: ReviewAnswer) -> None:
     with pytest.raises(CorpusError, match="not about this corpus"):
         mend(read_pairs([("the first text", "a"), *FILLER]), SAFE, answers=[answer])
+
+
+def test_answers_of_entities_are_a_corpus_of_their_own() -> None:
+    rows = [DatasetRow(1, {"text": "Ann is here", "spans": [{"start": 0, "end": 3, "label": "PER"}]})]
+    corpus = read_task_corpus(rows, "token-classification", source_name="x")
+    with pytest.raises(CorpusError, match="labels of whole texts"):
+        mend(corpus, SAFE, answers=[ReviewAnswer(1, "Ann is here", "PER")])
+    assert mend(corpus, RULES).corpus.texts == ["Ann is here"]
 
 
 def test_changes_read_as_tuples() -> None:
