@@ -5,7 +5,8 @@
 Of the entities of wnut17's training rows a tenth is changed, for two seeds: every second one gets another type, the
 others are taken away. Words are ranked as the command ranks them; of as many words from the top as were changed, the
 precision is the share that was. The corpus has mistakes of its own, which count against it here, and names that are new
-by design, which an encoder that learnt nothing of them finds hard. Writes benchmarks/results/entity_errors.md and .json.
+by design, which an encoder that learnt nothing of them finds hard. Writes benchmarks/results/entity_errors.md and
+.json.
 """
 
 from __future__ import annotations
@@ -77,8 +78,8 @@ def main() -> None:
         f"# Entities made wrong on purpose\n\nwnut17, {len(corpus):,} training rows, {total:,} words, {SHARE:.0%} of "
         "the entities changed: every second one to another type, the others taken away. Repeat with "
         f"`python benchmarks/entity_errors.py`.\n\n{table}\n\nThe corpus is made of names that are new, which the "
-        "frozen encoder finds hard: most suspects are words that are merely unusual. It is good for a queue that people "
-        "look through.\n"
+        "frozen encoder finds hard: most suspects are words that are merely unusual. It is good for a queue that "
+        "people look through.\n"
     )
     (RESULTS / "entity_errors.md").write_text(words_of)
     print(words_of)
