@@ -182,7 +182,8 @@ def shifted(chance: np.random.Generator, rows: list[dict[str, object]], share: f
             spans = [{**span, "start": span["start"] + by, "end": span["end"] + by} for span in spans]
         moved.append(DatasetRow(place + 1, {"text": row["text"], "spans": spans}))
     corpus = read_task_corpus(moved, "token-classification", source_name="rows")
-    named_rows = {each.line for each in corpus.rejects} | named(corpus, "spans-across-words")
+    named_rows = {each.line for each in corpus.rejects}
+    named_rows |= named(corpus, "spans-across-words") | named(corpus, "spans-with-space")
     return {place + 1 for place in put}, named_rows
 
 

@@ -13,8 +13,9 @@ from training.corpus.row import RowFault
 _LABEL_KEYS = ("label", "labels", "entity", "type", "entity_group", "category")
 
 
-def read_spans(value: object, text: str) -> Spans:
-    """The entities in a cell, in the order of the text, white space at their edges left out.
+def read_spans(value: object, text: str, *, spaced: list[str] | None = None) -> Spans:
+    """The entities in a cell, in the order of the text, white space at their edges left out; `spaced` takes those that
+    had some, as they stood.
 
     A cell holds a list (or its JSON) of objects with `start`, `end` and `label` (Prodigy, spaCy, Label Studio's values;
     doccano calls them `start_offset` and `end_offset`) or of triples `[start, end, label]` (doccano too). Raises
@@ -28,7 +29,7 @@ def read_spans(value: object, text: str) -> Spans:
             raise RowFault("spans-not-a-list", f"the entities are no JSON list: {shorten(value, 60)}") from None
     if not isinstance(value, Sequence) or isinstance(value, str):
         raise RowFault("spans-not-a-list", f"the entities are of type {type(value).__name__}, expected a list")
-    spans = sorted(_read(item, text) for item in value)
+    spans = sorted(_read(item, text, spaced) for item in value)
     for before, after in pairwise(spans):
         if after.start < before.end:
             raise RowFault(
@@ -38,7 +39,7 @@ def read_spans(value: object, text: str) -> Spans:
     return tuple(spans)
 
 
-def _read(item: object, text: str) -> GoldSpan:
+def _read(item: object, text: str, spaced: list[str] | None) -> GoldSpan:
     if isinstance(item, Mapping):
         label = next((item[key] for key in _LABEL_KEYS if item.get(key) not in (None, "", [])), None)
         start, end = item.get("start", item.get("start_offset")), item.get("end", item.get("end_offset"))
@@ -60,6 +61,8 @@ def _read(item: object, text: str) -> GoldSpan:
     part = text[start:end]
     if not part.strip():
         raise RowFault("blank-span", f"{label} at {start} to {end} holds white space alone")
+    if spaced is not None and part != part.strip():
+        spaced.append(part)
     return GoldSpan(start + len(part) - len(part.lstrip()), end - len(part) + len(part.rstrip()), label.strip())
 
 

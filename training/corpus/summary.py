@@ -14,6 +14,7 @@ _PLAIN = {
     "likely-wrong-labels": "labels that are probably wrong",
     "conflicting-labels": "rows whose text carries another label elsewhere",
     "spans-across-words": "rows with marks that begin or end within a word: they may be shifted",
+    "spans-with-space": "rows with marks that begin or end with white space: they may be shifted",
     "encoding-damage": "texts that were once read in a wrong encoding",
     "personal-data": "texts that seem to hold e-mail addresses, telephone or card numbers",
     "other-languages": "texts in another language than most",

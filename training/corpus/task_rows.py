@@ -12,7 +12,7 @@ from service.bundle.task import ProblemType, TaskName
 from service.errors import Fault, UnknownColumn, shorten
 from training.corpus import checks, repair
 from training.corpus.conll import SPANS, TEXT, spans_of
-from training.corpus.corpus import Columns, Corpus, Reject, UnusableCorpus
+from training.corpus.corpus import Columns, Corpus, Finding, Reject, UnusableCorpus
 from training.corpus.documents import ANSWERS, CONTEXT, QUESTION
 from training.corpus.faults import row_faults
 from training.corpus.labels import LabelReader, as_list
@@ -58,6 +58,8 @@ class _Read:
     labels: tuple[str, ...] = ()
     spans: Spans | None = None
     score: float | None = None
+    spaced: tuple[str, ...] = ()
+    """Spans that had white space at their edges."""
 
 
 @dataclass(slots=True)
@@ -142,10 +144,21 @@ def read_task_corpus(
     found = row_faults(corpus)
     if not found and task == "token-classification" and not any(corpus.spans or ()):
         found = [Fault("no-entities", "no row has an entity; name the column of spans or tags (--label-column)")]
-    corpus = replace(corpus, findings=corpus.findings + checks.findings(corpus))
+    corpus = replace(corpus, findings=corpus.findings + _spaced(gathered) + checks.findings(corpus))
     if found:
         raise UnusableCorpus(corpus, found)
     return corpus
+
+
+def _spaced(gathered: _Gathered) -> list[Finding]:
+    """Rows with spans that had white space at their edges."""
+    hit = [(line, row.spaced) for line, row in zip(gathered.lines, gathered.rows, strict=True) if row.spaced]
+    if not hit:
+        return []
+    shown = tuple(f"line {line}: {spaced[0]!r}" for line, spaced in hit[: repair.EXAMPLES])
+    done = "the white space was left out; check whether spans are shifted"
+    share = len(hit) / len(gathered.rows)
+    return [Finding("spans-with-space", len(hit), share, shown, done, tuple(line for line, _ in hit))]
 
 
 def _gather(rows: Iterable[Row], reader: Callable[[Mapping[str, object]], _Read]) -> _Gathered:
@@ -187,6 +200,7 @@ def _entity_reader(
 
     def read(row: Mapping[str, object]) -> _Read:
         words, value = _names(row.get("tokens")), row.get(label)
+        spaced: list[str] = []
         tags = _names(value)
         if words is not None and tags is not None and (text == tokens or text not in row):
             content, spans = _tagged(words, tags)
@@ -195,11 +209,12 @@ def _entity_reader(
             if isinstance(value, str) and not value.lstrip().startswith("["):
                 spans = _tags_of_text(content, value.split())
             else:
-                spans = read_spans([] if value is None or is_nan(value) else value, content)
+                spans = read_spans([] if value is None or is_nan(value) else value, content, spaced=spaced)
         for span in spans:
             if known is not None and span.label not in known:
                 raise RowFault("unknown-label", f"the model has no type {shorten(span.label, 60)!r}")
-        return _Read(read_text(content), spans=spans, labels=tuple(sorted({span.label for span in spans})))
+        types = tuple(sorted({span.label for span in spans}))
+        return _Read(read_text(content), spans=spans, labels=types, spaced=tuple(spaced))
 
     why = "as given" if roles.label else "by its name"
     return Columns(text, label, tuple(names), "as given" if roles.text else "by its name", why), read

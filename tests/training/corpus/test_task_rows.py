@@ -138,3 +138,14 @@ def test_columns_that_cannot_be_told_are_asked_for() -> None:
 def test_a_corpus_without_an_entity_cannot_be_trained_on() -> None:
     with pytest.raises(UnusableCorpus, match="no-entities"):
         read("token-classification", {"text": "a", "spans": []}, roles=Roles(label="spans"))
+
+
+def test_spans_with_white_space_at_their_edges_are_told_and_trimmed() -> None:
+    corpus = read(
+        "token-classification",
+        {"text": "Ann is in Rome", "spans": [{"start": 0, "end": 4, "label": "PER"}]},
+        {"text": "Bob is in Oslo", "spans": [{"start": 0, "end": 3, "label": "PER"}]},
+    )
+    assert corpus.spans == [(GoldSpan(0, 3, "PER"),), (GoldSpan(0, 3, "PER"),)]
+    told = next(each for each in corpus.findings if each.name == "spans-with-space")
+    assert (told.count, told.lines, told.examples) == (1, (1,), ("line 1: 'Ann '",))
