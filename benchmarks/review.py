@@ -255,7 +255,8 @@ def write(rows: list[dict[str, object]], tuned: dict[str, object] | None) -> Non
     if tuned is not None:
         accuracy = tuned["accuracy"]
         words += (
-            f"\nFine-tuned ({EPOCHS} epochs, `--finetune`, seed {SEEDS[0]}), {tuned['reviewed']:,} rows reviewed: "
+            f"\nFine-tuned ({EPOCHS} epochs, `python benchmarks/review.py --finetune`, seed {SEEDS[0]}), "
+            f"{tuned['reviewed']:,} rows reviewed: "
             f"accuracy {accuracy['none']:.4f} without a review, {accuracy['suspects']:.4f} with the suspects reviewed, "
             f"{accuracy['random']:.4f} with random rows reviewed. Over none {told_tuned(tuned['over_none'])}; over the "
             f"control {told_tuned(tuned['over_random'])}.\n"
