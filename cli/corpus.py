@@ -222,10 +222,14 @@ def _counted(names: Sequence[str]) -> list[tuple[str, int]]:
 @contextmanager
 def rows_of(source: str, options: ReadingOptions, console: Console) -> Iterator[tuple[Iterator[Row], str]]:
     """Rows of a file (or `-`), of a saved dataset's folder, or of a hub dataset, told apart by what is on disk."""
+    from service.bundle import layout
     from service.documents.source import refuse_options
     from training.corpus.documents import is_document, read_documents
 
     path = Path(source)
+    if (path / layout.MENDED).is_file():  # a corpus that `wrangle --apply` wrote, by its folder
+        path = next(iter(sorted(path.glob("corpus.*"))), path)
+        source = str(path)
     document = options.input_format is None and path.exists() and is_document(path)
     if (path.is_dir() and not document) or (not path.exists() and _could_be_hub_name(source)):
         given = {"--input-format": options.input_format, "--encoding": options.encoding}

@@ -75,7 +75,9 @@ def test_apply_mends_tells_and_restores(run: Run, folder: Path) -> None:
 def test_what_comes_out_can_be_wrangled_and_has_the_fingerprint_told(run: Run, folder: Path) -> None:
     write_jsonl(folder / "topics.jsonl", ROWS)
     run("wrangle", "topics.jsonl", "--apply", "-o", "clean")
-    again = run("wrangle", "clean/corpus.jsonl", "--json")
+    again = run("wrangle", "clean", "--json")  # by its folder
+    assert again.json["source"] == "clean"
+    assert again.json["described"].startswith("clean/corpus.jsonl: jsonl")
     told = json.loads((folder / "clean/mended.json").read_text())
     assert again.json["fingerprint"] == told["fingerprint"]
     assert again.json["rows"] == {"in": 5, "kept": 5, "rejected": 0, "dropped": 0}
