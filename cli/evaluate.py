@@ -65,7 +65,7 @@ def evaluate(
     """
     need("evaluation")
     from evaluation.details import details_of, details_report
-    from evaluation.measure import measure
+    from evaluation.measure import measure_and_answer
     from evaluation.report import report
     from evaluation.runs import RunStore
     from service.bundle.task import TokenClassification
@@ -91,12 +91,13 @@ def evaluate(
         rows, rejected = labelled_rows(model, pipeline, data, options, console)
         console.print(f"· measuring {len(rows):,} rows")
         check_columns(rows, options.keep)
-        evaluation = measure(pipeline, rows, cluster_by=cluster_by)
+        evaluation, answers = measure_and_answer(pipeline, rows, cluster_by=cluster_by)
         test = store.data(data or str(model / layout.TEST), rows=len(rows))
         details = details_of(
             pipeline,
             rows,
             evaluation,
+            answers,
             slice_by=slice_by or (),
             languages=_languages(rows),
             change=robust,
@@ -110,9 +111,8 @@ def evaluate(
         pages = {}
         if isinstance(pipeline.task, TokenClassification):
             from evaluation.entity_page import entity_page
-            from evaluation.measured import predicted
 
-            pages["entities.html"] = entity_page(rows, predicted(pipeline, rows), name=evaluation.name)
+            pages["entities.html"] = entity_page(rows, answers.predictions or [], name=evaluation.name)
         _write(output, evaluation, details, rows, pages)
     if as_json:
         print_json(evaluation.to_dict() | details.to_dict() | {"rejected_rows": rejected, "run": record.run.id})

@@ -183,7 +183,9 @@ def _told(folder: Path) -> dict[str, Any]:
             expected="a folder that `glossator wrangle --apply` wrote",
         ) from None
     except ValueError as error:
-        raise CorpusError(f"{folder / layout.MENDED} is damaged", found=error) from None
+        raise CorpusError(
+            f"{folder / layout.MENDED} is damaged", found=error, way_out="Run `wrangle --apply` again."
+        ) from None
     return told
 
 

@@ -28,13 +28,13 @@ RUNS = Path("runs")
 @contextmanager
 def recorded(command: str, folder: Path, console: Console) -> Iterator[Recording]:
     """The recording of a run. Where the record cannot be written the run goes on, and says so."""
-    from evaluation.runs import RunStore
+    from evaluation.runs import Recording, Run, RunStore
 
     try:
         recording = RunStore(folder).begin(command, sys.argv[1:])
     except OutputError as error:
         console.print(f"· {error.what}: it goes on without", markup=False)
-        yield _unrecorded(command)
+        yield Recording(None, Run(id="unrecorded", command=command, arguments=[], started=""))
         return
     try:
         yield recording
@@ -45,13 +45,3 @@ def recorded(command: str, folder: Path, console: Console) -> Iterator[Recording
         recording.end("interrupted" if isinstance(error, KeyboardInterrupt | SystemExit) else "failed", repr(error))
         raise
     recording.end("done")
-
-
-def _unrecorded(command: str) -> Recording:
-    from evaluation.runs import Recording, Run
-
-    class Nowhere(Recording):
-        def save(self) -> None:
-            """Nothing is kept."""
-
-    return Nowhere(Path(), Run(id="unrecorded", command=command, arguments=[], started=""))

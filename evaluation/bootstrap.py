@@ -62,12 +62,15 @@ def draw(counts: NDArray[np.int64], *, resamples: int = RESAMPLES, seed: int = 0
 
 
 def draw_clusters(
-    groups: NDArray[np.int64], clusters: Sequence[str], *, resamples: int = RESAMPLES, seed: int = 0
+    groups: NDArray[np.int64], clusters: Sequence[str] | None, *, resamples: int = RESAMPLES, seed: int = 0
 ) -> Weights:
     """As `draw`, but whole clusters are drawn: rows that belong together come and go together (Field and Welsh 2007).
 
-    `groups` `(rows,)` says which group each row is of, `clusters` which cluster; `(resamples, groups)`.
+    `groups` `(rows,)` says which group each row is of, `clusters` which cluster, None where each row is its own;
+    `(resamples, groups)`.
     """
+    if clusters is None:
+        return draw(np.bincount(groups), resamples=resamples, seed=seed)
     from scipy.sparse import csr_array
 
     first: dict[str, int] = {}

@@ -13,7 +13,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, f1_score, hamming_loss, precision_recall_fscore_support
 
-from evaluation.bootstrap import RESAMPLES, Estimate, draw, draw_clusters, group_rows, interval, weighted_metrics
+from evaluation.bootstrap import RESAMPLES, Estimate, draw_clusters, group_rows, interval, weighted_metrics
 from evaluation.calibration import Bin, brier_score, expected_calibration_error, reliability
 from evaluation.curve import ThresholdPoint, threshold_curve
 from evaluation.probabilities import check_probabilities
@@ -271,12 +271,7 @@ def _ranking(
         return {}
     truth, scores = (truth[:, 1:], wide[:, 1:]) if single else (truth, wide)
     resamples = min(resamples, max(_LEAST_RESAMPLES, _RANKED_CELLS // truth.size))
-    rows = np.arange(len(truth))
-    weights = (
-        draw(np.ones(len(truth), dtype=np.int64), resamples=resamples, seed=seed)
-        if clusters is None
-        else draw_clusters(rows, clusters, resamples=resamples, seed=seed)
-    )
+    weights = draw_clusters(np.arange(len(truth)), clusters, resamples=resamples, seed=seed)
     whole = [float(values[0]) for values in ranking_metrics(truth, scores, np.ones((1, len(truth))))]
     if not np.isfinite(whole[0]):
         return {}
@@ -304,12 +299,8 @@ def _metrics(
         "micro_f1": float(f1_score(truth, decided, average="micro", zero_division=0)),
         "weighted_f1": float(f1_score(truth, decided, average="weighted", zero_division=0)),
     }
-    counts, groups, (truth_once, decided_once) = group_rows(truth, decided)
-    weights = (
-        draw(counts, resamples=resamples, seed=seed)
-        if clusters is None
-        else draw_clusters(groups, clusters, resamples=resamples, seed=seed)
-    )
+    _, groups, (truth_once, decided_once) = group_rows(truth, decided)
+    weights = draw_clusters(groups, clusters, resamples=resamples, seed=seed)
     resampled = weighted_metrics(truth_once, decided_once, weights)
     names = _SINGLE_LABEL if single else _MULTI_LABEL
     return {name: Estimate(values[source], *interval(resampled[source])) for name, source in names.items()}

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from evaluation.classification import Evaluation
-from evaluation.comparison import Answered, Comparison, answer, right_rows
+from evaluation.comparison import Answered, Comparison, right_rows
+from evaluation.markdown import code_span
 from evaluation.measure import Measurement
 from evaluation.robustness import robustness, robustness_table
 from evaluation.rows import LabelledRows
@@ -52,16 +53,16 @@ def details_of(
     pipeline: Pipeline,
     rows: LabelledRows,
     evaluation: Measurement,
+    answers: Answered,
     *,
     slice_by: Sequence[str] = (),
     languages: Sequence[str] | None = None,
     change: bool = False,
     before: str = "",
 ) -> Details:
-    """The details of a measurement of `pipeline` on `rows`: slices by columns of `rows.extra`, and by `languages` (a
-    name a row); the model on changed texts where `change` is set. Raises ConfigError for a column that parts nothing.
-    """
-    answers = answer(pipeline, rows, name="texts as they are")
+    """The details of a measurement of `pipeline` on `rows`, and of its `answers`: slices by columns of `rows.extra`,
+    and by `languages` (a name a row); the model on changed texts where `change` is set. Raises ConfigError for a column
+    that parts nothing."""
     keys: dict[str, Sequence[str]] = {name: rows.extra[name] for name in slice_by}
     if languages is not None and len(set(languages)) > 1:
         keys = {"language": languages, **keys}
@@ -78,7 +79,7 @@ def details_report(details: Details) -> str:
     parts = [f"### What changed\n\n{details.before}"] if details.before else []
     if details.mistakes:
         lines = [
-            f"- {_code(each.gold)} called {_code(each.decided)}: {'; '.join(map(_code, each.texts))}"
+            f"- {code_span(each.gold)} called {code_span(each.decided)}: {'; '.join(map(code_span, each.texts))}"
             for each in details.mistakes
         ]
         parts += ["### Mistakes as they are", "\n".join(lines)]
@@ -113,7 +114,3 @@ def _mistakes(rows: LabelledRows, answers: Answered, evaluation: Evaluation) -> 
         hit = np.flatnonzero((gold == place[each.gold]) & (decided == place[each.predicted]))[:EXAMPLES]
         found.append(Mistakes(each.gold, each.predicted, tuple(shorten(rows.texts[row], 120) for row in hit.tolist())))
     return found
-
-
-def _code(text: str) -> str:
-    return f"`{text.replace('`', chr(39))}`"

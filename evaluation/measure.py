@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from evaluation.classification import Evaluation, evaluate
+from evaluation.comparison import Answered
 from evaluation.measured import Measured, measure_rows, predicted
 from evaluation.rows import LabelledRows, inputs_of
 from service.bundle.task import Classifier
 from service.inference.pipeline import Pipeline
-from service.tasks.text_classification import probabilities
+from service.tasks.text_classification import decide, probabilities
 
 Measurement = Evaluation | Measured
 
@@ -17,9 +18,18 @@ def measure(
 ) -> Measurement:
     """What the model of `pipeline` comes to on labelled rows; `cluster_by` names the column of `rows.extra` that says
     which rows belong together. Raises CorpusError where they do not fit its task."""
+    return measure_and_answer(pipeline, rows, name=name, cluster_by=cluster_by)[0]
+
+
+def measure_and_answer(
+    pipeline: Pipeline, rows: LabelledRows, *, name: str = "test", cluster_by: str | None = None
+) -> tuple[Measurement, Answered]:
+    """The same, and what the model said of each row: it is asked once."""
     task = pipeline.task
     clusters = None if cluster_by is None else rows.extra[cluster_by]
     if isinstance(task, Classifier) and task.problem_type != "regression":
         probability = probabilities(pipeline.logits(inputs_of(rows, task)), task)
-        return evaluate(rows.labels, probability, task, name=name, clusters=clusters)
-    return measure_rows(rows, predicted(pipeline, rows), task, name=name, clusters=clusters)
+        measured = evaluate(rows.labels, probability, task, name=name, clusters=clusters)
+        return measured, Answered(name, task, decide(probability, task), None)
+    predictions = predicted(pipeline, rows)
+    return measure_rows(rows, predictions, task, name=name, clusters=clusters), Answered(name, task, None, predictions)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.answers import answer_scores
-from evaluation.bootstrap import RESAMPLES, Estimate, Metric, Weights, draw, draw_clusters, interval, paired_difference
+from evaluation.bootstrap import RESAMPLES, Estimate, Metric, Weights, draw_clusters, interval, paired_difference
 from evaluation.entities import EntityCounts, TypeScore, count_entities, score_types
 from evaluation.noninferiority import CONFIDENCE, NonInferiority
 from evaluation.ranking import reciprocal_ranks
@@ -117,11 +117,7 @@ def measure_rows(
     count = np.ones(len(found.right), dtype=np.int64)
     if clusters is None and isinstance(task, QuestionAnswering):
         clusters = rows.seconds
-    weights = (
-        draw(count, resamples=resamples, seed=seed)
-        if clusters is None
-        else draw_clusters(np.arange(len(count)), clusters, resamples=resamples, seed=seed)
-    )
+    weights = draw_clusters(np.arange(len(count)), clusters, resamples=resamples, seed=seed)
     whole = count[np.newaxis].astype(np.float64)
     return Measured(
         task=task.task,

@@ -69,7 +69,7 @@ def robustness(pipeline: Pipeline, rows: LabelledRows, answers: Answered) -> lis
     """The model on changed texts beside itself on the texts as they are (`answers`), a comparison a change."""
     changes = IN_PLACE if rows.spans is not None and pipeline.task.task != "question-answering" else CHANGES
     changed = [answer(pipeline, _changed(rows, change), name=name) for name, change in changes.items()]
-    return compare_models(rows, [answers, *changed])
+    return compare_models(rows, [replace(answers, name="texts as they are"), *changed])
 
 
 def robustness_table(found: Sequence[Comparison]) -> str:

@@ -140,9 +140,9 @@ class RunStore:
 
 
 class Recording:
-    """A run that is going on; `save` puts on record what is known so far."""
+    """A run that is going on; `save` puts on record what is known so far, and nothing where there is no folder."""
 
-    def __init__(self, folder: Path, run: Run) -> None:
+    def __init__(self, folder: Path | None, run: Run) -> None:
         self.folder = folder
         self.run = run
         self._begin = time.monotonic()
@@ -155,6 +155,8 @@ class Recording:
 
     def save(self) -> None:
         """Writes the record, aside and renamed; raises OutputError."""
+        if self.folder is None:
+            return
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             aside = self.folder / f".{RECORD}.part"

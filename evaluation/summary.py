@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from evaluation.bootstrap import Estimate
 from evaluation.classification import Evaluation
+from evaluation.markdown import code_span
 from evaluation.measure import Measurement
 
 SURE = 0.9
@@ -18,13 +19,13 @@ def summary(evaluation: Measurement) -> str:
     weak = sorted((each for each in evaluation.classes if each.support), key=lambda each: (each.f1, -each.support))
     weak = [each for each in weak[:_WEAKEST] if each.f1 < 1.0]
     if weak:
-        named = ", ".join(f"{_quoted(each.label)} ({each.f1:.2f} on {each.support:,} rows)" for each in weak)
+        named = ", ".join(f"{code_span(each.label)} ({each.f1:.2f} on {each.support:,} rows)" for each in weak)
         said.append(f"It is weakest at {named}, by F1.")
     confusions = evaluation.top_confusions(1)
     if confusions:
         worst = confusions[0]
         said.append(
-            f"Its commonest mistake is to say {_quoted(worst.predicted)} for {_quoted(worst.gold)}: "
+            f"Its commonest mistake is to say {code_span(worst.predicted)} for {code_span(worst.gold)}: "
             f"{_rows(worst.count)}."
         )
     return " ".join(said)
@@ -35,7 +36,7 @@ def _single(evaluation: Evaluation) -> list[str]:
     commonest = max(evaluation.classes, key=lambda each: each.support)
     said = [
         f"Of {evaluation.rows:,} rows it gives the right label to {_percent(accuracy)}.",
-        f"Always saying {_quoted(commonest.label)}, the commonest, would be right for "
+        f"Always saying {code_span(commonest.label)}, the commonest, would be right for "
         f"{commonest.support / evaluation.rows:.1%}.",
     ]
     sure = next((point for point in evaluation.curve if point.threshold >= SURE), None)
@@ -89,10 +90,6 @@ def _percent(estimate: Estimate) -> str:
 
 def _number(estimate: Estimate) -> str:
     return f"{estimate.value:.3f} (95 % interval {estimate.low:.3f} to {estimate.high:.3f})"
-
-
-def _quoted(label: str) -> str:
-    return f"`{label.replace('`', chr(39))}`"
 
 
 def _rows(count: int) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from evaluation.details import Details, details_of, details_report, told_before
-from evaluation.measure import measure
+from evaluation.measure import measure, measure_and_answer
 from evaluation.report import report
 from evaluation.rows import LabelledRows
 from evaluation.summary import summary
@@ -25,12 +25,12 @@ def measured(tiny_bundle: Made) -> tuple[object, ...]:
         [(labels[row % 3],) for row in range(60)],
         extra={"source": ["web" if row % 2 else "mail" for row in range(60)]},
     )
-    return pipeline, rows, measure(pipeline, rows)
+    return pipeline, rows, *measure_and_answer(pipeline, rows)
 
 
 def test_details_name_mistakes_that_are_in_the_rows(measured: tuple) -> None:
-    pipeline, rows, evaluation = measured
-    details = details_of(pipeline, rows, evaluation, slice_by=["source"], languages=["en"] * 60)
+    pipeline, rows, evaluation, answers = measured
+    details = details_of(pipeline, rows, evaluation, answers, slice_by=["source"], languages=["en"] * 60)
     assert {each.by for each in details.slices} >= {"label", "source"}
     for mistake in details.mistakes:
         for text in mistake.texts:
@@ -45,16 +45,16 @@ def test_details_name_mistakes_that_are_in_the_rows(measured: tuple) -> None:
 
 
 def test_languages_part_the_rows_where_there_are_several(measured: tuple) -> None:
-    pipeline, rows, evaluation = measured
-    details = details_of(pipeline, rows, evaluation, languages=["en", "de"] * 30)
+    pipeline, rows, evaluation, answers = measured
+    details = details_of(pipeline, rows, evaluation, answers, languages=["en", "de"] * 30)
     assert {each.value for each in details.slices if each.by == "language"} == {"en", "de"}
 
 
 def test_a_column_of_numbers_parts_nothing(measured: tuple) -> None:
-    pipeline, rows, evaluation = measured
+    pipeline, rows, evaluation, answers = measured
     odd = LabelledRows(rows.texts, rows.labels, extra={"id": [str(row) for row in range(60)]})
     with pytest.raises(ConfigError, match="does not part"):
-        details_of(pipeline, odd, evaluation, slice_by=["id"])
+        details_of(pipeline, odd, evaluation, answers, slice_by=["id"])
 
 
 def test_what_came_before_is_told(measured: tuple) -> None:
@@ -77,7 +77,7 @@ def test_the_summary_says_how_good_and_what_is_weakest(measured: tuple) -> None:
 
 
 def test_intervals_go_by_clusters_where_rows_belong_together(measured: tuple) -> None:
-    pipeline, rows, evaluation = measured
+    pipeline, rows, evaluation, _ = measured
     together = LabelledRows(rows.texts, rows.labels, extra={"document": [str(row // 10) for row in range(60)]})
     clustered = measure(pipeline, together, cluster_by="document")
     assert (evaluation.clusters, clustered.clusters) == (None, 6)

@@ -48,7 +48,7 @@ def test_a_model_is_held_against_itself_on_changed_texts(tiny_bundle: Made) -> N
     )
     found = robustness(pipeline, rows, answer(pipeline, rows, name="as they are"))
     assert [each.name for each in found] == list(CHANGES)
-    assert {each.baseline for each in found} == {"as they are"}
+    assert {each.baseline for each in found} == {"texts as they are"}
     for each in found:
         assert each.difference.value == pytest.approx((len(each.gained) - len(each.lost)) / 24)
     assert robustness_table(found).count("\n") == 1 + len(CHANGES)

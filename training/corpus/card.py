@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from service.errors import shorten
+from evaluation.markdown import code_span
 from training.corpus.corpus import Corpus
 from training.corpus.languages import languages_of
 from training.corpus.summary import summary
@@ -30,21 +30,21 @@ def data_card(corpus: Corpus, *, file: str | None = None, changes: Mapping[str, 
     if file is not None:
         head += ["configs:", "- config_name: default", f"  data_files: {file}"]
     columns, name = corpus.columns, Path(corpus.source_name).name
-    lines = [*head, "---", "", f"# {_code(name)}", "", *summary(corpus), "", "## Columns", ""]
-    lines += [f"- {_code(columns.text)}: the text"]
-    lines += [f"- {_code(columns.second)}: the second text"] if columns.second else []
-    lines += [f"- {_code(columns.label)}: what is to be learnt"] if columns.label else []
+    lines = [*head, "---", "", f"# {code_span(name)}", "", *summary(corpus), "", "## Columns", ""]
+    lines += [f"- {code_span(columns.text)}: the text"]
+    lines += [f"- {code_span(columns.second)}: the second text"] if columns.second else []
+    lines += [f"- {code_span(columns.label)}: what is to be learnt"] if columns.label else []
     others = [name for name in columns.existing if name not in (columns.text, columns.second, columns.label)]
-    lines += [f"- {_code(other)}: not read" for other in others]
+    lines += [f"- {code_span(other)}: not read" for other in others]
     if corpus.label_names and corpus.scores is None:
         lines += ["", "## Labels", "", "| label | rows |", "|---|---:|"]
         counts = sorted(corpus.label_counts().items(), key=lambda item: (-item[1], item[0]))
-        lines += [f"| {_code(name).replace('|', chr(92) + '|')} | {count:,} |" for name, count in counts]
-    lines += ["", "## Where it comes from", "", f"- Source: {_code(name)}, {corpus.rows_in:,} rows"]
+        lines += [f"| {code_span(name).replace('|', chr(92) + '|')} | {count:,} |" for name, count in counts]
+    lines += ["", "## Where it comes from", "", f"- Source: {code_span(name)}, {corpus.rows_in:,} rows"]
     if changes is not None:
         lines += ["- Mended by `glossator wrangle --apply`; `glossator restore` takes it back:"]
         lines += [f"  - {rule}: {count:,}" for rule, count in changes.items()] or ["  - nothing had to be changed"]
-    lines += [f"- Fingerprint of the rows, whatever their order: {_code(corpus.fingerprint())}", ""]
+    lines += [f"- Fingerprint of the rows, whatever their order: {code_span(corpus.fingerprint())}", ""]
     lines += ["## What is known to be wrong with it", ""]
     lines += [f"- {finding.name}: {finding.count:,} ({finding.share:.1%})" for finding in corpus.findings] or [
         "Nothing."
@@ -61,7 +61,3 @@ def _languages(corpus: Corpus) -> list[str]:
 
 def _listed(key: str, values: Sequence[str]) -> list[str]:
     return [f"{key}:", *(f"- {value}" for value in values)] if values else []
-
-
-def _code(value: str) -> str:
-    return f"`{shorten(value, 120).replace('`', chr(39))}`"

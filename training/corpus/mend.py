@@ -84,7 +84,8 @@ def mend(
         once = repair.drop_exact_duplicates(replace(corpus, dropped=[]))
         removed |= {each.line: Removal(EXACT, each.what) for each in once.dropped}
         corpus = replace(once, dropped=corpus.dropped + once.dropped)
-    found = {finding.name: set(finding.lines) for finding in checks.row_findings(corpus)}
+    asked = {CONFLICTS, NEAR} & set(rules)
+    found = {finding.name: set(finding.lines) for finding in checks.row_findings(corpus)} if asked else {}
     for rule, what in ((CONFLICTS, "its text has another label too"), (NEAR, "nearly the text of an earlier row")):
         if rule in rules and found.get(rule):
             rows = [row for row, line in enumerate(corpus.lines) if line in found[rule]]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from service.errors import Fault, shorten
+from evaluation.markdown import code_span
+from service.errors import Fault
 from training.corpus.corpus import Corpus, Dropped, Reject
 from training.corpus.summary import summary
 
@@ -61,30 +61,32 @@ def report_lines(corpus: Corpus, *, described: str = "", faults: Sequence[Fault]
     report = to_dict(corpus, described=described, faults=faults)
     rows, columns, problem = report["rows"], report["columns"], report["problem_type"]
     lines = [
-        f"# Corpus report: {_code(report['source'])}",
+        f"# Corpus report: {code_span(report['source'])}",
         "",
         *summary(corpus, faults),
         "",
         "## What was read",
         "",
         *([f"- Source: {report['described']}"] if described else []),
-        f"- Text: column {_code(columns['text']['name'])} ({columns['text']['why']})",
-        f"- Label: column {_code(columns['label']['name'])} ({columns['label']['why']})",
-        f"- Columns there are: {', '.join(map(_code, columns['existing'])) or 'none'}",
+        f"- Text: column {code_span(columns['text']['name'])} ({columns['text']['why']})",
+        f"- Label: column {code_span(columns['label']['name'])} ({columns['label']['why']})",
+        f"- Columns there are: {', '.join(map(code_span, columns['existing'])) or 'none'}",
         f"- Problem: {problem['name']} ({problem['why']})",
         f"- Rows: {rows['in']:,} in = {rows['kept']:,} kept + {rows['rejected']:,} rejected"
         f" + {rows['dropped']:,} dropped",
-        f"- Fingerprint: {_code(report['fingerprint'])}",
+        f"- Fingerprint: {code_span(report['fingerprint'])}",
     ]
     if report["faults"]:
         lines += ["", "## Faults: it cannot be trained on as it is", ""]
-        lines += [f"- {fault.name}: {_code(f'{fault.where} {fault.what}'.strip(), limit=1_000)}" for fault in faults]
+        lines += [
+            f"- {fault.name}: {code_span(f'{fault.where} {fault.what}'.strip(), limit=1_000)}" for fault in faults
+        ]
     for title, reasons in (("Rejected rows", report["rejected"]), ("Dropped rows", report["dropped"])):
         if reasons:
             lines += ["", f"## {title}", ""]
             for reason, told in reasons.items():
                 lines.append(f"- {reason}: {told['count']:,}")
-                lines += [f"  - {_code(example)}" for example in told["examples"]]
+                lines += [f"  - {code_span(example)}" for example in told["examples"]]
     if report["labels"]:
         lines += ["", f"## Labels: {len(report['labels'])}", ""]
         if report["imbalance_ratio"] is not None:
@@ -99,7 +101,7 @@ def report_lines(corpus: Corpus, *, described: str = "", faults: Sequence[Fault]
     lines += ["", "## Findings", ""]
     for finding in corpus.findings:
         lines.append(f"- {finding.name}: {finding.count:,} ({finding.share:.1%}); {finding.what_was_done}")
-        lines += [f"  - {_code(example)}" for example in finding.examples]
+        lines += [f"  - {code_span(example)}" for example in finding.examples]
     return lines if corpus.findings else [*lines, "None."]
 
 
@@ -122,15 +124,5 @@ def _quantiles(lengths: Sequence[int]) -> dict[str, int]:
     return {f"{quantile:.0%}": int(value) for quantile, value in zip(_QUANTILES, values, strict=True)}
 
 
-def _code(value: str, *, limit: int = 200) -> str:
-    """A code span that holds any text: its fence is longer than any run of backticks inside."""
-    text = shorten(value, limit)
-    runs = re.findall("`+", text)
-    if not runs:
-        return f"`{text}`"
-    fence = "`" * (max(map(len, runs)) + 1)
-    return f"{fence} {text} {fence}"
-
-
 def _cell(value: str) -> str:
-    return _code(value).replace("|", "\\|")
+    return code_span(value).replace("|", "\\|")
