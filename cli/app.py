@@ -15,13 +15,17 @@ from cli import console
 from cli.bench import bench
 from cli.command import PREFIX, Command, options_from, usage_error
 from cli.compare import compare
+from cli.context import context
+from cli.curve import curve
 from cli.demo import demo
 from cli.evaluate import evaluate
 from cli.export import export
 from cli.label import label
 from cli.restore import restore
 from cli.runs import runs
+from cli.select import select
 from cli.serve import serve
+from cli.suggest import suggest
 from cli.train import train
 from cli.verify import verify
 from cli.wrangle import wrangle
@@ -38,7 +42,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": sorted(HELP)},
 )
-for command in (demo, wrangle, restore, train, evaluate, compare, export, verify, serve, label, bench, runs):
+COMMANDS = (
+    demo, wrangle, restore, context, train, select, curve, suggest, evaluate, compare, export, verify, serve, label,
+    bench, runs,
+)  # fmt: skip
+for command in COMMANDS:
     app.command(cls=Command)(command)
 
 

@@ -28,6 +28,10 @@ def export(
     precision: Annotated[
         Literal["auto", "int8", "fp32"], typer.Option(help="auto: int8 if validation shows it non-inferior.")
     ] = "auto",
+    fast: Annotated[
+        Path | None,
+        typer.Option(help="A bundle that answers what it is sure of, in front of this model: makes a cascade."),
+    ] = None,
     overwrite: Overwrite = False,
     runs: recording.Runs = recording.RUNS,
     accept_changed_test: recording.AcceptChangedTest = False,
@@ -41,8 +45,9 @@ def export(
     of --test could not be used.
 
     \b
-    Example:
+    Examples:
       glossator export checkpoints/tickets --output models/tickets
+      glossator export checkpoints/tickets --fast models/tickets-static -o models/tickets-cascade
     """
     need("export")
     from evaluation.checkpoint import read_task
@@ -65,6 +70,7 @@ def export(
             name=name,
             test=rows,
             precision=None if precision == "auto" else precision,
+            fast=fast,
             overwrite=overwrite,
             stage=lambda stage: console.print(f"· {stage}"),
         )
@@ -86,7 +92,7 @@ def export(
 def _show(exported: Exported) -> None:
     from rich.table import Table
 
-    from export.card import graph_name
+    from export.card import cascade_told, graph_name
 
     manifest = exported.manifest
     parity = Table("graph", "rows", "max |Δ|", "flips", "metric", "PyTorch", "here", "texts/s")
@@ -109,6 +115,8 @@ def _show(exported: Exported) -> None:
     console = stdout()
     console.print(parity, measured)
     console.print(f"serving {manifest.served.precision}: {manifest.served.reason}", markup=False)
+    if manifest.cascade is not None:
+        console.print(cascade_told(manifest.cascade), markup=False)
     if manifest.speed is not None:
         console.print(f"{manifest.speed.texts_per_second:,.0f} texts/s on {manifest.speed.machine}", markup=False)
     console.print(f"wrote {exported.output} ({manifest.name}@{manifest.digest[:12]})", markup=False)

@@ -113,7 +113,9 @@ def label(
             second_column=second_column,
             answers=(LABELS if multi_label else LABEL)
             if zero_shot
-            else answer_columns(loaded.task, sets=coverage is not None),
+            else answer_columns(
+                loaded.task, sets=coverage is not None, tiers=loaded.bundle.manifest.cascade is not None
+            ),
             pairs=reads_pairs(loaded.task) and not zero_shot,
             prefix=prefix,
         )

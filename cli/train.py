@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from cli import corpus as corpora
 from cli import recording
 from cli.console import OK, Json, Overwrite, Quiet, need, print_json, stderr, stdout
+from cli.unlabelled import read_unlabelled
 from service.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from evaluation.runs import Data, RunStore
-    from training.algorithms.finetune import Fitted, Splits
+    from training.algorithms.algorithm import Splits
     from training.config import TrainingConfig
     from training.corpus.corpus import Corpus
     from training.corpus.split import Split
+    from training.fit import Fitted
+    from training.search import Searched
 
 
 def train(
@@ -54,25 +58,39 @@ def train(
     base: Annotated[
         str, typer.Option(help="Encoder to start from: starter, a local folder, or a hub name.")
     ] = "starter",
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training rows, at most.")] = 8,
-    batch_size: Annotated[int, typer.Option(min=1, help="Windows a batch.")] = 32,
-    learning_rate: Annotated[
-        float | None, typer.Option(help="Peak learning rate; default: by the encoder's size.")
+    algorithm: Annotated[
+        str, typer.Option(help="majority, tfidf, bag, static, frozen, few-shot, distil, lora, finetune, or a plugin's.")
+    ] = "finetune",
+    options_given: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="An option of the algorithm; repeatable.")
     ] = None,
+    teacher: Annotated[str | None, typer.Option(help="Bundle or checkpoint that distil learns from.")] = None,
+    unlabelled: Annotated[
+        str | None, typer.Option(help="File of texts without labels, for the algorithms that learn from such: distil.")
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Passes over the training rows, at most; default: the algorithm's.")
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Windows a batch; default: the algorithm's.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate; default: the algorithm's.")] = None,
     max_length: Annotated[int | None, typer.Option(help="Tokens a window; longer texts get several.")] = None,
     stride: Annotated[int | None, typer.Option(help="Tokens that neighbouring windows share.")] = None,
     label_smoothing: Annotated[
         float, typer.Option(min=0.0, max=0.99, help="Share of the target spread over all labels; single-label alone.")
     ] = 0.1,
     patience: Annotated[
-        int, typer.Option(min=1, help="Epochs without a better validation metric before stopping.")
-    ] = 3,
+        int | None, typer.Option(min=1, help="Epochs without a better validation metric before stopping.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Decides the split, the first weights and the order of the batches.")] = 13,
     precision: Annotated[
         Literal["auto", "bf16", "fp32"], typer.Option(help="auto: bf16 where the processor has it.")
     ] = "auto",
     device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="auto: CUDA where there is one.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: the CPUs allowed.")] = None,
+    trials: Annotated[
+        int | None, typer.Option("--search", min=1, help="Try so many choices of the algorithm's options.")
+    ] = None,
+    search_minutes: Annotated[float | None, typer.Option(min=0.0, help="Stop searching after so long.")] = None,
     input_format: corpora.InputFormat = None,
     encoding: corpora.Encoding = None,
     delimiter: corpora.Delimiter = None,
@@ -89,7 +107,7 @@ def train(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> int:
-    """Fine-tune an encoder on a labelled file.
+    """Train a model on a labelled file.
 
     Reads and checks the rows, splits them unless files are given, trains with early stopping, and writes a checkpoint.
     Rows that cannot be used are counted, shown and written aside. A run that was interrupted resumes when the same
@@ -100,18 +118,25 @@ def train(
       glossator train tickets.csv --label-column category -o checkpoints/tickets
       glossator train tickets.csv --label-column tags --label-separator '|' -o checkpoints/tags
       glossator train entities.conll -o checkpoints/entities
+      glossator train tickets.csv --algorithm tfidf -o checkpoints/tickets-tfidf
+      glossator train tickets.csv --algorithm distil --teacher models/tickets --unlabelled mail.txt -o checkpoints/small
     """  # fmt: skip
     need("training")
     from cli.progress import TrainingProgress, duration
     from evaluation.runs import RunStore
     from service.bundle.write import check_free
     from service.documents.aside import refuse_same_file
-    from training.algorithms.finetune import fit
+    from training.algorithms.registry import find
     from training.corpus.split import split
+    from training.fit import fit
+    from training.search import search
     from training.tracking import tracked
 
     console = stderr(quiet=quiet)
     config = _config(
+        algorithm=algorithm,
+        options=parse_options(options_given or ()),
+        teacher=teacher,
         base=base,
         epochs=epochs,
         batch_size=batch_size,
@@ -146,6 +171,9 @@ def train(
             way_out="Leave one out.",
         )
     check_free(output, overwrite=overwrite)
+    chosen = find(algorithm)
+    if unlabelled is not None and not chosen.reads_unlabelled:
+        raise ConfigError(f"{algorithm} learns nothing from unlabelled texts", found=f"--unlabelled {unlabelled}")
     rejects = rejects or Path(f"{output}.rejects.jsonl")
     refuse_same_file(str(rejects), [given for given in (source, validation, test) if given])
     store = RunStore(runs)
@@ -162,12 +190,18 @@ def train(
             group_by=group_column,
             order_by=time_column,
         )
-        splits = _splits(corpus, indices, options, console, validation, test)
+        splits = splits_of(corpus, indices, options, console, validation, test)
+        if unlabelled is not None:
+            splits = replace(splits, unlabelled=read_unlabelled(unlabelled, console).texts)
         with TrainingProgress(console) as drawn, tracked(drawn, Path(f"{output}.logs"), config) as progress:
             try:
-                fitted = fit(
-                    splits, config, output, overwrite=overwrite, fresh=fresh, progress=progress, run_id=record.run.id
-                )
+                shared: dict[str, Any] = {
+                    "overwrite": overwrite, "fresh": fresh, "progress": progress, "run_id": record.run.id
+                }  # fmt: skip
+                searched = None
+                if trials is not None:
+                    searched = search(splits, config, output, trials=trials, minutes=search_minutes, **shared)
+                fitted = fit(splits, config, output, **shared) if searched is None else searched.fitted
             except KeyboardInterrupt:
                 progress.stage("stopped; the same command goes on from the last saved state")
                 raise
@@ -176,8 +210,10 @@ def train(
         record.run.outputs = {"checkpoint": str(output)}
         record.run.metrics = {fitted.metric: fitted.outcome.best_metric}
     if as_json:
-        print_json(_result(reading, splits, fitted))
+        print_json(_result(reading, splits, fitted) | _found(searched))
     else:
+        if searched is not None:
+            stdout().print(_told(searched), markup=False)
         outcome = fitted.outcome
         stdout().print(
             f"wrote {output}: validation {fitted.metric} {outcome.best_metric:.4f} (epoch {outcome.best_epoch} of "
@@ -186,6 +222,27 @@ def train(
             markup=False,
         )
     return OK
+
+
+def parse_options(given: Sequence[str]) -> dict[str, str | int | float | bool]:
+    """The options in `NAME=VALUE`, as numbers and truths where they look like such.
+
+    >>> parse_options(["layers=2", "student=static"])
+    {'layers': 2, 'student': 'static'}
+    """
+    import json
+
+    parsed: dict[str, str | int | float | bool] = {}
+    for each in given:
+        name, equals, value = each.partition("=")
+        if not equals or not name:
+            raise ConfigError("an option has the form NAME=VALUE", found=each, expected="--set layers=2, for example")
+        try:
+            read = json.loads(value)
+        except ValueError:
+            read = value
+        parsed[name] = read if isinstance(read, bool | int | float) else value
+    return parsed
 
 
 def _config(**options: object) -> TrainingConfig:
@@ -206,11 +263,28 @@ def _config(**options: object) -> TrainingConfig:
         ) from None
 
 
+def _found(searched: Searched | None) -> dict[str, object]:
+    """What a search came to, as JSON-ready fields; nothing where there was none."""
+    if searched is None:
+        return {}
+    names = ("trials", "pruned", "default_value", "options")
+    return {"search": {name: getattr(searched, name) for name in names}}
+
+
+def _told(searched: Searched) -> str:
+    """What a search came to, in a line."""
+    chosen = ", ".join(f"{name}={value}" for name, value in searched.options.items()) or "the defaults"
+    return (
+        f"searched {searched.trials} choices, {searched.pruned} of them cut short: {chosen}; the defaults came to "
+        f"{searched.default_value:.4f}"
+    )
+
+
 def _option(location: tuple[int | str, ...]) -> str:
     return f"--{location[0]}".replace("_", "-")
 
 
-def _splits(
+def splits_of(
     corpus: Corpus,
     indices: Split,
     options: corpora.ReadingOptions,
@@ -219,7 +293,7 @@ def _splits(
     test: str | None,
 ) -> Splits:
     """Training, validation and test rows: given files where there are any, else shares of the corpus."""
-    from training.algorithms.finetune import Splits
+    from training.algorithms.algorithm import Splits
     from training.corpus.leakage import check_leakage
 
     options = replace(options, keep=())

@@ -23,6 +23,9 @@ def auto_class(task: TaskName) -> Any:
     """The class of transformers that opens models of a task."""
     import transformers
 
+    from evaluation.models import register
+
+    register()
     return getattr(transformers, _AUTO_CLASSES[task])
 
 

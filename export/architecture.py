@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.torch_model import takes_token_types
-from service.bundle.task import Task
+from service.bundle.task import Task, TextEmbedding
 
 Floats = NDArray[np.float32]
 
@@ -89,10 +89,12 @@ class TokenHead:
 
 @dataclass(frozen=True, slots=True)
 class Pooling:
-    """The mean over tokens that are not padding, or with `first` the first token; of length 1 if `normalized`."""
+    """The mean over tokens that are not padding, or with `first` the first token; of length 1 if `normalized`; and with
+    `output` the logits that it makes of that vector."""
 
     first: bool
     normalized: bool
+    output: Linear | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,10 @@ class Encoder:
 
 def read_encoder(model: Any, task: Task) -> Encoder | None:
     """The arrays of a model of transformers, or None where it is of a family or a kind that is not known here."""
+    if model.config.model_type == "glossator-pooled":
+        inner = read_encoder(model.encoder, _as_it_comes(task, model.encoder.config.hidden_size))
+        pooling = Pooling(first=False, normalized=True, output=_linear(model.classifier))
+        return None if inner is None else replace(inner, head=pooling)
     config = model.config
     reader = _READERS.get(config.model_type)
     activation = ACTIVATIONS.get(str(getattr(config, "hidden_act", None) or getattr(config, "activation", "")))
@@ -123,6 +129,11 @@ def read_encoder(model: Any, task: Task) -> Encoder | None:
     types = _array(body.embeddings.token_type_embeddings.weight)
     positions = encoder.embeddings.positions - types[0]
     return replace(encoder, embeddings=replace(encoder.embeddings, positions=positions, types=types))
+
+
+def _as_it_comes(task: Task, dimension: int) -> TextEmbedding:
+    """The task of an encoder without a head."""
+    return TextEmbedding(dimension=dimension, encoding=task.encoding, provenance=task.provenance)
 
 
 def _head(model: Any, task: Task, sentence: Callable[[], Head]) -> Head | TokenHead | Pooling:

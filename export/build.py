@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,13 @@ from evaluation.measure import Measurement
 from evaluation.measure import measure as measure_rows
 from evaluation.measured import predicted
 from evaluation.rows import LabelledRows, indicator, inputs_of, read_rows
-from evaluation.thresholds import calibrated
+from evaluation.thresholds import calibrated, nonconformity
 from export import parity
 from export.architecture import Encoder, read_encoder
 from export.calibrate import measure_ranges, strange_windows
 from export.candidates import candidates
 from export.card import write_card
+from export.cascade import add_fast, check_fast
 from export.convert import convert
 from export.golden import edge_inputs, golden_rows
 from export.graph import Range, write_graph
@@ -34,6 +35,7 @@ from service.bundle.folder import read
 from service.bundle.golden import dump_golden
 from service.bundle.manifest import (
     BatchCost,
+    CascadeRecord,
     EvaluationRecord,
     Manifest,
     Parity,
@@ -44,19 +46,20 @@ from service.bundle.manifest import (
     Verification,
 )
 from service.bundle.manifest import Estimate as RecordedEstimate
-from service.bundle.task import Classifier, Task, TokenClassification
+from service.bundle.task import Calibration, Classifier, Task, TokenClassification
 from service.bundle.write import file_entries, folder_aside, write_manifest
 from service.errors import BundleInvalid, ConfigError
 from service.inference.batching import Batcher
 from service.inference.calibration import measure
 from service.inference.encoding import encoder_of
 from service.inference.machine import describe_machine
-from service.inference.model import Model, load_unverified, replay
+from service.inference.model import Model, fast_tier, load_unverified, replay
 from service.inference.pipeline import Pipeline
 from service.inference.planning import Cost
 from service.inference.session import Session
 from service.inference.threads import available_cpus
 from service.tasks.encoded import Text
+from service.tasks.text_classification import probabilities
 
 TOLERANCES: dict[Precision, float] = {"fp32": 1e-2, "int8": 0.25}
 """Largest |logit difference| allowed when golden rows are replayed. fp32 kernels sum in another order on another
@@ -85,6 +88,7 @@ def export(
     name: str | None = None,
     test: LabelledRows | None = None,
     precision: Precision | None = None,
+    fast: str | Path | None = None,
     overwrite: bool = False,
     stage: Stage = lambda _: None,
 ) -> Exported:
@@ -92,7 +96,8 @@ def export(
 
     The fastest int8 graph that validation shows to be non-inferior to PyTorch fp32 is served, else fp32; with
     `precision` int8 the fastest int8 graph is served however good it is. `test` (default: the test rows that travel
-    with the checkpoint) is measured once, on the graph chosen. Raises ConfigError where the conversion is not faithful,
+    with the checkpoint) is measured once, on the graph chosen. `fast` names a bundle whose graph answers what it is
+    sure of, in front of the one chosen (a cascade). Raises ConfigError where the conversion is not faithful,
     and leaves nothing behind after an error.
     """
     checkpoint, output = Path(checkpoint), Path(output).absolute()  # a graph is opened from its folder or elsewhere
@@ -101,6 +106,8 @@ def export(
     validation = read_rows(checkpoint / layout.VALIDATION)
     if test is None and (checkpoint / layout.TEST).is_file():
         test = read_rows(checkpoint / layout.TEST)
+    if fast is not None:
+        check_fast(read(fast), task, checkpoint / layout.TOKENIZER)
     clock = _Clock(stage)
     with folder_aside(output, overwrite=overwrite) as folder:
         (folder / "onnx").mkdir()
@@ -153,7 +160,16 @@ def export(
         gathered = _gathered(folder, served.graph, task, inputs)
         if isinstance(task, Classifier) and task.problem_type != "regression":
             task = calibrated(task, indicator(validation.labels, task.labels), np.stack(gathered))
-        with _opened(folder, served.graph, task, measure_on=inputs) as (graph, cost):
+        cascade = None
+        if fast is not None:
+            clock.start(f"fitting the gate of the fast model {fast}")
+            task, cascade = _cascade(folder, Path(fast), task, validation, np.stack(gathered))
+            clock.note(
+                f"the fast model answers {cascade.share:.1%} of the validation rows: accuracy "
+                f"{cascade.cascade_accuracy:.4f} against {cascade.full_accuracy:.4f}, bound {cascade.low:+.4f}"
+            )
+            clock.start("measuring the cascade")
+        with _opened(folder, served.graph, task, measure_on=inputs, cascade=cascade) as (graph, cost):
             evaluations = {"validation": measure_rows(graph, validation, name="validation")}
             if test is not None and len(test):
                 evaluations["test"] = measure_rows(graph, test, name="test")
@@ -180,6 +196,7 @@ def export(
                 batch_difference=batch_difference,
             ),
             speed=speed,
+            cascade=cascade,
         )
         write_card(folder, manifest, evaluations, pages)
         manifest = write_manifest(folder, manifest.model_copy(update={"files": file_entries(folder)}))
@@ -250,21 +267,51 @@ def _spread(texts: Sequence[Text], count: int) -> list[Text]:
 
 @contextmanager
 def _opened(
-    folder: Path, graph: str | Path, task: Task, *, measure_on: Sequence[Text] = ()
+    folder: Path,
+    graph: str | Path,
+    task: Task,
+    *,
+    measure_on: Sequence[Text] = (),
+    cascade: CascadeRecord | None = None,
 ) -> Iterator[tuple[Pipeline, Cost]]:
     """The pipeline of one graph, of the folder or elsewhere, with the folder's tokenizer; it ends with the block.
 
-    With texts to measure on, batches are planned by what they cost here.
+    With texts to measure on, batches are planned by what they cost here; with a cascade its fast graph goes first.
     """
     encoder = encoder_of(folder / layout.TOKENIZER, task)
     session = Session(folder / graph, pad_token_id=task.encoding.pad_token_id)
-    with Batcher(session.run, workers=available_cpus()) as batcher:
-        pipeline = Pipeline(encoder, batcher, task)
+    with ExitStack() as stack:
+        batcher = stack.enter_context(Batcher(session.run, workers=available_cpus()))
+        quick = fast_tier(folder, cascade, task, available_cpus())
+        if quick is not None:
+            stack.enter_context(quick.batcher)
+        pipeline = Pipeline(encoder, batcher, task, fast=None if quick is None else quick.tier)
         if measure_on:
             encoded = pipeline.encode_all(measure_on)
             tokens = [token for text in encoded for window in text.windows for token in window]
             batcher.cost = measure(session.run, tokens, workers=batcher.workers, max_length=task.encoding.max_length)
         yield pipeline, batcher.cost
+
+
+def _cascade(
+    folder: Path, fast: Path, task: Task, validation: LabelledRows, full: NDArray[np.float64]
+) -> tuple[Task, CascadeRecord]:
+    """The gate, and the task with nonconformity scores that are those of the cascade."""
+    assert isinstance(task, Classifier)
+    inputs = inputs_of(validation, task)
+    record = add_fast(folder, fast, task, validation, inputs, full)
+    with _opened(folder, layout.GRAPH_FAST, task) as (pipeline, _):
+        quick = pipeline.logits(inputs) / record.temperature
+    sure = probabilities(quick, _at(task, 1.0)).max(axis=-1) >= record.threshold
+    mixed = np.where(sure[:, np.newaxis], quick * task.calibration.temperature, full)
+    gold = indicator(validation.labels, task.labels)
+    scores = nonconformity(probabilities(mixed, task)[gold])
+    calibration = task.calibration.model_copy(update={"nonconformity": scores})
+    return task.model_copy(update={"calibration": calibration}), record
+
+
+def _at(task: Classifier, temperature: float) -> Classifier:
+    return task.model_copy(update={"calibration": Calibration(temperature=temperature)})
 
 
 def _record(split: str, evaluation: Measurement, served: Served) -> EvaluationRecord:

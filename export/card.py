@@ -10,7 +10,7 @@ from evaluation.files import pictures, to_json
 from evaluation.measure import Measurement
 from evaluation.report import markdown_table, report
 from service.bundle import layout
-from service.bundle.manifest import Manifest, Parity
+from service.bundle.manifest import CascadeRecord, Manifest, Parity
 from service.bundle.task import QuestionAnswering, Task, TextEmbedding, TextPair, TokenClassification
 from service.errors import shorten
 
@@ -72,6 +72,7 @@ def _card(manifest: Manifest, evaluations: Mapping[str, Measurement], pages: Ite
         "## How it was checked",
         _parity_table(manifest),
         f"Serving {manifest.served.precision}: {manifest.served.reason}.",
+        *([] if manifest.cascade is None else [cascade_told(manifest.cascade)]),
         f"Neighbours in a batch move a logit by at most {manifest.verification.batch_difference:.3g} as measured on "
         f"validation texts. {manifest.verification.golden_rows} golden rows are replayed before the model is served.",
         *_speed(manifest),
@@ -85,6 +86,16 @@ def _card(manifest: Manifest, evaluations: Mapping[str, Measurement], pages: Ite
         _provenance(manifest),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def cascade_told(cascade: CascadeRecord) -> str:
+    """What the gate does, in one line."""
+    return (
+        f"In front stands {cascade.model} ({cascade.algorithm}): it answers where its label has a probability of "
+        f"{cascade.threshold:.4f} or more, {cascade.share:.1%} of the {cascade.rows:,} validation rows; accuracy there "
+        f"{cascade.cascade_accuracy:.4f} against {cascade.full_accuracy:.4f} of the full model alone, one-sided 95 % "
+        f"bound {cascade.low:+.4f}, margin {cascade.margin:.4f}."
+    )
 
 
 def _kind(task: Task) -> str:

@@ -87,7 +87,8 @@ def _answered(pipeline: Pipeline, name: str, text: Text) -> GoldenRow:
     if isinstance(encoded, InputError):
         return GoldenRow(name=name, text=first, second=second, error=encoded.code)
     # Seven digits are what float32 holds; the tolerance is far above.
-    logits = np.round(pipeline.gathered([encoded])[0], 6)
+    (tier,) = pipeline.tiers([encoded])
+    logits = np.round(pipeline.gathered([encoded], tier=tier)[0], 6)
     labels, score = pipeline.decoder.summary(pipeline.decoder.answer([encoded], [logits], DEFAULTS)[0])
     return GoldenRow(
         name=name,
@@ -98,4 +99,5 @@ def _answered(pipeline: Pipeline, name: str, text: Text) -> GoldenRow:
         logits=tuple(logits.ravel().tolist()),
         tokens=encoded.tokens,
         windows=len(encoded.windows),
+        tier=tier,
     )

@@ -197,7 +197,9 @@ class _Builder:
             return {"logits": ["batch", len(head.output.bias)]}
         if isinstance(head, Pooling):
             self._pool(head, hidden)
-            return {"embedding": ["batch", size]}
+            return (
+                {"embedding": ["batch", size]} if head.output is None else {"logits": ["batch", len(head.output.bias)]}
+            )
         product = self._node("MatMul", [hidden, self._constant(head.output.weight)])
         scores = self._node("Add", [product, self._constant(head.output.bias)])  # (seq, batch, labels)
         if not head.sides:
@@ -217,11 +219,13 @@ class _Builder:
             column = self._node("Unsqueeze", [mask, self._constant(np.array([2]))])
             total = self._node("ReduceSum", [self._node("Mul", [hidden, column]), zero], keepdims=0)
             vectors = self._node("Div", [total, self._node("ReduceSum", [column, zero], keepdims=0)])
-        if not pooling.normalized:
+        if pooling.normalized:
+            length = self._node("ReduceL2", [vectors, self._constant(np.array([1]))], keepdims=1)
+            vectors = self._node("Div", [vectors, self._node("Max", [length, self._float(1e-12)])])
+        if pooling.output is None:
             self._node("Identity", [vectors], output="embedding")
-            return
-        length = self._node("ReduceL2", [vectors, self._constant(np.array([1]))], keepdims=1)
-        self._node("Div", [vectors, self._node("Max", [length, self._float(1e-12)])], output="embedding")
+        else:
+            self._dense(vectors, pooling.output, output="logits")
 
     def _classify(self, head: Head, hidden: str) -> None:
         first = self._node("Squeeze", [hidden, self._constant(np.array([0]))])  # (batch, hidden)

@@ -131,7 +131,7 @@ def _make_base(family: str, folder: Path) -> Path:
 def topic_splits() -> Callable[[str], Any]:
     """Makes training, validation and test rows of the topics for a `problem_type`, through the corpus reader."""
     from evaluation.rows import LabelledRows
-    from training.algorithms.finetune import Splits
+    from training.algorithms.algorithm import Splits
     from training.corpus.dataset import DatasetRow
     from training.corpus.read import read_corpus
     from training.corpus.split import split
@@ -159,8 +159,8 @@ def tiny_checkpoint(
     tiny_base: Callable[[str], Path], topic_splits: Callable[[str], Any], tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], Path]:
     """Trains a tiny BERT on the topics for a `problem_type`; the checkpoint's folder."""
-    from training.algorithms.finetune import fit
     from training.config import TrainingConfig
+    from training.fit import fit
 
     made: dict[str, Path] = {}
 
@@ -232,12 +232,13 @@ def task_checkpoint(
     tiny_base: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], Path]:
     """Trains a tiny BERT on `task_rows`; the checkpoint's folder."""
-    from training.algorithms.finetune import Splits, fit
+    from training.algorithms.algorithm import Splits
     from training.config import TrainingConfig
     from training.corpus.dataset import DatasetRow
     from training.corpus.read import read_corpus
     from training.corpus.split import split
     from training.corpus.task_rows import read_task_corpus
+    from training.fit import fit
 
     made: dict[str, Path] = {}
 

@@ -31,6 +31,9 @@ def write_checkpoint(
     overwrite: bool,
 ) -> None:
     """Writes the checkpoint folder `output`, whole or not at all."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
     with folder_aside(output, overwrite=overwrite) as folder:
         model.save_pretrained(folder)
         for file in sorted(tokenizer_folder.iterdir()):

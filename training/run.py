@@ -10,7 +10,7 @@ from typing import Any
 
 from service.errors import ConfigError
 from training.batches import Example, epoch_batches
-from training.config import TrainingConfig
+from training.config import Schedule, TrainingConfig
 from training.device import Device
 from training.progress import EpochDone, Progress, StepDone
 from training.state import Place, StateFolder
@@ -56,13 +56,14 @@ def run(
     """
     import torch
 
+    plan = Schedule().under(config)
     torch.manual_seed(config.seed)
     model.to(device.name).train()
-    optimizer = torch.optim.AdamW(_parameter_groups(model, config, learning_rate), fused=True)
+    optimizer = torch.optim.AdamW(_parameter_groups(model, plan, learning_rate, config.weight_decay), fused=True)
     peaks = [group["lr"] for group in optimizer.param_groups]
     lengths = [len(example.window) for example in examples]
-    steps_an_epoch = math.ceil(len(examples) / config.batch_size)
-    steps = steps_an_epoch * config.epochs
+    steps_an_epoch = math.ceil(len(examples) / plan.batch_size)
+    steps = steps_an_epoch * plan.epochs
     place = state.newest(fingerprint)
     if place is None:
         place = Place(fingerprint)
@@ -72,8 +73,8 @@ def run(
     saved = resumed = time.monotonic()
     started = resumed - place.seconds
     trained = 0
-    while place.epoch < config.epochs and place.epochs_without_gain < config.patience:
-        batches = epoch_batches(lengths, batch_size=config.batch_size, seed=config.seed, epoch=place.epoch)
+    while place.epoch < plan.epochs and place.epochs_without_gain < plan.patience:
+        batches = epoch_batches(lengths, batch_size=plan.batch_size, seed=config.seed, epoch=place.epoch)
         for step in range(place.step, len(batches)):
             done = place.epoch * len(batches) + step
             for group, peak in zip(optimizer.param_groups, peaks, strict=True):
@@ -90,8 +91,8 @@ def run(
             trained += len(batch)
             place.step = step + 1
             speed = trained / max(time.monotonic() - resumed, 1e-9)
-            left = (steps - done - 1) * config.batch_size
-            progress.step(StepDone(place.epoch, config.epochs, done + 1, steps, place.loss, speed, left / speed))
+            left = (steps - done - 1) * plan.batch_size
+            progress.step(StepDone(place.epoch, plan.epochs, done + 1, steps, place.loss, speed, left / speed))
             if time.monotonic() - saved >= config.state_every_seconds and step + 1 < len(batches):
                 place.seconds = time.monotonic() - started
                 state.save(place, model, optimizer)
@@ -129,7 +130,7 @@ def schedule(step: int, steps: int, warmup_share: float) -> float:
     return max(0.0, (steps - step) / max(1, steps - warmup))
 
 
-def _parameter_groups(model: Any, config: TrainingConfig, learning_rate: float) -> list[dict[str, Any]]:
+def _parameter_groups(model: Any, plan: Schedule, learning_rate: float, weight_decay: float) -> list[dict[str, Any]]:
     """Four groups: encoder or head, each with weight decay for matrices and none for biases and normalisation.
 
     The head starts from random numbers and the encoder does not, so the head learns faster.
@@ -142,8 +143,8 @@ def _parameter_groups(model: Any, config: TrainingConfig, learning_rate: float) 
     return [
         {
             "params": parameters,
-            "lr": learning_rate * (1.0 if of_encoder else config.head_learning_rate_factor),
-            "weight_decay": config.weight_decay if matrices else 0.0,
+            "lr": learning_rate * (1.0 if of_encoder else plan.head_learning_rate_factor),
+            "weight_decay": weight_decay if matrices else 0.0,
         }
         for (of_encoder, matrices), parameters in groups.items()
     ]

@@ -42,6 +42,7 @@ def result(item: Answer | InputError) -> Result | FailedText:
             tokens=tokens,
             windows=windows,
             truncated=truncated,
+            tier=item.tier,
         )
     if isinstance(prediction, Entities):
         entities = [EntityBody(**asdict(entity)) for entity in prediction.entities]

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
 
-from service.bundle.manifest import EvaluationRecord, Precision, Speed, Verification
+from service.bundle.manifest import EvaluationRecord, Precision, Speed, Tier, Verification
 from service.bundle.task import ProblemType, Provenance
 from service.tasks.offsets import OffsetUnit
 from service.tasks.options import Aggregation
@@ -141,6 +141,7 @@ class Prediction(Seen):
         list[str], Field(description="The labels decided on: exactly one for single-label, any number for multi-label.")
     ]
     scores: Annotated[list[ScoreBody], Field(description="The most probable labels first, `top_k` of them.")]
+    tier: Annotated[Tier | None, Field(description="Of a cascade, which of its two models answered.")] = None
 
 
 class RatingBody(Seen):

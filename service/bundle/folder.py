@@ -91,7 +91,7 @@ def check_files(root: Path, manifest: Manifest) -> list[Fault]:
     listed = set(manifest.files)
     faults += [
         Fault("missing-entry", "every bundle has this file, the manifest does not list it", name)
-        for name in (*layout.REQUIRED, manifest.served.graph)
+        for name in (*layout.REQUIRED, manifest.served.graph, *_fast(manifest))
         if name not in listed
     ]
     faults += [
@@ -147,10 +147,26 @@ def _check_graphs(root: Path, manifest: Manifest) -> list[Fault]:
     graphs = [name for name in manifest.files if name.endswith(".onnx")]
     if manifest.served.graph not in graphs:
         faults.append(Fault("served-graph", "the served graph is not an ONNX file", manifest.served.graph))
+    faults += [
+        Fault("fast-graph", "the fast graph is not an ONNX file", name)
+        for name in _fast(manifest)
+        if name not in graphs
+    ]
+    if manifest.cascade is not None and not _one_label(manifest.task):
+        faults.append(Fault("cascade-task", "a cascade answers single-label texts and pairs alone", layout.MANIFEST))
     for name in graphs:
         summary = graph.inspect((root / name).read_bytes(), name)
         faults += summary.faults or graph.check_interface(summary, manifest.task.outputs, name)
     return faults
+
+
+def _fast(manifest: Manifest) -> list[str]:
+    """The graphs that a cascade has beside the served one."""
+    return [] if manifest.cascade is None else [manifest.cascade.graph]
+
+
+def _one_label(task: Task) -> bool:
+    return isinstance(task, Classifier) and task.problem_type == "single_label_classification"
 
 
 def _check_config(root: Path, manifest: Manifest) -> list[Fault]:

@@ -10,7 +10,7 @@ import json
 from pydantic import ValidationError, model_validator
 
 from service.bundle import layout
-from service.bundle.manifest import Count
+from service.bundle.manifest import Count, Tier
 from service.bundle.task import Strict
 from service.errors import BundleInvalid, Fault
 
@@ -32,6 +32,8 @@ class GoldenRow(Strict):
     tokens: Count = 0
     windows: Count = 0
     error: str | None = None
+    tier: Tier | None = None
+    """Of a cascade, the tier that the answer is of; a replay asks the same one."""
 
     @model_validator(mode="after")
     def _answer_or_error(self) -> GoldenRow:

@@ -28,6 +28,7 @@ REFERENCE = "reference.json"
 CARD = "README.md"
 GRAPH_FP32 = "onnx/model.onnx"
 GRAPH_INT8 = "onnx/model_quantized.onnx"
+GRAPH_FAST = "onnx/fast.onnx"
 
 REQUIRED = (CONFIG, TOKENIZER, GOLDEN, REFERENCE, CARD, GRAPH_FP32)
 """Files that every bundle lists and holds, besides the manifest itself."""

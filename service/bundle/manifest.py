@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import Annotated, Literal, get_args
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from service.bundle import layout
 from service.bundle.task import Strict, Task, TaskName
@@ -16,6 +16,8 @@ Precision = Literal["fp32", "int8"]
 Scheme = Literal["fp32", "static", "row", "block"]
 """How a graph computes its products: in fp32, or in int8 with activation scales that are fixed (`static`), found for
 each token (`row`), or found for each block of a token (`block`)."""
+Tier = Literal["fast", "full"]
+"""Which graph of a cascade answered."""
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0)]
 
@@ -106,6 +108,31 @@ class Speed(Strict):
     """What the planner goes by until it is measured anew on the machine that serves."""
 
 
+class CascadeRecord(Strict):
+    """A fast graph in front of the served one, and the gate between them, fitted on validation rows.
+
+    The fast graph answers where the probability of its most probable label, at `temperature`, reaches `threshold`.
+    """
+
+    graph: str
+    precision: Precision
+    scheme: Scheme
+    temperature: Annotated[float, Field(gt=0.0)]
+    threshold: Annotated[float, Field(ge=0.0, le=1.0)]
+    model: str
+    """`name@digest` of the bundle that the graph was taken from."""
+    algorithm: str
+    rows: Count
+    share: Annotated[float, Field(ge=0.0, le=1.0)]
+    """Of the validation rows, those that the fast graph answers."""
+    full_accuracy: float
+    cascade_accuracy: float
+    low: float
+    """One-sided 95 % bound of the difference of these accuracies, cascade minus full; above `-margin`."""
+    margin: float
+    cost: BatchCost
+
+
 class Manifest(Strict):
     """The whole of `bundle.json`. `digest` is the SHA-256 of the canonical JSON of every other field."""
 
@@ -117,7 +144,14 @@ class Manifest(Strict):
     evaluation: list[EvaluationRecord]
     verification: Verification
     speed: Speed | None = None
+    cascade: CascadeRecord | None = None
     digest: str = ""
+
+    @model_serializer(mode="wrap")
+    def _without_no_cascade(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Manifests from before there were cascades keep their bytes, and so their digest."""
+        fields: dict[str, object] = handler(self)
+        return {name: value for name, value in fields.items() if name != "cascade" or value is not None}
 
     def sealed(self) -> Manifest:
         """This manifest with the digest of its other fields."""

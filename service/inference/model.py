@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Unpack, overload
+from typing import NamedTuple, Unpack, overload
 
 import numpy as np
 
 from service.bundle import layout
 from service.bundle.folder import Bundle, read
 from service.bundle.golden import GoldenRow
+from service.bundle.manifest import CascadeRecord
 from service.bundle.task import Task
 from service.errors import BundleError, BundleInvalid, Fault, InputError, shorten
 from service.inference import calibration
 from service.inference.batching import Batcher, Lane, Outputs, Windows
+from service.inference.cascade import FastTier
 from service.inference.encoding import check_text, encoder_of
 from service.inference.pipeline import Answer, Pending, Pipeline
 from service.inference.planning import Cost
@@ -40,10 +42,14 @@ class Model:
     is the form for many texts of which some may be bad: it puts the InputError in the bad text's place.
     """
 
-    def __init__(self, bundle: Bundle, pipeline: Pipeline, batcher: Batcher, session: Session) -> None:
+    def __init__(
+        self, bundle: Bundle, pipeline: Pipeline, batcher: Batcher, session: Session, fast: Quick | None = None
+    ) -> None:
         self.bundle = bundle
         self.pipeline = pipeline
         self.batcher = batcher
+        self.fast = fast
+        """The fast tier, where the bundle is a cascade."""
         self._session = session
         self.calibrated = False
         """Whether batches are planned by what was measured on this machine, not where the bundle was exported."""
@@ -94,6 +100,16 @@ class Model:
         )
         calibration.keep(self.digest, self.threads, cost, self.device)
         self.batcher.cost, self.calibrated = cost, True
+        if self.fast is not None:
+            quick = calibration.measure(
+                self.fast.session.run,
+                _tokens(self),
+                workers=self.threads,
+                max_length=self.task.encoding.max_length,
+                seconds=seconds,
+            )
+            calibration.keep(_fast_key(self.digest), self.threads, quick, self.device)
+            self.fast.batcher.cost = quick
         return cost
 
     def predict(self, texts: Sequence[object], **asked: Unpack[Asked]) -> list[Answer | InputError]:
@@ -200,14 +216,40 @@ def load_unverified(bundle: Bundle, *, threads: int | None = None, device: Devic
     session = Session(bundle.path / graph, pad_token_id=task.encoding.pad_token_id, device=device)
     workers = threads or (available_cpus() if device == "cpu" else 1)
     batcher = Batcher(session.run, workers=workers)
-    model = Model(bundle, Pipeline(encoder, batcher, task), batcher, session)
+    fast = fast_tier(bundle.path, bundle.manifest.cascade, task, workers)
+    pipeline = Pipeline(encoder, batcher, task, fast=None if fast is None else fast.tier)
+    model = Model(bundle, pipeline, batcher, session, fast)
     speed, measured = bundle.manifest.speed, calibration.kept(bundle.digest, workers, device)
     model.calibrated = measured is not None
     if measured is not None:
         batcher.cost = measured
     elif speed is not None:
         batcher.cost = Cost(**speed.cost.model_dump())
+    if fast is not None:
+        fast.batcher.cost = calibration.kept(_fast_key(bundle.digest), workers, device) or fast.batcher.cost
     return model
+
+
+def _fast_key(digest: str) -> str:
+    """The name under which the cost of a cascade's fast tier is kept."""
+    return f"{digest}-fast"
+
+
+class Quick(NamedTuple):
+    """The fast tier of a cascade, with the queue and the graph behind it."""
+
+    tier: FastTier
+    batcher: Batcher
+    session: Session
+
+
+def fast_tier(folder: Path, cascade: CascadeRecord | None, task: Task, workers: int) -> Quick | None:
+    """The fast graph of a cascade, on the CPU wherever the full one runs; None where there is none."""
+    if cascade is None:
+        return None
+    session = Session(folder / cascade.graph, pad_token_id=task.encoding.pad_token_id)
+    batcher = Batcher(session.run, workers=workers, cost=Cost(**cascade.cost.model_dump()))
+    return Quick(FastTier(batcher, cascade.temperature, cascade.threshold), batcher, session)
 
 
 def _tokens(model: Model) -> list[int]:
@@ -243,7 +285,7 @@ def _compare(model: Model, row: GoldenRow, where: str) -> list[Fault]:
     if seen != (row.tokens, row.windows):
         what = f"saw {seen[0]} tokens in {seen[1]} windows, expected {row.tokens} in {row.windows}"
         faults.append(Fault("golden-tokens", what, where))
-    (replayed,) = model.pipeline.gathered([encoded])
+    (replayed,) = model.pipeline.gathered([encoded], tier=row.tier)
     recorded = np.asarray(row.logits).reshape(replayed.shape)
     difference = float(np.abs(replayed - recorded).max(initial=0.0))
     tolerance = _tolerance(model)

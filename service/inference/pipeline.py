@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Protocol, TypeVar, Unpack
+from typing import TypeVar, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.bundle.task import Task
+from service.bundle.manifest import Tier
+from service.bundle.task import Classifier, Task
 from service.errors import InputError
 from service.inference.batching import Lane, Outputs, Run, Windows
+from service.inference.cascade import Cascade, Executor, FastTier, Tiered
 from service.inference.encoding import Encoder, check_input, reads_pairs
 from service.inference.planning import plan
 from service.tasks.decoders import Decoder, Prediction, decoder
@@ -43,6 +45,8 @@ class Answer:
     windows: int
     truncated: bool
     """Whether tokens were left out. Only ever True where truncation was asked for."""
+    tier: Tier | None = None
+    """Of a cascade, the tier that answered."""
 
     @property
     def label(self) -> str | None:
@@ -78,15 +82,6 @@ class Answer:
         if not isinstance(self.prediction, kind):
             raise TypeError(f"this model gives {type(self.prediction).__name__}, not {kind.__name__}")
         return self.prediction
-
-
-class Executor(Protocol):
-    """What turns windows of token ids into outputs, in order: the queue of a served model
-    (`service.inference.batching`), or a graph or PyTorch model that runs where it is called (`Sequential`)."""
-
-    def submit(
-        self, windows: Windows, *, lane: Lane = "interactive", deadline: float | None = None
-    ) -> Future[Outputs]: ...
 
 
 class Sequential:
@@ -128,8 +123,9 @@ class Pending:
         """One answer a text, in order, when all are there; raises what the executor raises."""
         texts = [item for item in self._encoded if isinstance(item, EncodedText)]
         predictions = iter(self._decoder.answer(texts, gather(self._decoder, texts, self.future), self._options))
+        tiers = iter(tiers_of(texts, self.future))
         return [
-            Answer(next(predictions), tokens=item.tokens, windows=len(item.windows), truncated=item.truncated)
+            Answer(next(predictions), item.tokens, len(item.windows), item.truncated, next(tiers))
             if isinstance(item, EncodedText)
             else item
             for item in self._encoded
@@ -139,9 +135,13 @@ class Pending:
 class Pipeline:
     """Encodes, runs and decodes. Threads may share one."""
 
-    def __init__(self, encoder: Encoder, executor: Executor, task: Task) -> None:
+    def __init__(self, encoder: Encoder, executor: Executor, task: Task, *, fast: FastTier | None = None) -> None:
         self._encoder = encoder
         self._executor = executor
+        self._cascade = None
+        if fast is not None:
+            assert isinstance(task, Classifier)
+            self._cascade = Cascade(fast, executor, task)
         self.task = task
         self.decoder = decoder(task)
         self._pairs = reads_pairs(task)
@@ -183,8 +183,7 @@ class Pipeline:
         self, texts: Sequence[object], options: Options, *, lane: Lane = "interactive", deadline: float | None = None
     ) -> Pending:
         encoded = self.encode(texts, truncate=options.truncate)
-        windows = _windows([item for item in encoded if isinstance(item, EncodedText)])
-        future = self._executor.submit(windows, lane=lane, deadline=deadline) if windows else None
+        future = self._submit([item for item in encoded if isinstance(item, EncodedText)], lane, deadline)
         return Pending(self.decoder, encoded, future, options)
 
     def encode(self, texts: Sequence[object], *, truncate: bool = False) -> list[EncodedText | InputError]:
@@ -205,13 +204,30 @@ class Pipeline:
         return encoded
 
     def gathered(
-        self, texts: Sequence[EncodedText], *, lane: Lane = "bulk", deadline: float | None = None
+        self,
+        texts: Sequence[EncodedText],
+        *,
+        lane: Lane = "bulk",
+        deadline: float | None = None,
+        tier: Tier | None = None,
     ) -> list[NDArray[np.float64]]:
         """What the windows of each text come to (see `Decoder.gather`); every window runs once, in batches of like
-        length. `lane` and `deadline` are those of `Batcher.submit`."""
-        windows = _windows(texts)
-        future = self._executor.submit(windows, lane=lane, deadline=deadline) if windows else None
-        return gather(self.decoder, texts, future)
+        length. `lane` and `deadline` are those of `Batcher.submit`; of a cascade, `tier` has that tier answer all."""
+        return gather(self.decoder, texts, self._submit(texts, lane, deadline, tier))
+
+    def tiers(self, texts: Sequence[EncodedText]) -> list[Tier | None]:
+        """Which tier of a cascade answers each text; None where there is one graph alone."""
+        return tiers_of(texts, None if self._cascade is None else self._submit(texts, "bulk", None))
+
+    def _submit(
+        self, texts: Sequence[EncodedText], lane: Lane, deadline: float | None, tier: Tier | None = None
+    ) -> Future[Outputs] | None:
+        """The outputs of the windows of all texts, to come; None where there is no text."""
+        if not texts:
+            return None
+        if self._cascade is not None:
+            return self._cascade.submit(texts, lane=lane, deadline=deadline, tier=tier)
+        return self._executor.submit(_windows(texts), lane=lane, deadline=deadline)
 
     def logits(self, texts: Sequence[object]) -> NDArray[np.float64]:
         """Logits `(texts, labels)`, pooled over windows (or vectors); for tasks that give each text as many. Raises the
@@ -239,6 +255,12 @@ def gather(decoder: Decoder, texts: Sequence[EncodedText], future: Future[Output
         gathered.append(decoder.gather(text, outputs[start:stop]))
         start = stop
     return gathered
+
+
+def tiers_of(texts: Sequence[EncodedText], future: Future[Outputs] | None) -> list[Tier | None]:
+    """Which tier gave the outputs of each text, when they are there; None where there is one graph alone."""
+    outputs = None if future is None else future.result()
+    return list(outputs.tiers) if isinstance(outputs, Tiered) else [None] * len(texts)
 
 
 def _windows(texts: Sequence[EncodedText]) -> list[list[int]]:

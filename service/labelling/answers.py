@@ -25,8 +25,11 @@ _COLUMNS = {
 }
 
 
-def answer_columns(task: Task, *, sets: bool = False) -> tuple[str, ...]:
-    """The columns that a task's answers take; `sets` says that labels are asked for as sets."""
+def answer_columns(task: Task, *, sets: bool = False, tiers: bool = False) -> tuple[str, ...]:
+    """The columns that a task's answers take; `sets` says that labels are asked for as sets, `tiers` that the model is
+    a cascade."""
+    if tiers:
+        return (*answer_columns(task, sets=sets), "_tier")
     if not isinstance(task, Classifier):
         return _COLUMNS[task.task]
     if task.problem_type == "regression":

@@ -64,6 +64,7 @@ class Rows:
             "_tokens": answer.tokens,
             "_windows": answer.windows,
             "_truncated": answer.truncated,
+            "_tier": answer.tier,
         }
 
     def _failed(self, error: InputError) -> dict[str, object]:

@@ -128,8 +128,8 @@ def test_a_bundle_holds_the_graphs_that_it_names(
 def test_other_families_walk_the_road_too(
     family: str, tiny_base: Callable[[str], Path], topic_splits: Callable[[str], object], tmp_path: Path
 ) -> None:
-    from training.algorithms.finetune import fit
     from training.config import TrainingConfig
+    from training.fit import fit
 
     config = TrainingConfig(
         base=str(tiny_base(family)), epochs=12, patience=12, batch_size=16, max_length=32, learning_rate=5e-3,

@@ -23,10 +23,11 @@ import transformers.models.bert.modeling_bert  # noqa: F401
 
 from evaluation.rows import LabelledRows
 from service.errors import GlossatorError
-from training.algorithms.finetune import Splits, fit
+from training.algorithms.algorithm import Splits
 from training.config import TrainingConfig
 from training.corpus.dataset import DatasetRow
 from training.corpus.read import read_corpus
+from training.fit import fit
 from training.progress import EpochDone, StepDone
 
 

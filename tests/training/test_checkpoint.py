@@ -17,7 +17,7 @@ from evaluation.rows import LabelledRows, read_rows
 from service.bundle import layout
 from service.bundle.golden import parse_reference
 from service.errors import OutputError
-from training.algorithms.finetune import Splits
+from training.algorithms.algorithm import Splits
 from training.base_model import open_model, resolve
 from training.checkpoint import PACKAGES, now, package_versions, write_checkpoint
 

@@ -1,213 +1,34 @@
-"""Fine-tunes a whole encoder with a new head, for any task."""
+"""The whole encoder with a new head, for any task."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import tempfile
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from training.algorithms.algorithm import EVERY_TASK, Algorithm, Run
+from training.base_model import open_model
+from training.run import Outcome
 
-from evaluation.checkpoint import pipeline as checkpoint_pipeline
-from evaluation.rows import LabelledRows, inputs_of
-from service.bundle.golden import Histogram, Reference
-from service.bundle.task import (
-    Encoding,
-    Provenance,
-    QuestionAnswering,
-    Task,
-    TextClassification,
-    TextEmbedding,
-    TextPair,
-    TokenClassification,
-    tags_of,
+
+def train(run: Run) -> tuple[Any, Outcome]:
+    """Every weight learns."""
+    model = open_model(run.base, run.task)
+    return model, run.descend(model)
+
+
+def search(trial: Any) -> dict[str, Any]:
+    """What is worth trying (Mosbach et al. 2021: learning rate and epochs decide most)."""
+    return {
+        "learning_rate": trial.suggest_float("learning_rate", 3e-5, 6e-4, log=True),
+        "batch_size": trial.suggest_categorical("batch_size", [16, 32, 64]),
+        "label_smoothing": trial.suggest_float("label_smoothing", 0.0, 0.2),
+        "head_learning_rate_factor": trial.suggest_float("head_learning_rate_factor", 1.0, 30.0, log=True),
+    }
+
+
+ALGORITHM = Algorithm(
+    name="finetune",
+    summary="every weight of the encoder learns: the most accurate, the slowest to train",
+    train=train,
+    tasks=EVERY_TASK,
+    search=search,
 )
-from service.tasks.encoded import EncodedText
-from training.base_model import (
-    BaseModel,
-    encoding_of,
-    learning_rate,
-    open_model,
-    open_tokenizer,
-    resolve,
-    save_tokenizer,
-)
-from training.checkpoint import now, package_versions, write_checkpoint
-from training.config import TrainingConfig
-from training.corpus.checks import token_length_findings
-from training.corpus.corpus import Corpus, Finding
-from training.device import choose
-from training.objectives.answers import Answers
-from training.objectives.embeddings import Embeddings
-from training.objectives.labels import Labels
-from training.objectives.objective import Objective
-from training.objectives.tokens import Tokens
-from training.progress import Progress, Silent
-from training.run import Outcome, run
-from training.state import StateFolder
-
-
-@dataclass(frozen=True, slots=True)
-class Splits:
-    """The rows of a run. `test` is not looked at: it travels with the checkpoint for export to measure."""
-
-    train: Corpus
-    validation: Corpus
-    test: LabelledRows
-
-
-@dataclass(frozen=True, slots=True)
-class Fitted:
-    """A finished run: where the checkpoint is, what it does, how training went, and what was found in the rows."""
-
-    output: Path
-    task: Task
-    outcome: Outcome
-    device: str
-    metric: str
-    findings: list[Finding]
-
-
-def fit(
-    splits: Splits,
-    config: TrainingConfig,
-    output: str | Path,
-    *,
-    overwrite: bool = False,
-    fresh: bool = False,
-    progress: Progress | None = None,
-    run_id: str | None = None,
-) -> Fitted:
-    """Trains on `splits.train`, keeps the epoch that does best on `splits.validation`, writes the checkpoint `output`.
-
-    A run that was killed leaves `<output>.partial`; the same call resumes it and comes to the same result. `fresh`
-    discards it; `run_id` names the run on record. Raises ConfigError for options that cannot work, OutputError where
-    the disk refuses.
-    """
-    import torch
-
-    progress = progress or Silent()
-    output = Path(output)
-    progress.stage(f"opening the base model {config.base}")
-    base = resolve(config.base)
-    device = choose(config, family=base.family)
-    state = StateFolder(output)
-    if fresh:
-        state.discard()
-    with tempfile.TemporaryDirectory() as tokenizer_folder:
-        tokenizer = open_tokenizer(base)
-        save_tokenizer(tokenizer, tokenizer_folder)
-        task = _task(
-            splits.train, encoding_of(base, config, tokenizer), _provenance(base, config, splits, run_id), base
-        )
-        torch.manual_seed(config.seed)  # the head's first weights
-        model = open_model(base, task)
-        served = checkpoint_pipeline(model, tokenizer_folder, task)
-        objective = _objective(task, config, splits.train)
-        train, validation = splits.train.rows(), splits.validation.rows()
-        progress.stage(f"encoding {len(train):,} texts")
-        encoded = [each for each in served.encode(inputs_of(train, task)) if isinstance(each, EncodedText)]
-        lengths = [text.tokens for text in encoded]
-        room = task.encoding.max_length - served.special_tokens
-        findings = token_length_findings(splits.train, lengths[: len(train)], room)
-        examples, noticed = objective.examples(encoded, train)
-        findings += noticed
-        for finding in findings:
-            progress.stage(f"found: {finding.name} {finding.count:,}; {finding.what_was_done}")
-        outcome = run(
-            model,
-            examples,
-            objective.loss,
-            config=config,
-            learning_rate=learning_rate(base, config),
-            device=device,
-            state=state,
-            fingerprint=_fingerprint(splits, config, base),
-            metric=objective.metric,
-            validate=lambda: objective.validate(served, validation),
-            progress=progress,
-        )
-        progress.stage("writing the checkpoint")
-        model.to("cpu")
-        task = objective.calibrated(served, validation)
-        write_checkpoint(
-            output,
-            model=model,
-            tokenizer_folder=Path(tokenizer_folder),
-            task=task,
-            reference=_reference(splits.train, lengths, objective.confidence(served, validation), task),
-            validation=validation,
-            test=splits.test,
-            history=outcome.history,
-            overwrite=overwrite,
-        )
-    state.discard()
-    return Fitted(output, task, outcome, str(device), objective.metric, findings)
-
-
-def _task(train: Corpus, encoding: Encoding, provenance: Provenance, base: BaseModel) -> Task:
-    """The task that the training rows pose."""
-    shared: dict[str, Any] = {"encoding": encoding, "provenance": provenance}
-    if train.task == "token-classification":
-        return TokenClassification(labels=tags_of(train.label_names), **shared)
-    if train.task == "question-answering":
-        return QuestionAnswering(**shared)
-    if train.task == "text-embedding":
-        return TextEmbedding(dimension=base.hidden_size, **shared)
-    shared |= {"problem_type": train.problem_type, "labels": train.label_names}
-    if train.task == "text-classification":
-        return TextClassification(**shared)
-    scores = train.scores or [0.0, 1.0]
-    return TextPair(score_range=(min(scores), max(scores)), **shared)
-
-
-def _objective(task: Task, config: TrainingConfig, train: Corpus) -> Objective:
-    """What is learnt for a task."""
-    if isinstance(task, TokenClassification):
-        return Tokens(task)
-    if isinstance(task, QuestionAnswering):
-        return Answers(task)
-    if isinstance(task, TextEmbedding):
-        return Embeddings(task, config, pairs=train.seconds is not None)
-    return Labels(task, config)
-
-
-def _provenance(base: BaseModel, config: TrainingConfig, splits: Splits, run_id: str | None) -> Provenance:
-    packages = package_versions()
-    options = config.model_dump(exclude={"seed", "base", "state_every_seconds"})
-    return Provenance(
-        corpus_fingerprint=splits.train.fingerprint(),
-        corpus_rows=len(splits.train.texts),
-        base_model=base.name,
-        base_revision=base.revision,
-        algorithm="finetune",
-        config=options | {"learning_rate": learning_rate(base, config)},
-        seed=config.seed,
-        code_version=packages["glossator"],
-        packages=packages,
-        created=now(),
-        run=run_id,
-    )
-
-
-def _fingerprint(splits: Splits, config: TrainingConfig, base: BaseModel) -> str:
-    """Names a run: rows in their order, options that decide the result, and the base model's weights."""
-    options = config.model_dump(exclude={"state_every_seconds"})
-    rows = [[side.task, side.texts, side.labels, *side.further()] for side in (splits.train, splits.validation)]
-    return hashlib.sha256(json.dumps([rows, options, base.revision]).encode()).hexdigest()
-
-
-def _reference(train: Corpus, tokens: list[int], confidence: NDArray[np.float64], task: Task) -> Reference:
-    edges_wanted = np.round(np.geomspace(1, max(2, *tokens) + 1, 20))
-    counts, edges = np.histogram(tokens, bins=np.unique([0, *edges_wanted]))  # a text may come out with no token
-    sure, confidence_edges = np.histogram(confidence, bins=20, range=(0.0, 1.0))
-    return Reference(
-        rows=len(train.texts),
-        label_counts=train.label_counts(),
-        tokens=Histogram(edges=edges.tolist(), counts=counts.tolist()),
-        confidence=Histogram(edges=confidence_edges.tolist(), counts=sure.tolist()),
-    )

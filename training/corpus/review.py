@@ -25,26 +25,34 @@ def label_studio(suspects: Sequence[Suspect]) -> str:
     """Tasks to import into a Label Studio project with `<Text name="text" value="$text"/>` and `<Choices name="label"
     toName="text">`: the likelier label is the prediction, the given one stands in the data."""
     tasks = [
-        {
-            "data": {"text": each.text, "line": each.line, "label": each.label},
-            "predictions": [
-                {
-                    "model_version": "glossator",
-                    "score": each.suggestion_probability,
-                    "result": [
-                        {
-                            "from_name": "label",
-                            "to_name": "text",
-                            "type": "choices",
-                            "value": {"choices": [each.suggestion]},
-                        }
-                    ],
-                }
-            ],
-        }
+        _task({"text": each.text, "line": each.line, "label": each.label}, each.suggestion, each.suggestion_probability)
         for each in suspects
     ]
     return json.dumps(tasks, ensure_ascii=False, indent=1) + "\n"
+
+
+def _task(data: Mapping[str, Any], choice: str, score: float) -> dict[str, Any]:
+    """A task of Label Studio with one choice predicted."""
+    result = {"from_name": "label", "to_name": "text", "type": "choices", "value": {"choices": [choice]}}
+    return {"data": dict(data), "predictions": [{"model_version": "glossator", "score": score, "result": [result]}]}
+
+
+def suggestions_label_studio(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Tasks for texts that want a label, in the form of `label_studio`; the likeliest label is the prediction. `rows`
+    have `line`, `text`, `likeliest`, `probability` and `uncertainty`."""
+    tasks = [
+        _task({name: row[name] for name in ("text", "line", "uncertainty")}, row["likeliest"], row["probability"])
+        for row in rows
+    ]
+    return json.dumps(tasks, ensure_ascii=False, indent=1) + "\n"
+
+
+def suggestions_prodigy(rows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> str:
+    """Examples of Prodigy's `choice` interface for the same rows, with every label to choose from and none chosen."""
+    options = [{"id": label, "text": label} for label in labels]
+    meta = ("line", "likeliest", "uncertainty")
+    examples = [{"text": row["text"], "options": options, "meta": {name: row[name] for name in meta}} for row in rows]
+    return "".join(json.dumps(example, ensure_ascii=False) + "\n" for example in examples)
 
 
 def prodigy(suspects: Sequence[Suspect]) -> str:

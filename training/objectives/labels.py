@@ -55,15 +55,19 @@ class Labels:
 
     def validate(self, pipeline: Pipeline, rows: LabelledRows) -> float:
         """Accuracy; for multi-label macro-F1 at the thresholds that suit these rows best; for scores Pearson's r."""
-        from sklearn.metrics import accuracy_score, f1_score
-
         logits = pipeline.logits(inputs_of(rows, pipeline.task))
-        if not np.isfinite(logits).all():
-            return math.nan
-        if self._task.problem_type == "regression":
+        if self._task.problem_type == "regression" and np.isfinite(logits).all():
             answers = predicted(pipeline, rows)
             metrics = metrics_of(rows, answers, self._task)
             return float(metrics.functions["pearson"](np.ones((1, len(rows))))[0])
+        return self.score(logits, rows)
+
+    def score(self, logits: NDArray[np.float64], rows: LabelledRows) -> float:
+        """The metric of labels from pooled logits `(rows, labels)`."""
+        from sklearn.metrics import accuracy_score, f1_score
+
+        if not np.isfinite(logits).all():
+            return math.nan
         gold = indicator(rows.labels, self._task.labels)
         if self._task.problem_type == "single_label_classification":
             return float(accuracy_score(gold, decide(probabilities(logits, self._task), self._task)))

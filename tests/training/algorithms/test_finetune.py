@@ -16,9 +16,10 @@ from evaluation.rows import LabelledRows, indicator
 from service.bundle import layout
 from service.bundle.golden import parse_reference
 from service.errors import ConfigError, OutputError
-from training.algorithms.finetune import Fitted, Splits, fit
+from training.algorithms.algorithm import Splits
 from training.base_model import FP32_ONLY
 from training.config import TrainingConfig
+from training.fit import Fitted, fit
 from training.progress import Silent, StepDone
 
 Bases = Callable[[str], Path]

@@ -1,0 +1,127 @@
+"""The ladder: every algorithm on real corpora, by the commands that a user types, and what each answer costs.
+
+    python benchmarks/ladder.py run banking77 tfidf [--seed 1] [--data ../shared/data] [--work work/ladder]
+    python benchmarks/ladder.py speed banking77
+    python benchmarks/ladder.py report
+
+`run` trains and exports one algorithm with one seed and keeps what it measured; `speed` puts texts of the corpus's test
+rows through every bundle of the first seed, one process a bundle, interleaved, nine rounds; `report` writes
+benchmarks/results/ladder.md and .json from everything kept. Every choice is made on validation rows; the test rows are
+measured once, by export, on the graph that is served.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from service.inference.machine import describe_machine
+
+RESULTS = Path(__file__).parent / "results"
+ALGORITHMS = (
+    "majority", "tfidf", "bag", "static", "static-distilled", "frozen", "few-shot", "distil", "lora", "finetune"
+)  # fmt: skip
+CORPORA = {
+    "banking77": ["banking77/train.csv", "--text-column", "text", "--label-column", "category", "--test",
+                  "banking77/test.csv", "--validation-share", "0.1"],
+    "snips": ["snips/train.jsonl.gz", "--text-column", "text", "--label-column", "label", "--validation",
+              "snips/valid.jsonl", "--test", "snips/test.jsonl"],
+    "sms-spam": ["sms-spam/train.jsonl", "--text-column", "text", "--label-column", "label", "--test",
+                 "sms-spam/test.jsonl", "--validation-share", "0.1"],
+    "csabstruct": ["csabstruct/sentences-train.jsonl.gz", "--text-column", "text", "--label-column", "label",
+                   "--validation", "csabstruct/sentences-dev.jsonl", "--test", "csabstruct/sentences-test.jsonl"],
+    "goemotions": ["goemotions/train.jsonl.gz", "--text-column", "text", "--label-column", "labels", "--validation",
+                   "goemotions/dev.jsonl", "--test", "goemotions/test.jsonl"],
+}  # fmt: skip
+HEADLINE = {"goemotions": "macro_f1"}
+ROUNDS = 9
+SPEED_TEXTS = 1_000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["run", "speed", "report"])
+    parser.add_argument("corpus", nargs="?", choices=sorted(CORPORA))
+    parser.add_argument("algorithm", nargs="?", choices=ALGORITHMS)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--work", type=Path, default=Path("work/ladder"))
+    options = parser.parse_args()
+    if options.what == "run":
+        run(options)
+    elif options.what == "speed":
+        speed(options)
+    else:
+        report(options.work)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Trains, exports and keeps the figures of one run."""
+    folder = options.work / options.corpus / f"{options.algorithm}-{options.seed}"
+    folder.mkdir(parents=True, exist_ok=True)
+    checkpoint, bundle = folder / "checkpoint", folder / "bundle"
+    arguments = [
+        str(options.data / part) if (options.data / part).is_file() else part for part in CORPORA[options.corpus]
+    ]
+    chosen = ["--algorithm", options.algorithm]
+    if options.algorithm in ("distil", "static-distilled"):
+        teacher = options.work / options.corpus / "finetune-1" / "checkpoint"
+        chosen = ["--algorithm", "distil", "--teacher", str(teacher)]
+        chosen += (
+            ["--set", "student=static", "--epochs", "30", "--patience", "8", "--batch-size", "64"]
+            if (options.algorithm == "static-distilled")
+            else []
+        )
+        chosen += ["--learning-rate", "1e-3"] if options.algorithm == "static-distilled" else []
+    if options.epochs:
+        chosen += ["--epochs", str(options.epochs)]
+    started = time.monotonic()
+    trained = glossator(
+        "train", *arguments, *chosen, "--seed", str(options.seed), "-o", str(checkpoint), "--overwrite", "--fresh",
+        "--runs", str(folder / "runs"), "--accept-changed-test",
+    )  # fmt: skip
+    seconds = time.monotonic() - started
+    exported = glossator(
+        "export", str(checkpoint), "-o", str(bundle), "--overwrite", "--runs", str(folder / "runs"), "--name", "ladder"
+    )
+    manifest = exported["manifest"]
+    test = next(each for each in manifest["evaluation"] if each["split"] == "test")
+    validation = next(each for each in manifest["evaluation"] if each["split"] == "validation")
+    record = {
+        "corpus": options.corpus,
+        "algorithm": options.algorithm,
+        "seed": options.seed,
+        "machine": describe_machine()[0],
+        "rows": trained["rows"],
+        "train_seconds": trained["outcome"]["seconds"],
+        "command_seconds": seconds,
+        "epochs": trained["outcome"]["epochs_run"],
+        "validation": validation["metrics"],
+        "test": test["metrics"],
+        "served": manifest["served"],
+        "megabytes": (bundle / manifest["served"]["graph"]).stat().st_size / 1e6,
+        "folder_megabytes": sum(each["size"] for each in manifest["files"].values()) / 1e6,
+        "arguments": [*CORPORA[options.corpus], *chosen],
+    }
+    (folder / "record.json").write_text(json.dumps(record, indent=2) + "\n")
+    if options.algorithm not in ("finetune",):
+        shutil.rmtree(checkpoint)
+    print(options.corpus, options.algorithm, options.seed, f"{record['train_seconds']:.0f} s", test["metrics"])
+
+
+def glossator(*arguments: str) -> dict[str, object]:
+    """A command of Glossator with `--json`; its result."""
+    print("$ glossator", *arguments, flush=True)
+    done = subprocess.run([sys.executable, "-m", "cli", *arguments, "--json"], stdout=subprocess.PIPE, check=True)
+    found: dict[str, object] = json.loads(done.stdout)
+    return found
+
+
+if __name__ == "__main__":
+    main()

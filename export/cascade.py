@@ -1,0 +1,88 @@
+"""Puts a fast bundle's graph in front of the one that is being exported."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.gate import fit_gate
+from evaluation.rows import LabelledRows, indicator
+from export.parity import resolvable_margin
+from service.bundle import layout
+from service.bundle.folder import Bundle, sha256
+from service.bundle.manifest import BatchCost, CascadeRecord
+from service.bundle.task import Classifier, Task
+from service.errors import ConfigError
+from service.inference.model import load
+from service.tasks.encoded import Text
+from service.tasks.text_classification import decide, probabilities
+
+
+def check_fast(fast: Bundle, task: Task, tokenizer: Path) -> None:
+    """Raises ConfigError where the fast bundle cannot stand in front of a model of `task` with this tokenizer."""
+    way_out = "Train it on the same rows with the same --base, --seed and lengths, and export it."
+    if not isinstance(task, Classifier) or task.problem_type != "single_label_classification":
+        raise ConfigError("a cascade needs one label a text", found=task.task)
+    if fast.manifest.cascade is not None:
+        raise ConfigError("the fast bundle is a cascade itself", found=fast.name, way_out="Give its fast part alone.")
+    theirs = fast.task
+    if not isinstance(theirs, Classifier) or (theirs.task, theirs.labels) != (task.task, task.labels):
+        raise ConfigError("the two models give other labels", found=f"{fast.name}: {theirs.task}", way_out=way_out)
+    if theirs.encoding != task.encoding or sha256(fast.path / layout.TOKENIZER) != sha256(tokenizer):
+        raise ConfigError("the two models part texts into other tokens", found=fast.name, way_out=way_out)
+    if theirs.provenance.corpus_fingerprint != task.provenance.corpus_fingerprint:
+        # One of them may have learnt the rows that the gate is fitted on.
+        raise ConfigError("the two models were trained on other rows", found=fast.name, way_out=way_out)
+
+
+def add_fast(
+    folder: Path,
+    fast: Path,
+    task: Classifier,
+    validation: LabelledRows,
+    texts: Sequence[Text],
+    full: NDArray[np.float64],
+) -> CascadeRecord:
+    """Copies the served graph of the fast bundle, which `check_fast` has seen, into `folder` and fits the gate on
+    validation rows; `full` `(rows, labels)` are the logits of the full model. Raises ConfigError where no share of the
+    texts can be shown to be safe."""
+    model = load(fast)
+    rows = f"{len(validation):,} validation rows"
+    fast_task = model.task
+    assert isinstance(fast_task, Classifier)
+    gold = indicator(validation.labels, task.labels)
+    probability = probabilities(model.pipeline.logits(texts), fast_task)
+    right = [(decide(each, task) == gold).all(axis=-1) for each in (probability, probabilities(full, task))]
+    margin = resolvable_margin(len(validation))
+    gate = fit_gate(probability.max(axis=-1), right[0], right[1], margin=margin)
+    if gate is None:
+        raise ConfigError(
+            "no gate is safe: even of the texts that the fast model is surest of too many come out wrong",
+            found=f"accuracy {right[0].mean():.4f} against {right[1].mean():.4f} on {rows}",
+            expected=f"a share of the texts on which the loss is shown to be under {margin:g}",
+            way_out="Train a better fast model, give more validation rows, or export without --fast.",
+        )
+    manifest = model.bundle.manifest
+    cost = model.calibrate()
+    shutil.copyfile(model.bundle.path / manifest.served.graph, folder / layout.GRAPH_FAST)
+    return CascadeRecord(
+        graph=layout.GRAPH_FAST,
+        precision=manifest.served.precision,
+        scheme=manifest.served.scheme,
+        temperature=fast_task.calibration.temperature,
+        threshold=gate.threshold,
+        model=model.version,
+        algorithm=fast_task.provenance.algorithm,
+        rows=len(validation),
+        share=gate.share,
+        full_accuracy=gate.comparison.old,
+        cascade_accuracy=gate.comparison.new,
+        low=gate.comparison.low,
+        margin=margin,
+        cost=BatchCost(**asdict(cost)),
+    )

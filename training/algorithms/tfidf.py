@@ -1,0 +1,127 @@
+"""TF-IDF of tokens, and of pairs of neighbours where validation wants them, with a linear support vector machine."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from functools import partial
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from service.bundle.task import Strict
+from training.algorithms.algorithm import Algorithm, Run
+from training.algorithms.linear import Held, Linear, fit_linear
+from training.run import Outcome
+
+
+class TfidfOptions(Strict):
+    """`pairs`: whether neighbours count as a gram of their own; auto: where that is better on validation rows.
+    `strength`: the inverse of the regularisation, C; None: the best of a few on validation rows."""
+
+    pairs: Literal["auto", "yes", "no"] = "auto"
+    strength: Annotated[float, Field(gt=0.0)] | None = None
+    buckets: Annotated[int, Field(ge=1, le=2**22)] = 2**16
+    """Rows that pairs share."""
+
+
+STRENGTHS = (0.1, 0.3, 1.0, 3.0)
+PAIRS_GAIN = 0.005
+"""How much better pairs must be to be worth the size of their table."""
+
+
+def train(run: Run) -> tuple[Any, Outcome]:
+    """Fits one machine for each choice that is open, and keeps the one that does best on the validation rows."""
+    started = time.monotonic()
+    options: TfidfOptions = run.options
+    strengths = STRENGTHS if options.strength is None else (options.strength,)
+    best: tuple[float, Any] | None = None
+    for buckets in {"no": (0,), "yes": (options.buckets,), "auto": (0, options.buckets)}[options.pairs]:
+        model = _empty(run, buckets)
+        vectors = _matrix(model, [example.window for example in run.examples])
+        held = Held(run, model, partial(_matrix, model))
+        for strength in strengths:
+            linear = _fit(run, vectors, strength)
+            value = held.score(linear)
+            run.progress.stage(
+                f"{'tokens and pairs' if buckets else 'tokens'}, C {strength:g}: validation "
+                f"{run.objective.metric} {value:.4f}"
+            )
+            if best is None or value > best[0] + (PAIRS_GAIN if buckets and not best[1][0].grams.buckets else 0.0):
+                best = value, (model, linear)
+    assert best is not None
+    value, (model, linear) = best
+    _put(model, linear)
+    return model, run.fitted(value, started)
+
+
+def _empty(run: Run, buckets: int) -> Any:
+    """The model with its vocabulary and the weights of its grams, no classifier yet."""
+    import torch
+
+    from evaluation.models.grams import seen
+    from evaluation.models.tfidf import TfidfConfig, TfidfModel
+
+    tokens = seen((example.window for example in run.examples), run.special_tokens)
+    model = TfidfModel(TfidfConfig(tokens=len(tokens), buckets=buckets, **run.model_settings()))
+    model.grams.know(tokens)
+    occurs = np.zeros(model.grams.rows)
+    for rows in _rows(model, [example.window for example in run.examples]):
+        occurs[list(rows)] += 1
+    documents = len(run.examples)
+    idf = np.log((1.0 + documents) / (1.0 + occurs)) + 1.0  # as scikit-learn smooths it
+    model.idf.copy_(torch.from_numpy(idf))
+    return model
+
+
+def _rows(model: Any, windows: Sequence[Sequence[int]]) -> list[Counter[int]]:
+    """How often each row of the table occurs in each window."""
+    import torch
+
+    found = []
+    for window in windows:
+        ids = torch.as_tensor(window)[None]
+        rows = model.grams(ids, torch.ones_like(ids))[0].tolist()
+        found.append(Counter(row for row in rows if row))
+    return found
+
+
+def _matrix(model: Any, windows: Sequence[Sequence[int]]) -> Any:
+    """The TF-IDF vectors `(windows, rows)`, sparse, of length 1."""
+    from scipy.sparse import csr_matrix
+
+    idf = model.idf.numpy()
+    counts = _rows(model, windows)
+    columns = np.array([row for count in counts for row in count], dtype=np.int64)
+    values = np.array([times for count in counts for times in count.values()], dtype=np.float64)
+    begins = np.cumsum([0, *(len(count) for count in counts)])
+    matrix = csr_matrix(((1.0 + np.log(values)) * idf[columns], columns, begins), (len(counts), model.grams.rows))
+    length = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
+    matrix.data /= np.repeat(np.maximum(length, 1e-9), np.diff(begins))
+    return matrix
+
+
+def _fit(run: Run, vectors: Any, strength: float) -> Linear:
+    from sklearn.svm import LinearSVC
+
+    return fit_linear(
+        vectors, run.targets(), run.weights(), run.task, lambda: LinearSVC(C=strength, random_state=run.config.seed)
+    )
+
+
+def _put(model: Any, linear: Linear) -> None:
+    import torch
+
+    with torch.no_grad():
+        model.weights.weight.copy_(torch.from_numpy(linear.weights))
+        model.bias.copy_(torch.from_numpy(linear.bias))
+
+
+ALGORITHM = Algorithm(
+    name="tfidf",
+    summary="TF-IDF of tokens and a linear support vector machine: seconds to train, hard to beat on long texts",
+    train=train,
+    options=TfidfOptions,
+)
