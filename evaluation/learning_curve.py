@@ -145,7 +145,7 @@ def curve_report(curve: LearningCurve) -> str:
     lines = [
         "# What more labels would bring",
         "",
-        f"Validation {curve.metric} with {now.rows:,} training rows: {now.mean:.4f}, on {curve.validation_rows:,} rows.",
+        f"{now.rows:,} training rows give a {curve.metric} of {now.mean:.4f} on {curve.validation_rows:,} validation rows.",
         "",
         markdown_table(
             ["further rows", f"{curve.metric} then", "gain", "95 % interval"],

@@ -96,11 +96,10 @@ def search(
     while len(study.get_trials(states=ended)) < trials and (deadline is None or time.monotonic() < deadline):
         study.optimize(objective, n_trials=1)
     finished = study.get_trials(states=(TrialState.COMPLETE,))
-    best = max(finished, key=lambda trial: trial.value, default=None)
-    wins = best is not None and best.value > default["outcome"]["best_metric"]
-    winner, kept = (
-        (folder / f"trial-{best.number}", best.user_attrs[_FITTED]) if wins else (folder / _DEFAULTS, default)
-    )
+    winner, kept, options = folder / _DEFAULTS, default, dict[str, Any]()
+    for trial in finished:
+        if trial.value > kept["outcome"]["best_metric"]:
+            winner, kept, options = folder / f"trial-{trial.number}", trial.user_attrs[_FITTED], dict(trial.params)
     pruned = len(study.get_trials(states=(TrialState.PRUNED,)))
     with folder_aside(output, overwrite=overwrite) as aside:
         shutil.copytree(winner, aside, dirs_exist_ok=True)
@@ -108,13 +107,11 @@ def search(
         Path(output), read_task(output), Outcome(**kept["outcome"]), kept["device"], kept["metric"], findings=[]
     )
     shutil.rmtree(folder, ignore_errors=True)
-    return Searched(
-        fitted, len(finished) + pruned, pruned, default["outcome"]["best_metric"], dict(best.params) if wins else {}
-    )
+    return Searched(fitted, len(finished) + pruned, pruned, default["outcome"]["best_metric"], options)
 
 
 class _Judged:
-    """Passes a trial's progress on, and cuts it short where it does worse than others did by then, or the time is up."""
+    """Passes a trial's progress on, and cuts it short where others did better by then, or the time is up."""
 
     def __init__(self, progress: Progress, trial: Any, deadline: float | None) -> None:
         self._progress = progress

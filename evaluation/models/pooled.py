@@ -18,7 +18,9 @@ class PooledConfig(PretrainedConfig):  # type: ignore[misc]
     sub_configs = {"encoder": AutoConfig}  # noqa: RUF012
 
     def __init__(self, encoder: dict[str, Any] | PretrainedConfig | None = None, **further: Any) -> None:
-        inner: Any = AutoConfig.for_model(**encoder) if isinstance(encoder, dict) else encoder
+        fields = encoder.to_dict() if isinstance(encoder, PretrainedConfig) else encoder
+        # A configuration of its own: what the outer one decides must not reach an encoder that is in use.
+        inner: Any = None if fields is None else AutoConfig.for_model(**fields)
         self.encoder = inner
         self.vocab_size = 1 if inner is None else inner.vocab_size
         super().__init__(**further)

@@ -1,0 +1,335 @@
+"""Every algorithm on the topics: it learns, it goes through export, and the served graph answers as PyTorch does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from evaluation.checkpoint import load_checkpoint, load_model
+from evaluation.rows import LabelledRows
+from export.build import export
+from service.errors import ConfigError
+from service.inference.model import load
+from training.algorithms import registry
+from training.algorithms.algorithm import Algorithm, Run, Splits
+from training.algorithms.distil import cut_encoder
+from training.algorithms.few_shot import contrastive
+from training.algorithms.lora import LoraOptions, adapt
+from training.base_model import open_model, resolve
+from training.config import TrainingConfig
+from training.fit import fit
+from training.run import Outcome
+
+Bases = Callable[[str], Path]
+MakeSplits = Callable[[str], Splits]
+SINGLE, MULTI = "single_label_classification", "multi_label_classification"
+SMALL = {
+    "bag": {"dimension": 16, "buckets": 64, "gram_dropout": 0.0, "dropout": 0.0},
+    "static": {"dimension": 16, "buckets": 64, "gram_dropout": 0.0, "dropout": 0.0},
+    "distil": {"layers": 1},
+    "lora": {"rank": 32, "alpha": 32.0},
+}
+TAUGHT: dict[str, dict[str, Any]] = {
+    "finetune": {"learning_rate": 5e-3, "head_learning_rate_factor": 1.0},
+    "lora": {"learning_rate": 5e-3, "head_learning_rate_factor": 1.0, "epochs": 30, "patience": 30},
+}
+"""For the algorithms that train the tiny encoder itself."""
+WELL = {"tfidf": 0.9, "bag": 0.9, "static": 0.9, "frozen": 0.6, "few-shot": 0.6, "lora": 0.6, "distil": 0.6}
+"""Accuracy on the test rows. The tiny encoder has random weights: those that build on what it knows do worse."""
+
+
+def options(tiny_base: Bases, algorithm: str, **changed: Any) -> TrainingConfig:
+    chosen = {
+        "base": str(tiny_base("bert")), "algorithm": algorithm, "epochs": 20, "patience": 20, "batch_size": 16,
+        "learning_rate": 1e-2, "max_length": 32, "device": "cpu", "precision": "fp32", "threads": 1,
+        "options": SMALL.get(algorithm, {}),
+    }  # fmt: skip
+    return TrainingConfig(**(chosen | changed))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("algorithm", registry.LADDER)
+def test_an_algorithm_walks_the_whole_road(
+    algorithm: str,
+    tiny_base: Bases,
+    topic_splits: MakeSplits,
+    tiny_checkpoint: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    splits = topic_splits(SINGLE)
+    changed: dict[str, Any] = TAUGHT.get(algorithm, {})
+    if algorithm == "distil":
+        changed = {"teacher": str(tiny_checkpoint(SINGLE))}
+        splits = replace(splits, unlabelled=["where is the box", "the login code", "my money please"])
+    config = options(tiny_base, algorithm, **changed)
+    fitted = fit(splits, config, tmp_path / "checkpoint")
+    assert fitted.task.provenance.algorithm == algorithm
+    exported = export(fitted.output, tmp_path / "bundle")
+    fp32, *int8 = exported.manifest.verification.parity
+    assert fp32.max_logit_difference <= 1e-4
+    assert int8
+    assert exported.manifest.verification.batch_difference <= 0.01
+    model = load(exported.output)
+    theirs = load_checkpoint(fitted.output).predict(splits.test.texts)
+    ours = model.predict(splits.test.texts)
+    same = [a.label == b.label for a, b in zip(ours, theirs, strict=True)]  # type: ignore[union-attr]
+    assert np.mean(same) >= 0.9
+    right = [answer.labels == gold for answer, gold in zip(ours, splits.test.labels, strict=True)]  # type: ignore[union-attr]
+    counts = splits.train.label_counts()
+    floor = max(counts.values()) / len(splits.train)
+    if algorithm == "majority":
+        assert {answer.label for answer in ours} == {max(counts, key=lambda name: counts[name])}  # type: ignore[union-attr]
+        assert ours[0].score == pytest.approx(floor, abs=0.02)  # type: ignore[union-attr]
+    else:
+        assert np.mean(right) >= WELL.get(algorithm, 0.8)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("algorithm", ["majority", "tfidf", "bag", "static", "frozen"])
+def test_any_number_of_labels(algorithm: str, tiny_base: Bases, topic_splits: MakeSplits, tmp_path: Path) -> None:
+    splits = topic_splits(MULTI)
+    fitted = fit(splits, options(tiny_base, algorithm), tmp_path / "checkpoint")
+    assert fitted.metric == "macro_f1"
+    assert fitted.outcome.best_metric > {"majority": 0.0, "frozen": 0.5}.get(algorithm, 0.8)
+    answers = load_checkpoint(fitted.output).predict(splits.test.texts)
+    assert all(answer.prediction.scores for answer in answers)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("algorithm", ["tfidf", "frozen"])
+def test_a_label_that_two_rows_carry_is_learnt_from_them(
+    algorithm: str, tiny_base: Bases, topic_splits: MakeSplits, tmp_path: Path
+) -> None:
+    """Two rows a class are enough to fit; a class without any row in training gets no answer."""
+    whole = topic_splits(SINGLE)
+    few = [row for name in whole.train.label_names
+           for row in [r for r, labels in enumerate(whole.train.labels) if labels == (name,)][:2]]  # fmt: skip
+    splits = Splits(whole.train.subset(few[:-2]), whole.validation, whole.test)
+    fitted = fit(splits, options(tiny_base, algorithm), tmp_path / "checkpoint")
+    answers = load_checkpoint(fitted.output).predict(splits.test.texts)
+    assert whole.train.label_names[-1] not in {answer.label for answer in answers}  # type: ignore[union-attr]
+
+
+def test_static_knows_tokens_that_training_never_saw(
+    tiny_base: Bases, topic_splits: MakeSplits, tmp_path: Path
+) -> None:
+    splits = topic_splits(SINGLE)
+    few = Splits(splits.train.subset(range(12)), splits.validation, splits.test)
+    folder = fit(few, options(tiny_base, "static", epochs=1), tmp_path / "checkpoint").output
+    model = load_model(folder, "text-classification")
+    special = set(resolve_special(tiny_base("bert")))
+    known = {token for token, row in enumerate(model.grams.row_of.tolist()) if row}
+    assert known == set(range(model.config.vocab_size)) - special
+    assert bool(model.table.weight[1 : model.grams.tokens + 1].abs().sum(dim=1).gt(0).all())
+
+
+def resolve_special(folder: Path) -> list[int]:
+    from transformers import AutoTokenizer
+
+    return list(AutoTokenizer.from_pretrained(folder).all_special_ids)
+
+
+def test_a_bag_knows_nothing_but_its_corpus(tiny_base: Bases, topic_splits: MakeSplits, tmp_path: Path) -> None:
+    splits = topic_splits(SINGLE)
+    few = Splits(splits.train.subset(range(6)), splits.validation, splits.test)
+    folder = fit(few, options(tiny_base, "bag", epochs=1), tmp_path / "checkpoint").output
+    model = load_model(folder, "text-classification")
+    assert model.grams.tokens == len({row for row in model.grams.row_of.tolist() if row})
+    assert model.grams.tokens < model.config.vocab_size - 10
+
+
+def test_adapters_change_nothing_before_training_and_are_gone_after_merging(tiny_base: Bases) -> None:
+    from made import made_task
+    from torch.nn.utils import parametrize
+
+    model = open_model(resolve(str(tiny_base("bert"))), made_task()).eval()
+    ids, mask = torch.tensor([[1, 5, 6, 2]]), torch.ones(1, 4, dtype=torch.int64)
+    with torch.inference_mode():
+        before = model(input_ids=ids, attention_mask=mask).logits
+    names = set(model.state_dict())
+    adapted = adapt(model, LoraOptions(rank=2))
+    assert adapted
+    assert {name.split(".")[0] for name, each in model.named_parameters() if each.requires_grad} >= {"classifier"}
+    assert not model.bert.embeddings.word_embeddings.weight.requires_grad
+    with torch.inference_mode():
+        torch.testing.assert_close(model(input_ids=ids, attention_mask=mask).logits, before)
+    for linear in adapted:
+        parametrize.remove_parametrizations(linear, "weight", leave_parametrized=True)
+    assert set(model.state_dict()) == names
+
+
+def test_the_contrastive_loss_is_that_of_its_paper() -> None:
+    """Khosla et al. 2020, equation 2, term by term."""
+    generator = torch.Generator().manual_seed(3)
+    vectors = torch.nn.functional.normalize(torch.randn(6, 4, generator=generator), dim=1)
+    labels = [0, 1, 0, 2, 1, 0]
+    terms = []
+    for i in range(6):
+        others = [j for j in range(6) if j != i]
+        alike = [j for j in others if labels[j] == labels[i]]
+        if not alike:
+            continue
+        total = sum(torch.exp(vectors[i] @ vectors[j] / 0.1) for j in others)
+        terms.append(-sum(torch.log(torch.exp(vectors[i] @ vectors[p] / 0.1) / total) for p in alike) / len(alike))
+    torch.testing.assert_close(contrastive(vectors, labels, 0.1), torch.stack(terms).mean())
+
+
+def test_a_cut_student_begins_with_its_teachers_layers(
+    tiny_base: Bases, topic_splits: MakeSplits, tiny_checkpoint: Callable[..., Path], tmp_path: Path
+) -> None:
+    caught: list[Any] = []
+
+    def look(run: Run) -> tuple[Any, Outcome]:
+        caught.append(cut_encoder(run))
+        raise KeyboardInterrupt
+
+    teacher = tiny_checkpoint(SINGLE)
+    algorithm = replace(registry.find("distil"), train=look)
+    config = options(tiny_base, "distil", teacher=str(teacher))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("training.fit.find", lambda _: algorithm)
+        with pytest.raises(KeyboardInterrupt):
+            fit(topic_splits(SINGLE), config, tmp_path / "checkpoint")
+    taught, (student,) = load_model(teacher, "text-classification"), caught
+    assert len(student.bert.encoder.layer) == 1
+    ours, theirs = student.state_dict(), taught.state_dict()
+    assert all(torch.equal(value, theirs[name]) for name, value in ours.items())
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "changed", "said"),
+    [
+        ("nonesuch", {}, "there is no such algorithm"),
+        ("distil", {}, "distil needs a teacher"),
+        ("bag", {"options": {"dimensions": 3}}, "the options of bag cannot be used"),
+        ("bag", {"options": {"dropout": 1.5}}, "less than 1"),
+        ("majority", {"options": {"rank": 1}}, "of its options: none"),
+    ],
+)
+def test_what_cannot_be_is_refused(
+    algorithm: str, changed: dict[str, Any], said: str, tiny_base: Bases, topic_splits: MakeSplits, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        fit(topic_splits(SINGLE), options(tiny_base, algorithm, **changed), tmp_path / "checkpoint")
+    assert said in str(caught.value)
+
+
+def test_an_algorithm_says_what_it_is_not_made_for(
+    tiny_base: Bases, topic_splits: MakeSplits, task_checkpoint: Callable[[str], Path], tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match="one label a text"):
+        fit(topic_splits(MULTI), options(tiny_base, "few-shot"), tmp_path / "checkpoint")
+    splits = topic_splits(SINGLE)
+    pairs = replace(splits.train, task="text-pair", seconds=list(splits.train.texts))
+    with pytest.raises(ConfigError) as caught:
+        fit(replace(splits, train=pairs), options(tiny_base, "tfidf"), tmp_path / "checkpoint")
+    assert "tfidf is not made for text-pair" in str(caught.value)
+    assert "lora" in str(caught.value)
+
+
+def test_a_student_no_smaller_than_its_teacher_is_refused(
+    tiny_base: Bases, topic_splits: MakeSplits, tiny_checkpoint: Callable[..., Path], tmp_path: Path
+) -> None:
+    config = options(tiny_base, "distil", teacher=str(tiny_checkpoint(SINGLE)), options={"layers": 2})
+    with pytest.raises(ConfigError, match="no smaller"):
+        fit(topic_splits(SINGLE), config, tmp_path / "checkpoint")
+
+
+def test_a_teacher_of_other_labels_is_refused(
+    tiny_base: Bases, topic_splits: MakeSplits, tiny_checkpoint: Callable[..., Path], tmp_path: Path
+) -> None:
+    config = options(tiny_base, "distil", teacher=str(tiny_checkpoint(MULTI)))
+    with pytest.raises(ConfigError, match="the teacher does not do what these rows ask"):
+        fit(topic_splits(SINGLE), config, tmp_path / "checkpoint")
+
+
+def test_a_base_without_a_tokenizer_is_refused(tiny_base: Bases, topic_splits: MakeSplits, tmp_path: Path) -> None:
+    folder = tmp_path / "base"
+    folder.mkdir()
+    for name in ("config.json", "model.safetensors"):
+        (folder / name).write_bytes((tiny_base("bert") / name).read_bytes())
+    for algorithm in ("tfidf", "static"):
+        with pytest.raises(ConfigError, match="no fast tokenizer"):
+            fit(topic_splits(SINGLE), options(tiny_base, algorithm, base=str(folder)), tmp_path / "checkpoint")
+
+
+def test_a_killed_few_shot_run_comes_to_the_same_result(
+    tiny_base: Bases, topic_splits: MakeSplits, tmp_path: Path
+) -> None:
+    from training.progress import Silent, StepDone
+
+    class Stop(Silent):
+        def step(self, event: StepDone) -> None:
+            if event.epochs > 1 and event.step == 7:
+                raise KeyboardInterrupt
+
+    whole = topic_splits(SINGLE)
+    splits = Splits(whole.train.subset(range(0, len(whole.train), 3)), whole.validation, LabelledRows([], []))
+    config = options(tiny_base, "few-shot", epochs=3, state_every_seconds=0.0)
+    with pytest.raises(KeyboardInterrupt):
+        fit(splits, config, tmp_path / "killed", progress=Stop())
+    fit(splits, config, tmp_path / "killed")
+    fit(splits, config, tmp_path / "whole")
+    killed, whole_run = (
+        load_model(tmp_path / name, "text-classification").state_dict() for name in ("killed", "whole")
+    )
+    assert all(torch.equal(killed[name], whole_run[name]) for name in whole_run)
+
+
+PLUGIN = '''
+import torch
+from evaluation.models.majority import MajorityConfig, MajorityModel
+from training.algorithms.algorithm import Algorithm
+
+
+def train(run):
+    """Always the first label."""
+    model = MajorityModel(MajorityConfig(**run.model_settings()))
+    with torch.no_grad():
+        model.prior[0] = 1.0
+    return model, run.fitted(run.score(model), 0.0)
+
+
+ALGORITHM = Algorithm(name="first-label", summary="the first label", train=train)
+BROKEN = "no algorithm"
+'''
+
+
+@pytest.fixture
+def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package that is installed beside ours: a module, and the metadata that pip would write."""
+    site = tmp_path / "site"
+    info = site / "first_label-1.0.dist-info"
+    info.mkdir(parents=True)
+    (site / "first_label.py").write_text(PLUGIN)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: first-label\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        f"[{registry.GROUP}]\nfirst-label = first_label:ALGORITHM\nbroken = first_label:BROKEN\n"
+        "absent = first_label_absent:ALGORITHM\n"
+    )
+    monkeypatch.syspath_prepend(site)
+
+
+@pytest.mark.usefixtures("plugin")
+def test_another_package_brings_an_algorithm(tiny_base: Bases, topic_splits: MakeSplits, tmp_path: Path) -> None:
+    assert registry.names()[-3:] == ["absent", "broken", "first-label"]
+    assert isinstance(registry.find("first-label"), Algorithm)
+    splits = topic_splits(SINGLE)
+    folder = fit(splits, options(tiny_base, "first-label"), tmp_path / "checkpoint").output
+    assert json.loads((folder / "task.json").read_text())["provenance"]["algorithm"] == "first-label"
+    answers = load(export(folder, tmp_path / "bundle").output)(splits.test.texts)
+    assert {answer.label for answer in answers} == {splits.train.label_names[0]}
+
+
+@pytest.mark.usefixtures("plugin")
+def test_what_is_no_algorithm_is_told() -> None:
+    with pytest.raises(ConfigError, match="is not an algorithm"):
+        registry.find("broken")
+    with pytest.raises(ConfigError, match="cannot be loaded"):
+        registry.find("absent")
