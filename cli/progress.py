@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING
 
@@ -22,9 +23,9 @@ class TrainingProgress:
 
         self._console = console
         self._bar = Progress(
-            TextColumn("  epoch {task.fields[epoch]}"),
+            TextColumn("  {task.fields[what]}"),
             BarColumn(),
-            TextColumn("{task.completed}/{task.total} batches · loss {task.fields[loss]:.3f}"),
+            TextColumn("{task.completed}/{task.total} {task.fields[unit]}"),
             TextColumn("· {task.fields[speed]:.0f} examples/s · {task.fields[left]} left ·"),
             TimeElapsedColumn(),
             console=console,
@@ -32,7 +33,7 @@ class TrainingProgress:
             disable=not console.is_terminal,
         )
         self._said = time.monotonic()
-        self._task = self._bar.add_task("", start=False, visible=False, total=1, epoch="", loss=0.0, speed=0.0, left="")
+        self._task = self._bar.add_task("", start=False, visible=False, total=1, what="", unit="", speed=0.0, left="")
 
     def __enter__(self) -> TrainingProgress:
         self._bar.start()
@@ -49,18 +50,21 @@ class TrainingProgress:
         """Moves the bar."""
         if not self._console.is_terminal and time.monotonic() - self._said >= _LINE_EVERY_SECONDS:
             self._said = time.monotonic()
-            self._console.print(
-                f"  epoch {event.epoch + 1}/{event.epochs}: {event.step:,}/{event.steps:,} batches, "
-                f"loss {event.loss:.3f}, {event.examples_per_second:.0f} examples/s, {duration(event.eta_seconds)} left"
+            where = (
+                f"epoch {event.epoch + 1}/{event.epochs}: {event.step:,}/{event.steps:,} batches, loss {event.loss:.3f}"
             )
+            if math.isnan(event.loss):  # texts are read, nothing learns
+                where = f"{event.step:,}/{event.steps:,} texts"
+            speed = f"{event.examples_per_second:.0f} examples/s"
+            self._console.print(f"  {where}, {speed}, {duration(event.eta_seconds)} left")
         self._bar.start_task(self._task)
         self._bar.update(
             self._task,
             visible=True,
             completed=event.step,
             total=event.steps,
-            epoch=f"{event.epoch + 1}/{event.epochs}",
-            loss=event.loss,
+            what="reading" if math.isnan(event.loss) else f"epoch {event.epoch + 1}/{event.epochs}",
+            unit="texts" if math.isnan(event.loss) else f"batches · loss {event.loss:.3f}",
             speed=event.examples_per_second,
             left=duration(event.eta_seconds),
         )

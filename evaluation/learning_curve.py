@@ -145,7 +145,7 @@ def curve_report(curve: LearningCurve) -> str:
     lines = [
         "# What more labels would bring",
         "",
-        f"{now.rows:,} training rows give a {curve.metric} of {now.mean:.4f} on {curve.validation_rows:,} validation rows.",
+        f"With {now.rows:,} training rows the {curve.metric} is {now.mean:.4f}, on {curve.validation_rows:,} others.",
         "",
         markdown_table(
             ["further rows", f"{curve.metric} then", "gain", "95 % interval"],

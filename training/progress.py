@@ -8,7 +8,8 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class StepDone:
-    """After a batch. `loss` is a running mean; `eta_seconds` counts on all epochs being run."""
+    """After a batch. `loss` is a running mean, NaN where texts are only read; `eta_seconds` counts on all epochs being
+    run."""
 
     epoch: int
     epochs: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -34,7 +35,7 @@ class Tracked:
 
     def step(self, event: StepDone) -> None:
         self._step = event.step
-        if event.step % _EVERY_STEPS == 0:
+        if event.step % _EVERY_STEPS == 0 and not math.isnan(event.loss):
             self._scalar("train/loss", event.loss)
             self._scalar("train/examples_per_second", event.examples_per_second)
         self._progress.step(event)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -132,15 +133,17 @@ class Run:
         """What each example counts, `(examples,)`: the windows of a text share 1."""
         return np.array([example.weight for example in self.examples])
 
-    def in_chunks(self, items: Sequence[Any], size: int = 512) -> Iterator[Sequence[Any]]:
-        """The items in chunks, telling how far the work has come."""
-        started = time.monotonic()
+    def in_chunks(
+        self, items: Sequence[Any], size: int = 512, *, texts_in: Callable[[Any], int] = lambda _: 1
+    ) -> Iterator[Sequence[Any]]:
+        """The items in chunks, telling how far the work has come; `texts_in` says how many texts an item is."""
+        started, done, total = time.monotonic(), 0, sum(texts_in(item) for item in items)
         for begin in range(0, len(items), size):
-            yield items[begin : begin + size]
-            done = min(begin + size, len(items))
+            chunk = items[begin : begin + size]
+            yield chunk
+            done += sum(texts_in(item) for item in chunk)
             speed = done / max(time.monotonic() - started, 1e-9)
-            left = (len(items) - done) / speed
-            self.progress.step(StepDone(0, 1, done, len(items), float("nan"), speed, left))
+            self.progress.step(StepDone(0, 1, done, total, math.nan, speed, (total - done) / speed))
 
 
 Train = Callable[[Run], tuple[Any, Outcome]]

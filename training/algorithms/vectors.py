@@ -16,7 +16,7 @@ from training.algorithms.linear import Linear, fit_linear
 from training.base_model import open_model
 
 STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0)
-_CHUNK = 256
+_CHUNK = 16
 
 
 def open_encoder(run: Run) -> tuple[Any, TextEmbedding]:
@@ -35,7 +35,7 @@ def window_vectors(run: Run, encoder: Any, task: TextEmbedding, windows: Sequenc
     session = TorchSession(encoder, task)
     batches = plan([len(window) for window in distinct], UNMEASURED)
     with run.device.autocast():
-        for chunk in run.in_chunks(batches, _CHUNK // 16):
+        for chunk in run.in_chunks(batches, _CHUNK, texts_in=len):
             for batch in chunk:
                 found[batch] = np.stack(session.run([list(distinct[index]) for index in batch]))
     return found[[place[tuple(window)] for window in windows]]
