@@ -106,9 +106,10 @@ def fit_curve(
 
 def _deviation(point: Point, validation_rows: int) -> float:
     """The standard deviation of a point: of its repeats or of so few validation rows, whichever is larger."""
-    error = min(max(1.0 - point.mean, 1.0 / validation_rows), 1.0)
-    # All points are measured on the same rows, whose luck they share: half of the variance is taken for their own.
-    own = np.sqrt(0.5 * error * (1.0 - error) / validation_rows)
+    least = 1.0 / (validation_rows + 1)
+    error = min(max(1.0 - point.mean, least), 1.0 - least)
+    # All points are measured on the same rows and share some of their luck: this is careful.
+    own = np.sqrt(error * (1.0 - error) / validation_rows)
     repeats = np.std(point.values, ddof=1) if len(point.values) > 1 else 0.0
     return float(max(own, repeats) / np.sqrt(len(point.values)))
 

@@ -77,6 +77,9 @@ def _one_a_cluster(
     texts: Sequence[str], weights: NDArray[np.float64], count: int, seed: int, *, by_weight: bool
 ) -> list[int]:
     """Of each cluster the text of the greatest weight, or the one nearest to its centre."""
+    if len(set(texts)) <= count:  # fewer kinds than clusters
+        order: list[int] = np.argsort(-weights, kind="stable").tolist()
+        return order[:count]
     from sklearn.cluster import MiniBatchKMeans
     from sklearn.decomposition import TruncatedSVD
     from sklearn.feature_extraction.text import TfidfVectorizer
@@ -88,7 +91,7 @@ def _one_a_cluster(
     cluster = means.fit_predict(dense, sample_weight=np.maximum(weights, 1e-6))
     near = -np.linalg.norm(dense - means.cluster_centers_[cluster], axis=1)
     score = weights if by_weight else near
-    rows = [int(members[np.argmax(score[members])]) for each in range(count)
+    rows: list[int] = [int(members[np.argmax(score[members])]) for each in range(count)
             if len(members := np.flatnonzero(cluster == each))]  # fmt: skip
     rest = [row for row in np.argsort(-score, kind="stable").tolist() if row not in set(rows)]
     return rows + rest[: count - len(rows)]  # a cluster may have come out empty
