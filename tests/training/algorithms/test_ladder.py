@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import re
+import tomllib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -282,49 +283,36 @@ def test_a_killed_few_shot_run_comes_to_the_same_result(
     assert all(torch.equal(killed[name], whole_run[name]) for name in whole_run)
 
 
-PLUGIN = '''
-import torch
-from evaluation.models.majority import MajorityConfig, MajorityModel
-from training.algorithms.algorithm import Algorithm
-
-
-def train(run):
-    """Always the first label."""
-    model = MajorityModel(MajorityConfig(**run.model_settings()))
-    with torch.no_grad():
-        model.prior[0] = 1.0
-    return model, run.fitted(run.score(model), 0.0)
-
-
-ALGORITHM = Algorithm(name="first-label", summary="the first label", train=train)
-BROKEN = "no algorithm"
-'''
+GUIDE = Path(__file__).resolve().parents[3] / "docs/algorithms.md"
 
 
 @pytest.fixture
 def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A package that is installed beside ours: a module, and the metadata that pip would write."""
+    """The package that the guide shows, installed beside ours: its module, and the metadata that pip would write."""
+    module, declared = re.findall(r"```(?:python|toml)\n(.*?)```", GUIDE.read_text(), flags=re.DOTALL)
+    assert len(module.splitlines()) < 100
+    (entry,) = tomllib.loads(declared)["project"]["entry-points"][registry.GROUP].items()
     site = tmp_path / "site"
-    info = site / "first_label-1.0.dist-info"
+    info = site / "nearest_centroid-1.0.dist-info"
     info.mkdir(parents=True)
-    (site / "first_label.py").write_text(PLUGIN)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: first-label\nVersion: 1.0\n")
+    (site / "nearest_centroid.py").write_text(module + "\nBROKEN = 'no algorithm'\n")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: nearest-centroid\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(
-        f"[{registry.GROUP}]\nfirst-label = first_label:ALGORITHM\nbroken = first_label:BROKEN\n"
-        "absent = first_label_absent:ALGORITHM\n"
+        f"[{registry.GROUP}]\n{' = '.join(entry)}\nbroken = nearest_centroid:BROKEN\nabsent = nothing_here:ALGORITHM\n"
     )
     monkeypatch.syspath_prepend(site)
 
 
 @pytest.mark.usefixtures("plugin")
 def test_another_package_brings_an_algorithm(tiny_base: Bases, topic_splits: MakeSplits, tmp_path: Path) -> None:
-    assert registry.names()[-3:] == ["absent", "broken", "first-label"]
-    assert isinstance(registry.find("first-label"), Algorithm)
+    assert registry.names()[-3:] == ["absent", "broken", "centroid"]
+    assert isinstance(registry.find("centroid"), Algorithm)
     splits = topic_splits(SINGLE)
-    folder = fit(splits, options(tiny_base, "first-label"), tmp_path / "checkpoint").output
-    assert json.loads((folder / "task.json").read_text())["provenance"]["algorithm"] == "first-label"
-    answers = load(export(folder, tmp_path / "bundle").output)(splits.test.texts)
-    assert {answer.label for answer in answers} == {splits.train.label_names[0]}
+    fitted = fit(splits, options(tiny_base, "centroid"), tmp_path / "checkpoint")
+    assert fitted.task.provenance.algorithm == "centroid"
+    answers = load(export(fitted.output, tmp_path / "bundle").output)(splits.test.texts)
+    right = [answer.labels == gold for answer, gold in zip(answers, splits.test.labels, strict=True)]
+    assert np.mean(right) > 0.5
 
 
 @pytest.mark.usefixtures("plugin")
