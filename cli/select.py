@@ -340,7 +340,7 @@ def _words(selection: Selection, measured: Measurement) -> str:
     from evaluation.report import report
     from evaluation.selection import selection_report
 
-    return f"{selection_report(selection)}\n## The chosen one on {measured.name} rows\n\n{report(measured)}"
+    return f"{selection_report(selection)}\n{report(measured)}"
 
 
 def _write(output: Path, selection: Selection, measured: Measurement) -> None:

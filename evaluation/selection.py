@@ -159,6 +159,8 @@ def _why(rung: Rung, chosen: Rung, best: Rung, broken: list[str], found: NonInfe
         return f"the best, but {chosen.name} is as good and cheaper"
     if found.non_inferior:
         return f"as good as the best, but {chosen.name} is cheaper; {bound}"
+    if rung.texts_per_second < chosen.texts_per_second:
+        return f"dearer than {chosen.name}, which is as good as the best or is it; {bound}"
     return f"not shown to be as good as the best: {bound}"
 
 
@@ -177,7 +179,7 @@ def _nothing_fits(rungs: Sequence[Rung], budget: Budget, metric: str) -> ConfigE
 def selection_report(selection: Selection) -> str:
     """The choice in words and a table."""
     columns = [
-        "algorithm", f"validation {selection.metric}", "texts/s", "ms a text", "MB", "train min", "frontier", "verdict"
+        "algorithm", f"validation {selection.metric}", "texts/s", "ms a text", "MB", "train min", "frontier", "kept"
     ]  # fmt: skip
     rows = [
         [
@@ -188,7 +190,7 @@ def selection_report(selection: Selection) -> str:
             f"{verdict.rung.megabytes:.1f}",
             f"{verdict.rung.train_minutes:.1f}",
             "yes" if verdict.on_frontier else "",
-            verdict.why,
+            "yes" if verdict.kept else "",
         ]
         for verdict in selection.verdicts
     ]
@@ -199,6 +201,8 @@ def selection_report(selection: Selection) -> str:
         f"than {selection.margin:g}, one-sided at 95 %. Budget: {selection.budget.told()}.",
         "",
         markdown_table(columns, rows),
+        "",
+        *(f"- {verdict.rung.name}: {verdict.why}." for verdict in selection.verdicts),
     ]
     if selection.skipped:
         lines += ["", "Not tried:", "", *(f"- {name}: {why}" for name, why in selection.skipped.items())]

@@ -17,24 +17,24 @@ def _figure(selection: Selection) -> tuple[Any, str, str]:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8.0, 4.8), facecolor="white")
-    axes = figure.add_axes((0.11, 0.14, 0.84, 0.66))
+    axes = figure.add_axes((0.11, 0.14, 0.55, 0.66))
     rungs = [verdict.rung for verdict in selection.verdicts]
     frontier = [verdict.rung for verdict in selection.verdicts if verdict.on_frontier]
     axes.plot([each.texts_per_second for each in frontier], [each.value for each in frontier], color=QUIET, zorder=1)
-    for rung in rungs:
+    for number, rung in enumerate(rungs, start=1):
         chosen = rung.name == selection.chosen
+        colour = ORANGE if chosen else BLUE
         axes.errorbar(
             [rung.texts_per_second], [rung.value], yerr=[[rung.value - rung.low], [rung.high - rung.value]],
-            color=ORANGE if chosen else BLUE, marker="D" if chosen else "o", capsize=3, zorder=2,
+            color=colour, marker="D" if chosen else "o", capsize=3, zorder=2,
         )  # fmt: skip
         axes.annotate(
-            f"{rung.name}, {rung.megabytes:.1f} MB" + (" (chosen)" if chosen else ""),
-            (rung.texts_per_second, rung.value), xytext=(7, -12), textcoords="offset points", fontsize=8.5, color=INK,
+            str(number), (rung.texts_per_second, rung.value), xytext=(6, 4), textcoords="offset points",
+            fontsize=9, color=colour, fontweight="bold",
         )  # fmt: skip
-    fastest = max(rung.texts_per_second for rung in rungs)
-    slowest = min(rung.texts_per_second for rung in rungs)
+        told = f"{number}  {rung.name}: {rung.value:.3f}, {rung.megabytes:.1f} MB" + (" (chosen)" if chosen else "")
+        figure.text(0.69, 0.8 - 0.055 * number, told, fontsize=9, color=ORANGE if chosen else INK)
     axes.set(xlabel="texts a second on this machine", ylabel=f"validation {selection.metric}", xscale="log")
-    axes.set_xlim(slowest / 1.6, fastest * 4)
     axes.spines[["top", "right"]].set_visible(False)
     title = f"Which model to take: {selection.chosen}"
     heading(figure, title, 4.8)

@@ -28,6 +28,9 @@ class TfidfOptions(Strict):
 
 
 STRENGTHS = (0.1, 0.3, 1.0, 3.0)
+MARGIN_SCALE = 8.0
+"""Margins of 1 are a sure answer, as logits they would be a doubtful one: this brings them into the range in which the
+temperature is fitted."""
 PAIRS_GAIN = 0.005
 """How much better pairs must be to be worth the size of their table."""
 
@@ -106,9 +109,10 @@ def _matrix(model: Any, windows: Sequence[Sequence[int]]) -> Any:
 def _fit(run: Run, vectors: Any, strength: float) -> Linear:
     from sklearn.svm import LinearSVC
 
-    return fit_linear(
+    linear = fit_linear(
         vectors, run.targets(), run.weights(), run.task, lambda: LinearSVC(C=strength, random_state=run.config.seed)
     )
+    return Linear(linear.weights * MARGIN_SCALE, linear.bias * MARGIN_SCALE)
 
 
 def _put(model: Any, linear: Linear) -> None:
