@@ -60,7 +60,7 @@ def report(error: GlossatorError, *, as_json: bool) -> int:
 
 _EXTRAS = {
     "evaluation": ("sklearn", "scipy", "matplotlib", "ftfy"),
-    "training": ("torch", "transformers", "datasets", "sklearn", "scipy", "ftfy"),
+    "training": ("torch", "transformers", "datasets", "sklearn", "scipy", "ftfy", "optuna"),
     "export": ("torch", "transformers", "onnx", "onnxscript", "sklearn", "scipy", "matplotlib"),
 }
 """What each extra brings that commands import, most of it inside functions: too late to say it well there."""

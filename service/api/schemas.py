@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
 
-from service.bundle.manifest import EvaluationRecord, Precision, Speed, Tier, Verification
+from service.bundle.manifest import CascadeRecord, EvaluationRecord, Precision, Speed, Tier, Verification
 from service.bundle.task import ProblemType, Provenance
 from service.tasks.offsets import OffsetUnit
 from service.tasks.options import Aggregation
@@ -326,6 +326,7 @@ class ModelDetail(ModelSummary):
     evaluation: list[EvaluationRecord]
     verification: Verification
     speed: Speed | None
+    cascade: Annotated[CascadeRecord | None, Field(description="The fast model in front of it, where there is one.")]
     provenance: Provenance
 
 

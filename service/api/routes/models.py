@@ -42,6 +42,7 @@ async def model(name: ModelName, state: Shared) -> ModelDetail:
         created=task.provenance.created,
         evaluation=manifest.evaluation,
         verification=manifest.verification,
+        cascade=manifest.cascade,
         speed=manifest.speed,
         provenance=task.provenance,
     )
