@@ -2,9 +2,10 @@
 
     python benchmarks/cascade.py [banking77 snips] [--work work/ladder]
 
-Takes the fine-tuned checkpoint and the fast bundles that `ladder.py run CORPUS ALGORITHM` made, puts the fast one that is
-best on validation rows in front, and puts all test rows through cascade and both models: one process a bundle,
-interleaved, nine rounds. The gate was fitted by export on validation rows. Writes benchmarks/results/cascade.md and .json.
+Takes the fine-tuned checkpoint and the fast bundles that `ladder.py run CORPUS ALGORITHM` made, puts the fast one that
+is best on validation rows in front, and puts all test rows through cascade and both models: one process a bundle,
+interleaved, nine rounds. The gate was fitted by export on validation rows. Writes benchmarks/results/cascade.md and
+.json.
 """
 
 from __future__ import annotations
@@ -30,6 +31,10 @@ from service.inference.model import load
 RESULTS = Path(__file__).parent / "results"
 ROUNDS = 9
 FAST = ("tfidf", "bag", "static")
+HEADER = [
+    "corpus", "fast", "share, validation", "share, test", "full", "cascade", "fast alone", "cascade - full", "p",
+    "x full, cascade", "x full, fast", "full texts/s",
+]  # fmt: skip
 
 
 def main() -> None:
@@ -90,8 +95,8 @@ def write(found: list[dict[str, object]]) -> None:
         accuracy, ratio, gate, against = each["accuracy"], each["ratios"], each["gate"], each["cascade_against_full"]
         low, high = against["low"], against["high"]
         rows.append([
-            each["corpus"], gate["algorithm"], f"{gate['share']:.1%}", f"{each['test_share']:.1%}", f"{accuracy['full']:.4f}",
-            f"{accuracy['cascade']:.4f}", f"{accuracy['fast alone']:.4f}",
+            each["corpus"], gate["algorithm"], f"{gate['share']:.1%}", f"{each['test_share']:.1%}",
+            f"{accuracy['full']:.4f}", f"{accuracy['cascade']:.4f}", f"{accuracy['fast alone']:.4f}",
             f"{against['difference']:+.4f} ({low:+.4f} to {high:+.4f})", f"{against['p']:.3f}",
             "{:.2f} ({:.2f} to {:.2f})".format(*ratio["cascade"]),
             "{:.1f} ({:.1f} to {:.1f})".format(*ratio["fast alone"]),
@@ -102,16 +107,12 @@ def write(found: list[dict[str, object]]) -> None:
             "# Cascade against the full model",
             "",
             f"{describe_machine()[0]}. The fast model that is best on validation rows, in front of the fine-tuned int8 "
-            "encoder; the gate was fitted on validation rows, all else is measured on the official test rows. Difference with one-sided 95 % bounds "
-            f"(Tango), p by McNemar's mid-p. Speeds: median of {ROUNDS} interleaved rounds, one process a bundle, as a "
-            "ratio to the full model in the same round. Repeat with `python benchmarks/cascade.py`, after "
-            "`ladder.py run CORPUS` with each of them.",
+            "encoder; the gate was fitted on validation rows, all else is measured on the official test rows. Difference "
+            f"with one-sided 95 % bounds (Tango), p by McNemar's mid-p. Speeds: median of {ROUNDS} interleaved rounds, "
+            "one process a bundle, as a ratio to the full model in the same round. Repeat with "
+            "`python benchmarks/cascade.py`, after `ladder.py run CORPUS` with each of them.",
             "",
-            markdown_table(
-                ["corpus", "fast", "share, validation", "share, test", "full", "cascade", "fast alone", "cascade - full", "p",
-                 "x full, cascade", "x full, fast", "full texts/s"],
-                rows,
-            ),
+            markdown_table(HEADER, rows),
         ]
     )  # fmt: skip
     RESULTS.mkdir(exist_ok=True)
