@@ -106,11 +106,11 @@ def write(found: list[dict[str, object]]) -> None:
         [
             "# Cascade against the full model",
             "",
-            f"{describe_machine()[0]}. The fast model that is best on validation rows, in front of the fine-tuned int8 "
-            "encoder; the gate was fitted on validation rows, all else is measured on the official test rows. Difference "
-            f"with one-sided 95 % bounds (Tango), p by McNemar's mid-p. Speeds: median of {ROUNDS} interleaved rounds, "
-            "one process a bundle, as a ratio to the full model in the same round. Repeat with "
-            "`python benchmarks/cascade.py`, after `ladder.py run CORPUS` with each of them.",
+            f"{describe_machine()[0]}. The fast model that is best on validation rows, in front of the fine-tuned "
+            "int8 encoder; the gate was fitted on validation rows, all else is measured on the official test rows. "
+            "Difference with one-sided 95 % bounds (Tango), p by McNemar's mid-p. Speeds: median of "
+            f"{ROUNDS} interleaved rounds, one process a bundle, as a ratio to the full model in the same round. "
+            "Repeat with `python benchmarks/cascade.py`, after `ladder.py run CORPUS` with each of them.",
             "",
             markdown_table(HEADER, rows),
         ]

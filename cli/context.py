@@ -49,7 +49,7 @@ def context(
     \b
     Example:
       glossator context sentences.jsonl --group-column doc -o with-context.jsonl
-      glossator train with-context.jsonl --task text-pair --second-column context -o checkpoints/abstracts
+      glossator train with-context.jsonl --task text-pair --second-column context -o abstracts
     """
     from service.documents.aside import refuse_same_file
     from service.documents.read import open_source

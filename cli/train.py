@@ -119,7 +119,7 @@ def train(
       glossator train tickets.csv --label-column tags --label-separator '|' -o checkpoints/tags
       glossator train entities.conll -o checkpoints/entities
       glossator train tickets.csv --algorithm tfidf -o checkpoints/tickets-tfidf
-      glossator train tickets.csv --algorithm distil --teacher models/tickets --unlabelled mail.txt -o checkpoints/small
+      glossator train tickets.csv --algorithm distil --teacher models/tickets -o checkpoints/small
     """  # fmt: skip
     need("training")
     from cli.progress import TrainingProgress, duration
