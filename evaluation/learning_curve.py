@@ -2,7 +2,8 @@
 
 `error(rows) = floor + scale * rows ** -power` describes how errors fall for many models and tasks (Cortes et al.
 1994; Hestness et al. 2017). It is fitted by least squares, weighted by how many validation rows each point rests on and
-how far repeats lie apart; the interval comes from fits to points drawn anew from both.
+how far repeats lie apart. The interval is that of the gain that would be measured: fits to points drawn anew, and how
+far single models lie from the law.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """With `more` rows: the value that the curve gives, and the gain over now with its 95 % interval."""
+    """With `more` rows: the value that the curve gives, its gain over now, and in what range the gain would be measured
+    with 95 % probability."""
 
     more: int
     value: float
@@ -88,12 +90,14 @@ def fit_curve(
     errors = np.array([1.0 - point.mean for point in points])
     spread = np.array([_deviation(point, validation_rows) for point in points])
     law = _fit(rows, errors, spread)
+    apart = _apart(points, law)
     generator = np.random.default_rng(seed)
     now, targets = rows[-1], rows[-1] + np.array(more, dtype=np.float64)
     gains = []
     for _ in range(RESAMPLES):
         drawn = _fit(rows, np.clip(errors + generator.normal(0.0, spread), 1e-6, 1.0), spread)
-        gains.append(_error(drawn, now) - _error(drawn, targets))
+        seen = generator.normal(0.0, apart * np.sqrt(2.0), len(targets))  # one model now, and one then
+        gains.append(_error(drawn, now) - _error(drawn, targets) + seen)
     low, high = np.quantile(gains, [0.025, 0.975], axis=0)
     ahead = _error(law, targets)
     forecasts = tuple(
@@ -102,6 +106,12 @@ def fit_curve(
     )
     floor, scale, power = (float(each) for each in law)
     return LearningCurve(metric, validation_rows, tuple(points), floor, scale, power, forecasts)
+
+
+def _apart(points: Sequence[Point], law: NDArray[np.float64]) -> float:
+    """How far single models lie from the law, as a standard deviation."""
+    left = [1.0 - value - float(_error(law, point.rows)) for point in points for value in point.values]
+    return float(np.sqrt(np.sum(np.square(left)) / max(1, len(left) - len(law))))
 
 
 def _deviation(point: Point, validation_rows: int) -> float:
