@@ -75,7 +75,7 @@ def measure(folder: Path, corpus: str) -> dict[str, object]:
         "gate": record,
         "test_share": tiers.count("fast") / len(tiers),
         "accuracy": {name: float(each.mean()) for name, each in right.items()},
-        "cascade_against_full": asdict(comparison) | {"p": mcnemar(comparison.gained, comparison.lost)},
+        "cascade_against_full": asdict(comparison) | {"p": mcnemar(comparison.gained, comparison.lost)[0]},
         "speeds": speeds,
         "ratios": ratios(speeds, "full"),
     }

@@ -87,7 +87,7 @@ def write(options: argparse.Namespace, right: dict[str, np.ndarray], seconds: di
     """Writes both result files."""
     alone, beside = right["alone"], right["previous,next"]
     comparison = non_inferior(beside, alone)
-    p = mcnemar(comparison.gained, comparison.lost)
+    p, _ = mcnemar(comparison.gained, comparison.lost)
     rows = [[name, f"{each.mean():.4f}", f"{seconds[name]:.0f}"] for name, each in right.items()]
     text = "\n".join(
         [
