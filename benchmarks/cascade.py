@@ -18,7 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-from bundle_process import BundleProcess, ratios, rounds
+from bundle_process import opened, ratios, rounds
 
 from evaluation.comparison import mcnemar
 from evaluation.noninferiority import non_inferior
@@ -62,8 +62,9 @@ def measure(folder: Path, corpus: str) -> dict[str, object]:
     bundles = {"full": full, "cascade": cascade, "fast alone": fast}
     right = {}
     for name, bundle in bundles.items():
-        with BundleProcess(bundle) as process:
-            right[name] = np.array([a == b for a, b in zip(process.run(rows.texts)[1], gold, strict=True)])
+        with opened(bundle) as worker:
+            given = worker.ask(do="run", texts=rows.texts, setting={})["labels"]
+        right[name] = np.array([a == b for a, b in zip(given, gold, strict=True)])
     tiers = [answer.tier for answer in load(cascade)(rows.texts)]
     speeds = rounds(bundles, rows.texts, ROUNDS)
     comparison = non_inferior(right["cascade"], right["full"])

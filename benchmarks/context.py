@@ -11,12 +11,12 @@ and .json.
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+from labelled import rows_of
 from ladder import glossator
 
 from evaluation.checkpoint import load_checkpoint
@@ -48,9 +48,7 @@ def main() -> None:
 def prepare(options: argparse.Namespace) -> dict[str, Path]:
     """The first abstracts of the training rows, and the other rows whole."""
     folder = options.data / "csabstruct"
-    rows = [
-        json.loads(line) for line in gzip.decompress((folder / "sentences-train.jsonl.gz").read_bytes()).splitlines()
-    ]
+    rows = rows_of(folder / "sentences-train.jsonl.gz")
     documents = list(dict.fromkeys(row["doc"] for row in rows))
     kept = set(documents[: options.abstracts])
     train = options.work / "train.jsonl"

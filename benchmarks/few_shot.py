@@ -15,6 +15,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+from labelled import rows_of
 from ladder import glossator
 
 from evaluation.report import markdown_table
@@ -44,8 +45,7 @@ def main() -> None:
 
 def draw(source: Path, work: Path, count: int, seed: int) -> None:
     """Writes the rows to train on and to validate on."""
-    with source.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = rows_of(source)
     taken: Counter[str] = Counter()
     sides: dict[str, list[dict[str, str]]] = {"train": [], "validation": []}
     for place in np.random.default_rng(seed).permutation(len(rows)):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from labelled import rows_of
 from numpy.typing import NDArray
 
 from training.config import TrainingConfig
@@ -32,7 +32,7 @@ class Vectors(NamedTuple):
 def load(data: Path, name: str, work: Path) -> tuple[Vectors, Vectors, list[str]]:
     """Training and test rows, and the names of the labels."""
     train, test, column = CORPORA[name]
-    sides = [_rows(data / file) for file in (train, test)]
+    sides = [rows_of(data / file) for file in (train, test)]
     names = sorted({row[column] for side in sides for row in side})
     place = {label: number for number, label in enumerate(names)}
     found = [
@@ -44,16 +44,6 @@ def load(data: Path, name: str, work: Path) -> tuple[Vectors, Vectors, list[str]
         for side in sides
     ]
     return found[0], found[1], names
-
-
-def _rows(file: Path) -> list[dict[str, str]]:
-    import csv
-
-    data = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
-    text = data.decode("utf-8")
-    if file.suffix == ".csv":
-        return list(csv.DictReader(text.splitlines(keepends=True)))
-    return [json.loads(line) for line in text.strip().split("\n")]
 
 
 def _vectors(texts: list[str], work: Path) -> NDArray[np.float32]:

@@ -158,9 +158,9 @@ def report(work: Path) -> None:
         f"{describe_machine()[0]}. What is served (int8 where validation shows it non-inferior), measured once on the "
         "official test rows (sms-spam: our own split), 95 % bootstrap intervals of the first seed. Speed: strings to "
         f"labels in bulk, one process a bundle, interleaved, median of {ROUNDS} rounds with the range, as a ratio to "
-        "the encoder of that corpus. Training seconds: the median over seeds, other work going on beside most of them. "
-        "Repeat with "
-        "`python benchmarks/ladder.py run CORPUS ALGORITHM --seed N`, `speed CORPUS`, `report`.",
+        "the encoder of that corpus. Training seconds: the median over seeds, other work going on beside most of it. "
+        "Repeat with `python benchmarks/ladder.py run CORPUS ALGORITHM --seed N`, with `--epochs` as the table has them "
+        "(`bag` and `static` end their own 15 early), `speed CORPUS`, `report`.",
     ]
     for corpus in CORPORA:
         own = [record for record in records if record["corpus"] == corpus]
@@ -190,14 +190,24 @@ def table(folder: Path, records: list[dict[str, object]]) -> list[str]:
         ratio = compared.get(name)
         rows.append([
             name, f"{first['value']:.4f} ({first['low']:.4f} to {first['high']:.4f})", seeds,
-            f"{np.median([each['train_seconds'] for each in own]):.0f}",
+            f"{np.median([each['train_seconds'] for each in own]):.0f}", str(own[0]["epochs"]),
             "" if ratio is None else f"{np.median(measured[name]):,.0f}",
             "" if ratio is None else f"{ratio[0]:.2f} ({ratio[1]:.2f} to {ratio[2]:.2f})",
             f"{own[0]['megabytes']:.1f}", own[0]["served"]["scheme"],
         ])  # fmt: skip
     return [
         markdown_table(
-            ["algorithm", f"test {metric}", "other seeds", "train s", "texts/s", "x encoder", "graph MB", "served"],
+            [
+                "algorithm",
+                f"test {metric}",
+                "other seeds",
+                "train s",
+                "epochs",
+                "texts/s",
+                "x encoder",
+                "graph MB",
+                "served",
+            ],
             rows,
         )
     ]

@@ -12,7 +12,6 @@ benchmarks/results/training_speed.md and .json.
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 import os
 import subprocess
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from labelled import rows_of
 
 from evaluation.noninferiority import paired_proportions_interval
 from evaluation.report import markdown_table
@@ -58,17 +58,17 @@ def main() -> None:
         write(found, options, number + 1)
 
 
-def rows_of(file: Path, count: int | None = None) -> list[dict[str, str]]:
-    data = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
-    rows: list[dict[str, str]] = [json.loads(line) for line in data.decode("utf-8").strip().split("\n")]
+def some_of(file: Path, count: int | None = None) -> list[dict[str, str]]:
+    """The rows, or so many of them at random."""
+    rows = rows_of(file)
     order = np.random.default_rng(1).permutation(len(rows))
     return rows if count is None else [rows[index] for index in order[:count]]
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     """One engine's run: examples a second, and which test rows it has right."""
-    train = rows_of(options.data / "snips/train.jsonl.gz", options.rows)
-    test = rows_of(options.data / "snips/test.jsonl", None if options.accuracy else 1)
+    train = some_of(options.data / "snips/train.jsonl.gz", options.rows)
+    test = some_of(options.data / "snips/test.jsonl", None if options.accuracy else 1)
     labels = sorted({row["label"] for row in train})
     engine = {"glossator": ours, "trainer": trainer}[options.engine]
     seconds, predicted, told = engine(train, test, labels, options.epochs)

@@ -58,7 +58,7 @@ def curve(
     options = corpora.ReadingOptions(text_column, label_column, label_separator)
     corpus = corpora.read_and_show(source, options, console, None).corpus
     if corpus.task != "text-classification":
-        raise ConfigError("curve is for text classification", found=corpus.task)
+        raise ConfigError("curve is for text classification", found=corpus.task, way_out="Use glossator train.")
     sides = split(corpus, validation_share=0.0 if validation else 0.2, test_share=0.0, seed=seed)
     splits = splits_of(corpus, sides, options, console, validation, None)
     train, held = splits.train, splits.validation

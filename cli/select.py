@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import statistics
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
     from evaluation.measure import Measurement
     from evaluation.rows import LabelledRows
     from evaluation.selection import Budget, Rung, Selection
+    from service.inference.model import Model
     from training.algorithms.algorithm import Splits
     from training.config import TrainingConfig
     from training.progress import EpochDone, Progress, StepDone
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
 FEW_ROWS = 50
 """A class with more rows than this on average needs no few-shot."""
 _LATENCY_TEXTS = 200
-_MODEL, _RUNGS, _RECORD = "model", "rungs", "rung.json"
+_MODEL, _RUNGS, _RECORD, _BEGUN = "model", "rungs", "rung.json", "begun.json"
 CLIMBED = ("majority", "tfidf", "bag", "static", "frozen", "few-shot", "finetune", "distil")
 """In the order in which they are tried, by what training costs; distil learns from finetune."""
 
@@ -113,14 +112,14 @@ def select(
         sides = split(corpus, validation_share=0.0 if validation else 0.1, test_share=0.0 if test else 0.1, seed=seed)
         splits = splits_of(corpus, sides, options, console, validation, test)
         config = TrainingConfig(base=base, epochs=epochs, seed=seed)
-        climb = _Climb(splits, config, budget, output / _RUNGS, console)
+        climb = _Climb(splits, config, budget, output / _RUNGS, console, record.run.id)
         for name in algorithm or CLIMBED:
             if climb.enough():
                 climb.skipped[name] = "a cheaper one is good enough"
             else:
                 climb.try_one(name)
         selection = climb.select(margin)
-        final, measured = climb.finish(selection, output / _MODEL, record.run.id)
+        final, measured = climb.finish(selection, output / _MODEL)
         record.run.config, record.run.seed = config.model_dump(mode="json"), seed
         record.run.outputs = {"bundle": str(final), "report": str(output / "report.md")}
         record.run.metrics = {name: each.value for name, each in measured.metrics.items()}
@@ -143,7 +142,9 @@ class _Tried:
 class _Climb:
     """Trains, exports and measures one algorithm after another; what is done is kept and not done again."""
 
-    def __init__(self, splits: Splits, config: TrainingConfig, budget: Budget, folder: Path, console: Console) -> None:
+    def __init__(
+        self, splits: Splits, config: TrainingConfig, budget: Budget, folder: Path, console: Console, run_id: str
+    ) -> None:
         from evaluation.rows import LabelledRows
 
         self._splits = replace(splits, test=LabelledRows([], []))  # the test rows wait for the end
@@ -152,6 +153,7 @@ class _Climb:
         self._budget = budget
         self._folder = folder
         self._console = console
+        self._run_id = run_id
         self._tried: list[_Tried] = []
         self._metric = "accuracy" if splits.train.problem_type == "single_label_classification" else "macro_f1"
         self.skipped: dict[str, str] = {}
@@ -198,7 +200,7 @@ class _Climb:
             skipped=self.skipped,
         )
 
-    def finish(self, selection: Selection, output: Path, run: str) -> tuple[Path, Measurement]:
+    def finish(self, selection: Selection, output: Path) -> tuple[Path, Measurement]:
         """Exports the chosen checkpoint once more, with the test rows; where it stands and what it comes to on them."""
         from evaluation.measure import measure
         from export.build import export
@@ -223,69 +225,72 @@ class _Climb:
         return ""
 
     def _rung(self, name: str) -> _Tried:
-        import numpy as np
-
         from evaluation.selection import Rung
+        from service.bundle.task import Classifier
+        from service.inference.model import load
+        from service.tasks.text_classification import decide, probabilities
 
         folder = self._folder / name
         key = self._key(name)
         kept = _kept(folder / _RECORD, key)
         if kept is None:
-            minutes = self._train(name, folder)
-            kept = {"key": key, "rung": asdict(self._measured(name, folder, minutes))}
-            (folder / _RECORD).write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
+            minutes = self._train(name, folder, key)
+            self._export(name, folder)
         else:
             self._console.print("  done before")
-        decided = self._decided(folder)
+        model = load(folder / "bundle")
+        if kept is None:
+            kept = {"key": key, "rung": asdict(self._measured(name, model, minutes))}
+            (folder / _RECORD).write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
+        assert isinstance(model.task, Classifier)
+        probability = probabilities(model.pipeline.logits(self._splits.validation.texts), model.task)
         fields: Any = kept["rung"]
-        return _Tried(Rung(**fields), np.asarray(decided))
+        return _Tried(Rung(**fields), decide(probability, model.task))
 
-    def _train(self, name: str, folder: Path) -> float:
-        """Trains into `folder/checkpoint`; the minutes that it took."""
+    def _train(self, name: str, folder: Path, key: str) -> float:
+        """Trains into `folder/checkpoint`; the minutes that it took. What another climb left half done is discarded."""
         from cli.progress import TrainingProgress
         from training.fit import fit
 
         teacher = {"teacher": str(self._folder / "finetune" / "checkpoint")} if name == "distil" else {}
         config = self._config.model_copy(update={"algorithm": name} | teacher)
         folder.mkdir(parents=True, exist_ok=True)
+        begun, limit = folder / _BEGUN, self._budget.max_train_minutes
+        fresh = not begun.is_file() or begun.read_text(encoding="utf-8") != key
+        begun.write_text(key, encoding="utf-8")
         started = time.monotonic()
-        with TrainingProgress(self._console) as drawn, _within(self._budget.max_train_minutes, drawn) as progress:
-            fit(self._splits, config, folder / "checkpoint", overwrite=True, progress=progress)
+        with TrainingProgress(self._console) as drawn:
+            progress = drawn if limit is None else _Deadline(limit, drawn)
+            fit(
+                self._splits, config, folder / "checkpoint", overwrite=True, fresh=fresh, progress=progress,
+                run_id=self._run_id,
+            )  # fmt: skip
         return (time.monotonic() - started) / 60.0
 
-    def _measured(self, name: str, folder: Path, minutes: float) -> Rung:
-        from evaluation.selection import Rung
+    def _export(self, name: str, folder: Path) -> None:
         from export.build import export
-        from service.inference.model import load
 
-        exported = export(
+        export(
             folder / "checkpoint", folder / "bundle", name=name, overwrite=True,
             stage=lambda stage: self._console.print(f"  {stage}", markup=False),
         )  # fmt: skip
-        manifest = exported.manifest
+
+    def _measured(self, name: str, model: Model, minutes: float) -> Rung:
+        from evaluation.selection import Rung
+
+        manifest = model.bundle.manifest
         found = manifest.evaluation[0].metrics[self._metric]
-        model = load(exported.output)
-        texts = self._splits.validation.texts[:_LATENCY_TEXTS]
         took = []
-        for text in texts:
+        for text in self._splits.validation.texts[:_LATENCY_TEXTS]:
             started = time.perf_counter()
             model.predict([text])
             took.append(time.perf_counter() - started)
         assert manifest.speed is not None
-        size = (exported.output / manifest.served.graph).stat().st_size
+        size = manifest.files[manifest.served.graph].size
         return Rung(
             name, found.value, found.low, found.high, manifest.speed.texts_per_second,
             statistics.median(took) * 1e3, size / 1e6, minutes,
         )  # fmt: skip
-
-    def _decided(self, folder: Path) -> NDArray[np.bool_]:
-        from service.bundle.task import Classifier
-        from service.inference.model import load
-        from service.tasks.text_classification import decide, probabilities
-
-        pipeline = load(folder / "bundle").pipeline
-        assert isinstance(pipeline.task, Classifier)
-        return decide(probabilities(pipeline.logits(self._splits.validation.texts), pipeline.task), pipeline.task)
 
     def _key(self, name: str) -> str:
         """What a rung that was climbed before must have been climbed with."""
@@ -320,11 +325,6 @@ class _Deadline:
         minutes = (time.monotonic() - self._started + left) / 60.0
         if minutes > self._minutes:
             raise _OutOfTime(f"training would take {minutes:.1f} minutes, the budget is {self._minutes:g}")
-
-
-@contextmanager
-def _within(minutes: float | None, progress: Progress) -> Iterator[Progress]:
-    yield progress if minutes is None else _Deadline(minutes, progress)
 
 
 def _kept(file: Path, key: str) -> dict[str, object] | None:

@@ -68,7 +68,11 @@ def suggest(
     pipeline = open_pipeline(model)
     task = pipeline.task
     if not isinstance(task, Classifier) or task.task != "text-classification":
-        raise ConfigError("suggest needs a model that classifies texts", found=f"{model}: {task.task}")
+        raise ConfigError(
+            "suggest needs a model that classifies texts",
+            found=f"{model}: {task.task}",
+            way_out="Train one: glossator train.",
+        )
     read = read_unlabelled(
         source, console, text_column=text_column, input_format=input_format, encoding=encoding, delimiter=delimiter
     )

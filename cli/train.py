@@ -173,7 +173,11 @@ def train(
     check_free(output, overwrite=overwrite)
     chosen = find(algorithm)
     if unlabelled is not None and not chosen.reads_unlabelled:
-        raise ConfigError(f"{algorithm} learns nothing from unlabelled texts", found=f"--unlabelled {unlabelled}")
+        raise ConfigError(
+            f"{algorithm} learns nothing from unlabelled texts",
+            found=f"--unlabelled {unlabelled}",
+            way_out="Leave it out, or take --algorithm distil with a --teacher.",
+        )
     rejects = rejects or Path(f"{output}.rejects.jsonl")
     refuse_same_file(str(rejects), [given for given in (source, validation, test) if given])
     store = RunStore(runs)

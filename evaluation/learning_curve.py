@@ -60,7 +60,7 @@ class LearningCurve:
 
     def at(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """The value with so many rows."""
-        return 1.0 - (self.floor + self.scale * rows**-self.power)
+        return 1.0 - _error(np.array([self.floor, self.scale, self.power]), rows)
 
     def to_dict(self) -> dict[str, object]:
         """JSON-ready fields."""

@@ -167,7 +167,9 @@ def _why(rung: Rung, chosen: Rung, best: Rung, broken: list[str], found: NonInfe
 def _nothing_fits(rungs: Sequence[Rung], budget: Budget, metric: str) -> ConfigError:
     closest = min(rungs, key=lambda rung: (len(budget.broken(rung)), -rung.value), default=None)
     if closest is None:
-        return ConfigError("no model could be trained within the budget", expected=budget.told())
+        return ConfigError(
+            "no model could be trained within the budget", expected=budget.told(), way_out="Widen the budget."
+        )
     return ConfigError(
         "no model keeps to the budget",
         found=f"{closest.name} comes closest, with {metric} {closest.value:.4f}: {'; '.join(budget.broken(closest))}",

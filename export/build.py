@@ -46,7 +46,7 @@ from service.bundle.manifest import (
     Verification,
 )
 from service.bundle.manifest import Estimate as RecordedEstimate
-from service.bundle.task import Calibration, Classifier, Task, TokenClassification
+from service.bundle.task import Classifier, Task, TokenClassification
 from service.bundle.write import file_entries, folder_aside, write_manifest
 from service.errors import BundleInvalid, ConfigError
 from service.inference.batching import Batcher
@@ -163,7 +163,7 @@ def export(
         cascade = None
         if fast is not None:
             clock.start(f"fitting the gate of the fast model {fast}")
-            task, cascade = _cascade(folder, Path(fast), task, validation, np.stack(gathered))
+            task, cascade = _cascade(folder, Path(fast), served, task, validation, np.stack(gathered))
             clock.note(
                 f"the fast model answers {cascade.share:.1%} of the validation rows: accuracy "
                 f"{cascade.cascade_accuracy:.4f} against {cascade.full_accuracy:.4f}, bound {cascade.low:+.4f}"
@@ -294,24 +294,18 @@ def _opened(
 
 
 def _cascade(
-    folder: Path, fast: Path, task: Task, validation: LabelledRows, full: NDArray[np.float64]
+    folder: Path, fast: Path, served: Served, task: Task, validation: LabelledRows, full: NDArray[np.float64]
 ) -> tuple[Task, CascadeRecord]:
     """The gate, and the task with nonconformity scores that are those of the cascade."""
     assert isinstance(task, Classifier)
     inputs = inputs_of(validation, task)
     record = add_fast(folder, fast, task, validation, inputs, full)
-    with _opened(folder, layout.GRAPH_FAST, task) as (pipeline, _):
-        quick = pipeline.logits(inputs) / record.temperature
-    sure = probabilities(quick, _at(task, 1.0)).max(axis=-1) >= record.threshold
-    mixed = np.where(sure[:, np.newaxis], quick * task.calibration.temperature, full)
+    with _opened(folder, served.graph, task, cascade=record) as (pipeline, _):
+        mixed = pipeline.logits(inputs)
     gold = indicator(validation.labels, task.labels)
     scores = nonconformity(probabilities(mixed, task)[gold])
     calibration = task.calibration.model_copy(update={"nonconformity": scores})
     return task.model_copy(update={"calibration": calibration}), record
-
-
-def _at(task: Classifier, temperature: float) -> Classifier:
-    return task.model_copy(update={"calibration": Calibration(temperature=temperature)})
 
 
 def _record(split: str, evaluation: Measurement, served: Served) -> EvaluationRecord:

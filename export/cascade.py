@@ -27,7 +27,7 @@ def check_fast(fast: Bundle, task: Task, tokenizer: Path) -> None:
     """Raises ConfigError where the fast bundle cannot stand in front of a model of `task` with this tokenizer."""
     way_out = "Train it on the same rows with the same --base, --seed and lengths, and export it."
     if not isinstance(task, Classifier) or task.problem_type != "single_label_classification":
-        raise ConfigError("a cascade needs one label a text", found=task.task)
+        raise ConfigError("a cascade needs one label a text", found=task.task, way_out="Export without --fast.")
     if fast.manifest.cascade is not None:
         raise ConfigError("the fast bundle is a cascade itself", found=fast.name, way_out="Give its fast part alone.")
     theirs = fast.task

@@ -228,36 +228,46 @@ def task_rows(kind: str) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
-def task_checkpoint(
-    tiny_base: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[str], Path]:
-    """Trains a tiny BERT on `task_rows`; the checkpoint's folder."""
+def task_splits() -> Callable[[str], Any]:
+    """Makes training, validation and test rows of `task_rows` for a kind of task."""
     from training.algorithms.algorithm import Splits
-    from training.config import TrainingConfig
     from training.corpus.dataset import DatasetRow
     from training.corpus.read import read_corpus
     from training.corpus.split import split
     from training.corpus.task_rows import read_task_corpus
+
+    def make(kind: str) -> Splits:
+        rows = [DatasetRow(line, row) for line, row in enumerate(task_rows(kind), start=1)]
+        task: Any = kind.removesuffix("-score")
+        if kind == "text-embedding":
+            corpus = replace(read_corpus(rows, source_name="topics"), task=task)
+        else:
+            corpus = read_task_corpus(rows, task, source_name="topics")
+        sides = split(corpus, validation_share=0.2, test_share=0.15, seed=1)
+        train, validation, test = (corpus.subset(side) for side in (sides.train, sides.validation, sides.test))
+        return Splits(train, validation, test.rows())
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def task_checkpoint(
+    tiny_base: Callable[[str], Path], task_splits: Callable[[str], Any], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Path]:
+    """Trains a tiny BERT on `task_rows`; the checkpoint's folder."""
+    from training.config import TrainingConfig
     from training.fit import fit
 
     made: dict[str, Path] = {}
 
     def make(kind: str) -> Path:
         if kind not in made:
-            rows = [DatasetRow(line, row) for line, row in enumerate(task_rows(kind), start=1)]
-            task: Any = kind.removesuffix("-score")
-            if kind == "text-embedding":
-                corpus = replace(read_corpus(rows, source_name="topics"), task=task)
-            else:
-                corpus = read_task_corpus(rows, task, source_name="topics")
-            sides = split(corpus, validation_share=0.2, test_share=0.15, seed=1)
-            train, validation, test = (corpus.subset(side) for side in (sides.train, sides.validation, sides.test))
             config = TrainingConfig(
                 base=str(tiny_base("bert")), epochs=15, patience=15, batch_size=16, max_length=32,
                 learning_rate=5e-3, head_learning_rate_factor=1.0, precision="fp32", device="cpu", label_smoothing=0.0,
             )  # fmt: skip
             output = tmp_path_factory.mktemp("checkpoints") / kind
-            made[kind] = fit(Splits(train, validation, test.rows()), config, output).output
+            made[kind] = fit(task_splits(kind), config, output).output
         return made[kind]
 
     return make

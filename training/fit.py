@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from evaluation.rows import inputs_of
+from service.bundle import layout
 from service.bundle.golden import Histogram, Reference
 from service.bundle.task import (
     Encoding,
@@ -105,7 +106,7 @@ def fit(
         objective = _objective(task, config, splits.train)
         train = splits.train.rows()
         progress.stage(f"encoding {len(train):,} texts")
-        encoder = encoder_of(Path(tokenizer_folder) / "tokenizer.json", task)
+        encoder = encoder_of(Path(tokenizer_folder) / layout.TOKENIZER, task)
         encoded = [each for each in encoder.encode(inputs_of(train, task)) if isinstance(each, EncodedText)]
         lengths = [text.tokens for text in encoded]
         room = task.encoding.max_length - encoder.special_tokens

@@ -17,7 +17,7 @@ import numpy as np
 from service.bundle.manifest import Tier
 from service.bundle.task import Calibration, Classifier
 from service.inference.batching import Lane, Outputs, Windows
-from service.tasks.encoded import EncodedText, Floats
+from service.tasks.encoded import EncodedText, Floats, by_text, windows_of
 from service.tasks.text_classification import pool_windows, probabilities
 
 
@@ -66,40 +66,38 @@ class Cascade:
         With `tier` that one answers, sure or not."""
         together: Future[Outputs] = Future()
         if tier == "full":
-            every = self._full.submit(_windows(texts), lane=lane, deadline=deadline)
+            every = self._full.submit(windows_of(texts), lane=lane, deadline=deadline)
             _follow(together, every, lambda outputs: Tiered(outputs, ["full"] * len(texts)))
             return together
 
         def decide(outputs: Outputs) -> Outputs | None:
-            groups = [[each * self._rescale for each in group] for group in _by_text(texts, outputs)]
-            unsure = (
-                [] if tier == "fast" else [place for place, sure in enumerate(self._sure(texts, outputs)) if not sure]
-            )
+            found = by_text(texts, outputs)
+            unsure = [] if tier == "fast" else self._unsure(texts, found)
+            groups = [[each * self._rescale for each in group] for group in found]
             if not unsure:
                 return Tiered([each for group in groups for each in group], ["fast"] * len(texts))
             rest = [texts[place] for place in unsure]
 
             def merge(found: Outputs) -> Outputs:
-                for place, group in zip(unsure, _by_text(rest, found), strict=True):
+                for place, group in zip(unsure, by_text(rest, found), strict=True):
                     groups[place] = list(group)
                 tiers: list[Tier] = ["fast"] * len(texts)
                 for place in unsure:
                     tiers[place] = "full"
                 return Tiered([each for group in groups for each in group], tiers)
 
-            _follow(together, self._full.submit(_windows(rest), lane=lane, deadline=deadline), merge)
+            _follow(together, self._full.submit(windows_of(rest), lane=lane, deadline=deadline), merge)
             return None
 
-        _follow(together, self._fast.executor.submit(_windows(texts), lane=lane, deadline=deadline), decide)
+        _follow(together, self._fast.executor.submit(windows_of(texts), lane=lane, deadline=deadline), decide)
         return together
 
-    def _sure(self, texts: Sequence[EncodedText], outputs: Outputs) -> list[bool]:
-        pooled = [
-            pool_windows(group, text.new_tokens, self._task)
-            for text, group in zip(texts, _by_text(texts, outputs), strict=True)
-        ]
+    def _unsure(self, texts: Sequence[EncodedText], outputs: Sequence[Sequence[Floats]]) -> list[int]:
+        """The places of the texts that the fast tier leaves to the full one."""
+        pooled = [pool_windows(group, text.new_tokens, self._task) for text, group in zip(texts, outputs, strict=True)]
         confidence = probabilities(np.stack(pooled), self._task).max(axis=-1)
-        return [bool(each >= self._fast.threshold) for each in confidence]
+        places: list[int] = np.flatnonzero(confidence < self._fast.threshold).tolist()
+        return places
 
 
 def _follow(together: Future[Outputs], step: Future[Outputs], then: Callable[[Outputs], Outputs | None]) -> None:
@@ -122,16 +120,3 @@ def _follow(together: Future[Outputs], step: Future[Outputs], then: Callable[[Ou
 
     together.add_done_callback(lambda ended: step.cancel() if ended.cancelled() else None)
     step.add_done_callback(done)
-
-
-def _windows(texts: Sequence[EncodedText]) -> list[list[int]]:
-    return [window for text in texts for window in text.windows]
-
-
-def _by_text(texts: Sequence[EncodedText], outputs: Outputs) -> list[Sequence[Floats]]:
-    """The outputs of each text's windows."""
-    groups, start = [], 0
-    for text in texts:
-        groups.append(outputs[start : start + len(text.windows)])
-        start += len(text.windows)
-    return groups

@@ -91,26 +91,20 @@ class Model:
 
         Answers do not change, only how texts are put together.
         """
-        cost = calibration.measure(
-            self._session.run,
-            _tokens(self),
-            workers=self.threads,
-            max_length=self.task.encoding.max_length,
-            seconds=seconds,
-        )
-        calibration.keep(self.digest, self.threads, cost, self.device)
-        self.batcher.cost, self.calibrated = cost, True
+        tiers = [(self.digest, self._session, self.batcher)]
         if self.fast is not None:
-            quick = calibration.measure(
-                self.fast.session.run,
+            tiers.append((_fast_key(self.digest), self.fast.session, self.fast.batcher))
+        for key, session, batcher in tiers:
+            batcher.cost = calibration.measure(
+                session.run,
                 _tokens(self),
                 workers=self.threads,
                 max_length=self.task.encoding.max_length,
                 seconds=seconds,
             )
-            calibration.keep(_fast_key(self.digest), self.threads, quick, self.device)
-            self.fast.batcher.cost = quick
-        return cost
+            calibration.keep(key, self.threads, batcher.cost, self.device)
+        self.calibrated = True
+        return self.batcher.cost
 
     def predict(self, texts: Sequence[object], **asked: Unpack[Asked]) -> list[Answer | InputError]:
         """One answer a text, in order; see `Pipeline.predict`."""

@@ -18,7 +18,7 @@ from service.inference.cascade import Cascade, Executor, FastTier, Tiered
 from service.inference.encoding import Encoder, check_input, reads_pairs
 from service.inference.planning import plan
 from service.tasks.decoders import Decoder, Prediction, decoder
-from service.tasks.encoded import EncodedText, Floats, Text
+from service.tasks.encoded import EncodedText, Floats, Text, by_text, windows_of
 from service.tasks.options import Asked, Options
 from service.tasks.question_answering import Extraction, Span
 from service.tasks.text_classification import Classification
@@ -227,7 +227,7 @@ class Pipeline:
             return None
         if self._cascade is not None:
             return self._cascade.submit(texts, lane=lane, deadline=deadline, tier=tier)
-        return self._executor.submit(_windows(texts), lane=lane, deadline=deadline)
+        return self._executor.submit(windows_of(texts), lane=lane, deadline=deadline)
 
     def logits(self, texts: Sequence[object]) -> NDArray[np.float64]:
         """Logits `(texts, labels)`, pooled over windows (or vectors); for tasks that give each text as many. Raises the
@@ -249,19 +249,10 @@ def gather(decoder: Decoder, texts: Sequence[EncodedText], future: Future[Output
     """What the windows of each text come to, when their outputs are there."""
     if future is None:
         return []
-    outputs, start, gathered = future.result(), 0, []
-    for text in texts:
-        stop = start + len(text.windows)
-        gathered.append(decoder.gather(text, outputs[start:stop]))
-        start = stop
-    return gathered
+    return [decoder.gather(text, group) for text, group in zip(texts, by_text(texts, future.result()), strict=True)]
 
 
 def tiers_of(texts: Sequence[EncodedText], future: Future[Outputs] | None) -> list[Tier | None]:
     """Which tier gave the outputs of each text, when they are there; None where there is one graph alone."""
     outputs = None if future is None else future.result()
     return list(outputs.tiers) if isinstance(outputs, Tiered) else [None] * len(texts)
-
-
-def _windows(texts: Sequence[EncodedText]) -> list[list[int]]:
-    return [window for text in texts for window in text.windows]

@@ -73,3 +73,17 @@ class EncodedText:
 def weighted_mean(windows: Floats, new_tokens: Sequence[int]) -> NDArray[np.float64]:
     """The mean over windows `(windows, ...)`, weighted by the tokens that each adds."""
     return np.asarray(np.average(windows, axis=0, weights=np.asarray(new_tokens, dtype=np.float64)))
+
+
+def windows_of(texts: Sequence[EncodedText]) -> list[list[int]]:
+    """The windows of all texts, in order."""
+    return [window for text in texts for window in text.windows]
+
+
+def by_text(texts: Sequence[EncodedText], outputs: Sequence[Floats]) -> list[Sequence[Floats]]:
+    """What belongs to the windows of each text, out of what belongs to `windows_of` all of them."""
+    groups, start = [], 0
+    for text in texts:
+        groups.append(outputs[start : start + len(text.windows)])
+        start += len(text.windows)
+    return groups

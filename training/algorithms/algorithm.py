@@ -105,6 +105,9 @@ class Run:
     ) -> Outcome:
         """Trains by gradient descent, from where a killed run stood if one did, and leaves the weights of the best
         epoch."""
+        if validate is None:
+            served = self.served(model)  # once: it reads the tokenizer
+            validate = lambda: self.objective.validate(served, self.validation)  # noqa: E731
         return run(
             model,
             self.examples if examples is None else examples,
@@ -115,7 +118,7 @@ class Run:
             state=self.state,
             fingerprint=self.fingerprint,
             metric=self.objective.metric,
-            validate=validate or (lambda: self.score(model)),
+            validate=validate,
             progress=self.progress,
         )
 

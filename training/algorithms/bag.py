@@ -31,14 +31,25 @@ class BagOptions(Strict):
 
 def train(run: Run) -> tuple[Any, Outcome]:
     """Only tokens that occur get a row."""
-    from evaluation.models.bag import BagConfig, BagModel
+    model = make(run, occurring(run), run.options.dimension)
+    return model, descend(run, model)
+
+
+def occurring(run: Run) -> list[int]:
+    """The tokens of the training rows."""
     from evaluation.models.grams import seen
 
-    options: BagOptions = run.options
-    tokens = seen((example.window for example in run.examples), run.special_tokens)
-    model = BagModel(BagConfig(tokens=len(tokens), **options.model_dump(), **run.model_settings()))
+    return seen((example.window for example in run.examples), run.special_tokens)
+
+
+def make(run: Run, tokens: list[int], dimension: int) -> Any:
+    """A bag with these tokens, from random numbers."""
+    from evaluation.models.bag import BagConfig, BagModel
+
+    settings = run.options.model_dump(include=set(BagOptions.model_fields)) | {"dimension": dimension}
+    model = BagModel(BagConfig(tokens=len(tokens), **settings, **run.model_settings()))
     model.grams.know(tokens)
-    return model, descend(run, model)
+    return model
 
 
 def descend(run: Run, model: Any) -> Outcome:

@@ -16,6 +16,7 @@ from evaluation.rows import inputs_of
 from service.bundle import layout
 from service.bundle.task import Classifier, TaskName
 from service.errors import ConfigError
+from service.inference.encoding import encoder_of
 from service.inference.model import load
 from service.inference.pipeline import Pipeline
 from service.tasks.encoded import EncodedText, Text
@@ -85,7 +86,6 @@ def open_teacher(run: Run) -> Pipeline:
 
 def cut_encoder(run: Run) -> Any:
     """An encoder of fewer layers with the weights of the teacher, or of the base where the teacher has none to give."""
-    import torch
     from transformers import AutoConfig
 
     from evaluation.torch_model import auto_class
@@ -103,7 +103,10 @@ def cut_encoder(run: Run) -> Any:
     layers = _layers(model)
     if options.layers >= len(layers):
         raise ConfigError(
-            "the student would be no smaller", found=f"{options.layers} layers", expected=f"under {len(layers)}"
+            "the student would be no smaller",
+            found=f"{options.layers} layers",
+            expected=f"under {len(layers)}",
+            way_out="Ask for fewer: --set layers=1.",
         )
     kept = np.round(np.linspace(0, len(layers) - 1, options.layers)).astype(int).tolist() if options.layers > 1 else [0]
     settings = model.config.to_dict()
@@ -112,15 +115,11 @@ def cut_encoder(run: Run) -> Any:
             settings[name] = options.layers
     settings.pop("architectures", None)
     student = auto_class(run.task.task).from_config(AutoConfig.for_model(**settings), attn_implementation="sdpa")
-    with torch.no_grad():
-        weights = model.state_dict()
-        for place, index in enumerate(kept):
-            _layers(student)[place].load_state_dict(layers[index].state_dict())
-        own = student.state_dict()
-        inside = {f"{prefix}." for prefix in _layer_names(student)}
-        for name, tensor in own.items():
-            if not any(name.startswith(prefix) for prefix in inside):
-                tensor.copy_(weights[name])
+    for place, index in enumerate(kept):
+        _layers(student)[place].load_state_dict(layers[index].state_dict())
+    (name,) = [name for name, module in model.named_modules() if module is layers]
+    others = {key: tensor for key, tensor in model.state_dict().items() if not key.startswith(f"{name}.")}
+    student.load_state_dict(others, strict=False)
     return student
 
 
@@ -130,11 +129,6 @@ def _layers(model: Any) -> Any:
 
     lists = [each for each in model.base_model.modules() if isinstance(each, torch.nn.ModuleList)]
     return max(lists, key=len)
-
-
-def _layer_names(model: Any) -> list[str]:
-    layers = _layers(model)
-    return [name for name, module in model.named_modules() if module is layers]
 
 
 def distillation(run: Run, model: Any, batch: Sequence[Example], device: Device, options: DistilOptions) -> Any:
@@ -182,8 +176,6 @@ def _answers(run: Run, teacher: Pipeline, inputs: Sequence[Text]) -> np.ndarray[
 
 
 def _unlabelled(run: Run, texts: Sequence[Text], answers: np.ndarray[Any, Any]) -> list[Example]:
-    from service.inference.encoding import encoder_of
-
     encoder = encoder_of(run.tokenizer_folder / layout.TOKENIZER, run.task)
     encoded = [each for each in encoder.encode(list(texts)) if isinstance(each, EncodedText)]
     return make_examples(encoded, [(None, answer) for answer in answers])

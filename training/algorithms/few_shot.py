@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from functools import partial
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -41,6 +40,7 @@ def train(run: Run) -> tuple[Any, Outcome]:
     model = PooledModel(PooledConfig(encoder=encoder.config, **run.model_settings()), encoder)
     model.classifier.requires_grad_(False)  # it is fitted, not trained
     draws = _Draws(run.examples)
+    windows, held = [example.window for example in run.examples], Held(run, model)
 
     def loss(_: Any, batch: Sequence[Example], device: Device) -> Any:
         drawn = [*batch, *(draws.another(example) for example in batch)]
@@ -48,10 +48,9 @@ def train(run: Run) -> tuple[Any, Outcome]:
         return contrastive(vectors, [draws.label(example) for example in drawn], options.temperature)
 
     def validate() -> float:
-        windows = [example.window for example in run.examples]
         head = fit_head(run, window_vectors(run, encoder, task, windows), options.strength)
         put_head(model, head)
-        return Held(run, model, partial(window_vectors, run, encoder, task)).score(head)
+        return held.score(head, window_vectors(run, encoder, task, held.windows))
 
     return model, run.descend(model, loss=loss, validate=validate)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from functools import partial
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -30,12 +29,13 @@ def train(run: Run) -> tuple[Any, Outcome]:
     model = PooledModel(PooledConfig(encoder=encoder.config, **run.model_settings()), encoder)
     run.progress.stage(f"vectors of {len(run.examples):,} windows")
     vectors = window_vectors(run, encoder, task, [example.window for example in run.examples])
-    held = Held(run, model, partial(window_vectors, run, encoder, task))
+    held = Held(run, model)
+    held_vectors = window_vectors(run, encoder, task, held.windows)
     options: FrozenOptions = run.options
     best, chosen = -1.0, None
     for strength in STRENGTHS if options.strength is None else (options.strength,):
         head = fit_head(run, vectors, strength)
-        value = held.score(head)
+        value = held.score(head, held_vectors)
         run.progress.stage(f"C {strength:g}: validation {run.objective.metric} {value:.4f}")
         if chosen is None or value > best:
             best, chosen = value, head

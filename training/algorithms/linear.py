@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from evaluation.rows import inputs_of
 from service.bundle.task import Classifier, Task
-from service.tasks.encoded import EncodedText
+from service.tasks.encoded import by_text, windows_of
 from training.algorithms.algorithm import Run
 from training.objectives.labels import Labels
 
@@ -72,21 +72,18 @@ def _one(vectors: Any, carried: NDArray[np.bool_], weights: Any, make: Callable[
 
 
 class Held:
-    """The validation texts as vectors: what a head makes of them needs no further pass of the encoder."""
+    """The validation texts as tokens: heads are judged on vectors of `windows` with no further pass of a model."""
 
-    def __init__(self, run: Run, model: Any, vectors_of: Callable[[list[list[int]]], Any]) -> None:
-        self._run = run
-        pipeline = run.served(model)
-        self._decoder = pipeline.decoder
+    def __init__(self, run: Run, model: Any) -> None:
         assert isinstance(run.objective, Labels)
-        self._labels = run.objective
-        self._texts: list[EncodedText] = pipeline.encode_all(inputs_of(run.validation, run.task))
-        self._vectors = vectors_of([window for text in self._texts for window in text.windows])
+        pipeline = run.served(model)
+        self._run, self._labels, self._decoder = run, run.objective, pipeline.decoder
+        self._texts = pipeline.encode_all(inputs_of(run.validation, run.task))
+        self.windows = windows_of(self._texts)
 
-    def score(self, head: Linear) -> float:
-        """The metric of a head; windows are put together by the decoder's own rule."""
-        every, place, pooled = head(self._vectors), 0, []
-        for text in self._texts:
-            pooled.append(self._decoder.gather(text, list(every[place : place + len(text.windows)])))
-            place += len(text.windows)
+    def score(self, head: Linear, vectors: Any) -> float:
+        """The metric of a head on the vectors `(windows, width)`; windows are put together by the decoder's own
+        rule."""
+        groups = by_text(self._texts, list(head(vectors)))
+        pooled = [self._decoder.gather(text, group) for text, group in zip(self._texts, groups, strict=True)]
         return self._labels.score(np.stack(pooled), self._run.validation)

@@ -43,7 +43,12 @@ def find(name: str) -> Algorithm:
                 way_out="See docs/algorithms.md.",
             )
         return loaded
-    raise ConfigError("there is no such algorithm", found=name, expected=f"one of {', '.join(names())}")
+    raise ConfigError(
+        "there is no such algorithm",
+        found=name,
+        expected=f"one of {', '.join(names())}",
+        way_out="See docs/algorithms.md; one of your own must be installed.",
+    )
 
 
 def check(algorithm: Algorithm, task: Task) -> None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from training.algorithms.algorithm import Algorithm, Run
-from training.algorithms.bag import BagOptions, descend
+from training.algorithms.bag import BagOptions, descend, make, occurring
 from training.algorithms.bag import search as bag_search
 from training.algorithms.vectors import open_encoder, window_vectors
 from training.config import Schedule
@@ -54,27 +54,16 @@ class Distilled:
         """The model with all tokens: those that occurred as they are now, the others as they came."""
         import torch
 
-        learnt = self.model.grams.row_of.numpy()
-        own = [learnt[token] for token in self.tokens]
-        whole = bag(run, self.tokens, self.table.shape[1])
-        table, weights = whole.table.weight, whole.weights
+        small, whole = self.model, make(run, self.tokens, self.table.shape[1])
+        whole.classifier.load_state_dict(small.classifier.state_dict())
+        if small.hidden is not None:
+            whole.hidden.load_state_dict(small.hidden.state_dict())
+        table, rows = torch.from_numpy(self.table).clone(), small.grams.row_of[self.tokens]
         with torch.no_grad():
-            whole.load_state_dict(
-                {
-                    name: value
-                    for name, value in self.model.state_dict().items()
-                    if "classifier" in name or "hidden" in name
-                },
-                strict=False,
-            )
-            count = len(self.tokens)
-            table[1 : count + 1].copy_(torch.from_numpy(self.table))
-            weights[1 : count + 1].copy_(torch.from_numpy(self.weights))
-            places = torch.tensor([place + 1 for place, row in enumerate(own) if row])
-            rows = torch.tensor([int(row) for row in own if row])
-            table[places] = self.model.table.weight[rows]
-            pairs = self.model.grams.tokens + 1
-            table[count + 1 :] = self.model.table.weight[pairs:]
+            none, learnt, pairs = small.table.weight.tensor_split([1, 1 + small.grams.tokens])
+            table[rows > 0] = learnt[rows[rows > 0] - 1]
+            whole.table.weight.copy_(torch.cat([none, table, pairs]))
+            whole.weights[1 : len(table) + 1] = torch.from_numpy(self.weights)
         return whole
 
 
@@ -82,35 +71,22 @@ def distilled(run: Run) -> Distilled:
     """The model before it is trained: its vectors are the encoder's, those of pairs zero."""
     import torch
 
-    from evaluation.models.grams import seen
-
     options: StaticOptions = run.options
     started = time.monotonic()
     tokens = [token for token in range(run.base.vocabulary) if token not in run.special_tokens]
     table = token_vectors(run, tokens)
     table = principal(table, min(options.dimension, table.shape[1]))
     weights = frequency_weights(run, tokens, options.frequency)
-    occurring = seen((example.window for example in run.examples), run.special_tokens)
-    model = bag(run, occurring, table.shape[1])
+    own = occurring(run)
+    model = make(run, own, table.shape[1])
     place = {token: index for index, token in enumerate(tokens)}
-    rows = [place[token] for token in occurring]
+    rows = [place[token] for token in own]
     with torch.no_grad():
         model.table.weight.zero_()
         model.table.weight[1 : len(rows) + 1].copy_(torch.from_numpy(table[rows]))
         model.weights[1 : len(rows) + 1].copy_(torch.from_numpy(weights[rows]))
     run.progress.stage(f"distilled {len(tokens):,} token vectors in {time.monotonic() - started:.0f} s")
     return Distilled(model, tokens, table, weights)
-
-
-def bag(run: Run, tokens: list[int], dimension: int) -> Any:
-    """A bag with these tokens, from random numbers."""
-    from evaluation.models.bag import BagConfig, BagModel
-
-    options: StaticOptions = run.options
-    settings = options.model_dump(include=set(BagOptions.model_fields)) | {"dimension": dimension}
-    model = BagModel(BagConfig(tokens=len(tokens), **settings, **run.model_settings()))
-    model.grams.know(tokens)
-    return model
 
 
 def token_vectors(run: Run, tokens: list[int]) -> NDArray[np.float32]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Sequence
-from functools import partial
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -37,46 +37,45 @@ PAIRS_GAIN = 0.005
 
 def train(run: Run) -> tuple[Any, Outcome]:
     """Fits one machine for each choice that is open, and keeps the one that does best on the validation rows."""
+    from evaluation.models.grams import seen
+    from evaluation.models.tfidf import TfidfConfig, TfidfModel
+
     started = time.monotonic()
     options: TfidfOptions = run.options
     strengths = STRENGTHS if options.strength is None else (options.strength,)
-    best: tuple[float, Any] | None = None
+    windows = [example.window for example in run.examples]
+    tokens = seen(windows, run.special_tokens)
+    best, chosen = -math.inf, None
     for buckets in {"no": (0,), "yes": (options.buckets,), "auto": (0, options.buckets)}[options.pairs]:
-        model = _empty(run, buckets)
-        vectors = _matrix(model, [example.window for example in run.examples])
-        held = Held(run, model, partial(_matrix, model))
+        model = TfidfModel(TfidfConfig(tokens=len(tokens), buckets=buckets, **run.model_settings()))
+        model.grams.know(tokens)
+        counts = _rows(model, windows)
+        model.idf.copy_(_idf(counts, model.grams.rows))
+        vectors, held = _matrix(model, counts), Held(run, model)
+        held_vectors = _matrix(model, _rows(model, held.windows))
+        needed = best + PAIRS_GAIN if chosen is not None else best
         for strength in strengths:
             linear = _fit(run, vectors, strength)
-            value = held.score(linear)
+            value = held.score(linear, held_vectors)
             run.progress.stage(
                 f"{'tokens and pairs' if buckets else 'tokens'}, C {strength:g}: validation "
                 f"{run.objective.metric} {value:.4f}"
             )
-            if best is None or value > best[0] + (PAIRS_GAIN if buckets and not best[1][0].grams.buckets else 0.0):
-                best = value, (model, linear)
-    assert best is not None
-    value, (model, linear) = best
-    _put(model, linear)
-    return model, run.fitted(value, started)
+            if value > max(best, needed):
+                best, chosen = value, (model, linear)
+    assert chosen is not None
+    _put(*chosen)
+    return chosen[0], run.fitted(best, started)
 
 
-def _empty(run: Run, buckets: int) -> Any:
-    """The model with its vocabulary and the weights of its grams, no classifier yet."""
+def _idf(counts: Sequence[Counter[int]], rows: int) -> Any:
+    """The weight of each row, `(rows,)`, as scikit-learn smooths it."""
     import torch
 
-    from evaluation.models.grams import seen
-    from evaluation.models.tfidf import TfidfConfig, TfidfModel
-
-    tokens = seen((example.window for example in run.examples), run.special_tokens)
-    model = TfidfModel(TfidfConfig(tokens=len(tokens), buckets=buckets, **run.model_settings()))
-    model.grams.know(tokens)
-    occurs = np.zeros(model.grams.rows)
-    for rows in _rows(model, [example.window for example in run.examples]):
-        occurs[list(rows)] += 1
-    documents = len(run.examples)
-    idf = np.log((1.0 + documents) / (1.0 + occurs)) + 1.0  # as scikit-learn smooths it
-    model.idf.copy_(torch.from_numpy(idf))
-    return model
+    occurs = np.zeros(rows)
+    for count in counts:
+        occurs[list(count)] += 1
+    return torch.from_numpy(np.log((1.0 + len(counts)) / (1.0 + occurs)) + 1.0)
 
 
 def _rows(model: Any, windows: Sequence[Sequence[int]]) -> list[Counter[int]]:
@@ -91,12 +90,11 @@ def _rows(model: Any, windows: Sequence[Sequence[int]]) -> list[Counter[int]]:
     return found
 
 
-def _matrix(model: Any, windows: Sequence[Sequence[int]]) -> Any:
-    """The TF-IDF vectors `(windows, rows)`, sparse, of length 1."""
+def _matrix(model: Any, counts: Sequence[Counter[int]]) -> Any:
+    """The TF-IDF vectors `(windows, rows)`, sparse, of length 1, from how often each row occurs."""
     from scipy.sparse import csr_matrix
 
     idf = model.idf.numpy()
-    counts = _rows(model, windows)
     columns = np.array([row for count in counts for row in count], dtype=np.int64)
     values = np.array([times for count in counts for times in count.values()], dtype=np.float64)
     begins = np.cumsum([0, *(len(count) for count in counts)])

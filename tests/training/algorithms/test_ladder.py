@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from evaluation.checkpoint import load_checkpoint, load_model
-from evaluation.rows import LabelledRows
+from evaluation.rows import LabelledRows, inputs_of
 from export.build import export
 from service.errors import ConfigError
 from service.inference.model import load
@@ -321,3 +321,17 @@ def test_what_is_no_algorithm_is_told() -> None:
         registry.find("broken")
     with pytest.raises(ConfigError, match="cannot be loaded"):
         registry.find("absent")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["token-classification", "question-answering", "text-pair", "text-embedding"])
+def test_adapters_are_for_every_task(
+    kind: str, task_splits: MakeSplits, task_checkpoint: Callable[[str], Path], tiny_base: Bases, tmp_path: Path
+) -> None:
+    """The merged model has the names of a fine-tuned one, and answers."""
+    splits = task_splits(kind)
+    folder = fit(splits, options(tiny_base, "lora", epochs=1, label_smoothing=0.0), tmp_path / "checkpoint").output
+    names = [set(load_model(each, kind).state_dict()) for each in (folder, task_checkpoint(kind))]  # type: ignore[arg-type]
+    assert names[0] == names[1]
+    pipeline = load_checkpoint(folder)
+    assert all(not isinstance(each, Exception) for each in pipeline.predict(inputs_of(splits.test, pipeline.task)))
