@@ -158,7 +158,7 @@ def report(work: Path) -> None:
         f"{describe_machine()[0]}. What is served (int8 where validation shows it non-inferior), measured once on the "
         "official test rows (sms-spam: our own split), 95 % bootstrap intervals of the first seed. Speed: strings to "
         f"labels in bulk, one process a bundle, interleaved, median of {ROUNDS} rounds with the range, as a ratio to "
-        "the encoder of that corpus. Training seconds: the median over seeds, other work going on beside most of it. "
+        "the encoder of that corpus. Training seconds: the median over seeds, most with other work beside. "
         "Repeat with `python benchmarks/ladder.py run CORPUS ALGORITHM --seed N`, with `--epochs` as the table has them "
         "(`bag` and `static` end their own 15 early), `speed CORPUS`, `report`.",
     ]
