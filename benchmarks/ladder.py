@@ -159,7 +159,7 @@ def report(work: Path) -> None:
         "official test rows (sms-spam: our own split), 95 % bootstrap intervals of the first seed. Speed: strings to "
         f"labels in bulk, one process a bundle, interleaved, median of {ROUNDS} rounds with the range, as a ratio to "
         "the encoder of that corpus. Training seconds: the median over seeds, most with other work beside. "
-        "Repeat with `python benchmarks/ladder.py run CORPUS ALGORITHM --seed N`, with `--epochs` as the table has them "
+        "Repeat with `python benchmarks/ladder.py run CORPUS ALGORITHM --seed N`, `--epochs` as the table has them "
         "(`bag` and `static` end their own 15 early), `speed CORPUS`, `report`.",
     ]
     for corpus in CORPORA:
