@@ -49,7 +49,7 @@ def read_unlabelled(
             found.setdefault(text, (record.line, dict(record.fields)))
     if unusable:
         told = ", ".join(f"{count:,} {code}" for code, count in sorted(unusable.items()))
-        console.print(f"  {unusable.total():,} rows hold no text that can be read: {told}")
+        console.print(f"  rows without a text that can be read: {told}")
     if not found:
         raise CorpusError("there is no text in this file", found=source, way_out="Name the column: --text-column NAME.")
     return Unlabelled(

@@ -159,8 +159,6 @@ def _why(rung: Rung, chosen: Rung, best: Rung, broken: list[str], found: NonInfe
         return f"the best, but {chosen.name} is as good and cheaper"
     if found.non_inferior:
         return f"as good as the best, but {chosen.name} is cheaper; {bound}"
-    if rung.texts_per_second < chosen.texts_per_second:
-        return f"dearer than {chosen.name}, which is as good as the best or is it; {bound}"
     return f"not shown to be as good as the best: {bound}"
 
 

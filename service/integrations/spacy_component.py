@@ -58,9 +58,11 @@ class Component:
         self._threshold = threshold
         self._model = self._load(model) if model else None
 
-    @property
-    def model(self) -> Model:
-        """The bundle's model; raises ConfigError where none was given."""
+    def loaded(self) -> Model:
+        """The bundle's model; raises ConfigError where none was given.
+
+        No property called `model`: spaCy looks for that attribute in every component it adds.
+        """
         if self._model is None:
             raise ConfigError(
                 "the component has no model", way_out='nlp.add_pipe("glossator", config={"model": "path/of/bundle"})'
@@ -84,7 +86,7 @@ class Component:
         folder = Path(path) / _BUNDLE
         if folder.exists():
             shutil.rmtree(folder)
-        shutil.copytree(self.model.bundle.path, folder)
+        shutil.copytree(self.loaded().bundle.path, folder)
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> Component:
         """Loads and verifies the bundle in the pipeline's folder."""
@@ -99,7 +101,7 @@ class Component:
 
     def _answers(self, docs: list[Doc]) -> list[Answer | InputError]:
         texts = [doc.text for doc in docs]
-        return self.model.predict(texts, threshold=self._threshold)
+        return self.loaded().predict(texts, threshold=self._threshold)
 
     def _set(self, doc: Doc, answer: Answer | InputError) -> None:
         if isinstance(answer, InputError):

@@ -140,9 +140,12 @@ def test_select_takes_the_cheapest_that_is_good_enough(run: Run, base: Path) -> 
     ]  # fmt: skip
     ran = run(*command, "--json")
     assert ran.code == 0, ran.err
-    assert ran.json["chosen"] == "tfidf"
     verdicts = {each["rung"]["name"]: each for each in ran.json["verdicts"]}
-    assert verdicts["tfidf"]["kept"]
+    good = [name for name, each in verdicts.items() if each["against_best"]["non_inferior"]]
+    chosen = ran.json["chosen"]
+    assert chosen == good[0]  # the fastest first, and which of two so small models that is, this machine decides
+    assert verdicts[chosen]["kept"]
+    assert chosen in {"tfidf", "frozen"}
     assert "not shown to be as good" in verdicts["majority"]["why"]
     assert ran.json["skipped"] == {"distil": "there is no finetune to learn from"}
     assert {path.name for path in Path("chosen").iterdir()} == {
@@ -150,7 +153,7 @@ def test_select_takes_the_cheapest_that_is_good_enough(run: Run, base: Path) -> 
     }  # fmt: skip
     manifest = json.loads(Path("chosen/model/bundle.json").read_text())
     assert [each["split"] for each in manifest["evaluation"]] == ["validation", "test"]
-    rung = json.loads(Path("chosen/rungs/tfidf/bundle/bundle.json").read_text())
+    rung = json.loads(Path(f"chosen/rungs/{chosen}/bundle/bundle.json").read_text())
     assert [each["split"] for each in rung["evaluation"]] == ["validation"]  # the test rows waited for the end
     again = run(*command, "--overwrite")
     assert again.err.count("done before") == 3
