@@ -37,8 +37,9 @@ def train(run: Run) -> tuple[Any, Outcome]:
         head = fit_head(run, vectors, strength)
         value = held.score(head, held_vectors)
         run.progress.stage(f"C {strength:g}: validation {run.objective.metric} {value:.4f}")
-        if chosen is None or value > best:
-            best, chosen = value, head
+        if chosen is not None and value <= best:
+            break  # the weaker the regularisation, the longer the fit: the first that brings nothing ends the search
+        best, chosen = value, head
     assert chosen is not None
     put_head(model, chosen)
     return model, run.fitted(best, started)
