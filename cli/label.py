@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from cli.console import OK, REJECTED_ROWS, Device, Json, Quiet, print_json, stderr
+from service.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from service.errors import InputError
-    from service.inference.pipeline import Answer
-    from service.labelling.runner import Start
     from service.labelling.summary import LabelSummary
-    from service.tasks.encoded import Text
-    from service.tasks.options import Asked
-
-
-_LARGE_BYTES = 4 << 20
 
 
 def label(
@@ -72,6 +62,15 @@ def label(
     ] = False,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: the CPUs allowed.")] = None,
     device: Device = "cpu",
+    limit: Annotated[int | None, typer.Option(min=1, help="Label the first rows alone, so many.")] = None,
+    sample: Annotated[
+        float | None, typer.Option(min=0.0, max=1.0, help="Label a random share of the rows, 0.01 say.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Decides which rows --sample takes.")] = 13,
+    max_error_rate: Annotated[
+        float | None, typer.Option(min=0.0, max=1.0, help="Stop where a larger share of the rows carries an error.")
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Begin again, whatever an earlier run has done.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output file.")] = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -79,7 +78,8 @@ def label(
     """Label every row of a file.
 
     One row out for each row in, in order, with its columns as they were; a row that cannot be labelled carries its
-    error. The output appears whole or not at all. Exits with 3 if some rows carry an error.
+    error. The output appears whole or not at all. A run that was broken off goes on when the same command is given
+    again, and the output is the same to the byte. Exits with 3 if some rows carry an error.
 
     \b
     Examples:
@@ -87,67 +87,40 @@ def label(
       glossator label notes.txt --model models/nli --zero-shot delivery --zero-shot refund
       zcat notes.txt.gz | glossator label - --model models/tickets | jq .label
     """
-    from service.documents.aside import refuse_same_file
-    from service.documents.read import open_source
-    from service.documents.write import open_sink
-    from service.errors import ConfigError, OutputError
-    from service.inference.encoding import reads_pairs
     from service.inference.model import load
-    from service.labelling.answers import LABEL, LABELS, answer_columns
-    from service.labelling.columns import plan_columns
-    from service.labelling.runner import label as run
+    from service.labelling.job import Job, Reading, ZeroShot, check_output, run
+    from service.labelling.runner import Part
 
     console = stderr(quiet=quiet)
-    refuse_same_file(output, [source])
-    if Path(output).is_file() and not overwrite:
-        raise OutputError(
-            "the output file exists already", found=output, way_out="Choose another, or pass --overwrite."
-        )
-    with open_source(
-        source, format=input_format, encoding=encoding, delimiter=delimiter, header=False if no_header else None
-    ) as opened:
-        loaded = load(model, threads=threads, device=device)
-        columns = plan_columns(
-            opened.columns,
-            text_column=text_column,
-            second_column=second_column,
-            answers=(LABELS if multi_label else LABEL)
-            if zero_shot
-            else answer_columns(
-                loaded.task, sets=coverage is not None, tiers=loaded.bundle.manifest.cascade is not None
-            ),
-            pairs=reads_pairs(loaded.task) and not zero_shot,
-            prefix=prefix,
-        )
-        console.print(f"· {opened.described()}", markup=False)
-        beside = "" if columns.second is None else f", second {columns.second!r}"
-        console.print(
-            f"· text column {columns.text!r} ({columns.chosen}){beside}, model {loaded.version}", markup=False
-        )
-
-        if not loaded.calibrated and _is_large(source):
-            console.print("· measuring which batches suit this machine, once: 2 s")
-            loaded.calibrate()
-        asked: Asked = {
+    if not zero_shot and (hypothesis is not None or multi_label):
+        raise ConfigError("--hypothesis and --multi-label go with --zero-shot", way_out="Give the labels too.")
+    job = Job(
+        source=source,
+        output=output,
+        reading=Reading(input_format, encoding, delimiter, False if no_header else None),
+        text_column=text_column,
+        second_column=second_column,
+        asked={
             "threshold": threshold,
             "min_confidence": min_confidence,
             "coverage": coverage,
             "aggregation": aggregation,
             "truncate": truncate,
-        }
-        start: Start = partial(loaded.start, lane="bulk", **asked)
-        if zero_shot:
-            _refuse_options(asked)
-            fit = partial(loaded.zero_shot, labels=zero_shot, hypothesis=hypothesis, multi_label=multi_label)
-            start = partial(_Done, partial(fit, lane="bulk"))
-        elif hypothesis is not None or multi_label:
-            raise ConfigError("--hypothesis and --multi-label go with --zero-shot", way_out="Give the labels too.")
-
-        with (
-            open_sink(output, columns.all, format=output_format, formula_safe=not raw_cells, inputs=[source]) as sink,
-            _Counter(quiet=quiet) as counter,
-        ):
-            summary = run(opened, sink, start, columns=columns, model=loaded.version, progress=counter)
+        },
+        zero_shot=ZeroShot(tuple(zero_shot), hypothesis, multi_label) if zero_shot else None,
+        prefix=prefix,
+        output_format=output_format,
+        formula_safe=not raw_cells,
+        part=Part(limit, sample, seed),
+        max_error_rate=max_error_rate,
+    )
+    check_output(job, overwrite=overwrite, fresh=fresh)
+    loaded = load(model, threads=threads, device=device)
+    with _Counter(quiet=quiet) as counter:
+        summary = run(
+            job, loaded, overwrite=overwrite, fresh=fresh, progress=counter,
+            told=lambda line: console.print(f"· {line}", markup=False),
+        )  # fmt: skip
     if as_json:
         # Where the rows themselves go to stdout, the summary may not stand among them.
         print_json(asdict(summary), to_stderr=output == "-")
@@ -156,39 +129,11 @@ def label(
     return REJECTED_ROWS if summary.failed else OK
 
 
-class _Done:
-    """Answers that are there as soon as they are asked for."""
-
-    def __init__(
-        self, answer: Callable[[Sequence[Any]], list[Answer | InputError]], texts: Sequence[Text | InputError]
-    ) -> None:
-        self._answers = answer(texts)
-
-    def result(self) -> list[Answer | InputError]:
-        return self._answers
-
-
-def _refuse_options(asked: Asked) -> None:
-    from service.errors import ConfigError
-
-    given = [(name, value) for name, value in asked.items() if value not in (None, False)]
-    if given:
-        name, value = given[0]
-        raise ConfigError(f"{name} does not apply to --zero-shot", found=value, way_out="Leave it out.")
-
-
-def _is_large(source: str) -> bool:
-    """Whether labelling the file takes so long that two seconds of measuring pay."""
-    path = Path(source)
-    return path.is_file() and path.stat().st_size > _LARGE_BYTES
-
-
 def _sentence(summary: LabelSummary, output: str) -> str:
-    speed = summary.rows / max(summary.seconds, 1e-9)
     parts = [f"{summary.rows:,} rows: {summary.labelled:,} labelled, {summary.failed:,} with an error"]
     parts += [f"{count:,} {code}" for code, count in summary.errors.items()]
     parts.append(f"{summary.tokens:,} tokens in {summary.windows:,} windows, {summary.truncated:,} rows truncated")
-    parts.append(f"{summary.seconds:.1f} s, {speed:,.0f} rows/s")
+    parts.append(f"{summary.seconds:.1f} s, {summary.rows_per_second:,.0f} rows/s")
     return f"{'stdout' if output == '-' else output}: " + "; ".join(parts)
 
 
@@ -219,5 +164,4 @@ class _Counter:
         self._progress.stop()
 
     def __call__(self, summary: LabelSummary) -> None:
-        speed = summary.rows / max(summary.seconds, 1e-9)
-        self._progress.update(self._task, completed=summary.rows, speed=speed, failed=summary.failed)
+        self._progress.update(self._task, completed=summary.rows, speed=summary.rows_per_second, failed=summary.failed)

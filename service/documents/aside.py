@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gzip
 import os
 import secrets
 import stat
@@ -12,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from service.documents import codecs
 from service.documents.lines import STANDARD_STREAM
 from service.errors import ConfigError, OutputError
 
@@ -21,45 +21,56 @@ class Aside:
 
     `commit` puts the file in its place, whole; `discard` leaves nothing behind, and a file that was there before as it
     was. A link is followed. A device or a pipe, and standard output, are written straight: they cannot be renamed over.
-    Gzip output depends on the content alone: it carries no time and no name. Raises OutputError where the disk or the
-    folder refuses.
+    `codec`, one of `codecs.SUFFIXES`, compresses the bytes; what comes out depends on the content alone. `beside` is
+    the name that the file has until then, on the same file system; by default one of its own in the same folder.
+    Raises OutputError where the disk or the folder refuses.
     """
 
-    def __init__(self, path: str, *, compressed: bool = False, stdout: BinaryIO | None = None) -> None:
+    def __init__(
+        self, path: str, *, codec: str | None = None, beside: Path | None = None, stdout: BinaryIO | None = None
+    ) -> None:
         self.name = "standard output" if path == STANDARD_STREAM else path
         self._target: Path | None = None
         self._temporary: Path | None = None
         with self._ours():
-            self._file = self._open(path, stdout)
+            self._file = self._open(path, beside, stdout)
         self._borrowed = self._file is stdout or self._file is sys.stdout.buffer
-        self._gzip = gzip.GzipFile("", "wb", fileobj=self._file, mtime=0) if compressed else None
+        self._packed = None if codec is None else codecs.packed(self._file, codec)
 
     def write(self, data: bytes) -> None:
         """Adds bytes."""
         with self._ours():
-            (self._gzip or self._file).write(data)
+            (self._packed or self._file).write(data)
+
+    def close(self) -> None:
+        """Flushes everything to disk; nothing can be written after it."""
+        with self._ours():
+            if self._file.closed:
+                return
+            if self._packed is not None:
+                self._packed.close()
+            self._file.flush()
+            if self._temporary is not None:
+                os.fsync(self._file.fileno())
+                self._file.close()
 
     def commit(self) -> None:
         """Flushes everything to disk, then gives the file its name."""
         try:
+            self.close()
             with self._ours():
-                if self._gzip is not None:
-                    self._gzip.close()
-                self._file.flush()
                 if self._target is not None and self._temporary is not None:
-                    os.fsync(self._file.fileno())
-                    self._file.close()
                     os.replace(self._temporary, self._target)
                     self._temporary = None
-                    _sync_folder(self._target.parent)
+                    sync_folder(self._target.parent)
         finally:
             self.discard()
 
     def discard(self) -> None:
         """Closes the file, and removes it unless it has been committed."""
-        if self._gzip is not None:
+        if self._packed is not None:
             with contextlib.suppress(OSError, ValueError):
-                self._gzip.close()
+                self._packed.close()
         if not self._borrowed:
             with contextlib.suppress(OSError):  # closing flushes: a full disk complains again
                 self._file.close()
@@ -68,7 +79,7 @@ class Aside:
                 self._temporary.unlink()
             self._temporary = None
 
-    def _open(self, path: str, stdout: BinaryIO | None) -> BinaryIO:
+    def _open(self, path: str, beside: Path | None, stdout: BinaryIO | None) -> BinaryIO:
         if path == STANDARD_STREAM:
             if stdout is not None:
                 return stdout
@@ -84,7 +95,9 @@ class Aside:
             return open(target, "wb")
         if target.is_dir():
             raise IsADirectoryError(None, "it is a folder")
-        temporary = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.part")
+        if beside is not None:
+            beside.unlink(missing_ok=True)
+        temporary = beside or target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.part")
         # Not tempfile: its files are private, and the result should have the mode that any new file gets.
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666)
         self._target, self._temporary = target, temporary
@@ -102,7 +115,7 @@ class Aside:
                 f"the output cannot be written: {self.name}",
                 found=error.strerror or error,
                 expected="room and permission to write",
-                way_out=_way_out(error),
+                way_out=way_out_of(error, "Nothing half-written was left behind."),
             ) from error
 
 
@@ -119,17 +132,18 @@ def refuse_same_file(output: str, inputs: Sequence[str]) -> None:
                 )
 
 
-def _way_out(error: OSError) -> str:
+def way_out_of(error: OSError, left: str) -> str:
+    """What to do where a file cannot be written; `left` says what is there where room is lacking."""
     if isinstance(error, BrokenPipeError):
         return "Its reader closed it before the end."
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return "Make its folder first."
     if isinstance(error, PermissionError):
         return "Choose a folder that you may write to."
-    return "Free some room or choose another place. Nothing half-written was left behind."
+    return f"Free some room or choose another place. {left}"
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Makes the rename durable; some file systems refuse to open folders, and then order renames themselves."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)

@@ -33,7 +33,7 @@ class JsonSource(Source):
 
     def __init__(self, path: str, options: Options) -> None:
         refuse_options("JSON", delimiter=options.delimiter, header=options.header)
-        self._text = Text(path, compressed=options.compressed, encoding=options.encoding, stdin=options.stdin)
+        self._text = Text(path, codec=options.codec, encoding=options.encoding, stdin=options.stdin)
         self.name = self._text.name
         self.encoding = self._text.encoding
         self._limit = options.max_row

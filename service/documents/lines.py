@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import stat
 import sys
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -14,6 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from service.documents import codecs
 from service.documents.encodings import Detected, detect, marking_decoder, show_marks
 from service.errors import FileMissing, InputError, UndecodableFile, UnreadableRow, shorten
 
@@ -48,14 +47,15 @@ class Text:
     """
 
     def __init__(
-        self, path: str, *, compressed: bool, encoding: str | None = None, stdin: BinaryIO | None = None
+        self, path: str, *, codec: str | None = None, encoding: str | None = None, stdin: BinaryIO | None = None
     ) -> None:
         self.name = display_name(path)
         raw = cast(BufferedReader, stdin or sys.stdin.buffer) if path == STANDARD_STREAM else open_bytes(path)
         self._owned = None if path == STANDARD_STREAM else raw
         try:
-            self._stream = gzip.GzipFile(fileobj=raw) if compressed else raw
-            self._head, self._broken = self._read_head(compressed)
+            self._codec = codec
+            self._stream: codecs.Stream = raw if codec is None else codecs.unpacked(raw, codec)
+            self._head, self._broken = self._read_head()
             self.detected: Detected = detect(self._head, self.name, whole=len(self._head) < SAMPLE, asked=encoding)
             if len(self._head) == self.detected.mark and self._broken is None:
                 raise empty_file(self.name)
@@ -80,8 +80,8 @@ class Text:
         while broken is None:
             try:
                 block = self._stream.read1(_CHUNK)
-            except (OSError, EOFError, zlib.error) as error:
-                broken = _broken(self.name, error, isinstance(self._stream, gzip.GzipFile))
+            except codecs.FAULTS as error:
+                broken = _broken(self.name, error, self._codec)
                 break
             if not block:
                 break
@@ -95,22 +95,21 @@ class Text:
         if self._owned is not None:
             self._owned.close()
 
-    def _read_head(self, compressed: bool) -> tuple[bytes, InputError | None]:
-        head = bytearray()  # by read1, here and below: read() forgets what it has unpacked when gzip data break off
+    def _read_head(self) -> tuple[bytes, InputError | None]:
+        head = bytearray()  # by read1, here and below: read() forgets what it has unpacked when the data break off
         try:
             while len(head) < SAMPLE and (block := self._stream.read1(SAMPLE - len(head))):
                 head += block
-        except gzip.BadGzipFile as error:
-            if not head:
+        except codecs.FAULTS as error:
+            if not head and self._codec is not None and not isinstance(error, EOFError):
+                kind = codecs.NAMES[self._codec]
                 raise UndecodableFile(
-                    f"{self.name} is not gzip data",
+                    f"{self.name} is not {kind} data",
                     found=error,
-                    expected="gzip data, as its name or format says",
-                    way_out="Take .gz off its name or format.",
+                    expected=f"{kind} data, as its name or format says",
+                    way_out=f"Take {self._codec} off its name or format.",
                 ) from None
-            return bytes(head), _broken(self.name, error, compressed)
-        except (OSError, EOFError, zlib.error) as error:
-            return bytes(head), _broken(self.name, error, compressed)
+            return bytes(head), _broken(self.name, error, self._codec)
         return bytes(head), None
 
 
@@ -125,12 +124,12 @@ class Lines(Text):
         self,
         path: str,
         *,
-        compressed: bool,
+        codec: str | None = None,
         encoding: str | None = None,
         stdin: BinaryIO | None = None,
         limit: int = MAX_ROW_CHARACTERS,
     ) -> None:
-        super().__init__(path, compressed=compressed, encoding=encoding, stdin=stdin)
+        super().__init__(path, codec=codec, encoding=encoding, stdin=stdin)
         self.limit = limit
         try:
             self._rest = self._split()
@@ -268,9 +267,10 @@ def _near_names(path: Path) -> str:
     return f"Did you mean {' or '.join(near)}?" if near else f"No name in {folder.resolve()} is near to it."
 
 
-def _broken(name: str, error: Exception, compressed: bool) -> UndecodableFile:
+def _broken(name: str, error: Exception, codec: str | None) -> UndecodableFile:
     way_out = "Copy the file again; the rows before this one are whole."
-    what = "the gzip data are cut off or damaged" if compressed else "the file cannot be read further"
+    damaged = None if codec is None else f"the {codecs.NAMES[codec]} data are cut off or damaged"
+    what = damaged or "the file cannot be read further"
     return UndecodableFile(f"{what}: {name}", found=error, expected="the rest of the file", way_out=way_out)
 
 

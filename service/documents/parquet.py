@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from service.documents.codecs import NAMES
 from service.documents.encodings import refuse_signatures
 from service.documents.lines import STANDARD_STREAM, display_name, empty_file, is_regular_file, open_bytes
 from service.documents.record import Record
@@ -26,13 +27,13 @@ class ParquetSource(Source):
 
     def __init__(self, path: str, options: Options) -> None:
         refuse_options("Parquet", encoding=options.encoding, delimiter=options.delimiter, header=options.header)
-        pq = _pyarrow_parquet()
+        pq = pyarrow_parquet()
         self.name = display_name(path)
-        if options.compressed:
+        if options.codec is not None:
             raise InputError(
-                f"{self.name}: Parquet is not read through gzip",
+                f"{self.name}: Parquet is not read through {NAMES[options.codec]}",
                 expected="a .parquet file",
-                way_out="Unpack it: gunzip.",
+                way_out="Unpack it first.",
             )
         self._stream = None if path == STANDARD_STREAM else open_bytes(path)
         if self._stream is None or not is_regular_file(path):
@@ -73,7 +74,8 @@ class ParquetSource(Source):
         return [f"{self._file.metadata.num_rows:,} rows"]
 
 
-def _pyarrow_parquet() -> Any:
+def pyarrow_parquet() -> Any:
+    """The module; raises ExtraMissing where it is not installed."""
     try:
         import pyarrow.parquet as pq
     except ImportError:

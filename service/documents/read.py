@@ -7,6 +7,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from service.documents import codecs
 from service.documents.delimited import CsvSource, TsvSource
 from service.documents.json_array import JsonSource
 from service.documents.jsonl import JsonlSource
@@ -31,11 +32,9 @@ SUFFIXES: dict[str, type[Source]] = {
     ".xls": XlsxSource,
     ".ods": XlsxSource,
 }
-"""Each may be followed by `.gz`, save `.parquet` and spreadsheets."""
+"""Each may be followed by one of `codecs.SUFFIXES`, save `.parquet` and spreadsheets."""
 
 FORMATS: dict[str, type[Source]] = {source.format: source for source in SUFFIXES.values()}
-
-_GZIP = ".gz"
 
 
 def open_source(
@@ -50,8 +49,9 @@ def open_source(
 ) -> Source:
     """The rows of a file, or of standard input where `path` is `-`. What is not said is found out from the file.
 
-    `format` is one of FORMATS, with `.gz` after it for compressed data under another name. Standard input with no
-    format is read as JSON lines if its first character is `{`, as a JSON array if it is `[`, else as plain text.
+    `format` is one of FORMATS, with one of `codecs.SUFFIXES` after it for compressed data under another name. Standard
+    input with no format is read as JSON lines if its first character is `{`, as a JSON array if it is `[`, else as
+    plain text.
     `header=False` says that CSV, TSV or a spreadsheet has no header line; its columns are then `column_1` and so on.
     `max_row` bounds a line, a CSV row or a cell, in characters. `stdin` stands in for the process's own, and is
     buffered as that is.
@@ -63,34 +63,33 @@ def open_source(
     if path == STANDARD_STREAM:
         stdin = stdin or sys.stdin.buffer
         format = format or _sniff(cast(BufferedReader, stdin))
-    kind, compressed = _kind(path, format)
-    return kind(path, Options(compressed, encoding, delimiter, header, stdin, max_row))
+    kind, codec = _kind(path, format)
+    return kind(path, Options(codec, encoding, delimiter, header, stdin, max_row))
 
 
-def _kind(path: str, asked: str | None) -> tuple[type[Source], bool]:
-    """The class that reads the file, and whether gzip is to be undone."""
-    name = Path(path).name.lower()
-    compressed = name.endswith(_GZIP) or (asked or "").endswith(_GZIP)
+def _kind(path: str, asked: str | None) -> tuple[type[Source], str | None]:
+    """The class that reads the file, and the ending that says how it is compressed."""
+    name, packed = codecs.parted(Path(path).name.lower())
     if asked is not None:
-        kind = FORMATS.get(asked.removesuffix(_GZIP))
+        named, codec = codecs.parted(asked)
+        kind = FORMATS.get(named)
         if kind is None:
-            raise ConfigError(
-                "this format is not read",
-                found=asked,
-                expected=f"one of {', '.join(FORMATS)}, or one of these and {_GZIP}",
-            )
-        return kind, compressed
-    suffix = Path(name.removesuffix(_GZIP)).suffix
+            raise ConfigError("this format is not read", found=asked, expected=f"one of {', '.join(FORMATS)}{_PACKED}")
+        return kind, codec or packed
+    suffix = Path(name).suffix
     if suffix not in SUFFIXES:
         if not Path(path).exists() or Path(path).is_dir():
             open_bytes(path)  # raises what is truly wrong
         raise InputError(
             f"the format of {path} is not known by its name",
             found=suffix or "no suffix",
-            expected=f"one of {', '.join(SUFFIXES)}, or one of these and {_GZIP}",
+            expected=f"one of {', '.join(SUFFIXES)}{_PACKED}",
             way_out="Name its format: --input-format jsonl (format='jsonl' in Python) for one JSON object a line.",
         )
-    return SUFFIXES[suffix], compressed
+    return SUFFIXES[suffix], packed
+
+
+_PACKED = f", or one of these and {', '.join(codecs.SUFFIXES)}"
 
 
 def _sniff(stdin: BufferedReader) -> str:

@@ -19,7 +19,8 @@ _SHOWN_COLUMNS = 12
 class Options:
     """What the caller said of a source; None where it is to be found out."""
 
-    compressed: bool = False
+    codec: str | None = None
+    """The ending that says how the file is compressed: one of `codecs.SUFFIXES`."""
     encoding: str | None = None
     delimiter: str | None = None
     header: bool | None = None
@@ -84,7 +85,7 @@ def open_lines(path: str, options: Options) -> Lines:
     """The lines of a source whose format is text."""
     return Lines(
         path,
-        compressed=options.compressed,
+        codec=options.codec,
         encoding=options.encoding,
         stdin=options.stdin,
         limit=options.max_row,

@@ -29,11 +29,11 @@ class XlsxSource(Source):
         refuse_options("a spreadsheet", encoding=options.encoding, delimiter=options.delimiter)
         self.name = display_name(path)
         self._limit = options.max_row
-        if options.compressed or path == STANDARD_STREAM or not is_regular_file(path):
+        if options.codec is not None or path == STANDARD_STREAM or not is_regular_file(path):
             if path != STANDARD_STREAM:
                 open_bytes(path).close()  # raises what is truly wrong
             raise InputError(
-                f"a spreadsheet cannot be read from a stream or through gzip: {self.name}",
+                f"a spreadsheet cannot be read from a stream or compressed: {self.name}",
                 expected="an .xlsx file",
                 way_out="Save it to a file first.",
             )

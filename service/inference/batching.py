@@ -125,11 +125,12 @@ class _Queue:
     def submit(self, windows: Windows, lane: Lane, deadline: float | None) -> Future[Outputs]:
         request = _Request(windows, deadline, Future(), len(windows), [_NOTHING] * len(windows))
         places = [(request, index) for index in range(len(windows))]
-        if len(windows) > INTERACTIVE_WINDOWS:
-            lane = "bulk"
+        asked, lane = lane, "bulk" if len(windows) > INTERACTIVE_WINDOWS else lane
         if lane == "bulk":
             lengths = [len(window) for window in windows]
-            batches = [_Batch([places[index] for index in batch]) for batch in plan(lengths, self._cost(lengths))]
+            # A file is cut in the same way whatever the number of workers; a large request is parted among them.
+            cost = self.cost if asked == "bulk" else self._cost(lengths)
+            batches = [_Batch([places[index] for index in batch]) for batch in plan(lengths, cost)]
         with self._changed:
             if self._closed:
                 raise InferenceError("the model has been closed", way_out="Load it again.")

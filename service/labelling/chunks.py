@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from service.documents.record import Record
 from service.errors import ConfigError
@@ -15,30 +17,52 @@ CHUNK_CHARACTERS = 16 << 20
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Neighbouring rows of a source. `first_row` is the 0-based index of the first of them."""
+    """Rows of a source that are answered together. `row_ids` are their places in the source, from 0."""
 
     index: int
-    first_row: int
+    row_ids: tuple[int, ...]
     records: tuple[Record, ...]
 
 
 def chunks(
-    records: Iterable[Record], *, chunk_rows: int = CHUNK_ROWS, chunk_characters: int = CHUNK_CHARACTERS
+    numbered: Iterable[tuple[int, Record]], *, chunk_rows: int = CHUNK_ROWS, chunk_characters: int = CHUNK_CHARACTERS
 ) -> Iterator[Chunk]:
-    """Every record, in order, in chunks of at most `chunk_rows` rows.
+    """Every record, in order, in chunks of at most `chunk_rows` rows. `numbered` gives each with its place.
 
     The cuts depend on the rows alone, never on threads or timing: the same file is always cut in the same places, and
     so batched and answered in the same way.
     """
     if chunk_rows < 1:
         raise ConfigError("a chunk needs rows", found=chunk_rows, expected="1 or more")
-    index = first_row = characters = 0
-    taken: list[Record] = []
-    for record in records:
-        taken.append(record)
+    index = characters = 0
+    taken: list[tuple[int, Record]] = []
+    for row_id, record in numbered:
+        taken.append((row_id, record))
         characters += sum(len(value) for value in record.fields.values() if isinstance(value, str))
         if len(taken) == chunk_rows or characters >= chunk_characters:
-            yield Chunk(index, first_row, tuple(taken))
-            index, first_row, characters, taken = index + 1, first_row + len(taken), 0, []
+            yield _chunk(index, taken)
+            index, characters, taken = index + 1, 0, []
     if taken:
-        yield Chunk(index, first_row, tuple(taken))
+        yield _chunk(index, taken)
+
+
+def _chunk(index: int, taken: list[tuple[int, Record]]) -> Chunk:
+    row_ids, records = zip(*taken, strict=True)
+    return Chunk(index, row_ids, records)
+
+
+def chosen(
+    records: Iterable[Record], *, limit: int | None = None, share: float | None = None, seed: int = 0
+) -> Iterator[tuple[int, Record]]:
+    """The records with their places: the first `limit`, or a random `share` (0 to 1) of them, which depends on the
+    places and the seed alone."""
+    numbered: Iterator[tuple[int, Record]] = enumerate(records)
+    if share is not None:
+        numbered = (each for each in numbered if _random(each[0], seed) < share)
+    return islice(numbered, limit)
+
+
+def _random(row_id: int, seed: int) -> float:
+    """A number from 0 to 1, always the same for a place and a seed."""
+    digest = hashlib.blake2b(b"%d %d" % (seed, row_id), digest_size=8).digest()
+    return int.from_bytes(digest, "big") / 2**64

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from service.documents.source import Source
-from service.documents.write import Sink
-from service.errors import InferenceError, InputError
-from service.labelling.chunks import CHUNK_ROWS, Chunk, chunks
+from service.errors import InferenceError, InputError, JobError
+from service.labelling.chunks import CHUNK_ROWS, Chunk, chosen, chunks
 from service.labelling.columns import Columns
+from service.labelling.destination import Destination
 from service.labelling.rows import Rows
-from service.labelling.summary import LabelSummary, Tally
+from service.labelling.summary import Counts, LabelSummary, Tally, count
 from service.tasks.encoded import Text
 
 if TYPE_CHECKING:
@@ -29,30 +30,51 @@ class Pending(Protocol):
     def result(self) -> Sequence[Answer | InputError]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Which rows of a source are labelled: the first `limit`, or a random `share` of them, or both."""
+
+    limit: int | None = None
+    share: float | None = None
+    seed: int = 0
+
+
+WHOLE = Part()
+
 Start = Callable[[Sequence[Text | InputError]], Pending]
 """Begins to answer texts; an InputError stands for itself. `Model.start` is one."""
 
 
 def label(
     source: Source,
-    sink: Sink,
+    destination: Destination,
     start: Start,
     *,
     columns: Columns,
     model: str,
+    part: Part = WHOLE,
     chunk_rows: int = CHUNK_ROWS,
+    max_error_rate: float | None = None,
     progress: Callable[[LabelSummary], None] | None = None,
 ) -> LabelSummary:
-    """Writes every row of `source` to `sink` with its answer, and returns the counts.
+    """Gives the rows of `source` with their answers to `destination`, chunk by chunk, and returns the counts.
 
-    Reading, encoding, inference and writing overlap: a chunk is read while others are answered. `columns` come from
-    `plan_columns`, and the sink was opened with `columns.all`. `model` is `name@digest12`. `progress` hears the counts
-    after each chunk. A bad row becomes a row whose status is `error`; InferenceError, OutputError and the like end the
-    run, and the sink's block then leaves no file.
+    Reading, encoding, inference and writing overlap: a chunk is read while others are answered; chunks that the
+    destination has are passed over. `columns` come from `plan_columns`; `model` is `name@digest12`. `progress` hears
+    the counts after each chunk. A bad row becomes a row whose status is `error`; where more than `max_error_rate` of
+    the rows so far carry one, JobError ends the run. InferenceError, OutputError and the like end it too.
     """
-    rows = Rows(columns, nested=sink.nested, model=model)
+    rows = Rows(columns, nested=destination.nested, model=model)
     tally = Tally()
     waiting: deque[tuple[Chunk, Pending]] = deque()
+
+    def told(counts: Counts, *, resumed: bool = False) -> None:
+        tally.add(counts, resumed=resumed)
+        if progress is not None or max_error_rate is not None:
+            summary = tally.summary()
+            _check_errors(summary, max_error_rate)
+            if progress is not None:
+                progress(summary)
 
     def write_one() -> None:
         chunk, pending = waiting.popleft()
@@ -60,16 +82,31 @@ def label(
         if len(outcomes) != len(chunk.records):
             what = f"{len(outcomes)} answers came for {len(chunk.records)} texts"
             raise InferenceError(what, expected="one answer a text")
-        for row_id, (record, outcome) in enumerate(zip(chunk.records, outcomes, strict=True), chunk.first_row):
-            sink.write(rows.answered(record, outcome, row_id))
-            tally.add(outcome)
-        if progress is not None:
-            progress(tally.summary())
+        answered = (rows.answered(*each) for each in zip(chunk.records, outcomes, chunk.row_ids, strict=True))
+        counts = count(outcomes)
+        destination.put(chunk, answered, counts)
+        told(counts)
 
-    for chunk in chunks(source.records(), chunk_rows=chunk_rows):
+    for chunk in chunks(chosen(source.records(), limit=part.limit, share=part.share, seed=part.seed),
+                        chunk_rows=chunk_rows):  # fmt: skip
+        done = destination.done.get(chunk.index)
+        if done is not None:
+            told(done, resumed=True)
+            continue
         waiting.append((chunk, start([rows.text(record) for record in chunk.records])))
         if len(waiting) > AHEAD:
             write_one()
     while waiting:
         write_one()
     return tally.summary()
+
+
+def _check_errors(summary: LabelSummary, most: float | None) -> None:
+    if most is not None and summary.failed > most * summary.rows:
+        listed = ", ".join(f"{number:,} {code}" for code, number in summary.errors.items())
+        raise JobError(
+            "too many rows carry an error",
+            found=f"{summary.failed:,} of {summary.rows:,}: {listed}",
+            expected=f"at most {most:.2%}",
+            way_out="Look at the rows, name the right column or format, or raise --max-error-rate.",
+        )

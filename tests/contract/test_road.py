@@ -20,6 +20,7 @@ from service.errors import EmptyText
 from service.inference.pipeline import Answer
 from service.labelling.answers import LABEL, LABELS
 from service.labelling.columns import plan_columns
+from service.labelling.destination import Streamed
 from service.labelling.runner import label
 
 PROBLEM_TYPES = ["single_label_classification", "multi_label_classification"]
@@ -67,7 +68,7 @@ def test_python_file_and_http_give_one_answer(
     with open_source(rows) as source:
         columns = plan_columns(source.columns, answers=LABELS if "multi" in problem_type else LABEL)
         with open_sink(tmp_path / "out.jsonl", columns.all, inputs=[rows]) as sink:
-            summary = label(source, sink, model.start, columns=columns, model=model.version)
+            summary = label(source, Streamed(sink), model.start, columns=columns, model=model.version)
     written = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
 
     client = TestClient(create_app({model.name: model}, Settings()), base_url="http://127.0.0.1")

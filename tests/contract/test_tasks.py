@@ -26,6 +26,7 @@ from service.inference.pipeline import Answer
 from service.inference.ranking import Ranked
 from service.labelling.answers import answer_columns
 from service.labelling.columns import plan_columns
+from service.labelling.destination import Streamed
 from service.labelling.runner import label
 from service.tasks.encoded import Pair
 
@@ -96,7 +97,7 @@ def test_python_file_and_http_give_one_answer(
     with open_source(tmp_path / "in.jsonl") as source:
         columns = plan_columns(source.columns, answers=answer_columns(model.task), pairs=pairs)
         with open_sink(tmp_path / "out.jsonl", columns.all) as sink:
-            summary = label(source, sink, model.start, columns=columns, model=model.version)
+            summary = label(source, Streamed(sink), model.start, columns=columns, model=model.version)
     assert (summary.rows, summary.failed) == (len(texts), 1)
     written = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
 

@@ -34,8 +34,8 @@ def test_the_file_appears_whole_on_commit_and_not_before(tmp_path: Path) -> None
 def test_discard_leaves_what_was_there(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
     path.write_text("old")
-    for compressed in (False, True):
-        aside = Aside(str(path), compressed=compressed)
+    for codec in (None, ".gz"):
+        aside = Aside(str(path), codec=codec)
         aside.write(b"new")
         aside.discard()
         assert path.read_text() == "old"
@@ -44,7 +44,7 @@ def test_discard_leaves_what_was_there(tmp_path: Path) -> None:
 
 def test_gzip_output_is_the_same_bytes_at_any_time_and_under_any_name(tmp_path: Path) -> None:
     for name in ("a.gz", "b.gz"):
-        aside = Aside(str(tmp_path / name), compressed=True)
+        aside = Aside(str(tmp_path / name), codec=".gz")
         aside.write(b"text\n" * 100)
         aside.commit()
     first = (tmp_path / "a.gz").read_bytes()
@@ -81,9 +81,9 @@ def test_a_name_as_long_as_names_may_be_is_written(tmp_path: Path) -> None:
     assert path.exists()
 
 
-@pytest.mark.parametrize("compressed", [False, True])
-def test_no_room_is_our_error_and_the_device_stays_a_device(compressed: bool) -> None:
-    aside = Aside("/dev/full", compressed=compressed)
+@pytest.mark.parametrize("codec", [None, ".gz", ".zst"])
+def test_no_room_is_our_error_and_the_device_stays_a_device(codec: str | None) -> None:
+    aside = Aside("/dev/full", codec=codec)
 
     def fill() -> None:
         for _ in range(1000):

@@ -16,9 +16,9 @@ from service.documents.lines import SAMPLE, Lines
 from service.errors import FileMissing, InputError, UndecodableFile, UnreadableRow
 
 
-def lines_of(data: bytes, *, limit: int = 1 << 20, compressed: bool = False, encoding: str | None = None) -> Lines:
+def lines_of(data: bytes, *, limit: int = 1 << 20, codec: str | None = None, encoding: str | None = None) -> Lines:
     stdin = io.BufferedReader(io.BytesIO(data))
-    return Lines("-", compressed=compressed, encoding=encoding, stdin=stdin, limit=limit)
+    return Lines("-", codec=codec, encoding=encoding, stdin=stdin, limit=limit)
 
 
 text_with_odd_ends = st.text(
@@ -71,7 +71,7 @@ def test_truncated_gzip_gives_the_lines_so_far_then_an_error(kept: int) -> None:
 
     words = random.Random(5)
     whole = "".join(f"row {number} {words.random()}\n" for number in range(500))
-    lines = list(lines_of(gzip.compress(whole.encode())[:kept], compressed=True))
+    lines = list(lines_of(gzip.compress(whole.encode())[:kept], codec=".gz"))
     *good, last = lines
     assert isinstance(last.error, UndecodableFile)
     assert f"from line {len(good) + 1} on" in last.error.what
@@ -84,14 +84,14 @@ def test_truncated_gzip_gives_the_lines_so_far_then_an_error(kept: int) -> None:
 def test_damaged_gzip_checksum_is_an_error_after_the_lines() -> None:
     data = bytearray(gzip.compress(b"one\ntwo\n"))
     data[-8] ^= 1
-    lines = list(lines_of(bytes(data), compressed=True))
+    lines = list(lines_of(bytes(data), codec=".gz"))
     assert [line.content for line in lines] == ["one", "two", ""]
     assert isinstance(lines[-1].error, UndecodableFile)
 
 
 def test_what_is_named_gzip_and_is_not_is_refused() -> None:
     with pytest.raises(UndecodableFile, match="is not gzip data"):
-        lines_of(b"plain text\n", compressed=True)
+        lines_of(b"plain text\n", codec=".gz")
 
 
 def test_a_disk_that_fails_gives_the_lines_so_far_then_an_error(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_a_disk_that_fails_gives_the_lines_so_far_then_an_error(tmp_path: Path) 
             buffer[:6] = b"abcde\n"
             return 6
 
-    lines = list(Lines("-", compressed=False, stdin=io.BufferedReader(cast(Any, FailingDisk()))))
+    lines = list(Lines("-", stdin=io.BufferedReader(cast(Any, FailingDisk()))))
     assert [line.content for line in lines] == ["abcde", "abcde", "abcde", ""]
     assert lines[-1].error is not None
     assert "Input/output error" in (lines[-1].error.found or "")
@@ -120,22 +120,22 @@ def test_an_empty_file_is_an_error(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "empty.txt"
     path.write_bytes(content)
     with pytest.raises(InputError, match="the file is empty"):
-        Lines(str(path), compressed=False)
+        Lines(str(path))
 
 
 def test_a_missing_file_suggests_near_names(tmp_path: Path) -> None:
     (tmp_path / "Tickets_2024.csv").write_text("text\n")
     with pytest.raises(FileMissing) as caught:
-        Lines(str(tmp_path / "tickets-2024.csv"), compressed=False)
+        Lines(str(tmp_path / "tickets-2024.csv"))
     assert caught.value.way_out == "Did you mean Tickets_2024.csv?"
     with pytest.raises(FileMissing, match="no file") as caught:
-        Lines(str(tmp_path / "nowhere" / "a.csv"), compressed=False)
+        Lines(str(tmp_path / "nowhere" / "a.csv"))
     assert "does not exist" in (caught.value.way_out or "")
 
 
 def test_a_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is a folder"):
-        Lines(str(tmp_path), compressed=False)
+        Lines(str(tmp_path))
 
 
 def test_a_file_that_may_not_be_read_is_an_error(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_a_file_that_may_not_be_read_is_an_error(tmp_path: Path) -> None:
         os.seteuid(65534)
     try:
         with pytest.raises(InputError, match="cannot be opened") as caught:
-            Lines(str(path), compressed=False)
+            Lines(str(path))
     finally:
         if superuser:
             os.seteuid(0)
@@ -156,14 +156,14 @@ def test_a_file_that_may_not_be_read_is_an_error(tmp_path: Path) -> None:
 
 def test_a_path_with_a_nul_is_an_error() -> None:
     with pytest.raises(InputError, match="cannot be opened"):
-        Lines("a\0b", compressed=False)
+        Lines("a\0b")
 
 
 def test_a_pipe_is_read_once_and_in_order(tmp_path: Path) -> None:
     reading, writing = os.pipe()
     os.write(writing, b"one\ntwo\n")
     os.close(writing)
-    lines = Lines(f"/dev/fd/{reading}", compressed=False)
+    lines = Lines(f"/dev/fd/{reading}")
     assert [line.content for line in lines] == ["one", "two"]
     lines.close()
     os.close(reading)
@@ -171,6 +171,6 @@ def test_a_pipe_is_read_once_and_in_order(tmp_path: Path) -> None:
 
 def test_standard_input_is_left_open() -> None:
     stdin = io.BufferedReader(io.BytesIO(b"one\n"))
-    lines = Lines("-", compressed=False, stdin=stdin)
+    lines = Lines("-", stdin=stdin)
     lines.close()
     assert not stdin.closed

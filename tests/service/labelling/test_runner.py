@@ -17,6 +17,7 @@ from service.inference.encoding import check_text
 from service.inference.pipeline import Answer
 from service.labelling.answers import LABEL, LABELS, join_labels
 from service.labelling.columns import plan_columns
+from service.labelling.destination import Streamed
 from service.labelling.runner import Start, label
 from service.labelling.summary import LabelSummary
 from service.tasks.text_classification import Classification, Score
@@ -78,7 +79,7 @@ def run(
         with open_sink("-", columns.all, format=output, stdout=stdout) as sink:
             summary = label(
                 source,
-                sink,
+                Streamed(sink),
                 model or LengthModel(multi_label=multi_label),
                 columns=columns,
                 model=MODEL,
@@ -321,7 +322,7 @@ def test_a_run_that_fails_leaves_no_file(tmp_path: Path) -> None:
         with open_source(tmp_path / "in.txt") as source:
             columns = plan_columns(source.columns)
             with open_sink(tmp_path / "out.jsonl", columns.all, inputs=[tmp_path / "in.txt"]) as sink:
-                label(source, sink, failing, columns=columns, model=MODEL, chunk_rows=1)
+                label(source, Streamed(sink), failing, columns=columns, model=MODEL, chunk_rows=1)
 
     with pytest.raises(InferenceError, match="the graph failed"):
         attempt()
@@ -335,7 +336,7 @@ def test_no_room_is_an_output_error(tmp_path: Path) -> None:
         with open_source(tmp_path / "in.txt") as source:
             columns = plan_columns(source.columns)
             with open_sink("/dev/full", columns.all, format="jsonl") as sink:
-                label(source, sink, LengthModel(), columns=columns, model=MODEL)
+                label(source, Streamed(sink), LengthModel(), columns=columns, model=MODEL)
 
     with pytest.raises(OutputError, match="cannot be written"):
         attempt()
@@ -349,7 +350,7 @@ def test_a_truncated_file_gives_its_rows_and_an_error_row(tmp_path: Path) -> Non
     with open_source(tmp_path / "in.txt.gz") as source:
         columns = plan_columns(source.columns)
         with open_sink(tmp_path / "out.jsonl", columns.all) as sink:
-            summary = label(source, sink, LengthModel(), columns=columns, model=MODEL)
+            summary = label(source, Streamed(sink), LengthModel(), columns=columns, model=MODEL)
     assert summary.errors == {"undecodable-file": 1}
     assert summary.labelled > 1000
     *_, last = json_rows((tmp_path / "out.jsonl").read_text())
@@ -362,7 +363,7 @@ def test_a_real_messy_file_keeps_every_row_and_cell(shared_data: Path, tmp_path:
     with open_source(path) as source:
         columns = plan_columns(source.columns, text_column=column)
         with open_sink(tmp_path / "out.csv", columns.all, inputs=[path], formula_safe=False) as sink:
-            summary = label(source, sink, LengthModel(), columns=columns, model=MODEL, chunk_rows=64)
+            summary = label(source, Streamed(sink), LengthModel(), columns=columns, model=MODEL, chunk_rows=64)
     with open(path, encoding="utf-8", newline="") as file:
         original = list(csv.DictReader(file))
     with open(tmp_path / "out.csv", encoding="utf-8", newline="") as file:

@@ -1,0 +1,256 @@
+"""A file labelled into a file: what is asked for, what it is known by, and how it goes on where it was broken off."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from typing import Any
+
+from service.documents.aside import refuse_same_file
+from service.documents.lines import STANDARD_STREAM, is_regular_file
+from service.documents.read import open_source
+from service.documents.source import Source
+from service.documents.write import Layout, sink_of
+from service.errors import ConfigError, InputError, OutputError
+from service.inference.encoding import reads_pairs
+from service.inference.model import Model
+from service.inference.pipeline import Answer
+from service.inference.planning import Cost
+from service.labelling.answers import LABEL, LABELS, answer_columns
+from service.labelling.chunks import CHUNK_ROWS
+from service.labelling.columns import Columns, plan_columns
+from service.labelling.destination import Kept, Streamed
+from service.labelling.ledger import Ledger, folder_of
+from service.labelling.outputs.registry import layout_of, output_kind
+from service.labelling.runner import WHOLE, Part, Start, label
+from service.labelling.summary import LabelSummary
+from service.tasks.encoded import Text
+from service.tasks.options import Asked
+
+LARGE_BYTES = 4 << 20
+"""Labelling a file above this takes so long that two seconds of measuring pay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How the input is read; None where it is to be found out."""
+
+    format: str | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
+    header: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ZeroShot:
+    """Labels that a model was not trained on."""
+
+    labels: tuple[str, ...]
+    hypothesis: str | None = None
+    multi_label: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What is labelled, how, and into what. `source` and `output` are paths, or `-` for the standard streams."""
+
+    source: str
+    output: str
+    reading: Reading = Reading()
+    text_column: str | None = None
+    second_column: str | None = None
+    asked: Asked = field(default_factory=Asked)
+    zero_shot: ZeroShot | None = None
+    prefix: str = ""
+    output_format: str | None = None
+    formula_safe: bool = True
+    part: Part = WHOLE
+    chunk_rows: int = CHUNK_ROWS
+    max_error_rate: float | None = None
+
+
+def check_output(job: Job, *, overwrite: bool, fresh: bool = False) -> None:
+    """Raises ConfigError where the output is the input or has no format, OutputError where there is such a file, unless
+    it belongs to a labelling that was broken off as it ended."""
+    refuse_same_file(job.output, [job.source])
+    output_kind(job.output, job.output_format)
+    there = os.path.isfile(job.output)
+    if there and not overwrite and (fresh or not folder_of(job.output).is_dir()):
+        raise OutputError(
+            "the output file exists already", found=job.output, way_out="Choose another, or pass --overwrite."
+        )
+
+
+def run(
+    job: Job,
+    model: Model,
+    *,
+    overwrite: bool = False,
+    fresh: bool = False,
+    told: Callable[[str], None] = lambda _: None,
+    progress: Callable[[LabelSummary], None] | None = None,
+) -> LabelSummary:
+    """Labels the source. A file appears whole or not at all; a run that was broken off goes on after the chunks that
+    were done, where its command is given again, and the output is then the same to the byte. `fresh` forgets what was
+    done. `told` hears what was found out.
+
+    Raises what `check_output` and `label` raise, ConfigError where another job's ledger stands beside the output,
+    InputError where the source cannot be read or changed meanwhile.
+    """
+    check_output(job, overwrite=overwrite, fresh=fresh)
+    with open_source(
+        job.source, format=job.reading.format, encoding=job.reading.encoding, delimiter=job.reading.delimiter,
+        header=job.reading.header,
+    ) as source:  # fmt: skip
+        columns = columns_of(job, source, model)
+        beside = "" if columns.second is None else f", second {columns.second!r}"
+        told(source.described())
+        told(f"text column {columns.text!r} ({columns.chosen}){beside}, model {model.version}")
+        layout, codec = layout_of(job.output, job.output_format, columns, model.task, formula_safe=job.formula_safe)
+        start = start_of(job, model)
+        label_into = partial(
+            label, source, columns=columns, model=model.version, part=job.part, chunk_rows=job.chunk_rows,
+            max_error_rate=job.max_error_rate, progress=progress,
+        )  # fmt: skip
+        if not _is_file_to_be(job.output):
+            _calibrate(job, model, told)
+            with sink_of(job.output, layout, codec=codec) as sink:
+                return label_into(Streamed(sink), start)
+        return _kept(job, model, layout, codec, columns, partial(label_into, start=start), overwrite, fresh, told)
+
+
+def _kept(
+    job: Job,
+    model: Model,
+    layout: Layout,
+    codec: str | None,
+    columns: Columns,
+    label_into: Callable[..., LabelSummary],
+    overwrite: bool,
+    fresh: bool,
+    told: Callable[[str], None],
+) -> LabelSummary:
+    """Through a ledger. What came from a pipe cannot be read again: its ledger goes when the run fails."""
+    rereadable = is_regular_file(job.source)
+    before = _state(job.source) if rereadable else None
+    if fresh or not folder_of(job.output).is_dir():
+        _calibrate(job, model, told)
+    settings = {"cost": asdict(model.batcher.cost)}
+    if model.fast is not None:
+        settings["fast_cost"] = asdict(model.fast.batcher.cost)
+    with Ledger(job.output, identity(job, model, columns, layout), settings, fresh=fresh or not rereadable) as ledger:
+        # The batches of an answer decide its last digits where the graph computes in floating point: they are cut as
+        # they were, whatever this machine would now choose.
+        model.batcher.cost = Cost(**ledger.settings["cost"])
+        if model.fast is not None:
+            model.fast.batcher.cost = Cost(**ledger.settings["fast_cost"])
+        if ledger.done:
+            told(f"going on after {sum(counts.rows for counts in ledger.done.values()):,} rows that are done")
+        try:
+            summary = label_into(destination=Kept(ledger, layout))
+            if rereadable and _state(job.source) != before:
+                raise InputError(
+                    f"{job.source} was changed while it was labelled", expected="a file that stays as it is",
+                    way_out="Label it again: --fresh.",
+                )  # fmt: skip
+            ledger.finish(layout, codec=codec, overwrite=overwrite)
+        except BaseException:
+            ledger.close()
+            if not rereadable or not (ledger.done or ledger.resumed):
+                ledger.discard()
+            elif ledger.done:
+                rows = sum(counts.rows for counts in ledger.done.values())
+                told(f"{rows:,} labelled rows are kept: the same command goes on after them")
+            raise
+    return summary
+
+
+def columns_of(job: Job, source: Source, model: Model) -> Columns:
+    """The columns that are read and written."""
+    if job.zero_shot is not None:
+        answers: Sequence[str] = LABELS if job.zero_shot.multi_label else LABEL
+    else:
+        answers = answer_columns(
+            model.task,
+            sets=job.asked.get("coverage") is not None,
+            tiers=model.bundle.manifest.cascade is not None,
+        )
+    return plan_columns(
+        source.columns,
+        text_column=job.text_column,
+        second_column=job.second_column,
+        answers=answers,
+        pairs=reads_pairs(model.task) and job.zero_shot is None,
+        prefix=job.prefix,
+    )
+
+
+def start_of(job: Job, model: Model) -> Start:
+    """What begins to answer texts; raises ConfigError for options that do not go together."""
+    if job.zero_shot is None:
+        return partial(model.start, lane="bulk", **job.asked)
+    given = [(name, value) for name, value in job.asked.items() if value not in (None, False)]
+    if given:
+        name, value = given[0]
+        raise ConfigError(f"{name} does not apply to --zero-shot", found=value, way_out="Leave it out.")
+    fit: Any = partial(model.zero_shot, **asdict(job.zero_shot), lane="bulk")
+    return partial(_Done, fit)
+
+
+def identity(job: Job, model: Model, columns: Columns, layout: Layout) -> dict[str, object]:
+    """What the output depends on, by the names that a message uses."""
+    return {
+        "input": _digest(job.source),
+        "model": model.digest,
+        "device": model.device,
+        "reading": asdict(job.reading),
+        "text column": columns.text,
+        "second column": columns.second,
+        "columns": list(columns.all),
+        "options": {name: value for name, value in job.asked.items() if value not in (None, False)},
+        "zero-shot": None if job.zero_shot is None else asdict(job.zero_shot),
+        "output format": layout.format,
+        "formula-safe": job.formula_safe,
+        "rows": asdict(job.part),
+        "chunk": job.chunk_rows,
+    }
+
+
+class _Done:
+    """Answers that are there as soon as they are asked for."""
+
+    def __init__(
+        self, answer: Callable[[Sequence[Any]], list[Answer | InputError]], texts: Sequence[Text | InputError]
+    ) -> None:
+        self._answers = answer(texts)
+
+    def result(self) -> list[Answer | InputError]:
+        return self._answers
+
+
+def _is_file_to_be(output: str) -> bool:
+    """Whether the output is a file that can be renamed into place: not a stream, not a device."""
+    if output == STANDARD_STREAM:
+        return False
+    return os.path.isfile(output) or not os.path.exists(output)
+
+
+def _calibrate(job: Job, model: Model, told: Callable[[str], None]) -> None:
+    if not model.calibrated and is_regular_file(job.source) and os.path.getsize(job.source) > LARGE_BYTES:
+        told("measuring which batches suit this machine, once: 2 s")
+        model.calibrate()
+
+
+def _digest(source: str) -> str:
+    if not is_regular_file(source):
+        return "a stream"
+    with open(source, "rb") as file:
+        return f"sha256 {hashlib.file_digest(file, 'sha256').hexdigest()}"
+
+
+def _state(source: str) -> tuple[int, int]:
+    found = os.stat(source)
+    return found.st_size, found.st_mtime_ns

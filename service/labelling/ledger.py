@@ -1,0 +1,259 @@
+"""The ledger of a labelling: which chunks of an output are done, kept beside it until it is whole.
+
+`OUTPUT.unfinished` holds `ledger.jsonl` and a file for each chunk. A chunk is written under another name, flushed,
+renamed, its folder flushed, and only then entered into the ledger with its SHA-256; the ledger is flushed last.
+Whatever is killed, and when: what the ledger names is on disk, and what it does not name is done again. At the end the
+parts are joined under another name, flushed and renamed to the output.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import filecmp
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from service.documents.aside import Aside, sync_folder, way_out_of
+from service.documents.write import Layout
+from service.errors import ConfigError, Fault, JobError, OutputError, shorten
+from service.labelling.summary import Counts
+
+SUFFIX = ".unfinished"
+FORMAT = 1
+_LEDGER, _WHOLE = "ledger.jsonl", "whole"
+_SAME = "Give the same command again: it goes on after the chunks that are done."
+
+
+def folder_of(output: str | Path) -> Path:
+    """Where the ledger of an output stands; links are followed."""
+    target = Path(os.path.realpath(output))
+    return target.with_name(target.name + SUFFIX)
+
+
+class Ledger:
+    """The chunks of one output. A context manager that lets go of the lock; `finish` makes the output.
+
+    `job` says what is labelled and how: a ledger that was begun for another job is refused, field by field. `settings`
+    are kept with a new ledger, and those of an old one stand: what decides how the same answers are computed.
+    """
+
+    def __init__(
+        self, output: str | Path, job: Mapping[str, object], settings: Mapping[str, object], *, fresh: bool = False
+    ) -> None:
+        self.name = str(output)
+        self.output = Path(os.path.realpath(output))
+        self.folder = folder_of(output)
+        self.done: dict[int, Counts] = {}
+        """What came of the chunks that are there, by their index."""
+        self.resumed = False
+        """Whether the ledger was there before."""
+        self.settings: dict[str, Any] = dict(settings)
+        self._writer: ThreadPoolExecutor | None = None
+        self._written: list[Future[None]] = []
+        with self._ours():
+            if fresh:
+                shutil.rmtree(self.folder, ignore_errors=True)
+            self.folder.mkdir(exist_ok=True)
+            self._file = os.open(self.folder / _LEDGER, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+            try:
+                self._lock()
+                self._read(json.loads(json.dumps(job)))
+            except BaseException:
+                os.close(self._file)
+                raise
+        self._writer = ThreadPoolExecutor(1, "ledger")
+
+    def put(self, index: int, data: bytes, counts: Counts) -> None:
+        """Enters a chunk. Its bytes are written while the next ones are answered; an error of an earlier chunk is
+        raised here or by `finish`."""
+        assert self._writer is not None
+        while self._written and (self._written[0].done() or len(self._written) > 1):
+            self._written.pop(0).result()
+        self._written.append(self._writer.submit(self._keep, index, data, counts))
+
+    def finish(self, layout: Layout, *, codec: str | None = None, overwrite: bool = False) -> None:
+        """Joins the parts to the output and removes the ledger. Raises OutputError where another file has taken the
+        output's name; the ledger then stays."""
+        while self._written:
+            self._written.pop(0).result()
+        missing = sorted(set(range(len(self.done))) - set(self.done))
+        if missing:
+            raise JobError("chunks are missing", found=missing[:10], way_out=_SAME)
+        whole = self.folder / _WHOLE
+        aside = Aside(str(self.output), codec=codec, beside=whole)
+        try:
+            layout.join([self._part(index) for index in range(len(self.done))], aside.write)
+            aside.close()
+            if self.output.exists() and not overwrite and not filecmp.cmp(whole, self.output, shallow=False):
+                raise OutputError(
+                    "the output file exists already",
+                    found=self.name,
+                    way_out=f"Pass --overwrite, or move it away. The labelled rows stand in {self.folder}.",
+                )
+            aside.commit()
+        except OSError as error:  # a part that cannot be read back
+            raise self._failed(error) from error
+        finally:
+            aside.discard()
+        with self._ours():
+            (self.folder / _LEDGER).unlink()  # first: parts without a ledger are of no account
+            shutil.rmtree(self.folder)
+            sync_folder(self.folder.parent)
+
+    def discard(self) -> None:
+        """Forgets what was done."""
+        self.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def close(self) -> None:
+        """Lets other processes have the ledger; what is being written is written first."""
+        if self._writer is not None:
+            self._writer.shutdown()
+            self._writer = None
+            os.close(self._file)
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _lock(self) -> None:
+        try:
+            import fcntl
+        except ImportError:  # not on this system
+            return
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise JobError(
+                "another process is writing this output", found=self.name, way_out="Wait for it, or end it."
+            ) from None
+
+    def _read(self, job: Mapping[str, Any]) -> None:
+        """Takes up what is there: whole lines of the ledger whose parts are as they were written."""
+        data = b"".join(iter(lambda: os.read(self._file, 1 << 20), b""))
+        kept = 0
+        lines: list[dict[str, Any]] = []
+        for line in data.splitlines(keepends=True):
+            entry = _parsed(line)
+            if entry is None:  # cut off when the machine went down; nothing can stand after it
+                break
+            lines.append(entry)
+            kept += len(line)
+        if kept < len(data):
+            os.ftruncate(self._file, kept)
+        if lines:
+            self._check(lines[0], job)
+            self.settings, self.resumed = lines[0]["settings"], True
+            for entry in lines[1:]:
+                if self._is_whole(entry):
+                    self.done[entry["chunk"]] = Counts(**entry["counts"])
+        else:
+            self._append({"format": FORMAT, "job": job, "settings": self.settings})
+            sync_folder(self.folder)
+            sync_folder(self.folder.parent)
+        named = {_LEDGER, *(self._part(index).name for index in self.done)}
+        for file in self.folder.iterdir():
+            if file.name not in named:
+                file.unlink()
+
+    def _check(self, header: Mapping[str, Any], job: Mapping[str, Any]) -> None:
+        if header.get("format") != FORMAT:
+            raise ConfigError(
+                "an unfinished labelling stands here that another version began",
+                found=self.folder,
+                way_out="Finish it with that version, or pass --fresh to begin again.",
+            )
+        then = header["job"]
+        faults = [
+            Fault("differs", f"then {_told(then.get(name))}, now {_told(job.get(name))}", name)
+            for name in dict.fromkeys([*then, *job])
+            if then.get(name) != job.get(name)
+        ]
+        if faults:
+            raise ConfigError(
+                f"an unfinished labelling of another kind stands here: {self.folder}",
+                faults=faults,
+                way_out="Give the command as it was given then, name another output, or pass --fresh to begin again.",
+            )
+
+    def _is_whole(self, entry: Mapping[str, Any]) -> bool:
+        try:
+            with open(self._part(entry["chunk"]), "rb") as file:
+                return bool(hashlib.file_digest(file, "sha256").hexdigest() == entry["sha256"])
+        except OSError:
+            return False
+
+    def _keep(self, index: int, data: bytes, counts: Counts) -> None:
+        part = self._part(index)
+        with self._ours():
+            temporary = part.with_suffix(".tmp")
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+            try:
+                _write(descriptor, data)
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            os.replace(temporary, part)
+            sync_folder(self.folder)
+            self._append(
+                {"chunk": index, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest(),
+                 "counts": asdict(counts)}
+            )  # fmt: skip
+        self.done[index] = counts
+
+    def _append(self, line: Mapping[str, object]) -> None:
+        end = os.fstat(self._file).st_size
+        try:
+            _write(self._file, json.dumps(line).encode() + b"\n")
+            os.fsync(self._file)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._file, end)  # half a line would hide those after it
+            raise
+
+    def _part(self, index: int) -> Path:
+        return self.folder / f"{index:08d}.part"
+
+    @contextlib.contextmanager
+    def _ours(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def _failed(self, error: OSError) -> OutputError:
+        kept = f"{len(self.done):,} chunks are kept. {_SAME}" if self.done else "Nothing was labelled yet."
+        return OutputError(
+            f"the output cannot be written: {self.name}",
+            found=error.strerror or error,
+            expected="room and permission to write",
+            way_out=way_out_of(error, kept),
+        )
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    """All of the data; a write may take a part alone."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def _parsed(line: bytes) -> dict[str, Any] | None:
+    try:
+        entry = json.loads(line) if line.endswith(b"\n") else None
+    except ValueError:
+        return None
+    return entry if isinstance(entry, dict) else None
+
+
+def _told(value: object) -> str:
+    return "nothing" if value is None else shorten(value if isinstance(value, str) else json.dumps(value), 80)

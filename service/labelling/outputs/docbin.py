@@ -1,0 +1,65 @@
+"""spaCy's DocBin: documents with `cats` or `ents`, ready for `spacy train`. Needs spaCy, of the extra `spacy`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from service.bundle.task import Task
+from service.documents.write import Put, Row
+from service.errors import ExtraMissing
+from service.labelling.columns import Columns
+from service.labelling.outputs.view import View
+
+
+class DocBinView(View):
+    """A document a row, tokens by spaCy's blank multi-language pipeline. An entity that ends within a token is widened
+    to it; `doc.user_data["glossator"]` names the row, the model and the error. The whole is held in memory at the end:
+    that is how DocBin is."""
+
+    format = "spacy"
+    tasks = ("text-classification", "token-classification")
+    streamed = False
+
+    def __init__(self, columns: Columns, task: Task) -> None:
+        super().__init__(columns, task)
+        self._spacy = _spacy()
+        self._nlp = self._spacy.blank("xx")
+
+    def part(self, rows: Iterable[Row]) -> bytes:
+        return bytes(self._bin([self._doc(row) for row in rows]).to_bytes())
+
+    def join(self, parts: Sequence[Path], put: Put) -> None:
+        whole = self._bin([])
+        for file in parts:
+            whole.merge(self._bin([]).from_bytes(file.read_bytes()))
+        put(whole.to_bytes())
+
+    def _bin(self, docs: list[Any]) -> Any:
+        from spacy.tokens import DocBin
+
+        return DocBin(store_user_data=True, docs=docs)
+
+    def _doc(self, row: Row) -> Any:
+        # spaCy refuses lone surrogates; such a row carries its error
+        doc = self._nlp.make_doc(self.text(row).encode("utf-8", "replace").decode())
+        doc.user_data["glossator"] = self.meta(row)
+        if self.task.task == "text-classification":
+            score = self.ours(row, "score")
+            doc.cats = {name: score if name == self.ours(row, "label") else 1.0 for name in self.labels(row)}
+            return doc
+        spans = [doc.char_span(each["start"], each["end"], label=each["label"], alignment_mode="expand")
+                 for each in self.entities(row)]  # fmt: skip
+        doc.set_ents(self._spacy.util.filter_spans([span for span in spans if span is not None]))
+        return doc
+
+
+def _spacy() -> Any:
+    try:
+        import spacy
+    except ImportError:
+        raise ExtraMissing(
+            "DocBin needs spaCy, which is not installed", way_out="pip install 'glossator[spacy]'"
+        ) from None
+    return spacy

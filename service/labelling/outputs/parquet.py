@@ -1,0 +1,115 @@
+"""Parquet, a row group a chunk. Needs pyarrow, of the extra `files`."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from service.documents.parquet import pyarrow_parquet
+from service.documents.write import Layout, Put, Row, plain, to_json
+from service.labelling.columns import Columns
+
+_COMPRESSION = "zstd"
+
+
+class ParquetLayout(Layout):
+    """Values keep their types; a column of several kinds becomes text, strings as they are and all else as JSON. Rows
+    that bring fields of their own have them in columns at the end."""
+
+    format = "parquet"
+    streamed = False
+
+    def __init__(self, columns: Columns) -> None:
+        self._pq = pyarrow_parquet()
+        self._columns = columns.all
+
+    def part(self, rows: Iterable[Row]) -> bytes:
+        import pyarrow as pa
+
+        listed = list(rows)
+        names = list(dict.fromkeys([*self._columns, *(name for row in listed for name in row)]))
+        arrays = [_array([row.get(name) for row in listed]) for name in names]
+        sink = pa.BufferOutputStream()
+        self._pq.write_table(pa.table(arrays, names=names), sink, compression=_COMPRESSION)
+        return bytes(sink.getvalue().to_pybytes())
+
+    def join(self, parts: Sequence[Path], put: Put) -> None:
+        import pyarrow as pa
+
+        schemas = [self._pq.read_schema(file) for file in parts]
+        names = list(dict.fromkeys([*self._columns, *(name for schema in schemas for name in schema.names)]))
+        fields = [
+            pa.field(name, _common([schema.field(name).type for schema in schemas if name in schema.names]))
+            for name in names
+        ]
+        whole = pa.schema(fields)
+        with self._pq.ParquetWriter(pa.PythonFile(_Forward(put), "w"), whole, compression=_COMPRESSION) as writer:
+            for file in parts:
+                table = self._pq.read_table(file)
+                columns = [
+                    _cast(table.column(field.name), field.type)
+                    if field.name in table.column_names
+                    else pa.nulls(len(table), field.type)
+                    for field in fields
+                ]
+                writer.write_table(pa.table(columns, schema=whole))
+
+
+def _array(values: list[object]) -> Any:
+    import pyarrow as pa
+
+    plainly = [value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+               for value in values]  # fmt: skip
+    try:
+        return pa.array(plainly)
+    except (pa.ArrowException, UnicodeError, OverflowError):
+        return pa.array([_text(value) for value in plainly], pa.string())
+
+
+def _common(types: list[Any]) -> Any:
+    """A type that holds the values of all chunks."""
+    import pyarrow as pa
+
+    try:
+        schemas = [pa.schema([pa.field("", kind)]) for kind in dict.fromkeys(types)]
+        found = pa.unify_schemas(schemas, promote_options="permissive").field(0).type if schemas else pa.null()
+    except pa.ArrowException:
+        return pa.string()
+    return pa.string() if pa.types.is_null(found) else found  # readers take a column of nothing badly
+
+
+def _cast(column: Any, kind: Any) -> Any:
+    import pyarrow as pa
+
+    if column.type == kind:
+        return column
+    if pa.types.is_string(kind) and not pa.types.is_null(column.type):
+        return pa.array([_text(value) for value in column.to_pylist()], kind)
+    return column.cast(kind)
+
+
+def _text(value: object) -> str | None:
+    value = plain(value)
+    return value if value is None or isinstance(value, str) else to_json(value)
+
+
+class _Forward(io.RawIOBase):
+    """A file that is written forwards into `put`."""
+
+    def __init__(self, put: Put) -> None:
+        self._put = put
+        self._place = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._place
+
+    def write(self, data: Any, /) -> int:
+        block = bytes(data)
+        self._put(block)
+        self._place += len(block)
+        return len(block)

@@ -1,0 +1,41 @@
+"""The formats that labelled rows are written in, by ending or by name."""
+
+from __future__ import annotations
+
+from service.bundle.task import Task
+from service.documents import write
+from service.documents.write import Layout
+from service.labelling.columns import Columns
+from service.labelling.outputs.annotation import LabelStudioView, ProdigyView
+from service.labelling.outputs.conll import ConllView
+from service.labelling.outputs.docbin import DocBinView
+from service.labelling.outputs.openai_batch import OpenAIBatchView
+from service.labelling.outputs.parquet import ParquetLayout
+from service.labelling.outputs.view import View
+
+SUFFIXES: dict[str, type[Layout]] = {
+    **write.SUFFIXES, ".parquet": ParquetLayout, ".spacy": DocBinView, ".conll": ConllView, ".iob": ConllView,
+}  # fmt: skip
+"""Each may be followed by one of `codecs.SUFFIXES`."""
+
+NAMED: dict[str, type[Layout]] = {kind.format: kind for kind in (LabelStudioView, ProdigyView, OpenAIBatchView)}
+"""Formats that are asked for by name: JSON and JSON lines in the shapes of other tools."""
+
+
+def output_kind(path: str, asked: str | None) -> tuple[type[Layout], str | None]:
+    """The class of an output's format and the ending of its compression; raises ConfigError where nothing tells it."""
+    return write.kind_of(path, asked, SUFFIXES, NAMED)
+
+
+def layout_of(
+    path: str, asked: str | None, columns: Columns, task: Task, *, formula_safe: bool = True
+) -> tuple[Layout, str | None]:
+    """The format of an output, ready for rows of `columns`, and the ending of its compression. Raises ConfigError where
+    there is no such format, or it has no form for the task."""
+    kind, codec = output_kind(path, asked)
+    if issubclass(kind, View):
+        return kind(columns, task), codec
+    if issubclass(kind, ParquetLayout):
+        return kind(columns), codec
+    assert issubclass(kind, write.JsonlLayout | write.CsvLayout)
+    return kind(columns.all, formula_safe=formula_safe), codec
