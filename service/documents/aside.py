@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import stat
@@ -144,10 +145,16 @@ def way_out_of(error: OSError, left: str) -> str:
 
 
 def sync_folder(folder: Path) -> None:
-    """Makes the rename durable; some file systems refuse to open folders, and then order renames themselves."""
-    with contextlib.suppress(OSError):
+    """Makes the names in a folder durable; some file systems refuse to open folders, and then order renames
+    themselves."""
+    try:
         descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    except (PermissionError, IsADirectoryError):
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+    finally:
+        os.close(descriptor)

@@ -23,7 +23,7 @@ from service.labelling.answers import LABEL, LABELS, answer_columns
 from service.labelling.chunks import CHUNK_ROWS
 from service.labelling.columns import Columns, plan_columns
 from service.labelling.destination import Kept, Streamed
-from service.labelling.ledger import Ledger, folder_of
+from service.labelling.ledger import Ledger, is_begun
 from service.labelling.outputs.registry import layout_of, output_kind
 from service.labelling.runner import WHOLE, Part, Start, label
 from service.labelling.summary import LabelSummary
@@ -78,7 +78,7 @@ def check_output(job: Job, *, overwrite: bool, fresh: bool = False) -> None:
     refuse_same_file(job.output, [job.source])
     output_kind(job.output, job.output_format)
     there = os.path.isfile(job.output)
-    if there and not overwrite and (fresh or not folder_of(job.output).is_dir()):
+    if there and not overwrite and (fresh or not is_begun(job.output)):
         raise OutputError(
             "the output file exists already", found=job.output, way_out="Choose another, or pass --overwrite."
         )
@@ -136,7 +136,7 @@ def _kept(
     """Through a ledger. What came from a pipe cannot be read again: its ledger goes when the run fails."""
     rereadable = is_regular_file(job.source)
     before = _state(job.source) if rereadable else None
-    if fresh or not folder_of(job.output).is_dir():
+    if fresh or not is_begun(job.output):
         _calibrate(job, model, told)
     settings = {"cost": asdict(model.batcher.cost)}
     if model.fast is not None:

@@ -3,13 +3,13 @@
 `OUTPUT.unfinished` holds `ledger.jsonl` and a file for each chunk. A chunk is written under another name, flushed,
 renamed, its folder flushed, and only then entered into the ledger with its SHA-256; the ledger is flushed last.
 Whatever is killed, and when: what the ledger names is on disk, and what it does not name is done again. At the end the
-parts are joined under another name, flushed and renamed to the output.
+parts are joined under another name and flushed, the SHA-256 of the whole is entered, and it is renamed to the output;
+the ledger goes last.
 """
 
 from __future__ import annotations
 
 import contextlib
-import filecmp
 import hashlib
 import json
 import os
@@ -29,6 +29,11 @@ SUFFIX = ".unfinished"
 FORMAT = 1
 _LEDGER, _WHOLE = "ledger.jsonl", "whole"
 _SAME = "Give the same command again: it goes on after the chunks that are done."
+
+
+def is_begun(output: str | Path) -> bool:
+    """Whether a ledger of this output is there."""
+    return (folder_of(output) / _LEDGER).is_file()
 
 
 def folder_of(output: str | Path) -> Path:
@@ -56,7 +61,8 @@ class Ledger:
         """Whether the ledger was there before."""
         self.settings: dict[str, Any] = dict(settings)
         self._writer: ThreadPoolExecutor | None = None
-        self._written: list[Future[None]] = []
+        self._writing: Future[None] | None = None
+        self._finished = False
         with self._ours():
             if fresh:
                 shutil.rmtree(self.folder, ignore_errors=True)
@@ -74,15 +80,16 @@ class Ledger:
         """Enters a chunk. Its bytes are written while the next ones are answered; an error of an earlier chunk is
         raised here or by `finish`."""
         assert self._writer is not None
-        while self._written and (self._written[0].done() or len(self._written) > 1):
-            self._written.pop(0).result()
-        self._written.append(self._writer.submit(self._keep, index, data, counts))
+        self._settle()
+        self._writing = self._writer.submit(self._keep, index, data, counts)
 
     def finish(self, layout: Layout, *, codec: str | None = None, overwrite: bool = False) -> None:
         """Joins the parts to the output and removes the ledger. Raises OutputError where another file has taken the
         output's name; the ledger then stays."""
-        while self._written:
-            self._written.pop(0).result()
+        self._settle()
+        if self._finished:
+            self._remove()
+            return
         missing = sorted(set(range(len(self.done))) - set(self.done))
         if missing:
             raise JobError("chunks are missing", found=missing[:10], way_out=_SAME)
@@ -91,21 +98,19 @@ class Ledger:
         try:
             layout.join([self._part(index) for index in range(len(self.done))], aside.write)
             aside.close()
-            if self.output.exists() and not overwrite and not filecmp.cmp(whole, self.output, shallow=False):
+            if self.output.exists() and not overwrite:
                 raise OutputError(
                     "the output file exists already",
                     found=self.name,
                     way_out=f"Pass --overwrite, or move it away. The labelled rows stand in {self.folder}.",
                 )
+            self._append({"finished": _sha256(whole)})
             aside.commit()
-        except OSError as error:  # a part that cannot be read back
+        except OSError as error:  # a part that cannot be read back, a ledger that cannot be written
             raise self._failed(error) from error
         finally:
             aside.discard()
-        with self._ours():
-            (self.folder / _LEDGER).unlink()  # first: parts without a ledger are of no account
-            shutil.rmtree(self.folder)
-            sync_folder(self.folder.parent)
+        self._remove()
 
     def discard(self) -> None:
         """Forgets what was done."""
@@ -124,6 +129,21 @@ class Ledger:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _settle(self) -> None:
+        """Waits for the chunk that is being written, and raises its error."""
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            writing.result()
+
+    def _remove(self) -> None:
+        with self._ours():
+            for file in self.folder.iterdir():
+                if file.name != _LEDGER:
+                    file.unlink()
+            (self.folder / _LEDGER).unlink()  # last: until then it says that the output is whole
+            self.folder.rmdir()
+            sync_folder(self.folder.parent)
 
     def _lock(self) -> None:
         try:
@@ -153,8 +173,11 @@ class Ledger:
         if lines:
             self._check(lines[0], job)
             self.settings, self.resumed = lines[0]["settings"], True
-            for entry in lines[1:]:
-                if self._is_whole(entry):
+            chunks = [entry for entry in lines[1:] if "chunk" in entry]
+            ends = [entry["finished"] for entry in lines[1:] if "finished" in entry]
+            self._finished = bool(ends) and self.output.is_file() and _sha256(self.output) == ends[-1]
+            for entry in chunks:
+                if self._finished or self._is_whole(entry):
                     self.done[entry["chunk"]] = Counts(**entry["counts"])
         else:
             self._append({"format": FORMAT, "job": job, "settings": self.settings})
@@ -187,9 +210,8 @@ class Ledger:
 
     def _is_whole(self, entry: Mapping[str, Any]) -> bool:
         try:
-            with open(self._part(entry["chunk"]), "rb") as file:
-                return bool(hashlib.file_digest(file, "sha256").hexdigest() == entry["sha256"])
-        except OSError:
+            return bool(_sha256(self._part(entry["chunk"])) == entry["sha256"])
+        except FileNotFoundError:
             return False
 
     def _keep(self, index: int, data: bytes, counts: Counts) -> None:
@@ -245,6 +267,11 @@ def _write(descriptor: int, data: bytes) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:

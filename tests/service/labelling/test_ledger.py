@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -144,9 +145,17 @@ def test_a_file_that_took_the_name_meanwhile_is_kept(output: Path) -> None:
 
 def test_an_end_that_was_broken_off_after_the_rename_ends_well(output: Path) -> None:
     fill(output, [b"a\n"])
-    output.write_bytes(b"a\n")
+    kept = {file.name: file.read_bytes() for file in folder_of(output).iterdir()}
     with begin(output) as ledger:
         ledger.finish(LAYOUT)
+    digest = hashlib.sha256(output.read_bytes()).hexdigest()
+    folder_of(output).mkdir()
+    line = json.dumps({"finished": digest}).encode() + b"\n"
+    (folder_of(output) / "ledger.jsonl").write_bytes(kept["ledger.jsonl"] + line)  # the parts had gone already
+    with begin(output) as ledger:
+        assert ledger.done == {0: ONE}
+        ledger.finish(LAYOUT)
+    assert output.read_bytes() == b"a\n"
     assert not folder_of(output).exists()
 
 

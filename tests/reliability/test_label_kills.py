@@ -1,0 +1,42 @@
+"""A slice of `benchmarks/kill_sweep.py`: labelling that is killed, or meets a fault, on its way to the disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from kill_sweep import FAULTS, Sweep
+from kills import OUTPUTS, Runs, usable
+
+pytestmark = pytest.mark.skipif(
+    not usable() and not os.environ.get("GLOSSATOR_REQUIRE_STRACE"), reason="strace is not installed, or may not trace"
+)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
+    with Runs(tmp_path_factory.mktemp("kills"), rows=24, chunk_rows=4) as runs:
+        yield runs
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_a_run_that_is_killed_at_any_step_goes_on_to_the_same_bytes(runs: Runs, name: str) -> None:
+    sweep = Sweep(runs, runs.folder / name)
+    outcomes = list(sweep.kills(every=1 if name == "out.jsonl" else 9))
+    assert len(sweep.points) > 50
+    assert [outcome for outcome in outcomes if not outcome.good] == []
+    assert sum(outcome.status == -9 for outcome in outcomes) > len(outcomes) / 2
+
+
+@pytest.mark.parametrize("error", FAULTS)
+def test_a_fault_at_any_step_is_told_and_gone_over(runs: Runs, error: str) -> None:
+    sweep = Sweep(runs, runs.folder / "out.jsonl")
+    outcomes = list(sweep.faults(error, every=3))
+    assert [outcome for outcome in outcomes if not outcome.good] == []
+    assert any(outcome.status == 1 for outcome in outcomes)
+
+
+def test_kills_again_and_again_come_to_the_same_bytes(runs: Runs) -> None:
+    outcomes = list(Sweep(runs, runs.folder / "out.jsonl").chains(8))
+    assert [outcome for outcome in outcomes if not outcome.good] == []

@@ -1,0 +1,230 @@
+"""Labelling runs that are killed, or met with a fault, at a chosen system call, by `strace` (Linux).
+
+`python kills.py` is a server: it has everything imported, forks a child for each run, and so a run costs a tenth of a
+second. A child that is to be killed waits until strace holds it. The model is a stand-in; the ledger, the
+formats and the disk are real.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import mmap
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Self
+
+ROOT = Path(__file__).resolve().parents[2]
+CALLS = (
+    "openat,write,pwrite64,writev,fsync,fdatasync,close,rename,renameat,renameat2,unlink,unlinkat,mkdir,rmdir,"
+    "ftruncate,flock,fstat,newfstatat,stat,lseek"
+)
+TOUCHING = {
+    "write", "pwrite64", "writev", "fsync", "fdatasync", "rename", "renameat", "renameat2", "unlink", "unlinkat",
+    "mkdir", "rmdir", "ftruncate",
+}  # fmt: skip
+"""Calls that change what is on disk: between two of them nothing can be seen after a kill."""
+OUTPUTS = ("out.jsonl", "out.csv.gz", "out.parquet", "out.conll")
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """The `ordinal`-th call of a name."""
+
+    call: str
+    ordinal: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a run ended: its exit status as `os.waitstatus_to_exitcode` gives it, its message, and the chunks that it
+    computed."""
+
+    status: int
+    message: str
+    computed: int
+
+
+def usable() -> bool:
+    """Whether processes can be traced here."""
+    if shutil.which("strace") is None:
+        return False
+    return subprocess.run(["strace", "-qq", "-o", os.devnull, "true"], capture_output=True).returncode == 0
+
+
+class Runs:
+    """The server, from outside. A context manager."""
+
+    def __init__(self, folder: Path, *, rows: int, chunk_rows: int) -> None:
+        self.folder = folder
+        self._rows = chunk_rows
+        self.source = folder / "in.jsonl"
+        made = [json.dumps({"text": f"row {number} {'x' * (number % 7)}", "n": number}) for number in range(rows)]
+        made[3] = json.dumps({"text": None})
+        self.source.write_text("\n".join(made) + "\n")
+        self.source_digest = hashlib.sha256(self.source.read_bytes()).hexdigest()
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        self._server = subprocess.Popen(
+            [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        )
+
+    def run(self, output: Path, *inject: str, log: Path | None = None) -> Ended:
+        """Labels into `output`; `inject` are strace's `-e inject=` arguments, `log` gets its trace."""
+        traced = bool(inject) or log is not None
+        self._ask(source=str(self.source), output=str(output), chunk_rows=self._rows, traced=traced)
+        pid = self._answer()["pid"]
+        if traced:
+            self._trace(pid, inject, log)
+        answer = self._answer()
+        return Ended(answer["status"], answer["message"], answer["computed"])
+
+    def points(self, output: Path) -> list[Point]:
+        """Every call of a whole run that changes the output or its ledger, in order."""
+        log = self.folder / "trace.log"
+        assert self.run(output, log=log).status == 0
+        counted: Counter[str] = Counter()
+        found = []
+        for line in log.read_text(errors="replace").splitlines():
+            match = re.match(r"(?:\d+ +)?(?:<\.\.\. )?(\w+)\(", line)
+            if match is None:
+                continue
+            call = match[1]
+            counted[call] += 1
+            if call in TOUCHING and f"{output}" in line:
+                found.append(Point(call, counted[call]))
+        output.unlink()
+        return found
+
+    def _trace(self, pid: int, inject: Sequence[str], log: Path | None) -> None:
+        arguments = ["strace", "-f", "-y", "-s", "0", "-p", str(pid), "-o", str(log or os.devnull), "-e",
+                     f"trace={CALLS}", *(part for each in inject for part in ("-e", f"inject={each}"))]  # fmt: skip
+        tracer = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True)
+        assert tracer.stderr is not None
+        with tracer.stderr:
+            line = tracer.stderr.readline()
+            if "attached" not in line:
+                tracer.kill()
+                tracer.wait()
+                raise RuntimeError(f"strace: {line}")
+            self._ask(go=True)
+            tracer.stderr.read()
+        tracer.wait()
+
+    def _ask(self, **fields: object) -> None:
+        assert self._server.stdin is not None
+        self._server.stdin.write(json.dumps(fields) + "\n")
+        self._server.stdin.flush()
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._server.stdout is not None
+        answer: dict[str, Any] = json.loads(self._server.stdout.readline())
+        return answer
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._server.stdin is not None
+        assert self._server.stdout is not None
+        self._server.stdin.close()
+        self._server.wait(timeout=30)
+        self._server.stdout.close()
+
+
+# The server and its children.
+
+
+class Words:
+    """Stands for a model: an entity for each run of `x`; `computed`, shared with the parent, counts the chunks."""
+
+    digest = "0" * 64
+    version = "words@000000000000"
+    device = "cpu"
+    calibrated = True
+    fast = None
+
+    def __init__(self, computed: mmap.mmap) -> None:
+        from service.inference.planning import UNMEASURED
+
+        self.batcher = SimpleNamespace(cost=UNMEASURED)
+        self.bundle = SimpleNamespace(manifest=SimpleNamespace(cascade=None))
+        self.task = SimpleNamespace(task="token-classification")
+        self._computed = computed
+
+    def start(self, texts: Sequence[object], **_: object) -> Words._Ready:
+        self._computed[:8] = (int.from_bytes(self._computed[:8], "big") + 1).to_bytes(8, "big")
+        return Words._Ready([self._answer(text) for text in texts])
+
+    def _answer(self, text: object) -> object:
+        from service.errors import InputError
+        from service.inference.pipeline import Answer
+        from service.tasks.token_classification import Entities, Entity
+
+        if isinstance(text, InputError):
+            return text
+        found = [Entity(match.start(), match.end(), match[0], "run", 0.5) for match in re.finditer("x+", str(text))]
+        return Answer(Entities(tuple(found)), tokens=len(str(text)), windows=1, truncated=False)
+
+    class _Ready:
+        def __init__(self, answers: list[object]) -> None:
+            self._answers = answers
+
+        def result(self) -> list[object]:
+            return self._answers
+
+
+def _work(asked: dict[str, Any], message: int, computed: mmap.mmap) -> int:
+    from service.errors import GlossatorError
+    from service.labelling.job import Job, run
+
+    job = Job(source=asked["source"], output=asked["output"], chunk_rows=asked["chunk_rows"])
+    try:
+        run(job, Words(computed))  # type: ignore[arg-type]
+    except GlossatorError as error:
+        os.write(message, str(error).encode())
+        return 1
+    return 0
+
+
+def _serve() -> None:
+    import pyarrow.parquet  # noqa: F401  # every import before the first fork
+
+    import service.labelling.job
+    import service.tasks.token_classification  # noqa: F401
+
+    for line in sys.stdin:
+        asked = json.loads(line)
+        computed = mmap.mmap(-1, 8)
+        reading, writing = os.pipe()
+        waiting, go = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.close(reading)
+            os.close(go)
+            os.read(waiting, 1)
+            os._exit(_work(asked, writing, computed))
+        os.close(writing)
+        os.close(waiting)
+        print(json.dumps({"pid": pid}), flush=True)
+        if asked["traced"]:
+            sys.stdin.readline()
+        os.close(go)
+        _, status = os.waitpid(pid, 0)
+        with open(reading, "rb") as stream:
+            message = stream.read().decode()
+        chunks = int.from_bytes(computed[:8], "big")
+        computed.close()
+        ended = {"status": os.waitstatus_to_exitcode(status), "message": message, "computed": chunks}
+        print(json.dumps(ended), flush=True)
+
+
+if __name__ == "__main__":
+    _serve()
