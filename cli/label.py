@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def label(
-    source: Annotated[str, typer.Argument(help="File to label (txt, CSV, TSV, JSONL, .gz of these, Parquet), or -.")],
+    source: Annotated[str, typer.Argument(help="File, folder, archive or pattern to label, or - for standard input.")],
     model: Annotated[Path, typer.Option("--model", "-m", help="The bundle's folder.")],
-    output: Annotated[str, typer.Option("--output", "-o", help="JSONL, CSV or TSV file, .gz of these, or -.")] = "-",
+    output: Annotated[str, typer.Option("--output", "-o", help="File to write, its format by its ending, or -.")] = "-",
     text_column: Annotated[str | None, typer.Option(help="Column with the text; default: told from its name.")] = None,
     second_column: Annotated[
         str | None, typer.Option(help="Column with the second text, for models that read two (context, hypothesis).")
@@ -57,6 +57,9 @@ def label(
     encoding: Annotated[str | None, typer.Option(help="Encoding of the input; default: sniffed and shown.")] = None,
     delimiter: Annotated[str | None, typer.Option(help="Delimiter of the input; default: sniffed and shown.")] = None,
     no_header: Annotated[bool, typer.Option("--no-header", help="The CSV or TSV has no header line.")] = False,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="A text file or a PDF is one text, not its lines or pages.")
+    ] = False,
     raw_cells: Annotated[
         bool, typer.Option("--raw-cells", help="Do not guard CSV cells that a spreadsheet would take for formulas.")
     ] = False,
@@ -97,7 +100,7 @@ def label(
     job = Job(
         source=source,
         output=output,
-        reading=Reading(input_format, encoding, delimiter, False if no_header else None),
+        reading=Reading(input_format, encoding, delimiter, False if no_header else None, whole),
         text_column=text_column,
         second_column=second_column,
         asked={

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from service.documents.codecs import NAMES
@@ -46,9 +46,7 @@ class ParquetSource(Source):
         try:
             self._file = _opened(pq, self._stream, self.name)
             schema = self._file.schema_arrow
-            repeated = [name for name, times in Counter(schema.names).items() if times > 1]
-            if repeated:
-                raise InputError(f"{self.name} has columns of the same name", found=", ".join(repeated))
+            check_names(schema.names, self.name)
         except BaseException:
             self.close()
             raise
@@ -58,7 +56,7 @@ class ParquetSource(Source):
         row = 0
         try:
             for batch in self._file.iter_batches(batch_size=_BATCH_ROWS):
-                for fields in _without_nanoseconds(batch).to_pylist():
+                for fields in without_nanoseconds(batch).to_pylist():
                     row += 1
                     yield Record(row, fields)
         except (ValueError, OSError, NotImplementedError) as error:  # pyarrow's errors are kinds of these
@@ -85,6 +83,13 @@ def pyarrow_parquet() -> Any:
     return pq
 
 
+def check_names(names: Sequence[str], source: str) -> None:
+    """Raises InputError where two columns have one name."""
+    repeated = [name for name, times in Counter(names).items() if times > 1]
+    if repeated:
+        raise InputError(f"{source} has columns of the same name", found=", ".join(repeated))
+
+
 def _opened(pq: Any, stream: Any, name: str) -> Any:
     head = stream.read(16)
     if not head:
@@ -103,7 +108,8 @@ def _opened(pq: Any, stream: Any, name: str) -> Any:
         ) from None
 
 
-def _without_nanoseconds(batch: Any) -> Any:
+def without_nanoseconds(batch: Any) -> Any:
+    """The batch with times in nanoseconds as text, durations as integers."""
     import pyarrow as pa
 
     for index, field in enumerate(batch.schema):

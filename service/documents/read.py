@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from service.documents import codecs
+from service.documents.arrow import ArrowSource
 from service.documents.delimited import CsvSource, TsvSource
+from service.documents.document import DocxSource, HtmlSource, MailSource, PdfSource, WholeTextSource
 from service.documents.json_array import JsonSource
 from service.documents.jsonl import JsonlSource
 from service.documents.lines import MAX_ROW_CHARACTERS, STANDARD_STREAM, open_bytes
+from service.documents.many import ArchiveSource, FolderSource, is_archive, is_many
 from service.documents.parquet import ParquetSource
 from service.documents.source import Options, Source
 from service.documents.txt import TxtSource
@@ -31,8 +35,15 @@ SUFFIXES: dict[str, type[Source]] = {
     ".xlsx": XlsxSource,
     ".xls": XlsxSource,
     ".ods": XlsxSource,
+    ".arrow": ArrowSource,
+    ".feather": ArrowSource,
+    ".html": HtmlSource,
+    ".htm": HtmlSource,
+    ".docx": DocxSource,
+    ".pdf": PdfSource,
+    ".eml": MailSource,
 }
-"""Each may be followed by one of `codecs.SUFFIXES`, save `.parquet` and spreadsheets."""
+"""Each may be followed by one of `codecs.SUFFIXES`, save `.parquet`, `.arrow` and spreadsheets."""
 
 FORMATS: dict[str, type[Source]] = {source.format: source for source in SUFFIXES.values()}
 
@@ -46,6 +57,7 @@ def open_source(
     header: bool | None = None,
     stdin: BinaryIO | None = None,
     max_row: int = MAX_ROW_CHARACTERS,
+    whole: bool = False,
 ) -> Source:
     """The rows of a file, or of standard input where `path` is `-`. What is not said is found out from the file.
 
@@ -53,8 +65,10 @@ def open_source(
     input with no format is read as JSON lines if its first character is `{`, as a JSON array if it is `[`, else as
     plain text.
     `header=False` says that CSV, TSV or a spreadsheet has no header line; its columns are then `column_1` and so on.
-    `max_row` bounds a line, a CSV row or a cell, in characters. `stdin` stands in for the process's own, and is
-    buffered as that is.
+    `max_row` bounds a line, a CSV row or a cell, in characters. `whole` takes a text file or a PDF as one text.
+    `stdin` stands in for the process's own, and is
+    buffered as that is. A folder, a pattern such as `notes/*.txt` and an archive are read file by file (see
+    `service.documents.many`).
 
     Raises FileMissing, UndecodableFile or another InputError where the file cannot be read at all, ConfigError where an
     option does not apply. What is wrong with one row is carried by its Record.
@@ -63,8 +77,16 @@ def open_source(
     if path == STANDARD_STREAM:
         stdin = stdin or sys.stdin.buffer
         format = format or _sniff(cast(BufferedReader, stdin))
+    if is_many(path) or (format is None and is_archive(path) and Path(path).is_file()):
+        each = partial(
+            open_source, format=format, encoding=encoding, delimiter=delimiter, header=header, max_row=max_row,
+            whole=whole,
+        )  # fmt: skip
+        return FolderSource(path, each) if is_many(path) else ArchiveSource(path, each)
     kind, codec = _kind(path, format)
-    return kind(path, Options(codec, encoding, delimiter, header, stdin, max_row))
+    if whole and kind is TxtSource:
+        kind = WholeTextSource
+    return kind(path, Options(codec, encoding, delimiter, header, stdin, max_row, whole))
 
 
 def _kind(path: str, asked: str | None) -> tuple[type[Source], str | None]:

@@ -26,6 +26,8 @@ class Options:
     header: bool | None = None
     stdin: BinaryIO | None = None
     max_row: int = MAX_ROW_CHARACTERS
+    whole: bool = False
+    """Whether a text file or a PDF is one text, not one for each line or page."""
 
 
 class Source(ABC):

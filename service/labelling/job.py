@@ -7,10 +7,12 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from service.documents.aside import refuse_same_file
 from service.documents.lines import STANDARD_STREAM, is_regular_file
+from service.documents.many import files_of, is_many
 from service.documents.read import open_source
 from service.documents.source import Source
 from service.documents.write import Layout, sink_of
@@ -42,6 +44,8 @@ class Reading:
     encoding: str | None = None
     delimiter: str | None = None
     header: bool | None = None
+    whole: bool = False
+    """Whether a text file or a PDF is one text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ class Job:
 def check_output(job: Job, *, overwrite: bool, fresh: bool = False) -> None:
     """Raises ConfigError where the output is the input or has no format, OutputError where there is such a file, unless
     it belongs to a labelling that was broken off as it ended."""
-    refuse_same_file(job.output, [job.source])
+    refuse_same_file(job.output, [str(file) for file in _files(job.source)] or [job.source])
     output_kind(job.output, job.output_format)
     there = os.path.isfile(job.output)
     if there and not overwrite and (fresh or not is_begun(job.output)):
@@ -103,7 +107,7 @@ def run(
     check_output(job, overwrite=overwrite, fresh=fresh)
     with open_source(
         job.source, format=job.reading.format, encoding=job.reading.encoding, delimiter=job.reading.delimiter,
-        header=job.reading.header,
+        header=job.reading.header, whole=job.reading.whole,
     ) as source:  # fmt: skip
         columns = columns_of(job, source, model)
         beside = "" if columns.second is None else f", second {columns.second!r}"
@@ -134,7 +138,7 @@ def _kept(
     told: Callable[[str], None],
 ) -> LabelSummary:
     """Through a ledger. What came from a pipe cannot be read again: its ledger goes when the run fails."""
-    rereadable = is_regular_file(job.source)
+    rereadable = bool(_files(job.source))
     before = _state(job.source) if rereadable else None
     if fresh or not is_begun(job.output):
         _calibrate(job, model, told)
@@ -239,18 +243,30 @@ def _is_file_to_be(output: str) -> bool:
 
 
 def _calibrate(job: Job, model: Model, told: Callable[[str], None]) -> None:
-    if not model.calibrated and is_regular_file(job.source) and os.path.getsize(job.source) > LARGE_BYTES:
+    if not model.calibrated and sum(os.path.getsize(file) for file in _files(job.source)) > LARGE_BYTES:
         told("measuring which batches suit this machine, once: 2 s")
         model.calibrate()
 
 
+def _files(source: str) -> list[Path]:
+    """The files that are read; none where a stream is."""
+    if is_many(source):
+        return files_of(source)
+    return [Path(source)] if is_regular_file(source) else []
+
+
 def _digest(source: str) -> str:
-    if not is_regular_file(source):
+    """What the input is known by: the names and the bytes of its files."""
+    files = _files(source)
+    if not files:
         return "a stream"
-    with open(source, "rb") as file:
-        return f"sha256 {hashlib.file_digest(file, 'sha256').hexdigest()}"
+    whole = hashlib.sha256()
+    for file in files:
+        with open(file, "rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        whole.update(f"{file}\0{digest}\n".encode("utf-8", "surrogateescape") if len(files) > 1 else digest.encode())
+    return f"sha256 {whole.hexdigest()}"
 
 
-def _state(source: str) -> tuple[int, int]:
-    found = os.stat(source)
-    return found.st_size, found.st_mtime_ns
+def _state(source: str) -> list[tuple[str, int, int]]:
+    return [(str(file), found.st_size, found.st_mtime_ns) for file in _files(source) for found in [os.stat(file)]]

@@ -48,7 +48,8 @@ class Rows:
 
     def answered(self, record: Record, outcome: Answer | InputError, row_id: int) -> dict[str, object]:
         """The row that is written: the original columns, then ours, empty where there is no answer."""
-        original = dict.fromkeys(self._columns.original) if record.error is not None else dict(record.fields)
+        blank = dict.fromkeys(self._columns.original) if record.error is not None else {}
+        original = blank | dict(record.fields)
         for name in self._homeless(record):
             del original[name]  # the row's error names it
         ours = self._failed(outcome) if isinstance(outcome, InputError) else self._labelled(outcome)

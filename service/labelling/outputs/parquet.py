@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,8 @@ def _cast(column: Any, kind: Any) -> Any:
 
 
 def _text(value: object) -> str | None:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)  # JSON has none
     value = plain(value)
     return value if value is None or isinstance(value, str) else to_json(value)
 

@@ -22,8 +22,22 @@ CONTENT = {
 
 
 def test_formats_are_those_of_the_suffixes() -> None:
-    assert set(FORMATS) == {"txt", "csv", "tsv", "jsonl", "json", "parquet", "xlsx"}
-    assert set(CONTENT) | {".parquet", ".xlsx", ".xls", ".ods"} == set(SUFFIXES)
+    assert set(FORMATS) == {
+        "txt", "csv", "tsv", "jsonl", "json", "parquet", "xlsx", "arrow", "html", "docx", "pdf", "eml",
+    }  # fmt: skip
+    assert set(CONTENT) | {
+        ".parquet",
+        ".xlsx",
+        ".xls",
+        ".ods",
+        ".arrow",
+        ".feather",
+        ".html",
+        ".htm",
+        ".docx",
+        ".pdf",
+        ".eml",
+    } == set(SUFFIXES)
 
 
 @pytest.mark.parametrize("suffix", CONTENT)
@@ -62,14 +76,14 @@ def test_an_unknown_suffix_lists_the_known_ones(tmp_path: Path) -> None:
 
 def test_an_unknown_format_lists_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
-        open_source(tmp_path / "a.csv", format="docx")
+        open_source(tmp_path / "a.csv", format="odt")
     assert "parquet" in (caught.value.expected or "")
 
 
 def test_what_is_not_there_is_said_before_what_is_not_known(tmp_path: Path) -> None:
     with pytest.raises(FileMissing):
         open_source(tmp_path / "notes")
-    with pytest.raises(InputError, match="is a folder"):
+    with pytest.raises(FileMissing, match="no file in the folder"):
         open_source(tmp_path)
 
 

@@ -1,0 +1,225 @@
+"""Every output format, read back by the tool that it is for, or by a reader that is not ours."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+import spacy
+from hypothesis import given
+from hypothesis import strategies as st
+from spacy.tokens import DocBin
+
+from service.documents.write import Row
+from service.errors import ConfigError
+from service.labelling.answers import LABEL, LABELS
+from service.labelling.columns import Columns
+from service.labelling.outputs.conll import tagged
+from service.labelling.outputs.registry import NAMED, SUFFIXES, layout_of
+from training.corpus.conll import read_conll
+
+OURS = {"_status": "ok", "_error": "", "_model": "m@1", "_tokens": 3, "_windows": 1, "_truncated": False}
+ENTITIES = SimpleNamespace(task="token-classification")
+
+
+def classes(problem: str) -> Any:
+    from service.bundle.task import TextClassification
+
+    return TextClassification.model_construct(problem_type=problem, labels=("a", "b"), task="text-classification")
+
+
+def columns(answers: tuple[str, ...], prefix: str = "", original: tuple[str, ...] = ("text", "n")) -> Columns:
+    return Columns("text", "by its name", original, prefix, answers)
+
+
+def row(number: int, text: object, prefix: str = "", **answer: object) -> dict[str, object]:
+    ours = OURS | {"_row_id": number} | answer
+    return {"text": text, "n": number, **{f"{prefix}{name}": value for name, value in ours.items()}}
+
+
+SINGLE, SPANS = ("label", "score"), ("entities",)
+
+
+def failed(number: int, answers: tuple[str, ...] = SINGLE) -> dict[str, object]:
+    none = dict.fromkeys((*answers, "_tokens", "_windows", "_truncated"))
+    return row(number, None, **none, _status="error", _error="empty-text: line 2: 'text' is null")
+
+
+CLASSES = classes("single_label_classification")
+Whole = Callable[..., bytes]
+
+
+@pytest.fixture
+def whole(tmp_path: Path) -> Whole:
+    def call(path: str, named: str | None, columns: Columns, task: Any, parts: list[list[Row]]) -> bytes:
+        layout, _ = layout_of(path, named, columns, task)
+        files = []
+        for index, rows in enumerate(parts):
+            files.append(tmp_path / f"{index}.part")
+            files[-1].write_bytes(layout.part(rows))
+        found: list[bytes] = []
+        layout.join(files, found.append)
+        return b"".join(found)
+
+    return call
+
+
+def entity(start: int, end: int, text: str, label: str = "place") -> dict[str, object]:
+    return {"start": start, "end": end, "text": text[start:end], "label": label, "score": 0.5}
+
+
+def test_label_studio_gets_tasks_with_predictions(whole: Whole) -> None:
+    last = row(2, "two", label=None, score=0.4)
+    parts: list[list[Row]] = [[row(0, "one", label="a", score=0.9), failed(1)], [], [last]]
+    data = whole("out.json", "label-studio", columns(LABEL), CLASSES, parts)
+    tasks = json.loads(data)
+    assert [task["data"] for task in tasks] == [
+        {"text": "one", "n": 0},
+        {"text": None, "n": 1},
+        {"text": "two", "n": 2},
+    ]
+    assert tasks[0]["predictions"] == [
+        {"model_version": "m@1", "score": 0.9, "result": [
+            {"from_name": "label", "to_name": "text", "type": "choices", "value": {"choices": ["a"]}}]}
+    ]  # fmt: skip
+    assert tasks[1]["predictions"] == []
+    assert tasks[1]["meta"]["error"].startswith("empty-text")
+    assert tasks[2]["predictions"][0]["result"] == []
+    assert json.loads(whole("out.json", "label-studio", columns(LABEL), CLASSES, [])) == []
+
+
+def test_label_studio_gets_spans(whole: Whole) -> None:
+    text = "to New York"
+    place = entity(3, 11, text)
+    data = whole("x", "label-studio", columns(SPANS), ENTITIES, [[row(0, text, entities=[entity(3, 11, text)])]])
+    (result,) = json.loads(data)[0]["predictions"][0]["result"]
+    assert result["value"] == {"start": 3, "end": 11, "text": "New York", "labels": ["place"]}
+
+
+def test_prodigy_gets_options_or_spans(whole: Whole) -> None:
+    rows: list[Row] = [row(0, "one", labels=["a", "b"], score=0.9), failed(1)]
+    data = whole("out.jsonl", "prodigy", columns(LABELS), classes("multi_label_classification"), [rows])
+    first, second = [json.loads(line) for line in data.splitlines()]
+    assert (first["text"], first["accept"]) == ("one", ["a", "b"])
+    assert first["meta"] == {"n": 0, "row_id": 0, "model": "m@1", "score": 0.9}
+    assert (second["text"], second["accept"]) == ("", [])
+    assert second["meta"]["error"].startswith("empty-text")
+    data = whole("x", "prodigy", columns(SPANS), ENTITIES, [[row(0, "at sea", entities=[entity(3, 6, "at sea")])]])
+    assert json.loads(data)["spans"] == [{"start": 3, "end": 6, "label": "place"}]
+
+
+def test_openai_batch_lines_answer_their_ids(whole: Whole) -> None:
+    given = columns(LABEL, original=("custom_id", "text", "n"))
+    rows: list[Row] = [{"custom_id": "ticket-7", **row(0, "one", label="a", score=0.9)}, failed(1)]
+    data = whole("out.jsonl", "openai-batch", given, CLASSES, [rows])
+    first, second = [json.loads(line) for line in data.splitlines()]
+    assert (first["custom_id"], first["error"], first["response"]["status_code"]) == ("ticket-7", None, 200)
+    body = first["response"]["body"]
+    assert body["results"] == [{"label": "a", "score": 0.9, "tokens": 3, "windows": 1, "truncated": False}]
+    assert body["usage"] == {"prompt_tokens": 3, "total_tokens": 3}
+    assert (second["custom_id"], second["response"]) == ("row-1", None)
+    assert second["error"] == {"code": "empty-text", "message": "line 2: 'text' is null"}
+
+
+def test_spacy_reads_its_own_documents(whole: Whole) -> None:
+    text = "to New York, at sea"
+    rows: list[list[Row]] = [[row(0, text, entities=[entity(3, 11, text), entity(16, 18, text)])], [failed(1)]]
+    data = whole("out.spacy", None, columns(SPANS), ENTITIES, rows)
+    docs = list(DocBin().from_bytes(data).get_docs(spacy.blank("xx").vocab))
+    assert [doc.text for doc in docs] == [text, ""]
+    assert [(each.text, each.label_) for each in docs[0].ents] == [("New York", "place"), ("sea", "place")]
+    assert docs[1].user_data["glossator"]["error"].startswith("empty-text")
+    data = whole("out.spacy", None, columns(LABEL), CLASSES, [[row(0, "x", label="a", score=0.9)]])
+    (doc,) = DocBin().from_bytes(data).get_docs(spacy.blank("xx").vocab)
+    assert doc.cats == {"a": 0.9}
+
+
+def test_conll_is_read_back_by_the_corpus_reader(whole: Whole) -> None:
+    text = "to New York"
+    parts: list[list[Row]] = [
+        [row(0, text, entities=[entity(3, 11, text)])],
+        [failed(1)],
+        [row(2, "and\nback", entities=[])],
+    ]
+    data = whole("out.conll", None, columns(SPANS), ENTITIES, parts)
+    assert data.decode().split("\n\n")[:-1] == [
+        '# row_id = 0\n# text = "to New York"\nto\tO\nNew\tB-place\nYork\tI-place',
+        "# row_id = 1\n# error = \"empty-text: line 2: 'text' is null\"",
+        '# row_id = 2\n# text = "and\\nback"\nand\tO\nback\tO',
+    ]
+    read = read_conll(data.decode().splitlines())
+    assert [(each.fields["text"], each.fields["spans"]) for each in read.rows if each.error is None][0] == (
+        "to New York", [{"start": 3, "end": 11, "label": "place"}],
+    )  # fmt: skip
+
+
+words = st.lists(st.sampled_from(["ab", "-", "ü", "12", " ", "  ", "x_y", "😀"]), max_size=12)
+
+
+@given(words, st.lists(st.tuples(st.integers(0, 20), st.integers(1, 8)), max_size=3))
+def test_tags_mark_exactly_the_entities(pieces: list[str], spans: list[tuple[int, int]]) -> None:
+    text = "".join(pieces)
+    taken: list[dict[str, Any]] = []
+    for start, length in sorted(spans):
+        start = max(start, taken[-1]["end"] if taken else 0)
+        if start + length <= len(text) and text[start : start + length].strip():
+            taken.append({"start": start, "end": start + length, "label": "e"})
+    found = tagged(text, taken)
+    assert "".join(token for token, _ in found) == "".join(text.split())
+    assert sum(tag == "B-e" for _, tag in found) == len(taken)
+    inside = "".join("".join(text[each["start"] : each["end"]].split()) for each in taken)
+    assert "".join(token for token, tag in found if tag != "O") == inside
+
+
+cells = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | st.text(max_size=3)
+
+
+@given(st.lists(st.lists(st.fixed_dictionaries({"text": cells, "n": cells}), max_size=4), min_size=1, max_size=4))
+def test_parquet_has_every_row_whatever_kinds_meet(
+    tmp_path_factory: pytest.TempPathFactory, parts: list[list[dict[str, object]]]
+) -> None:
+    folder = tmp_path_factory.mktemp("parquet")
+    layout, _ = layout_of("out.parquet", None, columns(LABEL), ENTITIES)  # type: ignore[arg-type]
+    files = []
+    for index, rows in enumerate(parts):
+        files.append(folder / f"{index}.part")
+        files[-1].write_bytes(layout.part(rows))
+    with open(folder / "out.parquet", "wb") as file:
+        layout.join(files, file.write)
+    found = pq.read_table(folder / "out.parquet").to_pylist()
+    sent = [each for rows in parts for each in rows]
+    assert len(found) == len(sent)
+    for name in ("text", "n"):
+        got, given = [each[name] for each in found], [each[name] for each in sent]
+        assert [value is None for value in got] == [value is None for value in given]
+        kinds = {type(value) for value in given if value is not None}
+        if len(kinds) == 1 and kinds != {int}:
+            assert [value for value in got if value is not None] == [
+                value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+                for value in given if value is not None
+            ]  # fmt: skip
+
+
+def test_a_prefix_is_taken_off_again(whole: Whole) -> None:
+    rows: list[Row] = [row(0, "one", "p_", label="a", score=0.9) | {"label": "gold"}]
+    given = columns(LABEL, "p_", ("text", "n", "label"))
+    data = whole("out.jsonl", "prodigy", given, CLASSES, [rows])
+    task = json.loads(data)
+    assert task["accept"] == ["a"]
+    assert task["meta"]["label"] == "gold"
+
+
+def test_a_format_without_a_form_for_the_task_is_refused() -> None:
+    with pytest.raises(ConfigError, match="has no form for what this model gives") as caught:
+        layout_of("out.conll", None, columns(LABEL), CLASSES)
+    assert caught.value.way_out == "Write JSON lines."
+
+
+def test_formats_by_ending_and_by_name() -> None:
+    assert {kind.format for kind in SUFFIXES.values()} == {"jsonl", "csv", "tsv", "parquet", "spacy", "conll"}
+    assert set(NAMED) == {"label-studio", "prodigy", "openai-batch"}
