@@ -12,6 +12,7 @@ from cli.console import OK, REJECTED_ROWS, Device, Json, Quiet, print_json, stde
 from service.errors import ConfigError
 
 if TYPE_CHECKING:
+    from service.labelling.estimate import Estimate
     from service.labelling.summary import LabelSummary
 
 
@@ -73,6 +74,12 @@ def label(
     max_error_rate: Annotated[
         float | None, typer.Option(min=0.0, max=1.0, help="Stop where a larger share of the rows carries an error.")
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Label nothing: tell rows, tokens, time and cost.")
+    ] = False,
+    cost_per_hour: Annotated[
+        float | None, typer.Option(min=0.0, help="With --dry-run: what an hour of this machine costs.")
+    ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin again, whatever an earlier run has done.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output file.")] = False,
     quiet: Quiet = False,
@@ -87,11 +94,13 @@ def label(
     \b
     Examples:
       glossator label tickets.csv --model models/tickets --output labelled.jsonl
+      glossator label archive.zip --model models/tickets --dry-run
       glossator label notes.txt --model models/nli --zero-shot delivery --zero-shot refund
       zcat notes.txt.gz | glossator label - --model models/tickets | jq .label
     """
     from service.inference.model import load
     from service.labelling.job import Job, Reading, ZeroShot, check_output, run
+    from service.labelling.job import dry_run as estimate
     from service.labelling.runner import Part
 
     console = stderr(quiet=quiet)
@@ -117,6 +126,13 @@ def label(
         part=Part(limit, sample, seed),
         max_error_rate=max_error_rate,
     )
+    if dry_run:
+        found = estimate(job, load(model, threads=threads, device=device), cost_an_hour=cost_per_hour)
+        if as_json:
+            print_json(asdict(found))
+        else:
+            typer.echo(_projection(found, source))
+        return OK
     check_output(job, overwrite=overwrite, fresh=fresh)
     loaded = load(model, threads=threads, device=device)
     with _Counter(quiet=quiet) as counter:
@@ -138,6 +154,20 @@ def _sentence(summary: LabelSummary, output: str) -> str:
     parts.append(f"{summary.tokens:,} tokens in {summary.windows:,} windows, {summary.truncated:,} rows truncated")
     parts.append(f"{summary.seconds:.1f} s, {summary.rows_per_second:,.0f} rows/s")
     return f"{'stdout' if output == '-' else output}: " + "; ".join(parts)
+
+
+def _projection(found: Estimate, source: str) -> str:
+    minutes, seconds = divmod(round(found.seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    time = (
+        f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s" if minutes else f"{found.seconds:.1f} s"
+    )
+    lines = [
+        f"{source}: {found.rows:,} rows, {found.unreadable:,} without a text that can be read",
+        f"about {found.tokens:,} tokens and {time} on this machine, {found.rows_per_second:,.0f} rows/s "
+        f"(from {found.sampled:,} rows, {found.failed:,} of them with an error)",
+    ]
+    return "\n".join(lines if found.cost is None else [*lines, f"about {found.cost:,.2f} for the machine"])
 
 
 class _Counter:

@@ -70,8 +70,6 @@ class ManySource(Source):
     """The rows of one file after another, each with its file's name in the column FILE. A file that cannot be read is a
     row with an error. `columns` are those of the first file that can be read; others may bring more."""
 
-    format = "files"
-
     def __init__(self, name: str) -> None:
         self.name = name
         self._all = self._rows()
@@ -109,13 +107,23 @@ class ManySource(Source):
 
 
 class FolderSource(ManySource):
-    """The files of a folder or a pattern."""
+    """The files of a folder or a pattern. `columns` are those of all files."""
+
+    format = "folder"
 
     def __init__(self, path: str, opened: Open) -> None:
         self._files = files_of(path)
         self._root = path if os.path.isdir(path) else None
         self._open = opened
         super().__init__(path)
+        self.columns = (*dict.fromkeys(column for file in self._files for column in self._columns(file)), FILE)
+
+    def _columns(self, file: Path) -> tuple[str, ...]:
+        try:
+            with self._open(file) as source:
+                return source.columns
+        except InputError:  # told as a row
+            return ()
 
     def _members(self) -> Iterator[Member]:
         for file in self._files:
@@ -129,6 +137,8 @@ class FolderSource(ManySource):
 class ArchiveSource(ManySource):
     """The members of a ZIP or tar archive, each unpacked into a temporary file while it is read. One that expands to
     more than MAX_RATIO times its size, is encrypted, a link, or an archive itself, is a row with an error."""
+
+    format = "archive"
 
     def __init__(self, path: str, opened: Open) -> None:
         self._path = path

@@ -25,6 +25,7 @@ from service.labelling.answers import LABEL, LABELS, answer_columns
 from service.labelling.chunks import CHUNK_ROWS
 from service.labelling.columns import Columns, plan_columns
 from service.labelling.destination import Kept, Streamed
+from service.labelling.estimate import Estimate, estimate
 from service.labelling.ledger import Ledger, is_begun
 from service.labelling.outputs.registry import layout_of, output_kind
 from service.labelling.runner import WHOLE, Part, Start, label
@@ -88,6 +89,23 @@ def check_output(job: Job, *, overwrite: bool, fresh: bool = False) -> None:
         )
 
 
+def open_input(job: Job) -> Source:
+    """The rows of the input."""
+    return open_source(
+        job.source, format=job.reading.format, encoding=job.reading.encoding, delimiter=job.reading.delimiter,
+        header=job.reading.header, whole=job.reading.whole,
+    )  # fmt: skip
+
+
+def dry_run(job: Job, model: Model, *, cost_an_hour: float | None = None) -> Estimate:
+    """What the job would take; nothing is written."""
+    with open_input(job) as source:
+        return estimate(
+            source, start_of(job, model), columns=columns_of(job, source, model), part=job.part,
+            cost_an_hour=cost_an_hour,
+        )  # fmt: skip
+
+
 def run(
     job: Job,
     model: Model,
@@ -105,10 +123,7 @@ def run(
     InputError where the source cannot be read or changed meanwhile.
     """
     check_output(job, overwrite=overwrite, fresh=fresh)
-    with open_source(
-        job.source, format=job.reading.format, encoding=job.reading.encoding, delimiter=job.reading.delimiter,
-        header=job.reading.header, whole=job.reading.whole,
-    ) as source:  # fmt: skip
+    with open_input(job) as source:
         columns = columns_of(job, source, model)
         beside = "" if columns.second is None else f", second {columns.second!r}"
         told(source.described())

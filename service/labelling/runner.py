@@ -59,9 +59,10 @@ def label(
 ) -> LabelSummary:
     """Gives the rows of `source` with their answers to `destination`, chunk by chunk, and returns the counts.
 
-    Reading, encoding, inference and writing overlap: a chunk is read while others are answered; chunks that the
-    destination has are passed over. `columns` come from `plan_columns`; `model` is `name@digest12`. `progress` hears
-    the counts after each chunk. A bad row becomes a row whose status is `error`; where more than `max_error_rate` of
+    Reading, encoding, inference and writing overlap: a chunk is read while others are answered, and what stands in it
+    several times is computed once; chunks that the destination has are passed over. `columns` come from
+    `plan_columns`; `model` is `name@digest12`. `progress` hears the counts after each chunk. A bad row becomes a row
+    whose status is `error`; where more than `max_error_rate` of
     the rows so far carry one, JobError ends the run. InferenceError, OutputError and the like end it too.
     """
     rows = Rows(columns, nested=destination.nested, model=model)
@@ -93,12 +94,38 @@ def label(
         if done is not None:
             told(done, resumed=True)
             continue
-        waiting.append((chunk, start([rows.text(record) for record in chunk.records])))
+        waiting.append((chunk, start_distinct(start, [rows.text(record) for record in chunk.records])))
         if len(waiting) > AHEAD:
             write_one()
     while waiting:
         write_one()
     return tally.summary()
+
+
+class _Repeated:
+    """Outcomes of distinct texts on their way, given to each row that holds the text."""
+
+    def __init__(self, pending: Pending, places: Sequence[int]) -> None:
+        self._pending = pending
+        self._places = places
+
+    def result(self) -> Sequence[Answer | InputError]:
+        found = self._pending.result()
+        return [found[place] for place in self._places] if len(found) > max(self._places, default=-1) else found
+
+
+def start_distinct(start: Start, texts: Sequence[Text | InputError]) -> Pending:
+    """The answers to texts of which the same may stand in several rows: each is computed once."""
+    place: dict[object, int] = {}
+    distinct: list[Text | InputError] = []
+    places = []
+    for text in texts:
+        key: object = id(text) if isinstance(text, InputError) else text
+        if key not in place:
+            place[key] = len(distinct)
+            distinct.append(text)
+        places.append(place[key])
+    return start(texts) if len(distinct) == len(texts) else _Repeated(start(distinct), places)
 
 
 def _check_errors(summary: LabelSummary, most: float | None) -> None:

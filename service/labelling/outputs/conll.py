@@ -10,6 +10,7 @@ from typing import Any
 from service.documents.write import Row, to_json
 from service.labelling.outputs.view import View
 
+_BREAKS = {ord("\n"): " ", ord("\r"): " "}
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
@@ -29,7 +30,7 @@ class ConllView(View):
         if "error" in meta:
             lines.append(f"# error = {to_json(meta['error'])}")
         else:
-            lines.append(f"# text = {to_json(text)}")  # as JSON: it may hold line breaks
+            lines.append("# text = " + text.translate(_BREAKS))  # of the same length: offsets stay
             lines += [f"{token}\t{tag}" for token, tag in tagged(text, self.entities(row))]
         return "\n".join(lines) + "\n\n"
 
