@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: help install demo test quick check format base-install bench clean
+.PHONY: help install demo test quick check format base-install bench sweep clean
 
 help:
 	@echo "make demo    train, export, verify, label and serve on the example corpus"
@@ -13,6 +13,7 @@ help:
 	@echo "make check   style, types, import contracts, documentation"
 	@echo "make base-install    install the base alone and use the demo's bundle with it"
 	@echo "make bench   measure this machine and write benchmarks/results"
+	@echo "make sweep   kill labelling at every step, and meet it with faults (Linux, strace; 10 minutes)"
 	@echo "make quick   the tests that take no training"
 
 install: $(STAMP)
@@ -47,6 +48,9 @@ base-install: $(STAMP)
 
 bench: $(STAMP)
 	@$(BIN)/python benchmarks/startup.py
+
+sweep: $(STAMP)
+	@$(BIN)/python benchmarks/kill_sweep.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
