@@ -64,15 +64,19 @@ class Ledger:
         self._writing: Future[None] | None = None
         self._finished = False
         with self._ours():
-            if fresh:
-                shutil.rmtree(self.folder, ignore_errors=True)
             self.folder.mkdir(exist_ok=True)
             self._file = os.open(self.folder / _LEDGER, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+            new = False
             try:
                 self._lock()
+                new = os.fstat(self._file).st_size == 0
+                if fresh:
+                    os.ftruncate(self._file, 0)
                 self._read(json.loads(json.dumps(job)))
             except BaseException:
                 os.close(self._file)
+                if new:
+                    shutil.rmtree(self.folder, ignore_errors=True)
                 raise
         self._writer = ThreadPoolExecutor(1, "ledger")
 

@@ -80,7 +80,7 @@ def test_the_source_is_never_the_rejects_file(run: Run, topics_csv: Path) -> Non
         (["--text-column", "topic", "--label-column", "topic"], "text and label are both column 'topic'"),
         (["--encoding", "klingon"], "this encoding is not known"),
         (["--delimiter", "ab"], "one character"),
-        (["--input-format", "docx"], "one of txt, csv, tsv, jsonl, json, parquet, xlsx"),
+        (["--input-format", "odt"], "one of txt, csv, tsv, jsonl, json, parquet, xlsx"),
         (["--label-separator", " "], "separates nothing"),
         (["--dataset-split", "train"], "a file takes no --dataset-split"),
     ],
