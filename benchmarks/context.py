@@ -58,7 +58,7 @@ def prepare(options: argparse.Namespace) -> dict[str, Path]:
 
 def run(options: argparse.Namespace, name: str, sides: dict[str, Path]) -> tuple[np.ndarray, float]:
     """Which test rows a model has right that reads sentences with these neighbours, and how long it trained."""
-    further = ["--text-column", "text", "--label-column", "label"]
+    further = ["--text-column", "text", "--label-column", "label", "--max-length", "384"]  # the longest pair fits
     if name != "alone":
         beside = {side: options.work / f"{side}-context.jsonl" for side in sides}
         for side, file in sides.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,9 +28,9 @@ from service.bundle.task import (
     TokenClassification,
     tags_of,
 )
-from service.errors import ConfigError, Fault
-from service.inference.encoding import encoder_of
-from service.tasks.encoded import EncodedText
+from service.errors import ConfigError, CorpusError, Fault, InputError
+from service.inference.encoding import Encoder, encoder_of
+from service.tasks.encoded import EncodedText, Text
 from training.algorithms.algorithm import Algorithm, Run, Splits
 from training.algorithms.registry import check, find
 from training.base_model import (
@@ -107,7 +108,7 @@ def fit(
         train = splits.train.rows()
         progress.stage(f"encoding {len(train):,} texts")
         encoder = encoder_of(Path(tokenizer_folder) / layout.TOKENIZER, task)
-        encoded = [each for each in encoder.encode(inputs_of(train, task)) if isinstance(each, EncodedText)]
+        encoded = _encoded(encoder, inputs_of(train, task))
         lengths = [text.tokens for text in encoded]
         room = task.encoding.max_length - encoder.special_tokens
         findings = token_length_findings(splits.train, lengths[: len(train)], room)
@@ -149,6 +150,22 @@ def fit(
         )
     state.discard()
     return Fitted(output, task, outcome, str(device), objective.metric, findings)
+
+
+def _encoded(encoder: Encoder, texts: Sequence[Text]) -> list[EncodedText]:
+    """The windows of every text; raises CorpusError that names the rows that have none."""
+    encoded, faults = [], []
+    for row, each in enumerate(encoder.encode(texts), start=1):
+        if isinstance(each, InputError):
+            faults.append(Fault(each.code, f"{each.what} (found: {each.found})", f"training row {row}"))
+        else:
+            encoded.append(each)
+    if faults:
+        raise CorpusError(
+            f"{len(faults):,} training rows do not fit the encoder's windows", faults=faults,
+            way_out="Shorten them or take them out; a longer --max-length makes room where the encoder allows it.",
+        )  # fmt: skip
+    return encoded
 
 
 def _options(algorithm: Algorithm, config: TrainingConfig) -> Any:

@@ -103,3 +103,13 @@ def test_evaluate_measures_what_the_task_asks(run: Run, task_bundle: Made, task_
     ran = run("evaluate", task_bundle("token-classification"), task_checkpoint("token-classification") / "test.jsonl")
     assert ran.code == 0, ran.err
     assert "F1 of spans, whatever the type" in ran.out
+
+
+def test_pairs_that_no_window_holds_are_named_before_training(run: Run, tiny_base: Made, folder: Path) -> None:
+    long = [f"{'word ' * 60}{number},{'other ' * 60}{number},yes\n" for number in range(6)]
+    Path("pairs.csv").write_text(f"text,text_pair,label\n{PAIRS}{''.join(long)}")
+    ran = run("train", "pairs.csv", "-o", "out", "--base", tiny_base("bert"), "--max-length", "32", "--epochs", "1")
+    assert ran.code != 0
+    assert "do not fit the encoder's windows" in ran.err
+    assert "too-long: training row " in ran.err.replace("text-too-long", "too-long")
+    assert not Path("out").exists()
