@@ -166,7 +166,8 @@ def keep(options: argparse.Namespace, found: dict[str, Any]) -> None:
             "",
             markdown_table(["algorithm", "texts", "label, rows/s", "bare loop, rows/s", "share"], speeds),
             "",
-            "Memory: resident MB of the process as a million rows go through it (`--million`).",
+            "Memory: resident MB of the process as a million rows go through it "
+            "(`python benchmarks/bulk.py BUNDLE TEXTS --million`).",
             "",
             markdown_table(["algorithm", "texts", "rows", "seconds", "MB at 1 %", "at 50 %", "at most"], memory),
         ]
