@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from service.documents.lines import STANDARD_STREAM, display_name, is_regular_file, open_bytes
-from service.documents.parquet import check_names, pyarrow_parquet, without_nanoseconds
+from service.documents.parquet import check_names, without_nanoseconds
 from service.documents.record import Record
 from service.documents.source import Options, Source, refuse_options
 from service.errors import InputError, UndecodableFile, UnreadableRow
+from service.extras import library
 
 
 class ArrowSource(Source):
@@ -19,8 +20,7 @@ class ArrowSource(Source):
 
     def __init__(self, path: str, options: Options) -> None:
         refuse_options("Arrow", encoding=options.encoding, delimiter=options.delimiter, header=options.header)
-        pyarrow_parquet()
-        import pyarrow as pa
+        pa = library("pyarrow", "Arrow")
 
         self.name = display_name(path)
         if options.codec is not None or path == STANDARD_STREAM or not is_regular_file(path):

@@ -10,7 +10,7 @@ import lzma
 import zlib
 from typing import Any, BinaryIO, Protocol, cast
 
-from service.errors import ExtraMissing
+from service.extras import library
 
 SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
 NAMES = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "zstd"}
@@ -58,7 +58,7 @@ def packed(raw: BinaryIO, codec: str) -> BinaryIO:
         return cast(BinaryIO, bz2.BZ2File(raw, "wb"))
     if codec == ".xz":
         return cast(BinaryIO, lzma.LZMAFile(raw, "wb"))
-    return cast(BinaryIO, _zstandard().ZstdCompressor().stream_writer(raw, closefd=False))
+    return cast(BinaryIO, library("zstandard", "zstd").ZstdCompressor().stream_writer(raw, closefd=False))
 
 
 class _Zstd(io.RawIOBase):
@@ -66,7 +66,7 @@ class _Zstd(io.RawIOBase):
 
     def __init__(self, raw: BinaryIO) -> None:
         self._raw = raw
-        self._library = _zstandard()
+        self._library = library("zstandard", "zstd")
         self._frame: Any = None
         self._waiting = b""
         """Bytes not yet given to a frame."""
@@ -95,13 +95,3 @@ class _Zstd(io.RawIOBase):
         buffer[:count] = self._ready[:count]
         self._ready = self._ready[count:]
         return count
-
-
-def _zstandard() -> Any:
-    try:
-        import zstandard
-    except ImportError:
-        raise ExtraMissing(
-            "zstd needs zstandard, which is not installed", way_out="pip install 'glossator[files]'"
-        ) from None
-    return zstandard

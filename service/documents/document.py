@@ -19,7 +19,8 @@ from service.documents.encodings import detect, marking_decoder, undecodable
 from service.documents.lines import STANDARD_STREAM, display_name, open_bytes
 from service.documents.record import Record
 from service.documents.source import Options, Source, refuse_options
-from service.errors import ExtraMissing, InputError, TextTooLong, UndecodableFile, UnreadableRow
+from service.errors import InputError, TextTooLong, UndecodableFile, UnreadableRow
+from service.extras import library
 
 MAX_BYTES = 256 << 20
 MAX_RATIO = 100
@@ -107,7 +108,7 @@ class HtmlSource(WholeTextSource):
     called = "HTML"
 
     def _load(self) -> Any:
-        return _library("inscriptis", "inscriptis", "HTML")
+        return library("inscriptis", "HTML")
 
     def _read(self, data: bytes) -> Iterator[Record]:
         yield Record(1, {"text": html_text(self._library, self._decoded(data))})
@@ -120,7 +121,7 @@ class DocxSource(DocumentSource):
     called = "a Word document"
 
     def _load(self) -> Any:
-        return _library("docx", "python-docx", "Word documents")
+        return library("docx", "a Word document", package="python-docx")
 
     def _read(self, data: bytes) -> Iterator[Record]:
         _check_ratio(data, self.name)
@@ -147,7 +148,7 @@ class PdfSource(DocumentSource):
         super().__init__(path, options)
 
     def _load(self) -> Any:
-        return _library("pypdf", "pypdf", "PDF")
+        return library("pypdf", "PDF")
 
     def _read(self, data: bytes) -> Iterator[Record]:
         try:
@@ -212,7 +213,7 @@ class MailSource(DocumentSource):
         except (LookupError, ValueError) as error:  # a character set that nobody knows
             raise UndecodableFile(f"{self.name} cannot be decoded", found=error, expected="a mail") from None
         if body.get_content_subtype() == "html":
-            text = html_text(_library("inscriptis", "inscriptis", "HTML"), text)
+            text = html_text(library("inscriptis", "HTML"), text)
         yield Record(1, {"text": text, **headers})
 
 
@@ -244,14 +245,3 @@ def _check_ratio(data: bytes, name: str) -> None:
             f"{name} expands to {expands:,} bytes", found=f"{len(data):,} bytes",
             expected=f"at most {MAX_RATIO} times as many", way_out="Save it again.",
         )  # fmt: skip
-
-
-def _library(module: str, package: str, what: str) -> Any:
-    import importlib
-
-    try:
-        return importlib.import_module(module)
-    except ImportError:
-        raise ExtraMissing(
-            f"{what} needs {package}, which is not installed", way_out="pip install 'glossator[files]'"
-        ) from None

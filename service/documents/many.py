@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import glob
 import os
-import shutil
 import tarfile
 import tempfile
 import zipfile
 import zlib
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from service.documents.document import MAX_RATIO, SMALL
+from service.documents.lines import open_bytes
 from service.documents.record import Record
 from service.documents.source import Source
 from service.errors import FileMissing, InputError, UndecodableFile
@@ -48,8 +48,9 @@ def files_of(path: str) -> list[Path]:
     files = sorted(Path(each) for each in found if os.path.isfile(each) and not _is_part(Path(each)))
     if not files:
         raise FileMissing(
-            f"there is no file {'in the folder' if os.path.isdir(path) else 'like'} {path}", expected="one at least"
-        )
+            f"there is no file {'in the folder' if os.path.isdir(path) else 'like'} {path}", expected="one at least",
+            way_out="Look at the path; within quotes ** goes into folders.",
+        )  # fmt: skip
     return files
 
 
@@ -68,32 +69,12 @@ class Member:
 
 class ManySource(Source):
     """The rows of one file after another, each with its file's name in the column FILE. A file that cannot be read is a
-    row with an error. `columns` are those of the first file that can be read; others may bring more."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self._all = self._rows()
-        self._head: list[Record] = []
-        columns: tuple[str, ...] = ()
-        for record in self._all:
-            self._head.append(record)
-            columns = tuple(column for column in record.fields if column != FILE)
-            if columns:
-                break
-        self.columns = (*columns, FILE)
+    row with an error."""
 
     @abstractmethod
     def _members(self) -> Iterator[Member]: ...
 
     def _records(self) -> Iterator[Record]:
-        head, self._head = self._head, []
-        yield from head
-        yield from self._all
-
-    def close(self) -> None:
-        self._all.close()
-
-    def _rows(self) -> Any:
         for member in self._members():
             try:
                 if member.error is not None or member.opened is None:
@@ -112,10 +93,10 @@ class FolderSource(ManySource):
     format = "folder"
 
     def __init__(self, path: str, opened: Open) -> None:
+        self.name = path
         self._files = files_of(path)
         self._root = path if os.path.isdir(path) else None
         self._open = opened
-        super().__init__(path)
         self.columns = (*dict.fromkeys(column for file in self._files for column in self._columns(file)), FILE)
 
     def _columns(self, file: Path) -> tuple[str, ...]:
@@ -130,22 +111,40 @@ class FolderSource(ManySource):
             name = os.path.relpath(file, self._root) if self._root else str(file)
             yield Member(name, partial(self._open, file))
 
+    def close(self) -> None:
+        """Nothing is open between two files."""
+
     def details(self) -> list[str]:
         return [f"{len(self._files):,} files"]
 
 
 class ArchiveSource(ManySource):
     """The members of a ZIP or tar archive, each unpacked into a temporary file while it is read. One that expands to
-    more than MAX_RATIO times its size, is encrypted, a link, or an archive itself, is a row with an error."""
+    more than MAX_RATIO times its size, is encrypted, a link, or an archive itself, is a row with an error. `columns`
+    are those of the first member that can be read; others may bring more."""
 
     format = "archive"
 
     def __init__(self, path: str, opened: Open) -> None:
-        self._path = path
+        self.name = self._path = path
         self._open = opened
-        with open(path, "rb"):  # raises what is truly wrong
-            pass
-        super().__init__(path)
+        open_bytes(path).close()  # raises what is truly wrong
+        self._rest = super()._records()
+        self._head: list[Record] = []
+        for record in self._rest:
+            self._head.append(record)
+            if any(name != FILE for name in record.fields):
+                break
+        self.columns = (*(name for name in (self._head[-1].fields if self._head else ()) if name != FILE), FILE)
+
+    def _records(self) -> Iterator[Record]:
+        head, self._head = self._head, []
+        yield from head
+        yield from self._rest
+
+    def close(self) -> None:
+        if isinstance(self._rest, Generator):
+            self._rest.close()  # takes the member that is being read away
 
     def _members(self) -> Iterator[Member]:
         inside = self._zip if self._path.lower().endswith(".zip") else self._tar
@@ -153,7 +152,10 @@ class ArchiveSource(ManySource):
             yield from inside()
         except (zipfile.BadZipFile, tarfile.TarError, OSError, EOFError, zlib.error) as error:
             what = f"{self._path}: the archive is damaged or cut off"
-            yield Member(self._path, error=UndecodableFile(what, found=error, expected="a whole archive"))
+            way_out = "Copy or make it again; the rows before this one are whole."
+            yield Member(
+                self._path, error=UndecodableFile(what, found=error, expected="a whole archive", way_out=way_out)
+            )
 
     def _zip(self) -> Iterator[Member]:
         with zipfile.ZipFile(self._path) as archive:
@@ -163,7 +165,9 @@ class ArchiveSource(ManySource):
                 error = self._fault(member.filename, member.file_size, member.compress_size)
                 if member.flag_bits & 1:
                     error = UndecodableFile(
-                        f"{member.filename} is encrypted", expected="a member that opens without a password"
+                        f"{member.filename} is encrypted",
+                        expected="a member that opens without a password",
+                        way_out="Unpack the archive with its password first.",
                     )
                 yield self._member(member.filename, member.file_size, partial(archive.open, member), error)
 
@@ -177,7 +181,11 @@ class ArchiveSource(ManySource):
                 total += member.size
                 error = self._fault(member.name, total, packed)
                 if not member.isreg():
-                    error = InputError(f"{member.name} is a link or a device", expected="a file")
+                    error = InputError(
+                        f"{member.name} is a link or a device",
+                        expected="a file",
+                        way_out="Put the file itself into the archive.",
+                    )
                 yield self._member(member.name, member.size, partial(archive.extractfile, member), error)
 
     def _fault(self, name: str, size: int, packed: int) -> InputError | None:
@@ -208,4 +216,3 @@ class ArchiveSource(ManySource):
                 raise UndecodableFile(f"{name} cannot be unpacked", found=error, expected="a whole archive") from None
             with self._open(file) as source:
                 yield source
-            shutil.rmtree(folder, ignore_errors=True)

@@ -11,7 +11,8 @@ from service.documents.encodings import refuse_signatures
 from service.documents.lines import STANDARD_STREAM, display_name, empty_file, is_regular_file, open_bytes
 from service.documents.record import Record
 from service.documents.source import Options, Source, refuse_options
-from service.errors import ExtraMissing, InputError, UndecodableFile, UnreadableRow
+from service.errors import InputError, UndecodableFile, UnreadableRow
+from service.extras import library
 
 _BATCH_ROWS = 1024
 
@@ -27,7 +28,7 @@ class ParquetSource(Source):
 
     def __init__(self, path: str, options: Options) -> None:
         refuse_options("Parquet", encoding=options.encoding, delimiter=options.delimiter, header=options.header)
-        pq = pyarrow_parquet()
+        pq = library("pyarrow.parquet", "Parquet", package="pyarrow")
         self.name = display_name(path)
         if options.codec is not None:
             raise InputError(
@@ -70,17 +71,6 @@ class ParquetSource(Source):
 
     def details(self) -> list[str]:
         return [f"{self._file.metadata.num_rows:,} rows"]
-
-
-def pyarrow_parquet() -> Any:
-    """The module; raises ExtraMissing where it is not installed."""
-    try:
-        import pyarrow.parquet as pq
-    except ImportError:
-        raise ExtraMissing(
-            "Parquet needs pyarrow, which is not installed", way_out="pip install 'glossator[files]'"
-        ) from None
-    return pq
 
 
 def check_names(names: Sequence[str], source: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -44,7 +44,6 @@ def estimate(
     columns: Columns,
     part: Part = WHOLE,
     cost_an_hour: float | None = None,
-    progress: Callable[[int], None] = lambda _: None,
 ) -> Estimate:
     """Reads the whole source, answers a random sample of SAMPLE rows (reservoir sampling, Vitter 1985) and projects.
 
@@ -62,8 +61,6 @@ def estimate(
         if place < SAMPLE:
             sample[place : place + 1] = [text]
         count += 1
-        if count % 10_000 == 0:
-            progress(count)
     reading = perf_counter() - began
     start(sample[: SAMPLE // 16]).result()
     began = perf_counter()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from service.bundle.folder import sha256
 from service.documents.aside import refuse_same_file
 from service.documents.lines import STANDARD_STREAM, is_regular_file
 from service.documents.many import files_of, is_many
@@ -134,57 +135,56 @@ def run(
             label, source, columns=columns, model=model.version, part=job.part, chunk_rows=job.chunk_rows,
             max_error_rate=job.max_error_rate, progress=progress,
         )  # fmt: skip
+        files = _files(job.source)
         if not _is_file_to_be(job.output):
-            _calibrate(job, model, told)
+            _calibrate(files, model, told)
             with sink_of(job.output, layout, codec=codec) as sink:
                 return label_into(Streamed(sink), start)
-        return _kept(job, model, layout, codec, columns, partial(label_into, start=start), overwrite, fresh, told)
-
-
-def _kept(
-    job: Job,
-    model: Model,
-    layout: Layout,
-    codec: str | None,
-    columns: Columns,
-    label_into: Callable[..., LabelSummary],
-    overwrite: bool,
-    fresh: bool,
-    told: Callable[[str], None],
-) -> LabelSummary:
-    """Through a ledger. What came from a pipe cannot be read again: its ledger goes when the run fails."""
-    rereadable = bool(_files(job.source))
-    before = _state(job.source) if rereadable else None
-    if fresh or not is_begun(job.output):
-        _calibrate(job, model, told)
-    settings = {"cost": asdict(model.batcher.cost)}
-    if model.fast is not None:
-        settings["fast_cost"] = asdict(model.fast.batcher.cost)
-    with Ledger(job.output, identity(job, model, columns, layout), settings, fresh=fresh or not rereadable) as ledger:
-        # The batches of an answer decide its last digits where the graph computes in floating point: they are cut as
-        # they were, whatever this machine would now choose.
-        model.batcher.cost = Cost(**ledger.settings["cost"])
-        if model.fast is not None:
-            model.fast.batcher.cost = Cost(**ledger.settings["fast_cost"])
-        if ledger.done:
-            told(f"going on after {sum(counts.rows for counts in ledger.done.values()):,} rows that are done")
-        try:
-            summary = label_into(destination=Kept(ledger, layout))
-            if rereadable and _state(job.source) != before:
+        if fresh or not is_begun(job.output):
+            _calibrate(files, model, told)
+        with Ledger(
+            job.output, identity(job, model, columns, layout, files), _plan(model), fresh=fresh or not files
+        ) as ledger:
+            _use_plan(model, ledger.settings)
+            if ledger.done:
+                told(f"going on after {_rows(ledger):,} rows that are done")
+            before = _state(files)
+            try:
+                summary = label_into(Kept(ledger, layout), start)
+                changed = _state(files) != before
+                if not changed:
+                    ledger.finish(layout, codec=codec, overwrite=overwrite)
+            except BaseException:
+                ledger.close()  # what is being written is written first
+                if not files or not (ledger.done or ledger.resumed):
+                    ledger.discard()  # what came from a pipe cannot be read again
+                elif ledger.done:
+                    told(f"{_rows(ledger):,} labelled rows are kept: the same command goes on after them")
+                raise
+            if changed:
+                ledger.discard()
                 raise InputError(
                     f"{job.source} was changed while it was labelled", expected="a file that stays as it is",
-                    way_out="Label it again: --fresh.",
+                    way_out="Label it again.",
                 )  # fmt: skip
-            ledger.finish(layout, codec=codec, overwrite=overwrite)
-        except BaseException:
-            ledger.close()
-            if not rereadable or not (ledger.done or ledger.resumed):
-                ledger.discard()
-            elif ledger.done:
-                rows = sum(counts.rows for counts in ledger.done.values())
-                told(f"{rows:,} labelled rows are kept: the same command goes on after them")
-            raise
-    return summary
+            return summary
+
+
+def _plan(model: Model) -> dict[str, object]:
+    """By what batches are cut. They decide the last digits of an answer where the graph computes in floating point."""
+    costs: dict[str, object] = {"cost": asdict(model.batcher.cost)}
+    return costs if model.fast is None else costs | {"fast_cost": asdict(model.fast.batcher.cost)}
+
+
+def _use_plan(model: Model, kept: Mapping[str, Any]) -> None:
+    """Cuts batches as they were cut when the ledger was begun, whatever this machine would now choose."""
+    model.batcher.cost = Cost(**kept["cost"])
+    if model.fast is not None:
+        model.fast.batcher.cost = Cost(**kept["fast_cost"])
+
+
+def _rows(ledger: Ledger) -> int:
+    return sum(counts.rows for counts in ledger.done.values())
 
 
 def columns_of(job: Job, source: Source, model: Model) -> Columns:
@@ -219,11 +219,11 @@ def start_of(job: Job, model: Model) -> Start:
     return partial(_Done, fit)
 
 
-def identity(job: Job, model: Model, columns: Columns, layout: Layout) -> dict[str, object]:
+def identity(job: Job, model: Model, columns: Columns, layout: Layout, files: Sequence[Path]) -> dict[str, object]:
     """What the output depends on, by the names that a message uses."""
     return {
-        "input": _digest(job.source),
-        "model": model.digest,
+        "input": _digest(files),
+        "model": f"{model.name}@{model.digest}",
         "device": model.device,
         "reading": asdict(job.reading),
         "text column": columns.text,
@@ -257,8 +257,8 @@ def _is_file_to_be(output: str) -> bool:
     return os.path.isfile(output) or not os.path.exists(output)
 
 
-def _calibrate(job: Job, model: Model, told: Callable[[str], None]) -> None:
-    if not model.calibrated and sum(os.path.getsize(file) for file in _files(job.source)) > LARGE_BYTES:
+def _calibrate(files: Sequence[Path], model: Model, told: Callable[[str], None]) -> None:
+    if not model.calibrated and sum(os.path.getsize(file) for file in files) > LARGE_BYTES:
         told("measuring which batches suit this machine, once: 2 s")
         model.calibrate()
 
@@ -270,18 +270,15 @@ def _files(source: str) -> list[Path]:
     return [Path(source)] if is_regular_file(source) else []
 
 
-def _digest(source: str) -> str:
-    """What the input is known by: the names and the bytes of its files."""
-    files = _files(source)
+def _digest(files: Sequence[Path]) -> str:
+    """What the input is known by: the bytes of its file, or of many files the names and the bytes."""
     if not files:
         return "a stream"
-    whole = hashlib.sha256()
-    for file in files:
-        with open(file, "rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        whole.update(f"{file}\0{digest}\n".encode("utf-8", "surrogateescape") if len(files) > 1 else digest.encode())
-    return f"sha256 {whole.hexdigest()}"
+    if len(files) == 1:
+        return f"sha256 {sha256(files[0])}"
+    listed = "".join(f"{file}\0{sha256(file)}\n" for file in files)
+    return f"sha256 {hashlib.sha256(listed.encode('utf-8', 'surrogateescape')).hexdigest()}"
 
 
-def _state(source: str) -> list[tuple[str, int, int]]:
-    return [(str(file), found.st_size, found.st_mtime_ns) for file in _files(source) for found in [os.stat(file)]]
+def _state(files: Sequence[Path]) -> list[tuple[int, int]]:
+    return [(found.st_size, found.st_mtime_ns) for found in map(os.stat, files)]

@@ -20,6 +20,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from service.bundle.folder import sha256
 from service.documents.aside import Aside, sync_folder, way_out_of
 from service.documents.write import Layout
 from service.errors import ConfigError, Fault, JobError, OutputError, shorten
@@ -108,7 +109,7 @@ class Ledger:
                     found=self.name,
                     way_out=f"Pass --overwrite, or move it away. The labelled rows stand in {self.folder}.",
                 )
-            self._append({"finished": _sha256(whole)})
+            self._append({"finished": sha256(whole)})
             aside.commit()
         except OSError as error:  # a part that cannot be read back, a ledger that cannot be written
             raise self._failed(error) from error
@@ -179,7 +180,7 @@ class Ledger:
             self.settings, self.resumed = lines[0]["settings"], True
             chunks = [entry for entry in lines[1:] if "chunk" in entry]
             ends = [entry["finished"] for entry in lines[1:] if "finished" in entry]
-            self._finished = bool(ends) and self.output.is_file() and _sha256(self.output) == ends[-1]
+            self._finished = bool(ends) and self.output.is_file() and sha256(self.output) == ends[-1]
             for entry in chunks:
                 if self._finished or self._is_whole(entry):
                     self.done[entry["chunk"]] = Counts(**entry["counts"])
@@ -214,7 +215,7 @@ class Ledger:
 
     def _is_whole(self, entry: Mapping[str, Any]) -> bool:
         try:
-            return bool(_sha256(self._part(entry["chunk"])) == entry["sha256"])
+            return bool(sha256(self._part(entry["chunk"])) == entry["sha256"])
         except FileNotFoundError:
             return False
 
@@ -271,11 +272,6 @@ def _write(descriptor: int, data: bytes) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:

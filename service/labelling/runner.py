@@ -62,12 +62,12 @@ def label(
     Reading, encoding, inference and writing overlap: a chunk is read while others are answered, and what stands in it
     several times is computed once; chunks that the destination has are passed over. `columns` come from
     `plan_columns`; `model` is `name@digest12`. `progress` hears the counts after each chunk. A bad row becomes a row
-    whose status is `error`; where more than `max_error_rate` of
-    the rows so far carry one, JobError ends the run. InferenceError, OutputError and the like end it too.
+    whose status is `error`; where more than `max_error_rate` of the rows so far carry one, JobError ends the run.
+    InferenceError, OutputError and the like end it too.
     """
     rows = Rows(columns, nested=destination.nested, model=model)
     tally = Tally()
-    waiting: deque[tuple[Chunk, Pending]] = deque()
+    waiting: deque[tuple[Chunk, list[int], Pending]] = deque()
 
     def told(counts: Counts, *, resumed: bool = False) -> None:
         tally.add(counts, resumed=resumed)
@@ -78,11 +78,13 @@ def label(
                 progress(summary)
 
     def write_one() -> None:
-        chunk, pending = waiting.popleft()
-        outcomes = pending.result()
-        if len(outcomes) != len(chunk.records):
-            what = f"{len(outcomes)} answers came for {len(chunk.records)} texts"
-            raise InferenceError(what, expected="one answer a text")
+        chunk, places, pending = waiting.popleft()
+        answers = pending.result()
+        if len(answers) != max(places) + 1:
+            raise InferenceError(
+                f"{len(answers)} answers came for {max(places) + 1} texts", expected="one answer a text"
+            )
+        outcomes = [answers[place] for place in places]
         answered = (rows.answered(*each) for each in zip(chunk.records, outcomes, chunk.row_ids, strict=True))
         counts = count(outcomes)
         destination.put(chunk, answered, counts)
@@ -94,7 +96,8 @@ def label(
         if done is not None:
             told(done, resumed=True)
             continue
-        waiting.append((chunk, start_distinct(start, [rows.text(record) for record in chunk.records])))
+        texts, places = _distinct([rows.text(record) for record in chunk.records])
+        waiting.append((chunk, places, start(texts)))
         if len(waiting) > AHEAD:
             write_one()
     while waiting:
@@ -102,30 +105,16 @@ def label(
     return tally.summary()
 
 
-class _Repeated:
-    """Outcomes of distinct texts on their way, given to each row that holds the text."""
-
-    def __init__(self, pending: Pending, places: Sequence[int]) -> None:
-        self._pending = pending
-        self._places = places
-
-    def result(self) -> Sequence[Answer | InputError]:
-        found = self._pending.result()
-        return [found[place] for place in self._places] if len(found) > max(self._places, default=-1) else found
-
-
-def start_distinct(start: Start, texts: Sequence[Text | InputError]) -> Pending:
-    """The answers to texts of which the same may stand in several rows: each is computed once."""
-    place: dict[object, int] = {}
+def _distinct(texts: Sequence[Text | InputError]) -> tuple[list[Text | InputError], list[int]]:
+    """Texts of which the same may stand in several rows, each once, and the place of each row's among them."""
+    places: dict[object, int] = {}
+    keys = [id(text) if isinstance(text, InputError) else text for text in texts]
     distinct: list[Text | InputError] = []
-    places = []
-    for text in texts:
-        key: object = id(text) if isinstance(text, InputError) else text
-        if key not in place:
-            place[key] = len(distinct)
+    for key, text in zip(keys, texts, strict=True):
+        if key not in places:
+            places[key] = len(distinct)
             distinct.append(text)
-        places.append(place[key])
-    return start(texts) if len(distinct) == len(texts) else _Repeated(start(distinct), places)
+    return distinct, [places[key] for key in keys]
 
 
 def _check_errors(summary: LabelSummary, most: float | None) -> None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
 from kill_sweep import FAULTS, Sweep
 from kills import OUTPUTS, Runs, usable
 
-pytestmark = pytest.mark.skipif(
-    not usable() and not os.environ.get("GLOSSATOR_REQUIRE_STRACE"), reason="strace is not installed, or may not trace"
-)
+pytestmark = pytest.mark.skipif(not usable(), reason="strace is not installed, or may not trace")
 
 
 @pytest.fixture(scope="module")

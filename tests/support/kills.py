@@ -147,6 +147,7 @@ class Words:
     """Stands for a model: an entity for each run of `x`; `computed`, shared with the parent, counts the chunks."""
 
     digest = "0" * 64
+    name = "words"
     version = "words@000000000000"
     device = "cpu"
     calibrated = True

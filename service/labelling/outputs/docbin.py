@@ -8,7 +8,7 @@ from typing import Any
 
 from service.bundle.task import Task
 from service.documents.write import Put, Row
-from service.errors import ExtraMissing
+from service.extras import library
 from service.labelling.columns import Columns
 from service.labelling.outputs.view import View
 
@@ -24,7 +24,7 @@ class DocBinView(View):
 
     def __init__(self, columns: Columns, task: Task) -> None:
         super().__init__(columns, task)
-        self._spacy = _spacy()
+        self._spacy = library("spacy", "DocBin", package="spaCy", extra="spacy")
         self._nlp = self._spacy.blank("xx")
 
     def part(self, rows: Iterable[Row]) -> bytes:
@@ -37,9 +37,7 @@ class DocBinView(View):
         put(whole.to_bytes())
 
     def _bin(self, docs: list[Any]) -> Any:
-        from spacy.tokens import DocBin
-
-        return DocBin(store_user_data=True, docs=docs)
+        return self._spacy.tokens.DocBin(store_user_data=True, docs=docs)
 
     def _doc(self, row: Row) -> Any:
         # spaCy refuses lone surrogates; such a row carries its error
@@ -53,13 +51,3 @@ class DocBinView(View):
                  for each in self.entities(row)]  # fmt: skip
         doc.set_ents(self._spacy.util.filter_spans([span for span in spans if span is not None]))
         return doc
-
-
-def _spacy() -> Any:
-    try:
-        import spacy
-    except ImportError:
-        raise ExtraMissing(
-            "DocBin needs spaCy, which is not installed", way_out="pip install 'glossator[spacy]'"
-        ) from None
-    return spacy

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from service.documents.parquet import pyarrow_parquet
 from service.documents.write import Layout, Put, Row, plain, to_json
+from service.extras import library
 from service.labelling.columns import Columns
 
 _COMPRESSION = "zstd"
@@ -23,7 +23,7 @@ class ParquetLayout(Layout):
     streamed = False
 
     def __init__(self, columns: Columns) -> None:
-        self._pq = pyarrow_parquet()
+        self._pq = library("pyarrow.parquet", "Parquet", package="pyarrow")
         self._columns = columns.all
 
     def part(self, rows: Iterable[Row]) -> bytes:
