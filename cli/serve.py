@@ -22,6 +22,12 @@ def serve(
     ] = 8000,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads a model; default: the CPUs allowed.")] = None,
     device: Device = "cpu",
+    jobs: Annotated[
+        Path | None,
+        typer.Option(
+            envvar=f"{PREFIX}JOBS", help="Folder for files that are labelled in the background (POST /v1/jobs)."
+        ),
+    ] = None,
     quiet: Quiet = False,
 ) -> int:
     """Answer over HTTP. Bundles that do not verify are refused.
@@ -43,7 +49,7 @@ def serve(
     from service.inference.model import load
 
     console = stderr(quiet=quiet)
-    settings = Settings(host=host, port=port)
+    settings = Settings(host=host, port=port, jobs=jobs)
     models = {}
     for folder in bundles:
         model = load(folder, threads=threads, device=device)

@@ -13,7 +13,8 @@ GlossatorError
 │   ├── UnreadableRow         a row that its format cannot hold
 │   ├── FileMissing
 │   ├── UnknownColumn
-│   └── UnknownModel
+│   ├── UnknownModel
+│   └── ChunkFailed           labelling these rows ended its worker, again and again
 ├── CorpusError             carries every fault found in a corpus
 ├── ConfigError             carries every fault found in options and settings
 │   └── ExtraMissing          an optional dependency is not installed
@@ -21,7 +22,12 @@ GlossatorError
 ├── DeadlineExceeded
 ├── InferenceError          ONNX Runtime failed on a graph that had loaded
 ├── OutputError             the answer could not be written
-└── JobError
+│   └── NoRoom                the disk is as full as it may be
+└── JobError                a labelling cannot go on
+    ├── UnknownJob
+    ├── JobConflict           the job is not in a state in which this can be done
+    ├── IdempotencyConflict
+    └── StaleAttempt          another worker has taken the job, or it was cancelled
 
 Each says what happened, the value found, what was expected and the way out. HTTP status codes stand in one
 table of the API (`service.api.problems`), exit codes in one table of the command line (`cli.console`).
@@ -155,6 +161,10 @@ class UnknownModel(InputError):
     code = "unknown-model"
 
 
+class ChunkFailed(InputError):
+    code = "chunk-failed"
+
+
 class CorpusError(GlossatorError):
     code = "corpus-error"
 
@@ -183,5 +193,25 @@ class OutputError(GlossatorError):
     code = "output-error"
 
 
+class NoRoom(OutputError):
+    code = "no-room"
+
+
 class JobError(GlossatorError):
     code = "job-error"
+
+
+class UnknownJob(JobError):
+    code = "unknown-job"
+
+
+class JobConflict(JobError):
+    code = "job-conflict"
+
+
+class IdempotencyConflict(JobError):
+    code = "idempotency-conflict"
+
+
+class StaleAttempt(JobError):
+    code = "stale-attempt"

@@ -7,16 +7,19 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 
-from anyio import CapacityLimiter
+from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from service.api import problems
+from service.api.dialects import openai_batches
 from service.api.documentation import OTHERWISE, Application
 from service.api.guard import Guard
+from service.api.jobs import jobs_of
 from service.api.metrics import Metrics
 from service.api.observe import Observe
-from service.api.routes import health, matching, predict
+from service.api.routes import health, matching, no_jobs, predict
+from service.api.routes import jobs as jobs_routes
 from service.api.routes import models as models_routes
 from service.api.settings import Settings
 from service.api.state import State
@@ -41,13 +44,18 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
         metrics=metrics,
         limiter=CapacityLimiter(settings.encoding_workers),
         version=release,
+        jobs=jobs_of(models, settings),
     )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await state.warm_up()
+        if state.jobs is not None:
+            state.jobs.keeper.start()
         yield
         state.draining = True
+        if state.jobs is not None:
+            await to_thread.run_sync(state.jobs.close)
 
     app = Application(
         title="Glossator",
@@ -64,8 +72,11 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
     app.state.service = state
     app.needs_key = bool(settings.api_keys)
     problems.install(app)
-    for routes in (predict, matching, models_routes, health):
+    jobs = no_jobs if state.jobs is None else jobs_routes
+    for routes in (predict, matching, models_routes, jobs, health):
         app.include_router(routes.router)
+    if state.jobs is not None:
+        app.include_router(openai_batches.router)
     return app
 
 

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 MIN_KEY_CHARACTERS = 16
 """SHA-256 without a salt keeps a key secret only if it cannot be guessed."""
 
+OWNER_DIGITS = 16
+
 _HASHED = re.compile(r"sha256:[0-9a-f]{64}")
 _KEY = re.compile(r"[!-+\--~]+")  # printable ASCII without spaces and commas, which separate keys
 
@@ -37,10 +39,11 @@ class KeyRing:
     def __bool__(self) -> bool:
         return bool(self._digests)
 
-    def accepts(self, key: bytes) -> bool:
-        """Whether the key is one of the ring's."""
+    def owner(self, key: bytes) -> str | None:
+        """The name under which the holder of a key owns what it made, told by its hash; None where the key is none of
+        the ring's."""
         digest = hashlib.sha256(key).digest()
         accepted = False
         for known in self._digests:  # all of them: how long it takes does not tell which one matched
             accepted |= hmac.compare_digest(digest, known)
-        return accepted
+        return f"key-{digest.hex()[:OWNER_DIGITS]}" if accepted else None

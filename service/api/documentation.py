@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic import BaseModel
 
+from service.api.job_schemas import JobForm
 from service.api.problems import MEDIA_TYPE, problem, status_of
 from service.api.schemas import PredictText, PredictTexts, Problem, RerankRequest, ZeroShotRequest, components
 from service.errors import GlossatorError
@@ -32,6 +33,7 @@ PREDICT_BODY: dict[str, Any] = {
 """The body of a prediction, which its route reads by itself."""
 
 _READ = (PredictText, PredictTexts, ZeroShotRequest, RerankRequest)
+_READ_OF_JOBS = (JobForm,)
 """The bodies that routes read by themselves."""
 
 
@@ -72,7 +74,8 @@ class Application(FastAPI):
         document = super().openapi()
         if fresh:
             parts = document.setdefault("components", {})
-            parts["schemas"] = {**parts.get("schemas", {}), **components(*_READ, Problem)}
+            read = (*_READ, *_READ_OF_JOBS) if "/v1/jobs" in document["paths"] else _READ
+            parts["schemas"] = {**parts.get("schemas", {}), **components(*read, Problem)}
             if self.needs_key:
                 parts["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
                 document["security"] = [{"bearer": []}]

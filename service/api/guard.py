@@ -50,7 +50,7 @@ class Guard:
         if scope["method"] not in _SAFE_METHODS:
             _check_origin(headers)
         if self._keys and scope["path"] not in OPEN_PATHS:
-            self._check_key(headers)
+            scope.setdefault("state", {})["owner"] = self._owner(headers)
 
     def _check_host(self, headers: Headers) -> None:
         """An empty list allows every host: off the loopback address it is the key that protects."""
@@ -66,13 +66,16 @@ class Guard:
                 way_out=f"Add the name to {PREFIX}ALLOWED_HOSTS.",
             )
 
-    def _check_key(self, headers: Headers) -> None:
+    def _owner(self, headers: Headers) -> str:
+        """Whose key the request carries."""
         scheme, _, key = headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not self._keys.accepts(key.strip().encode("latin-1", "replace")):
+        owner = self._keys.owner(key.strip().encode("latin-1", "replace")) if scheme.lower() == "bearer" else None
+        if owner is None:
             raise Unauthorized(
                 "the request carries no API key that is known here",
                 way_out="Send the header Authorization: Bearer KEY.",
             )
+        return owner
 
 
 def _check_origin(headers: Headers) -> None:

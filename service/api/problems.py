@@ -6,6 +6,8 @@ GlossatorError
     ├── Unauthorized
     ├── CrossSiteRefused
     ├── RouteNotFound
+    ├── JobsOff             this server takes no jobs
+    ├── NotFinished         the job has no result yet
     ├── MethodNotAllowed
     ├── BodyTooLarge
     ├── UnsupportedMediaType
@@ -37,9 +39,13 @@ from service.errors import (
     DeadlineExceeded,
     Fault,
     GlossatorError,
+    IdempotencyConflict,
     InferenceError,
     InputError,
+    JobConflict,
+    NoRoom,
     Overloaded,
+    UnknownJob,
     UnknownModel,
 )
 
@@ -68,6 +74,14 @@ class CrossSiteRefused(RequestError):
 
 class RouteNotFound(RequestError):
     code = "route-not-found"
+
+
+class JobsOff(RequestError):
+    code = "jobs-off"
+
+
+class NotFinished(RequestError):
+    code = "not-finished"
 
 
 class MethodNotAllowed(RequestError):
@@ -107,6 +121,12 @@ STATUS: dict[type[GlossatorError], HTTPStatus] = {
     Unauthorized: HTTPStatus.UNAUTHORIZED,
     CrossSiteRefused: HTTPStatus.FORBIDDEN,
     RouteNotFound: HTTPStatus.NOT_FOUND,
+    JobsOff: HTTPStatus.NOT_FOUND,
+    UnknownJob: HTTPStatus.NOT_FOUND,
+    NotFinished: HTTPStatus.CONFLICT,
+    JobConflict: HTTPStatus.CONFLICT,
+    IdempotencyConflict: HTTPStatus.UNPROCESSABLE_ENTITY,
+    NoRoom: HTTPStatus.INSUFFICIENT_STORAGE,
     UnknownModel: HTTPStatus.NOT_FOUND,
     MethodNotAllowed: HTTPStatus.METHOD_NOT_ALLOWED,
     BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,

@@ -6,12 +6,23 @@ import ipaddress
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from service.api.auth import hash_key
 from service.api.validation import faults
 from service.errors import ConfigError, Fault
+from service.jobs import webhook
+from service.jobs.folder import FREE_BYTES
+from service.jobs.worker import LEASE_SECONDS, MEMORY_MB
 
 PREFIX = "GLOSSATOR_"
 
@@ -56,6 +67,26 @@ class Settings(BaseSettings):
     """How long a request may wait for its answer; a client may ask for less by X-Request-Timeout."""
     grace_seconds: Positive = 30
     """How long requests that have begun may take after SIGTERM."""
+    jobs: Path | None = None
+    """The folder where files and results of jobs stand; without one there are no jobs."""
+    job_database: Annotated[SecretStr | None, Field(repr=False)] = None
+    """`postgresql://...`; without one, SQLite in the folder."""
+    job_workers: Positive = 1
+    """Processes that work at jobs; they are started when there is work."""
+    job_threads: Positive | None = None
+    job_lease_seconds: Annotated[float, Field(ge=0.5)] = LEASE_SECONDS
+    """After how long a job of a worker that is not heard of any more goes to another."""
+    job_memory_mb: Positive = MEMORY_MB
+    """What a worker may have."""
+    job_keep_seconds: Annotated[float, Field(gt=0.0)] = 7 * 86_400.0
+    """How long a job and its files are kept after its end."""
+    max_upload_bytes: Positive = 4 * 2**30
+    free_disk_bytes: Annotated[int, Field(ge=0)] = FREE_BYTES
+    """What must stay free on the disk of the jobs."""
+    webhook_hosts: Names = ()
+    """Hosts (`name` or `name:port`) that may be told of a job's end."""
+    webhook_secret: Annotated[SecretStr | None, Field(repr=False)] = None
+    """`whsec_` and base64: what signs these messages."""
 
     def __init__(self, **values: Any) -> None:
         try:
@@ -81,10 +112,23 @@ class Settings(BaseSettings):
         from_file = _read_keys(info.data.get("api_keys_file"))
         return tuple(dict.fromkeys(hash_key(key) for key in (*keys, *from_file)))
 
-    @field_validator("allowed_hosts")
+    @field_validator("webhook_secret")
+    @classmethod
+    def _is_secret(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None:
+            webhook.secret_bytes(secret.get_secret_value())
+        return secret
+
+    @field_validator("allowed_hosts", "webhook_hosts")
     @classmethod
     def _lower(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(host.lower() for host in hosts)
+
+    @model_validator(mode="after")
+    def _webhooks_are_signed(self) -> Settings:
+        if self.webhook_hosts and self.webhook_secret is None:
+            raise ValueError(f"{PREFIX}WEBHOOK_HOSTS needs {PREFIX}WEBHOOK_SECRET, which signs what they are told")
+        return self
 
     @model_validator(mode="after")
     def _public_needs_a_key(self) -> Settings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request
@@ -13,6 +13,9 @@ from service.api.metrics import Metrics
 from service.api.settings import Settings
 from service.errors import GlossatorError, UnknownModel
 from service.inference.model import Model
+
+if TYPE_CHECKING:
+    from service.api.jobs import Jobs
 
 
 @dataclass(slots=True)
@@ -25,6 +28,7 @@ class State:
     limiter: CapacityLimiter
     """Keeps large requests to a few threads beside the event loop."""
     version: str
+    jobs: Jobs | None = None
     warm: bool = False
     draining: bool = False
     failure: GlossatorError | None = None

@@ -144,6 +144,26 @@ def way_out_of(error: OSError, left: str) -> str:
     return f"Free some room or choose another place. {left}"
 
 
+def write_durably(path: Path, data: bytes) -> None:
+    """Writes a file: under another name, flushed to disk, renamed, its folder flushed. Raises OSError."""
+    temporary = path.with_suffix(".tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    try:
+        write_all(descriptor, data)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    os.replace(temporary, path)
+    sync_folder(path.parent)
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """All of the data; a write may take a part alone."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
 def sync_folder(folder: Path) -> None:
     """Makes the names in a folder durable; some file systems refuse to open folders, and then order renames
     themselves."""

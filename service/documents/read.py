@@ -16,6 +16,7 @@ from service.documents.json_array import JsonSource
 from service.documents.jsonl import JsonlSource
 from service.documents.lines import MAX_ROW_CHARACTERS, STANDARD_STREAM, open_bytes
 from service.documents.many import ArchiveSource, FolderSource, is_archive, is_many
+from service.documents.openai_batch import OpenAIBatchSource
 from service.documents.parquet import ParquetSource
 from service.documents.source import Options, Source
 from service.documents.txt import TxtSource
@@ -45,7 +46,10 @@ SUFFIXES: dict[str, type[Source]] = {
 }
 """Each may be followed by one of `codecs.SUFFIXES`, save `.parquet`, `.arrow` and spreadsheets."""
 
-FORMATS: dict[str, type[Source]] = {source.format: source for source in SUFFIXES.values()}
+FORMATS: dict[str, type[Source]] = {
+    **{source.format: source for source in SUFFIXES.values()},
+    OpenAIBatchSource.format: OpenAIBatchSource,  # asked for by name alone
+}
 
 
 def open_source(

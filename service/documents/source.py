@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import BinaryIO, ClassVar, Self
+from typing import Any, BinaryIO, ClassVar, Self
 
 from service.documents.lines import MAX_ROW_CHARACTERS, Lines
 from service.documents.record import Record
@@ -39,6 +39,9 @@ class Source(ABC):
     delimiter: str | None = None
     columns: tuple[str, ...]
     """As the header or the file's schema says; for JSON lines those of the first rows, in order of appearance."""
+
+    asked: Mapping[str, Any] = {}
+    """Options that the file itself brings for all of its rows; formats of requests do."""
 
     _taken = False
 

@@ -7,7 +7,6 @@ from typing import Protocol
 
 from service.documents.write import Layout, Row, Sink
 from service.labelling.chunks import Chunk
-from service.labelling.ledger import Ledger
 from service.labelling.summary import Counts
 
 
@@ -39,10 +38,21 @@ class Streamed:
             self._sink.write(row)
 
 
+class Chunks(Protocol):
+    """Keeps the bytes of chunks, and knows which are done: the ledger of a file, or of a job of the API."""
+
+    @property
+    def done(self) -> Mapping[int, Counts]:
+        """What came of the chunks that are there, by their index."""
+
+    def put(self, index: int, data: bytes, counts: Counts) -> None:
+        """Keeps a chunk."""
+
+
 class Kept:
     """Chunks into a ledger, in the format of the output."""
 
-    def __init__(self, ledger: Ledger, layout: Layout) -> None:
+    def __init__(self, ledger: Chunks, layout: Layout) -> None:
         self._ledger = ledger
         self._layout = layout
         self.nested = layout.nested

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -124,33 +125,24 @@ def run(
     InputError where the source cannot be read or changed meanwhile.
     """
     check_output(job, overwrite=overwrite, fresh=fresh)
-    with open_input(job) as source:
-        columns = columns_of(job, source, model)
-        beside = "" if columns.second is None else f", second {columns.second!r}"
-        told(source.described())
-        told(f"text column {columns.text!r} ({columns.chosen}){beside}, model {model.version}")
-        layout, codec = layout_of(job.output, job.output_format, columns, model.task, formula_safe=job.formula_safe)
-        start = start_of(job, model)
-        label_into = partial(
-            label, source, columns=columns, model=model.version, part=job.part, chunk_rows=job.chunk_rows,
-            max_error_rate=job.max_error_rate, progress=progress,
-        )  # fmt: skip
-        files = _files(job.source)
+    with opened(job, model, told) as work:
+        layout, codec, files = work.layout, work.codec, _files(job.source)
+        label_into = partial(work.label_into, progress=progress)
         if not _is_file_to_be(job.output):
             _calibrate(files, model, told)
             with sink_of(job.output, layout, codec=codec) as sink:
-                return label_into(Streamed(sink), start)
+                return label_into(Streamed(sink), work.start)
         if fresh or not is_begun(job.output):
             _calibrate(files, model, told)
         with Ledger(
-            job.output, identity(job, model, columns, layout, files), _plan(model), fresh=fresh or not files
+            job.output, identity(job, model, work.columns, layout, files), plan_of(model), fresh=fresh or not files
         ) as ledger:
-            _use_plan(model, ledger.settings)
+            use_plan(model, ledger.settings)
             if ledger.done:
                 told(f"going on after {_rows(ledger):,} rows that are done")
             before = _state(files)
             try:
-                summary = label_into(Kept(ledger, layout), start)
+                summary = label_into(Kept(ledger, layout), work.start)
                 changed = _state(files) != before
                 if not changed:
                     ledger.finish(layout, codec=codec, overwrite=overwrite)
@@ -170,13 +162,49 @@ def run(
             return summary
 
 
-def _plan(model: Model) -> dict[str, object]:
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A job whose input is open and whose options are understood."""
+
+    source: Source
+    columns: Columns
+    layout: Layout
+    codec: str | None
+    """The ending of the output's compression."""
+    start: Start
+    label_into: Callable[..., LabelSummary]
+    """`label` of the rest: wants a destination and a start."""
+
+
+@contextmanager
+def opened(job: Job, model: Model, told: Callable[[str], None] = lambda _: None) -> Iterator[Opened]:
+    """The job, ready to run. Raises ConfigError for options that do not fit the model or one another, InputError where
+    the source cannot be read, UnknownColumn where it has no text."""
+    with open_input(job) as source:
+        if source.asked:
+            given = {name: value for name, value in job.asked.items() if value not in (None, False)}
+            merged: Any = {**source.asked, **given}
+            job = replace(job, asked=merged)
+            told(f"with the options of the first request: {', '.join(source.asked)}")
+        columns = columns_of(job, source, model)
+        beside = "" if columns.second is None else f", second {columns.second!r}"
+        told(source.described())
+        told(f"text column {columns.text!r} ({columns.chosen}){beside}, model {model.version}")
+        layout, codec = layout_of(job.output, job.output_format, columns, model.task, formula_safe=job.formula_safe)
+        label_into = partial(
+            label, source, columns=columns, model=model.version, part=job.part, chunk_rows=job.chunk_rows,
+            max_error_rate=job.max_error_rate,
+        )  # fmt: skip
+        yield Opened(source, columns, layout, codec, start_of(job, model), label_into)
+
+
+def plan_of(model: Model) -> dict[str, object]:
     """By what batches are cut. They decide the last digits of an answer where the graph computes in floating point."""
     costs: dict[str, object] = {"cost": asdict(model.batcher.cost)}
     return costs if model.fast is None else costs | {"fast_cost": asdict(model.fast.batcher.cost)}
 
 
-def _use_plan(model: Model, kept: Mapping[str, Any]) -> None:
+def use_plan(model: Model, kept: Mapping[str, Any]) -> None:
     """Cuts batches as they were cut when the ledger was begun, whatever this machine would now choose."""
     model.batcher.cost = Cost(**kept["cost"])
     if model.fast is not None:
@@ -217,6 +245,21 @@ def start_of(job: Job, model: Model) -> Start:
         raise ConfigError(f"{name} does not apply to --zero-shot", found=value, way_out="Leave it out.")
     fit: Any = partial(model.zero_shot, **asdict(job.zero_shot), lane="bulk")
     return partial(_Done, fit)
+
+
+def layout_from(job: Job, model: Model, folder: Path) -> Layout:
+    """The format of the output of a job whose source is named as seen from `folder`; its input is opened for it."""
+    with opened(replace(job, source=str(folder / job.source)), model) as work:
+        return work.layout
+
+
+def check_options(job: Job, model: Model) -> None:
+    """Raises ConfigError for what can be told to be wrong before the input is read: options that do not fit the model,
+    a format that is not written."""
+    output_kind(job.output, job.output_format)
+    if reads_pairs(model.task) is False and job.second_column is not None:
+        raise ConfigError("this model reads one text a row", found=f"second column {job.second_column}")
+    start_of(job, model)([])
 
 
 def identity(job: Job, model: Model, columns: Columns, layout: Layout, files: Sequence[Path]) -> dict[str, object]:

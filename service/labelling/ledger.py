@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from service.bundle.folder import sha256
-from service.documents.aside import Aside, sync_folder, way_out_of
+from service.documents.aside import Aside, sync_folder, way_out_of, write_all, write_durably
 from service.documents.write import Layout
 from service.errors import ConfigError, Fault, JobError, OutputError, shorten
 from service.labelling.summary import Counts
@@ -220,17 +220,8 @@ class Ledger:
             return False
 
     def _keep(self, index: int, data: bytes, counts: Counts) -> None:
-        part = self._part(index)
         with self._ours():
-            temporary = part.with_suffix(".tmp")
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
-            try:
-                _write(descriptor, data)
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-            os.replace(temporary, part)
-            sync_folder(self.folder)
+            write_durably(self._part(index), data)
             self._append(
                 {"chunk": index, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest(),
                  "counts": asdict(counts)}
@@ -240,7 +231,7 @@ class Ledger:
     def _append(self, line: Mapping[str, object]) -> None:
         end = os.fstat(self._file).st_size
         try:
-            _write(self._file, json.dumps(line).encode() + b"\n")
+            write_all(self._file, json.dumps(line).encode() + b"\n")
             os.fsync(self._file)
         except OSError:
             with contextlib.suppress(OSError):
@@ -265,13 +256,6 @@ class Ledger:
             expected="room and permission to write",
             way_out=way_out_of(error, kept),
         )
-
-
-def _write(descriptor: int, data: bytes) -> None:
-    """All of the data; a write may take a part alone."""
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:

@@ -55,13 +55,15 @@ def label(
     part: Part = WHOLE,
     chunk_rows: int = CHUNK_ROWS,
     max_error_rate: float | None = None,
+    ahead: int = AHEAD,
     progress: Callable[[LabelSummary], None] | None = None,
 ) -> LabelSummary:
     """Gives the rows of `source` with their answers to `destination`, chunk by chunk, and returns the counts.
 
     Reading, encoding, inference and writing overlap: a chunk is read while others are answered, and what stands in it
     several times is computed once; chunks that the destination has are passed over. `columns` come from
-    `plan_columns`; `model` is `name@digest12`. `progress` hears the counts after each chunk. A bad row becomes a row
+    `plan_columns`; `model` is `name@digest12`; `ahead` chunks wait for their answers while the next one is read.
+    `progress` hears the counts after each chunk. A bad row becomes a row
     whose status is `error`; where more than `max_error_rate` of the rows so far carry one, JobError ends the run.
     InferenceError, OutputError and the like end it too.
     """
@@ -98,7 +100,7 @@ def label(
             continue
         texts, places = _distinct([rows.text(record) for record in chunk.records])
         waiting.append((chunk, places, start(texts)))
-        if len(waiting) > AHEAD:
+        if len(waiting) > ahead:
             write_one()
     while waiting:
         write_one()

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from service.documents.openai_batch import CUSTOM_ID
 from service.documents.write import Row
 from service.labelling.outputs.view import JsonView
-
-CUSTOM_ID = "custom_id"
 
 
 class OpenAIBatchView(JsonView):

@@ -23,7 +23,7 @@ CONTENT = {
 
 def test_formats_are_those_of_the_suffixes() -> None:
     assert set(FORMATS) == {
-        "txt", "csv", "tsv", "jsonl", "json", "parquet", "xlsx", "arrow", "html", "docx", "pdf", "eml",
+        "txt", "csv", "tsv", "jsonl", "json", "parquet", "xlsx", "arrow", "html", "docx", "pdf", "eml", "openai-batch",
     }  # fmt: skip
     assert set(CONTENT) | {
         ".parquet",

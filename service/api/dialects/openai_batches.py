@@ -1,0 +1,316 @@
+"""OpenAI's Files and Batches over the jobs, so that the `openai` client labels in bulk.
+
+A batch is a job whose file holds requests (see `service.documents.openai_batch`); its output and error files are the
+two halves of the job's result.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from anyio import to_thread
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response, StreamingResponse
+
+from service.api.body import parse_object, read_json_body, validated
+from service.api.dialects.openai import OpenAIRoute, listed
+from service.api.documentation import body_of
+from service.api.jobs import Here, Jobs, Owner, receiver
+from service.api.multipart import read_form
+from service.api.problems import InvalidRequest
+from service.api.state import Shared, State
+from service.documents.aside import sync_folder
+from service.documents.openai_batch import OpenAIBatchSource, check_request, model_of
+from service.documents.read import open_source
+from service.errors import ConfigError, Fault, InputError, UnknownJob
+from service.jobs.folder import new_id
+from service.jobs.options import LabelOptions
+from service.jobs.records import Job, StoredFile
+
+router = APIRouter(tags=["openai"], route_class=OpenAIRoute)
+
+PURPOSE = "batch"
+_OUTPUT, _ERRORS = "-output", "-errors"
+_FORMAT = OpenAIBatchSource.format
+_STATUS = {
+    "queued": "validating", "running": "in_progress", "completed": "completed", "failed": "failed",
+    "cancelled": "cancelled",
+}  # fmt: skip
+_MAX_METADATA = 16
+
+
+class BatchRequest(BaseModel):
+    """What `POST /v1/batches` reads."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    input_file_id: str
+    endpoint: Annotated[str, Field(description="The URL of every request in the file.")]
+    completion_window: Literal["24h"] = "24h"
+    metadata: Annotated[dict[str, str] | None, Field(max_length=_MAX_METADATA)] = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """A file that was uploaded before, to become the input of a job."""
+
+    file: StoredFile
+    path: Path
+    lines: int
+
+    @property
+    def sha256(self) -> str:
+        return self.file.sha256
+
+    @property
+    def bytes(self) -> int:
+        return self.file.bytes
+
+    def keep(self, path: Path) -> None:
+        """Gives the bytes another name, so that the file may be deleted while the batch runs."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(self.path, path)
+        except OSError:  # a file system without links
+            shutil.copyfile(self.path, path)
+        sync_folder(path.parent)
+        sync_folder(path.parent.parent)
+
+
+@router.post("/v1/files", summary="Takes a file of requests", openapi_extra={
+    "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": {
+        "type": "object", "required": ["file", "purpose"],
+        "properties": {"file": {"type": "string", "format": "binary"}, "purpose": {"const": PURPOSE}},
+    }}}}
+})  # fmt: skip
+async def upload(request: Request, jobs: Here, owner: Owner) -> dict[str, Any]:
+    """JSON lines, a request each, for `POST /v1/batches`."""
+    form = await read_form(request, receiver(jobs), jobs.settings.max_upload_bytes)
+    try:
+        purpose = form.fields.get("purpose", [""])[-1]
+        if purpose != PURPOSE:
+            raise InvalidRequest(
+                "files are taken for batches alone",
+                faults=[Fault("purpose", f"is {purpose!r}, not {PURPOSE!r}", "purpose")],
+            )
+        file = form.file
+        assert file is not None
+
+        def keep() -> StoredFile:
+            new = StoredFile(
+                id=new_id("file"), owner=owner, filename=form.filename, purpose=purpose, sha256=file.sha256,
+                bytes=file.bytes, keep_seconds=jobs.settings.job_keep_seconds,
+            )  # fmt: skip
+            file.keep(jobs.folder.file(new.id))
+            return jobs.store.add_file(new)
+
+        return _file(await to_thread.run_sync(keep))
+    finally:
+        form.discard()
+
+
+@router.get("/v1/files", summary="The files")
+async def files(jobs: Here, owner: Owner, purpose: str | None = None) -> dict[str, Any]:
+    """Your files that wait to become batches, the newest first."""
+    found = await to_thread.run_sync(jobs.store.files, owner)
+    return listed([_file(file) for file in found if purpose in (None, file.purpose)])
+
+
+@router.get("/v1/files/{file_id}", summary="One file")
+async def file(file_id: str, jobs: Here, owner: Owner) -> dict[str, Any]:
+    """A file that was sent, or the output or the errors of a batch."""
+
+    def found() -> dict[str, Any]:
+        half = _half(file_id)
+        if half is None:
+            return _file(jobs.store.file(file_id, owner))
+        job = _ended(jobs, half[0], owner)
+        size = sum(map(len, _lines(jobs, job, errors=half[1])))
+        return {
+            "id": file_id, "object": "file", "bytes": size, "created_at": int(job.finished or job.created),
+            "expires_at": int(job.expires), "filename": f"{file_id}.jsonl", "purpose": "batch_output",
+            "status": "processed",
+        }  # fmt: skip
+
+    return await to_thread.run_sync(found)
+
+
+@router.get("/v1/files/{file_id}/content", summary="What is in a file", response_class=StreamingResponse)
+async def content(file_id: str, jobs: Here, owner: Owner) -> Response:
+    """The lines of a file: requests as they were sent, answers, or errors."""
+    half = _half(file_id)
+    if half is None:
+        kept = await to_thread.run_sync(jobs.store.file, file_id, owner)
+        lines: Iterator[bytes] = _blocks(jobs.folder.file(kept.id))
+    else:
+        job = await to_thread.run_sync(_ended, jobs, half[0], owner)
+        lines = _lines(jobs, job, errors=half[1])
+    return StreamingResponse(lines, media_type="application/jsonl")
+
+
+@router.delete("/v1/files/{file_id}", summary="Removes a file")
+async def delete_file(file_id: str, jobs: Here, owner: Owner) -> dict[str, Any]:
+    """The batches that were made of it go on."""
+
+    def gone() -> None:
+        jobs.store.delete_file(file_id, owner)
+        jobs.folder.remove(file_id)
+
+    await to_thread.run_sync(gone)
+    return {"id": file_id, "object": "file", "deleted": True}
+
+
+@router.post("/v1/batches", summary="Answers every request of a file", openapi_extra=body_of(BatchRequest))
+async def create(request: Request, state: Shared, jobs: Here, owner: Owner) -> dict[str, Any]:
+    """A job in OpenAI's shape. All requests go to one model, which the first one names."""
+    way_out = 'Send {"input_file_id": "file_…", "endpoint": "/v1/embeddings", "completion_window": "24h"}.'
+    body = parse_object(await read_json_body(request, jobs.settings.max_body_bytes), way_out=way_out)
+    asked = validated(body, BatchRequest, way_out=way_out)
+
+    def accept() -> Job:
+        kept = jobs.store.file(asked.input_file_id, owner)
+        path = jobs.folder.file(kept.id)
+        name, lines, brought = _looked_at(path, asked.endpoint)
+        job, _ = jobs.accept(
+            _Stored(kept, path, lines), kept.filename, owner=owner, model=state.model(name), name=name, kind="batch",
+            options=LabelOptions(input_format=_FORMAT, output_format=_FORMAT), extra={"batch": asked.model_dump()},
+            asked=brought,
+        )  # fmt: skip
+        return job
+
+    return _batch(await to_thread.run_sync(accept), state)
+
+
+@router.get("/v1/batches", summary="The batches")
+async def batches(
+    state: Shared, jobs: Here, owner: Owner, limit: Annotated[int, Query(ge=1, le=100)] = 20, after: str | None = None
+) -> dict[str, Any]:
+    """Your batches, the newest first."""
+    page = await to_thread.run_sync(
+        lambda: jobs.store.page(owner, kind="batch", limit=limit, after=after)
+    )  # fmt: skip
+    return listed([_batch(job, state) for job in page.jobs], more=page.more)
+
+
+@router.get("/v1/batches/{batch_id}", summary="One batch")
+async def batch(batch_id: str, state: Shared, jobs: Here, owner: Owner) -> dict[str, Any]:
+    """Where it stands."""
+    return _batch(await to_thread.run_sync(_of_batch, jobs, batch_id, owner), state)
+
+
+@router.post("/v1/batches/{batch_id}/cancel", summary="Ends a batch before its end")
+async def cancel(batch_id: str, state: Shared, jobs: Here, owner: Owner) -> dict[str, Any]:
+    """A batch that has ended cannot be cancelled."""
+
+    def ended() -> Job:
+        _of_batch(jobs, batch_id, owner)
+        return jobs.store.cancel(batch_id, owner)
+
+    return _batch(await to_thread.run_sync(ended), state)
+
+
+def _looked_at(path: Path, endpoint: str) -> tuple[str, int, Mapping[str, Any]]:
+    """The model that the first request of a file names, about how many requests there are, and with what options.
+    Raises ConfigError."""
+    try:
+        with open_source(path, format=_FORMAT) as source:
+            first = next(iter(source.records()), None)
+            asked = source.asked
+    except InputError:  # empty, or no text at all; the message would name the server's path
+        first, asked = None, {}
+    if first is None or first.error is not None:
+        raise ConfigError(
+            "the file does not begin with a request that can be answered",
+            found=None if first is None or first.error is None else first.error.what,
+            expected='{"custom_id": "1", "method": "POST", "url": "/v1/models/NAME/predict", "body": {"text": …}}',
+        )  # fmt: skip
+    with open(path, "rb") as file:
+        request = json.loads(next(line for line in file if line.strip()))
+        lines = 1 + sum(1 for line in file if line.strip())
+    check_request(request)
+    name = model_of(request)
+    if name is None or request["url"] != endpoint:
+        raise ConfigError(
+            "the requests of the file are for another route than the batch", found=request["url"], expected=endpoint,
+            way_out="Classify, tag and answer by /v1/models/NAME/predict, embed by /v1/embeddings with a model.",
+        )  # fmt: skip
+    return name, lines, asked
+
+
+def _of_batch(jobs: Jobs, batch_id: str, owner: str) -> Job:
+    job = jobs.store.get(batch_id, owner)
+    if job.kind != "batch":
+        raise UnknownJob("there is no batch of this id", found=batch_id)
+    return job
+
+
+def _half(file_id: str) -> tuple[str, bool] | None:
+    """The batch whose output (False) or errors (True) an id stands for."""
+    for ending, errors in ((_OUTPUT, False), (_ERRORS, True)):
+        if file_id.endswith(ending):
+            return file_id.removesuffix(ending), errors
+    return None
+
+
+def _ended(jobs: Jobs, batch_id: str, owner: str) -> Job:
+    job = _of_batch(jobs, batch_id, owner)
+    if job.result is None:
+        raise UnknownJob("the batch has no such file yet", found=job.state)
+    return job
+
+
+def _lines(jobs: Jobs, job: Job, *, errors: bool) -> Iterator[bytes]:
+    """The lines of a batch's result that are errors, or that are not."""
+    path = jobs.folder.result(job)
+    assert path is not None
+    with open(path, "rb") as file:
+        for line in file:
+            if (json.loads(line)["error"] is not None) == errors:
+                yield line
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    with open(path, "rb") as file:
+        while block := file.read(1 << 18):
+            yield block
+
+
+def _file(file: StoredFile) -> dict[str, Any]:
+    return {
+        "id": file.id, "object": "file", "bytes": file.bytes, "created_at": int(file.created),
+        "expires_at": int(file.expires), "filename": file.filename, "purpose": file.purpose, "status": "processed",
+    }  # fmt: skip
+
+
+def _batch(job: Job, state: State) -> dict[str, Any]:
+    asked, counts = job.options["batch"], job.counts
+    finished = None if job.finished is None else int(job.finished)
+    errors = None
+    if job.error is not None:
+        fault = {"code": job.error["code"], "message": job.error["what"], "line": None, "param": None}
+        errors = {"object": "list", "data": [fault]}
+    whole = job.state == "completed"
+    return {
+        "id": job.id, "object": "batch", "endpoint": asked["endpoint"], "model": job.model, "errors": errors,
+        "input_file_id": asked["input_file_id"], "completion_window": asked["completion_window"],
+        "status": _STATUS[job.state],
+        "output_file_id": f"{job.id}{_OUTPUT}" if whole and counts.rows > counts.failed else None,
+        "error_file_id": f"{job.id}{_ERRORS}" if whole and counts.failed else None,
+        "created_at": int(job.created), "in_progress_at": None if job.started is None else int(job.started),
+        "expires_at": int(job.expires), "finalizing_at": finished if whole else None,
+        "completed_at": finished if whole else None, "failed_at": finished if job.state == "failed" else None,
+        "expired_at": None, "cancelling_at": finished if job.state == "cancelled" else None,
+        "cancelled_at": finished if job.state == "cancelled" else None,
+        "request_counts": {
+            "total": max(job.estimated_rows or 0, counts.rows), "completed": counts.rows - counts.failed,
+            "failed": counts.failed,
+        },
+        "metadata": asked["metadata"],
+    }  # fmt: skip

@@ -1,0 +1,164 @@
+"""Beside a server: starts workers when jobs wait, replaces those that died, tells webhooks, and tidies up."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from service.jobs import webhook
+from service.jobs.folder import Folder
+from service.jobs.store import Store
+from service.jobs.stores import DATABASE
+from service.jobs.worker import LEASE_SECONDS, MEMORY_MB
+
+TICK_SECONDS = 0.5
+TIDY_SECONDS = 300.0
+IDLE_SECONDS = 120.0
+"""A worker with nothing to do gives its memory back."""
+GRACE_SECONDS = 30.0
+
+logger = logging.getLogger("service.jobs")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How workers are run."""
+
+    bundles: Sequence[Path]
+    workers: int = 1
+    threads: int | None = None
+    lease: float = LEASE_SECONDS
+    memory_mb: int = MEMORY_MB
+    database: str | None = field(default=None, repr=False)
+    free_bytes: int = 1 << 30
+    webhook_key: bytes | None = field(default=None, repr=False)
+
+
+class Keeper:
+    """Two threads of the server, and the worker processes that they start. `close` ends them: a worker gives its job
+    back at the next chunk."""
+
+    def __init__(self, store: Store, folder: Folder, digests: Sequence[str], plan: Plan) -> None:
+        self._store = store
+        self._folder = folder
+        self._digests = list(digests)
+        self._plan = plan
+        self._over = threading.Event()
+        self._wake = threading.Event()
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._tidied = 0.0
+        self._threads = [
+            threading.Thread(target=self._repeat, args=(tick,), name=name, daemon=True)
+            for name, tick in (("jobs", self._tick), ("webhooks", self._tell))
+        ]
+
+    def start(self) -> None:
+        """Begins; jobs that an earlier server left are gone on with."""
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> None:
+        """Ends the workers, by force where they take longer than GRACE_SECONDS."""
+        self._over.set()
+        self._wake.set()
+        for thread in self._threads:
+            thread.join()
+        for process in self._processes.values():
+            process.terminate()
+        until = time.monotonic() + GRACE_SECONDS
+        for name, process in self._processes.items():
+            try:
+                process.wait(max(0.0, until - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            self._store.lapse(name)
+            _shut(process)
+        self._processes.clear()
+
+    def wake(self) -> None:
+        """Looks at once whether a job waits."""
+        self._wake.set()
+
+    @property
+    def processes(self) -> dict[str, int]:
+        """The workers that run: their names and process ids."""
+        return {name: process.pid for name, process in list(self._processes.items())}
+
+    def _repeat(self, tick: Callable[[], bool]) -> None:
+        """Runs a tick again and again, at once where it says that there is more to do."""
+        while not self._over.is_set():
+            try:
+                more = tick()
+            except Exception as error:  # a database that is away; it comes back
+                logger.warning("jobs: %s: %s", tick.__name__, type(error).__name__)
+                more = False
+            if not more:
+                self._wake.wait(TICK_SECONDS)
+                if tick == self._tick:
+                    self._wake.clear()
+
+    def _tick(self) -> bool:
+        for name, process in list(self._processes.items()):
+            if process.poll() is not None:
+                del self._processes[name]
+                _shut(process)
+                if process.returncode:
+                    logger.warning("worker %s ended with %d", name, process.returncode)
+                if self._store.lapse(name):
+                    logger.warning("worker %s left a job, which goes on with another", name)
+        waiting = self._store.waiting(self._digests)
+        if waiting and len(self._processes) < self._plan.workers:
+            self._spawn()
+        if time.monotonic() - self._tidied > TIDY_SECONDS or not self._tidied:
+            self._tidy()
+            self._tidied = time.monotonic()
+        return False
+
+    def _spawn(self) -> None:
+        name = f"{os.uname().nodename}-{secrets.token_hex(6)}"
+        plan = self._plan
+        environment = os.environ | ({} if plan.database is None else {DATABASE: plan.database})
+        threads = [] if plan.threads is None else ["--threads", str(plan.threads)]
+        arguments = [
+            "--jobs", str(self._folder.root), "--worker", name, "--lease", str(plan.lease), "--memory-mb",
+            str(plan.memory_mb), "--idle", str(IDLE_SECONDS), "--free-bytes", str(plan.free_bytes), "--supervised",
+            *threads, *(str(bundle.absolute()) for bundle in plan.bundles),
+        ]  # fmt: skip
+        self._processes[name] = subprocess.Popen(
+            [sys.executable, "-m", "service.jobs.worker", *arguments],
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=environment,
+        )  # fmt: skip
+
+    def _tidy(self) -> None:
+        jobs, files = self._store.expire()
+        for each in (*jobs, *files):
+            self._folder.remove(each)
+        self._folder.sweep(self._store.known)
+
+    def _tell(self) -> bool:
+        """Delivers a webhook that is due."""
+        key = self._plan.webhook_key
+        delivery = None if key is None else self._store.due(patience=60.0)
+        if delivery is None or key is None:
+            return False
+        status = webhook.deliver(delivery.job, key)
+        done = status is not None and 200 <= status < 300
+        if not done:
+            logger.warning("webhook of job %s: %s", delivery.job.id, "no answer" if status is None else status)
+        gone = done or status == 410 or delivery.tries + 1 >= webhook.TRIES
+        self._store.later(delivery.job.id, None if gone else webhook.wait(delivery.tries))
+        return True
+
+
+def _shut(process: subprocess.Popen[bytes]) -> None:
+    if process.stdin is not None:
+        process.stdin.close()

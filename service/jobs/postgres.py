@@ -1,0 +1,71 @@
+"""PostgreSQL, through psycopg 3, of the extra `postgres`: for several servers and workers on several machines."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from service.errors import ConfigError
+from service.extras import library
+from service.jobs.database import Execute, Parameters, Rows
+
+MOST_CONNECTIONS = 8
+_CREATING = 0x676C6F73
+"""The advisory lock under which tables are made."""
+_PATIENCE_SECONDS = 10.0
+
+
+class Postgres:
+    """A pool of connections. Raises ConfigError where none can be made; the password in `url` is not repeated."""
+
+    now = "extract(epoch from clock_timestamp())::float8"
+    skip_locked = "FOR UPDATE SKIP LOCKED"
+
+    def __init__(self, url: str, *, most: int = MOST_CONNECTIONS) -> None:
+        psycopg = library("psycopg", "a PostgreSQL store", extra="postgres")
+        pools = library("psycopg_pool", "a PostgreSQL store", package="psycopg-pool", extra="postgres")
+        rows = library("psycopg.rows", "a PostgreSQL store", package="psycopg", extra="postgres")
+        try:
+            psycopg.connect(url, connect_timeout=int(_PATIENCE_SECONDS)).close()  # the pool would only log why
+        except psycopg.Error as error:
+            raise ConfigError(
+                "the store of the jobs cannot be reached", found=_without_password(str(error), url),
+                expected="postgresql://USER:PASSWORD@HOST/DATABASE of a server that runs",
+                way_out="Start it, or mend GLOSSATOR_JOB_DATABASE.",
+            ) from None  # fmt: skip
+        self._pool = pools.ConnectionPool(
+            url, min_size=1, max_size=most, timeout=_PATIENCE_SECONDS, open=True,
+            check=pools.ConnectionPool.check_connection, kwargs={"row_factory": rows.dict_row},
+        )  # fmt: skip
+
+    @contextmanager
+    def transaction(self) -> Iterator[Execute]:
+        with self._pool.connection() as connection:  # commits at the end, rolls back on an error
+
+            def execute(statement: str, parameters: Parameters) -> Rows:
+                cursor = connection.execute(_placeholders(statement), dict(parameters) or None)
+                return list(cursor.fetchall()) if cursor.description is not None else []
+
+            yield execute
+
+    def prepare(self, statements: str) -> None:
+        with self.transaction() as execute:
+            execute(f"SELECT pg_advisory_xact_lock({_CREATING})", {})
+            execute(statements, {})
+
+    def close(self) -> None:
+        self._pool.close()
+
+
+@functools.cache
+def _placeholders(statement: str) -> str:
+    """The statement with psycopg's `%(name)s` for `:name`; casts, `::type`, stay."""
+    return re.sub(r"(?<!:):([a-z]\w*)", r"%(\1)s", statement)
+
+
+def _without_password(message: str, url: str) -> str:
+    found: Any = re.search(r"://[^:/@]*:([^@]+)@", url)
+    return message if found is None else message.replace(found[1], "***")

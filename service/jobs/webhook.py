@@ -1,0 +1,106 @@
+"""Tells a job's end to those who asked for it, signed by the rules of Standard Webhooks (standardwebhooks.com, 1.0):
+`webhook-signature` is `v1,` and the base64 of an HMAC with SHA-256 over `id.timestamp.body`.
+
+A server calls no address that its operator has not named: else whoever may post a job could have it ask the machines
+of its own network.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import http.client
+import json
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from urllib.parse import SplitResult, urlsplit
+
+from service.errors import ConfigError
+from service.jobs.records import Job
+
+SECRET_PREFIX = "whsec_"
+_LEAST_SECRET = 24
+TRIES = 8
+"""About a day, by the waits that `wait` gives."""
+_SECONDS = 10.0
+
+
+def wait(tries: int) -> float:
+    """Seconds before another try, after so many.
+
+    >>> [wait(tries) for tries in range(4)]
+    [5.0, 30.0, 180.0, 1080.0]
+    """
+    return min(5.0 * 6.0**tries, 6 * 3_600.0)
+
+
+def secret_bytes(secret: str) -> bytes:
+    """The key in a secret, `whsec_` and base64; raises ValueError, which does not repeat it."""
+    try:
+        key = base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
+    except binascii.Error:
+        key = b""
+    if not secret.startswith(SECRET_PREFIX) or len(key) < _LEAST_SECRET:
+        raise ValueError(f"a webhook's secret is {SECRET_PREFIX} and the base64 of at least {_LEAST_SECRET} bytes")
+    return key
+
+
+def check_url(url: str, hosts: Iterable[str]) -> str:
+    """The URL, if it may be called: HTTPS (or HTTP to this machine) at a host that the operator named, `name` or
+    `name:port`. Raises ConfigError."""
+    allowed = frozenset(hosts)
+    try:
+        parts = urlsplit(url)
+        named = {parts.netloc.lower(), (parts.hostname or "").lower()} if parts.port is None else {parts.netloc.lower()}
+    except ValueError:
+        parts, named = SplitResult("", "", "", "", ""), set()
+    local = parts.hostname in ("127.0.0.1", "::1", "localhost")
+    secure = parts.scheme == "https" or (parts.scheme == "http" and local)
+    if not secure or "@" in parts.netloc or not named & allowed:
+        raise ConfigError(
+            "this webhook may not be called", found=url, expected=f"https:// and one of {', '.join(sorted(allowed))}"
+            if allowed else "no webhook: the operator has named no host",
+            way_out="Ask the operator to name its host in GLOSSATOR_WEBHOOK_HOSTS, or ask GET /v1/jobs/ID.",
+        )  # fmt: skip
+    return url
+
+
+def body_of(job: Job) -> bytes:
+    """What is told: which job, how it ended, and counts; nothing of the texts."""
+    told = {"id": job.id, "state": job.state, "model": job.model, "version": job.digest, "rows": job.counts.rows,
+            "failed": job.counts.failed}  # fmt: skip
+    ended = datetime.fromtimestamp(job.finished or job.created, UTC).isoformat()
+    return json.dumps({"type": f"job.{job.state}", "timestamp": ended, "data": told}).encode()
+
+
+def signature(key: bytes, message_id: str, timestamp: int, body: bytes) -> str:
+    """The `webhook-signature` of a message."""
+    signed = b"%s.%d.%s" % (message_id.encode(), timestamp, body)
+    return f"v1,{base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()}"
+
+
+def deliver(job: Job, key: bytes) -> int | None:
+    """Posts a job's end; the status of the answer, None where none came. No redirect is followed."""
+    assert job.webhook is not None
+    parts = urlsplit(job.webhook)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    body, now = body_of(job), int(time.time())
+    # The same message, however often it is sent: who has seen its id may drop it.
+    message_id = f"{job.id}.{job.attempt}"
+    headers = {
+        "Content-Type": "application/json", "User-Agent": "glossator", "webhook-id": message_id,
+        "webhook-timestamp": str(now), "webhook-signature": signature(key, message_id, now, body),
+    }  # fmt: skip
+    path = parts._replace(scheme="", netloc="", fragment="").geturl() or "/"
+    try:
+        connection = kind(parts.hostname or "", parts.port, timeout=_SECONDS)
+        try:
+            connection.request("POST", path, body, headers)
+            return connection.getresponse().status
+        finally:
+            connection.close()
+    except (OSError, http.client.HTTPException):
+        return None

@@ -1,0 +1,141 @@
+"""A process that works at jobs, one after the other, beside the server, under limits of its own.
+
+    python -m service.jobs.worker --jobs FOLDER [options] BUNDLE...
+
+The database is named by GLOSSATOR_JOB_DATABASE, since arguments can be read by other users. The process takes CPU time
+that nobody else wants, may have so much memory, and ends when its standard input is closed (with --supervised), when
+it is told to by SIGTERM, or when no job has come for --idle seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+import os
+import secrets
+import signal
+import sys
+import threading
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from service.bundle.folder import read
+from service.errors import BundleError, GlossatorError
+from service.inference.model import Model, load
+from service.jobs.attempt import attempt
+from service.jobs.folder import Folder
+from service.jobs.store import Store
+from service.jobs.stores import DATABASE, store_of
+
+POLL_SECONDS = 0.5
+LEASE_SECONDS = 60.0
+MEMORY_MB = 4_096
+CHUNK_SECONDS = 3_600.0
+
+logger = logging.getLogger("service.jobs")
+
+
+class Shelf:
+    """The models of some bundle folders, by digest, loaded when they are first asked for; one is kept at a time."""
+
+    def __init__(self, bundles: Iterable[Path], *, threads: int | None = None) -> None:
+        self._folders = {read(folder).digest: folder.absolute() for folder in bundles}
+        self._threads = threads
+        self._loaded: tuple[str, Model] | None = None
+
+    @property
+    def digests(self) -> list[str]:
+        return list(self._folders)
+
+    def __call__(self, digest: str) -> Model:
+        """The model; raises BundleError where its folder has changed meanwhile."""
+        if self._loaded is None or self._loaded[0] != digest:
+            self._loaded = None
+            self._loaded = digest, load(self._folders[digest], threads=self._threads)
+        return self._loaded[1]
+
+
+def work(
+    store: Store,
+    folder: Folder,
+    shelf: Shelf,
+    *,
+    worker: str,
+    lease: float = LEASE_SECONDS,
+    idle: float = float("inf"),
+    chunk_seconds: float = CHUNK_SECONDS,
+    stopping: threading.Event | None = None,
+) -> int:
+    """Works at jobs until `stopping` is set or none has come for `idle` seconds; how many it ended."""
+    stop = stopping or threading.Event()
+    ended, waited = 0, 0.0
+    while not stop.is_set() and waited <= idle:
+        claim = store.claim(worker, shelf.digests, lease)
+        if claim is None:
+            stop.wait(POLL_SECONDS)
+            waited += POLL_SECONDS
+            continue
+        waited = 0.0
+        done = attempt(
+            store, folder, claim, shelf, lease=lease, stopping=stop.is_set, chunk_seconds=chunk_seconds
+        )  # fmt: skip
+        ended += done is not None
+    return ended
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m service.jobs.worker", description=__doc__.partition("\n")[0])
+    parser.add_argument("bundles", nargs="+", type=Path)
+    parser.add_argument("--jobs", type=Path, required=True)
+    parser.add_argument("--worker", default=f"{os.uname().nodename}-{os.getpid()}-{secrets.token_hex(4)}")
+    parser.add_argument("--lease", type=float, default=LEASE_SECONDS)
+    parser.add_argument("--idle", type=float, default=float("inf"))
+    parser.add_argument("--chunk-seconds", type=float, default=CHUNK_SECONDS)
+    parser.add_argument("--memory-mb", type=int, default=MEMORY_MB)
+    parser.add_argument("--free-bytes", type=int, default=1 << 30)
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--supervised", action="store_true", help="end when standard input is closed")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    stopping = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    signal.signal(signal.SIGINT, lambda *_: stopping.set())
+    if options.supervised:
+        threading.Thread(target=_end_with, args=(stopping,), daemon=True).start()
+    limit(options.memory_mb)
+    try:
+        store = store_of(options.jobs, os.environ.get(DATABASE))
+        folder = Folder(options.jobs, free_bytes=options.free_bytes)
+        shelf = Shelf(options.bundles, threads=options.threads)
+        work(
+            store, folder, shelf, worker=options.worker, lease=options.lease, idle=options.idle,
+            chunk_seconds=options.chunk_seconds, stopping=stopping,
+        )  # fmt: skip
+        store.close()
+    except GlossatorError as error:
+        logger.error("the worker ends: %s", error)
+        return 2 if isinstance(error, BundleError) else 1
+    return 0
+
+
+def limit(memory_mb: int) -> None:
+    """Bounds the memory of this process, and puts it behind all others that want the CPU; on Linux."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        size = memory_mb << 20
+        resource.setrlimit(resource.RLIMIT_AS, (size, size))
+    with contextlib.suppress(AttributeError, OSError):
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+
+
+def _end_with(stopping: threading.Event) -> None:
+    with contextlib.suppress(OSError):
+        while sys.stdin.buffer.read(1):
+            pass
+    stopping.set()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,314 @@
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.errors import BundleInvalid, ConfigError
+from service.inference.model import Model, load
+from service.jobs.attempt import STRIKES, attempt
+from service.jobs.folder import Folder, new_id
+from service.jobs.options import LabelOptions, input_name, labelling_of, output_ending
+from service.jobs.records import Job
+from service.jobs.store import Store
+from service.labelling import job as labelling
+from service.labelling.chunks import CHUNK_ROWS
+from service.labelling.job import plan_of
+
+from .conftest import NEW
+
+ROWS = 2 * CHUNK_ROWS + 100
+
+
+@pytest.fixture(scope="module")
+def model(bundles: dict[str, Path]) -> Model:
+    return load(bundles["intents"], threads=1)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path / "store", free_bytes=0)
+
+
+def rows(count: int = ROWS) -> bytes:
+    texts = ["money", "the parcel", "thanks", "", "money money the"]
+    return ("n,text\n" + "".join(f"{n},{texts[n % 5]}\n" for n in range(count))).encode()
+
+
+def accepted(store: Store, folder: Folder, model: Model, data: bytes, name: str = "rows.csv", **options: Any) -> str:
+    """The id of a job that was accepted as the API accepts one."""
+    incoming = folder.receive()
+    incoming.write(data)
+    asked = LabelOptions(**options)
+    new = replace(
+        NEW, id=new_id("job"), digest=model.digest, options=asked.model_dump(exclude_defaults=True),
+        settings=plan_of(model), filename=name, input=input_name(name, asked), input_sha256=incoming.sha256,
+        input_bytes=incoming.bytes,
+    )  # fmt: skip
+    incoming.keep(folder.job(new.id) / new.input)
+    store.submit(new)
+    return new.id
+
+
+def run(store: Store, folder: Folder, model: Model, **further: Any) -> Job | None:
+    claim = store.claim("w", [model.digest], 60)
+    assert claim is not None
+    return attempt(store, folder, claim, lambda _: model, lease=60, **further)
+
+
+def by_hand(data: bytes, name: str, model: Model, tmp_path: Path, output: str) -> bytes:
+    """What `glossator label` makes of the same file."""
+    (tmp_path / name).write_bytes(data)
+    labelling.run(labelling.Job(source=str(tmp_path / name), output=str(tmp_path / output)), model)
+    return (tmp_path / output).read_bytes()
+
+
+def test_job_gives_what_the_command_line_gives(store: Store, folder: Folder, model: Model, tmp_path: Path) -> None:
+    job_id = accepted(store, folder, model, rows())
+    job = run(store, folder, model)
+    assert job is not None
+    assert (job.state, job.counts.rows, job.counts.errors) == ("completed", ROWS, {"empty-text": -(-(ROWS - 3) // 5)})
+    result = folder.result(job)
+    assert result is not None
+    assert result.read_bytes() == by_hand(rows(), "rows.csv", model, tmp_path, "out.csv")
+    assert job.result_sha256 == hashlib.sha256(result.read_bytes()).hexdigest()
+    assert [each.number for each in store.chunks(job_id)] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("output", ["jsonl", "parquet", "csv.gz", "prodigy"])
+def test_results_come_in_other_formats(store: Store, folder: Folder, model: Model, output: str) -> None:
+    accepted(store, folder, model, rows(10), output_format=output)
+    job = run(store, folder, model)
+    assert job is not None
+    assert job.state == "completed", job.error
+    assert job.result == {"jsonl": "result-1.jsonl", "parquet": "result-1.parquet", "csv.gz": "result-1.csv.gz",
+                          "prodigy": "result-1.jsonl"}[output]  # fmt: skip
+
+
+def test_attempt_that_was_stopped_is_gone_on_with(store: Store, folder: Folder, model: Model, tmp_path: Path) -> None:
+    job_id = accepted(store, folder, model, rows())
+    asked = iter([False] * 3 + [True] * 9)
+    assert run(store, folder, model, stopping=lambda: next(asked)) is None
+    there = store.get(job_id)
+    assert there.state == "queued"
+    assert there.strikes == 0
+    job = run(store, folder, model)
+    assert job is not None
+    assert (job.state, job.attempt, job.counts.rows) == ("completed", 2, ROWS)
+    result = folder.result(job)
+    assert result is not None
+    assert result.read_bytes() == by_hand(rows(), "rows.csv", model, tmp_path, "out.csv")
+
+
+def test_part_that_was_lost_is_done_again(store: Store, folder: Folder, model: Model, tmp_path: Path) -> None:
+    job_id = accepted(store, folder, model, rows())
+    claim = store.claim("w", [model.digest], 60)
+    assert claim is not None
+    _broken_off_after(2, store, folder, model, claim)
+    lost, kept, *_ = store.chunks(job_id)
+    (folder.parts(job_id) / lost.part).write_bytes(b"not what it was")
+    store.lapse("w")
+    job = run(store, folder, model)
+    assert job is not None
+    result = folder.result(job)
+    assert result is not None
+    assert result.read_bytes() == by_hand(rows(), "rows.csv", model, tmp_path, "out.csv")
+    assert job.counts.rows == ROWS
+    assert [each.part for each in store.chunks(job_id)][1] == kept.part
+
+
+def _broken_off_after(chunks: int, store: Store, folder: Folder, model: Model, claim: Job) -> None:
+    """An attempt whose worker dies after so many chunks: nothing is told."""
+
+    class Dead(BaseException):
+        pass
+
+    def stopping() -> bool:
+        if len(store.chunks(claim.id)) >= chunks:
+            raise Dead
+        return False
+
+    with pytest.raises(Dead):
+        attempt(store, folder, claim, lambda _: model, lease=60, stopping=stopping)
+
+
+def test_stale_attempt_neither_writes_nor_ends_the_job(store: Store, folder: Folder, model: Model) -> None:
+    job_id = accepted(store, folder, model, rows())
+    late = store.claim("late", [model.digest], 0.01)
+    assert late is not None
+    time.sleep(0.05)
+    job = run(store, folder, model)
+    assert job is not None
+    assert attempt(store, folder, late, lambda _: model, lease=0.01) is None
+    after = store.get(job_id)
+    assert (after.state, after.attempt, after.result_sha256) == ("completed", 2, job.result_sha256)
+    result = folder.result(after)
+    assert result is not None
+    assert hashlib.sha256(result.read_bytes()).hexdigest() == after.result_sha256
+    assert all((folder.parts(job_id) / each.part).is_file() for each in store.chunks(job_id))
+
+
+def test_cancelled_job_ends_at_the_next_chunk(store: Store, folder: Folder, model: Model) -> None:
+    job_id = accepted(store, folder, model, rows())
+    first = iter([True])
+
+    def stopping() -> bool:
+        if next(first, False):
+            store.cancel(job_id)
+        return False
+
+    assert run(store, folder, model, stopping=stopping) is None
+    assert store.get(job_id).state == "cancelled"
+
+
+def test_chunk_that_ends_its_worker_again_and_again_is_given_up(store: Store, folder: Folder, model: Model) -> None:
+    job_id = accepted(store, folder, model, rows())
+    for strike in range(STRIKES):
+        claim = store.claim("w", [model.digest], 60)
+        assert claim is not None
+        assert claim.strikes == strike
+        if strike:
+            store.suspect(claim, 0)
+        store.lapse("w")
+    job = run(store, folder, model)
+    assert job is not None
+    assert job.state == "completed"
+    assert job.counts.errors["chunk-failed"] == CHUNK_ROWS
+    result = folder.result(job)
+    assert result is not None
+    with open(result, newline="") as file:
+        found = list(csv.DictReader(file))
+    assert len(found) == ROWS
+    assert found[0]["_error"].startswith("chunk-failed: labelling these rows ended the worker 3 times")
+    assert found[CHUNK_ROWS]["_status"] == "ok"
+    # Tried again, the chunk is computed.
+    store.retry(job_id)
+    again = run(store, folder, model)
+    assert again is not None
+    assert "chunk-failed" not in again.counts.errors
+
+
+def test_worker_that_ends_before_it_begins_fails_the_job(store: Store, folder: Folder, model: Model) -> None:
+    accepted(store, folder, model, rows(5))
+    for _ in range(STRIKES):
+        assert store.claim("w", [model.digest], 60) is not None
+        store.lapse("w")
+    job = run(store, folder, model)
+    assert job is not None
+    assert job.error is not None
+    assert (job.state, job.error["what"]) == ("failed", "the worker ended again and again before it had begun")
+
+
+def test_errors_end_the_job_and_say_why(store: Store, folder: Folder, model: Model) -> None:
+    def failed(data: bytes, name: str = "rows.csv", **options: Any) -> dict[str, Any]:
+        accepted(store, folder, model, data, name, **options)
+        job = run(store, folder, model)
+        assert job is not None
+        assert job.state == "failed"
+        assert job.error is not None
+        return dict(job.error)
+
+    assert failed(rows(5), text_column="words")["code"] == "unknown-column"
+    assert failed(rows(50), max_error_rate=0.1)["code"] == "job-error"
+    assert failed(b"PAR1 no", "rows.parquet")["code"] == "undecodable-file"
+    error = failed(b"\x00\xff" * 100, "rows.csv.gz")
+    assert error["code"] == "undecodable-file"
+    assert str(folder.root) not in json.dumps(error)
+
+
+def test_what_is_wrong_with_the_worker_ends_the_job_without_its_inside(
+    store: Store, folder: Folder, model: Model
+) -> None:
+    def fails_with(error: Exception) -> dict[str, Any]:
+        accepted(store, folder, model, rows(5))
+        claim = store.claim("w", [model.digest], 60)
+        assert claim is not None
+
+        def shelf(_: str) -> Model:
+            raise error
+
+        job = attempt(store, folder, claim, shelf, lease=60)
+        assert job is not None
+        assert job.error is not None
+        return dict(job.error)
+
+    assert "memory" in fails_with(MemoryError())["what"]
+    assert fails_with(ValueError("a text"))["what"] == "the worker failed"
+    assert fails_with(BundleInvalid("the bundle does not verify"))["code"] == "bundle-invalid"
+
+
+def test_file_that_was_changed_is_not_labelled(store: Store, folder: Folder, model: Model) -> None:
+    job_id = accepted(store, folder, model, rows(5))
+    folder.input(store.get(job_id)).write_bytes(rows(6))
+    job = run(store, folder, model)
+    assert job is not None
+    assert job.error is not None
+    assert "not as it was uploaded" in job.error["what"]
+
+
+def test_lease_is_renewed_while_a_chunk_is_computed(store: Store, folder: Folder, model: Model) -> None:
+    accepted(store, folder, model, rows(5))
+    claim = store.claim("w", [model.digest], 0.4)
+    assert claim is not None
+    went = threading.Event()
+
+    def slow(_: str) -> Model:
+        went.set()
+        time.sleep(1.2)
+        return model
+
+    found: list[Job | None] = []
+    thread = threading.Thread(target=lambda: found.append(attempt(store, folder, claim, slow, lease=0.4)))
+    thread.start()
+    went.wait()
+    for _ in range(5):
+        time.sleep(0.2)
+        assert store.claim("v", [model.digest], 60) is None
+    thread.join()
+    assert found[0] is not None
+    assert found[0].state == "completed"
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "expected"),
+    [
+        ("rows.csv", {}, ("input.csv", ".csv")),
+        ("Rows.TSV.GZ", {}, ("input.tsv.gz", ".tsv")),
+        ("../../etc/passwd.jsonl", {}, ("input.jsonl", ".jsonl")),
+        ("C:\\data\\a.b.parquet", {"output_format": "csv"}, ("input.parquet", ".csv")),
+        ("docs.tar.gz", {}, ("input.tar.gz", ".jsonl")),
+        ("paper.pdf", {"output_format": "jsonl.zst"}, ("input.pdf", ".jsonl.zst")),
+        ("noname", {"input_format": "txt"}, ("input", ".jsonl")),
+        ("rows.xlsx", {"output_format": "label-studio"}, ("input.xlsx", ".jsonl")),
+    ],
+)
+def test_names_of_files_are_ours(name: str, options: dict[str, Any], expected: tuple[str, str]) -> None:
+    asked = LabelOptions(**options)
+    assert (input_name(name, asked), output_ending(asked, input_name(name, asked))) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("rows.exe", {}, "not known by its name"),
+        ("", {}, "not known by its name"),
+        ("rows.csv", {"input_format": "foo"}, "this format is not read"),
+        ("rows.csv", {"output_format": "docx"}, "this format is not written"),
+        ("rows.csv", {"hypothesis": "it is {}"}, "go with labels"),
+    ],
+)
+def test_options_that_cannot_be_used_are_refused(name: str, options: dict[str, Any], message: str) -> None:
+    asked = LabelOptions(**options)
+    act: Callable[[], object] = lambda: labelling_of(  # noqa: E731
+        replace(NEW, input=input_name(name, asked), options=asked.model_dump(exclude_defaults=True))
+    )
+    with pytest.raises(ConfigError, match=message):
+        act()

@@ -1,0 +1,428 @@
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
+
+from service.errors import ConfigError, IdempotencyConflict, JobConflict, StaleAttempt, UnknownJob
+from service.jobs.records import Chunk, Job, Result, StoredFile
+from service.jobs.sqlite import Sqlite
+from service.jobs.store import Store
+from service.jobs.stores import store_of
+from service.labelling.summary import Counts
+
+from .conftest import NEW, submitted
+
+D = ["d" * 64]
+
+
+def chunk(number: int, attempt: int = 1, **counts: object) -> Chunk:
+    return Chunk(number, f"{number:08d}-{attempt}.part", f"{number}", Counts(**{"rows": 4, **counts}))  # type: ignore[arg-type]
+
+
+def claimed(store: Store, worker: str = "w", lease: float = 60.0) -> Job:
+    job = store.claim(worker, D, lease)
+    assert job is not None
+    return job
+
+
+def test_job_comes_back_as_it_was_submitted(store: Store) -> None:
+    new = replace(NEW, idempotency_key="k", webhook="https://a.test/x", estimated_rows=7)
+    job, fresh = store.submit(new)
+    assert fresh
+    assert {name: getattr(job, name) for name in NewFields} == {name: getattr(new, name) for name in NewFields}
+    assert (job.state, job.attempt, job.counts) == ("queued", 0, Counts())
+    assert abs(job.created - time.time()) < 5
+    assert job.expires == pytest.approx(job.created + 3_600, abs=1)
+    assert store.get("job_1") == job == store.get("job_1", "ann")
+
+
+NewFields = tuple(NEW.__dataclass_fields__)
+
+
+def test_job_of_another_is_unknown(store: Store) -> None:
+    submitted(store)
+    for act in (store.get, store.cancel, store.retry, store.delete):
+        with pytest.raises(UnknownJob):
+            act("job_1", "bob")
+        with pytest.raises(UnknownJob):
+            act("job_2", "ann")
+    assert store.page("bob").jobs == []
+
+
+def test_key_that_comes_again_gives_the_job_that_is_there(store: Store) -> None:
+    first = submitted(store, idempotency_key="k")
+    again, fresh = store.submit(replace(NEW, id="job_2", idempotency_key="k"))
+    assert (again, fresh) == (first, False)
+    with pytest.raises(IdempotencyConflict):
+        store.submit(replace(NEW, id="job_3", idempotency_key="k", fingerprint="f2"))
+    assert store.submit(replace(NEW, id="job_4", owner="bob", idempotency_key="k"))[1]
+    assert [job.id for job in store.page("ann").jobs] == ["job_1"]
+
+
+def test_one_key_at_the_same_time_makes_one_job(store: Store) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        made = list(threads.map(lambda n: store.submit(replace(NEW, id=f"job_{n}", idempotency_key="k")), range(8)))
+    assert len({job.id for job, _ in made}) == 1
+    assert sum(fresh for _, fresh in made) == 1
+
+
+def test_pages_hold_every_job_once(store: Store) -> None:
+    for number in range(7):
+        submitted(store, id=f"job_{number}")
+    seen: list[str] = []
+    after, more = None, True
+    while more:
+        page = store.page("ann", limit=3, after=after)
+        seen += [job.id for job in page.jobs]
+        after, more = seen[-1], page.more
+    assert seen == [f"job_{number}" for number in reversed(range(7))]
+    assert [job.id for job in store.page("ann", state="running").jobs] == []
+
+
+def test_claims_go_in_order_and_to_those_who_have_the_model(store: Store) -> None:
+    submitted(store, id="job_1")
+    submitted(store, id="job_2", digest="e" * 64)
+    assert store.waiting(D) == 1
+    assert store.claim("w", ["f" * 64], 60) is None
+    job = claimed(store)
+    assert (job.id, job.state, job.attempt, job.worker) == ("job_1", "running", 1, "w")
+    assert store.claim("w", D, 60) is None
+    assert store.waiting(D) == 0
+    assert store.waiting(["e" * 64, *D]) == 1
+
+
+def test_workers_at_the_same_time_never_claim_one_job_twice(store: Store) -> None:
+    for number in range(40):
+        submitted(store, id=f"job_{number}")
+    taken: list[str] = []
+
+    def work(name: int) -> None:
+        while (job := store.claim(f"w{name}", D, 60)) is not None:
+            taken.append(job.id)
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(taken) == sorted(f"job_{number}" for number in range(40))
+
+
+def test_stale_attempt_changes_nothing(store: Store) -> None:
+    submitted(store)
+    old = claimed(store, lease=0.01)
+    time.sleep(0.05)
+    new = claimed(store, "v")
+    assert (new.attempt, new.strikes) == (2, 1)
+    for act in (
+        lambda: store.enter(old, chunk(0)),
+        lambda: store.renew(old, 60),
+        lambda: store.suspect(old, 0),
+        lambda: store.complete(old, Result("r", "0", 1)),
+        lambda: store.fail(old, {"code": "x", "what": "y"}),
+        lambda: store.release(old),
+        lambda: store.forget(old, [chunk(0)]),
+    ):
+        with pytest.raises(StaleAttempt):
+            act()
+    assert store.get("job_1").worker == "v"
+    assert store.chunks("job_1") == []
+    store.enter(new, chunk(0))
+    assert store.get("job_1").strikes == 0
+
+
+def test_lease_that_is_renewed_is_not_passed_on(store: Store) -> None:
+    submitted(store)
+    job = claimed(store, lease=0.3)
+    for _ in range(4):
+        time.sleep(0.1)
+        store.renew(job, 0.3)
+        assert store.claim("v", D, 1) is None
+
+
+def test_worker_known_to_be_dead_gives_its_job_up_at_once(store: Store) -> None:
+    submitted(store)
+    claimed(store, lease=3_600)
+    assert store.claim("v", D, 60) is None
+    assert store.lapse("w") == 1
+    assert store.lapse("w") == 0
+    assert store.waiting(D) == 1
+    assert claimed(store, "v").strikes == 1
+
+
+def test_job_that_is_given_back_has_no_strike(store: Store) -> None:
+    submitted(store)
+    store.release(claimed(store))
+    assert store.get("job_1").state == "queued"
+    again = claimed(store)
+    assert (again.attempt, again.strikes) == (2, 0)
+
+
+def test_chunks_add_up(store: Store) -> None:
+    submitted(store)
+    job = claimed(store)
+    store.enter(job, chunk(0, rows=4, tokens=9, windows=4, errors={"empty-text": 1}))
+    store.enter(job, chunk(1, rows=2, tokens=3, windows=2, truncated=1, errors={"empty-text": 1, "x": 1}))
+    found = store.get("job_1").counts
+    assert found == Counts(6, 12, 6, 1, {"empty-text": 2, "x": 1})
+    assert store.chunks("job_1") == [
+        chunk(0, rows=4, tokens=9, windows=4, errors={"empty-text": 1}),
+        chunk(1, rows=2, tokens=3, windows=2, truncated=1, errors={"empty-text": 1, "x": 1}),
+    ]
+    store.forget(job, [chunk(0)])
+    assert store.get("job_1").counts == Counts(2, 3, 2, 1, {"empty-text": 1, "x": 1})
+
+
+def test_completed_job_has_its_result_and_is_kept_for_its_time(store: Store) -> None:
+    submitted(store)
+    done = store.complete(claimed(store), Result("result-1.csv", "abc", 99))
+    assert (done.state, done.result, done.result_sha256, done.result_bytes) == ("completed", "result-1.csv", "abc", 99)
+    assert done.finished is not None
+    assert done.expires == pytest.approx(done.finished + 3_600, abs=0.01)
+    assert store.claim("w", D, 60) is None
+    with pytest.raises(JobConflict):
+        store.cancel("job_1")
+
+
+def test_failed_job_says_why(store: Store) -> None:
+    submitted(store)
+    error = {"code": "job-error", "what": "it went wrong", "faults": []}
+    assert store.fail(claimed(store), error).error == error
+
+
+def test_cancelled_job_is_taken_from_its_worker(store: Store) -> None:
+    submitted(store)
+    job = claimed(store)
+    assert store.cancel("job_1", "ann").state == "cancelled"
+    assert store.cancel("job_1").state == "cancelled"
+    with pytest.raises(StaleAttempt):
+        store.enter(job, chunk(0))
+
+
+def test_retry_keeps_what_was_done_without_an_error(store: Store) -> None:
+    submitted(store)
+    job = claimed(store)
+    with pytest.raises(JobConflict):
+        store.retry("job_1")
+    store.enter(job, chunk(0))
+    store.enter(job, chunk(1, errors={"chunk-failed": 4}))
+    store.complete(job, Result("r", "0", 1))
+    again, parts = store.retry("job_1", "ann")
+    assert (again.state, again.result, again.counts) == ("queued", None, Counts(rows=4))
+    assert parts == ["00000001-1.part"]
+    assert [each.number for each in store.chunks("job_1")] == [0]
+    job = claimed(store)
+    store.enter(job, chunk(1, 2))
+    store.complete(job, Result("r2", "0", 1))
+    with pytest.raises(JobConflict, match="every row"):
+        store.retry("job_1")
+
+
+def test_deleted_job_is_gone_with_its_chunks(store: Store) -> None:
+    submitted(store)
+    job = claimed(store)
+    store.enter(job, chunk(0))
+    store.delete("job_1", "ann")
+    assert store.known(["job_1", "job_2"]) == set()
+    assert store.chunks("job_1") == []
+    with pytest.raises(StaleAttempt):
+        store.enter(job, chunk(1))
+
+
+def test_old_jobs_expire_and_those_nobody_came_for_fail_first(store: Store) -> None:
+    submitted(store, id="job_done", keep_seconds=0.05)
+    store.complete(claimed(store), Result("r", "0", 1))
+    submitted(store, id="job_waits", keep_seconds=0.05)
+    submitted(store, id="job_new")
+    submitted(store, id="job_runs", digest="e" * 64, keep_seconds=0.05)
+    assert store.claim("w", ["e" * 64], 60) is not None
+    store.add_file(StoredFile(id="file_1", owner="ann", filename="a", purpose="batch", sha256="0", bytes=1,
+                              keep_seconds=0.05))  # fmt: skip
+    time.sleep(0.1)
+    assert store.expire() == (["job_done"], ["file_1"])
+    late = store.get("job_waits")
+    assert late.state == "failed"
+    assert late.error is not None
+    assert "came for it" in late.error["what"]
+    time.sleep(0.1)
+    assert store.expire() == (["job_waits"], [])
+    assert {job.id for job in store.page().jobs} == {"job_new", "job_runs"}
+
+
+def test_webhook_is_due_until_it_is_delivered(store: Store) -> None:
+    submitted(store, id="job_silent")
+    store.complete(claimed(store), Result("r", "0", 1))
+    submitted(store, id="job_loud", webhook="https://a.test/x")
+    assert store.due(60) is None
+    store.complete(claimed(store), Result("r", "0", 1))
+    time.sleep(0.01)
+    first = store.due(60)
+    assert first is not None
+    assert (first.job.id, first.tries) == ("job_loud", 0)
+    assert store.due(60) is None  # whoever has it has 60 seconds
+    store.later("job_loud", -1.0)
+    again = store.due(60)
+    assert again is not None
+    assert again.tries == 1
+    store.later("job_loud", None)
+    assert store.due(60) is None
+
+
+def test_files_are_their_owners(store: Store) -> None:
+    new = StoredFile(id="file_1", owner="ann", filename="a.jsonl", purpose="batch", sha256="0", bytes=3,
+                     keep_seconds=60)  # fmt: skip
+    made = store.add_file(new)
+    assert made.expires == pytest.approx(made.created + 60, abs=0.01)
+    assert store.files("ann") == [made] == [store.file("file_1", "ann")]
+    assert store.files("bob") == []
+    with pytest.raises(UnknownJob):
+        store.file("file_1", "bob")
+    with pytest.raises(UnknownJob):
+        store.delete_file("file_1", "bob")
+    store.delete_file("file_1", "ann")
+    assert store.files("ann") == []
+
+
+def test_second_store_of_the_same_database_sees_the_jobs(
+    tmp_path: Path, store: Store, database_url: str | None
+) -> None:
+    submitted(store)
+    other = store_of(tmp_path / "store", database_url)
+    job = other.claim("w", D, 60)
+    assert job is not None
+    assert store.claim("v", D, 60) is None
+    other.close()
+
+
+def test_store_of_another_version_is_refused(tmp_path: Path, store: Store, database_url: str | None) -> None:
+    with store._transaction() as execute:
+        execute("UPDATE store SET version = 99", {})
+    with pytest.raises(ConfigError, match="another version"):
+        store_of(tmp_path / "store", database_url)
+
+
+def test_texts_that_a_database_may_choke_on_come_back(store: Store) -> None:
+    odd = "a'b\"c%s:x {} 🙂 \u2028"
+    job = submitted(store, filename=odd, options={"text_column": odd})
+    assert (job.filename, job.options) == (odd, {"text_column": odd})
+
+
+def test_sqlite_is_durable_and_sound(tmp_path: Path) -> None:
+    database = Sqlite(tmp_path / "a.sqlite")
+    with database.transaction() as execute:
+        assert execute("PRAGMA journal_mode", {}) == [{"journal_mode": "wal"}]
+        assert execute("PRAGMA synchronous", {}) == [{"synchronous": 2}]
+        assert execute("PRAGMA integrity_check", {}) == [{"integrity_check": "ok"}]
+    database.close()
+
+
+def test_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "jobs.sqlite").write_bytes(b"not a database" * 100)
+    with pytest.raises(ConfigError, match="cannot be opened"):
+        store_of(tmp_path)
+
+
+def test_database_of_another_kind_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="not a database"):
+        store_of(tmp_path, "mysql://user:secret@host/x")
+
+
+def test_password_is_not_repeated(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        store_of(tmp_path, "postgresql://user:hunter22@127.0.0.1:1/x")
+    assert "hunter22" not in str(caught.value)
+    assert "cannot be reached" in str(caught.value)
+
+
+class Claims(RuleBasedStateMachine):
+    """Workers that claim, enter, end, are lost and come back, in any order: the store against a model of it that is a
+    few lines long. Each chunk is entered once, each job ends once, and no stale attempt changes anything."""
+
+    claims: Bundle[Job] = Bundle("claims")
+
+    def __init__(self) -> None:
+        super().__init__()
+        import tempfile
+
+        self._folder = tempfile.TemporaryDirectory()
+        self.store = store_of(Path(self._folder.name))
+        self.attempts: dict[str, int] = {}
+        self.entered: dict[str, set[int]] = {}
+        self.ended: dict[str, str] = {}
+
+    @rule()
+    def submit(self) -> None:
+        job = submitted(self.store, id=f"job_{len(self.attempts)}")
+        self.attempts[job.id], self.entered[job.id] = 0, set()
+
+    @rule(target=claims, worker=st.sampled_from(["v", "w"]))
+    def claim(self, worker: str) -> object:
+        job = self.store.claim(worker, D, 3_600)
+        if job is None:
+            return multiple()
+        assert job.id not in self.ended
+        self.attempts[job.id] += 1
+        assert job.attempt == self.attempts[job.id]
+        return job
+
+    @rule(worker=st.sampled_from(["v", "w"]))
+    def lose(self, worker: str) -> None:
+        self.store.lapse(worker)
+
+    @rule(job=claims, number=st.integers(0, 3))
+    def enter(self, job: Job, number: int) -> None:
+        current = job.attempt == self.attempts[job.id] and job.id not in self.ended and self._runs(job)
+        if current and number not in self.entered[job.id]:
+            self.store.enter(job, chunk(number, job.attempt))
+            self.entered[job.id].add(number)
+        elif not current:
+            with pytest.raises(StaleAttempt):
+                self.store.enter(job, chunk(number, job.attempt))
+
+    @rule(job=consumes(claims), how=st.sampled_from(["complete", "fail", "release"]))
+    def end(self, job: Job, how: str) -> None:
+        act = {
+            "complete": lambda: self.store.complete(job, Result("r", "0", 1)),
+            "fail": lambda: self.store.fail(job, {"code": "x", "what": "y"}),
+            "release": lambda: self.store.release(job),
+        }[how]
+        if job.attempt == self.attempts[job.id] and job.id not in self.ended and self._runs(job):
+            act()
+            if how != "release":
+                self.ended[job.id] = how
+        else:
+            with pytest.raises(StaleAttempt):
+                act()
+
+    @rule(job=claims)
+    def cancel(self, job: Job) -> None:
+        if job.id not in self.ended:
+            self.store.cancel(job.id)
+            self.ended[job.id] = "cancel"
+
+    @invariant()
+    def chunks_are_those_that_were_entered(self) -> None:
+        for job_id, numbers in self.entered.items():
+            assert [each.number for each in self.store.chunks(job_id)] == sorted(numbers)
+            assert self.store.get(job_id).counts.rows == 4 * len(numbers)
+
+    def _runs(self, job: Job) -> bool:
+        return self.store.get(job.id).state == "running"
+
+    def teardown(self) -> None:
+        self.store.close()
+        self._folder.cleanup()
+
+
+TestClaims = Claims.TestCase
+TestClaims.settings = settings(
+    max_examples=15, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)

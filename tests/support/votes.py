@@ -1,0 +1,155 @@
+"""A real bundle on disk, small enough to check by hand: a table of words that vote for labels, and their mean.
+
+A text's logit for a label is the sum of its words' votes over its tokens, `[CLS]` and `[SEP]` included: "money money"
+gives `refund` (4 + 4) / 4 = 2 and the others 0.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+
+from service.bundle import layout
+from service.bundle.golden import GoldenRow, Histogram, Reference, dump_golden
+from service.bundle.manifest import Estimate, EvaluationRecord, Manifest, Served, Verification
+from service.bundle.task import Calibration, Encoding, ProblemType, Provenance, TextClassification
+from service.bundle.write import file_entries, folder_aside, write_manifest
+from service.errors import InputError
+from service.inference.encoding import Encoder
+from service.inference.pipeline import Pipeline, Sequential
+from service.inference.session import Session
+from service.tasks.text_classification import decode
+
+LABELS = ["refund", "delivery", "praise", "greeting", "complaint", "other"]
+VOTES = {"money": "refund", "parcel": "delivery", "thanks": "praise", "the": None}
+VOTE = 4.0
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
+GOLDEN_TEXTS = {"one": "money", "two": "Parcel thanks!", "long": "the parcel " * 20, "unknown": "🙂", "empty": " "}
+
+
+def vote_bundle(path: Path, problem_type: ProblemType) -> Path:
+    """A whole bundle, written the way export writes one."""
+    multi_label = problem_type == "multi_label_classification"
+    task = TextClassification(
+        problem_type=problem_type,
+        labels=LABELS,
+        encoding=Encoding(max_length=16, stride=4),
+        calibration=Calibration(thresholds=[0.6, 0.7, 0.8, 0.9, 0.9, 0.9] if multi_label else None),
+        provenance=Provenance(
+            corpus_fingerprint="0" * 64,
+            corpus_rows=10,
+            base_model="table-of-votes",
+            base_revision="1" * 64,
+            algorithm="votes",
+            config={"votes": 4.0},
+            seed=13,
+            code_version="0.1.0",
+            packages={"onnx": onnx.__version__},
+            created="2026-01-02T03:04:05Z",
+        ),
+    )
+    with folder_aside(path) as root:
+        (root / "onnx").mkdir()
+        _tokenizer().save(str(root / layout.TOKENIZER))
+        onnx.save(_graph(), root / layout.GRAPH_FP32)
+        config = {"id2label": dict(enumerate(LABELS)), "problem_type": problem_type}
+        (root / layout.CONFIG).write_text(json.dumps(config))
+        (root / layout.CARD).write_text("# A table of votes\n")
+        golden = _golden(root, task)
+        (root / layout.GOLDEN).write_bytes(dump_golden(golden))
+        (root / layout.REFERENCE).write_text(_reference().model_dump_json())
+        manifest = Manifest(
+            name=path.name,
+            task=task,
+            served=Served(graph=layout.GRAPH_FP32, precision="fp32", scheme="fp32", reason="there is no other graph"),
+            files=file_entries(root),
+            evaluation=[
+                EvaluationRecord(
+                    split="test",
+                    rows=10,
+                    precision="fp32",
+                    metrics={"accuracy": Estimate(value=0.9, low=0.8, high=1.0)},
+                )
+            ],
+            verification=Verification(parity=[], golden_rows=len(golden), tolerance=1e-4, batch_difference=0.0),
+        )
+        write_manifest(root, manifest)
+    return path
+
+
+def _tokenizer() -> Tokenizer:
+    words = [*SPECIAL, *VOTES, "!"]
+    tokenizer = Tokenizer(models.WordLevel({word: index for index, word in enumerate(words)}, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    return tokenizer
+
+
+def _graph() -> onnx.ModelProto:
+    """`logits = sum over tokens of votes[input_ids] * mask / sum of mask`."""
+    votes = np.zeros((len(SPECIAL) + len(VOTES) + 1, len(LABELS)), dtype=np.float32)  # (vocabulary, labels)
+    for row, label in enumerate(VOTES.values(), start=len(SPECIAL)):
+        if label is not None:
+            votes[row, LABELS.index(label)] = VOTE
+    nodes = [
+        helper.make_node("Gather", ["votes", "input_ids"], ["token_votes"]),  # (batch, seq, labels)
+        helper.make_node("Cast", ["attention_mask"], ["mask"], to=TensorProto.FLOAT),
+        helper.make_node("Unsqueeze", ["mask", "last_axis"], ["mask_column"]),  # (batch, seq, 1)
+        helper.make_node("Mul", ["token_votes", "mask_column"], ["masked"]),
+        helper.make_node("ReduceSum", ["masked", "token_axis"], ["total"], keepdims=0),  # (batch, labels)
+        helper.make_node("ReduceSum", ["mask_column", "token_axis"], ["tokens"], keepdims=0),  # (batch, 1)
+        helper.make_node("Div", ["total", "tokens"], ["logits"]),
+    ]
+    shape = ["batch", "seq"]
+    graph = helper.make_graph(
+        nodes,
+        "votes",
+        [helper.make_tensor_value_info(name, TensorProto.INT64, shape) for name in ("input_ids", "attention_mask")],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", len(LABELS)])],
+        [
+            numpy_helper.from_array(votes, "votes"),
+            numpy_helper.from_array(np.array([2], dtype=np.int64), "last_axis"),
+            numpy_helper.from_array(np.array([1], dtype=np.int64), "token_axis"),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def _golden(root: Path, task: TextClassification) -> list[GoldenRow]:
+    run = Session(root / layout.GRAPH_FP32).run
+    pipeline = Pipeline(Encoder(root / layout.TOKENIZER, task.encoding), Sequential(run), task)
+    rows = []
+    for name, text in GOLDEN_TEXTS.items():
+        (encoded,) = pipeline.encode([text])
+        if isinstance(encoded, InputError):
+            rows.append(GoldenRow(name=name, text=text, error=encoded.code))
+            continue
+        (logits,) = pipeline.gathered([encoded])
+        answer = decode(logits, task)
+        rows.append(
+            GoldenRow(
+                name=name,
+                text=text,
+                labels=answer.labels,
+                score=answer.score,
+                logits=tuple(logits.tolist()),
+                tokens=encoded.tokens,
+                windows=len(encoded.windows),
+            )
+        )
+    return rows
+
+
+def _reference() -> Reference:
+    histogram = Histogram(edges=[0.0, 1.0], counts=[10])
+    return Reference(rows=10, label_counts=dict.fromkeys(LABELS, 3), tokens=histogram, confidence=histogram)
