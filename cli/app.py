@@ -28,6 +28,7 @@ from cli.serve import serve
 from cli.suggest import suggest
 from cli.train import train
 from cli.verify import verify
+from cli.work import work
 from cli.wrangle import wrangle
 from service.errors import ConfigError, GlossatorError, OutputError
 
@@ -44,7 +45,7 @@ app = typer.Typer(
 )
 COMMANDS = (
     demo, wrangle, restore, context, train, select, curve, suggest, evaluate, compare, export, verify, serve, label,
-    bench, runs,
+    bench, runs, work,
 )  # fmt: skip
 for command in COMMANDS:
     app.command(cls=Command)(command)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 
 
 def label(
-    source: Annotated[str, typer.Argument(help="File, folder, archive or pattern to label, or - for standard input.")],
+    source: Annotated[
+        str, typer.Argument(help="File, folder, archive, pattern or URL to label, or - for standard input.")
+    ],
     model: Annotated[Path, typer.Option("--model", "-m", help="The bundle's folder.")],
     output: Annotated[str, typer.Option("--output", "-o", help="File to write, its format by its ending, or -.")] = "-",
     text_column: Annotated[str | None, typer.Option(help="Column with the text; default: told from its name.")] = None,
@@ -80,6 +83,13 @@ def label(
     cost_per_hour: Annotated[
         float | None, typer.Option(min=0.0, help="With --dry-run: what an hour of this machine costs.")
     ] = None,
+    ray: Annotated[
+        str | None, typer.Option(help="Answer on a Ray cluster: HOST:PORT, auto, or local for this machine.")
+    ] = None,
+    actors: Annotated[
+        int | None, typer.Option(min=1, help="With --ray: processes that answer; default: as many as its CPUs allow.")
+    ] = None,
+    actor_cpus: Annotated[int, typer.Option(min=1, help="With --ray: CPUs of each of them.")] = 1,
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin again, whatever an earlier run has done.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output file.")] = False,
     quiet: Quiet = False,
@@ -98,6 +108,7 @@ def label(
       glossator label notes.txt --model models/nli --zero-shot delivery --zero-shot refund
       zcat notes.txt.gz | glossator label - --model models/tickets | jq .label
     """
+    from service.documents.remote import fetched, is_remote
     from service.inference.model import load
     from service.labelling.job import Job, Reading, ZeroShot, check_output, run
     from service.labelling.job import dry_run as estimate
@@ -106,39 +117,51 @@ def label(
     console = stderr(quiet=quiet)
     if not zero_shot and (hypothesis is not None or multi_label):
         raise ConfigError("--hypothesis and --multi-label go with --zero-shot", way_out="Give the labels too.")
-    job = Job(
-        source=source,
-        output=output,
-        reading=Reading(input_format, encoding, delimiter, False if no_header else None, whole),
-        text_column=text_column,
-        second_column=second_column,
-        asked={
-            "threshold": threshold,
-            "min_confidence": min_confidence,
-            "coverage": coverage,
-            "aggregation": aggregation,
-            "truncate": truncate,
-        },
-        zero_shot=ZeroShot(tuple(zero_shot), hypothesis, multi_label) if zero_shot else None,
-        prefix=prefix,
-        output_format=output_format,
-        formula_safe=not raw_cells,
-        part=Part(limit, sample, seed),
-        max_error_rate=max_error_rate,
-    )
-    if dry_run:
-        found = estimate(job, load(model, threads=threads, device=device), cost_an_hour=cost_per_hour)
-        if as_json:
-            print_json(asdict(found))
-        else:
-            typer.echo(_projection(found, source))
-        return OK
-    check_output(job, overwrite=overwrite, fresh=fresh)
-    loaded = load(model, threads=threads, device=device)
-    with _Counter(quiet=quiet) as counter:
+    if ray is not None and output == "-":
+        raise ConfigError("--ray writes to a file", found="-", way_out="Name it: --output FILE. It keeps what is done.")
+
+    def told(line: str) -> None:
+        console.print(f"· {line}", markup=False)
+
+    with ExitStack() as stack:
+        here = stack.enter_context(fetched(source, told)) if is_remote(source) else source
+        job = Job(
+            source=here,
+            output=output,
+            reading=Reading(input_format, encoding, delimiter, False if no_header else None, whole),
+            text_column=text_column,
+            second_column=second_column,
+            asked={
+                "threshold": threshold,
+                "min_confidence": min_confidence,
+                "coverage": coverage,
+                "aggregation": aggregation,
+                "truncate": truncate,
+            },
+            zero_shot=ZeroShot(tuple(zero_shot), hypothesis, multi_label) if zero_shot else None,
+            prefix=prefix,
+            output_format=output_format,
+            formula_safe=not raw_cells,
+            part=Part(limit, sample, seed),
+            max_error_rate=max_error_rate,
+        )
+        if dry_run:
+            found = estimate(job, load(model, threads=threads, device=device), cost_an_hour=cost_per_hour)
+            if as_json:
+                print_json(asdict(found))
+            else:
+                typer.echo(_projection(found, source))
+            return OK
+        check_output(job, overwrite=overwrite, fresh=fresh)
+        loaded = load(model, threads=threads, device=device)
+        elsewhere = None
+        if ray is not None:
+            from service.labelling.cluster import Cluster, on_cluster
+
+            elsewhere = stack.enter_context(on_cluster(Cluster(ray, actors, actor_cpus), loaded))
+        counter = stack.enter_context(_Counter(quiet=quiet))
         summary = run(
-            job, loaded, overwrite=overwrite, fresh=fresh, progress=counter,
-            told=lambda line: console.print(f"· {line}", markup=False),
+            job, loaded, overwrite=overwrite, fresh=fresh, progress=counter, elsewhere=elsewhere, told=told
         )  # fmt: skip
     if as_json:
         # Where the rows themselves go to stdout, the summary may not stand among them.

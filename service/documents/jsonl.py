@@ -81,9 +81,7 @@ def parse_object(text: str, line: int) -> dict[str, object]:
     """
     try:
         _check_depth(text)
-        value = json.loads(
-            text, object_pairs_hook=_unrepeated, parse_constant=_refuse_constant, parse_float=_finite_float
-        )
+        value = _DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise UnreadableRow(
             f"line {line}: not valid JSON: {error.msg.removesuffix(' at')} at column {error.colno}",
@@ -130,3 +128,8 @@ def _check_depth(text: str) -> None:
         depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token[0], 0)
         if depth > MAX_DEPTH:
             raise ValueError(f"lists and objects lie more than {MAX_DEPTH} deep")
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unrepeated, parse_constant=_refuse_constant, parse_float=_finite_float
+)  # `json.loads` would make one for each row

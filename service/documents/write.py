@@ -260,9 +260,9 @@ def to_json(value: object) -> str:
     '{"score": null, "text": "naïve"}'
     """
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=plain)
+        text = _ENCODER.encode(value)
     except ValueError:
-        text = json.dumps(_without_nan(value), ensure_ascii=False, allow_nan=False, default=plain)
+        text = _ENCODER.encode(_without_nan(value))
     return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
@@ -277,6 +277,9 @@ def plain(value: object) -> object:
     if isinstance(value, bytes | bytearray | memoryview):
         return base64.b64encode(value).decode("ascii")
     return value.isoformat() if isinstance(value, datetime.date | datetime.time) else str(value)
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=plain)
 
 
 def _without_nan(value: object) -> object:

@@ -56,7 +56,12 @@ class Shelf:
         return self._loaded[1]
 
 
-def work(
+def name_of_this() -> str:
+    """A name for this process, unlike all others."""
+    return f"{os.uname().nodename}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def work_at(
     store: Store,
     folder: Folder,
     shelf: Shelf,
@@ -88,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m service.jobs.worker", description=__doc__.partition("\n")[0])
     parser.add_argument("bundles", nargs="+", type=Path)
     parser.add_argument("--jobs", type=Path, required=True)
-    parser.add_argument("--worker", default=f"{os.uname().nodename}-{os.getpid()}-{secrets.token_hex(4)}")
+    parser.add_argument("--worker", default=name_of_this())
     parser.add_argument("--lease", type=float, default=LEASE_SECONDS)
     parser.add_argument("--idle", type=float, default=float("inf"))
     parser.add_argument("--chunk-seconds", type=float, default=CHUNK_SECONDS)
@@ -108,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         store = store_of(options.jobs, os.environ.get(DATABASE))
         folder = Folder(options.jobs, free_bytes=options.free_bytes)
         shelf = Shelf(options.bundles, threads=options.threads)
-        work(
+        work_at(
             store, folder, shelf, worker=options.worker, lease=options.lease, idle=options.idle,
             chunk_seconds=options.chunk_seconds, stopping=stopping,
         )  # fmt: skip

@@ -116,10 +116,11 @@ def run(
     fresh: bool = False,
     told: Callable[[str], None] = lambda _: None,
     progress: Callable[[LabelSummary], None] | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> LabelSummary:
     """Labels the source. A file appears whole or not at all; a run that was broken off goes on after the chunks that
     were done, where its command is given again, and the output is then the same to the byte. `fresh` forgets what was
-    done. `told` hears what was found out.
+    done. `told` hears what was found out. `elsewhere` is what answers in the model's place.
 
     Raises what `check_output` and `label` raise, ConfigError where another job's ledger stands beside the output,
     InputError where the source cannot be read or changed meanwhile.
@@ -128,10 +129,14 @@ def run(
     with opened(job, model, told) as work:
         layout, codec, files = work.layout, work.codec, _files(job.source)
         label_into = partial(work.label_into, progress=progress)
+        start = work.start
+        if elsewhere is not None:
+            start, ahead = elsewhere(work.job)
+            label_into = partial(label_into, ahead=ahead)
         if not _is_file_to_be(job.output):
             _calibrate(files, model, told)
             with sink_of(job.output, layout, codec=codec) as sink:
-                return label_into(Streamed(sink), work.start)
+                return label_into(Streamed(sink), start)
         if fresh or not is_begun(job.output):
             _calibrate(files, model, told)
         with Ledger(
@@ -142,7 +147,7 @@ def run(
                 told(f"going on after {_rows(ledger):,} rows that are done")
             before = _state(files)
             try:
-                summary = label_into(Kept(ledger, layout), work.start)
+                summary = label_into(Kept(ledger, layout), start)
                 changed = _state(files) != before
                 if not changed:
                     ledger.finish(layout, codec=codec, overwrite=overwrite)
@@ -162,10 +167,16 @@ def run(
             return summary
 
 
+Elsewhere = Callable[[Job], tuple[Start, int]]
+"""What answers a job, and how many chunks may wait for it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Opened:
     """A job whose input is open and whose options are understood."""
 
+    job: Job
+    """With the options that its input brings."""
     source: Source
     columns: Columns
     layout: Layout
@@ -195,7 +206,7 @@ def opened(job: Job, model: Model, told: Callable[[str], None] = lambda _: None)
             label, source, columns=columns, model=model.version, part=job.part, chunk_rows=job.chunk_rows,
             max_error_rate=job.max_error_rate,
         )  # fmt: skip
-        yield Opened(source, columns, layout, codec, start_of(job, model), label_into)
+        yield Opened(job, source, columns, layout, codec, start_of(job, model), label_into)
 
 
 def plan_of(model: Model) -> dict[str, object]:
@@ -265,7 +276,7 @@ def check_options(job: Job, model: Model) -> None:
 def identity(job: Job, model: Model, columns: Columns, layout: Layout, files: Sequence[Path]) -> dict[str, object]:
     """What the output depends on, by the names that a message uses."""
     return {
-        "input": _digest(files),
+        "input": _digest(files, job.source),
         "model": f"{model.name}@{model.digest}",
         "device": model.device,
         "reading": asdict(job.reading),
@@ -313,13 +324,15 @@ def _files(source: str) -> list[Path]:
     return [Path(source)] if is_regular_file(source) else []
 
 
-def _digest(files: Sequence[Path]) -> str:
+def _digest(files: Sequence[Path], source: str) -> str:
     """What the input is known by: the bytes of its file, or of many files the names and the bytes."""
     if not files:
         return "a stream"
     if len(files) == 1:
         return f"sha256 {sha256(files[0])}"
-    listed = "".join(f"{file}\0{sha256(file)}\n" for file in files)
+    inside = os.path.isdir(source)
+    names = [os.path.relpath(file, source) if inside else str(file) for file in files]
+    listed = "".join(f"{name}\0{sha256(file)}\n" for name, file in zip(names, files, strict=True))
     return f"sha256 {hashlib.sha256(listed.encode('utf-8', 'surrogateescape')).hexdigest()}"
 
 

@@ -25,6 +25,7 @@ class Rows:
         self._columns = columns
         self._original = frozenset(columns.original)
         self._added = frozenset(columns.added)
+        self._ours = tuple((column, column[len(columns.prefix) :]) for column in columns.added)
         self._nested = nested
         self._model = model
 
@@ -54,8 +55,7 @@ class Rows:
             del original[name]  # the row's error names it
         ours = self._failed(outcome) if isinstance(outcome, InputError) else self._labelled(outcome)
         ours |= {"_row_id": row_id, "_model": self._model}
-        prefix = len(self._columns.prefix)
-        return original | {column: ours.get(column[prefix:]) for column in self._columns.added}
+        return original | {column: ours.get(name) for column, name in self._ours}
 
     def _labelled(self, answer: Answer) -> dict[str, object]:
         return {

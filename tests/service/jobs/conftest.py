@@ -2,42 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from databases import postgres, postgres_programs
 
 from service.jobs.records import Job, NewJob
 from service.jobs.store import Store
 from service.jobs.stores import store_of
-
-
-@pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    if postgres_programs() is None:
-        if os.environ.get("GLOSSATOR_REQUIRE_POSTGRES"):
-            pytest.fail("PostgreSQL is not installed, and GLOSSATOR_REQUIRE_POSTGRES is set")
-        pytest.skip("PostgreSQL is not installed")
-    with postgres() as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def database_url(request: pytest.FixtureRequest) -> str | None:
-    """The URL of an empty database; None for SQLite."""
-    if request.param == "sqlite":
-        return None
-    import psycopg
-
-    url: str = request.getfixturevalue("postgres_url")
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("DROP SCHEMA public CASCADE")
-        connection.execute("CREATE SCHEMA public")
-    return url
 
 
 @pytest.fixture

@@ -3,49 +3,25 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from servers import server
 
-ROOT = Path(__file__).resolve().parents[4]
 openai = pytest.importorskip("openai")
-
-PROGRAM = """
-import sys
-from pathlib import Path
-from service.api.app import create_app
-from service.api.server import serve
-from service.api.settings import Settings
-from service.inference.model import load
-
-settings = Settings(port=0, jobs=Path(sys.argv[1]), free_disk_bytes=0, max_upload_bytes=1_000_000)
-models = {Path(folder).name: load(folder, threads=1) for folder in sys.argv[2:]}
-serve(create_app(models, settings), settings, on_ready=lambda url: print(url, file=sys.stderr, flush=True))
-"""
 
 
 @pytest.fixture(scope="module")
 def client(bundles: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     folder = tmp_path_factory.mktemp("jobs")
-    process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(folder), *(str(path) for path in bundles.values())],
-        stderr=subprocess.PIPE, text=True, cwd=ROOT,
-        env={name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")},
-    )  # fmt: skip
-    try:
-        assert process.stderr is not None
-        url = process.stderr.readline().strip()
-        with openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as made:
-            yield made
-    finally:
-        process.terminate()
-        process.communicate(timeout=60)
+    with (
+        server(*bundles.values(), jobs=folder, free_disk_bytes=0, max_upload_bytes=1_000_000) as running,
+        openai.OpenAI(base_url=f"{running.url}/v1", api_key="none", max_retries=0) as made,
+    ):
+        yield made
 
 
 def request(custom_id: str, text: object, url: str = "/v1/models/intents/predict", **body: object) -> dict[str, object]:

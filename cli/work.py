@@ -1,0 +1,58 @@
+"""`glossator work`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.command import PREFIX
+from cli.console import OK, Quiet, stderr
+
+
+def work(
+    bundles: Annotated[list[Path], typer.Argument(help="Bundle folders; jobs of other models are left to others.")],
+    jobs: Annotated[
+        Path, typer.Option(envvar=f"{PREFIX}JOBS", help="Folder of the jobs, the one that glossator serve was given.")
+    ],
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: the CPUs allowed.")] = None,
+    idle: Annotated[float | None, typer.Option(min=0.0, help="End when no job has come for so many seconds.")] = None,
+    quiet: Quiet = False,
+) -> int:
+    """Work at the jobs of a server, on this machine or another.
+
+    A server works at its jobs by itself; this adds workers. On another machine the folder is a shared one, and
+    GLOSSATOR_JOB_DATABASE names the PostgreSQL of the server. Ends on Ctrl-C or SIGTERM: the job that is being done
+    goes back, and another worker goes on after the chunks that are done.
+
+    \b
+    Example:
+      glossator work models/tickets --jobs /mnt/jobs
+    """
+    import os
+    import signal
+    import threading
+
+    from service.api.settings import Settings
+    from service.jobs.folder import Folder
+    from service.jobs.stores import store_of
+    from service.jobs.worker import Shelf, name_of_this, work_at
+
+    settings = Settings(jobs=jobs)
+    database = settings.job_database
+    shelf = Shelf(bundles, threads=threads)
+    store = store_of(jobs, None if database is None else database.get_secret_value())
+    folder = Folder(jobs, free_bytes=settings.free_disk_bytes)
+    stopping = threading.Event()
+    for kind in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(kind, lambda *_: stopping.set())
+    console = stderr(quiet=quiet)
+    console.print(f"· waiting for jobs of {len(shelf.digests)} models, process {os.getpid()}")
+    ended = work_at(
+        store, folder, shelf, worker=name_of_this(), lease=settings.job_lease_seconds,
+        idle=float("inf") if idle is None else idle, stopping=stopping,
+    )  # fmt: skip
+    store.close()
+    console.print(f"{ended:,} jobs ended")
+    return OK

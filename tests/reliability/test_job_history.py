@@ -1,0 +1,49 @@
+"""R7: workers that are killed and stopped past their leases; each accepted job ends exactly once. The whole of it, 10^5
+jobs, is `python benchmarks/job_history.py`."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from histories import Workers, faults, steps, submit, wait_for, workers
+
+from service.jobs.stores import store_of
+
+JOBS, LEASE = 400, 0.5
+
+
+def disturbances(running: Workers, every: float) -> Iterator[None]:
+    chance = random.Random(7)
+    while True:
+        running.disturb(chance)
+        time.sleep(every)
+        yield
+
+
+@pytest.mark.skipif(not hasattr(__import__("signal"), "SIGSTOP"), reason="this system cannot stop a process")
+def test_each_job_ends_once_whatever_happens_to_its_workers(tmp_path: Path, database_url: str | None) -> None:
+    store = store_of(tmp_path, database_url)
+    ids = submit(store, JOBS)
+    with workers(database_url, tmp_path, 4, lease=LEASE) as running:
+        wait_for(store, ids, disturbances(running, 0.15), 120)
+        assert running.kills
+        assert running.stops
+    assert faults(store, ids, steps(tmp_path)) == []
+    store.close()
+
+
+def test_checker_finds_what_is_wrong(tmp_path: Path) -> None:
+    """A history that was made by hand: a job that nobody ended, a chunk that was entered twice."""
+    store = store_of(tmp_path)
+    ids = submit(store, 1)
+    line = '{"step": "enter", "job": "job_0", "chunk": 0}\n'
+    (tmp_path / "a.journal").write_text(line)
+    (tmp_path / "b.journal").write_text(line + '{"step": "end", "job": "job_0"}\n{"step": "e')
+    found = faults(store, ids, steps(tmp_path))
+    assert "job_0 is queued" in found
+    assert "job_0 chunk 0 was entered 2 times" in found
+    store.close()

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from service.documents.read import open_source
+from service.documents.remote import fetched, is_remote
+from service.errors import ConfigError, ExtraMissing, FileMissing
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[str]:
+    (tmp_path / "site" / "sub").mkdir(parents=True)
+    (tmp_path / "site" / "a.csv").write_text("text\nhello\nworld\n")
+    (tmp_path / "site" / "sub" / "b.txt").write_text("one\ntwo\n")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path / "site")))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def texts(path: str) -> list[object]:
+    with open_source(path) as source:
+        return [record.fields["text"] for record in source.records()]
+
+
+def test_file_behind_a_url_is_read_as_a_file(site: str) -> None:
+    told: list[str] = []
+    with fetched(f"{site}/a.csv?version=1", told.append) as path:
+        assert Path(path).name == "a.csv"
+        assert texts(path) == ["hello", "world"]
+    assert not Path(path).exists()
+    assert told == [f"fetched {site}/a.csv?version=1: 17 bytes"]
+
+
+def test_folder_and_pattern_are_fetched_whole(tmp_path: Path, site: str) -> None:
+    with fetched(f"file://{tmp_path}/site") as path:
+        assert texts(path) == ["hello", "world", "one", "two"]
+    with fetched(f"file://{tmp_path}/site/*.csv") as path:
+        assert [file.name for file in Path(path).iterdir()] == ["a.csv"]
+    import fsspec
+
+    memory = fsspec.filesystem("memory")
+    memory.pipe({"/bucket/x/1.jsonl": b'{"text": "p"}\n', "/bucket/x/y/2.jsonl": b'{"text": "q"}\n'})
+    with fetched("memory://bucket/x/**/*.jsonl") as path:
+        assert texts(path) == ["p", "q"]
+    memory.rm("/bucket", recursive=True)
+
+
+@pytest.mark.parametrize(
+    ("url", "error", "message"),
+    [
+        ("{site}/none.csv", FileMissing, "nothing is at"),
+        ("file://{folder}/none.csv", FileMissing, "nothing is at"),
+        ("file://{folder}/*.none", FileMissing, "nothing is at"),
+        ("odd://x/y", ConfigError, "not known"),
+        ("http://127.0.0.1:1/x.csv", FileMissing, "Cannot connect"),
+        ("gs://bucket/x.csv", ExtraMissing, "gcsfs"),
+    ],
+)
+def test_what_cannot_be_fetched_is_told(
+    site: str, tmp_path: Path, url: str, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message), fetched(url.format(site=site, folder=tmp_path)):
+        pass
+
+
+def test_paths_are_no_urls() -> None:
+    assert not any(map(is_remote, ("a.csv", "-", "/x", "C:\\x", "C:/x", "://x", "")))
+    assert all(map(is_remote, ("s3://b/x", "HTTPS://h/x", "gs://b")))

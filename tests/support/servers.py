@@ -1,0 +1,56 @@
+"""Servers in processes of their own, on free ports of the loopback address."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+_PROGRAM = """
+import sys
+from pathlib import Path
+from service.api.app import create_app
+from service.api.server import serve
+from service.api.settings import Settings
+from service.inference.model import load
+
+settings = Settings(port=0)
+models = {Path(folder).name: load(folder, threads=1) for folder in sys.argv[1:]}
+serve(create_app(models, settings), settings, on_ready=lambda url: print(url, file=sys.stderr, flush=True))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server that runs."""
+
+    process: subprocess.Popen[str]
+    url: str
+
+
+@contextmanager
+def server(*bundles: Path, **settings: object) -> Iterator[Server]:
+    """A server of bundles with these settings (`job_lease_seconds=1`), until the block ends."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", _PROGRAM, *map(str, bundles)], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        text=True, cwd=ROOT, env=_environment(settings),
+    )  # fmt: skip
+    try:
+        assert process.stderr is not None
+        url = process.stderr.readline().strip()
+        if not url.startswith("http"):
+            raise AssertionError(f"the server did not start: {url}{process.stderr.read()}")
+        yield Server(process, url)
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
+
+
+def _environment(settings: Mapping[str, object]) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    return kept | {f"GLOSSATOR_{name.upper()}": str(value) for name, value in settings.items()}
