@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -21,10 +22,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 
-from kills import OUTPUTS, Ended, Point, Runs, usable
+from kills import JOB, OUTPUTS, Ended, Point, Runs, accept, usable
 
 from evaluation.report import markdown_table
+from service.bundle.folder import sha256 as hash_of
 from service.inference.machine import describe_machine
+from service.jobs.folder import Folder
+from service.jobs.stores import store_of
 
 RESULTS = Path(__file__).parent / "results"
 FAULTS = ("ENOSPC", "EIO", "EMFILE")
@@ -49,7 +53,7 @@ class Outcome:
 
     @property
     def good(self) -> bool:
-        told = self.status in (0, -9) or "cannot be" in self.message
+        told = self.status in (0, -9) or "cannot be" in self.message or "disk is full" in self.message
         return self.again == 0 and self.same and self.redone <= AHEAD and told
 
 
@@ -63,6 +67,7 @@ class Sweep:
         self._whole = output.read_bytes()
         output.unlink()
         self.points = runs.points(output)
+        output.unlink()
 
     def kills(self, every: int = 1) -> Iterator[Outcome]:
         """A kill at every point, or every so-manieth."""
@@ -116,6 +121,50 @@ class Sweep:
         return Outcome(self._output.name, injected, point, first.status, again, same, redone, first.message)
 
 
+class JobSweep(Sweep):
+    """A job of the API, swept: its ledger is a database, and the result stands in its folder."""
+
+    def __init__(self, runs: Runs) -> None:
+        self._runs = runs
+        self._output = runs.folder / "store"
+        self._template = runs.folder / "template"
+        accept(self._template, runs.source, runs.chunk_rows)
+        self._fresh()
+        self.chunks = runs.run(self._output).computed
+        self._whole = self._result()
+        self._fresh()
+        self.points = runs.points(self._output)
+        self._fresh()
+
+    def _settled(self, ended: Ended) -> Ended:
+        return ended
+
+    def _ended(self, injected: str, point: str, first: Ended, again: int, redone: int) -> Outcome:
+        same = self._result() == self._whole
+        self._fresh()
+        return Outcome("a job, SQLite", injected, point, first.status, again, same, redone, first.message)
+
+    def _left(self) -> list[str]:
+        return []
+
+    def _result(self) -> bytes | None:
+        """What the job made, held against what the store says of it."""
+        store = store_of(self._output)
+        job = store.get(JOB)
+        rows = sum(chunk.counts.rows for chunk in store.chunks(JOB))
+        with store._transaction() as execute:
+            sound = execute("PRAGMA integrity_check", {}) == [{"integrity_check": "ok"}]
+        store.close()
+        path = Folder(self._output, free_bytes=0).result(job)
+        if path is None or not sound or job.counts.rows != rows or hash_of(path) != job.result_sha256:
+            return None
+        return path.read_bytes()
+
+    def _fresh(self) -> None:
+        shutil.rmtree(self._output, ignore_errors=True)
+        shutil.copytree(self._template, self._output)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--chunks", type=int, default=50)
@@ -133,6 +182,12 @@ def main() -> None:
                     found += sweep.faults(error)
                     print(name, error, flush=True)
             found += sweep.chains(20)
+        job = JobSweep(runs)
+        found += job.kills()
+        print("job killed", len(job.points), flush=True)
+        for error in FAULTS:
+            found += job.faults(error, every=3)
+        found += job.chains(20)
     write(found)
     if not all(each.good for each in found):
         sys.exit("not every run came out whole: see benchmarks/results/kill_sweep.json")

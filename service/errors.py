@@ -27,6 +27,7 @@ GlossatorError
     ├── UnknownJob
     ├── JobConflict           the job is not in a state in which this can be done
     ├── IdempotencyConflict
+    ├── StoreUnavailable      the database of the jobs cannot be read or written for now
     └── StaleAttempt          another worker has taken the job, or it was cancelled
 
 Each says what happened, the value found, what was expected and the way out. HTTP status codes stand in one
@@ -211,6 +212,10 @@ class JobConflict(JobError):
 
 class IdempotencyConflict(JobError):
     code = "idempotency-conflict"
+
+
+class StoreUnavailable(JobError):
+    code = "store-unavailable"
 
 
 class StaleAttempt(JobError):

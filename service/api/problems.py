@@ -45,6 +45,7 @@ from service.errors import (
     JobConflict,
     NoRoom,
     Overloaded,
+    StoreUnavailable,
     UnknownJob,
     UnknownModel,
 )
@@ -142,6 +143,7 @@ STATUS: dict[type[GlossatorError], HTTPStatus] = {
     InferenceError: HTTPStatus.INTERNAL_SERVER_ERROR,
     GlossatorError: HTTPStatus.INTERNAL_SERVER_ERROR,
     NotReady: HTTPStatus.SERVICE_UNAVAILABLE,
+    StoreUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     DeadlineExceeded: HTTPStatus.GATEWAY_TIMEOUT,
 }
 """The status of an error is that of the nearest of its classes that stands here."""

@@ -17,7 +17,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from service.bundle.folder import sha256
-from service.errors import ChunkFailed, GlossatorError, InputError, JobError, StaleAttempt
+from service.errors import (
+    ChunkFailed,
+    GlossatorError,
+    InputError,
+    JobError,
+    NoRoom,
+    StaleAttempt,
+    StoreUnavailable,
+)
 from service.inference.model import Model
 from service.inference.pipeline import Answer
 from service.jobs.folder import Folder
@@ -64,8 +72,11 @@ def attempt(
             return _label(store, folder, claim, model(claim.digest), ledger, _checks(held, ledger, stopping))
         except StaleAttempt:
             return None
+        except StoreUnavailable as error:  # nothing can be told: the lease passes, and the job is gone on with
+            logger.warning("job %s: %s", claim.id, error.found)
+            return None
         except Stopped:
-            with contextlib.suppress(StaleAttempt):
+            with contextlib.suppress(StaleAttempt, StoreUnavailable):
                 store.release(claim)
             return None
         except GlossatorError as error:
@@ -81,7 +92,7 @@ def attempt(
             )
             logger.error("job %s failed with %s at %s", claim.id, type(error).__name__, places)
             failure = JobError("the worker failed", way_out="Retry the job; if it stays, tell the operator its id.")
-        with contextlib.suppress(StaleAttempt):
+        with contextlib.suppress(StaleAttempt, StoreUnavailable, NoRoom):
             return store.fail(claim, failure.to_dict())
         return None
 

@@ -14,11 +14,13 @@ from service.documents.read import SUFFIXES as READ
 from service.errors import ConfigError
 from service.jobs.records import Job, NewJob
 from service.labelling import job as labelling
+from service.labelling.chunks import CHUNK_ROWS
 from service.labelling.outputs.registry import NAMED, SUFFIXES
 from service.labelling.runner import Part
 from service.tasks.options import Aggregation
 
 Share = Annotated[float | None, Field(ge=0.0, le=1.0)]
+MOST_CHUNK_ROWS = 65_536
 INPUT, OUTPUT = "input", "output"
 
 
@@ -53,6 +55,9 @@ class LabelOptions(BaseModel):
     sample: Annotated[float | None, Field(ge=0.0, le=1.0, description="A random share of the rows.")] = None
     seed: int = 13
     max_error_rate: Annotated[Share, Field(description="Fails where a larger share of rows has an error.")] = None
+    chunk_rows: Annotated[int, Field(ge=1, le=MOST_CHUNK_ROWS, description="Rows that are done and kept together.")] = (
+        CHUNK_ROWS
+    )
 
 
 def input_name(filename: str, options: LabelOptions) -> str:
@@ -120,4 +125,5 @@ def labelling_of(job: NewJob | Job) -> labelling.Job:
         formula_safe=not options.raw_cells,
         part=Part(options.limit, options.sample, options.seed),
         max_error_rate=options.max_error_rate,
+        chunk_rows=options.chunk_rows,
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from service.errors import ConfigError
+from service.errors import ConfigError, StoreUnavailable
 from service.extras import library
 from service.jobs.database import Execute, Parameters, Rows
 
@@ -36,6 +36,7 @@ class Postgres:
                 expected="postgresql://USER:PASSWORD@HOST/DATABASE of a server that runs",
                 way_out="Start it, or mend GLOSSATOR_JOB_DATABASE.",
             ) from None  # fmt: skip
+        self._away = (psycopg.OperationalError, psycopg.InterfaceError, pools.PoolTimeout)
         self._pool = pools.ConnectionPool(
             url, min_size=1, max_size=most, timeout=_PATIENCE_SECONDS, open=True,
             check=pools.ConnectionPool.check_connection, kwargs={"row_factory": rows.dict_row},
@@ -43,13 +44,19 @@ class Postgres:
 
     @contextmanager
     def transaction(self) -> Iterator[Execute]:
-        with self._pool.connection() as connection:  # commits at the end, rolls back on an error
+        try:
+            with self._pool.connection() as connection:  # commits at the end, rolls back on an error
 
-            def execute(statement: str, parameters: Parameters) -> Rows:
-                cursor = connection.execute(_placeholders(statement), dict(parameters) or None)
-                return list(cursor.fetchall()) if cursor.description is not None else []
+                def execute(statement: str, parameters: Parameters) -> Rows:
+                    cursor = connection.execute(_placeholders(statement), dict(parameters) or None)
+                    return list(cursor.fetchall()) if cursor.description is not None else []
 
-            yield execute
+                yield execute
+        except self._away as error:
+            raise StoreUnavailable(
+                "the store of the jobs cannot be reached for now", found=type(error).__name__,
+                way_out="Try again; if it stays, look at the PostgreSQL server.",
+            ) from None  # fmt: skip
 
     def prepare(self, statements: str) -> None:
         with self.transaction() as execute:

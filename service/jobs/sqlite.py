@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import apsw
 
-from service.errors import ConfigError
+from service.errors import ConfigError, NoRoom, StoreUnavailable
 from service.jobs.database import Execute, Parameters, Rows
 
 SAFE = (3, 51, 3)
@@ -57,14 +57,16 @@ class Sqlite:
 
     @contextmanager
     def transaction(self) -> Iterator[Execute]:
-        with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
+        with self._lock, _ours():
             try:
+                self._connection.execute("BEGIN IMMEDIATE")
                 yield self._execute
+                self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                if self._connection.in_transaction:  # some errors end it by themselves
+                    with suppress(apsw.Error):
+                        self._connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
 
     def prepare(self, statements: str) -> None:
         with self.transaction() as execute:
@@ -76,6 +78,19 @@ class Sqlite:
 
     def _execute(self, statement: str, parameters: Parameters) -> Rows:
         return list(self._connection.execute(statement, dict(parameters)))
+
+
+@contextmanager
+def _ours() -> Iterator[None]:
+    try:
+        yield
+    except apsw.FullError as error:
+        raise NoRoom("the disk is full", found=error, way_out="Free some room: what is done stays done.") from error
+    except apsw.Error as error:
+        raise StoreUnavailable(
+            "the store of the jobs cannot be used for now", found=f"{type(error).__name__}: {error}",
+            way_out="Try again; if it stays, look at the disk of the folder that serve was given.",
+        ) from error  # fmt: skip
 
 
 def _named(cursor: apsw.Cursor, row: tuple[Any, ...]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from service.bundle.folder import read
-from service.errors import BundleError, GlossatorError
+from service.errors import BundleError, GlossatorError, NoRoom, StoreUnavailable
 from service.inference.model import Model, load
 from service.jobs.attempt import attempt
 from service.jobs.folder import Folder
@@ -76,7 +76,11 @@ def work_at(
     stop = stopping or threading.Event()
     ended, waited = 0, 0.0
     while not stop.is_set() and waited <= idle:
-        claim = store.claim(worker, shelf.digests, lease)
+        try:
+            claim = store.claim(worker, shelf.digests, lease)
+        except (StoreUnavailable, NoRoom) as error:
+            logger.warning("no job can be taken: %s", error.found)
+            claim = None
         if claim is None:
             stop.wait(POLL_SECONDS)
             waited += POLL_SECONDS

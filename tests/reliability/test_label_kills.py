@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from kill_sweep import FAULTS, Sweep
+from kill_sweep import FAULTS, JobSweep, Sweep
 from kills import OUTPUTS, Runs, usable
 
 pytestmark = pytest.mark.skipif(not usable(), reason="strace is not installed, or may not trace")
@@ -36,4 +36,16 @@ def test_a_fault_at_any_step_is_told_and_gone_over(runs: Runs, error: str) -> No
 
 def test_kills_again_and_again_come_to_the_same_bytes(runs: Runs) -> None:
     outcomes = list(Sweep(runs, runs.folder / "out.jsonl").chains(8))
+    assert [outcome for outcome in outcomes if not outcome.good] == []
+
+
+def test_job_whose_worker_is_killed_at_any_step_comes_to_the_same_bytes(runs: Runs) -> None:
+    """R5, and R6 for a third of the steps: the job's ledger is a database, which stays sound."""
+    sweep = JobSweep(runs)
+    outcomes = list(sweep.kills(every=2))
+    assert len(sweep.points) > 50
+    assert sum(outcome.status == -9 for outcome in outcomes) > len(outcomes) / 2
+    for error in FAULTS:
+        outcomes += sweep.faults(error, every=9)
+    outcomes += sweep.chains(3)
     assert [outcome for outcome in outcomes if not outcome.good] == []

@@ -33,6 +33,7 @@ TOUCHING = {
 }  # fmt: skip
 """Calls that change what is on disk: between two of them nothing can be seen after a kill."""
 _SHARED = 1 << 14
+JOB = "job_1"
 OUTPUTS = ("out.jsonl", "out.csv.gz", "out.parquet", "out.conll")
 
 
@@ -66,7 +67,7 @@ class Runs:
 
     def __init__(self, folder: Path, *, rows: int, chunk_rows: int) -> None:
         self.folder = folder
-        self._rows = chunk_rows
+        self.chunk_rows = chunk_rows
         self.source = folder / "in.jsonl"
         made = [json.dumps({"text": f"row {number} {'x' * (number % 7)}", "n": number}) for number in range(rows)]
         made[3] = json.dumps({"text": None})
@@ -78,9 +79,12 @@ class Runs:
         )
 
     def run(self, output: Path, *inject: str, log: Path | None = None) -> Ended:
-        """Labels into `output`; `inject` are strace's `-e inject=` arguments, `log` gets its trace."""
+        """Labels into `output`, or where that is a folder works at the job whose store it is; `inject` are strace's
+        `-e inject=` arguments, `log` gets its trace."""
         traced = bool(inject) or log is not None
-        self._ask(source=str(self.source), output=str(output), chunk_rows=self._rows, traced=traced)
+        self._ask(
+            source=str(self.source), output=str(output), chunk_rows=self.chunk_rows, traced=traced, job=output.is_dir()
+        )
         pid = self._answer()["pid"]
         if traced:
             self._trace(pid, inject, log)
@@ -90,7 +94,8 @@ class Runs:
     def points(self, output: Path) -> list[Point]:
         """Every call of a whole run that changes the output or its ledger, in order."""
         log = self.folder / "trace.log"
-        assert self.run(output, log=log).status == 0
+        ended = self.run(output, log=log)
+        assert ended.status == 0, ended.message
         counted: Counter[str] = Counter()
         found = []
         for line in log.read_text(errors="replace").splitlines():
@@ -101,7 +106,6 @@ class Runs:
             counted[call] += 1
             if call in TOUCHING and f"{output}" in line:
                 found.append(Point(call, counted[call]))
-        output.unlink()
         return found
 
     def _trace(self, pid: int, inject: Sequence[str], log: Path | None) -> None:
@@ -153,7 +157,7 @@ class Words:
     calibrated = True
     fast = None
 
-    def __init__(self, computed: mmap.mmap) -> None:
+    def __init__(self, computed: mmap.mmap | None) -> None:
         from service.inference.planning import UNMEASURED
 
         self.batcher = SimpleNamespace(cost=UNMEASURED)
@@ -162,6 +166,7 @@ class Words:
         self._computed = computed
 
     def start(self, texts: Sequence[object], **_: object) -> Words._Ready:
+        assert self._computed is not None
         self._computed.seek(0)
         chunks = int.from_bytes(self._computed.read(8), "big") + 1
         self._computed[:8] = chunks.to_bytes(8, "big")
@@ -199,12 +204,63 @@ def _work(asked: dict[str, Any], shared: mmap.mmap) -> int:
     return 0
 
 
+def accept(folder: Path, source: Path, chunk_rows: int) -> None:
+    """Makes a store with one job in it, accepted as the API accepts one."""
+    from service.jobs.folder import Folder
+    from service.jobs.records import NewJob
+    from service.jobs.stores import store_of
+    from service.labelling.job import plan_of
+
+    store, files, words = store_of(folder), Folder(folder, free_bytes=0), Words(None)
+    incoming = files.receive()
+    incoming.write(source.read_bytes())
+    incoming.keep(files.job(JOB) / "input.jsonl")
+    store.submit(NewJob(
+        id=JOB, owner="ann", model=words.name, digest=words.digest, options={"chunk_rows": chunk_rows},
+        settings=plan_of(words),  # type: ignore[arg-type]
+        filename="in.jsonl", input="input.jsonl", input_sha256=incoming.sha256, input_bytes=incoming.bytes,
+        keep_seconds=3_600,
+    ))  # fmt: skip
+    store.close()
+
+
+def _work_at_job(asked: dict[str, Any], shared: mmap.mmap) -> int:
+    """What a worker does that a keeper has started after the last one died."""
+    from service.errors import GlossatorError
+    from service.jobs.attempt import attempt
+    from service.jobs.folder import Folder
+    from service.jobs.stores import store_of
+
+    root = Path(asked["output"])
+    try:
+        store = store_of(root)
+        store.lapse("w")
+        if store.get(JOB).state == "failed":
+            store.retry(JOB)
+        claim = store.claim("w", [Words.digest], 3_600)
+        if claim is not None:
+            attempt(store, Folder(root, free_bytes=0), claim, lambda _: Words(shared), lease=3_600)  # type: ignore[arg-type, return-value]
+        job = store.get(JOB)
+    except GlossatorError as error:
+        told = str(error).encode()
+    else:
+        told = b"" if job.state == "completed" else json.dumps(job.error or {"what": "cannot be told"}).encode()
+    shared[8 : 8 + len(told[: _SHARED - 8])] = told[: _SHARED - 8]
+    return 1 if told else 0
+
+
 def _serve() -> None:
+    import logging
+
+    import apsw  # noqa: F401
     import pyarrow.parquet  # noqa: F401  # every import before the first fork
 
+    import service.jobs.attempt
+    import service.jobs.stores
     import service.labelling.job
     import service.tasks.token_classification  # noqa: F401
 
+    logging.disable()
     for line in sys.stdin:
         asked = json.loads(line)
         # What the child has to tell goes through shared memory: no system call of its own is there to be hit.
@@ -214,7 +270,7 @@ def _serve() -> None:
         if pid == 0:
             os.close(go)
             os.read(waiting, 1)
-            os._exit(_work(asked, shared))
+            os._exit((_work_at_job if asked["job"] else _work)(asked, shared))
         os.close(waiting)
         print(json.dumps({"pid": pid}), flush=True)
         if asked["traced"]:
