@@ -25,7 +25,10 @@ class JobLedger:
         self._folder = folder
         self._claim = claim
         self._parts = folder.parts(claim.id)
-        self._parts.mkdir(exist_ok=True)
+        try:
+            self._parts.mkdir(exist_ok=True)
+        except OSError as error:
+            raise _unwritten(error) from error
         chunks = store.chunks(claim.id)
         whole = [chunk for chunk in chunks if _is_whole(self._parts / chunk.part, chunk.sha256)]
         if len(whole) < len(chunks):
@@ -63,7 +66,6 @@ class JobLedger:
         if sorted(self._chunks) != list(range(len(self._chunks))):
             raise JobError("chunks are missing", found=sorted(self._chunks)[-1], way_out="Retry the job.")
         path = self._folder.job(self._claim.id) / f"result-{self._claim.attempt}{kind}"
-        path.unlink(missing_ok=True)
         aside = Aside(str(path), codec=codec)
         try:
             layout.join([self._parts / self._chunks[index].part for index in range(len(self._chunks))], aside.write)

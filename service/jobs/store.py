@@ -57,7 +57,14 @@ class Store:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        database.prepare(_SCHEMA)
+        try:
+            self._prepare()
+        except BaseException:
+            database.close()
+            raise
+
+    def _prepare(self) -> None:
+        self._database.prepare(_SCHEMA)
         with self._transaction() as execute:
             (found,) = execute("SELECT version FROM store", {})
         if found["version"] != VERSION:

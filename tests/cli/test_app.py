@@ -35,6 +35,7 @@ COMMANDS = [
     "label",
     "bench",
     "runs",
+    "work",
 ]
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -235,7 +235,8 @@ def _work_at_job(asked: dict[str, Any], shared: mmap.mmap) -> int:
     try:
         store = store_of(root)
         store.lapse("w")
-        if store.get(JOB).state == "failed":
+        there = store.get(JOB)
+        if there.state == "failed" or "chunk-failed" in there.counts.errors:  # what a user would do
             store.retry(JOB)
         claim = store.claim("w", [Words.digest], 3_600)
         if claim is not None:

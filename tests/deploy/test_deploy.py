@@ -1,0 +1,116 @@
+"""What `deploy/` says, against what the program knows; and its load balancer in front of two servers."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import subprocess
+import time
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+from servers import server
+from votes import vote_bundle
+
+from cli.app import COMMANDS
+from service.api.settings import PREFIX, Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+DEPLOY = ROOT / "deploy"
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    made: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    return made
+
+
+def test_compose_sets_what_there_is(compose: dict[str, Any]) -> None:
+    ours = [each for each in compose["services"].values() if each["image"] == "glossator"]
+    assert len(ours) == 3
+    for service in ours:
+        names = {name.removeprefix(PREFIX).lower() for name in service["environment"]}
+        assert names <= set(Settings.model_fields)
+        command, *arguments = service["command"]
+        assert command in {each.__name__ for each in COMMANDS}
+        assert all(argument.startswith("/models/") for argument in arguments)
+        mounted = {volume.rpartition(":")[0] if volume.endswith(":ro") else volume for volume in service["volumes"]}
+        assert {volume.partition(":")[0] for volume in mounted if not volume.startswith("$")} <= set(compose["volumes"])
+        assert service["read_only"]
+        assert service["cap_drop"] == ["ALL"]
+
+
+def test_balancer_knows_the_servers(compose: dict[str, Any]) -> None:
+    named = re.findall(r"server (\S+):8000", (DEPLOY / "nginx.conf").read_text())
+    assert named == [name for name, each in compose["services"].items() if each.get("command", [""])[0] == "serve"]
+    assert compose["services"]["balancer"]["depends_on"] == named
+
+
+def test_image_holds_the_packages_and_installs_extras_that_there_are() -> None:
+    text = (DEPLOY / "Dockerfile").read_text()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    packages = {name.rstrip("*") for name in project["tool"]["setuptools"]["packages"]["find"]["include"]}
+    assert {name for name in packages if f"COPY {name} {name}" in text} == packages
+    extras = re.search(r"'\.\[([a-z,]+)\]'", text)
+    assert extras is not None
+    assert set(extras[1].split(",")) <= set(project["project"]["optional-dependencies"])
+    assert "USER glossator" in text
+
+
+def free_port() -> int:
+    with socket.socket() as made:
+        made.bind(("127.0.0.1", 0))
+        return int(made.getsockname()[1])
+
+
+@pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed")
+def test_servers_behind_the_balancer_stand_in_for_each_other(tmp_path: Path, postgres_url: str) -> None:
+    bundle = vote_bundle(tmp_path / "intents", "single_label_classification")
+    shared = {"jobs": tmp_path / "jobs", "free_disk_bytes": 0, "job_database": postgres_url, "job_lease_seconds": 1.5}
+    with server(bundle, **shared) as first, server(bundle, **shared) as second:
+        port = free_port()
+        config = (DEPLOY / "nginx.conf").read_text()
+        for name, running in (("server-1", first), ("server-2", second)):
+            config = config.replace(f"{name}:8000", running.url.removeprefix("http://"))
+        config = config.replace("listen 8000;", f"listen 127.0.0.1:{port};")
+        (tmp_path / "nginx.conf").write_text(config)
+        arguments = ["nginx", "-p", str(tmp_path), "-c", "nginx.conf", "-g",
+                     f"daemon off; pid {tmp_path}/pid; error_log {tmp_path}/error.log;"]  # fmt: skip
+        balancer = subprocess.Popen(arguments, stderr=subprocess.DEVNULL)
+        try:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+                _until_ready(client)
+                made = client.post(
+                    "/v1/jobs", data={"model": "intents"}, files={"file": ("a.csv", b"text\n" + b"money\n" * 20_000)}
+                )
+                assert made.status_code == 202, made.text
+                job = made.json()["id"]
+                first.process.kill()
+                for _ in range(20):
+                    answer = client.post("/v1/models/intents/predict", json={"text": "money"})
+                    assert answer.json()["results"][0]["labels"] == ["refund"]
+                until = time.monotonic() + 60
+                while client.get(f"/v1/jobs/{job}").json()["state"] != "completed":
+                    assert time.monotonic() < until
+                    time.sleep(0.2)
+                assert len(client.get(f"/v1/jobs/{job}/result").text.splitlines()) == 20_001
+        finally:
+            balancer.terminate()
+            balancer.wait(30)
+
+
+def _until_ready(client: httpx.Client) -> None:
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        try:
+            if client.get("/readyz").status_code == 200:
+                return
+        except httpx.HTTPError:
+            pass
+        time.sleep(0.1)
+    raise AssertionError("the balancer does not answer")
