@@ -12,18 +12,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import random
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 
 from databases import postgres, postgres_programs
-from histories import Workers, faults, steps, submit, wait_for, workers
+from histories import disturbing, faults, steps, submit, wait_for, workers
 
 from evaluation.report import markdown_table
 from service.inference.machine import describe_machine
@@ -61,7 +59,8 @@ def run(url: str | None, folder: Path, jobs: int, count: int) -> dict[str, objec
     ids = submit(store, jobs)
     submitted = time.perf_counter() - began
     with workers(url, folder, count, lease=LEASE) as running:
-        wait_for(store, ids, disturbances(running), 3_600)
+        with disturbing(running, EVERY):
+            wait_for(store, 3_600)
         worked = time.perf_counter() - began - submitted
     noted = steps(folder)
     wrong = faults(store, ids, noted)
@@ -73,15 +72,6 @@ def run(url: str | None, folder: Path, jobs: int, count: int) -> dict[str, objec
         "kills": running.kills, "stops": running.stops, "attempts": int(attempts["attempts"]),
         "most_attempts_of_a_job": attempts["most"], "refused_as_stale": noted.refused, "faults": wrong,
     }  # fmt: skip
-
-
-def disturbances(running: Workers) -> Iterator[None]:
-    """Something happens to a worker at each step."""
-    chance = random.Random(1)
-    while True:
-        running.disturb(chance)
-        time.sleep(EVERY)
-        yield
 
 
 def write(found: dict[str, dict[str, object]], options: argparse.Namespace) -> None:

@@ -58,6 +58,10 @@ def serve(
         models[model.name] = model
         console.print(f"· verified {model.version}, serving {model.bundle.manifest.served.precision}")
 
+    if settings.jobs is not None:
+        where = "SQLite" if settings.job_database is None else "PostgreSQL"
+        console.print(f"· jobs in {settings.jobs}, {where}", markup=False)
+
     def ready(url: str) -> None:
         console.print(f"listening on {url}")
         fresh = [model for model in models.values() if not model.calibrated]

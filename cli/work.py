@@ -45,8 +45,9 @@ def work(
     store = store_of(jobs, None if database is None else database.get_secret_value())
     folder = Folder(jobs, free_bytes=settings.free_disk_bytes)
     stopping = threading.Event()
-    for kind in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(kind, lambda *_: stopping.set())
+    before = {
+        kind: signal.signal(kind, lambda *_: stopping.set()) for kind in (signal.SIGTERM, signal.SIGINT)
+    }  # fmt: skip
     console = stderr(quiet=quiet)
     console.print(f"· waiting for jobs of {len(shelf.digests)} models, process {os.getpid()}")
     ended = work_at(
@@ -54,5 +55,7 @@ def work(
         idle=float("inf") if idle is None else idle, stopping=stopping,
     )  # fmt: skip
     store.close()
+    for kind, handler in before.items():
+        signal.signal(kind, handler)
     console.print(f"{ended:,} jobs ended")
     return OK

@@ -3,25 +3,14 @@ jobs, is `python benchmarks/job_history.py`."""
 
 from __future__ import annotations
 
-import random
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from histories import Workers, faults, steps, submit, wait_for, workers
+from histories import disturbing, faults, steps, submit, wait_for, workers
 
 from service.jobs.stores import store_of
 
 JOBS, LEASE = 400, 0.5
-
-
-def disturbances(running: Workers, every: float) -> Iterator[None]:
-    chance = random.Random(7)
-    while True:
-        running.disturb(chance)
-        time.sleep(every)
-        yield
 
 
 @pytest.mark.skipif(not hasattr(__import__("signal"), "SIGSTOP"), reason="this system cannot stop a process")
@@ -29,7 +18,8 @@ def test_each_job_ends_once_whatever_happens_to_its_workers(tmp_path: Path, data
     store = store_of(tmp_path, database_url)
     ids = submit(store, JOBS)
     with workers(database_url, tmp_path, 4, lease=LEASE) as running:
-        wait_for(store, ids, disturbances(running, 0.15), 120)
+        with disturbing(running, 0.2, seed=7):
+            wait_for(store, 120)
         assert running.kills
         assert running.stops
     assert faults(store, ids, steps(tmp_path)) == []

@@ -13,8 +13,9 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -161,31 +162,60 @@ def faults(store: object, ids: list[str], found: Steps) -> list[str]:
     return wrong
 
 
-def wait_for(store: object, ids: list[str], disturbed: Iterator[None], seconds: float) -> None:
-    """Until all jobs have ended; `disturbed` does something meanwhile."""
+@contextmanager
+def disturbing(running: Workers, every: float, seed: int = 1) -> Iterator[None]:
+    """Something happens to a worker every so many seconds while the block runs. From a thread: one that is stopped in
+    the middle of a transaction holds up everybody who writes to SQLite, and must go on without them."""
+    over = threading.Event()
+
+    def disturb() -> None:
+        chance = random.Random(seed)
+        while not over.wait(every):
+            running.disturb(chance)
+
+    thread = threading.Thread(target=disturb)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def wait_for(store: object, seconds: float) -> None:
+    """Until all jobs have ended."""
+    from service.errors import StoreUnavailable
     from service.jobs.store import Store
 
     assert isinstance(store, Store)
     until = time.monotonic() + seconds
+    states: dict[str, int] = {}
     while time.monotonic() < until:
-        next(disturbed, None)
-        open_states = defaultdict(int)
-        with store._transaction() as execute:
-            for row in execute("SELECT state, count(*) AS jobs FROM jobs GROUP BY state", {}):
-                open_states[row["state"]] = row["jobs"]
-        if open_states["queued"] + open_states["running"] == 0:
+        time.sleep(0.2)
+        try:
+            with store._transaction() as execute:
+                rows = execute("SELECT state, count(*) AS jobs FROM jobs GROUP BY state", {})
+        except StoreUnavailable:
+            continue
+        states = {row["state"]: row["jobs"] for row in rows}
+        if not states.keys() & {"queued", "running"}:
             return
-    raise AssertionError(f"not all jobs ended in {seconds} s: {dict(open_states)}")
+    raise AssertionError(f"not all jobs ended in {seconds} s: {states}")
 
 
 def work(url: str | None, folder: Path, name: str, journal: Path, lease: float) -> None:
     """One worker."""
-    from service.errors import StaleAttempt
+    from service.errors import StaleAttempt, StoreUnavailable
     from service.jobs.records import Chunk, Result
     from service.jobs.stores import store_of
     from service.labelling.summary import Counts
 
-    store = store_of(folder, url)
+    store = None
+    while store is None:
+        try:
+            store = store_of(folder, url)
+        except StoreUnavailable:
+            continue
     chance = random.Random(name)
     with open(journal, "ab", buffering=0) as file:
 
@@ -193,7 +223,10 @@ def work(url: str | None, folder: Path, name: str, journal: Path, lease: float) 
             file.write(json.dumps({"step": step, "job": job} | more).encode() + b"\n")
 
         while True:
-            claim = store.claim(name, [DIGEST], lease)
+            try:
+                claim = store.claim(name, [DIGEST], lease)
+            except StoreUnavailable:
+                continue
             if claim is None:
                 time.sleep(0.02)
                 continue
@@ -207,6 +240,8 @@ def work(url: str | None, folder: Path, name: str, journal: Path, lease: float) 
                 note("end", claim.id)
             except StaleAttempt:
                 note("refused", claim.id)
+            except StoreUnavailable:  # what was asked for may have been done, or not
+                continue
 
 
 if __name__ == "__main__":

@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from accepted import accepted
 
 from service.errors import BundleInvalid, ConfigError
 from service.inference.model import Model, load
 from service.jobs.attempt import STRIKES, attempt
-from service.jobs.folder import Folder, new_id
+from service.jobs.folder import Folder
 from service.jobs.options import LabelOptions, input_name, labelling_of, output_ending
 from service.jobs.records import Job
 from service.jobs.store import Store
 from service.labelling import job as labelling
 from service.labelling.chunks import CHUNK_ROWS
-from service.labelling.job import plan_of
 
 from .conftest import NEW
 
@@ -41,21 +41,6 @@ def folder(tmp_path: Path) -> Folder:
 def rows(count: int = ROWS) -> bytes:
     texts = ["money", "the parcel", "thanks", "", "money money the"]
     return ("n,text\n" + "".join(f"{n},{texts[n % 5]}\n" for n in range(count))).encode()
-
-
-def accepted(store: Store, folder: Folder, model: Model, data: bytes, name: str = "rows.csv", **options: Any) -> str:
-    """The id of a job that was accepted as the API accepts one."""
-    incoming = folder.receive()
-    incoming.write(data)
-    asked = LabelOptions(**options)
-    new = replace(
-        NEW, id=new_id("job"), digest=model.digest, options=asked.model_dump(exclude_defaults=True),
-        settings=plan_of(model), filename=name, input=input_name(name, asked), input_sha256=incoming.sha256,
-        input_bytes=incoming.bytes,
-    )  # fmt: skip
-    incoming.keep(folder.job(new.id) / new.input)
-    store.submit(new)
-    return new.id
 
 
 def run(store: Store, folder: Folder, model: Model, **further: Any) -> Job | None:
