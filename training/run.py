@@ -150,11 +150,15 @@ def _parameter_groups(model: Any, plan: Schedule, learning_rate: float, weight_d
     ]
 
 
+class Diverged(ConfigError):
+    """Training came to numbers that are none."""
+
+
 def _check_finite(value: float, found: str, state: StateFolder) -> None:
-    """Raises ConfigError where training has diverged. Its state goes: resumed, it would diverge again."""
+    """Raises Diverged where training has. Its state goes: resumed, it would diverge again."""
     if not math.isfinite(value):
         state.discard()
-        raise ConfigError(
+        raise Diverged(
             "training diverged: the model's weights are of no use any more",
             found=found,
             way_out="Lower --learning-rate, or use --precision fp32.",

@@ -17,7 +17,7 @@ from training.algorithms.registry import find
 from training.config import TrainingConfig
 from training.fit import Fitted, fit
 from training.progress import EpochDone, Progress, Silent, StepDone
-from training.run import Outcome
+from training.run import Diverged, Outcome
 
 _JOURNAL = "journal.log"
 _DEFAULTS = "defaults"
@@ -88,7 +88,11 @@ def search(
         progress.stage(f"trial {trial.number + 1}: {_told(trial.params)}")
         place = folder / f"trial-{trial.number}"
         judged = _Judged(progress, trial, deadline)
-        fitted = fit(splits, chosen, place, overwrite=True, fresh=True, progress=judged, run_id=run_id)
+        try:
+            fitted = fit(splits, chosen, place, overwrite=True, fresh=True, progress=judged, run_id=run_id)
+        except Diverged:  # as poor as a trial can be
+            progress.stage("cut short: it diverged")
+            raise optuna.TrialPruned from None
         trial.set_user_attr(_FITTED, _kept(fitted))
         return fitted.outcome.best_metric
 

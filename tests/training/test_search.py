@@ -100,6 +100,16 @@ def test_the_defaults_win_where_nothing_beats_them(
     assert read_task(tmp_path / "out").provenance.config["learning_rate"] == 3e-2
 
 
+def test_a_trial_that_diverges_does_not_end_the_search(
+    few: Splits, config: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hopeless = config.model_copy(update={"learning_rate": 1e-7})
+    with_choices(monkeypatch, {"learning_rate": 1e30}, {"learning_rate": 3e-2})
+    found = search(few, hopeless, tmp_path / "out", trials=2)
+    assert (found.trials, found.pruned) == (2, 1)
+    assert found.fitted.outcome.best_metric > found.default_value
+
+
 def test_time_that_is_up_ends_the_search_with_the_defaults(few: Splits, config: TrainingConfig, tmp_path: Path) -> None:
     found = search(few, config, tmp_path / "out", trials=50, minutes=0.0)
     assert (found.trials, found.options) == (0, {})
