@@ -34,7 +34,7 @@ CREATE TABLE IF NOT EXISTS jobs (
     expires DOUBLE PRECISION NOT NULL, webhook_tries INTEGER NOT NULL, webhook_due DOUBLE PRECISION,
     UNIQUE (owner, idempotency_key)
 );
-CREATE INDEX IF NOT EXISTS jobs_waiting ON jobs (state, created);
+CREATE INDEX IF NOT EXISTS jobs_waiting ON jobs (state, created, id);
 CREATE INDEX IF NOT EXISTS jobs_owned ON jobs (owner, created);
 CREATE TABLE IF NOT EXISTS chunks (
     job TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE, number INTEGER NOT NULL, part TEXT NOT NULL,
@@ -170,18 +170,20 @@ class Store:
     # What workers do.
 
     def claim(self, worker: str, digests: Sequence[str], lease: float) -> Job | None:
-        """The oldest job that waits and that one of these bundles answers, for `lease` seconds; None where there is
-        none. `strikes` counts the attempts that were given up without a word."""
+        """A job whose lease has passed, else the oldest that waits, of those that one of these bundles answers, for
+        `lease` seconds; None where there is none. `strikes` counts the attempts that were given up without a word."""
         names = {f"digest{index}": digest for index, digest in enumerate(digests)}
+
+        def oldest(state: str) -> str:  # in the order of an index: with one OR for both, all that wait would be sorted
+            return f"""(SELECT id FROM jobs WHERE state = {state} AND digest IN ({", ".join(f":{n}" for n in names)})
+                ORDER BY created, id LIMIT 1 {self._database.skip_locked})"""
+
         with self._transaction() as execute:
             rows = execute(
                 f"""UPDATE jobs SET state = 'running', attempt = attempt + 1, worker = :worker,
                 strikes = CASE WHEN state = 'running' THEN strikes + 1 ELSE strikes END,
                 lease = {self._now} + :lease, started = COALESCE(started, {self._now})
-                WHERE id = (SELECT id FROM jobs
-                    WHERE (state = 'queued' OR (state = 'running' AND lease < {self._now}))
-                    AND digest IN ({", ".join(f":{name}" for name in names)})
-                    ORDER BY created, id LIMIT 1 {self._database.skip_locked})
+                WHERE id = COALESCE({oldest(f"'running' AND lease < {self._now}")}, {oldest("'queued'")})
                 RETURNING *""",
                 names | {"worker": worker, "lease": lease},
             )
