@@ -205,6 +205,14 @@ def log_failure(error: BaseException, scope: Scope) -> None:
     )
 
 
+def unfit(error: RequestValidationError) -> InvalidRequest:
+    """What FastAPI finds wrong with a request, in our words."""
+    faults = [Fault(item["type"].replace("_", "-"), item["msg"], where(item["loc"])) for item in error.errors()]
+    return InvalidRequest(
+        "the request does not fit the route", faults=faults, way_out="GET /openapi.json describes its parameters."
+    )
+
+
 def install(app: FastAPI) -> None:
     """Makes the app answer every error that its routes raise, and those of the framework, as problems."""
 
@@ -222,8 +230,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid(request: Request, error: RequestValidationError) -> Response:
-        faults = [Fault(item["type"].replace("_", "-"), item["msg"], where(item["loc"])) for item in error.errors()]
-        return ProblemResponse(InvalidRequest("the request does not fit the route", faults=faults), request.scope)
+        return ProblemResponse(unfit(error), request.scope)
 
 
 def _framework_error(request: Request, error: HTTPException) -> GlossatorError:

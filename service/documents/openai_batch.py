@@ -32,11 +32,12 @@ class OpenAIBatchSource(JsonlSource):
     format = "openai-batch"
 
     def __init__(self, path: str, options: Options) -> None:
-        self._first: Mapping[str, Any] | None = None
+        self.first: Mapping[str, Any] | None = None
+        """The first request of the file that is one."""
         self.asked: dict[str, Any] = {}
         self.columns = (CUSTOM_ID, TEXT)
         super().__init__(path, options)
-        second = self._first is not None and PAIR in self._first["body"]
+        second = self.first is not None and PAIR in self.first["body"]
         self.columns = (CUSTOM_ID, TEXT, *((PAIR,) if second else ()))
 
     def _read(self, line: Any) -> Record:
@@ -58,10 +59,10 @@ class OpenAIBatchSource(JsonlSource):
         """The texts of a request; raises ValueError for one that cannot be answered here."""
         check_request(request)
         url, body = request["url"], request["body"]
-        if self._first is None:
-            self._first = request
+        if self.first is None:
+            self.first = request
             self.asked = {name: body[name] for name in _OPTIONS if name in body}
-        first = self._first
+        first = self.first
         if url != first["url"] or body.get("model") != first["body"].get("model"):
             raise ValueError("the request is for another route or model than the first of the file")
         if any(body.get(name) != first["body"].get(name) for name in _OPTIONS):

@@ -20,8 +20,9 @@ class Database(Protocol):
     skip_locked: str
     """What makes a SELECT pass over rows that another transaction holds."""
 
-    def transaction(self) -> AbstractContextManager[Execute]:
-        """A transaction: durable when the block ends well, as if it had never been otherwise."""
+    def transaction(self, *, reading: bool = False) -> AbstractContextManager[Execute]:
+        """A transaction: durable when the block ends well, as if it had never been otherwise. One that is `reading`
+        waits for no writer."""
 
     def prepare(self, statements: str) -> None:
         """Runs statements that create what is not there; several processes may do so at once."""

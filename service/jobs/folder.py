@@ -65,10 +65,6 @@ class Folder:
         """The folder of a job."""
         return self.root / _JOBS / job_id
 
-    def input(self, job: Job) -> Path:
-        """What a job labels."""
-        return self.job(job.id) / job.input
-
     def parts(self, job_id: str) -> Path:
         """The folder of what is done of a job."""
         return self.job(job_id) / "parts"

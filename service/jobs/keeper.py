@@ -24,6 +24,9 @@ TIDY_SECONDS = 300.0
 IDLE_SECONDS = 120.0
 """A worker with nothing to do gives its memory back."""
 GRACE_SECONDS = 30.0
+QUICK_SECONDS = 5.0
+"""A worker that fails sooner after its start would fail again: the next one waits, longer each time."""
+MOST_WAIT_SECONDS = 60.0
 
 logger = logging.getLogger("service.jobs")
 
@@ -55,9 +58,12 @@ class Keeper:
         self._wake = threading.Event()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._tidied = 0.0
+        self._started = self._not_before = 0.0
+        self._failures = 0
+        """Workers that failed soon after their start, one after another."""
+        ticks = [self._tick] if plan.webhook_key is None else [self._tick, self._tell]
         self._threads = [
-            threading.Thread(target=self._repeat, args=(tick,), name=name, daemon=True)
-            for name, tick in (("jobs", self._tick), ("webhooks", self._tell))
+            threading.Thread(target=self._repeat, args=(tick,), name=tick.__name__, daemon=True) for tick in ticks
         ]
 
     def start(self) -> None:
@@ -111,19 +117,29 @@ class Keeper:
             if process.poll() is not None:
                 del self._processes[name]
                 _shut(process)
-                if process.returncode:
-                    logger.warning("worker %s ended with %d", name, process.returncode)
+                self._judge(name, process.returncode)
                 if self._store.lapse(name):
                     logger.warning("worker %s left a job, which goes on with another", name)
         waiting = self._store.waiting(self._digests)
-        if waiting and len(self._processes) < self._plan.workers:
+        if waiting and len(self._processes) < self._plan.workers and time.monotonic() >= self._not_before:
             self._spawn()
         if time.monotonic() - self._tidied > TIDY_SECONDS or not self._tidied:
             self._tidy()
             self._tidied = time.monotonic()
         return False
 
+    def _judge(self, name: str, code: int) -> None:
+        """Decides by how a worker ended when the next may be started."""
+        if not code:
+            self._failures = 0
+            return
+        logger.warning("worker %s ended with %d", name, code)
+        now = time.monotonic()
+        self._failures = self._failures + 1 if now - self._started < QUICK_SECONDS else 0
+        self._not_before = now + (min(MOST_WAIT_SECONDS, 2.0 ** (self._failures - 1)) if self._failures else 0.0)
+
     def _spawn(self) -> None:
+        self._started = time.monotonic()
         name = f"{os.uname().nodename}-{secrets.token_hex(6)}"
         plan = self._plan
         environment = os.environ | ({} if plan.database is None else {DATABASE: plan.database})
@@ -147,7 +163,7 @@ class Keeper:
     def _tell(self) -> bool:
         """Delivers a webhook that is due."""
         key = self._plan.webhook_key
-        delivery = None if key is None else self._store.due(patience=60.0)
+        delivery = self._store.due(patience=60.0)
         if delivery is None or key is None:
             return False
         status = webhook.deliver(delivery.job, key)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from pathlib import Path
 
 from service.bundle.folder import sha256
@@ -34,15 +33,12 @@ class JobLedger:
         if len(whole) < len(chunks):
             store.forget(claim, [chunk for chunk in chunks if chunk not in whole])
         self._chunks = {chunk.number: chunk for chunk in whole}
+        self.done = {chunk.number: chunk.counts for chunk in whole}
+        """What came of the chunks that are there, by their index."""
         named = {chunk.part for chunk in whole}
         # What earlier attempts left. Later ones write here too, should this one be late without knowing it.
         earlier = [file.name for file in self._parts.iterdir() if _attempt(file) < claim.attempt]
         folder.remove_parts(claim.id, [name for name in earlier if name not in named])
-
-    @property
-    def done(self) -> Mapping[int, Counts]:
-        """What came of the chunks that are there, by their index."""
-        return {number: chunk.counts for number, chunk in self._chunks.items()}
 
     @property
     def next(self) -> int:
@@ -60,6 +56,7 @@ class JobLedger:
         chunk = Chunk(index, name, hashlib.sha256(data).hexdigest(), counts)
         self._store.enter(self._claim, chunk)
         self._chunks[index] = chunk
+        self.done[index] = counts
 
     def finish(self, layout: Layout, codec: str | None, kind: str) -> Job:
         """Joins the chunks to the result, and ends the job with it. Raises StaleAttempt, OutputError, JobError."""

@@ -43,7 +43,8 @@ class Postgres:
         )  # fmt: skip
 
     @contextmanager
-    def transaction(self) -> Iterator[Execute]:
+    def transaction(self, *, reading: bool = False) -> Iterator[Execute]:
+        del reading  # nobody waits for a writer here
         try:
             with self._pool.connection() as connection:  # commits at the end, rolls back on an error
 

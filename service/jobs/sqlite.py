@@ -56,10 +56,10 @@ class Sqlite:
         self._connection.set_row_trace(_named)
 
     @contextmanager
-    def transaction(self) -> Iterator[Execute]:
+    def transaction(self, *, reading: bool = False) -> Iterator[Execute]:
         with self._lock, _ours():
             try:
-                self._connection.execute("BEGIN IMMEDIATE")
+                self._connection.execute("BEGIN" if reading else "BEGIN IMMEDIATE")
                 yield self._execute
                 self._connection.execute("COMMIT")
             except BaseException:

@@ -65,7 +65,7 @@ class Store:
 
     def _prepare(self) -> None:
         self._database.prepare(_SCHEMA)
-        with self._transaction() as execute:
+        with self._reading() as execute:
             (found,) = execute("SELECT version FROM store", {})
         if found["version"] != VERSION:
             raise ConfigError(
@@ -105,7 +105,7 @@ class Store:
 
     def get(self, job_id: str, owner: str | None = None) -> Job:
         """The job; raises UnknownJob where there is none, or it is another's."""
-        with self._transaction() as execute:
+        with self._reading() as execute:
             return self._get(execute, job_id, owner)
 
     def page(
@@ -118,7 +118,7 @@ class Store:
         conditions = [f"{name} = :{name}" for name in given]
         if after is not None:
             conditions.append("(created, id) < (SELECT created, id FROM jobs WHERE id = :after)")
-        with self._transaction() as execute:
+        with self._reading() as execute:
             rows = execute(
                 f"""SELECT * FROM jobs {"WHERE" if conditions else ""} {" AND ".join(conditions)}
                 ORDER BY created DESC, id DESC LIMIT :limit""",
@@ -134,7 +134,10 @@ class Store:
                 return self._ended(execute, job_id, "cancelled")
         if job.state == "cancelled":
             return job
-        raise JobConflict("the job has ended already", found=job.state, expected="queued or running")
+        raise JobConflict(
+            "the job has ended already", found=job.state, expected="queued or running",
+            way_out="Its result is at /result; DELETE removes it.",
+        )  # fmt: skip
 
     def retry(self, job_id: str, owner: str | None = None) -> tuple[Job, list[str]]:
         """The job, queued again: what it had done without an error stays done. Also the parts that are of no use now.
@@ -142,7 +145,10 @@ class Store:
         with self._transaction() as execute:
             job = self._locked(execute, job_id, owner)
             if not job.ended:
-                raise JobConflict("the job has not ended", found=job.state, expected="a job that has")
+                raise JobConflict(
+                    "the job has not ended", found=job.state, expected="a job that has",
+                    way_out="Wait for its end, or cancel it first.",
+                )  # fmt: skip
             if job.state == "completed" and not job.counts.failed:
                 raise JobConflict("every row of the job is labelled", found="no rows with an error")
             chunks = self._chunks(execute, job_id)
@@ -164,7 +170,7 @@ class Store:
 
     def chunks(self, job_id: str) -> list[Chunk]:
         """The chunks that are done, in order."""
-        with self._transaction() as execute:
+        with self._reading() as execute:
             return self._chunks(execute, job_id)
 
     # What workers do.
@@ -241,7 +247,7 @@ class Store:
     def waiting(self, digests: Sequence[str]) -> int:
         """How many jobs wait for a worker that has one of these bundles."""
         names = {f"digest{index}": digest for index, digest in enumerate(digests)}
-        with self._transaction() as execute:
+        with self._reading() as execute:
             (row,) = execute(
                 f"""SELECT count(*) AS waiting FROM jobs WHERE (state = 'queued' OR (state = 'running' AND
                 lease < {self._now})) AND digest IN ({", ".join(f":{name}" for name in names)})""",
@@ -278,7 +284,7 @@ class Store:
         return [row["id"] for row in gone], [row["id"] for row in files]
 
     def due(self, patience: float) -> Delivery | None:
-        """A webhook that is due, if any; it is due again in `patience` seconds unless it is `delivered`."""
+        """A webhook that is due, if any; it is due again in `patience` seconds unless `later` says otherwise."""
         with self._transaction() as execute:
             rows = execute(
                 f"""UPDATE jobs SET webhook_tries = webhook_tries + 1, webhook_due = {self._now} + :patience
@@ -303,7 +309,7 @@ class Store:
         if not names:
             return set()
         listed = ", ".join(f":{name}" for name in names)
-        with self._transaction() as execute:
+        with self._reading() as execute:
             rows = execute(
                 f"SELECT id FROM jobs WHERE id IN ({listed}) UNION SELECT id FROM files WHERE id IN ({listed})", names
             )
@@ -324,13 +330,13 @@ class Store:
 
     def files(self, owner: str) -> list[StoredFile]:
         """The files of an owner, the newest first."""
-        with self._transaction() as execute:
+        with self._reading() as execute:
             rows = execute("SELECT * FROM files WHERE owner = :owner ORDER BY created DESC, id DESC", {"owner": owner})
         return [StoredFile(**row) for row in rows]
 
     def file(self, file_id: str, owner: str) -> StoredFile:
         """The file; raises UnknownJob where there is none, or it is another's."""
-        with self._transaction() as execute:
+        with self._reading() as execute:
             rows = execute("SELECT * FROM files WHERE id = :id AND owner = :owner", {"id": file_id, "owner": owner})
         if not rows:
             raise UnknownJob("there is no file of this id", found=file_id)
@@ -351,6 +357,9 @@ class Store:
 
     def _transaction(self) -> Any:
         return self._database.transaction()
+
+    def _reading(self) -> Any:
+        return self._database.transaction(reading=True)
 
     def _get(self, execute: Execute, job_id: str, owner: str | None, lock: str = "") -> Job:
         mine = "" if owner is None else "AND owner = :owner"

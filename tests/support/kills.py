@@ -205,22 +205,15 @@ def _work(asked: dict[str, Any], shared: mmap.mmap) -> int:
 
 
 def accept(folder: Path, source: Path, chunk_rows: int) -> None:
-    """Makes a store with one job in it, accepted as the API accepts one."""
-    from service.jobs.folder import Folder
-    from service.jobs.records import NewJob
-    from service.jobs.stores import store_of
-    from service.labelling.job import plan_of
+    """Makes a store with one job in it."""
+    from accepted import accepted
 
-    store, files, words = store_of(folder), Folder(folder, free_bytes=0), Words(None)
-    incoming = files.receive()
-    incoming.write(source.read_bytes())
-    incoming.keep(files.job(JOB) / "input.jsonl")
-    store.submit(NewJob(
-        id=JOB, owner="ann", model=words.name, digest=words.digest, options={"chunk_rows": chunk_rows},
-        settings=plan_of(words),  # type: ignore[arg-type]
-        filename="in.jsonl", input="input.jsonl", input_sha256=incoming.sha256, input_bytes=incoming.bytes,
-        keep_seconds=3_600,
-    ))  # fmt: skip
+    from service.jobs.folder import Folder
+    from service.jobs.stores import store_of
+
+    store = store_of(folder)
+    files = Folder(folder, free_bytes=0)
+    accepted(store, files, Words(None), source.read_bytes(), "in.jsonl", job_id=JOB, chunk_rows=chunk_rows)
     store.close()
 
 

@@ -12,9 +12,8 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
-from service.api.problems import InvalidRequest, log_failure, problem, status_of
-from service.api.validation import where
-from service.errors import Fault, GlossatorError
+from service.api.problems import log_failure, problem, status_of, unfit
+from service.errors import GlossatorError
 
 
 class OpenAIErrorDetail(BaseModel):
@@ -43,10 +42,7 @@ class OpenAIRoute(APIRoute):
             try:
                 return await handle(request)
             except RequestValidationError as error:
-                faults = [
-                    Fault(each["type"].replace("_", "-"), each["msg"], where(each["loc"])) for each in error.errors()
-                ]
-                return error_response(InvalidRequest("the request does not fit the route", faults=faults), request)
+                return error_response(unfit(error), request)
             except GlossatorError as error:
                 return error_response(error, request)
 

@@ -25,9 +25,9 @@ from service.api.documentation import body_of
 from service.api.jobs import Here, Jobs, Owner, receiver
 from service.api.multipart import read_form
 from service.api.problems import InvalidRequest
-from service.api.state import Shared, State
+from service.api.state import Shared
 from service.documents.aside import sync_folder
-from service.documents.openai_batch import OpenAIBatchSource, check_request, model_of
+from service.documents.openai_batch import OpenAIBatchSource, model_of
 from service.documents.read import open_source
 from service.errors import ConfigError, Fault, InputError, UnknownJob
 from service.jobs.folder import new_id
@@ -185,35 +185,35 @@ async def create(request: Request, state: Shared, jobs: Here, owner: Owner) -> d
         )  # fmt: skip
         return job
 
-    return _batch(await to_thread.run_sync(accept), state)
+    return _batch(await to_thread.run_sync(accept))
 
 
 @router.get("/v1/batches", summary="The batches")
 async def batches(
-    state: Shared, jobs: Here, owner: Owner, limit: Annotated[int, Query(ge=1, le=100)] = 20, after: str | None = None
+    jobs: Here, owner: Owner, limit: Annotated[int, Query(ge=1, le=100)] = 20, after: str | None = None
 ) -> dict[str, Any]:
     """Your batches, the newest first."""
     page = await to_thread.run_sync(
         lambda: jobs.store.page(owner, kind="batch", limit=limit, after=after)
     )  # fmt: skip
-    return listed([_batch(job, state) for job in page.jobs], more=page.more)
+    return listed([_batch(job) for job in page.jobs], more=page.more)
 
 
 @router.get("/v1/batches/{batch_id}", summary="One batch")
-async def batch(batch_id: str, state: Shared, jobs: Here, owner: Owner) -> dict[str, Any]:
+async def batch(batch_id: str, jobs: Here, owner: Owner) -> dict[str, Any]:
     """Where it stands."""
-    return _batch(await to_thread.run_sync(_of_batch, jobs, batch_id, owner), state)
+    return _batch(await to_thread.run_sync(_of_batch, jobs, batch_id, owner))
 
 
 @router.post("/v1/batches/{batch_id}/cancel", summary="Ends a batch before its end")
-async def cancel(batch_id: str, state: Shared, jobs: Here, owner: Owner) -> dict[str, Any]:
+async def cancel(batch_id: str, jobs: Here, owner: Owner) -> dict[str, Any]:
     """A batch that has ended cannot be cancelled."""
 
     def ended() -> Job:
         _of_batch(jobs, batch_id, owner)
         return jobs.store.cancel(batch_id, owner)
 
-    return _batch(await to_thread.run_sync(ended), state)
+    return _batch(await to_thread.run_sync(ended))
 
 
 def _looked_at(path: Path, endpoint: str) -> tuple[str, int, Mapping[str, Any]]:
@@ -221,26 +221,26 @@ def _looked_at(path: Path, endpoint: str) -> tuple[str, int, Mapping[str, Any]]:
     Raises ConfigError."""
     try:
         with open_source(path, format=_FORMAT) as source:
-            first = next(iter(source.records()), None)
-            asked = source.asked
+            assert isinstance(source, OpenAIBatchSource)
+            begin = next(iter(source.records()), None)
+            request, asked = source.first, source.asked
     except InputError:  # empty, or no text at all; the message would name the server's path
-        first, asked = None, {}
-    if first is None or first.error is not None:
+        begin = request = None
+    if begin is None or begin.error is not None or request is None:
         raise ConfigError(
             "the file does not begin with a request that can be answered",
-            found=None if first is None or first.error is None else first.error.what,
+            found=None if begin is None or begin.error is None else begin.error.what,
             expected='{"custom_id": "1", "method": "POST", "url": "/v1/models/NAME/predict", "body": {"text": …}}',
+            way_out="Mend its first line, and send it again.",
         )  # fmt: skip
-    with open(path, "rb") as file:
-        request = json.loads(next(line for line in file if line.strip()))
-        lines = 1 + sum(1 for line in file if line.strip())
-    check_request(request)
     name = model_of(request)
     if name is None or request["url"] != endpoint:
         raise ConfigError(
             "the requests of the file are for another route than the batch", found=request["url"], expected=endpoint,
             way_out="Classify, tag and answer by /v1/models/NAME/predict, embed by /v1/embeddings with a model.",
         )  # fmt: skip
+    with open(path, "rb") as file:
+        lines = sum(1 for line in file if line.strip())
     return name, lines, asked
 
 
@@ -289,7 +289,7 @@ def _file(file: StoredFile) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _batch(job: Job, state: State) -> dict[str, Any]:
+def _batch(job: Job) -> dict[str, Any]:
     asked, counts = job.options["batch"], job.counts
     finished = None if job.finished is None else int(job.finished)
     errors = None

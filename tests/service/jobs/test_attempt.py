@@ -232,7 +232,7 @@ def test_what_is_wrong_with_the_worker_ends_the_job_without_its_inside(
 
 def test_file_that_was_changed_is_not_labelled(store: Store, folder: Folder, model: Model) -> None:
     job_id = accepted(store, folder, model, rows(5))
-    folder.input(store.get(job_id)).write_bytes(rows(6))
+    (folder.job(job_id) / store.get(job_id).input).write_bytes(rows(6))
     job = run(store, folder, model)
     assert job is not None
     assert job.error is not None
