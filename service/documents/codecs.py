@@ -8,14 +8,20 @@ import gzip
 import io
 import lzma
 import zlib
+from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
+from service.errors import UndecodableFile
 from service.extras import library
 
 SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
 NAMES = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "zstd"}
 FAULTS = (OSError, EOFError, zlib.error, lzma.LZMAError)
 """What reading a damaged stream, or one that is cut off, raises."""
+MAX_RATIO = 100
+"""What packed data may expand to, as a multiple of their size; small ones may reach SMALL."""
+SMALL = 32 << 20
+_BLOCK = 1 << 20
 _ZSTD_BLOCK = 1 << 10
 """Compressed bytes that are taken at a time: zstd may make of four bytes 128 KiB."""
 
@@ -47,6 +53,34 @@ def unpacked(raw: BinaryIO, codec: str) -> Stream:
     if codec == ".xz":
         return lzma.LZMAFile(raw)
     return io.BufferedReader(_Zstd(raw), 1 << 18)
+
+
+def bomb(name: str, size: int, expands: int) -> UndecodableFile | None:
+    """The error of data of `size` bytes that expand to more than they should."""
+    if expands <= max(SMALL, MAX_RATIO * size):
+        return None
+    return UndecodableFile(
+        f"{name} expands to {expands:,} bytes or more", found=f"{size:,} bytes",
+        expected=f"at most {MAX_RATIO} times as many", way_out="Unpack it yourself if you trust it.",
+    )  # fmt: skip
+
+
+def refuse_bomb(path: Path) -> None:
+    """Unpacks a file that its name says is compressed, and keeps nothing; raises UndecodableFile as soon as it is known
+    to expand to more than it should. Damage is left to its reader."""
+    codec = parted(path.name)[1]
+    if codec is None:
+        return
+    size, expands = path.stat().st_size, 0
+    with path.open("rb") as raw:
+        stream = unpacked(raw, codec)
+        try:
+            while block := stream.read1(_BLOCK):
+                expands += len(block)
+                if (error := bomb(path.name, size, expands)) is not None:
+                    raise error
+        except FAULTS:
+            return
 
 
 def packed(raw: BinaryIO, codec: str) -> BinaryIO:

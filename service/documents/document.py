@@ -23,9 +23,6 @@ from service.errors import InputError, TextTooLong, UndecodableFile, UnreadableR
 from service.extras import library
 
 MAX_BYTES = 256 << 20
-MAX_RATIO = 100
-"""What a packed document may expand to, as a multiple of its size; small ones may reach SMALL."""
-SMALL = 32 << 20
 
 
 class DocumentSource(Source):
@@ -240,8 +237,5 @@ def _check_ratio(data: bytes, name: str) -> None:
             expands = sum(member.file_size for member in archive.infolist())
     except (zipfile.BadZipFile, OSError):
         return  # its own reader says what is wrong
-    if expands > max(SMALL, MAX_RATIO * len(data)):
-        raise UndecodableFile(
-            f"{name} expands to {expands:,} bytes", found=f"{len(data):,} bytes",
-            expected=f"at most {MAX_RATIO} times as many", way_out="Save it again.",
-        )  # fmt: skip
+    if (error := codecs.bomb(name, len(data), expands)) is not None:
+        raise error

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from service.documents.document import MAX_RATIO, SMALL
+from service.documents import codecs
 from service.documents.lines import open_bytes
 from service.documents.record import Record
 from service.documents.source import Source
@@ -119,9 +119,9 @@ class FolderSource(ManySource):
 
 
 class ArchiveSource(ManySource):
-    """The members of a ZIP or tar archive, each unpacked into a temporary file while it is read. One that expands to
-    more than MAX_RATIO times its size, is encrypted, a link, or an archive itself, is a row with an error. `columns`
-    are those of the first member that can be read; others may bring more."""
+    """The members of a ZIP or tar archive, each unpacked into a temporary file while it is read. One that is a bomb
+    (`codecs.bomb`), is encrypted, a link, or an archive itself, is a row with an error. `columns` are those of the
+    first member that can be read; others may bring more."""
 
     format = "archive"
 
@@ -191,12 +191,7 @@ class ArchiveSource(ManySource):
     def _fault(self, name: str, size: int, packed: int) -> InputError | None:
         if is_archive(name):
             return InputError(f"{name} is an archive within an archive", way_out="Unpack the outer one first.")
-        if size > max(SMALL, MAX_RATIO * packed):
-            return UndecodableFile(
-                f"{name} expands to {size:,} bytes", found=f"{packed:,} bytes",
-                expected=f"at most {MAX_RATIO} times as many", way_out="Unpack it yourself if you trust it.",
-            )  # fmt: skip
-        return None
+        return codecs.bomb(name, packed, size)
 
     def _member(self, name: str, size: int, stream: Callable[[], Any], error: InputError | None) -> Member:
         return Member(name, partial(self._unpacked, name, size, stream), error)

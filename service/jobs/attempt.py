@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from service.bundle.folder import sha256
+from service.documents import codecs
 from service.errors import (
     ChunkFailed,
     GlossatorError,
@@ -102,6 +103,7 @@ def _label(store: Store, folder: Folder, claim: Job, model: Model, ledger: JobLe
     with contextlib.chdir(folder.job(claim.id)):  # messages that quote a path then quote no place of the server
         if sha256(Path(job.source)) != claim.input_sha256:
             raise JobError("the file is not as it was uploaded", found=claim.filename, way_out="Send it again.")
+        codecs.refuse_bomb(Path(job.source))
         use_plan(model, claim.settings)
         with opened(job, model) as work:
             careful = claim.strikes > 0

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import hashlib
 import json
 import threading
@@ -204,6 +205,7 @@ def test_errors_end_the_job_and_say_why(store: Store, folder: Folder, model: Mod
     assert failed(rows(5), text_column="words")["code"] == "unknown-column"
     assert failed(rows(50), max_error_rate=0.1)["code"] == "job-error"
     assert failed(b"PAR1 no", "rows.parquet")["code"] == "undecodable-file"
+    assert "at most 100 times" in failed(gzip.compress(b"a\n" * (20 << 20)), "lines.txt.gz")["expected"]
     error = failed(b"\x00\xff" * 100, "rows.csv.gz")
     assert error["code"] == "undecodable-file"
     assert str(folder.root) not in json.dumps(error)

@@ -148,6 +148,30 @@ def test_lease_that_is_renewed_is_not_passed_on(store: Store) -> None:
         assert store.claim("v", D, 1) is None
 
 
+@pytest.mark.parametrize("hours", [3, -3])
+def test_clock_that_is_moved_loses_nothing(store: Store, hours: int) -> None:
+    """Forward, a lease that is held seems to have passed: another attempt begins, and the first is refused. Back, the
+    lease holds on, its holder renews it by the new time, and other jobs are claimed as ever."""
+    submitted(store)
+    held = claimed(store, lease=60)
+    store.enter(held, chunk(0))
+    store._database.now = f"({store._database.now} + {hours * 3_600})"
+    if hours > 0:
+        again = claimed(store, "v", lease=60)
+        assert (again.id, again.attempt) == (held.id, held.attempt + 1)
+        with pytest.raises(StaleAttempt):
+            store.enter(held, chunk(1))
+        held = again
+    else:
+        assert store.claim("v", D, 60) is None
+        store.renew(held, 60)
+    submitted(store, id="job_2", idempotency_key="k2")
+    assert claimed(store, "x").id == "job_2"
+    store.enter(held, chunk(1, held.attempt))
+    assert [each.number for each in store.chunks(held.id)] == [0, 1]
+    assert store.complete(held, Result("r", "0", 1)).state == "completed"
+
+
 def test_worker_known_to_be_dead_gives_its_job_up_at_once(store: Store) -> None:
     submitted(store)
     claimed(store, lease=3_600)
