@@ -39,6 +39,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
+from typing import Any
 
 _SHOWN_CHARACTERS = 120
 
@@ -180,6 +181,11 @@ class ExtraMissing(ConfigError):
 
 class Overloaded(GlossatorError):
     code = "overloaded"
+
+    def __init__(self, what: str, *, retry_after: int = 1, **details: Any) -> None:
+        super().__init__(what, **details)
+        self.retry_after = retry_after
+        """Seconds after which to ask again."""
 
 
 class DeadlineExceeded(GlossatorError):

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from service.api import problems
-from service.api.dialects import openai_batches
+from service.api.dialects.mount import BODIES, mount
 from service.api.documentation import OTHERWISE, Application
 from service.api.guard import Guard
 from service.api.jobs import jobs_of
@@ -24,6 +24,7 @@ from service.api.routes import models as models_routes
 from service.api.settings import Settings
 from service.api.state import State
 from service.errors import ConfigError
+from service.inference.batching import Limit
 from service.inference.model import Model
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -37,9 +38,10 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
     """
     _check_names(models)
     release = _release()
-    metrics = Metrics(models.items(), release)
+    served = dict(models)
+    metrics = Metrics(served.items, release)
     state = State(
-        models=dict(models),
+        models=served,
         settings=settings,
         metrics=metrics,
         limiter=CapacityLimiter(settings.encoding_workers),
@@ -75,8 +77,11 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
     jobs = no_jobs if state.jobs is None else jobs_routes
     for routes in (predict, matching, models_routes, jobs, health):
         app.include_router(routes.router)
-    if state.jobs is not None:
-        app.include_router(openai_batches.router)
+    app.bodies = BODIES
+    mount(app, root=settings.root_dialect, default=next(iter(models)), jobs=state.jobs is not None)
+    limit = Limit(settings.queue_seconds)
+    for model in models.values():
+        model.limit = limit
     return app
 
 

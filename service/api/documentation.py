@@ -32,8 +32,8 @@ PREDICT_BODY: dict[str, Any] = {
 }
 """The body of a prediction, which its route reads by itself."""
 
-_READ = (PredictText, PredictTexts, ZeroShotRequest, RerankRequest)
-_READ_OF_JOBS = (JobForm,)
+_READ: tuple[type[BaseModel], ...] = (PredictText, PredictTexts, ZeroShotRequest, RerankRequest)
+_READ_OF_JOBS: tuple[type[BaseModel], ...] = (JobForm,)
 """The bodies that routes read by themselves."""
 
 
@@ -67,6 +67,8 @@ class Application(FastAPI):
     """FastAPI, with our OpenAPI document."""
 
     needs_key = False
+    bodies: tuple[type[BaseModel], ...] = ()
+    """What routes read by themselves, beside those of predictions and jobs."""
 
     def openapi(self) -> dict[str, Any]:
         """The document, made once."""
@@ -75,7 +77,7 @@ class Application(FastAPI):
         if fresh:
             parts = document.setdefault("components", {})
             read = (*_READ, *_READ_OF_JOBS) if "/v1/jobs" in document["paths"] else _READ
-            parts["schemas"] = {**parts.get("schemas", {}), **components(*read, Problem)}
+            parts["schemas"] = {**parts.get("schemas", {}), **components(*read, *self.bodies, Problem)}
             if self.needs_key:
                 parts["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
                 document["security"] = [{"bearer": []}]

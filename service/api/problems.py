@@ -150,7 +150,6 @@ STATUS: dict[type[GlossatorError], HTTPStatus] = {
 
 _HEADERS = {
     HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": 'Bearer realm="glossator"'},
-    HTTPStatus.TOO_MANY_REQUESTS: {"Retry-After": "1"},
     HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": "1"},
 }
 
@@ -158,6 +157,13 @@ _HEADERS = {
 def status_of(error: GlossatorError) -> HTTPStatus:
     """The HTTP status of an error."""
     return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+
+
+def headers_of(error: GlossatorError) -> dict[str, str]:
+    """The headers that go with an error."""
+    if isinstance(error, Overloaded):
+        return {"Retry-After": str(error.retry_after)}
+    return dict(_HEADERS.get(status_of(error), {}))
 
 
 def problem(error: GlossatorError, path: str) -> Problem:
@@ -188,7 +194,7 @@ class ProblemResponse(Response):
         body = problem(error, scope["path"])
         # ASCII with escapes: no character of what is quoted can fail to be encoded.
         content = json.dumps(body.model_dump(exclude_none=True), ensure_ascii=True)
-        super().__init__(content, status_code=body.status, headers=_HEADERS.get(status_of(error)))
+        super().__init__(content, status_code=body.status, headers=headers_of(error))
 
 
 def log_failure(error: BaseException, scope: Scope) -> None:

@@ -304,14 +304,26 @@ class ModelSummary(BaseModel):
     precision: Precision
 
 
+class OpenAIModel(BaseModel):
+    """A model, as clients of OpenAI list it."""
+
+    id: str
+    object: Literal["model"] = "model"
+    created: Annotated[int, Field(description="When the model was trained, seconds since 1970.")]
+    owned_by: str = "glossator"
+
+
 class ModelList(BaseModel):
-    """Every model that this server answers with."""
+    """Every model that this server answers with; `object` and `data` say the same to clients of OpenAI."""
 
     models: list[ModelSummary]
+    object: Literal["list"] = "list"
+    data: list[OpenAIModel]
 
 
-class ModelDetail(ModelSummary):
-    """Everything that its bundle says of one model."""
+class ModelDetail(OpenAIModel, ModelSummary):
+    """Everything that its bundle says of one model. `created` is a number, as clients of OpenAI read it, `trained` the
+    same time in words."""
 
     labels: Annotated[list[str], Field(description="In the order of the logits.")]
     thresholds: Annotated[
@@ -322,7 +334,7 @@ class ModelDetail(ModelSummary):
     max_length: Annotated[int, Field(description="Tokens in one window, special tokens included.")]
     stride: Annotated[int, Field(description="Tokens that two neighbouring windows share.")]
     precision_reason: str
-    created: Annotated[str, Field(description="When the model was trained, ISO 8601.")]
+    trained: Annotated[str, Field(description="When the model was trained, ISO 8601.")]
     evaluation: list[EvaluationRecord]
     verification: Verification
     speed: Speed | None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BeforeValidator,
@@ -26,6 +26,7 @@ from service.jobs.worker import LEASE_SECONDS, MEMORY_MB
 
 PREFIX = "GLOSSATOR_"
 
+Dialect = Literal["hugging-face", "text-embeddings-inference", "cohere", "label-studio"]
 Positive = Annotated[int, Field(ge=1)]
 
 
@@ -56,6 +57,10 @@ class Settings(BaseSettings):
     """`sha256:` hashes. Where there is one, every route but `/livez` and `/readyz` asks for a key."""
     allowed_hosts: Names = ()
     """Host names that requests may be addressed to, besides those of the loopback address."""
+    root_dialect: Dialect | None = None
+    """The dialect whose routes also stand at the root, for clients that know no prefix."""
+    queue_seconds: Annotated[float, Field(gt=0.0)] = 0.1
+    """How much work may wait before requests are refused (429), told in the seconds that it would take."""
     max_body_bytes: Positive = 8 * 2**20
     max_texts: Positive = 1_000
     """Texts in one request."""

@@ -11,11 +11,16 @@ from fastapi import Depends, Request
 
 from service.api.metrics import Metrics
 from service.api.settings import Settings
-from service.errors import GlossatorError, UnknownModel
+from service.bundle.task import TextEmbedding
+from service.errors import ConfigError, GlossatorError, UnknownModel
 from service.inference.model import Model
 
 if TYPE_CHECKING:
     from service.api.jobs import Jobs
+
+
+SHORTEST_VERSION = 7
+"""Digits of a digest that a version must name at least."""
 
 
 @dataclass(slots=True)
@@ -34,12 +39,29 @@ class State:
     failure: GlossatorError | None = None
     """Why a model did not warm up."""
 
-    def model(self, name: str) -> Model:
-        """The model of that name; raises UnknownModel."""
+    def model(self, name: str, version: str | None = None) -> Model:
+        """The model of that name, in a version where one is asked for (a digest, or how it begins); raises
+        UnknownModel."""
         try:
-            return self.models[name]
+            model = self.models[name]
         except KeyError:
             raise unknown_model(name, self.models) from None
+        if version is not None and not (len(version) >= SHORTEST_VERSION and model.digest.startswith(version)):
+            raise UnknownModel(
+                "the model has no such version here", found=version, expected=model.digest,
+                way_out="GET /v1/models tells the version that answers.",
+            )  # fmt: skip
+        return model
+
+    def embedding_model(self, name: str) -> Model:
+        """The model of that name; raises UnknownModel, and ConfigError where it gives no vectors."""
+        model = self.model(name)
+        if not isinstance(model.task, TextEmbedding):
+            raise ConfigError(
+                "this model gives no vectors", found=f"{name}: {model.task.task}", expected="text-embedding",
+                way_out="GET /v1/models tells the task of each.",
+            )  # fmt: skip
+        return model
 
     async def warm_up(self) -> None:
         """Answers one text with each model: its first run allocates and compiles what the others reuse."""

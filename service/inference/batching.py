@@ -6,10 +6,15 @@ long. There are two lanes. Windows in the `interactive` lane go first; windows i
 when they come, get a turn whenever the lane has waited `BULK_PATIENCE_SECONDS`. A call with more than
 `INTERACTIVE_WINDOWS` windows, be it one very long text, goes through the bulk lane whoever asks: it would hold up the
 others. Work whose deadline has passed or whose caller has left is dropped before it runs.
+
+A queue that serves has a limit: what comes when as much work waits as `Limit` allows is refused at once, with the time
+after which to ask again. Work is counted in milliseconds, by the cost of its padded tokens as it is learned batch by
+batch; requests are not counted, since one may be a thousand times another.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 import weakref
@@ -21,7 +26,7 @@ from typing import Literal
 
 import numpy as np
 
-from service.errors import DeadlineExceeded, InferenceError
+from service.errors import DeadlineExceeded, InferenceError, Overloaded
 from service.inference.planning import UNMEASURED, Cost, plan
 from service.tasks.encoded import Floats
 
@@ -32,10 +37,55 @@ Outputs = Sequence[Floats]
 Run = Callable[[Windows], Outputs]
 """The outputs of one batch."""
 
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How much work may wait before a call is refused, in seconds until a worker would come to it.
+
+    `interactive` bounds what small calls wait for; a large one, which lets the small ones pass, waits as long as its
+    deadline allows.
+    """
+
+    interactive: float = math.inf
+
+
+UNLIMITED = Limit()
+
+
+class Ticket(Future[Outputs]):
+    """The outputs to come, and what they took: seconds until a worker came to the first window, and in the graph."""
+
+    waited = 0.0
+    ran = 0.0
+
+    def add(self, other: Future[Outputs]) -> None:
+        """Counts what another one took to this."""
+        if isinstance(other, Ticket):
+            self.waited += other.waited
+            self.ran += other.ran
+
+
+@dataclass(slots=True)
+class Totals:
+    """What one queue has done since it was made. Tokens are counted with special tokens, `padded` with padding."""
+
+    batches: int = 0
+    windows: int = 0
+    tokens: int = 0
+    padded: int = 0
+    seconds: float = 0.0
+    late: int = 0
+    """Calls dropped since their deadline had passed."""
+    refused: int = 0
+
+
 BULK_PATIENCE_SECONDS = 0.1
 INTERACTIVE_WINDOWS = 32
 LOOKAHEAD = 256
 """How many waiting windows of the interactive lane are planned together."""
+_LEARNING = 0.1
+"""The weight of the last batch in what is learned of the time that batches take."""
+_FIRST_GUESS = 1.5
 _NOTHING: Floats = np.empty(0, dtype=np.float32)
 
 
@@ -45,10 +95,12 @@ class _Request:
 
     windows: Windows
     deadline: float | None
-    future: Future[Outputs]
+    future: Ticket
     left: int
     outputs: list[Floats]
+    since: float
     ended: bool = False
+    begun: bool = False
 
     def keep(self, index: int, output: Floats) -> bool:
         """Keeps the output of one window; whether it was the last. The batcher's lock is held."""
@@ -79,9 +131,9 @@ class Batcher:
     `close`, the end of a `with` block, or the last reference that goes ends it: the threads know the queue alone.
     """
 
-    def __init__(self, run: Run, *, workers: int, cost: Cost = UNMEASURED) -> None:
+    def __init__(self, run: Run, *, workers: int, cost: Cost = UNMEASURED, limit: Limit = UNLIMITED) -> None:
         self.workers = workers
-        self._queue = _Queue(run, workers, cost)
+        self._queue = _Queue(run, workers, cost, limit)
         self.close = weakref.finalize(self, self._queue.close)
         """Ends the workers when the batches that run have ended; what waits fails."""
 
@@ -94,11 +146,30 @@ class Batcher:
     def cost(self, cost: Cost) -> None:
         self._queue.cost = cost
 
-    def submit(self, windows: Windows, *, lane: Lane = "interactive", deadline: float | None = None) -> Future[Outputs]:
+    @property
+    def limit(self) -> Limit:
+        """How much may wait; may be replaced at any time."""
+        return self._queue.limit
+
+    @limit.setter
+    def limit(self, limit: Limit) -> None:
+        self._queue.limit = limit
+
+    @property
+    def totals(self) -> Totals:
+        """What has been done so far."""
+        return self._queue.totals
+
+    def wait(self, lane: Lane = "interactive") -> float:
+        """The seconds until a worker would come to a call that is made now, as far as can be told."""
+        return self._queue.wait(lane)
+
+    def submit(self, windows: Windows, *, lane: Lane = "interactive", deadline: float | None = None) -> Ticket:
         """The outputs to come, one a window in the order given.
 
-        The future fails with DeadlineExceeded where `deadline`, a time of `time.monotonic`, passes before all of it
-        has run, with InferenceError where the graph fails. Cancelling it drops what has not begun.
+        Raises Overloaded where too much waits already. The future fails with DeadlineExceeded where `deadline`, a time
+        of `time.monotonic`, passes before all of it has run, with InferenceError where the graph fails. Cancelling it
+        drops what has not begun.
         """
         return self._queue.submit(windows, lane, deadline)
 
@@ -112,8 +183,10 @@ class Batcher:
 class _Queue:
     """The lanes, and the threads that take from them."""
 
-    def __init__(self, run: Run, workers: int, cost: Cost) -> None:
+    def __init__(self, run: Run, workers: int, cost: Cost, limit: Limit) -> None:
         self.cost = cost
+        self.limit = limit
+        self.totals = Totals()
         self._run = run
         self._workers = workers
         self._interactive: deque[tuple[_Request, int]] = deque()
@@ -121,9 +194,36 @@ class _Queue:
         self._closed = False
         self._changed = threading.Condition()
         self._threads: list[threading.Thread] = []
+        self._work_in: dict[Lane, float] = {"interactive": 0.0, "bulk": 0.0}
+        """Milliseconds of the windows that wait or run, were each alone in its batch and batches free."""
+        self._factor = _FIRST_GUESS
+        """By how much batches take longer than that."""
 
-    def submit(self, windows: Windows, lane: Lane, deadline: float | None) -> Future[Outputs]:
-        request = _Request(windows, deadline, Future(), len(windows), [_NOTHING] * len(windows))
+    def wait(self, lane: Lane) -> float:
+        waiting = self._work_in["interactive"] + (self._work_in["bulk"] if lane == "bulk" else 0.0)
+        return 1e-3 * waiting * self._factor / self._workers
+
+    def _estimate(self, window: Sequence[int]) -> float:
+        """Milliseconds that a window adds to its batch."""
+        length = len(window)
+        return length * (self.cost.token + self.cost.attention * length)
+
+    def _admit(self, lane: Lane, deadline: float | None) -> None:
+        """Raises Overloaded where a worker would come too late; the lock is held."""
+        wait = self.wait(lane)
+        patience = math.inf if deadline is None else deadline - time.monotonic()
+        if lane == "interactive":
+            patience = min(patience, self.limit.interactive)
+        if wait > patience and self.limit is not UNLIMITED:
+            self.totals.refused += 1
+            raise Overloaded(
+                "more is asked than can be answered in time", found=f"{wait:.2f} s of work wait",
+                expected=f"at most {max(patience, 0.0):.2f} s", way_out="Ask again after Retry-After seconds.",
+                retry_after=max(1, math.ceil(wait)),
+            )  # fmt: skip
+
+    def submit(self, windows: Windows, lane: Lane, deadline: float | None) -> Ticket:
+        request = _Request(windows, deadline, Ticket(), len(windows), [_NOTHING] * len(windows), time.monotonic())
         places = [(request, index) for index in range(len(windows))]
         asked, lane = lane, "bulk" if len(windows) > INTERACTIVE_WINDOWS else lane
         if lane == "bulk":
@@ -131,16 +231,25 @@ class _Queue:
             # A file is cut in the same way whatever the number of workers; a large request is parted among them.
             cost = self.cost if asked == "bulk" else self._cost(lengths)
             batches = [_Batch([places[index] for index in batch]) for batch in plan(lengths, cost)]
+        work = sum(map(self._estimate, windows))
         with self._changed:
             if self._closed:
                 raise InferenceError("the model has been closed", way_out="Load it again.")
+            self._admit(lane, deadline)
             self._start()
+            self._work_in[lane] += work
+            # Callbacks of a future run where it ends, with no lock held.
+            request.future.add_done_callback(lambda _: self._took(lane, work))
             if lane == "bulk":
                 self._bulk.extend(batches)
             else:
                 self._interactive.extend(places)
             self._changed.notify(len(windows))
         return request.future
+
+    def _took(self, lane: Lane, work: float) -> None:
+        with self._changed:
+            self._work_in[lane] = max(0.0, self._work_in[lane] - work)
 
     def close(self) -> None:
         with self._changed:
@@ -174,6 +283,7 @@ class _Queue:
                 if self._closed:
                     return
                 batch, late = self._take()
+            self.totals.late += len(late)
             for request in late:
                 self._end(
                     request,
@@ -207,16 +317,38 @@ class _Queue:
         return Cost(self.cost.batch, self.cost.token, self.cost.attention, min(self.cost.most_tokens, max(part, 1)))
 
     def _answer(self, batch: list[tuple[_Request, int]]) -> None:
+        windows = [request.windows[index] for request, index in batch]
+        began = time.monotonic()
         try:
-            outputs = self._run([request.windows[index] for request, index in batch])
+            outputs = self._run(windows)
         except BaseException as error:  # whatever it is, those who wait must hear of it
             for request, _ in batch:
                 self._end(request, error)
             return
+        took = time.monotonic() - began
         with self._changed:  # once for all: every turn of the lock is one in which the event loop waits
+            self._note(batch, windows, began, took)
             done = [request for (request, index), each in zip(batch, outputs, strict=True) if request.keep(index, each)]
         for request in done:
             self._end(request, request.outputs)
+
+    def _note(self, batch: list[tuple[_Request, int]], windows: Windows, began: float, took: float) -> None:
+        """Counts a batch, and learns from it; the lock is held."""
+        totals, lengths = self.totals, [len(window) for window in windows]
+        totals.batches += 1
+        totals.windows += len(lengths)
+        totals.tokens += sum(lengths)
+        totals.padded += len(lengths) * max(lengths)
+        totals.seconds += took
+        share = took / len(batch)
+        for request, _ in batch:
+            if not request.begun:
+                request.begun = True
+                request.future.waited = began - request.since
+            request.future.ran += share
+        expected = sum(map(self._estimate, windows))
+        if expected > 0:
+            self._factor += _LEARNING * (1e3 * took / expected - self._factor)
 
     def _end(self, request: _Request, outcome: Outputs | BaseException) -> None:
         with self._changed:

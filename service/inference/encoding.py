@@ -7,6 +7,7 @@ shorter one; in question answering it is always the context that is parted.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
@@ -69,6 +70,17 @@ def check_input(value: object, *, pair: bool) -> Text:
     return Pair(*checked)
 
 
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token of a text, and where it lies in it, in code points; special tokens lie nowhere."""
+
+    id: int
+    text: str
+    special: bool
+    start: int | None
+    stop: int | None
+
+
 Parted = Literal["longer", "second"]
 """Which of two texts is read in windows where they do not fit one together."""
 
@@ -102,6 +114,26 @@ class Encoder:
         self._whole.no_truncation()
         self.special_tokens: int = self._tokenizer.num_special_tokens_to_add(is_pair=False)
         """How many a window of one text has."""
+
+    def tokens(self, text: str, *, special_tokens: bool = True) -> list[Token]:
+        """Every token of a text, whatever the length of a window."""
+        found = self._whole.encode(text, add_special_tokens=special_tokens)
+        return [
+            Token(number, token, True, None, None) if special else Token(number, token, False, *place)
+            for number, token, special, place in zip(
+                found.ids, found.tokens, found.special_tokens_mask, found.offsets, strict=True
+            )
+        ]
+
+    def text(self, ids: Sequence[int], *, skip_special_tokens: bool = True) -> str:
+        """The text of tokens; raises InputError for an id that is not known."""
+        for number in ids:
+            if not 0 <= number < 1 << 32 or self._whole.id_to_token(number) is None:
+                size = self._whole.get_vocab_size()
+                raise InputError(
+                    "the tokenizer has no such token", found=number, expected=f"an id from 0 to {size - 1:,}"
+                )
+        return str(self._whole.decode(list(ids), skip_special_tokens=skip_special_tokens))
 
     def encode(self, texts: Sequence[Text], *, truncate: bool = False) -> list[EncodedText | InputError]:
         """The windows of each text, all of them unless `truncate` asks for the first alone.

@@ -15,9 +15,9 @@ from service.bundle.manifest import CascadeRecord
 from service.bundle.task import Task
 from service.errors import BundleError, BundleInvalid, Fault, InputError, shorten
 from service.inference import calibration
-from service.inference.batching import Batcher, Lane, Outputs, Windows
+from service.inference.batching import Batcher, Lane, Limit, Outputs, Windows
 from service.inference.cascade import FastTier
-from service.inference.encoding import check_text, encoder_of
+from service.inference.encoding import Token, check_text, encoder_of
 from service.inference.pipeline import Answer, Pending, Pipeline
 from service.inference.planning import Cost
 from service.inference.ranking import Ranked, Unranked, rerank
@@ -63,6 +63,32 @@ class Model:
     def threads(self) -> int:
         """How many batches run at the same time, each on one CPU."""
         return self.batcher.workers
+
+    @property
+    def limit(self) -> Limit:
+        """How much work may wait; may be set, to both tiers of a cascade."""
+        return self.batcher.limit
+
+    @limit.setter
+    def limit(self, limit: Limit) -> None:
+        for batcher in self.batchers:
+            batcher.limit = limit
+
+    @property
+    def batchers(self) -> list[Batcher]:
+        """The queues: one, or two where the model is a cascade."""
+        return [self.batcher, *([] if self.fast is None else [self.fast.batcher])]
+
+    @property
+    def bytes(self) -> int:
+        """The size of the graphs that are loaded: about the memory that the weights take."""
+        graphs = {self.graph} | ({self.bundle.manifest.cascade.graph} if self.bundle.manifest.cascade else set())
+        return sum(self.bundle.manifest.files[graph].size for graph in graphs)
+
+    @property
+    def graph(self) -> str:
+        """The file of the graph that answers."""
+        return self.bundle.manifest.served.graph if self.device == "cpu" else layout.GRAPH_FP32
 
     @property
     def name(self) -> str:
@@ -152,9 +178,18 @@ class Model:
         top_k: int | None = None,
         label: str | None = None,
         deadline: float | None = None,
+        raw: bool = False,
     ) -> list[Ranked | Unranked]:
         """The documents in the order in which they answer a query; see `service.inference.ranking`."""
-        return rerank(self.pipeline, query, documents, top_k=top_k, label=label, deadline=deadline)
+        return rerank(self.pipeline, query, documents, top_k=top_k, label=label, deadline=deadline, raw=raw)
+
+    def tokenize(self, text: str, *, special_tokens: bool = True) -> list[Token]:
+        """The tokens of a text, all of them; raises the text's InputError."""
+        return self.pipeline.encoder.tokens(check_text(text), special_tokens=special_tokens)
+
+    def detokenize(self, ids: Sequence[int], *, skip_special_tokens: bool = True) -> str:
+        """The text of tokens; raises InputError for an id that the tokenizer does not know."""
+        return self.pipeline.encoder.text(ids, skip_special_tokens=skip_special_tokens)
 
     @overload
     def __call__(self, texts: Text, **asked: Unpack[Asked]) -> Answer: ...  # type: ignore[overload-overlap]

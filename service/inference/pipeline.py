@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -112,7 +113,10 @@ class Pending:
         encoded: Sequence[EncodedText | InputError],
         future: Future[Outputs] | None,
         options: Options,
+        encode_seconds: float = 0.0,
     ) -> None:
+        self.encode_seconds = encode_seconds
+        """What it took to encode the texts."""
         self._decoder = decoder
         self._encoded = encoded
         self.future = future
@@ -136,7 +140,7 @@ class Pipeline:
     """Encodes, runs and decodes. Threads may share one."""
 
     def __init__(self, encoder: Encoder, executor: Executor, task: Task, *, fast: FastTier | None = None) -> None:
-        self._encoder = encoder
+        self.encoder = encoder
         self._executor = executor
         self._cascade = None
         if fast is not None:
@@ -182,16 +186,18 @@ class Pipeline:
     def _start(
         self, texts: Sequence[object], options: Options, *, lane: Lane = "interactive", deadline: float | None = None
     ) -> Pending:
+        began = time.perf_counter()
         encoded = self.encode(texts, truncate=options.truncate)
+        took = time.perf_counter() - began
         future = self._submit([item for item in encoded if isinstance(item, EncodedText)], lane, deadline)
-        return Pending(self.decoder, encoded, future, options)
+        return Pending(self.decoder, encoded, future, options, took)
 
     def encode(self, texts: Sequence[object], *, truncate: bool = False) -> list[EncodedText | InputError]:
         """The windows of each text, in order; a text that cannot be encoded has its InputError in its place, and an
         InputError given for a text stays."""
         checked = [self._checked(text) for text in texts]
         good = [text for text in checked if not isinstance(text, InputError)]
-        encoded = iter(self._encoder.encode(good, truncate=truncate))
+        encoded = iter(self.encoder.encode(good, truncate=truncate))
         return [item if isinstance(item, InputError) else next(encoded) for item in checked]
 
     def encode_all(self, texts: Sequence[object]) -> list[EncodedText]:

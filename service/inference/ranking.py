@@ -11,7 +11,7 @@ from service.bundle.task import TextEmbedding, TextPair
 from service.errors import ConfigError, InputError
 from service.inference.encoding import check_text
 from service.inference.pipeline import Answer, Pipeline
-from service.tasks.encoded import Pair
+from service.tasks.encoded import EncodedText, Pair
 from service.tasks.text_classification import Classification
 from service.tasks.text_embedding import cosine
 from service.tasks.text_pair import Rating
@@ -44,11 +44,13 @@ def rerank(
     top_k: int | None = None,
     label: str | None = None,
     deadline: float | None = None,
+    raw: bool = False,
 ) -> list[Ranked | Unranked]:
     """The documents, the best first, at most `top_k`; after them all that cannot be read.
 
     A pair model that rates gives its score, one with classes the probability of `label` (by default of one named
-    relevant, entailment, yes, true, 1 or match), a model of vectors the cosine. Raises ConfigError for other models,
+    relevant, entailment, yes, true, 1 or match), a model of vectors the cosine; `raw`, of pairs, the logit. Raises
+    ConfigError for other models,
     and the query's InputError.
     """
     task = pipeline.task
@@ -63,8 +65,11 @@ def rerank(
         wanted = None if task.problem_type == "regression" else _wanted(task, label)
         check_text(query)
         pairs = [each if isinstance(each, InputError) else Pair(query, each) for each in documents]
-        answers = pipeline.start(pairs, deadline=deadline).result()
-        scores = [each if isinstance(each, InputError) else _score(each, wanted) for each in answers]
+        if raw:
+            scores = _logits(pipeline, pairs, 0 if wanted is None else task.labels.index(wanted), deadline)
+        else:
+            answers = pipeline.start(pairs, deadline=deadline).result()
+            scores = [each if isinstance(each, InputError) else _score(each, wanted) for each in answers]
     else:
         raise ConfigError("documents are ranked by a model of pairs or of vectors", found=task.task)
     ranked, unranked = [], []
@@ -75,6 +80,15 @@ def rerank(
             ranked.append(Ranked(index, document, score))
     ranked.sort(key=lambda each: (-each.score, each.index))
     return [*ranked[:top_k], *unranked]
+
+
+def _logits(
+    pipeline: Pipeline, pairs: Sequence[Pair | InputError], place: int, deadline: float | None
+) -> list[float | InputError]:
+    encoded = pipeline.encode(pairs)
+    good = [each for each in encoded if isinstance(each, EncodedText)]
+    logits = iter(pipeline.gathered(good, lane="interactive", deadline=deadline))
+    return [float(next(logits)[place]) if isinstance(each, EncodedText) else each for each in encoded]
 
 
 def _wanted(task: TextPair, label: str | None) -> str:

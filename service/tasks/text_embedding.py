@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.bundle.task import TextEmbedding
+from service.errors import ConfigError
 from service.tasks.encoded import EncodedText, Floats, weighted_mean
 from service.tasks.options import Options
 
@@ -49,6 +50,27 @@ class Decoder:
     def summary(self, answer: Embedding) -> tuple[tuple[str, ...], float]:
         """What golden rows record of an answer: the vector's length, to four digits what the vector itself tells."""
         return (), float(np.linalg.norm(answer.vector.astype(np.float64)))
+
+
+def shortened(
+    vector: NDArray[np.float32], dimensions: int | None = None, *, normalize: bool | None = None
+) -> NDArray[np.float32]:
+    """The first `dimensions` numbers of a vector, scaled to length 1 where it is shortened or `normalize` asks for it
+    (Kusupati et al. 2022 train models of which the first numbers say the most; others lose by it).
+
+    Raises ConfigError for more dimensions than there are.
+    """
+    if dimensions is not None and not 1 <= dimensions <= len(vector):
+        raise ConfigError(
+            "the vectors have fewer dimensions", found=dimensions, expected=f"1 to {len(vector)}",
+            way_out="Leave dimensions out.",
+        )  # fmt: skip
+    cut = vector if dimensions is None else vector[:dimensions]
+    if normalize or (normalize is None and len(cut) < len(vector)):
+        length = float(np.linalg.norm(cut.astype(np.float64)))
+        if abs(length - 1.0) > 1e-6:
+            return (cut / max(length, 1e-12)).astype(np.float32)
+    return cut
 
 
 def cosine(first: Floats, second: Floats) -> NDArray[np.float64]:

@@ -1,1 +1,1 @@
-"""Routes in the shapes that clients of other servers speak, one module a dialect. Each keeps its dialect's errors."""
+"""What clients of other servers speak: one module a dialect, each with its own shapes and errors."""

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from pydantic import BaseModel
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse
 
-from service.api.problems import log_failure, problem, status_of, unfit
-from service.errors import GlossatorError
+from service.api.dialects.errors import Told, route_class
 
 
 class OpenAIErrorDetail(BaseModel):
@@ -31,40 +27,14 @@ class OpenAIError(BaseModel):
     error: OpenAIErrorDetail
 
 
-class OpenAIRoute(APIRoute):
-    """A route whose errors are OpenAI's."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The handler, its errors answered here."""
-        handle = super().get_route_handler()
-
-        async def answered(request: Request) -> Response:
-            try:
-                return await handle(request)
-            except RequestValidationError as error:
-                return error_response(unfit(error), request)
-            except GlossatorError as error:
-                return error_response(error, request)
-
-        return answered
+def _form(told: Told) -> JSONResponse:
+    kind = "invalid_request_error" if told.status < HTTPStatus.INTERNAL_SERVER_ERROR else "server_error"
+    error = OpenAIError(error=OpenAIErrorDetail(message=told.message, type=kind, param=told.param, code=told.code))
+    return JSONResponse(error.model_dump(), status_code=told.status)
 
 
-def error_response(error: GlossatorError, request: Request) -> JSONResponse:
-    """The error as OpenAI has it."""
-    status = status_of(error)
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        log_failure(error, request.scope)
-    request.scope.setdefault("state", {})["problem"] = error.code
-    told = problem(error, request.url.path)
-    kind = "invalid_request_error" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "server_error"
-    message = f"{told.detail}: {told.found}" if told.found else told.detail
-    extra = [f"{fault.where}: {fault.what}" if fault.where else fault.what for fault in told.faults or []]
-    whole = ". ".join([message, *extra, *([told.way_out] if told.way_out else [])])
-    param = told.faults[0].where or None if told.faults else None
-    return JSONResponse(
-        OpenAIError(error=OpenAIErrorDetail(message=whole, type=kind, param=param, code=error.code)).model_dump(),
-        status_code=int(status),
-    )
+OpenAIRoute = route_class(_form)
+"""A route whose errors are OpenAI's."""
 
 
 def listed(items: Sequence[dict[str, Any]], *, more: bool = False) -> dict[str, Any]:

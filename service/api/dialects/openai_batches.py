@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response, StreamingResponse
 
 from service.api.body import parse_object, read_json_body, validated
+from service.api.dialects.errors import ERRORS
 from service.api.dialects.openai import OpenAIRoute, listed
 from service.api.documentation import body_of
 from service.api.jobs import Here, Jobs, Owner, receiver
@@ -34,7 +35,7 @@ from service.jobs.folder import new_id
 from service.jobs.options import LabelOptions
 from service.jobs.records import Job, StoredFile
 
-router = APIRouter(tags=["openai"], route_class=OpenAIRoute)
+router = APIRouter(tags=["openai"], responses=ERRORS, route_class=OpenAIRoute)
 
 PURPOSE = "batch"
 _OUTPUT, _ERRORS = "-output", "-errors"

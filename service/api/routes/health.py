@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 from service.api.documentation import problem_responses
 from service.api.problems import NotReady
 from service.api.schemas import Index, RouteBody, Status
-from service.api.state import Shared
+from service.api.state import Shared, State
 
 router = APIRouter(tags=["operations"])
 
@@ -31,10 +31,15 @@ async def livez() -> Status:
 )
 async def readyz(state: Shared) -> Status:
     """Ready once every model is warm, and no longer after SIGTERM."""
+    ready(state)
+    return Status(status="ready")
+
+
+def ready(state: State) -> None:
+    """Raises NotReady where no requests may be sent here."""
     if state.draining or not state.warm:
         error = _DRAINING if state.draining else _STARTING
         raise NotReady(error.what, way_out=error.way_out)
-    return Status(status="ready")
 
 
 @router.get(

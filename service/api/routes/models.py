@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path
 
 from service.api.documentation import problem_responses
-from service.api.schemas import ModelDetail, ModelList, ModelSummary
+from service.api.schemas import ModelDetail, ModelList, ModelSummary, OpenAIModel
 from service.api.state import Shared, unknown_model
 from service.bundle.task import Classifier, Task
 from service.inference.model import Model
@@ -23,7 +24,11 @@ UNKNOWN_MODEL = unknown_model("intent", ["intents", "tags"])
 @router.get("/v1/models", summary="The models that answer here")
 async def models(state: Shared) -> ModelList:
     """Each model in short."""
-    return ModelList(models=[_summary(name, model) for name, model in state.models.items()])
+    listed = list(state.models.items())
+    return ModelList(
+        models=[_summary(name, model) for name, model in listed],
+        data=[OpenAIModel(id=name, created=_trained(model)) for name, model in listed],
+    )
 
 
 @router.get("/v1/models/{name}", summary="One model", responses=problem_responses("/v1/models/intent", UNKNOWN_MODEL))
@@ -33,19 +38,29 @@ async def model(name: ModelName, state: Shared) -> ModelDetail:
     task, manifest = found.task, found.bundle.manifest
     return ModelDetail(
         **_summary(name, found).model_dump(),
+        id=name,
+        created=_trained(found),
         labels=task.labels,
         thresholds=_thresholds(task),
         temperature=task.calibration.temperature if isinstance(task, Classifier) else None,
         max_length=task.encoding.max_length,
         stride=task.encoding.stride,
         precision_reason=manifest.served.reason,
-        created=task.provenance.created,
+        trained=task.provenance.created,
         evaluation=manifest.evaluation,
         verification=manifest.verification,
         cascade=manifest.cascade,
         speed=manifest.speed,
         provenance=task.provenance,
     )
+
+
+def _trained(model: Model) -> int:
+    """When a model was trained, in seconds since 1970; 0 where its provenance tells no time."""
+    try:
+        return int(datetime.fromisoformat(model.task.provenance.created).timestamp())
+    except ValueError:
+        return 0
 
 
 def _summary(name: str, model: Model) -> ModelSummary:

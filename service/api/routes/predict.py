@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from anyio import to_thread
 from fastapi import APIRouter, Header, Request
 from fastapi.routing import APIRoute
 from pydantic import Field, TypeAdapter, ValidationError
-from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from service.api.answers import result, sentences
-from service.api.body import JSON, check_count, parse_object, read_json_body, too_long, validated
+from service.api.asking import INLINE_CHARACTERS, bounded, settled
+from service.api.body import JSON, check_count, parse_object, read_json_body, validated
 from service.api.documentation import PREDICT_BODY, problem_responses
 from service.api.problems import (
     BodyTooLarge,
@@ -45,16 +43,11 @@ from service.api.state import Shared, State
 from service.api.state import of as state_of
 from service.api.validation import faults
 from service.bundle.task import Classifier
-from service.errors import ConfigError, DeadlineExceeded, EmptyText, Fault, InputError, TextTooLong
+from service.errors import ConfigError, DeadlineExceeded, EmptyText, Fault, InputError
 from service.inference.model import Model
 from service.inference.pipeline import Answer, Pending
 from service.inference.sentences import Documents
 from service.tasks.encoded import Pair, Text
-
-INLINE_BYTES = 16_384
-"""Bodies up to this are parsed and encoded on the event loop."""
-WATCH_AFTER_SECONDS = 0.1
-"""How long an answer may take before the connection is watched for a client that leaves."""
 
 _SECONDS = TypeAdapter(Annotated[float, Field(gt=0.0)])
 _TIMEOUT = "x-request-timeout"
@@ -150,13 +143,13 @@ async def predict(
     began = time.perf_counter()
     patience = min(x_request_timeout or settings.timeout_seconds, settings.timeout_seconds)
     deadline = time.monotonic() + patience
-    small = len(body) <= INLINE_BYTES  # another thread would cost more than the work
+    small = len(body) <= INLINE_CHARACTERS
     if small:
         started = start(model, body, settings, deadline)
     else:
         started = await to_thread.run_sync(start, model, body, settings, deadline, limiter=state.limiter)
     if started.pending.future is not None:
-        await _settled(request, started.pending.future)
+        await settled(request, started.pending.future)
     if small:
         content = finish(state, name, started, began)
     else:
@@ -183,7 +176,7 @@ class Started:
 def start(model: Model, body: bytes, settings: Settings, deadline: float) -> Started:
     """Begins to answer what the bytes of a request ask for."""
     asked = _parse(body, settings.max_texts)
-    texts = [_limited(text, settings.max_characters) for text in _inputs(asked)]
+    texts = [bounded(text, settings.max_characters) for text in _inputs(asked)]
     documents = Documents(texts) if asked.unit == "sentence" else None
     labels = isinstance(model.task, Classifier) and model.task.problem_type != "regression"
     pending = model.start(
@@ -203,7 +196,7 @@ def start(model: Model, body: bytes, settings: Settings, deadline: float) -> Sta
 def finish(state: State, name: str, started: Started, began: float) -> bytes:
     """The JSON of a PredictResponse, when the answers are there."""
     answers = started.pending.result()
-    state.metrics.inference(name, answers, time.perf_counter() - began)
+    state.metrics.inference(name, started.pending, answers, time.perf_counter() - began)
     for failed in answers:
         if isinstance(failed, InputError):
             if isinstance(started.asked, PredictText) and len(answers) == 1:
@@ -223,28 +216,6 @@ def _timeout(header: str | None) -> float | None:
         (fault,) = faults(error)
         fault = Fault(fault.name, fault.what, f"header.{_TIMEOUT}")
         raise InvalidRequest("the request does not fit the route", faults=[fault]) from None
-
-
-async def _settled(request: Request, future: Future[Any]) -> None:
-    """Returns when the future is done, well or not. Raises ClientDisconnect where the client leaves before: its work
-    is dropped if it has not begun."""
-    waiting = asyncio.wrap_future(future)
-    done, _ = await asyncio.wait({waiting}, timeout=WATCH_AFTER_SECONDS)
-    if not done:  # most are, and need nobody to watch
-        leaving = asyncio.ensure_future(_left(request))
-        try:
-            await asyncio.wait({waiting, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            leaving.cancel()
-    if not waiting.done():
-        waiting.cancel()
-        raise ClientDisconnect
-    waiting.exception()  # read here, raised where the answers are
-
-
-async def _left(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
 
 
 def _parse(body: bytes, max_texts: int) -> PredictText | PredictTexts:
@@ -270,9 +241,3 @@ def _inputs(asked: PredictText | PredictTexts) -> Sequence[Text]:
             expected="a second text for each first one",
         )
     return [Pair(*sides) for sides in zip(asked.texts, asked.text_pairs, strict=True)]
-
-
-def _limited(text: Text, limit: int) -> Text | TextTooLong:
-    """The text, or why it is too long."""
-    sides = text if isinstance(text, Pair) else (text,)
-    return next((error for side in sides if (error := too_long(side, limit))), text)

@@ -26,7 +26,12 @@ def test_models_lists_each_in_short(client: TestClient, served_models: dict[str,
                 "label_count": 6,
                 "precision": "fp32",
             },
-        ]
+        ],
+        "object": "list",
+        "data": [
+            {"id": name, "object": "model", "created": 1767323045, "owned_by": "glossator"}
+            for name in ("intents", "tags")
+        ],
     }
 
 
@@ -47,7 +52,7 @@ def test_model_shows_what_its_bundle_says(client: TestClient, served_models: dic
     ]
     assert shown["verification"] == manifest.verification.model_dump(mode="json")
     assert shown["provenance"] == manifest.task.provenance.model_dump(mode="json")
-    assert shown["created"] == "2026-01-02T03:04:05Z"
+    assert shown["trained"] == "2026-01-02T03:04:05Z"
 
 
 def test_model_of_one_label_has_no_thresholds(client: TestClient) -> None:

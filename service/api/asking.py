@@ -1,0 +1,104 @@
+"""Texts to answers for a request of any dialect: counted, bounded, queued, dropped when the client leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future
+from functools import partial
+from typing import Any, TypeVar, Unpack
+
+from anyio import to_thread
+from fastapi import Request
+from starlette.requests import ClientDisconnect
+
+from service.api.body import check_count, too_long
+from service.api.state import State
+from service.errors import InputError
+from service.inference.model import Model
+from service.inference.pipeline import Answer, Pending
+from service.tasks.encoded import Pair, Text
+from service.tasks.options import Asked
+
+INLINE_CHARACTERS = 16_384
+"""Requests up to this are parsed, encoded and decoded on the event loop: another thread would cost more."""
+WATCH_AFTER_SECONDS = 0.1
+"""How long an answer may take before the connection is watched for a client that leaves."""
+
+_T = TypeVar("_T")
+
+
+async def ask(
+    state: State, request: Request, model: Model, name: str, texts: Sequence[Text | InputError], **asked: Unpack[Asked]
+) -> list[Answer | InputError]:
+    """One answer a text, in order; a text that cannot be answered has its error in its place.
+
+    Raises TooManyTexts, ConfigError for options that the task does not know, Overloaded, DeadlineExceeded, and
+    ClientDisconnect where nobody waits any more.
+    """
+    settings = state.settings
+    check_count(texts, settings.max_texts)
+    began = time.perf_counter()
+    deadline = time.monotonic() + settings.timeout_seconds
+    limited = [bounded(text, settings.max_characters) for text in texts]
+    start: partial[Pending] = partial(model.start, limited, deadline=deadline, **asked)
+    small = sum(_characters(text) for text in texts) <= INLINE_CHARACTERS
+    pending = start() if small else await to_thread.run_sync(start, limiter=state.limiter)
+    if pending.future is not None:
+        await settled(request, pending.future)
+    answers = pending.result() if small else await to_thread.run_sync(pending.result, limiter=state.limiter)
+    state.metrics.inference(name, pending, answers, time.perf_counter() - began)
+    for answer in answers:
+        if isinstance(answer, InputError):
+            state.metrics.error(answer.code)
+    return answers
+
+
+def good(answers: Sequence[Answer | InputError]) -> list[Answer]:
+    """The answers, for dialects that have no place for the error of one text; raises the first, which says which text
+    it is where there are several."""
+    found = []
+    for index, answer in enumerate(answers):
+        if isinstance(answer, InputError):
+            if len(answers) > 1:
+                answer.what = f"text {index}: {answer.what}"
+            raise answer
+        found.append(answer)
+    return found
+
+
+def bounded(text: Text | InputError, limit: int) -> Text | InputError:
+    """The text, or why it is too long; an error that stands in a text's place stays."""
+    if isinstance(text, InputError):
+        return text
+    sides = text if isinstance(text, Pair) else (text,)
+    return next((error for side in sides if (error := too_long(side, limit))), text)
+
+
+async def settled(request: Request, future: Future[Any]) -> None:
+    """Returns when the future is done, well or not. Raises ClientDisconnect where the client leaves before: its work
+    is dropped if it has not begun."""
+    waiting = asyncio.wrap_future(future)
+    done, _ = await asyncio.wait({waiting}, timeout=WATCH_AFTER_SECONDS)
+    if not done:  # most are, and need nobody to watch
+        leaving = asyncio.ensure_future(_left(request))
+        try:
+            await asyncio.wait({waiting, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            leaving.cancel()
+    if not waiting.done():
+        waiting.cancel()
+        raise ClientDisconnect
+    waiting.exception()  # read here, raised where the answers are
+
+
+async def _left(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _characters(text: Text | InputError) -> int:
+    if isinstance(text, InputError):
+        return 0
+    return len(text.first) + len(text.second) if isinstance(text, Pair) else len(text)

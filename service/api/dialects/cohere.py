@@ -1,0 +1,106 @@
+"""Cohere's rerank and classify, under `/cohere`: `cohere.ClientV2(base_url=".../cohere")`."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import JSONResponse
+
+from service.api.asking import ask, good
+from service.api.body import check_count, parse_object, read_json_body, validated
+from service.api.dialects.errors import ERRORS, Told, route_class
+from service.api.dialects.hugging_face import scores_of
+from service.api.dialects.text_embeddings import ranked_by
+from service.api.documentation import body_of
+from service.api.state import Shared
+from service.bundle.task import Classifier
+from service.errors import ConfigError
+
+PREFIX = "/cohere"
+
+
+def _form(told: Told) -> JSONResponse:
+    return JSONResponse({"message": told.message, "id": str(uuid.uuid4())}, status_code=told.status)
+
+
+router = APIRouter(tags=["cohere"], responses=ERRORS, route_class=route_class(_form))
+
+
+class CohereRerank(BaseModel):
+    """A query, and documents that may answer it. Documents are read whole, whatever `max_tokens_per_doc` says."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: str
+    query: str
+    documents: Annotated[list[str], Field(min_length=1)]
+    top_n: Annotated[int | None, Field(ge=1)] = None
+    max_tokens_per_doc: int | None = None
+    priority: int | None = None
+
+
+class CohereClassify(BaseModel):
+    """Texts to label. The model has learned its labels: there are no `examples`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: str
+    inputs: Annotated[list[str], Field(min_length=1)]
+    truncate: str | None = None
+
+
+BODIES = (CohereRerank, CohereClassify)
+
+
+@router.post("/v2/rerank", summary="Documents by how well they answer, as Cohere", openapi_extra=body_of(CohereRerank))
+async def rerank(request: Request, state: Shared) -> dict[str, Any]:
+    """The best first, `top_n` of them."""
+    value = parse_object(
+        await read_json_body(request, state.settings.max_body_bytes), way_out="See Cohere's v2/rerank."
+    )
+    asked = validated(value, CohereRerank, way_out='Send {"model": "...", "query": "...", "documents": ["..."]}.')
+    check_count(asked.documents, state.settings.max_texts)
+    ranked = await ranked_by(state, state.model(asked.model), asked.query, asked.documents, top_k=asked.top_n)
+    return {
+        "id": str(uuid.uuid4()),
+        "results": [{"index": each.index, "relevance_score": each.score} for each in ranked],
+        "meta": {"api_version": {"version": "2"}, "billed_units": {"search_units": 1}},
+    }
+
+
+@router.post("/v1/classify", summary="Labels, in Cohere's shape", openapi_extra=body_of(CohereClassify))
+async def classify(request: Request, state: Shared) -> dict[str, Any]:
+    """For each text its labels, and how probable each is."""
+    value = parse_object(
+        await read_json_body(request, state.settings.max_body_bytes), way_out="See Cohere's v1/classify."
+    )
+    asked = validated(value, CohereClassify, way_out='Send {"model": "...", "inputs": ["...", "..."]}.')
+    model = state.model(asked.model)
+    task = model.task
+    if not isinstance(task, Classifier) or task.problem_type == "regression" or task.task == "text-pair":
+        raise ConfigError("this model does not label texts", found=task.task, way_out="See GET /v1/models.")
+    answers = good(await ask(state, request, model, asked.model, asked.inputs))
+    kind = "multi-label" if task.problem_type == "multi_label_classification" else "single-label"
+    classifications = []
+    for text, answer in zip(asked.inputs, answers, strict=True):
+        scores = {each.label: each.score for each in scores_of(answer)}
+        classifications.append(
+            {
+                "id": str(uuid.uuid4()),
+                "input": text,
+                "prediction": answer.label if kind == "single-label" else None,
+                "predictions": list(answer.labels),
+                "confidence": scores[answer.label] if kind == "single-label" and answer.label else None,
+                "confidences": [scores[label] for label in answer.labels],
+                "labels": {label: {"confidence": score} for label, score in scores.items()},
+                "classification_type": kind,
+            }
+        )
+    return {
+        "id": str(uuid.uuid4()),
+        "classifications": classifications,
+        "meta": {"api_version": {"version": "1"}, "billed_units": {"classifications": len(answers)}},
+    }

@@ -1,0 +1,210 @@
+"""The Hugging Face Inference API, as `huggingface_hub.InferenceClient` speaks it: `POST /hf/MODEL`.
+
+What may be asked is what the pipelines of transformers take: `{"inputs": ..., "parameters": {...}}`. The answer's shape
+follows the model's task and, for vectors, the inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from anyio import to_thread
+from fastapi import APIRouter, Request
+from starlette.responses import JSONResponse
+
+from service.api.asking import ask, good
+from service.api.body import parse_object, read_json_body, validated
+from service.api.dialects.errors import ERRORS, Told, route_class
+from service.api.dialects.hugging_face_schemas import (
+    ClassificationParameters,
+    EmbeddingParameters,
+    EntityParameters,
+    HuggingFaceRequest,
+    QuestionParameters,
+    SentencesInput,
+    ZeroShotParameters,
+)
+from service.api.documentation import body_of
+from service.api.problems import InvalidRequest
+from service.api.schemas import Status
+from service.api.state import Shared, State
+from service.bundle.task import Classifier, TextEmbedding, TextPair
+from service.errors import ConfigError, Fault
+from service.inference.model import Model
+from service.inference.pipeline import Answer
+from service.tasks.encoded import Pair, Text
+from service.tasks.question_answering import Extraction
+from service.tasks.text_classification import Score
+from service.tasks.text_embedding import cosine, shortened
+from service.tasks.token_classification import Entity
+
+PREFIX = "/hf"
+_WAY_OUT = 'Send {"inputs": "...", "parameters": {}}.'
+
+
+def _form(told: Told) -> JSONResponse:
+    return JSONResponse({"error": told.message, "error_type": told.code}, status_code=told.status)
+
+
+router = APIRouter(tags=["hugging-face"], responses=ERRORS, route_class=route_class(_form))
+
+
+@router.post("/{name}", summary="A model in the shape of Hugging Face", openapi_extra=body_of(HuggingFaceRequest))
+async def infer(name: str, request: Request, state: Shared) -> Any:
+    """What the pipeline of the model's task gives."""
+    model = state.model(name)
+    value = parse_object(await read_json_body(request, state.settings.max_body_bytes), way_out=_WAY_OUT)
+    asked = validated(value, HuggingFaceRequest, way_out=_WAY_OUT)
+    parameters = asked.parameters or {}
+    if "candidate_labels" in parameters:
+        return await _zero_shot(state, model, asked.inputs, parameters)
+    task = model.task
+    if isinstance(task, TextEmbedding):
+        return await _vectors(state, request, model, name, asked)
+    if task.task == "token-classification":
+        return await _entities(state, request, model, name, asked.inputs, parameters)
+    if task.task == "question-answering":
+        return await _question(state, request, model, name, asked.inputs, parameters)
+    return await _labels(state, request, model, name, asked.inputs, parameters)
+
+
+@router.get("/{name}/health", summary="Whether a model answers")
+async def health(name: str, state: Shared) -> Status:
+    """200 where it does."""
+    state.model(name)
+    return Status(status="ok")
+
+
+@router.get("/{name}/info", summary="A model in the shape of Hugging Face endpoints")
+async def info(name: str, state: Shared) -> dict[str, Any]:
+    """What `InferenceClient.get_endpoint_info` reads."""
+    model = state.model(name)
+    return {
+        "model_id": name,
+        "model_sha": model.digest,
+        "model_dtype": model.bundle.manifest.served.precision,
+        "model_type": model.task.task,
+        "max_input_length": model.task.encoding.max_length,
+        "version": state.version,
+    }
+
+
+async def _labels(
+    state: State, request: Request, model: Model, name: str, inputs: object, parameters: dict[str, Any]
+) -> list[list[dict[str, Any]]]:
+    """`[[{"label", "score"}]]`, a list for each text, the most probable label first."""
+    asked = validated(parameters, ClassificationParameters, way_out=_WAY_OUT)
+    task = model.task
+    assert isinstance(task, Classifier)
+    texts = _texts(inputs, pair=isinstance(task, TextPair))
+    if asked.function_to_apply not in (None, _function(task)):
+        raise ConfigError(
+            "this model's logits become probabilities in another way", found=asked.function_to_apply,
+            expected=_function(task), way_out="Leave function_to_apply out.",
+        )  # fmt: skip
+    rated = task.problem_type == "regression"
+    answers = good(await ask(state, request, model, name, texts, top_k=None if rated else asked.top_k))
+    if rated:
+        return [[{"label": "score", "score": answer.score}] for answer in answers]
+    return [[_score(score) for score in scores_of(answer)] for answer in answers]
+
+
+def _function(task: Classifier) -> str:
+    return {"single_label_classification": "softmax", "multi_label_classification": "sigmoid"}.get(
+        task.problem_type, "none"
+    )
+
+
+async def _entities(
+    state: State, request: Request, model: Model, name: str, inputs: object, parameters: dict[str, Any]
+) -> list[Any]:
+    """`[{"entity_group", "score", "word", "start", "end"}]`, of many texts a list of these."""
+    asked = validated(parameters, EntityParameters, way_out=_WAY_OUT)
+    texts = _texts(inputs, pair=False)
+    answers = good(await ask(state, request, model, name, texts, aggregation=asked.aggregation_strategy))
+    kind = "entity" if asked.aggregation_strategy == "none" else "entity_group"
+    left_out = set(asked.ignore_labels or ())
+    found = [[_entity(each, kind) for each in answer.entities if each.label not in left_out] for answer in answers]
+    return found if isinstance(inputs, list) else found[0]
+
+
+async def _question(
+    state: State, request: Request, model: Model, name: str, inputs: object, parameters: dict[str, Any]
+) -> Any:
+    """`{"answer", "start", "end", "score"}`, or with `top_k` a list of them. No answer is an empty one."""
+    asked = validated(parameters, QuestionParameters, way_out=_WAY_OUT)
+    (pair,) = _texts([inputs], pair=True, names=("question", "context"))
+    (answer,) = good(await ask(state, request, model, name, [pair], top_k=asked.top_k or 1))
+    prediction = answer.prediction
+    assert isinstance(prediction, Extraction)
+    spans = [
+        {"answer": span.text, "start": span.start, "end": span.end, "score": span.score}
+        for span in prediction.candidates
+    ]
+    if prediction.answer is None:
+        spans.insert(0, {"answer": "", "start": 0, "end": 0, "score": prediction.no_answer_score})
+    return spans[: asked.top_k] if asked.top_k is not None else spans[0]
+
+
+async def _vectors(state: State, request: Request, model: Model, name: str, asked: HuggingFaceRequest) -> Any:
+    """Of sentences held against one: their similarities. Else `[[float]]`, a vector for each text."""
+    if isinstance(asked.inputs, dict):
+        given = validated(asked.inputs, SentencesInput, way_out='Send {"source_sentence": "...", "sentences": [...]}.')
+        answers = good(await ask(state, request, model, name, [given.source_sentence, *given.sentences]))
+        return similarities(answers)
+    options = {name: value for name, value in (asked.model_extra or {}).items() if value is not None}
+    parameters = validated(options | (asked.parameters or {}), EmbeddingParameters, way_out=_WAY_OUT)
+    texts = _texts(asked.inputs, pair=False)
+    answers = good(await ask(state, request, model, name, texts, truncate=parameters.truncate))
+    normalized = True if parameters.normalize is None else parameters.normalize
+    return [shortened(answer.vector, parameters.dimensions, normalize=normalized).tolist() for answer in answers]
+
+
+async def _zero_shot(state: State, model: Model, inputs: object, parameters: dict[str, Any]) -> list[Any]:
+    """`[{"label", "score"}]`, the best first; of many texts a list of these."""
+    asked = validated(parameters, ZeroShotParameters, way_out=_WAY_OUT)
+    texts = [str(text) for text in _texts(inputs, pair=False)]
+    work = partial(
+        model.zero_shot, texts, asked.candidate_labels,
+        hypothesis=asked.hypothesis_template, multi_label=asked.multi_label,
+    )  # fmt: skip
+    answers = good(await to_thread.run_sync(work, limiter=state.limiter))
+    found = [[_score(score) for score in scores_of(answer)] for answer in answers]
+    return found if isinstance(inputs, list) else found[0]
+
+
+def _texts(inputs: object, *, pair: bool, names: tuple[str, str] = ("text", "text_pair")) -> list[Text]:
+    """The texts, or pairs of texts, in `inputs`; raises InvalidRequest."""
+    items: list[Any] = inputs if isinstance(inputs, list) else [inputs]
+    if pair and all(isinstance(each, dict) and set(each) == set(names) for each in items):
+        pairs = [Pair(each[names[0]], each[names[1]]) for each in items]
+        if all(isinstance(side, str) for each in pairs for side in each):
+            return list(pairs)
+    elif not pair and all(isinstance(each, str) for each in items):
+        return list(items)
+    expected = f'{{"{names[0]}": "...", "{names[1]}": "..."}}' if pair else "a text, or texts"
+    raise InvalidRequest(
+        "the inputs do not fit the model's task", faults=[Fault("type", f"expected {expected}", "inputs")]
+    )
+
+
+def scores_of(answer: Answer) -> Sequence[Score]:
+    """The labels that an answer lists."""
+    scores: Sequence[Score] = answer.prediction.scores  # type: ignore[union-attr]
+    return scores
+
+
+def similarities(answers: Sequence[Answer]) -> list[float]:
+    """The cosines of the first answer's vector and the others'."""
+    first, *others = [answer.vector[None] for answer in answers]
+    return [float(cosine(first, other)[0, 0]) for other in others]
+
+
+def _score(score: Score) -> dict[str, Any]:
+    return {"label": score.label, "score": score.score}
+
+
+def _entity(each: Entity, kind: str) -> dict[str, Any]:
+    return {kind: each.label, "score": each.score, "word": each.text, "start": each.start, "end": each.end}

@@ -1,0 +1,194 @@
+"""A machine learning backend of Label Studio, under `/label-studio/MODEL`: predictions for the tasks of a project.
+
+The project's labelling configuration names the control that takes the answers: `Choices` for labels, `Labels` for
+entities and answers, `Number` for scores; and the `Text` that it labels. Places count UTF-16 units, as its page does.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any
+from xml.parsers import expat
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import JSONResponse
+
+from service.api.asking import ask
+from service.api.body import parse_object, read_json_body, validated
+from service.api.dialects.errors import ERRORS, Told, route_class
+from service.api.documentation import body_of
+from service.api.problems import InvalidRequest
+from service.api.state import Shared
+from service.bundle.task import Classifier, TextEmbedding
+from service.errors import ConfigError, InputError, UndecodableText
+from service.inference.encoding import reads_pairs
+from service.inference.model import Model
+from service.inference.pipeline import Answer
+from service.tasks.encoded import Pair, Text
+from service.tasks.options import Asked
+from service.tasks.question_answering import Extraction, Span
+from service.tasks.token_classification import Entities, Entity
+
+PREFIX = "/label-studio"
+_WAY_OUT = 'Send {"tasks": [{"data": {"text": "..."}}], "label_config": "<View>...</View>"}.'
+_CONTROLS = {"Choices": "choices", "Labels": "labels", "Number": "number"}
+
+
+def _form(told: Told) -> JSONResponse:
+    return JSONResponse({"detail": told.message, "code": told.code}, status_code=told.status)
+
+
+router = APIRouter(tags=["label-studio"], responses=ERRORS, route_class=route_class(_form))
+
+
+class LabelStudioTask(BaseModel):
+    """A task of a project: its data, and what else Label Studio sends."""
+
+    model_config = ConfigDict(extra="allow")
+
+    data: dict[str, Any]
+
+
+class LabelStudioPredict(BaseModel):
+    """Tasks to label, and how the project is set up. What else Label Studio sends is not used."""
+
+    model_config = ConfigDict(extra="allow")
+
+    tasks: list[LabelStudioTask]
+    label_config: Annotated[str | None, Field(max_length=1_000_000)] = None
+
+
+BODIES = (LabelStudioPredict,)
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """What takes the answers, what it labels, and the columns of a task that hold the texts."""
+
+    from_name: str
+    to_name: str
+    columns: tuple[str, ...]
+
+
+@router.post("/{name}/predict", summary="Predictions for Label Studio", openapi_extra=body_of(LabelStudioPredict))
+async def predict(name: str, request: Request, state: Shared) -> dict[str, Any]:
+    """One prediction a task, in order; that of a task that cannot be read is empty and says why."""
+    model = state.model(name)
+    value = parse_object(await read_json_body(request, state.settings.max_body_bytes), way_out=_WAY_OUT)
+    asked = validated(value, LabelStudioPredict, way_out=_WAY_OUT)
+    control = control_of(asked.label_config, model)
+    places: Asked = {} if isinstance(model.task, Classifier) else {"offset_unit": "utf16"}
+    texts = [_text(task.data, control.columns, model) for task in asked.tasks]
+    answers = await ask(state, request, model, name, texts, **places)
+    return {"results": [_prediction(answer, control, model) for answer in answers], "model_version": model.version}
+
+
+@router.post("/{name}/setup", summary="Says which version answers Label Studio")
+async def setup(name: str, state: Shared) -> dict[str, str]:
+    """Asked when a project is connected."""
+    return {"model_version": state.model(name).version}
+
+
+@router.post("/{name}/webhook", status_code=201, summary="Hears what happens in a project")
+async def webhook(name: str, state: Shared) -> dict[str, str]:
+    """Nothing is done with it: models are trained by `glossator train`."""
+    state.model(name)
+    return {"status": "ignored"}
+
+
+@router.get("/{name}/health", summary="Whether a model answers Label Studio")
+async def health(name: str, state: Shared) -> dict[str, str]:
+    """`UP`."""
+    return {"status": "UP", "model_class": state.model(name).task.task}
+
+
+def control_of(config: str | None, model: Model) -> Control:
+    """The control of a labelling configuration that takes the model's answers; without a configuration one that is
+    named as those that `glossator label` writes for. Raises InvalidRequest."""
+    kind = _control_kind(model)
+    count = 2 if reads_pairs(model.task) else 1
+    if not config or not config.strip():
+        return Control("label", "text", ("text", "text_pair")[:count])
+    tags = list(_tags(config))
+    texts = {
+        tag["name"]: tag["value"].removeprefix("$")
+        for name, tag in tags
+        if name in ("Text", "HyperText") and "name" in tag and re.fullmatch(r"\$\w+", tag.get("value", ""))
+    }
+    for name, tag in tags:
+        target = tag.get("toName", "").partition(",")[0]
+        if name == kind and "name" in tag and target in texts:
+            others = [column for text, column in texts.items() if text != target]
+            if len(others) < count - 1:
+                break
+            # Of two texts the one that is labelled is the second: the context, the document.
+            return Control(tag["name"], target, (*others[: count - 1], texts[target]))
+    raise InvalidRequest(
+        "the labelling configuration has no control for the answers of this model",
+        expected=f'<{kind} name="label" toName="text"> and {count} <Text name="text" value="$text"/>',
+    )
+
+
+def _control_kind(model: Model) -> str:
+    if isinstance(model.task, TextEmbedding):
+        raise ConfigError("vectors cannot be shown in Label Studio", found=model.task.task)
+    if isinstance(model.task, Classifier):
+        return "Number" if model.task.problem_type == "regression" else "Choices"
+    return "Labels"
+
+
+def _tags(config: str) -> list[tuple[str, dict[str, str]]]:
+    """Every element of a configuration, in order. Its own entities are refused: they may stand for one another."""
+    found: list[tuple[str, dict[str, str]]] = []
+    parser = expat.ParserCreate()
+
+    def refuse(*_: object) -> None:
+        raise InvalidRequest("the labelling configuration declares entities", expected="plain XML")
+
+    parser.StartElementHandler = lambda name, attributes: found.append((name, attributes))
+    parser.EntityDeclHandler = refuse
+    parser.ExternalEntityRefHandler = refuse  # type: ignore[assignment]
+    try:
+        parser.Parse(config, True)
+    except (expat.ExpatError, ValueError) as error:
+        raise InvalidRequest("the labelling configuration is not XML", found=error) from None
+    return found
+
+
+def _text(data: dict[str, Any], columns: tuple[str, ...], model: Model) -> Text | InputError:
+    values: list[Any] = [data.get(column) for column in columns]
+    for column, value in zip(columns, values, strict=True):
+        if not isinstance(value, str):
+            return UndecodableText(
+                f"the task has no text in {column}", found=type(value).__name__, expected="a string",
+                way_out="Name the column in the labelling configuration.",
+            )  # fmt: skip
+    return Pair(*values) if reads_pairs(model.task) else str(values[0])
+
+
+def _prediction(answer: Answer | InputError, control: Control, model: Model) -> dict[str, Any]:
+    if isinstance(answer, InputError):
+        return {"result": [], "score": 0.0, "model_version": model.version, "error": answer.to_dict()}
+    result, score = _result(answer, {"from_name": control.from_name, "to_name": control.to_name})
+    return {"result": result, "score": score, "model_version": model.version}
+
+
+def _result(answer: Answer, names: dict[str, Any]) -> tuple[list[dict[str, Any]], float]:
+    prediction = answer.prediction
+    if isinstance(prediction, Entities):
+        spans = [_span(each, each.label, names) for each in prediction.entities]
+        return spans, min((each.score for each in prediction.entities), default=1.0)
+    if isinstance(prediction, Extraction):
+        best = prediction.answer
+        return ([_span(best, "answer", names)], best.score) if best else ([], prediction.no_answer_score)
+    if hasattr(prediction, "labels"):
+        chosen = list(prediction.labels)
+        return ([names | {"type": "choices", "value": {"choices": chosen}}] if chosen else []), answer.score
+    return [names | {"type": "number", "value": {"number": answer.score}}], 1.0
+
+
+def _span(each: Entity | Span, label: str, names: dict[str, Any]) -> dict[str, Any]:
+    value = {"start": each.start, "end": each.end, "text": each.text, "labels": [label]}
+    return names | {"type": "labels", "score": each.score, "value": value}

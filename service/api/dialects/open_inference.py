@@ -1,0 +1,249 @@
+"""The Open Inference Protocol V2 (KServe) that clients of Triton and MLServer speak: JSON and binary, under `/v2`.
+
+A model's input is `text` (BYTES, `(n)` or `(n, 1)`), and `text_pair` beside it where it reads two. Its outputs follow
+its task, and `GET /v2/models/MODEL` lists them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from http import HTTPStatus
+from typing import Any
+
+import numpy as np
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict
+from starlette.responses import JSONResponse, Response
+
+from service.api.asking import ask, good
+from service.api.body import parse_object, read_body, validated
+from service.api.dialects.errors import ERRORS, Told, route_class
+from service.api.dialects.tensors import BINARY, Tensor, parted, texts_of
+from service.api.documentation import body_of
+from service.api.problems import InvalidRequest
+from service.api.routes.health import ready
+from service.api.state import Shared
+from service.bundle.task import Classifier, Task, TextEmbedding
+from service.inference.encoding import reads_pairs
+from service.inference.model import Model
+from service.inference.pipeline import Answer
+from service.tasks.encoded import Pair, Text
+from service.tasks.question_answering import Extraction
+
+HEADER = "Inference-Header-Content-Length"
+_PLATFORM = "onnxruntime_onnx"
+_WAY_OUT = 'Send {"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["..."]}]}.'
+_REQUEST_CODES = (HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+
+
+def _form(told: Told) -> JSONResponse:
+    status = HTTPStatus.BAD_REQUEST if told.status in _REQUEST_CODES else told.status
+    return JSONResponse({"error": told.message}, status_code=status)
+
+
+router = APIRouter(prefix="/v2", tags=["open-inference"], responses=ERRORS, route_class=route_class(_form))
+
+
+class InferTensor(BaseModel):
+    """An input, or an output that is asked for."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str
+    parameters: dict[str, Any] | None = None
+
+
+class InferRequest(BaseModel):
+    """Inputs, and which outputs are wanted: all unless it is said."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["a text"]}]}]
+        },
+    )
+
+    id: str | None = None
+    parameters: dict[str, Any] | None = None
+    inputs: list[InferTensor]
+    outputs: list[InferTensor] | None = None
+
+
+BODIES = (InferRequest,)
+
+
+@router.get("", summary="The server, in the Open Inference Protocol")
+async def server(state: Shared) -> dict[str, Any]:
+    """Its name, version and extensions."""
+    return {"name": "glossator", "version": state.version, "extensions": [BINARY, "model_repository"]}
+
+
+@router.get("/health/live", summary="Whether the process lives")
+async def live() -> dict[str, bool]:
+    """As `/livez`."""
+    return {"live": True}
+
+
+@router.get("/health/ready", summary="Whether requests may be sent here")
+async def server_ready(state: Shared) -> dict[str, bool]:
+    """As `/readyz`."""
+    ready(state)
+    return {"ready": True}
+
+
+@router.post("/repository/index", summary="The models, as Triton lists them")
+async def index(state: Shared) -> list[dict[str, str]]:
+    """Each with the version that answers."""
+    return [
+        {"name": name, "version": model.digest, "state": "READY", "reason": ""} for name, model in state.models.items()
+    ]
+
+
+@router.get("/models/{name}", summary="A model's inputs and outputs")
+@router.get("/models/{name}/versions/{version}", summary="Inputs and outputs of a model's version")
+async def metadata(name: str, state: Shared, version: str | None = None) -> dict[str, Any]:
+    """Their names, types and shapes; -1 stands for the number of texts."""
+    model = state.model(name, version)
+    inputs = ["text", "text_pair"] if reads_pairs(model.task) else ["text"]
+    return {
+        "name": name,
+        "versions": [model.digest],
+        "platform": _PLATFORM,
+        "inputs": [{"name": each, "datatype": "BYTES", "shape": [-1]} for each in inputs],
+        "outputs": [
+            {"name": each, "datatype": kind, "shape": [-1, *further]} for each, kind, further in _outputs(model.task)
+        ],
+    }
+
+
+@router.get("/models/{name}/ready", summary="Whether a model answers")
+@router.get("/models/{name}/versions/{version}/ready", summary="Whether a model's version answers")
+async def model_ready(name: str, state: Shared, version: str | None = None) -> dict[str, Any]:
+    """200 where it does."""
+    state.model(name, version)
+    ready(state)
+    return {"name": name, "ready": True}
+
+
+@router.post(
+    "/models/{name}/infer", summary="Tensors of texts to tensors of answers", openapi_extra=body_of(InferRequest)
+)
+@router.post(
+    "/models/{name}/versions/{version}/infer", summary="Answers of a model's version",
+    openapi_extra=body_of(InferRequest),
+)  # fmt: skip
+async def infer(name: str, request: Request, state: Shared, version: str | None = None) -> Response:
+    """One row of every output for each text. A text that cannot be answered is an error of the whole request: the
+    protocol has no place for it."""
+    model = state.model(name, version)
+    body = await read_body(request, state.settings.max_body_bytes)
+    length = _header_length(request)
+    asked = validated(parse_object(body[:length], way_out=_WAY_OUT), InferRequest, way_out=_WAY_OUT)
+    texts = _texts(asked, body, length, model)
+    tensors = {
+        tensor.name: tensor for tensor in _answered(model.task, good(await ask(state, request, model, name, texts)))
+    }
+    everywhere = bool((asked.parameters or {}).get("binary_data_output"))
+    wanted = asked.outputs or [InferTensor(name=each) for each in tensors]
+    outputs: list[dict[str, Any]] = []
+    raw = []
+    for each in wanted:
+        if each.name not in tensors:
+            raise InvalidRequest("the model has no such output", found=each.name, expected=", ".join(tensors))
+        if (each.parameters or {}).get("binary_data", everywhere):
+            entry, data = tensors[each.name].to_binary()
+            raw.append(data)
+        else:
+            entry = tensors[each.name].to_json()
+        outputs.append(entry)
+    told = {"model_name": name, "model_version": model.digest, "outputs": outputs}
+    head = json.dumps(told | ({} if asked.id is None else {"id": asked.id})).encode("utf-8")
+    if not raw:
+        return Response(head, media_type="application/json")
+    return Response(head + b"".join(raw), media_type="application/octet-stream", headers={HEADER: str(len(head))})
+
+
+def _header_length(request: Request) -> int | None:
+    value = request.headers.get(HEADER)
+    if value is None:
+        return None
+    if not value.isdecimal() or len(value) > 12:
+        raise InvalidRequest(f"{HEADER} is not a number of bytes", found=value)
+    return int(value)
+
+
+def _texts(asked: InferRequest, body: bytes, length: int | None, model: Model) -> list[Text]:
+    """The texts, or pairs of texts, of the inputs."""
+    tensors = [each.model_dump() for each in asked.inputs]
+    parts = parted(body, length, tensors)
+    found = {each["name"]: texts_of(each, raw) for each, raw in zip(tensors, parts, strict=True)}
+    names = ["text", "text_pair"] if reads_pairs(model.task) else ["text"]
+    if len(names) == 1 and len(found) == 1:  # a single input may have any name: MLServer's clients choose their own
+        return list(next(iter(found.values())))
+    if set(found) != set(names) or len(found) != len(tensors):
+        raise InvalidRequest("the inputs are not those of the model", found=", ".join(found), expected=", ".join(names))
+    if len(names) == 1:
+        return list(found["text"])
+    if len(found["text"]) != len(found["text_pair"]):
+        raise InvalidRequest(
+            "text and text_pair differ in number", found=f"{len(found['text'])} and {len(found['text_pair'])}"
+        )
+    return [Pair(*sides) for sides in zip(found["text"], found["text_pair"], strict=True)]
+
+
+def _outputs(task: Task) -> list[tuple[str, str, list[int]]]:
+    """Name, type and further sizes of each output."""
+    if isinstance(task, TextEmbedding):
+        return [("embedding", "FP32", [task.dimension])]
+    if task.task == "token-classification":
+        return [("entities", "BYTES", [])]
+    if task.task == "question-answering":
+        return [("answer", "BYTES", []), ("start", "INT64", []), ("end", "INT64", []), ("score", "FP64", [])]
+    if isinstance(task, Classifier) and task.problem_type == "regression":
+        return [("score", "FP64", [])]
+    return [
+        ("label", "BYTES", []),
+        ("score", "FP64", []),
+        ("labels", "BYTES", []),
+        ("probabilities", "FP64", [len(task.labels)]),
+    ]
+
+
+def _answered(task: Task, answers: Sequence[Answer]) -> list[Tensor]:
+    """The outputs: `labels` and `entities` hold JSON; `probabilities` stand in the order of the model's labels."""
+    if isinstance(task, TextEmbedding):
+        columns: list[Any] = [np.concatenate([answer.vector for answer in answers] or [np.empty(0, dtype=np.float32)])]
+    elif task.task == "token-classification":
+        columns = [[json.dumps([asdict(each) for each in answer.entities]) for answer in answers]]
+    elif task.task == "question-answering":
+        columns = _spans(answers)
+    elif isinstance(task, Classifier) and task.problem_type == "regression":
+        columns = [np.array([answer.score for answer in answers])]
+    else:
+        place = {label: index for index, label in enumerate(task.labels)}
+        rows = np.zeros((len(answers), len(place)))
+        for row, answer in zip(rows, answers, strict=True):
+            for each in answer.prediction.scores:  # type: ignore[union-attr]
+                row[place[each.label]] = each.score
+        columns = [
+            [answer.label or "" for answer in answers], np.array([answer.score for answer in answers]),
+            [json.dumps(answer.labels) for answer in answers], rows.ravel(),
+        ]  # fmt: skip
+    return [
+        Tensor(name, kind, (len(answers), *further), values)
+        for (name, kind, further), values in zip(_outputs(task), columns, strict=True)
+    ]
+
+
+def _spans(answers: Sequence[Answer]) -> list[Any]:
+    """Answers, places and scores; of a question without an answer an empty one, from 0 to 0."""
+    rows = []
+    for answer in answers:
+        prediction = answer.prediction
+        assert isinstance(prediction, Extraction)
+        best = prediction.answer
+        rows.append((best.text, best.start, best.end, best.score) if best else ("", 0, 0, prediction.no_answer_score))
+    texts, starts, ends, scores = zip(*rows, strict=True) if rows else ((), (), (), ())
+    return [list(texts), np.array(starts, dtype=np.int64), np.array(ends, dtype=np.int64), np.array(scores)]

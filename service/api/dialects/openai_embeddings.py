@@ -1,0 +1,73 @@
+"""OpenAI's embeddings, beside our own routes under /v1. GET /v1/models is ours and carries OpenAI's list too."""
+
+from __future__ import annotations
+
+import base64
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.api.asking import ask, good
+from service.api.body import parse_object, read_json_body, validated
+from service.api.dialects.errors import ERRORS
+from service.api.dialects.openai import OpenAIRoute
+from service.api.documentation import body_of
+from service.api.problems import InvalidRequest
+from service.api.state import Shared
+from service.tasks.text_embedding import shortened
+
+router = APIRouter(tags=["openai"], responses=ERRORS, route_class=OpenAIRoute)
+
+_WAY_OUT = 'Send {"model": "...", "input": "..."} or {"model": "...", "input": ["...", "..."]}.'
+
+
+class EmbeddingsRequest(BaseModel):
+    """What `POST /v1/embeddings` reads. `user` is read and not used."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, json_schema_extra={"examples": [{"model": "vectors", "input": ["a text"]}]}
+    )
+
+    model: str
+    input: Annotated[
+        str | list[str] | list[int] | list[list[int]],
+        Field(description="A text or many. Token ids are refused: they would be those of another tokenizer."),
+    ]
+    encoding_format: Literal["float", "base64"] = "float"
+    dimensions: Annotated[int | None, Field(ge=1, description="Only the first so many, scaled to length 1.")] = None
+    user: str | None = None
+
+
+@router.post("/v1/embeddings", summary="Vectors of texts, in OpenAI's shape", openapi_extra=body_of(EmbeddingsRequest))
+async def embeddings(request: Request, state: Shared) -> dict[str, Any]:
+    """The vector of each text, in order; `base64` holds little-endian float32."""
+    value = parse_object(await read_json_body(request, state.settings.max_body_bytes), way_out=_WAY_OUT)
+    asked = validated(value, EmbeddingsRequest, way_out=_WAY_OUT)
+    texts = [asked.input] if isinstance(asked.input, str) else asked.input
+    if not texts or not all(isinstance(text, str) for text in texts):
+        raise InvalidRequest(
+            "the input is no text", found="token ids" if texts else "an empty list", expected="a text, or texts",
+            way_out=_WAY_OUT,
+        )  # fmt: skip
+    model = state.embedding_model(asked.model)
+    answers = good(await ask(state, request, model, asked.model, [str(text) for text in texts]))
+    vectors = [shortened(answer.vector, asked.dimensions) for answer in answers]
+    tokens = sum(answer.tokens for answer in answers)
+    return {
+        "object": "list",
+        "data": [
+            {"object": "embedding", "index": index, "embedding": _encoded(vector, asked.encoding_format)}
+            for index, vector in enumerate(vectors)
+        ],
+        "model": asked.model,
+        "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
+    }
+
+
+def _encoded(vector: np.ndarray[Any, np.dtype[np.float32]], form: Literal["float", "base64"]) -> str | list[float]:
+    if form == "base64":
+        return base64.b64encode(vector.astype("<f4").tobytes()).decode("ascii")
+    numbers: list[float] = vector.tolist()
+    return numbers
