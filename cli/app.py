@@ -18,9 +18,12 @@ from cli.compare import compare
 from cli.context import context
 from cli.curve import curve
 from cli.demo import demo
+from cli.doctor import doctor
 from cli.evaluate import evaluate
 from cli.export import export
+from cli.keys import keys
 from cli.label import label
+from cli.models import models
 from cli.restore import restore
 from cli.runs import runs
 from cli.select import select
@@ -45,10 +48,12 @@ app = typer.Typer(
 )
 COMMANDS = (
     demo, wrangle, restore, context, train, select, curve, suggest, evaluate, compare, export, verify, serve, label,
-    bench, runs, work,
+    bench, runs, work, doctor,
 )  # fmt: skip
 for command in COMMANDS:
     app.command(cls=Command)(command)
+for group in (models, keys):
+    app.add_typer(group)
 
 
 @app.callback(invoke_without_command=True)

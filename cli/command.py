@@ -64,6 +64,13 @@ class Command(TyperCommand):
             return console.report(error, as_json=bool(ctx.params.get("as_json")))
 
 
+class Subcommand(Command):
+    """A command of a group. Its options come from the command line, and from variables that they name themselves."""
+
+    def __init__(self, name: str | None, **settings: Any) -> None:
+        TyperCommand.__init__(self, name, **settings)
+
+
 def variable(command: str, option: TyperOption) -> str:
     """The environment variable of an option."""
     return f"{PREFIX}{command}_{_long(option)}".replace("-", "_").upper()

@@ -18,7 +18,8 @@ GlossatorError
 ├── CorpusError             carries every fault found in a corpus
 ├── ConfigError             carries every fault found in options and settings
 │   └── ExtraMissing          an optional dependency is not installed
-├── Overloaded
+├── Overloaded              carries the seconds after which to ask again
+├── ModelLoading            the version that is asked for will be there in a moment
 ├── DeadlineExceeded
 ├── InferenceError          ONNX Runtime failed on a graph that had loaded
 ├── OutputError             the answer could not be written
@@ -186,6 +187,10 @@ class Overloaded(GlossatorError):
         super().__init__(what, **details)
         self.retry_after = retry_after
         """Seconds after which to ask again."""
+
+
+class ModelLoading(GlossatorError):
+    code = "model-loading"
 
 
 class DeadlineExceeded(GlossatorError):

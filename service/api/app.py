@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from service.api import problems
+from service.api.catalog import Catalog
 from service.api.dialects.mount import BODIES, mount
 from service.api.documentation import OTHERWISE, Application
 from service.api.guard import Guard
@@ -31,31 +32,36 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
-    """The app that answers with `models`, each under its name.
+    """The app that answers with `models`, each under its name, or with those of a catalog.
 
     The models are warmed when the app starts, and `/readyz` says so. Raises ConfigError where there is no model, or a
     name that cannot stand in a path.
     """
-    _check_names(models)
+    catalog = models if isinstance(models, Catalog) else Catalog(models)
+    _check_names(catalog)
     release = _release()
-    served = dict(models)
-    metrics = Metrics(served.items, release)
+    metrics = Metrics(catalog.loaded, release)
     state = State(
-        models=served,
+        models=catalog,
         settings=settings,
         metrics=metrics,
         limiter=CapacityLimiter(settings.encoding_workers),
         version=release,
-        jobs=jobs_of(models, settings),
+        jobs=jobs_of(catalog, settings),
     )
+    catalog.limit = Limit(settings.queue_seconds)
+    for _, model in catalog.loaded():
+        model.limit = catalog.limit
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await state.warm_up()
         if state.jobs is not None:
             state.jobs.keeper.start()
+        catalog.start()
         yield
         state.draining = True
+        await to_thread.run_sync(catalog.close)
         if state.jobs is not None:
             await to_thread.run_sync(state.jobs.close)
 
@@ -69,19 +75,19 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         responses=OTHERWISE,
-        middleware=[Middleware(Observe, metrics=metrics), Middleware(Guard, settings=settings)],
+        middleware=[
+            Middleware(Observe, metrics=metrics, draining=lambda: state.draining),
+            Middleware(Guard, settings=settings),
+        ],
     )
     app.state.service = state
-    app.needs_key = bool(settings.api_keys)
+    app.needs_key = settings.needs_key
     problems.install(app)
     jobs = no_jobs if state.jobs is None else jobs_routes
     for routes in (predict, matching, models_routes, jobs, health):
         app.include_router(routes.router)
     app.bodies = BODIES
-    mount(app, root=settings.root_dialect, default=next(iter(models)), jobs=state.jobs is not None)
-    limit = Limit(settings.queue_seconds)
-    for model in models.values():
-        model.limit = limit
+    mount(app, root=settings.root_dialect, default=catalog.names[0], jobs=state.jobs is not None)
     return app
 
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from service.api.keys import Key, Scope
 
 MIN_KEY_CHARACTERS = 16
 """SHA-256 without a salt keeps a key secret only if it cannot be guessed."""
@@ -30,20 +36,44 @@ def hash_key(key: str) -> str:
     return f"sha256:{hashlib.sha256(key.encode('ascii')).hexdigest()}"
 
 
-class KeyRing:
-    """The keys that the API accepts, as hashes. An empty ring asks for none."""
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a key: the name under which they own what they made, and what they may ask for; None is everything."""
 
-    def __init__(self, hashes: Iterable[str]) -> None:
-        self._digests = tuple(bytes.fromhex(hashed.removeprefix("sha256:")) for hashed in hashes)
+    owner: str
+    scopes: frozenset[Scope] | None = None
+
+    def may(self, scope: Scope) -> bool:
+        """Whether the key is good for this."""
+        return self.scopes is None or scope in self.scopes
+
+
+class KeyRing:
+    """The keys that the API accepts, as hashes: those of the settings, which may do everything, and those of the file.
+    An empty ring asks for none."""
+
+    def __init__(self, hashes: Iterable[str], named: Callable[[], list[Key]] | None = None) -> None:
+        self._digests = [_digest(hashed) for hashed in hashes]
+        self._named = named
 
     def __bool__(self) -> bool:
-        return bool(self._digests)
+        return bool(self._digests) or self._named is not None
 
-    def owner(self, key: bytes) -> str | None:
-        """The name under which the holder of a key owns what it made, told by its hash; None where the key is none of
-        the ring's."""
+    def holder(self, key: bytes) -> Holder | None:
+        """Who holds a key; None where it is none of the ring's, or has expired."""
         digest = hashlib.sha256(key).digest()
-        accepted = False
+        found: Holder | None = None
         for known in self._digests:  # all of them: how long it takes does not tell which one matched
-            accepted |= hmac.compare_digest(digest, known)
-        return f"key-{digest.hex()[:OWNER_DIGITS]}" if accepted else None
+            if hmac.compare_digest(digest, known):
+                found = Holder(f"key-{digest.hex()[:OWNER_DIGITS]}")
+        if self._named is not None:
+            now = datetime.now(UTC)
+            for each in self._named():
+                for hashed in each.hashes(now):
+                    if hmac.compare_digest(digest, _digest(hashed)):
+                        found = Holder(f"key:{each.name}", frozenset(each.scopes))
+        return found
+
+
+def _digest(hashed: str) -> bytes:
+    return bytes.fromhex(hashed.removeprefix("sha256:"))

@@ -11,16 +11,28 @@ import re
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.auth import KeyRing
-from service.api.problems import CrossSiteRefused, HostRefused, ProblemResponse, RequestError, Unauthorized
+from service.api.keys import Scope as KeyScope
+from service.api.keys import Watched
+from service.api.problems import (
+    CrossSiteRefused,
+    HostRefused,
+    ProblemResponse,
+    RateLimited,
+    RequestError,
+    ScopeMissing,
+    Unauthorized,
+)
+from service.api.rate import RateLimit
 from service.api.settings import PREFIX, Settings
 
 OPEN_PATHS = frozenset({"/livez", "/readyz"})
 """Probes carry no key."""
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_LABEL = re.compile(r"/v1/(jobs|files|batches)(/|$)")
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]]+)(?::\d*)?")
 
 
@@ -29,20 +41,48 @@ class Guard:
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
-        self._keys = KeyRing(settings.api_keys)
+        named = None if settings.keys_file is None else Watched(settings.keys_file).keys
+        self._keys = KeyRing(settings.api_keys, named)
+        self._rate = None if settings.requests_per_minute is None else RateLimit(settings.requests_per_minute)
         self._hosts = frozenset(settings.allowed_hosts)
         if settings.is_loopback:
             bound = f"[{settings.host}]" if ":" in settings.host else settings.host.lower()
             self._hosts |= _LOOPBACK_NAMES | {bound}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            try:
-                self._check(scope)
-            except RequestError as error:
-                await ProblemResponse(error, scope)(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers: dict[str, str] = {}
+
+        async def send_marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                marks = [(name.lower().encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
+                message["headers"] = [*message.get("headers", ()), *marks]
+            await send(message)
+
+        try:
+            self._check(scope)
+            if self._rate is not None and scope["path"] not in OPEN_PATHS:
+                headers = self._take(scope, self._rate)
+        except RequestError as error:
+            response = ProblemResponse(error, scope)
+            if isinstance(error, RateLimited):
+                response.headers.update(error.headers)
+            await response(scope, receive, send)
+            return
+        await self._app(scope, receive, send_marked if headers else send)
+
+    def _take(self, scope: Scope, rate: RateLimit) -> dict[str, str]:
+        """The headers that say how many requests are left; raises RateLimited where none is."""
+        caller = scope.get("state", {}).get("owner") or (scope.get("client") or ("unknown",))[0]
+        allowed, headers = rate.take(caller)
+        if not allowed:
+            raise RateLimited(
+                "too many requests in a minute", expected=f"at most {rate.quota:,}",
+                way_out="Ask again after Retry-After seconds.", headers=headers,
+            )  # fmt: skip
+        return headers
 
     def _check(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
@@ -50,7 +90,7 @@ class Guard:
         if scope["method"] not in _SAFE_METHODS:
             _check_origin(headers)
         if self._keys and scope["path"] not in OPEN_PATHS:
-            scope.setdefault("state", {})["owner"] = self._owner(headers)
+            scope.setdefault("state", {})["owner"] = self._owner(headers, scope["path"])
 
     def _check_host(self, headers: Headers) -> None:
         """An empty list allows every host: off the loopback address it is the key that protects."""
@@ -66,16 +106,29 @@ class Guard:
                 way_out=f"Add the name to {PREFIX}ALLOWED_HOSTS.",
             )
 
-    def _owner(self, headers: Headers) -> str:
-        """Whose key the request carries."""
+    def _owner(self, headers: Headers, path: str) -> str:
+        """Whose key the request carries; raises ScopeMissing where it is not good for the path."""
         scheme, _, key = headers.get("authorization", "").partition(" ")
-        owner = self._keys.owner(key.strip().encode("latin-1", "replace")) if scheme.lower() == "bearer" else None
-        if owner is None:
+        holder = self._keys.holder(key.strip().encode("latin-1", "replace")) if scheme.lower() == "bearer" else None
+        if holder is None:
             raise Unauthorized(
                 "the request carries no API key that is known here",
                 way_out="Send the header Authorization: Bearer KEY.",
             )
-        return owner
+        scope = scope_of(path)
+        if not holder.may(scope):
+            raise ScopeMissing(
+                "the key is not good for this route", found=", ".join(sorted(holder.scopes or ())) or "no scope",
+                expected=scope, way_out="Ask the operator for a key with this scope (glossator keys add --scope).",
+            )  # fmt: skip
+        return holder.owner
+
+
+def scope_of(path: str) -> KeyScope:
+    """The scope that a path asks for."""
+    if _LABEL.match(path):
+        return "label"
+    return "admin" if path.endswith("/metrics") else "infer"
 
 
 def _check_origin(headers: Headers) -> None:

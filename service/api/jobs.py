@@ -11,6 +11,7 @@ from typing import Annotated, Any, Protocol
 
 from fastapi import Depends, Request
 
+from service.api.catalog import Catalog
 from service.api.settings import Settings
 from service.api.state import State, of
 from service.documents.openai_batch import OpenAIBatchSource
@@ -102,7 +103,7 @@ class Jobs:
         self.store.close()
 
 
-def jobs_of(models: Mapping[str, Model], settings: Settings) -> Jobs | None:
+def jobs_of(models: Catalog, settings: Settings) -> Jobs | None:
     """The jobs of a server, None where it takes none. Raises ConfigError where their store cannot be used."""
     if settings.jobs is None:
         return None
@@ -110,8 +111,9 @@ def jobs_of(models: Mapping[str, Model], settings: Settings) -> Jobs | None:
     secret = settings.webhook_secret
     folder = Folder(settings.jobs, free_bytes=settings.free_disk_bytes)
     store = store_of(settings.jobs, database)
+    bundles = models.bundles()
     plan = Plan(
-        bundles=[model.bundle.path for model in models.values()],
+        bundles=list(bundles.values()),
         workers=settings.job_workers,
         threads=settings.job_threads,
         lease=settings.job_lease_seconds,
@@ -120,7 +122,14 @@ def jobs_of(models: Mapping[str, Model], settings: Settings) -> Jobs | None:
         free_bytes=settings.free_disk_bytes,
         webhook_key=None if secret is None else webhook.secret_bytes(secret.get_secret_value()),
     )
-    return Jobs(store, folder, Keeper(store, folder, [model.digest for model in models.values()], plan), settings)
+    keeper = Keeper(store, folder, list(bundles), plan)
+
+    def offer() -> None:
+        now = models.bundles()
+        keeper.offer(list(now.values()), list(now))
+
+    models.on_change = offer
+    return Jobs(store, folder, keeper, settings)
 
 
 async def here(request: Request) -> Jobs:

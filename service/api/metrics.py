@@ -93,7 +93,8 @@ class Metrics:
 
     def inference(self, model: str, pending: Pending, answers: Sequence[Answer | InputError], seconds: float) -> None:
         """Counts the texts of one request, and the time of each stage. `model` is a name that is served."""
-        counts = self._of_model.get(model) or self._labelled(model)
+        name = model.partition("@")[0]  # versions are asked for in many ways
+        counts = self._of_model.get(name) or self._labelled(name)
         ticket = pending.future
         waited, ran = (ticket.waited, ticket.ran) if isinstance(ticket, Ticket) else (0.0, 0.0)
         counts.inference.observe(seconds)

@@ -4,6 +4,8 @@ GlossatorError
 └── RequestError            what only HTTP can get wrong
     ├── MalformedBody
     ├── Unauthorized
+    ├── ScopeMissing        the key is not good for this route
+    ├── RateLimited
     ├── CrossSiteRefused
     ├── RouteNotFound
     ├── JobsOff             this server takes no jobs
@@ -24,6 +26,7 @@ import json
 import logging
 import traceback
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request
@@ -43,6 +46,7 @@ from service.errors import (
     InferenceError,
     InputError,
     JobConflict,
+    ModelLoading,
     NoRoom,
     Overloaded,
     StoreUnavailable,
@@ -67,6 +71,19 @@ class MalformedBody(RequestError):
 
 class Unauthorized(RequestError):
     code = "unauthorized"
+
+
+class ScopeMissing(RequestError):
+    code = "scope-missing"
+
+
+class RateLimited(RequestError):
+    code = "rate-limited"
+
+    def __init__(self, what: str, *, headers: dict[str, str], **details: Any) -> None:
+        super().__init__(what, **details)
+        self.headers = headers
+        """How many requests are left, and when there are more."""
 
 
 class CrossSiteRefused(RequestError):
@@ -121,6 +138,8 @@ STATUS: dict[type[GlossatorError], HTTPStatus] = {
     MalformedBody: HTTPStatus.BAD_REQUEST,
     Unauthorized: HTTPStatus.UNAUTHORIZED,
     CrossSiteRefused: HTTPStatus.FORBIDDEN,
+    ScopeMissing: HTTPStatus.FORBIDDEN,
+    RateLimited: HTTPStatus.TOO_MANY_REQUESTS,
     RouteNotFound: HTTPStatus.NOT_FOUND,
     JobsOff: HTTPStatus.NOT_FOUND,
     UnknownJob: HTTPStatus.NOT_FOUND,
@@ -143,6 +162,7 @@ STATUS: dict[type[GlossatorError], HTTPStatus] = {
     InferenceError: HTTPStatus.INTERNAL_SERVER_ERROR,
     GlossatorError: HTTPStatus.INTERNAL_SERVER_ERROR,
     NotReady: HTTPStatus.SERVICE_UNAVAILABLE,
+    ModelLoading: HTTPStatus.SERVICE_UNAVAILABLE,
     StoreUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     DeadlineExceeded: HTTPStatus.GATEWAY_TIMEOUT,
 }
@@ -224,7 +244,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(GlossatorError)
     async def on_error(request: Request, error: GlossatorError) -> Response:
-        if status_of(error) >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, NotReady):
+        if status_of(error) >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, NotReady | ModelLoading):
             log_failure(error, request.scope)
         return ProblemResponse(error, request.scope)
 

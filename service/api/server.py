@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
 
+from service.api.replicas import Replicas, inherited, tell_ready
 from service.api.settings import PREFIX, Settings
 from service.api.state import State
 from service.errors import ConfigError
 
 _BACKLOG = 2048
+_LINGER_SECONDS = 0.3
 
 
 def serve(app: FastAPI, settings: Settings, *, on_ready: Callable[[str], None] | None = None) -> None:
@@ -50,6 +53,15 @@ def serve(app: FastAPI, settings: Settings, *, on_ready: Callable[[str], None] |
             raise state.failure from None
 
 
+def serve_replicas(command: Sequence[str], settings: Settings, count: int, *, on_ready: Callable[[str], None]) -> int:
+    """Runs `count` processes of a command that serves (see `Replicas`) until SIGTERM or SIGINT; the exit code."""
+    with _listening(settings) as listener:
+        replicas = Replicas(command, listener, count, grace_seconds=settings.grace_seconds)
+        for kind in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(kind, replicas.stop)
+        return replicas.run(lambda: on_ready(_url(listener)))
+
+
 class _Server(uvicorn.Server):
     """uvicorn's server that tells when it is ready, and that it drains before it stops listening."""
 
@@ -59,8 +71,17 @@ class _Server(uvicorn.Server):
         self._url = url
         self._on_ready = on_ready
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Takes no more connections, then lets those that are open say what they have sent: an idle one may hold a
+        request that has not been read yet. Answers from now on say that the connection ends."""
+        for server in self.servers:
+            server.close()
+        await asyncio.sleep(_LINGER_SECONDS)
+        await super().shutdown(sockets)
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        tell_ready()
         if self._on_ready is not None:
             self._on_ready(self._url)
 
@@ -71,7 +92,11 @@ class _Server(uvicorn.Server):
 
 @contextmanager
 def _listening(settings: Settings) -> Iterator[socket.socket]:
-    """A socket that listens at the address of the settings."""
+    """A socket that listens at the address of the settings; in a replica, that of its parent."""
+    if (shared := inherited()) is not None:
+        with shared:
+            yield shared
+        return
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

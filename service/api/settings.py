@@ -52,6 +52,14 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8000
     """0 takes any free port."""
+    models: Path | None = None
+    """The folder of models (`glossator models`) that is followed; without one, the bundles given are served."""
+    model_memory_mb: Positive | None = None
+    """What the graphs of the models of the folder may take; those not asked for longest are let go."""
+    keys_file: Path | None = None
+    """The file of keys with scopes and ends (`glossator keys`), read again when it changes."""
+    requests_per_minute: Positive | None = None
+    """How many requests a key may make in a minute; without keys, an address."""
     api_keys_file: Path | None = None
     api_keys: Annotated[Names, Field(repr=False, validate_default=True)] = ()
     """`sha256:` hashes. Where there is one, every route but `/livez` and `/readyz` asks for a key."""
@@ -111,6 +119,11 @@ class Settings(BaseSettings):
         except ValueError:
             return self.host.lower() == "localhost"
 
+    @property
+    def needs_key(self) -> bool:
+        """Whether requests must carry a key."""
+        return bool(self.api_keys) or self.keys_file is not None
+
     @field_validator("api_keys")
     @classmethod
     def _keep_hashes_only(cls, keys: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
@@ -137,10 +150,10 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _public_needs_a_key(self) -> Settings:
-        if not self.is_loopback and not self.api_keys:
+        if not self.is_loopback and not self.needs_key:
             raise ValueError(
                 f"host {self.host!r} can be reached from other machines, and no API key is set: "
-                f"set {PREFIX}API_KEYS, or bind 127.0.0.1"
+                f"set {PREFIX}KEYS_FILE or {PREFIX}API_KEYS, or bind 127.0.0.1"
             )
         return self
 

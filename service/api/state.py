@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request
 
+from service.api.catalog import Catalog
 from service.api.metrics import Metrics
 from service.api.settings import Settings
 from service.bundle.task import TextEmbedding
-from service.errors import ConfigError, GlossatorError, UnknownModel
+from service.errors import ConfigError, GlossatorError
 from service.inference.model import Model
 
 if TYPE_CHECKING:
     from service.api.jobs import Jobs
 
 
-SHORTEST_VERSION = 7
-"""Digits of a digest that a version must name at least."""
-
-
 @dataclass(slots=True)
 class State:
     """The models and how the app stands: it is ready once they are warm and until it drains."""
 
-    models: Mapping[str, Model]
+    models: Catalog
     settings: Settings
     metrics: Metrics
     limiter: CapacityLimiter
@@ -40,18 +36,8 @@ class State:
     """Why a model did not warm up."""
 
     def model(self, name: str, version: str | None = None) -> Model:
-        """The model of that name, in a version where one is asked for (a digest, or how it begins); raises
-        UnknownModel."""
-        try:
-            model = self.models[name]
-        except KeyError:
-            raise unknown_model(name, self.models) from None
-        if version is not None and not (len(version) >= SHORTEST_VERSION and model.digest.startswith(version)):
-            raise UnknownModel(
-                "the model has no such version here", found=version, expected=model.digest,
-                way_out="GET /v1/models tells the version that answers.",
-            )  # fmt: skip
-        return model
+        """The model of a name or of `NAME@VERSION`; see `Catalog.find`."""
+        return self.models.find(name, version)
 
     def embedding_model(self, name: str) -> Model:
         """The model of that name; raises UnknownModel, and ConfigError where it gives no vectors."""
@@ -72,16 +58,6 @@ class State:
             self.failure = error
             raise
         self.warm = True
-
-
-def unknown_model(name: str, known: Iterable[str]) -> UnknownModel:
-    """The error that names the models there are."""
-    return UnknownModel(
-        "there is no model of this name",
-        found=name,
-        expected=f"one of: {', '.join(known)}",
-        way_out="GET /v1/models lists them.",
-    )
 
 
 async def of(request: Request) -> State:

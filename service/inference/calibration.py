@@ -109,10 +109,15 @@ def keep(digest: str, workers: int, cost: Cost, device: str = "cpu") -> None:
         os.replace(aside.name, file)
 
 
-def _file(digest: str, workers: int, device: str) -> Path:
+def cache_folder() -> Path:
+    """Where what was learned of this machine is kept."""
     root = os.environ.get("GLOSSATOR_CACHE_DIR")
     if root is None:
         home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
         root = os.path.join(home, "glossator")
+    return Path(root)
+
+
+def _file(digest: str, workers: int, device: str) -> Path:
     key = hashlib.sha256(json.dumps([_FORMAT, digest, workers, device, describe_machine()]).encode()).hexdigest()
-    return Path(root, "calibration", f"{key[:32]}.json")
+    return cache_folder() / "calibration" / f"{key[:32]}.json"

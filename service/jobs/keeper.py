@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from service.jobs import webhook
@@ -89,6 +89,14 @@ class Keeper:
             self._store.lapse(name)
             _shut(process)
         self._processes.clear()
+
+    def offer(self, bundles: Sequence[Path], digests: Sequence[str]) -> None:
+        """Has workers know these bundles from now on. Those that run end at their next chunk, and others go on."""
+        self._plan = replace(self._plan, bundles=bundles)
+        self._digests = list(digests)
+        for process in list(self._processes.values()):
+            process.terminate()
+        self._wake.set()
 
     def wake(self) -> None:
         """Looks at once whether a job waits."""

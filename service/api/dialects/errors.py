@@ -42,7 +42,7 @@ class Told:
 def told(error: GlossatorError, request: Request) -> Told:
     """The error in words. Failures of the server are logged, and say nothing of its inside."""
     status = status_of(error)
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.SERVICE_UNAVAILABLE:
         log_failure(error, request.scope)
     request.scope.setdefault("state", {})["problem"] = error.code
     body = problem(error, request.url.path)

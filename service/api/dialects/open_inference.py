@@ -97,7 +97,7 @@ async def server_ready(state: Shared) -> dict[str, bool]:
 async def index(state: Shared) -> list[dict[str, str]]:
     """Each with the version that answers."""
     return [
-        {"name": name, "version": model.digest, "state": "READY", "reason": ""} for name, model in state.models.items()
+        {"name": name, "version": model.digest, "state": "READY", "reason": ""} for name, model in state.models.loaded()
     ]
 
 

@@ -265,7 +265,7 @@ def _asked(form: Form) -> JobForm:
 
 
 def _body(job: Job, state: State) -> JobBody:
-    return body_of_job(job, {model.digest for model in state.models.values()})
+    return body_of_job(job, {model.digest for _, model in state.models.loaded()})
 
 
 async def _events(job: Job, state: State, jobs: Jobs) -> AsyncIterator[str]:

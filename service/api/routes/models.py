@@ -7,9 +7,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
+from service.api.catalog import unknown_model
 from service.api.documentation import problem_responses
 from service.api.schemas import ModelDetail, ModelList, ModelSummary, OpenAIModel
-from service.api.state import Shared, unknown_model
+from service.api.state import Shared
 from service.bundle.task import Classifier, Task
 from service.inference.model import Model
 from service.tasks.text_classification import DEFAULT_THRESHOLD
@@ -24,7 +25,7 @@ UNKNOWN_MODEL = unknown_model("intent", ["intents", "tags"])
 @router.get("/v1/models", summary="The models that answer here")
 async def models(state: Shared) -> ModelList:
     """Each model in short."""
-    listed = list(state.models.items())
+    listed = state.models.loaded()
     return ModelList(
         models=[_summary(name, model) for name, model in listed],
         data=[OpenAIModel(id=name, created=_trained(model)) for name, model in listed],

@@ -151,9 +151,9 @@ async def predict(
     if started.pending.future is not None:
         await settled(request, started.pending.future)
     if small:
-        content = finish(state, name, started, began)
+        content = finish(state, model, name, started, began)
     else:
-        content = await to_thread.run_sync(finish, state, name, started, began, limiter=state.limiter)
+        content = await to_thread.run_sync(finish, state, model, name, started, began, limiter=state.limiter)
     return Response(content, media_type=JSON)
 
 
@@ -193,7 +193,7 @@ def start(model: Model, body: bytes, settings: Settings, deadline: float) -> Sta
     return Started(asked, pending, documents)
 
 
-def finish(state: State, name: str, started: Started, began: float) -> bytes:
+def finish(state: State, model: Model, name: str, started: Started, began: float) -> bytes:
     """The JSON of a PredictResponse, when the answers are there."""
     answers = started.pending.result()
     state.metrics.inference(name, started.pending, answers, time.perf_counter() - began)
@@ -202,7 +202,7 @@ def finish(state: State, name: str, started: Started, began: float) -> bytes:
             if isinstance(started.asked, PredictText) and len(answers) == 1:
                 raise failed
             state.metrics.error(failed.code)
-    response = PredictResponse(model=name, version=state.model(name).digest, results=started.results(answers))
+    response = PredictResponse(model=name, version=model.digest, results=started.results(answers))
     return response.model_dump_json(exclude_none=True).encode("utf-8")
 
 

@@ -28,17 +28,17 @@ def test_hash_key_refuses_what_is_weak_or_cannot_be_listed(key: str) -> None:
 def test_key_ring_accepts_its_keys_and_no_other(keys: list[str], stranger: str) -> None:
     ring = KeyRing([hash_key(key) for key in keys])
     assert ring
-    assert len({ring.owner(key.encode()) for key in keys} - {None}) == len(set(keys))
-    assert (ring.owner(stranger.encode()) is not None) == (stranger in keys)
-    assert not ring.owner(keys[0].encode()[:-1])
+    assert len({ring.holder(key.encode()) for key in keys} - {None}) == len(set(keys))
+    assert (ring.holder(stranger.encode()) is not None) == (stranger in keys)
+    assert not ring.holder(keys[0].encode()[:-1])
 
 
 def test_key_ring_does_not_accept_a_hash_as_its_key() -> None:
     hashed = hash_key("abcdefghijklmnop")
-    assert not KeyRing([hashed]).owner(hashed.encode())
-    assert not KeyRing([hashed]).owner(hashlib.sha256(b"abcdefghijklmnop").digest())
+    assert not KeyRing([hashed]).holder(hashed.encode())
+    assert not KeyRing([hashed]).holder(hashlib.sha256(b"abcdefghijklmnop").digest())
 
 
 def test_key_ring_without_keys_accepts_nothing() -> None:
     assert not KeyRing([])
-    assert not KeyRing([]).owner(b"")
+    assert not KeyRing([]).holder(b"")

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from service import doctor
+
+
+def by_name(folder: Path) -> dict[str, doctor.Finding]:
+    return {finding.name: finding for finding in doctor.examine(folder)}
+
+
+def test_machine_of_the_tests_is_looked_at(tmp_path: Path) -> None:
+    found = by_name(tmp_path)
+    assert {"onnxruntime", "processor", "threads", "memory", "disk", "open files", "sqlite", "cache"} <= set(found)
+    assert found["sqlite"].state == "good"
+    assert all((finding.state == "good") == (finding.mend is None) for finding in found.values())
+
+
+def test_what_is_wrong_comes_with_its_mend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "512")
+    monkeypatch.setattr(doctor, "_LEAST_DISK_MB", 1 << 40)
+    monkeypatch.setattr(doctor, "_LEAST_MEMORY_MB", 1 << 40)
+    monkeypatch.setattr(doctor, "_LEAST_FILES", 1 << 40)
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    monkeypatch.setenv("GLOSSATOR_CACHE_DIR", str(blocked / "cache"))
+    found = by_name(tmp_path / "not" / "there")
+    for name in ("threads", "memory", "disk", "open files", "cache"):
+        assert found[name].state == "warn", name
+        assert found[name].mend
+    assert "512" in found["threads"].found
+
+
+def test_memory_of_a_container_is_that_of_its_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "memory.max").write_text(f"{300 << 20}\n")
+    (tmp_path / "memory.current").write_text(f"{100 << 20}\n")
+    monkeypatch.setattr(doctor, "_CGROUP", tmp_path)
+    assert by_name(tmp_path)["memory"].found == "200 MB are free"
