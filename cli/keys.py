@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from cli.command import Subcommand
 from cli.console import OK, Json, print_json, stderr, stdout
 
-Scope = Literal["infer", "label", "admin"]
 File = Annotated[Path, typer.Option("--file", envvar="GLOSSATOR_KEYS_FILE", help="The file of keys.")]
 Name = Annotated[str, typer.Argument(help="Whose key it is; owns the jobs that are sent with it.")]
 KEYS = Path("keys.json")
@@ -37,7 +36,7 @@ keys = typer.Typer(
 def add(
     name: Name,
     scope: Annotated[
-        list[Scope] | None,
+        list[str] | None,
         typer.Option(help="infer: ask models; label: send files and jobs; admin: read metrics. Default: infer."),
     ] = None,
     days: Annotated[float | None, typer.Option(min=0.0, help="Days until it expires; default: never.")] = None,

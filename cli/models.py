@@ -28,9 +28,9 @@ models = typer.Typer(
     name="models",
     rich_markup_mode=None,
     no_args_is_help=True,
-    help="""Keep the versions of models in one folder, and say which of them answers.
+    help="""Keep the versions of models in one folder.
 
-    `glossator serve --models FOLDER` follows it: a version that gets an alias answers within a second, when it has been
+    One version of each answers. `glossator serve --models FOLDER` follows the folder: a version that gets an alias answers within a second, when it has been
     loaded and verified, and the one before it is let go with its last request. Nothing is lost in between. The audit
     (audit.jsonl) keeps what was live, when, why and by whom.
 

@@ -94,17 +94,19 @@ def write_keys(path: Path, keys: KeyFile) -> None:
     os.replace(aside.name, path)
 
 
-def add_key(path: Path, name: str, scopes: Sequence[Scope], days: float | None) -> str:
+def add_key(path: Path, name: str, scopes: Sequence[str], days: float | None) -> str:
     """Makes a key and returns it: its hash alone is kept. Raises ConfigError for a name that is taken or cannot be
     one."""
     keys = read_keys(path, missing=True)
     if any(key.name == name for key in keys.keys):
         raise ConfigError("there is a key of this name", found=name, way_out="Rotate it, or choose another name.")
+    if unknown := sorted(set(scopes) - set(SCOPES)):
+        raise ConfigError("there is no such scope", found=", ".join(unknown), expected=", ".join(SCOPES))
     secret = _new()
     now = datetime.now(UTC)
     try:
         made = Key(
-            name=name, scopes=list(scopes), created=now, sha256=hash_key(secret),
+            name=name, scopes=[scope for scope in SCOPES if scope in scopes], created=now, sha256=hash_key(secret),
             expires=None if days is None else now + timedelta(days=days),
         )  # fmt: skip
     except ValidationError:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, Unpack, overload
 
@@ -216,11 +217,8 @@ def load(path: str | Path, *, threads: int | None = None, device: Device = "cpu"
     CPUs. Raises BundleNotFound, BundleVersionUnsupported or BundleInvalid (with every fault by name), and ConfigError
     where there is no such device.
     """
-    try:
+    with _naming(path):
         model = load_unverified(read(path), threads=threads, device=device)
-    except BundleError as error:
-        error.found = error.found or shorten(path)  # which of several bundles it is
-        raise
     faults = replay(model)
     if faults:
         raise BundleInvalid(
@@ -229,6 +227,22 @@ def load(path: str | Path, *, threads: int | None = None, device: Device = "cpu"
             way_out="Export it again on this machine, and compare the package versions in its provenance.",
         )
     return model
+
+
+def read_bundle(path: str | Path) -> Bundle:
+    """The bundle at `path`, after every check that needs no graph to run; raises what `load` raises for it."""
+    with _naming(path):
+        return read(path)
+
+
+@contextmanager
+def _naming(path: str | Path) -> Iterator[None]:
+    """Has errors say which of several bundles it is."""
+    try:
+        yield
+    except BundleError as error:
+        error.found = error.found or shorten(path)
+        raise
 
 
 def load_unverified(bundle: Bundle, *, threads: int | None = None, device: Device = "cpu") -> Model:

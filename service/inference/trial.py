@@ -12,9 +12,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from service.bundle.folder import Bundle, read
+from service.bundle.folder import Bundle
 from service.errors import BundleInvalid, Fault, GlossatorError, shorten
 from service.inference.calibration import cache_folder
+from service.inference.model import load, read_bundle
 
 MEMORY_FACTOR = 8
 """What loading may take, as a multiple of the size of the graphs, beside BASE_MB: optimising a graph copies weights."""
@@ -24,7 +25,7 @@ CPU_SECONDS = 300
 
 def try_first(folder: Path) -> None:
     """Loads a bundle in another process unless it passed before; raises BundleInvalid where that does not end well."""
-    bundle = read(folder)
+    bundle = read_bundle(folder)
     note = cache_folder() / "tried" / bundle.digest
     if note.exists():
         return
@@ -77,8 +78,6 @@ def main() -> int:
     resource.setrlimit(resource.RLIMIT_CPU, (options.cpu_seconds, options.cpu_seconds))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
-        from service.inference.model import load
-
         load(options.folder, threads=1)
     except GlossatorError as error:
         print(json.dumps(error.to_dict()))

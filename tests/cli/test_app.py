@@ -36,6 +36,9 @@ COMMANDS = [
     "bench",
     "runs",
     "work",
+    "doctor",
+    "models",
+    "keys",
 ]
 ROOT = Path(__file__).resolve().parents[2]
 

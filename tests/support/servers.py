@@ -38,7 +38,7 @@ def server(*bundles: Path, **settings: object) -> Iterator[Server]:
     """A server of bundles with these settings (`job_lease_seconds=1`), until the block ends."""
     process = subprocess.Popen(
         [sys.executable, "-c", _PROGRAM, *map(str, bundles)], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
-        text=True, cwd=ROOT, env=_environment(settings),
+        text=True, cwd=ROOT, env=environment(settings),
     )  # fmt: skip
     try:
         assert process.stderr is not None
@@ -51,6 +51,6 @@ def server(*bundles: Path, **settings: object) -> Iterator[Server]:
         process.communicate(timeout=60)
 
 
-def _environment(settings: Mapping[str, object]) -> dict[str, str]:
+def environment(settings: Mapping[str, object]) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     return kept | {f"GLOSSATOR_{name.upper()}": str(value) for name, value in settings.items()}

@@ -47,7 +47,7 @@ def test_keys_that_cannot_be_made_are_refused(file: Path) -> None:
 
 def test_scopes_say_what_a_key_is_good_for(make_client: Callable[..., TestClient], file: Path) -> None:
     """keys: scopes infer, label and admin."""
-    made = {scope: add_key(file, scope, [scope], None) for scope in ("infer", "label", "admin")}  # type: ignore[list-item]
+    made = {scope: add_key(file, scope, [scope], None) for scope in ("infer", "label", "admin")}
     client = make_client(keys_file=file)
     paths = {"/v1/models": "infer", "/v1/jobs": "label", "/metrics": "admin", "/tei/intents/metrics": "admin",
              "/v2/models/intents": "infer", "/v1/files": "label"}  # fmt: skip
