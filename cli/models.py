@@ -30,9 +30,10 @@ models = typer.Typer(
     no_args_is_help=True,
     help="""Keep the versions of models in one folder.
 
-    One version of each answers. `glossator serve --models FOLDER` follows the folder: a version that gets an alias answers within a second, when it has been
-    loaded and verified, and the one before it is let go with its last request. Nothing is lost in between. The audit
-    (audit.jsonl) keeps what was live, when, why and by whom.
+    One version of each answers. `glossator serve --models FOLDER` follows the folder: a version that gets an
+    alias answers within a second, when it has been loaded and verified, and the one before it is let go with
+    its last request. Nothing is lost in between. The audit (audit.jsonl) keeps what was live, when, why and by
+    whom.
 
     \b
     Examples:

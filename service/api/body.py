@@ -33,9 +33,8 @@ async def read_body(request: Request, limit: int) -> bytes:
     limit is passed: before anything is read where Content-Length says so, else while the body streams in.
     """
     unpack = _unpacker(request)
-    declared = request.headers.get("content-length", "0")
-    if declared.isdecimal() and int(declared[:_LENGTH_DIGITS]) > limit:
-        raise _too_large(f"{declared[:_LENGTH_DIGITS]} bytes", limit)
+    if (declared := declared_length(request)) > limit:
+        raise _too_large(f"{declared} bytes", limit)
     body = bytearray()
     async for chunk in request.stream():
         try:
@@ -47,6 +46,12 @@ async def read_body(request: Request, limit: int) -> bytes:
     if unpack is not None and not unpack.eof:
         raise MalformedBody("the compressed body is cut off", way_out="Send it again.")
     return bytes(body)
+
+
+def declared_length(request: Request) -> int:
+    """The bytes that a body is said to have; 0 where nothing is said."""
+    declared = request.headers.get("content-length", "0")
+    return int(declared[:_LENGTH_DIGITS]) if declared.isdecimal() else 0
 
 
 def _unpacker(request: Request) -> Any:

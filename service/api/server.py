@@ -21,6 +21,8 @@ from service.errors import ConfigError
 
 _BACKLOG = 2048
 _LINGER_SECONDS = 0.3
+_KEEP_ALIVE_SECONDS = 75
+"""Longer than load balancers keep an idle connection: who closes first may meet a request on its way."""
 
 
 def serve(app: FastAPI, settings: Settings, *, on_ready: Callable[[str], None] | None = None) -> None:
@@ -41,6 +43,7 @@ def serve(app: FastAPI, settings: Settings, *, on_ready: Callable[[str], None] |
             server_header=False,
             proxy_headers=False,
             backlog=_BACKLOG,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=settings.grace_seconds,
         )
         server = _Server(config, state, _url(listener), on_ready)

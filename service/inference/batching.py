@@ -42,8 +42,8 @@ Run = Callable[[Windows], Outputs]
 class Limit:
     """How much work may wait before a call is refused, in seconds until a worker would come to it.
 
-    `interactive` bounds what small calls wait for; a large one, which lets the small ones pass, waits as long as its
-    deadline allows.
+    `interactive` bounds what small calls wait for: at least what FEW_CALLS of them take, however slow the model is. A
+    large one, which lets the small ones pass, waits as long as its deadline allows.
     """
 
     interactive: float = math.inf
@@ -83,6 +83,7 @@ BULK_PATIENCE_SECONDS = 0.1
 INTERACTIVE_WINDOWS = 32
 LOOKAHEAD = 256
 """How many waiting windows of the interactive lane are planned together."""
+FEW_CALLS = 8
 _LEARNING = 0.1
 """The weight of the last batch in what is learned of the time that batches take."""
 _FIRST_GUESS = 1.5
@@ -160,6 +161,10 @@ class Batcher:
         """What has been done so far."""
         return self._queue.totals
 
+    def admit(self) -> None:
+        """Raises Overloaded where a small call that is made now would be refused."""
+        self._queue.admit()
+
     def wait(self, lane: Lane = "interactive") -> float:
         """The seconds until a worker would come to a call that is made now, as far as can be told."""
         return self._queue.wait(lane)
@@ -198,6 +203,8 @@ class _Queue:
         """Milliseconds of the windows that wait or run, were each alone in its batch and batches free."""
         self._factor = _FIRST_GUESS
         """By how much batches take longer than that."""
+        self._usual = 0.0
+        """Milliseconds of work that a small call has brought lately."""
 
     def wait(self, lane: Lane) -> float:
         waiting = self._work_in["interactive"] + (self._work_in["bulk"] if lane == "bulk" else 0.0)
@@ -208,12 +215,20 @@ class _Queue:
         length = len(window)
         return length * (self.cost.token + self.cost.attention * length)
 
+    def admit(self) -> None:
+        if self.wait("interactive") > self._patience():  # without the lock: nearly right is right enough
+            with self._changed:
+                self._admit("interactive", None)
+
+    def _patience(self) -> float:
+        return max(self.limit.interactive, 1e-3 * FEW_CALLS * self._usual * self._factor / self._workers)
+
     def _admit(self, lane: Lane, deadline: float | None) -> None:
         """Raises Overloaded where a worker would come too late; the lock is held."""
         wait = self.wait(lane)
         patience = math.inf if deadline is None else deadline - time.monotonic()
         if lane == "interactive":
-            patience = min(patience, self.limit.interactive)
+            patience = min(patience, self._patience())
         if wait > patience and self.limit is not UNLIMITED:
             self.totals.refused += 1
             raise Overloaded(
@@ -238,6 +253,8 @@ class _Queue:
             self._admit(lane, deadline)
             self._start()
             self._work_in[lane] += work
+            if lane == "interactive":
+                self._usual += _LEARNING * (work - self._usual)
             # Callbacks of a future run where it ends, with no lock held.
             request.future.add_done_callback(lambda _: self._took(lane, work))
             if lane == "bulk":

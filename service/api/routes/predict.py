@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from service.api.answers import result, sentences
 from service.api.asking import INLINE_CHARACTERS, bounded, settled
-from service.api.body import JSON, check_count, parse_object, read_json_body, validated
+from service.api.body import JSON, check_count, declared_length, parse_object, read_json_body, validated
 from service.api.documentation import PREDICT_BODY, problem_responses
 from service.api.problems import (
     BodyTooLarge,
@@ -139,6 +139,8 @@ async def predict(
     the others are answered. Long texts are read in full, in windows, unless `truncate` is set.
     """
     model, settings = state.model(name), state.settings
+    if declared_length(request) <= INLINE_CHARACTERS:
+        model.batcher.admit()  # before the body is read: what is refused should cost little
     body = await read_json_body(request, settings.max_body_bytes)
     began = time.perf_counter()
     patience = min(x_request_timeout or settings.timeout_seconds, settings.timeout_seconds)

@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from service.errors import DeadlineExceeded, InferenceError
-from service.inference.batching import BULK_PATIENCE_SECONDS, INTERACTIVE_WINDOWS, Batcher
+from service.errors import DeadlineExceeded, InferenceError, Overloaded
+from service.inference.batching import BULK_PATIENCE_SECONDS, FEW_CALLS, INTERACTIVE_WINDOWS, Batcher, Limit, Windows
 from service.inference.planning import Cost
+from service.tasks.encoded import Floats
 
 CHEAP_BATCHES = Cost(batch=0.0, token=1.0, attention=0.0, most_tokens=1_000)
 DEAR_BATCHES = Cost(batch=1e6, token=1.0, attention=0.0, most_tokens=1_000)
@@ -234,3 +235,68 @@ def test_the_threads_end_with_the_last_reference() -> None:
     for thread in ours:
         thread.join(10)
         assert not thread.is_alive()
+
+
+def test_queue_that_is_limited_refuses_when_too_much_waits() -> None:
+    """R1: work is counted in padded tokens and learned milliseconds, and what is refused hears when to ask again."""
+    begin, go = threading.Event(), threading.Event()
+
+    def run(windows: Windows) -> list[Floats]:
+        begin.set()
+        assert go.wait(10)
+        return [np.zeros(1, dtype=np.float32) for _ in windows]
+
+    cost = Cost(batch=0.0, token=1.0, attention=0.0, most_tokens=64)
+    with Batcher(run, workers=1, cost=cost, limit=Limit(0.5)) as batcher:
+        accepted = [batcher.submit([[1] * 64])]
+        assert begin.wait(10)
+        assert 0.05 < batcher.wait() < 0.2
+        with pytest.raises(Overloaded) as caught:
+            for _ in range(100):
+                accepted.append(batcher.submit([[1] * 64]))
+        assert 5 <= len(accepted) <= 12  # 0.5 s of 64 ms each, by a first guess of what batches take
+        assert caught.value.retry_after == 1
+        assert batcher.totals.refused == 1
+        with pytest.raises(Overloaded):
+            batcher.admit()
+        large = batcher.submit([[1]] * (INTERACTIVE_WINDOWS + 1), deadline=time.monotonic() + 30)
+        with pytest.raises(Overloaded):  # it would come too late to be of use
+            batcher.submit([[1]] * (INTERACTIVE_WINDOWS + 1), deadline=time.monotonic() + 0.1)
+        go.set()
+        for ticket in (*accepted, large):
+            ticket.result(10)
+        assert batcher.wait("bulk") == 0.0
+        assert accepted[-1].waited > accepted[0].waited >= 0.0
+        assert batcher.totals.windows == len(accepted) + INTERACTIVE_WINDOWS + 1
+        assert batcher.totals.padded >= batcher.totals.tokens > 0
+        batcher.admit()
+
+
+def test_slow_model_is_not_refused_its_few_calls() -> None:
+    go = threading.Event()
+
+    def run(windows: Windows) -> list[Floats]:
+        assert go.wait(10)
+        return [np.zeros(1, dtype=np.float32) for _ in windows]
+
+    cost = Cost(batch=0.0, token=100.0, attention=0.0, most_tokens=16)
+    with Batcher(run, workers=1, cost=cost, limit=Limit(0.01)) as batcher:
+        batcher._queue._usual = 1_600.0
+        tickets = [batcher.submit([[1] * 16]) for _ in range(FEW_CALLS)]
+        go.set()
+        for ticket in tickets:
+            ticket.result(10)
+
+
+def test_time_that_batches_take_is_learned() -> None:
+    def run(windows: Windows) -> list[Floats]:
+        time.sleep(0.02)
+        return [np.zeros(1, dtype=np.float32) for _ in windows]
+
+    with Batcher(run, workers=1, cost=Cost(0.0, 0.1, 0.0, 64), limit=Limit(10)) as batcher:
+        for _ in range(60):
+            batcher.submit([[1] * 10]).result(10)  # guessed 1 ms, takes 20
+        tickets = [batcher.submit([[1] * 10]) for _ in range(10)]
+        assert batcher.wait() > 0.1
+        for ticket in tickets:
+            ticket.result(10)
