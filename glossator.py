@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from service.client import AsyncClient, Client
     from service.errors import GlossatorError
     from service.inference.model import Model
     from service.inference.pipeline import Answer
@@ -20,7 +21,19 @@ if TYPE_CHECKING:
     from service.tasks.text_classification import Classification, Score
     from service.tasks.token_classification import Entity
 
-__all__ = ["Answer", "Classification", "Entity", "GlossatorError", "Model", "Pair", "Score", "load", "main"]
+__all__ = [
+    "Answer",
+    "AsyncClient",
+    "Classification",
+    "Client",
+    "Entity",
+    "GlossatorError",
+    "Model",
+    "Pair",
+    "Score",
+    "load",
+    "main",
+]
 
 
 def load(path: str | Path, *, threads: int | None = None, device: Literal["cpu", "cuda"] = "cpu") -> Model:
@@ -53,6 +66,10 @@ def __getattr__(name: str) -> object:
         from service.tasks.text_classification import Classification, Score
 
         return {"Classification": Classification, "Score": Score}[name]
+    if name in {"AsyncClient", "Client"}:
+        from service.client import AsyncClient, Client
+
+        return {"AsyncClient": AsyncClient, "Client": Client}[name]
     if name == "Pair":
         from service.tasks.encoded import Pair
 

@@ -19,7 +19,19 @@ from service.tasks.options import Asked
 from service.tasks.text_classification import Classification, Score
 
 ROOT = Path(__file__).resolve().parents[1]
-PUBLIC = ["Answer", "Classification", "Entity", "GlossatorError", "Model", "Pair", "Score", "load", "main"]
+PUBLIC = [
+    "Answer",
+    "AsyncClient",
+    "Classification",
+    "Client",
+    "Entity",
+    "GlossatorError",
+    "Model",
+    "Pair",
+    "Score",
+    "load",
+    "main",
+]
 
 
 def test_the_public_names_are_these_and_all_exist() -> None:

@@ -11,6 +11,7 @@ from service.api.schemas import (
     EntitiesBody,
     EntityBody,
     ErrorBody,
+    ExplanationBody,
     FailedText,
     Prediction,
     RatingBody,
@@ -21,6 +22,7 @@ from service.api.schemas import (
     SpanBody,
 )
 from service.errors import InputError
+from service.inference.explanation import Explanation
 from service.inference.pipeline import Answer
 from service.inference.sentences import Sentence
 from service.tasks.question_answering import Extraction, Span
@@ -29,7 +31,7 @@ from service.tasks.text_pair import Rating
 from service.tasks.token_classification import Entities
 
 
-def result(item: Answer | InputError) -> Result | FailedText:
+def result(item: Answer | InputError, explanation: Explanation | None = None) -> Result | FailedText:
     """The body of one result."""
     if isinstance(item, InputError):
         return FailedText(error=ErrorBody.model_validate(item.to_dict()))
@@ -43,6 +45,7 @@ def result(item: Answer | InputError) -> Result | FailedText:
             windows=windows,
             truncated=truncated,
             tier=item.tier,
+            explanation=None if explanation is None else ExplanationBody.model_validate(asdict(explanation)),
         )
     if isinstance(prediction, Entities):
         entities = [EntityBody(**asdict(entity)) for entity in prediction.entities]

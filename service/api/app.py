@@ -13,6 +13,7 @@ from starlette.middleware import Middleware
 
 from service.api import problems
 from service.api.catalog import Catalog
+from service.api.compress import Compress
 from service.api.dialects.mount import BODIES, mount
 from service.api.documentation import OTHERWISE, Application
 from service.api.guard import Guard
@@ -24,6 +25,7 @@ from service.api.routes import jobs as jobs_routes
 from service.api.routes import models as models_routes
 from service.api.settings import Settings
 from service.api.state import State
+from service.api.web import pages
 from service.errors import ConfigError
 from service.inference.batching import Limit
 from service.inference.model import Model
@@ -78,12 +80,14 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
         middleware=[
             Middleware(Observe, metrics=metrics, draining=lambda: state.draining),
             Middleware(Guard, settings=settings),
+            Middleware(Compress),
         ],
     )
     app.state.service = state
     app.needs_key = settings.needs_key
     problems.install(app)
     jobs = no_jobs if state.jobs is None else jobs_routes
+    app.include_router(pages.router)
     for routes in (predict, matching, models_routes, jobs, health):
         app.include_router(routes.router)
     app.bodies = BODIES

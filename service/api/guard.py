@@ -28,11 +28,12 @@ from service.api.problems import (
 from service.api.rate import RateLimit
 from service.api.settings import PREFIX, Settings
 
-OPEN_PATHS = frozenset({"/livez", "/readyz"})
-"""Probes carry no key."""
+OPEN_PATHS = frozenset({"/livez", "/readyz", "/docs", "/ui"})
+"""Probes carry no key, and pages hold nothing that needs one."""
+_OPEN_BELOW = "/ui/static/"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
-_LABEL = re.compile(r"/v1/(jobs|files|batches)(/|$)")
+_LABEL = re.compile(r"/(v1/(jobs|files|batches)|ui/jobs)(/|$)")
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]]+)(?::\d*)?")
 
 
@@ -89,7 +90,7 @@ class Guard:
         self._check_host(headers)
         if scope["method"] not in _SAFE_METHODS:
             _check_origin(headers)
-        if self._keys and scope["path"] not in OPEN_PATHS:
+        if self._keys and scope["path"] not in OPEN_PATHS and not scope["path"].startswith(_OPEN_BELOW):
             scope.setdefault("state", {})["owner"] = self._owner(headers, scope["path"])
 
     def _check_host(self, headers: Headers) -> None:

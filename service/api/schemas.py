@@ -63,6 +63,13 @@ class PredictOptions(BaseModel):
         Literal["text", "sentence"],
         Field(description="What is answered: the text, or each of its sentences, with places that count in the text."),
     ] = "text"
+    explain: Annotated[
+        bool,
+        Field(
+            description="Models that label one text: also what each word is worth to the most probable label. Costs a "
+            "pass over the model for each word, 48 at most; longer texts are explained by runs of words."
+        ),
+    ] = False
     truncate: Annotated[
         bool,
         Field(description="Sees the first window of a long text alone. By default every window is read and pooled."),
@@ -134,6 +141,22 @@ class Seen(BaseModel):
     truncated: Annotated[bool, Field(description="Whether tokens were left out, as `truncate` asked.")]
 
 
+class AttributionBody(BaseModel):
+    """A part of the text, and how much the probability of the label loses without it."""
+
+    start: Annotated[int, Field(ge=0, description="In code points, or in `offset_unit`.")]
+    end: Annotated[int, Field(ge=0)]
+    text: str
+    score: Annotated[float, Field(ge=-1.0, le=1.0)]
+
+
+class ExplanationBody(BaseModel):
+    """What each part of the text is worth to the most probable label, in the text's order."""
+
+    label: str
+    attributions: list[AttributionBody]
+
+
 class Prediction(Seen):
     """The labels of one text or pair."""
 
@@ -142,6 +165,7 @@ class Prediction(Seen):
     ]
     scores: Annotated[list[ScoreBody], Field(description="The most probable labels first, `top_k` of them.")]
     tier: Annotated[Tier | None, Field(description="Of a cascade, which of its two models answered.")] = None
+    explanation: Annotated[ExplanationBody | None, Field(description="Where `explain` asked for it.")] = None
 
 
 class RatingBody(Seen):

@@ -19,6 +19,7 @@ from service.inference import calibration
 from service.inference.batching import Batcher, Lane, Limit, Outputs, Windows
 from service.inference.cascade import FastTier
 from service.inference.encoding import Token, check_text, encoder_of
+from service.inference.explanation import Explanation, explain
 from service.inference.pipeline import Answer, Pending, Pipeline
 from service.inference.planning import Cost
 from service.inference.ranking import Ranked, Unranked, rerank
@@ -27,6 +28,7 @@ from service.inference.session import Device, Session
 from service.inference.threads import available_cpus
 from service.inference.zero_shot import zero_shot
 from service.tasks.encoded import EncodedText, Pair, Text
+from service.tasks.offsets import OffsetUnit
 from service.tasks.options import DEFAULTS, Asked
 
 _SCORE_TOLERANCE = 1e-6
@@ -154,6 +156,17 @@ class Model:
         (sentences,) = documents.together(self.predict(documents.parts, **asked), offset_unit=asked.get("offset_unit"))
         assert not isinstance(sentences, InputError)
         return sentences
+
+    def explain(
+        self,
+        texts: Sequence[object],
+        answers: Sequence[Answer | InputError],
+        *,
+        offset_unit: OffsetUnit | None = None,
+        deadline: float | None = None,
+    ) -> list[Explanation | None]:
+        """Which parts of each text its answer rests on; see `service.inference.explanation`."""
+        return explain(self.pipeline, texts, answers, offset_unit=offset_unit, deadline=deadline)
 
     def zero_shot(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from service.api.documentation import problem_responses
 from service.api.problems import NotReady
@@ -59,9 +59,11 @@ async def openapi(request: Request) -> Response:
     return JSONResponse(request.app.openapi())
 
 
-@router.get("/", summary="The routes of this server")
-async def index(request: Request, state: Shared) -> Index:
-    """Where to go next."""
+@router.get("/", summary="The routes of this server", response_model=Index)
+async def index(request: Request, state: Shared) -> Index | Response:
+    """Where to go next; browsers are sent to the page."""
+    if "text/html" in request.headers.get("accept", ""):
+        return RedirectResponse("/ui")
     paths = request.app.openapi()["paths"]
     routes = [
         RouteBody(method=method.upper(), path=path, summary=operation["summary"])

@@ -253,6 +253,7 @@ def _asked(form: Form) -> JobForm:
     twice = [name for name, values in form.fields.items() if len(values) > 1 and name not in several]
     values: dict[str, object] = {
         name: values if name in several else values[0] for name, values in form.fields.items()
+        if any(values)  # pages send the fields that nobody filled in, empty
     }  # fmt: skip
     try:
         if twice:

@@ -44,6 +44,8 @@ from service.api.state import of as state_of
 from service.api.validation import faults
 from service.bundle.task import Classifier
 from service.errors import ConfigError, DeadlineExceeded, EmptyText, Fault, InputError
+from service.inference import explanation
+from service.inference.explanation import Explanation
 from service.inference.model import Model
 from service.inference.pipeline import Answer, Pending
 from service.inference.sentences import Documents
@@ -152,7 +154,11 @@ async def predict(
         started = await to_thread.run_sync(start, model, body, settings, deadline, limiter=state.limiter)
     if started.pending.future is not None:
         await settled(request, started.pending.future)
-    if small:
+    if started.asked.explain:
+        content = await to_thread.run_sync(
+            explained, state, model, name, started, began, deadline, limiter=state.limiter
+        )
+    elif small:
         content = finish(state, model, name, started, began)
     else:
         content = await to_thread.run_sync(finish, state, model, name, started, began, limiter=state.limiter)
@@ -164,12 +170,17 @@ class Started:
     """What a request asks for, and the answers to come: of texts, or of the sentences of `documents`."""
 
     asked: PredictText | PredictTexts
+    texts: Sequence[object]
     pending: Pending
     documents: Documents | None
 
-    def results(self, answers: Sequence[Answer | InputError]) -> list[Result | SentencesBody | FailedText]:
+    def results(
+        self, answers: Sequence[Answer | InputError], explanations: Sequence[Explanation | None] = ()
+    ) -> list[Result | SentencesBody | FailedText]:
         """The body of each result."""
         if self.documents is None:
+            if explanations:
+                return [result(*each) for each in zip(answers, explanations, strict=True)]
             return [result(answer) for answer in answers]
         together = self.documents.together(answers, offset_unit=self.asked.offset_unit)
         return [sentences(each) for each in together]
@@ -180,6 +191,8 @@ def start(model: Model, body: bytes, settings: Settings, deadline: float) -> Sta
     asked = _parse(body, settings.max_texts)
     texts = [bounded(text, settings.max_characters) for text in _inputs(asked)]
     documents = Documents(texts) if asked.unit == "sentence" else None
+    if asked.explain:
+        _check_explain(asked, model, texts, settings)
     labels = isinstance(model.task, Classifier) and model.task.problem_type != "regression"
     pending = model.start(
         texts if documents is None else documents.parts,
@@ -192,10 +205,34 @@ def start(model: Model, body: bytes, settings: Settings, deadline: float) -> Sta
         truncate=asked.truncate,
         deadline=deadline,
     )
-    return Started(asked, pending, documents)
+    return Started(asked, texts, pending, documents)
 
 
-def finish(state: State, model: Model, name: str, started: Started, began: float) -> bytes:
+def _check_explain(
+    asked: PredictText | PredictTexts, model: Model, texts: Sequence[object], settings: Settings
+) -> None:
+    """Raises ConfigError where explanations cannot be had, TooManyTexts where they would cost too much."""
+    explanation.check(model.task)
+    if asked.unit == "sentence":
+        raise ConfigError("explain does not go with unit sentence", way_out="Send the sentences as texts.")
+    check_count(range(explanation.passes(texts)), settings.max_texts)
+
+
+def explained(state: State, model: Model, name: str, started: Started, began: float, deadline: float) -> bytes:
+    """As `finish`, with explanations; they wait in the same queue."""
+    answers = started.pending.result()
+    explanations = model.explain(started.texts, answers, offset_unit=started.asked.offset_unit, deadline=deadline)
+    return finish(state, model, name, started, began, explanations)
+
+
+def finish(
+    state: State,
+    model: Model,
+    name: str,
+    started: Started,
+    began: float,
+    explanations: Sequence[Explanation | None] = (),
+) -> bytes:
     """The JSON of a PredictResponse, when the answers are there."""
     answers = started.pending.result()
     state.metrics.inference(name, started.pending, answers, time.perf_counter() - began)
@@ -204,7 +241,7 @@ def finish(state: State, model: Model, name: str, started: Started, began: float
             if isinstance(started.asked, PredictText) and len(answers) == 1:
                 raise failed
             state.metrics.error(failed.code)
-    response = PredictResponse(model=name, version=model.digest, results=started.results(answers))
+    response = PredictResponse(model=name, version=model.digest, results=started.results(answers, explanations))
     return response.model_dump_json(exclude_none=True).encode("utf-8")
 
 

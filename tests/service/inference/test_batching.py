@@ -15,7 +15,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from service.errors import DeadlineExceeded, InferenceError, Overloaded
-from service.inference.batching import BULK_PATIENCE_SECONDS, FEW_CALLS, INTERACTIVE_WINDOWS, Batcher, Limit, Windows
+from service.inference.batching import (
+    BULK_PATIENCE_SECONDS,
+    FEW_CALLS,
+    INTERACTIVE_WINDOWS,
+    Batcher,
+    Limit,
+    Ticket,
+    Windows,
+)
 from service.inference.planning import Cost
 from service.tasks.encoded import Floats
 
@@ -252,8 +260,7 @@ def test_queue_that_is_limited_refuses_when_too_much_waits() -> None:
         assert begin.wait(10)
         assert 0.05 < batcher.wait() < 0.2
         with pytest.raises(Overloaded) as caught:
-            for _ in range(100):
-                accepted.append(batcher.submit([[1] * 64]))
+            _as_many_as_go(batcher, accepted)
         assert 5 <= len(accepted) <= 12  # 0.5 s of 64 ms each, by a first guess of what batches take
         assert caught.value.retry_after == 1
         assert batcher.totals.refused == 1
@@ -270,6 +277,11 @@ def test_queue_that_is_limited_refuses_when_too_much_waits() -> None:
         assert batcher.totals.windows == len(accepted) + INTERACTIVE_WINDOWS + 1
         assert batcher.totals.padded >= batcher.totals.tokens > 0
         batcher.admit()
+
+
+def _as_many_as_go(batcher: Batcher, into: list[Ticket]) -> None:
+    for _ in range(100):
+        into.append(batcher.submit([[1] * 64]))
 
 
 def test_slow_model_is_not_refused_its_few_calls() -> None:

@@ -52,4 +52,5 @@ def test_index_lists_every_route(make_client: Callable[..., TestClient]) -> None
         ("GET", "/"),
     }
     assert client.get(index["openapi"]).status_code == 200
-    assert client.get("/docs").status_code == 404  # no page that loads scripts from elsewhere
+    sent_on = client.get("/", headers={"Accept": "text/html"}, follow_redirects=False)
+    assert (sent_on.status_code, sent_on.headers["location"]) == (307, "/ui")

@@ -1,0 +1,187 @@
+"""The routes of the pages: one page, the parts that it asks for, and the documentation of the API.
+
+Everything that a page shows of a text is escaped by Jinja2; scripts and styles come from our own files alone, which the
+Content-Security-Policy holds browsers to.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+from anyio import to_thread
+from fastapi import APIRouter, Request
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from starlette.responses import FileResponse, Response
+
+from service.api.asking import ask
+from service.api.body import read_body
+from service.api.dialects.errors import Told, route_class
+from service.api.jobs import Owner
+from service.api.problems import InvalidRequest, JobsOff, RouteNotFound
+from service.api.routes import jobs as job_routes
+from service.api.state import Shared, State
+from service.api.web.card import picture_of, rendered
+from service.api.web.show import Shown, shown
+from service.bundle.task import Classifier, TextClassification
+from service.errors import InputError
+from service.inference.encoding import reads_pairs
+from service.inference.model import Model
+from service.tasks.encoded import Pair, Text
+
+PREFIX = "/ui"
+STATIC = Path(__file__).parent / "static"
+_TOP = 8
+_MEDIA = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+DOCS_POLICY = POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'").replace(
+    "img-src 'self'", "img-src 'self' data:"
+)
+"""Swagger UI sets styles of its own, and draws its icons from data."""
+PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+
+_templates = Environment(
+    loader=PackageLoader("service.api.web"), autoescape=select_autoescape(default=True), undefined=StrictUndefined,
+    trim_blocks=True, lstrip_blocks=True,
+)  # fmt: skip
+
+
+def _page(template: str, *, status: int = 200, policy: str = POLICY, **values: Any) -> Response:
+    """A page, or a part of one."""
+    content = _templates.get_template(template).render(**values)
+    headers = {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY"}
+    return Response(content, status_code=status, media_type="text/html", headers=headers)
+
+
+def _form(told: Told) -> Response:
+    return _page("error.html", status=told.status, message=told.message)
+
+
+router = APIRouter(include_in_schema=False, route_class=route_class(_form))
+
+
+@router.get("/docs")
+async def docs() -> Response:
+    """The documentation of the API, by Swagger UI."""
+    return _page("docs.html", policy=DOCS_POLICY)
+
+
+@router.get(PREFIX)
+async def page(state: Shared) -> Response:
+    """The page itself. It holds nothing that needs a key: what it shows it asks for."""
+    return _page("page.html", jobs=state.jobs is not None, needs_key=state.settings.needs_key, release=state.version)
+
+
+@router.get(PREFIX + "/static/{name:path}")
+async def static(name: str) -> Response:
+    """A script or a style of ours, or one that stands beside its licence."""
+    path = STATIC / name
+    known = {file.relative_to(STATIC).as_posix() for file in STATIC.rglob("*") if file.is_file()}
+    if name not in known or path.suffix not in _MEDIA:
+        raise RouteNotFound("there is no such file", found=name)
+    return FileResponse(path, media_type=_MEDIA[path.suffix], headers={"Cache-Control": "max-age=86400"})
+
+
+@router.get(PREFIX + "/models")
+async def models(state: Shared) -> Response:
+    """The choice of models."""
+    listed = [
+        {"name": name, "task": model.task.task, "version": model.digest[:12], "pairs": reads_pairs(model.task),
+         "explains": _explains(model)}
+        for name, model in state.models.items()
+    ]  # fmt: skip
+    return _page("models.html", models=listed)
+
+
+@router.get(PREFIX + "/models/{name}")
+async def card(name: str, state: Shared) -> Response:
+    """The card of a model, with its pictures."""
+    model = state.model(name)
+    content = await to_thread.run_sync(rendered, model, f"{PREFIX}/models/{name}/pictures/")
+    return _page("card.html", name=name, model=model, content=content)
+
+
+@router.get(PREFIX + "/models/{name}/pictures/{path:path}")
+async def picture(name: str, path: str, state: Shared) -> Response:
+    """A picture of a card. It is drawn, and can do nothing else."""
+    found = picture_of(state.model(name), path)
+    return FileResponse(found, media_type="image/svg+xml", headers={"Content-Security-Policy": PICTURE_POLICY})
+
+
+@router.post(PREFIX + "/answer")
+async def answer(request: Request, state: Shared) -> Response:
+    """What one model, or two side by side, say of a text."""
+    fields = await _fields(request, state)
+    names = list(dict.fromkeys(name for name in (fields.get("model", ""), fields.get("other", "")) if name))
+    if not names:
+        raise InvalidRequest("no model is chosen", way_out="Choose one.")
+    parts = [await _answered(request, state, name, fields) for name in names]
+    return _page("answer.html", parts=parts)
+
+
+@router.get(PREFIX + "/jobs")
+async def jobs(state: Shared, owner: Owner) -> Response:
+    """The jobs that were sent, the newest first."""
+    found = await job_routes.listed(state, _jobs(state), owner, None, 10, None)
+    return _page("jobs.html", jobs=found.jobs)
+
+
+@router.post(PREFIX + "/jobs")
+async def submit(request: Request, state: Shared, owner: Owner) -> Response:
+    """Takes a file as POST /v1/jobs does."""
+    await job_routes.submit(request, Response(), state, _jobs(state), owner, None)
+    return await jobs(state, owner)
+
+
+@router.get(PREFIX + "/jobs/{job_id}")
+async def job(job_id: str, state: Shared, owner: Owner) -> Response:
+    """Where one job stands."""
+    found = await job_routes.one(job_id, state, _jobs(state), owner)
+    return _page("job.html", job=found)
+
+
+def _jobs(state: State) -> Any:
+    if state.jobs is None:
+        raise JobsOff("this server takes no jobs", way_out="Start it with --jobs FOLDER.")
+    return state.jobs
+
+
+async def _fields(request: Request, state: State) -> dict[str, str]:
+    """The fields of a form; raises InvalidRequest."""
+    body = await read_body(request, state.settings.max_body_bytes)
+    try:
+        pairs = parse_qsl(body.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=16)
+    except ValueError:  # a UnicodeDecodeError too
+        raise InvalidRequest("the form cannot be read", expected="few fields, in UTF-8") from None
+    return {name: value.replace("\r\n", "\n") for name, value in pairs}
+
+
+async def _answered(request: Request, state: State, name: str, fields: dict[str, str]) -> dict[str, Any]:
+    model = state.model(name)
+    text: Text = fields.get("text", "")
+    if reads_pairs(model.task):
+        text = Pair(fields.get("second", ""), str(text)) if model.task.task == "question-answering" else Pair(
+            str(text), fields.get("second", "")
+        )  # fmt: skip
+    labels = isinstance(model.task, Classifier) and model.task.problem_type != "regression"
+    began = time.perf_counter()
+    (found,) = await ask(state, request, model, name, [text], top_k=_TOP if labels else None)
+    view: Shown | None = None
+    if not isinstance(found, InputError):
+        explanation = None
+        if fields.get("explain") and _explains(model):
+            work = to_thread.run_sync(lambda: model.explain([text], [found]), limiter=state.limiter)
+            (explanation,) = await work
+        view = shown(text, found, explanation)
+    milliseconds = 1e3 * (time.perf_counter() - began)
+    return {"name": name, "model": model, "error": found if view is None else None, "view": view, "answer": found,
+            "milliseconds": milliseconds}  # fmt: skip
+
+
+def _explains(model: Model) -> bool:
+    return isinstance(model.task, TextClassification)

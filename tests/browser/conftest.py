@@ -1,0 +1,42 @@
+"""A real Chromium, and a server with a model of every kind that a page shows in its own way."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from servers import Server, server
+from votes import vote_bundle
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+KINDS = ("token-classification", "question-answering", "text-pair-score", "text-embedding")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    if CHROMIUM is None:
+        if os.environ.get("GLOSSATOR_REQUIRE_BROWSER"):
+            pytest.fail("Chromium is not installed, and GLOSSATOR_REQUIRE_BROWSER is set")
+        pytest.skip("Chromium is not installed")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        made = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield made
+        made.close()
+
+
+@pytest.fixture(scope="session")
+def running(task_bundle: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    root = tmp_path_factory.mktemp("pages")
+    bundles = [
+        vote_bundle(root / "intents", "single_label_classification"),
+        vote_bundle(root / "tags", "multi_label_classification"),
+        *(task_bundle(kind) for kind in KINDS),
+    ]
+    with server(*bundles, jobs=root / "jobs", free_disk_bytes=0) as made:
+        yield made
