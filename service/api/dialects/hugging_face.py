@@ -28,6 +28,7 @@ from service.api.dialects.hugging_face_schemas import (
 )
 from service.api.documentation import body_of
 from service.api.problems import InvalidRequest
+from service.api.routes.models import ModelName
 from service.api.schemas import Status
 from service.api.state import Shared, State
 from service.bundle.task import Classifier, TextEmbedding, TextPair
@@ -52,7 +53,7 @@ router = APIRouter(tags=["hugging-face"], responses=ERRORS, route_class=route_cl
 
 
 @router.post("/{name}", summary="A model in the shape of Hugging Face", openapi_extra=body_of(HuggingFaceRequest))
-async def infer(name: str, request: Request, state: Shared) -> Any:
+async def infer(name: ModelName, request: Request, state: Shared) -> Any:
     """What the pipeline of the model's task gives."""
     model = state.model(name)
     value = parse_object(await read_json_body(request, state.settings.max_body_bytes), way_out=_WAY_OUT)
@@ -71,14 +72,14 @@ async def infer(name: str, request: Request, state: Shared) -> Any:
 
 
 @router.get("/{name}/health", summary="Whether a model answers")
-async def health(name: str, state: Shared) -> Status:
+async def health(name: ModelName, state: Shared) -> Status:
     """200 where it does."""
     state.model(name)
     return Status(status="ok")
 
 
 @router.get("/{name}/info", summary="A model in the shape of Hugging Face endpoints")
-async def info(name: str, state: Shared) -> dict[str, Any]:
+async def info(name: ModelName, state: Shared) -> dict[str, Any]:
     """What `InferenceClient.get_endpoint_info` reads."""
     model = state.model(name)
     return {

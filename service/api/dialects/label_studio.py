@@ -20,6 +20,7 @@ from service.api.body import parse_object, read_json_body, validated
 from service.api.dialects.errors import ERRORS, Told, route_class
 from service.api.documentation import body_of
 from service.api.problems import InvalidRequest
+from service.api.routes.models import ModelName
 from service.api.state import Shared
 from service.bundle.task import Classifier, TextEmbedding
 from service.errors import ConfigError, InputError, UndecodableText
@@ -73,7 +74,7 @@ class Control:
 
 
 @router.post("/{name}/predict", summary="Predictions for Label Studio", openapi_extra=body_of(LabelStudioPredict))
-async def predict(name: str, request: Request, state: Shared) -> dict[str, Any]:
+async def predict(name: ModelName, request: Request, state: Shared) -> dict[str, Any]:
     """One prediction a task, in order; that of a task that cannot be read is empty and says why."""
     model = state.model(name)
     value = parse_object(await read_json_body(request, state.settings.max_body_bytes), way_out=_WAY_OUT)
@@ -86,20 +87,20 @@ async def predict(name: str, request: Request, state: Shared) -> dict[str, Any]:
 
 
 @router.post("/{name}/setup", summary="Says which version answers Label Studio")
-async def setup(name: str, state: Shared) -> dict[str, str]:
+async def setup(name: ModelName, state: Shared) -> dict[str, str]:
     """Asked when a project is connected."""
     return {"model_version": state.model(name).version}
 
 
 @router.post("/{name}/webhook", status_code=201, summary="Hears what happens in a project")
-async def webhook(name: str, state: Shared) -> dict[str, str]:
+async def webhook(name: ModelName, state: Shared) -> dict[str, str]:
     """Nothing is done with it: models are trained by `glossator train`."""
     state.model(name)
     return {"status": "ignored"}
 
 
 @router.get("/{name}/health", summary="Whether a model answers Label Studio")
-async def health(name: str, state: Shared) -> dict[str, str]:
+async def health(name: ModelName, state: Shared) -> dict[str, str]:
     """`UP`."""
     return {"status": "UP", "model_class": state.model(name).task.task}
 

@@ -23,8 +23,8 @@ from service.api.dialects.openai_embeddings import EmbeddingsRequest
 from service.api.settings import Dialect
 
 BODIES: tuple[type[BaseModel], ...] = (
-    HuggingFaceRequest, EmbeddingsRequest, *text_embeddings.BODIES, *cohere.BODIES, *label_studio.BODIES,
-    *open_inference.BODIES,
+    HuggingFaceRequest, EmbeddingsRequest, openai_batches.BatchRequest, *text_embeddings.BODIES, *cohere.BODIES,
+    *label_studio.BODIES, *open_inference.BODIES,
 )  # fmt: skip
 _PREFIXED: dict[Dialect, tuple[str, APIRouter]] = {
     "hugging-face": (hugging_face.PREFIX, hugging_face.router),

@@ -24,6 +24,7 @@ from service.api.dialects.tensors import BINARY, Tensor, parted, texts_of
 from service.api.documentation import body_of
 from service.api.problems import InvalidRequest
 from service.api.routes.health import ready
+from service.api.routes.models import ModelName
 from service.api.state import Shared
 from service.bundle.task import Classifier, Task, TextEmbedding
 from service.inference.encoding import reads_pairs
@@ -103,7 +104,7 @@ async def index(state: Shared) -> list[dict[str, str]]:
 
 @router.get("/models/{name}", summary="A model's inputs and outputs")
 @router.get("/models/{name}/versions/{version}", summary="Inputs and outputs of a model's version")
-async def metadata(name: str, state: Shared, version: str | None = None) -> dict[str, Any]:
+async def metadata(name: ModelName, state: Shared, version: str | None = None) -> dict[str, Any]:
     """Their names, types and shapes; -1 stands for the number of texts."""
     model = state.model(name, version)
     inputs = ["text", "text_pair"] if reads_pairs(model.task) else ["text"]
@@ -120,7 +121,7 @@ async def metadata(name: str, state: Shared, version: str | None = None) -> dict
 
 @router.get("/models/{name}/ready", summary="Whether a model answers")
 @router.get("/models/{name}/versions/{version}/ready", summary="Whether a model's version answers")
-async def model_ready(name: str, state: Shared, version: str | None = None) -> dict[str, Any]:
+async def model_ready(name: ModelName, state: Shared, version: str | None = None) -> dict[str, Any]:
     """200 where it does."""
     state.model(name, version)
     ready(state)
@@ -134,7 +135,7 @@ async def model_ready(name: str, state: Shared, version: str | None = None) -> d
     "/models/{name}/versions/{version}/infer", summary="Answers of a model's version",
     openapi_extra=body_of(InferRequest),
 )  # fmt: skip
-async def infer(name: str, request: Request, state: Shared, version: str | None = None) -> Response:
+async def infer(name: ModelName, request: Request, state: Shared, version: str | None = None) -> Response:
     """One row of every output for each text. A text that cannot be answered is an error of the whole request: the
     protocol has no place for it."""
     model = state.model(name, version)

@@ -22,6 +22,7 @@ from service.api.dialects.errors import ERRORS, Told, route_class
 from service.api.dialects.hugging_face import scores_of, similarities
 from service.api.documentation import body_of
 from service.api.problems import InvalidRequest
+from service.api.routes.models import ModelName
 from service.api.state import Shared, State
 from service.bundle.task import Classifier, TextEmbedding, TextPair
 from service.errors import ConfigError
@@ -134,7 +135,7 @@ BODIES = (TeiPredict, TeiEmbed, TeiRerank, TeiSimilarity, TeiTokenize, TeiDecode
 
 
 @router.post("/{name}/predict", summary="Labels, in the shape of TEI", openapi_extra=body_of(TeiPredict))
-async def predict(name: str, request: Request, state: Shared) -> Response:
+async def predict(name: ModelName, request: Request, state: Shared) -> Response:
     """`[{"score", "label"}]`, the most probable label first; of a batch a list of these."""
     began = time.perf_counter()
     model, asked = state.model(name), await _read(request, state, TeiPredict)
@@ -154,7 +155,7 @@ async def predict(name: str, request: Request, state: Shared) -> Response:
 
 
 @router.post("/{name}/embed", summary="Vectors, in the shape of TEI", openapi_extra=body_of(TeiEmbed))
-async def embed(name: str, request: Request, state: Shared) -> Response:
+async def embed(name: ModelName, request: Request, state: Shared) -> Response:
     """`[[float]]`, a vector for each text."""
     began = time.perf_counter()
     model, asked = state.embedding_model(name), await _read(request, state, TeiEmbed)
@@ -165,7 +166,7 @@ async def embed(name: str, request: Request, state: Shared) -> Response:
 
 
 @router.post("/{name}/rerank", summary="Texts by how well they answer, as TEI", openapi_extra=body_of(TeiRerank))
-async def rerank(name: str, request: Request, state: Shared) -> Response:
+async def rerank(name: ModelName, request: Request, state: Shared) -> Response:
     """`[{"index", "text"?, "score"}]`, the best first."""
     began = time.perf_counter()
     model, asked = state.model(name), await _read(request, state, TeiRerank)
@@ -179,7 +180,7 @@ async def rerank(name: str, request: Request, state: Shared) -> Response:
 
 
 @router.post("/{name}/similarity", summary="Similarities, as TEI", openapi_extra=body_of(TeiSimilarity))
-async def similarity(name: str, request: Request, state: Shared) -> Response:
+async def similarity(name: ModelName, request: Request, state: Shared) -> Response:
     """`[float]`, a cosine for each sentence."""
     began = time.perf_counter()
     model, asked = state.embedding_model(name), await _read(request, state, TeiSimilarity)
@@ -189,7 +190,7 @@ async def similarity(name: str, request: Request, state: Shared) -> Response:
 
 
 @router.post("/{name}/tokenize", summary="Tokens of texts, as TEI", openapi_extra=body_of(TeiTokenize))
-async def tokenize(name: str, request: Request, state: Shared) -> list[list[dict[str, Any]]]:
+async def tokenize(name: ModelName, request: Request, state: Shared) -> list[list[dict[str, Any]]]:
     """`[[{"id", "text", "special", "start", "stop"}]]`; places count code points, and special tokens have none."""
     model, asked = state.model(name), await _read(request, state, TeiTokenize)
     texts = _listed(asked.inputs)
@@ -207,7 +208,7 @@ async def tokenize(name: str, request: Request, state: Shared) -> list[list[dict
 
 
 @router.post("/{name}/decode", summary="Texts of tokens, as TEI", openapi_extra=body_of(TeiDecode))
-async def decode(name: str, request: Request, state: Shared) -> list[str]:
+async def decode(name: ModelName, request: Request, state: Shared) -> list[str]:
     """A text for each list of ids."""
     model, asked = state.model(name), await _read(request, state, TeiDecode)
     rows: Any = asked.ids if asked.ids and isinstance(asked.ids[0], list) else [asked.ids]
@@ -216,7 +217,7 @@ async def decode(name: str, request: Request, state: Shared) -> list[str]:
 
 
 @router.get("/{name}/info", summary="A model, as TEI describes it")
-async def info(name: str, state: Shared) -> dict[str, Any]:
+async def info(name: ModelName, state: Shared) -> dict[str, Any]:
     """What clients of TEI ask of a model before they use it."""
     model = state.model(name)
     task, cost = model.task, model.batcher.cost
@@ -244,21 +245,24 @@ async def info(name: str, state: Shared) -> dict[str, Any]:
     }
 
 
-@router.get("/{name}/health", summary="Whether a model answers")
-async def health(name: str, state: Shared) -> Response:
+@router.get("/{name}/health", summary="Whether a model answers", response_class=Response)
+async def health(name: ModelName, state: Shared) -> Response:
     """200 with no body."""
     state.model(name)
     return Response()
 
 
 @router.get("/{name}/ping", summary="Whether a model answers", include_in_schema=False)
-async def ping(name: str, state: Shared) -> Response:
+async def ping(name: ModelName, state: Shared) -> Response:
     """200 with no body."""
     return await health(name, state)
 
 
-@router.get("/{name}/metrics", summary="Metrics under TEI's names", response_class=Response)
-async def metrics(name: str, state: Shared) -> Response:
+@router.get(
+    "/{name}/metrics", summary="Metrics under TEI's names", response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)  # fmt: skip
+async def metrics(name: ModelName, state: Shared) -> Response:
     """The metrics that TEI's dashboards read, of this model."""
     state.model(name)
     return Response(state.metrics.tei_exposition(name), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -23,6 +23,8 @@ def rendered(model: Model, pictures: str) -> Markup:
         if token.type == "image":
             source = str(token.attrs["src"])
             token.attrs = {**token.attrs, "src": pictures + source, "loading": "lazy"} if "://" not in source else {}
+        elif token.type == "link_open" and "://" not in str(token.attrs.get("href", "")):
+            token.attrs = {}  # to a file of the bundle, which is not served
     html = markdown.renderer.render(tokens, markdown.options, {})
     # The page has its own first heading.
     for level in range(5, 0, -1):
