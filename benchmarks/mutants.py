@@ -1,0 +1,169 @@
+"""Damaged and hostile graphs: bytes of a bundle's graph are changed, its hashes made to fit, and it is loaded.
+
+    python benchmarks/mutants.py [--count 10000] [--seed 1]
+
+Every mutant is loaded as a server would load it the first time, in a process of its own kind; that process is used
+again until one ends it. What counts: how many end it, how many hang, how many answer otherwise than the bundle was
+exported with, and whether a file outside the bundle's folder is opened. Writes benchmarks/results/mutants.md and .json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
+
+from tampering import seal
+from votes import vote_bundle
+
+from evaluation.report import markdown_table
+from service.inference.machine import describe_machine
+
+RESULTS = Path(__file__).parent / "results"
+ROOT = Path(__file__).parents[1]
+SLOW_SECONDS = 20.0
+_GRAPH = "onnx/model.onnx"
+_CHILD = """
+import json, os, sys
+from pathlib import Path
+out = os.fdopen(os.dup(1), "w")
+os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what native code prints is no answer
+from service.errors import BundleError
+from service.inference.model import load
+load(Path(sys.argv[1]), threads=1)
+allowed = tuple(sys.argv[2].split("|"))
+outside = []
+def hear(event, args):
+    if event == "open" and isinstance(args[0], (str, bytes)) and not str(args[0]).startswith(allowed):
+        outside.append(str(args[0]))
+sys.addaudithook(hear)
+for line in sys.stdin:
+    outside.clear()
+    try:
+        load(Path(line.strip()), threads=1)
+        told = "loads, and answers as exported"
+    except BundleError as error:
+        told = error.faults[0].name if error.faults else error.code
+    print(json.dumps([told, outside]), file=out, flush=True)
+"""
+
+
+def mutated(data: bytes, chance: random.Random) -> bytes:
+    """The bytes with one kind of damage: changed bytes, a part cut out, doubled or moved, a number made huge."""
+    made = bytearray(data)
+    kind = chance.randrange(5)
+    if kind == 0:
+        for _ in range(chance.choice((1, 1, 2, 4, 16))):
+            made[chance.randrange(len(made))] = chance.randrange(256)
+    elif kind == 1:
+        start = chance.randrange(len(made))
+        del made[start : start + chance.randrange(1, 32)]
+    elif kind == 2:
+        start = chance.randrange(len(made))
+        made[start:start] = made[start : start + chance.randrange(1, 64)]
+    elif kind == 3:
+        start = chance.randrange(len(made))
+        made[start : start + 1] = b"\xff" * chance.randrange(1, 9) + b"\x7f"
+    else:
+        start, other = sorted(chance.randrange(len(made)) for _ in range(2))
+        part = made[start : start + 16]
+        made[other : other + len(part)] = part
+    return bytes(made)
+
+
+class Loader:
+    """A process that loads one bundle after another."""
+
+    def __init__(self, good: Path, work: Path) -> None:
+        allowed = "|".join([str(work), sys.prefix, sys.base_prefix, str(ROOT), "/proc", "/sys", "/dev/null"])
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", _CHILD, str(good), allowed], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, text=True, cwd=ROOT,
+        )  # fmt: skip
+
+    def ask(self, folder: Path) -> tuple[str, list[str], float]:
+        """What became of a bundle, what was opened outside, and the seconds that it took."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        began = time.perf_counter()
+        self.process.stdin.write(f"{folder}\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        took = time.perf_counter() - began
+        if not line:
+            return f"ended its process ({self.process.wait()})", [], took
+        told, outside = json.loads(line)
+        return told, outside, took
+
+    def close(self) -> None:
+        """Ends it."""
+        for stream in (self.process.stdin, self.process.stdout):
+            if stream is not None:
+                stream.close()
+        self.process.wait()
+
+
+def outcomes(count: int, seed: int) -> Iterator[tuple[str, list[str], float]]:
+    """What became of each mutant."""
+    chance = random.Random(seed)
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        good = vote_bundle(work / "good", "single_label_classification")
+        graph = (good / _GRAPH).read_bytes()
+        loader = Loader(good, work)
+        try:
+            for _ in range(count):
+                mutant = work / "mutant"
+                shutil.rmtree(mutant, ignore_errors=True)
+                shutil.copytree(good, mutant)
+                (mutant / _GRAPH).write_bytes(mutated(graph, chance))
+                seal(lambda fields: None, mutant)
+                found = loader.ask(mutant)
+                if found[0].startswith("ended"):
+                    loader.close()
+                    loader = Loader(good, work)
+                yield found
+        finally:
+            loader.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    found = list(outcomes(options.count, options.seed))
+    counts = Counter(told for told, _, _ in found)
+    outside = sorted({path for _, paths, _ in found for path in paths})
+    slow = sum(took > SLOW_SECONDS for _, _, took in found)
+    ended = sum(count for told, count in counts.items() if told.startswith("ended"))
+    text = "\n".join([
+        "# Mutants of a graph", "",
+        f"{options.count:,} mutants (seed {options.seed}), {describe_machine()[0]}. Repeat with "
+        f"`python benchmarks/mutants.py --count {options.count}`.", "",
+        f"{ended} ended the process that loads unknown bundles first, which is not the server's; {slow} took longer "
+        f"than {SLOW_SECONDS:g} s; {len(outside)} files outside were opened. The longest took "
+        f"{max(took for _, _, took in found):.2f} s.", "",
+        markdown_table(["what became of it", "mutants"], [[told, f"{n:,}"] for told, n in counts.most_common()]),
+    ])  # fmt: skip
+    (RESULTS / "mutants.md").write_text(text + "\n")
+    (RESULTS / "mutants.json").write_text(
+        json.dumps({"counts": counts, "outside": outside, "slow": slow}, indent=1) + "\n"
+    )
+    print(text)
+    if outside or slow:
+        sys.exit("a mutant opened a file outside, or took too long")
+
+
+if __name__ == "__main__":
+    main()
