@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -54,6 +55,8 @@ for line in sys.stdin:
         told = "loads, and answers as exported"
     except BundleError as error:
         told = error.faults[0].name if error.faults else error.code
+    except Exception as error:  # refused too, by the process that loads it first
+        told = f"fails with {type(error).__name__}"
     print(json.dumps([told, outside]), file=out, flush=True)
 """
 
@@ -89,6 +92,7 @@ class Loader:
         self.process = subprocess.Popen(
             [sys.executable, "-c", _CHILD, str(good), allowed], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL, text=True, cwd=ROOT,
+            env=os.environ | {"GLOSSATOR_CACHE_DIR": str(work / "cache")},
         )  # fmt: skip
 
     def ask(self, folder: Path) -> tuple[str, list[str], float]:

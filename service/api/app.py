@@ -25,6 +25,7 @@ from service.api.routes import jobs as jobs_routes
 from service.api.routes import models as models_routes
 from service.api.settings import Settings
 from service.api.state import State
+from service.api.tracing import spans, untraced
 from service.api.web import pages
 from service.errors import ConfigError
 from service.inference.batching import Limit
@@ -78,7 +79,7 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
         redirect_slashes=False,
         responses=OTHERWISE,
         middleware=[
-            Middleware(Observe, metrics=metrics, draining=lambda: state.draining),
+            Middleware(Observe, metrics=metrics, draining=lambda: state.draining, span=spans(release) or untraced),
             Middleware(Guard, settings=settings),
             Middleware(Compress),
         ],

@@ -7,15 +7,24 @@ import zlib
 from collections.abc import Sequence
 from typing import Any, NoReturn, TypeVar
 
+from anyio import move_on_after
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
-from service.api.problems import BodyTooLarge, InvalidRequest, MalformedBody, TooManyTexts, UnsupportedMediaType
+from service.api.problems import (
+    BodyTooLarge,
+    BodyTooSlow,
+    InvalidRequest,
+    MalformedBody,
+    TooManyTexts,
+    UnsupportedMediaType,
+)
 from service.api.validation import faults
 from service.errors import TextTooLong, shorten
 
 JSON = "application/json"
 _LENGTH_DIGITS = 20
+BODY_SECONDS = 30.0
 
 _Body = TypeVar("_Body", bound=BaseModel)
 
@@ -36,13 +45,19 @@ async def read_body(request: Request, limit: int) -> bytes:
     if (declared := declared_length(request)) > limit:
         raise _too_large(f"{declared} bytes", limit)
     body = bytearray()
-    async for chunk in request.stream():
-        try:
-            body += chunk if unpack is None else unpack.decompress(chunk, limit + 1 - len(body))
-        except zlib.error as error:
-            raise MalformedBody("the body is not compressed as it says", found=error) from None
-        if len(body) > limit:
-            raise _too_large(f"more than {limit:,} bytes", limit)
+    with move_on_after(BODY_SECONDS) as patience:
+        async for chunk in request.stream():
+            try:
+                body += chunk if unpack is None else unpack.decompress(chunk, limit + 1 - len(body))
+            except zlib.error as error:
+                raise MalformedBody("the body is not compressed as it says", found=error) from None
+            if len(body) > limit:
+                raise _too_large(f"more than {limit:,} bytes", limit)
+    if patience.cancelled_caught:
+        raise BodyTooSlow(
+            "the body did not come in time", found=f"{len(body):,} bytes", expected=f"all of it in {BODY_SECONDS:g} s",
+            way_out="Send it again.",
+        )  # fmt: skip
     if unpack is not None and not unpack.eof:
         raise MalformedBody("the compressed body is cut off", way_out="Send it again.")
     return bytes(body)

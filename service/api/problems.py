@@ -12,6 +12,7 @@ GlossatorError
     ├── NotFinished         the job has no result yet
     ├── MethodNotAllowed
     ├── BodyTooLarge
+    ├── BodyTooSlow
     ├── UnsupportedMediaType
     ├── HostRefused
     ├── InvalidRequest      carries every fault of the body's fields
@@ -110,6 +111,10 @@ class BodyTooLarge(RequestError):
     code = "body-too-large"
 
 
+class BodyTooSlow(RequestError):
+    code = "body-too-slow"
+
+
 class UnsupportedMediaType(RequestError):
     code = "unsupported-media-type"
 
@@ -149,6 +154,7 @@ STATUS: dict[type[GlossatorError], HTTPStatus] = {
     NoRoom: HTTPStatus.INSUFFICIENT_STORAGE,
     UnknownModel: HTTPStatus.NOT_FOUND,
     MethodNotAllowed: HTTPStatus.METHOD_NOT_ALLOWED,
+    BodyTooSlow: HTTPStatus.REQUEST_TIMEOUT,
     BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     UnsupportedMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     HostRefused: HTTPStatus.MISDIRECTED_REQUEST,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import socket
 import subprocess
+import sys
 import time
 import tomllib
 from pathlib import Path
@@ -59,7 +61,7 @@ def test_image_holds_the_packages_and_installs_extras_that_there_are() -> None:
     extras = re.search(r"'\.\[([a-z,]+)\]'", text)
     assert extras is not None
     assert set(extras[1].split(",")) <= set(project["project"]["optional-dependencies"])
-    assert "USER glossator" in text
+    assert re.search(r"^USER [1-9]\d*$", text, re.M)
 
 
 def free_port() -> int:
@@ -114,3 +116,59 @@ def _until_ready(client: httpx.Client) -> None:
             pass
         time.sleep(0.1)
     raise AssertionError("the balancer does not answer")
+
+
+def test_dashboard_asks_for_metrics_that_there_are(tmp_path: Path) -> None:
+    dashboard = json.loads((DEPLOY / "grafana" / "glossator.json").read_text())
+    bundle = vote_bundle(tmp_path / "intents", "single_label_classification")
+    with server(bundle) as running:
+        httpx.post(f"{running.url}/v1/models/intents/predict", json={"texts": ["money", ""]})
+        exposition = httpx.get(f"{running.url}/metrics").text
+    samples = [line for line in exposition.splitlines() if not line.startswith("#")]
+    names = {re.split(r"[{ ]", line)[0] for line in samples}
+    asked = {target["expr"] for panel in dashboard["panels"] for target in panel["targets"]}
+    used = {name for expression in asked for name in re.findall(r"\b(?:glossator|process)_\w+", expression)}
+    assert used <= names
+    bare = {re.sub(r"_(bucket|sum|count)$", "", name) for name in names if not name.endswith("_created")}
+    shown = {re.sub(r"_(bucket|sum|count)$", "", name) for name in used}
+    left_out = {name for name in bare - shown if name.startswith("glossator_")}
+    assert left_out == {"glossator_inference_seconds", "glossator_model_requests_total"}
+    for expression in asked:
+        for metric, labels in re.findall(r"(glossator_\w+)\{([^}]*)\}", expression.replace("{name}", "NAME")):
+            wanted = set(re.findall(r"(\w+)=", labels))
+            there = next(line for line in samples if line.startswith(metric + "{"))
+            assert wanted <= set(re.findall(r"(\w+)=", there)), (metric, labels)
+
+
+def test_chart_sets_what_there_is() -> None:
+    chart = DEPLOY / "helm" / "glossator"
+    text = (chart / "templates" / "deployment.yaml").read_text()
+    names = {name.removeprefix(PREFIX).lower() for name in re.findall(rf"name: ({PREFIX}\w+)", text)}
+    assert names - {"cache_dir"} <= set(Settings.model_fields)
+    values = yaml.safe_load((chart / "values.yaml").read_text())
+    for file in (chart / "templates").iterdir():
+        for path in re.findall(r"\.Values\.([\w.]+)", file.read_text()):
+            found: Any = values
+            for part in path.split("."):
+                assert part in found, path
+                found = found[part]
+    release = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert yaml.safe_load((chart / "Chart.yaml").read_text())["appVersion"] == release
+    served = {"/readyz", "/livez"}
+    assert set(re.findall(r"path: (/\w+z)", text)) == served
+    scaling = (chart / "templates" / "scaling.yaml").read_text()
+    assert "PodDisruptionBudget" in scaling
+    assert values["replicas"]["metric"] == "glossator_queue_wait_seconds"
+
+
+@pytest.mark.parametrize("program", ["hadolint", "yamllint"])
+def test_files_please_their_own_checkers(program: str) -> None:
+    beside = Path(sys.executable).parent / program
+    found = str(beside) if beside.exists() else shutil.which(program)
+    if found is None:
+        pytest.skip(f"{program} is not installed")
+    rules = "{extends: relaxed, rules: {line-length: {max: 140}, commas: disable}}"
+    plain = [DEPLOY / "compose.yaml", DEPLOY / "helm/glossator/values.yaml", DEPLOY / "helm/glossator/Chart.yaml"]
+    arguments = [DEPLOY / "Dockerfile"] if program == "hadolint" else ["--strict", "-d", rules, *plain]
+    ran = subprocess.run([found, *map(str, arguments)], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stdout + ran.stderr

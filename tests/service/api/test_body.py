@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 from starlette.types import Message
 
+from service.api import body as body_module
 from service.api.body import parse_json, read_json_body
-from service.api.problems import BodyTooLarge, MalformedBody, UnsupportedMediaType
+from service.api.problems import BodyTooLarge, BodyTooSlow, MalformedBody, UnsupportedMediaType
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -62,6 +63,22 @@ def test_read_json_body_refuses_a_declared_length_before_reading(length: str) ->
     with pytest.raises(BodyTooLarge):
         declared.read(25)
     assert declared.received == 0
+
+
+def test_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(body_module, "BODY_SECONDS", 0.05)
+
+    async def receive() -> Message:
+        await anyio.sleep(10)
+        raise AssertionError
+
+    scope = {"type": "http", "method": "POST", "headers": [(b"content-type", b"application/json")]}
+
+    async def read() -> bytes:
+        return await read_json_body(Request(scope, receive), 10)
+
+    with pytest.raises(BodyTooSlow):
+        anyio.run(read)
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zlib.compress])

@@ -1,0 +1,185 @@
+"""The threats of a server that reads texts from anywhere, each test named after its row; those of jobs, keys, hosts and
+bundles stand with what they concern."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from servers import Server, server
+from starlette.testclient import TestClient
+
+from service.inference.model import load
+
+PREDICT = "/v1/models/intents/predict"
+HOSTILE = [
+    "\ud800", "a\x00b", "\u202egnp.exe", "x" * 1_000_000, "\u0301" * 50_000, "🙂" * 20_000, "{{7*7}}", "<script>",
+    "\u2028\u2029\x85", "ﷺ" * 10_000, "\ufeff", "%s%n", "A" * 200_000 + " " + "B" * 200_000,
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def running(bundles: dict[str, Path]) -> Iterator[Server]:
+    with server(*bundles.values(), queue_seconds=30) as made:
+        yield made
+
+
+def post(running: Server, body: object, **more: Any) -> httpx.Response:
+    headers = {"Content-Type": "application/json"} | more
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return httpx.post(running.url + PREDICT, content=content, headers=headers, timeout=30)
+
+
+def test_cpu_from_tokenizer(running: Server) -> None:
+    """CPU <- tokenizer: hostile texts are answered or refused, each by itself, and none breaks the others."""
+    answer = post(running, {"texts": [*HOSTILE, "money"]})
+    assert answer.status_code == 200
+    results = answer.json()["results"]
+    assert len(results) == len(HOSTILE) + 1
+    assert results[-1]["labels"] == ["refund"]
+    assert results[0]["error"]["code"] == "undecodable-text"
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", 400), (b"{", 400), (b"[]", 422), (b"null", 422), (b'{"text": NaN}', 400), (b'{"text": 1}', 422),
+        (b'{"text": "a", "text": "b"}', 400), (b'{"texts": {}}', 422), (b"\xff\xfe{}", 400),
+        (b'{"text": "a", "top_k": 1e400}', 422), (b'{"text": "a", "top_k": -1}', 422), (b"[" * 100_000, 400),
+        (b'{"text": "a", "threshold": "x"}', 422), (b'{"text": "a", "x": 1}', 422), (b'{"text": null}', 422),
+        (json.dumps({"texts": ["a"] * 10_000}).encode(), 422), (b'{"text": "' + b"a" * 9_000_000 + b'"}', 413),
+        (b'{"text": ""}', 422), (b'{"text": "a", "text_pair": "b"}', 422),
+        (b'{"text": "a", "top_k": 9' + b"9" * 5_000 + b"}", 400),
+    ],
+)  # fmt: skip
+def test_wrong_bodies_are_refused(running: Server, body: bytes, status: int) -> None:
+    answer = post(running, body)
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["code"]
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/v1/models/nothing/predict", 404), ("/v1/models/intents@0000000/predict", 404),
+        ("/v1/models/../predict", 404),
+        ("/v1/models/%2e%2e%2f%2e%2e%2fetc%2fpasswd/predict", 404), ("/v1/models/intents%00/predict", 404),
+        ("/ui/static/../../../../etc/passwd", 404), ("/ui/static/%2e%2e/%2e%2e/pages.py", 404),
+    ],
+)  # fmt: skip
+def test_files_from_path_traversal(running: Server, path: str, status: int) -> None:
+    """files <- path traversal."""
+    method = "GET" if path.startswith("/ui") else "POST"
+    with socket.create_connection(("127.0.0.1", int(running.url.rpartition(":")[2])), timeout=10) as raw:
+        body = b'{"text": "a"}' if method == "POST" else b""
+        raw.sendall(
+            f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode()
+            + body
+        )
+        told = b""
+        while part := raw.recv(65_536):
+            told += part
+    assert int(told.split()[1]) == status, told[:300]
+    assert b"root:" not in told
+
+
+def test_half_a_body_holds_nobody_up(running: Server) -> None:
+    """Connections that send half of a body and stop, or go away: others are answered meanwhile."""
+    port = int(running.url.rpartition(":")[2])
+    head = (
+        f"POST {PREDICT} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n"
+    )
+    held = [socket.create_connection(("127.0.0.1", port)) for _ in range(50)]
+    for each in held:
+        each.sendall(head.encode() + b'{"text": ')
+    assert post(running, {"text": "money"}).status_code == 200
+    for each in held:
+        each.close()
+    assert post(running, {"text": "money"}).status_code == 200
+
+
+def test_memory_and_disk_from_uploads(running: Server) -> None:
+    """memory <- gzip: a body that expands a thousandfold ends at the limit."""
+    import gzip
+
+    bomb = gzip.compress(b'{"text": "' + b"a" * 50_000_000 + b'"}')
+    answer = post(running, bomb, **{"Content-Encoding": "gzip"})
+    assert answer.status_code == 413
+    fine = post(running, gzip.compress(b'{"text": "money"}'), **{"Content-Encoding": "gzip"})
+    assert fine.json()["results"][0]["labels"] == ["refund"]
+
+
+def test_answers_are_packed_for_those_who_ask(running: Server) -> None:
+    plain = httpx.post(running.url + PREDICT, json={"texts": ["money"] * 100}, headers={"Accept-Encoding": "identity"})
+    packed = httpx.post(running.url + PREDICT, json={"texts": ["money"] * 100}, headers={"Accept-Encoding": "gzip"})
+    assert "content-encoding" not in plain.headers
+    assert packed.headers["content-encoding"] == "gzip"
+    assert packed.json() == plain.json()
+
+
+def test_logs_from_personal_text(make_client: Callable[..., TestClient], caplog: pytest.LogCaptureFixture) -> None:
+    """logs <- personal text: nothing of a text is logged or counted, whatever becomes of it."""
+    client = make_client()
+    caplog.set_level(logging.DEBUG)
+    secret = "zebra-4711"
+    for body in ({"text": secret}, {"texts": [secret, ""]}, {"text": secret, secret: 1}, {"text": [secret]}):
+        client.post(PREDICT, json=body)
+        for path in (
+            "/hf/intents",
+            "/tei/intents/predict",
+            "/v2/models/intents/infer",
+            "/label-studio/intents/predict",
+        ):
+            client.post(path, json={"inputs": secret, "tasks": [{"data": {"text": secret}}]})
+        client.post("/ui/answer", data={"model": "intents", "text": secret})
+    assert secret not in "".join(record.getMessage() for record in caplog.records if record.name.startswith("service"))
+    assert secret not in client.get("/metrics").text
+
+
+@given(text=st.text(st.characters(), max_size=200))
+@settings(max_examples=60, deadline=None)
+def test_any_text_is_answered_or_refused_by_name(running: Server, text: str) -> None:
+    answer = post(running, {"texts": [text, "money"]})
+    assert answer.status_code == 200
+    first, second = answer.json()["results"]
+    assert "labels" in first or first["error"]["code"] in ("empty-text", "undecodable-text")
+    assert second["labels"] == ["refund"]
+
+
+def test_threads_get_the_answers_that_one_gets(bundles: dict[str, Path]) -> None:
+    """R11: 32 threads, many calls each, against the answers one after another."""
+    words = ["money", "parcel", "thanks", "the", "other", "!"]
+    texts = [
+        " ".join(words[(number * step) % 6] for step in range(1, 1 + number % 40)) or "money" for number in range(400)
+    ]
+    model = load(bundles["intents"])
+    serial = [model.predict([text])[0] for text in texts]
+    with ThreadPoolExecutor(32) as pool:
+        for _ in range(3):
+            together = list(pool.map(lambda text: model.predict([text])[0], texts))
+            assert [answer.labels for answer in together] == [answer.labels for answer in serial]  # type: ignore[union-attr]
+            assert [answer.tokens for answer in together] == [answer.tokens for answer in serial]  # type: ignore[union-attr]
+
+
+def test_work_whose_client_has_left_or_whose_deadline_has_passed_is_not_run(running: Server) -> None:
+    """R2, over HTTP: what comes too late is dropped, and counted."""
+    answer = post(running, {"texts": ["money " * 50] * 900}, **{"X-Request-Timeout": "0.000001"})
+    assert answer.status_code in (429, 504)
+    time.sleep(0.2)
+    metrics = httpx.get(f"{running.url}/metrics").text
+    late = [
+        line for line in metrics.splitlines() if line.startswith(("glossator_late_total", "glossator_refused_total"))
+    ]
+    assert sum(float(line.rpartition(" ")[2]) for line in late) >= 1
