@@ -67,12 +67,13 @@ class Session:
         options = session_options(threads)
         try:
             self._session = ort.InferenceSession(graph, options, providers=chosen)
+            # Names that are not UTF-8 fail here.
+            self.inputs = tuple(item.name for item in self._session.get_inputs())
+            self.outputs = [item.name for item in self._session.get_outputs()]
+            self._per_token = len(self.outputs) > 1 or len(self._session.get_outputs()[0].shape) > 2
         except Exception as error:  # ONNX Runtime's errors share no base class of their own
             fault = Fault("graph-does-not-load", str(error), graph.name)
             raise BundleInvalid("ONNX Runtime refuses the graph", faults=[fault]) from error
-        self.inputs = tuple(item.name for item in self._session.get_inputs())
-        self.outputs = [item.name for item in self._session.get_outputs()]
-        self._per_token = len(self.outputs) > 1 or len(self._session.get_outputs()[0].shape) > 2
         self.threads = options.intra_op_num_threads
         self.device: Device = "cuda" if _PROVIDERS["cuda"] in self._session.get_providers() else "cpu"
         if self.device != device:  # the driver or a library is absent: ONNX Runtime only warns

@@ -1,27 +1,21 @@
 """A bundle's folder opens in transformers.js, and gives the labels and scores that Python gives.
 
-The package is installed from the committed lock file into `node_modules` beside this file when it is not there yet,
-without its install scripts: the CPU binaries lie inside the packages. `package.json` holds back sharp, which is there
-for pictures, to a release that runs on node 18. Without node or npm the tests are skipped; where GLOSSATOR_REQUIRE_NODE
-is set they fail.
+The package needs no install scripts: the CPU binaries lie inside it. `package.json` holds back sharp, which is there
+for pictures, to a release that runs on node 18.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
+from node import node_with_packages
 
 HERE = Path(__file__).resolve().parent
-MODULES = HERE / "node_modules"
-STAMP = MODULES / ".installed-lock"
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # the first run installs
 
@@ -29,24 +23,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # the first run insta
 @pytest.fixture(scope="session")
 def node() -> str:
     """The node program, its packages installed."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
-        _unavailable("node and npm are not both installed")
-    lock = hashlib.sha256((HERE / "package-lock.json").read_bytes()).hexdigest()
-    if not STAMP.is_file() or STAMP.read_text(encoding="utf-8") != lock:
-        command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        try:
-            subprocess.run(command, cwd=HERE, check=True, capture_output=True, text=True, timeout=600)
-        except subprocess.SubprocessError as error:  # offline, or too slow
-            _unavailable(f"npm ci: {error}\n{error.stderr}")  # type: ignore[attr-defined]
-        STAMP.write_text(lock, encoding="utf-8")
-    return node
-
-
-def _unavailable(reason: str) -> NoReturn:
-    if os.environ.get("GLOSSATOR_REQUIRE_NODE"):
-        pytest.fail(reason)
-    pytest.skip(reason)
+    return node_with_packages(HERE)
 
 
 def classify(node: str, folder: Path, dtype: str, texts: Sequence[str]) -> list[dict[str, float]]:
