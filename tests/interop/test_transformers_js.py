@@ -7,6 +7,7 @@ for pictures, to a release that runs on node 18.
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
