@@ -11,7 +11,7 @@ import typer
 from cli.command import Subcommand
 from cli.console import OK, Json, print_json, stderr, stdout
 
-File = Annotated[Path, typer.Option("--file", envvar="GLOSSATOR_KEYS_FILE", help="The file of keys.")]
+File = Annotated[Path, typer.Option("--file", envvar="GLOSSATOR_KEY_FILE", help="The file of keys.")]
 Name = Annotated[str, typer.Argument(help="Whose key it is; owns the jobs that are sent with it.")]
 KEYS = Path("keys.json")
 
@@ -22,7 +22,7 @@ keys = typer.Typer(
     help="""Make, list, rotate and revoke the keys of the API.
 
     The file holds their SHA-256 alone; a key is shown once, when it is made. A server that was started with
-    GLOSSATOR_KEYS_FILE hears of every change within a second.
+    GLOSSATOR_KEY_FILE hears of every change within a second.
 
     \b
     Examples:

@@ -42,7 +42,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
-        named = None if settings.keys_file is None else Watched(settings.keys_file).keys
+        named = None if settings.key_file is None else Watched(settings.key_file).keys
         self._keys = KeyRing(settings.api_keys, named)
         self._rate = None if settings.requests_per_minute is None else RateLimit(settings.requests_per_minute)
         self._hosts = frozenset(settings.allowed_hosts)

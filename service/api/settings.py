@@ -56,7 +56,7 @@ class Settings(BaseSettings):
     """The folder of models (`glossator models`) that is followed; without one, the bundles given are served."""
     model_memory_mb: Positive | None = None
     """What the graphs of the models of the folder may take; those not asked for longest are let go."""
-    keys_file: Path | None = None
+    key_file: Path | None = None
     """The file of keys with scopes and ends (`glossator keys`), read again when it changes."""
     requests_per_minute: Positive | None = None
     """How many requests a key may make in a minute; without keys, an address."""
@@ -122,7 +122,7 @@ class Settings(BaseSettings):
     @property
     def needs_key(self) -> bool:
         """Whether requests must carry a key."""
-        return bool(self.api_keys) or self.keys_file is not None
+        return bool(self.api_keys) or self.key_file is not None
 
     @field_validator("api_keys")
     @classmethod
@@ -153,7 +153,7 @@ class Settings(BaseSettings):
         if not self.is_loopback and not self.needs_key:
             raise ValueError(
                 f"host {self.host!r} can be reached from other machines, and no API key is set: "
-                f"set {PREFIX}KEYS_FILE or {PREFIX}API_KEYS, or bind 127.0.0.1"
+                f"set {PREFIX}KEY_FILE or {PREFIX}API_KEYS, or bind 127.0.0.1"
             )
         return self
 

@@ -229,7 +229,7 @@ def test_key_is_asked_for_and_kept_nowhere(browser: Any, tmp_path: Path) -> None
     keys = tmp_path / "keys.json"
     key = add_key(keys, "me", ["infer", "label"], None)
     bundle = vote_bundle(tmp_path / "intents", "single_label_classification")
-    with server(bundle, keys_file=keys, jobs=tmp_path / "jobs", free_disk_bytes=0) as running:
+    with server(bundle, key_file=keys, jobs=tmp_path / "jobs", free_disk_bytes=0) as running:
         seen = Visit(browser, running.url)
         page = seen.open()
         assert page.locator("#model").count() == 0

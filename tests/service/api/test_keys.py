@@ -48,7 +48,7 @@ def test_keys_that_cannot_be_made_are_refused(file: Path) -> None:
 def test_scopes_say_what_a_key_is_good_for(make_client: Callable[..., TestClient], file: Path) -> None:
     """keys: scopes infer, label and admin."""
     made = {scope: add_key(file, scope, [scope], None) for scope in ("infer", "label", "admin")}
-    client = make_client(keys_file=file)
+    client = make_client(key_file=file)
     paths = {"/v1/models": "infer", "/v1/jobs": "label", "/metrics": "admin", "/tei/intents/metrics": "admin",
              "/v2/models/intents": "infer", "/v1/files": "label"}  # fmt: skip
     for path, scope in paths.items():
@@ -68,7 +68,7 @@ def test_changes_need_no_restart(
     """keys: expiry, rotation and revocation without restart."""
     monkeypatch.setattr(Watched, "_EVERY_SECONDS", 0.0)
     old = add_key(file, "shop", ["infer"], None)
-    client = make_client(keys_file=file)
+    client = make_client(key_file=file)
 
     def status(key: str) -> int:
         return client.get("/v1/models", headers=bearer(key)).status_code
@@ -103,7 +103,7 @@ def test_owner_stays_when_a_key_is_rotated(file: Path) -> None:
 
 def test_requests_are_counted_by_key(make_client: Callable[..., TestClient], file: Path) -> None:
     first, second = add_key(file, "a", ["infer"], None), add_key(file, "b", ["infer"], None)
-    client = make_client(keys_file=file, requests_per_minute=3)
+    client = make_client(key_file=file, requests_per_minute=3)
     answers = [client.get("/v1/models", headers=bearer(first)) for _ in range(4)]
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
     assert answers[0].headers["ratelimit-policy"] == '"default";q=3;w=60'
@@ -119,6 +119,6 @@ def test_server_off_the_loopback_address_takes_a_key_file_for_protection(file: P
     from service.api.settings import Settings
 
     add_key(file, "a", ["infer"], None)
-    assert Settings(host="0.0.0.0", keys_file=file).needs_key
+    assert Settings(host="0.0.0.0", key_file=file).needs_key
     with pytest.raises(ConfigError):
         Settings(host="0.0.0.0")
