@@ -88,9 +88,9 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
     app.needs_key = settings.needs_key
     problems.install(app)
     jobs = no_jobs if state.jobs is None else jobs_routes
-    app.include_router(pages.router)
     for routes in (predict, matching, models_routes, jobs, health):
         app.include_router(routes.router)
+    app.include_router(pages.router)
     app.bodies = BODIES
     mount(app, root=settings.root_dialect, default=catalog.names[0], jobs=state.jobs is not None)
     return app

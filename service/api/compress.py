@@ -19,5 +19,8 @@ class Compress:
         self._packed = GZipMiddleware(app, minimum_size=LEAST_BYTES, compresslevel=_LEVEL)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        straight = scope["type"] != "http" or scope["path"].endswith(_AS_THEY_ARE)
-        await (self._app if straight else self._packed)(scope, receive, send)
+        asked = scope["type"] == "http" and any(
+            name == b"accept-encoding" and b"gzip" in value for name, value in scope["headers"]
+        )
+        packed = asked and not scope["path"].endswith(_AS_THEY_ARE)
+        await (self._packed if packed else self._app)(scope, receive, send)
