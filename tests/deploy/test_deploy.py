@@ -58,7 +58,7 @@ def test_image_holds_the_packages_and_installs_extras_that_there_are() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     packages = {name.rstrip("*") for name in project["tool"]["setuptools"]["packages"]["find"]["include"]}
     assert {name for name in packages if f"COPY {name} {name}" in text} == packages
-    extras = re.search(r"'\.\[([a-z,]+)\]'", text)
+    extras = re.search(r"^ARG EXTRAS=([a-z,]+)$", text, re.M)
     assert extras is not None
     assert set(extras[1].split(",")) <= set(project["project"]["optional-dependencies"])
     assert re.search(r"^USER [1-9]\d*$", text, re.M)
