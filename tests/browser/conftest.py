@@ -16,7 +16,9 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 KINDS = ("token-classification", "question-answering", "text-pair-score", "text-embedding")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(
+    scope="module"
+)  # Playwright's event loop runs in this thread until it ends: no other test could run one
 def browser() -> Iterator[Any]:
     if CHROMIUM is None:
         if os.environ.get("GLOSSATOR_REQUIRE_BROWSER"):
