@@ -81,9 +81,9 @@ class ScopeMissing(RequestError):
 class RateLimited(RequestError):
     code = "rate-limited"
 
-    def __init__(self, what: str, *, headers: dict[str, str], **details: Any) -> None:
+    def __init__(self, what: str, *, headers: dict[str, str] | None = None, **details: Any) -> None:
         super().__init__(what, **details)
-        self.headers = headers
+        self.headers = headers or {}
         """How many requests are left, and when there are more."""
 
 
