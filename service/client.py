@@ -86,13 +86,25 @@ class _Common:
             problem = {}
         raise ApiError(problem if isinstance(problem, dict) else {}, response.status_code)
 
-    @staticmethod
-    def _predict(model: str, texts: str | Sequence[str], pairs: Any, asked: Mapping[str, Any]) -> _Request:
-        alone = isinstance(texts, str)
-        body = {"text" if alone else "texts": texts if alone else list(texts)} | dict(asked)
-        if pairs is not None:
-            body["text_pair" if alone else "text_pairs"] = pairs if alone else list(pairs)
-        return _Request("POST", f"/v1/models/{model}/predict", body)
+
+def _predict(
+    model: str, texts: str | Sequence[str], pairs: str | Sequence[str] | None, explain: bool, asked: Mapping[str, Any]
+) -> _Request:
+    alone = isinstance(texts, str)
+    body = {"text" if alone else "texts": texts if alone else list(texts)} | dict(asked)
+    if pairs is not None:
+        body["text_pair" if alone else "text_pairs"] = pairs if alone else list(pairs)
+    return _Request("POST", f"/v1/models/{model}/predict", body | ({"explain": True} if explain else {}))
+
+
+def _zero_shot(model: str, texts: Sequence[str], labels: Sequence[str], asked: Mapping[str, Any]) -> _Request:
+    body = {"texts": list(texts), "labels": list(labels)} | dict(asked)
+    return _Request("POST", f"/v1/models/{model}/zero-shot", body)
+
+
+def _rerank(model: str, query: str, documents: Sequence[str], asked: Mapping[str, Any]) -> _Request:
+    body = {"query": query, "documents": list(documents)} | dict(asked)
+    return _Request("POST", f"/v1/models/{model}/rerank", body)
 
 
 class Client(_Common):
@@ -117,18 +129,15 @@ class Client(_Common):
     ) -> PredictResponse:
         """One result a text, in order. Of many texts, one that cannot be answered has its error in its place; one text
         alone raises. `pairs` are the second texts, for models that read two."""
-        options = dict(asked) | ({"explain": True} if explain else {})
-        return self._send(self._predict(model, texts, pairs, options), PredictResponse)
+        return self._send(_predict(model, texts, pairs, explain, asked), PredictResponse)
 
     def zero_shot(self, model: str, texts: Sequence[str], labels: Sequence[str], **asked: Any) -> ZeroShotResponse:
         """Which of some labels fits each text."""
-        body = {"texts": list(texts), "labels": list(labels)} | asked
-        return self._send(_Request("POST", f"/v1/models/{model}/zero-shot", body), ZeroShotResponse)
+        return self._send(_zero_shot(model, texts, labels, asked), ZeroShotResponse)
 
     def rerank(self, model: str, query: str, documents: Sequence[str], **asked: Any) -> RerankResponse:
         """The documents by how well they answer the query."""
-        body = {"query": query, "documents": list(documents)} | asked
-        return self._send(_Request("POST", f"/v1/models/{model}/rerank", body), RerankResponse)
+        return self._send(_rerank(model, query, documents, asked), RerankResponse)
 
     def models(self) -> ModelList:
         """The models that answer."""
@@ -185,20 +194,17 @@ class AsyncClient(_Common):
         **asked: Unpack[Asked],
     ) -> PredictResponse:
         """As `Client.predict`."""
-        options = dict(asked) | ({"explain": True} if explain else {})
-        return await self._send(self._predict(model, texts, pairs, options), PredictResponse)
+        return await self._send(_predict(model, texts, pairs, explain, asked), PredictResponse)
 
     async def zero_shot(
         self, model: str, texts: Sequence[str], labels: Sequence[str], **asked: Any
     ) -> ZeroShotResponse:
         """As `Client.zero_shot`."""
-        body = {"texts": list(texts), "labels": list(labels)} | asked
-        return await self._send(_Request("POST", f"/v1/models/{model}/zero-shot", body), ZeroShotResponse)
+        return await self._send(_zero_shot(model, texts, labels, asked), ZeroShotResponse)
 
     async def rerank(self, model: str, query: str, documents: Sequence[str], **asked: Any) -> RerankResponse:
         """As `Client.rerank`."""
-        body = {"query": query, "documents": list(documents)} | asked
-        return await self._send(_Request("POST", f"/v1/models/{model}/rerank", body), RerankResponse)
+        return await self._send(_rerank(model, query, documents, asked), RerankResponse)
 
     async def models(self) -> ModelList:
         """As `Client.models`."""

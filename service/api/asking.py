@@ -11,13 +11,15 @@ from typing import Any, TypeVar, Unpack
 
 from anyio import to_thread
 from fastapi import Request
+from pydantic import BaseModel
 from starlette.requests import ClientDisconnect
 
-from service.api.body import check_count, too_long
+from service.api.body import check_count, parse_object, read_json_body, too_long, validated
 from service.api.state import State
 from service.errors import InputError
 from service.inference.model import Model
 from service.inference.pipeline import Answer, Pending
+from service.inference.ranking import Ranked, Unranked
 from service.tasks.encoded import Pair, Text
 from service.tasks.options import Asked
 
@@ -26,6 +28,7 @@ INLINE_CHARACTERS = 16_384
 WATCH_AFTER_SECONDS = 0.1
 """How long an answer may take before the connection is watched for a client that leaves."""
 
+_Body = TypeVar("_Body", bound=BaseModel)
 _T = TypeVar("_T")
 
 
@@ -55,7 +58,67 @@ async def ask(
     return answers
 
 
-def good(answers: Sequence[Answer | InputError]) -> list[Answer]:
+async def read(request: Request, state: State, kind: type[_Body], way_out: str) -> _Body:
+    """The body of a request as a model of ours, large ones parsed beside the event loop. Raises what is wrong with it,
+    with the way out."""
+    body = await read_json_body(request, state.settings.max_body_bytes)
+
+    def parsed() -> _Body:
+        return validated(parse_object(body, way_out=way_out), kind, way_out=way_out)
+
+    return parsed() if len(body) <= INLINE_CHARACTERS else await to_thread.run_sync(parsed, limiter=state.limiter)
+
+
+async def fit(
+    state: State,
+    model: Model,
+    texts: Sequence[str],
+    labels: Sequence[str],
+    *,
+    hypothesis: str | None,
+    multi_label: bool,
+) -> list[Answer | InputError]:
+    """Which of some labels fits each text (`Model.zero_shot`), bounded by texts times labels."""
+    settings = state.settings
+    check_count(range(len(texts) * len(labels)), settings.max_texts)
+    deadline = time.monotonic() + settings.timeout_seconds
+    limited = [too_long(text, settings.max_characters) or text for text in texts]
+    work = partial(model.zero_shot, limited, labels, hypothesis=hypothesis, multi_label=multi_label, deadline=deadline)
+    return await to_thread.run_sync(work, limiter=state.limiter)
+
+
+async def rank(
+    state: State,
+    model: Model,
+    query: str,
+    documents: Sequence[str],
+    *,
+    top_k: int | None = None,
+    label: str | None = None,
+    raw: bool = False,
+) -> list[Ranked | Unranked]:
+    """The documents by how well they fit the query (`Model.rerank`), bounded as any request; raises what is wrong with
+    the query."""
+    settings = state.settings
+    check_count(documents, settings.max_texts)
+    if (error := too_long(query, settings.max_characters)) is not None:
+        raise error
+    deadline = time.monotonic() + settings.timeout_seconds
+    limited = [too_long(text, settings.max_characters) or text for text in documents]
+    work = partial(model.rerank, query, limited, top_k=top_k, label=label, deadline=deadline, raw=raw)
+    return await to_thread.run_sync(work, limiter=state.limiter)
+
+
+def all_ranked(ranked: Sequence[Ranked | Unranked]) -> list[Ranked]:
+    """The documents, for dialects that have no place for the error of one; raises the first."""
+    for each in ranked:
+        if isinstance(each, Unranked):
+            each.error.what = f"text {each.index}: {each.error.what}"
+            raise each.error
+    return [each for each in ranked if isinstance(each, Ranked)]
+
+
+def good(answers: Sequence[_T | InputError]) -> list[_T]:
     """The answers, for dialects that have no place for the error of one text; raises the first, which says which text
     it is where there are several."""
     found = []

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from service.errors import GlossatorError, ModelLoading, UnknownModel
 from service.inference.batching import UNLIMITED, Limit
@@ -45,11 +46,12 @@ class Catalog(Mapping[str, Model]):
         name, _, pinned = asked.partition("@")
         version = version or pinned or None
         model = self._live.get(name)
-        if model is None or version is None:
-            return model if model is not None else self._absent(name)
-        if len(version) >= SHORTEST_VERSION and model.digest.startswith(version):
+        named = version is None or (
+            len(version) >= SHORTEST_VERSION and model is not None and model.digest.startswith(version)
+        )
+        if model is not None and named:
             return model
-        return self._pinned(name, version)
+        return self._absent(name) if version is None else self._pinned(name, version)
 
     @property
     def names(self) -> list[str]:
@@ -83,10 +85,19 @@ class Catalog(Mapping[str, Model]):
         raise unknown_model(name, self.names)
 
     def _pinned(self, name: str, version: str) -> Model:
+        if name not in self._live:
+            return self._absent(name)
         raise UnknownModel(
             "the model has no such version here", found=f"{name}@{version}", expected=self._live[name].digest,
             way_out="GET /v1/models tells the version that answers.",
         )  # fmt: skip
+
+
+class _Failure(NamedTuple):
+    """Why a version could not be loaded, and when that was tried."""
+
+    error: GlossatorError
+    since: float
 
 
 class Followed(Catalog):
@@ -103,7 +114,7 @@ class Followed(Catalog):
         self._asked: dict[tuple[str, str], float] = {}
         """When a version was last asked for."""
         self._wanted: set[tuple[str, str]] = set()
-        self._failed: dict[tuple[str, str], float] = {}
+        self._failed: dict[tuple[str, str], _Failure] = {}
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._over = threading.Event()
@@ -155,16 +166,20 @@ class Followed(Catalog):
         return self._want(name, digest)
 
     def _pinned(self, name: str, version: str) -> Model:
-        digest = version_of(name, self._records[name], version)
-        if digest == self._live[name].digest:
-            return self._live[name]
+        record = self._records.get(name)
+        if record is None:
+            return super()._absent(name)
+        digest = version_of(name, record, version)
+        model = self._live.get(name)
+        if model is not None and model.digest == digest:
+            return model
         return self._others.get((name, digest)) or self._want(name, digest)
 
     def _want(self, name: str, digest: str) -> Model:
         """Has a version loaded; raises ModelLoading, or the error that it could not be loaded with."""
         key = (name, digest)
-        if key in self._failed and (error := self.failures.get(f"{name}@{digest[:12]}")) is not None:
-            raise error
+        if key in self._failed:
+            raise self._failed[key].error
         with self._lock:
             self._wanted.add(key)
         self._wake.set()
@@ -185,7 +200,7 @@ class Followed(Catalog):
         """Brings what is live in line with the audit, and loads what was asked for."""
         stamp = self._stamp()
         now = time.monotonic()
-        retry = [key for key, since in self._failed.items() if now - since > RETRY_SECONDS]
+        retry = [key for key, failure in self._failed.items() if now - failure.since > RETRY_SECONDS]
         for key in retry:
             del self._failed[key]
         if stamp != self._seen or retry:
@@ -212,7 +227,7 @@ class Followed(Catalog):
                 continue
             if self._loaded_bytes() and self._budget is not None and old is None and self._full(name, digest):
                 continue  # loaded when it is first asked for
-            model = self._others.pop((name, digest), None) or self._loaded(name, digest, place=name)
+            model = self._others.pop((name, digest), None) or self._loaded(name, digest, is_live=True)
             if model is not None:
                 self._live[name] = model
                 self.failures.pop(name, None)
@@ -229,7 +244,7 @@ class Followed(Catalog):
             self.on_change()
         self._make_room()
 
-    def _loaded(self, name: str, digest: str, *, place: str) -> Model | None:
+    def _loaded(self, name: str, digest: str, *, is_live: bool) -> Model | None:
         """A version, verified and warm; None where it cannot be used, and why is kept."""
         if (name, digest) in self._failed:
             return None
@@ -241,22 +256,23 @@ class Followed(Catalog):
             model.limit = self.limit
         except GlossatorError as error:
             logger.error("%s@%s is refused, what was live stays: %s", name, digest[:12], error)
-            self._failed[name, digest] = time.monotonic()
-            self.failures[place] = error
+            self._failed[name, digest] = _Failure(error, time.monotonic())
+            if is_live:
+                self.failures[name] = error
             return None
         return model
 
     def _load_wanted(self, name: str, digest: str) -> None:
         if live(self._records).get(name) == digest:
-            if name not in self._live and (model := self._loaded(name, digest, place=name)) is not None:
+            if name not in self._live and (model := self._loaded(name, digest, is_live=True)) is not None:
                 self._live[name] = model
                 self.on_change()
         elif (name, digest) not in self._others:
-            model = self._loaded(name, digest, place=f"{name}@{digest[:12]}")
+            model = self._loaded(name, digest, is_live=False)
             if model is not None:
                 self._others[name, digest] = model
         self._asked[name, digest] = time.monotonic()
-        self._make_room()
+        self._make_room((name, digest))
 
     def _loaded_bytes(self) -> int:
         return sum(model.bytes for _, model in self.loaded())
@@ -268,16 +284,17 @@ class Followed(Catalog):
         graphs = sum(path.stat().st_size for path in folder.glob("onnx/*.onnx"))
         return self._loaded_bytes() + graphs > self._budget
 
-    def _make_room(self) -> None:
-        """Lets go what was not asked for longest, other versions before those that are live; one model stays."""
+    def _make_room(self, kept: tuple[str, str] | None = None) -> None:
+        """Lets go what was not asked for longest, other versions before those that are live; one model stays, and the
+        one that is `kept`, since somebody waits for it."""
         if self._budget is None:
             return
         while self._loaded_bytes() > self._budget and len(self.loaded()) > 1:
-            oldest = min(
-                [(False, *key) for key in self._others] + [(True, name, m.digest) for name, m in self._live.items()],
-                key=lambda each: (each[0] and bool(self._others), self._asked.get((each[1], each[2]), 0.0)),
+            held = [(False, *key) for key in self._others] + [(True, name, m.digest) for name, m in self._live.items()]
+            is_live, name, digest = min(
+                (each for each in held if each[1:] != kept),
+                key=lambda each: (each[0], self._asked.get(each[1:], 0.0)),
             )
-            is_live, name, digest = oldest
             logger.warning("%s@%s is let go: the models take more memory than they may", name, digest[:12])
             if is_live:
                 del self._live[name]

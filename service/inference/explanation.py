@@ -12,13 +12,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from service.bundle.task import Classifier, TextClassification
 from service.errors import ConfigError, InputError
 from service.inference.batching import Lane
-from service.inference.pipeline import Answer, Pipeline
-from service.tasks.encoded import EncodedText
+from service.inference.pipeline import Answer, Pipeline, Raw
 from service.tasks.offsets import OffsetUnit, counter
 from service.tasks.text_classification import Classification, probabilities
 
@@ -70,7 +67,7 @@ def explain(
     deadline: float | None = None,
 ) -> list[Explanation | None]:
     """The explanation of each answer, None for a text that has none. Raises ConfigError for models that do not label
-    texts, and what `Pipeline.gathered` raises.
+    texts, and what `Pipeline.raw` raises.
 
     Of a text of one part nothing is left without it: the part is worth the whole probability.
     """
@@ -83,10 +80,7 @@ def explain(
         text[:start] + text[end:] for text, each in zip(texts, spans, strict=True) for start, end in each
         if isinstance(text, str)
     ]  # fmt: skip
-    encoded = pipeline.encode(without)
-    good = [each for each in encoded if isinstance(each, EncodedText)]
-    logits = iter(pipeline.gathered(good, lane=lane, deadline=deadline))
-    rows = iter([next(logits) if isinstance(each, EncodedText) else None for each in encoded])
+    rows = iter(pipeline.raw(without, lane=lane, deadline=deadline))
     explained: list[Explanation | None] = []
     for text, answer, each in zip(texts, answers, spans, strict=True):
         if not each or not isinstance(text, str) or not isinstance(answer, Answer):
@@ -119,8 +113,8 @@ def check(task: object) -> None:
         )
 
 
-def _probability(pipeline: Pipeline, logits: np.ndarray | None, place: int) -> float:
-    if logits is None:  # nothing is left of the text
+def _probability(pipeline: Pipeline, row: Raw | InputError, place: int) -> float:
+    if isinstance(row, InputError):  # nothing is left of the text
         return 0.0
     assert isinstance(pipeline.task, Classifier)
-    return float(probabilities(logits, pipeline.task)[place])
+    return float(probabilities(row.gathered, pipeline.task)[place])

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TypeVar, Unpack
+from typing import NamedTuple, TypeVar, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -136,6 +136,13 @@ class Pending:
         ]
 
 
+class Raw(NamedTuple):
+    """A text as it was encoded, and what its windows come to: logits, or a vector."""
+
+    text: EncodedText
+    gathered: NDArray[np.float64]
+
+
 class Pipeline:
     """Encodes, runs and decodes. Threads may share one."""
 
@@ -220,6 +227,21 @@ class Pipeline:
         """What the windows of each text come to (see `Decoder.gather`); every window runs once, in batches of like
         length. `lane` and `deadline` are those of `Batcher.submit`; of a cascade, `tier` has that tier answer all."""
         return gather(self.decoder, texts, self._submit(texts, lane, deadline, tier))
+
+    def raw(
+        self,
+        texts: Sequence[object],
+        *,
+        lane: Lane = "interactive",
+        deadline: float | None = None,
+        truncate: bool = False,
+    ) -> list[Raw | InputError]:
+        """Each text as it was encoded, with what its windows come to before a decision; an InputError in the place of a
+        text that cannot be encoded. For answers that are made of the logits of several texts."""
+        encoded = self.encode(texts, truncate=truncate)
+        good = [each for each in encoded if isinstance(each, EncodedText)]
+        gathered = iter(self.gathered(good, lane=lane, deadline=deadline))
+        return [Raw(each, next(gathered)) if isinstance(each, EncodedText) else each for each in encoded]
 
     def tiers(self, texts: Sequence[EncodedText]) -> list[Tier | None]:
         """Which tier of a cascade answers each text; None where there is one graph alone."""

@@ -11,7 +11,7 @@ from service.bundle.task import TextEmbedding, TextPair
 from service.errors import ConfigError, InputError
 from service.inference.encoding import check_text
 from service.inference.pipeline import Answer, Pipeline
-from service.tasks.encoded import EncodedText, Pair
+from service.tasks.encoded import Pair
 from service.tasks.text_classification import Classification
 from service.tasks.text_embedding import cosine
 from service.tasks.text_pair import Rating
@@ -50,8 +50,7 @@ def rerank(
 
     A pair model that rates gives its score, one with classes the probability of `label` (by default of one named
     relevant, entailment, yes, true, 1 or match), a model of vectors the cosine; `raw`, of pairs, the logit. Raises
-    ConfigError for other models,
-    and the query's InputError.
+    ConfigError for other models, and the query's InputError.
     """
     task = pipeline.task
     if isinstance(task, TextEmbedding):
@@ -66,7 +65,9 @@ def rerank(
         check_text(query)
         pairs = [each if isinstance(each, InputError) else Pair(query, each) for each in documents]
         if raw:
-            scores = _logits(pipeline, pairs, 0 if wanted is None else task.labels.index(wanted), deadline)
+            place = 0 if wanted is None else task.labels.index(wanted)
+            found = pipeline.raw(pairs, deadline=deadline)
+            scores = [each if isinstance(each, InputError) else float(each.gathered[place]) for each in found]
         else:
             answers = pipeline.start(pairs, deadline=deadline).result()
             scores = [each if isinstance(each, InputError) else _score(each, wanted) for each in answers]
@@ -80,15 +81,6 @@ def rerank(
             ranked.append(Ranked(index, document, score))
     ranked.sort(key=lambda each: (-each.score, each.index))
     return [*ranked[:top_k], *unranked]
-
-
-def _logits(
-    pipeline: Pipeline, pairs: Sequence[Pair | InputError], place: int, deadline: float | None
-) -> list[float | InputError]:
-    encoded = pipeline.encode(pairs)
-    good = [each for each in encoded if isinstance(each, EncodedText)]
-    logits = iter(pipeline.gathered(good, lane="interactive", deadline=deadline))
-    return [float(next(logits)[place]) if isinstance(each, EncodedText) else each for each in encoded]
 
 
 def _wanted(task: TextPair, label: str | None) -> str:

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from service.bundle.task import TextEmbedding, TextPair
 from service.errors import ConfigError, InputError
 from service.inference.batching import Lane
-from service.inference.pipeline import Answer, Pipeline
-from service.tasks.encoded import EncodedText, Floats, Pair
+from service.inference.pipeline import Answer, Pipeline, Raw
+from service.tasks.encoded import Floats, Pair
 from service.tasks.text_classification import DEFAULT_THRESHOLD, Classification, choose
 from service.tasks.text_embedding import cosine
 
@@ -51,41 +51,34 @@ def zero_shot(
     _check(labels, template)
     described = [template.replace("{}", label) for label in labels]
     threshold = DEFAULT_THRESHOLD if multi_label else None
+    read: Sequence[object]
     if isinstance(task, TextPair):
         score: _Score = _by_entailment(task, len(labels), multi_label)
-        pairs = [text if isinstance(text, InputError) else Pair(text, each) for text in texts for each in described]
-        encoded, count = pipeline.encode(pairs), len(labels)
+        read = [text if isinstance(text, InputError) else Pair(text, each) for text in texts for each in described]
+        count = len(labels)
     elif isinstance(task, TextEmbedding):
         anchors = np.stack(pipeline.gathered(pipeline.encode_all(described), lane=lane, deadline=deadline))
         score = partial(_by_vectors, anchors, multi_label)
-        encoded, count = pipeline.encode(texts), 1
+        read, count = texts, 1
     else:
         raise ConfigError(
             "zero-shot needs a model of entailment (text-pair) or of vectors (text-embedding)", found=task.task
         )
-    good = [each for each in encoded if isinstance(each, EncodedText)]
-    gathered = iter(pipeline.gathered(good, lane=lane, deadline=deadline))
+    found = pipeline.raw(read, lane=lane, deadline=deadline)
     answers: list[Answer | InputError] = []
-    for begin in range(0, len(encoded), count):
-        part = encoded[begin : begin + count]
-        outputs = [next(gathered) for each in part if isinstance(each, EncodedText)]
-        error = next((each for each in part if isinstance(each, InputError)), None)
+    for begin in range(0, len(found), count):
+        part = [each for each in found[begin : begin + count] if isinstance(each, Raw)]
+        error = next((each for each in found[begin : begin + count] if isinstance(each, InputError)), None)
         if error is None:
-            answers.append(_answer(part, choose(labels, score(np.stack(outputs)), threshold)))
+            answers.append(_answer(part, choose(labels, score(np.stack([each.gathered for each in part])), threshold)))
         else:
             answers.append(error)
     return answers
 
 
-def _answer(part: Sequence[EncodedText | InputError], chosen: Classification) -> Answer:
-    first = part[0]
-    assert isinstance(first, EncodedText)
-    return Answer(
-        chosen,
-        tokens=first.tokens,
-        windows=sum(len(each.windows) for each in part if isinstance(each, EncodedText)),
-        truncated=False,
-    )
+def _answer(part: Sequence[Raw], chosen: Classification) -> Answer:
+    windows = sum(len(each.text.windows) for each in part)
+    return Answer(chosen, tokens=part[0].text.tokens, windows=windows, truncated=False)
 
 
 def _check(labels: Sequence[str], template: str) -> None:

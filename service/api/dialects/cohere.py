@@ -9,11 +9,9 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse
 
-from service.api.asking import ask, good
-from service.api.body import check_count, parse_object, read_json_body, validated
+from service.api.asking import all_ranked, ask, good, rank, read
 from service.api.dialects.errors import ERRORS, Told, route_class
 from service.api.dialects.hugging_face import scores_of
-from service.api.dialects.text_embeddings import ranked_by
 from service.api.documentation import body_of
 from service.api.state import Shared
 from service.bundle.task import Classifier
@@ -58,12 +56,9 @@ BODIES = (CohereRerank, CohereClassify)
 @router.post("/v2/rerank", summary="Documents by how well they answer, as Cohere", openapi_extra=body_of(CohereRerank))
 async def rerank(request: Request, state: Shared) -> dict[str, Any]:
     """The best first, `top_n` of them."""
-    value = parse_object(
-        await read_json_body(request, state.settings.max_body_bytes), way_out="See Cohere's v2/rerank."
-    )
-    asked = validated(value, CohereRerank, way_out='Send {"model": "...", "query": "...", "documents": ["..."]}.')
-    check_count(asked.documents, state.settings.max_texts)
-    ranked = await ranked_by(state, state.model(asked.model), asked.query, asked.documents, top_k=asked.top_n)
+    asked = await read(request, state, CohereRerank, 'Send {"model": "...", "query": "...", "documents": ["..."]}.')
+    model = state.model(asked.model)
+    ranked = all_ranked(await rank(state, model, asked.query, asked.documents, top_k=asked.top_n))
     return {
         "id": str(uuid.uuid4()),
         "results": [{"index": each.index, "relevance_score": each.score} for each in ranked],
@@ -74,10 +69,7 @@ async def rerank(request: Request, state: Shared) -> dict[str, Any]:
 @router.post("/v1/classify", summary="Labels, in Cohere's shape", openapi_extra=body_of(CohereClassify))
 async def classify(request: Request, state: Shared) -> dict[str, Any]:
     """For each text its labels, and how probable each is."""
-    value = parse_object(
-        await read_json_body(request, state.settings.max_body_bytes), way_out="See Cohere's v1/classify."
-    )
-    asked = validated(value, CohereClassify, way_out='Send {"model": "...", "inputs": ["...", "..."]}.')
+    asked = await read(request, state, CohereClassify, 'Send {"model": "...", "inputs": ["...", "..."]}.')
     model = state.model(asked.model)
     task = model.task
     if not isinstance(task, Classifier) or task.problem_type == "regression" or task.task == "text-pair":

@@ -7,15 +7,13 @@ follows the model's task and, for vectors, the inputs.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
-from anyio import to_thread
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
 
-from service.api.asking import ask, good
-from service.api.body import parse_object, read_json_body, validated
+from service.api.asking import ask, fit, good, read
+from service.api.body import validated
 from service.api.dialects.errors import ERRORS, Told, route_class
 from service.api.dialects.hugging_face_schemas import (
     ClassificationParameters,
@@ -56,8 +54,7 @@ router = APIRouter(tags=["hugging-face"], responses=ERRORS, route_class=route_cl
 async def infer(name: ModelName, request: Request, state: Shared) -> Any:
     """What the pipeline of the model's task gives."""
     model = state.model(name)
-    value = parse_object(await read_json_body(request, state.settings.max_body_bytes), way_out=_WAY_OUT)
-    asked = validated(value, HuggingFaceRequest, way_out=_WAY_OUT)
+    asked = await read(request, state, HuggingFaceRequest, _WAY_OUT)
     parameters = asked.parameters or {}
     if "candidate_labels" in parameters:
         return await _zero_shot(state, model, asked.inputs, parameters)
@@ -167,11 +164,12 @@ async def _zero_shot(state: State, model: Model, inputs: object, parameters: dic
     """`[{"label", "score"}]`, the best first; of many texts a list of these."""
     asked = validated(parameters, ZeroShotParameters, way_out=_WAY_OUT)
     texts = [str(text) for text in _texts(inputs, pair=False)]
-    work = partial(
-        model.zero_shot, texts, asked.candidate_labels,
-        hypothesis=asked.hypothesis_template, multi_label=asked.multi_label,
+    answers = good(
+        await fit(
+            state, model, texts, asked.candidate_labels,
+            hypothesis=asked.hypothesis_template, multi_label=asked.multi_label,
+        )
     )  # fmt: skip
-    answers = good(await to_thread.run_sync(work, limiter=state.limiter))
     found = [[_score(score) for score in scores_of(answer)] for answer in answers]
     return found if isinstance(inputs, list) else found[0]
 

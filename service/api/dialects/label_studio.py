@@ -15,8 +15,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse
 
-from service.api.asking import ask
-from service.api.body import parse_object, read_json_body, validated
+from service.api.asking import ask, read
 from service.api.dialects.errors import ERRORS, Told, route_class
 from service.api.documentation import body_of
 from service.api.problems import InvalidRequest
@@ -77,8 +76,7 @@ class Control:
 async def predict(name: ModelName, request: Request, state: Shared) -> dict[str, Any]:
     """One prediction a task, in order; that of a task that cannot be read is empty and says why."""
     model = state.model(name)
-    value = parse_object(await read_json_body(request, state.settings.max_body_bytes), way_out=_WAY_OUT)
-    asked = validated(value, LabelStudioPredict, way_out=_WAY_OUT)
+    asked = await read(request, state, LabelStudioPredict, _WAY_OUT)
     control = control_of(asked.label_config, model)
     places: Asked = {} if isinstance(model.task, Classifier) else {"offset_unit": "utf16"}
     texts = [_text(task.data, control.columns, model) for task in asked.tasks]

@@ -9,8 +9,7 @@ import numpy as np
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.api.asking import ask, good
-from service.api.body import parse_object, read_json_body, validated
+from service.api.asking import ask, good, read
 from service.api.dialects.errors import ERRORS
 from service.api.dialects.openai import OpenAIRoute
 from service.api.documentation import body_of
@@ -43,8 +42,7 @@ class EmbeddingsRequest(BaseModel):
 @router.post("/v1/embeddings", summary="Vectors of texts, in OpenAI's shape", openapi_extra=body_of(EmbeddingsRequest))
 async def embeddings(request: Request, state: Shared) -> dict[str, Any]:
     """The vector of each text, in order; `base64` holds little-endian float32."""
-    value = parse_object(await read_json_body(request, state.settings.max_body_bytes), way_out=_WAY_OUT)
-    asked = validated(value, EmbeddingsRequest, way_out=_WAY_OUT)
+    asked = await read(request, state, EmbeddingsRequest, _WAY_OUT)
     texts = [asked.input] if isinstance(asked.input, str) else asked.input
     if not texts or not all(isinstance(text, str) for text in texts):
         raise InvalidRequest(

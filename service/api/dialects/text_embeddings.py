@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
@@ -16,8 +18,8 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, Response
 
-from service.api.asking import ask, bounded, good
-from service.api.body import check_count, parse_object, read_json_body, validated
+from service.api.asking import all_ranked, ask, bounded, good, rank, read
+from service.api.body import check_count
 from service.api.dialects.errors import ERRORS, Told, route_class
 from service.api.dialects.hugging_face import scores_of, similarities
 from service.api.documentation import body_of
@@ -28,7 +30,6 @@ from service.bundle.task import Classifier, TextEmbedding, TextPair
 from service.errors import ConfigError
 from service.inference.model import Model
 from service.inference.pipeline import Answer
-from service.inference.ranking import Ranked
 from service.tasks.encoded import Pair, Text
 from service.tasks.text_embedding import shortened
 
@@ -138,82 +139,77 @@ BODIES = (TeiPredict, TeiEmbed, TeiRerank, TeiSimilarity, TeiTokenize, TeiDecode
 async def predict(name: ModelName, request: Request, state: Shared) -> Response:
     """`[{"score", "label"}]`, the most probable label first; of a batch a list of these."""
     began = time.perf_counter()
-    model, asked = state.model(name), await _read(request, state, TeiPredict)
+    model, asked = state.model(name), await read(request, state, TeiPredict, _WAY_OUT)
     if not isinstance(model.task, Classifier) or model.task.problem_type == "regression":
         raise ConfigError("this model gives no labels", found=model.task.task, way_out="See GET /v1/models.")
     texts, alone = _inputs(asked.inputs)
-    answers = good(await ask(state, request, model, name, texts, truncate=bool(asked.truncate)))
     if asked.raw_scores:
-        logits = await to_thread.run_sync(model.pipeline.logits, texts, limiter=state.limiter)
-        rows = [
-            [{"score": float(row[index]), "label": model.task.labels[index]} for index in (-row).argsort(kind="stable")]
-            for row in logits
-        ]
+        rows, tokens = await _logits(state, model, texts, truncate=bool(asked.truncate))
     else:
+        answers = good(await ask(state, request, model, name, texts, truncate=bool(asked.truncate)))
         rows = [[{"score": each.score, "label": each.label} for each in scores_of(answer)] for answer in answers]
-    return _timed(rows[0] if alone else rows, began, texts, answers)
+        tokens = _tokens(answers)
+    return _timed(rows[0] if alone else rows, began, texts, tokens)
 
 
 @router.post("/{name}/embed", summary="Vectors, in the shape of TEI", openapi_extra=body_of(TeiEmbed))
 async def embed(name: ModelName, request: Request, state: Shared) -> Response:
     """`[[float]]`, a vector for each text."""
     began = time.perf_counter()
-    model, asked = state.embedding_model(name), await _read(request, state, TeiEmbed)
+    model, asked = state.embedding_model(name), await read(request, state, TeiEmbed, _WAY_OUT)
     texts = _listed(asked.inputs)
     answers = good(await ask(state, request, model, name, texts, truncate=bool(asked.truncate)))
     vectors = [shortened(each.vector, asked.dimensions, normalize=asked.normalize).tolist() for each in answers]
-    return _timed(vectors, began, texts, answers)
+    return _timed(vectors, began, texts, _tokens(answers))
 
 
 @router.post("/{name}/rerank", summary="Texts by how well they answer, as TEI", openapi_extra=body_of(TeiRerank))
 async def rerank(name: ModelName, request: Request, state: Shared) -> Response:
     """`[{"index", "text"?, "score"}]`, the best first."""
     began = time.perf_counter()
-    model, asked = state.model(name), await _read(request, state, TeiRerank)
-    check_count(asked.texts, state.settings.max_texts)
-    ranked = await ranked_by(state, model, asked.query, asked.texts, raw=asked.raw_scores)
+    model, asked = state.model(name), await read(request, state, TeiRerank, _WAY_OUT)
+    ranked = all_ranked(await rank(state, model, asked.query, asked.texts, raw=asked.raw_scores))
     rows = [
         {"index": each.index, **({"text": each.text} if asked.return_text else {}), "score": each.score}
         for each in ranked
     ]
-    return _timed(rows, began, [asked.query, *asked.texts], ())
+    return _timed(rows, began, [asked.query, *asked.texts], None)
 
 
 @router.post("/{name}/similarity", summary="Similarities, as TEI", openapi_extra=body_of(TeiSimilarity))
 async def similarity(name: ModelName, request: Request, state: Shared) -> Response:
     """`[float]`, a cosine for each sentence."""
     began = time.perf_counter()
-    model, asked = state.embedding_model(name), await _read(request, state, TeiSimilarity)
+    model, asked = state.embedding_model(name), await read(request, state, TeiSimilarity, _WAY_OUT)
     texts = [asked.inputs.source_sentence, *asked.inputs.sentences]
     answers = good(await ask(state, request, model, name, texts))
-    return _timed(similarities(answers), began, texts, answers)
+    return _timed(similarities(answers), began, texts, _tokens(answers))
 
 
 @router.post("/{name}/tokenize", summary="Tokens of texts, as TEI", openapi_extra=body_of(TeiTokenize))
 async def tokenize(name: ModelName, request: Request, state: Shared) -> list[list[dict[str, Any]]]:
     """`[[{"id", "text", "special", "start", "stop"}]]`; places count code points, and special tokens have none."""
-    model, asked = state.model(name), await _read(request, state, TeiTokenize)
+    model, asked = state.model(name), await read(request, state, TeiTokenize, _WAY_OUT)
     texts = _listed(asked.inputs)
     check_count(texts, state.settings.max_texts)
-    for text in texts:
-        if not isinstance(limited := bounded(text, state.settings.max_characters), str):
-            raise limited  # type: ignore[misc]
-    return [
-        [
-            {"id": each.id, "text": each.text, "special": each.special, "start": each.start, "stop": each.stop}
-            for each in model.tokenize(text, special_tokens=asked.add_special_tokens)
+    good([bounded(text, state.settings.max_characters) for text in texts])
+
+    def work() -> list[list[dict[str, Any]]]:
+        return [
+            [asdict(each) for each in model.tokenize(text, special_tokens=asked.add_special_tokens)] for text in texts
         ]
-        for text in texts
-    ]
+
+    return await to_thread.run_sync(work, limiter=state.limiter)
 
 
 @router.post("/{name}/decode", summary="Texts of tokens, as TEI", openapi_extra=body_of(TeiDecode))
 async def decode(name: ModelName, request: Request, state: Shared) -> list[str]:
     """A text for each list of ids."""
-    model, asked = state.model(name), await _read(request, state, TeiDecode)
+    model, asked = state.model(name), await read(request, state, TeiDecode, _WAY_OUT)
     rows: Any = asked.ids if asked.ids and isinstance(asked.ids[0], list) else [asked.ids]
     check_count(rows, state.settings.max_texts)
-    return [model.detokenize(row, skip_special_tokens=asked.skip_special_tokens) for row in rows]
+    work = partial(model.detokenize, skip_special_tokens=asked.skip_special_tokens)
+    return await to_thread.run_sync(lambda: [work(row) for row in rows], limiter=state.limiter)
 
 
 @router.get("/{name}/info", summary="A model, as TEI describes it")
@@ -268,29 +264,22 @@ async def metrics(name: ModelName, state: Shared) -> Response:
     return Response(state.metrics.tei_exposition(name), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
-async def ranked_by(
-    state: State, model: Model, query: str, texts: Sequence[str], *, raw: bool = False, top_k: int | None = None
-) -> list[Ranked]:
-    """The texts, the best first; raises the error of the first that cannot be read. `raw` scores are logits."""
-    limit = state.settings.max_characters
-    if isinstance(error := bounded(query, limit), Exception):
-        raise error
-    deadline = time.monotonic() + state.settings.timeout_seconds
-
-    def work() -> list[Ranked]:
-        found = model.rerank(query, [bounded(text, limit) for text in texts], top_k=top_k, deadline=deadline, raw=raw)  # type: ignore[misc]
-        for each in found:
-            if not isinstance(each, Ranked):
-                each.error.what = f"text {each.index}: {each.error.what}"
-                raise each.error
-        return [each for each in found if isinstance(each, Ranked)]
-
-    return await to_thread.run_sync(work, limiter=state.limiter)
-
-
-async def _read(request: Request, state: State, kind: type[Any]) -> Any:
-    value = parse_object(await read_json_body(request, state.settings.max_body_bytes), way_out=_WAY_OUT)
-    return validated(value, kind, way_out=_WAY_OUT)
+async def _logits(
+    state: State, model: Model, texts: Sequence[Text], *, truncate: bool
+) -> tuple[list[list[dict[str, Any]]], int]:
+    """The labels of each text with their logits, the highest first, and the tokens seen; raises the first error."""
+    settings = state.settings
+    check_count(texts, settings.max_texts)
+    deadline = time.monotonic() + settings.timeout_seconds
+    limited = [bounded(text, settings.max_characters) for text in texts]
+    work = partial(model.pipeline.raw, limited, deadline=deadline, truncate=truncate)
+    found = good(await to_thread.run_sync(work, limiter=state.limiter))
+    labels = model.task.labels
+    rows = [
+        [{"score": float(each.gathered[i]), "label": labels[i]} for i in (-each.gathered).argsort(kind="stable")]
+        for each in found
+    ]
+    return rows, sum(each.text.tokens for each in found)
 
 
 def _inputs(inputs: str | list[str] | list[list[str]]) -> tuple[list[Text], bool]:
@@ -325,7 +314,11 @@ def _labels(labels: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _timed(content: Any, began: float, texts: Sequence[Text], answers: Sequence[Answer]) -> Response:
+def _tokens(answers: Sequence[Answer]) -> int:
+    return sum(answer.tokens for answer in answers)
+
+
+def _timed(content: Any, began: float, texts: Sequence[Text], tokens: int | None) -> Response:
     """The answer, with what it took in TEI's headers: whole milliseconds."""
     characters = sum(sum(map(len, text)) if isinstance(text, Pair) else len(text) for text in texts)
     return JSONResponse(
@@ -333,7 +326,7 @@ def _timed(content: Any, began: float, texts: Sequence[Text], answers: Sequence[
         headers={
             "x-compute-type": "cpu",
             "x-compute-characters": str(characters),
-            "x-compute-tokens": str(sum(answer.tokens for answer in answers)),
             "x-total-time": str(round(1e3 * (time.perf_counter() - began))),
-        },
+        }
+        | ({} if tokens is None else {"x-compute-tokens": str(tokens)}),
     )

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import time
-from functools import partial
-
-from anyio import to_thread
 from fastapi import APIRouter, Request
 
-from service.api.body import check_count, parse_object, read_json_body, too_long, validated
+from service.api.asking import fit, rank, read
 from service.api.documentation import body_of, problem_responses
 from service.api.problems import InvalidRequest, TooManyTexts
 from service.api.routes.models import UNKNOWN_MODEL, ModelName
@@ -53,20 +49,11 @@ async def zero_shot(name: ModelName, request: Request, state: Shared) -> ZeroSho
 
     Models of entailment read each text beside each label, models of vectors each once.
     """
-    model, settings = state.model(name), state.settings
-    deadline = time.monotonic() + settings.timeout_seconds
-    value = parse_object(await read_json_body(request, settings.max_body_bytes), way_out=_ZERO_SHOT_WAY_OUT)
-    asked = validated(value, ZeroShotRequest, way_out=_ZERO_SHOT_WAY_OUT)
-    check_count(range(len(asked.texts) * len(asked.labels)), settings.max_texts)
-    work = partial(
-        model.zero_shot,
-        [too_long(text, settings.max_characters) or text for text in asked.texts],
-        asked.labels,
-        hypothesis=asked.hypothesis,
-        multi_label=asked.multi_label,
-        deadline=deadline,
+    model = state.model(name)
+    asked = await read(request, state, ZeroShotRequest, _ZERO_SHOT_WAY_OUT)
+    answers = await fit(
+        state, model, asked.texts, asked.labels, hypothesis=asked.hypothesis, multi_label=asked.multi_label
     )
-    answers = await to_thread.run_sync(work, limiter=state.limiter)
     results = [_labelled(text, answer) for text, answer in zip(asked.texts, answers, strict=True)]
     return ZeroShotResponse(model=name, version=model.digest, results=results)
 
@@ -89,22 +76,9 @@ async def rerank(name: ModelName, request: Request, state: Shared) -> RerankResp
 
     A query that cannot be read is a problem (422).
     """
-    model, settings = state.model(name), state.settings
-    deadline = time.monotonic() + settings.timeout_seconds
-    value = parse_object(await read_json_body(request, settings.max_body_bytes), way_out=_RERANK_WAY_OUT)
-    asked = validated(value, RerankRequest, way_out=_RERANK_WAY_OUT)
-    check_count(asked.documents, settings.max_texts)
-    if (error := too_long(asked.query, settings.max_characters)) is not None:
-        raise error
-    work = partial(
-        model.rerank,
-        asked.query,
-        [too_long(text, settings.max_characters) or text for text in asked.documents],
-        top_k=asked.top_k,
-        label=asked.label,
-        deadline=deadline,
-    )
-    ranked = await to_thread.run_sync(work, limiter=state.limiter)
+    model = state.model(name)
+    asked = await read(request, state, RerankRequest, _RERANK_WAY_OUT)
+    ranked = await rank(state, model, asked.query, asked.documents, top_k=asked.top_k, label=asked.label)
     return RerankResponse(model=name, version=model.digest, results=[_ranked(each) for each in ranked])
 
 

@@ -222,19 +222,23 @@ def explained(state: State, model: Model, name: str, started: Started, began: fl
     """As `finish`, with explanations; they wait in the same queue."""
     answers = started.pending.result()
     explanations = model.explain(started.texts, answers, offset_unit=started.asked.offset_unit, deadline=deadline)
-    return finish(state, model, name, started, began, explanations)
+    return _written(state, model, name, started, began, answers, explanations)
 
 
-def finish(
+def finish(state: State, model: Model, name: str, started: Started, began: float) -> bytes:
+    """The JSON of a PredictResponse, when the answers are there."""
+    return _written(state, model, name, started, began, started.pending.result(), ())
+
+
+def _written(
     state: State,
     model: Model,
     name: str,
     started: Started,
     began: float,
-    explanations: Sequence[Explanation | None] = (),
+    answers: Sequence[Answer | InputError],
+    explanations: Sequence[Explanation | None],
 ) -> bytes:
-    """The JSON of a PredictResponse, when the answers are there."""
-    answers = started.pending.result()
     state.metrics.inference(name, started.pending, answers, time.perf_counter() - began)
     for failed in answers:
         if isinstance(failed, InputError):

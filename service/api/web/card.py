@@ -35,5 +35,5 @@ def rendered(model: Model, pictures: str) -> Markup:
 def picture_of(model: Model, path: str) -> Path:
     """The file of a picture; raises RouteNotFound for what is no picture that the bundle's manifest lists."""
     if path not in model.bundle.manifest.files or PurePosixPath(path).suffix != ".svg":
-        raise RouteNotFound("there is no such picture", found=path)
+        raise RouteNotFound("there is no such picture", found=path, way_out="The card names its pictures.")
     return model.bundle.path / path

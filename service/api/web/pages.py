@@ -7,6 +7,7 @@ Content-Security-Policy holds browsers to.
 from __future__ import annotations
 
 import time
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -81,10 +82,9 @@ async def page(state: Shared) -> Response:
 async def static(name: str) -> Response:
     """A script or a style of ours, or one that stands beside its licence."""
     path = STATIC / name
-    known = {file.relative_to(STATIC).as_posix() for file in STATIC.rglob("*") if file.is_file()}
-    if name not in known or path.suffix not in _MEDIA:
-        raise RouteNotFound("there is no such file", found=name)
-    return FileResponse(path, media_type=_MEDIA[path.suffix], headers={"Cache-Control": "max-age=86400"})
+    if name not in _files() or path.suffix not in _MEDIA:
+        raise RouteNotFound("there is no such file", found=name, way_out="The page is at /ui.")
+    return FileResponse(path, media_type=_MEDIA[path.suffix])
 
 
 @router.get(PREFIX + "/models")
@@ -145,6 +145,11 @@ async def job(job_id: str, state: Shared, owner: Owner) -> Response:
     return _page("job.html", job=found)
 
 
+@cache
+def _files() -> frozenset[str]:
+    return frozenset(file.relative_to(STATIC).as_posix() for file in STATIC.rglob("*") if file.is_file())
+
+
 def _jobs(state: State) -> Any:
     if state.jobs is None:
         raise JobsOff("this server takes no jobs", way_out="Start it with --jobs FOLDER.")
@@ -175,8 +180,9 @@ async def _answered(request: Request, state: State, name: str, fields: dict[str,
     if not isinstance(found, InputError):
         explanation = None
         if fields.get("explain") and _explains(model):
-            work = to_thread.run_sync(lambda: model.explain([text], [found]), limiter=state.limiter)
-            (explanation,) = await work
+            deadline = time.monotonic() + state.settings.timeout_seconds
+            work = partial(model.explain, [text], [found], deadline=deadline)
+            (explanation,) = await to_thread.run_sync(work, limiter=state.limiter)
         view = shown(text, found, explanation)
     milliseconds = 1e3 * (time.perf_counter() - began)
     return {"name": name, "model": model, "error": found if view is None else None, "view": view, "answer": found,

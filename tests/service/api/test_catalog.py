@@ -128,6 +128,39 @@ def test_memory_that_may_be_taken_is_not_exceeded(
     assert [name for name, _ in catalog.loaded()] == ["intents"]
 
 
+def test_version_of_a_model_that_was_let_go_is_loaded_by_itself(
+    registry: Registry, versions: list[Path], follow: Callable[..., Followed]
+) -> None:
+    second = registry.add(versions[1]).digest
+    registry.add(versions[0], name="other")
+    catalog = follow(budget_bytes=1)
+    assert [name for name, _ in catalog.loaded()] == ["intents"]
+    assert loaded(catalog, "other").digest == catalog.registry.version("other", "champion")
+    until(lambda: [name for name, _ in catalog.loaded()] == ["other"])
+    assert loaded(catalog, f"intents@{second[:12]}").digest == second
+    until(lambda: len(catalog.loaded()) == 1)
+
+
+def test_model_that_cannot_be_loaded_says_why_to_those_who_ask(
+    registry: Registry, versions: list[Path], follow: Callable[..., Followed]
+) -> None:
+    digest = registry.add(versions[0], name="other").digest
+    (registry.folder("other", digest) / "tokenizer.json").write_text("{}")
+    catalog = follow()
+
+    def told() -> bool:
+        try:
+            catalog.find("other")
+        except ModelLoading:
+            return False
+        except BundleError:
+            return True
+        raise AssertionError
+
+    until(told)
+    assert catalog.find("intents")
+
+
 def test_models_that_are_removed_are_unknown(
     registry: Registry, versions: list[Path], follow: Callable[..., Followed]
 ) -> None:

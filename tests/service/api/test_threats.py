@@ -3,6 +3,7 @@ bundles stand with what they concern."""
 
 from __future__ import annotations
 
+import gzip
 import json
 import logging
 import socket
@@ -112,8 +113,6 @@ def test_half_a_body_holds_nobody_up(running: Server) -> None:
 
 def test_memory_and_disk_from_uploads(running: Server) -> None:
     """memory <- gzip: a body that expands a thousandfold ends at the limit."""
-    import gzip
-
     bomb = gzip.compress(b'{"text": "' + b"a" * 50_000_000 + b'"}')
     answer = post(running, bomb, **{"Content-Encoding": "gzip"})
     assert answer.status_code == 413

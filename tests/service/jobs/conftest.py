@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from service.jobs.records import Job, NewJob
+from service.jobs.records import Chunk, Job, NewJob
 from service.jobs.store import Store
 from service.jobs.stores import store_of
+from service.labelling.summary import Counts
 
 
 @pytest.fixture
@@ -31,3 +32,10 @@ NEW = NewJob(
 def submitted(store: Store, **changes: Any) -> Job:
     """A job that was accepted."""
     return store.submit(replace(NEW, **changes))[0]
+
+
+D = ["d" * 64]
+
+
+def chunk(number: int, attempt: int = 1, **counts: object) -> Chunk:
+    return Chunk(number, f"{number:08d}-{attempt}.part", f"{number}", Counts(**{"rows": 4, **counts}))  # type: ignore[arg-type]

@@ -18,7 +18,7 @@ PAIR = ("where is my parcel", "the parcel came on monday")
 @pytest.fixture(scope="session")
 def running(bundles: dict[str, Path], task_bundle: Callable[[str], Path]) -> Iterator[Server]:
     """Models: `intents`, `tags`, and one named as each kind of KINDS."""
-    with server(*bundles.values(), *(task_bundle(kind) for kind in KINDS)) as made:
+    with server(*bundles.values(), *(task_bundle(kind) for kind in KINDS), queue_seconds=30) as made:
         yield made
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import cohere
@@ -16,8 +16,15 @@ from .conftest import PAIR, TEXTS
 pytestmark = pytest.mark.slow
 
 
-def test_ranking_is_that_of_the_native_route(running: Server) -> None:
-    client = cohere.ClientV2(api_key="none", base_url=f"{running.url}/cohere")
+@pytest.fixture
+def http() -> Iterator[httpx.Client]:
+    """Cohere's client does not close its connections by itself."""
+    with httpx.Client(timeout=30) as made:
+        yield made
+
+
+def test_ranking_is_that_of_the_native_route(running: Server, http: httpx.Client) -> None:
+    client = cohere.ClientV2(api_key="none", base_url=f"{running.url}/cohere", httpx_client=http)
     native = httpx.post(
         f"{running.url}/v1/models/text-embedding/rerank", json={"query": PAIR[0], "documents": TEXTS}
     ).json()["results"]
@@ -31,8 +38,10 @@ def test_ranking_is_that_of_the_native_route(running: Server) -> None:
     assert "pairs or of vectors" in str(caught.value.body)
 
 
-def test_labels_are_those_of_the_native_route(running: Server, native: Callable[..., list[dict[str, Any]]]) -> None:
-    client = cohere.Client(api_key="none", base_url=f"{running.url}/cohere")
+def test_labels_are_those_of_the_native_route(
+    running: Server, http: httpx.Client, native: Callable[..., list[dict[str, Any]]]
+) -> None:
+    client = cohere.Client(api_key="none", base_url=f"{running.url}/cohere", httpx_client=http)
     for model in ("intents", "tags"):
         expected = native(model, TEXTS, top_k=6)
         found = client.classify(model=model, inputs=TEXTS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -26,8 +26,9 @@ slow = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def client(running: Server) -> Any:
-    return triton.InferenceServerClient(running.url.removeprefix("http://"))
+def client(running: Server) -> Iterator[Any]:
+    with triton.InferenceServerClient(running.url.removeprefix("http://")) as made:
+        yield made
 
 
 def tensor(name: str, texts: list[str], *, binary: bool) -> Any:

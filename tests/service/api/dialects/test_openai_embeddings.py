@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -29,8 +30,6 @@ def test_vectors_are_those_of_the_native_route(
     found = client.embeddings.create(model="text-embedding", input=TEXTS, encoding_format=form)
     rows: Any = [each.embedding for each in found.data]
     if form == "base64":
-        import base64
-
         rows = [np.frombuffer(base64.b64decode(row), dtype="<f4") for row in rows]
     assert np.allclose(np.array(rows), [each["embedding"] for each in expected], atol=1e-7)
     assert found.usage.total_tokens == sum(each["tokens"] for each in expected)
