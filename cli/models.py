@@ -110,7 +110,7 @@ def remove(name: Name, version: Version, registry: Folder = REGISTRY, why: Why =
     from service.registry import Registry
 
     if not registry.is_dir():
-        raise ConfigError("there is no such folder of models", found=registry)
+        raise ConfigError("there is no such folder of models", found=registry, way_out="Name it: --registry.")
     return _tell(Registry(registry).remove(name, version, why=why), as_json)
 
 

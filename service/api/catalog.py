@@ -251,7 +251,10 @@ class Followed(Catalog):
         try:
             model = self._load(self.registry.folder(name, digest))
             if model.digest != digest:
-                raise UnknownModel("the folder holds another version", found=model.digest, expected=digest)
+                raise UnknownModel(
+                    "the folder holds another version", found=model.digest, expected=digest,
+                    way_out="Add the bundle again: glossator models add.",
+                )  # fmt: skip
             model.predict(["warm up"])
             model.limit = self.limit
         except GlossatorError as error:

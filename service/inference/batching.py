@@ -300,7 +300,7 @@ class _Queue:
                 if self._closed:
                     return
                 batch, late = self._take()
-            self.totals.late += len(late)
+                self.totals.late += len(late)
             for request in late:
                 self._end(
                     request,
