@@ -70,16 +70,17 @@ class Answering:
 
 
 class Actors:
-    """A start (`service.labelling.runner.Start`) that sends each chunk to the actor that has the fewest. One that is
-    lost is passed over until it is back, and what it had is sent to others."""
+    """A start (`service.labelling.runner.Start`) that sends each chunk to the actor that has the fewest. One that has
+    not started yet or is lost is passed over until it is there, and what it had is sent to others."""
 
-    def __init__(self, ray: Any, actors: Sequence[Any], job: Job) -> None:
+    def __init__(self, ray: Any, actors: Sequence[Any], job: Job, ready: Sequence[Any]) -> None:
         self._ray = ray
         self._actors = list(actors)
         self._job = ray.put(job)
         self._waiting = [0] * len(self._actors)
-        self._probes: dict[int, Any] = {}
-        """Of the actors that are lost, whether they are back."""
+        self._probes: dict[int, Any] = dict(enumerate(ready))
+        """Of the actors that are not there, whether they have come (back): a chunk must not wait for a machine that
+        there may never be."""
 
     def __call__(self, texts: Sequence[Text | InputError]) -> Pending:
         return _Sent(self, texts)
@@ -88,7 +89,7 @@ class Actors:
         """The actor that a chunk was sent to, and its answer to come. Raises JobError where none is left."""
         until = time.monotonic() + _WAIT_SECONDS
         while True:
-            self._welcome_back()
+            self._welcome()
             there = [place for place in range(len(self._actors)) if place not in self._probes]
             if there:
                 place = min(there, key=self._waiting.__getitem__)
@@ -114,7 +115,7 @@ class Actors:
             self._probes.setdefault(place, self._actors[place].ready.remote())
             return None
 
-    def _welcome_back(self) -> None:
+    def _welcome(self) -> None:
         for place, probe in list(self._probes.items()):
             told, _ = self._ray.wait([probe], timeout=0)
             if not told:
@@ -185,19 +186,33 @@ def on_cluster(cluster: Cluster, model: Model) -> Iterator[Elsewhere]:
             plan = plan_of(model)
             remote = ray.remote(Answering).options(num_cpus=cluster.cpus, max_restarts=-1)
             made = [remote.remote(files, model.name, cluster.cpus, plan) for _ in range(count)]
-            there, _ = ray.wait([actor.ready.remote() for actor in made], num_returns=1, timeout=_WAIT_SECONDS)
-            if not there:
-                raise ConfigError(
-                    "the cluster has started no actor", found=f"{_WAIT_SECONDS:.0f} s",
-                    expected=f"{cluster.cpus} free CPUs on a machine", way_out="See `ray status`.",
-                )  # fmt: skip
-            ray.get(there)
-            yield lambda job: (Actors(ray, made, job), AHEAD * count)
+            ready = [actor.ready.remote() for actor in made]
+            _wait_for_one(ray, ready, cluster.cpus)
+            yield lambda job: (Actors(ray, made, job, ready), AHEAD * count)
         finally:
             for actor in made:
                 ray.kill(actor)
             if ours:
                 ray.shutdown()
+
+
+def _wait_for_one(ray: Any, ready: Sequence[Any], cpus: int) -> None:
+    """Until an actor has started. Raises ConfigError where none does."""
+    until = time.monotonic() + _WAIT_SECONDS
+    waiting, found = list(ready), f"none after {_WAIT_SECONDS:.0f} s"
+    while waiting:
+        told, waiting = ray.wait(waiting, num_returns=1, timeout=max(0.0, until - time.monotonic()))
+        if not told:
+            break
+        try:
+            ray.get(told)
+            return
+        except ray.exceptions.RayError as error:
+            found = str(error)
+    raise ConfigError(
+        "the cluster has started no actor", found=found, expected=f"{cpus} free CPUs on a machine",
+        way_out="See `ray status`.",
+    )  # fmt: skip
 
 
 def _reach(address: str) -> None:

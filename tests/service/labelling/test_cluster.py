@@ -34,6 +34,15 @@ def write(path: Path, rows: int) -> Path:
     return path
 
 
+def communicate(process: subprocess.Popen[str], seconds: float = 60) -> tuple[str, str]:
+    """What it printed until its end; it is killed where that does not come in time."""
+    try:
+        return process.communicate(timeout=seconds)
+    finally:
+        process.kill()
+        process.communicate()
+
+
 def label(source: Path, bundle: Path, output: Path, address: str, *further: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "cli", "label", str(source), "-m", str(bundle), "-o", str(output), "--ray", address,
@@ -41,6 +50,14 @@ def label(source: Path, bundle: Path, output: Path, address: str, *further: str)
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
         env=os.environ | {"RAY_USAGE_STATS_ENABLED": "0"},
     )  # fmt: skip
+
+
+def test_actors_that_there_are_no_machines_for_get_no_chunks(
+    bundles: dict[str, Path], tmp_path: Path, cluster: tuple[str, Callable[[], None]]
+) -> None:
+    source = write(tmp_path / "in.jsonl", 5_000)
+    told, said = communicate(label(source, bundles["intents"], tmp_path / "out.jsonl", cluster[0], "--actors", "9"))
+    assert json.loads(told)["rows"] == 5_000, said
 
 
 def test_node_that_is_killed_loses_nothing(
@@ -52,10 +69,8 @@ def test_node_that_is_killed_loses_nothing(
     process = label(source, bundles["intents"], output, address)
     try:
         _killed_in_the_middle(process, output, kill)
-        told, said = process.communicate(timeout=100)
     finally:
-        process.kill()
-        process.communicate()
+        told, said = communicate(process, 100)
     assert process.returncode == 3, said
     summary = json.loads(told)
     assert (summary["rows"], summary["errors"]) == (ROWS, {"empty-text": ROWS // 5})
@@ -76,7 +91,7 @@ def test_options_and_their_errors_come_through(
 ) -> None:
     source = write(tmp_path / "in.jsonl", 10)
     process = label(source, bundles["intents"], tmp_path / "out.jsonl", cluster[0], "--threshold", "0.5")
-    told, said = process.communicate(timeout=60)
+    told, said = communicate(process)
     assert process.returncode == 2, said
     assert '"code": "config-error"' in told + said  # Ray may have said something before
 
@@ -86,6 +101,6 @@ def test_cluster_that_is_not_there_is_told(bundles: dict[str, Path], tmp_path: P
     for output, address, message in (("out.jsonl", "127.0.0.1:1", "no Ray cluster"), ("-", "x", "writes to a file")):
         place = Path("-") if output == "-" else tmp_path / output
         process = label(source, bundles["intents"], place, address)
-        told, said = process.communicate(timeout=60)
+        told, said = communicate(process)
         assert process.returncode == 2, said
         assert message in told + said
