@@ -26,10 +26,17 @@ WARM_UP = 50_000
 LIMIT_MB = 32.0
 
 
-def resident_mb() -> float:
-    """This process's resident memory, in MB of a million bytes."""
-    status = Path("/proc/self/status").read_text()
+def resident_mb(process: int | str = "self") -> float:
+    """The resident memory of a process, in MB of a million bytes."""
+    status = Path(f"/proc/{process}/status").read_text()
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")) * 1024 / 1e6
+
+
+def curve_table(curve: list[float]) -> str:
+    """What was resident after every tenth of the texts, and after the warm-up."""
+    marks = sorted({WARM_UP // CHUNK, *range(len(curve) // 10, len(curve) + 1, max(1, len(curve) // 10))} - {0})
+    rows = [[f"{mark * CHUNK:,}", f"{curve[mark - 1]:.1f}"] for mark in marks]
+    return markdown_table(["after texts", "resident, MB"], rows, right=(0, 1))
 
 
 def main() -> int:
@@ -51,8 +58,6 @@ def main() -> int:
         print(f"· {(number + 1) * CHUNK:,} texts, {curve[-1]:.1f} MB, {time.monotonic() - began:,.0f} s", flush=True)
     warm = curve[WARM_UP // CHUNK - 1 :]
     growth = max(warm) - warm[0]
-    marks = sorted({WARM_UP // CHUNK, *range(len(curve) // 10, len(curve) + 1, max(1, len(curve) // 10))} - {0})
-    rows = [[f"{mark * CHUNK:,}", f"{curve[mark - 1]:.1f}"] for mark in marks]
     lines = [
         "# Memory over many texts",
         "",
@@ -63,7 +68,7 @@ def main() -> int:
         "",
         f"After {WARM_UP:,} texts it grew by {growth:.1f} MB at most; the limit is {LIMIT_MB:.0f} MB.",
         "",
-        markdown_table(["after texts", "resident, MB"], rows, right=(0, 1)),
+        curve_table(curve),
     ]
     (RESULTS / "memory.md").write_text("\n".join(lines) + "\n")
     fields = {"machine": describe_machine()[0], "before": before, "loaded": loaded, "every": CHUNK, "resident": curve}

@@ -20,6 +20,7 @@ from service.api.guard import Guard
 from service.api.jobs import jobs_of
 from service.api.metrics import Metrics
 from service.api.observe import Observe
+from service.api.replicas import shared
 from service.api.routes import health, matching, no_jobs, predict
 from service.api.routes import jobs as jobs_routes
 from service.api.routes import models as models_routes
@@ -58,6 +59,8 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        if (together := shared()) is not None:
+            metrics.share(*together)
         await state.warm_up()
         if state.jobs is not None:
             state.jobs.keeper.start()
@@ -67,6 +70,7 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
         await to_thread.run_sync(catalog.close)
         if state.jobs is not None:
             await to_thread.run_sync(state.jobs.close)
+        metrics.close()
 
     app = Application(
         title="Glossator",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
@@ -10,6 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
+from service.api.siblings import Siblings
 from service.errors import InputError
 from service.inference.batching import Ticket, Totals
 from service.inference.model import Model
@@ -85,6 +87,17 @@ class Metrics:
             self._labelled(name)  # a rate needs the zero before the first request
         self._registry.register(_Queues(models))
         ProcessCollector(registry=self._registry)
+        self._siblings: Siblings | None = None
+
+    def share(self, folder: Path, number: int) -> None:
+        """Tells also what the other replicas count that share a folder; this one is `number`."""
+        self._siblings = Siblings(folder, number, self._registry)
+
+    def close(self) -> None:
+        """Shares no more."""
+        if self._siblings is not None:
+            self._siblings.close()
+            self._siblings = None
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Counts a request; `route` is its template, never its path."""
@@ -111,11 +124,15 @@ class Metrics:
 
     def exposition(self) -> bytes:
         """Everything counted, in the text format of Prometheus."""
-        return generate_latest(self._registry)
+        return generate_latest(self._source)
 
     def tei_exposition(self, model: str) -> bytes:
         """What is counted of one model under the names of text-embeddings-inference."""
-        return generate_latest(_Renamed(self._registry, model))
+        return generate_latest(_Renamed(self._source, model))
+
+    @property
+    def _source(self) -> Collector:
+        return self._siblings or self._registry
 
     def _labelled(self, model: str) -> _OfModel:
         self._of_model[model] = made = _OfModel(
@@ -167,12 +184,12 @@ class _Queues(Collector):
 class _Renamed:
     """The metrics of one model under other names."""
 
-    def __init__(self, registry: CollectorRegistry, model: str) -> None:
-        self._registry = registry
+    def __init__(self, source: Collector, model: str) -> None:
+        self._source = source
         self._model = model
 
     def collect(self) -> Iterator[Metric]:
-        found: dict[str, Any] = {metric.name: metric for metric in self._registry.collect()}
+        found: dict[str, Any] = {metric.name: metric for metric in self._source.collect()}
         for key, (name, stage) in _TEI.items():
             ours = key.partition(":")[0]
             metric = Metric(name, found[ours].documentation, found[ours].type)

@@ -12,16 +12,20 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from select import select
 
 from service.api.settings import PREFIX
 
 LISTEN_FD = f"{PREFIX}LISTEN_FD"
 READY_FD = f"{PREFIX}READY_FD"
+NUMBER = f"{PREFIX}REPLICA"
+FOLDER = f"{PREFIX}REPLICA_FOLDER"
 TICK_SECONDS = 0.05
 QUICK_SECONDS = 5.0
 """A replica that ends sooner after its start would end again: the next one waits, longer each time."""
@@ -34,6 +38,7 @@ logger = logging.getLogger("service.api")
 @dataclass(slots=True)
 class _Replica:
     process: subprocess.Popen[bytes]
+    number: int
     ready: int
     """The end of a pipe on which it says that it is ready; closed when it has."""
     since: float
@@ -41,7 +46,8 @@ class _Replica:
 
 
 class Replicas:
-    """Keeps `count` processes of a command running. They find the listening socket in LISTEN_FD."""
+    """Keeps `count` processes of a command running. They find the listening socket in LISTEN_FD, a folder that they
+    share in FOLDER, and in NUMBER which one they are: one that takes another's place has its number."""
 
     def __init__(self, command: Sequence[str], listener: socket.socket, count: int, *, grace_seconds: float) -> None:
         self._command = command
@@ -53,6 +59,7 @@ class Replicas:
         self._failures = 0
         self._not_before = 0.0
         self._ever_ready = False
+        self._folder = ""
 
     @property
     def pids(self) -> list[int]:
@@ -66,6 +73,11 @@ class Replicas:
     def run(self, on_ready: Callable[[], None]) -> int:
         """Runs until `stop`; the exit code. `on_ready` is called once, when every replica answers. Where none ever
         became ready, the exit code of the first that ended is returned: what is wrong is wrong with all."""
+        with tempfile.TemporaryDirectory(prefix="glossator-") as folder:
+            self._folder = folder
+            return self._kept(on_ready)
+
+    def _kept(self, on_ready: Callable[[], None]) -> int:
         told = False
         try:
             while not self._stop.is_set():
@@ -106,12 +118,14 @@ class Replicas:
     def _spawn(self) -> None:
         ours, theirs = os.pipe()
         listener = self._listener.fileno()
+        number = min(set(range(self._count)) - {each.number for each in self._replicas})
         process = subprocess.Popen(
             self._command, stdin=subprocess.PIPE, pass_fds=(listener, theirs),
-            env=os.environ | {LISTEN_FD: str(listener), READY_FD: str(theirs)},
+            env=os.environ | {LISTEN_FD: str(listener), READY_FD: str(theirs), NUMBER: str(number),
+                              FOLDER: self._folder},
         )  # fmt: skip
         os.close(theirs)
-        self._replicas.append(_Replica(process, ours, time.monotonic()))
+        self._replicas.append(_Replica(process, number, ours, time.monotonic()))
 
     def _end(self) -> None:
         for replica in self._replicas:
@@ -135,6 +149,12 @@ def inherited() -> socket.socket | None:
 def is_replica() -> bool:
     """Whether this process is one of several."""
     return LISTEN_FD in os.environ
+
+
+def shared() -> tuple[Path, int] | None:
+    """The folder that the replicas share, and which one this process is; None in a process that is none."""
+    folder = os.environ.get(FOLDER)
+    return None if folder is None else (Path(folder), int(os.environ[NUMBER]))
 
 
 def tell_ready() -> None:

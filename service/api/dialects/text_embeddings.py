@@ -261,7 +261,9 @@ async def ping(name: ModelName, state: Shared) -> Response:
 async def metrics(name: ModelName, state: Shared) -> Response:
     """The metrics that TEI's dashboards read, of this model."""
     state.model(name)
-    return Response(state.metrics.tei_exposition(name), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    return Response(
+        await to_thread.run_sync(state.metrics.tei_exposition, name), headers={"Content-Type": CONTENT_TYPE_LATEST}
+    )
 
 
 async def _logits(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from anyio import to_thread
 from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -49,8 +50,8 @@ def ready(state: State) -> None:
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
 async def metrics(state: Shared) -> Response:
-    """Counts since the process started."""
-    return Response(state.metrics.exposition(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    """Counts since the process started; of replicas at one address, those of each."""
+    return Response(await to_thread.run_sync(state.metrics.exposition), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 @router.get("/openapi.json", include_in_schema=False)
