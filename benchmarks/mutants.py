@@ -4,7 +4,8 @@
 
 Every mutant is loaded as a server would load it the first time, in a process of its own kind; that process is used
 again until one ends it. What counts: how many end it, how many hang, how many answer otherwise than the bundle was
-exported with, and whether a file outside the bundle's folder is opened. Writes benchmarks/results/mutants.md and .json.
+exported with, and whether a file outside the bundle's folder is opened: by Python, as its audit hook tells, and by
+native code, as strace tells where there is one. Writes benchmarks/results/mutants.md and .json.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ import argparse
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
@@ -33,6 +35,8 @@ from service.inference.machine import describe_machine
 RESULTS = Path(__file__).parent / "results"
 ROOT = Path(__file__).parents[1]
 SLOW_SECONDS = 20.0
+STRACE = ("strace", "-f", "--seccomp-bpf", "-qq", "-e", "trace=open,openat,openat2,creat")
+_OPENED = re.compile(r'(?:open|openat|openat2|creat)\((?:[A-Z_]+, |\d+, )?"((?:[^"\\]|\\.)*)"')
 _GRAPH = "onnx/model.onnx"
 _CHILD = """
 import json, os, sys
@@ -42,6 +46,7 @@ os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what native code prints is no an
 from service.errors import BundleError
 from service.inference.model import load
 load(Path(sys.argv[1]), threads=1)
+open(sys.argv[3], "w").close()
 allowed = tuple(sys.argv[2].split("|"))
 outside = []
 def hear(event, args):
@@ -84,13 +89,32 @@ def mutated(data: bytes, chance: random.Random) -> bytes:
     return bytes(made)
 
 
+@dataclass
+class Found:
+    """What became of mutants, in order: the outcome of each and its seconds; what was opened outside, by all."""
+
+    traced: bool
+    told: list[str] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    outside: set[str] = field(default_factory=set)
+
+    @property
+    def ended(self) -> int:
+        """How many ended the process that loaded them."""
+        return sum(told.startswith("ended") for told in self.told)
+
+
 class Loader:
     """A process that loads one bundle after another."""
 
-    def __init__(self, good: Path, work: Path) -> None:
-        allowed = "|".join([str(work), sys.prefix, sys.base_prefix, str(ROOT), "/proc", "/sys", "/dev/null"])
+    def __init__(self, good: Path, work: Path, *, traced: bool) -> None:
+        self._allowed = (str(work), sys.prefix, sys.base_prefix, str(ROOT), "/proc", "/sys", "/dev/null")
+        self._trace = work / "trace" if traced else None
+        self._began = work / "began"
+        before = [] if self._trace is None else [*STRACE, "-o", str(self._trace)]
         self.process = subprocess.Popen(
-            [sys.executable, "-c", _CHILD, str(good), allowed], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            [*before, sys.executable, "-c", _CHILD, str(good), "|".join(self._allowed), str(self._began)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL, text=True, cwd=ROOT,
             env=os.environ | {"GLOSSATOR_CACHE_DIR": str(work / "cache")},
         )  # fmt: skip
@@ -109,22 +133,28 @@ class Loader:
         told, outside = json.loads(line)
         return told, outside, took
 
-    def close(self) -> None:
-        """Ends it."""
+    def close(self) -> set[str]:
+        """Ends it; what it has opened outside, as strace has seen it."""
         for stream in (self.process.stdin, self.process.stdout):
             if stream is not None:
                 stream.close()
         self.process.wait()
+        if self._trace is None:
+            return set()
+        _, began, after = self._trace.read_text(errors="replace").partition(str(self._began))
+        assert began, "strace has not seen the mutants"
+        return {path for path in _OPENED.findall(after) if path.startswith("/") and not path.startswith(self._allowed)}
 
 
-def outcomes(count: int, seed: int) -> Iterator[tuple[str, list[str], float]]:
-    """What became of each mutant."""
+def outcomes(count: int, seed: int) -> Found:
+    """What became of mutants."""
     chance = random.Random(seed)
+    found = Found(traced=shutil.which("strace") is not None)
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         good = vote_bundle(work / "good", "single_label_classification")
         graph = (good / _GRAPH).read_bytes()
-        loader = Loader(good, work)
+        loader = Loader(good, work, traced=found.traced)
         try:
             for _ in range(count):
                 mutant = work / "mutant"
@@ -132,13 +162,16 @@ def outcomes(count: int, seed: int) -> Iterator[tuple[str, list[str], float]]:
                 shutil.copytree(good, mutant)
                 (mutant / _GRAPH).write_bytes(mutated(graph, chance))
                 seal(lambda fields: None, mutant)
-                found = loader.ask(mutant)
-                if found[0].startswith("ended"):
-                    loader.close()
-                    loader = Loader(good, work)
-                yield found
+                told, outside, took = loader.ask(mutant)
+                found.told.append(told)
+                found.seconds.append(took)
+                found.outside.update(outside)
+                if told.startswith("ended"):
+                    found.outside |= loader.close()
+                    loader = Loader(good, work, traced=found.traced)
         finally:
-            loader.close()
+            found.outside |= loader.close()
+    return found
 
 
 def main() -> None:
@@ -146,27 +179,27 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    found = list(outcomes(options.count, options.seed))
-    counts = Counter(told for told, _, _ in found)
-    outside = sorted({path for _, paths, _ in found for path in paths})
-    slow = sum(took > SLOW_SECONDS for _, _, took in found)
-    ended = sum(count for told, count in counts.items() if told.startswith("ended"))
+    found = outcomes(options.count, options.seed)
+    counts = Counter(found.told)
+    slow = sum(took > SLOW_SECONDS for took in found.seconds)
+    how = "Python's audit hook and strace" if found.traced else "Python's audit hook alone"
     text = "\n".join([
         "# Mutants of a graph", "",
         f"{options.count:,} mutants (seed {options.seed}), {describe_machine()[0]}. Repeat with "
         f"`python benchmarks/mutants.py --count {options.count}`.", "",
-        f"{ended} ended the process that loads unknown bundles first, which is not the server's; {slow} took longer "
-        f"than {SLOW_SECONDS:g} s; {len(outside)} files outside were opened. The longest took "
-        f"{max(took for _, _, took in found):.2f} s.", "",
+        f"{found.ended} ended the process that loads unknown bundles first, which is not the server's; {slow} took "
+        f"longer than {SLOW_SECONDS:g} s; {len(found.outside)} files outside were opened ({how}). The longest took "
+        f"{max(found.seconds):.2f} s.", "",
         markdown_table(["what became of it", "mutants"], [[told, f"{n:,}"] for told, n in counts.most_common()]),
     ])  # fmt: skip
     (RESULTS / "mutants.md").write_text(text + "\n")
     (RESULTS / "mutants.json").write_text(
-        json.dumps({"counts": counts, "outside": outside, "slow": slow}, indent=1) + "\n"
+        json.dumps({"counts": counts, "outside": sorted(found.outside), "traced": found.traced, "slow": slow}, indent=1)
+        + "\n"
     )
     print(text)
-    if outside or slow:
-        sys.exit("a mutant opened a file outside, or took too long")
+    if found.outside or slow or found.ended:
+        sys.exit("a mutant opened a file outside, ended its process, or took too long")
 
 
 if __name__ == "__main__":
