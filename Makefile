@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: help install demo test quick check format base-install bench sweep clean
+.PHONY: help install demo test quick check format base-install bench sweep fuzz clean
 
 help:
 	@echo "make demo    train, export, verify, label and serve on the example corpus"
@@ -14,6 +14,7 @@ help:
 	@echo "make base-install    install the base alone and use the demo's bundle with it"
 	@echo "make bench   measure this machine and write benchmarks/results"
 	@echo "make sweep   kill labelling at every step, and meet it with faults (Linux, strace; 10 minutes)"
+	@echo "make fuzz    ask every operation of the API what fits its description and what does not (10 minutes)"
 	@echo "make quick   the tests that take no training"
 
 install: $(STAMP)
@@ -51,6 +52,9 @@ bench: $(STAMP)
 
 sweep: $(STAMP)
 	@$(BIN)/python benchmarks/kill_sweep.py
+
+fuzz: $(STAMP)
+	@$(BIN)/python benchmarks/fuzz.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

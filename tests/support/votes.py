@@ -32,8 +32,9 @@ SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
 GOLDEN_TEXTS = {"one": "money", "two": "Parcel thanks!", "long": "the parcel " * 20, "unknown": "🙂", "empty": " "}
 
 
-def vote_bundle(path: Path, problem_type: ProblemType) -> Path:
-    """A whole bundle, written the way export writes one."""
+def vote_bundle(path: Path, problem_type: ProblemType, *, ballast: int = 0) -> Path:
+    """A whole bundle, written the way export writes one. With `ballast`, each token also goes through a matrix of that
+    many rows and columns, whose outcome counts nothing: it takes time as an encoder does."""
     multi_label = problem_type == "multi_label_classification"
     task = TextClassification(
         problem_type=problem_type,
@@ -56,7 +57,7 @@ def vote_bundle(path: Path, problem_type: ProblemType) -> Path:
     with folder_aside(path) as root:
         (root / "onnx").mkdir()
         _tokenizer().save(str(root / layout.TOKENIZER))
-        onnx.save(_graph(), root / layout.GRAPH_FP32)
+        onnx.save(_graph(ballast), root / layout.GRAPH_FP32)
         config = {"id2label": dict(enumerate(LABELS)), "problem_type": problem_type}
         (root / layout.CONFIG).write_text(json.dumps(config))
         (root / layout.CARD).write_text("# A table of votes\n")
@@ -93,14 +94,14 @@ def _tokenizer() -> Tokenizer:
     return tokenizer
 
 
-def _graph() -> onnx.ModelProto:
+def _graph(ballast: int) -> onnx.ModelProto:
     """`logits = sum over tokens of votes[input_ids] * mask / sum of mask`."""
     votes = np.zeros((len(SPECIAL) + len(VOTES) + 1, len(LABELS)), dtype=np.float32)  # (vocabulary, labels)
     for row, label in enumerate(VOTES.values(), start=len(SPECIAL)):
         if label is not None:
             votes[row, LABELS.index(label)] = VOTE
     nodes = [
-        helper.make_node("Gather", ["votes", "input_ids"], ["token_votes"]),  # (batch, seq, labels)
+        helper.make_node("Gather", ["votes", "input_ids"], ["table_votes" if ballast else "token_votes"]),
         helper.make_node("Cast", ["attention_mask"], ["mask"], to=TensorProto.FLOAT),
         helper.make_node("Unsqueeze", ["mask", "last_axis"], ["mask_column"]),  # (batch, seq, 1)
         helper.make_node("Mul", ["token_votes", "mask_column"], ["masked"]),
@@ -108,17 +109,29 @@ def _graph() -> onnx.ModelProto:
         helper.make_node("ReduceSum", ["mask_column", "token_axis"], ["tokens"], keepdims=0),  # (batch, 1)
         helper.make_node("Div", ["total", "tokens"], ["logits"]),
     ]
+    tensors = [
+        numpy_helper.from_array(votes, "votes"),
+        numpy_helper.from_array(np.array([2], dtype=np.int64), "last_axis"),
+        numpy_helper.from_array(np.array([1], dtype=np.int64), "token_axis"),
+    ]
+    if ballast:
+        nodes[1:1] = [
+            helper.make_node("Gather", ["ballast_rows", "input_ids"], ["ballast_tokens"]),  # (batch, seq, ballast)
+            helper.make_node("MatMul", ["ballast_tokens", "ballast"], ["heavy"]),
+            helper.make_node("ReduceMean", ["heavy"], ["nothing"], axes=[2], keepdims=1),  # (batch, seq, 1), zeros
+            helper.make_node("Add", ["table_votes", "nothing"], ["token_votes"]),  # (batch, seq, labels)
+        ]
+        tensors += [
+            numpy_helper.from_array(np.ones((len(votes), ballast), dtype=np.float32), "ballast_rows"),
+            numpy_helper.from_array(np.zeros((ballast, ballast), dtype=np.float32), "ballast"),
+        ]
     shape = ["batch", "seq"]
     graph = helper.make_graph(
         nodes,
         "votes",
         [helper.make_tensor_value_info(name, TensorProto.INT64, shape) for name in ("input_ids", "attention_mask")],
         [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", len(LABELS)])],
-        [
-            numpy_helper.from_array(votes, "votes"),
-            numpy_helper.from_array(np.array([2], dtype=np.int64), "last_axis"),
-            numpy_helper.from_array(np.array([1], dtype=np.int64), "token_axis"),
-        ],
+        tensors,
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.checker.check_model(model, full_check=True)
