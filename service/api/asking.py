@@ -7,16 +7,20 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from functools import partial
-from typing import Any, TypeVar, Unpack
+from typing import Annotated, Any, TypeVar, Unpack
 
 from anyio import to_thread
 from fastapi import Request
-from pydantic import BaseModel
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from starlette.requests import ClientDisconnect
 
 from service.api.body import check_count, parse_object, read_json_body, too_long, validated
+from service.api.documentation import TIMEOUT
+from service.api.problems import InvalidRequest
+from service.api.settings import Settings
 from service.api.state import State
-from service.errors import InputError
+from service.api.validation import faults
+from service.errors import Fault, InputError
 from service.inference.model import Model
 from service.inference.pipeline import Answer, Pending
 from service.inference.ranking import Ranked, Unranked
@@ -28,6 +32,7 @@ INLINE_CHARACTERS = 16_384
 WATCH_AFTER_SECONDS = 0.1
 """How long an answer may take before the connection is watched for a client that leaves."""
 
+_SECONDS = TypeAdapter(Annotated[float, Field(gt=0.0)])
 _Body = TypeVar("_Body", bound=BaseModel)
 _T = TypeVar("_T")
 
@@ -43,7 +48,7 @@ async def ask(
     settings = state.settings
     check_count(texts, settings.max_texts)
     began = time.perf_counter()
-    deadline = time.monotonic() + settings.timeout_seconds
+    deadline = deadline_of(request, settings)
     limited = [bounded(text, settings.max_characters) for text in texts]
     start: partial[Pending] = partial(model.start, limited, deadline=deadline, **asked)
     small = sum(_characters(text) for text in texts) <= INLINE_CHARACTERS
@@ -71,6 +76,7 @@ async def read(request: Request, state: State, kind: type[_Body], way_out: str) 
 
 async def fit(
     state: State,
+    request: Request,
     model: Model,
     texts: Sequence[str],
     labels: Sequence[str],
@@ -81,7 +87,7 @@ async def fit(
     """Which of some labels fits each text (`Model.zero_shot`), bounded by texts times labels."""
     settings = state.settings
     check_count(range(len(texts) * len(labels)), settings.max_texts)
-    deadline = time.monotonic() + settings.timeout_seconds
+    deadline = deadline_of(request, settings)
     limited = [too_long(text, settings.max_characters) or text for text in texts]
     work = partial(model.zero_shot, limited, labels, hypothesis=hypothesis, multi_label=multi_label, deadline=deadline)
     return await to_thread.run_sync(work, limiter=state.limiter)
@@ -89,6 +95,7 @@ async def fit(
 
 async def rank(
     state: State,
+    request: Request,
     model: Model,
     query: str,
     documents: Sequence[str],
@@ -103,10 +110,24 @@ async def rank(
     check_count(documents, settings.max_texts)
     if (error := too_long(query, settings.max_characters)) is not None:
         raise error
-    deadline = time.monotonic() + settings.timeout_seconds
+    deadline = deadline_of(request, settings)
     limited = [too_long(text, settings.max_characters) or text for text in documents]
     work = partial(model.rerank, query, limited, top_k=top_k, label=label, deadline=deadline, raw=raw)
     return await to_thread.run_sync(work, limiter=state.limiter)
+
+
+def deadline_of(request: Request, settings: Settings) -> float:
+    """When (`time.monotonic`) the answer is of no use any more: what the server allows, or less where the client says
+    so by X-Request-Timeout. Raises InvalidRequest where that is no number of seconds."""
+    patience, header = settings.timeout_seconds, request.headers.get(TIMEOUT)
+    if header is not None:
+        try:
+            patience = min(patience, _SECONDS.validate_python(header))
+        except ValidationError as error:
+            (fault,) = faults(error)
+            fault = Fault(fault.name, fault.what, f"header.{TIMEOUT}")
+            raise InvalidRequest("the request does not fit the route", faults=[fault]) from None
+    return time.monotonic() + patience
 
 
 def all_ranked(ranked: Sequence[Ranked | Unranked]) -> list[Ranked]:

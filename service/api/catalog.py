@@ -16,6 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from service.bundle import layout
+from service.bundle.manifest import Manifest, parse
 from service.errors import GlossatorError, ModelLoading, UnknownModel
 from service.inference.batching import UNLIMITED, Limit
 from service.inference.model import Model, load
@@ -28,6 +30,15 @@ RETRY_SECONDS = 30.0
 logger = logging.getLogger("service.api")
 
 Load = Callable[[Path], Model]
+
+
+class Listed(NamedTuple):
+    """A model that may be asked for. One that is not loaded is loaded when it is first asked for."""
+
+    name: str
+    digest: str
+    manifest: Manifest
+    is_loaded: bool
 
 
 class Catalog(Mapping[str, Model]):
@@ -61,6 +72,10 @@ class Catalog(Mapping[str, Model]):
     def loaded(self) -> list[tuple[str, Model]]:
         """Every model that is loaded, by the name under which it answers."""
         return list(self._live.items())
+
+    def listed(self) -> list[Listed]:
+        """Every model that is loaded, and those that may be asked for under their name and are not."""
+        return [Listed(name, model.digest, model.bundle.manifest, is_loaded=True) for name, model in self.loaded()]
 
     def bundles(self) -> dict[str, Path]:
         """The folders of all versions that may be asked for, by digest."""
@@ -113,6 +128,8 @@ class Followed(Catalog):
         """Loaded versions that are not live, by name and digest."""
         self._asked: dict[tuple[str, str], float] = {}
         """When a version was last asked for."""
+        self._manifests: dict[tuple[str, str], Manifest] = {}
+        """Of versions that were listed and not loaded."""
         self._wanted: set[tuple[str, str]] = set()
         self._failed: dict[tuple[str, str], _Failure] = {}
         self._lock = threading.Lock()
@@ -145,6 +162,12 @@ class Followed(Catalog):
         others = [(f"{name}@{digest[:12]}", model) for (name, digest), model in list(self._others.items())]
         return [*self._live.items(), *others]
 
+    def listed(self) -> list[Listed]:
+        """As of any catalog. A model that cannot be loaded is not among them."""
+        waiting = [key for key in live(self._records).items() if key[0] not in self._live and key not in self._failed]
+        found = [(*key, manifest) for key in waiting if (manifest := self._manifest(key)) is not None]
+        return super().listed() + [Listed(*each, is_loaded=False) for each in found]
+
     def bundles(self) -> dict[str, Path]:
         """The folders of all versions of the registry, by digest."""
         return {
@@ -158,6 +181,15 @@ class Followed(Catalog):
         model = super().find(asked, version)
         self._asked[asked.partition("@")[0], model.digest] = time.monotonic()
         return model
+
+    def _manifest(self, key: tuple[str, str]) -> Manifest | None:
+        """What a version says of itself; None where it cannot be read, which whoever asks for it is told."""
+        if key not in self._manifests:
+            try:
+                self._manifests[key] = parse((self.registry.folder(*key) / layout.MANIFEST).read_bytes())
+            except (OSError, GlossatorError):
+                return None
+        return self._manifests[key]
 
     def _absent(self, name: str) -> Model:
         digest = live(self._records).get(name)

@@ -14,6 +14,17 @@ from service.errors import GlossatorError
 
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
 
+TIMEOUT = "x-request-timeout"
+_WAITS: list[dict[str, Any]] = [
+    {
+        "name": TIMEOUT,
+        "in": "header",
+        "description": "Seconds after which the answer is of no use: what has not begun then is dropped.",
+        "schema": {"type": "number", "exclusiveMinimum": 0},
+    }
+]
+"""The parameters of every route that waits for a model."""
+
 PREDICT_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -28,7 +39,8 @@ PREDICT_BODY: dict[str, Any] = {
                 },
             }
         },
-    }
+    },
+    "parameters": _WAITS,
 }
 """The body of a prediction, which its route reads by itself."""
 
@@ -37,10 +49,11 @@ _READ_OF_JOBS: tuple[type[BaseModel], ...] = (JobForm,)
 """The bodies that routes read by themselves."""
 
 
-def body_of(model: type[BaseModel]) -> dict[str, Any]:
-    """The `openapi_extra` of a route that reads one of these."""
+def body_of(model: type[BaseModel], *, waits: bool = True) -> dict[str, Any]:
+    """The `openapi_extra` of a route that reads one of these, and `waits` for a model."""
     schema = {"$ref": f"#/components/schemas/{model.__name__}"}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+    body = {"required": True, "content": {"application/json": {"schema": schema}}}
+    return {"requestBody": body} | ({"parameters": _WAITS} if waits else {})
 
 
 OTHERWISE: dict[int | str, dict[str, Any]] = {

@@ -326,6 +326,9 @@ class ModelSummary(BaseModel):
     problem_type: Annotated[ProblemType | None, Field(description="Of models that give labels or a score.")]
     label_count: int
     precision: Precision
+    loaded: Annotated[
+        bool, Field(description="A model that is not is loaded when it is asked for: 503 until it is there.")
+    ] = True
 
 
 class OpenAIModel(BaseModel):

@@ -58,7 +58,7 @@ async def rerank(request: Request, state: Shared) -> dict[str, Any]:
     """The best first, `top_n` of them."""
     asked = await read(request, state, CohereRerank, 'Send {"model": "...", "query": "...", "documents": ["..."]}.')
     model = state.model(asked.model)
-    ranked = all_ranked(await rank(state, model, asked.query, asked.documents, top_k=asked.top_n))
+    ranked = all_ranked(await rank(state, request, model, asked.query, asked.documents, top_k=asked.top_n))
     return {
         "id": str(uuid.uuid4()),
         "results": [{"index": each.index, "relevance_score": each.score} for each in ranked],

@@ -57,7 +57,7 @@ async def infer(name: ModelName, request: Request, state: Shared) -> Any:
     asked = await read(request, state, HuggingFaceRequest, _WAY_OUT)
     parameters = asked.parameters or {}
     if "candidate_labels" in parameters:
-        return await _zero_shot(state, model, asked.inputs, parameters)
+        return await _zero_shot(state, request, model, asked.inputs, parameters)
     task = model.task
     if isinstance(task, TextEmbedding):
         return await _vectors(state, request, model, name, asked)
@@ -160,13 +160,15 @@ async def _vectors(state: State, request: Request, model: Model, name: str, aske
     return [shortened(answer.vector, parameters.dimensions, normalize=normalized).tolist() for answer in answers]
 
 
-async def _zero_shot(state: State, model: Model, inputs: object, parameters: dict[str, Any]) -> list[Any]:
+async def _zero_shot(
+    state: State, request: Request, model: Model, inputs: object, parameters: dict[str, Any]
+) -> list[Any]:
     """`[{"label", "score"}]`, the best first; of many texts a list of these."""
     asked = validated(parameters, ZeroShotParameters, way_out=_WAY_OUT)
     texts = [str(text) for text in _texts(inputs, pair=False)]
     answers = good(
         await fit(
-            state, model, texts, asked.candidate_labels,
+            state, request, model, texts, asked.candidate_labels,
             hypothesis=asked.hypothesis_template, multi_label=asked.multi_label,
         )
     )  # fmt: skip

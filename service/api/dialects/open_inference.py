@@ -9,15 +9,17 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
 import numpy as np
+from anyio import to_thread
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import JSONResponse, Response
 
-from service.api.asking import ask, good
+from service.api.asking import INLINE_CHARACTERS, ask, good
 from service.api.body import parse_object, read_body, validated
 from service.api.dialects.errors import ERRORS, Told, route_class
 from service.api.dialects.tensors import BINARY, Tensor, parted, texts_of
@@ -36,6 +38,8 @@ from service.tasks.question_answering import Extraction
 HEADER = "Inference-Header-Content-Length"
 _PLATFORM = "onnxruntime_onnx"
 _WAY_OUT = 'Send {"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["..."]}]}.'
+_LOADED = {"state": "READY", "reason": ""}
+_NOT_LOADED = {"state": "UNAVAILABLE", "reason": "it is loaded when it is asked for"}
 _REQUEST_CODES = (HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
 
 
@@ -98,7 +102,8 @@ async def server_ready(state: Shared) -> dict[str, bool]:
 async def index(state: Shared) -> list[dict[str, str]]:
     """Each with the version that answers."""
     return [
-        {"name": name, "version": model.digest, "state": "READY", "reason": ""} for name, model in state.models.loaded()
+        {"name": each.name, "version": each.digest} | (_LOADED if each.is_loaded else _NOT_LOADED)
+        for each in state.models.listed()
     ]
 
 
@@ -141,8 +146,8 @@ async def infer(name: ModelName, request: Request, state: Shared, version: str |
     model = state.model(name, version)
     body = await read_body(request, state.settings.max_body_bytes)
     length = _header_length(request)
-    asked = validated(parse_object(body[:length], way_out=_WAY_OUT), InferRequest, way_out=_WAY_OUT)
-    texts = _texts(asked, body, length, model)
+    work = partial(_parsed, body, length, model)
+    asked, texts = work() if len(body) <= INLINE_CHARACTERS else await to_thread.run_sync(work, limiter=state.limiter)
     tensors = {
         tensor.name: tensor for tensor in _answered(model.task, good(await ask(state, request, model, name, texts)))
     }
@@ -173,6 +178,12 @@ def _header_length(request: Request) -> int | None:
     if not value.isdecimal() or len(value) > 12:
         raise InvalidRequest(f"{HEADER} is not a number of bytes", found=value)
     return int(value)
+
+
+def _parsed(body: bytes, length: int | None, model: Model) -> tuple[InferRequest, list[Text]]:
+    """What a request asks for, and its texts."""
+    asked = validated(parse_object(body[:length], way_out=_WAY_OUT), InferRequest, way_out=_WAY_OUT)
+    return asked, _texts(asked, body, length, model)
 
 
 def _texts(asked: InferRequest, body: bytes, length: int | None, model: Model) -> list[Text]:

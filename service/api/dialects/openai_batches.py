@@ -168,7 +168,7 @@ async def delete_file(file_id: str, jobs: Here, owner: Owner) -> dict[str, Any]:
     return {"id": file_id, "object": "file", "deleted": True}
 
 
-@router.post("/v1/batches", summary="Answers every request of a file", openapi_extra=body_of(BatchRequest))
+@router.post("/v1/batches", summary="Answers every request of a file", openapi_extra=body_of(BatchRequest, waits=False))
 async def create(request: Request, state: Shared, jobs: Here, owner: Owner) -> dict[str, Any]:
     """A job in OpenAI's shape. All requests go to one model, which the first one names."""
     way_out = 'Send {"input_file_id": "file_…", "endpoint": "/v1/embeddings", "completion_window": "24h"}.'

@@ -18,7 +18,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, Response
 
-from service.api.asking import all_ranked, ask, bounded, good, rank, read
+from service.api.asking import all_ranked, ask, bounded, deadline_of, good, rank, read
 from service.api.body import check_count
 from service.api.dialects.errors import ERRORS, Told, route_class
 from service.api.dialects.hugging_face import scores_of, similarities
@@ -144,7 +144,7 @@ async def predict(name: ModelName, request: Request, state: Shared) -> Response:
         raise ConfigError("this model gives no labels", found=model.task.task, way_out="See GET /v1/models.")
     texts, alone = _inputs(asked.inputs)
     if asked.raw_scores:
-        rows, tokens = await _logits(state, model, texts, truncate=bool(asked.truncate))
+        rows, tokens = await _logits(state, request, model, texts, truncate=bool(asked.truncate))
     else:
         answers = good(await ask(state, request, model, name, texts, truncate=bool(asked.truncate)))
         rows = [[{"score": each.score, "label": each.label} for each in scores_of(answer)] for answer in answers]
@@ -168,7 +168,7 @@ async def rerank(name: ModelName, request: Request, state: Shared) -> Response:
     """`[{"index", "text"?, "score"}]`, the best first."""
     began = time.perf_counter()
     model, asked = state.model(name), await read(request, state, TeiRerank, _WAY_OUT)
-    ranked = all_ranked(await rank(state, model, asked.query, asked.texts, raw=asked.raw_scores))
+    ranked = all_ranked(await rank(state, request, model, asked.query, asked.texts, raw=asked.raw_scores))
     rows = [
         {"index": each.index, **({"text": each.text} if asked.return_text else {}), "score": each.score}
         for each in ranked
@@ -186,7 +186,7 @@ async def similarity(name: ModelName, request: Request, state: Shared) -> Respon
     return _timed(similarities(answers), began, texts, _tokens(answers))
 
 
-@router.post("/{name}/tokenize", summary="Tokens of texts, as TEI", openapi_extra=body_of(TeiTokenize))
+@router.post("/{name}/tokenize", summary="Tokens of texts, as TEI", openapi_extra=body_of(TeiTokenize, waits=False))
 async def tokenize(name: ModelName, request: Request, state: Shared) -> list[list[dict[str, Any]]]:
     """`[[{"id", "text", "special", "start", "stop"}]]`; places count code points, and special tokens have none."""
     model, asked = state.model(name), await read(request, state, TeiTokenize, _WAY_OUT)
@@ -202,7 +202,7 @@ async def tokenize(name: ModelName, request: Request, state: Shared) -> list[lis
     return await to_thread.run_sync(work, limiter=state.limiter)
 
 
-@router.post("/{name}/decode", summary="Texts of tokens, as TEI", openapi_extra=body_of(TeiDecode))
+@router.post("/{name}/decode", summary="Texts of tokens, as TEI", openapi_extra=body_of(TeiDecode, waits=False))
 async def decode(name: ModelName, request: Request, state: Shared) -> list[str]:
     """A text for each list of ids."""
     model, asked = state.model(name), await read(request, state, TeiDecode, _WAY_OUT)
@@ -267,12 +267,12 @@ async def metrics(name: ModelName, state: Shared) -> Response:
 
 
 async def _logits(
-    state: State, model: Model, texts: Sequence[Text], *, truncate: bool
+    state: State, request: Request, model: Model, texts: Sequence[Text], *, truncate: bool
 ) -> tuple[list[list[dict[str, Any]]], int]:
     """The labels of each text with their logits, the highest first, and the tokens seen; raises the first error."""
     settings = state.settings
     check_count(texts, settings.max_texts)
-    deadline = time.monotonic() + settings.timeout_seconds
+    deadline = deadline_of(request, settings)
     limited = [bounded(text, settings.max_characters) for text in texts]
     work = partial(model.pipeline.raw, limited, deadline=deadline, truncate=truncate)
     found = good(await to_thread.run_sync(work, limiter=state.limiter))

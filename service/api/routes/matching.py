@@ -52,7 +52,7 @@ async def zero_shot(name: ModelName, request: Request, state: Shared) -> ZeroSho
     model = state.model(name)
     asked = await read(request, state, ZeroShotRequest, _ZERO_SHOT_WAY_OUT)
     answers = await fit(
-        state, model, asked.texts, asked.labels, hypothesis=asked.hypothesis, multi_label=asked.multi_label
+        state, request, model, asked.texts, asked.labels, hypothesis=asked.hypothesis, multi_label=asked.multi_label
     )
     results = [_labelled(text, answer) for text, answer in zip(asked.texts, answers, strict=True)]
     return ZeroShotResponse(model=name, version=model.digest, results=results)
@@ -78,7 +78,7 @@ async def rerank(name: ModelName, request: Request, state: Shared) -> RerankResp
     """
     model = state.model(name)
     asked = await read(request, state, RerankRequest, _RERANK_WAY_OUT)
-    ranked = await rank(state, model, asked.query, asked.documents, top_k=asked.top_k, label=asked.label)
+    ranked = await rank(state, request, model, asked.query, asked.documents, top_k=asked.top_k, label=asked.label)
     return RerankResponse(model=name, version=model.digest, results=[_ranked(each) for each in ranked])
 
 

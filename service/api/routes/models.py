@@ -7,12 +7,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from service.api.catalog import unknown_model
+from service.api.catalog import Listed, unknown_model
 from service.api.documentation import problem_responses
 from service.api.schemas import ModelDetail, ModelList, ModelSummary, OpenAIModel
 from service.api.state import Shared
+from service.bundle.manifest import Manifest
 from service.bundle.task import Classifier, Task
-from service.inference.model import Model
 from service.tasks.text_classification import DEFAULT_THRESHOLD
 
 router = APIRouter(tags=["models"])
@@ -25,10 +25,10 @@ UNKNOWN_MODEL = unknown_model("intent", ["intents", "tags"])
 @router.get("/v1/models", summary="The models that answer here")
 async def models(state: Shared) -> ModelList:
     """Each model in short."""
-    listed = state.models.loaded()
+    listed = state.models.listed()
     return ModelList(
-        models=[_summary(name, model) for name, model in listed],
-        data=[OpenAIModel(id=name, created=_trained(model)) for name, model in listed],
+        models=[_summary(each) for each in listed],
+        data=[OpenAIModel(id=each.name, created=_trained(each.manifest)) for each in listed],
     )
 
 
@@ -38,9 +38,9 @@ async def model(name: ModelName, state: Shared) -> ModelDetail:
     found = state.model(name)
     task, manifest = found.task, found.bundle.manifest
     return ModelDetail(
-        **_summary(name, found).model_dump(),
+        **_summary(Listed(name, found.digest, manifest, is_loaded=True)).model_dump(),
         id=name,
-        created=_trained(found),
+        created=_trained(manifest),
         labels=task.labels,
         thresholds=_thresholds(task),
         temperature=task.calibration.temperature if isinstance(task, Classifier) else None,
@@ -56,22 +56,24 @@ async def model(name: ModelName, state: Shared) -> ModelDetail:
     )
 
 
-def _trained(model: Model) -> int:
+def _trained(manifest: Manifest) -> int:
     """When a model was trained, in seconds since 1970; 0 where its provenance tells no time."""
     try:
-        return int(datetime.fromisoformat(model.task.provenance.created).timestamp())
+        return int(datetime.fromisoformat(manifest.task.provenance.created).timestamp())
     except ValueError:
         return 0
 
 
-def _summary(name: str, model: Model) -> ModelSummary:
+def _summary(listed: Listed) -> ModelSummary:
+    task = listed.manifest.task
     return ModelSummary(
-        name=name,
-        version=model.digest,
-        task=model.task.task,
-        problem_type=getattr(model.task, "problem_type", None),
-        label_count=len(model.task.labels),
-        precision=model.bundle.manifest.served.precision,
+        name=listed.name,
+        version=listed.digest,
+        task=task.task,
+        problem_type=getattr(task, "problem_type", None),
+        label_count=len(task.labels),
+        precision=listed.manifest.served.precision,
+        loaded=listed.is_loaded,
     )
 
 

@@ -5,17 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
 
 from anyio import to_thread
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Request
 from fastapi.routing import APIRoute
-from pydantic import Field, TypeAdapter, ValidationError
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from service.api.answers import result, sentences
-from service.api.asking import INLINE_CHARACTERS, bounded, settled
+from service.api.asking import INLINE_CHARACTERS, bounded, deadline_of, settled
 from service.api.body import JSON, check_count, declared_length, parse_object, read_json_body, validated
 from service.api.documentation import PREDICT_BODY, problem_responses
 from service.api.problems import (
@@ -41,7 +39,6 @@ from service.api.schemas import (
 from service.api.settings import Settings
 from service.api.state import Shared, State
 from service.api.state import of as state_of
-from service.api.validation import faults
 from service.bundle.task import Classifier
 from service.errors import ConfigError, DeadlineExceeded, EmptyText, Fault, InputError
 from service.inference import explanation
@@ -50,9 +47,6 @@ from service.inference.model import Model
 from service.inference.pipeline import Answer, Pending
 from service.inference.sentences import Documents
 from service.tasks.encoded import Pair, Text
-
-_SECONDS = TypeAdapter(Annotated[float, Field(gt=0.0)])
-_TIMEOUT = "x-request-timeout"
 
 
 class _Direct(APIRoute):
@@ -64,8 +58,7 @@ class _Direct(APIRoute):
             await super().handle(scope, receive, send)
             return
         request = Request(scope, receive, send)
-        timeout = _timeout(request.headers.get(_TIMEOUT))
-        response = await predict(request.path_params["name"], request, await state_of(request), timeout)
+        response = await predict(request.path_params["name"], request, await state_of(request))
         await response(scope, receive, send)
 
 
@@ -126,27 +119,18 @@ _WAY_OUT = 'Send {"text": "..."} or {"texts": ["...", "..."]}; GET /openapi.json
         ),
     },
 )
-async def predict(
-    name: ModelName,
-    request: Request,
-    state: Shared,
-    x_request_timeout: Annotated[
-        float | None,
-        Header(gt=0.0, description="Seconds after which the answer is of no use: what has not begun then is dropped."),
-    ] = None,
-) -> Response:
+async def predict(name: ModelName, request: Request, state: Shared) -> Response:
     """Answers every text, in order: with labels, entities, a score, an answer or a vector, as the model's task is.
 
     With `text`, a text that cannot be answered is a problem (422). With `texts`, it has an error in its place, and
     the others are answered. Long texts are read in full, in windows, unless `truncate` is set.
     """
     model, settings = state.model(name), state.settings
+    deadline = deadline_of(request, settings)
     if declared_length(request) <= INLINE_CHARACTERS:
         model.batcher.admit()  # before the body is read: what is refused should cost little
     body = await read_json_body(request, settings.max_body_bytes)
     began = time.perf_counter()
-    patience = min(x_request_timeout or settings.timeout_seconds, settings.timeout_seconds)
-    deadline = time.monotonic() + patience
     small = len(body) <= INLINE_CHARACTERS
     if small:
         started = start(model, body, settings, deadline)
@@ -247,18 +231,6 @@ def _written(
             state.metrics.error(failed.code)
     response = PredictResponse(model=name, version=model.digest, results=started.results(answers, explanations))
     return response.model_dump_json(exclude_none=True).encode("utf-8")
-
-
-def _timeout(header: str | None) -> float | None:
-    """The seconds in X-Request-Timeout; raises InvalidRequest."""
-    if header is None:
-        return None
-    try:
-        return _SECONDS.validate_python(header)
-    except ValidationError as error:
-        (fault,) = faults(error)
-        fault = Fault(fault.name, fault.what, f"header.{_TIMEOUT}")
-        raise InvalidRequest("the request does not fit the route", faults=[fault]) from None
 
 
 def _parse(body: bytes, max_texts: int) -> PredictText | PredictTexts:

@@ -17,7 +17,7 @@ from fastapi import APIRouter, Request
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from starlette.responses import FileResponse, Response
 
-from service.api.asking import ask
+from service.api.asking import ask, deadline_of
 from service.api.body import read_body
 from service.api.dialects.errors import Told, route_class
 from service.api.jobs import Owner
@@ -26,10 +26,9 @@ from service.api.routes import jobs as job_routes
 from service.api.state import Shared, State
 from service.api.web.card import picture_of, rendered
 from service.api.web.show import Shown, shown
-from service.bundle.task import Classifier, TextClassification
+from service.bundle.task import Classifier, Task, TextClassification
 from service.errors import InputError
 from service.inference.encoding import reads_pairs
-from service.inference.model import Model
 from service.tasks.encoded import Pair, Text
 
 PREFIX = "/ui"
@@ -91,9 +90,9 @@ async def static(name: str) -> Response:
 async def models(state: Shared) -> Response:
     """The choice of models."""
     listed = [
-        {"name": name, "task": model.task.task, "version": model.digest[:12], "pairs": reads_pairs(model.task),
-         "explains": _explains(model)}
-        for name, model in state.models.items()
+        {"name": each.name, "task": each.manifest.task.task, "version": each.digest[:12],
+         "pairs": reads_pairs(each.manifest.task), "explains": _explains(each.manifest.task), "loaded": each.is_loaded}
+        for each in state.models.listed()
     ]  # fmt: skip
     return _page("models.html", models=listed)
 
@@ -179,8 +178,8 @@ async def _answered(request: Request, state: State, name: str, fields: dict[str,
     view: Shown | None = None
     if not isinstance(found, InputError):
         explanation = None
-        if fields.get("explain") and _explains(model):
-            deadline = time.monotonic() + state.settings.timeout_seconds
+        if fields.get("explain") and _explains(model.task):
+            deadline = deadline_of(request, state.settings)
             work = partial(model.explain, [text], [found], deadline=deadline)
             (explanation,) = await to_thread.run_sync(work, limiter=state.limiter)
         view = shown(text, found, explanation)
@@ -189,5 +188,5 @@ async def _answered(request: Request, state: State, name: str, fields: dict[str,
             "milliseconds": milliseconds}  # fmt: skip
 
 
-def _explains(model: Model) -> bool:
-    return isinstance(model.task, TextClassification)
+def _explains(task: Task) -> bool:
+    return isinstance(task, TextClassification)

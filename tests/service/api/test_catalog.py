@@ -121,11 +121,35 @@ def test_memory_that_may_be_taken_is_not_exceeded(
     catalog = follow(budget_bytes=int(1.5 * size))
     assert catalog.names == ["intents", "other"]
     assert [name for name, _ in catalog.loaded()] == ["intents"]
+    listed = [(each.name, each.digest, each.is_loaded) for each in catalog.listed()]
+    assert listed == [
+        ("intents", catalog.find("intents").digest, True), ("other", quick(versions[0]).digest, False),
+    ]  # fmt: skip
     assert loaded(catalog, "other").digest == quick(versions[0]).digest
     until(lambda: len(catalog.loaded()) == 1)
     assert loaded(catalog, "intents")
     until(lambda: len(catalog.loaded()) == 1)
     assert [name for name, _ in catalog.loaded()] == ["intents"]
+
+
+def test_models_that_are_not_loaded_are_listed_too(registry: Registry, versions: list[Path]) -> None:
+    registry.add(versions[0], name="other")
+    catalog = Followed(registry, load=quick, budget_bytes=1)
+    with TestClient(create_app(catalog, Settings()), base_url="http://127.0.0.1:8000") as client:
+        told = client.get("/v1/models").json()
+        assert [(each["name"], each["loaded"]) for each in told["models"]] == [("intents", True), ("other", False)]
+        assert [each["id"] for each in told["data"]] == ["intents", "other"]
+        index = client.post("/v2/repository/index").json()
+        assert [(each["name"], each["state"]) for each in index] == [("intents", "READY"), ("other", "UNAVAILABLE")]
+        assert "not loaded yet" in client.get("/ui/models").text
+
+
+def test_damaged_manifest_does_not_hide_the_other_models(
+    registry: Registry, versions: list[Path], follow: Callable[..., Followed]
+) -> None:
+    digest = registry.add(versions[0], name="other").digest
+    (registry.folder("other", digest) / "bundle.json").write_text("{")
+    assert [each.name for each in follow(budget_bytes=1).listed()] == ["intents"]
 
 
 def test_version_of_a_model_that_was_let_go_is_loaded_by_itself(
@@ -147,6 +171,7 @@ def test_model_that_cannot_be_loaded_says_why_to_those_who_ask(
     digest = registry.add(versions[0], name="other").digest
     (registry.folder("other", digest) / "tokenizer.json").write_text("{}")
     catalog = follow()
+    assert [each.name for each in catalog.listed()] == ["intents"]
 
     def told() -> bool:
         try:

@@ -161,6 +161,25 @@ def test_threads_get_the_answers_that_one_gets(bundles: dict[str, Path]) -> None
             assert [answer.tokens for answer in together] == [answer.tokens for answer in serial]  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/hf/intents", {"inputs": ["money"]}), ("/tei/intents/predict", {"inputs": "money"}),
+        ("/tei/intents/predict", {"inputs": "money", "raw_scores": True}),
+        ("/cohere/v1/classify", {"model": "intents", "inputs": ["money"]}),
+        ("/v2/models/intents/infer",
+         {"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["money"]}]}),
+    ],
+)  # fmt: skip
+def test_deadline_holds_in_every_dialect(running: Server, path: str, body: object) -> None:
+    late = httpx.post(running.url + path, json=body, headers={"X-Request-Timeout": "1e-9"})
+    assert late.status_code in (429, 504), late.text  # no time for it, as the queue is known or as it turned out
+    assert httpx.post(running.url + path, json=body, headers={"X-Request-Timeout": "20"}).status_code == 200
+    wrong = httpx.post(running.url + path, json=body, headers={"X-Request-Timeout": "soon"})
+    assert wrong.status_code in (400, 422)
+    assert "x-request-timeout" in wrong.text
+
+
 def test_work_whose_client_has_left_or_whose_deadline_has_passed_is_not_run(running: Server) -> None:
     """R2, over HTTP: what comes too late is dropped, and counted."""
     answer = post(running, {"texts": ["money " * 50] * 900}, **{"X-Request-Timeout": "0.000001"})
