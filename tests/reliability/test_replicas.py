@@ -41,7 +41,7 @@ def test_replica_that_is_drained_fails_nobody(bundle: Path) -> None:
 
 def test_metrics_of_any_replica_are_those_of_all(bundle: Path) -> None:
     with replicas(bundle) as (_, url):
-        with Load(url) as load:
+        with Load(url, "intents") as load:
             time.sleep(2)
         told = httpx.get(f"{url}/metrics").text
         counted = {

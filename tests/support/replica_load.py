@@ -47,8 +47,8 @@ def replicas(bundle: Path, count: int = 2) -> Iterator[tuple[psutil.Process, str
 class Load:
     """Clients that ask again and again, each on a connection of its own that it keeps; they try nothing again."""
 
-    def __init__(self, url: str) -> None:
-        self._url = f"{url}/v1/models/intents/predict"
+    def __init__(self, url: str, model: str) -> None:
+        self._url = f"{url}/v1/models/{model}/predict"
         self._over = threading.Event()
         self.outcomes: Counter[str] = Counter()
         self.slowest = 0.0
@@ -104,7 +104,7 @@ class Loop:
 
 def loop(bundle: Path, times: int, kind: signal.Signals, *, between: float = 1.0) -> Loop:
     """Under load, sends one of two replicas a signal and waits until two answer again; as often as is said."""
-    with replicas(bundle) as (parent, url), Load(url) as load:
+    with replicas(bundle) as (parent, url), Load(url, bundle.name) as load:
         made = Loop(load)
         for _ in range(times):
             time.sleep(between)
