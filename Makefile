@@ -14,7 +14,7 @@ help:
 	@echo "make base-install    install the base alone and use the demo's bundle with it"
 	@echo "make bench   measure this machine and write benchmarks/results"
 	@echo "make sweep   kill labelling at every step, and meet it with faults (Linux, strace; 10 minutes)"
-	@echo "make fuzz    ask every operation of the API what fits its description and what does not (10 minutes)"
+	@echo "make fuzz    ask every operation of the API what fits its description and what does not (3 minutes)"
 	@echo "make quick   the tests that take no training"
 
 install: $(STAMP)

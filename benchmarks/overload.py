@@ -3,8 +3,9 @@
     python benchmarks/overload.py [BUNDLE] [--seconds 15] [--rounds 5]        (default: demo/tickets)
 
 The server has one CPU and the clients another, so that the load does not take what it measures. Capacity is what a
-closed loop of 8 connections gets; goodput is held against its mean before and after. Open-loop requests come at times of a Poisson process, whatever became of those
-before them; times count from when a request was due. Writes benchmarks/results/overload.md and .json.
+closed loop of 8 connections gets; goodput is held against its mean before and after. Open-loop requests come at times
+of a Poisson process, whatever became of those before them; times count from when a request was due. Writes
+benchmarks/results/overload.md and .json.
 """
 
 from __future__ import annotations

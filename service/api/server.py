@@ -14,6 +14,7 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
+from service.api.heads import BoundedHeads
 from service.api.replicas import Replicas, inherited, tell_ready
 from service.api.settings import PREFIX, Settings
 from service.api.state import State
@@ -37,6 +38,7 @@ def serve(app: FastAPI, settings: Settings, *, on_ready: Callable[[str], None] |
         config = uvicorn.Config(
             app,
             lifespan="on",
+            http=BoundedHeads,
             ws="none",
             log_config=None,
             access_log=False,
