@@ -17,7 +17,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -65,6 +68,30 @@ def post(client: httpx.Client, url: str, texts: list[str]) -> int:
     return sum(int(answer["tokens"]) for answer in answers)
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where a server stands after some requests more: its memory, and what it has answered since the last mark."""
+
+    resident_mb: float
+    requests: int
+    tokens: int
+
+
+def marks(bundle: Path, texts: Callable[[int], list[str]], count: int) -> Iterator[Mark]:
+    """Where a server stands when it is loaded, and after each of `count` lots of texts."""
+    with (
+        server(bundle, queue_seconds=60) as running,
+        ThreadPoolExecutor(CONNECTIONS) as pool,
+        httpx.Client(timeout=60) as client,
+    ):
+        send = partial(post, client, f"{running.url}/v1/models/{bundle.name}/predict")
+        yield Mark(resident_mb(running.process.pid), 0, 0)
+        for number in range(count):
+            asked = requests_of(texts(number))
+            tokens = sum(pool.map(send, asked))
+            yield Mark(resident_mb(running.process.pid), len(asked), tokens)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bundle", type=Path, nargs="?")
@@ -72,24 +99,17 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--texts", type=int, default=1_000_000)
     options = parser.parse_args()
-    curve, tokens, requests, began = [], 0, 0, time.monotonic()
+    found: list[Mark] = []
+    began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         bundle = options.bundle or shallow(CHECKPOINT, options.layers, Path(folder))
         what = str(options.bundle or f"{CHECKPOINT} with its first {options.layers} of its layers")
-        with (
-            server(bundle, queue_seconds=60) as running,
-            ThreadPoolExecutor(CONNECTIONS) as pool,
-            httpx.Client(timeout=60) as client,
-        ):
-            url = f"{running.url}/v1/models/{bundle.name}/predict"
-            loaded = resident_mb(running.process.pid)
-            for number in range(options.texts // CHUNK):
-                asked = requests_of(texts_of.mixed(options.data, number, CHUNK))
-                tokens += sum(pool.map(lambda texts: post(client, url, texts), asked))
-                requests += len(asked)
-                curve.append(resident_mb(running.process.pid))
-                print(f"· {(number + 1) * CHUNK:,} texts, {curve[-1]:.1f} MB, {time.monotonic() - began:,.0f} s",
-                      file=sys.stderr, flush=True)  # fmt: skip
+        for mark in marks(bundle, lambda lot: texts_of.mixed(options.data, lot, CHUNK), options.texts // CHUNK):
+            print(f"· {len(found) * CHUNK:,} texts, {mark.resident_mb:.1f} MB, {time.monotonic() - began:,.0f} s",
+                  file=sys.stderr, flush=True)  # fmt: skip
+            found.append(mark)
+    loaded, *curve = (mark.resident_mb for mark in found)
+    tokens, requests = (sum(getattr(mark, name) for mark in found) for name in ("tokens", "requests"))
     seconds = time.monotonic() - began
     growth = max(curve[WARM_UP // CHUNK - 1 :]) - curve[WARM_UP // CHUNK - 1]
     lines = [

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import kubernetes_validate
 import pytest
 import yaml
 from servers import server
@@ -140,35 +141,71 @@ def test_dashboard_asks_for_metrics_that_there_are(tmp_path: Path) -> None:
             assert wanted <= set(re.findall(r"(\w+)=", there)), (metric, labels)
 
 
+CHART = DEPLOY / "helm" / "glossator"
+
+
+def program(name: str) -> str:
+    """A program that was installed beside Python, or stands in the path."""
+    beside = Path(sys.executable).parent / name
+    found = str(beside) if beside.exists() else shutil.which(name)
+    if found is None:
+        pytest.skip(f"{name} is not installed")
+    return found
+
+
+def rendered(*options: str) -> dict[str, Any]:
+    """What helm makes of the chart, by kind."""
+    ran = subprocess.run(
+        [program("helm"), "template", "release", str(CHART), *options], capture_output=True, text=True, check=True
+    )
+    return {each["kind"]: each for each in yaml.safe_load_all(ran.stdout)}
+
+
+def test_chart_pleases_helm() -> None:
+    ran = subprocess.run([program("helm"), "lint", "--strict", str(CHART)], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize("options", [[], ["--set", "replicas.metric=", "--set", "rootDialect=cohere"]])
+@pytest.mark.parametrize("version", ["1.28", "1.37"])
+def test_chart_makes_what_kubernetes_knows(version: str, options: list[str]) -> None:
+    made = rendered(*options)
+    assert set(made) == {"Deployment", "Service", "HorizontalPodAutoscaler", "PodDisruptionBudget"}
+    for each in made.values():
+        kubernetes_validate.validate(each, version, strict=True)
+
+
 def test_chart_sets_what_there_is() -> None:
-    chart = DEPLOY / "helm" / "glossator"
-    text = (chart / "templates" / "deployment.yaml").read_text()
-    names = {name.removeprefix(PREFIX).lower() for name in re.findall(rf"name: ({PREFIX}\w+)", text)}
+    made = rendered("--set", "rootDialect=cohere")
+    (container,) = made["Deployment"]["spec"]["template"]["spec"]["containers"]
+    names = {each["name"].removeprefix(PREFIX).lower() for each in container["env"]}
+    assert "root_dialect" in names
     assert names - {"cache_dir"} <= set(Settings.model_fields)
-    values = yaml.safe_load((chart / "values.yaml").read_text())
-    for file in (chart / "templates").iterdir():
+    release = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert container["image"] == f"glossator:{release}"
+    assert {container[f"{probe}Probe"]["httpGet"]["path"] for probe in ("readiness", "liveness")} == {
+        "/readyz", "/livez",
+    }  # fmt: skip
+    metrics = made["HorizontalPodAutoscaler"]["spec"]["metrics"]
+    assert metrics[0]["pods"]["metric"]["name"] == "glossator_queue_wait_seconds"
+    without = rendered("--set", "replicas.metric=")["HorizontalPodAutoscaler"]["spec"]["metrics"]
+    assert [each["type"] for each in without] == ["Resource"]
+
+
+def test_chart_asks_for_no_value_that_it_does_not_have() -> None:
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    for file in (CHART / "templates").iterdir():
         for path in re.findall(r"\.Values\.([\w.]+)", file.read_text()):
             found: Any = values
             for part in path.split("."):
                 assert part in found, path
                 found = found[part]
-    release = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    assert yaml.safe_load((chart / "Chart.yaml").read_text())["appVersion"] == release
-    served = {"/readyz", "/livez"}
-    assert set(re.findall(r"path: (/\w+z)", text)) == served
-    scaling = (chart / "templates" / "scaling.yaml").read_text()
-    assert "PodDisruptionBudget" in scaling
-    assert values["replicas"]["metric"] == "glossator_queue_wait_seconds"
 
 
-@pytest.mark.parametrize("program", ["hadolint", "yamllint"])
-def test_files_please_their_own_checkers(program: str) -> None:
-    beside = Path(sys.executable).parent / program
-    found = str(beside) if beside.exists() else shutil.which(program)
-    if found is None:
-        pytest.skip(f"{program} is not installed")
+@pytest.mark.parametrize("name", ["hadolint", "yamllint"])
+def test_files_please_their_own_checkers(name: str) -> None:
     rules = "{extends: relaxed, rules: {line-length: {max: 140}, commas: disable}}"
     plain = [DEPLOY / "compose.yaml", DEPLOY / "helm/glossator/values.yaml", DEPLOY / "helm/glossator/Chart.yaml"]
-    arguments = [DEPLOY / "Dockerfile"] if program == "hadolint" else ["--strict", "-d", rules, *plain]
-    ran = subprocess.run([found, *map(str, arguments)], capture_output=True, text=True)
+    arguments = [DEPLOY / "Dockerfile"] if name == "hadolint" else ["--strict", "-d", rules, *plain]
+    ran = subprocess.run([program(name), *map(str, arguments)], capture_output=True, text=True)
     assert ran.returncode == 0, ran.stdout + ran.stderr
