@@ -67,7 +67,7 @@ class Settings(BaseSettings):
     """Host names that requests may be addressed to, besides those of the loopback address."""
     root_dialect: Dialect | None = None
     """The dialect whose routes also stand at the root, for clients that know no prefix."""
-    queue_seconds: Annotated[float, Field(gt=0.0)] = 0.1
+    queue_seconds: Annotated[float, Field(gt=0.0)] = 0.2
     """How much work may wait before requests are refused (429), told in the seconds that it would take."""
     max_body_bytes: Positive = 8 * 2**20
     max_texts: Positive = 1_000
