@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from service.errors import InputError
 from service.inference.batching import Ticket, Totals
 from service.inference.model import Model
 from service.inference.pipeline import Answer, Pending
+
+logger = logging.getLogger("service.api")
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _REQUEST_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -90,8 +93,12 @@ class Metrics:
         self._siblings: Siblings | None = None
 
     def share(self, folder: Path, number: int) -> None:
-        """Tells also what the other replicas count that share a folder; this one is `number`."""
-        self._siblings = Siblings(folder, number, self._registry)
+        """Tells also what the other replicas count that share a folder; this one is `number`. Where no socket can be
+        made there, each tells its own."""
+        try:
+            self._siblings = Siblings(folder, number, self._registry)
+        except OSError as error:
+            logger.warning("replicas tell their metrics apart: %s has no socket: %s", folder, error)
 
     def close(self) -> None:
         """Shares no more."""

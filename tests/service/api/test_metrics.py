@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
+from pathlib import Path
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
+from service.api.metrics import Metrics
 from service.inference.model import Model
 
 PREDICT = "/v1/models/{name}/predict"
@@ -66,3 +70,33 @@ def test_metrics_of_two_apps_do_not_meet(make_client: Callable[..., TestClient])
     one.post("/v1/models/intents/predict", json={"text": "money"})
     assert samples(one)["glossator_texts_total", "intents"] == 1
     assert samples(other)["glossator_texts_total", "intents"] == 0
+
+
+def test_metrics_of_replicas_are_told_together(tmp_path: Path, served_models: dict[str, Model]) -> None:
+    replicas = [Metrics(served_models.items, "1") for _ in range(2)]
+    for number, each in enumerate(replicas):
+        each.share(tmp_path, number)
+        each.error(f"error-{number}")
+    try:
+        for each in replicas:
+            told = each.exposition().decode()
+            assert 'glossator_errors_total{code="error-0",replica="0"} 1.0' in told
+            assert 'glossator_errors_total{code="error-1",replica="1"} 1.0' in told
+            assert 'te_request_count_total{replica="1"} 0.0' in each.tei_exposition("intents").decode()
+    finally:
+        for each in replicas:
+            each.close()
+
+
+def test_metrics_are_told_apart_where_replicas_cannot_share(
+    tmp_path: Path, served_models: dict[str, Model], caplog: pytest.LogCaptureFixture
+) -> None:
+    deep = tmp_path / ("a" * 120)  # longer than the path of a socket may be
+    deep.mkdir()
+    metrics = Metrics(served_models.items, "1")
+    caplog.set_level(logging.WARNING)
+    metrics.share(deep, 0)
+    metrics.error("error-0")
+    assert "replicas tell their metrics apart" in caplog.text
+    assert 'glossator_errors_total{code="error-0"} 1.0' in metrics.exposition().decode()
+    metrics.close()
