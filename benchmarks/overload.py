@@ -20,6 +20,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -57,7 +58,7 @@ class Client:
     def __init__(self, host: str, port: int, path: str) -> None:
         self._host, self._port, self._path = host, port, path
         self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
-        self.open = 0
+        self._made: list[asyncio.StreamWriter] = []
 
     async def ask(self, body: bytes | None, path: str | None = None) -> tuple[int, bool]:
         """The status of an answer, and whether it says when to ask again."""
@@ -75,13 +76,20 @@ class Client:
         return int(lines[0].split()[1]), any(line.startswith("retry-after:") for line in lines)
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        self.open += 1
-        return await asyncio.open_connection(self._host, self._port)
+        reader, writer = await asyncio.open_connection(self._host, self._port)
+        self._made.append(writer)
+        return reader, writer
 
-    def close(self) -> None:
-        """Closes what is idle."""
-        for _, writer in self._idle:
+    @property
+    def connections(self) -> int:
+        """How many were made."""
+        return len(self._made)
+
+    async def close(self) -> None:
+        """Closes all connections, one too on which an answer is awaited no more."""
+        for writer in self._made:
             writer.close()
+        await asyncio.gather(*(writer.wait_closed() for writer in self._made), return_exceptions=True)
 
 
 async def closed_loop(client: Client, bodies: list[bytes], seconds: float) -> Outcome:
@@ -140,6 +148,8 @@ async def open_loop(client: Client, bodies: list[bytes], rate: float, seconds: f
         number += 1
     await asyncio.gather(*tasks)
     probe.cancel()
+    with suppress(asyncio.CancelledError):
+        await probe
     outcome.seconds = time.perf_counter() - began
     return outcome
 
@@ -160,7 +170,7 @@ async def measure(
         calm = await open_loop(client, bodies, 0.8 * peak, seconds)
         full = await open_loop(client, bodies, 3.0 * peak, seconds)
         after = (await closed_loop(client, bodies, seconds / 2)).goodput
-        client.close()
+        await client.close()
         if number < 0:
             continue
         offered, peak = full.statuses.total() / full.seconds / peak, (peak + after) / 2
@@ -171,7 +181,7 @@ async def measure(
             "offered": offered,
             "server_errors": sum(count for status, count in (full.statuses + calm.statuses).items() if status >= 500),
             "without_retry_after": full.without_retry_after + calm.without_retry_after,
-            "livez_p99": p99(full.alive), "connections": client.open,
+            "livez_p99": p99(full.alive), "connections": client.connections,
         })  # fmt: skip
         print(json.dumps(found[-1]), file=sys.stderr)
     return found

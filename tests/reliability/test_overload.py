@@ -21,7 +21,7 @@ async def _three_times_too_much(url: str) -> Outcome:
         peak = (await closed_loop(client, bodies, 2.0)).goodput
         return await open_loop(client, bodies, 3.0 * peak, 4.0)
     finally:
-        client.close()
+        await client.close()
 
 
 def test_what_is_too_much_is_refused_with_the_time_to_come_back(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from service.api.web.show import Shown, shown
 from service.bundle.task import Classifier, Task, TextClassification
 from service.errors import InputError
 from service.inference.encoding import reads_pairs
+from service.registry import SHORTEST_VERSION
 from service.tasks.encoded import Pair, Text
 
 PREFIX = "/ui"
@@ -90,7 +91,7 @@ async def static(name: str) -> Response:
 async def models(state: Shared) -> Response:
     """The choice of models."""
     listed = [
-        {"name": each.name, "task": each.manifest.task.task, "version": each.digest[:12],
+        {"name": each.name, "task": each.manifest.task.task, "version": each.digest[:SHORTEST_VERSION],
          "pairs": reads_pairs(each.manifest.task), "explains": _explains(each.manifest.task), "loaded": each.is_loaded}
         for each in state.models.listed()
     ]  # fmt: skip
