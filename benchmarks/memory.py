@@ -32,6 +32,12 @@ def resident_mb(process: int | str = "self") -> float:
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")) * 1024 / 1e6
 
 
+def growth(curve: list[float]) -> float:
+    """The most that it grew by after the warm-up."""
+    warm = curve[WARM_UP // CHUNK - 1 :]
+    return max(warm) - warm[0]
+
+
 def curve_table(curve: list[float]) -> str:
     """What was resident after every tenth of the texts, and after the warm-up."""
     marks = sorted({WARM_UP // CHUNK, *range(len(curve) // 10, len(curve) + 1, max(1, len(curve) // 10))} - {0})
@@ -56,8 +62,7 @@ def main() -> int:
         del answers
         curve.append(resident_mb())
         print(f"· {(number + 1) * CHUNK:,} texts, {curve[-1]:.1f} MB, {time.monotonic() - began:,.0f} s", flush=True)
-    warm = curve[WARM_UP // CHUNK - 1 :]
-    growth = max(warm) - warm[0]
+    grown = growth(curve)
     lines = [
         "# Memory over many texts",
         "",
@@ -66,7 +71,7 @@ def main() -> int:
         f"among them), after it {loaded:.1f} MB. Repeat with `python benchmarks/memory.py --texts "
         f"{len(curve) * CHUNK}`.",
         "",
-        f"After {WARM_UP:,} texts it grew by {growth:.1f} MB at most; the limit is {LIMIT_MB:.0f} MB.",
+        f"After {WARM_UP:,} texts it grew by {grown:.1f} MB at most; the limit is {LIMIT_MB:.0f} MB.",
         "",
         curve_table(curve),
     ]
@@ -74,7 +79,7 @@ def main() -> int:
     fields = {"machine": describe_machine()[0], "before": before, "loaded": loaded, "every": CHUNK, "resident": curve}
     (RESULTS / "memory.json").write_text(json.dumps(fields, indent=2) + "\n")
     print("\n".join(lines))
-    return int(growth > LIMIT_MB)
+    return int(grown > LIMIT_MB)
 
 
 if __name__ == "__main__":

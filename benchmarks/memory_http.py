@@ -25,7 +25,7 @@ from pathlib import Path
 
 import httpx
 import texts as texts_of
-from memory import CHUNK, LIMIT_MB, RESULTS, WARM_UP, curve_table, resident_mb
+from memory import CHUNK, LIMIT_MB, RESULTS, WARM_UP, curve_table, growth, resident_mb
 
 from service.inference.machine import describe_machine
 
@@ -111,7 +111,7 @@ def main() -> int:
     loaded, *curve = (mark.resident_mb for mark in found)
     tokens, requests = (sum(getattr(mark, name) for mark in found) for name in ("tokens", "requests"))
     seconds = time.monotonic() - began
-    growth = max(curve[WARM_UP // CHUNK - 1 :]) - curve[WARM_UP // CHUNK - 1]
+    grown = growth(curve)
     lines = [
         "# Memory of a server over many texts",
         "",
@@ -119,7 +119,7 @@ def main() -> int:
         f"over {CONNECTIONS} connections and {seconds:,.0f} s; {what}; {describe_machine()[0]}. With the model loaded "
         f"{loaded:.1f} MB. Repeat with `python benchmarks/memory_http.py`.",
         "",
-        f"After {WARM_UP:,} texts it grew by {growth:.1f} MB at most; the limit is {LIMIT_MB:.0f} MB.",
+        f"After {WARM_UP:,} texts it grew by {grown:.1f} MB at most; the limit is {LIMIT_MB:.0f} MB.",
         "",
         curve_table(curve),
     ]
@@ -129,7 +129,7 @@ def main() -> int:
               "resident": curve}  # fmt: skip
     (RESULTS / "memory_http.json").write_text(json.dumps(fields, indent=2) + "\n")
     print("\n".join(lines))
-    return int(growth > LIMIT_MB)
+    return int(grown > LIMIT_MB)
 
 
 if __name__ == "__main__":

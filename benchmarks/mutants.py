@@ -50,8 +50,10 @@ open(sys.argv[3], "w").close()
 allowed = tuple(sys.argv[2].split("|"))
 outside = []
 def hear(event, args):
-    if event == "open" and isinstance(args[0], (str, bytes)) and not str(args[0]).startswith(allowed):
-        outside.append(str(args[0]))
+    if event == "open" and isinstance(args[0], (str, bytes)):
+        path = os.path.abspath(os.fsdecode(args[0]))
+        if not path.startswith(allowed):
+            outside.append(path)
 sys.addaudithook(hear)
 for line in sys.stdin:
     outside.clear()
@@ -108,7 +110,8 @@ class Loader:
     """A process that loads one bundle after another."""
 
     def __init__(self, good: Path, work: Path, *, traced: bool) -> None:
-        self._allowed = (str(work), sys.prefix, sys.base_prefix, str(ROOT), "/proc", "/sys", "/dev/null")
+        inside = [f"{work / name}/" for name in ("mutant", "cache")]
+        self._allowed = (*inside, sys.prefix, sys.base_prefix, str(ROOT), "/proc", "/sys", "/dev/null")
         self._trace = work / "trace" if traced else None
         self._began = work / "began"
         before = [] if self._trace is None else [*STRACE, "-o", str(self._trace)]
@@ -143,7 +146,8 @@ class Loader:
             return set()
         _, began, after = self._trace.read_text(errors="replace").partition(str(self._began))
         assert began, "strace has not seen the mutants"
-        return {path for path in _OPENED.findall(after) if path.startswith("/") and not path.startswith(self._allowed)}
+        opened = {os.path.normpath(ROOT / path) for path in _OPENED.findall(after)}
+        return {path for path in opened if not f"{path}/".startswith(self._allowed)}
 
 
 def outcomes(count: int, seed: int) -> Found:

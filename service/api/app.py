@@ -70,7 +70,7 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
         await to_thread.run_sync(catalog.close)
         if state.jobs is not None:
             await to_thread.run_sync(state.jobs.close)
-        metrics.close()
+        await to_thread.run_sync(metrics.close)
 
     app = Application(
         title="Glossator",

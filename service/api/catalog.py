@@ -164,9 +164,11 @@ class Followed(Catalog):
 
     def listed(self) -> list[Listed]:
         """As of any catalog. A model that cannot be loaded is not among them."""
-        waiting = [key for key in live(self._records).items() if key[0] not in self._live and key not in self._failed]
+        there = super().listed()  # first: what is loaded meanwhile is not listed twice
+        names = {each.name for each in there}
+        waiting = [key for key in live(self._records).items() if key[0] not in names and key not in self._failed]
         found = [(*key, manifest) for key in waiting if (manifest := self._manifest(key)) is not None]
-        return super().listed() + [Listed(*each, is_loaded=False) for each in found]
+        return there + [Listed(*each, is_loaded=False) for each in found]
 
     def bundles(self) -> dict[str, Path]:
         """The folders of all versions of the registry, by digest."""

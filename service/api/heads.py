@@ -34,6 +34,11 @@ class BoundedHeads(HttpToolsProtocol):
             self._bytes += len(data)
             if self._bytes > HEAD_BYTES:
                 self._refuse(_TOO_LARGE)
+        elif self.cycle is not None and self.cycle.response_complete and self.timeout_keep_alive_task is None:
+            # Empty lines begin no request, and uvicorn has taken its own time off at the first byte.
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

@@ -23,6 +23,7 @@ from servers import ROOT, environment
 from service.api.siblings import LABEL
 
 CLIENTS = 4
+START_SECONDS = 5.0
 
 
 @contextmanager
@@ -108,13 +109,17 @@ def loop(bundle: Path, times: int, kind: signal.Signals, *, between: float = 1.0
         made = Loop(load)
         for _ in range(times):
             time.sleep(between)
-            chosen = children(parent)[0]
-            os.kill(chosen.pid, kind)
+            before = children(parent)
+            assert len(before) == 2, before
+            os.kill(before[0].pid, kind)
             if kind == signal.SIGTERM:
-                chosen.wait(30)
+                before[0].wait(30)
             gone, gone_at = time.monotonic(), time.time()
+            while len({child.pid for child in children(parent)} - {before[0].pid}) < 2:
+                assert time.monotonic() - gone < START_SECONDS, "no replica was started in the place"
+                time.sleep(0.02)
             while not answered_since(url, gone_at):
-                assert time.monotonic() - gone < 30, "no replica took the place"
+                assert time.monotonic() - gone < 30, "the replica in the place does not answer"
                 time.sleep(0.05)
             made.empty_seconds.append(time.monotonic() - gone)
     return made

@@ -69,9 +69,9 @@ def operations(document: Any, examples: int) -> tuple[Counter[str], list[str]]:
     return calls, failures
 
 
-def sequences(document: Any, count: int, steps: int = 12) -> Counter[str]:
-    """Runs so many sequences of operations; the calls by the kind of their status. Raises what was wrong."""
-    calls = Counter[str]()
+def sequences(document: Any, count: int, steps: int = 12) -> tuple[Counter[str], list[str]]:
+    """Runs so many sequences of operations; the calls by the kind of their status, and what was wrong."""
+    calls, failures = Counter[str](), list[str]()
     machine = document.as_state_machine()
 
     class Sequences(machine):  # type: ignore[misc, valid-type]
@@ -79,9 +79,12 @@ def sequences(document: Any, count: int, steps: int = 12) -> Counter[str]:
             calls[f"{response.status_code // 100}xx"] += 1
             case.validate_response(response, checks=CHECKS)
 
-    Sequences.run(
-        settings=settings(
-            max_examples=count, stateful_step_count=steps, deadline=None, suppress_health_check=list(HealthCheck)
+    try:
+        Sequences.run(
+            settings=settings(
+                max_examples=count, stateful_step_count=steps, deadline=None, suppress_health_check=list(HealthCheck)
+            )
         )
-    )
-    return calls
+    except FailureGroup as failure:
+        failures.append(str(failure))
+    return calls, failures

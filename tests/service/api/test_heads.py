@@ -17,10 +17,13 @@ WHOLE = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
 @asynccontextmanager
-async def connection() -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+async def connection(*, keep_alive: int = 5) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     """A connection to a server that answers `fine`."""
     app = Starlette(routes=[Route("/", lambda _: PlainTextResponse("fine"))])
-    server = uvicorn.Server(uvicorn.Config(app, port=0, http=BoundedHeads, lifespan="off", log_config=None))
+    config = uvicorn.Config(
+        app, port=0, http=BoundedHeads, lifespan="off", log_config=None, timeout_keep_alive=keep_alive
+    )
+    server = uvicorn.Server(config)
     running = asyncio.create_task(server.serve())
     while not server.started:
         await asyncio.sleep(0.01)
@@ -68,6 +71,17 @@ def test_head_that_comes_slowly_is_refused(before: bytes) -> None:
             return await asyncio.wait_for(reader.read(), 5)
 
     assert asyncio.run(run()).startswith(b"HTTP/1.1 408 ")
+
+
+def test_empty_lines_hold_no_connection_open() -> None:
+    async def run() -> bytes:
+        async with connection(keep_alive=1) as (reader, writer):
+            writer.write(WHOLE)
+            assert (await answer(reader)).endswith(b"fine")
+            writer.write(b"\r\n")
+            return await asyncio.wait_for(reader.read(), 5)
+
+    assert asyncio.run(run()) == b""
 
 
 def test_head_without_an_end_is_refused() -> None:
