@@ -19,16 +19,16 @@ from pathlib import Path
 
 import numpy as np
 
-from evaluation.bootstrap import Estimate
-from evaluation.checkpoint import load_checkpoint
-from evaluation.classification import evaluate
-from evaluation.noninferiority import NonInferiority, non_inferior, non_inferior_macro_f1
-from evaluation.report import markdown_table
-from evaluation.rows import indicator, read_rows
-from service.bundle import layout
-from service.inference.machine import describe_machine
-from service.inference.model import load
-from service.tasks.text_classification import decide, probabilities
+from glossator.evaluation.bootstrap import Estimate
+from glossator.evaluation.checkpoint import load_checkpoint
+from glossator.evaluation.classification import evaluate
+from glossator.evaluation.noninferiority import NonInferiority, non_inferior, non_inferior_macro_f1
+from glossator.evaluation.report import markdown_table
+from glossator.evaluation.rows import indicator, read_rows
+from glossator.service.bundle import layout
+from glossator.service.inference.machine import describe_machine
+from glossator.service.inference.model import load
+from glossator.service.tasks.text_classification import decide, probabilities
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -47,7 +47,9 @@ CORPORA = {
 def run(*arguments: str) -> dict[str, object]:
     """A command of Glossator with `--json`; its result. Progress goes to the terminal."""
     print("$ glossator", *arguments, flush=True)
-    finished = subprocess.run([sys.executable, "-m", "cli", *arguments, "--json"], stdout=subprocess.PIPE, check=True)
+    finished = subprocess.run(
+        [sys.executable, "-m", "glossator", *arguments, "--json"], stdout=subprocess.PIPE, check=True
+    )
     result: dict[str, object] = json.loads(finished.stdout)
     return result
 

@@ -33,14 +33,14 @@ from typing import Any
 
 import numpy as np
 
-from evaluation.report import markdown_table
-from service.documents.read import open_source
-from service.inference.machine import describe_machine
-from service.inference.model import load
-from service.inference.planning import Cost, plan
-from service.labelling.job import Job, run
-from service.labelling.summary import LabelSummary
-from service.tasks.encoded import windows_of
+from glossator.evaluation.report import markdown_table
+from glossator.service.documents.read import open_source
+from glossator.service.inference.machine import describe_machine
+from glossator.service.inference.model import load
+from glossator.service.inference.planning import Cost, plan
+from glossator.service.labelling.job import Job, run
+from glossator.service.labelling.summary import LabelSummary
+from glossator.service.tasks.encoded import windows_of
 
 RESULTS = Path(__file__).parent / "results"
 MILLION = 1_000_000
@@ -161,9 +161,9 @@ def serve_plain(options: argparse.Namespace) -> None:
     """Labels the file as ONNX Runtime's examples do."""
     from tokenizers import Tokenizer
 
-    from service.bundle.folder import read as read_bundle
-    from service.inference.session import Session
-    from service.inference.threads import available_cpus
+    from glossator.service.bundle.folder import read as read_bundle
+    from glossator.service.inference.session import Session
+    from glossator.service.inference.threads import available_cpus
 
     bundle = read_bundle(options.bundle)
     encoding = bundle.task.encoding

@@ -21,16 +21,16 @@ from pathlib import Path
 import numpy as np
 from bundle_process import opened, ratios, rounds
 
-from evaluation.comparison import mcnemar
-from evaluation.gate import fit_gate
-from evaluation.noninferiority import non_inferior
-from evaluation.report import markdown_table
-from evaluation.rows import indicator, read_rows
-from export.parity import resolvable_margin
-from service.bundle import layout
-from service.inference.machine import describe_machine
-from service.inference.model import load
-from service.tasks.text_classification import decide, probabilities
+from glossator.evaluation.comparison import mcnemar
+from glossator.evaluation.gate import fit_gate
+from glossator.evaluation.noninferiority import non_inferior
+from glossator.evaluation.report import markdown_table
+from glossator.evaluation.rows import indicator, read_rows
+from glossator.export.parity import resolvable_margin
+from glossator.service.bundle import layout
+from glossator.service.inference.machine import describe_machine
+from glossator.service.inference.model import load
+from glossator.service.tasks.text_classification import decide, probabilities
 
 RESULTS = Path(__file__).parent / "results"
 ROUNDS = 9
@@ -59,7 +59,7 @@ def measure(folder: Path, corpus: str) -> dict[str, object]:
     cascade = folder / "cascade-1/bundle"
     cascade.parent.mkdir(exist_ok=True)
     subprocess.run(
-        [sys.executable, "-m", "cli", "export", str(checkpoint), "--fast", str(fast), "-o", str(cascade), "--overwrite",
+        [sys.executable, "-m", "glossator", "export", str(checkpoint), "--fast", str(fast), "-o", str(cascade), "--overwrite",
          "--runs", str(folder / "runs"), "--name", "cascade"],
         check=True,
     )  # fmt: skip

@@ -19,13 +19,13 @@ import numpy as np
 from labelled import rows_of
 from ladder import glossator
 
-from evaluation.checkpoint import load_checkpoint
-from evaluation.comparison import mcnemar
-from evaluation.noninferiority import non_inferior
-from evaluation.report import markdown_table
-from evaluation.rows import inputs_of, read_rows
-from service.bundle import layout
-from service.inference.machine import describe_machine
+from glossator.evaluation.checkpoint import load_checkpoint
+from glossator.evaluation.comparison import mcnemar
+from glossator.evaluation.noninferiority import non_inferior
+from glossator.evaluation.report import markdown_table
+from glossator.evaluation.rows import inputs_of, read_rows
+from glossator.service.bundle import layout
+from glossator.service.inference.machine import describe_machine
 
 RESULTS = Path(__file__).parent / "results"
 

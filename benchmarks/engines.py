@@ -25,12 +25,12 @@ import texts as texts_of
 from options import parser
 from tokenizers import Tokenizer
 
-from evaluation.checkpoint import load_checkpoint
-from evaluation.report import markdown_table
-from service.bundle import graph
-from service.bundle.folder import read
-from service.inference.machine import describe_machine
-from service.measuring.limit import measure_limit
+from glossator.evaluation.checkpoint import load_checkpoint
+from glossator.evaluation.report import markdown_table
+from glossator.service.bundle import graph
+from glossator.service.bundle.folder import read
+from glossator.service.inference.machine import describe_machine
+from glossator.service.measuring.limit import measure_limit
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "rivals"))

@@ -19,15 +19,15 @@ from pathlib import Path
 
 import numpy as np
 
-from cli.console import prepare_environment
-from evaluation.report import markdown_table
-from evaluation.rows import Spans
-from training.config import TrainingConfig
-from training.corpus.corpus import Corpus
-from training.corpus.documents import read_documents
-from training.corpus.entity_suspects import find_entity_suspects
-from training.corpus.task_rows import read_task_corpus
-from training.embed import Words, embed_words
+from glossator.cli.console import prepare_environment
+from glossator.evaluation.report import markdown_table
+from glossator.evaluation.rows import Spans
+from glossator.training.config import TrainingConfig
+from glossator.training.corpus.corpus import Corpus
+from glossator.training.corpus.documents import read_documents
+from glossator.training.corpus.entity_suspects import find_entity_suspects
+from glossator.training.corpus.task_rows import read_task_corpus
+from glossator.training.embed import Words, embed_words
 
 RESULTS = Path(__file__).parent / "results"
 SEEDS = (1, 2)

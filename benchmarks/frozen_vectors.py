@@ -11,8 +11,8 @@ import numpy as np
 from labelled import rows_of
 from numpy.typing import NDArray
 
-from training.config import TrainingConfig
-from training.embed import embed
+from glossator.training.config import TrainingConfig
+from glossator.training.embed import embed
 
 CORPORA = {
     "banking77": ("banking77/train.csv", "banking77/test.csv", "category"),

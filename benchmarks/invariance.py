@@ -24,11 +24,11 @@ from numpy.typing import NDArray
 from options import parser
 from tokenizers import Tokenizer
 
-from evaluation.report import markdown_table
-from service.bundle.folder import read
-from service.inference.batching import Batcher
-from service.inference.machine import describe_machine
-from service.inference.session import Session
+from glossator.evaluation.report import markdown_table
+from glossator.service.bundle.folder import read
+from glossator.service.inference.batching import Batcher
+from glossator.service.inference.machine import describe_machine
+from glossator.service.inference.session import Session
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "rivals"))

@@ -17,14 +17,14 @@ from pathlib import Path
 
 import numpy as np
 
-from cli.console import prepare_environment
-from evaluation.report import markdown_table
-from service.documents.read import open_source
-from training.config import TrainingConfig
-from training.corpus.dataset import DatasetRow
-from training.corpus.read import read_corpus
-from training.corpus.suspects import find_suspects, out_of_fold
-from training.embed import embed
+from glossator.cli.console import prepare_environment
+from glossator.evaluation.report import markdown_table
+from glossator.service.documents.read import open_source
+from glossator.training.config import TrainingConfig
+from glossator.training.corpus.dataset import DatasetRow
+from glossator.training.corpus.read import read_corpus
+from glossator.training.corpus.suspects import find_suspects, out_of_fold
+from glossator.training.embed import embed
 
 RESULTS = Path(__file__).parent / "results"
 SEEDS = (1, 2, 3)

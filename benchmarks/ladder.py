@@ -23,10 +23,10 @@ from pathlib import Path
 import numpy as np
 from bundle_process import ratios, rounds
 
-from evaluation.report import markdown_table
-from evaluation.rows import read_rows
-from service.bundle import layout
-from service.inference.machine import describe_machine
+from glossator.evaluation.report import markdown_table
+from glossator.evaluation.rows import read_rows
+from glossator.service.bundle import layout
+from glossator.service.inference.machine import describe_machine
 
 RESULTS = Path(__file__).parent / "results"
 ALGORITHMS = (
@@ -125,7 +125,7 @@ def run(options: argparse.Namespace) -> None:
 def glossator(*arguments: str) -> dict[str, object]:
     """A command of Glossator with `--json`; its result."""
     print("$ glossator", *arguments, flush=True)
-    done = subprocess.run([sys.executable, "-m", "cli", *arguments, "--json"], stdout=subprocess.PIPE, check=True)
+    done = subprocess.run([sys.executable, "-m", "glossator", *arguments, "--json"], stdout=subprocess.PIPE, check=True)
     found: dict[str, object] = json.loads(done.stdout)
     return found
 

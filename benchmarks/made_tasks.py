@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from service.bundle.task import Encoding, Provenance, TextClassification
+from glossator.service.bundle.task import Encoding, Provenance, TextClassification
 
 
 def single_label(labels: Sequence[str]) -> TextClassification:

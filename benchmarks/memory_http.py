@@ -27,7 +27,7 @@ import httpx
 import texts as texts_of
 from memory import CHUNK, LIMIT_MB, RESULTS, WARM_UP, curve_table, growth, resident_mb
 
-from service.inference.machine import describe_machine
+from glossator.service.inference.machine import describe_machine
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from servers import server
@@ -44,7 +44,7 @@ def shallow(checkpoint: Path, layers: int, folder: Path) -> Path:
     cut, bundle = folder / "checkpoint", folder / "shallow"
     shutil.copytree(checkpoint, cut)
     AutoModelForSequenceClassification.from_pretrained(checkpoint, num_hidden_layers=layers).save_pretrained(cut)
-    export = [sys.executable, "-m", "cli", "export", str(cut), "--output", str(bundle), "--precision", "int8"]
+    export = [sys.executable, "-m", "glossator", "export", str(cut), "--output", str(bundle), "--precision", "int8"]
     subprocess.run(export, check=True, stdout=subprocess.DEVNULL)
     return bundle
 

@@ -21,8 +21,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from evaluation.report import markdown_table
-from service.inference.machine import describe_machine
+from glossator.evaluation.report import markdown_table
+from glossator.service.inference.machine import describe_machine
 
 RESULTS = Path(__file__).parent / "results"
 ADDED_WORDS = 3
@@ -84,7 +84,7 @@ def write_rows(file: Path, source: Path, count: int) -> None:
 
 def wrangle(file: Path, report: Path) -> dict[str, float]:
     """One process of its own: its seconds, and its peak of resident memory."""
-    arguments = [sys.executable, "-m", "cli", "wrangle", str(file), "--quiet", "--json"]
+    arguments = [sys.executable, "-m", "glossator", "wrangle", str(file), "--quiet", "--json"]
     begin = time.monotonic()
     with report.open("wb") as out:
         child = os.posix_spawn(

@@ -29,8 +29,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"
 from tampering import seal
 from votes import vote_bundle
 
-from evaluation.report import markdown_table
-from service.inference.machine import describe_machine
+from glossator.evaluation.report import markdown_table
+from glossator.service.inference.machine import describe_machine
 
 RESULTS = Path(__file__).parent / "results"
 ROOT = Path(__file__).parents[1]
@@ -43,8 +43,8 @@ import json, os, sys
 from pathlib import Path
 out = os.fdopen(os.dup(1), "w")
 os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what native code prints is no answer
-from service.errors import BundleError
-from service.inference.model import load
+from glossator.service.errors import BundleError
+from glossator.service.inference.model import load
 load(Path(sys.argv[1]), threads=1)
 open(sys.argv[3], "w").close()
 allowed = tuple(sys.argv[2].split("|"))

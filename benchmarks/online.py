@@ -35,9 +35,9 @@ from engines import Worker
 from options import parser
 from tokenizers import Tokenizer
 
-from evaluation.report import markdown_table
-from service.bundle.folder import read
-from service.inference.machine import describe_machine
+from glossator.evaluation.report import markdown_table
+from glossator.service.bundle.folder import read
+from glossator.service.inference.machine import describe_machine
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "rivals"))
@@ -68,7 +68,7 @@ class Kind:
 
 
 def _ours(options: argparse.Namespace, port: int, setting: Setting) -> list[str]:
-    return [sys.executable, "-m", "cli", "serve", str(options.bundle), "--port", str(port)]
+    return [sys.executable, "-m", "glossator", "serve", str(options.bundle), "--port", str(port)]
 
 
 def _litserve(options: argparse.Namespace, port: int, setting: Setting) -> list[str]:

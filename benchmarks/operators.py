@@ -18,11 +18,11 @@ import onnxruntime as ort
 import texts as texts_of
 from options import parser
 
-from evaluation.report import markdown_table
-from service.bundle.folder import read
-from service.inference.encoding import EncodedText, Encoder
-from service.inference.machine import describe_machine
-from service.inference.session import pad
+from glossator.evaluation.report import markdown_table
+from glossator.service.bundle.folder import read
+from glossator.service.inference.encoding import EncodedText, Encoder
+from glossator.service.inference.machine import describe_machine
+from glossator.service.inference.session import pad
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "rivals"))

@@ -26,8 +26,8 @@ from pathlib import Path
 
 import texts as texts_of
 
-from evaluation.report import markdown_table
-from service.inference.machine import describe_machine
+from glossator.evaluation.report import markdown_table
+from glossator.service.inference.machine import describe_machine
 
 RESULTS = Path(__file__).parent / "results"
 ROOT = Path(__file__).parents[1]
@@ -199,7 +199,7 @@ def main() -> None:
         sys.exit("two CPUs are needed: one for the server, one for the clients")
     bodies = [json.dumps({"text": text}).encode() for text in texts_of.tickets()]
     server = subprocess.Popen(
-        ["taskset", "-c", str(cpus[0]), sys.executable, "-m", "cli", "serve", str(options.bundle), "--port", "0"],
+        ["taskset", "-c", str(cpus[0]), sys.executable, "-m", "glossator", "serve", str(options.bundle), "--port", "0"],
         stderr=subprocess.PIPE, text=True, cwd=ROOT,
     )  # fmt: skip
     try:

@@ -19,11 +19,11 @@ from statistics import median
 
 import ray
 
-from evaluation.report import markdown_table
-from service.inference.machine import describe_machine
-from service.inference.model import load
-from service.labelling.cluster import Cluster, on_cluster
-from service.labelling.job import Job, run
+from glossator.evaluation.report import markdown_table
+from glossator.service.inference.machine import describe_machine
+from glossator.service.inference.model import load
+from glossator.service.labelling.cluster import Cluster, on_cluster
+from glossator.service.labelling.job import Job, run
 
 RESULTS = Path(__file__).parent / "results"
 

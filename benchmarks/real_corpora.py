@@ -33,7 +33,7 @@ def main() -> None:
     for name, arguments in CORPORA.items():
         with tempfile.TemporaryDirectory() as folder:
             output = Path(folder) / name
-            command = [sys.executable, "-m", "cli", "wrangle", *arguments, "--quiet", "--output", str(output)]
+            command = [sys.executable, "-m", "glossator", "wrangle", *arguments, "--quiet", "--output", str(output)]
             subprocess.run(command, cwd=data, stdout=subprocess.DEVNULL, check=False)
             (RESULTS / f"{name}.md").write_bytes((output / "report.md").read_bytes())
         print(f"wrote {RESULTS / name}.md", flush=True)

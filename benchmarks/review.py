@@ -29,17 +29,17 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from cli.console import prepare_environment
-from evaluation.comparison import mcnemar
-from evaluation.noninferiority import paired_proportions_interval
-from evaluation.report import markdown_table
-from service.inference.machine import describe_machine
-from training.config import TrainingConfig
-from training.corpus.corpus import Corpus
-from training.corpus.dataset import DatasetRow
-from training.corpus.read import read_corpus
-from training.corpus.suspects import STRENGTH, find_suspects
-from training.embed import embed
+from glossator.cli.console import prepare_environment
+from glossator.evaluation.comparison import mcnemar
+from glossator.evaluation.noninferiority import paired_proportions_interval
+from glossator.evaluation.report import markdown_table
+from glossator.service.inference.machine import describe_machine
+from glossator.training.config import TrainingConfig
+from glossator.training.corpus.corpus import Corpus
+from glossator.training.corpus.dataset import DatasetRow
+from glossator.training.corpus.read import read_corpus
+from glossator.training.corpus.suspects import STRENGTH, find_suspects
+from glossator.training.embed import embed
 
 RESULTS = Path(__file__).parent / "results"
 SEEDS = (1, 2, 3)
@@ -205,7 +205,7 @@ def finetuned(data: Path, work: Path, train: Corpus, truth: Labels) -> dict[str,
 
 def lines_of(file: Path) -> list[int]:
     """The line at which each row of a CSV file begins."""
-    from service.documents.read import open_source
+    from glossator.service.documents.read import open_source
 
     with open_source(file) as source:
         return [record.line for record in source.records()]
@@ -220,7 +220,9 @@ def compared(models: Sequence[str], data: Path) -> dict[str, object]:
 
 def command(*arguments: str) -> dict:
     print("$ glossator", *arguments, flush=True)
-    finished = subprocess.run([sys.executable, "-m", "cli", *arguments, "--json"], stdout=subprocess.PIPE, check=True)
+    finished = subprocess.run(
+        [sys.executable, "-m", "glossator", *arguments, "--json"], stdout=subprocess.PIPE, check=True
+    )
     return json.loads(finished.stdout)
 
 

@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 from urllib.request import Request, urlopen
 
-from service.bundle.folder import read
-from service.inference.machine import describe_machine
+from glossator.service.bundle.folder import read
+from glossator.service.inference.machine import describe_machine
 
 RUNS = 11
 RESULTS = Path(__file__).parent / "results"
@@ -28,7 +28,7 @@ def one_run(bundle: Path, name: str) -> dict[str, float]:
     """Seconds until the server listens and until it has answered, and resident memory then, in MB."""
     started = time.perf_counter()
     process = subprocess.Popen(
-        [sys.executable, "-m", "cli", "serve", str(bundle), "--port", "0"], stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "glossator", "serve", str(bundle), "--port", "0"], stderr=subprocess.PIPE, text=True
     )
     try:
         assert process.stderr is not None

@@ -23,21 +23,21 @@ from typing import Any
 import numpy as np
 from accuracy import RESULTS, run
 
-from evaluation.checkpoint import load_checkpoint
-from evaluation.measure import measure
-from evaluation.report import METRIC_NAMES, markdown_table
-from evaluation.rows import inputs_of, read_rows
-from service.bundle import layout
-from service.bundle.folder import read
-from service.inference.batching import Batcher
-from service.inference.encoding import encoder_of
-from service.inference.machine import describe_machine
-from service.inference.pipeline import Answer, Pipeline
-from service.inference.session import Session
-from service.inference.threads import available_cpus
-from service.tasks.decoders import decoder
-from service.tasks.text_embedding import Embedding
-from service.tasks.text_pair import Rating
+from glossator.evaluation.checkpoint import load_checkpoint
+from glossator.evaluation.measure import measure
+from glossator.evaluation.report import METRIC_NAMES, markdown_table
+from glossator.evaluation.rows import inputs_of, read_rows
+from glossator.service.bundle import layout
+from glossator.service.bundle.folder import read
+from glossator.service.inference.batching import Batcher
+from glossator.service.inference.encoding import encoder_of
+from glossator.service.inference.machine import describe_machine
+from glossator.service.inference.pipeline import Answer, Pipeline
+from glossator.service.inference.session import Session
+from glossator.service.inference.threads import available_cpus
+from glossator.service.tasks.decoders import decoder
+from glossator.service.tasks.text_embedding import Embedding
+from glossator.service.tasks.text_pair import Rating
 
 SICK = ["sick-en-ja/en-train.csv", "--validation", "sick-en-ja/en-dev.csv", "--test", "sick-en-ja/en-test.csv"]
 PAIR = ["--text-column", "sentence_a", "--second-column", "sentence_b"]

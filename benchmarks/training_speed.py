@@ -24,9 +24,9 @@ from typing import Any
 import numpy as np
 from labelled import rows_of
 
-from evaluation.noninferiority import paired_proportions_interval
-from evaluation.report import markdown_table
-from service.inference.machine import describe_machine
+from glossator.evaluation.noninferiority import paired_proportions_interval
+from glossator.evaluation.report import markdown_table
+from glossator.service.inference.machine import describe_machine
 
 RESULTS = Path(__file__).parent / "results"
 ENGINES = ("glossator", "trainer")
@@ -81,14 +81,14 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 
 def ours(train: Any, test: Any, labels: list[str], epochs: int) -> tuple[float, list[str], str]:
     """Glossator's own loop, as `glossator train` runs it; validation rows are few, since they are not timed."""
-    from evaluation.checkpoint import load_checkpoint
-    from evaluation.rows import LabelledRows
-    from training.algorithms.algorithm import Splits
-    from training.config import TrainingConfig
-    from training.corpus.dataset import DatasetRow
-    from training.corpus.read import read_corpus
-    from training.fit import fit
-    from training.progress import Silent, StepDone
+    from glossator.evaluation.checkpoint import load_checkpoint
+    from glossator.evaluation.rows import LabelledRows
+    from glossator.training.algorithms.algorithm import Splits
+    from glossator.training.config import TrainingConfig
+    from glossator.training.corpus.dataset import DatasetRow
+    from glossator.training.corpus.read import read_corpus
+    from glossator.training.fit import fit
+    from glossator.training.progress import Silent, StepDone
 
     class Clock(Silent):
         def __init__(self) -> None:
@@ -125,7 +125,7 @@ def trainer(train: Any, test: Any, labels: list[str], epochs: int) -> tuple[floa
         TrainingArguments,
     )
 
-    from service.inference.threads import available_cpus
+    from glossator.service.inference.threads import available_cpus
 
     torch.set_num_threads(available_cpus())
     tokenizer = AutoTokenizer.from_pretrained(str(MODEL_DIR))

@@ -22,8 +22,8 @@ from statistics import median
 import httpx
 import numpy as np
 
-from evaluation.report import markdown_table
-from service.inference.machine import describe_machine
+from glossator.evaluation.report import markdown_table
+from glossator.service.inference.machine import describe_machine
 
 RESULTS = Path(__file__).parent / "results"
 TEXTS = ("my card has not arrived yet", "how do I change my PIN", "the exchange rate is wrong", "top up failed again")
@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=20.0)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "cli", "serve", str(options.bundle), "--port", "0", "--jobs", folder]
+        command = [sys.executable, "-m", "glossator", "serve", str(options.bundle), "--port", "0", "--jobs", folder]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
             try:
                 assert server.stderr is not None

@@ -18,11 +18,11 @@ from pathlib import Path
 
 from damages import Damage, damages, file_damages
 
-from evaluation.report import markdown_table
-from service.bundle import layout
-from service.errors import BundleError
-from service.inference.machine import describe_machine
-from service.inference.model import Model, load
+from glossator.evaluation.report import markdown_table
+from glossator.service.bundle import layout
+from glossator.service.errors import BundleError
+from glossator.service.inference.machine import describe_machine
+from glossator.service.inference.model import Model, load
 
 
 def refusal(bundle: Path, damage: Damage) -> tuple[list[str], float]:

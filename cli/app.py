@@ -11,29 +11,29 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from cli import console
-from cli.bench import bench
-from cli.command import PREFIX, Command, options_from, usage_error
-from cli.compare import compare
-from cli.context import context
-from cli.curve import curve
-from cli.demo import demo
-from cli.doctor import doctor
-from cli.evaluate import evaluate
-from cli.export import export
-from cli.keys import keys
-from cli.label import label
-from cli.models import models
-from cli.restore import restore
-from cli.runs import runs
-from cli.select import select
-from cli.serve import serve
-from cli.suggest import suggest
-from cli.train import train
-from cli.verify import verify
-from cli.work import work
-from cli.wrangle import wrangle
-from service.errors import ConfigError, GlossatorError, OutputError
+from glossator.cli import console
+from glossator.cli.bench import bench
+from glossator.cli.command import PREFIX, Command, options_from, usage_error
+from glossator.cli.compare import compare
+from glossator.cli.context import context
+from glossator.cli.curve import curve
+from glossator.cli.demo import demo
+from glossator.cli.doctor import doctor
+from glossator.cli.evaluate import evaluate
+from glossator.cli.export import export
+from glossator.cli.keys import keys
+from glossator.cli.label import label
+from glossator.cli.models import models
+from glossator.cli.restore import restore
+from glossator.cli.runs import runs
+from glossator.cli.select import select
+from glossator.cli.serve import serve
+from glossator.cli.suggest import suggest
+from glossator.cli.train import train
+from glossator.cli.verify import verify
+from glossator.cli.work import work
+from glossator.cli.wrangle import wrangle
+from glossator.service.errors import ConfigError, GlossatorError, OutputError
 
 CONFIG_FILE = "glossator.toml"
 HELP = {"-h", "--help"}

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.console import OK, Json, Quiet, print_json, stderr, stdout
+from glossator.cli.console import OK, Json, Quiet, print_json, stderr, stdout
 
 if TYPE_CHECKING:
-    from service.measuring.speed import Speed
+    from glossator.service.measuring.speed import Speed
 
 
 def bench(
@@ -40,8 +40,8 @@ def bench(
       glossator bench models/tickets
       glossator bench models/tickets --texts tickets.csv --price 0.05 -o speed
     """
-    from service.inference.model import load
-    from service.measuring.speed import measure_speed, typical_texts
+    from glossator.service.inference.model import load
+    from glossator.service.measuring.speed import measure_speed, typical_texts
 
     console = stderr(quiet=quiet)
     model = load(bundle, threads=threads)
@@ -61,10 +61,10 @@ def _read(source: str, text_column: str | None, limit: int) -> list[str]:
     """The first texts of a file that can be read."""
     from itertools import islice
 
-    from service.documents.read import open_source
-    from service.errors import InputError
-    from service.labelling.columns import plan_columns
-    from service.labelling.rows import Rows
+    from glossator.service.documents.read import open_source
+    from glossator.service.errors import InputError
+    from glossator.service.labelling.columns import plan_columns
+    from glossator.service.labelling.rows import Rows
 
     with open_source(source) as opened:
         rows = Rows(plan_columns(opened.columns, text_column=text_column, prefix="_bench_"), nested=True, model="")
@@ -113,13 +113,13 @@ def _show(speed: Speed, price: float | None) -> None:
 
 
 def _write(folder: Path, speed: Speed) -> None:
-    from cli.console import need
-    from cli.files import write_files
+    from glossator.cli.console import need
+    from glossator.cli.files import write_files
 
     need("evaluation")
     import json
 
-    from evaluation.speed_plot import speed_svg
+    from glossator.evaluation.speed_plot import speed_svg
 
     fields = speed.to_dict()
     write_files(folder, {"bench.json": json.dumps(fields, indent=2) + "\n", "bench.svg": speed_svg(fields)})

@@ -9,8 +9,8 @@ from typing import Any
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperOption
 
-from cli import console
-from service.errors import ConfigError, Fault, GlossatorError
+from glossator.cli import console
+from glossator.service.errors import ConfigError, Fault, GlossatorError
 
 PREFIX = "GLOSSATOR_"
 _SHORT_HELP_CHARACTERS = 400

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from cli import corpus as corpora
-from cli import recording
-from cli.console import FAILED, OK, REJECTED_ROWS, Json, Quiet, need, print_json, stderr
-from cli.evaluate import labelled_rows, open_pipeline
-from service.errors import ConfigError
+from glossator.cli import corpus as corpora
+from glossator.cli import recording
+from glossator.cli.console import FAILED, OK, REJECTED_ROWS, Json, Quiet, need, print_json, stderr
+from glossator.cli.evaluate import labelled_rows, open_pipeline
+from glossator.service.errors import ConfigError
 
 
 def compare(
@@ -50,10 +50,10 @@ def compare(
       glossator compare models/fp32 models/int8 --data test.csv --non-inferior 0.5
     """
     need("evaluation")
-    from evaluation.comparison import answer, compare_models
-    from evaluation.comparison_report import comparison_report
-    from evaluation.runs import RunStore
-    from service.bundle import layout
+    from glossator.evaluation.comparison import answer, compare_models
+    from glossator.evaluation.comparison_report import comparison_report
+    from glossator.evaluation.runs import RunStore
+    from glossator.service.bundle import layout
 
     if len(models) < 2:
         raise ConfigError("there is nothing to compare", found=f"{len(models)} model", expected="two or more")
@@ -89,8 +89,8 @@ def compare(
     if output is not None:
         import json
 
-        from cli.files import write_files
-        from evaluation.page import page
+        from glossator.cli.files import write_files
+        from glossator.evaluation.page import page
 
         fields = json.dumps({"comparisons": [each.to_dict() for each in found]}, indent=2, allow_nan=False) + "\n"
         files = {"comparison.json": fields, "report.md": words, "report.html": page(words, title="Comparison")}

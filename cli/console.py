@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from service.errors import ConfigError, ExtraMissing, GlossatorError, InputError
+from glossator.service.errors import ConfigError, ExtraMissing, GlossatorError, InputError
 
 if TYPE_CHECKING:
     from rich.console import Console

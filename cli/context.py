@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli import corpus as corpora
-from cli.console import OK, REJECTED_ROWS, Json, Overwrite, Quiet, print_json, stderr
-from service.errors import ConfigError, OutputError, UnknownColumn
+from glossator.cli import corpus as corpora
+from glossator.cli.console import OK, REJECTED_ROWS, Json, Overwrite, Quiet, print_json, stderr
+from glossator.service.errors import ConfigError, OutputError, UnknownColumn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from service.documents.record import Record
+    from glossator.service.documents.record import Record
 
 COLUMN = "context"
 SEPARATOR = " … "
@@ -51,10 +51,10 @@ def context(
       glossator context sentences.jsonl --group-column doc -o with-context.jsonl
       glossator train with-context.jsonl --task text-pair --second-column context -o abstracts
     """
-    from service.documents.aside import refuse_same_file
-    from service.documents.read import open_source
-    from service.documents.write import open_sink
-    from service.labelling.columns import plan_columns
+    from glossator.service.documents.aside import refuse_same_file
+    from glossator.service.documents.read import open_source
+    from glossator.service.documents.write import open_sink
+    from glossator.service.labelling.columns import plan_columns
 
     wanted = tuple(part.strip() for part in neighbours.split(","))
     if not wanted or set(wanted) - set(SIDES):

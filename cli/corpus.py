@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cli.console import need
+from glossator.cli.console import need
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from service.bundle.task import ProblemType, Task, TaskName
-    from training.corpus.corpus import Corpus, UnusableCorpus
-    from training.corpus.row import Row
+    from glossator.service.bundle.task import ProblemType, Task, TaskName
+    from glossator.training.corpus.corpus import Corpus, UnusableCorpus
+    from glossator.training.corpus.row import Row
 
 TextColumn = Annotated[str | None, typer.Option(help="Column with the text; default: told from names and values.")]
 LabelColumn = Annotated[str | None, typer.Option(help="Column with the label or labels; default: told likewise.")]
@@ -75,7 +75,7 @@ class Held:
 
 def held_by(task: Task) -> Held:
     """What a model's rows are held against."""
-    from service.bundle.task import Classifier, TokenClassification
+    from glossator.service.bundle.task import Classifier, TokenClassification
 
     if isinstance(task, TokenClassification):
         return Held(task.task, None, tuple(task.types))
@@ -94,13 +94,13 @@ class Reading:
 
     def to_dict(self) -> dict[str, object]:
         """The report as JSON-ready fields."""
-        from training.corpus.report import to_dict
+        from glossator.training.corpus.report import to_dict
 
         return to_dict(self.corpus, described=self.described, faults=self.error.faults if self.error else ())
 
     def report_lines(self) -> list[str]:
         """The report as lines of Markdown."""
-        from training.corpus.report import report_lines
+        from glossator.training.corpus.report import report_lines
 
         return report_lines(self.corpus, described=self.described, faults=self.error.faults if self.error else ())
 
@@ -110,9 +110,9 @@ def inspect(
 ) -> Reading:
     """Reads a file, a dataset folder or a hub dataset, and writes the rows that cannot be used to `rejects`."""
     need("evaluation")
-    from service.documents.aside import refuse_same_file
-    from training.corpus.corpus import UnusableCorpus
-    from training.corpus.kept import KeptColumns
+    from glossator.service.documents.aside import refuse_same_file
+    from glossator.training.corpus.corpus import UnusableCorpus
+    from glossator.training.corpus.kept import KeptColumns
 
     if rejects is not None:
         refuse_same_file(str(rejects), [source])
@@ -131,9 +131,9 @@ def inspect(
 
 def _read(rows: Iterator[Row], source: str, options: ReadingOptions, console: Console, held: Held | None) -> Corpus:
     """The corpus of the task that is given, that the model has, or that the first rows show."""
-    from training.corpus.prodigy import accepted
-    from training.corpus.read import HEAD_ROWS, read_corpus
-    from training.corpus.task_rows import Roles, infer_task, read_task_corpus
+    from glossator.training.corpus.prodigy import accepted
+    from glossator.training.corpus.read import HEAD_ROWS, read_corpus
+    from glossator.training.corpus.task_rows import Roles, infer_task, read_task_corpus
 
     roles = Roles(options.text_column, options.label_column, options.second_column)
     rows = accepted(rows)
@@ -184,7 +184,7 @@ def read_and_show(
 def _write_rejects(corpus: Corpus, path: Path | None, console: Console) -> None:
     if path is None or not (corpus.rejects or path.is_file()):  # a file of an earlier run would mislead
         return
-    from training.corpus.rejects import write_rejects
+    from glossator.training.corpus.rejects import write_rejects
 
     count = write_rejects(corpus, path)
     console.print(f"  wrote {count:,} rejected rows to {path}", markup=False)
@@ -222,9 +222,9 @@ def _counted(names: Sequence[str]) -> list[tuple[str, int]]:
 @contextmanager
 def rows_of(source: str, options: ReadingOptions, console: Console) -> Iterator[tuple[Iterator[Row], str]]:
     """Rows of a file (or `-`), of a saved dataset's folder, or of a hub dataset, told apart by what is on disk."""
-    from service.bundle import layout
-    from service.documents.source import refuse_options
-    from training.corpus.documents import is_document, read_documents
+    from glossator.service.bundle import layout
+    from glossator.service.documents.source import refuse_options
+    from glossator.training.corpus.documents import is_document, read_documents
 
     path = Path(source)
     if (path / layout.MENDED).is_file():  # a corpus that `wrangle --apply` wrote, by its folder
@@ -235,7 +235,7 @@ def rows_of(source: str, options: ReadingOptions, console: Console) -> Iterator[
         given = {"--input-format": options.input_format, "--encoding": options.encoding}
         refuse_options("a dataset", **given, **{"--delimiter": options.delimiter})
         need("training")
-        from training.corpus.dataset import read_dataset
+        from glossator.training.corpus.dataset import read_dataset
 
         if path.is_dir():
             described = f"{source}: dataset folder"
@@ -252,7 +252,7 @@ def rows_of(source: str, options: ReadingOptions, console: Console) -> Iterator[
         found, described = read_documents(path)
         yield iter(found), described
         return
-    from service.documents.read import open_source
+    from glossator.service.documents.read import open_source
 
     refuse_options("a file", **{"--dataset-split": options.dataset_split})
     with open_source(

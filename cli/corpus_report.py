@@ -6,18 +6,18 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli import corpus as corpora
+from glossator.cli import corpus as corpora
 
 if TYPE_CHECKING:
-    from cli.mended import Written
-    from training.corpus.mend import Mended
+    from glossator.cli.mended import Written
+    from glossator.training.corpus.mend import Mended
 
 
 def files(reading: corpora.Reading, mended: Mended | None, written: Written | None) -> dict[str, str]:
     """Names and contents. The card and the pictures are of what comes out."""
-    from evaluation.page import page
-    from training.corpus.card import data_card
-    from training.corpus.plots import pictures
+    from glossator.evaluation.page import page
+    from glossator.training.corpus.card import data_card
+    from glossator.training.corpus.plots import pictures
 
     corpus = reading.corpus if mended is None else mended.corpus
     drawn = pictures(corpus)

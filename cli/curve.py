@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli import corpus as corpora
-from cli.console import OK, Json, Quiet, need, print_json, stderr
-from service.errors import ConfigError
+from glossator.cli import corpus as corpora
+from glossator.cli.console import OK, Json, Quiet, need, print_json, stderr
+from glossator.service.errors import ConfigError
 
 if TYPE_CHECKING:
-    from evaluation.learning_curve import Point
-    from training.config import TrainingConfig
-    from training.corpus.corpus import Corpus
+    from glossator.evaluation.learning_curve import Point
+    from glossator.training.config import TrainingConfig
+    from glossator.training.corpus.corpus import Corpus
 
 
 def curve(
@@ -49,10 +49,10 @@ def curve(
       glossator curve tickets.csv --label-column category -o curve
     """
     need("training")
-    from cli.train import splits_of
-    from evaluation.learning_curve import Point, curve_report, fit_curve, sizes
-    from training.config import TrainingConfig
-    from training.corpus.split import split
+    from glossator.cli.train import splits_of
+    from glossator.evaluation.learning_curve import Point, curve_report, fit_curve, sizes
+    from glossator.training.config import TrainingConfig
+    from glossator.training.corpus.split import split
 
     console = stderr(quiet=quiet)
     options = corpora.ReadingOptions(text_column, label_column, label_separator)
@@ -72,9 +72,9 @@ def curve(
     metric = "accuracy" if train.problem_type == "single_label_classification" else "macro_f1"
     found = fit_curve(points, metric=metric, validation_rows=len(held), seed=seed)
     if output is not None:
-        from cli.files import write_files
-        from evaluation.learning_curve_plot import curve_svg
-        from evaluation.page import page
+        from glossator.cli.files import write_files
+        from glossator.evaluation.learning_curve_plot import curve_svg
+        from glossator.evaluation.page import page
 
         words, picture = curve_report(found), curve_svg(found)
         write_files(
@@ -95,10 +95,10 @@ def curve(
 
 def _value(train: Corpus, held: Corpus, size: int, config: TrainingConfig, seed: int) -> float:
     """The validation metric of a model that was trained on so many rows, classes in their shares."""
-    from evaluation.rows import LabelledRows
-    from training.algorithms.algorithm import Splits
-    from training.corpus.split import split
-    from training.fit import fit
+    from glossator.evaluation.rows import LabelledRows
+    from glossator.training.algorithms.algorithm import Splits
+    from glossator.training.corpus.split import split
+    from glossator.training.fit import fit
 
     left_out = 1.0 - size / len(train)
     rows = split(train, validation_share=left_out, test_share=0.0, seed=seed).train if left_out else range(len(train))

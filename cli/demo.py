@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli import console
-from cli.evaluate import evaluate
-from cli.export import export
-from cli.label import label
-from cli.train import train
-from cli.verify import verify
-from service.errors import ConfigError, GlossatorError
+from glossator.cli import console
+from glossator.cli.evaluate import evaluate
+from glossator.cli.export import export
+from glossator.cli.label import label
+from glossator.cli.train import train
+from glossator.cli.verify import verify
+from glossator.service.errors import ConfigError, GlossatorError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -167,7 +167,7 @@ class _Stages:
 @contextmanager
 def _server(bundle: Path, port: int) -> Iterator[str]:
     """A server process for `bundle`, ended with the block; its URL."""
-    command = [sys.executable, "-m", "cli", "serve", str(bundle), "--port", str(port)]
+    command = [sys.executable, "-m", "glossator", "serve", str(bundle), "--port", str(port)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
         yield _url(process)
@@ -201,8 +201,8 @@ def _summary(bundles: list[Path], labelled: Path, stages: _Stages, url: str) -> 
     """What came out, from the manifests and the labelled file."""
     from rich.table import Table
 
-    from service.documents.read import open_source
-    from service.inference.model import load
+    from glossator.service.documents.read import open_source
+    from glossator.service.inference.model import load
 
     table = Table("what", "figure", title="Glossator demo: the graphs that are served", title_justify="left")
     for bundle in bundles:

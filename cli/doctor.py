@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cli.console import FAILED, OK, Json, print_json, stdout
+from glossator.cli.console import FAILED, OK, Json, print_json, stdout
 
 _MARKS = {"good": "[green]ok[/green]  ", "warn": "[yellow]warn[/yellow]", "bad": "[red]bad[/red] "}
 
@@ -25,7 +25,7 @@ def doctor(
     Example:
       glossator doctor
     """
-    from service.doctor import examine
+    from glossator.service.doctor import examine
 
     findings = examine(folder)
     if as_json:

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli import corpus as corpora
-from cli import recording
-from cli.console import OK, REJECTED_ROWS, Json, Quiet, need, print_json, stderr
-from service.bundle import layout
-from service.errors import ConfigError, UnknownColumn
+from glossator.cli import corpus as corpora
+from glossator.cli import recording
+from glossator.cli.console import OK, REJECTED_ROWS, Json, Quiet, need, print_json, stderr
+from glossator.service.bundle import layout
+from glossator.service.errors import ConfigError, UnknownColumn
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from evaluation.details import Details
-    from evaluation.measure import Measurement
-    from evaluation.rows import LabelledRows
-    from evaluation.runs import Data, RunStore
-    from service.inference.pipeline import Pipeline
+    from glossator.evaluation.details import Details
+    from glossator.evaluation.measure import Measurement
+    from glossator.evaluation.rows import LabelledRows
+    from glossator.evaluation.runs import Data, RunStore
+    from glossator.service.inference.pipeline import Pipeline
 
 
 def evaluate(
@@ -64,11 +64,11 @@ def evaluate(
       glossator evaluate models/tickets test.csv --label-column category -o report
     """
     need("evaluation")
-    from evaluation.details import details_of, details_report
-    from evaluation.measure import measure_and_answer
-    from evaluation.report import report
-    from evaluation.runs import RunStore
-    from service.bundle.task import TokenClassification
+    from glossator.evaluation.details import details_of, details_report
+    from glossator.evaluation.measure import measure_and_answer
+    from glossator.evaluation.report import report
+    from glossator.evaluation.runs import RunStore
+    from glossator.service.bundle.task import TokenClassification
 
     console = stderr(quiet=quiet)
     pipeline = open_pipeline(model)
@@ -110,7 +110,7 @@ def evaluate(
     if output is not None:
         pages = {}
         if isinstance(pipeline.task, TokenClassification):
-            from evaluation.entity_page import entity_page
+            from glossator.evaluation.entity_page import entity_page
 
             pages["entities.html"] = entity_page(rows, answers.predictions or [], name=evaluation.name)
         _write(output, evaluation, details, rows, pages)
@@ -126,7 +126,7 @@ def labelled_rows(
 ) -> tuple[LabelledRows, int]:
     """The rows of a file, or without one the test rows that the checkpoint carries; and how many could not be used."""
     if data is None:
-        from evaluation.rows import read_rows
+        from glossator.evaluation.rows import read_rows
 
         if not (model / layout.TEST).is_file():
             raise ConfigError("there is nothing to measure on", found=model, way_out="Give a labelled file.")
@@ -139,10 +139,10 @@ def open_pipeline(model: Path) -> Pipeline:
     """A bundle's served graph, or a checkpoint through PyTorch."""
     if (model / layout.TASK).is_file() and not (model / layout.MANIFEST).is_file():
         need("training")
-        from evaluation.checkpoint import load_checkpoint
+        from glossator.evaluation.checkpoint import load_checkpoint
 
         return load_checkpoint(model)
-    from service.inference.model import load
+    from glossator.service.inference.model import load
 
     return load(model).pipeline
 
@@ -165,14 +165,14 @@ def _languages(rows: LabelledRows) -> list[str] | None:
 
     if find_spec("py3langid") is None:
         return None
-    from training.corpus.languages import languages_of
+    from glossator.training.corpus.languages import languages_of
 
     return [language or "(not told)" for language in languages_of(rows.texts)]
 
 
 def _before(store: RunStore, own: str, test: Data, evaluation: Measurement) -> str:
     """What is said of the last run that measured on the same rows."""
-    from evaluation.details import told_before
+    from glossator.evaluation.details import told_before
 
     for run in reversed(store.runs()):
         same = run.data.get("test")
@@ -183,12 +183,12 @@ def _before(store: RunStore, own: str, test: Data, evaluation: Measurement) -> s
 
 def _write(folder: Path, evaluation: Measurement, details: Details, rows: LabelledRows, pages: dict[str, str]) -> None:
     """Report, JSON, pictures and pages."""
-    from cli.files import write_files
-    from evaluation.details import details_report
-    from evaluation.files import pictures, to_json
-    from evaluation.page import page
-    from evaluation.plots import lengths_svg
-    from evaluation.report import report
+    from glossator.cli.files import write_files
+    from glossator.evaluation.details import details_report
+    from glossator.evaluation.files import pictures, to_json
+    from glossator.evaluation.page import page
+    from glossator.evaluation.plots import lengths_svg
+    from glossator.evaluation.report import report
 
     drawn = pictures(evaluation) | {"lengths": lengths_svg(rows.texts)}
     words = f"{report(evaluation)}\n{details_report(details)}"

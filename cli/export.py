@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cli import corpus as corpora
-from cli import recording
-from cli.console import OK, REJECTED_ROWS, Json, Overwrite, Quiet, need, print_json, stderr, stdout
+from glossator.cli import corpus as corpora
+from glossator.cli import recording
+from glossator.cli.console import OK, REJECTED_ROWS, Json, Overwrite, Quiet, need, print_json, stderr, stdout
 
 if TYPE_CHECKING:
-    from export.build import Exported
+    from glossator.export.build import Exported
 
 
 def export(
@@ -50,9 +50,9 @@ def export(
       glossator export checkpoints/tickets --fast models/tickets-static -o models/tickets-cascade
     """
     need("export")
-    from evaluation.checkpoint import read_task
-    from evaluation.runs import RunStore
-    from export.build import export as build
+    from glossator.evaluation.checkpoint import read_task
+    from glossator.evaluation.runs import RunStore
+    from glossator.export.build import export as build
 
     console = stderr(quiet=quiet)
     task = read_task(checkpoint)
@@ -92,7 +92,7 @@ def export(
 def _show(exported: Exported) -> None:
     from rich.table import Table
 
-    from export.card import cascade_told, graph_name
+    from glossator.export.card import cascade_told, graph_name
 
     manifest = exported.manifest
     parity = Table("graph", "rows", "max |Δ|", "flips", "metric", "PyTorch", "here", "texts/s")

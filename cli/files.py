@@ -8,8 +8,8 @@ from pathlib import Path
 
 def write_files(folder: Path, contents: Mapping[str, str]) -> None:
     """Writes each file whole, into a folder that is made where there is none. Raises OutputError."""
-    from service.documents.aside import Aside
-    from service.errors import OutputError
+    from glossator.service.documents.aside import Aside
+    from glossator.service.errors import OutputError
 
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from cli.command import Subcommand
-from cli.console import OK, Json, print_json, stderr, stdout
+from glossator.cli.command import Subcommand
+from glossator.cli.console import OK, Json, print_json, stderr, stdout
 
 File = Annotated[Path, typer.Option("--file", envvar="GLOSSATOR_KEY_FILE", help="The file of keys.")]
 Name = Annotated[str, typer.Argument(help="Whose key it is; owns the jobs that are sent with it.")]
@@ -44,7 +44,7 @@ def add(
     as_json: Json = False,
 ) -> int:
     """Make a key and print it: it is shown this once."""
-    from service.api.keys import add_key
+    from glossator.service.api.keys import add_key
 
     return _show(add_key(file, name, scope or ["infer"], days), name, as_json)
 
@@ -57,7 +57,7 @@ def rotate(
     as_json: Json = False,
 ) -> int:
     """Make a new key in the place of an old one, and print it."""
-    from service.api.keys import rotate_key
+    from glossator.service.api.keys import rotate_key
 
     return _show(rotate_key(file, name, keep_hours), name, as_json)
 
@@ -65,7 +65,7 @@ def rotate(
 @keys.command("revoke", cls=Subcommand)
 def revoke(name: Name, file: File = KEYS) -> int:
     """Remove a key: it is refused from then on."""
-    from service.api.keys import revoke_key
+    from glossator.service.api.keys import revoke_key
 
     revoke_key(file, name)
     stderr().print(f"· {name} is revoked", markup=False)
@@ -75,7 +75,7 @@ def revoke(name: Name, file: File = KEYS) -> int:
 @keys.command("list", cls=Subcommand)
 def listed(file: File = KEYS, as_json: Json = False) -> int:
     """List the keys: their names, scopes and ends, never the keys."""
-    from service.api.keys import read_keys
+    from glossator.service.api.keys import read_keys
 
     found = read_keys(file).keys
     if as_json:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cli.console import OK, REJECTED_ROWS, Device, Json, Quiet, print_json, stderr
-from service.errors import ConfigError
+from glossator.cli.console import OK, REJECTED_ROWS, Device, Json, Quiet, print_json, stderr
+from glossator.service.errors import ConfigError
 
 if TYPE_CHECKING:
-    from service.labelling.estimate import Estimate
-    from service.labelling.summary import LabelSummary
+    from glossator.service.labelling.estimate import Estimate
+    from glossator.service.labelling.summary import LabelSummary
 
 
 def label(
@@ -108,11 +108,11 @@ def label(
       glossator label notes.txt --model models/nli --zero-shot delivery --zero-shot refund
       zcat notes.txt.gz | glossator label - --model models/tickets | jq .label
     """
-    from service.documents.remote import fetched, is_remote
-    from service.inference.model import load
-    from service.labelling.job import Job, Reading, ZeroShot, check_output, run
-    from service.labelling.job import dry_run as estimate
-    from service.labelling.runner import Part
+    from glossator.service.documents.remote import fetched, is_remote
+    from glossator.service.inference.model import load
+    from glossator.service.labelling.job import Job, Reading, ZeroShot, check_output, run
+    from glossator.service.labelling.job import dry_run as estimate
+    from glossator.service.labelling.runner import Part
 
     console = stderr(quiet=quiet)
     if not zero_shot and (hypothesis is not None or multi_label):
@@ -156,7 +156,7 @@ def label(
         loaded = load(model, threads=threads, device=device)
         elsewhere = None
         if ray is not None:
-            from service.labelling.cluster import Cluster, on_cluster
+            from glossator.service.labelling.cluster import Cluster, on_cluster
 
             elsewhere = stack.enter_context(on_cluster(Cluster(ray, actors, actor_cpus), loaded))
         counter = stack.enter_context(_Counter(quiet=quiet))

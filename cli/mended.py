@@ -16,16 +16,16 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cli import corpus as corpora
-from service.bundle import layout
-from service.errors import ConfigError, CorpusError, FileMissing
+from glossator.cli import corpus as corpora
+from glossator.service.bundle import layout
+from glossator.service.errors import ConfigError, CorpusError, FileMissing
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from training.corpus.labels import LabelReader
-    from training.corpus.mend import CellChange, Mended
-    from training.corpus.row import Row
+    from glossator.training.corpus.labels import LabelReader
+    from glossator.training.corpus.mend import CellChange, Mended
+    from glossator.training.corpus.row import Row
 
 CHANGES, REJECTS = "changes.jsonl", "rejects.jsonl"
 _FORMATS = ("csv", "tsv")
@@ -51,7 +51,7 @@ def write_mended(
 
     Raises CorpusError where the source is not what it was at the first reading.
     """
-    from service.documents.write import open_sink
+    from glossator.service.documents.write import open_sink
 
     format = (options.input_format or Path(source.removesuffix(".gz")).suffix.lstrip(".")).removesuffix(".gz")
     format = format if format in _FORMATS else "jsonl"
@@ -120,8 +120,8 @@ def restore_rows(folder: Path, output: Path) -> dict[str, Any]:
     Rows that could not be read have no columns to restore: they stand in `rejects.jsonl`. Raises CorpusError where
     what comes out is not what went in, FileMissing where the folder holds no mended corpus; then nothing is written.
     """
-    from service.documents.read import open_source
-    from service.documents.write import open_sink
+    from glossator.service.documents.read import open_source
+    from glossator.service.documents.write import open_sink
 
     told = _told(folder)
     content = hashlib.sha256()
@@ -190,8 +190,8 @@ def _told(folder: Path) -> dict[str, Any]:
 
 
 def _changes(row: Row, mended: Mended, index: int, labels: LabelReader | None) -> Iterable[CellChange]:
-    from training.corpus.labels import name_key
-    from training.corpus.mend import LABEL_NAMES, RARE, REVIEWED, CellChange
+    from glossator.training.corpus.labels import name_key
+    from glossator.training.corpus.mend import LABEL_NAMES, RARE, REVIEWED, CellChange
 
     yield from mended.cells.get(row.line, ())
     column, names = mended.corpus.columns.label, mended.corpus.labels[index]
@@ -207,7 +207,7 @@ def _changes(row: Row, mended: Mended, index: int, labels: LabelReader | None) -
 
 def _label_reader(mended: Mended, options: corpora.ReadingOptions) -> LabelReader | None:
     """Reads label cells as they stand, where labels are names."""
-    from training.corpus.labels import LabelReader
+    from glossator.training.corpus.labels import LabelReader
 
     corpus = mended.corpus
     if corpus.spans is not None or corpus.scores is not None or not corpus.columns.label:
@@ -216,7 +216,7 @@ def _label_reader(mended: Mended, options: corpora.ReadingOptions) -> LabelReade
 
 
 def _digestible(fields: Mapping[str, object]) -> bytes:
-    from service.documents.write import to_json
+    from glossator.service.documents.write import to_json
 
     return f"{to_json(fields)}\n".encode("utf-8", "backslashreplace")
 

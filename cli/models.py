@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.command import Subcommand
-from cli.console import OK, Json, print_json, stdout
-from service.errors import ConfigError
+from glossator.cli.command import Subcommand
+from glossator.cli.console import OK, Json, print_json, stdout
+from glossator.service.errors import ConfigError
 
 if TYPE_CHECKING:
-    from service.registry import Entry, Record
+    from glossator.service.registry import Entry, Record
 
 REGISTRY = Path("registry")
 CHAMPION = "champion"
@@ -47,7 +47,7 @@ models = typer.Typer(
 def listed(registry: Folder = REGISTRY, history: Annotated[bool, typer.Option(help="The audit too.")] = False,
            as_json: Json = False) -> int:  # fmt: skip
     """List the models, their versions and their aliases."""
-    from service.registry import Registry, to_dict
+    from glossator.service.registry import Registry, to_dict
 
     records = Registry(registry).records()
     if as_json:
@@ -70,7 +70,7 @@ def add(
     as_json: Json = False,
 ) -> int:
     """Verify a bundle and keep a copy of it."""
-    from service.registry import Registry
+    from glossator.service.registry import Registry
 
     return _tell(Registry(registry).add(bundle, name=name, alias=alias, why=why), as_json)
 
@@ -85,7 +85,7 @@ def alias(
     as_json: Json = False,
 ) -> int:
     """Give an alias to a version: `champion` is promoted by it."""
-    from service.registry import Registry
+    from glossator.service.registry import Registry
 
     return _tell(Registry(registry).alias(name, version, alias, why=why), as_json)
 
@@ -99,7 +99,7 @@ def rollback(
     as_json: Json = False,
 ) -> int:
     """Give an alias back to the version that had it before."""
-    from service.registry import Registry
+    from glossator.service.registry import Registry
 
     return _tell(Registry(registry).rollback(name, alias, why=why), as_json)
 
@@ -107,7 +107,7 @@ def rollback(
 @models.command("remove", cls=Subcommand)
 def remove(name: Name, version: Version, registry: Folder = REGISTRY, why: Why = "", as_json: Json = False) -> int:
     """Remove a version that has no alias; the audit keeps that it was there."""
-    from service.registry import Registry
+    from glossator.service.registry import Registry
 
     if not registry.is_dir():
         raise ConfigError("there is no such folder of models", found=registry, way_out="Name it: --registry.")

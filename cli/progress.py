@@ -6,7 +6,7 @@ import math
 import time
 from typing import TYPE_CHECKING
 
-from training.progress import EpochDone, StepDone
+from glossator.training.progress import EpochDone, StepDone
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.errors import GlossatorError, OutputError
+from glossator.service.errors import GlossatorError, OutputError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from evaluation.runs import Recording
+    from glossator.evaluation.runs import Recording
 
 Runs = Annotated[Path, typer.Option(help="Folder of the runs on record.")]
 AcceptChangedTest = Annotated[
@@ -28,7 +28,7 @@ RUNS = Path("runs")
 @contextmanager
 def recorded(command: str, folder: Path, console: Console) -> Iterator[Recording]:
     """The recording of a run. Where the record cannot be written the run goes on, and says so."""
-    from evaluation.runs import Recording, Run, RunStore
+    from glossator.evaluation.runs import Recording, Run, RunStore
 
     try:
         recording = RunStore(folder).begin(command, sys.argv[1:])

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.console import OK, Json, print_json, stdout
+from glossator.cli.console import OK, Json, print_json, stdout
 
 
 def restore(
@@ -23,7 +23,7 @@ def restore(
     Example, after `glossator wrangle tickets.csv --apply -o cleaned`:
       glossator restore cleaned -o tickets_again.csv
     """
-    from cli.mended import restore_rows
+    from glossator.cli.mended import restore_rows
 
     told = restore_rows(corpus, output)
     rows = told["rows_in"] - told["unreadable"]

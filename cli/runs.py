@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.console import OK, Json, print_json, stdout
-from cli.recording import RUNS
+from glossator.cli.console import OK, Json, print_json, stdout
+from glossator.cli.recording import RUNS
 
 if TYPE_CHECKING:
-    from evaluation.runs import Run
+    from glossator.evaluation.runs import Run
 
 
 def runs(
@@ -31,7 +31,7 @@ def runs(
       glossator runs --command train --sort accuracy
       glossator runs 20260131-120000-train-1a2b
     """
-    from evaluation.runs import RunStore
+    from glossator.evaluation.runs import RunStore
 
     store = RunStore(folder)
     if run is not None:
@@ -76,7 +76,7 @@ def _list(listed: list[Run], sort: str | None) -> None:
 
 
 def _show(run: Run) -> None:
-    from service.documents.write import to_json
+    from glossator.service.documents.write import to_json
 
     for name, value in run.to_dict().items():
         if isinstance(value, dict):

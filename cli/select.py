@@ -11,23 +11,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli import corpus as corpora
-from cli import recording
-from cli.console import OK, Json, Overwrite, Quiet, need, print_json, stderr
-from service.errors import ConfigError
+from glossator.cli import corpus as corpora
+from glossator.cli import recording
+from glossator.cli.console import OK, Json, Overwrite, Quiet, need, print_json, stderr
+from glossator.service.errors import ConfigError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from rich.console import Console
 
-    from evaluation.measure import Measurement
-    from evaluation.rows import LabelledRows
-    from evaluation.selection import Budget, Rung, Selection
-    from service.inference.model import Model
-    from training.algorithms.algorithm import Splits
-    from training.config import TrainingConfig
-    from training.progress import EpochDone, Progress, StepDone
+    from glossator.evaluation.measure import Measurement
+    from glossator.evaluation.rows import LabelledRows
+    from glossator.evaluation.selection import Budget, Rung, Selection
+    from glossator.service.inference.model import Model
+    from glossator.training.algorithms.algorithm import Splits
+    from glossator.training.config import TrainingConfig
+    from glossator.training.progress import EpochDone, Progress, StepDone
 
 FEW_ROWS = 50
 """A class with more rows than this on average needs no few-shot."""
@@ -90,11 +90,11 @@ def select(
     """  # fmt: skip
     need("training")
     need("export")
-    from evaluation.runs import RunStore
-    from evaluation.selection import Budget
-    from service.bundle.write import check_free
-    from training.config import TrainingConfig
-    from training.corpus.split import split
+    from glossator.evaluation.runs import RunStore
+    from glossator.evaluation.selection import Budget
+    from glossator.service.bundle.write import check_free
+    from glossator.training.config import TrainingConfig
+    from glossator.training.corpus.split import split
 
     console = stderr(quiet=quiet)
     budget = Budget(min_accuracy, max_latency_ms, max_size_mb, max_train_minutes)
@@ -104,7 +104,7 @@ def select(
     if test is not None:
         store.check_frozen(test, accept=accept_changed_test)
     with recording.recorded("select", runs, console) as record:
-        from cli.train import splits_of
+        from glossator.cli.train import splits_of
 
         corpus = corpora.read_and_show(source, options, console, Path(f"{output}.rejects.jsonl")).corpus
         if corpus.task != "text-classification":
@@ -145,7 +145,7 @@ class _Climb:
     def __init__(
         self, splits: Splits, config: TrainingConfig, budget: Budget, folder: Path, console: Console, run_id: str
     ) -> None:
-        from evaluation.rows import LabelledRows
+        from glossator.evaluation.rows import LabelledRows
 
         self._splits = replace(splits, test=LabelledRows([], []))  # the test rows wait for the end
         self._test = splits.test
@@ -185,9 +185,9 @@ class _Climb:
 
     def select(self, margin: float | None) -> Selection:
         """The choice; raises ConfigError where nothing keeps to the budget."""
-        from evaluation.rows import indicator
-        from evaluation.selection import select
-        from export.parity import resolvable_margin
+        from glossator.evaluation.rows import indicator
+        from glossator.evaluation.selection import select
+        from glossator.export.parity import resolvable_margin
 
         validation = self._splits.validation
         return select(
@@ -202,9 +202,9 @@ class _Climb:
 
     def finish(self, selection: Selection, output: Path) -> tuple[Path, Measurement]:
         """Exports the chosen checkpoint once more, with the test rows; where it stands and what it comes to on them."""
-        from evaluation.measure import measure
-        from export.build import export
-        from service.inference.model import load
+        from glossator.evaluation.measure import measure
+        from glossator.export.build import export
+        from glossator.service.inference.model import load
 
         self._console.print(f"· {selection.chosen} it is: exporting it with the test rows")
         rows = self._test if len(self._test) else None
@@ -225,10 +225,10 @@ class _Climb:
         return ""
 
     def _rung(self, name: str) -> _Tried:
-        from evaluation.selection import Rung
-        from service.bundle.task import Classifier
-        from service.inference.model import load
-        from service.tasks.text_classification import decide, probabilities
+        from glossator.evaluation.selection import Rung
+        from glossator.service.bundle.task import Classifier
+        from glossator.service.inference.model import load
+        from glossator.service.tasks.text_classification import decide, probabilities
 
         folder = self._folder / name
         key = self._key(name)
@@ -249,8 +249,8 @@ class _Climb:
 
     def _train(self, name: str, folder: Path, key: str) -> float:
         """Trains into `folder/checkpoint`; the minutes that it took. What another climb left half done is discarded."""
-        from cli.progress import TrainingProgress
-        from training.fit import fit
+        from glossator.cli.progress import TrainingProgress
+        from glossator.training.fit import fit
 
         teacher = {"teacher": str(self._folder / "finetune" / "checkpoint")} if name == "distil" else {}
         config = self._config.model_copy(update={"algorithm": name} | teacher)
@@ -268,7 +268,7 @@ class _Climb:
         return (time.monotonic() - started) / 60.0
 
     def _export(self, name: str, folder: Path) -> None:
-        from export.build import export
+        from glossator.export.build import export
 
         export(
             folder / "checkpoint", folder / "bundle", name=name, overwrite=True,
@@ -276,7 +276,7 @@ class _Climb:
         )  # fmt: skip
 
     def _measured(self, name: str, model: Model, minutes: float) -> Rung:
-        from evaluation.selection import Rung
+        from glossator.evaluation.selection import Rung
 
         manifest = model.bundle.manifest
         found = manifest.evaluation[0].metrics[self._metric]
@@ -337,16 +337,16 @@ def _kept(file: Path, key: str) -> dict[str, object] | None:
 
 
 def _words(selection: Selection, measured: Measurement) -> str:
-    from evaluation.report import report
-    from evaluation.selection import selection_report
+    from glossator.evaluation.report import report
+    from glossator.evaluation.selection import selection_report
 
     return f"{selection_report(selection)}\n{report(measured)}"
 
 
 def _write(output: Path, selection: Selection, measured: Measurement) -> None:
-    from cli.files import write_files
-    from evaluation.page import page
-    from evaluation.selection_plot import frontier_svg
+    from glossator.cli.files import write_files
+    from glossator.evaluation.page import page
+    from glossator.evaluation.selection_plot import frontier_svg
 
     words, picture = _words(selection, measured), frontier_svg(selection)
     title = "Which model to take"

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.command import PREFIX
-from cli.console import OK, Device, Quiet, stderr
+from glossator.cli.command import PREFIX
+from glossator.cli.console import OK, Device, Quiet, stderr
 
 if TYPE_CHECKING:
-    from service.api.catalog import Catalog
-    from service.api.settings import Settings
+    from glossator.service.api.catalog import Catalog
+    from glossator.service.api.settings import Settings
 
 
 def serve(
@@ -54,13 +54,13 @@ def serve(
     Example:
       glossator serve models/tickets --port 8000
     """
-    from service.api.app import create_app
-    from service.api.replicas import is_replica
-    from service.api.server import serve as run
-    from service.api.server import serve_replicas
-    from service.api.settings import Settings
-    from service.errors import ConfigError
-    from service.inference.threads import available_cpus
+    from glossator.service.api.app import create_app
+    from glossator.service.api.replicas import is_replica
+    from glossator.service.api.server import serve as run
+    from glossator.service.api.server import serve_replicas
+    from glossator.service.api.settings import Settings
+    from glossator.service.errors import ConfigError
+    from glossator.service.inference.threads import available_cpus
 
     console = stderr(quiet=quiet)
     settings = Settings(host=host, port=port, jobs=jobs, models=models)
@@ -96,10 +96,10 @@ def serve(
 
 def _fixed(bundles: list[Path], threads: int | None, device: Device) -> Catalog:
     """The models of bundle folders."""
-    from service.api.catalog import Catalog
-    from service.errors import ConfigError
-    from service.inference.model import load
-    from service.inference.trial import try_first
+    from glossator.service.api.catalog import Catalog
+    from glossator.service.errors import ConfigError
+    from glossator.service.inference.model import load
+    from glossator.service.inference.trial import try_first
 
     models = {}
     for folder in bundles:
@@ -113,11 +113,11 @@ def _fixed(bundles: list[Path], threads: int | None, device: Device) -> Catalog:
 
 def _followed(settings: Settings, threads: int | None, device: Device) -> Catalog:
     """The models of a registry."""
-    from service.api.catalog import Followed
-    from service.errors import ConfigError
-    from service.inference.model import Model, load
-    from service.inference.trial import try_first
-    from service.registry import Registry
+    from glossator.service.api.catalog import Followed
+    from glossator.service.errors import ConfigError
+    from glossator.service.inference.model import Model, load
+    from glossator.service.inference.trial import try_first
+    from glossator.service.registry import Registry
 
     def tried(folder: Path) -> Model:
         try_first(folder)
@@ -138,4 +138,4 @@ def _command(bundles: list[Path], settings: Settings, threads: int, device: Devi
     options = ["--host", settings.host, "--port", str(settings.port), "--threads", str(threads), "--device", device]
     options += ["--models", str(settings.models)] if settings.models is not None else []
     options += ["--jobs", str(settings.jobs)] if settings.jobs is not None else []
-    return [sys.executable, "-m", "cli", "serve", *map(str, bundles), *options]
+    return [sys.executable, "-m", "glossator", "serve", *map(str, bundles), *options]

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cli import corpus as corpora
-from cli.console import OK, REJECTED_ROWS, Json, Overwrite, Quiet, need, print_json, stderr
-from cli.unlabelled import Unlabelled, read_unlabelled
-from service.errors import ConfigError, OutputError
+from glossator.cli import corpus as corpora
+from glossator.cli.console import OK, REJECTED_ROWS, Json, Overwrite, Quiet, need, print_json, stderr
+from glossator.cli.unlabelled import Unlabelled, read_unlabelled
+from glossator.service.errors import ConfigError, OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from evaluation.suggest import Suggestion
+    from glossator.evaluation.suggest import Suggestion
 
 _FORMATS = ".json (Label Studio tasks), .jsonl (Prodigy examples) or .csv"
 
@@ -49,11 +49,11 @@ def suggest(
       glossator suggest models/tickets mail.csv --strategy uncertain -o next.csv
     """
     need("evaluation")
-    from cli.evaluate import open_pipeline
-    from evaluation.suggest import suggest as rank
-    from service.bundle.task import Classifier
-    from service.documents.aside import refuse_same_file
-    from service.tasks.text_classification import probabilities
+    from glossator.cli.evaluate import open_pipeline
+    from glossator.evaluation.suggest import suggest as rank
+    from glossator.service.bundle.task import Classifier
+    from glossator.service.documents.aside import refuse_same_file
+    from glossator.service.tasks.text_classification import probabilities
 
     if output.suffix not in (".json", ".jsonl", ".csv"):
         raise ConfigError(
@@ -97,8 +97,8 @@ def suggest(
 
 def _write(output: Path, read: Unlabelled, found: Sequence[Suggestion], labels: list[str]) -> None:
     """The suggestions in the format that the file's name asks for."""
-    from service.documents.aside import Aside
-    from service.documents.write import open_sink
+    from glossator.service.documents.aside import Aside
+    from glossator.service.documents.write import open_sink
 
     rows = [_fields(read, each) for each in found]
     if output.suffix == ".csv":
@@ -106,7 +106,7 @@ def _write(output: Path, read: Unlabelled, found: Sequence[Suggestion], labels: 
             for row in rows:
                 sink.write(row)
         return
-    from training.corpus.review import suggestions_label_studio, suggestions_prodigy
+    from glossator.training.corpus.review import suggestions_label_studio, suggestions_prodigy
 
     words = suggestions_label_studio(rows) if output.suffix == ".json" else suggestions_prodigy(rows, labels)
     aside = Aside(str(output))

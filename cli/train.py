@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from cli import corpus as corpora
-from cli import recording
-from cli.console import OK, Json, Overwrite, Quiet, need, print_json, stderr, stdout
-from cli.unlabelled import read_unlabelled
-from service.errors import ConfigError, Fault
+from glossator.cli import corpus as corpora
+from glossator.cli import recording
+from glossator.cli.console import OK, Json, Overwrite, Quiet, need, print_json, stderr, stdout
+from glossator.cli.unlabelled import read_unlabelled
+from glossator.service.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from evaluation.runs import Data, RunStore
-    from training.algorithms.algorithm import Splits
-    from training.config import TrainingConfig
-    from training.corpus.corpus import Corpus
-    from training.corpus.split import Split
-    from training.fit import Fitted
-    from training.search import Searched
+    from glossator.evaluation.runs import Data, RunStore
+    from glossator.training.algorithms.algorithm import Splits
+    from glossator.training.config import TrainingConfig
+    from glossator.training.corpus.corpus import Corpus
+    from glossator.training.corpus.split import Split
+    from glossator.training.fit import Fitted
+    from glossator.training.search import Searched
 
 
 def train(
@@ -122,15 +122,15 @@ def train(
       glossator train tickets.csv --algorithm distil --teacher models/tickets -o checkpoints/small
     """  # fmt: skip
     need("training")
-    from cli.progress import TrainingProgress, duration
-    from evaluation.runs import RunStore
-    from service.bundle.write import check_free
-    from service.documents.aside import refuse_same_file
-    from training.algorithms.registry import find
-    from training.corpus.split import split
-    from training.fit import fit
-    from training.search import search
-    from training.tracking import tracked
+    from glossator.cli.progress import TrainingProgress, duration
+    from glossator.evaluation.runs import RunStore
+    from glossator.service.bundle.write import check_free
+    from glossator.service.documents.aside import refuse_same_file
+    from glossator.training.algorithms.registry import find
+    from glossator.training.corpus.split import split
+    from glossator.training.fit import fit
+    from glossator.training.search import search
+    from glossator.training.tracking import tracked
 
     console = stderr(quiet=quiet)
     config = _config(
@@ -253,7 +253,7 @@ def _config(**options: object) -> TrainingConfig:
     """The options of a run; raises ConfigError with every one that cannot be used, by its name on the command line."""
     from pydantic import ValidationError
 
-    from training.config import TrainingConfig
+    from glossator.training.config import TrainingConfig
 
     try:
         return TrainingConfig.model_validate(options)
@@ -297,8 +297,8 @@ def splits_of(
     test: str | None,
 ) -> Splits:
     """Training, validation and test rows: given files where there are any, else shares of the corpus."""
-    from training.algorithms.algorithm import Splits
-    from training.corpus.leakage import check_leakage
+    from glossator.training.algorithms.algorithm import Splits
+    from glossator.training.corpus.leakage import check_leakage
 
     options = replace(options, keep=())
     training_rows = corpus.subset(indices.train)

@@ -28,10 +28,10 @@ def read_unlabelled(
     used."""
     from collections import Counter
 
-    from service.documents.read import open_source
-    from service.errors import CorpusError, InputError
-    from service.inference.encoding import check_text
-    from service.labelling.columns import plan_columns
+    from glossator.service.documents.read import open_source
+    from glossator.service.errors import CorpusError, InputError
+    from glossator.service.inference.encoding import check_text
+    from glossator.service.labelling.columns import plan_columns
 
     unusable: Counter[str] = Counter()
     found: dict[str, tuple[int, dict[str, object]]] = {}

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from cli.console import FAILED, OK, Json, print_json, stdout
-from service.errors import BundleError
+from glossator.cli.console import FAILED, OK, Json, print_json, stdout
+from glossator.service.errors import BundleError
 
 
 def verify(
@@ -23,8 +23,8 @@ def verify(
     Example:
       glossator verify models/tickets
     """
-    from service.inference.machine import describe_machine, other_instructions
-    from service.inference.model import load
+    from glossator.service.inference.machine import describe_machine, other_instructions
+    from glossator.service.inference.model import load
 
     try:
         model = load(bundle)

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from cli.command import PREFIX
-from cli.console import OK, Quiet, stderr
+from glossator.cli.command import PREFIX
+from glossator.cli.console import OK, Quiet, stderr
 
 
 def work(
@@ -34,10 +34,10 @@ def work(
     import signal
     import threading
 
-    from service.api.settings import Settings
-    from service.jobs.folder import Folder
-    from service.jobs.stores import store_of
-    from service.jobs.worker import Shelf, name_of_this, work_at
+    from glossator.service.api.settings import Settings
+    from glossator.service.jobs.folder import Folder
+    from glossator.service.jobs.stores import store_of
+    from glossator.service.jobs.worker import Shelf, name_of_this, work_at
 
     settings = Settings(jobs=jobs)
     database = settings.job_database

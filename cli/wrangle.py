@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli import corpus as corpora
-from cli.console import OK, REJECTED_ROWS, Json, Overwrite, Quiet, need, print_json, stderr
-from service.errors import ConfigError, ExtraMissing
+from glossator.cli import corpus as corpora
+from glossator.cli.console import OK, REJECTED_ROWS, Json, Overwrite, Quiet, need, print_json, stderr
+from glossator.service.errors import ConfigError, ExtraMissing
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from training.corpus.corpus import Corpus, Finding
-    from training.corpus.entity_suspects import EntitySuspect
-    from training.corpus.leakage import Leakage
-    from training.corpus.suspects import Suspect
+    from glossator.training.corpus.corpus import Corpus, Finding
+    from glossator.training.corpus.entity_suspects import EntitySuspect
+    from glossator.training.corpus.leakage import Leakage
+    from glossator.training.corpus.suspects import Suspect
 
 
 def wrangle(
@@ -79,13 +79,13 @@ def wrangle(
       zcat tickets.csv.gz | glossator wrangle - --input-format csv --json
     """
     need("evaluation")
-    from cli import corpus_report
-    from cli.files import write_files
-    from cli.mended import write_mended
-    from service.bundle.write import folder_aside
-    from training.corpus.leakage import finding as leaks
-    from training.corpus.mend import EXACT, LABEL_NAMES, RARE, choose_rules, mend
-    from training.corpus.review import read_answers
+    from glossator.cli import corpus_report
+    from glossator.cli.files import write_files
+    from glossator.cli.mended import write_mended
+    from glossator.service.bundle.write import folder_aside
+    from glossator.training.corpus.leakage import finding as leaks
+    from glossator.training.corpus.mend import EXACT, LABEL_NAMES, RARE, choose_rules, mend
+    from glossator.training.corpus.review import read_answers
 
     rules = choose_rules(rule or (), without_rule or ())
     options = corpora.ReadingOptions(
@@ -153,8 +153,8 @@ def _check(
     label_errors: bool,
 ) -> None:
     """Raises ConfigError for options that go with others that are not there, OutputError for a folder that is taken."""
-    from cli.mended import check_can_apply
-    from service.bundle.write import check_free
+    from glossator.cli.mended import check_can_apply
+    from glossator.service.bundle.write import check_free
 
     if review is not None and not label_errors:
         raise ConfigError("--review goes with --label-errors", way_out="Give both.")
@@ -174,14 +174,14 @@ def _noting(reading: corpora.Reading, findings: list[Finding]) -> corpora.Readin
 
 
 def _leakage(corpus: Corpus, against: str, options: corpora.ReadingOptions, console: Console) -> Leakage:
-    from training.corpus.leakage import check_leakage
+    from glossator.training.corpus.leakage import check_leakage
 
     other = corpora.inspect(against, options.for_measuring(), console, None).corpus
     return check_leakage(other.keys(), corpus.keys())
 
 
 def _long_texts(corpus: Corpus, base: str, console: Console) -> list[Finding]:
-    from training.token_lengths import long_texts, may_be_long
+    from glossator.training.token_lengths import long_texts, may_be_long
 
     if not may_be_long(corpus):
         return []
@@ -196,9 +196,9 @@ def _long_texts(corpus: Corpus, base: str, console: Console) -> list[Finding]:
 def _suspects(corpus: Corpus, base: str, console: Console) -> tuple[list[Suspect] | list[EntitySuspect], Finding]:
     """Labels, or words of entities, that are likely wrong, and the finding that tells of them."""
     need("training")
-    from training.config import TrainingConfig
-    from training.corpus import entity_suspects, suspects
-    from training.embed import embed, embed_words
+    from glossator.training.config import TrainingConfig
+    from glossator.training.corpus import entity_suspects, suspects
+    from glossator.training.embed import embed, embed_words
 
     def progress(done: int) -> None:
         console.print(f"  {done:,} of {len(corpus):,} texts")
@@ -217,9 +217,9 @@ def _suspects(corpus: Corpus, base: str, console: Console) -> tuple[list[Suspect
 
 
 def _write_review(path: Path, corpus: Corpus, suspects: list[Suspect] | list[EntitySuspect], console: Console) -> None:
-    from cli.files import write_files
-    from training.corpus import review
-    from training.corpus.entity_suspects import EntitySuspect
+    from glossator.cli.files import write_files
+    from glossator.training.corpus import review
+    from glossator.training.corpus.entity_suspects import EntitySuspect
 
     if path.suffix not in (".json", ".jsonl"):
         raise ConfigError("the review's format cannot be told", found=path, expected="a name ending in .json or .jsonl")

@@ -16,9 +16,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.rows import LabelledRows
-from service.errors import CorpusError
-from service.tasks.question_answering import Extraction
+from glossator.evaluation.rows import LabelledRows
+from glossator.service.errors import CorpusError
+from glossator.service.tasks.question_answering import Extraction
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)

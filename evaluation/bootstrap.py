@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from service.errors import ConfigError
+from glossator.service.errors import ConfigError
 
 Weights = NDArray[np.float64]
 """How often each group of rows occurs, `(resamples, groups)`."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from evaluation.torch_model import TorchSession, auto_class
-from service.bundle import layout
-from service.bundle.task import Task, TaskName, parse_task
-from service.errors import ConfigError
-from service.inference.encoding import encoder_of
-from service.inference.pipeline import Pipeline, Sequential
+from glossator.evaluation.torch_model import TorchSession, auto_class
+from glossator.service.bundle import layout
+from glossator.service.bundle.task import Task, TaskName, parse_task
+from glossator.service.errors import ConfigError
+from glossator.service.inference.encoding import encoder_of
+from glossator.service.inference.pipeline import Pipeline, Sequential
 
 
 def read_task(folder: str | Path) -> Task:

@@ -13,16 +13,16 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, f1_score, hamming_loss, precision_recall_fscore_support
 
-from evaluation.bootstrap import RESAMPLES, Estimate, draw_clusters, group_rows, interval, weighted_metrics
-from evaluation.calibration import Bin, brier_score, expected_calibration_error, reliability
-from evaluation.curve import ThresholdPoint, threshold_curve
-from evaluation.probabilities import check_probabilities
-from evaluation.ranking import ranking_metrics
-from evaluation.rows import indicator
-from service.bundle.task import Calibration, Classifier, ProblemType
-from service.errors import CorpusError, Fault, InputError
-from service.tasks.encoded import Floats
-from service.tasks.text_classification import conformal_set, decide, probabilities
+from glossator.evaluation.bootstrap import RESAMPLES, Estimate, draw_clusters, group_rows, interval, weighted_metrics
+from glossator.evaluation.calibration import Bin, brier_score, expected_calibration_error, reliability
+from glossator.evaluation.curve import ThresholdPoint, threshold_curve
+from glossator.evaluation.probabilities import check_probabilities
+from glossator.evaluation.ranking import ranking_metrics
+from glossator.evaluation.rows import indicator
+from glossator.service.bundle.task import Calibration, Classifier, ProblemType
+from glossator.service.errors import CorpusError, Fault, InputError
+from glossator.service.tasks.encoded import Floats
+from glossator.service.tasks.text_classification import conformal_set, decide, probabilities
 
 COVERAGES = (0.9, 0.95, 0.99)
 """Which coverages are measured."""
@@ -174,7 +174,7 @@ def evaluate(
 
     `clusters` names the cluster of each row, a document say: then intervals are over clusters.
 
-    Decisions are those of `service.tasks`, thresholds included. Raises CorpusError where there are no rows, where gold
+    Decisions are those of `glossator.service.tasks`, thresholds included. Raises CorpusError where there are no rows, where gold
     labels are unknown to the model (all of them are listed) or a single-label row has not exactly one, and InputError
     where the probabilities do not fit.
     """

@@ -25,15 +25,15 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.bootstrap import RESAMPLES, Estimate, Metric, Weights, draw, interval, weighted_metrics
-from evaluation.measured import metrics_of, predicted
-from evaluation.noninferiority import CONFIDENCE, paired_proportions_interval
-from evaluation.rows import LabelledRows, indicator, inputs_of
-from service.bundle.task import Classifier, Task
-from service.errors import ConfigError
-from service.inference.pipeline import Pipeline
-from service.tasks.decoders import Prediction
-from service.tasks.text_classification import decide, probabilities
+from glossator.evaluation.bootstrap import RESAMPLES, Estimate, Metric, Weights, draw, interval, weighted_metrics
+from glossator.evaluation.measured import metrics_of, predicted
+from glossator.evaluation.noninferiority import CONFIDENCE, paired_proportions_interval
+from glossator.evaluation.rows import LabelledRows, indicator, inputs_of
+from glossator.service.bundle.task import Classifier, Task
+from glossator.service.errors import ConfigError
+from glossator.service.inference.pipeline import Pipeline
+from glossator.service.tasks.decoders import Prediction
+from glossator.service.tasks.text_classification import decide, probabilities
 
 SIGNIFICANT = 0.05
 POWER = 0.8

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from evaluation.comparison import Answered, Comparison
-from evaluation.report import METRIC_NAMES, markdown_table
-from evaluation.rows import LabelledRows
-from service.errors import shorten
-from service.tasks.decoders import decoder
+from glossator.evaluation.comparison import Answered, Comparison
+from glossator.evaluation.report import METRIC_NAMES, markdown_table
+from glossator.evaluation.rows import LabelledRows
+from glossator.service.errors import shorten
+from glossator.service.tasks.decoders import decoder
 
 EXAMPLES = 5
 

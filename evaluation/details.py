@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from evaluation.classification import Evaluation
-from evaluation.comparison import Answered, Comparison, right_rows
-from evaluation.markdown import code_span
-from evaluation.measure import Measurement
-from evaluation.robustness import robustness, robustness_table
-from evaluation.rows import LabelledRows
-from evaluation.slices import Slice, slice_table, slices
-from service.errors import shorten
-from service.inference.pipeline import Pipeline
+from glossator.evaluation.classification import Evaluation
+from glossator.evaluation.comparison import Answered, Comparison, right_rows
+from glossator.evaluation.markdown import code_span
+from glossator.evaluation.measure import Measurement
+from glossator.evaluation.robustness import robustness, robustness_table
+from glossator.evaluation.rows import LabelledRows
+from glossator.evaluation.slices import Slice, slice_table, slices
+from glossator.service.errors import shorten
+from glossator.service.inference.pipeline import Pipeline
 
 EXAMPLES = 3
 CONFUSIONS = 5

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.rows import GoldSpan, Spans
-from service.tasks.token_classification import Entities
+from glossator.evaluation.rows import GoldSpan, Spans
+from glossator.service.tasks.token_classification import Entities
 
 Counts = NDArray[np.float64]
 

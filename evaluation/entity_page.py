@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from itertools import cycle
 from typing import Any
 
-from evaluation.rows import GoldSpan, LabelledRows
-from service.errors import ExtraMissing
-from service.tasks.decoders import Prediction
-from service.tasks.token_classification import Entities, Entity
+from glossator.evaluation.rows import GoldSpan, LabelledRows
+from glossator.service.errors import ExtraMissing
+from glossator.service.tasks.decoders import Prediction
+from glossator.service.tasks.token_classification import Entities, Entity
 
 ROWS_SHOWN = 40
 _COLOURS = ("#9ecae9", "#ffcf8f", "#b5dfa8", "#f4b6c2", "#cdbfe8", "#f2e394", "#a8dcd9", "#d9c4ae")

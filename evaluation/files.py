@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
-from evaluation.details import Details
-from evaluation.measure import Measurement
-from evaluation.measured import Measured
-from evaluation.plots import class_f1_svg, confusion_svg, reliability_svg, thresholds_svg
+from glossator.evaluation.details import Details
+from glossator.evaluation.measure import Measurement
+from glossator.evaluation.measured import Measured
+from glossator.evaluation.plots import class_f1_svg, confusion_svg, reliability_svg, thresholds_svg
 
 
 def pictures(evaluation: Measurement) -> dict[str, str]:

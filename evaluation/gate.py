@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.noninferiority import MARGIN, NonInferiority, non_inferior
+from glossator.evaluation.noninferiority import MARGIN, NonInferiority, non_inferior
 
 STEPS = 40
 """How many shares are tried, from few texts to all."""

@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.report import markdown_table
-from service.errors import CorpusError
+from glossator.evaluation.report import markdown_table
+from glossator.service.errors import CorpusError
 
 MORE = (100, 500, 1_000)
 RESAMPLES = 300

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from evaluation.learning_curve import LearningCurve
-from evaluation.plots import BLUE, ORANGE, QUIET, heading, to_svg
+from glossator.evaluation.learning_curve import LearningCurve
+from glossator.evaluation.plots import BLUE, ORANGE, QUIET, heading, to_svg
 
 
 def curve_svg(curve: LearningCurve) -> str:

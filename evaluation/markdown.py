@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from service.errors import shorten
+from glossator.service.errors import shorten
 
 
 def code_span(text: str, *, limit: int = 200) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from evaluation.classification import Evaluation, evaluate
-from evaluation.comparison import Answered
-from evaluation.measured import Measured, measure_rows, predicted
-from evaluation.rows import LabelledRows, inputs_of
-from service.bundle.task import Classifier
-from service.inference.pipeline import Pipeline
-from service.tasks.text_classification import decide, probabilities
+from glossator.evaluation.classification import Evaluation, evaluate
+from glossator.evaluation.comparison import Answered
+from glossator.evaluation.measured import Measured, measure_rows, predicted
+from glossator.evaluation.rows import LabelledRows, inputs_of
+from glossator.service.bundle.task import Classifier
+from glossator.service.inference.pipeline import Pipeline
+from glossator.service.tasks.text_classification import decide, probabilities
 
 Measurement = Evaluation | Measured
 

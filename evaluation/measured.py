@@ -13,20 +13,35 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.answers import answer_scores
-from evaluation.bootstrap import RESAMPLES, Estimate, Metric, Weights, draw_clusters, interval, paired_difference
-from evaluation.entities import EntityCounts, TypeScore, count_entities, score_types
-from evaluation.noninferiority import CONFIDENCE, NonInferiority
-from evaluation.ranking import reciprocal_ranks
-from evaluation.rows import LabelledRows, inputs_of
-from service.bundle.task import QuestionAnswering, Task, TaskName, TextEmbedding, TextPair, TokenClassification
-from service.errors import CorpusError, InputError
-from service.inference.pipeline import Pipeline
-from service.tasks.decoders import Prediction
-from service.tasks.question_answering import Extraction
-from service.tasks.text_embedding import Embedding, cosine
-from service.tasks.text_pair import Rating
-from service.tasks.token_classification import Entities
+from glossator.evaluation.answers import answer_scores
+from glossator.evaluation.bootstrap import (
+    RESAMPLES,
+    Estimate,
+    Metric,
+    Weights,
+    draw_clusters,
+    interval,
+    paired_difference,
+)
+from glossator.evaluation.entities import EntityCounts, TypeScore, count_entities, score_types
+from glossator.evaluation.noninferiority import CONFIDENCE, NonInferiority
+from glossator.evaluation.ranking import reciprocal_ranks
+from glossator.evaluation.rows import LabelledRows, inputs_of
+from glossator.service.bundle.task import (
+    QuestionAnswering,
+    Task,
+    TaskName,
+    TextEmbedding,
+    TextPair,
+    TokenClassification,
+)
+from glossator.service.errors import CorpusError, InputError
+from glossator.service.inference.pipeline import Pipeline
+from glossator.service.tasks.decoders import Prediction
+from glossator.service.tasks.question_answering import Extraction
+from glossator.service.tasks.text_embedding import Embedding, cosine
+from glossator.service.tasks.text_pair import Rating
+from glossator.service.tasks.token_classification import Entities
 
 Values = NDArray[np.float64]
 

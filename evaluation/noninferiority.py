@@ -14,8 +14,8 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.bootstrap import RESAMPLES, Metric, Weights, group_rows, paired_difference, weighted_metrics
-from service.errors import InputError
+from glossator.evaluation.bootstrap import RESAMPLES, Metric, Weights, group_rows, paired_difference, weighted_metrics
+from glossator.service.errors import InputError
 
 MARGIN = 0.005
 CONFIDENCE = 0.95

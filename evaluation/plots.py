@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.classification import ClassScore, Confusion, Evaluation
-from evaluation.entities import TypeScore
-from evaluation.measure import Measurement
-from evaluation.measured import Measured
-from evaluation.report import METRIC_NAMES, display_width
-from service.errors import ConfigError, shorten
+from glossator.evaluation.classification import ClassScore, Confusion, Evaluation
+from glossator.evaluation.entities import TypeScore
+from glossator.evaluation.measure import Measurement
+from glossator.evaluation.measured import Measured
+from glossator.evaluation.report import METRIC_NAMES, display_width
+from glossator.service.errors import ConfigError, shorten
 
 NUMBERED_LABELS = 20
 """Up to so many labels, each cell of a confusion matrix has its number; with more, the commonest are listed beside."""

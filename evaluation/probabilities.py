@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from service.errors import InputError
-from service.tasks.encoded import Floats
+from glossator.service.errors import InputError
+from glossator.service.tasks.encoded import Floats
 
 _SUM_TOLERANCE = 1e-3  # probabilities computed in bfloat16 add up to 1 no better than this
 
@@ -33,7 +33,7 @@ def check_probabilities(
             "these are not probabilities",
             found=f"{wide[row, column]} in row {row}, column {column}; {int(outside.sum()):,} like it in all",
             expected="numbers from 0 to 1",
-            way_out="Pass the output of service.tasks.text_classification.probabilities, not logits.",
+            way_out="Pass the output of glossator.service.tasks.text_classification.probabilities, not logits.",
         )
     totals = wide.sum(axis=1)
     if single_label and np.abs(totals - 1.0).max(initial=0.0) > _SUM_TOLERANCE:

@@ -11,7 +11,7 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.bootstrap import Weights
+from glossator.evaluation.bootstrap import Weights
 
 Values = NDArray[np.float64]
 _CELLS = 20_000_000

@@ -6,11 +6,11 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from evaluation.classification import ClassScore, Evaluation
-from evaluation.measure import Measurement
-from evaluation.measured import Measured
-from evaluation.summary import summary
-from service.errors import shorten
+from glossator.evaluation.classification import ClassScore, Evaluation
+from glossator.evaluation.measure import Measurement
+from glossator.evaluation.measured import Measured
+from glossator.evaluation.summary import summary
+from glossator.service.errors import shorten
 
 METRIC_NAMES = {
     "accuracy": "accuracy",

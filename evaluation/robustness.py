@@ -11,10 +11,10 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from evaluation.comparison import Answered, Comparison, answer, compare_models
-from evaluation.report import METRIC_NAMES, markdown_table
-from evaluation.rows import LabelledRows
-from service.inference.pipeline import Pipeline
+from glossator.evaluation.comparison import Answered, Comparison, answer, compare_models
+from glossator.evaluation.report import METRIC_NAMES, markdown_table
+from glossator.evaluation.rows import LabelledRows
+from glossator.service.inference.pipeline import Pipeline
 
 _WORD = re.compile(r"[^\W\d_]{4,}")
 _PUNCTUATION = re.compile(r"[^\w\s]|_")

@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from service.bundle.task import Task
-from service.errors import CorpusError, Fault
-from service.tasks.encoded import Pair, Text
+from glossator.service.bundle.task import Task
+from glossator.service.errors import CorpusError, Fault
+from glossator.service.tasks.encoded import Pair, Text
 
 
 class GoldSpan(NamedTuple):

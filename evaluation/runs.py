@@ -17,8 +17,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
-from service.bundle.folder import sha256
-from service.errors import ConfigError, CorpusError, FileMissing, OutputError
+from glossator.service.bundle.folder import sha256
+from glossator.service.errors import ConfigError, CorpusError, FileMissing, OutputError
 
 RECORD = "run.json"
 _PACKAGES = ("glossator", "torch", "transformers", "onnxruntime", "tokenizers", "scikit-learn", "numpy")

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.noninferiority import NonInferiority, non_inferior, non_inferior_macro_f1
-from evaluation.report import markdown_table
-from service.errors import ConfigError
+from glossator.evaluation.noninferiority import NonInferiority, non_inferior, non_inferior_macro_f1
+from glossator.evaluation.report import markdown_table
+from glossator.service.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)

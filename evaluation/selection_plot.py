@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from evaluation.plots import BLUE, INK, ORANGE, QUIET, heading, to_svg
-from evaluation.selection import Selection
+from glossator.evaluation.plots import BLUE, INK, ORANGE, QUIET, heading, to_svg
+from glossator.evaluation.selection import Selection
 
 
 def frontier_svg(selection: Selection) -> str:

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.bootstrap import Estimate
-from evaluation.comparison import SIGNIFICANT, holm
-from evaluation.report import markdown_table
-from evaluation.rows import LabelledRows
-from service.errors import ConfigError, shorten
+from glossator.evaluation.bootstrap import Estimate
+from glossator.evaluation.comparison import SIGNIFICANT, holm
+from glossator.evaluation.report import markdown_table
+from glossator.evaluation.rows import LabelledRows
+from glossator.service.errors import ConfigError, shorten
 
 LEAST_ROWS = 10
 """Values with fewer rows are put together."""

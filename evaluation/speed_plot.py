@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from evaluation.plots import BLUE, ORANGE, QUIET, heading, to_svg
+from glossator.evaluation.plots import BLUE, ORANGE, QUIET, heading, to_svg
 
 
 def speed_svg(speed: Mapping[str, Any]) -> str:
-    """The picture of what `service.measuring.speed.Speed.to_dict` gives."""
+    """The picture of what `glossator.service.measuring.speed.Speed.to_dict` gives."""
     return to_svg(lambda: _figure(speed))
 
 

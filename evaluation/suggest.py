@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from service.bundle.task import Classifier
-from service.tasks.text_classification import DEFAULT_THRESHOLD
+from glossator.service.bundle.task import Classifier
+from glossator.service.tasks.text_classification import DEFAULT_THRESHOLD
 
 Strategy = Literal["uncertain", "diverse", "both"]
 POOL = 10

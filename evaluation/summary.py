@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from evaluation.bootstrap import Estimate
-from evaluation.classification import Evaluation
-from evaluation.markdown import code_span
-from evaluation.measure import Measurement
+from glossator.evaluation.bootstrap import Estimate
+from glossator.evaluation.classification import Evaluation
+from glossator.evaluation.markdown import code_span
+from glossator.evaluation.measure import Measurement
 
 SURE = 0.9
 _WEAKEST = 3

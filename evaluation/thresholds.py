@@ -8,11 +8,11 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.calibration import fit_temperature
-from evaluation.probabilities import check_probabilities
-from service.bundle.task import Calibration, Classifier
-from service.tasks.encoded import Floats
-from service.tasks.text_classification import DEFAULT_THRESHOLD, probabilities
+from glossator.evaluation.calibration import fit_temperature
+from glossator.evaluation.probabilities import check_probabilities
+from glossator.service.bundle.task import Calibration, Classifier
+from glossator.service.tasks.encoded import Floats
+from glossator.service.tasks.text_classification import DEFAULT_THRESHOLD, probabilities
 
 _Task = TypeVar("_Task", bound=Classifier)
 

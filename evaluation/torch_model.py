@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from service.bundle.task import Task, TaskName
-from service.inference.encoding import reads_pairs
-from service.inference.session import by_window, pad, token_types
-from service.tasks.encoded import Floats
+from glossator.service.bundle.task import Task, TaskName
+from glossator.service.inference.encoding import reads_pairs
+from glossator.service.inference.session import by_window, pad, token_types
+from glossator.service.tasks.encoded import Floats
 
 _AUTO_CLASSES: dict[TaskName, str] = {
     "text-classification": "AutoModelForSequenceClassification",
@@ -23,7 +23,7 @@ def auto_class(task: TaskName) -> Any:
     """The class of transformers that opens models of a task."""
     import transformers
 
-    from evaluation.models import register
+    from glossator.evaluation.models import register
 
     register()
     return getattr(transformers, _AUTO_CLASSES[task])
@@ -69,7 +69,7 @@ def tensors(windows: Sequence[Sequence[int]], pad_token_id: int, *, types: bool,
 
 
 class TorchSession:
-    """Runs windows through a PyTorch model, in the precision of its weights. `run` as in `service.inference`."""
+    """Runs windows through a PyTorch model, in the precision of its weights. `run` as in `glossator.service.inference`."""
 
     def __init__(self, model: Any, task: Task) -> None:
         self.model = model

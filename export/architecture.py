@@ -1,7 +1,7 @@
 """A PyTorch model to plain arrays: what an encoder of post-norm Transformer layers consists of.
 
 The families of BERT differ in names, in how positions are counted and in their heads; what they compute is the same
-(Vaswani et al. 2017; Devlin et al. 2019). From these arrays `export.graph` writes a graph made for the CPU.
+(Vaswani et al. 2017; Devlin et al. 2019). From these arrays `glossator.export.graph` writes a graph made for the CPU.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.torch_model import takes_token_types
-from service.bundle.task import Task, TextEmbedding
+from glossator.evaluation.torch_model import takes_token_types
+from glossator.service.bundle.task import Task, TextEmbedding
 
 Floats = NDArray[np.float32]
 

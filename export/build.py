@@ -13,27 +13,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.checkpoint import load_model, read_task
-from evaluation.checkpoint import pipeline as checkpoint_pipeline
-from evaluation.entity_page import entity_page
-from evaluation.measure import Measurement
-from evaluation.measure import measure as measure_rows
-from evaluation.measured import predicted
-from evaluation.rows import LabelledRows, indicator, inputs_of, read_rows
-from evaluation.thresholds import calibrated, nonconformity
-from export import parity
-from export.architecture import Encoder, read_encoder
-from export.calibrate import measure_ranges, strange_windows
-from export.candidates import candidates
-from export.card import write_card
-from export.cascade import add_fast, check_fast
-from export.convert import convert
-from export.golden import edge_inputs, golden_rows
-from export.graph import Range, write_graph
-from service.bundle import layout
-from service.bundle.folder import read
-from service.bundle.golden import dump_golden
-from service.bundle.manifest import (
+from glossator.evaluation.checkpoint import load_model, read_task
+from glossator.evaluation.checkpoint import pipeline as checkpoint_pipeline
+from glossator.evaluation.entity_page import entity_page
+from glossator.evaluation.measure import Measurement
+from glossator.evaluation.measure import measure as measure_rows
+from glossator.evaluation.measured import predicted
+from glossator.evaluation.rows import LabelledRows, indicator, inputs_of, read_rows
+from glossator.evaluation.thresholds import calibrated, nonconformity
+from glossator.export import parity
+from glossator.export.architecture import Encoder, read_encoder
+from glossator.export.calibrate import measure_ranges, strange_windows
+from glossator.export.candidates import candidates
+from glossator.export.card import write_card
+from glossator.export.cascade import add_fast, check_fast
+from glossator.export.convert import convert
+from glossator.export.golden import edge_inputs, golden_rows
+from glossator.export.graph import Range, write_graph
+from glossator.service.bundle import layout
+from glossator.service.bundle.folder import read
+from glossator.service.bundle.golden import dump_golden
+from glossator.service.bundle.manifest import (
     BatchCost,
     CascadeRecord,
     EvaluationRecord,
@@ -45,21 +45,21 @@ from service.bundle.manifest import (
     Speed,
     Verification,
 )
-from service.bundle.manifest import Estimate as RecordedEstimate
-from service.bundle.task import Classifier, Task, TokenClassification
-from service.bundle.write import file_entries, folder_aside, write_manifest
-from service.errors import BundleInvalid, ConfigError
-from service.inference.batching import Batcher
-from service.inference.calibration import measure
-from service.inference.encoding import encoder_of
-from service.inference.machine import describe_machine
-from service.inference.model import Model, fast_tier, load_unverified, replay
-from service.inference.pipeline import Pipeline
-from service.inference.planning import Cost
-from service.inference.session import Session
-from service.inference.threads import available_cpus
-from service.tasks.encoded import Text
-from service.tasks.text_classification import probabilities
+from glossator.service.bundle.manifest import Estimate as RecordedEstimate
+from glossator.service.bundle.task import Classifier, Task, TokenClassification
+from glossator.service.bundle.write import file_entries, folder_aside, write_manifest
+from glossator.service.errors import BundleInvalid, ConfigError
+from glossator.service.inference.batching import Batcher
+from glossator.service.inference.calibration import measure
+from glossator.service.inference.encoding import encoder_of
+from glossator.service.inference.machine import describe_machine
+from glossator.service.inference.model import Model, fast_tier, load_unverified, replay
+from glossator.service.inference.pipeline import Pipeline
+from glossator.service.inference.planning import Cost
+from glossator.service.inference.session import Session
+from glossator.service.inference.threads import available_cpus
+from glossator.service.tasks.encoded import Text
+from glossator.service.tasks.text_classification import probabilities
 
 TOLERANCES: dict[Precision, float] = {"fp32": 1e-2, "int8": 0.25}
 """Largest |logit difference| allowed when golden rows are replayed. fp32 kernels sum in another order on another

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from export.architecture import Encoder
-from export.graph import Range, write_probe
-from service.inference.planning import plan
-from service.inference.session import pad, token_types
-from service.tasks.encoded import PairWindow
+from glossator.export.architecture import Encoder
+from glossator.export.graph import Range, write_probe
+from glossator.service.inference.planning import plan
+from glossator.service.inference.session import pad, token_types
+from glossator.service.tasks.encoded import PairWindow
 
 STRANGE_WINDOWS = 64
 

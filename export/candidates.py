@@ -1,11 +1,11 @@
 """The int8 graphs that a bundle may serve, the fastest first.
 
-1. `static`: products in int8 with fixed activation scales, for the encoders that `export.architecture` knows.
+1. `static`: products in int8 with fixed activation scales, for the encoders that `glossator.export.architecture` knows.
 2. The same with the products left in fp32 that int8 hurts most.
 3. `row`: a scale for each token, for any graph.
 4. `block`: weights in int8 by blocks, activations too, for any graph (`MatMulNBits`): half as fast, nearly exact.
 
-None lets a text's neighbours in a batch move its answer. Which one is served is decided in `export.build`, on
+None lets a text's neighbours in a batch move its answer. Which one is served is decided in `glossator.export.build`, on
 validation rows.
 """
 
@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export.architecture import Encoder
-from export.graph import Quantization, Range, tensor_names, write_graph
-from export.quantize import quantize_blocks, quantize_rows
-from service.bundle.manifest import Scheme
+from glossator.export.architecture import Encoder
+from glossator.export.graph import Quantization, Range, tensor_names, write_graph
+from glossator.export.quantize import quantize_blocks, quantize_rows
+from glossator.service.bundle.manifest import Scheme
 
 EXCLUDED_SHARES = (0.1, 0.25)
 """Shares of the products that are left in fp32 where int8 throughout is not good enough."""

@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from evaluation.files import pictures, to_json
-from evaluation.measure import Measurement
-from evaluation.report import markdown_table, report
-from service.bundle import layout
-from service.bundle.manifest import CascadeRecord, Manifest, Parity
-from service.bundle.task import QuestionAnswering, Task, TextEmbedding, TextPair, TokenClassification
-from service.errors import shorten
+from glossator.evaluation.files import pictures, to_json
+from glossator.evaluation.measure import Measurement
+from glossator.evaluation.report import markdown_table, report
+from glossator.service.bundle import layout
+from glossator.service.bundle.manifest import CascadeRecord, Manifest, Parity
+from glossator.service.bundle.task import QuestionAnswering, Task, TextEmbedding, TextPair, TokenClassification
+from glossator.service.errors import shorten
 
 FOLDER = "evaluation"
 

@@ -10,17 +10,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.gate import fit_gate
-from evaluation.rows import LabelledRows, indicator
-from export.parity import resolvable_margin
-from service.bundle import layout
-from service.bundle.folder import Bundle, sha256
-from service.bundle.manifest import BatchCost, CascadeRecord
-from service.bundle.task import Classifier, Task
-from service.errors import ConfigError
-from service.inference.model import load
-from service.tasks.encoded import Text
-from service.tasks.text_classification import decide, probabilities
+from glossator.evaluation.gate import fit_gate
+from glossator.evaluation.rows import LabelledRows, indicator
+from glossator.export.parity import resolvable_margin
+from glossator.service.bundle import layout
+from glossator.service.bundle.folder import Bundle, sha256
+from glossator.service.bundle.manifest import BatchCost, CascadeRecord
+from glossator.service.bundle.task import Classifier, Task
+from glossator.service.errors import ConfigError
+from glossator.service.inference.model import load
+from glossator.service.tasks.encoded import Text
+from glossator.service.tasks.text_classification import decide, probabilities
 
 
 def check_fast(fast: Bundle, task: Task, tokenizer: Path) -> None:

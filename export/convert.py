@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from evaluation.torch_model import graph_outputs, takes_token_types
-from export.quiet import quiet
-from service.bundle.task import Task
-from service.errors import ConfigError
+from glossator.evaluation.torch_model import graph_outputs, takes_token_types
+from glossator.export.quiet import quiet
+from glossator.service.bundle.task import Task
+from glossator.service.errors import ConfigError
 
 OPSET = 20
 """The first with Gelu as one operator, which ONNX Runtime runs in one pass."""

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from evaluation.rows import LabelledRows
-from service.bundle.golden import GoldenRow
-from service.errors import InputError
-from service.inference.encoding import reads_pairs
-from service.inference.pipeline import Pipeline
-from service.tasks.encoded import Pair, Text
-from service.tasks.options import DEFAULTS
+from glossator.evaluation.rows import LabelledRows
+from glossator.service.bundle.golden import GoldenRow
+from glossator.service.errors import InputError
+from glossator.service.inference.encoding import reads_pairs
+from glossator.service.inference.pipeline import Pipeline
+from glossator.service.tasks.encoded import Pair, Text
+from glossator.service.tasks.options import DEFAULTS
 
 _ROWS_FROM_VALIDATION = 8
 _MANY_WINDOWS = 3

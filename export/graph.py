@@ -9,7 +9,7 @@ Against the graph that PyTorch exports it computes the same in fewer steps:
   product takes as it multiplies, and three of four transpositions a layer are never carried out.
 - In int8, a product adds its bias and both scales in the pass that writes its result.
 
-Activation scales are constants, measured on real texts before (`export.calibrate`), so an answer cannot depend on what
+Activation scales are constants, measured on real texts before (`glossator.export.calibrate`), so an answer cannot depend on what
 else is in the batch, and no pass over the activations is needed to find them. For a product `X @ W + b`:
 
     A = saturate(round(X / scale) + zero_point)                           uint8, one scale for the tensor
@@ -33,8 +33,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export.architecture import Embeddings, Encoder, Head, Layer, Linear, Norm, Pooling, TokenHead
-from export.numbers import symmetric
+from glossator.export.architecture import Embeddings, Encoder, Head, Layer, Linear, Norm, Pooling, TokenHead
+from glossator.export.numbers import symmetric
 
 OPSET = 20
 _IR_VERSION = 10

@@ -8,19 +8,19 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.measured import compare as compare_rows
-from evaluation.measured import metrics_of
-from evaluation.noninferiority import non_inferior, non_inferior_macro_f1, paired_proportions_interval
-from evaluation.rows import LabelledRows, indicator
-from evaluation.thresholds import calibrated
-from service.bundle.manifest import Parity, Scheme
-from service.bundle.task import Classifier, Task
-from service.errors import ConfigError
-from service.inference.pipeline import Pipeline
-from service.tasks.decoders import decoder
-from service.tasks.encoded import EncodedText, Text
-from service.tasks.options import DEFAULTS
-from service.tasks.text_classification import decide, probabilities
+from glossator.evaluation.measured import compare as compare_rows
+from glossator.evaluation.measured import metrics_of
+from glossator.evaluation.noninferiority import non_inferior, non_inferior_macro_f1, paired_proportions_interval
+from glossator.evaluation.rows import LabelledRows, indicator
+from glossator.evaluation.thresholds import calibrated
+from glossator.service.bundle.manifest import Parity, Scheme
+from glossator.service.bundle.task import Classifier, Task
+from glossator.service.errors import ConfigError
+from glossator.service.inference.pipeline import Pipeline
+from glossator.service.tasks.decoders import decoder
+from glossator.service.tasks.encoded import EncodedText, Text
+from glossator.service.tasks.options import DEFAULTS
+from glossator.service.tasks.text_classification import decide, probabilities
 
 Values = NDArray[np.float64]
 

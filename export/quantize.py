@@ -26,8 +26,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export.numbers import SMALLEST_SCALE, symmetric
-from export.quiet import quiet
+from glossator.export.numbers import SMALLEST_SCALE, symmetric
+from glossator.export.quiet import quiet
 
 _MIN_EMBEDDINGS = 256
 """Smaller tables (positions of a tiny model, token types) are not worth a scale a row."""

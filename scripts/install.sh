@@ -20,4 +20,6 @@ echo "installing $torch, then the packages pinned in constraints.txt (some minut
     pip uninstall --yes torch
     exit 2
 }
+sh scripts/link_packages.sh --remove
 pip install --constraint constraints.txt --editable '.[dev]'
+sh scripts/link_packages.sh

@@ -16,16 +16,10 @@ from typing import Any, Self, TypeVar, Unpack
 
 from pydantic import BaseModel
 
-from service.api.schemas import (
-    ModelDetail,
-    ModelList,
-    PredictResponse,
-    RerankResponse,
-    ZeroShotResponse,
-)
-from service.errors import Fault, GlossatorError
-from service.extras import library
-from service.tasks.options import Asked
+from glossator.service.api.schemas import ModelDetail, ModelList, PredictResponse, RerankResponse, ZeroShotResponse
+from glossator.service.errors import Fault, GlossatorError
+from glossator.service.extras import library
+from glossator.service.tasks.options import Asked
 
 httpx: Any = library("httpx", "the client", extra="client")
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from service.inference.calibration import cache_folder
-from service.inference.machine import describe_machine
-from service.inference.threads import available_cpus
+from glossator.service.inference.calibration import cache_folder
+from glossator.service.inference.machine import describe_machine
+from glossator.service.inference.threads import available_cpus
 
 State = Literal["good", "warn", "bad"]
 _MB = 1 << 20
@@ -126,7 +126,7 @@ def _files() -> Iterator[Finding]:
 def _sqlite() -> Iterator[Finding]:
     import apsw
 
-    from service.jobs.sqlite import is_safe
+    from glossator.service.jobs.sqlite import is_safe
 
     version = apsw.sqlite_lib_version()
     good = is_safe(version)

@@ -32,7 +32,7 @@ GlossatorError
     └── StaleAttempt          another worker has taken the job, or it was cancelled
 
 Each says what happened, the value found, what was expected and the way out. HTTP status codes stand in one
-table of the API (`service.api.problems`), exit codes in one table of the command line (`cli.console`).
+table of the API (`glossator.service.api.problems`), exit codes in one table of the command line (`glossator.cli.console`).
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from service.errors import ExtraMissing
+from glossator.service.errors import ExtraMissing
 
 
 def library(module: str, what: str, *, package: str | None = None, extra: str = "files") -> Any:

@@ -24,10 +24,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from service.bundle.folder import read
-from service.documents.aside import sync_folder
-from service.errors import ConfigError, UnknownModel
-from service.inference.model import load
+from glossator.service.bundle.folder import read
+from glossator.service.documents.aside import sync_folder
+from glossator.service.errors import ConfigError, UnknownModel
+from glossator.service.inference.model import load
 
 CHAMPION = "champion"
 AUDIT = "audit.jsonl"

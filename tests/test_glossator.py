@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 import glossator
-from service.errors import BundleNotFound
-from service.inference.model import Model
-from service.inference.pipeline import Answer
-from service.tasks.options import Asked
-from service.tasks.text_classification import Classification, Score
+from glossator.service.errors import BundleNotFound
+from glossator.service.inference.model import Model
+from glossator.service.inference.pipeline import Answer
+from glossator.service.tasks.options import Asked
+from glossator.service.tasks.text_classification import Classification, Score
 
 ROOT = Path(__file__).resolve().parents[1]
 PUBLIC = [

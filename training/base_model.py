@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evaluation.torch_model import auto_class
-from service.bundle.folder import sha256
-from service.bundle.task import Classifier, Encoding, Task, TokenClassification
-from service.errors import ConfigError, ExtraMissing, OutputError, shorten
-from training.config import TrainingConfig
+from glossator.evaluation.torch_model import auto_class
+from glossator.service.bundle.folder import sha256
+from glossator.service.bundle.task import Classifier, Encoding, Task, TokenClassification
+from glossator.service.errors import ConfigError, ExtraMissing, OutputError, shorten
+from glossator.training.config import TrainingConfig
 
 STARTER = "starter"
 STARTER_NAME = "sentence-transformers/all-MiniLM-L6-v2"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from service.tasks.encoded import EncodedText
+from glossator.service.tasks.encoded import EncodedText
 
 POOL_BATCHES = 50
 """Batches are sorted by length within pools of this many, so that batches differ between epochs and hold little

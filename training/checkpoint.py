@@ -8,11 +8,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from evaluation.rows import LabelledRows, write_rows
-from service.bundle import layout
-from service.bundle.golden import Reference
-from service.bundle.task import Task
-from service.bundle.write import folder_aside
+from glossator.evaluation.rows import LabelledRows, write_rows
+from glossator.service.bundle import layout
+from glossator.service.bundle.golden import Reference
+from glossator.service.bundle.task import Task
+from glossator.service.bundle.write import folder_aside
 
 PACKAGES = ("glossator", "torch", "transformers", "tokenizers", "numpy")
 """Whose versions a checkpoint names."""

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from service.bundle.task import Strict
+from glossator.service.bundle.task import Strict
 
 Value = str | int | float | bool
 
@@ -15,7 +15,7 @@ class TrainingConfig(Strict):
     """Options of a run. None means: chosen by the algorithm or from the base model, and recorded then."""
 
     algorithm: str = "finetune"
-    """A name that `training.algorithms.registry` knows."""
+    """A name that `glossator.training.algorithms.registry` knows."""
     options: dict[str, Value] = Field(default_factory=dict)
     """What this algorithm alone takes, by its names."""
     base: str = "starter"

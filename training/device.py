@@ -6,10 +6,10 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from service.errors import ConfigError
-from service.inference.threads import available_cpus
-from training.base_model import FP32_ONLY
-from training.config import TrainingConfig
+from glossator.service.errors import ConfigError
+from glossator.service.inference.threads import available_cpus
+from glossator.training.base_model import FP32_ONLY
+from glossator.training.config import TrainingConfig
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.checkpoint import pipeline
-from service.bundle.task import Encoding, Provenance, TextEmbedding, TokenClassification, tags_of
-from service.inference.pipeline import Answer
-from service.tasks.token_classification import stitch_tokens
-from training.base_model import BaseModel, encoding_of, open_model, open_tokenizer, resolve, save_tokenizer
-from training.config import TrainingConfig
+from glossator.evaluation.checkpoint import pipeline
+from glossator.service.bundle.task import Encoding, Provenance, TextEmbedding, TokenClassification, tags_of
+from glossator.service.inference.pipeline import Answer
+from glossator.service.tasks.token_classification import stitch_tokens
+from glossator.training.base_model import BaseModel, encoding_of, open_model, open_tokenizer, resolve, save_tokenizer
+from glossator.training.config import TrainingConfig
 
 CHUNK = 512
 

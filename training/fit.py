@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from evaluation.rows import inputs_of
-from service.bundle import layout
-from service.bundle.golden import Histogram, Reference
-from service.bundle.task import (
+from glossator.evaluation.rows import inputs_of
+from glossator.service.bundle import layout
+from glossator.service.bundle.golden import Histogram, Reference
+from glossator.service.bundle.task import (
     Encoding,
     Provenance,
     QuestionAnswering,
@@ -28,12 +28,12 @@ from service.bundle.task import (
     TokenClassification,
     tags_of,
 )
-from service.errors import ConfigError, CorpusError, Fault, InputError
-from service.inference.encoding import Encoder, encoder_of
-from service.tasks.encoded import EncodedText, Text
-from training.algorithms.algorithm import Algorithm, Run, Splits
-from training.algorithms.registry import check, find
-from training.base_model import (
+from glossator.service.errors import ConfigError, CorpusError, Fault, InputError
+from glossator.service.inference.encoding import Encoder, encoder_of
+from glossator.service.tasks.encoded import EncodedText, Text
+from glossator.training.algorithms.algorithm import Algorithm, Run, Splits
+from glossator.training.algorithms.registry import check, find
+from glossator.training.base_model import (
     BaseModel,
     encoding_of,
     learning_rate,
@@ -41,19 +41,19 @@ from training.base_model import (
     resolve,
     save_tokenizer,
 )
-from training.checkpoint import now, package_versions, write_checkpoint
-from training.config import TrainingConfig
-from training.corpus.checks import token_length_findings
-from training.corpus.corpus import Corpus, Finding
-from training.device import choose
-from training.objectives.answers import Answers
-from training.objectives.embeddings import Embeddings
-from training.objectives.labels import Labels
-from training.objectives.objective import Objective
-from training.objectives.tokens import Tokens
-from training.progress import Progress, Silent
-from training.run import Outcome
-from training.state import StateFolder
+from glossator.training.checkpoint import now, package_versions, write_checkpoint
+from glossator.training.config import TrainingConfig
+from glossator.training.corpus.checks import token_length_findings
+from glossator.training.corpus.corpus import Corpus, Finding
+from glossator.training.device import choose
+from glossator.training.objectives.answers import Answers
+from glossator.training.objectives.embeddings import Embeddings
+from glossator.training.objectives.labels import Labels
+from glossator.training.objectives.objective import Objective
+from glossator.training.objectives.tokens import Tokens
+from glossator.training.progress import Progress, Silent
+from glossator.training.run import Outcome
+from glossator.training.state import StateFolder
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from service.errors import ConfigError
-from training.batches import Example, epoch_batches
-from training.config import Schedule, TrainingConfig
-from training.device import Device
-from training.progress import EpochDone, Progress, StepDone
-from training.state import Place, StateFolder
+from glossator.service.errors import ConfigError
+from glossator.training.batches import Example, epoch_batches
+from glossator.training.config import Schedule, TrainingConfig
+from glossator.training.device import Device
+from glossator.training.progress import EpochDone, Progress, StepDone
+from glossator.training.state import Place, StateFolder
 
 Validate = Callable[[], float]
 """The validation metric of the model as it stands; higher is better, NaN where the model gives no numbers."""

@@ -9,15 +9,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from evaluation.checkpoint import read_task
-from service.bundle.write import folder_aside
-from service.errors import ConfigError
-from training.algorithms.algorithm import Splits
-from training.algorithms.registry import find
-from training.config import TrainingConfig
-from training.fit import Fitted, fit
-from training.progress import EpochDone, Progress, Silent, StepDone
-from training.run import Diverged, Outcome
+from glossator.evaluation.checkpoint import read_task
+from glossator.service.bundle.write import folder_aside
+from glossator.service.errors import ConfigError
+from glossator.training.algorithms.algorithm import Splits
+from glossator.training.algorithms.registry import find
+from glossator.training.config import TrainingConfig
+from glossator.training.fit import Fitted, fit
+from glossator.training.progress import EpochDone, Progress, Silent, StepDone
+from glossator.training.run import Diverged, Outcome
 
 _JOURNAL = "journal.log"
 _DEFAULTS = "defaults"

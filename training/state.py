@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from service.bundle.write import fsync
-from service.errors import ConfigError, OutputError
+from glossator.service.bundle.write import fsync
+from glossator.service.errors import ConfigError, OutputError
 
 _TENSORS = "state.safetensors"
 _PLACE = "state.json"

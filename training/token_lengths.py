@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from training.base_model import open_tokenizer, resolve, window_lengths
-from training.config import TrainingConfig
-from training.corpus.checks import token_length_findings
-from training.corpus.corpus import Corpus, Finding
+from glossator.training.base_model import open_tokenizer, resolve, window_lengths
+from glossator.training.config import TrainingConfig
+from glossator.training.corpus.checks import token_length_findings
+from glossator.training.corpus.corpus import Corpus, Finding
 
 LEAST_WINDOW = 254
 """Tokens that a window has room for, at least, where nothing else is asked for."""

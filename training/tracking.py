@@ -10,8 +10,8 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from training.config import TrainingConfig
-from training.progress import EpochDone, Progress, StepDone
+from glossator.training.config import TrainingConfig
+from glossator.training.progress import EpochDone, Progress, StepDone
 
 _EVERY_STEPS = 10
 

@@ -14,10 +14,10 @@ def register() -> None:
     """Tells transformers of these models."""
     from transformers import AutoConfig, AutoModelForSequenceClassification
 
-    from evaluation.models.bag import BagConfig, BagModel
-    from evaluation.models.majority import MajorityConfig, MajorityModel
-    from evaluation.models.pooled import PooledConfig, PooledModel
-    from evaluation.models.tfidf import TfidfConfig, TfidfModel
+    from glossator.evaluation.models.bag import BagConfig, BagModel
+    from glossator.evaluation.models.majority import MajorityConfig, MajorityModel
+    from glossator.evaluation.models.pooled import PooledConfig, PooledModel
+    from glossator.evaluation.models.tfidf import TfidfConfig, TfidfModel
 
     for config, model in (
         (BagConfig, BagModel),

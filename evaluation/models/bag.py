@@ -9,11 +9,11 @@ import torch
 from transformers import PretrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from evaluation.models.grams import Grams
+from glossator.evaluation.models.grams import Grams
 
 
 class BagConfig(PretrainedConfig):  # type: ignore[misc]
-    """Sizes of the model, as in `training.algorithms.bag`; `tokens` and `buckets` as in `Grams`."""
+    """Sizes of the model, as in `glossator.training.algorithms.bag`; `tokens` and `buckets` as in `Grams`."""
 
     model_type = "glossator-bag"
 

@@ -8,7 +8,7 @@ import torch
 from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from evaluation.torch_model import pooled
+from glossator.evaluation.torch_model import pooled
 
 
 class PooledConfig(PretrainedConfig):  # type: ignore[misc]

@@ -16,7 +16,7 @@ import torch
 from transformers import PretrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from evaluation.models.grams import Grams, summed_by_row
+from glossator.evaluation.models.grams import Grams, summed_by_row
 
 
 class TfidfConfig(PretrainedConfig):  # type: ignore[misc]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from service.api.schemas import (
+from glossator.service.api.schemas import (
     AnswerBody,
     EmbeddingBody,
     EntitiesBody,
@@ -21,14 +21,14 @@ from service.api.schemas import (
     SentencesBody,
     SpanBody,
 )
-from service.errors import InputError
-from service.inference.explanation import Explanation
-from service.inference.pipeline import Answer
-from service.inference.sentences import Sentence
-from service.tasks.question_answering import Extraction, Span
-from service.tasks.text_classification import Classification
-from service.tasks.text_pair import Rating
-from service.tasks.token_classification import Entities
+from glossator.service.errors import InputError
+from glossator.service.inference.explanation import Explanation
+from glossator.service.inference.pipeline import Answer
+from glossator.service.inference.sentences import Sentence
+from glossator.service.tasks.question_answering import Extraction, Span
+from glossator.service.tasks.text_classification import Classification
+from glossator.service.tasks.text_pair import Rating
+from glossator.service.tasks.token_classification import Entities
 
 
 def result(item: Answer | InputError, explanation: Explanation | None = None) -> Result | FailedText:

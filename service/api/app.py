@@ -11,26 +11,26 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
-from service.api import problems
-from service.api.catalog import Catalog
-from service.api.compress import Compress
-from service.api.dialects.mount import BODIES, mount
-from service.api.documentation import OTHERWISE, Application
-from service.api.guard import Guard
-from service.api.jobs import jobs_of
-from service.api.metrics import Metrics
-from service.api.observe import Observe
-from service.api.replicas import shared
-from service.api.routes import health, matching, no_jobs, predict
-from service.api.routes import jobs as jobs_routes
-from service.api.routes import models as models_routes
-from service.api.settings import Settings
-from service.api.state import State
-from service.api.tracing import spans, untraced
-from service.api.web import pages
-from service.errors import ConfigError
-from service.inference.batching import Limit
-from service.inference.model import Model
+from glossator.service.api import problems
+from glossator.service.api.catalog import Catalog
+from glossator.service.api.compress import Compress
+from glossator.service.api.dialects.mount import BODIES, mount
+from glossator.service.api.documentation import OTHERWISE, Application
+from glossator.service.api.guard import Guard
+from glossator.service.api.jobs import jobs_of
+from glossator.service.api.metrics import Metrics
+from glossator.service.api.observe import Observe
+from glossator.service.api.replicas import shared
+from glossator.service.api.routes import health, matching, no_jobs, predict
+from glossator.service.api.routes import jobs as jobs_routes
+from glossator.service.api.routes import models as models_routes
+from glossator.service.api.settings import Settings
+from glossator.service.api.state import State
+from glossator.service.api.tracing import spans, untraced
+from glossator.service.api.web import pages
+from glossator.service.errors import ConfigError
+from glossator.service.inference.batching import Limit
+from glossator.service.inference.model import Model
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 

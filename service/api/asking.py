@@ -14,18 +14,18 @@ from fastapi import Request
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from starlette.requests import ClientDisconnect
 
-from service.api.body import check_count, parse_object, read_json_body, too_long, validated
-from service.api.documentation import TIMEOUT
-from service.api.problems import InvalidRequest
-from service.api.settings import Settings
-from service.api.state import State
-from service.api.validation import faults
-from service.errors import Fault, InputError
-from service.inference.model import Model
-from service.inference.pipeline import Answer, Pending
-from service.inference.ranking import Ranked, Unranked
-from service.tasks.encoded import Pair, Text
-from service.tasks.options import Asked
+from glossator.service.api.body import check_count, parse_object, read_json_body, too_long, validated
+from glossator.service.api.documentation import TIMEOUT
+from glossator.service.api.problems import InvalidRequest
+from glossator.service.api.settings import Settings
+from glossator.service.api.state import State
+from glossator.service.api.validation import faults
+from glossator.service.errors import Fault, InputError
+from glossator.service.inference.model import Model
+from glossator.service.inference.pipeline import Answer, Pending
+from glossator.service.inference.ranking import Ranked, Unranked
+from glossator.service.tasks.encoded import Pair, Text
+from glossator.service.tasks.options import Asked
 
 INLINE_CHARACTERS = 16_384
 """Requests up to this are parsed, encoded and decoded on the event loop: another thread would cost more."""

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from service.api.keys import Key, Scope
+    from glossator.service.api.keys import Key, Scope
 
 MIN_KEY_CHARACTERS = 16
 """SHA-256 without a salt keeps a key secret only if it cannot be guessed."""

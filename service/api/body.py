@@ -11,7 +11,7 @@ from anyio import move_on_after
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
-from service.api.problems import (
+from glossator.service.api.problems import (
     BodyTooLarge,
     BodyTooSlow,
     InvalidRequest,
@@ -19,8 +19,8 @@ from service.api.problems import (
     TooManyTexts,
     UnsupportedMediaType,
 )
-from service.api.validation import faults
-from service.errors import TextTooLong, shorten
+from glossator.service.api.validation import faults
+from glossator.service.errors import TextTooLong, shorten
 
 JSON = "application/json"
 _LENGTH_DIGITS = 20

@@ -16,18 +16,18 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from service.bundle import layout
-from service.bundle.manifest import Manifest, parse
-from service.errors import GlossatorError, ModelLoading, UnknownModel
-from service.inference.batching import UNLIMITED, Limit
-from service.inference.model import Model, load
-from service.registry import SHORTEST_VERSION, Record, Registry, live, version_of
+from glossator.service.bundle import layout
+from glossator.service.bundle.manifest import Manifest, parse
+from glossator.service.errors import GlossatorError, ModelLoading, UnknownModel
+from glossator.service.inference.batching import UNLIMITED, Limit
+from glossator.service.inference.model import Model, load
+from glossator.service.registry import SHORTEST_VERSION, Record, Registry, live, version_of
 
 POLL_SECONDS = 0.5
 RETRY_SECONDS = 30.0
 """How long a version that could not be loaded is left alone."""
 
-logger = logging.getLogger("service.api")
+logger = logging.getLogger("glossator.service.api")
 
 Load = Callable[[Path], Model]
 

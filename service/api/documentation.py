@@ -7,10 +7,17 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from service.api.job_schemas import JobForm
-from service.api.problems import MEDIA_TYPE, problem, status_of
-from service.api.schemas import PredictText, PredictTexts, Problem, RerankRequest, ZeroShotRequest, components
-from service.errors import GlossatorError
+from glossator.service.api.job_schemas import JobForm
+from glossator.service.api.problems import MEDIA_TYPE, problem, status_of
+from glossator.service.api.schemas import (
+    PredictText,
+    PredictTexts,
+    Problem,
+    RerankRequest,
+    ZeroShotRequest,
+    components,
+)
+from glossator.service.errors import GlossatorError
 
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
 

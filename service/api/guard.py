@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.api.auth import KeyRing
-from service.api.keys import Scope as KeyScope
-from service.api.keys import Watched
-from service.api.problems import (
+from glossator.service.api.auth import KeyRing
+from glossator.service.api.keys import Scope as KeyScope
+from glossator.service.api.keys import Watched
+from glossator.service.api.problems import (
     CrossSiteRefused,
     HostRefused,
     ProblemResponse,
@@ -25,8 +25,8 @@ from service.api.problems import (
     ScopeMissing,
     Unauthorized,
 )
-from service.api.rate import RateLimit
-from service.api.settings import PREFIX, Settings
+from glossator.service.api.rate import RateLimit
+from glossator.service.api.settings import PREFIX, Settings
 
 OPEN_PATHS = frozenset({"/livez", "/readyz", "/docs", "/ui"})
 """Probes carry no key, and pages hold nothing that needs one."""

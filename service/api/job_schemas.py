@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.api.schemas import ErrorBody
-from service.jobs.options import LabelOptions
-from service.jobs.records import Job, State
+from glossator.service.api.schemas import ErrorBody
+from glossator.service.jobs.options import LabelOptions
+from glossator.service.jobs.records import Job, State
 
 
 def _with_file(schema: dict[str, Any]) -> None:

@@ -11,19 +11,19 @@ from typing import Annotated, Any, Protocol
 
 from fastapi import Depends, Request
 
-from service.api.catalog import Catalog
-from service.api.settings import Settings
-from service.api.state import State, of
-from service.documents.openai_batch import OpenAIBatchSource
-from service.inference.model import Model
-from service.jobs import webhook
-from service.jobs.folder import Folder, Incoming, new_id
-from service.jobs.keeper import Keeper, Plan
-from service.jobs.options import LabelOptions, input_name, labelling_of
-from service.jobs.records import Job, Kind, NewJob
-from service.jobs.store import Store
-from service.jobs.stores import store_of
-from service.labelling.job import check_options, plan_of
+from glossator.service.api.catalog import Catalog
+from glossator.service.api.settings import Settings
+from glossator.service.api.state import State, of
+from glossator.service.documents.openai_batch import OpenAIBatchSource
+from glossator.service.inference.model import Model
+from glossator.service.jobs import webhook
+from glossator.service.jobs.folder import Folder, Incoming, new_id
+from glossator.service.jobs.keeper import Keeper, Plan
+from glossator.service.jobs.options import LabelOptions, input_name, labelling_of
+from glossator.service.jobs.records import Job, Kind, NewJob
+from glossator.service.jobs.store import Store
+from glossator.service.jobs.stores import store_of
+from glossator.service.labelling.job import check_options, plan_of
 
 LOCAL = "local"
 """The owner of jobs where no key is asked for."""

@@ -17,8 +17,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from service.api.auth import hash_key
-from service.errors import ConfigError
+from glossator.service.api.auth import hash_key
+from glossator.service.errors import ConfigError
 
 Scope = Literal["infer", "label", "admin"]
 SCOPES: tuple[Scope, ...] = ("infer", "label", "admin")

@@ -12,13 +12,13 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
-from service.api.siblings import Siblings
-from service.errors import InputError
-from service.inference.batching import Ticket, Totals
-from service.inference.model import Model
-from service.inference.pipeline import Answer, Pending
+from glossator.service.api.siblings import Siblings
+from glossator.service.errors import InputError
+from glossator.service.inference.batching import Ticket, Totals
+from glossator.service.inference.model import Model
+from glossator.service.inference.pipeline import Answer, Pending
 
-logger = logging.getLogger("service.api")
+logger = logging.getLogger("glossator.service.api")
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _REQUEST_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)

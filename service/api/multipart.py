@@ -11,9 +11,9 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
-from service.api.problems import BodyTooLarge, MalformedBody, UnsupportedMediaType
-from service.errors import shorten
-from service.jobs.folder import Incoming
+from glossator.service.api.problems import BodyTooLarge, MalformedBody, UnsupportedMediaType
+from glossator.service.errors import shorten
+from glossator.service.jobs.folder import Incoming
 
 FORM = "multipart/form-data"
 FILE = "file"

@@ -12,9 +12,9 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.api.metrics import Metrics
-from service.api.problems import InternalError, ProblemResponse, log_failure
-from service.api.tracing import Span, untraced
+from glossator.service.api.metrics import Metrics
+from glossator.service.api.problems import InternalError, ProblemResponse, log_failure
+from glossator.service.api.tracing import Span, untraced
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")

@@ -36,9 +36,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Scope
 
-from service.api.schemas import Problem
-from service.api.validation import where
-from service.errors import (
+from glossator.service.api.schemas import Problem
+from glossator.service.api.validation import where
+from glossator.service.errors import (
     ConfigError,
     DeadlineExceeded,
     Fault,
@@ -57,7 +57,7 @@ from service.errors import (
 
 MEDIA_TYPE = "application/problem+json"
 
-logger = logging.getLogger("service.api")
+logger = logging.getLogger("glossator.service.api")
 
 
 class RequestError(GlossatorError):

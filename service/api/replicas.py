@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from select import select
 
-from service.api.settings import PREFIX
+from glossator.service.api.settings import PREFIX
 
 LISTEN_FD = f"{PREFIX}LISTEN_FD"
 READY_FD = f"{PREFIX}READY_FD"
@@ -32,7 +32,7 @@ QUICK_SECONDS = 5.0
 MOST_WAIT_SECONDS = 30.0
 _GRACE_MARGIN = 5.0
 
-logger = logging.getLogger("service.api")
+logger = logging.getLogger("glossator.service.api")
 
 
 @dataclass(slots=True)

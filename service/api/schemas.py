@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
 
-from service.bundle.manifest import CascadeRecord, EvaluationRecord, Precision, Speed, Tier, Verification
-from service.bundle.task import ProblemType, Provenance
-from service.tasks.offsets import OffsetUnit
-from service.tasks.options import Aggregation
+from glossator.service.bundle.manifest import CascadeRecord, EvaluationRecord, Precision, Speed, Tier, Verification
+from glossator.service.bundle.task import ProblemType, Provenance
+from glossator.service.tasks.offsets import OffsetUnit
+from glossator.service.tasks.options import Aggregation
 
 DEFAULT_TOP_K = 5
 

@@ -14,11 +14,11 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
-from service.api.heads import BoundedHeads
-from service.api.replicas import Replicas, inherited, tell_ready
-from service.api.settings import PREFIX, Settings
-from service.api.state import State
-from service.errors import ConfigError
+from glossator.service.api.heads import BoundedHeads
+from glossator.service.api.replicas import Replicas, inherited, tell_ready
+from glossator.service.api.settings import PREFIX, Settings
+from glossator.service.api.state import State
+from glossator.service.errors import ConfigError
 
 _BACKLOG = 2048
 _LINGER_SECONDS = 0.3

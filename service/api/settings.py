@@ -17,12 +17,12 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from service.api.auth import hash_key
-from service.api.validation import faults
-from service.errors import ConfigError, Fault
-from service.jobs import webhook
-from service.jobs.folder import FREE_BYTES
-from service.jobs.worker import LEASE_SECONDS, MEMORY_MB
+from glossator.service.api.auth import hash_key
+from glossator.service.api.validation import faults
+from glossator.service.errors import ConfigError, Fault
+from glossator.service.jobs import webhook
+from glossator.service.jobs.folder import FREE_BYTES
+from glossator.service.jobs.worker import LEASE_SECONDS, MEMORY_MB
 
 PREFIX = "GLOSSATOR_"
 

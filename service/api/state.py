@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request
 
-from service.api.catalog import Catalog
-from service.api.metrics import Metrics
-from service.api.settings import Settings
-from service.bundle.task import TextEmbedding
-from service.errors import ConfigError, GlossatorError
-from service.inference.model import Model
+from glossator.service.api.catalog import Catalog
+from glossator.service.api.metrics import Metrics
+from glossator.service.api.settings import Settings
+from glossator.service.bundle.task import TextEmbedding
+from glossator.service.errors import ConfigError, GlossatorError
+from glossator.service.inference.model import Model
 
 if TYPE_CHECKING:
-    from service.api.jobs import Jobs
+    from glossator.service.api.jobs import Jobs
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pydantic import ValidationError
 
-from service.errors import Fault, shorten
+from glossator.service.errors import Fault, shorten
 
 _SHOWN_FAULTS = 20
 _SHOWN_NAME = 40

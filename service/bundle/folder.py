@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from service.bundle import graph, layout
-from service.bundle.golden import GoldenRow, parse_golden, parse_reference
-from service.bundle.manifest import Manifest, parse
-from service.bundle.task import Classifier, Task, TokenClassification
-from service.errors import BundleError, BundleInvalid, BundleNotFound, Fault, shorten
+from glossator.service.bundle import graph, layout
+from glossator.service.bundle.golden import GoldenRow, parse_golden, parse_reference
+from glossator.service.bundle.manifest import Manifest, parse
+from glossator.service.bundle.task import Classifier, Task, TokenClassification
+from glossator.service.errors import BundleError, BundleInvalid, BundleNotFound, Fault, shorten
 
 MAX_MANIFEST_BYTES = 64 * 2**20
 _HASH_CHUNK = 2**20

@@ -9,10 +9,10 @@ import json
 
 from pydantic import ValidationError, model_validator
 
-from service.bundle import layout
-from service.bundle.manifest import Count, Tier
-from service.bundle.task import Strict
-from service.errors import BundleInvalid, Fault
+from glossator.service.bundle import layout
+from glossator.service.bundle.manifest import Count, Tier
+from glossator.service.bundle.task import Strict
+from glossator.service.errors import BundleInvalid, Fault
 
 
 class GoldenRow(Strict):

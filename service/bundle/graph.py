@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from service.errors import Fault
+from glossator.service.errors import Fault
 
 ALLOWED_DOMAINS = frozenset({"", "ai.onnx", "com.microsoft"})
 """Operator sets that ONNX Runtime itself implements; anything else would need a custom library."""

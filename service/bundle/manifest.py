@@ -8,9 +8,9 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
-from service.bundle import layout
-from service.bundle.task import Strict, Task, TaskName
-from service.errors import BundleInvalid, BundleVersionUnsupported, Fault
+from glossator.service.bundle import layout
+from glossator.service.bundle.task import Strict, Task, TaskName
+from glossator.service.errors import BundleInvalid, BundleVersionUnsupported, Fault
 
 Precision = Literal["fp32", "int8"]
 Scheme = Literal["fp32", "static", "row", "block"]

@@ -21,7 +21,7 @@ from pydantic import (
     model_validator,
 )
 
-from service.bundle import layout
+from glossator.service.bundle import layout
 
 ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
 """The names of transformers' `config.problem_type`: softmax over the labels, a sigmoid for each, or one number."""

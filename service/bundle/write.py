@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from service.bundle import layout
-from service.bundle.folder import sha256
-from service.bundle.manifest import FileEntry, Manifest
-from service.errors import OutputError
+from glossator.service.bundle import layout
+from glossator.service.bundle.folder import sha256
+from glossator.service.bundle.manifest import FileEntry, Manifest
+from glossator.service.errors import OutputError
 
 
 @contextmanager

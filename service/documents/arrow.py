@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from service.documents.lines import STANDARD_STREAM, display_name, is_regular_file, open_bytes
-from service.documents.parquet import check_names, without_nanoseconds
-from service.documents.record import Record
-from service.documents.source import Options, Source, refuse_options
-from service.errors import InputError, UndecodableFile, UnreadableRow
-from service.extras import library
+from glossator.service.documents.lines import STANDARD_STREAM, display_name, is_regular_file, open_bytes
+from glossator.service.documents.parquet import check_names, without_nanoseconds
+from glossator.service.documents.record import Record
+from glossator.service.documents.source import Options, Source, refuse_options
+from glossator.service.errors import InputError, UndecodableFile, UnreadableRow
+from glossator.service.extras import library
 
 
 class ArrowSource(Source):

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from service.documents import codecs
-from service.documents.lines import STANDARD_STREAM
-from service.errors import ConfigError, OutputError
+from glossator.service.documents import codecs
+from glossator.service.documents.lines import STANDARD_STREAM
+from glossator.service.errors import ConfigError, OutputError
 
 
 class Aside:

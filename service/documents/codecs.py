@@ -11,8 +11,8 @@ import zlib
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
-from service.errors import UndecodableFile
-from service.extras import library
+from glossator.service.errors import UndecodableFile
+from glossator.service.extras import library
 
 SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
 NAMES = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "zstd"}

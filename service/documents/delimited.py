@@ -13,12 +13,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from service.documents.delimiters import Dialect, check_delimiter, find_dialect
-from service.documents.encodings import undecodable
-from service.documents.lines import Line, empty_file, raw_text
-from service.documents.record import Record
-from service.documents.source import Options, Source, open_lines, refuse_options
-from service.errors import InputError, UnreadableRow, shorten
+from glossator.service.documents.delimiters import Dialect, check_delimiter, find_dialect
+from glossator.service.documents.encodings import undecodable
+from glossator.service.documents.lines import Line, empty_file, raw_text
+from glossator.service.documents.record import Record
+from glossator.service.documents.source import Options, Source, open_lines, refuse_options
+from glossator.service.errors import InputError, UnreadableRow, shorten
 
 MAX_ROW_LINES = 500_000
 """A row that spans more lines than this is taken for a quote that was never closed."""

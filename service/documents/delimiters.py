@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypedDict
 
-from service.errors import ConfigError
+from glossator.service.errors import ConfigError
 
 DELIMITERS = ",\t;|"
 """Tried in this order; the first wins where several fit equally."""

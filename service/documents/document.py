@@ -14,13 +14,13 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Any, ClassVar, cast
 
-from service.documents import codecs
-from service.documents.encodings import detect, marking_decoder, undecodable
-from service.documents.lines import STANDARD_STREAM, display_name, open_bytes
-from service.documents.record import Record
-from service.documents.source import Options, Source, refuse_options
-from service.errors import InputError, TextTooLong, UndecodableFile, UnreadableRow
-from service.extras import library
+from glossator.service.documents import codecs
+from glossator.service.documents.encodings import detect, marking_decoder, undecodable
+from glossator.service.documents.lines import STANDARD_STREAM, display_name, open_bytes
+from glossator.service.documents.record import Record
+from glossator.service.documents.source import Options, Source, refuse_options
+from glossator.service.errors import InputError, TextTooLong, UndecodableFile, UnreadableRow
+from glossator.service.extras import library
 
 MAX_BYTES = 256 << 20
 

@@ -12,7 +12,7 @@ import codecs
 import re
 from dataclasses import dataclass
 
-from service.errors import ConfigError, UndecodableFile, UndecodableText
+from glossator.service.errors import ConfigError, UndecodableFile, UndecodableText
 
 BYTE_ORDER_MARKS = {  # the longer marks first: UTF-32's begins as UTF-16's does
     codecs.BOM_UTF8: "utf-8-sig",

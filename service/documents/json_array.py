@@ -10,12 +10,12 @@ import json
 from collections.abc import Iterator
 from itertools import chain, islice
 
-from service.documents.encodings import undecodable
-from service.documents.jsonl import parse_object
-from service.documents.lines import Text, raw_text, too_long
-from service.documents.record import Record
-from service.documents.source import Options, Source, refuse_options
-from service.errors import InputError, UnreadableRow, shorten
+from glossator.service.documents.encodings import undecodable
+from glossator.service.documents.jsonl import parse_object
+from glossator.service.documents.lines import Text, raw_text, too_long
+from glossator.service.documents.record import Record
+from glossator.service.documents.source import Options, Source, refuse_options
+from glossator.service.errors import InputError, UnreadableRow, shorten
 
 _HEAD_ITEMS = 1_000
 _BLANK = " \t\r\n"

@@ -13,11 +13,11 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from service.documents.encodings import undecodable
-from service.documents.lines import Line, raw_text
-from service.documents.record import Record
-from service.documents.source import Options, Source, open_lines, refuse_options
-from service.errors import InputError, UnreadableRow, shorten
+from glossator.service.documents.encodings import undecodable
+from glossator.service.documents.lines import Line, raw_text
+from glossator.service.documents.record import Record
+from glossator.service.documents.source import Options, Source, open_lines, refuse_options
+from glossator.service.errors import InputError, UnreadableRow, shorten
 
 MAX_DEPTH = 100
 """Lists and objects within one another. Deeper ones could exhaust the stack of whoever writes the row back."""

@@ -12,9 +12,9 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from service.documents import codecs
-from service.documents.encodings import Detected, detect, marking_decoder, show_marks
-from service.errors import FileMissing, InputError, UndecodableFile, UnreadableRow, shorten
+from glossator.service.documents import codecs
+from glossator.service.documents.encodings import Detected, detect, marking_decoder, show_marks
+from glossator.service.errors import FileMissing, InputError, UndecodableFile, UnreadableRow, shorten
 
 STANDARD_STREAM = "-"
 SAMPLE = 1 << 20

@@ -16,11 +16,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from service.documents import codecs
-from service.documents.lines import open_bytes
-from service.documents.record import Record
-from service.documents.source import Source
-from service.errors import FileMissing, InputError, UndecodableFile
+from glossator.service.documents import codecs
+from glossator.service.documents.lines import open_bytes
+from glossator.service.documents.record import Record
+from glossator.service.documents.source import Source
+from glossator.service.errors import FileMissing, InputError, UndecodableFile
 
 FILE = "_file"
 """The column that names the file of a row."""

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from service.documents.jsonl import JsonlSource
-from service.documents.record import Record
-from service.documents.source import Options
-from service.errors import UnreadableRow, shorten
+from glossator.service.documents.jsonl import JsonlSource
+from glossator.service.documents.record import Record
+from glossator.service.documents.source import Options
+from glossator.service.errors import UnreadableRow, shorten
 
 CUSTOM_ID, TEXT, PAIR = "custom_id", "text", "text_pair"
 EMBEDDINGS = "/v1/embeddings"

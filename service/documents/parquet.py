@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from service.documents.codecs import NAMES
-from service.documents.encodings import refuse_signatures
-from service.documents.lines import STANDARD_STREAM, display_name, empty_file, is_regular_file, open_bytes
-from service.documents.record import Record
-from service.documents.source import Options, Source, refuse_options
-from service.errors import InputError, UndecodableFile, UnreadableRow
-from service.extras import library
+from glossator.service.documents.codecs import NAMES
+from glossator.service.documents.encodings import refuse_signatures
+from glossator.service.documents.lines import STANDARD_STREAM, display_name, empty_file, is_regular_file, open_bytes
+from glossator.service.documents.record import Record
+from glossator.service.documents.source import Options, Source, refuse_options
+from glossator.service.errors import InputError, UndecodableFile, UnreadableRow
+from glossator.service.extras import library
 
 _BATCH_ROWS = 1024
 

@@ -8,20 +8,20 @@ from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from service.documents import codecs
-from service.documents.arrow import ArrowSource
-from service.documents.delimited import CsvSource, TsvSource
-from service.documents.document import DocxSource, HtmlSource, MailSource, PdfSource, WholeTextSource
-from service.documents.json_array import JsonSource
-from service.documents.jsonl import JsonlSource
-from service.documents.lines import MAX_ROW_CHARACTERS, STANDARD_STREAM, open_bytes
-from service.documents.many import ArchiveSource, FolderSource, is_archive, is_many
-from service.documents.openai_batch import OpenAIBatchSource
-from service.documents.parquet import ParquetSource
-from service.documents.source import Options, Source
-from service.documents.txt import TxtSource
-from service.documents.xlsx import XlsxSource
-from service.errors import ConfigError, InputError
+from glossator.service.documents import codecs
+from glossator.service.documents.arrow import ArrowSource
+from glossator.service.documents.delimited import CsvSource, TsvSource
+from glossator.service.documents.document import DocxSource, HtmlSource, MailSource, PdfSource, WholeTextSource
+from glossator.service.documents.json_array import JsonSource
+from glossator.service.documents.jsonl import JsonlSource
+from glossator.service.documents.lines import MAX_ROW_CHARACTERS, STANDARD_STREAM, open_bytes
+from glossator.service.documents.many import ArchiveSource, FolderSource, is_archive, is_many
+from glossator.service.documents.openai_batch import OpenAIBatchSource
+from glossator.service.documents.parquet import ParquetSource
+from glossator.service.documents.source import Options, Source
+from glossator.service.documents.txt import TxtSource
+from glossator.service.documents.xlsx import XlsxSource
+from glossator.service.errors import ConfigError, InputError
 
 __all__ = ["FORMATS", "SUFFIXES", "Source", "open_source"]
 
@@ -72,7 +72,7 @@ def open_source(
     `max_row` bounds a line, a CSV row or a cell, in characters. `whole` takes a text file or a PDF as one text.
     `stdin` stands in for the process's own, and is
     buffered as that is. A folder, a pattern such as `notes/*.txt` and an archive are read file by file (see
-    `service.documents.many`).
+    `glossator.service.documents.many`).
 
     Raises FileMissing, UndecodableFile or another InputError where the file cannot be read at all, ConfigError where an
     option does not apply. What is wrong with one row is carried by its Record.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from service.errors import InputError
+from glossator.service.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from service.errors import ConfigError, ExtraMissing, FileMissing, InputError
-from service.extras import library
+from glossator.service.errors import ConfigError, ExtraMissing, FileMissing, InputError
+from glossator.service.extras import library
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _MAGIC = frozenset("*?[")

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, BinaryIO, ClassVar, Self
 
-from service.documents.lines import MAX_ROW_CHARACTERS, Lines
-from service.documents.record import Record
-from service.errors import ConfigError, shorten
+from glossator.service.documents.lines import MAX_ROW_CHARACTERS, Lines
+from glossator.service.documents.record import Record
+from glossator.service.errors import ConfigError, shorten
 
 _SHOWN_COLUMNS = 12
 

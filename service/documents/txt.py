@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from service.documents.encodings import undecodable
-from service.documents.lines import raw_text
-from service.documents.record import Record
-from service.documents.source import Options, Source, open_lines, refuse_options
+from glossator.service.documents.encodings import undecodable
+from glossator.service.documents.lines import raw_text
+from glossator.service.documents.record import Record
+from glossator.service.documents.source import Options, Source, open_lines, refuse_options
 
 
 class TxtSource(Source):

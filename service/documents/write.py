@@ -21,10 +21,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, ClassVar, Self, TypeVar
 
-from service.documents import codecs
-from service.documents.aside import Aside, refuse_same_file
-from service.documents.lines import STANDARD_STREAM
-from service.errors import ConfigError
+from glossator.service.documents import codecs
+from glossator.service.documents.aside import Aside, refuse_same_file
+from glossator.service.documents.lines import STANDARD_STREAM
+from glossator.service.errors import ConfigError
 
 Row = Mapping[str, object]
 Put = Callable[[bytes], object]

@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from service.documents.lines import STANDARD_STREAM, display_name, empty_file, is_regular_file, open_bytes
-from service.documents.record import Record
-from service.documents.source import Options, Source, refuse_options
-from service.errors import ExtraMissing, InputError, UndecodableFile, UnreadableRow
+from glossator.service.documents.lines import STANDARD_STREAM, display_name, empty_file, is_regular_file, open_bytes
+from glossator.service.documents.record import Record
+from glossator.service.documents.source import Options, Source, refuse_options
+from glossator.service.errors import ExtraMissing, InputError, UndecodableFile, UnreadableRow
 
 MAX_UNPACKED = 4 << 30
 """Bytes that a file may unpack to: a sheet is held in memory whole."""

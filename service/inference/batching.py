@@ -26,9 +26,9 @@ from typing import Literal
 
 import numpy as np
 
-from service.errors import DeadlineExceeded, InferenceError, Overloaded
-from service.inference.planning import UNMEASURED, Cost, plan
-from service.tasks.encoded import Floats
+from glossator.service.errors import DeadlineExceeded, InferenceError, Overloaded
+from glossator.service.inference.planning import UNMEASURED, Cost, plan
+from glossator.service.tasks.encoded import Floats
 
 Lane = Literal["interactive", "bulk"]
 Windows = Sequence[Sequence[int]]

@@ -23,9 +23,9 @@ from pathlib import Path
 
 import numpy as np
 
-from service.inference.batching import Run
-from service.inference.machine import describe_machine
-from service.inference.planning import UNMEASURED, Cost
+from glossator.service.inference.batching import Run
+from glossator.service.inference.machine import describe_machine
+from glossator.service.inference.planning import UNMEASURED, Cost
 
 SECONDS = 2.0
 _FORMAT = 1

@@ -14,16 +14,16 @@ from typing import Protocol
 
 import numpy as np
 
-from service.bundle.manifest import Tier
-from service.bundle.task import Calibration, Classifier
-from service.inference.batching import Lane, Outputs, Ticket, Windows
-from service.tasks.encoded import EncodedText, Floats, by_text, windows_of
-from service.tasks.text_classification import pool_windows, probabilities
+from glossator.service.bundle.manifest import Tier
+from glossator.service.bundle.task import Calibration, Classifier
+from glossator.service.inference.batching import Lane, Outputs, Ticket, Windows
+from glossator.service.tasks.encoded import EncodedText, Floats, by_text, windows_of
+from glossator.service.tasks.text_classification import pool_windows, probabilities
 
 
 class Executor(Protocol):
     """What turns windows of token ids into outputs, in order: the queue of a served model
-    (`service.inference.batching`), or a graph or PyTorch model that runs where it is called (`pipeline.Sequential`)."""
+    (`glossator.service.inference.batching`), or a graph or PyTorch model that runs where it is called (`pipeline.Sequential`)."""
 
     def submit(
         self, windows: Windows, *, lane: Lane = "interactive", deadline: float | None = None

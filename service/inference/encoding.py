@@ -15,9 +15,9 @@ from typing import Any, Literal
 import numpy as np
 from tokenizers import Tokenizer
 
-from service.bundle.task import Encoding, Task
-from service.errors import BundleInvalid, EmptyText, Fault, InputError, TextTooLong, UndecodableText
-from service.tasks.encoded import Alignment, EncodedText, Pair, PairWindow, Text
+from glossator.service.bundle.task import Encoding, Task
+from glossator.service.errors import BundleInvalid, EmptyText, Fault, InputError, TextTooLong, UndecodableText
+from glossator.service.tasks.encoded import Alignment, EncodedText, Pair, PairWindow, Text
 
 MAX_CHARACTERS = 10_000_000
 """A text above this is refused: its windows would hold one worker for minutes."""

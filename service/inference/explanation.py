@@ -12,12 +12,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from service.bundle.task import Classifier, TextClassification
-from service.errors import ConfigError, InputError
-from service.inference.batching import Lane
-from service.inference.pipeline import Answer, Pipeline, Raw
-from service.tasks.offsets import OffsetUnit, counter
-from service.tasks.text_classification import Classification, probabilities
+from glossator.service.bundle.task import Classifier, TextClassification
+from glossator.service.errors import ConfigError, InputError
+from glossator.service.inference.batching import Lane
+from glossator.service.inference.pipeline import Answer, Pipeline, Raw
+from glossator.service.tasks.offsets import OffsetUnit, counter
+from glossator.service.tasks.text_classification import Classification, probabilities
 
 MOST_PARTS = 48
 _WORD = re.compile(r"\S+")

@@ -6,7 +6,7 @@ import platform
 import re
 from pathlib import Path
 
-from service.inference.threads import available_cpus
+from glossator.service.inference.threads import available_cpus
 
 _INSTRUCTION_SETS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "avx_vnni", "asimddp", "i8mm", "sve")
 

@@ -9,27 +9,27 @@ from typing import NamedTuple, Unpack, overload
 
 import numpy as np
 
-from service.bundle import layout
-from service.bundle.folder import Bundle, read
-from service.bundle.golden import GoldenRow
-from service.bundle.manifest import CascadeRecord
-from service.bundle.task import Task
-from service.errors import BundleError, BundleInvalid, Fault, InputError, shorten
-from service.inference import calibration
-from service.inference.batching import Batcher, Lane, Limit, Outputs, Windows
-from service.inference.cascade import FastTier
-from service.inference.encoding import Token, check_text, encoder_of
-from service.inference.explanation import Explanation, explain
-from service.inference.pipeline import Answer, Pending, Pipeline
-from service.inference.planning import Cost
-from service.inference.ranking import Ranked, Unranked, rerank
-from service.inference.sentences import Documents, Sentence
-from service.inference.session import Device, Session
-from service.inference.threads import available_cpus
-from service.inference.zero_shot import zero_shot
-from service.tasks.encoded import EncodedText, Pair, Text
-from service.tasks.offsets import OffsetUnit
-from service.tasks.options import DEFAULTS, Asked
+from glossator.service.bundle import layout
+from glossator.service.bundle.folder import Bundle, read
+from glossator.service.bundle.golden import GoldenRow
+from glossator.service.bundle.manifest import CascadeRecord
+from glossator.service.bundle.task import Task
+from glossator.service.errors import BundleError, BundleInvalid, Fault, InputError, shorten
+from glossator.service.inference import calibration
+from glossator.service.inference.batching import Batcher, Lane, Limit, Outputs, Windows
+from glossator.service.inference.cascade import FastTier
+from glossator.service.inference.encoding import Token, check_text, encoder_of
+from glossator.service.inference.explanation import Explanation, explain
+from glossator.service.inference.pipeline import Answer, Pending, Pipeline
+from glossator.service.inference.planning import Cost
+from glossator.service.inference.ranking import Ranked, Unranked, rerank
+from glossator.service.inference.sentences import Documents, Sentence
+from glossator.service.inference.session import Device, Session
+from glossator.service.inference.threads import available_cpus
+from glossator.service.inference.zero_shot import zero_shot
+from glossator.service.tasks.encoded import EncodedText, Pair, Text
+from glossator.service.tasks.offsets import OffsetUnit
+from glossator.service.tasks.options import DEFAULTS, Asked
 
 _SCORE_TOLERANCE = 1e-6
 """Between two ways to compute one score from the same logits, in float64."""
@@ -165,7 +165,7 @@ class Model:
         offset_unit: OffsetUnit | None = None,
         deadline: float | None = None,
     ) -> list[Explanation | None]:
-        """Which parts of each text its answer rests on; see `service.inference.explanation`."""
+        """Which parts of each text its answer rests on; see `glossator.service.inference.explanation`."""
         return explain(self.pipeline, texts, answers, offset_unit=offset_unit, deadline=deadline)
 
     def zero_shot(
@@ -178,7 +178,7 @@ class Model:
         lane: Lane = "interactive",
         deadline: float | None = None,
     ) -> list[Answer | InputError]:
-        """Which of some labels fits each text, with a model that never saw them; see `service.inference.zero_shot`."""
+        """Which of some labels fits each text, with a model that never saw them; see `glossator.service.inference.zero_shot`."""
         return zero_shot(
             self.pipeline, texts, labels,
             hypothesis=hypothesis, multi_label=multi_label, lane=lane, deadline=deadline,
@@ -194,7 +194,7 @@ class Model:
         deadline: float | None = None,
         raw: bool = False,
     ) -> list[Ranked | Unranked]:
-        """The documents in the order in which they answer a query; see `service.inference.ranking`."""
+        """The documents in the order in which they answer a query; see `glossator.service.inference.ranking`."""
         return rerank(self.pipeline, query, documents, top_k=top_k, label=label, deadline=deadline, raw=raw)
 
     def tokenize(self, text: str, *, special_tokens: bool = True) -> list[Token]:

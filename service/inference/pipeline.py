@@ -11,21 +11,21 @@ from typing import NamedTuple, TypeVar, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from service.bundle.manifest import Tier
-from service.bundle.task import Classifier, Task
-from service.errors import InputError
-from service.inference.batching import Lane, Outputs, Run, Windows
-from service.inference.cascade import Cascade, Executor, FastTier, Tiered
-from service.inference.encoding import Encoder, check_input, reads_pairs
-from service.inference.planning import plan
-from service.tasks.decoders import Decoder, Prediction, decoder
-from service.tasks.encoded import EncodedText, Floats, Text, by_text, windows_of
-from service.tasks.options import Asked, Options
-from service.tasks.question_answering import Extraction, Span
-from service.tasks.text_classification import Classification
-from service.tasks.text_embedding import Embedding
-from service.tasks.text_pair import Rating
-from service.tasks.token_classification import Entities, Entity
+from glossator.service.bundle.manifest import Tier
+from glossator.service.bundle.task import Classifier, Task
+from glossator.service.errors import InputError
+from glossator.service.inference.batching import Lane, Outputs, Run, Windows
+from glossator.service.inference.cascade import Cascade, Executor, FastTier, Tiered
+from glossator.service.inference.encoding import Encoder, check_input, reads_pairs
+from glossator.service.inference.planning import plan
+from glossator.service.tasks.decoders import Decoder, Prediction, decoder
+from glossator.service.tasks.encoded import EncodedText, Floats, Text, by_text, windows_of
+from glossator.service.tasks.options import Asked, Options
+from glossator.service.tasks.question_answering import Extraction, Span
+from glossator.service.tasks.text_classification import Classification
+from glossator.service.tasks.text_embedding import Embedding
+from glossator.service.tasks.text_pair import Rating
+from glossator.service.tasks.token_classification import Entities, Entity
 
 CHUNK_TEXTS = 1_024
 

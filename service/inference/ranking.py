@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from service.bundle.task import TextEmbedding, TextPair
-from service.errors import ConfigError, InputError
-from service.inference.encoding import check_text
-from service.inference.pipeline import Answer, Pipeline
-from service.tasks.encoded import Pair
-from service.tasks.text_classification import Classification
-from service.tasks.text_embedding import cosine
-from service.tasks.text_pair import Rating
+from glossator.service.bundle.task import TextEmbedding, TextPair
+from glossator.service.errors import ConfigError, InputError
+from glossator.service.inference.encoding import check_text
+from glossator.service.inference.pipeline import Answer, Pipeline
+from glossator.service.tasks.encoded import Pair
+from glossator.service.tasks.text_classification import Classification
+from glossator.service.tasks.text_embedding import cosine
+from glossator.service.tasks.text_pair import Rating
 
 _RELEVANT = ("relevant", "entailment", "yes", "true", "1", "match")
 

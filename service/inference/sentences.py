@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from service.errors import ConfigError, ExtraMissing, InputError
-from service.inference.encoding import check_text
-from service.inference.pipeline import Answer
-from service.tasks.encoded import Pair
-from service.tasks.offsets import OffsetUnit, counter
-from service.tasks.token_classification import Entities
+from glossator.service.errors import ConfigError, ExtraMissing, InputError
+from glossator.service.inference.encoding import check_text
+from glossator.service.inference.pipeline import Answer
+from glossator.service.tasks.encoded import Pair
+from glossator.service.tasks.offsets import OffsetUnit, counter
+from glossator.service.tasks.token_classification import Entities
 
 MAX_CHARACTERS = 1_000_000
 

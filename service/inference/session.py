@@ -10,8 +10,8 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from service.errors import BundleInvalid, ConfigError, Fault, InferenceError
-from service.tasks.encoded import Floats, PairWindow
+from glossator.service.errors import BundleInvalid, ConfigError, Fault, InferenceError
+from glossator.service.tasks.encoded import Floats, PairWindow
 
 OPTIMIZATION_LEVEL = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
 """The level that serves; export measures parity at the same one."""

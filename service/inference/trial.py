@@ -12,10 +12,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from service.bundle.folder import Bundle
-from service.errors import BundleInvalid, Fault, GlossatorError, shorten
-from service.inference.calibration import cache_folder
-from service.inference.model import load, read_bundle
+from glossator.service.bundle.folder import Bundle
+from glossator.service.errors import BundleInvalid, Fault, GlossatorError, shorten
+from glossator.service.inference.calibration import cache_folder
+from glossator.service.inference.model import load, read_bundle
 
 MEMORY_FACTOR = 8
 """What loading may take, as a multiple of the size of the graphs, beside BASE_MB: optimising a graph copies weights."""
@@ -31,7 +31,7 @@ def try_first(folder: Path) -> None:
         return
     limits = ["--memory-mb", str(memory_mb(bundle)), "--cpu-seconds", str(CPU_SECONDS)]
     ran = subprocess.run(
-        [sys.executable, "-m", "service.inference.trial", *limits, str(folder.absolute())],
+        [sys.executable, "-m", "glossator.service.inference.trial", *limits, str(folder.absolute())],
         stdin=subprocess.DEVNULL, capture_output=True, text=True,
     )  # fmt: skip
     if ran.returncode:

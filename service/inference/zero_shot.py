@@ -15,13 +15,13 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from service.bundle.task import TextEmbedding, TextPair
-from service.errors import ConfigError, InputError
-from service.inference.batching import Lane
-from service.inference.pipeline import Answer, Pipeline, Raw
-from service.tasks.encoded import Floats, Pair
-from service.tasks.text_classification import DEFAULT_THRESHOLD, Classification, choose
-from service.tasks.text_embedding import cosine
+from glossator.service.bundle.task import TextEmbedding, TextPair
+from glossator.service.errors import ConfigError, InputError
+from glossator.service.inference.batching import Lane
+from glossator.service.inference.pipeline import Answer, Pipeline, Raw
+from glossator.service.tasks.encoded import Floats, Pair
+from glossator.service.tasks.text_classification import DEFAULT_THRESHOLD, Classification, choose
+from glossator.service.tasks.text_embedding import cosine
 
 HYPOTHESIS = "This example is {}."
 SCALE = 20.0

@@ -17,13 +17,13 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.util import filter_spans, minibatch
 
-from service.errors import ConfigError, InputError
-from service.inference.encoding import reads_pairs
-from service.inference.model import Model, load
-from service.inference.pipeline import Answer
-from service.tasks.text_classification import Classification
-from service.tasks.text_embedding import Embedding
-from service.tasks.token_classification import Entities
+from glossator.service.errors import ConfigError, InputError
+from glossator.service.inference.encoding import reads_pairs
+from glossator.service.inference.model import Model, load
+from glossator.service.inference.pipeline import Answer
+from glossator.service.tasks.text_classification import Classification
+from glossator.service.tasks.text_embedding import Embedding
+from glossator.service.tasks.token_classification import Entities
 
 ERROR_KEY = "glossator_error"
 _BUNDLE = "bundle"

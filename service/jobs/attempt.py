@@ -16,9 +16,9 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from service.bundle.folder import sha256
-from service.documents import codecs
-from service.errors import (
+from glossator.service.bundle.folder import sha256
+from glossator.service.documents import codecs
+from glossator.service.errors import (
     ChunkFailed,
     GlossatorError,
     InputError,
@@ -27,24 +27,24 @@ from service.errors import (
     StaleAttempt,
     StoreUnavailable,
 )
-from service.inference.model import Model
-from service.inference.pipeline import Answer
-from service.jobs.folder import Folder
-from service.jobs.ledger import JobLedger
-from service.jobs.options import labelling_of, options_of, output_ending
-from service.jobs.records import Job
-from service.jobs.store import Store
-from service.labelling.destination import Kept
-from service.labelling.job import opened, use_plan
-from service.labelling.runner import AHEAD, Pending, Start
-from service.tasks.encoded import Text
+from glossator.service.inference.model import Model
+from glossator.service.inference.pipeline import Answer
+from glossator.service.jobs.folder import Folder
+from glossator.service.jobs.ledger import JobLedger
+from glossator.service.jobs.options import labelling_of, options_of, output_ending
+from glossator.service.jobs.records import Job
+from glossator.service.jobs.store import Store
+from glossator.service.labelling.destination import Kept
+from glossator.service.labelling.job import opened, use_plan
+from glossator.service.labelling.runner import AHEAD, Pending, Start
+from glossator.service.tasks.encoded import Text
 
 STRIKES = 3
 """Attempts that a chunk may end before its rows are given up."""
 _RENEWALS = 3
 """Within the time of one lease."""
 
-logger = logging.getLogger("service.jobs")
+logger = logging.getLogger("glossator.service.jobs")
 
 
 class Stopped(Exception):

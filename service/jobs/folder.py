@@ -16,9 +16,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from service.documents.aside import sync_folder
-from service.errors import ConfigError, NoRoom
-from service.jobs.records import Job
+from glossator.service.documents.aside import sync_folder
+from glossator.service.errors import ConfigError, NoRoom
+from glossator.service.jobs.records import Job
 
 _JOBS, _FILES, _INCOMING = "jobs", "files", "incoming"
 _STRAY_SECONDS = 24 * 3_600.0

@@ -13,11 +13,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from service.jobs import webhook
-from service.jobs.folder import Folder
-from service.jobs.store import Store
-from service.jobs.stores import DATABASE
-from service.jobs.worker import LEASE_SECONDS, MEMORY_MB
+from glossator.service.jobs import webhook
+from glossator.service.jobs.folder import Folder
+from glossator.service.jobs.store import Store
+from glossator.service.jobs.stores import DATABASE
+from glossator.service.jobs.worker import LEASE_SECONDS, MEMORY_MB
 
 TICK_SECONDS = 0.5
 TIDY_SECONDS = 300.0
@@ -28,7 +28,7 @@ QUICK_SECONDS = 5.0
 """A worker that fails sooner after its start would fail again: the next one waits, longer each time."""
 MOST_WAIT_SECONDS = 60.0
 
-logger = logging.getLogger("service.jobs")
+logger = logging.getLogger("glossator.service.jobs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +158,7 @@ class Keeper:
             *threads, *(str(bundle.absolute()) for bundle in plan.bundles),
         ]  # fmt: skip
         self._processes[name] = subprocess.Popen(
-            [sys.executable, "-m", "service.jobs.worker", *arguments],
+            [sys.executable, "-m", "glossator.service.jobs.worker", *arguments],
             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=environment,
         )  # fmt: skip
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from service.bundle.folder import sha256
-from service.documents.aside import Aside, write_durably
-from service.documents.write import Layout
-from service.errors import JobError, OutputError
-from service.jobs.folder import Folder
-from service.jobs.records import Chunk, Job, Result
-from service.jobs.store import Store
-from service.labelling.summary import Counts
+from glossator.service.bundle.folder import sha256
+from glossator.service.documents.aside import Aside, write_durably
+from glossator.service.documents.write import Layout
+from glossator.service.errors import JobError, OutputError
+from glossator.service.jobs.folder import Folder
+from glossator.service.jobs.records import Chunk, Job, Result
+from glossator.service.jobs.store import Store
+from glossator.service.labelling.summary import Counts
 
 
 class JobLedger:

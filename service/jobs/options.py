@@ -7,17 +7,17 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.documents import codecs
-from service.documents.many import ARCHIVES
-from service.documents.read import FORMATS
-from service.documents.read import SUFFIXES as READ
-from service.errors import ConfigError
-from service.jobs.records import Job, NewJob
-from service.labelling import job as labelling
-from service.labelling.chunks import CHUNK_ROWS
-from service.labelling.outputs.registry import NAMED, SUFFIXES
-from service.labelling.runner import Part
-from service.tasks.options import Aggregation
+from glossator.service.documents import codecs
+from glossator.service.documents.many import ARCHIVES
+from glossator.service.documents.read import FORMATS
+from glossator.service.documents.read import SUFFIXES as READ
+from glossator.service.errors import ConfigError
+from glossator.service.jobs.records import Job, NewJob
+from glossator.service.labelling import job as labelling
+from glossator.service.labelling.chunks import CHUNK_ROWS
+from glossator.service.labelling.outputs.registry import NAMED, SUFFIXES
+from glossator.service.labelling.runner import Part
+from glossator.service.tasks.options import Aggregation
 
 Share = Annotated[float | None, Field(ge=0.0, le=1.0)]
 MOST_CHUNK_ROWS = 65_536

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from service.errors import ConfigError, StoreUnavailable
-from service.extras import library
-from service.jobs.database import Execute, Parameters, Rows
+from glossator.service.errors import ConfigError, StoreUnavailable
+from glossator.service.extras import library
+from glossator.service.jobs.database import Execute, Parameters, Rows
 
 MOST_CONNECTIONS = 8
 _CREATING = 0x676C6F73

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from service.labelling.summary import Counts
+from glossator.service.labelling.summary import Counts
 
 State = Literal["queued", "running", "completed", "failed", "cancelled"]
 STATES: tuple[State, ...] = get_args(State)
@@ -27,7 +27,7 @@ class NewJob:
     """The bundle that answers."""
     options: Mapping[str, Any]
     settings: Mapping[str, Any]
-    """By what batches are cut (`service.labelling.job.plan_of`)."""
+    """By what batches are cut (`glossator.service.labelling.job.plan_of`)."""
     filename: str
     """As the user called it: shown, never opened."""
     input: str

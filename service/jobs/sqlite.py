@@ -11,8 +11,8 @@ from typing import Any
 
 import apsw
 
-from service.errors import ConfigError, NoRoom, StoreUnavailable
-from service.jobs.database import Execute, Parameters, Rows
+from glossator.service.errors import ConfigError, NoRoom, StoreUnavailable
+from glossator.service.jobs.database import Execute, Parameters, Rows
 
 SAFE = (3, 51, 3)
 BACKPORTED = {(3, 50): 7, (3, 44): 6}

@@ -14,10 +14,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
-from service.errors import ConfigError, IdempotencyConflict, JobConflict, StaleAttempt, UnknownJob
-from service.jobs.database import Database, Execute
-from service.jobs.records import ENDED, Chunk, Delivery, Job, NewJob, Page, Result, State, StoredFile
-from service.labelling.summary import Counts
+from glossator.service.errors import ConfigError, IdempotencyConflict, JobConflict, StaleAttempt, UnknownJob
+from glossator.service.jobs.database import Database, Execute
+from glossator.service.jobs.records import ENDED, Chunk, Delivery, Job, NewJob, Page, Result, State, StoredFile
+from glossator.service.labelling.summary import Counts
 
 VERSION = 1
 _SCHEMA = """

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from service.errors import ConfigError
-from service.jobs.postgres import Postgres
-from service.jobs.store import Store
+from glossator.service.errors import ConfigError
+from glossator.service.jobs.postgres import Postgres
+from glossator.service.jobs.store import Store
 
 DATABASE = "GLOSSATOR_JOB_DATABASE"
 FILE = "jobs.sqlite"
@@ -15,7 +15,7 @@ FILE = "jobs.sqlite"
 def store_of(folder: Path, url: str | None = None) -> Store:
     """The store: PostgreSQL where its URL is given, else a file of SQLite in the folder. Raises ConfigError."""
     if url is None:
-        from service.jobs.sqlite import Sqlite  # what it links is needed here alone
+        from glossator.service.jobs.sqlite import Sqlite  # what it links is needed here alone
 
         folder.mkdir(parents=True, exist_ok=True)
         return Store(Sqlite(folder / FILE))

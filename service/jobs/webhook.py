@@ -18,8 +18,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from urllib.parse import SplitResult, urlsplit
 
-from service.errors import ConfigError
-from service.jobs.records import Job
+from glossator.service.errors import ConfigError
+from glossator.service.jobs.records import Job
 
 SECRET_PREFIX = "whsec_"
 _LEAST_SECRET = 24

@@ -1,6 +1,6 @@
 """A process that works at jobs, one after the other, beside the server, under limits of its own.
 
-    python -m service.jobs.worker --jobs FOLDER [options] BUNDLE...
+    python -m glossator.service.jobs.worker --jobs FOLDER [options] BUNDLE...
 
 The database is named by GLOSSATOR_JOB_DATABASE, since arguments can be read by other users. The process takes CPU time
 that nobody else wants, may have so much memory, and ends when its standard input is closed (with --supervised), when
@@ -20,20 +20,20 @@ import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from service.bundle.folder import read
-from service.errors import BundleError, GlossatorError, NoRoom, StoreUnavailable
-from service.inference.model import Model, load
-from service.jobs.attempt import attempt
-from service.jobs.folder import Folder
-from service.jobs.store import Store
-from service.jobs.stores import DATABASE, store_of
+from glossator.service.bundle.folder import read
+from glossator.service.errors import BundleError, GlossatorError, NoRoom, StoreUnavailable
+from glossator.service.inference.model import Model, load
+from glossator.service.jobs.attempt import attempt
+from glossator.service.jobs.folder import Folder
+from glossator.service.jobs.store import Store
+from glossator.service.jobs.stores import DATABASE, store_of
 
 POLL_SECONDS = 0.5
 LEASE_SECONDS = 60.0
 MEMORY_MB = 4_096
 CHUNK_SECONDS = 3_600.0
 
-logger = logging.getLogger("service.jobs")
+logger = logging.getLogger("glossator.service.jobs")
 
 
 class Shelf:
@@ -94,7 +94,9 @@ def work_at(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m service.jobs.worker", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m glossator.service.jobs.worker", description=__doc__.partition("\n")[0]
+    )
     parser.add_argument("bundles", nargs="+", type=Path)
     parser.add_argument("--jobs", type=Path, required=True)
     parser.add_argument("--worker", default=name_of_this())

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from service.bundle.task import Classifier, Task
-from service.tasks.question_answering import Extraction
-from service.tasks.text_classification import Classification
-from service.tasks.text_embedding import Embedding
-from service.tasks.text_pair import Rating
-from service.tasks.token_classification import Entities
+from glossator.service.bundle.task import Classifier, Task
+from glossator.service.tasks.question_answering import Extraction
+from glossator.service.tasks.text_classification import Classification
+from glossator.service.tasks.text_embedding import Embedding
+from glossator.service.tasks.text_pair import Rating
+from glossator.service.tasks.token_classification import Entities
 
 if TYPE_CHECKING:
-    from service.inference.pipeline import Answer
+    from glossator.service.inference.pipeline import Answer
 
 LABEL = ("label", "score")
 LABELS = ("labels", "score")

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from service.documents.record import Record
-from service.errors import ConfigError
+from glossator.service.documents.record import Record
+from glossator.service.errors import ConfigError
 
 CHUNK_ROWS = 1024
 CHUNK_CHARACTERS = 16 << 20

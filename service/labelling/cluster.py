@@ -21,13 +21,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from service.errors import ChunkFailed, ConfigError, GlossatorError, InputError, JobError
-from service.extras import library
-from service.inference.model import Model, load
-from service.inference.pipeline import Answer
-from service.labelling.job import Elsewhere, Job, plan_of, start_of, use_plan
-from service.labelling.runner import AHEAD, Pending
-from service.tasks.encoded import Text
+from glossator.service.errors import ChunkFailed, ConfigError, GlossatorError, InputError, JobError
+from glossator.service.extras import library
+from glossator.service.inference.model import Model, load
+from glossator.service.inference.pipeline import Answer
+from glossator.service.labelling.job import Elsewhere, Job, plan_of, start_of, use_plan
+from glossator.service.labelling.runner import AHEAD, Pending
+from glossator.service.tasks.encoded import Text
 
 TRIES = 3
 """How often a chunk is sent to an actor that does not live to answer it."""
@@ -70,7 +70,7 @@ class Answering:
 
 
 class Actors:
-    """A start (`service.labelling.runner.Start`) that sends each chunk to the actor that has the fewest. One that has
+    """A start (`glossator.service.labelling.runner.Start`) that sends each chunk to the actor that has the fewest. One that has
     not started yet or is lost is passed over until it is there, and what it had is sent to others."""
 
     def __init__(self, ray: Any, actors: Sequence[Any], job: Job, ready: Sequence[Any]) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from service.errors import ConfigError, UnknownColumn, shorten
-from service.labelling.answers import LABEL
+from glossator.service.errors import ConfigError, UnknownColumn, shorten
+from glossator.service.labelling.answers import LABEL
 
 TEXT_COLUMNS = ("text", "sentence", "body", "content", "utterance")
 """Names that are taken for the text, in this order, where the caller names none."""

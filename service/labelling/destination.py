@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from service.documents.write import Layout, Row, Sink
-from service.labelling.chunks import Chunk
-from service.labelling.summary import Counts
+from glossator.service.documents.write import Layout, Row, Sink
+from glossator.service.labelling.chunks import Chunk
+from glossator.service.labelling.summary import Counts
 
 
 class Destination(Protocol):

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
-from service.documents.source import Source
-from service.errors import InputError
-from service.inference.pipeline import Answer
-from service.labelling.chunks import chosen
-from service.labelling.columns import Columns
-from service.labelling.rows import Rows
-from service.labelling.runner import WHOLE, Part, Start
-from service.tasks.encoded import Text
+from glossator.service.documents.source import Source
+from glossator.service.errors import InputError
+from glossator.service.inference.pipeline import Answer
+from glossator.service.labelling.chunks import chosen
+from glossator.service.labelling.columns import Columns
+from glossator.service.labelling.rows import Rows
+from glossator.service.labelling.runner import WHOLE, Part, Start
+from glossator.service.tasks.encoded import Text
 
 SAMPLE = 2_048
 _SECONDS_AN_HOUR = 3_600

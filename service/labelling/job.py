@@ -11,29 +11,29 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from service.bundle.folder import sha256
-from service.documents.aside import refuse_same_file
-from service.documents.lines import STANDARD_STREAM, is_regular_file
-from service.documents.many import files_of, is_many
-from service.documents.read import open_source
-from service.documents.source import Source
-from service.documents.write import Layout, sink_of
-from service.errors import ConfigError, InputError, OutputError
-from service.inference.encoding import reads_pairs
-from service.inference.model import Model
-from service.inference.pipeline import Answer
-from service.inference.planning import Cost
-from service.labelling.answers import LABEL, LABELS, answer_columns
-from service.labelling.chunks import CHUNK_ROWS
-from service.labelling.columns import Columns, plan_columns
-from service.labelling.destination import Kept, Streamed
-from service.labelling.estimate import Estimate, estimate
-from service.labelling.ledger import Ledger, is_begun
-from service.labelling.outputs.registry import layout_of, output_kind
-from service.labelling.runner import WHOLE, Part, Start, label
-from service.labelling.summary import LabelSummary
-from service.tasks.encoded import Text
-from service.tasks.options import Asked
+from glossator.service.bundle.folder import sha256
+from glossator.service.documents.aside import refuse_same_file
+from glossator.service.documents.lines import STANDARD_STREAM, is_regular_file
+from glossator.service.documents.many import files_of, is_many
+from glossator.service.documents.read import open_source
+from glossator.service.documents.source import Source
+from glossator.service.documents.write import Layout, sink_of
+from glossator.service.errors import ConfigError, InputError, OutputError
+from glossator.service.inference.encoding import reads_pairs
+from glossator.service.inference.model import Model
+from glossator.service.inference.pipeline import Answer
+from glossator.service.inference.planning import Cost
+from glossator.service.labelling.answers import LABEL, LABELS, answer_columns
+from glossator.service.labelling.chunks import CHUNK_ROWS
+from glossator.service.labelling.columns import Columns, plan_columns
+from glossator.service.labelling.destination import Kept, Streamed
+from glossator.service.labelling.estimate import Estimate, estimate
+from glossator.service.labelling.ledger import Ledger, is_begun
+from glossator.service.labelling.outputs.registry import layout_of, output_kind
+from glossator.service.labelling.runner import WHOLE, Part, Start, label
+from glossator.service.labelling.summary import LabelSummary
+from glossator.service.tasks.encoded import Text
+from glossator.service.tasks.options import Asked
 
 LARGE_BYTES = 4 << 20
 """Labelling a file above this takes so long that two seconds of measuring pay."""

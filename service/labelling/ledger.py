@@ -20,11 +20,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from service.bundle.folder import sha256
-from service.documents.aside import Aside, sync_folder, way_out_of, write_all, write_durably
-from service.documents.write import Layout
-from service.errors import ConfigError, Fault, JobError, OutputError, shorten
-from service.labelling.summary import Counts
+from glossator.service.bundle.folder import sha256
+from glossator.service.documents.aside import Aside, sync_folder, way_out_of, write_all, write_durably
+from glossator.service.documents.write import Layout
+from glossator.service.errors import ConfigError, Fault, JobError, OutputError, shorten
+from glossator.service.labelling.summary import Counts
 
 SUFFIX = ".unfinished"
 FORMAT = 1

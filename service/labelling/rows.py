@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from service.documents.record import Record
-from service.errors import EmptyText, InputError, UndecodableText, UnreadableRow
-from service.labelling.answers import answer_cells
-from service.labelling.columns import Columns
-from service.tasks.encoded import Pair
+from glossator.service.documents.record import Record
+from glossator.service.errors import EmptyText, InputError, UndecodableText, UnreadableRow
+from glossator.service.labelling.answers import answer_cells
+from glossator.service.labelling.columns import Columns
+from glossator.service.tasks.encoded import Pair
 
 if TYPE_CHECKING:
-    from service.inference.pipeline import Answer
+    from glossator.service.inference.pipeline import Answer
 
 
 class Rows:

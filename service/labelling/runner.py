@@ -7,17 +7,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from service.documents.source import Source
-from service.errors import InferenceError, InputError, JobError
-from service.labelling.chunks import CHUNK_ROWS, Chunk, chosen, chunks
-from service.labelling.columns import Columns
-from service.labelling.destination import Destination
-from service.labelling.rows import Rows
-from service.labelling.summary import Counts, LabelSummary, Tally, count
-from service.tasks.encoded import Text
+from glossator.service.documents.source import Source
+from glossator.service.errors import InferenceError, InputError, JobError
+from glossator.service.labelling.chunks import CHUNK_ROWS, Chunk, chosen, chunks
+from glossator.service.labelling.columns import Columns
+from glossator.service.labelling.destination import Destination
+from glossator.service.labelling.rows import Rows
+from glossator.service.labelling.summary import Counts, LabelSummary, Tally, count
+from glossator.service.tasks.encoded import Text
 
 if TYPE_CHECKING:
-    from service.inference.pipeline import Answer
+    from glossator.service.inference.pipeline import Answer
 
 AHEAD = 2
 """Chunks that wait for their answers while the next one is read: workers always have one to run, and memory stays flat

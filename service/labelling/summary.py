@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from service.errors import InputError
+from glossator.service.errors import InputError
 
 if TYPE_CHECKING:
-    from service.inference.pipeline import Answer
+    from glossator.service.inference.pipeline import Answer
 
 
 @dataclass(frozen=True, slots=True)

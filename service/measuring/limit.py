@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import onnxruntime as ort
 
-from service.bundle.manifest import Precision
-from service.inference.session import session_options
+from glossator.service.bundle.manifest import Precision
+from glossator.service.inference.session import session_options
 
 BATCH_TOKENS = 512
 _SECONDS = 0.5

@@ -11,14 +11,14 @@ from itertools import cycle
 
 import numpy as np
 
-from service.bundle import graph, layout
-from service.bundle.golden import Histogram, parse_reference
-from service.inference.machine import describe_machine
-from service.inference.model import Model
-from service.inference.planning import Cost, plan
-from service.measuring.limit import Limit, measure_limit
-from service.tasks.encoded import EncodedText, Floats
-from service.tasks.options import Options
+from glossator.service.bundle import graph, layout
+from glossator.service.bundle.golden import Histogram, parse_reference
+from glossator.service.inference.machine import describe_machine
+from glossator.service.inference.model import Model
+from glossator.service.inference.planning import Cost, plan
+from glossator.service.measuring.limit import Limit, measure_limit
+from glossator.service.tasks.encoded import EncodedText, Floats
+from glossator.service.tasks.options import Options
 
 BUDGETS = (64, 128, 256, 512, 1024, 2048)
 CALLERS = (1, 2, 4, 8, 16, 32)

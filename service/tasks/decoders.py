@@ -8,10 +8,16 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from service.bundle.task import Task
-from service.tasks import question_answering, text_classification, text_embedding, text_pair, token_classification
-from service.tasks.encoded import EncodedText, Floats
-from service.tasks.options import Options
+from glossator.service.bundle.task import Task
+from glossator.service.tasks import (
+    question_answering,
+    text_classification,
+    text_embedding,
+    text_pair,
+    token_classification,
+)
+from glossator.service.tasks.encoded import EncodedText, Floats
+from glossator.service.tasks.options import Options
 
 Prediction = (
     text_classification.Classification

@@ -6,8 +6,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, fields
 from typing import Literal, TypedDict
 
-from service.errors import ConfigError
-from service.tasks.offsets import OffsetUnit
+from glossator.service.errors import ConfigError
+from glossator.service.tasks.offsets import OffsetUnit
 
 Aggregation = Literal["none", "simple", "first", "average", "max"]
 """How the tags of tokens become entities, by the names of transformers' token classification pipeline."""

@@ -19,10 +19,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from service.bundle.task import QuestionAnswering
-from service.tasks.encoded import Alignment, EncodedText, Floats
-from service.tasks.offsets import counter
-from service.tasks.options import Options
+from glossator.service.bundle.task import QuestionAnswering
+from glossator.service.tasks.encoded import Alignment, EncodedText, Floats
+from glossator.service.tasks.offsets import counter
+from glossator.service.tasks.options import Options
 
 CANDIDATES = 20
 

@@ -19,10 +19,10 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
-from service.bundle.task import Classifier
-from service.errors import ConfigError
-from service.tasks.encoded import EncodedText, Floats, weighted_mean
-from service.tasks.options import DEFAULTS, Options
+from glossator.service.bundle.task import Classifier
+from glossator.service.errors import ConfigError
+from glossator.service.tasks.encoded import EncodedText, Floats, weighted_mean
+from glossator.service.tasks.options import DEFAULTS, Options
 
 DEFAULT_THRESHOLD = 0.5
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from service.bundle.task import TextEmbedding
-from service.errors import ConfigError
-from service.tasks.encoded import EncodedText, Floats, weighted_mean
-from service.tasks.options import Options
+from glossator.service.bundle.task import TextEmbedding
+from glossator.service.errors import ConfigError
+from glossator.service.tasks.encoded import EncodedText, Floats, weighted_mean
+from glossator.service.tasks.options import Options
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from service.bundle.task import TextPair
-from service.tasks import text_classification
-from service.tasks.encoded import EncodedText, Floats
-from service.tasks.options import Options
+from glossator.service.bundle.task import TextPair
+from glossator.service.tasks import text_classification
+from glossator.service.tasks.encoded import EncodedText, Floats
+from glossator.service.tasks.options import Options
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,10 +23,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from service.bundle.task import OUTSIDE, TokenClassification
-from service.tasks.encoded import EncodedText, Floats
-from service.tasks.offsets import counter
-from service.tasks.options import Aggregation, Options
+from glossator.service.bundle.task import OUTSIDE, TokenClassification
+from glossator.service.tasks.encoded import EncodedText, Floats
+from glossator.service.tasks.offsets import counter
+from glossator.service.tasks.options import Aggregation, Options
 
 DEFAULT_AGGREGATION: Aggregation = "first"
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from cli.app import main
+from glossator.cli.app import main
 
 STATEMENTS = {
     "delivery": ["where is my parcel", "the parcel is late", "courier did not come", "still waiting for the box"],

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import typer
 
-from cli.app import app
+from glossator.cli.app import app
 
 Run = Callable[..., Any]
 COMMANDS = [
@@ -206,13 +206,13 @@ def test_help_is_given_whatever_the_options_file_says(run: Run, folder: Path) ->
 
 
 def _process(*arguments: str, stdout: Any = subprocess.PIPE, **more: Any) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "cli", *arguments]
+    command = [sys.executable, "-m", "glossator", *arguments]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, text=True, env=environment, **more)
 
 
 def test_importing_the_program_is_light() -> None:
-    seen = "import sys, cli.app; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    seen = "import sys, glossator.cli.app; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
     finished = subprocess.run([sys.executable, "-c", seen], cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = set(finished.stdout.split())
     heavy = {"pydantic", "rich", "numpy", "onnxruntime", "tokenizers", "fastapi", "uvicorn", "torch", "jinja2"}

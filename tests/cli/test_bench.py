@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from service.measuring import speed as measuring
+from glossator.service.measuring import speed as measuring
 
 Run = Callable[..., Any]
 

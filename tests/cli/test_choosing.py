@@ -12,8 +12,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 import glossator
-from service.api.app import create_app
-from service.api.settings import Settings
+from glossator.service.api.app import create_app
+from glossator.service.api.settings import Settings
 
 Run = Callable[..., Any]
 

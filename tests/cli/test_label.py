@@ -152,7 +152,7 @@ def test_what_is_no_bundle_labels_nothing(run: Run, topics_csv: Path, bundle: Pa
 
 def _start(*arguments: str, **more: Any) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "cli", "label", *arguments],
+        [sys.executable, "-m", "glossator", "label", *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -198,7 +198,7 @@ def test_an_interrupted_run_leaves_nothing(
 
 def test_a_reader_that_leaves_ends_the_run_in_silence(folder: Path, bundle: Path) -> None:
     reading, writing = os.pipe()
-    command = [sys.executable, "-m", "cli", "label", "-", "-m", str(bundle), "-q", "--input-format", "txt"]
+    command = [sys.executable, "-m", "glossator", "label", "-", "-m", str(bundle), "-q", "--input-format", "txt"]
     os.close(reading)
     finished = subprocess.run(
         command,

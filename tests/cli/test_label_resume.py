@@ -35,7 +35,7 @@ def long_file() -> None:
 def broken_off(bundle: Path) -> None:
     """A run that is killed when its second chunk is there."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "cli", "label", "long.txt", "-m", str(bundle), "-o", "out.csv", "-q"],
+        [sys.executable, "-m", "glossator", "label", "long.txt", "-m", str(bundle), "-o", "out.csv", "-q"],
         env=os.environ | {"PYTHONPATH": str(ROOT)},
     )
     while not Path("out.csv.unfinished/00000001.part").exists():

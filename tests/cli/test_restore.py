@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cli import corpus as corpora
-from cli.console import stderr
-from cli.mended import restore_rows, write_mended
-from training.corpus.mend import RULES, mend
+from glossator.cli import corpus as corpora
+from glossator.cli.console import stderr
+from glossator.cli.mended import restore_rows, write_mended
+from glossator.training.corpus.mend import RULES, mend
 
 Run = Callable[..., Any]
 

@@ -26,7 +26,7 @@ def base(tiny_base: Callable[[str], Path]) -> Path:
 
 def _process(*arguments: object, **more: Any) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "cli", "train", *map(str, arguments)],
+        [sys.executable, "-m", "glossator", "train", *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from accepted import accepted
 
-from service.inference.model import load
-from service.jobs.folder import Folder
-from service.jobs.stores import store_of
+from glossator.service.inference.model import load
+from glossator.service.jobs.folder import Folder
+from glossator.service.jobs.stores import store_of
 
 Run = Callable[..., Any]
 

@@ -10,18 +10,18 @@ import pytest
 from fastapi.testclient import TestClient
 
 import glossator
-from evaluation.checkpoint import load_checkpoint
-from evaluation.rows import read_rows
-from service.api.app import create_app
-from service.api.settings import Settings
-from service.documents.read import open_source
-from service.documents.write import open_sink
-from service.errors import EmptyText
-from service.inference.pipeline import Answer
-from service.labelling.answers import LABEL, LABELS
-from service.labelling.columns import plan_columns
-from service.labelling.destination import Streamed
-from service.labelling.runner import label
+from glossator.evaluation.checkpoint import load_checkpoint
+from glossator.evaluation.rows import read_rows
+from glossator.service.api.app import create_app
+from glossator.service.api.settings import Settings
+from glossator.service.documents.read import open_source
+from glossator.service.documents.write import open_sink
+from glossator.service.errors import EmptyText
+from glossator.service.inference.pipeline import Answer
+from glossator.service.labelling.answers import LABEL, LABELS
+from glossator.service.labelling.columns import plan_columns
+from glossator.service.labelling.destination import Streamed
+from glossator.service.labelling.runner import label
 
 PROBLEM_TYPES = ["single_label_classification", "multi_label_classification"]
 

@@ -13,22 +13,22 @@ import pytest
 from fastapi.testclient import TestClient
 
 import glossator
-from evaluation.checkpoint import load_checkpoint, read_task
-from evaluation.rows import inputs_of, read_rows
-from evaluation.torch_model import pooled
-from service.api.app import create_app
-from service.api.settings import Settings
-from service.documents.read import open_source
-from service.documents.write import open_sink
-from service.errors import BundleInvalid, ConfigError, InputError
-from service.inference.encoding import reads_pairs
-from service.inference.pipeline import Answer
-from service.inference.ranking import Ranked
-from service.labelling.answers import answer_columns
-from service.labelling.columns import plan_columns
-from service.labelling.destination import Streamed
-from service.labelling.runner import label
-from service.tasks.encoded import Pair
+from glossator.evaluation.checkpoint import load_checkpoint, read_task
+from glossator.evaluation.rows import inputs_of, read_rows
+from glossator.evaluation.torch_model import pooled
+from glossator.service.api.app import create_app
+from glossator.service.api.settings import Settings
+from glossator.service.documents.read import open_source
+from glossator.service.documents.write import open_sink
+from glossator.service.errors import BundleInvalid, ConfigError, InputError
+from glossator.service.inference.encoding import reads_pairs
+from glossator.service.inference.pipeline import Answer
+from glossator.service.inference.ranking import Ranked
+from glossator.service.labelling.answers import answer_columns
+from glossator.service.labelling.columns import plan_columns
+from glossator.service.labelling.destination import Streamed
+from glossator.service.labelling.runner import label
+from glossator.service.tasks.encoded import Pair
 
 Made = Callable[[str], Path]
 LEARNT = {

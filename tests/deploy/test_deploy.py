@@ -20,8 +20,8 @@ import yaml
 from servers import server
 from votes import vote_bundle
 
-from cli.app import COMMANDS
-from service.api.settings import PREFIX, Settings
+from glossator.cli.app import COMMANDS
+from glossator.service.api.settings import PREFIX, Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from evaluation.classification import Evaluation, evaluate
-from service.bundle.task import Calibration, Encoding, ProblemType, Provenance, TextClassification
+from glossator.evaluation.classification import Evaluation, evaluate
+from glossator.service.bundle.task import Calibration, Encoding, ProblemType, Provenance, TextClassification
 
 MakeTask = Callable[..., TextClassification]
 

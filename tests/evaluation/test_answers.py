@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from made import made_task
 
-from evaluation.answers import exact_match, f1, normalise_answer
-from evaluation.measured import measure_rows
-from evaluation.rows import GoldSpan, LabelledRows
-from service.tasks.question_answering import Extraction, Span
+from glossator.evaluation.answers import exact_match, f1, normalise_answer
+from glossator.evaluation.measured import measure_rows
+from glossator.evaluation.rows import GoldSpan, LabelledRows
+from glossator.service.tasks.question_answering import Extraction, Span
 
 
 @pytest.mark.parametrize(

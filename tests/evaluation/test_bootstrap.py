@@ -10,8 +10,16 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, f1_score
 
-from evaluation.bootstrap import Weights, draw, draw_clusters, group_rows, interval, paired_difference, weighted_metrics
-from service.errors import ConfigError
+from glossator.evaluation.bootstrap import (
+    Weights,
+    draw,
+    draw_clusters,
+    group_rows,
+    interval,
+    paired_difference,
+    weighted_metrics,
+)
+from glossator.service.errors import ConfigError
 
 Bools = NDArray[np.bool_]
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 from sklearn.metrics import brier_score_loss
 
-from evaluation.calibration import (
+from glossator.evaluation.calibration import (
     TEMPERATURES,
     brier_score,
     expected_calibration_error,

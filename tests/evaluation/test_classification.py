@@ -19,12 +19,12 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from evaluation.bootstrap import Estimate
-from evaluation.calibration import expected_calibration_error
-from evaluation.classification import COVERAGES, Evaluation, evaluate
-from evaluation.report import report
-from service.bundle.task import Calibration, TextClassification
-from service.errors import CorpusError, InputError
+from glossator.evaluation.bootstrap import Estimate
+from glossator.evaluation.calibration import expected_calibration_error
+from glossator.evaluation.classification import COVERAGES, Evaluation, evaluate
+from glossator.evaluation.report import report
+from glossator.service.bundle.task import Calibration, TextClassification
+from glossator.service.errors import CorpusError, InputError
 
 MakeTask = Callable[..., TextClassification]
 LABELS = ["billing", "delivery", "login", "other", "refund"]

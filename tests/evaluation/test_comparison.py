@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from made import made_task
 from scipy.stats import binomtest
 
-from evaluation.comparison import Answered, compare_models, holm, mcnemar, randomisation
-from evaluation.comparison_report import comparison_report
-from evaluation.page import page
-from evaluation.rows import GoldSpan, LabelledRows
-from service.errors import ConfigError
-from service.tasks.token_classification import Entities, Entity
+from glossator.evaluation.comparison import Answered, compare_models, holm, mcnemar, randomisation
+from glossator.evaluation.comparison_report import comparison_report
+from glossator.evaluation.page import page
+from glossator.evaluation.rows import GoldSpan, LabelledRows
+from glossator.service.errors import ConfigError
+from glossator.service.tasks.token_classification import Entities, Entity
 
 LABELS = ["a", "b", "c"]
 

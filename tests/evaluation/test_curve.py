@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import precision_score, recall_score
 
-from evaluation.curve import POINTS, threshold_curve
+from glossator.evaluation.curve import POINTS, threshold_curve
 
 
 @settings(max_examples=20, deadline=None)

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.details import Details, details_of, details_report, told_before
-from evaluation.measure import measure, measure_and_answer
-from evaluation.report import report
-from evaluation.rows import LabelledRows
-from evaluation.summary import summary
-from service.errors import ConfigError
-from service.inference.model import load
+from glossator.evaluation.details import Details, details_of, details_report, told_before
+from glossator.evaluation.measure import measure, measure_and_answer
+from glossator.evaluation.report import report
+from glossator.evaluation.rows import LabelledRows
+from glossator.evaluation.summary import summary
+from glossator.service.errors import ConfigError
+from glossator.service.inference.model import load
 
 Made = Callable[[str], Path]
 

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made import made_task
 
-from evaluation.entities import count_entities, score_types
-from evaluation.measured import compare, measure_rows
-from evaluation.rows import GoldSpan, LabelledRows
-from service.errors import CorpusError
-from service.tasks.token_classification import Entities, Entity
+from glossator.evaluation.entities import count_entities, score_types
+from glossator.evaluation.measured import compare, measure_rows
+from glossator.evaluation.rows import GoldSpan, LabelledRows
+from glossator.service.errors import CorpusError
+from glossator.service.tasks.token_classification import Entities, Entity
 
 GOLD = (GoldSpan(0, 5, "PER"), GoldSpan(10, 20, "ORG"), GoldSpan(30, 33, "LOC"))
 

@@ -8,9 +8,9 @@ import pytest
 
 pytest.importorskip("spacy")
 
-from evaluation.entity_page import entity_page
-from evaluation.rows import GoldSpan, LabelledRows
-from service.tasks.token_classification import Entities, Entity
+from glossator.evaluation.entity_page import entity_page
+from glossator.evaluation.rows import GoldSpan, LabelledRows
+from glossator.service.tasks.token_classification import Entities, Entity
 
 
 class Marks(HTMLParser):

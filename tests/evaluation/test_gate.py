@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evaluation.gate import fit_gate
-from evaluation.noninferiority import non_inferior
+from glossator.evaluation.gate import fit_gate
+from glossator.evaluation.noninferiority import non_inferior
 
 
 def test_a_fast_model_that_is_as_good_answers_all() -> None:

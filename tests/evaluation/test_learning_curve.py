@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evaluation.learning_curve import Point, curve_report, fit_curve, sizes
-from evaluation.learning_curve_plot import curve_svg
-from service.errors import CorpusError
+from glossator.evaluation.learning_curve import Point, curve_report, fit_curve, sizes
+from glossator.evaluation.learning_curve_plot import curve_svg
+from glossator.service.errors import CorpusError
 
 
 def law(rows: float, floor: float = 0.05, scale: float = 3.0, power: float = 0.6) -> float:

@@ -7,13 +7,13 @@ import pytest
 from made import made_task
 from scipy.stats import pearsonr, spearmanr
 
-from evaluation.files import pictures, to_json
-from evaluation.measured import measure_rows
-from evaluation.report import report
-from evaluation.rows import LabelledRows
-from service.errors import CorpusError
-from service.tasks.text_embedding import Embedding
-from service.tasks.text_pair import Rating
+from glossator.evaluation.files import pictures, to_json
+from glossator.evaluation.measured import measure_rows
+from glossator.evaluation.report import report
+from glossator.evaluation.rows import LabelledRows
+from glossator.service.errors import CorpusError
+from glossator.service.tasks.text_embedding import Embedding
+from glossator.service.tasks.text_pair import Rating
 
 
 def test_correlations_equal_scipy() -> None:

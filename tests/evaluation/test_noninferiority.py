@@ -11,8 +11,8 @@ from scipy.optimize import minimize_scalar
 from scipy.stats import multinomial
 from sklearn.metrics import f1_score
 
-from evaluation.noninferiority import non_inferior, non_inferior_macro_f1, paired_proportions_interval
-from service.errors import InputError
+from glossator.evaluation.noninferiority import non_inferior, non_inferior_macro_f1, paired_proportions_interval
+from glossator.service.errors import InputError
 
 Z = NormalDist().inv_cdf(0.95)
 

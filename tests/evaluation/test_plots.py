@@ -9,9 +9,9 @@ from xml.etree import ElementTree
 import matplotlib as mpl
 import pytest
 
-from evaluation.classification import Evaluation
-from evaluation.plots import DRAWN_LABELS, class_f1_svg, confusion_svg, reliability_svg
-from service.errors import ConfigError
+from glossator.evaluation.classification import Evaluation
+from glossator.evaluation.plots import DRAWN_LABELS, class_f1_svg, confusion_svg, reliability_svg
+from glossator.service.errors import ConfigError
 
 EIGHT = ["delivery", "refund", "login", "billing", "returns", "product question", "complaint", "other"]
 MANY = [f"topic_{number:03}" for number in range(77)]
@@ -54,7 +54,7 @@ def test_plots_are_the_same_bytes_whatever_the_users_style(draw: Draw, single_la
 def test_plots_are_the_same_bytes_in_another_process(single_label: Make) -> None:
     result = single_label(EIGHT)
     program = (
-        "import json, sys; from evaluation.classification import Evaluation; from evaluation.plots import *;"
+        "import json, sys; from glossator.evaluation.classification import Evaluation; from glossator.evaluation.plots import *;"
         "e = Evaluation.from_dict(json.load(sys.stdin)); assert 'matplotlib.pyplot' not in sys.modules;"
         "sys.stdout.reconfigure(encoding='utf-8', newline='');"
         "sys.stdout.write(confusion_svg(e) + reliability_svg(e) + class_f1_svg(e))"

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, label_ranking_average_precision_score, roc_auc_score
 
-from evaluation.bootstrap import draw
-from evaluation.ranking import ranking_metrics, reciprocal_ranks
+from glossator.evaluation.bootstrap import draw
+from glossator.evaluation.ranking import ranking_metrics, reciprocal_ranks
 
 
 def sample(seed: int, rows: int = 60, labels: int = 3, steps: int | None = None) -> tuple[np.ndarray, np.ndarray]:

@@ -2,8 +2,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from evaluation.classification import Evaluation
-from evaluation.report import class_table, confusion_table, display_width, headline_table, markdown_table, report
+from glossator.evaluation.classification import Evaluation
+from glossator.evaluation.report import (
+    class_table,
+    confusion_table,
+    display_width,
+    headline_table,
+    markdown_table,
+    report,
+)
 
 LABELS = ["billing", "delivery", "login", "other", "refund"]
 Make = Callable[..., Evaluation]

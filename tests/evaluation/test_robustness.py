@@ -7,10 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluation.comparison import answer
-from evaluation.robustness import CHANGES, IN_PLACE, lower, no_punctuation, robustness, robustness_table, typos, upper
-from evaluation.rows import LabelledRows
-from service.inference.model import load
+from glossator.evaluation.comparison import answer
+from glossator.evaluation.robustness import (
+    CHANGES,
+    IN_PLACE,
+    lower,
+    no_punctuation,
+    robustness,
+    robustness_table,
+    typos,
+    upper,
+)
+from glossator.evaluation.rows import LabelledRows
+from glossator.service.inference.model import load
 
 Made = Callable[[str], Path]
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluation.rows import LabelledRows, indicator, read_rows, write_rows
-from service.errors import CorpusError
+from glossator.evaluation.rows import LabelledRows, indicator, read_rows, write_rows
+from glossator.service.errors import CorpusError
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 

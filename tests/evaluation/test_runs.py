@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.runs import RECORD, RunStore
-from service.errors import ConfigError, CorpusError, FileMissing, OutputError
+from glossator.evaluation.runs import RECORD, RunStore
+from glossator.service.errors import ConfigError, CorpusError, FileMissing, OutputError
 
 
 def finished(store: RunStore, command: str = "evaluate", test: Path | None = None) -> str:

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from evaluation.selection import Budget, Rung, Selection, select, selection_report
-from evaluation.selection_plot import frontier_svg
-from service.errors import ConfigError
+from glossator.evaluation.selection import Budget, Rung, Selection, select, selection_report
+from glossator.evaluation.selection_plot import frontier_svg
+from glossator.service.errors import ConfigError
 
 ROWS = 2_000
 GOLD = np.eye(2, dtype=bool)[np.arange(ROWS) % 2]

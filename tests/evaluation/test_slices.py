@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.stats import hypergeom
 
-from evaluation.rows import LabelledRows
-from evaluation.slices import LEAST_ROWS, NONE, RARE, slice_table, slices
-from service.errors import ConfigError
+from glossator.evaluation.rows import LabelledRows
+from glossator.evaluation.slices import LEAST_ROWS, NONE, RARE, slice_table, slices
+from glossator.service.errors import ConfigError
 
 
 def rows_of(count: int, seed: int = 0) -> LabelledRows:

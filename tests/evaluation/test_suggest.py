@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from made import made_task
 
-from evaluation.suggest import suggest, uncertainty
-from service.bundle.task import Calibration, Classifier
+from glossator.evaluation.suggest import suggest, uncertainty
+from glossator.service.bundle.task import Calibration, Classifier
 
 KINDS = ("the parcel is late number {}", "i forgot my password {}", "refund my order {}", "close the account {}")
 TEXTS = [kind.format(number) for kind in KINDS for number in range(30)]

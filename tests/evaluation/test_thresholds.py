@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from sklearn.metrics import f1_score
 
-from evaluation.thresholds import calibrated, candidates, tune_thresholds
-from service.bundle.task import TextClassification
-from service.errors import InputError
+from glossator.evaluation.thresholds import calibrated, candidates, tune_thresholds
+from glossator.service.bundle.task import TextClassification
+from glossator.service.errors import InputError
 
 # Few different values, so that rows tie often; 0, 1 and neighbouring floats, where midpoints go wrong.
 VALUES = st.one_of(st.sampled_from([0.0, 1.0, 0.5, float(np.nextafter(0.5, 1)), 0.1, 0.3, 0.7]), st.floats(0.0, 1.0))

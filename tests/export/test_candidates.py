@@ -12,17 +12,17 @@ import pytest
 from made import made_task
 from numpy.typing import NDArray
 
-from evaluation.checkpoint import load_model
-from evaluation.rows import read_rows
-from export.architecture import Encoder, read_encoder
-from export.build import choose, export
-from export.calibrate import measure_ranges
-from export.candidates import candidates, most_hurt
-from export.graph import Range, tensor_names, write_graph
-from service.bundle.folder import read
-from service.bundle.manifest import Parity, Scheme
-from service.inference.model import load
-from service.inference.session import Session
+from glossator.evaluation.checkpoint import load_model
+from glossator.evaluation.rows import read_rows
+from glossator.export.architecture import Encoder, read_encoder
+from glossator.export.build import choose, export
+from glossator.export.calibrate import measure_ranges
+from glossator.export.candidates import candidates, most_hurt
+from glossator.export.graph import Range, tensor_names, write_graph
+from glossator.service.bundle.folder import read
+from glossator.service.bundle.manifest import Parity, Scheme
+from glossator.service.inference.model import load
+from glossator.service.inference.session import Session
 
 WINDOWS = [[1, 10 + number % 40, 11 + number % 7, 2] for number in range(40)]
 
@@ -128,8 +128,8 @@ def test_a_bundle_holds_the_graphs_that_it_names(
 def test_other_families_walk_the_road_too(
     family: str, tiny_base: Callable[[str], Path], topic_splits: Callable[[str], object], tmp_path: Path
 ) -> None:
-    from training.config import TrainingConfig
-    from training.fit import fit
+    from glossator.training.config import TrainingConfig
+    from glossator.training.fit import fit
 
     config = TrainingConfig(
         base=str(tiny_base(family)), epochs=12, patience=12, batch_size=16, max_length=32, learning_rate=5e-3,

@@ -17,16 +17,16 @@ from made import TASKS, made_task
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from evaluation.checkpoint import load_model
-from evaluation.torch_model import TorchSession
-from export.architecture import Encoder, read_encoder
-from export.calibrate import measure_ranges, strange_windows
-from export.convert import convert
-from export.graph import Quantization, Range, tensor_names, write_graph, write_probe
-from service.inference.encoding import reads_pairs
-from service.inference.session import Session
-from service.tasks.encoded import Floats, PairWindow
-from training.base_model import FAMILIES, open_model, resolve
+from glossator.evaluation.checkpoint import load_model
+from glossator.evaluation.torch_model import TorchSession
+from glossator.export.architecture import Encoder, read_encoder
+from glossator.export.calibrate import measure_ranges, strange_windows
+from glossator.export.convert import convert
+from glossator.export.graph import Quantization, Range, tensor_names, write_graph, write_probe
+from glossator.service.inference.encoding import reads_pairs
+from glossator.service.inference.session import Session
+from glossator.service.tasks.encoded import Floats, PairWindow
+from glossator.training.base_model import FAMILIES, open_model, resolve
 
 KNOWN = sorted(FAMILIES - {"deberta", "deberta-v2", "modernbert"})
 LABELS = ["a", "b", "c"]

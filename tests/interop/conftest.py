@@ -11,11 +11,11 @@ import pytest
 from numpy.typing import NDArray
 
 import glossator
-from service.bundle import layout
-from service.inference.encoding import Encoder
-from service.inference.pipeline import Answer, Pipeline, Sequential
-from service.inference.session import Session
-from service.tasks.text_classification import Classification
+from glossator.service.bundle import layout
+from glossator.service.inference.encoding import Encoder
+from glossator.service.inference.pipeline import Answer, Pipeline, Sequential
+from glossator.service.inference.session import Session
+from glossator.service.tasks.text_classification import Classification
 
 GRAPHS = {"fp32": "onnx/model.onnx", "q8": "onnx/model_quantized.onnx"}  # named as transformers.js names the types
 

@@ -65,7 +65,7 @@ def test_parent_that_dies_takes_its_replicas_along(bundle: Path) -> None:
 
 def test_what_is_wrong_with_every_replica_ends_the_parent(tmp_path: Path) -> None:
     ran = subprocess.run(
-        [sys.executable, "-m", "cli", "serve", str(tmp_path / "nothing"), "--port", "0", "--replicas", "2"],
+        [sys.executable, "-m", "glossator", "serve", str(tmp_path / "nothing"), "--port", "0", "--replicas", "2"],
         capture_output=True, text=True, cwd=ROOT, timeout=60,
     )  # fmt: skip
     assert ran.returncode == 1

@@ -16,8 +16,8 @@ import pytest
 from servers import Server, server
 
 import glossator
-from service.api.schemas import FailedText, Prediction
-from service.client import ApiError
+from glossator.service.api.schemas import FailedText, Prediction
+from glossator.service.client import ApiError
 
 
 @pytest.fixture(scope="module")

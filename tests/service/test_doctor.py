@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from service import doctor
+from glossator.service import doctor
 
 
 def by_name(folder: Path) -> dict[str, doctor.Finding]:

@@ -1,6 +1,6 @@
 """The floor is light: a fresh process imports all of `service` without one heavy package.
 
-All but `service.integrations`, whose modules are imported by the package that they serve.
+All but `glossator.service.integrations`, whose modules are imported by the package that they serve.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ HEAVY = {"torch", "transformers", "datasets", "sklearn", "spacy", "scipy", "pand
 
 IMPORT_ALL = """
 import importlib, json, pkgutil, sys
-import service
-names = [module.name for module in pkgutil.walk_packages(service.__path__, "service.")
-    if not module.name.startswith("service.integrations.")]
+import glossator.service
+names = [module.name for module in pkgutil.walk_packages(glossator.service.__path__, "glossator.service.")
+    if not module.name.startswith("glossator.service.integrations.")]
 for name in names:
     importlib.import_module(name)
 print(json.dumps([names, sorted({name.partition(".")[0] for name in sys.modules})]))
@@ -34,20 +34,22 @@ def _loaded(program: str) -> list[list[str]]:
 
 def test_service_imports_nothing_heavy() -> None:
     names, packages = _loaded(IMPORT_ALL)
-    assert {"service.api.app", "service.api.server", "service.inference.model"} <= set(names)
+    assert {"glossator.service.api.app", "glossator.service.api.server", "glossator.service.inference.model"} <= set(
+        names
+    )
     assert HEAVY.isdisjoint(packages)
     assert "onnxruntime" in packages  # the list is that of a process that did import
 
 
 def test_inference_needs_no_server() -> None:
-    program = "import json, sys, service.inference.model; print(json.dumps([list(sys.modules)]))"
+    program = "import json, sys, glossator.service.inference.model; print(json.dumps([list(sys.modules)]))"
     (modules,) = _loaded(program)
     assert {"fastapi", "starlette", "uvicorn", "prometheus_client"}.isdisjoint(modules)
-    assert "service.inference.model" in modules
+    assert "glossator.service.inference.model" in modules
 
 
 def test_service_api_does_nothing_at_import() -> None:
-    (modules,) = _loaded("import json, sys, service.api; print(json.dumps([list(sys.modules)]))")
+    (modules,) = _loaded("import json, sys, glossator.service.api; print(json.dumps([list(sys.modules)]))")
     assert "fastapi" not in modules
 
 

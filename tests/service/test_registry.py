@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from votes import vote_bundle
 
-from service.bundle.folder import read
-from service.errors import BundleError, ConfigError, UnknownModel
-from service.registry import CHAMPION, Entry, Record, Registry, live
+from glossator.service.bundle.folder import read
+from glossator.service.errors import BundleError, ConfigError, UnknownModel
+from glossator.service.registry import CHAMPION, Entry, Record, Registry, live
 
 
 @pytest.fixture(scope="module")

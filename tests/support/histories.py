@@ -38,8 +38,8 @@ class Steps:
 
 def submit(store: object, count: int, *, prefix: str = "job") -> list[str]:
     """The ids of jobs that were accepted."""
-    from service.jobs.records import NewJob
-    from service.jobs.store import Store
+    from glossator.service.jobs.records import NewJob
+    from glossator.service.jobs.store import Store
 
     assert isinstance(store, Store)
     new = NewJob(
@@ -137,7 +137,7 @@ def steps(folder: Path) -> Steps:
 def faults(store: object, ids: list[str], found: Steps) -> list[str]:
     """What is wrong with a history: each job ends exactly once, with each chunk entered exactly once, by the attempt
     that holds it in the end."""
-    from service.jobs.store import Store
+    from glossator.service.jobs.store import Store
 
     assert isinstance(store, Store)
     wrong = []
@@ -184,8 +184,8 @@ def disturbing(running: Workers, every: float, seed: int = 1) -> Iterator[None]:
 
 def wait_for(store: object, seconds: float) -> None:
     """Until all jobs have ended."""
-    from service.errors import StoreUnavailable
-    from service.jobs.store import Store
+    from glossator.service.errors import StoreUnavailable
+    from glossator.service.jobs.store import Store
 
     assert isinstance(store, Store)
     until = time.monotonic() + seconds
@@ -205,10 +205,10 @@ def wait_for(store: object, seconds: float) -> None:
 
 def work(url: str | None, folder: Path, name: str, journal: Path, lease: float) -> None:
     """One worker."""
-    from service.errors import StaleAttempt, StoreUnavailable
-    from service.jobs.records import Chunk, Result
-    from service.jobs.stores import store_of
-    from service.labelling.summary import Counts
+    from glossator.service.errors import StaleAttempt, StoreUnavailable
+    from glossator.service.jobs.records import Chunk, Result
+    from glossator.service.jobs.stores import store_of
+    from glossator.service.labelling.summary import Counts
 
     store = None
     while store is None:

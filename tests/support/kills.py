@@ -158,7 +158,7 @@ class Words:
     fast = None
 
     def __init__(self, computed: mmap.mmap | None) -> None:
-        from service.inference.planning import UNMEASURED
+        from glossator.service.inference.planning import UNMEASURED
 
         self.batcher = SimpleNamespace(cost=UNMEASURED)
         self.bundle = SimpleNamespace(manifest=SimpleNamespace(cascade=None))
@@ -173,9 +173,9 @@ class Words:
         return Words._Ready([self._answer(text) for text in texts])
 
     def _answer(self, text: object) -> object:
-        from service.errors import InputError
-        from service.inference.pipeline import Answer
-        from service.tasks.token_classification import Entities, Entity
+        from glossator.service.errors import InputError
+        from glossator.service.inference.pipeline import Answer
+        from glossator.service.tasks.token_classification import Entities, Entity
 
         if isinstance(text, InputError):
             return text
@@ -191,8 +191,8 @@ class Words:
 
 
 def _work(asked: dict[str, Any], shared: mmap.mmap) -> int:
-    from service.errors import GlossatorError
-    from service.labelling.job import Job, run
+    from glossator.service.errors import GlossatorError
+    from glossator.service.labelling.job import Job, run
 
     job = Job(source=asked["source"], output=asked["output"], chunk_rows=asked["chunk_rows"])
     try:
@@ -208,8 +208,8 @@ def accept(folder: Path, source: Path, chunk_rows: int) -> None:
     """Makes a store with one job in it."""
     from accepted import accepted
 
-    from service.jobs.folder import Folder
-    from service.jobs.stores import store_of
+    from glossator.service.jobs.folder import Folder
+    from glossator.service.jobs.stores import store_of
 
     store = store_of(folder)
     files = Folder(folder, free_bytes=0)
@@ -219,10 +219,10 @@ def accept(folder: Path, source: Path, chunk_rows: int) -> None:
 
 def _work_at_job(asked: dict[str, Any], shared: mmap.mmap) -> int:
     """What a worker does that a keeper has started after the last one died."""
-    from service.errors import GlossatorError
-    from service.jobs.attempt import attempt
-    from service.jobs.folder import Folder
-    from service.jobs.stores import store_of
+    from glossator.service.errors import GlossatorError
+    from glossator.service.jobs.attempt import attempt
+    from glossator.service.jobs.folder import Folder
+    from glossator.service.jobs.stores import store_of
 
     root = Path(asked["output"])
     try:
@@ -249,10 +249,10 @@ def _serve() -> None:
     import apsw  # noqa: F401
     import pyarrow.parquet  # noqa: F401  # every import before the first fork
 
-    import service.jobs.attempt
-    import service.jobs.stores
-    import service.labelling.job
-    import service.tasks.token_classification  # noqa: F401
+    import glossator.service.jobs.attempt
+    import glossator.service.jobs.stores
+    import glossator.service.labelling.job
+    import glossator.service.tasks.token_classification  # noqa: F401
 
     logging.disable()
     for line in sys.stdin:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from service.bundle.task import (
+from glossator.service.bundle.task import (
     Encoding,
     ProblemType,
     Provenance,

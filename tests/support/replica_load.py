@@ -20,7 +20,7 @@ import psutil
 from prometheus_client.parser import text_string_to_metric_families
 from servers import ROOT, environment
 
-from service.api.siblings import LABEL
+from glossator.service.api.siblings import LABEL
 
 CLIENTS = 4
 START_SECONDS = 5.0
@@ -30,7 +30,7 @@ START_SECONDS = 5.0
 def replicas(bundle: Path, count: int = 2) -> Iterator[tuple[psutil.Process, str]]:
     """The parent of some replicas, and the URL at which they answer."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "cli", "serve", str(bundle), "--port", "0", "--replicas", str(count)],
+        [sys.executable, "-m", "glossator", "serve", str(bundle), "--port", "0", "--replicas", str(count)],
         stderr=subprocess.PIPE, text=True, cwd=ROOT, env=environment({"queue_seconds": 30}),
     )  # fmt: skip
     assert process.stderr is not None

@@ -14,10 +14,10 @@ ROOT = Path(__file__).resolve().parents[2]
 _PROGRAM = """
 import sys
 from pathlib import Path
-from service.api.app import create_app
-from service.api.server import serve
-from service.api.settings import Settings
-from service.inference.model import load
+from glossator.service.api.app import create_app
+from glossator.service.api.server import serve
+from glossator.service.api.settings import Settings
+from glossator.service.inference.model import load
 
 settings = Settings(port=0)
 models = {Path(folder).name: load(folder, threads=1) for folder in sys.argv[1:]}

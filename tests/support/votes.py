@@ -14,16 +14,16 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from service.bundle import layout
-from service.bundle.golden import GoldenRow, Histogram, Reference, dump_golden
-from service.bundle.manifest import Estimate, EvaluationRecord, Manifest, Served, Verification
-from service.bundle.task import Calibration, Encoding, ProblemType, Provenance, TextClassification
-from service.bundle.write import file_entries, folder_aside, write_manifest
-from service.errors import InputError
-from service.inference.encoding import Encoder
-from service.inference.pipeline import Pipeline, Sequential
-from service.inference.session import Session
-from service.tasks.text_classification import decode
+from glossator.service.bundle import layout
+from glossator.service.bundle.golden import GoldenRow, Histogram, Reference, dump_golden
+from glossator.service.bundle.manifest import Estimate, EvaluationRecord, Manifest, Served, Verification
+from glossator.service.bundle.task import Calibration, Encoding, ProblemType, Provenance, TextClassification
+from glossator.service.bundle.write import file_entries, folder_aside, write_manifest
+from glossator.service.errors import InputError
+from glossator.service.inference.encoding import Encoder
+from glossator.service.inference.pipeline import Pipeline, Sequential
+from glossator.service.inference.session import Session
+from glossator.service.tasks.text_classification import decode
 
 LABELS = ["refund", "delivery", "praise", "greeting", "complaint", "other"]
 VOTES = {"money": "refund", "parcel": "delivery", "thanks": "praise", "the": None}

@@ -21,14 +21,14 @@ from typing import Any
 import sklearn.metrics  # noqa: F401  here rather than in each child
 import transformers.models.bert.modeling_bert  # noqa: F401
 
-from evaluation.rows import LabelledRows
-from service.errors import GlossatorError
-from training.algorithms.algorithm import Splits
-from training.config import TrainingConfig
-from training.corpus.dataset import DatasetRow
-from training.corpus.read import read_corpus
-from training.fit import fit
-from training.progress import EpochDone, StepDone
+from glossator.evaluation.rows import LabelledRows
+from glossator.service.errors import GlossatorError
+from glossator.training.algorithms.algorithm import Splits
+from glossator.training.config import TrainingConfig
+from glossator.training.corpus.dataset import DatasetRow
+from glossator.training.corpus.read import read_corpus
+from glossator.training.fit import fit
+from glossator.training.progress import EpochDone, StepDone
 
 
 class Fate:

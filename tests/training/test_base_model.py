@@ -13,8 +13,8 @@ import torch
 from made import made_task
 from safetensors.torch import load_file, save_file
 
-from service.errors import ConfigError
-from training.base_model import (
+from glossator.service.errors import ConfigError
+from glossator.training.base_model import (
     FAMILIES,
     STARTER_NAME,
     STARTER_SHA256,
@@ -25,7 +25,7 @@ from training.base_model import (
     resolve,
     window_lengths,
 )
-from training.config import TrainingConfig
+from glossator.training.config import TrainingConfig
 
 LABELS = ["a", "b", "c"]
 Bases = Callable[[str], Path]

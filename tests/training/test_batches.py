@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.bundle.task import Encoding
-from service.inference.encoding import Encoder
-from training.batches import POOL_BATCHES, epoch_batches, make_examples
+from glossator.service.bundle.task import Encoding
+from glossator.service.inference.encoding import Encoder
+from glossator.training.batches import POOL_BATCHES, epoch_batches, make_examples
 
 lengths_of = st.lists(st.integers(1, 512), min_size=1, max_size=400)
 

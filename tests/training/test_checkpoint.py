@@ -12,14 +12,14 @@ from made import made_task
 from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from evaluation.checkpoint import read_task
-from evaluation.rows import LabelledRows, read_rows
-from service.bundle import layout
-from service.bundle.golden import parse_reference
-from service.errors import OutputError
-from training.algorithms.algorithm import Splits
-from training.base_model import open_model, resolve
-from training.checkpoint import PACKAGES, now, package_versions, write_checkpoint
+from glossator.evaluation.checkpoint import read_task
+from glossator.evaluation.rows import LabelledRows, read_rows
+from glossator.service.bundle import layout
+from glossator.service.bundle.golden import parse_reference
+from glossator.service.errors import OutputError
+from glossator.training.algorithms.algorithm import Splits
+from glossator.training.base_model import open_model, resolve
+from glossator.training.checkpoint import PACKAGES, now, package_versions, write_checkpoint
 
 Checkpoints = Callable[..., Path]
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from training.config import TrainingConfig
+from glossator.training.config import TrainingConfig
 
 
 def test_config_has_a_default_for_everything() -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from service.errors import ConfigError
-from training.base_model import FAMILIES, FP32_ONLY
-from training.config import TrainingConfig
-from training.device import Device, choose
+from glossator.service.errors import ConfigError
+from glossator.training.base_model import FAMILIES, FP32_ONLY
+from glossator.training.config import TrainingConfig
+from glossator.training.device import Device, choose
 
 
 def has_bf16() -> bool:

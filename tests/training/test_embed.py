@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from transformers import AutoModel, AutoTokenizer
 
-from training.config import TrainingConfig
-from training.embed import embed, embed_words
+from glossator.training.config import TrainingConfig
+from glossator.training.embed import embed, embed_words
 
 TEXTS = ["where is my parcel", "refund, please!", "login"]
 

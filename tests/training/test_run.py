@@ -16,16 +16,16 @@ from hypothesis import strategies as st
 from made import made_task
 from numpy.typing import NDArray
 
-from service.bundle.task import ProblemType, TextClassification
-from service.errors import ConfigError
-from training.base_model import FAMILIES, FP32_ONLY, open_model, resolve
-from training.batches import Example
-from training.config import TrainingConfig
-from training.device import Device
-from training.objectives.labels import Labels
-from training.progress import EpochDone, Silent, StepDone
-from training.run import Outcome, run, schedule
-from training.state import StateFolder
+from glossator.service.bundle.task import ProblemType, TextClassification
+from glossator.service.errors import ConfigError
+from glossator.training.base_model import FAMILIES, FP32_ONLY, open_model, resolve
+from glossator.training.batches import Example
+from glossator.training.config import TrainingConfig
+from glossator.training.device import Device
+from glossator.training.objectives.labels import Labels
+from glossator.training.progress import EpochDone, Silent, StepDone
+from glossator.training.run import Outcome, run, schedule
+from glossator.training.state import StateFolder
 
 Bases = Callable[[str], Path]
 LABELS = ["a", "b", "c"]

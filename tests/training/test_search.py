@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from evaluation.checkpoint import load_checkpoint, read_task
-from service.errors import ConfigError
-from training.algorithms import registry
-from training.algorithms.algorithm import Splits
-from training.config import TrainingConfig
-from training.progress import EpochDone, Silent
-from training.search import search
+from glossator.evaluation.checkpoint import load_checkpoint, read_task
+from glossator.service.errors import ConfigError
+from glossator.training.algorithms import registry
+from glossator.training.algorithms.algorithm import Splits
+from glossator.training.config import TrainingConfig
+from glossator.training.progress import EpochDone, Silent
+from glossator.training.search import search
 
 Bases = Callable[[str], Path]
 
@@ -74,7 +74,7 @@ def of(draws: Iterator[dict[str, Any]]) -> Callable[[Any], Mapping[str, Any]]:
 
 def with_choices(patch: pytest.MonkeyPatch, *choices: dict[str, Any]) -> None:
     algorithm = replace(registry.find("bag"), search=of(iter(choices)))
-    patch.setattr("training.search.find", lambda _: algorithm)
+    patch.setattr("glossator.training.search.find", lambda _: algorithm)
 
 
 def test_the_better_choice_wins_and_is_written(

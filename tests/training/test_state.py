@@ -15,9 +15,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from service.bundle import layout
-from service.errors import ConfigError, OutputError
-from training.state import Place, StateFolder
+from glossator.service.bundle import layout
+from glossator.service.errors import ConfigError, OutputError
+from glossator.training.state import Place, StateFolder
 
 PROGRAM = Path(__file__).with_name("killed_runs.py")
 OPTIONS = {

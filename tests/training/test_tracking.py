@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from training.config import TrainingConfig
-from training.progress import EpochDone, Silent, StepDone
-from training.tracking import Tracked, tracked
+from glossator.training.config import TrainingConfig
+from glossator.training.progress import EpochDone, Silent, StepDone
+from glossator.training.tracking import Tracked, tracked
 
 
 class Heard:

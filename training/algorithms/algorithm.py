@@ -13,19 +13,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.checkpoint import pipeline as checkpoint_pipeline
-from evaluation.rows import LabelledRows
-from service.bundle.task import Classifier, Strict, Task, TaskName
-from service.inference.pipeline import Pipeline
-from training.base_model import BaseModel, learning_rate
-from training.batches import Example
-from training.config import Schedule, TrainingConfig
-from training.corpus.corpus import Corpus
-from training.device import Device
-from training.objectives.objective import Objective
-from training.progress import Progress, StepDone
-from training.run import LossOf, Outcome, run
-from training.state import StateFolder
+from glossator.evaluation.checkpoint import pipeline as checkpoint_pipeline
+from glossator.evaluation.rows import LabelledRows
+from glossator.service.bundle.task import Classifier, Strict, Task, TaskName
+from glossator.service.inference.pipeline import Pipeline
+from glossator.training.base_model import BaseModel, learning_rate
+from glossator.training.batches import Example
+from glossator.training.config import Schedule, TrainingConfig
+from glossator.training.corpus.corpus import Corpus
+from glossator.training.device import Device
+from glossator.training.objectives.objective import Objective
+from glossator.training.progress import Progress, StepDone
+from glossator.training.run import LossOf, Outcome, run
+from glossator.training.state import StateFolder
 
 TEXTS: frozenset[TaskName] = frozenset({"text-classification"})
 EVERY_TASK: frozenset[TaskName] = frozenset(

@@ -11,23 +11,23 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from evaluation.checkpoint import load_checkpoint, load_model, read_task
-from evaluation.rows import inputs_of
-from service.bundle import layout
-from service.bundle.task import Classifier, TaskName
-from service.errors import ConfigError
-from service.inference.encoding import encoder_of
-from service.inference.model import load
-from service.inference.pipeline import Pipeline
-from service.tasks.encoded import EncodedText, Text
-from training.algorithms.algorithm import Algorithm, Run
-from training.algorithms.static import StaticOptions, distilled
-from training.base_model import open_model
-from training.batches import Example, make_examples
-from training.config import Schedule
-from training.device import Device
-from training.objectives.objective import forward, weights_of
-from training.run import Outcome
+from glossator.evaluation.checkpoint import load_checkpoint, load_model, read_task
+from glossator.evaluation.rows import inputs_of
+from glossator.service.bundle import layout
+from glossator.service.bundle.task import Classifier, TaskName
+from glossator.service.errors import ConfigError
+from glossator.service.inference.encoding import encoder_of
+from glossator.service.inference.model import load
+from glossator.service.inference.pipeline import Pipeline
+from glossator.service.tasks.encoded import EncodedText, Text
+from glossator.training.algorithms.algorithm import Algorithm, Run
+from glossator.training.algorithms.static import StaticOptions, distilled
+from glossator.training.base_model import open_model
+from glossator.training.batches import Example, make_examples
+from glossator.training.config import Schedule
+from glossator.training.device import Device
+from glossator.training.objectives.objective import forward, weights_of
+from glossator.training.run import Outcome
 
 
 class DistilOptions(StaticOptions):
@@ -88,7 +88,7 @@ def cut_encoder(run: Run) -> Any:
     """An encoder of fewer layers with the weights of the teacher, or of the base where the teacher has none to give."""
     from transformers import AutoConfig
 
-    from evaluation.torch_model import auto_class
+    from glossator.evaluation.torch_model import auto_class
 
     options: DistilOptions = run.options
     folder = Path(str(run.config.teacher))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from training.algorithms.algorithm import EVERY_TASK, Algorithm, Run
-from training.base_model import open_model
-from training.run import Outcome
+from glossator.training.algorithms.algorithm import EVERY_TASK, Algorithm, Run
+from glossator.training.base_model import open_model
+from glossator.training.run import Outcome
 
 
 def train(run: Run) -> tuple[Any, Outcome]:

@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from service.bundle.task import Strict
-from training.algorithms.algorithm import Algorithm, Run
-from training.algorithms.linear import Held
-from training.algorithms.vectors import STRENGTHS, fit_head, open_encoder, put_head, window_vectors
-from training.run import Outcome
+from glossator.service.bundle.task import Strict
+from glossator.training.algorithms.algorithm import Algorithm, Run
+from glossator.training.algorithms.linear import Held
+from glossator.training.algorithms.vectors import STRENGTHS, fit_head, open_encoder, put_head, window_vectors
+from glossator.training.run import Outcome
 
 
 class FrozenOptions(Strict):
@@ -22,7 +22,7 @@ class FrozenOptions(Strict):
 
 def train(run: Run) -> tuple[Any, Outcome]:
     """Each text goes through the encoder once."""
-    from evaluation.models.pooled import PooledConfig, PooledModel
+    from glossator.evaluation.models.pooled import PooledConfig, PooledModel
 
     started = time.monotonic()
     encoder, task = open_encoder(run)

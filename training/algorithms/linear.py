@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.rows import inputs_of
-from service.bundle.task import Classifier, Task
-from service.tasks.encoded import by_text, windows_of
-from training.algorithms.algorithm import Run
-from training.objectives.labels import Labels
+from glossator.evaluation.rows import inputs_of
+from glossator.service.bundle.task import Classifier, Task
+from glossator.service.tasks.encoded import by_text, windows_of
+from glossator.training.algorithms.algorithm import Run
+from glossator.training.objectives.labels import Labels
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from service.bundle.task import Strict
-from training.algorithms.algorithm import EVERY_TASK, Algorithm, Run
-from training.base_model import open_model
-from training.config import Schedule
-from training.run import Outcome
+from glossator.service.bundle.task import Strict
+from glossator.training.algorithms.algorithm import EVERY_TASK, Algorithm, Run
+from glossator.training.base_model import open_model
+from glossator.training.config import Schedule
+from glossator.training.run import Outcome
 
 
 class LoraOptions(Strict):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from importlib import import_module
 from importlib.metadata import entry_points
 
-from service.bundle.task import Classifier, Task
-from service.errors import ConfigError
-from training.algorithms.algorithm import Algorithm
+from glossator.service.bundle.task import Classifier, Task
+from glossator.service.errors import ConfigError
+from glossator.training.algorithms.algorithm import Algorithm
 
 GROUP = "glossator.algorithms"
 
@@ -23,7 +23,7 @@ def names() -> list[str]:
 def find(name: str) -> Algorithm:
     """The algorithm of this name; raises ConfigError where there is none or where it cannot be used."""
     if name in LADDER:
-        found = import_module(f"training.algorithms.{name.replace('-', '_')}").ALGORITHM
+        found = import_module(f"glossator.training.algorithms.{name.replace('-', '_')}").ALGORITHM
         assert isinstance(found, Algorithm)
         return found
     for entry in entry_points(group=GROUP, name=name):
@@ -39,7 +39,7 @@ def find(name: str) -> Algorithm:
             raise ConfigError(
                 f"the entry point {name!r} is not an algorithm",
                 found=type(loaded).__name__,
-                expected="a training.algorithms.algorithm.Algorithm",
+                expected="a glossator.training.algorithms.algorithm.Algorithm",
                 way_out="See docs/algorithms.md.",
             )
         return loaded

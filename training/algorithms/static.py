@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from training.algorithms.algorithm import Algorithm, Run
-from training.algorithms.bag import BagOptions, descend, make, occurring
-from training.algorithms.bag import search as bag_search
-from training.algorithms.vectors import open_encoder, window_vectors
-from training.config import Schedule
-from training.run import Outcome
+from glossator.training.algorithms.algorithm import Algorithm, Run
+from glossator.training.algorithms.bag import BagOptions, descend, make, occurring
+from glossator.training.algorithms.bag import search as bag_search
+from glossator.training.algorithms.vectors import open_encoder, window_vectors
+from glossator.training.config import Schedule
+from glossator.training.run import Outcome
 
 
 class StaticOptions(BagOptions):

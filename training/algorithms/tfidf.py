@@ -11,10 +11,10 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from service.bundle.task import Strict
-from training.algorithms.algorithm import Algorithm, Run
-from training.algorithms.linear import Held, Linear, fit_linear
-from training.run import Outcome
+from glossator.service.bundle.task import Strict
+from glossator.training.algorithms.algorithm import Algorithm, Run
+from glossator.training.algorithms.linear import Held, Linear, fit_linear
+from glossator.training.run import Outcome
 
 
 class TfidfOptions(Strict):
@@ -37,8 +37,8 @@ PAIRS_GAIN = 0.005
 
 def train(run: Run) -> tuple[Any, Outcome]:
     """Fits one machine for each choice that is open, and keeps the one that does best on the validation rows."""
-    from evaluation.models.grams import seen
-    from evaluation.models.tfidf import TfidfConfig, TfidfModel
+    from glossator.evaluation.models.grams import seen
+    from glossator.evaluation.models.tfidf import TfidfConfig, TfidfModel
 
     started = time.monotonic()
     options: TfidfOptions = run.options

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.torch_model import TorchSession
-from service.bundle.task import TextEmbedding
-from service.inference.planning import UNMEASURED, plan
-from training.algorithms.algorithm import Run
-from training.algorithms.linear import Linear, fit_linear
-from training.base_model import open_model
+from glossator.evaluation.torch_model import TorchSession
+from glossator.service.bundle.task import TextEmbedding
+from glossator.service.inference.planning import UNMEASURED, plan
+from glossator.training.algorithms.algorithm import Run
+from glossator.training.algorithms.linear import Linear, fit_linear
+from glossator.training.base_model import open_model
 
 STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0)
 _CHUNK = 16

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from evaluation.markdown import code_span
-from training.corpus.corpus import Corpus
-from training.corpus.languages import languages_of
-from training.corpus.summary import summary
+from glossator.evaluation.markdown import code_span
+from glossator.training.corpus.corpus import Corpus
+from glossator.training.corpus.languages import languages_of
+from glossator.training.corpus.summary import summary
 
 _CATEGORIES = {
     "text-classification": "text-classification",

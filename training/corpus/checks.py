@@ -10,13 +10,13 @@ from itertools import chain, combinations, islice
 
 import numpy as np
 
-from service.errors import ConfigError, shorten
-from training.corpus.corpus import Corpus, Finding
-from training.corpus.languages import LEAST_LETTERS, language_of
-from training.corpus.near import near_groups, same_groups
-from training.corpus.personal import find_personal, masked
-from training.corpus.repair import EXAMPLES
-from training.corpus.text_rules import TEXT_RULES
+from glossator.service.errors import ConfigError, shorten
+from glossator.training.corpus.corpus import Corpus, Finding
+from glossator.training.corpus.languages import LEAST_LETTERS, language_of
+from glossator.training.corpus.near import near_groups, same_groups
+from glossator.training.corpus.personal import find_personal, masked
+from glossator.training.corpus.repair import EXAMPLES
+from glossator.training.corpus.text_rules import TEXT_RULES
 
 IMBALANCE = 10
 """A class with this many times fewer rows than the largest is pointed out."""

@@ -15,10 +15,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from evaluation.rows import GoldSpan
-from service.errors import CorpusError, shorten
-from training.corpus.dataset import DatasetRow
-from training.corpus.row import RowFault
+from glossator.evaluation.rows import GoldSpan
+from glossator.service.errors import CorpusError, shorten
+from glossator.training.corpus.dataset import DatasetRow
+from glossator.training.corpus.row import RowFault
 
 SUFFIXES = (".conll", ".conllu", ".iob", ".iob2", ".bio", ".bilou")
 TEXT, SPANS = "text", "spans"

@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from evaluation.rows import LabelledRows, Spans
-from service.bundle.task import ProblemType, TaskName
-from service.errors import CorpusError, Fault
+from glossator.evaluation.rows import LabelledRows, Spans
+from glossator.service.bundle.task import ProblemType, TaskName
+from glossator.service.errors import CorpusError, Fault
 
 _to_json = json.JSONEncoder(separators=(",", ":")).encode
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from service.errors import ConfigError, ExtraMissing
+from glossator.service.errors import ConfigError, ExtraMissing
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict

@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from service.errors import CorpusError, ExtraMissing, FileMissing
-from training.corpus.conll import SPANS, SUFFIXES, TEXT, Tagged, read_conll
-from training.corpus.dataset import DatasetRow
+from glossator.service.errors import CorpusError, ExtraMissing, FileMissing
+from glossator.training.corpus.conll import SPANS, SUFFIXES, TEXT, Tagged, read_conll
+from glossator.training.corpus.dataset import DatasetRow
 
 _HEAD_BYTES = 1 << 20
 QUESTION, CONTEXT, ANSWERS = "question", "context", "answers"

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.bundle.task import OUTSIDE
-from service.errors import CorpusError, shorten
-from training.corpus.corpus import Corpus, Finding
-from training.corpus.suspects import EXAMPLES, FOLDS, STRENGTH
-from training.embed import Words
+from glossator.service.bundle.task import OUTSIDE
+from glossator.service.errors import CorpusError, shorten
+from glossator.training.corpus.corpus import Corpus, Finding
+from glossator.training.corpus.suspects import EXAMPLES, FOLDS, STRENGTH
+from glossator.training.embed import Words
 
 MOST_OUTSIDE = 4
 """Words outside are learnt from up to so many times those inside; their weight makes up for the rest."""

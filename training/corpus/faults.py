@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections import Counter
 
-from service.errors import Fault, shorten
-from training.corpus.corpus import Corpus
-from training.corpus.repair import rare_labels
+from glossator.service.errors import Fault, shorten
+from glossator.training.corpus.corpus import Corpus
+from glossator.training.corpus.repair import rare_labels
 
 _FREE_TEXT_ROWS = 100
 _MEASUREMENT_VALUES = 10

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from service.errors import UnknownColumn
-from training.corpus.corpus import Corpus
-from training.corpus.row import Row, is_nan
+from glossator.service.errors import UnknownColumn
+from glossator.training.corpus.corpus import Corpus
+from glossator.training.corpus.row import Row, is_nan
 
 
 class KeptColumns:

@@ -6,9 +6,9 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
-from service.bundle.task import ProblemType
-from service.errors import shorten
-from training.corpus.row import RowFault, is_nan
+from glossator.service.bundle.task import ProblemType
+from glossator.service.errors import shorten
+from glossator.training.corpus.row import RowFault, is_nan
 
 
 def as_list(value: object) -> list[object] | None:

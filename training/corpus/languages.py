@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from service.errors import OutputError
+from glossator.service.errors import OutputError
 
 LEAST_LETTERS = 20
 _SURE = 0.9

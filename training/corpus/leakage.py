@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from service.errors import shorten
-from training.corpus.corpus import Corpus, Finding
-from training.corpus.near import near_groups, normalise_text
+from glossator.service.errors import shorten
+from glossator.training.corpus.corpus import Corpus, Finding
+from glossator.training.corpus.near import near_groups, normalise_text
 
 _EXAMPLES = 5
 

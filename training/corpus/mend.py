@@ -6,12 +6,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from service.errors import ConfigError, CorpusError, Fault, shorten
-from training.corpus import checks, repair
-from training.corpus.corpus import Corpus, Dropped
-from training.corpus.leakage import Leakage
-from training.corpus.review import ReviewAnswer
-from training.corpus.text_rules import TEXT_RULES
+from glossator.service.errors import ConfigError, CorpusError, Fault, shorten
+from glossator.training.corpus import checks, repair
+from glossator.training.corpus.corpus import Corpus, Dropped
+from glossator.training.corpus.leakage import Leakage
+from glossator.training.corpus.review import ReviewAnswer
+from glossator.training.corpus.text_rules import TEXT_RULES
 
 LABEL_NAMES, EXACT, RARE = "label-name-variants", "exact-duplicates", "rare-labels"
 REVIEWED = "reviewed-labels"

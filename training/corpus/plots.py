@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from evaluation.plots import DRAWN_LABELS, QUIET, bars, heading, lengths_svg, to_svg
-from training.corpus.corpus import Corpus
+from glossator.evaluation.plots import DRAWN_LABELS, QUIET, bars, heading, lengths_svg, to_svg
+from glossator.training.corpus.corpus import Corpus
 
 
 def pictures(corpus: Corpus) -> dict[str, str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from service.errors import CorpusError
-from training.corpus.dataset import DatasetRow
-from training.corpus.row import Row
+from glossator.service.errors import CorpusError
+from glossator.training.corpus.dataset import DatasetRow
+from glossator.training.corpus.row import Row
 
 _ANSWERS = ("accept", "reject", "ignore")
 

@@ -7,13 +7,13 @@ from dataclasses import replace
 from itertools import chain, islice
 from typing import get_args
 
-from service.bundle.task import ProblemType
-from service.errors import ConfigError, CorpusError, Fault
-from training.corpus import checks, faults, repair
-from training.corpus.corpus import Columns, Corpus, Finding, Reject, UnusableCorpus
-from training.corpus.labels import LabelReader
-from training.corpus.row import Row, RowFault, raw_of, read_text, reason_of
-from training.corpus.schema import check_columns, choose_columns, choose_problem_type, is_missing
+from glossator.service.bundle.task import ProblemType
+from glossator.service.errors import ConfigError, CorpusError, Fault
+from glossator.training.corpus import checks, faults, repair
+from glossator.training.corpus.corpus import Columns, Corpus, Finding, Reject, UnusableCorpus
+from glossator.training.corpus.labels import LabelReader
+from glossator.training.corpus.row import Row, RowFault, raw_of, read_text, reason_of
+from glossator.training.corpus.schema import check_columns, choose_columns, choose_problem_type, is_missing
 
 HEAD_ROWS = 1_000
 """Columns and problem type are told from this many first rows."""

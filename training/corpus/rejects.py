@@ -7,9 +7,9 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-from service.bundle.write import fsync
-from service.errors import OutputError
-from training.corpus.corpus import Corpus
+from glossator.service.bundle.write import fsync
+from glossator.service.errors import OutputError
+from glossator.training.corpus.corpus import Corpus
 
 
 def write_rejects(corpus: Corpus, path: str | Path) -> int:

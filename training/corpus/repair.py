@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from service.errors import shorten
-from training.corpus.corpus import Corpus, Dropped, Finding
-from training.corpus.labels import common_spellings, name_key
+from glossator.service.errors import shorten
+from glossator.training.corpus.corpus import Corpus, Dropped, Finding
+from glossator.training.corpus.labels import common_spellings, name_key
 
 EXAMPLES = 5
 """How many examples a finding shows."""

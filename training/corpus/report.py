@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from evaluation.markdown import code_span
-from service.errors import Fault
-from training.corpus.corpus import Corpus, Dropped, Reject
-from training.corpus.summary import summary
+from glossator.evaluation.markdown import code_span
+from glossator.service.errors import Fault
+from glossator.training.corpus.corpus import Corpus, Dropped, Reject
+from glossator.training.corpus.summary import summary
 
 _QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 _EXAMPLES = 3

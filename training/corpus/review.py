@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from service.errors import ConfigError, CorpusError, FileMissing
-from training.corpus.corpus import Corpus
-from training.corpus.entity_suspects import EntitySuspect
-from training.corpus.suspects import Suspect
+from glossator.service.errors import ConfigError, CorpusError, FileMissing
+from glossator.training.corpus.corpus import Corpus
+from glossator.training.corpus.entity_suspects import EntitySuspect
+from glossator.training.corpus.suspects import Suspect
 
 
 class ReviewAnswer(NamedTuple):

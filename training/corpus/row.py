@@ -8,8 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Protocol
 
-from service.errors import CorpusError, GlossatorError, InputError, shorten
-from service.inference.encoding import check_text
+from glossator.service.errors import CorpusError, GlossatorError, InputError, shorten
+from glossator.service.inference.encoding import check_text
 
 RAW_CHARACTERS = 2_000
 """A rejected row is shown up to this length; its line number leads to the rest."""

@@ -6,11 +6,11 @@ import difflib
 import re
 from collections.abc import Iterable, Sequence
 
-from service.bundle.task import ProblemType
-from service.errors import Fault, UnknownColumn, shorten
-from training.corpus.corpus import Columns
-from training.corpus.labels import as_list
-from training.corpus.row import Row, is_nan
+from glossator.service.bundle.task import ProblemType
+from glossator.service.errors import Fault, UnknownColumn, shorten
+from glossator.training.corpus.corpus import Columns
+from glossator.training.corpus.labels import as_list
+from glossator.training.corpus.row import Row, is_nan
 
 # In order of preference.
 TEXT_NAMES = (

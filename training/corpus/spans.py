@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from evaluation.rows import GoldSpan, Spans
-from service.errors import shorten
-from training.corpus.row import RowFault
+from glossator.evaluation.rows import GoldSpan, Spans
+from glossator.service.errors import shorten
+from glossator.training.corpus.row import RowFault
 
 _LABEL_KEYS = ("label", "labels", "entity", "type", "entity_group", "category")
 

@@ -10,11 +10,11 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from service.errors import ConfigError, CorpusError, Fault
-from training.corpus.corpus import Corpus
-from training.corpus.near import near_groups, normalise_text
-from training.corpus.stratify import Group, stratify
-from training.corpus.times import times_of
+from glossator.service.errors import ConfigError, CorpusError, Fault
+from glossator.training.corpus.corpus import Corpus
+from glossator.training.corpus.near import near_groups, normalise_text
+from glossator.training.corpus.stratify import Group, stratify
+from glossator.training.corpus.times import times_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from service.errors import Fault
-from training.corpus.corpus import Corpus
+from glossator.service.errors import Fault
+from glossator.training.corpus.corpus import Corpus
 
 SHOWN = 6
 # The gravest first.

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.errors import CorpusError, shorten
-from training.corpus.corpus import Corpus, Finding
+from glossator.service.errors import CorpusError, shorten
+from glossator.training.corpus.corpus import Corpus, Finding
 
 FOLDS = 5
 STRENGTH = 10.0

@@ -7,19 +7,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 
-from evaluation.rows import GoldSpan, Spans
-from service.bundle.task import ProblemType, TaskName
-from service.errors import Fault, UnknownColumn, shorten
-from training.corpus import checks, repair
-from training.corpus.conll import SPANS, TEXT, spans_of
-from training.corpus.corpus import Columns, Corpus, Finding, Reject, UnusableCorpus
-from training.corpus.documents import ANSWERS, CONTEXT, QUESTION
-from training.corpus.faults import row_faults
-from training.corpus.labels import LabelReader, as_list
-from training.corpus.read import HEAD_ROWS
-from training.corpus.row import Row, RowFault, is_nan, raw_of, read_text, reason_of
-from training.corpus.schema import LABEL_NAMES, TEXT_NAMES
-from training.corpus.spans import read_spans
+from glossator.evaluation.rows import GoldSpan, Spans
+from glossator.service.bundle.task import ProblemType, TaskName
+from glossator.service.errors import Fault, UnknownColumn, shorten
+from glossator.training.corpus import checks, repair
+from glossator.training.corpus.conll import SPANS, TEXT, spans_of
+from glossator.training.corpus.corpus import Columns, Corpus, Finding, Reject, UnusableCorpus
+from glossator.training.corpus.documents import ANSWERS, CONTEXT, QUESTION
+from glossator.training.corpus.faults import row_faults
+from glossator.training.corpus.labels import LabelReader, as_list
+from glossator.training.corpus.read import HEAD_ROWS
+from glossator.training.corpus.row import Row, RowFault, is_nan, raw_of, read_text, reason_of
+from glossator.training.corpus.schema import LABEL_NAMES, TEXT_NAMES
+from glossator.training.corpus.spans import read_spans
 
 SPAN_NAMES = (SPANS, "entities", "entity", "ents", "ner", "annotations")
 TAG_NAMES = ("tags", "ner_tags", "slots", "labels", "label")

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from training.corpus.personal import hide_personal, may_hold_personal
+from glossator.training.corpus.personal import hide_personal, may_hold_personal
 
 _TAG = re.compile(r"<!--.*?-->|</?[a-zA-Z][^<>]*>|<!--", re.DOTALL)
 _ENTITY = re.compile(r"&(?:[a-zA-Z][a-zA-Z0-9]{1,30}|#\d{1,7}|#[xX][0-9a-fA-F]{1,6});")

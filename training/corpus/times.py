@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from service.errors import CorpusError, Fault, shorten
+from glossator.service.errors import CorpusError, Fault, shorten
 
 
 def times_of(values: Sequence[str], column: str, lines: Sequence[int]) -> NDArray[np.float64]:

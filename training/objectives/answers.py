@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.answers import answer_scores
-from evaluation.measured import predicted
-from evaluation.rows import GoldSpan, LabelledRows
-from service.bundle.task import QuestionAnswering, Task
-from service.inference.pipeline import Pipeline
-from service.tasks.encoded import Alignment, EncodedText
-from service.tasks.question_answering import Extraction
-from training.batches import Example
-from training.corpus.corpus import Finding
-from training.device import Device
-from training.objectives.objective import forward, weights_of
+from glossator.evaluation.answers import answer_scores
+from glossator.evaluation.measured import predicted
+from glossator.evaluation.rows import GoldSpan, LabelledRows
+from glossator.service.bundle.task import QuestionAnswering, Task
+from glossator.service.inference.pipeline import Pipeline
+from glossator.service.tasks.encoded import Alignment, EncodedText
+from glossator.service.tasks.question_answering import Extraction
+from glossator.training.batches import Example
+from glossator.training.corpus.corpus import Finding
+from glossator.training.device import Device
+from glossator.training.objectives.objective import forward, weights_of
 
 _NONE = (0, 0)
 

@@ -18,16 +18,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.measured import metrics_of, predicted
-from evaluation.rows import LabelledRows
-from service.bundle.task import Task, TextEmbedding
-from service.inference.pipeline import Pipeline
-from service.tasks.encoded import EncodedText
-from training.batches import Example
-from training.config import TrainingConfig
-from training.corpus.corpus import Finding
-from training.device import Device
-from training.objectives.objective import forward
+from glossator.evaluation.measured import metrics_of, predicted
+from glossator.evaluation.rows import LabelledRows
+from glossator.service.bundle.task import Task, TextEmbedding
+from glossator.service.inference.pipeline import Pipeline
+from glossator.service.tasks.encoded import EncodedText
+from glossator.training.batches import Example
+from glossator.training.config import TrainingConfig
+from glossator.training.corpus.corpus import Finding
+from glossator.training.device import Device
+from glossator.training.objectives.objective import forward
 
 SCALE = 20.0
 

@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.measured import metrics_of, predicted
-from evaluation.rows import LabelledRows, indicator, inputs_of
-from evaluation.thresholds import calibrated
-from service.bundle.task import Task, TextClassification, TextPair
-from service.inference.pipeline import Pipeline
-from service.tasks.encoded import EncodedText
-from service.tasks.text_classification import decide, probabilities
-from training.batches import Example, make_examples
-from training.config import TrainingConfig
-from training.corpus.corpus import Finding
-from training.device import Device
-from training.objectives.objective import forward, weights_of
+from glossator.evaluation.measured import metrics_of, predicted
+from glossator.evaluation.rows import LabelledRows, indicator, inputs_of
+from glossator.evaluation.thresholds import calibrated
+from glossator.service.bundle.task import Task, TextClassification, TextPair
+from glossator.service.inference.pipeline import Pipeline
+from glossator.service.tasks.encoded import EncodedText
+from glossator.service.tasks.text_classification import decide, probabilities
+from glossator.training.batches import Example, make_examples
+from glossator.training.config import TrainingConfig
+from glossator.training.corpus.corpus import Finding
+from glossator.training.device import Device
+from glossator.training.objectives.objective import forward, weights_of
 
 
 class Labels:

@@ -8,14 +8,14 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.rows import LabelledRows
-from evaluation.torch_model import graph_outputs, takes_token_types, tensors
-from service.bundle.task import Task
-from service.inference.pipeline import Pipeline
-from service.tasks.encoded import EncodedText
-from training.batches import Example
-from training.corpus.corpus import Finding
-from training.device import Device
+from glossator.evaluation.rows import LabelledRows
+from glossator.evaluation.torch_model import graph_outputs, takes_token_types, tensors
+from glossator.service.bundle.task import Task
+from glossator.service.inference.pipeline import Pipeline
+from glossator.service.tasks.encoded import EncodedText
+from glossator.training.batches import Example
+from glossator.training.corpus.corpus import Finding
+from glossator.training.device import Device
 
 
 class Objective(Protocol):

@@ -14,18 +14,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.measured import metrics_of, predicted
-from evaluation.rows import GoldSpan, LabelledRows, Spans, inputs_of
-from service.bundle.task import OUTSIDE, Task, TokenClassification
-from service.errors import shorten
-from service.inference.pipeline import Pipeline
-from service.tasks.encoded import EncodedText
-from service.tasks.options import DEFAULTS
-from service.tasks.token_classification import Decoder, Entities, stitch_tokens
-from training.batches import Example
-from training.corpus.corpus import Finding
-from training.device import Device
-from training.objectives.objective import forward
+from glossator.evaluation.measured import metrics_of, predicted
+from glossator.evaluation.rows import GoldSpan, LabelledRows, Spans, inputs_of
+from glossator.service.bundle.task import OUTSIDE, Task, TokenClassification
+from glossator.service.errors import shorten
+from glossator.service.inference.pipeline import Pipeline
+from glossator.service.tasks.encoded import EncodedText
+from glossator.service.tasks.options import DEFAULTS
+from glossator.service.tasks.token_classification import Decoder, Entities, stitch_tokens
+from glossator.training.batches import Example
+from glossator.training.corpus.corpus import Finding
+from glossator.training.device import Device
+from glossator.training.objectives.objective import forward
 
 BIASES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0)
 """What is tried, in logits."""

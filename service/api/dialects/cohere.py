@@ -9,13 +9,13 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse
 
-from service.api.asking import all_ranked, ask, good, rank, read
-from service.api.dialects.errors import ERRORS, Told, route_class
-from service.api.dialects.hugging_face import scores_of
-from service.api.documentation import body_of
-from service.api.state import Shared
-from service.bundle.task import Classifier
-from service.errors import ConfigError
+from glossator.service.api.asking import all_ranked, ask, good, rank, read
+from glossator.service.api.dialects.errors import ERRORS, Told, route_class
+from glossator.service.api.dialects.hugging_face import scores_of
+from glossator.service.api.documentation import body_of
+from glossator.service.api.state import Shared
+from glossator.service.bundle.task import Classifier
+from glossator.service.errors import ConfigError
 
 PREFIX = "/cohere"
 

@@ -12,8 +12,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
-from service.api.problems import MEDIA_TYPE, headers_of, log_failure, problem, status_of, unfit
-from service.errors import GlossatorError
+from glossator.service.api.problems import MEDIA_TYPE, headers_of, log_failure, problem, status_of, unfit
+from glossator.service.errors import GlossatorError
 
 ERRORS: dict[int | str, dict[str, Any]] = {
     "default": {

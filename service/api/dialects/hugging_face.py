@@ -12,10 +12,10 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
 
-from service.api.asking import ask, fit, good, read
-from service.api.body import validated
-from service.api.dialects.errors import ERRORS, Told, route_class
-from service.api.dialects.hugging_face_schemas import (
+from glossator.service.api.asking import ask, fit, good, read
+from glossator.service.api.body import validated
+from glossator.service.api.dialects.errors import ERRORS, Told, route_class
+from glossator.service.api.dialects.hugging_face_schemas import (
     ClassificationParameters,
     EmbeddingParameters,
     EntityParameters,
@@ -24,20 +24,20 @@ from service.api.dialects.hugging_face_schemas import (
     SentencesInput,
     ZeroShotParameters,
 )
-from service.api.documentation import body_of
-from service.api.problems import InvalidRequest
-from service.api.routes.models import ModelName
-from service.api.schemas import Status
-from service.api.state import Shared, State
-from service.bundle.task import Classifier, TextEmbedding, TextPair
-from service.errors import ConfigError, Fault
-from service.inference.model import Model
-from service.inference.pipeline import Answer
-from service.tasks.encoded import Pair, Text
-from service.tasks.question_answering import Extraction
-from service.tasks.text_classification import Score
-from service.tasks.text_embedding import cosine, shortened
-from service.tasks.token_classification import Entity
+from glossator.service.api.documentation import body_of
+from glossator.service.api.problems import InvalidRequest
+from glossator.service.api.routes.models import ModelName
+from glossator.service.api.schemas import Status
+from glossator.service.api.state import Shared, State
+from glossator.service.bundle.task import Classifier, TextEmbedding, TextPair
+from glossator.service.errors import ConfigError, Fault
+from glossator.service.inference.model import Model
+from glossator.service.inference.pipeline import Answer
+from glossator.service.tasks.encoded import Pair, Text
+from glossator.service.tasks.question_answering import Extraction
+from glossator.service.tasks.text_classification import Score
+from glossator.service.tasks.text_embedding import cosine, shortened
+from glossator.service.tasks.token_classification import Entity
 
 PREFIX = "/hf"
 _WAY_OUT = 'Send {"inputs": "...", "parameters": {}}.'

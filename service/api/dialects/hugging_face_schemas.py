@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.tasks.options import Aggregation
+from glossator.service.tasks.options import Aggregation
 
 _STRICT = ConfigDict(extra="forbid")
 

@@ -15,21 +15,21 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse
 
-from service.api.asking import ask, read
-from service.api.dialects.errors import ERRORS, Told, route_class
-from service.api.documentation import body_of
-from service.api.problems import InvalidRequest
-from service.api.routes.models import ModelName
-from service.api.state import Shared
-from service.bundle.task import Classifier, TextEmbedding
-from service.errors import ConfigError, InputError, UndecodableText
-from service.inference.encoding import reads_pairs
-from service.inference.model import Model
-from service.inference.pipeline import Answer
-from service.tasks.encoded import Pair, Text
-from service.tasks.options import Asked
-from service.tasks.question_answering import Extraction, Span
-from service.tasks.token_classification import Entities, Entity
+from glossator.service.api.asking import ask, read
+from glossator.service.api.dialects.errors import ERRORS, Told, route_class
+from glossator.service.api.documentation import body_of
+from glossator.service.api.problems import InvalidRequest
+from glossator.service.api.routes.models import ModelName
+from glossator.service.api.state import Shared
+from glossator.service.bundle.task import Classifier, TextEmbedding
+from glossator.service.errors import ConfigError, InputError, UndecodableText
+from glossator.service.inference.encoding import reads_pairs
+from glossator.service.inference.model import Model
+from glossator.service.inference.pipeline import Answer
+from glossator.service.tasks.encoded import Pair, Text
+from glossator.service.tasks.options import Asked
+from glossator.service.tasks.question_answering import Extraction, Span
+from glossator.service.tasks.token_classification import Entities, Entity
 
 PREFIX = "/label-studio"
 _WAY_OUT = 'Send {"tasks": [{"data": {"text": "..."}}], "label_config": "<View>...</View>"}.'

@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
-from service.api.dialects import (
+from glossator.service.api.dialects import (
     cohere,
     hugging_face,
     label_studio,
@@ -18,9 +18,9 @@ from service.api.dialects import (
     openai_embeddings,
     text_embeddings,
 )
-from service.api.dialects.hugging_face_schemas import HuggingFaceRequest
-from service.api.dialects.openai_embeddings import EmbeddingsRequest
-from service.api.settings import Dialect
+from glossator.service.api.dialects.hugging_face_schemas import HuggingFaceRequest
+from glossator.service.api.dialects.openai_embeddings import EmbeddingsRequest
+from glossator.service.api.settings import Dialect
 
 BODIES: tuple[type[BaseModel], ...] = (
     HuggingFaceRequest, EmbeddingsRequest, openai_batches.BatchRequest, *text_embeddings.BODIES, *cohere.BODIES,

@@ -19,21 +19,21 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import JSONResponse, Response
 
-from service.api.asking import INLINE_CHARACTERS, ask, good
-from service.api.body import parse_object, read_body, validated
-from service.api.dialects.errors import ERRORS, Told, route_class
-from service.api.dialects.tensors import BINARY, Tensor, parted, texts_of
-from service.api.documentation import body_of
-from service.api.problems import InvalidRequest
-from service.api.routes.health import ready
-from service.api.routes.models import ModelName
-from service.api.state import Shared
-from service.bundle.task import Classifier, Task, TextEmbedding
-from service.inference.encoding import reads_pairs
-from service.inference.model import Model
-from service.inference.pipeline import Answer
-from service.tasks.encoded import Pair, Text
-from service.tasks.question_answering import Extraction
+from glossator.service.api.asking import INLINE_CHARACTERS, ask, good
+from glossator.service.api.body import parse_object, read_body, validated
+from glossator.service.api.dialects.errors import ERRORS, Told, route_class
+from glossator.service.api.dialects.tensors import BINARY, Tensor, parted, texts_of
+from glossator.service.api.documentation import body_of
+from glossator.service.api.problems import InvalidRequest
+from glossator.service.api.routes.health import ready
+from glossator.service.api.routes.models import ModelName
+from glossator.service.api.state import Shared
+from glossator.service.bundle.task import Classifier, Task, TextEmbedding
+from glossator.service.inference.encoding import reads_pairs
+from glossator.service.inference.model import Model
+from glossator.service.inference.pipeline import Answer
+from glossator.service.tasks.encoded import Pair, Text
+from glossator.service.tasks.question_answering import Extraction
 
 HEADER = "Inference-Header-Content-Length"
 _PLATFORM = "onnxruntime_onnx"

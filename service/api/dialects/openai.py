@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 from starlette.responses import JSONResponse
 
-from service.api.dialects.errors import Told, route_class
+from glossator.service.api.dialects.errors import Told, route_class
 
 
 class OpenAIErrorDetail(BaseModel):

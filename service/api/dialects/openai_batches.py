@@ -1,6 +1,6 @@
 """OpenAI's Files and Batches over the jobs, so that the `openai` client labels in bulk.
 
-A batch is a job whose file holds requests (see `service.documents.openai_batch`); its output and error files are the
+A batch is a job whose file holds requests (see `glossator.service.documents.openai_batch`); its output and error files are the
 two halves of the job's result.
 """
 
@@ -19,21 +19,21 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response, StreamingResponse
 
-from service.api.body import parse_object, read_json_body, validated
-from service.api.dialects.errors import ERRORS
-from service.api.dialects.openai import OpenAIRoute, listed
-from service.api.documentation import body_of
-from service.api.jobs import Here, Jobs, Owner, receiver
-from service.api.multipart import read_form
-from service.api.problems import InvalidRequest
-from service.api.state import Shared
-from service.documents.aside import sync_folder
-from service.documents.openai_batch import OpenAIBatchSource, model_of
-from service.documents.read import open_source
-from service.errors import ConfigError, Fault, InputError, UnknownJob
-from service.jobs.folder import new_id
-from service.jobs.options import LabelOptions
-from service.jobs.records import Job, StoredFile
+from glossator.service.api.body import parse_object, read_json_body, validated
+from glossator.service.api.dialects.errors import ERRORS
+from glossator.service.api.dialects.openai import OpenAIRoute, listed
+from glossator.service.api.documentation import body_of
+from glossator.service.api.jobs import Here, Jobs, Owner, receiver
+from glossator.service.api.multipart import read_form
+from glossator.service.api.problems import InvalidRequest
+from glossator.service.api.state import Shared
+from glossator.service.documents.aside import sync_folder
+from glossator.service.documents.openai_batch import OpenAIBatchSource, model_of
+from glossator.service.documents.read import open_source
+from glossator.service.errors import ConfigError, Fault, InputError, UnknownJob
+from glossator.service.jobs.folder import new_id
+from glossator.service.jobs.options import LabelOptions
+from glossator.service.jobs.records import Job, StoredFile
 
 router = APIRouter(tags=["openai"], responses=ERRORS, route_class=OpenAIRoute)
 

@@ -9,13 +9,13 @@ import numpy as np
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.api.asking import ask, good, read
-from service.api.dialects.errors import ERRORS
-from service.api.dialects.openai import OpenAIRoute
-from service.api.documentation import body_of
-from service.api.problems import InvalidRequest
-from service.api.state import Shared
-from service.tasks.text_embedding import shortened
+from glossator.service.api.asking import ask, good, read
+from glossator.service.api.dialects.errors import ERRORS
+from glossator.service.api.dialects.openai import OpenAIRoute
+from glossator.service.api.documentation import body_of
+from glossator.service.api.problems import InvalidRequest
+from glossator.service.api.state import Shared
+from glossator.service.tasks.text_embedding import shortened
 
 router = APIRouter(tags=["openai"], responses=ERRORS, route_class=OpenAIRoute)
 

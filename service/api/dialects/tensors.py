@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.errors import InputError
+from glossator.service.errors import InputError
 
 BINARY = "binary_tensor_data"
 _TYPES = {"FP32": "<f4", "FP64": "<f8", "INT64": "<i8"}

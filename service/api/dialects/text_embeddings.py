@@ -18,20 +18,20 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, Response
 
-from service.api.asking import all_ranked, ask, bounded, deadline_of, good, rank, read
-from service.api.body import check_count
-from service.api.dialects.errors import ERRORS, Told, route_class
-from service.api.dialects.hugging_face import scores_of, similarities
-from service.api.documentation import body_of
-from service.api.problems import InvalidRequest
-from service.api.routes.models import ModelName
-from service.api.state import Shared, State
-from service.bundle.task import Classifier, TextEmbedding, TextPair
-from service.errors import ConfigError
-from service.inference.model import Model
-from service.inference.pipeline import Answer
-from service.tasks.encoded import Pair, Text
-from service.tasks.text_embedding import shortened
+from glossator.service.api.asking import all_ranked, ask, bounded, deadline_of, good, rank, read
+from glossator.service.api.body import check_count
+from glossator.service.api.dialects.errors import ERRORS, Told, route_class
+from glossator.service.api.dialects.hugging_face import scores_of, similarities
+from glossator.service.api.documentation import body_of
+from glossator.service.api.problems import InvalidRequest
+from glossator.service.api.routes.models import ModelName
+from glossator.service.api.state import Shared, State
+from glossator.service.bundle.task import Classifier, TextEmbedding, TextPair
+from glossator.service.errors import ConfigError
+from glossator.service.inference.model import Model
+from glossator.service.inference.pipeline import Answer
+from glossator.service.tasks.encoded import Pair, Text
+from glossator.service.tasks.text_embedding import shortened
 
 PREFIX = "/tei"
 _STATUS = {

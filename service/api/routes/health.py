@@ -7,10 +7,10 @@ from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from service.api.documentation import problem_responses
-from service.api.problems import NotReady
-from service.api.schemas import Index, RouteBody, Status
-from service.api.state import Shared, State
+from glossator.service.api.documentation import problem_responses
+from glossator.service.api.problems import NotReady
+from glossator.service.api.schemas import Index, RouteBody, Status
+from glossator.service.api.state import Shared, State
 
 router = APIRouter(tags=["operations"])
 

@@ -14,19 +14,25 @@ from fastapi import Path as PathParameter
 from pydantic import ValidationError
 from starlette.responses import FileResponse, Response, StreamingResponse
 
-from service.api.documentation import problem_responses
-from service.api.job_schemas import JobBody, JobForm, JobList, body_of_job
-from service.api.jobs import Here, Jobs, Owner, receiver
-from service.api.multipart import Form, read_form
-from service.api.problems import BodyTooLarge, InvalidRequest, MalformedBody, NotFinished, UnsupportedMediaType
-from service.api.routes.models import UNKNOWN_MODEL
-from service.api.state import Shared, State
-from service.api.validation import faults
-from service.errors import ConfigError, IdempotencyConflict, InputError, JobConflict, NoRoom, UnknownJob
-from service.jobs.options import labelling_of
-from service.jobs.records import ENDED, Job
-from service.jobs.records import State as JobState
-from service.labelling.job import layout_from
+from glossator.service.api.documentation import problem_responses
+from glossator.service.api.job_schemas import JobBody, JobForm, JobList, body_of_job
+from glossator.service.api.jobs import Here, Jobs, Owner, receiver
+from glossator.service.api.multipart import Form, read_form
+from glossator.service.api.problems import (
+    BodyTooLarge,
+    InvalidRequest,
+    MalformedBody,
+    NotFinished,
+    UnsupportedMediaType,
+)
+from glossator.service.api.routes.models import UNKNOWN_MODEL
+from glossator.service.api.state import Shared, State
+from glossator.service.api.validation import faults
+from glossator.service.errors import ConfigError, IdempotencyConflict, InputError, JobConflict, NoRoom, UnknownJob
+from glossator.service.jobs.options import labelling_of
+from glossator.service.jobs.records import ENDED, Job
+from glossator.service.jobs.records import State as JobState
+from glossator.service.labelling.job import layout_from
 
 router = APIRouter(tags=["jobs"])
 

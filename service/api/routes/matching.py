@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 
-from service.api.asking import fit, rank, read
-from service.api.documentation import body_of, problem_responses
-from service.api.problems import InvalidRequest, TooManyTexts
-from service.api.routes.models import UNKNOWN_MODEL, ModelName
-from service.api.schemas import (
+from glossator.service.api.asking import fit, rank, read
+from glossator.service.api.documentation import body_of, problem_responses
+from glossator.service.api.problems import InvalidRequest, TooManyTexts
+from glossator.service.api.routes.models import UNKNOWN_MODEL, ModelName
+from glossator.service.api.schemas import (
     ErrorBody,
     FailedText,
     RankedBody,
@@ -19,11 +19,11 @@ from service.api.schemas import (
     ZeroShotRequest,
     ZeroShotResponse,
 )
-from service.api.state import Shared
-from service.errors import ConfigError, Fault, InputError
-from service.inference.pipeline import Answer
-from service.inference.ranking import Ranked, Unranked
-from service.tasks.text_classification import Classification
+from glossator.service.api.state import Shared
+from glossator.service.errors import ConfigError, Fault, InputError
+from glossator.service.inference.pipeline import Answer
+from glossator.service.inference.ranking import Ranked, Unranked
+from glossator.service.tasks.text_classification import Classification
 
 router = APIRouter(tags=["inference"])
 

@@ -7,13 +7,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from service.api.catalog import Listed, unknown_model
-from service.api.documentation import problem_responses
-from service.api.schemas import ModelDetail, ModelList, ModelSummary, OpenAIModel
-from service.api.state import Shared
-from service.bundle.manifest import Manifest
-from service.bundle.task import Classifier, Task
-from service.tasks.text_classification import DEFAULT_THRESHOLD
+from glossator.service.api.catalog import Listed, unknown_model
+from glossator.service.api.documentation import problem_responses
+from glossator.service.api.schemas import ModelDetail, ModelList, ModelSummary, OpenAIModel
+from glossator.service.api.state import Shared
+from glossator.service.bundle.manifest import Manifest
+from glossator.service.bundle.task import Classifier, Task
+from glossator.service.tasks.text_classification import DEFAULT_THRESHOLD
 
 router = APIRouter(tags=["models"])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from service.api.problems import JobsOff
+from glossator.service.api.problems import JobsOff
 
 router = APIRouter()
 _METHODS = ["GET", "POST", "DELETE"]

@@ -12,19 +12,19 @@ from fastapi.routing import APIRoute
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from service.api.answers import result, sentences
-from service.api.asking import INLINE_CHARACTERS, bounded, deadline_of, settled
-from service.api.body import JSON, check_count, declared_length, parse_object, read_json_body, validated
-from service.api.documentation import PREDICT_BODY, problem_responses
-from service.api.problems import (
+from glossator.service.api.answers import result, sentences
+from glossator.service.api.asking import INLINE_CHARACTERS, bounded, deadline_of, settled
+from glossator.service.api.body import JSON, check_count, declared_length, parse_object, read_json_body, validated
+from glossator.service.api.documentation import PREDICT_BODY, problem_responses
+from glossator.service.api.problems import (
     BodyTooLarge,
     InternalError,
     InvalidRequest,
     MalformedBody,
     UnsupportedMediaType,
 )
-from service.api.routes.models import UNKNOWN_MODEL, ModelName
-from service.api.schemas import (
+from glossator.service.api.routes.models import UNKNOWN_MODEL, ModelName
+from glossator.service.api.schemas import (
     DEFAULT_TOP_K,
     ErrorBody,
     FailedText,
@@ -36,17 +36,17 @@ from service.api.schemas import (
     ScoreBody,
     SentencesBody,
 )
-from service.api.settings import Settings
-from service.api.state import Shared, State
-from service.api.state import of as state_of
-from service.bundle.task import Classifier
-from service.errors import ConfigError, DeadlineExceeded, EmptyText, Fault, InputError
-from service.inference import explanation
-from service.inference.explanation import Explanation
-from service.inference.model import Model
-from service.inference.pipeline import Answer, Pending
-from service.inference.sentences import Documents
-from service.tasks.encoded import Pair, Text
+from glossator.service.api.settings import Settings
+from glossator.service.api.state import Shared, State
+from glossator.service.api.state import of as state_of
+from glossator.service.bundle.task import Classifier
+from glossator.service.errors import ConfigError, DeadlineExceeded, EmptyText, Fault, InputError
+from glossator.service.inference import explanation
+from glossator.service.inference.explanation import Explanation
+from glossator.service.inference.model import Model
+from glossator.service.inference.pipeline import Answer, Pending
+from glossator.service.inference.sentences import Documents
+from glossator.service.tasks.encoded import Pair, Text
 
 
 class _Direct(APIRoute):

@@ -7,9 +7,9 @@ from pathlib import Path, PurePosixPath
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-from service.api.problems import RouteNotFound
-from service.bundle import layout
-from service.inference.model import Model
+from glossator.service.api.problems import RouteNotFound
+from glossator.service.bundle import layout
+from glossator.service.inference.model import Model
 
 
 def rendered(model: Model, pictures: str) -> Markup:

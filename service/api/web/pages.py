@@ -17,20 +17,20 @@ from fastapi import APIRouter, Request
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from starlette.responses import FileResponse, Response
 
-from service.api.asking import ask, deadline_of
-from service.api.body import read_body
-from service.api.dialects.errors import Told, route_class
-from service.api.jobs import Owner
-from service.api.problems import InvalidRequest, JobsOff, RouteNotFound
-from service.api.routes import jobs as job_routes
-from service.api.state import Shared, State
-from service.api.web.card import picture_of, rendered
-from service.api.web.show import Shown, shown
-from service.bundle.task import Classifier, Task, TextClassification
-from service.errors import InputError
-from service.inference.encoding import reads_pairs
-from service.registry import SHORTEST_VERSION
-from service.tasks.encoded import Pair, Text
+from glossator.service.api.asking import ask, deadline_of
+from glossator.service.api.body import read_body
+from glossator.service.api.dialects.errors import Told, route_class
+from glossator.service.api.jobs import Owner
+from glossator.service.api.problems import InvalidRequest, JobsOff, RouteNotFound
+from glossator.service.api.routes import jobs as job_routes
+from glossator.service.api.state import Shared, State
+from glossator.service.api.web.card import picture_of, rendered
+from glossator.service.api.web.show import Shown, shown
+from glossator.service.bundle.task import Classifier, Task, TextClassification
+from glossator.service.errors import InputError
+from glossator.service.inference.encoding import reads_pairs
+from glossator.service.registry import SHORTEST_VERSION
+from glossator.service.tasks.encoded import Pair, Text
 
 PREFIX = "/ui"
 STATIC = Path(__file__).parent / "static"
@@ -47,7 +47,7 @@ DOCS_POLICY = POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inlin
 PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 _templates = Environment(
-    loader=PackageLoader("service.api.web"), autoescape=select_autoescape(default=True), undefined=StrictUndefined,
+    loader=PackageLoader("glossator.service.api.web"), autoescape=select_autoescape(default=True), undefined=StrictUndefined,
     trim_blocks=True, lstrip_blocks=True,
 )  # fmt: skip
 

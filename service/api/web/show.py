@@ -6,14 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from service.inference.explanation import Explanation
-from service.inference.pipeline import Answer
-from service.tasks.encoded import Pair, Text
-from service.tasks.question_answering import Extraction
-from service.tasks.text_classification import Classification
-from service.tasks.text_embedding import Embedding
-from service.tasks.text_pair import Rating
-from service.tasks.token_classification import Entities
+from glossator.service.inference.explanation import Explanation
+from glossator.service.inference.pipeline import Answer
+from glossator.service.tasks.encoded import Pair, Text
+from glossator.service.tasks.question_answering import Extraction
+from glossator.service.tasks.text_classification import Classification
+from glossator.service.tasks.text_embedding import Embedding
+from glossator.service.tasks.text_pair import Rating
+from glossator.service.tasks.token_classification import Entities
 
 HUES = 8
 _LEVELS = 4

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from service.bundle.task import Classifier
-from service.documents.write import Row, to_json
-from service.labelling.outputs.view import JsonView, View
+from glossator.service.bundle.task import Classifier
+from glossator.service.documents.write import Row, to_json
+from glossator.service.labelling.outputs.view import JsonView, View
 
 _TASKS = ("text-classification", "text-pair", "token-classification", "question-answering")
 

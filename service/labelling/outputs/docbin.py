@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from service.bundle.task import Task
-from service.documents.write import Put, Row
-from service.extras import library
-from service.labelling.columns import Columns
-from service.labelling.outputs.view import View
+from glossator.service.bundle.task import Task
+from glossator.service.documents.write import Put, Row
+from glossator.service.extras import library
+from glossator.service.labelling.columns import Columns
+from glossator.service.labelling.outputs.view import View
 
 
 class DocBinView(View):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from service.documents.openai_batch import CUSTOM_ID
-from service.documents.write import Row
-from service.labelling.outputs.view import JsonView
+from glossator.service.documents.openai_batch import CUSTOM_ID
+from glossator.service.documents.write import Row
+from glossator.service.labelling.outputs.view import JsonView
 
 
 class OpenAIBatchView(JsonView):

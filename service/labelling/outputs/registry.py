@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from service.bundle.task import Task
-from service.documents import write
-from service.documents.write import Layout
-from service.labelling.columns import Columns
-from service.labelling.outputs.annotation import LabelStudioView, ProdigyView
-from service.labelling.outputs.conll import ConllView
-from service.labelling.outputs.docbin import DocBinView
-from service.labelling.outputs.openai_batch import OpenAIBatchView
-from service.labelling.outputs.parquet import ParquetLayout
-from service.labelling.outputs.view import View
+from glossator.service.bundle.task import Task
+from glossator.service.documents import write
+from glossator.service.documents.write import Layout
+from glossator.service.labelling.columns import Columns
+from glossator.service.labelling.outputs.annotation import LabelStudioView, ProdigyView
+from glossator.service.labelling.outputs.conll import ConllView
+from glossator.service.labelling.outputs.docbin import DocBinView
+from glossator.service.labelling.outputs.openai_batch import OpenAIBatchView
+from glossator.service.labelling.outputs.parquet import ParquetLayout
+from glossator.service.labelling.outputs.view import View
 
 SUFFIXES: dict[str, type[Layout]] = {
     **write.SUFFIXES, ".parquet": ParquetLayout, ".spacy": DocBinView, ".conll": ConllView, ".iob": ConllView,

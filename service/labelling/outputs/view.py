@@ -6,10 +6,10 @@ from abc import abstractmethod
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from service.bundle.task import Task
-from service.documents.write import Layout, Row, encoded, to_json
-from service.errors import ConfigError
-from service.labelling.columns import Columns
+from glossator.service.bundle.task import Task
+from glossator.service.documents.write import Layout, Row, encoded, to_json
+from glossator.service.errors import ConfigError
+from glossator.service.labelling.columns import Columns
 
 
 class View(Layout):

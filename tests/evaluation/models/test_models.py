@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import TfidfVectorizer
 from transformers import AutoModelForSequenceClassification, BertConfig
 
-from evaluation.models import register
-from evaluation.models.bag import BagConfig, BagModel
-from evaluation.models.grams import Grams, seen, summed_by_row
-from evaluation.models.majority import MajorityConfig, MajorityModel
-from evaluation.models.pooled import PooledConfig, PooledModel
-from evaluation.models.tfidf import TfidfConfig, TfidfModel
-from service.inference.session import pad
+from glossator.evaluation.models import register
+from glossator.evaluation.models.bag import BagConfig, BagModel
+from glossator.evaluation.models.grams import Grams, seen, summed_by_row
+from glossator.evaluation.models.majority import MajorityConfig, MajorityModel
+from glossator.evaluation.models.pooled import PooledConfig, PooledModel
+from glossator.evaluation.models.tfidf import TfidfConfig, TfidfModel
+from glossator.service.inference.session import pad
 
 LABELS: dict[str, Any] = {
     "id2label": {0: "a", 1: "b", 2: "c"}, "label2id": {"a": 0, "b": 1, "c": 2},

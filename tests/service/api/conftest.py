@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from service.api.app import create_app
-from service.api.settings import Settings
-from service.bundle import layout
-from service.inference.batching import Batcher, Run
-from service.inference.encoding import Encoder
-from service.inference.model import Model, load
-from service.inference.pipeline import Pipeline
-from service.inference.session import Session
+from glossator.service.api.app import create_app
+from glossator.service.api.settings import Settings
+from glossator.service.bundle import layout
+from glossator.service.inference.batching import Batcher, Run
+from glossator.service.inference.encoding import Encoder
+from glossator.service.inference.model import Model, load
+from glossator.service.inference.pipeline import Pipeline
+from glossator.service.inference.session import Session
 
 
 @pytest.fixture(scope="session")

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from service.api.app import create_app
-from service.api.settings import Settings
-from service.errors import ConfigError
-from service.inference.model import Model
+from glossator.service.api.app import create_app
+from glossator.service.api.settings import Settings
+from glossator.service.errors import ConfigError
+from glossator.service.inference.model import Model
 
 
 def test_create_app_refuses_to_serve_nothing() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api.auth import KeyRing, hash_key
+from glossator.service.api.auth import KeyRing, hash_key
 
 KEYS = st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters=","), min_size=16)
 

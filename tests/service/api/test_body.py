@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 from starlette.types import Message
 
-from service.api import body as body_module
-from service.api.body import parse_json, read_json_body
-from service.api.problems import BodyTooLarge, BodyTooSlow, MalformedBody, UnsupportedMediaType
+from glossator.service.api import body as body_module
+from glossator.service.api.body import parse_json, read_json_body
+from glossator.service.api.problems import BodyTooLarge, BodyTooSlow, MalformedBody, UnsupportedMediaType
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

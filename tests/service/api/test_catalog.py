@@ -13,13 +13,13 @@ import pytest
 from starlette.testclient import TestClient
 from votes import vote_bundle
 
-from service.api import catalog as catalogs
-from service.api.app import create_app
-from service.api.catalog import Followed
-from service.api.settings import Settings
-from service.errors import BundleError, ModelLoading, UnknownModel
-from service.inference.model import Model, load
-from service.registry import Registry
+from glossator.service.api import catalog as catalogs
+from glossator.service.api.app import create_app
+from glossator.service.api.catalog import Followed
+from glossator.service.api.settings import Settings
+from glossator.service.errors import BundleError, ModelLoading, UnknownModel
+from glossator.service.inference.model import Model, load
+from glossator.service.registry import Registry
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel, TypeAdapter
 from starlette.testclient import TestClient
 
-from service.api.schemas import PredictResponse, PredictText, PredictTexts, Problem
+from glossator.service.api.schemas import PredictResponse, PredictText, PredictTexts, Problem
 
 PREDICT = "/v1/models/{name}/predict"
 

@@ -7,8 +7,8 @@ import pytest
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
-from service.api.guard import Guard
-from service.api.settings import Settings
+from glossator.service.api.guard import Guard
+from glossator.service.api.settings import Settings
 
 KEY = "correct-horse-battery"
 BODY = {"text": "money"}

@@ -10,8 +10,8 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from service.api import heads
-from service.api.heads import HEAD_BYTES, BoundedHeads
+from glossator.service.api import heads
+from glossator.service.api.heads import HEAD_BYTES, BoundedHeads
 
 WHOLE = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from service.api.auth import KeyRing
-from service.api.keys import Watched, add_key, read_keys, revoke_key, rotate_key, write_keys
-from service.errors import ConfigError
+from glossator.service.api.auth import KeyRing
+from glossator.service.api.keys import Watched, add_key, read_keys, revoke_key, rotate_key, write_keys
+from glossator.service.errors import ConfigError
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def test_requests_are_counted_by_key(make_client: Callable[..., TestClient], fil
 
 
 def test_server_off_the_loopback_address_takes_a_key_file_for_protection(file: Path) -> None:
-    from service.api.settings import Settings
+    from glossator.service.api.settings import Settings
 
     add_key(file, "a", ["infer"], None)
     assert Settings(host="0.0.0.0", key_file=file).needs_key

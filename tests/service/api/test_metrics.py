@@ -8,8 +8,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
-from service.api.metrics import Metrics
-from service.inference.model import Model
+from glossator.service.api.metrics import Metrics
+from glossator.service.inference.model import Model
 
 PREDICT = "/v1/models/{name}/predict"
 

@@ -5,9 +5,9 @@ import pytest
 from starlette.testclient import TestClient
 from starlette.types import Message
 
-from service.api.app import create_app
-from service.api.settings import Settings
-from service.inference.model import Model
+from glossator.service.api.app import create_app
+from glossator.service.api.settings import Settings
+from glossator.service.inference.model import Model
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"  # the example of W3C Trace Context
 

@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from starlette.testclient import TestClient
 
-from service import errors
-from service.api import problems
-from service.api.app import create_app
-from service.api.problems import ProblemResponse, problem, status_of
-from service.api.schemas import Problem
-from service.api.settings import Settings
-from service.errors import Fault, GlossatorError, InferenceError
-from service.inference.batching import Run
-from service.inference.model import Model
+from glossator.service import errors
+from glossator.service.api import problems
+from glossator.service.api.app import create_app
+from glossator.service.api.problems import ProblemResponse, problem, status_of
+from glossator.service.api.schemas import Problem
+from glossator.service.api.settings import Settings
+from glossator.service.errors import Fault, GlossatorError, InferenceError
+from glossator.service.inference.batching import Run
+from glossator.service.inference.model import Model
 
 SECRET = "the text of a customer"
 
@@ -135,7 +135,7 @@ def test_failures_are_logged_without_text_and_answered_without_internals(
     assert answer.headers["x-request-id"] == "request-7"
     assert "Gather" not in answer.text
     assert SECRET not in answer.text
-    (record,) = [record for record in caplog.records if record.name == "service.api"]
+    (record,) = [record for record in caplog.records if record.name == "glossator.service.api"]
     said = record.getMessage()
     assert "request-7" in said
     assert type(error).__name__ in said

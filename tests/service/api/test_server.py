@@ -19,12 +19,12 @@ import pytest
 import uvicorn
 from numpy.typing import NDArray
 
-from service.api.app import create_app
-from service.api.server import _Server, serve
-from service.api.settings import Settings
-from service.errors import ConfigError, InferenceError
-from service.inference.batching import Run
-from service.inference.model import Model
+from glossator.service.api.app import create_app
+from glossator.service.api.server import _Server, serve
+from glossator.service.api.settings import Settings
+from glossator.service.errors import ConfigError, InferenceError
+from glossator.service.inference.batching import Run
+from glossator.service.inference.model import Model
 
 ROOT = Path(__file__).resolve().parents[3]
 PATH = "/v1/models/intents/predict"
@@ -32,10 +32,10 @@ BODY = json.dumps({"text": "money"}).encode()
 
 PROGRAM = """
 import sys
-from service.api.app import create_app
-from service.api.server import serve
-from service.api.settings import Settings
-from service.inference.model import load
+from glossator.service.api.app import create_app
+from glossator.service.api.server import serve
+from glossator.service.api.settings import Settings
+from glossator.service.inference.model import load
 
 settings = Settings(port=0)
 app = create_app({"intents": load(sys.argv[1], threads=1)}, settings)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from service.api.settings import Settings
-from service.errors import ConfigError
+from glossator.service.api.settings import Settings
+from glossator.service.errors import ConfigError
 
 KEY = "correct-horse-battery"
 HASHED = "sha256:" + hashlib.sha256(KEY.encode()).hexdigest()

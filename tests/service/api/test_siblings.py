@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from service.api.siblings import Siblings
+from glossator.service.api.siblings import Siblings
 
 
 @contextmanager
@@ -58,7 +58,7 @@ def test_one_that_is_gone_is_left_out_and_its_place_is_taken(tmp_path: Path) -> 
 
 
 def test_one_that_hangs_holds_the_others_up_for_a_moment_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.api.siblings.PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr("glossator.service.api.siblings.PATIENCE_SECONDS", 0.1)
     with replica(tmp_path, 0, texts=3) as first, socket.socket(socket.AF_UNIX) as hung:
         hung.bind(str(tmp_path / "1.metrics"))
         hung.listen()

@@ -21,7 +21,7 @@ from servers import Server, server
 from starlette.testclient import TestClient
 from wrong_requests import PREDICT, WRONG, Wrong
 
-from service.inference.model import load
+from glossator.service.inference.model import load
 
 HOSTILE = [
     "\ud800", "a\x00b", "\u202egnp.exe", "x" * 1_000_000, "\u0301" * 50_000, "🙂" * 20_000, "{{7*7}}", "<script>",

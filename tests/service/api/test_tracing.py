@@ -10,12 +10,12 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.testclient import TestClient
 
-from service.api import tracing
-from service.api.app import create_app
-from service.api.metrics import Metrics
-from service.api.observe import Observe
-from service.api.settings import Settings
-from service.inference.model import Model
+from glossator.service.api import tracing
+from glossator.service.api.app import create_app
+from glossator.service.api.metrics import Metrics
+from glossator.service.api.observe import Observe
+from glossator.service.api.settings import Settings
+from glossator.service.inference.model import Model
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 

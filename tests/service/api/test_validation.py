@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from service.api.validation import faults, where
-from service.errors import Fault
+from glossator.service.api.validation import faults, where
+from glossator.service.errors import Fault
 
 
 class Form(BaseModel):

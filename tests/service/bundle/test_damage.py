@@ -20,10 +20,10 @@ from damages import Damage, damages, file_damages
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.bundle import layout
-from service.bundle.folder import read
-from service.errors import BundleError, BundleNotFound
-from service.inference.model import load
+from glossator.service.bundle import layout
+from glossator.service.bundle.folder import read
+from glossator.service.errors import BundleError, BundleNotFound
+from glossator.service.inference.model import load
 
 MULTI, SINGLE = "multi_label_classification", "single_label_classification"
 FILES = (layout.MANIFEST, *layout.REQUIRED, layout.GRAPH_INT8, layout.TOKENIZER_CONFIG)
@@ -125,7 +125,7 @@ def test_the_command_line_refuses_and_names_the_fault(bundle: Path, name: str) -
     (damage,) = (damage for damage in CASES if damage.name == name)
     damage.inflict(bundle)
     finished = subprocess.run(
-        [sys.executable, "-m", "cli", "verify", str(bundle)], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "glossator", "verify", str(bundle)], capture_output=True, text=True, check=False
     )
     assert finished.returncode == 1
     assert damage.caught_by[0] in finished.stdout

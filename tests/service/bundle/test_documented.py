@@ -16,9 +16,9 @@ import pytest
 from pydantic import BaseModel
 from tokenizers import Tokenizer
 
-from service.bundle import layout
-from service.bundle.golden import GoldenRow, Reference
-from service.bundle.manifest import Manifest
+from glossator.service.bundle import layout
+from glossator.service.bundle.golden import GoldenRow, Reference
+from glossator.service.bundle.manifest import Manifest
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs" / "bundle.md").read_text(encoding="utf-8")

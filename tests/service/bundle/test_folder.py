@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import tampering
 
-from service.bundle import layout
-from service.bundle.folder import check_contents, check_files, read, sha256
-from service.errors import BundleInvalid
+from glossator.service.bundle import layout
+from glossator.service.bundle.folder import check_contents, check_files, read, sha256
+from glossator.service.errors import BundleInvalid
 
 
 def test_read_gives_what_the_files_say(bundle: Path) -> None:

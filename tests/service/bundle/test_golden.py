@@ -6,8 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.bundle.golden import GoldenRow, Histogram, Reference, dump_golden, parse_golden, parse_reference
-from service.errors import BundleInvalid
+from glossator.service.bundle.golden import (
+    GoldenRow,
+    Histogram,
+    Reference,
+    dump_golden,
+    parse_golden,
+    parse_reference,
+)
+from glossator.service.errors import BundleInvalid
 
 TEXTS = st.text(max_size=30)
 ANSWERS = st.builds(

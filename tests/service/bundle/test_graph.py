@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from service.bundle.graph import GraphSummary, check_interface, inspect
+from glossator.service.bundle.graph import GraphSummary, check_interface, inspect
 
 
 def make_model(

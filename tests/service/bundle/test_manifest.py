@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.bundle.manifest import (
+from glossator.service.bundle.manifest import (
     BatchCost,
     Estimate,
     EvaluationRecord,
@@ -20,8 +20,8 @@ from service.bundle.manifest import (
     Verification,
     parse,
 )
-from service.bundle.task import Calibration, Encoding, ProblemType, Provenance, TextClassification
-from service.errors import BundleInvalid, BundleVersionUnsupported
+from glossator.service.bundle.task import Calibration, Encoding, ProblemType, Provenance, TextClassification
+from glossator.service.errors import BundleInvalid, BundleVersionUnsupported
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 COUNTS = st.integers(0, 10**12)

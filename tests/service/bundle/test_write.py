@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from service.bundle import layout
-from service.bundle.folder import read
-from service.bundle.manifest import parse
-from service.bundle.write import check_free, file_entries, folder_aside, write_manifest
-from service.errors import OutputError
+from glossator.service.bundle import layout
+from glossator.service.bundle.folder import read
+from glossator.service.bundle.manifest import parse
+from glossator.service.bundle.write import check_free, file_entries, folder_aside, write_manifest
+from glossator.service.errors import OutputError
 
 
 def write(destination: Path, content: str = "new", *, overwrite: bool = False) -> None:
@@ -97,8 +97,8 @@ def test_a_full_disk_is_told_and_nothing_is_left(tmp_path: Path) -> None:
 
 LIMITED = """
 import resource, signal, sys
-from service.bundle.write import folder_aside
-from service.errors import OutputError
+from glossator.service.bundle.write import folder_aside
+from glossator.service.errors import OutputError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:

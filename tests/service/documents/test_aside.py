@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from service.documents.aside import Aside, refuse_same_file
-from service.errors import ConfigError, OutputError
+from glossator.service.documents.aside import Aside, refuse_same_file
+from glossator.service.errors import ConfigError, OutputError
 
 
 def names(folder: Path) -> list[str]:
@@ -103,8 +103,8 @@ def test_a_file_that_outgrows_its_room_leaves_nothing(tmp_path: Path, name: str)
     (tmp_path / name).write_text("old")
     program = (
         "import os, resource, signal, sys\n"
-        "from service.documents.write import open_sink\n"
-        "from service.errors import OutputError\n"
+        "from glossator.service.documents.write import open_sink\n"
+        "from glossator.service.errors import OutputError\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"
         "try:\n"
@@ -145,8 +145,8 @@ def test_standard_output_is_written_straight_and_left_open() -> None:
 
 def test_a_closed_pipe_is_our_error_and_nothing_more_is_said() -> None:
     program = (
-        "from service.documents.aside import Aside\n"
-        "from service.errors import OutputError\n"
+        "from glossator.service.documents.aside import Aside\n"
+        "from glossator.service.errors import OutputError\n"
         "import sys\n"
         "aside = Aside('-')\n"
         "try:\n"

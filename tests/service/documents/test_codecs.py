@@ -14,11 +14,11 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.documents import codecs
-from service.documents.lines import Lines
-from service.documents.read import open_source
-from service.documents.write import open_sink
-from service.errors import UndecodableFile
+from glossator.service.documents import codecs
+from glossator.service.documents.lines import Lines
+from glossator.service.documents.read import open_source
+from glossator.service.documents.write import open_sink
+from glossator.service.errors import UndecodableFile
 
 PACK: dict[str, Callable[[bytes], bytes]] = {
     ".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress, ".zst": zstandard.compress,
@@ -77,7 +77,7 @@ def test_files_are_written_and_read_by_their_ending(tmp_path: Path, codec: str) 
 def test_a_bomb_is_read_block_by_block(tmp_path: Path) -> None:
     script = (
         "import resource, sys\n"
-        "from service.documents.lines import Lines\n"
+        "from glossator.service.documents.lines import Lines\n"
         "resource.setrlimit(resource.RLIMIT_AS, (700 << 20, 700 << 20))\n"
         "print([line.error.code for line in Lines(sys.argv[1], codec='.zst')])\n"
     )

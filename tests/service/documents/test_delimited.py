@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.documents.delimited import MAX_ROW_LINES, CsvSource
-from service.documents.read import open_source
-from service.documents.record import Record
-from service.errors import ConfigError, InputError, UndecodableText, UnreadableRow
+from glossator.service.documents.delimited import MAX_ROW_LINES, CsvSource
+from glossator.service.documents.read import open_source
+from glossator.service.documents.record import Record
+from glossator.service.errors import ConfigError, InputError, UndecodableText, UnreadableRow
 
 
 def source_of(data: bytes | str, *, format: str = "csv", **options: object) -> CsvSource:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.documents.encodings import detect, marking_decoder, show_marks, undecodable
-from service.errors import ConfigError, UndecodableFile
+from glossator.service.documents.encodings import detect, marking_decoder, show_marks, undecodable
+from glossator.service.errors import ConfigError, UndecodableFile
 
 WESTERN = "Die Größe des Koffers überrascht.\nÀ bientôt, Renée — “naïve”…\n" * 3
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.documents.read import open_source
-from service.documents.record import Record
-from service.errors import ConfigError, InputError
+from glossator.service.documents.read import open_source
+from glossator.service.documents.record import Record
+from glossator.service.errors import ConfigError, InputError
 
 
 def read(data: bytes, **options: Any) -> list[Record]:

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.documents.jsonl import MAX_DEPTH, parse_object
-from service.documents.read import open_source
-from service.documents.record import Record
-from service.documents.source import Source
-from service.errors import UndecodableText, UnreadableRow
+from glossator.service.documents.jsonl import MAX_DEPTH, parse_object
+from glossator.service.documents.read import open_source
+from glossator.service.documents.record import Record
+from glossator.service.documents.source import Source
+from glossator.service.errors import UndecodableText, UnreadableRow
 
 
 def source_of(data: bytes | str) -> Source:

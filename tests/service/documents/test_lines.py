@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.documents.lines import SAMPLE, Lines
-from service.errors import FileMissing, InputError, UndecodableFile, UnreadableRow
+from glossator.service.documents.lines import SAMPLE, Lines
+from glossator.service.errors import FileMissing, InputError, UndecodableFile, UnreadableRow
 
 
 def lines_of(data: bytes, *, limit: int = 1 << 20, codec: str | None = None, encoding: str | None = None) -> Lines:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from service.documents.read import open_source
-from service.documents.record import Record
-from service.errors import FileMissing
+from glossator.service.documents.read import open_source
+from glossator.service.documents.record import Record
+from glossator.service.errors import FileMissing
 
 FILES = {"a.csv": b"text,n\none,1\n", "b.jsonl": b'{"text": "two"}\n{\n', "sub/c.txt": b"three\nfour\n"}
 

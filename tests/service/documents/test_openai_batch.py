@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from service.documents.openai_batch import check_request, model_of
-from service.documents.read import open_source
+from glossator.service.documents.openai_batch import check_request, model_of
+from glossator.service.documents.read import open_source
 
 URL = "/v1/models/intents/predict"
 

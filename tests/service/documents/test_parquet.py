@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from service.documents.read import open_source
-from service.errors import ConfigError, InputError, UndecodableFile, UnreadableRow
+from glossator.service.documents.read import open_source
+from glossator.service.errors import ConfigError, InputError, UndecodableFile, UnreadableRow
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
@@ -127,8 +127,8 @@ def test_without_pyarrow_the_way_out_is_named(tmp_path: Path) -> None:
     program = (
         "import sys\n"
         "sys.modules['pyarrow'] = None\n"  # as if it were not installed
-        "from service.documents.read import open_source\n"
-        "from service.errors import ExtraMissing\n"
+        "from glossator.service.documents.read import open_source\n"
+        "from glossator.service.errors import ExtraMissing\n"
         "try:\n"
         "    open_source(sys.argv[1])\n"
         "except ExtraMissing as error:\n"
@@ -140,7 +140,7 @@ def test_without_pyarrow_the_way_out_is_named(tmp_path: Path) -> None:
 
 def test_importing_the_readers_imports_nothing_heavy() -> None:
     program = (
-        "import sys, service.documents.read, service.documents.write, service.labelling.runner\n"
+        "import sys, glossator.service.documents.read, glossator.service.documents.write, glossator.service.labelling.runner\n"
         "print(sorted({name.split('.')[0] for name in sys.modules} & set(sys.argv[1:])))\n"
     )
     heavy = ["pyarrow", "pandas", "torch", "tokenizers", "onnxruntime", "charset_normalizer"]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from service.documents.read import FORMATS, SUFFIXES, open_source
-from service.errors import ConfigError, FileMissing, InputError, UndecodableFile
+from glossator.service.documents.read import FORMATS, SUFFIXES, open_source
+from glossator.service.errors import ConfigError, FileMissing, InputError, UndecodableFile
 
 CONTENT = {
     ".txt": "one\ntwo\n",
@@ -103,7 +103,7 @@ def test_empty_standard_input_is_an_error() -> None:
 
 def test_the_process_own_standard_input_is_read() -> None:
     program = (
-        "from service.documents.read import open_source\n"
+        "from glossator.service.documents.read import open_source\n"
         "with open_source('-', format='csv') as source:\n"
         "    print([record.fields['text'] for record in source.records()])\n"
     )
@@ -140,7 +140,7 @@ def test_a_line_above_the_limit_is_not_held_in_memory(tmp_path: Path) -> None:
         file.write(b'"}\n{"text": "after"}\n')
     program = (
         "import resource, sys\n"
-        "from service.documents.read import open_source\n"
+        "from glossator.service.documents.read import open_source\n"
         "size = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
         "resource.setrlimit(resource.RLIMIT_AS, (size + 100_000_000,) * 2)\n"
         "with open_source(sys.argv[1], max_row=1_000_000) as source:\n"

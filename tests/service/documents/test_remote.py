@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from service.documents.read import open_source
-from service.documents.remote import fetched, is_remote
-from service.errors import ConfigError, ExtraMissing, FileMissing
+from glossator.service.documents.read import open_source
+from glossator.service.documents.remote import fetched, is_remote
+from glossator.service.errors import ConfigError, ExtraMissing, FileMissing
 
 
 class Quiet(SimpleHTTPRequestHandler):

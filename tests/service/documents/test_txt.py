@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.documents.read import open_source
-from service.errors import ConfigError, UndecodableText
+from glossator.service.documents.read import open_source
+from glossator.service.errors import ConfigError, UndecodableText
 
 
 def write(tmp_path: Path, content: bytes) -> Path:

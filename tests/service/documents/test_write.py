@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.documents.read import open_source
-from service.documents.write import FORMATS, SUFFIXES, kind_of, open_sink, to_json
-from service.errors import ConfigError
+from glossator.service.documents.read import open_source
+from glossator.service.documents.write import FORMATS, SUFFIXES, kind_of, open_sink, to_json
+from glossator.service.errors import ConfigError
 
 cells = st.text(
     st.one_of(

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from service.documents.read import open_source
-from service.documents.xlsx import XlsxSource
-from service.errors import ConfigError, InputError, UndecodableFile
+from glossator.service.documents.read import open_source
+from glossator.service.documents.xlsx import XlsxSource
+from glossator.service.errors import ConfigError, InputError, UndecodableFile
 
 
 def write(path: Path, rows: list[list[object]], *, sheets: int = 1) -> Path:
@@ -116,7 +116,7 @@ def test_streams_gzip_and_options_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_that_unpacks_to_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.documents.xlsx.MAX_UNPACKED", 100_000)
+    monkeypatch.setattr("glossator.service.documents.xlsx.MAX_UNPACKED", 100_000)
     path = write(tmp_path / "a.xlsx", [["text"], ["a"]])
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("bomb.bin", b"\0" * 200_000)

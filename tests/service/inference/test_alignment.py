@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from service.bundle.task import Encoding
-from service.inference.encoding import Encoder
-from service.tasks.encoded import EncodedText
-from service.tasks.token_classification import stitch_tokens
+from glossator.service.bundle.task import Encoding
+from glossator.service.inference.encoding import Encoder
+from glossator.service.tasks.encoded import EncodedText
+from glossator.service.tasks.token_classification import stitch_tokens
 
 NORMALIZERS = {
     "none": None,

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from service.errors import DeadlineExceeded, InferenceError, Overloaded
-from service.inference.batching import (
+from glossator.service.errors import DeadlineExceeded, InferenceError, Overloaded
+from glossator.service.inference.batching import (
     BULK_PATIENCE_SECONDS,
     FEW_CALLS,
     INTERACTIVE_WINDOWS,
@@ -24,8 +24,8 @@ from service.inference.batching import (
     Ticket,
     Windows,
 )
-from service.inference.planning import Cost
-from service.tasks.encoded import Floats
+from glossator.service.inference.planning import Cost
+from glossator.service.tasks.encoded import Floats
 
 CHEAP_BATCHES = Cost(batch=0.0, token=1.0, attention=0.0, most_tokens=1_000)
 DEAR_BATCHES = Cost(batch=1e6, token=1.0, attention=0.0, most_tokens=1_000)

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from service.inference.calibration import fit, keep, kept, measure
-from service.inference.model import load
-from service.inference.planning import Cost
+from glossator.service.inference.calibration import fit, keep, kept, measure
+from glossator.service.inference.model import load
+from glossator.service.inference.planning import Cost
 
 SHAPES = [(count, longest) for count in (1, 4, 16, 64) for longest in (8, 32, 128)]
 

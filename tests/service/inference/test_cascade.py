@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made import made_task
 
-from service.bundle.task import Calibration, TextClassification
-from service.errors import InferenceError
-from service.inference.batching import Batcher
-from service.inference.cascade import Cascade, FastTier, Tiered
-from service.inference.pipeline import Sequential
-from service.tasks.encoded import EncodedText
-from service.tasks.text_classification import Decoder, probabilities
+from glossator.service.bundle.task import Calibration, TextClassification
+from glossator.service.errors import InferenceError
+from glossator.service.inference.batching import Batcher
+from glossator.service.inference.cascade import Cascade, FastTier, Tiered
+from glossator.service.inference.pipeline import Sequential
+from glossator.service.tasks.encoded import EncodedText
+from glossator.service.tasks.text_classification import Decoder, probabilities
 
 LABELS = ["a", "b"]
 Windows = Sequence[Sequence[int]]

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from service.bundle.task import Encoding
-from service.errors import BundleInvalid, EmptyText, TextTooLong, UndecodableText
-from service.inference.encoding import MAX_CHARACTERS, Encoder, check_text
+from glossator.service.bundle.task import Encoding
+from glossator.service.errors import BundleInvalid, EmptyText, TextTooLong, UndecodableText
+from glossator.service.inference.encoding import MAX_CHARACTERS, Encoder, check_text
 
 WORDS = st.lists(
     st.sampled_from(["parcel", "refund", "late", "money", "where", "login", "ünder", "12", "😀", "zzz"]),

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.errors import ConfigError, EmptyText
-from service.inference.explanation import MOST_PARTS, explain, parts_of
-from service.inference.model import Model, load
+from glossator.service.errors import ConfigError, EmptyText
+from glossator.service.inference.explanation import MOST_PARTS, explain, parts_of
+from glossator.service.inference.model import Model, load
 
 
 @pytest.fixture(scope="module")

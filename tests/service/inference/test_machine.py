@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from service.inference.machine import describe_machine, other_instructions
+from glossator.service.inference.machine import describe_machine, other_instructions
 
 OLD = "Old(R) Processor (avx2 avx512f), 2 CPUs, ONNX Runtime 1.32.0"
 NEW = "New(R) Processor (avx2 avx512f avx512_vnni amx_int8), 64 CPUs, ONNX Runtime 1.32.0"

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service.bundle.folder import read
-from service.bundle.golden import GoldenRow
-from service.errors import BundleNotFound, ConfigError, EmptyText, InputError, UndecodableText
-from service.inference.model import Model, load, load_unverified, replay
-from service.inference.pipeline import Answer
-from service.inference.threads import available_cpus
-from service.tasks.text_classification import decode
+from glossator.service.bundle.folder import read
+from glossator.service.bundle.golden import GoldenRow
+from glossator.service.errors import BundleNotFound, ConfigError, EmptyText, InputError, UndecodableText
+from glossator.service.inference.model import Model, load, load_unverified, replay
+from glossator.service.inference.pipeline import Answer
+from glossator.service.inference.threads import available_cpus
+from glossator.service.tasks.text_classification import decode
 
 SINGLE, MULTI = "single_label_classification", "multi_label_classification"
 

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from service.bundle.task import Encoding
-from service.errors import EmptyText, InputError, TextTooLong, UndecodableText
-from service.inference.encoding import Encoder, check_input
-from service.tasks.encoded import EncodedText, Pair, PairWindow
+from glossator.service.bundle.task import Encoding
+from glossator.service.errors import EmptyText, InputError, TextTooLong, UndecodableText
+from glossator.service.inference.encoding import Encoder, check_input
+from glossator.service.tasks.encoded import EncodedText, Pair, PairWindow
 
 WORDS = st.lists(st.sampled_from(["parcel", "late", "zzz", "ünder", "12", "😀"]), min_size=1, max_size=60)
 ENCODING = Encoding(max_length=24, stride=6)

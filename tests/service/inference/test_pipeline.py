@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from service.bundle import layout
-from service.bundle.folder import read
-from service.errors import ConfigError, EmptyText, InputError, TextTooLong, UndecodableText
-from service.inference.encoding import MAX_CHARACTERS, Encoder
-from service.inference.pipeline import Answer, Pipeline, Sequential
-from service.inference.planning import UNMEASURED
-from service.inference.session import Session
+from glossator.service.bundle import layout
+from glossator.service.bundle.folder import read
+from glossator.service.errors import ConfigError, EmptyText, InputError, TextTooLong, UndecodableText
+from glossator.service.inference.encoding import MAX_CHARACTERS, Encoder
+from glossator.service.inference.pipeline import Answer, Pipeline, Sequential
+from glossator.service.inference.planning import UNMEASURED
+from glossator.service.inference.session import Session
 
 SINGLE, MULTI = "single_label_classification", "multi_label_classification"
 

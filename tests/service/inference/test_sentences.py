@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 pytest.importorskip("spacy")
 
 import glossator
-from service.errors import EmptyText
-from service.inference.sentences import split_sentences
+from glossator.service.errors import EmptyText
+from glossator.service.inference.sentences import split_sentences
 
 
 def test_sentences_are_told_by_their_marks() -> None:

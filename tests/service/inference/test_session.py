@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from service.bundle import layout
-from service.errors import BundleInvalid, ConfigError, InferenceError
-from service.inference.session import Session, pad, providers
-from service.tasks.encoded import PairWindow
+from glossator.service.bundle import layout
+from glossator.service.errors import BundleInvalid, ConfigError, InferenceError
+from glossator.service.inference.session import Session, pad, providers
+from glossator.service.tasks.encoded import PairWindow
 
 LABELS = 3
 WINDOWS = st.lists(st.lists(st.integers(0, 99), min_size=1, max_size=12), min_size=1, max_size=6)

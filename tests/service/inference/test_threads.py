@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from service.inference.threads import available_cpus
+from glossator.service.inference.threads import available_cpus
 
 AFFINITY = len(os.sched_getaffinity(0))
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from service.bundle.folder import read
-from service.errors import BundleInvalid
-from service.inference import trial
-from service.inference.calibration import cache_folder
+from glossator.service.bundle.folder import read
+from glossator.service.errors import BundleInvalid
+from glossator.service.inference import trial
+from glossator.service.inference.calibration import cache_folder
 
 
 @pytest.fixture(autouse=True)

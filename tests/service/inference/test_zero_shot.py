@@ -11,13 +11,13 @@ import pytest
 import torch
 from made import made_task
 
-from evaluation.checkpoint import pipeline
-from service.errors import ConfigError, EmptyText
-from service.inference.pipeline import Answer, Pipeline
-from service.inference.ranking import Ranked, Unranked, rerank
-from service.inference.zero_shot import zero_shot
-from service.tasks.text_classification import Classification, Score
-from training.base_model import open_model, resolve
+from glossator.evaluation.checkpoint import pipeline
+from glossator.service.errors import ConfigError, EmptyText
+from glossator.service.inference.pipeline import Answer, Pipeline
+from glossator.service.inference.ranking import Ranked, Unranked, rerank
+from glossator.service.inference.zero_shot import zero_shot
+from glossator.service.tasks.text_classification import Classification, Score
+from glossator.training.base_model import open_model, resolve
 
 TEXTS = ["where is my parcel", "password reset fails again", "i want my money back"]
 LABELS = ["delivery", "refund", "login"]

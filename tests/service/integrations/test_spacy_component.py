@@ -11,7 +11,7 @@ import pytest
 spacy = pytest.importorskip("spacy")
 
 import glossator  # noqa: E402
-from service.errors import BundleNotFound, ConfigError  # noqa: E402
+from glossator.service.errors import BundleNotFound, ConfigError  # noqa: E402
 
 TEXTS = ["where is my parcel since monday", "", "refund not received today", "🙂 order 1234 again"]
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from service.jobs.records import Chunk, Job, NewJob
-from service.jobs.store import Store
-from service.jobs.stores import store_of
-from service.labelling.summary import Counts
+from glossator.service.jobs.records import Chunk, Job, NewJob
+from glossator.service.jobs.store import Store
+from glossator.service.jobs.stores import store_of
+from glossator.service.labelling.summary import Counts
 
 
 @pytest.fixture

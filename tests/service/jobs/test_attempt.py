@@ -14,15 +14,15 @@ from typing import Any
 import pytest
 from accepted import accepted
 
-from service.errors import BundleInvalid, ConfigError
-from service.inference.model import Model, load
-from service.jobs.attempt import STRIKES, attempt
-from service.jobs.folder import Folder
-from service.jobs.options import LabelOptions, input_name, labelling_of, output_ending
-from service.jobs.records import Job
-from service.jobs.store import Store
-from service.labelling import job as labelling
-from service.labelling.chunks import CHUNK_ROWS
+from glossator.service.errors import BundleInvalid, ConfigError
+from glossator.service.inference.model import Model, load
+from glossator.service.jobs.attempt import STRIKES, attempt
+from glossator.service.jobs.folder import Folder
+from glossator.service.jobs.options import LabelOptions, input_name, labelling_of, output_ending
+from glossator.service.jobs.records import Job
+from glossator.service.jobs.store import Store
+from glossator.service.labelling import job as labelling
+from glossator.service.labelling.chunks import CHUNK_ROWS
 
 from .conftest import NEW
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from service.errors import ConfigError, NoRoom
-from service.jobs.folder import Folder, new_id
+from glossator.service.errors import ConfigError, NoRoom
+from glossator.service.jobs.folder import Folder, new_id
 
 
 def test_file_is_counted_and_kept_under_its_name(tmp_path: Path) -> None:

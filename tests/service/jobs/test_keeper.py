@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from service.jobs.folder import Folder
-from service.jobs.keeper import Keeper, Plan
-from service.jobs.stores import store_of
+from glossator.service.jobs.folder import Folder
+from glossator.service.jobs.keeper import Keeper, Plan
+from glossator.service.jobs.stores import store_of
 
 from .conftest import NEW, submitted
 
@@ -20,7 +20,7 @@ def test_workers_that_cannot_start_are_not_started_without_pause(
     submitted(store)
     bundles = [tmp_path / "nowhere"]
     keeper = Keeper(store, Folder(tmp_path, free_bytes=0), [NEW.digest], Plan(bundles=bundles))
-    with caplog.at_level(logging.WARNING, logger="service.jobs"):
+    with caplog.at_level(logging.WARNING, logger="glossator.service.jobs"):
         keeper.start()
         time.sleep(8)
         keeper.close()

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from service.errors import ConfigError, IdempotencyConflict, JobConflict, StaleAttempt, UnknownJob
-from service.jobs.records import Job, Result, StoredFile
-from service.jobs.sqlite import Sqlite
-from service.jobs.store import Store
-from service.jobs.stores import store_of
-from service.labelling.summary import Counts
+from glossator.service.errors import ConfigError, IdempotencyConflict, JobConflict, StaleAttempt, UnknownJob
+from glossator.service.jobs.records import Job, Result, StoredFile
+from glossator.service.jobs.sqlite import Sqlite
+from glossator.service.jobs.store import Store
+from glossator.service.jobs.stores import store_of
+from glossator.service.labelling.summary import Counts
 
 from .conftest import NEW, D, chunk, submitted
 

@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
-from service.errors import StaleAttempt
-from service.jobs.records import Job, Result
-from service.jobs.stores import store_of
+from glossator.service.errors import StaleAttempt
+from glossator.service.jobs.records import Job, Result
+from glossator.service.jobs.stores import store_of
 
 from .conftest import D, chunk, submitted
 

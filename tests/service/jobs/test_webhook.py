@@ -11,10 +11,10 @@ from typing import ClassVar
 
 import pytest
 
-from service.errors import ConfigError
-from service.jobs.records import Job, Result
-from service.jobs.stores import store_of
-from service.jobs.webhook import body_of, check_url, deliver, secret_bytes, signature, wait
+from glossator.service.errors import ConfigError
+from glossator.service.jobs.records import Job, Result
+from glossator.service.jobs.stores import store_of
+from glossator.service.jobs.webhook import body_of, check_url, deliver, secret_bytes, signature, wait
 
 from .conftest import NEW
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.documents.record import Record
-from service.errors import ConfigError
-from service.labelling.chunks import chosen, chunks
+from glossator.service.documents.record import Record
+from glossator.service.errors import ConfigError
+from glossator.service.labelling.chunks import chosen, chunks
 
 
 def records_of(lengths: list[int]) -> list[Record]:

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from ray_nodes import ray_nodes
 
-from service.inference.model import load
-from service.labelling.job import Job, run
-from service.labelling.ledger import folder_of
+from glossator.service.inference.model import load
+from glossator.service.labelling.job import Job, run
+from glossator.service.labelling.ledger import folder_of
 
 pytest.importorskip("ray")
 ROOT = Path(__file__).resolve().parents[3]
@@ -45,7 +45,7 @@ def communicate(process: subprocess.Popen[str], seconds: float = 60) -> tuple[st
 
 def label(source: Path, bundle: Path, output: Path, address: str, *further: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "cli", "label", str(source), "-m", str(bundle), "-o", str(output), "--ray", address,
+        [sys.executable, "-m", "glossator", "label", str(source), "-m", str(bundle), "-o", str(output), "--ray", address,
          "--json", *further],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
         env=os.environ | {"RAY_USAGE_STATS_ENABLED": "0"},

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from service.errors import ConfigError, UnknownColumn
-from service.labelling.answers import LABELS
-from service.labelling.columns import plan_columns
+from glossator.service.errors import ConfigError, UnknownColumn
+from glossator.service.labelling.answers import LABELS
+from glossator.service.labelling.columns import plan_columns
 
 
 @pytest.mark.parametrize(

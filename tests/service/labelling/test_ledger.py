@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.documents.write import CsvLayout, JsonlLayout
-from service.errors import ConfigError, JobError, OutputError
-from service.labelling.ledger import Ledger, folder_of
-from service.labelling.summary import Counts
+from glossator.service.documents.write import CsvLayout, JsonlLayout
+from glossator.service.errors import ConfigError, JobError, OutputError
+from glossator.service.labelling.ledger import Ledger, folder_of
+from glossator.service.labelling.summary import Counts
 
 JOB = {"input": "sha256 aa", "model": "bb"}
 LAYOUT = JsonlLayout([])
@@ -174,10 +174,10 @@ def test_a_link_is_followed(tmp_path: Path) -> None:
 
 SMALL_DISK = """
 import resource, signal, sys
-from service.documents.write import JsonlLayout
-from service.errors import OutputError
-from service.labelling.ledger import Ledger
-from service.labelling.summary import Counts
+from glossator.service.documents.write import JsonlLayout
+from glossator.service.errors import OutputError
+from glossator.service.labelling.ledger import Ledger
+from glossator.service.labelling.summary import Counts
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, 5_000))

@@ -10,17 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.documents.read import open_source
-from service.documents.write import open_sink
-from service.errors import ConfigError, InferenceError, InputError, OutputError
-from service.inference.encoding import check_text
-from service.inference.pipeline import Answer
-from service.labelling.answers import LABEL, LABELS, join_labels
-from service.labelling.columns import plan_columns
-from service.labelling.destination import Streamed
-from service.labelling.runner import Start, label
-from service.labelling.summary import LabelSummary
-from service.tasks.text_classification import Classification, Score
+from glossator.service.documents.read import open_source
+from glossator.service.documents.write import open_sink
+from glossator.service.errors import ConfigError, InferenceError, InputError, OutputError
+from glossator.service.inference.encoding import check_text
+from glossator.service.inference.pipeline import Answer
+from glossator.service.labelling.answers import LABEL, LABELS, join_labels
+from glossator.service.labelling.columns import plan_columns
+from glossator.service.labelling.destination import Streamed
+from glossator.service.labelling.runner import Start, label
+from glossator.service.labelling.summary import LabelSummary
+from glossator.service.tasks.text_classification import Classification, Score
 
 MODEL = "length@0123456789ab"
 

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import numpy_helper
 
-from service.bundle.graph import inspect
-from service.bundle.manifest import Precision
-from service.inference.session import session_options
-from service.measuring.limit import BATCH_TOKENS, Limit, measure_limit, product_graph
+from glossator.service.bundle.graph import inspect
+from glossator.service.bundle.manifest import Precision
+from glossator.service.inference.session import session_options
+from glossator.service.measuring.limit import BATCH_TOKENS, Limit, measure_limit, product_graph
 
 
 @pytest.mark.parametrize("precision", ["int8", "fp32"])

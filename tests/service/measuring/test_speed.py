@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from service.inference.model import Model, load
-from service.measuring import speed as measuring
-from service.measuring.speed import Speed, measure_speed, typical_texts
+from glossator.service.inference.model import Model, load
+from glossator.service.measuring import speed as measuring
+from glossator.service.measuring.speed import Speed, measure_speed, typical_texts
 
 
 @pytest.fixture(scope="module")

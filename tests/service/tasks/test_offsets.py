@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.tasks.offsets import counter
+from glossator.service.tasks.offsets import counter
 
 
 @given(st.text(st.characters(codec="utf-8"), max_size=40))

@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made import made_task
 
-from service.bundle.task import QuestionAnswering
-from service.inference.encoding import Encoder
-from service.tasks.encoded import EncodedText, Pair
-from service.tasks.options import Options
-from service.tasks.question_answering import CANDIDATES, Decoder
+from glossator.service.bundle.task import QuestionAnswering
+from glossator.service.inference.encoding import Encoder
+from glossator.service.tasks.encoded import EncodedText, Pair
+from glossator.service.tasks.options import Options
+from glossator.service.tasks.question_answering import CANDIDATES, Decoder
 
 WORDS = ["parcel", "monday", "qx7", "where", "ünder", "😀", "login"]
 

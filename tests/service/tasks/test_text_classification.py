@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy.special import expit, softmax
 
-from evaluation.thresholds import nonconformity
-from service.bundle.task import Calibration, Encoding, ProblemType, Provenance, TextClassification
-from service.errors import ConfigError
-from service.tasks.options import Options
-from service.tasks.text_classification import conformal_set, decide, decode, pool_windows, probabilities
+from glossator.evaluation.thresholds import nonconformity
+from glossator.service.bundle.task import Calibration, Encoding, ProblemType, Provenance, TextClassification
+from glossator.service.errors import ConfigError
+from glossator.service.tasks.options import Options
+from glossator.service.tasks.text_classification import conformal_set, decide, decode, pool_windows, probabilities
 
 LABELS = ["a", "b", "c"]
 LOGITS = arrays.arrays(np.float64, 3, elements=st.floats(-1e4, 1e4))

@@ -5,11 +5,11 @@ import pytest
 from made import made_task
 from sklearn.metrics.pairwise import cosine_similarity
 
-from service.bundle.task import TextEmbedding
-from service.errors import ConfigError
-from service.tasks.encoded import EncodedText
-from service.tasks.options import Options
-from service.tasks.text_embedding import Decoder, cosine
+from glossator.service.bundle.task import TextEmbedding
+from glossator.service.errors import ConfigError
+from glossator.service.tasks.encoded import EncodedText
+from glossator.service.tasks.options import Options
+from glossator.service.tasks.text_embedding import Decoder, cosine
 
 
 @pytest.mark.parametrize("normalized", [True, False])

@@ -5,12 +5,12 @@ import pytest
 from made import made_task
 from scipy.special import expit
 
-from service.bundle.task import TextPair
-from service.errors import ConfigError
-from service.tasks.encoded import EncodedText
-from service.tasks.options import Options
-from service.tasks.text_classification import Classification
-from service.tasks.text_pair import Decoder, Rating, scores
+from glossator.service.bundle.task import TextPair
+from glossator.service.errors import ConfigError
+from glossator.service.tasks.encoded import EncodedText
+from glossator.service.tasks.options import Options
+from glossator.service.tasks.text_classification import Classification
+from glossator.service.tasks.text_pair import Decoder, Rating, scores
 
 
 def task(problem_type: str = "regression") -> TextPair:

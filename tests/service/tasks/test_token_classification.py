@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from made import made_task
 from numpy.typing import NDArray
 
-from service.bundle.task import TokenClassification
-from service.errors import ConfigError
-from service.inference.encoding import Encoder
-from service.tasks.encoded import EncodedText
-from service.tasks.options import Aggregation, Options
-from service.tasks.token_classification import (
+from glossator.service.bundle.task import TokenClassification
+from glossator.service.errors import ConfigError
+from glossator.service.inference.encoding import Encoder
+from glossator.service.tasks.encoded import EncodedText
+from glossator.service.tasks.options import Aggregation, Options
+from glossator.service.tasks.token_classification import (
     Decoder,
     Entity,
     allowed,

@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from evaluation.checkpoint import load_checkpoint, read_task
-from evaluation.rows import LabelledRows, indicator
-from service.bundle import layout
-from service.bundle.golden import parse_reference
-from service.errors import ConfigError, OutputError
-from training.algorithms.algorithm import Splits
-from training.base_model import FP32_ONLY
-from training.config import TrainingConfig
-from training.fit import Fitted, fit
-from training.progress import Silent, StepDone
+from glossator.evaluation.checkpoint import load_checkpoint, read_task
+from glossator.evaluation.rows import LabelledRows, indicator
+from glossator.service.bundle import layout
+from glossator.service.bundle.golden import parse_reference
+from glossator.service.errors import ConfigError, OutputError
+from glossator.training.algorithms.algorithm import Splits
+from glossator.training.base_model import FP32_ONLY
+from glossator.training.config import TrainingConfig
+from glossator.training.fit import Fitted, fit
+from glossator.training.progress import Silent, StepDone
 
 Bases = Callable[[str], Path]
 MakeSplits = Callable[[str], Splits]

@@ -13,20 +13,20 @@ import numpy as np
 import pytest
 import torch
 
-from evaluation.checkpoint import load_checkpoint, load_model
-from evaluation.rows import LabelledRows, inputs_of
-from export.build import export
-from service.errors import ConfigError
-from service.inference.model import load
-from training.algorithms import registry
-from training.algorithms.algorithm import Algorithm, Run, Splits
-from training.algorithms.distil import cut_encoder
-from training.algorithms.few_shot import contrastive
-from training.algorithms.lora import LoraOptions, adapt
-from training.base_model import open_model, resolve
-from training.config import TrainingConfig
-from training.fit import fit
-from training.run import Outcome
+from glossator.evaluation.checkpoint import load_checkpoint, load_model
+from glossator.evaluation.rows import LabelledRows, inputs_of
+from glossator.export.build import export
+from glossator.service.errors import ConfigError
+from glossator.service.inference.model import load
+from glossator.training.algorithms import registry
+from glossator.training.algorithms.algorithm import Algorithm, Run, Splits
+from glossator.training.algorithms.distil import cut_encoder
+from glossator.training.algorithms.few_shot import contrastive
+from glossator.training.algorithms.lora import LoraOptions, adapt
+from glossator.training.base_model import open_model, resolve
+from glossator.training.config import TrainingConfig
+from glossator.training.fit import fit
+from glossator.training.run import Outcome
 
 Bases = Callable[[str], Path]
 MakeSplits = Callable[[str], Splits]
@@ -194,7 +194,7 @@ def test_a_cut_student_begins_with_its_teachers_layers(
     algorithm = replace(registry.find("distil"), train=look)
     config = options(tiny_base, "distil", teacher=str(teacher))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("training.fit.find", lambda _: algorithm)
+        patch.setattr("glossator.training.fit.find", lambda _: algorithm)
         with pytest.raises(KeyboardInterrupt):
             fit(topic_splits(SINGLE), config, tmp_path / "checkpoint")
     taught, (student,) = load_model(teacher, "text-classification"), caught
@@ -263,7 +263,7 @@ def test_a_base_without_a_tokenizer_is_refused(tiny_base: Bases, topic_splits: M
 def test_a_killed_few_shot_run_comes_to_the_same_result(
     tiny_base: Bases, topic_splits: MakeSplits, tmp_path: Path
 ) -> None:
-    from training.progress import Silent, StepDone
+    from glossator.training.progress import Silent, StepDone
 
     class Stop(Silent):
         def step(self, event: StepDone) -> None:

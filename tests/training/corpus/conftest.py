@@ -1,4 +1,4 @@
-"""Rows and corpora that the tests of `training.corpus` share."""
+"""Rows and corpora that the tests of `glossator.training.corpus` share."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from training.corpus.corpus import Corpus
-from training.corpus.dataset import DatasetRow
-from training.corpus.read import read_corpus
+from glossator.training.corpus.corpus import Corpus
+from glossator.training.corpus.dataset import DatasetRow
+from glossator.training.corpus.read import read_corpus
 
 ReadPairs = Callable[..., Corpus]
 

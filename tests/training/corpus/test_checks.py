@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from service.errors import ConfigError
-from training.corpus.checks import findings, token_length_findings
-from training.corpus.corpus import Corpus, Finding
-from training.corpus.dataset import DatasetRow
-from training.corpus.task_rows import read_task_corpus
+from glossator.service.errors import ConfigError
+from glossator.training.corpus.checks import findings, token_length_findings
+from glossator.training.corpus.corpus import Corpus, Finding
+from glossator.training.corpus.dataset import DatasetRow
+from glossator.training.corpus.task_rows import read_task_corpus
 
 ReadPairs = Callable[..., Corpus]
 

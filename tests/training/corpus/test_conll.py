@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluation.rows import GoldSpan
-from service.errors import CorpusError
-from training.corpus.conll import read_conll, spans_of
-from training.corpus.row import RowFault
+from glossator.evaluation.rows import GoldSpan
+from glossator.service.errors import CorpusError
+from glossator.training.corpus.conll import read_conll, spans_of
+from glossator.training.corpus.row import RowFault
 
 WORDS = ["Anna", "lives", "in", "New", "York", "City", "."]
 OFFSETS = [(0, 4), (5, 10), (11, 13), (14, 17), (18, 22), (23, 27), (28, 29)]

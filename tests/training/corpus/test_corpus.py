@@ -7,7 +7,7 @@ from collections.abc import Callable
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from training.corpus.corpus import Columns, Corpus
+from glossator.training.corpus.corpus import Columns, Corpus
 
 ReadPairs = Callable[..., Corpus]
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from datasets import ClassLabel, Dataset, DatasetDict, Features, List, NamedSplit, Value, disable_progress_bars
 
-from service.errors import ConfigError
-from training.corpus.dataset import read_dataset
-from training.corpus.read import read_corpus
+from glossator.service.errors import ConfigError
+from glossator.training.corpus.dataset import read_dataset
+from glossator.training.corpus.read import read_corpus
 
 disable_progress_bars()
 
@@ -106,8 +106,8 @@ def test_read_dataset_refuses_what_is_neither_folder_nor_name(name: str) -> None
 
 def test_read_dataset_without_network_gives_up_at_once_and_shows_the_way_out(tmp_path: Path) -> None:
     code = (
-        "from service.errors import ConfigError\n"
-        "from training.corpus.dataset import read_dataset\n"
+        "from glossator.service.errors import ConfigError\n"
+        "from glossator.training.corpus.dataset import read_dataset\n"
         "try:\n    read_dataset('owner/no-such-dataset')\n"
         "except ConfigError as error:\n    print(error)\n"
     )

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from service.errors import CorpusError, FileMissing
-from training.corpus.documents import is_document, read_documents
+from glossator.service.errors import CorpusError, FileMissing
+from glossator.training.corpus.documents import is_document, read_documents
 
 
 def put(path: Path, value: object) -> Path:

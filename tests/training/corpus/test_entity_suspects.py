@@ -8,14 +8,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from evaluation.rows import GoldSpan
-from service.errors import CorpusError
-from training.corpus.corpus import Corpus
-from training.corpus.dataset import DatasetRow
-from training.corpus.entity_suspects import entity_finding, find_entity_suspects
-from training.corpus.review import label_studio_entities, prodigy_entities
-from training.corpus.task_rows import read_task_corpus
-from training.embed import Words
+from glossator.evaluation.rows import GoldSpan
+from glossator.service.errors import CorpusError
+from glossator.training.corpus.corpus import Corpus
+from glossator.training.corpus.dataset import DatasetRow
+from glossator.training.corpus.entity_suspects import entity_finding, find_entity_suspects
+from glossator.training.corpus.review import label_studio_entities, prodigy_entities
+from glossator.training.corpus.task_rows import read_task_corpus
+from glossator.training.embed import Words
 
 NAMES = ["Ann", "Bob", "Eve"]
 PLACES = ["Rome", "Oslo", "Kyiv"]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from training.corpus.corpus import Corpus, UnusableCorpus
+from glossator.training.corpus.corpus import Corpus, UnusableCorpus
 
 ReadPairs = Callable[..., Corpus]
 

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from service.errors import UnknownColumn
-from training.corpus.dataset import DatasetRow
-from training.corpus.kept import KeptColumns
-from training.corpus.read import read_corpus
+from glossator.service.errors import UnknownColumn
+from glossator.training.corpus.dataset import DatasetRow
+from glossator.training.corpus.kept import KeptColumns
+from glossator.training.corpus.read import read_corpus
 
 ROWS = [
     {"text": "one text", "label": "a", "source": "mail", "n": 1},

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from service.bundle.task import ProblemType
-from training.corpus.labels import LabelReader, as_list, common_spellings, name_key
-from training.corpus.row import RowFault
+from glossator.service.bundle.task import ProblemType
+from glossator.training.corpus.labels import LabelReader, as_list, common_spellings, name_key
+from glossator.training.corpus.row import RowFault
 
 SINGLE: ProblemType = "single_label_classification"
 MULTI: ProblemType = "multi_label_classification"

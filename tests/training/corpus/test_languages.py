@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from training.corpus.languages import language_of, languages_of
+from glossator.training.corpus.languages import language_of, languages_of
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 import pytest
 
-from service.errors import ConfigError, CorpusError
-from training.corpus.corpus import Corpus
-from training.corpus.dataset import DatasetRow
-from training.corpus.leakage import check_leakage
-from training.corpus.mend import CONFLICTS, EXACT, LEAKS, NEAR, RULES, SAFE, CellChange, choose_rules, mend
-from training.corpus.review import ReviewAnswer
-from training.corpus.task_rows import read_task_corpus
+from glossator.service.errors import ConfigError, CorpusError
+from glossator.training.corpus.corpus import Corpus
+from glossator.training.corpus.dataset import DatasetRow
+from glossator.training.corpus.leakage import check_leakage
+from glossator.training.corpus.mend import CONFLICTS, EXACT, LEAKS, NEAR, RULES, SAFE, CellChange, choose_rules, mend
+from glossator.training.corpus.review import ReviewAnswer
+from glossator.training.corpus.task_rows import read_task_corpus
 
 ReadPairs = Callable[..., Corpus]
 FILLER = [

@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.corpus.near import NEAR, near_groups, normalise_text
+from glossator.training.corpus.near import NEAR, near_groups, normalise_text
 
 WORDS = ["card", "payment", "transfer", "where", "is", "my", "the", "late", "lost", "refund", "since", "monday"]
 SENTENCES = st.lists(st.sampled_from(WORDS), min_size=4, max_size=12).map(" ".join)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.corpus.personal import find_personal, hide_personal, masked, may_hold_personal
+from glossator.training.corpus.personal import find_personal, hide_personal, masked, may_hold_personal
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from training.corpus.dataset import DatasetRow
-from training.corpus.prodigy import accepted
-from training.corpus.row import reason_of
+from glossator.training.corpus.dataset import DatasetRow
+from glossator.training.corpus.prodigy import accepted
+from glossator.training.corpus.row import reason_of
 
 TASK = {"text": "where is it", "_input_hash": 1, "_task_hash": 2}
 OPTIONS = {"options": [{"id": "delivery", "text": "Delivery"}, {"id": "refund", "text": "Refund"}]}

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.documents.record import Record
-from service.errors import ConfigError, CorpusError, UnknownColumn, UnreadableRow
-from training.corpus.corpus import Corpus, UnusableCorpus
-from training.corpus.dataset import DatasetRow
-from training.corpus.read import HEAD_ROWS, read_corpus
+from glossator.service.documents.record import Record
+from glossator.service.errors import ConfigError, CorpusError, UnknownColumn, UnreadableRow
+from glossator.training.corpus.corpus import Corpus, UnusableCorpus
+from glossator.training.corpus.dataset import DatasetRow
+from glossator.training.corpus.read import HEAD_ROWS, read_corpus
 
 ReadPairs = Callable[..., Corpus]
 
@@ -271,7 +271,7 @@ def test_rows_in_are_kept_rejected_or_dropped_each_once(
 
 def test_reading_needs_nothing_heavy() -> None:
     code = (
-        "import sys, training.corpus.read, training.corpus.split, training.corpus.report, training.corpus.dataset;"
+        "import sys, glossator.training.corpus.read, glossator.training.corpus.split, glossator.training.corpus.report, glossator.training.corpus.dataset;"
         "print(sorted({'torch', 'transformers', 'datasets', 'sklearn', 'ftfy', 'pandas'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

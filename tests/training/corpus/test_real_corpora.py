@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from training.corpus.corpus import Corpus
-from training.corpus.dataset import DatasetRow
-from training.corpus.leakage import check_leakage
-from training.corpus.read import read_corpus
-from training.corpus.split import split
+from glossator.training.corpus.corpus import Corpus
+from glossator.training.corpus.dataset import DatasetRow
+from glossator.training.corpus.leakage import check_leakage
+from glossator.training.corpus.read import read_corpus
+from glossator.training.corpus.split import split
 
 
 def need(file: Path) -> Path:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from service.errors import OutputError
-from training.corpus.corpus import Corpus
-from training.corpus.rejects import write_rejects
+from glossator.service.errors import OutputError
+from glossator.training.corpus.corpus import Corpus
+from glossator.training.corpus.rejects import write_rejects
 
 ReadPairs = Callable[..., Corpus]
 

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from training.corpus.corpus import Corpus, Finding
-from training.corpus.dataset import DatasetRow
-from training.corpus.read import read_corpus
-from training.corpus.repair import drop_exact_duplicates, drop_rare_labels, rare_labels, unify_label_names
+from glossator.training.corpus.corpus import Corpus, Finding
+from glossator.training.corpus.dataset import DatasetRow
+from glossator.training.corpus.read import read_corpus
+from glossator.training.corpus.repair import drop_exact_duplicates, drop_rare_labels, rare_labels, unify_label_names
 
 ReadPairs = Callable[..., Corpus]
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from training.corpus.corpus import Corpus, UnusableCorpus
-from training.corpus.report import report_lines, to_dict
+from glossator.training.corpus.corpus import Corpus, UnusableCorpus
+from glossator.training.corpus.report import report_lines, to_dict
 
 ReadPairs = Callable[..., Corpus]
 

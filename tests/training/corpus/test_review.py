@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from service.errors import ConfigError, CorpusError, FileMissing
-from training.corpus.review import ReviewAnswer, label_studio, prodigy, read_answers
-from training.corpus.suspects import Suspect
+from glossator.service.errors import ConfigError, CorpusError, FileMissing
+from glossator.training.corpus.review import ReviewAnswer, label_studio, prodigy, read_answers
+from glossator.training.corpus.suspects import Suspect
 
 SUSPECTS = [
     Suspect(7, "where\u2028is it", "refund", 0.02, "delivery", 0.91),

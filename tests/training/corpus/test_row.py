@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from service.documents.record import Record
-from service.errors import UnreadableRow
-from training.corpus.dataset import DatasetRow
-from training.corpus.row import RAW_CHARACTERS, Row, RowFault, describe_error, is_nan, raw_of, read_text
+from glossator.service.documents.record import Record
+from glossator.service.errors import UnreadableRow
+from glossator.training.corpus.dataset import DatasetRow
+from glossator.training.corpus.row import RAW_CHARACTERS, Row, RowFault, describe_error, is_nan, raw_of, read_text
 
 
 @pytest.mark.parametrize("text", ["a", " kept as it is ", "naïve 😀", "\u200b", "0"])

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from service.errors import UnknownColumn
-from training.corpus.corpus import Columns
-from training.corpus.dataset import DatasetRow
-from training.corpus.schema import check_columns, choose_columns, choose_problem_type, is_missing
+from glossator.service.errors import UnknownColumn
+from glossator.training.corpus.corpus import Columns
+from glossator.training.corpus.dataset import DatasetRow
+from glossator.training.corpus.schema import check_columns, choose_columns, choose_problem_type, is_missing
 
 
 def choose(table: Mapping[str, Sequence[object]], **given: str) -> Columns:

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluation.rows import GoldSpan
-from training.corpus.row import RowFault
-from training.corpus.spans import read_spans
+from glossator.evaluation.rows import GoldSpan
+from glossator.training.corpus.row import RowFault
+from glossator.training.corpus.spans import read_spans
 
 TEXT = "Zoë 😀 met Bob in Łódź"
 BOB = GoldSpan(10, 13, "PER")

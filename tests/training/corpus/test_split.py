@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
-from service.errors import ConfigError, CorpusError
-from training.corpus.corpus import Columns, Corpus
-from training.corpus.leakage import normalise_text
-from training.corpus.split import Split, split
+from glossator.service.errors import ConfigError, CorpusError
+from glossator.training.corpus.corpus import Columns, Corpus
+from glossator.training.corpus.leakage import normalise_text
+from glossator.training.corpus.split import Split, split
 
 ReadPairs = Callable[..., Corpus]
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.corpus.stratify import Group, stratify, wanted_rows
+from glossator.training.corpus.stratify import Group, stratify, wanted_rows
 
 
 def of_labels(rows: list[list[int]]) -> list[Group]:

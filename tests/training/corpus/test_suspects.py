@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from service.errors import CorpusError
-from training.corpus.corpus import Corpus
-from training.corpus.dataset import DatasetRow
-from training.corpus.read import read_corpus
-from training.corpus.review import label_studio, prodigy
-from training.corpus.suspects import find_suspects, finding, out_of_fold
+from glossator.service.errors import CorpusError
+from glossator.training.corpus.corpus import Corpus
+from glossator.training.corpus.dataset import DatasetRow
+from glossator.training.corpus.read import read_corpus
+from glossator.training.corpus.review import label_studio, prodigy
+from glossator.training.corpus.suspects import find_suspects, finding, out_of_fold
 
 NAMES = ["bird", "cat", "dog", "fish"]
 

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from evaluation.rows import GoldSpan
-from service.bundle.task import TaskName
-from service.errors import UnknownColumn
-from training.corpus.corpus import Corpus, UnusableCorpus
-from training.corpus.dataset import DatasetRow
-from training.corpus.task_rows import Roles, infer_task, read_task_corpus
+from glossator.evaluation.rows import GoldSpan
+from glossator.service.bundle.task import TaskName
+from glossator.service.errors import UnknownColumn
+from glossator.training.corpus.corpus import Corpus, UnusableCorpus
+from glossator.training.corpus.dataset import DatasetRow
+from glossator.training.corpus.task_rows import Roles, infer_task, read_task_corpus
 
 
 def rows(*fields: dict[str, Any]) -> list[DatasetRow]:

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from servers import Server
 from tritonclient.utils import InferenceServerException
 
-from service.api.dialects.tensors import Tensor, parted, texts_of
-from service.errors import InputError
+from glossator.service.api.dialects.tensors import Tensor, parted, texts_of
+from glossator.service.errors import InputError
 
 from .conftest import PAIR, TEXTS
 

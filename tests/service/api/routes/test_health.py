@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from starlette.testclient import TestClient
 
-from service.api.app import create_app
-from service.api.settings import Settings
-from service.inference.model import Model
+from glossator.service.api.app import create_app
+from glossator.service.api.settings import Settings
+from glossator.service.inference.model import Model
 
 
 def test_livez_and_readyz_of_a_server_that_runs(client: TestClient) -> None:

@@ -19,11 +19,11 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from service.api.multipart import MAX_FIELDS_BYTES
-from service.api.settings import Settings
-from service.errors import ConfigError
-from service.inference.model import Model
-from service.labelling import job as labelling
+from glossator.service.api.multipart import MAX_FIELDS_BYTES
+from glossator.service.api.settings import Settings
+from glossator.service.errors import ConfigError
+from glossator.service.inference.model import Model
+from glossator.service.labelling import job as labelling
 
 MakeClient = Callable[..., TestClient]
 ROWS = ["money", "the parcel", "thanks", "", "money money the"]

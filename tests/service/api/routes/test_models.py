@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from starlette.testclient import TestClient
 
-from service.inference.model import Model
+from glossator.service.inference.model import Model
 
 LABELS = ["refund", "delivery", "praise", "greeting", "complaint", "other"]
 

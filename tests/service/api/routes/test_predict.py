@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from starlette.testclient import TestClient
 from starlette.types import Message
 
-from service.api.app import create_app
-from service.api.schemas import PredictResponse, Problem
-from service.api.settings import Settings
-from service.inference.batching import Run
-from service.inference.model import Model
+from glossator.service.api.app import create_app
+from glossator.service.api.schemas import PredictResponse, Problem
+from glossator.service.api.settings import Settings
+from glossator.service.inference.batching import Run
+from glossator.service.inference.model import Model
 
 LABELS = ["refund", "delivery", "praise", "greeting", "complaint", "other"]
 INTENTS = "/v1/models/intents/predict"

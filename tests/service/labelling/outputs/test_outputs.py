@@ -15,20 +15,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from spacy.tokens import DocBin
 
-from service.documents.write import Row
-from service.errors import ConfigError
-from service.labelling.answers import LABEL, LABELS
-from service.labelling.columns import Columns
-from service.labelling.outputs.conll import tagged
-from service.labelling.outputs.registry import NAMED, SUFFIXES, layout_of
-from training.corpus.conll import read_conll
+from glossator.service.documents.write import Row
+from glossator.service.errors import ConfigError
+from glossator.service.labelling.answers import LABEL, LABELS
+from glossator.service.labelling.columns import Columns
+from glossator.service.labelling.outputs.conll import tagged
+from glossator.service.labelling.outputs.registry import NAMED, SUFFIXES, layout_of
+from glossator.training.corpus.conll import read_conll
 
 OURS = {"_status": "ok", "_error": "", "_model": "m@1", "_tokens": 3, "_windows": 1, "_truncated": False}
 ENTITIES = SimpleNamespace(task="token-classification")
 
 
 def classes(problem: str) -> Any:
-    from service.bundle.task import TextClassification
+    from glossator.service.bundle.task import TextClassification
 
     return TextClassification.model_construct(problem_type=problem, labels=("a", "b"), task="text-classification")
 

@@ -1,0 +1,1 @@
+"""The example corpora: support tickets and their entities, written for this project."""
