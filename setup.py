@@ -6,7 +6,7 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
-FOLDERS = ("cli", "evaluation", "examples", "export", "service", "training")
+FOLDERS = ("cli", "evaluation", "examples", "export", "modeling", "service", "training", "workflows")
 PACKAGES = sorted(".".join(init.parent.parts) for folder in FOLDERS for init in Path(folder).rglob("__init__.py"))
 
 

@@ -19,15 +19,15 @@ from pathlib import Path
 
 import numpy as np
 
-from glossator.evaluation.bootstrap import Estimate
-from glossator.evaluation.checkpoint import load_checkpoint
-from glossator.evaluation.classification import evaluate
-from glossator.evaluation.noninferiority import NonInferiority, non_inferior, non_inferior_macro_f1
-from glossator.evaluation.report import markdown_table
-from glossator.evaluation.rows import indicator, read_rows
-from glossator.service.bundle import layout
-from glossator.service.inference.machine import describe_machine
+from glossator.evaluation.metrics.classification import evaluate
+from glossator.evaluation.reports.evaluation_report import markdown_table
+from glossator.evaluation.statistics.bootstrap import Estimate
+from glossator.evaluation.statistics.noninferiority import NonInferiority, non_inferior, non_inferior_macro_f1
+from glossator.modeling.checkpoint_reader import load_checkpoint
+from glossator.modeling.labelled_rows import indicator, read_rows
+from glossator.service.bundle import file_names
 from glossator.service.inference.model import load
+from glossator.service.inference.runtime.machine import describe_machine
 from glossator.service.tasks.text_classification import decide, probabilities
 
 RESULTS = Path(__file__).parent / "results"
@@ -88,7 +88,7 @@ def write(
     exported: dict[str, object],
 ) -> None:
     """Measures checkpoint and bundle on the test rows and writes both result files."""
-    rows = read_rows(checkpoint / layout.TEST)
+    rows = read_rows(checkpoint / file_names.TEST)
     model, torch_pipeline = load(bundle), load_checkpoint(checkpoint)
     task = model.task
     gold = indicator(rows.labels, task.labels)

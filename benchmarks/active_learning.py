@@ -19,10 +19,10 @@ from made_tasks import single_label
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from glossator.cli.console import prepare_environment
-from glossator.evaluation.report import markdown_table
-from glossator.evaluation.suggest import suggest
-from glossator.service.inference.machine import describe_machine
+from glossator.cli.support.console import prepare_environment
+from glossator.evaluation.analysis.suggestions import suggest
+from glossator.evaluation.reports.evaluation_report import markdown_table
+from glossator.service.inference.runtime.machine import describe_machine
 
 RESULTS = Path(__file__).parent / "results"
 PLANS = {"banking77": (400, 200, 10), "snips": (30, 30, 10)}

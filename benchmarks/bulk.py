@@ -33,12 +33,12 @@ from typing import Any
 
 import numpy as np
 
-from glossator.evaluation.report import markdown_table
-from glossator.service.documents.read import open_source
-from glossator.service.inference.machine import describe_machine
+from glossator.evaluation.reports.evaluation_report import markdown_table
+from glossator.service.documents.open_source import open_source
+from glossator.service.inference.batch_planning import Cost, plan
 from glossator.service.inference.model import load
-from glossator.service.inference.planning import Cost, plan
-from glossator.service.labelling.job import Job, run
+from glossator.service.inference.runtime.machine import describe_machine
+from glossator.service.labelling.file_labelling import Job, run
 from glossator.service.labelling.summary import LabelSummary
 from glossator.service.tasks.encoded import windows_of
 
@@ -162,8 +162,8 @@ def serve_plain(options: argparse.Namespace) -> None:
     from tokenizers import Tokenizer
 
     from glossator.service.bundle.folder import read as read_bundle
-    from glossator.service.inference.session import Session
-    from glossator.service.inference.threads import available_cpus
+    from glossator.service.inference.runtime.session import Session
+    from glossator.service.inference.runtime.threads import available_cpus
 
     bundle = read_bundle(options.bundle)
     encoding = bundle.task.encoding

@@ -21,15 +21,15 @@ from pathlib import Path
 import numpy as np
 from bundle_process import opened, ratios, rounds
 
-from glossator.evaluation.comparison import mcnemar
-from glossator.evaluation.gate import fit_gate
-from glossator.evaluation.noninferiority import non_inferior
-from glossator.evaluation.report import markdown_table
-from glossator.evaluation.rows import indicator, read_rows
+from glossator.evaluation.analysis.comparison import mcnemar
+from glossator.evaluation.calibration.cascade_gate import fit_gate
+from glossator.evaluation.reports.evaluation_report import markdown_table
+from glossator.evaluation.statistics.noninferiority import non_inferior
 from glossator.export.parity import resolvable_margin
-from glossator.service.bundle import layout
-from glossator.service.inference.machine import describe_machine
+from glossator.modeling.labelled_rows import indicator, read_rows
+from glossator.service.bundle import file_names
 from glossator.service.inference.model import load
+from glossator.service.inference.runtime.machine import describe_machine
 from glossator.service.tasks.text_classification import decide, probabilities
 
 RESULTS = Path(__file__).parent / "results"
@@ -63,7 +63,7 @@ def measure(folder: Path, corpus: str) -> dict[str, object]:
          "--runs", str(folder / "runs"), "--name", "cascade"],
         check=True,
     )  # fmt: skip
-    rows = read_rows(checkpoint / layout.TEST)
+    rows = read_rows(checkpoint / file_names.TEST)
     gold = [labels[0] for labels in rows.labels]
     bundles = {"full": full, "cascade": cascade, "fast alone": fast}
     right = {}
@@ -74,7 +74,7 @@ def measure(folder: Path, corpus: str) -> dict[str, object]:
     tiers = [answer.tier for answer in load(cascade)(rows.texts)]
     speeds = rounds(bundles, rows.texts, ROUNDS)
     comparison = non_inferior(right["cascade"], right["full"])
-    record = json.loads((cascade / layout.MANIFEST).read_text())["cascade"]
+    record = json.loads((cascade / file_names.MANIFEST).read_text())["cascade"]
     return {
         "corpus": corpus,
         "machine": describe_machine()[0],
@@ -90,7 +90,7 @@ def measure(folder: Path, corpus: str) -> dict[str, object]:
 
 def expected_seconds(checkpoint: Path, full: Path, fast: Path) -> float:
     """What a text should cost with `fast` in front: the gate is fitted on validation rows as export fits it."""
-    validation = read_rows(checkpoint / layout.VALIDATION)
+    validation = read_rows(checkpoint / file_names.VALIDATION)
     models = [load(fast), load(full)]
     gold = indicator(validation.labels, models[0].task.labels)
     found = [probabilities(model.pipeline.logits(validation.texts), model.task) for model in models]

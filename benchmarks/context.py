@@ -19,13 +19,13 @@ import numpy as np
 from labelled import rows_of
 from ladder import glossator
 
-from glossator.evaluation.checkpoint import load_checkpoint
-from glossator.evaluation.comparison import mcnemar
-from glossator.evaluation.noninferiority import non_inferior
-from glossator.evaluation.report import markdown_table
-from glossator.evaluation.rows import inputs_of, read_rows
-from glossator.service.bundle import layout
-from glossator.service.inference.machine import describe_machine
+from glossator.evaluation.analysis.comparison import mcnemar
+from glossator.evaluation.reports.evaluation_report import markdown_table
+from glossator.evaluation.statistics.noninferiority import non_inferior
+from glossator.modeling.checkpoint_reader import load_checkpoint
+from glossator.modeling.labelled_rows import inputs_of, read_rows
+from glossator.service.bundle import file_names
+from glossator.service.inference.runtime.machine import describe_machine
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -74,7 +74,7 @@ def run(options: argparse.Namespace, name: str, sides: dict[str, Path]) -> tuple
         "--epochs", str(options.epochs), "--keep-duplicates", "-o", str(checkpoint), "--overwrite", "--fresh",
         "--runs", str(options.work / "runs"), "--accept-changed-test",
     )  # fmt: skip
-    rows = read_rows(checkpoint / layout.TEST)
+    rows = read_rows(checkpoint / file_names.TEST)
     pipeline = load_checkpoint(checkpoint)
     answers = pipeline.predict(inputs_of(rows, pipeline.task))
     found = [answer.labels == gold for answer, gold in zip(answers, rows.labels, strict=True)]  # type: ignore[union-attr]

@@ -25,12 +25,12 @@ import texts as texts_of
 from options import parser
 from tokenizers import Tokenizer
 
-from glossator.evaluation.checkpoint import load_checkpoint
-from glossator.evaluation.report import markdown_table
-from glossator.service.bundle import graph
+from glossator.evaluation.reports.evaluation_report import markdown_table
+from glossator.modeling.checkpoint_reader import load_checkpoint
+from glossator.service.bundle import onnx_inspection
 from glossator.service.bundle.folder import read
-from glossator.service.inference.machine import describe_machine
-from glossator.service.measuring.limit import measure_limit
+from glossator.service.inference.runtime.machine import describe_machine
+from glossator.service.measuring.matmul_limit import measure_limit
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "rivals"))
@@ -172,7 +172,7 @@ def run_rounds(
     gold = dict(texts_of.banking77_test(options.data))
     bundle = read(options.bundle)
     served = bundle.path / bundle.manifest.served.graph
-    products = graph.inspect(served.read_bytes(), served.name).products
+    products = onnx_inspection.inspect(served.read_bytes(), served.name).products
     # Those of the encoder; neither the pooler nor the classifier, which run for one token of a text.
     layers = [shape for shape in products if min(shape) >= 256 and 77 not in shape][:36]
     limits = []

@@ -19,15 +19,15 @@ from pathlib import Path
 
 import numpy as np
 
-from glossator.cli.console import prepare_environment
-from glossator.evaluation.report import markdown_table
-from glossator.evaluation.rows import Spans
+from glossator.cli.support.console import prepare_environment
+from glossator.evaluation.reports.evaluation_report import markdown_table
+from glossator.modeling.labelled_rows import Spans
 from glossator.training.config import TrainingConfig
 from glossator.training.corpus.corpus import Corpus
-from glossator.training.corpus.documents import read_documents
-from glossator.training.corpus.entity_suspects import find_entity_suspects
-from glossator.training.corpus.task_rows import read_task_corpus
-from glossator.training.embed import Words, embed_words
+from glossator.training.corpus.findings.entity_errors import find_entity_suspects
+from glossator.training.corpus.reading.annotated_documents import read_documents
+from glossator.training.corpus.reading.task_corpus import read_task_corpus
+from glossator.training.text_vectors import Words, embed_words
 
 RESULTS = Path(__file__).parent / "results"
 SEEDS = (1, 2)

@@ -20,10 +20,10 @@ import numpy as np
 import texts as texts_of
 
 import glossator
-from glossator.evaluation.report import markdown_table
-from glossator.service.inference.explanation import Attribution, parts_of
-from glossator.service.inference.machine import describe_machine
+from glossator.evaluation.reports.evaluation_report import markdown_table
+from glossator.service.inference.composed.explanation import Attribution, parts_of
 from glossator.service.inference.model import Model
+from glossator.service.inference.runtime.machine import describe_machine
 
 RESULTS = Path(__file__).parent / "results"
 ROOT = Path(__file__).parents[1]

@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from glossator.evaluation.bootstrap import draw, interval, weighted_metrics
-from glossator.evaluation.comparison import POWER, SIGNIFICANT, mcnemar, randomisation
-from glossator.evaluation.report import markdown_table
+from glossator.evaluation.analysis.comparison import POWER, SIGNIFICANT, mcnemar, randomisation
+from glossator.evaluation.reports.evaluation_report import markdown_table
+from glossator.evaluation.statistics.bootstrap import draw, interval, weighted_metrics
 
 RESULTS = Path(__file__).parent / "results"
 ROWS = (200, 500, 3_000)

@@ -16,14 +16,14 @@ from pathlib import Path
 
 import numpy as np
 
-from glossator.evaluation.report import markdown_table
-from glossator.service.documents.read import open_source
+from glossator.evaluation.reports.evaluation_report import markdown_table
+from glossator.service.documents.open_source import open_source
 from glossator.training.corpus.corpus import Corpus
-from glossator.training.corpus.dataset import DatasetRow
-from glossator.training.corpus.leakage import check_leakage
-from glossator.training.corpus.near import normalise_text
-from glossator.training.corpus.read import read_corpus
-from glossator.training.corpus.task_rows import read_task_corpus
+from glossator.training.corpus.findings.leakage import check_leakage
+from glossator.training.corpus.findings.near_duplicates import normalise_text
+from glossator.training.corpus.reading.corpus_reader import read_corpus
+from glossator.training.corpus.reading.hf_dataset import DatasetRow
+from glossator.training.corpus.reading.task_corpus import read_task_corpus
 
 RESULTS = Path(__file__).parent / "results"
 SEEDS = (1, 2, 3)
@@ -158,8 +158,8 @@ def near(chance: np.random.Generator, texts: list[str], share: float) -> Found:
 
 def wnut17(data: Path) -> list[dict[str, object]]:
     """Rows of text and spans."""
-    from glossator.cli.console import stderr
-    from glossator.cli.corpus import ReadingOptions, read_and_show
+    from glossator.cli.support.console import stderr
+    from glossator.cli.support.corpus_options import ReadingOptions, read_and_show
 
     options = ReadingOptions(None, None, None, None, None, None, None, drop_duplicates=True)
     corpus = read_and_show(str(data / "wnut17/train.conll"), options, stderr(quiet=True), None).corpus

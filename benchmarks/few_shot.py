@@ -18,8 +18,8 @@ import numpy as np
 from labelled import rows_of
 from ladder import glossator
 
-from glossator.evaluation.report import markdown_table
-from glossator.service.inference.machine import describe_machine
+from glossator.evaluation.reports.evaluation_report import markdown_table
+from glossator.service.inference.runtime.machine import describe_machine
 
 RESULTS = Path(__file__).parent / "results"
 ALGORITHMS = ("frozen", "few-shot")

@@ -12,7 +12,7 @@ from labelled import rows_of
 from numpy.typing import NDArray
 
 from glossator.training.config import TrainingConfig
-from glossator.training.embed import embed
+from glossator.training.text_vectors import embed
 
 CORPORA = {
     "banking77": ("banking77/train.csv", "banking77/test.csv", "category"),

@@ -15,8 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from glossator.evaluation.report import markdown_table
-from glossator.service.inference.machine import describe_machine
+from glossator.evaluation.reports.evaluation_report import markdown_table
+from glossator.service.inference.runtime.machine import describe_machine
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 from schema_fuzz import CHECKS, document_of, fuzzed, operations, sequences

@@ -23,9 +23,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"
 from databases import postgres, postgres_programs
 from histories import disturbing, faults, steps, submit, wait_for, workers
 
-from glossator.evaluation.report import markdown_table
-from glossator.service.inference.machine import describe_machine
-from glossator.service.jobs.stores import store_of
+from glossator.evaluation.reports.evaluation_report import markdown_table
+from glossator.service.inference.runtime.machine import describe_machine
+from glossator.service.jobs.open_store import store_of
 
 RESULTS = Path(__file__).parent / "results"
 LEASE = 0.5

@@ -24,11 +24,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"
 
 from kills import JOB, OUTPUTS, Ended, Point, Runs, accept, usable
 
-from glossator.evaluation.report import markdown_table
+from glossator.evaluation.reports.evaluation_report import markdown_table
 from glossator.service.bundle.folder import sha256 as hash_of
-from glossator.service.inference.machine import describe_machine
-from glossator.service.jobs.folder import Folder
-from glossator.service.jobs.stores import store_of
+from glossator.service.inference.runtime.machine import describe_machine
+from glossator.service.jobs.job_files import Folder
+from glossator.service.jobs.open_store import store_of
 
 RESULTS = Path(__file__).parent / "results"
 FAULTS = ("ENOSPC", "EIO", "EMFILE")

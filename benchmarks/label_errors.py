@@ -17,14 +17,14 @@ from pathlib import Path
 
 import numpy as np
 
-from glossator.cli.console import prepare_environment
-from glossator.evaluation.report import markdown_table
-from glossator.service.documents.read import open_source
+from glossator.cli.support.console import prepare_environment
+from glossator.evaluation.reports.evaluation_report import markdown_table
+from glossator.service.documents.open_source import open_source
 from glossator.training.config import TrainingConfig
-from glossator.training.corpus.dataset import DatasetRow
-from glossator.training.corpus.read import read_corpus
-from glossator.training.corpus.suspects import find_suspects, out_of_fold
-from glossator.training.embed import embed
+from glossator.training.corpus.findings.label_errors import find_suspects, out_of_fold
+from glossator.training.corpus.reading.corpus_reader import read_corpus
+from glossator.training.corpus.reading.hf_dataset import DatasetRow
+from glossator.training.text_vectors import embed
 
 RESULTS = Path(__file__).parent / "results"
 SEEDS = (1, 2, 3)

@@ -23,10 +23,10 @@ from pathlib import Path
 import numpy as np
 from bundle_process import ratios, rounds
 
-from glossator.evaluation.report import markdown_table
-from glossator.evaluation.rows import read_rows
-from glossator.service.bundle import layout
-from glossator.service.inference.machine import describe_machine
+from glossator.evaluation.reports.evaluation_report import markdown_table
+from glossator.modeling.labelled_rows import read_rows
+from glossator.service.bundle import file_names
+from glossator.service.inference.runtime.machine import describe_machine
 
 RESULTS = Path(__file__).parent / "results"
 ALGORITHMS = (
@@ -116,7 +116,7 @@ def run(options: argparse.Namespace) -> None:
         "arguments": [*CORPORA[options.corpus], *chosen],
     }
     (folder / "record.json").write_text(json.dumps(record, indent=2) + "\n")
-    (folder.parent / layout.TEST).write_bytes((checkpoint / layout.TEST).read_bytes())
+    (folder.parent / file_names.TEST).write_bytes((checkpoint / file_names.TEST).read_bytes())
     if options.algorithm != "finetune":  # it teaches others
         shutil.rmtree(checkpoint)
     print(options.corpus, options.algorithm, options.seed, f"{record['train_seconds']:.0f} s", test["metrics"])
@@ -134,7 +134,7 @@ def speed(options: argparse.Namespace) -> None:
     """Puts the corpus's test texts through every bundle of the first seed and keeps the speeds."""
     folder = options.work / options.corpus
     found = {name: folder / f"{name}-1/bundle" for name in ALGORITHMS if (folder / f"{name}-1/bundle").is_dir()}
-    rows = read_rows(folder / layout.TEST)
+    rows = read_rows(folder / file_names.TEST)
     texts = (rows.texts * (1 + SPEED_TEXTS // len(rows.texts)))[:SPEED_TEXTS]
     speeds = rounds(found, texts, ROUNDS)
     (folder / "speed.json").write_text(

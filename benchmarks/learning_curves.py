@@ -19,10 +19,10 @@ from frozen_vectors import CORPORA, Vectors, load
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from glossator.cli.console import prepare_environment
-from glossator.evaluation.learning_curve import MORE, Point, fit_curve, sizes
-from glossator.evaluation.report import markdown_table
-from glossator.service.inference.machine import describe_machine
+from glossator.cli.support.console import prepare_environment
+from glossator.evaluation.analysis.learning_curve import MORE, Point, fit_curve, sizes
+from glossator.evaluation.reports.evaluation_report import markdown_table
+from glossator.service.inference.runtime.machine import describe_machine
 
 RESULTS = Path(__file__).parent / "results"
 POOLS = 3

@@ -17,8 +17,8 @@ from pathlib import Path
 import texts as texts_of
 
 import glossator
-from glossator.evaluation.report import markdown_table
-from glossator.service.inference.machine import describe_machine
+from glossator.evaluation.reports.evaluation_report import markdown_table
+from glossator.service.inference.runtime.machine import describe_machine
 
 RESULTS = Path(__file__).parent / "results"
 CHUNK = 10_000

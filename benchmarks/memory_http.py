@@ -27,7 +27,7 @@ import httpx
 import texts as texts_of
 from memory import CHUNK, LIMIT_MB, RESULTS, WARM_UP, curve_table, growth, resident_mb
 
-from glossator.service.inference.machine import describe_machine
+from glossator.service.inference.runtime.machine import describe_machine
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from servers import server

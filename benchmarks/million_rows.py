@@ -21,8 +21,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from glossator.evaluation.report import markdown_table
-from glossator.service.inference.machine import describe_machine
+from glossator.evaluation.reports.evaluation_report import markdown_table
+from glossator.service.inference.runtime.machine import describe_machine
 
 RESULTS = Path(__file__).parent / "results"
 ADDED_WORDS = 3

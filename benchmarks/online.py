@@ -35,9 +35,9 @@ from engines import Worker
 from options import parser
 from tokenizers import Tokenizer
 
-from glossator.evaluation.report import markdown_table
+from glossator.evaluation.reports.evaluation_report import markdown_table
 from glossator.service.bundle.folder import read
-from glossator.service.inference.machine import describe_machine
+from glossator.service.inference.runtime.machine import describe_machine
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "rivals"))

@@ -18,11 +18,11 @@ import onnxruntime as ort
 import texts as texts_of
 from options import parser
 
-from glossator.evaluation.report import markdown_table
+from glossator.evaluation.reports.evaluation_report import markdown_table
 from glossator.service.bundle.folder import read
 from glossator.service.inference.encoding import EncodedText, Encoder
-from glossator.service.inference.machine import describe_machine
-from glossator.service.inference.session import pad
+from glossator.service.inference.runtime.machine import describe_machine
+from glossator.service.inference.runtime.session import pad
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "rivals"))

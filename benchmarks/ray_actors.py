@@ -19,11 +19,11 @@ from statistics import median
 
 import ray
 
-from glossator.evaluation.report import markdown_table
-from glossator.service.inference.machine import describe_machine
+from glossator.evaluation.reports.evaluation_report import markdown_table
 from glossator.service.inference.model import load
-from glossator.service.labelling.cluster import Cluster, on_cluster
-from glossator.service.labelling.job import Job, run
+from glossator.service.inference.runtime.machine import describe_machine
+from glossator.service.labelling.file_labelling import Job, run
+from glossator.service.labelling.ray_cluster import Cluster, on_cluster
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -29,17 +29,17 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from glossator.cli.console import prepare_environment
-from glossator.evaluation.comparison import mcnemar
-from glossator.evaluation.noninferiority import paired_proportions_interval
-from glossator.evaluation.report import markdown_table
-from glossator.service.inference.machine import describe_machine
+from glossator.cli.support.console import prepare_environment
+from glossator.evaluation.analysis.comparison import mcnemar
+from glossator.evaluation.reports.evaluation_report import markdown_table
+from glossator.evaluation.statistics.noninferiority import paired_proportions_interval
+from glossator.service.inference.runtime.machine import describe_machine
 from glossator.training.config import TrainingConfig
 from glossator.training.corpus.corpus import Corpus
-from glossator.training.corpus.dataset import DatasetRow
-from glossator.training.corpus.read import read_corpus
-from glossator.training.corpus.suspects import STRENGTH, find_suspects
-from glossator.training.embed import embed
+from glossator.training.corpus.findings.label_errors import STRENGTH, find_suspects
+from glossator.training.corpus.reading.corpus_reader import read_corpus
+from glossator.training.corpus.reading.hf_dataset import DatasetRow
+from glossator.training.text_vectors import embed
 
 RESULTS = Path(__file__).parent / "results"
 SEEDS = (1, 2, 3)
@@ -205,7 +205,7 @@ def finetuned(data: Path, work: Path, train: Corpus, truth: Labels) -> dict[str,
 
 def lines_of(file: Path) -> list[int]:
     """The line at which each row of a CSV file begins."""
-    from glossator.service.documents.read import open_source
+    from glossator.service.documents.open_source import open_source
 
     with open_source(file) as source:
         return [record.line for record in source.records()]

@@ -17,7 +17,7 @@ from pathlib import Path
 from urllib.request import Request, urlopen
 
 from glossator.service.bundle.folder import read
-from glossator.service.inference.machine import describe_machine
+from glossator.service.inference.runtime.machine import describe_machine
 
 RUNS = 11
 RESULTS = Path(__file__).parent / "results"

@@ -23,18 +23,18 @@ from typing import Any
 import numpy as np
 from accuracy import RESULTS, run
 
-from glossator.evaluation.checkpoint import load_checkpoint
-from glossator.evaluation.measure import measure
-from glossator.evaluation.report import METRIC_NAMES, markdown_table
-from glossator.evaluation.rows import inputs_of, read_rows
-from glossator.service.bundle import layout
+from glossator.evaluation.metrics.evaluate import measure
+from glossator.evaluation.reports.evaluation_report import METRIC_NAMES, markdown_table
+from glossator.modeling.checkpoint_reader import load_checkpoint
+from glossator.modeling.labelled_rows import inputs_of, read_rows
+from glossator.service.bundle import file_names
 from glossator.service.bundle.folder import read
 from glossator.service.inference.batching import Batcher
 from glossator.service.inference.encoding import encoder_of
-from glossator.service.inference.machine import describe_machine
 from glossator.service.inference.pipeline import Answer, Pipeline
-from glossator.service.inference.session import Session
-from glossator.service.inference.threads import available_cpus
+from glossator.service.inference.runtime.machine import describe_machine
+from glossator.service.inference.runtime.session import Session
+from glossator.service.inference.runtime.threads import available_cpus
 from glossator.service.tasks.decoders import decoder
 from glossator.service.tasks.text_embedding import Embedding
 from glossator.service.tasks.text_pair import Rating
@@ -94,17 +94,17 @@ def measured(checkpoint: Path, bundle: Path) -> dict[str, Any]:
     """What each of the three models comes to on the test rows, how far it is from the first, and its speed."""
     opened = read(bundle)
     task, folder = opened.manifest.task, opened.path
-    rows = read_rows(checkpoint / layout.TEST)
+    rows = read_rows(checkpoint / file_names.TEST)
     inputs = inputs_of(rows, task)
     served = opened.manifest.served
     with ExitStack() as stack:
         pipelines: dict[str, Pipeline] = {"PyTorch fp32": load_checkpoint(checkpoint)}
-        for precision, graph in (("fp32", layout.GRAPH_FP32), ("int8", layout.GRAPH_INT8)):
+        for precision, graph in (("fp32", file_names.GRAPH_FP32), ("int8", file_names.GRAPH_INT8)):
             if (folder / graph).is_file():
                 session = Session(folder / graph, pad_token_id=task.encoding.pad_token_id)
                 batcher = stack.enter_context(Batcher(session.run, workers=available_cpus()))
                 name = f"graph {precision}" + (", served" if served.precision == precision else "")
-                pipelines[name] = Pipeline(encoder_of(folder / layout.TOKENIZER, task), batcher, task)
+                pipelines[name] = Pipeline(encoder_of(folder / file_names.TOKENIZER, task), batcher, task)
         seconds: dict[str, list[float]] = {name: [] for name in pipelines}
         answers: dict[str, list[Answer]] = {}
         for _ in range(ROUNDS):

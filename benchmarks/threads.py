@@ -18,9 +18,9 @@ from pathlib import Path
 import texts as texts_of
 
 import glossator
-from glossator.evaluation.report import markdown_table
+from glossator.evaluation.reports.evaluation_report import markdown_table
 from glossator.service.errors import InputError
-from glossator.service.inference.machine import describe_machine
+from glossator.service.inference.runtime.machine import describe_machine
 
 RESULTS = Path(__file__).parent / "results"
 THREADS = 32

@@ -24,9 +24,9 @@ from typing import Any
 import numpy as np
 from labelled import rows_of
 
-from glossator.evaluation.noninferiority import paired_proportions_interval
-from glossator.evaluation.report import markdown_table
-from glossator.service.inference.machine import describe_machine
+from glossator.evaluation.reports.evaluation_report import markdown_table
+from glossator.evaluation.statistics.noninferiority import paired_proportions_interval
+from glossator.service.inference.runtime.machine import describe_machine
 
 RESULTS = Path(__file__).parent / "results"
 ENGINES = ("glossator", "trainer")
@@ -81,12 +81,12 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 
 def ours(train: Any, test: Any, labels: list[str], epochs: int) -> tuple[float, list[str], str]:
     """Glossator's own loop, as `glossator train` runs it; validation rows are few, since they are not timed."""
-    from glossator.evaluation.checkpoint import load_checkpoint
-    from glossator.evaluation.rows import LabelledRows
+    from glossator.modeling.checkpoint_reader import load_checkpoint
+    from glossator.modeling.labelled_rows import LabelledRows
     from glossator.training.algorithms.algorithm import Splits
     from glossator.training.config import TrainingConfig
-    from glossator.training.corpus.dataset import DatasetRow
-    from glossator.training.corpus.read import read_corpus
+    from glossator.training.corpus.reading.corpus_reader import read_corpus
+    from glossator.training.corpus.reading.hf_dataset import DatasetRow
     from glossator.training.fit import fit
     from glossator.training.progress import Silent, StepDone
 
@@ -125,7 +125,7 @@ def trainer(train: Any, test: Any, labels: list[str], epochs: int) -> tuple[floa
         TrainingArguments,
     )
 
-    from glossator.service.inference.threads import available_cpus
+    from glossator.service.inference.runtime.threads import available_cpus
 
     torch.set_num_threads(available_cpus())
     tokenizer = AutoTokenizer.from_pretrained(str(MODEL_DIR))

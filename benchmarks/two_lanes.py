@@ -22,8 +22,8 @@ from statistics import median
 import httpx
 import numpy as np
 
-from glossator.evaluation.report import markdown_table
-from glossator.service.inference.machine import describe_machine
+from glossator.evaluation.reports.evaluation_report import markdown_table
+from glossator.service.inference.runtime.machine import describe_machine
 
 RESULTS = Path(__file__).parent / "results"
 TEXTS = ("my card has not arrived yet", "how do I change my PIN", "the exchange rate is wrong", "top up failed again")

@@ -18,11 +18,11 @@ from pathlib import Path
 
 from damages import Damage, damages, file_damages
 
-from glossator.evaluation.report import markdown_table
-from glossator.service.bundle import layout
+from glossator.evaluation.reports.evaluation_report import markdown_table
+from glossator.service.bundle import file_names
 from glossator.service.errors import BundleError
-from glossator.service.inference.machine import describe_machine
 from glossator.service.inference.model import Model, load
+from glossator.service.inference.runtime.machine import describe_machine
 
 
 def refusal(bundle: Path, damage: Damage) -> tuple[list[str], float]:
@@ -43,7 +43,7 @@ def report(bundle: Path, about: str, model: Model, milliseconds: float) -> tuple
     """The report in Markdown, and the damages that were not refused by their name."""
     manifest = model.bundle.manifest
     every = damages(manifest.task.problem_type)
-    every += [damage for name in (layout.MANIFEST, *manifest.files) for damage in file_damages(name)]
+    every += [damage for name in (file_names.MANIFEST, *manifest.files) for damage in file_damages(name)]
     rows, missed = [], []
     for damage in every:
         names, took = refusal(bundle, damage)

@@ -11,28 +11,28 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from glossator.cli import console
-from glossator.cli.bench import bench
-from glossator.cli.command import PREFIX, Command, options_from, usage_error
-from glossator.cli.compare import compare
-from glossator.cli.context import context
-from glossator.cli.curve import curve
-from glossator.cli.demo import demo
-from glossator.cli.doctor import doctor
-from glossator.cli.evaluate import evaluate
-from glossator.cli.export import export
-from glossator.cli.keys import keys
-from glossator.cli.label import label
-from glossator.cli.models import models
-from glossator.cli.restore import restore
-from glossator.cli.runs import runs
-from glossator.cli.select import select
-from glossator.cli.serve import serve
-from glossator.cli.suggest import suggest
-from glossator.cli.train import train
-from glossator.cli.verify import verify
-from glossator.cli.work import work
-from glossator.cli.wrangle import wrangle
+from glossator.cli.commands.bundles.bench import bench
+from glossator.cli.commands.bundles.export import export
+from glossator.cli.commands.bundles.models import models
+from glossator.cli.commands.bundles.verify import verify
+from glossator.cli.commands.corpus.context import context
+from glossator.cli.commands.corpus.restore import restore
+from glossator.cli.commands.corpus.suggest import suggest
+from glossator.cli.commands.corpus.wrangle import wrangle
+from glossator.cli.commands.inference.label import label
+from glossator.cli.commands.inference.serve import serve
+from glossator.cli.commands.operations.demo import demo
+from glossator.cli.commands.operations.doctor import doctor
+from glossator.cli.commands.operations.keys import keys
+from glossator.cli.commands.operations.work import work
+from glossator.cli.commands.training.compare import compare
+from glossator.cli.commands.training.curve import curve
+from glossator.cli.commands.training.evaluate import evaluate
+from glossator.cli.commands.training.runs import runs
+from glossator.cli.commands.training.select import select
+from glossator.cli.commands.training.train import train
+from glossator.cli.support import console
+from glossator.cli.support.command import PREFIX, Command, options_from, usage_error
 from glossator.service.errors import ConfigError, GlossatorError, OutputError
 
 CONFIG_FILE = "glossator.toml"
@@ -112,7 +112,7 @@ def _options_given(context: typer.Context, file: Path | None) -> dict[str, Any]:
             found=f"in {file} and the environment" if file is not None else "in the environment",
             expected=f"the names of the command line; commands are {', '.join(group.commands)}",
             faults=faults,
-            way_out="See `glossator COMMAND --help` for the options of each.",
+            hint="See `glossator COMMAND --help` for the options of each.",
         )
     return chosen
 
@@ -123,12 +123,12 @@ def _read(file: Path) -> dict[str, object]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
-        what, way_out = f"the options file cannot be read: {error.strerror}", "Give another one with --config."
+        what, hint = f"the options file cannot be read: {error.strerror}", "Give another one with --config."
     except UnicodeDecodeError:
-        what, way_out = "the options file is not UTF-8", "Save it as UTF-8."
+        what, hint = "the options file is not UTF-8", "Save it as UTF-8."
     except tomllib.TOMLDecodeError as error:
-        what, way_out = f"the options file is not TOML: {error}", "Mend it, or give another one with --config."
-    raise ConfigError(what, found=file, expected="TOML with a table a command, such as [train]", way_out=way_out)
+        what, hint = f"the options file is not TOML: {error}", "Mend it, or give another one with --config."
+    raise ConfigError(what, found=file, expected="TOML with a table a command, such as [train]", hint=hint)
 
 
 def main() -> NoReturn:

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from glossator.evaluation.gate import fit_gate
-from glossator.evaluation.rows import LabelledRows, indicator
+from glossator.evaluation.calibration.cascade_gate import fit_gate
 from glossator.export.parity import resolvable_margin
-from glossator.service.bundle import layout
+from glossator.modeling.labelled_rows import LabelledRows, indicator
+from glossator.service.bundle import file_names
 from glossator.service.bundle.folder import Bundle, sha256
 from glossator.service.bundle.manifest import BatchCost, CascadeRecord
 from glossator.service.bundle.task import Classifier, Task
@@ -25,19 +25,19 @@ from glossator.service.tasks.text_classification import decide, probabilities
 
 def check_fast(fast: Bundle, task: Task, tokenizer: Path) -> None:
     """Raises ConfigError where the fast bundle cannot stand in front of a model of `task` with this tokenizer."""
-    way_out = "Train it on the same rows with the same --base, --seed and lengths, and export it."
+    hint = "Train it on the same rows with the same --base, --seed and lengths, and export it."
     if not isinstance(task, Classifier) or task.problem_type != "single_label_classification":
-        raise ConfigError("a cascade needs one label a text", found=task.task, way_out="Export without --fast.")
+        raise ConfigError("a cascade needs one label a text", found=task.task, hint="Export without --fast.")
     if fast.manifest.cascade is not None:
-        raise ConfigError("the fast bundle is a cascade itself", found=fast.name, way_out="Give its fast part alone.")
+        raise ConfigError("the fast bundle is a cascade itself", found=fast.name, hint="Give its fast part alone.")
     theirs = fast.task
     if not isinstance(theirs, Classifier) or (theirs.task, theirs.labels) != (task.task, task.labels):
-        raise ConfigError("the two models give other labels", found=f"{fast.name}: {theirs.task}", way_out=way_out)
-    if theirs.encoding != task.encoding or sha256(fast.path / layout.TOKENIZER) != sha256(tokenizer):
-        raise ConfigError("the two models part texts into other tokens", found=fast.name, way_out=way_out)
+        raise ConfigError("the two models give other labels", found=f"{fast.name}: {theirs.task}", hint=hint)
+    if theirs.encoding != task.encoding or sha256(fast.path / file_names.TOKENIZER) != sha256(tokenizer):
+        raise ConfigError("the two models part texts into other tokens", found=fast.name, hint=hint)
     if theirs.provenance.corpus_fingerprint != task.provenance.corpus_fingerprint:
         # One of them may have learnt the rows that the gate is fitted on.
-        raise ConfigError("the two models were trained on other rows", found=fast.name, way_out=way_out)
+        raise ConfigError("the two models were trained on other rows", found=fast.name, hint=hint)
 
 
 def add_fast(
@@ -65,13 +65,13 @@ def add_fast(
             "no gate is safe: even of the texts that the fast model is surest of too many come out wrong",
             found=f"accuracy {right[0].mean():.4f} against {right[1].mean():.4f} on {rows}",
             expected=f"a share of the texts on which the loss is shown to be under {margin:g}",
-            way_out="Train a better fast model, give more validation rows, or export without --fast.",
+            hint="Train a better fast model, give more validation rows, or export without --fast.",
         )
     manifest = model.bundle.manifest
     cost = model.calibrate()
-    shutil.copyfile(model.bundle.path / manifest.served.graph, folder / layout.GRAPH_FAST)
+    shutil.copyfile(model.bundle.path / manifest.served.graph, folder / file_names.GRAPH_FAST)
     return CascadeRecord(
-        graph=layout.GRAPH_FAST,
+        graph=file_names.GRAPH_FAST,
         precision=manifest.served.precision,
         scheme=manifest.served.scheme,
         temperature=fast_task.calibration.temperature,

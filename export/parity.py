@@ -8,11 +8,15 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from glossator.evaluation.measured import compare as compare_rows
-from glossator.evaluation.measured import metrics_of
-from glossator.evaluation.noninferiority import non_inferior, non_inferior_macro_f1, paired_proportions_interval
-from glossator.evaluation.rows import LabelledRows, indicator
-from glossator.evaluation.thresholds import calibrated
+from glossator.evaluation.calibration.thresholds import calibrated
+from glossator.evaluation.metrics.task_metrics import compare as compare_rows
+from glossator.evaluation.metrics.task_metrics import metrics_of
+from glossator.evaluation.statistics.noninferiority import (
+    non_inferior,
+    non_inferior_macro_f1,
+    paired_proportions_interval,
+)
+from glossator.modeling.labelled_rows import LabelledRows, indicator
 from glossator.service.bundle.manifest import Parity, Scheme
 from glossator.service.bundle.task import Classifier, Task
 from glossator.service.errors import ConfigError
@@ -49,7 +53,7 @@ def check_fp32(graph: Pipeline, reference: Sequence[Values], texts: Sequence[Tex
             "the ONNX graph does not compute what the PyTorch model computes",
             found=f"logits differ by {difference:.3g}",
             expected=f"at most {FP32_LIMIT:g}",
-            way_out="This base cannot be exported faithfully; choose another family and report it.",
+            hint="This base cannot be exported faithfully; choose another family and report it.",
         )
     return difference
 

@@ -26,8 +26,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glossator.export.numbers import SMALLEST_SCALE, symmetric
-from glossator.export.quiet import quiet
+from glossator.export.int8_weights import SMALLEST_SCALE, symmetric
+from glossator.export.silence_output import quiet
 
 _MIN_EMBEDDINGS = 256
 """Smaller tables (positions of a tiny model, token types) are not worth a scale a row."""

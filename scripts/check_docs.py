@@ -205,7 +205,7 @@ def _block(block: Block, project: Project) -> Iterator[Fault]:
             yield Fault(block.line, f"this is not {block.language.upper()}: {error}")
             return
         if block.language == "toml" and loaded.keys() & project.program.commands.keys():
-            from glossator.cli.command import options_from
+            from glossator.cli.support.command import options_from
 
             yield from (Fault(block.line, str(fault)) for fault in options_from(loaded, project.program.commands)[1])
     elif block.language in SHELL:

@@ -3,7 +3,7 @@
 # Usage: scripts/link_packages.sh [--remove]. Run it after `pip install --editable`, which must not see the links.
 set -eu
 cd "$(dirname "$0")/.."
-for folder in cli evaluation examples export service training; do
+for folder in cli evaluation examples export modeling service training workflows; do
     rm -f "glossator/$folder"
     [ "${1:-}" = --remove ] || ln -s "../$folder" "glossator/$folder"
 done

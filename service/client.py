@@ -16,9 +16,15 @@ from typing import Any, Self, TypeVar, Unpack
 
 from pydantic import BaseModel
 
-from glossator.service.api.schemas import ModelDetail, ModelList, PredictResponse, RerankResponse, ZeroShotResponse
+from glossator.service.api.schemas.predictions import (
+    ModelDetail,
+    ModelList,
+    PredictResponse,
+    RerankResponse,
+    ZeroShotResponse,
+)
 from glossator.service.errors import Fault, GlossatorError
-from glossator.service.extras import library
+from glossator.service.optional_packages import library
 from glossator.service.tasks.options import Asked
 
 httpx: Any = library("httpx", "the client", extra="client")
@@ -34,10 +40,10 @@ class ApiError(GlossatorError):
     """What the server answered: `code` is the problem's stable name, `status` that of HTTP."""
 
     def __init__(self, problem: Mapping[str, Any], status: int) -> None:
-        faults = [Fault(each["name"], each["what"], each["where"]) for each in problem.get("faults") or ()]
+        faults = [Fault(each["name"], each["message"], each["where"]) for each in problem.get("faults") or ()]
         super().__init__(
             str(problem.get("detail", f"the server answered {status}")), found=problem.get("found"),
-            expected=problem.get("expected"), way_out=problem.get("way_out"), faults=faults,
+            expected=problem.get("expected"), hint=problem.get("hint"), faults=faults,
         )  # fmt: skip
         self.code = str(problem.get("code", "api-error"))
         self.status = status

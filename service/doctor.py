@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from glossator.service.inference.calibration import cache_folder
-from glossator.service.inference.machine import describe_machine
-from glossator.service.inference.threads import available_cpus
+from glossator.service.inference.runtime.batch_cost import cache_folder
+from glossator.service.inference.runtime.machine import describe_machine
+from glossator.service.inference.runtime.threads import available_cpus
 
 State = Literal["good", "warn", "bad"]
 _MB = 1 << 20

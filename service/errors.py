@@ -1,38 +1,38 @@
 """Every error that Glossator raises on purpose.
 
 GlossatorError
-├── BundleError             the folder on disk is not a bundle that may be served
+├── BundleError             the folder is not a bundle that can be served
 │   ├── BundleNotFound
-│   ├── BundleInvalid         carries every fault found, each with its name
+│   ├── BundleInvalid         lists every fault found, each with its name
 │   └── BundleVersionUnsupported
-├── InputError              one text, row, file or argument of the caller is at fault
+├── InputError              one text, row, file or argument of the caller is invalid
 │   ├── EmptyText
 │   ├── TextTooLong
-│   ├── UndecodableText       lone surrogates, not a string
+│   ├── UndecodableText       lone surrogates, or not a string
 │   ├── UndecodableFile
-│   ├── UnreadableRow         a row that its format cannot hold
+│   ├── UnreadableRow         a row that violates its file format
 │   ├── FileMissing
 │   ├── UnknownColumn
 │   ├── UnknownModel
-│   └── ChunkFailed           labelling these rows ended its worker, again and again
-├── CorpusError             carries every fault found in a corpus
-├── ConfigError             carries every fault found in options and settings
+│   └── ChunkFailed           the worker crashed repeatedly on these rows
+├── CorpusError             lists every fault found in a corpus
+├── ConfigError             lists every fault found in options and settings
 │   └── ExtraMissing          an optional dependency is not installed
-├── Overloaded              carries the seconds after which to ask again
-├── ModelLoading            the version that is asked for will be there in a moment
+├── Overloaded              the server is overloaded; says after how many seconds to retry
+├── ModelLoading            the requested version is still loading
 ├── DeadlineExceeded
 ├── InferenceError          ONNX Runtime failed on a graph that had loaded
-├── OutputError             the answer could not be written
-│   └── NoRoom                the disk is as full as it may be
-└── JobError                a labelling cannot go on
+├── OutputError             the output could not be written
+│   └── NoRoom                free disk space is below the reserve
+└── JobError                a job cannot continue
     ├── UnknownJob
-    ├── JobConflict           the job is not in a state in which this can be done
+    ├── JobConflict           the job's state does not allow this operation
     ├── IdempotencyConflict
-    ├── StoreUnavailable      the database of the jobs cannot be read or written for now
-    └── StaleAttempt          another worker has taken the job, or it was cancelled
+    ├── StoreUnavailable      the job database cannot be read or written at the moment
+    └── StaleAttempt          another worker has claimed the job, or it was cancelled
 
-Each says what happened, the value found, what was expected and the way out. HTTP status codes stand in one
-table of the API (`glossator.service.api.problems`), exit codes in one table of the command line (`glossator.cli.console`).
+An error says what happened, the value found, what was expected, and a hint to fix it. HTTP status codes are in one
+table (`glossator.service.api.problems`), exit codes in another (`glossator.cli.support.console`).
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _SHOWN_CHARACTERS = 120
 
 
 def shorten(value: object, limit: int = _SHOWN_CHARACTERS) -> str:
-    """The value as printable ASCII-safe text of at most `limit` characters, so that no message floods a terminal.
+    """Return the value as printable text of at most `limit` characters, so that no message floods a terminal.
 
     >>> shorten("a" * 200, 10)
     'aaaaaaaaa…'
@@ -59,56 +59,56 @@ def shorten(value: object, limit: int = _SHOWN_CHARACTERS) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong: its short name (stable, kebab-case), where it stands, and what was found."""
+    """One fault: its stable kebab-case name, what is wrong, and where (a file, a field, a row)."""
 
     name: str
-    what: str
+    message: str
     where: str = ""
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.where}: {self.what}" if self.where else f"{self.name}: {self.what}"
+        return f"{self.name}: {self.where}: {self.message}" if self.where else f"{self.name}: {self.message}"
 
 
 class GlossatorError(Exception):
-    """The root. `code` is a stable kebab-case name that clients may switch on."""
+    """Base class of all errors. `code` is a stable kebab-case name that clients can test for."""
 
     code = "glossator-error"
 
     def __init__(
         self,
-        what: str,
+        message: str,
         *,
         found: object = None,
         expected: str | None = None,
-        way_out: str | None = None,
+        hint: str | None = None,
         faults: Sequence[Fault] = (),
     ) -> None:
-        super().__init__(what)
-        self.what = what
+        super().__init__(message)
+        self.message = message
         self.found = None if found is None else shorten(found)
         self.expected = expected
-        self.way_out = way_out
+        self.hint = hint
         self.faults = tuple(faults)
 
     def __str__(self) -> str:
-        parts = [self.what]
+        parts = [self.message]
         if self.found is not None:
             parts.append(f"found: {self.found}")
         if self.expected is not None:
             parts.append(f"expected: {self.expected}")
         parts.extend(str(fault) for fault in self.faults)
-        if self.way_out is not None:
-            parts.append(self.way_out)
+        if self.hint is not None:
+            parts.append(f"hint: {self.hint}")
         return "\n  ".join(parts)
 
     def to_dict(self) -> dict[str, object]:
-        """The error as JSON-ready fields; absent ones are left out."""
-        fields: dict[str, object] = {"code": self.code, "what": self.what}
+        """Return the error as JSON-ready fields, without those that are not set."""
+        fields: dict[str, object] = {"code": self.code, "message": self.message}
         fields |= {"found": self.found} if self.found is not None else {}
         fields |= {"expected": self.expected} if self.expected is not None else {}
-        fields |= {"way_out": self.way_out} if self.way_out is not None else {}
+        fields |= {"hint": self.hint} if self.hint is not None else {}
         if self.faults:
-            fields["faults"] = [{"name": f.name, "what": f.what, "where": f.where} for f in self.faults]
+            fields["faults"] = [{"name": f.name, "message": f.message, "where": f.where} for f in self.faults]
         return fields
 
 
@@ -183,10 +183,10 @@ class ExtraMissing(ConfigError):
 class Overloaded(GlossatorError):
     code = "overloaded"
 
-    def __init__(self, what: str, *, retry_after: int = 1, **details: Any) -> None:
-        super().__init__(what, **details)
+    def __init__(self, message: str, *, retry_after: int = 1, **details: Any) -> None:
+        super().__init__(message, **details)
         self.retry_after = retry_after
-        """Seconds after which to ask again."""
+        """Seconds after which to retry."""
 
 
 class ModelLoading(GlossatorError):

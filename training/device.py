@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from glossator.service.errors import ConfigError
-from glossator.service.inference.threads import available_cpus
+from glossator.service.inference.runtime.threads import available_cpus
 from glossator.training.base_model import FP32_ONLY
 from glossator.training.config import TrainingConfig
 
@@ -39,13 +39,13 @@ def choose(config: TrainingConfig, *, family: str) -> Device:
         raise ConfigError(
             "PyTorch sees no CUDA device",
             found=torch.__version__,
-            way_out="Use --device cpu, or install a CUDA build of torch and a driver.",
+            hint="Use --device cpu, or install a CUDA build of torch and a driver.",
         )
     name = "cuda" if config.device != "cpu" and torch.cuda.is_available() else "cpu"
     able = torch.cuda.is_bf16_supported() if name == "cuda" else _cpu_multiplies_bf16()
     able = able and family not in FP32_ONLY
     if config.precision == "bf16" and not able:
-        raise ConfigError(f"{family} does not compute in bf16 on this {name}", way_out="Use --precision auto.")
+        raise ConfigError(f"{family} does not compute in bf16 on this {name}", hint="Use --precision auto.")
     return Device(name, able and config.precision != "fp32")
 
 

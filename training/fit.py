@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from glossator.evaluation.rows import inputs_of
-from glossator.service.bundle import layout
+from glossator.modeling.checkpoint_writer import now, package_versions, write_checkpoint
+from glossator.modeling.labelled_rows import inputs_of
+from glossator.service.bundle import file_names
 from glossator.service.bundle.golden import Histogram, Reference
 from glossator.service.bundle.task import (
     Encoding,
@@ -41,10 +42,9 @@ from glossator.training.base_model import (
     resolve,
     save_tokenizer,
 )
-from glossator.training.checkpoint import now, package_versions, write_checkpoint
 from glossator.training.config import TrainingConfig
-from glossator.training.corpus.checks import token_length_findings
 from glossator.training.corpus.corpus import Corpus, Finding
+from glossator.training.corpus.findings.checks import token_length_findings
 from glossator.training.device import choose
 from glossator.training.objectives.answers import Answers
 from glossator.training.objectives.embeddings import Embeddings
@@ -52,8 +52,8 @@ from glossator.training.objectives.labels import Labels
 from glossator.training.objectives.objective import Objective
 from glossator.training.objectives.tokens import Tokens
 from glossator.training.progress import Progress, Silent
-from glossator.training.run import Outcome
-from glossator.training.state import StateFolder
+from glossator.training.resume_state import StateFolder
+from glossator.training.training_loop import Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ def fit(
         objective = _objective(task, config, splits.train)
         train = splits.train.rows()
         progress.stage(f"encoding {len(train):,} texts")
-        encoder = encoder_of(Path(tokenizer_folder) / layout.TOKENIZER, task)
+        encoder = encoder_of(Path(tokenizer_folder) / file_names.TOKENIZER, task)
         encoded = _encoded(encoder, inputs_of(train, task))
         lengths = [text.tokens for text in encoded]
         room = task.encoding.max_length - encoder.special_tokens
@@ -157,13 +157,13 @@ def _encoded(encoder: Encoder, texts: Sequence[Text]) -> list[EncodedText]:
     encoded, faults = [], []
     for row, each in enumerate(encoder.encode(texts), start=1):
         if isinstance(each, InputError):
-            faults.append(Fault(each.code, f"{each.what} (found: {each.found})", f"training row {row}"))
+            faults.append(Fault(each.code, f"{each.message} (found: {each.found})", f"training row {row}"))
         else:
             encoded.append(each)
     if faults:
         raise CorpusError(
             f"{len(faults):,} training rows do not fit the encoder's windows", faults=faults,
-            way_out="Shorten them or take them out; a longer --max-length makes room where the encoder allows it.",
+            hint="Shorten them or take them out; a longer --max-length makes room where the encoder allows it.",
         )  # fmt: skip
     return encoded
 
@@ -182,7 +182,7 @@ def _options(algorithm: Algorithm, config: TrainingConfig) -> Any:
             f"the options of {algorithm.name} cannot be used",
             expected=f"of its options: {known}",
             faults=faults,
-            way_out="See docs/algorithms.md.",
+            hint="See docs/algorithms.md.",
         ) from None
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from glossator.training.base_model import open_tokenizer, resolve, window_lengths
 from glossator.training.config import TrainingConfig
-from glossator.training.corpus.checks import token_length_findings
 from glossator.training.corpus.corpus import Corpus, Finding
+from glossator.training.corpus.findings.checks import token_length_findings
 
 LEAST_WINDOW = 254
 """Tokens that a window has room for, at least, where nothing else is asked for."""

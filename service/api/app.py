@@ -12,21 +12,21 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from glossator.service.api import problems
-from glossator.service.api.catalog import Catalog
-from glossator.service.api.compress import Compress
 from glossator.service.api.dialects.mount import BODIES, mount
-from glossator.service.api.documentation import OTHERWISE, Application
-from glossator.service.api.guard import Guard
-from glossator.service.api.jobs import jobs_of
+from glossator.service.api.job_acceptance import jobs_of
 from glossator.service.api.metrics import Metrics
-from glossator.service.api.observe import Observe
-from glossator.service.api.replicas import shared
-from glossator.service.api.routes import health, matching, no_jobs, predict
+from glossator.service.api.middleware.compression import Compress
+from glossator.service.api.middleware.request import Observe
+from glossator.service.api.middleware.tracing import spans, untraced
+from glossator.service.api.model_catalog import Catalog
+from glossator.service.api.openapi_document import OTHERWISE, Application
+from glossator.service.api.replicas.supervisor import shared
+from glossator.service.api.routes import health, jobs_disabled, predict, zero_shot_rerank
 from glossator.service.api.routes import jobs as jobs_routes
 from glossator.service.api.routes import models as models_routes
+from glossator.service.api.security.guard import Guard
 from glossator.service.api.settings import Settings
 from glossator.service.api.state import State
-from glossator.service.api.tracing import spans, untraced
 from glossator.service.api.web import pages
 from glossator.service.errors import ConfigError
 from glossator.service.inference.batching import Limit
@@ -91,8 +91,8 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
     app.state.service = state
     app.needs_key = settings.needs_key
     problems.install(app)
-    jobs = no_jobs if state.jobs is None else jobs_routes
-    for routes in (predict, matching, models_routes, jobs, health):
+    jobs = jobs_disabled if state.jobs is None else jobs_routes
+    for routes in (predict, zero_shot_rerank, models_routes, jobs, health):
         app.include_router(routes.router)
     app.include_router(pages.router)
     app.bodies = BODIES
@@ -102,7 +102,7 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
 
 def _check_names(models: Mapping[str, Model]) -> None:
     if not models:
-        raise ConfigError("there is no model to serve", way_out="Give at least one bundle.")
+        raise ConfigError("there is no model to serve", hint="Give at least one bundle.")
     for name in models:
         if not _NAME.fullmatch(name):
             raise ConfigError(

@@ -12,9 +12,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
-from glossator.service.api.siblings import Siblings
+from glossator.service.api.replicas.replica_metrics import Siblings
 from glossator.service.errors import InputError
-from glossator.service.inference.batching import Ticket, Totals
+from glossator.service.inference.batching import BatchFuture, Totals
 from glossator.service.inference.model import Model
 from glossator.service.inference.pipeline import Answer, Pending
 
@@ -116,7 +116,7 @@ class Metrics:
         name = model.partition("@")[0]  # versions are asked for in many ways
         counts = self._of_model.get(name) or self._labelled(name)
         ticket = pending.future
-        waited, ran = (ticket.waited, ticket.ran) if isinstance(ticket, Ticket) else (0.0, 0.0)
+        waited, ran = (ticket.waited, ticket.ran) if isinstance(ticket, BatchFuture) else (0.0, 0.0)
         counts.inference.observe(seconds)
         rest = max(0.0, seconds - pending.encode_seconds - waited - ran)
         for stage, took in zip(counts.stages, (pending.encode_seconds, waited, ran, rest), strict=True):

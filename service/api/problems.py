@@ -36,8 +36,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Scope
 
-from glossator.service.api.schemas import Problem
-from glossator.service.api.validation import where
+from glossator.service.api.schemas.predictions import Problem
+from glossator.service.api.schemas.validation_faults import where
 from glossator.service.errors import (
     ConfigError,
     DeadlineExceeded,
@@ -81,8 +81,8 @@ class ScopeMissing(RequestError):
 class RateLimited(RequestError):
     code = "rate-limited"
 
-    def __init__(self, what: str, *, headers: dict[str, str] | None = None, **details: Any) -> None:
-        super().__init__(what, **details)
+    def __init__(self, message: str, *, headers: dict[str, str] | None = None, **details: Any) -> None:
+        super().__init__(message, **details)
         self.headers = headers or {}
         """How many requests are left, and when there are more."""
 
@@ -197,13 +197,13 @@ def problem(error: GlossatorError, path: str) -> Problem:
     status = status_of(error)
     fields = error.to_dict()
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
-        fields = {"code": error.code, "way_out": error.way_out}
+        fields = {"code": error.code, "hint": error.hint}
     return Problem.model_validate(
         {
             "type": f"urn:glossator:problem:{error.code}",
             "title": error.code.replace("-", " ").capitalize(),
             "status": int(status),
-            "detail": fields.pop("what", "The server failed while it answered."),
+            "detail": fields.pop("message", "The server failed while it answered."),
             "instance": quote(path, errors="replace"),
             **fields,
         }
@@ -241,7 +241,7 @@ def unfit(error: RequestValidationError) -> InvalidRequest:
     """What FastAPI finds wrong with a request, in our words."""
     faults = [Fault(item["type"].replace("_", "-"), item["msg"], where(item["loc"])) for item in error.errors()]
     return InvalidRequest(
-        "the request does not fit the route", faults=faults, way_out="GET /openapi.json describes its parameters."
+        "the request does not fit the route", faults=faults, hint="GET /openapi.json describes its parameters."
     )
 
 
@@ -268,7 +268,7 @@ def install(app: FastAPI) -> None:
 def _framework_error(request: Request, error: HTTPException) -> GlossatorError:
     """What Starlette's router refuses, in our words."""
     if error.status_code == HTTPStatus.NOT_FOUND:
-        return RouteNotFound("there is no such route", found=request.scope["path"], way_out="GET / lists the routes.")
+        return RouteNotFound("there is no such route", found=request.scope["path"], hint="GET / lists the routes.")
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         allowed = (error.headers or {}).get("Allow")
         return MethodNotAllowed("the route does not know this method", found=request.method, expected=allowed)

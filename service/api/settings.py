@@ -17,11 +17,11 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from glossator.service.api.auth import hash_key
-from glossator.service.api.validation import faults
+from glossator.service.api.schemas.validation_faults import faults
+from glossator.service.api.security.api_keys import hash_key
 from glossator.service.errors import ConfigError, Fault
 from glossator.service.jobs import webhook
-from glossator.service.jobs.folder import FREE_BYTES
+from glossator.service.jobs.job_files import FREE_BYTES
 from glossator.service.jobs.worker import LEASE_SECONDS, MEMORY_MB
 
 PREFIX = "GLOSSATOR_"
@@ -107,8 +107,8 @@ class Settings(BaseSettings):
         except ValidationError as error:
             raise ConfigError(
                 "the settings of the API cannot be used",
-                faults=[Fault(fault.name, fault.what, _named(fault.where)) for fault in faults(error)],
-                way_out=f"Set them as options or as {PREFIX}... in the environment.",
+                faults=[Fault(fault.name, fault.message, _named(fault.where)) for fault in faults(error)],
+                hint=f"Set them as options or as {PREFIX}... in the environment.",
             ) from None
 
     @property

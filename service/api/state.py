@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request
 
-from glossator.service.api.catalog import Catalog
 from glossator.service.api.metrics import Metrics
+from glossator.service.api.model_catalog import Catalog
 from glossator.service.api.settings import Settings
 from glossator.service.bundle.task import TextEmbedding
 from glossator.service.errors import ConfigError, GlossatorError
 from glossator.service.inference.model import Model
 
 if TYPE_CHECKING:
-    from glossator.service.api.jobs import Jobs
+    from glossator.service.api.job_acceptance import Jobs
 
 
 @dataclass(slots=True)
@@ -45,7 +45,7 @@ class State:
         if not isinstance(model.task, TextEmbedding):
             raise ConfigError(
                 "this model gives no vectors", found=f"{name}: {model.task.task}", expected="text-embedding",
-                way_out="GET /v1/models tells the task of each.",
+                hint="GET /v1/models tells the task of each.",
             )  # fmt: skip
         return model
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from glossator.service.bundle import graph, layout
+from glossator.service.bundle import file_names, onnx_inspection
 from glossator.service.bundle.golden import GoldenRow, parse_golden, parse_reference
 from glossator.service.bundle.manifest import Manifest, parse
 from glossator.service.bundle.task import Classifier, Task, TokenClassification
@@ -53,14 +53,14 @@ def read(path: str | Path) -> Bundle:
         if not faults:  # what stands in a damaged file says nothing
             faults = check_contents(root, manifest)
         if not faults:
-            return Bundle(root, manifest, tuple(parse_golden((root / layout.GOLDEN).read_bytes())))
+            return Bundle(root, manifest, tuple(parse_golden((root / file_names.GOLDEN).read_bytes())))
     except OSError as error:
         where = os.path.relpath(error.filename, root) if error.filename else ""
         faults = [Fault("unreadable-file", error.strerror or str(error), shorten(where))]
     raise BundleInvalid(
         f"the bundle {root.name!r} does not verify",
         faults=faults,
-        way_out="Copy it again from where it was exported, or export the checkpoint again.",
+        hint="Copy it again from where it was exported, or export the checkpoint again.",
     )
 
 
@@ -91,12 +91,12 @@ def check_files(root: Path, manifest: Manifest) -> list[Fault]:
     listed = set(manifest.files)
     faults += [
         Fault("missing-entry", "every bundle has this file, the manifest does not list it", name)
-        for name in (*layout.REQUIRED, manifest.served.graph, *_fast(manifest))
+        for name in (*file_names.REQUIRED, manifest.served.graph, *_fast(manifest))
         if name not in listed
     ]
     faults += [
         Fault("unlisted-file", "not in the manifest", shorten(name))
-        for name in sorted(present - listed - {layout.MANIFEST})
+        for name in sorted(present - listed - {file_names.MANIFEST})
     ]
     for name in sorted(listed):
         if name in present:
@@ -118,16 +118,18 @@ def check_contents(root: Path, manifest: Manifest) -> list[Fault]:
 
 
 def _manifest_bytes(root: Path) -> bytes:
-    way_out = "Give the folder that `glossator export` wrote."
+    hint = "Give the folder that `glossator export` wrote."
     if not os.path.isdir(root):  # unlike Path.is_dir, False also where the name is too long or access is denied
-        raise BundleNotFound("there is no bundle here", found=root, expected="a folder", way_out=way_out)
-    manifest = root / layout.MANIFEST
+        raise BundleNotFound("there is no bundle here", found=root, expected="a folder", hint=hint)
+    manifest = root / file_names.MANIFEST
     if not manifest.is_file() or manifest.is_symlink():
-        raise BundleNotFound(f"the folder holds no {layout.MANIFEST}", found=root, way_out=way_out)
+        raise BundleNotFound(f"the folder holds no {file_names.MANIFEST}", found=root, hint=hint)
     if manifest.stat().st_size > MAX_MANIFEST_BYTES:
         what = f"{manifest.stat().st_size} bytes, at most {MAX_MANIFEST_BYTES} allowed"
         raise BundleInvalid(
-            "the manifest is not valid", faults=[Fault("manifest-too-large", what, layout.MANIFEST)], way_out=way_out
+            "the manifest is not valid",
+            faults=[Fault("manifest-too-large", what, file_names.MANIFEST)],
+            hint=hint,
         )
     return manifest.read_bytes()
 
@@ -153,10 +155,12 @@ def _check_graphs(root: Path, manifest: Manifest) -> list[Fault]:
         if name not in graphs
     ]
     if manifest.cascade is not None and not _one_label(manifest.task):
-        faults.append(Fault("cascade-task", "a cascade answers single-label texts and pairs alone", layout.MANIFEST))
+        faults.append(
+            Fault("cascade-task", "a cascade answers single-label texts and pairs alone", file_names.MANIFEST)
+        )
     for name in graphs:
-        summary = graph.inspect((root / name).read_bytes(), name)
-        faults += summary.faults or graph.check_interface(summary, manifest.task.outputs, name)
+        summary = onnx_inspection.inspect((root / name).read_bytes(), name)
+        faults += summary.faults or onnx_inspection.check_interface(summary, manifest.task.outputs, name)
     return faults
 
 
@@ -173,30 +177,32 @@ def _check_config(root: Path, manifest: Manifest) -> list[Fault]:
     """`config.json` is what other tools read: its labels and problem type must be those of the manifest."""
     task = manifest.task
     try:
-        config = json.loads((root / layout.CONFIG).read_bytes())
+        config = json.loads((root / file_names.CONFIG).read_bytes())
         names = config["id2label"] if isinstance(task, Classifier | TokenClassification) else {}
         labels = [names[str(index)] for index in range(len(names))]
         problem_type = config.get("problem_type")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        return [Fault("config-unreadable", f"{type(error).__name__}: {error}", layout.CONFIG)]
+        return [Fault("config-unreadable", f"{type(error).__name__}: {error}", file_names.CONFIG)]
     faults = []
     if isinstance(task, Classifier | TokenClassification) and labels != task.labels:
-        faults.append(Fault("label-mismatch", f"id2label differs from the labels of {layout.MANIFEST}", layout.CONFIG))
+        faults.append(
+            Fault("label-mismatch", f"id2label differs from the labels of {file_names.MANIFEST}", file_names.CONFIG)
+        )
     if isinstance(task, Classifier) and problem_type != task.problem_type:
         what = f"problem_type is {problem_type!r}, the manifest says {task.problem_type!r}"
-        faults.append(Fault("problem-type-mismatch", what, layout.CONFIG))
+        faults.append(Fault("problem-type-mismatch", what, file_names.CONFIG))
     return faults
 
 
 def _check_golden(root: Path, manifest: Manifest) -> list[Fault]:
     try:
-        rows = parse_golden((root / layout.GOLDEN).read_bytes())
+        rows = parse_golden((root / file_names.GOLDEN).read_bytes())
     except BundleError as error:
         return list(error.faults)
     faults = []
     expected = manifest.verification.golden_rows
     if len(rows) != expected or not rows:
-        faults.append(Fault("golden-count", f"{len(rows)} rows, the manifest says {expected}", layout.GOLDEN))
+        faults.append(Fault("golden-count", f"{len(rows)} rows, the manifest says {expected}", file_names.GOLDEN))
     task = manifest.task
     width = next(iter(task.outputs.values()))[-1] or len(task.outputs)
     for row in rows:
@@ -205,19 +211,19 @@ def _check_golden(root: Path, manifest: Manifest) -> list[Fault]:
         else:
             fits = len(row.logits) % width == 0
         if not fits:
-            faults.append(Fault("golden-labels", f"row {row.name!r} does not fit the labels", layout.GOLDEN))
+            faults.append(Fault("golden-labels", f"row {row.name!r} does not fit the labels", file_names.GOLDEN))
     return faults
 
 
 def _check_reference(root: Path, manifest: Manifest) -> list[Fault]:
     try:
-        reference = parse_reference((root / layout.REFERENCE).read_bytes())
+        reference = parse_reference((root / file_names.REFERENCE).read_bytes())
     except BundleError as error:
         return list(error.faults)
     task = manifest.task
     expected = set(task.types if isinstance(task, TokenClassification) else task.labels)
     if isinstance(task, Classifier | TokenClassification) and set(reference.label_counts) != expected:
-        return [Fault("reference-labels", "label_counts does not fit the labels", layout.REFERENCE)]
+        return [Fault("reference-labels", "label_counts does not fit the labels", file_names.REFERENCE)]
     return []
 
 

@@ -9,7 +9,7 @@ import json
 
 from pydantic import ValidationError, model_validator
 
-from glossator.service.bundle import layout
+from glossator.service.bundle import file_names
 from glossator.service.bundle.manifest import Count, Tier
 from glossator.service.bundle.task import Strict
 from glossator.service.errors import BundleInvalid, Fault
@@ -83,7 +83,7 @@ def parse_golden(data: bytes) -> list[GoldenRow]:
         try:
             rows.append(GoldenRow.model_validate_json(line))
         except ValidationError as error:
-            faults.append(Fault("golden-schema", str(error.errors()[0]["msg"]), f"{layout.GOLDEN}:{number}"))
+            faults.append(Fault("golden-schema", str(error.errors()[0]["msg"]), f"{file_names.GOLDEN}:{number}"))
     if faults:
         raise BundleInvalid("the golden rows cannot be read", faults=faults)
     return rows
@@ -94,5 +94,5 @@ def parse_reference(data: bytes) -> Reference:
     try:
         return Reference.model_validate(json.loads(data))
     except (ValueError, RecursionError) as error:  # pydantic's ValidationError is a ValueError too
-        fault = Fault("reference-schema", str(error), layout.REFERENCE)
+        fault = Fault("reference-schema", str(error), file_names.REFERENCE)
         raise BundleInvalid("the reference distribution cannot be read", faults=[fault]) from None

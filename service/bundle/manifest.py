@@ -8,7 +8,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
-from glossator.service.bundle import layout
+from glossator.service.bundle import file_names
 from glossator.service.bundle.task import Strict, Task, TaskName
 from glossator.service.errors import BundleInvalid, BundleVersionUnsupported, Fault
 
@@ -136,7 +136,7 @@ class CascadeRecord(Strict):
 class Manifest(Strict):
     """The whole of `bundle.json`. `digest` is the SHA-256 of the canonical JSON of every other field."""
 
-    format_version: Literal[2] = layout.FORMAT_VERSION
+    format_version: Literal[2] = file_names.FORMAT_VERSION
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     task: Task
     served: Served
@@ -174,23 +174,23 @@ def parse(data: bytes) -> Manifest:
     try:
         fields = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise _invalid([Fault("manifest-not-json", str(error), layout.MANIFEST)]) from None
+        raise _invalid([Fault("manifest-not-json", str(error), file_names.MANIFEST)]) from None
     if not isinstance(fields, dict):
-        raise _invalid([Fault("manifest-schema", "it is not an object", layout.MANIFEST)])
+        raise _invalid([Fault("manifest-schema", "it is not an object", file_names.MANIFEST)])
     version = fields.get("format_version")
-    if version != layout.FORMAT_VERSION:
+    if version != file_names.FORMAT_VERSION:
         raise BundleVersionUnsupported(
             "the bundle has a format version that this Glossator does not read",
             found=version,
-            expected=str(layout.FORMAT_VERSION),
-            way_out="Upgrade Glossator, or export the checkpoint again.",
+            expected=str(file_names.FORMAT_VERSION),
+            hint="Upgrade Glossator, or export the checkpoint again.",
         )
     try:
         manifest = Manifest.model_validate(fields)
     except ValidationError as error:
         raise _invalid([_schema_fault(item) for item in error.errors()]) from None
     if not _is_canonical(manifest, data):
-        raise _invalid([Fault("manifest-altered", "its bytes do not match its digest", layout.MANIFEST)])
+        raise _invalid([Fault("manifest-altered", "its bytes do not match its digest", file_names.MANIFEST)])
     return manifest
 
 
@@ -206,14 +206,14 @@ def _schema_fault(item: object) -> Fault:
     parts = [str(part) for part in item["loc"]]
     if parts[:1] == ["task"] and parts[1:2] and parts[1] in get_args(TaskName):
         del parts[1]  # which of the tasks' schemas was taken
-    where = f"{layout.MANIFEST}:{'.'.join(parts)}"
+    where = f"{file_names.MANIFEST}:{'.'.join(parts)}"
     name = "manifest-unknown-field" if item["type"] == "extra_forbidden" else "manifest-schema"
     return Fault(name, str(item["msg"]), where)
 
 
 def _invalid(faults: list[Fault]) -> BundleInvalid:
     return BundleInvalid(
-        "the manifest is not valid", faults=faults, way_out="Export the checkpoint again, or copy the bundle again."
+        "the manifest is not valid", faults=faults, hint="Export the checkpoint again, or copy the bundle again."
     )
 
 

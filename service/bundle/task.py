@@ -21,7 +21,7 @@ from pydantic import (
     model_validator,
 )
 
-from glossator.service.bundle import layout
+from glossator.service.bundle import file_names
 
 ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
 """The names of transformers' `config.problem_type`: softmax over the labels, a sigmoid for each, or one number."""
@@ -98,7 +98,7 @@ Shape = tuple[int | None, ...]
 class _Task(Strict):
     """What every task has. `format_version` is that of checkpoints and bundles."""
 
-    format_version: Literal[2] = layout.FORMAT_VERSION
+    format_version: Literal[2] = file_names.FORMAT_VERSION
     task: TaskName
     encoding: Encoding
     provenance: Provenance

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from glossator.service.errors import ConfigError, ExtraMissing, FileMissing, InputError
-from glossator.service.extras import library
+from glossator.service.optional_packages import library
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _MAGIC = frozenset("*?[")
@@ -44,23 +44,23 @@ def fetched(url: str, told: Callable[[str], None] = lambda _: None) -> Iterator[
             system, path = core.url_to_fs(url)
             yield_path = _fetch(system, path, url, Path(folder), told)
         except ImportError as error:
-            raise ExtraMissing(f"{url} cannot be read: {error}", way_out="Install the package that it names.") from None
+            raise ExtraMissing(f"{url} cannot be read: {error}", hint="Install the package that it names.") from None
         except ValueError as error:
             raise ConfigError(
                 "this kind of URL is not known", found=url, expected="https://, s3://, gs:// or another of fsspec's",
-                way_out=f"Fetch the file yourself. ({error})",
+                hint=f"Fetch the file yourself. ({error})",
             ) from None  # fmt: skip
         except FileNotFoundError as error:  # also where no server answers
             raise FileMissing(
                 f"nothing is at {url}", found=error.__cause__, expected="a file, a folder or a pattern",
-                way_out="Check the address and the network.",
+                hint="Check the address and the network.",
             ) from None  # fmt: skip
         except InputError:
             raise
         except Exception as error:  # each store has errors of its own
             raise InputError(
                 f"{url} cannot be fetched", found=f"{type(error).__name__}: {error}",
-                way_out="Check the address, the network and your rights; or fetch it yourself.",
+                hint="Check the address, the network and your rights; or fetch it yourself.",
             ) from error  # fmt: skip
         yield yield_path
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, BinaryIO, ClassVar, Self
 
-from glossator.service.documents.lines import MAX_ROW_CHARACTERS, Lines
+from glossator.service.documents.decoding.lines import MAX_ROW_CHARACTERS, Lines
 from glossator.service.documents.record import Record
 from glossator.service.errors import ConfigError, shorten
 
@@ -104,5 +104,5 @@ def refuse_options(format_name: str, **options: object) -> None:
         raise ConfigError(
             f"{format_name} takes no {' and no '.join(given)}",
             found=", ".join(f"{name}={value!r}" for name, value in given.items()),
-            way_out="Leave it out.",
+            hint="Leave it out.",
         )

@@ -27,7 +27,7 @@ from typing import Literal
 import numpy as np
 
 from glossator.service.errors import DeadlineExceeded, InferenceError, Overloaded
-from glossator.service.inference.planning import UNMEASURED, Cost, plan
+from glossator.service.inference.batch_planning import UNMEASURED, Cost, plan
 from glossator.service.tasks.encoded import Floats
 
 Lane = Literal["interactive", "bulk"]
@@ -52,7 +52,7 @@ class Limit:
 UNLIMITED = Limit()
 
 
-class Ticket(Future[Outputs]):
+class BatchFuture(Future[Outputs]):
     """The outputs to come, and what they took: seconds until a worker came to the first window, and in the graph."""
 
     waited = 0.0
@@ -60,7 +60,7 @@ class Ticket(Future[Outputs]):
 
     def add(self, other: Future[Outputs]) -> None:
         """Counts what another one took to this."""
-        if isinstance(other, Ticket):
+        if isinstance(other, BatchFuture):
             self.waited += other.waited
             self.ran += other.ran
 
@@ -96,7 +96,7 @@ class _Request:
 
     windows: Windows
     deadline: float | None
-    future: Ticket
+    future: BatchFuture
     left: int
     outputs: list[Floats]
     since: float
@@ -169,7 +169,7 @@ class Batcher:
         """The seconds until a worker would come to a call that is made now, as far as can be told."""
         return self._queue.wait(lane)
 
-    def submit(self, windows: Windows, *, lane: Lane = "interactive", deadline: float | None = None) -> Ticket:
+    def submit(self, windows: Windows, *, lane: Lane = "interactive", deadline: float | None = None) -> BatchFuture:
         """The outputs to come, one a window in the order given.
 
         Raises Overloaded where too much waits already. The future fails with DeadlineExceeded where `deadline`, a time
@@ -233,12 +233,12 @@ class _Queue:
             self.totals.refused += 1
             raise Overloaded(
                 "more is asked than can be answered in time", found=f"{wait:.2f} s of work wait",
-                expected=f"at most {max(patience, 0.0):.2f} s", way_out="Ask again after Retry-After seconds.",
+                expected=f"at most {max(patience, 0.0):.2f} s", hint="Ask again after Retry-After seconds.",
                 retry_after=max(1, math.ceil(wait)),
             )  # fmt: skip
 
-    def submit(self, windows: Windows, lane: Lane, deadline: float | None) -> Ticket:
-        request = _Request(windows, deadline, Ticket(), len(windows), [_NOTHING] * len(windows), time.monotonic())
+    def submit(self, windows: Windows, lane: Lane, deadline: float | None) -> BatchFuture:
+        request = _Request(windows, deadline, BatchFuture(), len(windows), [_NOTHING] * len(windows), time.monotonic())
         places = [(request, index) for index in range(len(windows))]
         asked, lane = lane, "bulk" if len(windows) > INTERACTIVE_WINDOWS else lane
         if lane == "bulk":
@@ -249,7 +249,7 @@ class _Queue:
         work = sum(map(self._estimate, windows))
         with self._changed:
             if self._closed:
-                raise InferenceError("the model has been closed", way_out="Load it again.")
+                raise InferenceError("the model has been closed", hint="Load it again.")
             self._admit(lane, deadline)
             self._start()
             self._work_in[lane] += work
@@ -304,7 +304,7 @@ class _Queue:
             for request in late:
                 self._end(
                     request,
-                    DeadlineExceeded("the deadline passed before the text could be read", way_out="Ask again later."),
+                    DeadlineExceeded("the deadline passed before the text could be read", hint="Ask again later."),
                 )
             if batch:
                 self._answer(batch)

@@ -16,7 +16,7 @@ import numpy as np
 
 from glossator.service.bundle.manifest import Tier
 from glossator.service.bundle.task import Calibration, Classifier
-from glossator.service.inference.batching import Lane, Outputs, Ticket, Windows
+from glossator.service.inference.batching import BatchFuture, Lane, Outputs, Windows
 from glossator.service.tasks.encoded import EncodedText, Floats, by_text, windows_of
 from glossator.service.tasks.text_classification import pool_windows, probabilities
 
@@ -64,7 +64,7 @@ class Cascade:
     ) -> Future[Outputs]:
         """The outputs to come, `Tiered`, one a window in the order of the texts; cancelling drops what has not begun.
         With `tier` that one answers, sure or not."""
-        together = Ticket()
+        together = BatchFuture()
         if tier == "full":
             every = self._full.submit(windows_of(texts), lane=lane, deadline=deadline)
             _follow(together, every, lambda outputs: Tiered(outputs, ["full"] * len(texts)))
@@ -100,7 +100,7 @@ class Cascade:
         return places
 
 
-def _follow(together: Ticket, step: Future[Outputs], then: Callable[[Outputs], Outputs | None]) -> None:
+def _follow(together: BatchFuture, step: Future[Outputs], then: Callable[[Outputs], Outputs | None]) -> None:
     """Ends `together` with what `then` makes of the outputs of `step`, where that is something; an error of either ends
     it too, and cancelling it cancels the step."""
 

@@ -32,7 +32,7 @@ def check_text(text: object) -> str:
             "the text is too long",
             found=f"{len(text):,} characters",
             expected=f"at most {MAX_CHARACTERS:,} characters",
-            way_out="Split it into documents.",
+            hint="Split it into documents.",
         )
     if not text.strip():
         raise EmptyText("the text is empty", expected="at least one character that is not white space")
@@ -43,7 +43,7 @@ def check_text(text: object) -> str:
             f"the text holds a lone surrogate at character {error.start}",
             found=text[error.start],
             expected="Unicode scalar values",
-            way_out="The writer cut an emoji in half or mixed encodings: mend the source.",
+            hint="The writer cut an emoji in half or mixed encodings: mend the source.",
         ) from None
     return text
 
@@ -65,7 +65,7 @@ def check_input(value: object, *, pair: bool) -> Text:
         try:
             checked.append(check_text(text))
         except InputError as error:
-            error.what = f"{side} text: {error.what}"
+            error.message = f"{side} text: {error.message}"
             raise
     return Pair(*checked)
 
@@ -186,7 +186,7 @@ class Encoder:
                     "not fit beside it",
                     found=f"{kept:,} tokens",
                     expected=f"at most {half:,} tokens",
-                    way_out="Shorten it, or set truncate.",
+                    hint="Shorten it, or set truncate.",
                 )
             if kept > half:
                 return self._cut(found, pair, sides, counts, half)

@@ -9,24 +9,24 @@ from typing import NamedTuple, Unpack, overload
 
 import numpy as np
 
-from glossator.service.bundle import layout
+from glossator.service.bundle import file_names
 from glossator.service.bundle.folder import Bundle, read
 from glossator.service.bundle.golden import GoldenRow
 from glossator.service.bundle.manifest import CascadeRecord
 from glossator.service.bundle.task import Task
 from glossator.service.errors import BundleError, BundleInvalid, Fault, InputError, shorten
-from glossator.service.inference import calibration
+from glossator.service.inference.batch_planning import Cost
 from glossator.service.inference.batching import Batcher, Lane, Limit, Outputs, Windows
 from glossator.service.inference.cascade import FastTier
+from glossator.service.inference.composed.explanation import Explanation, explain
+from glossator.service.inference.composed.reranking import Ranked, Unranked, rerank
+from glossator.service.inference.composed.sentences import Documents, Sentence
+from glossator.service.inference.composed.zero_shot import zero_shot
 from glossator.service.inference.encoding import Token, check_text, encoder_of
-from glossator.service.inference.explanation import Explanation, explain
 from glossator.service.inference.pipeline import Answer, Pending, Pipeline
-from glossator.service.inference.planning import Cost
-from glossator.service.inference.ranking import Ranked, Unranked, rerank
-from glossator.service.inference.sentences import Documents, Sentence
-from glossator.service.inference.session import Device, Session
-from glossator.service.inference.threads import available_cpus
-from glossator.service.inference.zero_shot import zero_shot
+from glossator.service.inference.runtime import batch_cost
+from glossator.service.inference.runtime.session import Device, Session
+from glossator.service.inference.runtime.threads import available_cpus
 from glossator.service.tasks.encoded import EncodedText, Pair, Text
 from glossator.service.tasks.offsets import OffsetUnit
 from glossator.service.tasks.options import DEFAULTS, Asked
@@ -91,7 +91,7 @@ class Model:
     @property
     def graph(self) -> str:
         """The file of the graph that answers."""
-        return self.bundle.manifest.served.graph if self.device == "cpu" else layout.GRAPH_FP32
+        return self.bundle.manifest.served.graph if self.device == "cpu" else file_names.GRAPH_FP32
 
     @property
     def name(self) -> str:
@@ -115,7 +115,7 @@ class Model:
     def task(self) -> Task:
         return self.bundle.task
 
-    def calibrate(self, *, seconds: float = calibration.SECONDS) -> Cost:
+    def calibrate(self, *, seconds: float = batch_cost.SECONDS) -> Cost:
         """What batches cost on this machine: measured in about `seconds`, used from now on, and kept for later loads.
 
         Answers do not change, only how texts are put together.
@@ -124,14 +124,14 @@ class Model:
         if self.fast is not None:
             tiers.append((_fast_key(self.digest), self.fast.session, self.fast.batcher))
         for key, session, batcher in tiers:
-            batcher.cost = calibration.measure(
+            batcher.cost = batch_cost.measure(
                 session.run,
                 _tokens(self),
                 workers=self.threads,
                 max_length=self.task.encoding.max_length,
                 seconds=seconds,
             )
-            calibration.keep(key, self.threads, batcher.cost, self.device)
+            batch_cost.keep(key, self.threads, batcher.cost, self.device)
         self.calibrated = True
         return self.batcher.cost
 
@@ -165,7 +165,7 @@ class Model:
         offset_unit: OffsetUnit | None = None,
         deadline: float | None = None,
     ) -> list[Explanation | None]:
-        """Which parts of each text its answer rests on; see `glossator.service.inference.explanation`."""
+        """Which parts of each text its answer rests on; see `glossator.service.inference.composed.explanation`."""
         return explain(self.pipeline, texts, answers, offset_unit=offset_unit, deadline=deadline)
 
     def zero_shot(
@@ -178,7 +178,7 @@ class Model:
         lane: Lane = "interactive",
         deadline: float | None = None,
     ) -> list[Answer | InputError]:
-        """Which of some labels fits each text, with a model that never saw them; see `glossator.service.inference.zero_shot`."""
+        """Which of some labels fits each text, with a model that never saw them; see `glossator.service.inference.composed.zero_shot`."""
         return zero_shot(
             self.pipeline, texts, labels,
             hypothesis=hypothesis, multi_label=multi_label, lane=lane, deadline=deadline,
@@ -194,7 +194,7 @@ class Model:
         deadline: float | None = None,
         raw: bool = False,
     ) -> list[Ranked | Unranked]:
-        """The documents in the order in which they answer a query; see `glossator.service.inference.ranking`."""
+        """The documents in the order in which they answer a query; see `glossator.service.inference.composed.reranking`."""
         return rerank(self.pipeline, query, documents, top_k=top_k, label=label, deadline=deadline, raw=raw)
 
     def tokenize(self, text: str, *, special_tokens: bool = True) -> list[Token]:
@@ -237,7 +237,7 @@ def load(path: str | Path, *, threads: int | None = None, device: Device = "cpu"
         raise BundleInvalid(
             f"the bundle {model.name!r} does not give the answers that it was exported with",
             faults=faults,
-            way_out="Export it again on this machine, and compare the package versions in its provenance.",
+            hint="Export it again on this machine, and compare the package versions in its provenance.",
         )
     return model
 
@@ -262,27 +262,27 @@ def load_unverified(bundle: Bundle, *, threads: int | None = None, device: Devic
     """The model of a bundle whose golden rows have not been replayed; for export, which makes them."""
     task = bundle.task
     try:
-        encoder = encoder_of(bundle.path / layout.TOKENIZER, task)
+        encoder = encoder_of(bundle.path / file_names.TOKENIZER, task)
     except BaseException as error:
         if not _is_panic(error):
             raise
-        fault = Fault("tokenizer-unreadable", shorten(str(error)), layout.TOKENIZER)
+        fault = Fault("tokenizer-unreadable", shorten(str(error)), file_names.TOKENIZER)
         raise BundleInvalid("the tokenizer cannot be read", faults=[fault]) from None
-    graph = bundle.manifest.served.graph if device == "cpu" else layout.GRAPH_FP32
+    graph = bundle.manifest.served.graph if device == "cpu" else file_names.GRAPH_FP32
     session = Session(bundle.path / graph, pad_token_id=task.encoding.pad_token_id, device=device)
     workers = threads or (available_cpus() if device == "cpu" else 1)
     batcher = Batcher(session.run, workers=workers)
     fast = fast_tier(bundle.path, bundle.manifest.cascade, task, workers)
     pipeline = Pipeline(encoder, batcher, task, fast=None if fast is None else fast.tier)
     model = Model(bundle, pipeline, batcher, session, fast)
-    speed, measured = bundle.manifest.speed, calibration.kept(bundle.digest, workers, device)
+    speed, measured = bundle.manifest.speed, batch_cost.kept(bundle.digest, workers, device)
     model.calibrated = measured is not None
     if measured is not None:
         batcher.cost = measured
     elif speed is not None:
         batcher.cost = Cost(**speed.cost.model_dump())
     if fast is not None:
-        fast.batcher.cost = calibration.kept(_fast_key(bundle.digest), workers, device) or fast.batcher.cost
+        fast.batcher.cost = batch_cost.kept(_fast_key(bundle.digest), workers, device) or fast.batcher.cost
     return model
 
 
@@ -321,7 +321,7 @@ def replay(model: Model) -> list[Fault]:
 
 
 def _replay_row(model: Model, row: GoldenRow) -> list[Fault]:
-    where = f"{layout.GOLDEN}: {row.name}"
+    where = f"{file_names.GOLDEN}: {row.name}"
     try:
         return _compare(model, row, where)
     except BaseException as error:  # a tokenizer or a graph that loads may still fail, in more ways than can be listed

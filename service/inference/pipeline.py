@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from glossator.service.bundle.manifest import Tier
 from glossator.service.bundle.task import Classifier, Task
 from glossator.service.errors import InputError
+from glossator.service.inference.batch_planning import plan
 from glossator.service.inference.batching import Lane, Outputs, Run, Windows
 from glossator.service.inference.cascade import Cascade, Executor, FastTier, Tiered
 from glossator.service.inference.encoding import Encoder, check_input, reads_pairs
-from glossator.service.inference.planning import plan
 from glossator.service.tasks.decoders import Decoder, Prediction, decoder
 from glossator.service.tasks.encoded import EncodedText, Floats, Text, by_text, windows_of
 from glossator.service.tasks.options import Asked, Options

@@ -65,7 +65,7 @@ class Component:
         """
         if self._model is None:
             raise ConfigError(
-                "the component has no model", way_out='nlp.add_pipe("glossator", config={"model": "path/of/bundle"})'
+                "the component has no model", hint='nlp.add_pipe("glossator", config={"model": "path/of/bundle"})'
             )
         return self._model
 

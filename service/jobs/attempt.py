@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from glossator.service.bundle.folder import sha256
-from glossator.service.documents import codecs
+from glossator.service.documents.decoding import compression
 from glossator.service.errors import (
     ChunkFailed,
     GlossatorError,
@@ -29,13 +29,13 @@ from glossator.service.errors import (
 )
 from glossator.service.inference.model import Model
 from glossator.service.inference.pipeline import Answer
-from glossator.service.jobs.folder import Folder
-from glossator.service.jobs.ledger import JobLedger
-from glossator.service.jobs.options import labelling_of, options_of, output_ending
+from glossator.service.jobs.job_files import Folder
+from glossator.service.jobs.job_ledger import JobLedger
+from glossator.service.jobs.job_options import labelling_of, options_of, output_ending
 from glossator.service.jobs.records import Job
 from glossator.service.jobs.store import Store
 from glossator.service.labelling.destination import Kept
-from glossator.service.labelling.job import opened, use_plan
+from glossator.service.labelling.file_labelling import opened, use_plan
 from glossator.service.labelling.runner import AHEAD, Pending, Start
 from glossator.service.tasks.encoded import Text
 
@@ -85,14 +85,14 @@ def attempt(
         except MemoryError:
             failure = JobError(
                 "the job needs more memory than its worker may have",
-                way_out="Ask the operator for more (GLOSSATOR_JOB_MEMORY_MB), or send the file in parts.",
+                hint="Ask the operator for more (GLOSSATOR_JOB_MEMORY_MB), or send the file in parts.",
             )
         except Exception as error:
             places = " > ".join(
                 f"{f.name} ({f.filename}:{f.lineno})" for f in traceback.extract_tb(error.__traceback__)
             )
             logger.error("job %s failed with %s at %s", claim.id, type(error).__name__, places)
-            failure = JobError("the worker failed", way_out="Retry the job; if it stays, tell the operator its id.")
+            failure = JobError("the worker failed", hint="Retry the job; if it stays, tell the operator its id.")
         with contextlib.suppress(StaleAttempt, StoreUnavailable, NoRoom):
             return store.fail(claim, failure.to_dict())
         return None
@@ -102,8 +102,8 @@ def _label(store: Store, folder: Folder, claim: Job, model: Model, ledger: JobLe
     job = labelling_of(claim)
     with contextlib.chdir(folder.job(claim.id)):  # messages that quote a path then quote no place of the server
         if sha256(Path(job.source)) != claim.input_sha256:
-            raise JobError("the file is not as it was uploaded", found=claim.filename, way_out="Send it again.")
-        codecs.refuse_bomb(Path(job.source))
+            raise JobError("the file is not as it was uploaded", found=claim.filename, hint="Send it again.")
+        compression.refuse_bomb(Path(job.source))
         use_plan(model, claim.settings)
         with opened(job, model) as work:
             careful = claim.strikes > 0
@@ -151,7 +151,7 @@ class _Careful:
             if claim.suspect is None:
                 raise JobError(
                     "the worker ended again and again before it had begun", found=f"{claim.strikes} attempts",
-                    way_out="Ask the operator to look at the server's log and its memory, then retry the job.",
+                    hint="Ask the operator to look at the server's log and its memory, then retry the job.",
                 )  # fmt: skip
             self._given_up = claim.suspect
 
@@ -175,7 +175,7 @@ class _GivenUp:
             if isinstance(text, InputError)
             else ChunkFailed(
                 f"labelling these rows ended the worker {STRIKES} times",
-                way_out="Retry the job; if it stays, send its rows one by one to find the one at fault.",
+                hint="Retry the job; if it stays, send its rows one by one to find the one at fault.",
             )
             for text in self._texts
         ]

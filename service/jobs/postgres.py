@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from glossator.service.errors import ConfigError, StoreUnavailable
-from glossator.service.extras import library
 from glossator.service.jobs.database import Execute, Parameters, Rows
+from glossator.service.optional_packages import library
 
 MOST_CONNECTIONS = 8
 _CREATING = 0x676C6F73
@@ -34,7 +34,7 @@ class Postgres:
             raise ConfigError(
                 "the store of the jobs cannot be reached", found=_without_password(str(error), url),
                 expected="postgresql://USER:PASSWORD@HOST/DATABASE of a server that runs",
-                way_out="Start it, or mend GLOSSATOR_JOB_DATABASE.",
+                hint="Start it, or mend GLOSSATOR_JOB_DATABASE.",
             ) from None  # fmt: skip
         self._away = (psycopg.OperationalError, psycopg.InterfaceError, pools.PoolTimeout)
         self._pool = pools.ConnectionPool(
@@ -56,7 +56,7 @@ class Postgres:
         except self._away as error:
             raise StoreUnavailable(
                 "the store of the jobs cannot be reached for now", found=type(error).__name__,
-                way_out="Try again; if it stays, look at the PostgreSQL server.",
+                hint="Try again; if it stays, look at the PostgreSQL server.",
             ) from None  # fmt: skip
 
     def prepare(self, statements: str) -> None:

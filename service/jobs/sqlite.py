@@ -39,7 +39,7 @@ class Sqlite:
         if not is_safe(apsw.sqlite_lib_version()):
             raise ConfigError(
                 "this SQLite can lose what it has committed", found=apsw.sqlite_lib_version(),
-                expected=".".join(map(str, SAFE)), way_out="pip install --upgrade apsw",
+                expected=".".join(map(str, SAFE)), hint="pip install --upgrade apsw",
             )  # fmt: skip
         self._lock = threading.Lock()
         try:
@@ -51,7 +51,7 @@ class Sqlite:
         except apsw.Error as error:
             raise ConfigError(
                 "the store of the jobs cannot be opened", found=f"{path}: {error}", expected="a file on a local disk",
-                way_out="Choose a folder that can be written to, or move the file away if it is no store of jobs.",
+                hint="Choose a folder that can be written to, or move the file away if it is no store of jobs.",
             ) from error  # fmt: skip
         self._connection.set_row_trace(_named)
 
@@ -85,11 +85,11 @@ def _ours() -> Iterator[None]:
     try:
         yield
     except apsw.FullError as error:
-        raise NoRoom("the disk is full", found=error, way_out="Free some room: what is done stays done.") from error
+        raise NoRoom("the disk is full", found=error, hint="Free some room: what is done stays done.") from error
     except apsw.Error as error:
         raise StoreUnavailable(
             "the store of the jobs cannot be used for now", found=f"{type(error).__name__}: {error}",
-            way_out="Try again; if it stays, look at the disk of the folder that serve was given.",
+            hint="Try again; if it stays, look at the disk of the folder that serve was given.",
         ) from error  # fmt: skip
 
 

@@ -70,7 +70,7 @@ class Store:
         if found["version"] != VERSION:
             raise ConfigError(
                 "the store of the jobs was made by another version", found=found["version"], expected=str(VERSION),
-                way_out="Let its jobs end with that version, and begin with a new store.",
+                hint="Let its jobs end with that version, and begin with a new store.",
             )  # fmt: skip
 
     def close(self) -> None:
@@ -99,7 +99,7 @@ class Store:
         if there["fingerprint"] != new.fingerprint:
             raise IdempotencyConflict(
                 "this Idempotency-Key was used for another request", found=new.idempotency_key,
-                expected="the same file and options, or a new key", way_out=f"GET /v1/jobs/{there['id']} has the job.",
+                expected="the same file and options, or a new key", hint=f"GET /v1/jobs/{there['id']} has the job.",
             )  # fmt: skip
         return _job(there), False
 
@@ -136,7 +136,7 @@ class Store:
             return job
         raise JobConflict(
             "the job has ended already", found=job.state, expected="queued or running",
-            way_out="Its result is at /result; DELETE removes it.",
+            hint="Its result is at /result; DELETE removes it.",
         )  # fmt: skip
 
     def retry(self, job_id: str, owner: str | None = None) -> tuple[Job, list[str]]:
@@ -147,7 +147,7 @@ class Store:
             if not job.ended:
                 raise JobConflict(
                     "the job has not ended", found=job.state, expected="a job that has",
-                    way_out="Wait for its end, or cancel it first.",
+                    hint="Wait for its end, or cancel it first.",
                 )  # fmt: skip
             if job.state == "completed" and not job.counts.failed:
                 raise JobConflict("every row of the job is labelled", found="no rows with an error")
@@ -268,8 +268,8 @@ class Store:
         """Fails the jobs that no worker came for, and forgets those that ended long ago; the ids of the jobs and of the
         files that are forgotten."""
         error = {
-            "code": "job-error", "what": "no worker that has the job's model came for it in time",
-            "way_out": "Start a server with that version of the model, and retry the job.",
+            "code": "job-error", "message": "no worker that has the job's model came for it in time",
+            "hint": "Start a server with that version of the model, and retry the job.",
         }  # fmt: skip
         with self._transaction() as execute:
             late = execute(
@@ -368,7 +368,7 @@ class Store:
             {"id": job_id} | ({} if owner is None else {"owner": owner}),
         )
         if not rows:
-            raise UnknownJob("there is no job of this id", found=job_id, way_out="GET /v1/jobs lists them.")
+            raise UnknownJob("there is no job of this id", found=job_id, hint="GET /v1/jobs lists them.")
         return _job(rows[0])
 
     def _locked(self, execute: Execute, job_id: str, owner: str | None) -> Job:

@@ -63,7 +63,7 @@ def check_url(url: str, hosts: Iterable[str]) -> str:
         raise ConfigError(
             "this webhook may not be called", found=url, expected=f"https:// and one of {', '.join(sorted(allowed))}"
             if allowed else "no webhook: the operator has named no host",
-            way_out="Ask the operator to name its host in GLOSSATOR_WEBHOOK_HOSTS, or ask GET /v1/jobs/ID.",
+            hint="Ask the operator to name its host in GLOSSATOR_WEBHOOK_HOSTS, or ask GET /v1/jobs/ID.",
         )  # fmt: skip
     return url
 

@@ -24,9 +24,9 @@ from glossator.service.bundle.folder import read
 from glossator.service.errors import BundleError, GlossatorError, NoRoom, StoreUnavailable
 from glossator.service.inference.model import Model, load
 from glossator.service.jobs.attempt import attempt
-from glossator.service.jobs.folder import Folder
+from glossator.service.jobs.job_files import Folder
+from glossator.service.jobs.open_store import DATABASE, store_of
 from glossator.service.jobs.store import Store
-from glossator.service.jobs.stores import DATABASE, store_of
 
 POLL_SECONDS = 0.5
 LEASE_SECONDS = 60.0
@@ -36,7 +36,7 @@ CHUNK_SECONDS = 3_600.0
 logger = logging.getLogger("glossator.service.jobs")
 
 
-class Shelf:
+class ModelCache:
     """The models of some bundle folders, by digest, loaded when they are first asked for; one is kept at a time."""
 
     def __init__(self, bundles: Iterable[Path], *, threads: int | None = None) -> None:
@@ -64,7 +64,7 @@ def name_of_this() -> str:
 def work_at(
     store: Store,
     folder: Folder,
-    shelf: Shelf,
+    shelf: ModelCache,
     *,
     worker: str,
     lease: float = LEASE_SECONDS,
@@ -118,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         store = store_of(options.jobs, os.environ.get(DATABASE))
         folder = Folder(options.jobs, free_bytes=options.free_bytes)
-        shelf = Shelf(options.bundles, threads=options.threads)
+        shelf = ModelCache(options.bundles, threads=options.threads)
         work_at(
             store, folder, shelf, worker=options.worker, lease=options.lease, idle=options.idle,
             chunk_seconds=options.chunk_seconds, stopping=stopping,

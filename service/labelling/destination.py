@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from glossator.service.documents.write import Layout, Row, Sink
+from glossator.service.documents.row_formats import Layout, Row, Sink
 from glossator.service.labelling.chunks import Chunk
 from glossator.service.labelling.summary import Counts
 

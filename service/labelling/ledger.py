@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from glossator.service.bundle.folder import sha256
-from glossator.service.documents.aside import Aside, sync_folder, way_out_of, write_all, write_durably
-from glossator.service.documents.write import Layout
+from glossator.service.documents.row_formats import Layout
 from glossator.service.errors import ConfigError, Fault, JobError, OutputError, shorten
+from glossator.service.files.atomic_write import AtomicFile, hint_for, sync_folder, write_all, write_durably
 from glossator.service.labelling.summary import Counts
 
 SUFFIX = ".unfinished"
@@ -97,9 +97,9 @@ class Ledger:
             return
         missing = sorted(set(range(len(self.done))) - set(self.done))
         if missing:
-            raise JobError("chunks are missing", found=missing[:10], way_out=_SAME)
+            raise JobError("chunks are missing", found=missing[:10], hint=_SAME)
         whole = self.folder / _WHOLE
-        aside = Aside(str(self.output), codec=codec, beside=whole)
+        aside = AtomicFile(str(self.output), codec=codec, beside=whole)
         try:
             layout.join([self._part(index) for index in range(len(self.done))], aside.write)
             aside.close()
@@ -107,7 +107,7 @@ class Ledger:
                 raise OutputError(
                     "the output file exists already",
                     found=self.name,
-                    way_out=f"Pass --overwrite, or move it away. The labelled rows stand in {self.folder}.",
+                    hint=f"Pass --overwrite, or move it away. The labelled rows stand in {self.folder}.",
                 )
             self._append({"finished": sha256(whole)})
             aside.commit()
@@ -159,7 +159,7 @@ class Ledger:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise JobError(
-                "another process is writing this output", found=self.name, way_out="Wait for it, or end it."
+                "another process is writing this output", found=self.name, hint="Wait for it, or end it."
             ) from None
 
     def _read(self, job: Mapping[str, Any]) -> None:
@@ -198,7 +198,7 @@ class Ledger:
             raise ConfigError(
                 "an unfinished labelling stands here that another version began",
                 found=self.folder,
-                way_out="Finish it with that version, or pass --fresh to begin again.",
+                hint="Finish it with that version, or pass --fresh to begin again.",
             )
         then = header["job"]
         faults = [
@@ -210,7 +210,7 @@ class Ledger:
             raise ConfigError(
                 f"an unfinished labelling of another kind stands here: {self.folder}",
                 faults=faults,
-                way_out="Give the command as it was given then, name another output, or pass --fresh to begin again.",
+                hint="Give the command as it was given then, name another output, or pass --fresh to begin again.",
             )
 
     def _is_whole(self, entry: Mapping[str, Any]) -> bool:
@@ -254,7 +254,7 @@ class Ledger:
             f"the output cannot be written: {self.name}",
             found=error.strerror or error,
             expected="room and permission to write",
-            way_out=way_out_of(error, kept),
+            hint=hint_for(error, kept),
         )
 
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Protocol
 from glossator.service.documents.source import Source
 from glossator.service.errors import InferenceError, InputError, JobError
 from glossator.service.labelling.chunks import CHUNK_ROWS, Chunk, chosen, chunks
-from glossator.service.labelling.columns import Columns
+from glossator.service.labelling.column_plan import Columns
 from glossator.service.labelling.destination import Destination
-from glossator.service.labelling.rows import Rows
+from glossator.service.labelling.row_mapping import Rows
 from glossator.service.labelling.summary import Counts, LabelSummary, Tally, count
 from glossator.service.tasks.encoded import Text
 
@@ -126,5 +126,5 @@ def _check_errors(summary: LabelSummary, most: float | None) -> None:
             "too many rows carry an error",
             found=f"{summary.failed:,} of {summary.rows:,}: {listed}",
             expected=f"at most {most:.2%}",
-            way_out="Look at the rows, name the right column or format, or raise --max-error-rate.",
+            hint="Look at the rows, name the right column or format, or raise --max-error-rate.",
         )

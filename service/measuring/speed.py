@@ -11,12 +11,12 @@ from itertools import cycle
 
 import numpy as np
 
-from glossator.service.bundle import graph, layout
+from glossator.service.bundle import file_names, onnx_inspection
 from glossator.service.bundle.golden import Histogram, parse_reference
-from glossator.service.inference.machine import describe_machine
+from glossator.service.inference.batch_planning import Cost, plan
 from glossator.service.inference.model import Model
-from glossator.service.inference.planning import Cost, plan
-from glossator.service.measuring.limit import Limit, measure_limit
+from glossator.service.inference.runtime.machine import describe_machine
+from glossator.service.measuring.matmul_limit import Limit, measure_limit
 from glossator.service.tasks.encoded import EncodedText, Floats
 from glossator.service.tasks.options import Options
 
@@ -112,7 +112,9 @@ def measure_speed(model: Model, texts: Sequence[str], *, stage: Stage = lambda _
     stage("the limit of the processor's matrix products")
     served = model.bundle.manifest.served
     data = (model.bundle.path / served.graph).read_bytes()
-    limit = measure_limit(graph.inspect(data, served.graph).products, precision=served.precision, workers=model.threads)
+    limit = measure_limit(
+        onnx_inspection.inspect(data, served.graph).products, precision=served.precision, workers=model.threads
+    )
     arrival = [lengths[start : start + _PEER_BATCH] for start in range(0, len(lengths), _PEER_BATCH)]
     padded = sum(max(batch) * len(batch) for batch in arrival)
     return Speed(
@@ -133,7 +135,7 @@ def measure_speed(model: Model, texts: Sequence[str], *, stage: Stage = lambda _
 def typical_texts(model: Model, count: int = _TEXTS, seed: int = 0) -> list[str]:
     """Texts made up of the words of the golden rows, with the lengths of the training data."""
     words = " ".join(row.text for row in model.bundle.golden if row.error is None).split()
-    tokens = parse_reference((model.bundle.path / layout.REFERENCE).read_bytes()).tokens
+    tokens = parse_reference((model.bundle.path / file_names.REFERENCE).read_bytes()).tokens
     generator = np.random.default_rng(seed)
     texts = []
     for length in _drawn(tokens, count, generator):

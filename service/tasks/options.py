@@ -52,7 +52,7 @@ class Options:
                     f"{name} does not apply to {task}",
                     found=value,
                     expected=f"one of {', '.join(sorted(known)) or 'no options'}",
-                    way_out="Leave it out.",
+                    hint="Leave it out.",
                 )
         if self.top_k is not None and self.top_k < 1:
             raise ConfigError("top_k is too small", found=self.top_k, expected="1 or more")

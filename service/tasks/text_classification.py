@@ -181,7 +181,7 @@ def conformal_set(probability: Floats, task: Classifier, coverage: float) -> NDA
         raise ConfigError(
             "coverage cannot be had: this model was calibrated on no validation rows",
             found=coverage,
-            way_out="Leave it out, or train with validation rows.",
+            hint="Leave it out, or train with validation rows.",
         )
     rank = int(np.ceil((len(scores) + 1) * coverage - 1e-9))
     limit = scores[max(rank, 1) - 1] if rank <= len(scores) else 1.0  # too few rows to promise less than all labels
@@ -198,17 +198,17 @@ def check_options(task: Classifier, options: Options) -> None:
                 raise ConfigError(
                     f"{name} does not apply: this model gives any number of labels a text",
                     found=value,
-                    way_out="Use threshold: a label is given where its probability reaches it.",
+                    hint="Use threshold: a label is given where its probability reaches it.",
                 )
     elif options.threshold is not None:
         raise ConfigError(
             "threshold does not apply: this model gives exactly one label a text",
             found=options.threshold,
             expected="no threshold with single_label_classification",
-            way_out="Use min_confidence: below it no label is given.",
+            hint="Use min_confidence: below it no label is given.",
         )
     if options.min_confidence is not None and options.coverage is not None:
-        raise ConfigError("min_confidence and coverage exclude each other", way_out="Give one of them.")
+        raise ConfigError("min_confidence and coverage exclude each other", hint="Give one of them.")
 
 
 class Decoder:

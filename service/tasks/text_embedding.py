@@ -63,7 +63,7 @@ def shortened(
     if dimensions is not None and not 1 <= dimensions <= len(vector):
         raise ConfigError(
             "the vectors have fewer dimensions", found=dimensions, expected=f"1 to {len(vector)}",
-            way_out="Leave dimensions out.",
+            hint="Leave dimensions out.",
         )  # fmt: skip
     cut = vector if dimensions is None else vector[:dimensions]
     if normalize or (normalize is None and len(cut) < len(vector)):

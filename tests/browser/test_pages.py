@@ -13,7 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from servers import Server, server
 from votes import vote_bundle
 
-from glossator.service.api.keys import add_key
+from glossator.service.api.security.key_file import add_key
 
 pytestmark = pytest.mark.slow
 SCREENSHOTS = os.environ.get("GLOSSATOR_SCREENSHOTS")

@@ -82,7 +82,7 @@ def test_prodigy_choices(run: Run, folder: Path) -> None:
         {"text": text, "options": options, "accept": [label], "answer": "accept", "_input_hash": 1}
         for text, label in PAIRS
     ]
-    rows.append({"text": "what", "options": options, "accept": [], "answer": "ignore", "_input_hash": 1})
+    rows.append({"text": "message", "options": options, "accept": [], "answer": "ignore", "_input_hash": 1})
     (folder / "prodigy.jsonl").write_text(lines(rows))
     ran = run("wrangle", "prodigy.jsonl", "--json")
     assert ran.code == 3

@@ -10,16 +10,16 @@ import pytest
 from fastapi.testclient import TestClient
 
 import glossator
-from glossator.evaluation.checkpoint import load_checkpoint
-from glossator.evaluation.rows import read_rows
+from glossator.modeling.checkpoint_reader import load_checkpoint
+from glossator.modeling.labelled_rows import read_rows
 from glossator.service.api.app import create_app
 from glossator.service.api.settings import Settings
-from glossator.service.documents.read import open_source
-from glossator.service.documents.write import open_sink
+from glossator.service.documents.open_source import open_source
+from glossator.service.documents.row_formats import open_sink
 from glossator.service.errors import EmptyText
 from glossator.service.inference.pipeline import Answer
-from glossator.service.labelling.answers import LABEL, LABELS
-from glossator.service.labelling.columns import plan_columns
+from glossator.service.labelling.answer_cells import LABEL, LABELS
+from glossator.service.labelling.column_plan import plan_columns
 from glossator.service.labelling.destination import Streamed
 from glossator.service.labelling.runner import label
 

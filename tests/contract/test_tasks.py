@@ -13,19 +13,19 @@ import pytest
 from fastapi.testclient import TestClient
 
 import glossator
-from glossator.evaluation.checkpoint import load_checkpoint, read_task
-from glossator.evaluation.rows import inputs_of, read_rows
-from glossator.evaluation.torch_model import pooled
+from glossator.modeling.checkpoint_reader import load_checkpoint, read_task
+from glossator.modeling.labelled_rows import inputs_of, read_rows
+from glossator.modeling.torch_session import pooled
 from glossator.service.api.app import create_app
 from glossator.service.api.settings import Settings
-from glossator.service.documents.read import open_source
-from glossator.service.documents.write import open_sink
+from glossator.service.documents.open_source import open_source
+from glossator.service.documents.row_formats import open_sink
 from glossator.service.errors import BundleInvalid, ConfigError, InputError
+from glossator.service.inference.composed.reranking import Ranked
 from glossator.service.inference.encoding import reads_pairs
 from glossator.service.inference.pipeline import Answer
-from glossator.service.inference.ranking import Ranked
-from glossator.service.labelling.answers import answer_columns
-from glossator.service.labelling.columns import plan_columns
+from glossator.service.labelling.answer_cells import answer_columns
+from glossator.service.labelling.column_plan import plan_columns
 from glossator.service.labelling.destination import Streamed
 from glossator.service.labelling.runner import label
 from glossator.service.tasks.encoded import Pair

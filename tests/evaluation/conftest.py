@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from glossator.evaluation.classification import Evaluation, evaluate
+from glossator.evaluation.metrics.classification import Evaluation, evaluate
 from glossator.service.bundle.task import Calibration, Encoding, ProblemType, Provenance, TextClassification
 
 MakeTask = Callable[..., TextClassification]

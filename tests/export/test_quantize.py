@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from onnx import TensorProto, helper, numpy_helper
 
-from glossator.evaluation.rows import read_rows
-from glossator.export.numbers import symmetric
+from glossator.export.int8_weights import symmetric
 from glossator.export.quantize import quantize_rows
+from glossator.modeling.labelled_rows import read_rows
 from glossator.service.inference.model import load
-from glossator.service.inference.session import session_options
+from glossator.service.inference.runtime.session import session_options
 
 MATRICES = arrays.arrays(
     np.float32, st.tuples(st.integers(1, 6), st.integers(1, 6)), elements=st.floats(-1e3, 1e3, width=32)

@@ -11,10 +11,10 @@ import pytest
 from numpy.typing import NDArray
 
 import glossator
-from glossator.service.bundle import layout
+from glossator.service.bundle import file_names
 from glossator.service.inference.encoding import Encoder
 from glossator.service.inference.pipeline import Answer, Pipeline, Sequential
-from glossator.service.inference.session import Session
+from glossator.service.inference.runtime.session import Session
 from glossator.service.tasks.text_classification import Classification
 
 GRAPHS = {"fp32": "onnx/model.onnx", "q8": "onnx/model_quantized.onnx"}  # named as transformers.js names the types
@@ -69,7 +69,7 @@ class Ours:
         self._pipeline = model.pipeline
         if model.bundle.manifest.served.graph != graph:  # load() opens the served graph alone
             session = Session(folder / graph, pad_token_id=model.task.encoding.pad_token_id)
-            encoder = Encoder(folder / layout.TOKENIZER, model.task.encoding)
+            encoder = Encoder(folder / file_names.TOKENIZER, model.task.encoding)
             self._pipeline = Pipeline(encoder, Sequential(session.run), model.task)
 
     def predict(self, text: str, *, threshold: float | None = None) -> Classification:

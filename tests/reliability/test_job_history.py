@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from histories import disturbing, faults, steps, submit, wait_for, workers
 
-from glossator.service.jobs.stores import store_of
+from glossator.service.jobs.open_store import store_of
 
 JOBS, LEASE = 400, 0.5
 

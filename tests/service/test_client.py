@@ -16,7 +16,7 @@ import pytest
 from servers import Server, server
 
 import glossator
-from glossator.service.api.schemas import FailedText, Prediction
+from glossator.service.api.schemas.predictions import FailedText, Prediction
 from glossator.service.client import ApiError
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from glossator.service.jobs.folder import Folder, new_id
-from glossator.service.jobs.options import LabelOptions, input_name
+from glossator.service.jobs.job_files import Folder, new_id
+from glossator.service.jobs.job_options import LabelOptions, input_name
 from glossator.service.jobs.records import NewJob
 from glossator.service.jobs.store import Store
-from glossator.service.labelling.job import plan_of
+from glossator.service.labelling.file_labelling import plan_of
 
 
 def accepted(

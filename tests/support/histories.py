@@ -206,8 +206,8 @@ def wait_for(store: object, seconds: float) -> None:
 def work(url: str | None, folder: Path, name: str, journal: Path, lease: float) -> None:
     """One worker."""
     from glossator.service.errors import StaleAttempt, StoreUnavailable
+    from glossator.service.jobs.open_store import store_of
     from glossator.service.jobs.records import Chunk, Result
-    from glossator.service.jobs.stores import store_of
     from glossator.service.labelling.summary import Counts
 
     store = None

@@ -158,7 +158,7 @@ class Words:
     fast = None
 
     def __init__(self, computed: mmap.mmap | None) -> None:
-        from glossator.service.inference.planning import UNMEASURED
+        from glossator.service.inference.batch_planning import UNMEASURED
 
         self.batcher = SimpleNamespace(cost=UNMEASURED)
         self.bundle = SimpleNamespace(manifest=SimpleNamespace(cascade=None))
@@ -192,7 +192,7 @@ class Words:
 
 def _work(asked: dict[str, Any], shared: mmap.mmap) -> int:
     from glossator.service.errors import GlossatorError
-    from glossator.service.labelling.job import Job, run
+    from glossator.service.labelling.file_labelling import Job, run
 
     job = Job(source=asked["source"], output=asked["output"], chunk_rows=asked["chunk_rows"])
     try:
@@ -208,8 +208,8 @@ def accept(folder: Path, source: Path, chunk_rows: int) -> None:
     """Makes a store with one job in it."""
     from accepted import accepted
 
-    from glossator.service.jobs.folder import Folder
-    from glossator.service.jobs.stores import store_of
+    from glossator.service.jobs.job_files import Folder
+    from glossator.service.jobs.open_store import store_of
 
     store = store_of(folder)
     files = Folder(folder, free_bytes=0)
@@ -221,8 +221,8 @@ def _work_at_job(asked: dict[str, Any], shared: mmap.mmap) -> int:
     """What a worker does that a keeper has started after the last one died."""
     from glossator.service.errors import GlossatorError
     from glossator.service.jobs.attempt import attempt
-    from glossator.service.jobs.folder import Folder
-    from glossator.service.jobs.stores import store_of
+    from glossator.service.jobs.job_files import Folder
+    from glossator.service.jobs.open_store import store_of
 
     root = Path(asked["output"])
     try:
@@ -238,7 +238,7 @@ def _work_at_job(asked: dict[str, Any], shared: mmap.mmap) -> int:
     except GlossatorError as error:
         told = str(error).encode()
     else:
-        told = b"" if job.state == "completed" else json.dumps(job.error or {"what": "cannot be told"}).encode()
+        told = b"" if job.state == "completed" else json.dumps(job.error or {"message": "cannot be told"}).encode()
     shared[8 : 8 + len(told[: _SHARED - 8])] = told[: _SHARED - 8]
     return 1 if told else 0
 
@@ -250,8 +250,8 @@ def _serve() -> None:
     import pyarrow.parquet  # noqa: F401  # every import before the first fork
 
     import glossator.service.jobs.attempt
-    import glossator.service.jobs.stores
-    import glossator.service.labelling.job
+    import glossator.service.jobs.open_store
+    import glossator.service.labelling.file_labelling
     import glossator.service.tasks.token_classification  # noqa: F401
 
     logging.disable()

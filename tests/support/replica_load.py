@@ -20,7 +20,7 @@ import psutil
 from prometheus_client.parser import text_string_to_metric_families
 from servers import ROOT, environment
 
-from glossator.service.api.siblings import LABEL
+from glossator.service.api.replicas.replica_metrics import LABEL
 
 CLIENTS = 4
 START_SECONDS = 5.0

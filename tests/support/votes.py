@@ -14,15 +14,15 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from glossator.service.bundle import layout
+from glossator.service.bundle import file_names
 from glossator.service.bundle.golden import GoldenRow, Histogram, Reference, dump_golden
 from glossator.service.bundle.manifest import Estimate, EvaluationRecord, Manifest, Served, Verification
 from glossator.service.bundle.task import Calibration, Encoding, ProblemType, Provenance, TextClassification
-from glossator.service.bundle.write import file_entries, folder_aside, write_manifest
 from glossator.service.errors import InputError
+from glossator.service.files.atomic_folder import atomic_folder, file_entries, write_manifest
 from glossator.service.inference.encoding import Encoder
 from glossator.service.inference.pipeline import Pipeline, Sequential
-from glossator.service.inference.session import Session
+from glossator.service.inference.runtime.session import Session
 from glossator.service.tasks.text_classification import decode
 
 LABELS = ["refund", "delivery", "praise", "greeting", "complaint", "other"]
@@ -54,20 +54,22 @@ def vote_bundle(path: Path, problem_type: ProblemType, *, ballast: int = 0) -> P
             created="2026-01-02T03:04:05Z",
         ),
     )
-    with folder_aside(path) as root:
+    with atomic_folder(path) as root:
         (root / "onnx").mkdir()
-        _tokenizer().save(str(root / layout.TOKENIZER))
-        onnx.save(_graph(ballast), root / layout.GRAPH_FP32)
+        _tokenizer().save(str(root / file_names.TOKENIZER))
+        onnx.save(_graph(ballast), root / file_names.GRAPH_FP32)
         config = {"id2label": dict(enumerate(LABELS)), "problem_type": problem_type}
-        (root / layout.CONFIG).write_text(json.dumps(config))
-        (root / layout.CARD).write_text("# A table of votes\n")
+        (root / file_names.CONFIG).write_text(json.dumps(config))
+        (root / file_names.CARD).write_text("# A table of votes\n")
         golden = _golden(root, task)
-        (root / layout.GOLDEN).write_bytes(dump_golden(golden))
-        (root / layout.REFERENCE).write_text(_reference().model_dump_json())
+        (root / file_names.GOLDEN).write_bytes(dump_golden(golden))
+        (root / file_names.REFERENCE).write_text(_reference().model_dump_json())
         manifest = Manifest(
             name=path.name,
             task=task,
-            served=Served(graph=layout.GRAPH_FP32, precision="fp32", scheme="fp32", reason="there is no other graph"),
+            served=Served(
+                graph=file_names.GRAPH_FP32, precision="fp32", scheme="fp32", reason="there is no other graph"
+            ),
             files=file_entries(root),
             evaluation=[
                 EvaluationRecord(
@@ -139,8 +141,8 @@ def _graph(ballast: int) -> onnx.ModelProto:
 
 
 def _golden(root: Path, task: TextClassification) -> list[GoldenRow]:
-    run = Session(root / layout.GRAPH_FP32).run
-    pipeline = Pipeline(Encoder(root / layout.TOKENIZER, task.encoding), Sequential(run), task)
+    run = Session(root / file_names.GRAPH_FP32).run
+    pipeline = Pipeline(Encoder(root / file_names.TOKENIZER, task.encoding), Sequential(run), task)
     rows = []
     for name, text in GOLDEN_TEXTS.items():
         (encoded,) = pipeline.encode([text])

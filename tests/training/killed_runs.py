@@ -21,12 +21,12 @@ from typing import Any
 import sklearn.metrics  # noqa: F401  here rather than in each child
 import transformers.models.bert.modeling_bert  # noqa: F401
 
-from glossator.evaluation.rows import LabelledRows
+from glossator.modeling.labelled_rows import LabelledRows
 from glossator.service.errors import GlossatorError
 from glossator.training.algorithms.algorithm import Splits
 from glossator.training.config import TrainingConfig
-from glossator.training.corpus.dataset import DatasetRow
-from glossator.training.corpus.read import read_corpus
+from glossator.training.corpus.reading.corpus_reader import read_corpus
+from glossator.training.corpus.reading.hf_dataset import DatasetRow
 from glossator.training.fit import fit
 from glossator.training.progress import EpochDone, StepDone
 
@@ -84,7 +84,7 @@ def _attempt(splits: Splits, config: TrainingConfig, output: Path, attempt: dict
             answer = {"outcome": asdict(fitted.outcome)}
         except GlossatorError as error:
             resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-            answer = {"error": type(error).__name__, "what": str(error)}
+            answer = {"error": type(error).__name__, "message": str(error)}
         said.write_text(json.dumps(answer))
         os._exit(0)
     _, status = os.waitpid(child, 0)

@@ -152,7 +152,7 @@ def test_a_folder_that_cannot_be_trained_is_refused(
 ) -> None:
     with pytest.raises(ConfigError, match=message) as caught:
         open_all(copy(change))
-    assert caught.value.way_out
+    assert caught.value.hint
 
 
 def test_unsupported_family_names_those_that_are(copy: Callable[..., Path]) -> None:

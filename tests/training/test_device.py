@@ -36,7 +36,7 @@ def test_device_refuses_bf16_where_the_processor_has_none() -> None:
         pytest.skip("this processor computes in bf16")
     with pytest.raises(ConfigError, match="bf16") as caught:
         choose(TrainingConfig(device="cpu", precision="bf16"), family="bert")
-    assert "--precision auto" in (caught.value.way_out or "")
+    assert "--precision auto" in (caught.value.hint or "")
 
 
 def test_device_keeps_families_that_fail_in_bf16_in_fp32() -> None:
@@ -52,7 +52,7 @@ def test_device_without_cuda_is_refused() -> None:
         pytest.skip("this machine has CUDA")
     with pytest.raises(ConfigError, match="no CUDA device") as caught:
         choose(TrainingConfig(device="cuda"), family="bert")
-    assert "--device cpu" in (caught.value.way_out or "")
+    assert "--device cpu" in (caught.value.hint or "")
 
 
 def test_device_sets_the_threads_asked_for() -> None:

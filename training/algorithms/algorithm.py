@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glossator.evaluation.checkpoint import pipeline as checkpoint_pipeline
-from glossator.evaluation.rows import LabelledRows
+from glossator.modeling.checkpoint_reader import pipeline as checkpoint_pipeline
+from glossator.modeling.labelled_rows import LabelledRows
 from glossator.service.bundle.task import Classifier, Strict, Task, TaskName
 from glossator.service.inference.pipeline import Pipeline
 from glossator.training.base_model import BaseModel, learning_rate
@@ -24,8 +24,8 @@ from glossator.training.corpus.corpus import Corpus
 from glossator.training.device import Device
 from glossator.training.objectives.objective import Objective
 from glossator.training.progress import Progress, StepDone
-from glossator.training.run import LossOf, Outcome, run
-from glossator.training.state import StateFolder
+from glossator.training.resume_state import StateFolder
+from glossator.training.training_loop import LossOf, Outcome, run
 
 TEXTS: frozenset[TaskName] = frozenset({"text-classification"})
 EVERY_TASK: frozenset[TaskName] = frozenset(

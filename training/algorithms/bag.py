@@ -10,7 +10,7 @@ from pydantic import Field
 from glossator.service.bundle.task import Strict
 from glossator.training.algorithms.algorithm import Algorithm, Run
 from glossator.training.config import Schedule
-from glossator.training.run import Outcome
+from glossator.training.training_loop import Outcome
 
 
 class BagOptions(Strict):
@@ -37,14 +37,14 @@ def train(run: Run) -> tuple[Any, Outcome]:
 
 def occurring(run: Run) -> list[int]:
     """The tokens of the training rows."""
-    from glossator.evaluation.models.grams import seen
+    from glossator.modeling.architectures.ngrams import seen
 
     return seen((example.window for example in run.examples), run.special_tokens)
 
 
 def make(run: Run, tokens: list[int], dimension: int) -> Any:
     """A bag with these tokens, from random numbers."""
-    from glossator.evaluation.models.bag import BagConfig, BagModel
+    from glossator.modeling.architectures.bag import BagConfig, BagModel
 
     settings = run.options.model_dump(include=set(BagOptions.model_fields)) | {"dimension": dimension}
     model = BagModel(BagConfig(tokens=len(tokens), **settings, **run.model_settings()))

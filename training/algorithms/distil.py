@@ -11,9 +11,9 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from glossator.evaluation.checkpoint import load_checkpoint, load_model, read_task
-from glossator.evaluation.rows import inputs_of
-from glossator.service.bundle import layout
+from glossator.modeling.checkpoint_reader import load_checkpoint, load_model, read_task
+from glossator.modeling.labelled_rows import inputs_of
+from glossator.service.bundle import file_names
 from glossator.service.bundle.task import Classifier, TaskName
 from glossator.service.errors import ConfigError
 from glossator.service.inference.encoding import encoder_of
@@ -27,7 +27,7 @@ from glossator.training.batches import Example, make_examples
 from glossator.training.config import Schedule
 from glossator.training.device import Device
 from glossator.training.objectives.objective import forward, weights_of
-from glossator.training.run import Outcome
+from glossator.training.training_loop import Outcome
 
 
 class DistilOptions(StaticOptions):
@@ -69,17 +69,17 @@ def open_teacher(run: Run) -> Pipeline:
         raise ConfigError(
             "distil needs a teacher",
             expected="--teacher with a bundle or a checkpoint",
-            way_out="Train one first: glossator train ... --algorithm finetune.",
+            hint="Train one first: glossator train ... --algorithm finetune.",
         )
     folder = Path(run.config.teacher)
-    pipeline = load(folder).pipeline if (folder / layout.MANIFEST).is_file() else load_checkpoint(folder)
+    pipeline = load(folder).pipeline if (folder / file_names.MANIFEST).is_file() else load_checkpoint(folder)
     ours, theirs = run.task, pipeline.task
     if theirs.task != ours.task or theirs.labels != ours.labels:
         raise ConfigError(
             "the teacher does not do what these rows ask",
             found=f"{theirs.task} of {', '.join(theirs.labels[:5])}, ...",
             expected=f"{ours.task} of {', '.join(ours.labels[:5])}, ...",
-            way_out="Give a teacher that was trained on the same labels.",
+            hint="Give a teacher that was trained on the same labels.",
         )
     return pipeline
 
@@ -88,12 +88,12 @@ def cut_encoder(run: Run) -> Any:
     """An encoder of fewer layers with the weights of the teacher, or of the base where the teacher has none to give."""
     from transformers import AutoConfig
 
-    from glossator.evaluation.torch_model import auto_class
+    from glossator.modeling.torch_session import auto_class
 
     options: DistilOptions = run.options
     folder = Path(str(run.config.teacher))
     model = None
-    if (folder / layout.TASK).is_file():
+    if (folder / file_names.TASK).is_file():
         taught = load_model(folder, read_task(folder).task)
         if taught.config.model_type == run.base.family:
             model = taught
@@ -106,7 +106,7 @@ def cut_encoder(run: Run) -> Any:
             "the student would be no smaller",
             found=f"{options.layers} layers",
             expected=f"under {len(layers)}",
-            way_out="Ask for fewer: --set layers=1.",
+            hint="Ask for fewer: --set layers=1.",
         )
     kept = np.round(np.linspace(0, len(layers) - 1, options.layers)).astype(int).tolist() if options.layers > 1 else [0]
     settings = model.config.to_dict()
@@ -176,7 +176,7 @@ def _answers(run: Run, teacher: Pipeline, inputs: Sequence[Text]) -> np.ndarray[
 
 
 def _unlabelled(run: Run, texts: Sequence[Text], answers: np.ndarray[Any, Any]) -> list[Example]:
-    encoder = encoder_of(run.tokenizer_folder / layout.TOKENIZER, run.task)
+    encoder = encoder_of(run.tokenizer_folder / file_names.TOKENIZER, run.task)
     encoded = [each for each in encoder.encode(list(texts)) if isinstance(each, EncodedText)]
     return make_examples(encoded, [(None, answer) for answer in answers])
 

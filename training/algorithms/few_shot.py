@@ -16,12 +16,12 @@ from pydantic import Field
 from glossator.service.bundle.task import Strict
 from glossator.training.algorithms.algorithm import Algorithm, Run
 from glossator.training.algorithms.linear import Held
-from glossator.training.algorithms.vectors import fit_head, open_encoder, put_head, window_vectors
+from glossator.training.algorithms.window_vectors import fit_head, open_encoder, put_head, window_vectors
 from glossator.training.batches import Example
 from glossator.training.config import Schedule
 from glossator.training.device import Device
 from glossator.training.objectives.objective import forward
-from glossator.training.run import Outcome
+from glossator.training.training_loop import Outcome
 
 
 class FewShotOptions(Strict):
@@ -33,7 +33,7 @@ class FewShotOptions(Strict):
 
 def train(run: Run) -> tuple[Any, Outcome]:
     """A new head is fitted after each epoch; the epoch whose head does best on the validation rows is kept."""
-    from glossator.evaluation.models.pooled import PooledConfig, PooledModel
+    from glossator.modeling.architectures.pooled import PooledConfig, PooledModel
 
     options: FewShotOptions = run.options
     encoder, task = open_encoder(run)

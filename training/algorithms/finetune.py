@@ -6,7 +6,7 @@ from typing import Any
 
 from glossator.training.algorithms.algorithm import EVERY_TASK, Algorithm, Run
 from glossator.training.base_model import open_model
-from glossator.training.run import Outcome
+from glossator.training.training_loop import Outcome
 
 
 def train(run: Run) -> tuple[Any, Outcome]:

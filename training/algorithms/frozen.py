@@ -10,8 +10,8 @@ from pydantic import Field
 from glossator.service.bundle.task import Strict
 from glossator.training.algorithms.algorithm import Algorithm, Run
 from glossator.training.algorithms.linear import Held
-from glossator.training.algorithms.vectors import STRENGTHS, fit_head, open_encoder, put_head, window_vectors
-from glossator.training.run import Outcome
+from glossator.training.algorithms.window_vectors import STRENGTHS, fit_head, open_encoder, put_head, window_vectors
+from glossator.training.training_loop import Outcome
 
 
 class FrozenOptions(Strict):
@@ -22,7 +22,7 @@ class FrozenOptions(Strict):
 
 def train(run: Run) -> tuple[Any, Outcome]:
     """Each text goes through the encoder once."""
-    from glossator.evaluation.models.pooled import PooledConfig, PooledModel
+    from glossator.modeling.architectures.pooled import PooledConfig, PooledModel
 
     started = time.monotonic()
     encoder, task = open_encoder(run)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glossator.evaluation.rows import inputs_of
+from glossator.modeling.labelled_rows import inputs_of
 from glossator.service.bundle.task import Classifier, Task
 from glossator.service.tasks.encoded import by_text, windows_of
 from glossator.training.algorithms.algorithm import Run

@@ -11,7 +11,7 @@ from glossator.service.bundle.task import Strict
 from glossator.training.algorithms.algorithm import EVERY_TASK, Algorithm, Run
 from glossator.training.base_model import open_model
 from glossator.training.config import Schedule
-from glossator.training.run import Outcome
+from glossator.training.training_loop import Outcome
 
 
 class LoraOptions(Strict):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from glossator.training.algorithms.algorithm import Algorithm, Run
-from glossator.training.run import Outcome
+from glossator.training.training_loop import Outcome
 
 
 def train(run: Run) -> tuple[Any, Outcome]:
@@ -16,7 +16,7 @@ def train(run: Run) -> tuple[Any, Outcome]:
     once more than it occurs."""
     import torch
 
-    from glossator.evaluation.models.majority import MajorityConfig, MajorityModel
+    from glossator.modeling.architectures.majority import MajorityConfig, MajorityModel
 
     started = time.monotonic()
     carried = (run.targets() * run.weights()[:, np.newaxis]).sum(axis=0) + 1.0

@@ -33,21 +33,21 @@ def find(name: str) -> Algorithm:
             raise ConfigError(
                 f"the algorithm {name!r} cannot be loaded: {error}",
                 found=entry.value,
-                way_out="Install the package that brings it again, or take another --algorithm.",
+                hint="Install the package that brings it again, or take another --algorithm.",
             ) from error
         if not isinstance(loaded, Algorithm):
             raise ConfigError(
                 f"the entry point {name!r} is not an algorithm",
                 found=type(loaded).__name__,
                 expected="a glossator.training.algorithms.algorithm.Algorithm",
-                way_out="See docs/algorithms.md.",
+                hint="See docs/algorithms.md.",
             )
         return loaded
     raise ConfigError(
         "there is no such algorithm",
         found=name,
         expected=f"one of {', '.join(names())}",
-        way_out="See docs/algorithms.md; one of your own must be installed.",
+        hint="See docs/algorithms.md; one of your own must be installed.",
     )
 
 
@@ -59,12 +59,12 @@ def check(algorithm: Algorithm, task: Task) -> None:
             f"{algorithm.name} is not made for {task.task}",
             found=algorithm.name,
             expected=f"one of {', '.join(able)}",
-            way_out="Choose another --algorithm.",
+            hint="Choose another --algorithm.",
         )
     multi = isinstance(task, Classifier) and task.problem_type == "multi_label_classification"
     if multi and not algorithm.multi_label:
         raise ConfigError(
             f"{algorithm.name} is made for one label a text",
             found="rows with any number of labels",
-            way_out="Choose another --algorithm.",
+            hint="Choose another --algorithm.",
         )

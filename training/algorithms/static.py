@@ -19,9 +19,9 @@ from pydantic import Field
 from glossator.training.algorithms.algorithm import Algorithm, Run
 from glossator.training.algorithms.bag import BagOptions, descend, make, occurring
 from glossator.training.algorithms.bag import search as bag_search
-from glossator.training.algorithms.vectors import open_encoder, window_vectors
+from glossator.training.algorithms.window_vectors import open_encoder, window_vectors
 from glossator.training.config import Schedule
-from glossator.training.run import Outcome
+from glossator.training.training_loop import Outcome
 
 
 class StaticOptions(BagOptions):

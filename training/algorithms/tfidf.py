@@ -14,7 +14,7 @@ from pydantic import Field
 from glossator.service.bundle.task import Strict
 from glossator.training.algorithms.algorithm import Algorithm, Run
 from glossator.training.algorithms.linear import Held, Linear, fit_linear
-from glossator.training.run import Outcome
+from glossator.training.training_loop import Outcome
 
 
 class TfidfOptions(Strict):
@@ -37,8 +37,8 @@ PAIRS_GAIN = 0.005
 
 def train(run: Run) -> tuple[Any, Outcome]:
     """Fits one machine for each choice that is open, and keeps the one that does best on the validation rows."""
-    from glossator.evaluation.models.grams import seen
-    from glossator.evaluation.models.tfidf import TfidfConfig, TfidfModel
+    from glossator.modeling.architectures.ngrams import seen
+    from glossator.modeling.architectures.tfidf import TfidfConfig, TfidfModel
 
     started = time.monotonic()
     options: TfidfOptions = run.options

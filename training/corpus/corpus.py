@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from glossator.evaluation.rows import LabelledRows, Spans
+from glossator.modeling.labelled_rows import LabelledRows, Spans
 from glossator.service.bundle.task import ProblemType, TaskName
 from glossator.service.errors import CorpusError, Fault
 
@@ -35,7 +35,7 @@ class Reject:
 
     line: int
     reason: str
-    what: str
+    message: str
     raw: str
 
 
@@ -45,7 +45,7 @@ class Dropped:
 
     line: int
     reason: str
-    what: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)

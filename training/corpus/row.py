@@ -44,7 +44,7 @@ class RowFault(Exception):
     def __init__(self, reason: str, what: str) -> None:
         super().__init__(reason, what)
         self.reason = reason
-        self.what = what
+        self.message = what
 
 
 def is_nan(value: object) -> bool:
@@ -65,12 +65,12 @@ def read_text(value: object) -> str:
     try:
         return check_text(value)
     except InputError as error:
-        raise RowFault(error.code, error.what) from None
+        raise RowFault(error.code, error.message) from None
 
 
 def describe_error(error: Exception) -> str:
     """An unreadable row's error in one line."""
-    what = error.what if isinstance(error, GlossatorError) else str(error) or type(error).__name__
+    what = error.message if isinstance(error, GlossatorError) else str(error) or type(error).__name__
     what = _PLACE.sub("", what, count=1)  # a reject tells its line by itself
     found = f" (found: {error.found})" if isinstance(error, GlossatorError) and error.found else ""
     return shorten(what + found, 300)

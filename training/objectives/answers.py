@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glossator.evaluation.answers import answer_scores
-from glossator.evaluation.measured import predicted
-from glossator.evaluation.rows import GoldSpan, LabelledRows
+from glossator.evaluation.metrics.question_answering import answer_scores
+from glossator.evaluation.metrics.task_metrics import predicted
+from glossator.modeling.labelled_rows import GoldSpan, LabelledRows
 from glossator.service.bundle.task import QuestionAnswering, Task
 from glossator.service.inference.pipeline import Pipeline
 from glossator.service.tasks.encoded import Alignment, EncodedText

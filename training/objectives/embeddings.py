@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from glossator.evaluation.measured import metrics_of, predicted
-from glossator.evaluation.rows import LabelledRows
+from glossator.evaluation.metrics.task_metrics import metrics_of, predicted
+from glossator.modeling.labelled_rows import LabelledRows
 from glossator.service.bundle.task import Task, TextEmbedding
 from glossator.service.inference.pipeline import Pipeline
 from glossator.service.tasks.encoded import EncodedText

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glossator.evaluation.measured import metrics_of, predicted
-from glossator.evaluation.rows import LabelledRows, indicator, inputs_of
-from glossator.evaluation.thresholds import calibrated
+from glossator.evaluation.calibration.thresholds import calibrated
+from glossator.evaluation.metrics.task_metrics import metrics_of, predicted
+from glossator.modeling.labelled_rows import LabelledRows, indicator, inputs_of
 from glossator.service.bundle.task import Task, TextClassification, TextPair
 from glossator.service.inference.pipeline import Pipeline
 from glossator.service.tasks.encoded import EncodedText

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from glossator.evaluation.rows import LabelledRows
-from glossator.evaluation.torch_model import graph_outputs, takes_token_types, tensors
+from glossator.modeling.labelled_rows import LabelledRows
+from glossator.modeling.torch_session import graph_outputs, takes_token_types, tensors
 from glossator.service.bundle.task import Task
 from glossator.service.inference.pipeline import Pipeline
 from glossator.service.tasks.encoded import EncodedText

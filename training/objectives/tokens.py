@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glossator.evaluation.measured import metrics_of, predicted
-from glossator.evaluation.rows import GoldSpan, LabelledRows, Spans, inputs_of
+from glossator.evaluation.metrics.task_metrics import metrics_of, predicted
+from glossator.modeling.labelled_rows import GoldSpan, LabelledRows, Spans, inputs_of
 from glossator.service.bundle.task import OUTSIDE, Task, TokenClassification
 from glossator.service.errors import shorten
 from glossator.service.inference.pipeline import Pipeline

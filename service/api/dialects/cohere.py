@@ -9,10 +9,10 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse
 
-from glossator.service.api.asking import all_ranked, ask, good, rank, read
 from glossator.service.api.dialects.errors import ERRORS, Told, route_class
 from glossator.service.api.dialects.hugging_face import scores_of
-from glossator.service.api.documentation import body_of
+from glossator.service.api.inference_requests import all_ranked, ask, good, rank, read
+from glossator.service.api.openapi_document import body_of
 from glossator.service.api.state import Shared
 from glossator.service.bundle.task import Classifier
 from glossator.service.errors import ConfigError
@@ -73,7 +73,7 @@ async def classify(request: Request, state: Shared) -> dict[str, Any]:
     model = state.model(asked.model)
     task = model.task
     if not isinstance(task, Classifier) or task.problem_type == "regression" or task.task == "text-pair":
-        raise ConfigError("this model does not label texts", found=task.task, way_out="See GET /v1/models.")
+        raise ConfigError("this model does not label texts", found=task.task, hint="See GET /v1/models.")
     answers = good(await ask(state, request, model, asked.model, asked.inputs))
     kind = "multi-label" if task.problem_type == "multi_label_classification" else "single-label"
     classifications = []

@@ -48,8 +48,8 @@ def told(error: GlossatorError, request: Request) -> Told:
     body = problem(error, request.url.path)
     message = f"{body.detail}: {body.found}" if body.found else body.detail
     expected = [f"expected {body.expected}"] if body.expected else []
-    faults = [f"{fault.where}: {fault.what}" if fault.where else fault.what for fault in body.faults or []]
-    whole = ". ".join([message, *expected, *faults, *([body.way_out] if body.way_out else [])])
+    faults = [f"{fault.where}: {fault.message}" if fault.where else fault.message for fault in body.faults or []]
+    whole = ". ".join([message, *expected, *faults, *([body.hint] if body.hint else [])])
     return Told(status, error.code, whole, body.faults[0].where or None if body.faults else None)
 
 

@@ -12,8 +12,6 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
 
-from glossator.service.api.asking import ask, fit, good, read
-from glossator.service.api.body import validated
 from glossator.service.api.dialects.errors import ERRORS, Told, route_class
 from glossator.service.api.dialects.hugging_face_schemas import (
     ClassificationParameters,
@@ -24,11 +22,13 @@ from glossator.service.api.dialects.hugging_face_schemas import (
     SentencesInput,
     ZeroShotParameters,
 )
-from glossator.service.api.documentation import body_of
+from glossator.service.api.inference_requests import ask, fit, good, read
+from glossator.service.api.openapi_document import body_of
 from glossator.service.api.problems import InvalidRequest
 from glossator.service.api.routes.models import ModelName
-from glossator.service.api.schemas import Status
+from glossator.service.api.schemas.predictions import Status
 from glossator.service.api.state import Shared, State
+from glossator.service.api.transport.json_body import validated
 from glossator.service.bundle.task import Classifier, TextEmbedding, TextPair
 from glossator.service.errors import ConfigError, Fault
 from glossator.service.inference.model import Model
@@ -93,14 +93,14 @@ async def _labels(
     state: State, request: Request, model: Model, name: str, inputs: object, parameters: dict[str, Any]
 ) -> list[list[dict[str, Any]]]:
     """`[[{"label", "score"}]]`, a list for each text, the most probable label first."""
-    asked = validated(parameters, ClassificationParameters, way_out=_WAY_OUT)
+    asked = validated(parameters, ClassificationParameters, hint=_WAY_OUT)
     task = model.task
     assert isinstance(task, Classifier)
     texts = _texts(inputs, pair=isinstance(task, TextPair))
     if asked.function_to_apply not in (None, _function(task)):
         raise ConfigError(
             "this model's logits become probabilities in another way", found=asked.function_to_apply,
-            expected=_function(task), way_out="Leave function_to_apply out.",
+            expected=_function(task), hint="Leave function_to_apply out.",
         )  # fmt: skip
     rated = task.problem_type == "regression"
     answers = good(await ask(state, request, model, name, texts, top_k=None if rated else asked.top_k))
@@ -119,7 +119,7 @@ async def _entities(
     state: State, request: Request, model: Model, name: str, inputs: object, parameters: dict[str, Any]
 ) -> list[Any]:
     """`[{"entity_group", "score", "word", "start", "end"}]`, of many texts a list of these."""
-    asked = validated(parameters, EntityParameters, way_out=_WAY_OUT)
+    asked = validated(parameters, EntityParameters, hint=_WAY_OUT)
     texts = _texts(inputs, pair=False)
     answers = good(await ask(state, request, model, name, texts, aggregation=asked.aggregation_strategy))
     kind = "entity" if asked.aggregation_strategy == "none" else "entity_group"
@@ -132,7 +132,7 @@ async def _question(
     state: State, request: Request, model: Model, name: str, inputs: object, parameters: dict[str, Any]
 ) -> Any:
     """`{"answer", "start", "end", "score"}`, or with `top_k` a list of them. No answer is an empty one."""
-    asked = validated(parameters, QuestionParameters, way_out=_WAY_OUT)
+    asked = validated(parameters, QuestionParameters, hint=_WAY_OUT)
     (pair,) = _texts([inputs], pair=True, names=("question", "context"))
     (answer,) = good(await ask(state, request, model, name, [pair], top_k=asked.top_k or 1))
     prediction = answer.prediction
@@ -149,11 +149,11 @@ async def _question(
 async def _vectors(state: State, request: Request, model: Model, name: str, asked: HuggingFaceRequest) -> Any:
     """Of sentences held against one: their similarities. Else `[[float]]`, a vector for each text."""
     if isinstance(asked.inputs, dict):
-        given = validated(asked.inputs, SentencesInput, way_out='Send {"source_sentence": "...", "sentences": [...]}.')
+        given = validated(asked.inputs, SentencesInput, hint='Send {"source_sentence": "...", "sentences": [...]}.')
         answers = good(await ask(state, request, model, name, [given.source_sentence, *given.sentences]))
         return similarities(answers)
     options = {name: value for name, value in (asked.model_extra or {}).items() if value is not None}
-    parameters = validated(options | (asked.parameters or {}), EmbeddingParameters, way_out=_WAY_OUT)
+    parameters = validated(options | (asked.parameters or {}), EmbeddingParameters, hint=_WAY_OUT)
     texts = _texts(asked.inputs, pair=False)
     answers = good(await ask(state, request, model, name, texts, truncate=parameters.truncate))
     normalized = True if parameters.normalize is None else parameters.normalize
@@ -164,7 +164,7 @@ async def _zero_shot(
     state: State, request: Request, model: Model, inputs: object, parameters: dict[str, Any]
 ) -> list[Any]:
     """`[{"label", "score"}]`, the best first; of many texts a list of these."""
-    asked = validated(parameters, ZeroShotParameters, way_out=_WAY_OUT)
+    asked = validated(parameters, ZeroShotParameters, hint=_WAY_OUT)
     texts = [str(text) for text in _texts(inputs, pair=False)]
     answers = good(
         await fit(

@@ -15,9 +15,9 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse
 
-from glossator.service.api.asking import ask, read
 from glossator.service.api.dialects.errors import ERRORS, Told, route_class
-from glossator.service.api.documentation import body_of
+from glossator.service.api.inference_requests import ask, read
+from glossator.service.api.openapi_document import body_of
 from glossator.service.api.problems import InvalidRequest
 from glossator.service.api.routes.models import ModelName
 from glossator.service.api.state import Shared
@@ -162,7 +162,7 @@ def _text(data: dict[str, Any], columns: tuple[str, ...], model: Model) -> Text 
         if not isinstance(value, str):
             return UndecodableText(
                 f"the task has no text in {column}", found=type(value).__name__, expected="a string",
-                way_out="Name the column in the labelling configuration.",
+                hint="Name the column in the labelling configuration.",
             )  # fmt: skip
     return Pair(*values) if reads_pairs(model.task) else str(values[0])
 

@@ -19,15 +19,15 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import JSONResponse, Response
 
-from glossator.service.api.asking import INLINE_CHARACTERS, ask, good
-from glossator.service.api.body import parse_object, read_body, validated
 from glossator.service.api.dialects.errors import ERRORS, Told, route_class
-from glossator.service.api.dialects.tensors import BINARY, Tensor, parted, texts_of
-from glossator.service.api.documentation import body_of
+from glossator.service.api.dialects.open_inference_tensors import BINARY, Tensor, parted, texts_of
+from glossator.service.api.inference_requests import INLINE_CHARACTERS, ask, good
+from glossator.service.api.openapi_document import body_of
 from glossator.service.api.problems import InvalidRequest
 from glossator.service.api.routes.health import ready
 from glossator.service.api.routes.models import ModelName
 from glossator.service.api.state import Shared
+from glossator.service.api.transport.json_body import parse_object, read_body, validated
 from glossator.service.bundle.task import Classifier, Task, TextEmbedding
 from glossator.service.inference.encoding import reads_pairs
 from glossator.service.inference.model import Model
@@ -182,7 +182,7 @@ def _header_length(request: Request) -> int | None:
 
 def _parsed(body: bytes, length: int | None, model: Model) -> tuple[InferRequest, list[Text]]:
     """What a request asks for, and its texts."""
-    asked = validated(parse_object(body[:length], way_out=_WAY_OUT), InferRequest, way_out=_WAY_OUT)
+    asked = validated(parse_object(body[:length], hint=_WAY_OUT), InferRequest, hint=_WAY_OUT)
     return asked, _texts(asked, body, length, model)
 
 

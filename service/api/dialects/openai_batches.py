@@ -1,6 +1,6 @@
 """OpenAI's Files and Batches over the jobs, so that the `openai` client labels in bulk.
 
-A batch is a job whose file holds requests (see `glossator.service.documents.openai_batch`); its output and error files are the
+A batch is a job whose file holds requests (see `glossator.service.documents.formats.openai_batch`); its output and error files are the
 two halves of the job's result.
 """
 
@@ -19,20 +19,20 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response, StreamingResponse
 
-from glossator.service.api.body import parse_object, read_json_body, validated
 from glossator.service.api.dialects.errors import ERRORS
 from glossator.service.api.dialects.openai import OpenAIRoute, listed
-from glossator.service.api.documentation import body_of
-from glossator.service.api.jobs import Here, Jobs, Owner, receiver
-from glossator.service.api.multipart import read_form
+from glossator.service.api.job_acceptance import Here, Jobs, Owner, receiver
+from glossator.service.api.openapi_document import body_of
 from glossator.service.api.problems import InvalidRequest
 from glossator.service.api.state import Shared
-from glossator.service.documents.aside import sync_folder
-from glossator.service.documents.openai_batch import OpenAIBatchSource, model_of
-from glossator.service.documents.read import open_source
+from glossator.service.api.transport.json_body import parse_object, read_json_body, validated
+from glossator.service.api.transport.multipart import read_form
+from glossator.service.documents.formats.openai_batch import OpenAIBatchSource, model_of
+from glossator.service.documents.open_source import open_source
 from glossator.service.errors import ConfigError, Fault, InputError, UnknownJob
-from glossator.service.jobs.folder import new_id
-from glossator.service.jobs.options import LabelOptions
+from glossator.service.files.atomic_write import sync_folder
+from glossator.service.jobs.job_files import new_id
+from glossator.service.jobs.job_options import LabelOptions
 from glossator.service.jobs.records import Job, StoredFile
 
 router = APIRouter(tags=["openai"], responses=ERRORS, route_class=OpenAIRoute)
@@ -171,9 +171,9 @@ async def delete_file(file_id: str, jobs: Here, owner: Owner) -> dict[str, Any]:
 @router.post("/v1/batches", summary="Answers every request of a file", openapi_extra=body_of(BatchRequest, waits=False))
 async def create(request: Request, state: Shared, jobs: Here, owner: Owner) -> dict[str, Any]:
     """A job in OpenAI's shape. All requests go to one model, which the first one names."""
-    way_out = 'Send {"input_file_id": "file_…", "endpoint": "/v1/embeddings", "completion_window": "24h"}.'
-    body = parse_object(await read_json_body(request, jobs.settings.max_body_bytes), way_out=way_out)
-    asked = validated(body, BatchRequest, way_out=way_out)
+    hint = 'Send {"input_file_id": "file_…", "endpoint": "/v1/embeddings", "completion_window": "24h"}.'
+    body = parse_object(await read_json_body(request, jobs.settings.max_body_bytes), hint=hint)
+    asked = validated(body, BatchRequest, hint=hint)
 
     def accept() -> Job:
         kept = jobs.store.file(asked.input_file_id, owner)
@@ -230,15 +230,15 @@ def _looked_at(path: Path, endpoint: str) -> tuple[str, int, Mapping[str, Any]]:
     if begin is None or begin.error is not None or request is None:
         raise ConfigError(
             "the file does not begin with a request that can be answered",
-            found=None if begin is None or begin.error is None else begin.error.what,
+            found=None if begin is None or begin.error is None else begin.error.message,
             expected='{"custom_id": "1", "method": "POST", "url": "/v1/models/NAME/predict", "body": {"text": …}}',
-            way_out="Mend its first line, and send it again.",
+            hint="Mend its first line, and send it again.",
         )  # fmt: skip
     name = model_of(request)
     if name is None or request["url"] != endpoint:
         raise ConfigError(
             "the requests of the file are for another route than the batch", found=request["url"], expected=endpoint,
-            way_out="Classify, tag and answer by /v1/models/NAME/predict, embed by /v1/embeddings with a model.",
+            hint="Classify, tag and answer by /v1/models/NAME/predict, embed by /v1/embeddings with a model.",
         )  # fmt: skip
     with open(path, "rb") as file:
         lines = sum(1 for line in file if line.strip())
@@ -295,7 +295,7 @@ def _batch(job: Job) -> dict[str, Any]:
     finished = None if job.finished is None else int(job.finished)
     errors = None
     if job.error is not None:
-        fault = {"code": job.error["code"], "message": job.error["what"], "line": None, "param": None}
+        fault = {"code": job.error["code"], "message": job.error["message"], "line": None, "param": None}
         errors = {"object": "list", "data": [fault]}
     whole = job.state == "completed"
     return {

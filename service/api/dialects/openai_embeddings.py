@@ -9,10 +9,10 @@ import numpy as np
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from glossator.service.api.asking import ask, good, read
 from glossator.service.api.dialects.errors import ERRORS
 from glossator.service.api.dialects.openai import OpenAIRoute
-from glossator.service.api.documentation import body_of
+from glossator.service.api.inference_requests import ask, good, read
+from glossator.service.api.openapi_document import body_of
 from glossator.service.api.problems import InvalidRequest
 from glossator.service.api.state import Shared
 from glossator.service.tasks.text_embedding import shortened
@@ -47,7 +47,7 @@ async def embeddings(request: Request, state: Shared) -> dict[str, Any]:
     if not texts or not all(isinstance(text, str) for text in texts):
         raise InvalidRequest(
             "the input is no text", found="token ids" if texts else "an empty list", expected="a text, or texts",
-            way_out=_WAY_OUT,
+            hint=_WAY_OUT,
         )  # fmt: skip
     model = state.embedding_model(asked.model)
     answers = good(await ask(state, request, model, asked.model, [str(text) for text in texts]))

@@ -18,14 +18,14 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, Response
 
-from glossator.service.api.asking import all_ranked, ask, bounded, deadline_of, good, rank, read
-from glossator.service.api.body import check_count
 from glossator.service.api.dialects.errors import ERRORS, Told, route_class
 from glossator.service.api.dialects.hugging_face import scores_of, similarities
-from glossator.service.api.documentation import body_of
+from glossator.service.api.inference_requests import all_ranked, ask, bounded, deadline_of, good, rank, read
+from glossator.service.api.openapi_document import body_of
 from glossator.service.api.problems import InvalidRequest
 from glossator.service.api.routes.models import ModelName
 from glossator.service.api.state import Shared, State
+from glossator.service.api.transport.json_body import check_count
 from glossator.service.bundle.task import Classifier, TextEmbedding, TextPair
 from glossator.service.errors import ConfigError
 from glossator.service.inference.model import Model
@@ -141,7 +141,7 @@ async def predict(name: ModelName, request: Request, state: Shared) -> Response:
     began = time.perf_counter()
     model, asked = state.model(name), await read(request, state, TeiPredict, _WAY_OUT)
     if not isinstance(model.task, Classifier) or model.task.problem_type == "regression":
-        raise ConfigError("this model gives no labels", found=model.task.task, way_out="See GET /v1/models.")
+        raise ConfigError("this model gives no labels", found=model.task.task, hint="See GET /v1/models.")
     texts, alone = _inputs(asked.inputs)
     if asked.raw_scores:
         rows, tokens = await _logits(state, request, model, texts, truncate=bool(asked.truncate))
@@ -297,7 +297,7 @@ def _sides(sides: list[str]) -> Text:
     if len(sides) not in (1, 2):
         raise InvalidRequest(
             "an input is neither a text nor a pair", found=f"{len(sides)} texts", expected="one or two",
-            way_out='Send a batch as [["a"], ["b"]].',
+            hint='Send a batch as [["a"], ["b"]].',
         )  # fmt: skip
     return sides[0] if len(sides) == 1 else Pair(*sides)
 

@@ -7,15 +7,15 @@ from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from glossator.service.api.documentation import problem_responses
+from glossator.service.api.openapi_document import problem_responses
 from glossator.service.api.problems import NotReady
-from glossator.service.api.schemas import Index, RouteBody, Status
+from glossator.service.api.schemas.predictions import Index, RouteBody, Status
 from glossator.service.api.state import Shared, State
 
 router = APIRouter(tags=["operations"])
 
-_STARTING = NotReady("the models are not warm yet", way_out="Ask again in a second.")
-_DRAINING = NotReady("the server is stopping", way_out="Send requests to another one.")
+_STARTING = NotReady("the models are not warm yet", hint="Ask again in a second.")
+_DRAINING = NotReady("the server is stopping", hint="Send requests to another one.")
 
 
 @router.get("/livez", summary="Whether the process lives", openapi_extra={"security": []})
@@ -40,7 +40,7 @@ def ready(state: State) -> None:
     """Raises NotReady where no requests may be sent here."""
     if state.draining or not state.warm:
         error = _DRAINING if state.draining else _STARTING
-        raise NotReady(error.what, way_out=error.way_out)
+        raise NotReady(error.message, hint=error.hint)
 
 
 @router.get(

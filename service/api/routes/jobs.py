@@ -14,10 +14,8 @@ from fastapi import Path as PathParameter
 from pydantic import ValidationError
 from starlette.responses import FileResponse, Response, StreamingResponse
 
-from glossator.service.api.documentation import problem_responses
-from glossator.service.api.job_schemas import JobBody, JobForm, JobList, body_of_job
-from glossator.service.api.jobs import Here, Jobs, Owner, receiver
-from glossator.service.api.multipart import Form, read_form
+from glossator.service.api.job_acceptance import Here, Jobs, Owner, receiver
+from glossator.service.api.openapi_document import problem_responses
 from glossator.service.api.problems import (
     BodyTooLarge,
     InvalidRequest,
@@ -26,20 +24,22 @@ from glossator.service.api.problems import (
     UnsupportedMediaType,
 )
 from glossator.service.api.routes.models import UNKNOWN_MODEL
+from glossator.service.api.schemas.jobs import JobBody, JobForm, JobList, body_of_job
+from glossator.service.api.schemas.validation_faults import faults
 from glossator.service.api.state import Shared, State
-from glossator.service.api.validation import faults
+from glossator.service.api.transport.multipart import Form, read_form
 from glossator.service.errors import ConfigError, IdempotencyConflict, InputError, JobConflict, NoRoom, UnknownJob
-from glossator.service.jobs.options import labelling_of
+from glossator.service.jobs.job_options import labelling_of
 from glossator.service.jobs.records import ENDED, Job
 from glossator.service.jobs.records import State as JobState
-from glossator.service.labelling.job import layout_from
+from glossator.service.labelling.file_labelling import layout_from
 
 router = APIRouter(tags=["jobs"])
 
 JobId = Annotated[
     str, PathParameter(description="An id that POST /v1/jobs gave.", examples=["job_5f1c0a9e3b7d2c4e6a8b0d1f"])
 ]
-UNKNOWN_JOB = UnknownJob("there is no job of this id", found="job_0", way_out="GET /v1/jobs lists them.")
+UNKNOWN_JOB = UnknownJob("there is no job of this id", found="job_0", hint="GET /v1/jobs lists them.")
 WATCH_SECONDS = 0.5
 ALIVE_SECONDS = 15.0
 """An event stream that says nothing for longer is cut by proxies."""
@@ -67,7 +67,7 @@ _FORM: dict[str, Any] = {
     responses=problem_responses(
         "/v1/jobs",
         UNKNOWN_MODEL,
-        MalformedBody("the form has no file", way_out="Send one: curl -F file=@rows.csv …."),
+        MalformedBody("the form has no file", hint="Send one: curl -F file=@rows.csv …."),
         UnsupportedMediaType("the body has a content type that this route does not read", found="application/json"),
         BodyTooLarge("the file is too large", expected="at most 4,294,967,296 bytes"),
         InvalidRequest("the form does not fit"),
@@ -186,13 +186,13 @@ async def result(
     if not partial:
         raise NotFinished(
             "the job has no result", found=job.state, expected="completed",
-            way_out=f"Watch GET /v1/jobs/{job_id}/events, or ask with ?partial=true for what is done.",
+            hint=f"Watch GET /v1/jobs/{job_id}/events, or ask with ?partial=true for what is done.",
         )  # fmt: skip
     model = state.model(job.model)
     try:
         layout = await to_thread.run_sync(layout_from, labelling_of(job), model, jobs.folder.job(job.id))
     except InputError as error:  # its message may name the server's path
-        raise NotFinished("the file cannot be read", found=error.code, way_out="See the job's error.") from None
+        raise NotFinished("the file cannot be read", found=error.code, hint="See the job's error.") from None
     if not layout.streamed:
         raise NotFinished("this format has no parts that can be read alone", found=layout.format, expected="jsonl, csv")
     chunks = await to_thread.run_sync(jobs.store.chunks, job_id)
@@ -267,7 +267,7 @@ def _asked(form: Form) -> JobForm:
         return JobForm.model_validate(values)
     except ValidationError as error:
         raise InvalidRequest(
-            "the form does not fit", faults=faults(error), way_out="GET /openapi.json describes its fields."
+            "the form does not fit", faults=faults(error), hint="GET /openapi.json describes its fields."
         ) from None
 
 

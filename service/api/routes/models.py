@@ -7,9 +7,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from glossator.service.api.catalog import Listed, unknown_model
-from glossator.service.api.documentation import problem_responses
-from glossator.service.api.schemas import ModelDetail, ModelList, ModelSummary, OpenAIModel
+from glossator.service.api.model_catalog import Listed, unknown_model
+from glossator.service.api.openapi_document import problem_responses
+from glossator.service.api.schemas.predictions import ModelDetail, ModelList, ModelSummary, OpenAIModel
 from glossator.service.api.state import Shared
 from glossator.service.bundle.manifest import Manifest
 from glossator.service.bundle.task import Classifier, Task

@@ -12,10 +12,8 @@ from fastapi.routing import APIRoute
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from glossator.service.api.answers import result, sentences
-from glossator.service.api.asking import INLINE_CHARACTERS, bounded, deadline_of, settled
-from glossator.service.api.body import JSON, check_count, declared_length, parse_object, read_json_body, validated
-from glossator.service.api.documentation import PREDICT_BODY, problem_responses
+from glossator.service.api.inference_requests import INLINE_CHARACTERS, bounded, deadline_of, settled
+from glossator.service.api.openapi_document import PREDICT_BODY, problem_responses
 from glossator.service.api.problems import (
     BodyTooLarge,
     InternalError,
@@ -24,7 +22,7 @@ from glossator.service.api.problems import (
     UnsupportedMediaType,
 )
 from glossator.service.api.routes.models import UNKNOWN_MODEL, ModelName
-from glossator.service.api.schemas import (
+from glossator.service.api.schemas.predictions import (
     DEFAULT_TOP_K,
     ErrorBody,
     FailedText,
@@ -36,16 +34,25 @@ from glossator.service.api.schemas import (
     ScoreBody,
     SentencesBody,
 )
+from glossator.service.api.serialization import result, sentences
 from glossator.service.api.settings import Settings
 from glossator.service.api.state import Shared, State
 from glossator.service.api.state import of as state_of
+from glossator.service.api.transport.json_body import (
+    JSON,
+    check_count,
+    declared_length,
+    parse_object,
+    read_json_body,
+    validated,
+)
 from glossator.service.bundle.task import Classifier
 from glossator.service.errors import ConfigError, DeadlineExceeded, EmptyText, Fault, InputError
-from glossator.service.inference import explanation
-from glossator.service.inference.explanation import Explanation
+from glossator.service.inference.composed import explanation
+from glossator.service.inference.composed.explanation import Explanation
+from glossator.service.inference.composed.sentences import Documents
 from glossator.service.inference.model import Model
 from glossator.service.inference.pipeline import Answer, Pending
-from glossator.service.inference.sentences import Documents
 from glossator.service.tasks.encoded import Pair, Text
 
 
@@ -79,7 +86,9 @@ _EXAMPLE = PredictResponse(
             truncated=False,
         ),
         FailedText(
-            error=ErrorBody(code="empty-text", what="the text is empty", expected="a character that is not white space")
+            error=ErrorBody(
+                code="empty-text", message="the text is empty", expected="a character that is not white space"
+            )
         ),
     ],
 )
@@ -106,7 +115,7 @@ _WAY_OUT = 'Send {"text": "..."} or {"texts": ["...", "..."]}; GET /openapi.json
             InvalidRequest(
                 "the body does not fit",
                 faults=[Fault("missing", "Field required", "text")],
-                way_out=_WAY_OUT,
+                hint=_WAY_OUT,
             ),
             EmptyText("the text is empty", expected="at least one character that is not white space"),
             ConfigError(
@@ -114,8 +123,8 @@ _WAY_OUT = 'Send {"text": "..."} or {"texts": ["...", "..."]}; GET /openapi.json
                 found=0.5,
                 expected="no threshold with single_label_classification",
             ),
-            InternalError("the server failed", way_out="Try again."),
-            DeadlineExceeded("the deadline passed before the text could be read", way_out="Ask again later."),
+            InternalError("the server failed", hint="Try again."),
+            DeadlineExceeded("the deadline passed before the text could be read", hint="Ask again later."),
         ),
     },
 )
@@ -198,7 +207,7 @@ def _check_explain(
     """Raises ConfigError where explanations cannot be had, TooManyTexts where they would cost too much."""
     explanation.check(model.task)
     if asked.unit == "sentence":
-        raise ConfigError("explain does not go with unit sentence", way_out="Send the sentences as texts.")
+        raise ConfigError("explain does not go with unit sentence", hint="Send the sentences as texts.")
     check_count(range(explanation.passes(texts)), settings.max_texts)
 
 
@@ -234,13 +243,13 @@ def _written(
 
 
 def _parse(body: bytes, max_texts: int) -> PredictText | PredictTexts:
-    value = parse_object(body, way_out=_WAY_OUT)
+    value = parse_object(body, hint=_WAY_OUT)
     texts = value.get("texts")
     if isinstance(texts, list):
         check_count(texts, max_texts)
     if "texts" in value:
-        return validated(value, PredictTexts, way_out=_WAY_OUT)
-    return validated(value, PredictText, way_out=_WAY_OUT)
+        return validated(value, PredictTexts, hint=_WAY_OUT)
+    return validated(value, PredictText, hint=_WAY_OUT)
 
 
 def _inputs(asked: PredictText | PredictTexts) -> Sequence[Text]:

@@ -17,15 +17,15 @@ from fastapi import APIRouter, Request
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from starlette.responses import FileResponse, Response
 
-from glossator.service.api.asking import ask, deadline_of
-from glossator.service.api.body import read_body
 from glossator.service.api.dialects.errors import Told, route_class
-from glossator.service.api.jobs import Owner
+from glossator.service.api.inference_requests import ask, deadline_of
+from glossator.service.api.job_acceptance import Owner
 from glossator.service.api.problems import InvalidRequest, JobsOff, RouteNotFound
 from glossator.service.api.routes import jobs as job_routes
 from glossator.service.api.state import Shared, State
-from glossator.service.api.web.card import picture_of, rendered
-from glossator.service.api.web.show import Shown, shown
+from glossator.service.api.transport.json_body import read_body
+from glossator.service.api.web.answer_view import Shown, shown
+from glossator.service.api.web.model_card import picture_of, rendered
 from glossator.service.bundle.task import Classifier, Task, TextClassification
 from glossator.service.errors import InputError
 from glossator.service.inference.encoding import reads_pairs
@@ -83,7 +83,7 @@ async def static(name: str) -> Response:
     """A script or a style of ours, or one that stands beside its licence."""
     path = STATIC / name
     if name not in _files() or path.suffix not in _MEDIA:
-        raise RouteNotFound("there is no such file", found=name, way_out="The page is at /ui.")
+        raise RouteNotFound("there is no such file", found=name, hint="The page is at /ui.")
     return FileResponse(path, media_type=_MEDIA[path.suffix])
 
 
@@ -119,7 +119,7 @@ async def answer(request: Request, state: Shared) -> Response:
     fields = await _fields(request, state)
     names = list(dict.fromkeys(name for name in (fields.get("model", ""), fields.get("other", "")) if name))
     if not names:
-        raise InvalidRequest("no model is chosen", way_out="Choose one.")
+        raise InvalidRequest("no model is chosen", hint="Choose one.")
     parts = [await _answered(request, state, name, fields) for name in names]
     return _page("answer.html", parts=parts)
 
@@ -152,7 +152,7 @@ def _files() -> frozenset[str]:
 
 def _jobs(state: State) -> Any:
     if state.jobs is None:
-        raise JobsOff("this server takes no jobs", way_out="Start it with --jobs FOLDER.")
+        raise JobsOff("this server takes no jobs", hint="Start it with --jobs FOLDER.")
     return state.jobs
 
 

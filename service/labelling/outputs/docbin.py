@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from glossator.service.bundle.task import Task
-from glossator.service.documents.write import Put, Row
-from glossator.service.extras import library
-from glossator.service.labelling.columns import Columns
-from glossator.service.labelling.outputs.view import View
+from glossator.service.documents.row_formats import Put, Row
+from glossator.service.labelling.column_plan import Columns
+from glossator.service.labelling.outputs.row_view import View
+from glossator.service.optional_packages import library
 
 
 class DocBinView(View):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from glossator.service.documents.openai_batch import CUSTOM_ID
-from glossator.service.documents.write import Row
-from glossator.service.labelling.outputs.view import JsonView
+from glossator.service.documents.formats.openai_batch import CUSTOM_ID
+from glossator.service.documents.row_formats import Row
+from glossator.service.labelling.outputs.row_view import JsonView
 
 
 class OpenAIBatchView(JsonView):

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from glossator.service.documents.write import Layout, Put, Row, plain, to_json
-from glossator.service.extras import library
-from glossator.service.labelling.columns import Columns
+from glossator.service.documents.row_formats import Layout, Put, Row, plain, to_json
+from glossator.service.labelling.column_plan import Columns
+from glossator.service.optional_packages import library
 
 _COMPRESSION = "zstd"
 

@@ -10,12 +10,12 @@ from starlette.testclient import TestClient
 
 from glossator.service.api.app import create_app
 from glossator.service.api.settings import Settings
-from glossator.service.bundle import layout
+from glossator.service.bundle import file_names
 from glossator.service.inference.batching import Batcher, Run
 from glossator.service.inference.encoding import Encoder
 from glossator.service.inference.model import Model, load
 from glossator.service.inference.pipeline import Pipeline
-from glossator.service.inference.session import Session
+from glossator.service.inference.runtime.session import Session
 
 
 @pytest.fixture(scope="session")
@@ -42,11 +42,11 @@ def make_client(served_models: dict[str, Model]) -> Iterator[Callable[..., TestC
 def make_model(bundles: dict[str, Path], served_models: dict[str, Model]) -> Callable[[Run], Model]:
     """Makes a model of the `intents` bundle whose graph is run by something else than ONNX Runtime."""
     bundle = served_models["intents"].bundle
-    encoder = Encoder(bundle.path / layout.TOKENIZER, bundle.task.encoding)
+    encoder = Encoder(bundle.path / file_names.TOKENIZER, bundle.task.encoding)
 
     def make(run: Run) -> Model:
         batcher = Batcher(run, workers=2)
-        session = Session(bundle.path / layout.GRAPH_FP32)
+        session = Session(bundle.path / file_names.GRAPH_FP32)
         return Model(bundle, Pipeline(encoder, batcher, bundle.task), batcher, session)
 
     return make

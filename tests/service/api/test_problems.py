@@ -16,7 +16,7 @@ from glossator.service import errors
 from glossator.service.api import problems
 from glossator.service.api.app import create_app
 from glossator.service.api.problems import ProblemResponse, problem, status_of
-from glossator.service.api.schemas import Problem
+from glossator.service.api.schemas.predictions import Problem
 from glossator.service.api.settings import Settings
 from glossator.service.errors import Fault, GlossatorError, InferenceError
 from glossator.service.inference.batching import Run
@@ -73,7 +73,7 @@ def test_status_follows_the_nearest_class(kind: type[GlossatorError], status: in
 
 
 def test_problem_has_the_members_of_rfc_9457_and_ours() -> None:
-    error = errors.ConfigError("it is red", found="red", expected="blue", way_out="Paint it.", faults=[Fault("a", "b")])
+    error = errors.ConfigError("it is red", found="red", expected="blue", hint="Paint it.", faults=[Fault("a", "b")])
     assert problem(error, "/v1/a b/ü").model_dump(exclude_none=True) == {
         "type": "urn:glossator:problem:config-error",
         "title": "Config error",
@@ -83,8 +83,8 @@ def test_problem_has_the_members_of_rfc_9457_and_ours() -> None:
         "code": "config-error",
         "found": "red",
         "expected": "blue",
-        "way_out": "Paint it.",
-        "faults": [{"name": "a", "what": "b", "where": ""}],
+        "hint": "Paint it.",
+        "faults": [{"name": "a", "message": "b", "where": ""}],
     }
 
 

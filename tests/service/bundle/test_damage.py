@@ -20,13 +20,13 @@ from damages import Damage, damages, file_damages
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glossator.service.bundle import layout
+from glossator.service.bundle import file_names
 from glossator.service.bundle.folder import read
 from glossator.service.errors import BundleError, BundleNotFound
 from glossator.service.inference.model import load
 
 MULTI, SINGLE = "multi_label_classification", "single_label_classification"
-FILES = (layout.MANIFEST, *layout.REQUIRED, layout.GRAPH_INT8, layout.TOKENIZER_CONFIG)
+FILES = (file_names.MANIFEST, *file_names.REQUIRED, file_names.GRAPH_INT8, file_names.TOKENIZER_CONFIG)
 """Files of every bundle that export writes; the rest, pictures and figures, go through one test together."""
 CASES = [*damages(MULTI), *(damage for name in FILES for damage in file_damages(name))]
 SINGLE_LABEL_CASES = [damage for damage in damages(SINGLE) if "labels are swapped" in damage.name] + [
@@ -55,9 +55,9 @@ def test_the_catalogue_names_each_damage_once() -> None:
 
 def test_what_is_sealed_again_and_not_damaged_is_served(bundle: Path) -> None:
     """Else a sealed damage might be refused for its seal. The seal here is written from docs/bundle.md alone."""
-    before = (bundle / layout.MANIFEST).read_bytes()
+    before = (bundle / file_names.MANIFEST).read_bytes()
     tampering.seal(tampering.as_it_is, bundle)
-    assert (bundle / layout.MANIFEST).read_bytes() == before
+    assert (bundle / file_names.MANIFEST).read_bytes() == before
     load(bundle, threads=1)
 
 
@@ -92,7 +92,7 @@ def without_privileges() -> Iterator[None]:
         os.seteuid(0)
 
 
-@pytest.mark.parametrize("name", [layout.MANIFEST, layout.GRAPH_FP32, "onnx"])
+@pytest.mark.parametrize("name", [file_names.MANIFEST, file_names.GRAPH_FP32, "onnx"])
 def test_what_may_not_be_read_is_named(bundle: Path, name: str) -> None:
     with tempfile.TemporaryDirectory() as folder:  # pytest's own folders are closed to other users
         os.chmod(folder, 0o755)
@@ -135,7 +135,7 @@ def test_the_command_line_refuses_and_names_the_fault(bundle: Path, name: str) -
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_any_byte_flipped_in_any_file_is_refused(shared_bundle: Path, data: st.DataObject) -> None:
-    name = data.draw(st.sampled_from([layout.MANIFEST, *read(shared_bundle).manifest.files]))
+    name = data.draw(st.sampled_from([file_names.MANIFEST, *read(shared_bundle).manifest.files]))
     content = (shared_bundle / name).read_bytes()
     where = data.draw(st.integers(0, len(content) - 1))
     other = content[where] ^ data.draw(st.integers(1, 255))
@@ -187,13 +187,15 @@ def replace(value: Any, path: tuple[Any, ...], junk: Any) -> None:
 @given(data=st.data())
 def test_any_junk_sealed_into_any_field_is_refused_or_answered_alike(shared_bundle: Path, data: st.DataObject) -> None:
     """Nothing but a BundleError may come out, whatever a careful writer puts into JSON."""
-    name = data.draw(st.sampled_from([layout.MANIFEST, layout.CONFIG, layout.REFERENCE, layout.TOKENIZER]))
+    name = data.draw(
+        st.sampled_from([file_names.MANIFEST, file_names.CONFIG, file_names.REFERENCE, file_names.TOKENIZER])
+    )
     junk = data.draw(st.sampled_from(JUNK))
-    before = {file: (shared_bundle / file).read_bytes() for file in (layout.MANIFEST, name)}
+    before = {file: (shared_bundle / file).read_bytes() for file in (file_names.MANIFEST, name)}
     fields = json.loads(before[name])
     path = data.draw(st.sampled_from([path for path in paths(fields) if path != ("digest",)]))
     try:
-        if name == layout.MANIFEST:
+        if name == file_names.MANIFEST:
             tampering.seal(lambda fields: replace(fields, path, junk), shared_bundle)
         else:
             replace(fields, path, junk)

@@ -16,7 +16,7 @@ import pytest
 from pydantic import BaseModel
 from tokenizers import Tokenizer
 
-from glossator.service.bundle import layout
+from glossator.service.bundle import file_names
 from glossator.service.bundle.golden import GoldenRow, Reference
 from glossator.service.bundle.manifest import Manifest
 
@@ -84,7 +84,7 @@ def test_every_file_is_documented(bundle: Path) -> None:
     names = {path.relative_to(bundle).as_posix() for path in bundle.rglob("*") if path.is_file()}
     documented = set(re.findall(r"`([^`]+)`", PAGE.split("\n## The folder\n")[1].split("\n## ")[0]))
     assert {name for name in names if not name.startswith("evaluation/")} <= documented
-    assert set(layout.REQUIRED) <= documented
+    assert set(file_names.REQUIRED) <= documented
 
 
 @pytest.fixture(params=["single_label_classification", "multi_label_classification"])

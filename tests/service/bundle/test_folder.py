@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import tampering
 
-from glossator.service.bundle import layout
+from glossator.service.bundle import file_names
 from glossator.service.bundle.folder import check_contents, check_files, read, sha256
 from glossator.service.errors import BundleInvalid
 
@@ -56,14 +56,14 @@ def test_every_fault_of_the_files_is_told_at_once(bundle: Path) -> None:
         ("symlink", "README.md"),
         ("unlisted-file", "onnx/extra.onnx"),
     }
-    assert caught.value.way_out is not None
+    assert caught.value.hint is not None
 
 
 def test_every_fault_of_the_contents_is_told_at_once(bundle: Path) -> None:
-    (bundle / layout.REFERENCE).write_bytes(b"{}")
-    (bundle / layout.GOLDEN).write_bytes(b"x\ny\n")
-    (bundle / layout.GRAPH_INT8).write_bytes(b"x")
-    tampering.replace_sealed(layout.CONFIG, b"[]", bundle)
+    (bundle / file_names.REFERENCE).write_bytes(b"{}")
+    (bundle / file_names.GOLDEN).write_bytes(b"x\ny\n")
+    (bundle / file_names.GRAPH_INT8).write_bytes(b"x")
+    tampering.replace_sealed(file_names.CONFIG, b"[]", bundle)
     with pytest.raises(BundleInvalid) as caught:
         read(bundle)
     assert [fault.name for fault in caught.value.faults if fault.name != "reference-schema"] == [
@@ -76,7 +76,7 @@ def test_every_fault_of_the_contents_is_told_at_once(bundle: Path) -> None:
 
 def test_a_graph_is_judged_only_after_its_hash(bundle: Path) -> None:
     """A damaged file is not parsed: what it holds says nothing."""
-    (bundle / layout.GRAPH_FP32).write_bytes(b"not a graph")
+    (bundle / file_names.GRAPH_FP32).write_bytes(b"not a graph")
     with pytest.raises(BundleInvalid) as caught:
         read(bundle)
     assert [fault.name for fault in caught.value.faults] == ["wrong-size"]

@@ -162,7 +162,7 @@ def test_another_version_is_refused_before_the_rest_is_looked_at(version: object
     with pytest.raises(BundleVersionUnsupported) as caught:
         parse(json.dumps({"format_version": version, "nothing": "else"}).encode())
     assert caught.value.expected == "2"
-    assert caught.value.way_out is not None
+    assert caught.value.hint is not None
 
 
 @pytest.mark.parametrize("version", ["2.0"])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from glossator.service.documents.read import open_source
+from glossator.service.documents.open_source import open_source
 from glossator.service.documents.remote import fetched, is_remote
 from glossator.service.errors import ConfigError, ExtraMissing, FileMissing
 

@@ -15,16 +15,16 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from glossator.service.errors import DeadlineExceeded, InferenceError, Overloaded
+from glossator.service.inference.batch_planning import Cost
 from glossator.service.inference.batching import (
     BULK_PATIENCE_SECONDS,
     FEW_CALLS,
     INTERACTIVE_WINDOWS,
     Batcher,
+    BatchFuture,
     Limit,
-    Ticket,
     Windows,
 )
-from glossator.service.inference.planning import Cost
 from glossator.service.tasks.encoded import Floats
 
 CHEAP_BATCHES = Cost(batch=0.0, token=1.0, attention=0.0, most_tokens=1_000)
@@ -184,7 +184,7 @@ def test_work_past_its_deadline_never_runs(held: Held) -> None:
     assert rows(first.result(10)) == [[1, 0]]
     with pytest.raises(DeadlineExceeded) as caught:
         late.result(10)
-    assert caught.value.way_out
+    assert caught.value.hint
     assert rows(in_time.result(10)) == [[2, 4]]
     assert [[1, 1]] not in held.batches
     assert held.batches == [FIRST, [[2, 2]]]
@@ -279,7 +279,7 @@ def test_queue_that_is_limited_refuses_when_too_much_waits() -> None:
         batcher.admit()
 
 
-def _as_many_as_go(batcher: Batcher, into: list[Ticket]) -> None:
+def _as_many_as_go(batcher: Batcher, into: list[BatchFuture]) -> None:
     for _ in range(100):
         into.append(batcher.submit([[1] * 64]))
 

@@ -13,7 +13,7 @@ from glossator.service.bundle.golden import GoldenRow
 from glossator.service.errors import BundleNotFound, ConfigError, EmptyText, InputError, UndecodableText
 from glossator.service.inference.model import Model, load, load_unverified, replay
 from glossator.service.inference.pipeline import Answer
-from glossator.service.inference.threads import available_cpus
+from glossator.service.inference.runtime.threads import available_cpus
 from glossator.service.tasks.text_classification import decode
 
 SINGLE, MULTI = "single_label_classification", "multi_label_classification"

@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from glossator.service.bundle import layout
+from glossator.service.bundle import file_names
 from glossator.service.bundle.folder import read
 from glossator.service.errors import ConfigError, EmptyText, InputError, TextTooLong, UndecodableText
+from glossator.service.inference.batch_planning import UNMEASURED
 from glossator.service.inference.encoding import MAX_CHARACTERS, Encoder
 from glossator.service.inference.pipeline import Answer, Pipeline, Sequential
-from glossator.service.inference.planning import UNMEASURED
-from glossator.service.inference.session import Session
+from glossator.service.inference.runtime.session import Session
 
 SINGLE, MULTI = "single_label_classification", "multi_label_classification"
 
@@ -29,8 +29,8 @@ BAD = st.sampled_from(["", "  \n", "lone \ud800 surrogate", None, 7, b"bytes", [
 def make(bundle: Path) -> Pipeline:
     """The pipeline over the fp32 graph, where a text's logits do not hang on its neighbours."""
     task = read(bundle).task
-    session = Session(bundle / layout.GRAPH_FP32, pad_token_id=task.encoding.pad_token_id)
-    return Pipeline(Encoder(bundle / layout.TOKENIZER, task.encoding), Sequential(session.run), task)
+    session = Session(bundle / file_names.GRAPH_FP32, pad_token_id=task.encoding.pad_token_id)
+    return Pipeline(Encoder(bundle / file_names.TOKENIZER, task.encoding), Sequential(session.run), task)
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +136,7 @@ def test_every_window_runs_once_in_batches_of_bounded_size(
 ) -> None:
     bundle = read(tiny_bundle(SINGLE))
     runner = CountingRunner()
-    encoder = Encoder(bundle.path / layout.TOKENIZER, bundle.task.encoding)
+    encoder = Encoder(bundle.path / file_names.TOKENIZER, bundle.task.encoding)
     pipeline = Pipeline(encoder, Sequential(runner.run), bundle.task)
     encoded = [item for item in pipeline.encode(texts) if not isinstance(item, InputError)]
     logits = pipeline.gathered(encoded)

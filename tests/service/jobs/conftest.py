@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from glossator.service.jobs.open_store import store_of
 from glossator.service.jobs.records import Chunk, Job, NewJob
 from glossator.service.jobs.store import Store
-from glossator.service.jobs.stores import store_of
 from glossator.service.labelling.summary import Counts
 
 

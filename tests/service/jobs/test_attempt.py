@@ -17,11 +17,11 @@ from accepted import accepted
 from glossator.service.errors import BundleInvalid, ConfigError
 from glossator.service.inference.model import Model, load
 from glossator.service.jobs.attempt import STRIKES, attempt
-from glossator.service.jobs.folder import Folder
-from glossator.service.jobs.options import LabelOptions, input_name, labelling_of, output_ending
+from glossator.service.jobs.job_files import Folder
+from glossator.service.jobs.job_options import LabelOptions, input_name, labelling_of, output_ending
 from glossator.service.jobs.records import Job
 from glossator.service.jobs.store import Store
-from glossator.service.labelling import job as labelling
+from glossator.service.labelling import file_labelling as labelling
 from glossator.service.labelling.chunks import CHUNK_ROWS
 
 from .conftest import NEW
@@ -190,7 +190,7 @@ def test_worker_that_ends_before_it_begins_fails_the_job(store: Store, folder: F
     job = run(store, folder, model)
     assert job is not None
     assert job.error is not None
-    assert (job.state, job.error["what"]) == ("failed", "the worker ended again and again before it had begun")
+    assert (job.state, job.error["message"]) == ("failed", "the worker ended again and again before it had begun")
 
 
 def test_errors_end_the_job_and_say_why(store: Store, folder: Folder, model: Model) -> None:
@@ -227,8 +227,8 @@ def test_what_is_wrong_with_the_worker_ends_the_job_without_its_inside(
         assert job.error is not None
         return dict(job.error)
 
-    assert "memory" in fails_with(MemoryError())["what"]
-    assert fails_with(ValueError("a text"))["what"] == "the worker failed"
+    assert "memory" in fails_with(MemoryError())["message"]
+    assert fails_with(ValueError("a text"))["message"] == "the worker failed"
     assert fails_with(BundleInvalid("the bundle does not verify"))["code"] == "bundle-invalid"
 
 
@@ -238,7 +238,7 @@ def test_file_that_was_changed_is_not_labelled(store: Store, folder: Folder, mod
     job = run(store, folder, model)
     assert job is not None
     assert job.error is not None
-    assert "not as it was uploaded" in job.error["what"]
+    assert "not as it was uploaded" in job.error["message"]
 
 
 def test_lease_is_renewed_while_a_chunk_is_computed(store: Store, folder: Folder, model: Model) -> None:

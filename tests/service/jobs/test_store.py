@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from glossator.service.errors import ConfigError, IdempotencyConflict, JobConflict, StaleAttempt, UnknownJob
+from glossator.service.jobs.open_store import store_of
 from glossator.service.jobs.records import Job, Result, StoredFile
 from glossator.service.jobs.sqlite import Sqlite
 from glossator.service.jobs.store import Store
-from glossator.service.jobs.stores import store_of
 from glossator.service.labelling.summary import Counts
 
 from .conftest import NEW, D, chunk, submitted
@@ -118,7 +118,7 @@ def test_stale_attempt_changes_nothing(store: Store) -> None:
         lambda: store.renew(old, 60),
         lambda: store.suspect(old, 0),
         lambda: store.complete(old, Result("r", "0", 1)),
-        lambda: store.fail(old, {"code": "x", "what": "y"}),
+        lambda: store.fail(old, {"code": "x", "message": "y"}),
         lambda: store.release(old),
         lambda: store.forget(old, [chunk(0)]),
     ):
@@ -209,7 +209,7 @@ def test_completed_job_has_its_result_and_is_kept_for_its_time(store: Store) -> 
 
 def test_failed_job_says_why(store: Store) -> None:
     submitted(store)
-    error = {"code": "job-error", "what": "it went wrong", "faults": []}
+    error = {"code": "job-error", "message": "it went wrong", "faults": []}
     assert store.fail(claimed(store), error).error == error
 
 
@@ -266,7 +266,7 @@ def test_old_jobs_expire_and_those_nobody_came_for_fail_first(store: Store) -> N
     late = store.get("job_waits")
     assert late.state == "failed"
     assert late.error is not None
-    assert "came for it" in late.error["what"]
+    assert "came for it" in late.error["message"]
     time.sleep(0.1)
     assert store.expire() == (["job_waits"], [])
     assert {job.id for job in store.page().jobs} == {"job_new", "job_runs"}

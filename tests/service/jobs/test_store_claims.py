@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
 from glossator.service.errors import StaleAttempt
+from glossator.service.jobs.open_store import store_of
 from glossator.service.jobs.records import Job, Result
-from glossator.service.jobs.stores import store_of
 
 from .conftest import D, chunk, submitted
 
@@ -64,7 +64,7 @@ class Claims(RuleBasedStateMachine):
     def end(self, job: Job, how: str) -> None:
         act = {
             "complete": lambda: self.store.complete(job, Result("r", "0", 1)),
-            "fail": lambda: self.store.fail(job, {"code": "x", "what": "y"}),
+            "fail": lambda: self.store.fail(job, {"code": "x", "message": "y"}),
             "release": lambda: self.store.release(job),
         }[how]
         if job.attempt == self.attempts[job.id] and job.id not in self.ended and self._runs(job):

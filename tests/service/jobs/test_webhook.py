@@ -12,8 +12,8 @@ from typing import ClassVar
 import pytest
 
 from glossator.service.errors import ConfigError
+from glossator.service.jobs.open_store import store_of
 from glossator.service.jobs.records import Job, Result
-from glossator.service.jobs.stores import store_of
 from glossator.service.jobs.webhook import body_of, check_url, deliver, secret_bytes, signature, wait
 
 from .conftest import NEW

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glossator.service.documents.write import CsvLayout, JsonlLayout
+from glossator.service.documents.row_formats import CsvLayout, JsonlLayout
 from glossator.service.errors import ConfigError, JobError, OutputError
 from glossator.service.labelling.ledger import Ledger, folder_of
 from glossator.service.labelling.summary import Counts
@@ -174,7 +174,7 @@ def test_a_link_is_followed(tmp_path: Path) -> None:
 
 SMALL_DISK = """
 import resource, signal, sys
-from glossator.service.documents.write import JsonlLayout
+from glossator.service.documents.row_formats import JsonlLayout
 from glossator.service.errors import OutputError
 from glossator.service.labelling.ledger import Ledger
 from glossator.service.labelling.summary import Counts

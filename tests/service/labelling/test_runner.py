@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glossator.service.documents.read import open_source
-from glossator.service.documents.write import open_sink
+from glossator.service.documents.open_source import open_source
+from glossator.service.documents.row_formats import open_sink
 from glossator.service.errors import ConfigError, InferenceError, InputError, OutputError
 from glossator.service.inference.encoding import check_text
 from glossator.service.inference.pipeline import Answer
-from glossator.service.labelling.answers import LABEL, LABELS, join_labels
-from glossator.service.labelling.columns import plan_columns
+from glossator.service.labelling.answer_cells import LABEL, LABELS, join_labels
+from glossator.service.labelling.column_plan import plan_columns
 from glossator.service.labelling.destination import Streamed
 from glossator.service.labelling.runner import Start, label
 from glossator.service.labelling.summary import LabelSummary

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy.special import expit, softmax
 
-from glossator.evaluation.thresholds import nonconformity
+from glossator.evaluation.calibration.thresholds import nonconformity
 from glossator.service.bundle.task import Calibration, Encoding, ProblemType, Provenance, TextClassification
 from glossator.service.errors import ConfigError
 from glossator.service.tasks.options import Options

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from glossator.evaluation.checkpoint import load_checkpoint, read_task
-from glossator.evaluation.rows import LabelledRows, indicator
-from glossator.service.bundle import layout
+from glossator.modeling.checkpoint_reader import load_checkpoint, read_task
+from glossator.modeling.labelled_rows import LabelledRows, indicator
+from glossator.service.bundle import file_names
 from glossator.service.bundle.golden import parse_reference
 from glossator.service.errors import ConfigError, OutputError
 from glossator.training.algorithms.algorithm import Splits
@@ -97,7 +97,7 @@ def test_fit_records_what_decided_the_model(tiny_base: Bases, splits: Splits, tm
     assert str(tmp_path) not in task.model_dump_json()
     assert (task.encoding.max_length, task.encoding.stride, task.encoding.pad_token_id) == (32, 4, 0)
     assert task.labels == splits.train.label_names
-    assert json.loads((tmp_path / "model" / layout.HISTORY).read_text()) == fitted.outcome.history
+    assert json.loads((tmp_path / "model" / file_names.HISTORY).read_text()) == fitted.outcome.history
     assert not (tmp_path / "model.partial").exists()
 
 
@@ -111,7 +111,7 @@ def test_fit_keeps_what_the_training_data_looked_like(tiny_base: Bases, splits: 
     (long,) = fitted.findings
     assert (long.name, long.count, long.examples) == ("too-long", 1, (f"line {train.lines[1]}: 500 tokens",))
     assert "found: too-long 1; over 30 tokens: read in windows, nothing cut off" in stages.names
-    reference = parse_reference((tmp_path / "model" / layout.REFERENCE).read_bytes())
+    reference = parse_reference((tmp_path / "model" / file_names.REFERENCE).read_bytes())
     assert reference.rows == sum(reference.tokens.counts) == len(train)
     assert reference.tokens.counts[0] == reference.tokens.counts[-1] == 1
     assert reference.tokens.edges[-1] >= 500
@@ -150,7 +150,7 @@ def test_fit_multi_label_tunes_thresholds_and_measures_with_them(
 
 def test_fit_without_test_rows_writes_none(tiny_base: Bases, splits: Splits, tmp_path: Path) -> None:
     fit(dataclasses.replace(splits, test=LabelledRows([], [])), options(tiny_base, epochs=1), tmp_path / "model")
-    assert not (tmp_path / "model" / layout.TEST).exists()
+    assert not (tmp_path / "model" / file_names.TEST).exists()
 
 
 def test_fit_resumes_where_it_was_interrupted(tiny_base: Bases, splits: Splits, tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_fit_resumes_where_it_was_interrupted(tiny_base: Bases, splits: Splits, 
     resumed = fit(splits, config, tmp_path / "model", progress=stages)
     assert "resuming at epoch 1, batch 3" in stages.names
     assert resumed.outcome.history == whole.outcome.history
-    weights = [(tmp_path / name / layout.WEIGHTS).read_bytes() for name in ("whole", "model")]
+    weights = [(tmp_path / name / file_names.WEIGHTS).read_bytes() for name in ("whole", "model")]
     assert weights[0] == weights[1]
 
 
@@ -175,7 +175,7 @@ def test_fit_refuses_to_resume_with_another_option(
     interrupt(splits, options(tiny_base), tmp_path / "model")
     with pytest.raises(ConfigError, match="other data or options") as caught:
         fit(splits, options(tiny_base, **changed), tmp_path / "model")
-    assert "--fresh" in (caught.value.way_out or "")
+    assert "--fresh" in (caught.value.hint or "")
 
 
 def test_fit_refuses_to_resume_with_other_rows(tiny_base: Bases, splits: Splits, tmp_path: Path) -> None:

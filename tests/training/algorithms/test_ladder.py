@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import torch
 
-from glossator.evaluation.checkpoint import load_checkpoint, load_model
-from glossator.evaluation.rows import LabelledRows, inputs_of
-from glossator.export.build import export
+from glossator.export.exporter import export
+from glossator.modeling.checkpoint_reader import load_checkpoint, load_model
+from glossator.modeling.labelled_rows import LabelledRows, inputs_of
 from glossator.service.errors import ConfigError
 from glossator.service.inference.model import load
 from glossator.training.algorithms import registry
@@ -26,7 +26,7 @@ from glossator.training.algorithms.lora import LoraOptions, adapt
 from glossator.training.base_model import open_model, resolve
 from glossator.training.config import TrainingConfig
 from glossator.training.fit import fit
-from glossator.training.run import Outcome
+from glossator.training.training_loop import Outcome
 
 Bases = Callable[[str], Path]
 MakeSplits = Callable[[str], Splits]

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from glossator.training.corpus.corpus import Corpus
-from glossator.training.corpus.dataset import DatasetRow
-from glossator.training.corpus.read import read_corpus
+from glossator.training.corpus.reading.corpus_reader import read_corpus
+from glossator.training.corpus.reading.hf_dataset import DatasetRow
 
 ReadPairs = Callable[..., Corpus]
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from glossator.training.corpus.corpus import Corpus
-from glossator.training.corpus.dataset import DatasetRow
-from glossator.training.corpus.leakage import check_leakage
-from glossator.training.corpus.read import read_corpus
-from glossator.training.corpus.split import split
+from glossator.training.corpus.findings.leakage import check_leakage
+from glossator.training.corpus.reading.corpus_reader import read_corpus
+from glossator.training.corpus.reading.hf_dataset import DatasetRow
+from glossator.training.corpus.splitting.split import split
 
 
 def need(file: Path) -> Path:

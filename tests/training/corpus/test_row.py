@@ -6,7 +6,7 @@ import pytest
 
 from glossator.service.documents.record import Record
 from glossator.service.errors import UnreadableRow
-from glossator.training.corpus.dataset import DatasetRow
+from glossator.training.corpus.reading.hf_dataset import DatasetRow
 from glossator.training.corpus.row import RAW_CHARACTERS, Row, RowFault, describe_error, is_nan, raw_of, read_text
 
 
@@ -34,7 +34,7 @@ def test_read_text_names_the_fault(value: object, reason: str) -> None:
     with pytest.raises(RowFault) as caught:
         read_text(value)
     assert caught.value.reason == reason
-    assert caught.value.what.isprintable()
+    assert caught.value.message.isprintable()
 
 
 @pytest.mark.parametrize(

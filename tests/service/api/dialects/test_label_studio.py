@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 CHOICES = (
     """<View><Text name="words" value="$body"/><Choices name="topic" toName="words" choice="{}">{}</Choices></View>"""
 )
-LABELS = """<View><Labels name="what" toName="words"><Label value="DAY"/><Label value="ITEM"/></Labels>
+LABELS = """<View><Labels name="message" toName="words"><Label value="DAY"/><Label value="ITEM"/></Labels>
 <Text name="words" value="$body"/></View>"""
 NAMES = ["refund", "delivery", "praise", "greeting", "complaint", "other"]
 
@@ -56,7 +56,7 @@ def test_entities_count_as_the_page_does(running: Server, native: Native) -> Non
     for each in found["result"]:
         value = each["value"]
         assert units[2 * value["start"] : 2 * value["end"]].decode("utf-16-le") == value["text"]
-        assert (each["from_name"], each["to_name"], each["type"]) == ("what", "words", "labels")
+        assert (each["from_name"], each["to_name"], each["type"]) == ("message", "words", "labels")
     assert LabelInterface(LABELS).validate_prediction(found)
 
 

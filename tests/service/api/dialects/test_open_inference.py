@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from servers import Server
 from tritonclient.utils import InferenceServerException
 
-from glossator.service.api.dialects.tensors import Tensor, parted, texts_of
+from glossator.service.api.dialects.open_inference_tensors import Tensor, parted, texts_of
 from glossator.service.errors import InputError
 
 from .conftest import PAIR, TEXTS

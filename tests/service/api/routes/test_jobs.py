@@ -19,11 +19,11 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from glossator.service.api.multipart import MAX_FIELDS_BYTES
 from glossator.service.api.settings import Settings
+from glossator.service.api.transport.multipart import MAX_FIELDS_BYTES
 from glossator.service.errors import ConfigError
 from glossator.service.inference.model import Model
-from glossator.service.labelling import job as labelling
+from glossator.service.labelling import file_labelling as labelling
 
 MakeClient = Callable[..., TestClient]
 ROWS = ["money", "the parcel", "thanks", "", "money money the"]
@@ -306,7 +306,7 @@ def test_server_without_a_folder_says_how_to_get_one(make_client: MakeClient) ->
     for path in ("/v1/jobs", "/v1/jobs/x/result", "/v1/files", "/v1/batches"):
         answer = client.get(path)
         assert (answer.status_code, answer.json()["code"]) == (404, "jobs-off")
-        assert "--jobs" in answer.json()["way_out"]
+        assert "--jobs" in answer.json()["hint"]
 
 
 def test_job_of_a_model_that_is_not_here_says_what_it_waits_for(

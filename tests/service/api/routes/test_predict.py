@@ -19,7 +19,7 @@ from starlette.testclient import TestClient
 from starlette.types import Message
 
 from glossator.service.api.app import create_app
-from glossator.service.api.schemas import PredictResponse, Problem
+from glossator.service.api.schemas.predictions import PredictResponse, Problem
 from glossator.service.api.settings import Settings
 from glossator.service.inference.batching import Run
 from glossator.service.inference.model import Model
@@ -103,11 +103,11 @@ def test_predict_puts_an_error_in_the_place_of_a_bad_text(client: TestClient) ->
     assert [result.get("labels") for result in results] == [["refund"], None, None, ["delivery"]]
     assert results[1]["error"] == {
         "code": "empty-text",
-        "what": "the text is empty",
+        "message": "the text is empty",
         "expected": "at least one character that is not white space",
     }
     assert results[2]["error"]["code"] == "undecodable-text"
-    assert results[2]["error"]["what"].endswith("at character 5")
+    assert results[2]["error"]["message"].endswith("at character 5")
 
 
 def test_predict_a_single_bad_text_is_a_problem(client: TestClient) -> None:
@@ -179,7 +179,7 @@ def test_predict_names_every_field_that_does_not_fit(client: TestClient, body: o
     answer = client.post(TAGS, json=body)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid-request")
     assert [fault["where"] for fault in answer.json()["faults"]] == where
-    assert "texts" in answer.json()["way_out"]
+    assert "texts" in answer.json()["hint"]
 
 
 def test_predict_refuses_a_threshold_that_means_nothing(client: TestClient) -> None:
@@ -306,7 +306,7 @@ def test_predict_drops_what_is_late_before_it_runs(
         assert [future.result().status_code for future in running] == [200, 200]
         answer = late.result()
     assert (answer.status_code, answer.json()["code"]) == (504, "deadline-exceeded")
-    assert answer.json()["way_out"]
+    assert answer.json()["hint"]
     assert not gate.entered.acquire(timeout=0.1)
 
 

@@ -15,13 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from spacy.tokens import DocBin
 
-from glossator.service.documents.write import Row
+from glossator.service.documents.row_formats import Row
 from glossator.service.errors import ConfigError
-from glossator.service.labelling.answers import LABEL, LABELS
-from glossator.service.labelling.columns import Columns
+from glossator.service.labelling.answer_cells import LABEL, LABELS
+from glossator.service.labelling.column_plan import Columns
 from glossator.service.labelling.outputs.conll import tagged
-from glossator.service.labelling.outputs.registry import NAMED, SUFFIXES, layout_of
-from glossator.training.corpus.conll import read_conll
+from glossator.service.labelling.outputs.output_formats import NAMED, SUFFIXES, layout_of
+from glossator.training.corpus.reading.conll import read_conll
 
 OURS = {"_status": "ok", "_error": "", "_model": "m@1", "_tokens": 3, "_windows": 1, "_truncated": False}
 ENTITIES = SimpleNamespace(task="token-classification")
@@ -218,7 +218,7 @@ def test_a_prefix_is_taken_off_again(whole: Whole) -> None:
 def test_a_format_without_a_form_for_the_task_is_refused() -> None:
     with pytest.raises(ConfigError, match="has no form for what this model gives") as caught:
         layout_of("out.conll", None, columns(LABEL), CLASSES)
-    assert caught.value.way_out == "Write JSON lines."
+    assert caught.value.hint == "Write JSON lines."
 
 
 def test_formats_by_ending_and_by_name() -> None:

@@ -1,0 +1,316 @@
+"""An evaluation as pictures: SVG text, the same bytes for the same evaluation, with a title and a description.
+
+Colours are one hue from light to dark, or differ in lightness and shape too, so that they read without colour vision
+and in print. Text stays text (`svg.fonttype: none`): it can be searched, read aloud and drawn in any script.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import warnings
+from collections.abc import Callable, Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glossator.evaluation.metrics.classification import ClassScore, Confusion, Evaluation
+from glossator.evaluation.metrics.entities import TypeScore
+from glossator.evaluation.metrics.evaluate import Measurement
+from glossator.evaluation.metrics.task_metrics import Measured
+from glossator.evaluation.reports.evaluation_report import METRIC_NAMES, display_width
+from glossator.service.errors import ConfigError, shorten
+
+NUMBERED_LABELS = 20
+"""Up to so many labels, each cell of a confusion matrix has its number; with more, the commonest are listed beside."""
+DRAWN_LABELS = 100
+"""Of more labels than this, those with the most mistakes are drawn, and the picture says so."""
+_LISTED = 30
+_LABEL_WIDTH = 50
+_LENGTH_BINS = 40
+INK = "#1b1f24"
+QUIET = "#57606a"
+BLUE = "#0b5394"
+ORANGE = "#b45309"
+_STYLE = {"svg.fonttype": "none", "svg.hashsalt": "glossator", "font.size": 10.0, "text.color": INK}
+
+
+def confusion_svg(evaluation: Evaluation) -> str:
+    """The confusion matrix: gold labels down, decisions across, shade by share of the gold label's rows.
+
+    Raises ConfigError for multi-label, which has none.
+    """
+    return _svg(_confusion_figure, evaluation)
+
+
+def reliability_svg(evaluation: Evaluation) -> str:
+    """The reliability diagram: how often each confidence came true, over how many there are of it."""
+    return _svg(_reliability_figure, evaluation)
+
+
+def class_f1_svg(evaluation: Measurement) -> str:
+    """A bar for the F1 of each label, or of each type of entity, lowest on top, with its gold rows; at most
+    `DRAWN_LABELS`, the lowest."""
+    return to_svg(lambda: _class_f1_figure(evaluation))
+
+
+def thresholds_svg(evaluation: Evaluation) -> str:
+    """What a threshold on the probability gives and takes: precision and recall over it, and how much is given."""
+    return _svg(_thresholds_figure, evaluation)
+
+
+def lengths_svg(texts: Sequence[str]) -> str:
+    """How long texts are, as a histogram over a logarithmic axis."""
+    return to_svg(lambda: _lengths_figure(texts))
+
+
+def _confusion_figure(evaluation: Evaluation) -> tuple[Any, str, str]:
+    from matplotlib.figure import Figure
+
+    if evaluation.confusion is None:
+        raise ConfigError(
+            "a confusion matrix needs exactly one label a row",
+            found=evaluation.problem_type,
+            expected="single_label_classification",
+            hint="For multi-label, draw the F1 of each label.",
+        )
+    counts = np.array(evaluation.confusion)  # (labels, labels)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    drawn = _most_mistaken(counts)
+    names = [shorten(evaluation.labels[i], _LABEL_WIDTH) for i in drawn]
+    counts, shares = counts[np.ix_(drawn, drawn)], shares[np.ix_(drawn, drawn)]
+    numbered = len(drawn) <= NUMBERED_LABELS
+    cell, size = (0.62, 10.0) if numbered else (0.16, 8.0)  # inches and points
+    room = _room(names, size)
+    side = cell * len(drawn)
+    beside = 0.0 if numbered else 6.6
+    width, height = max(side + room + 0.9 + beside, 4.5), max(side + room + 1.2, 3.2)
+    figure = Figure(figsize=(width, height), facecolor="white")
+    axes = figure.add_axes(((room + 0.6) / width, (height - side - 0.8) / height, side / width, side / height))
+    _draw_cells(axes, counts, shares, numbers=size if numbered else None)
+    ticks = range(len(names))
+    # Anchored at its end, a name stands right whatever font the viewer draws it in.
+    upright: dict[str, Any] = (
+        {} if room <= cell else {"rotation": 90, "rotation_mode": "anchor", "ha": "right", "va": "center"}
+    )
+    axes.set_xticks(ticks, names, fontsize=size, parse_math=False, **upright)
+    axes.set_yticks(ticks, names, fontsize=size, parse_math=False)
+    axes.tick_params(length=0, pad=3)
+    axes.set_xlabel("decided", fontsize=11, color=QUIET)
+    axes.set_ylabel("gold", fontsize=11, color=QUIET)
+    title = f"Confusion matrix, {evaluation.name}: {evaluation.rows:,} rows"
+    note = "" if len(drawn) == len(evaluation.labels) else f", the {len(drawn)} labels with the most mistakes"
+    heading(figure, title + note, height)
+    commonest = evaluation.top_confusions(_LISTED)
+    if not numbered:
+        _list_beside(figure, commonest, left=(room + side + 1.0) / width, height=height)
+    worst = "; ".join(f"{each.gold} called {each.predicted}: {each.count}" for each in commonest[:10])
+    right = evaluation.metrics["accuracy"].value
+    return figure, title, f"{right:.1%} of rows are on the diagonal. Commonest confusions: {worst or 'none'}."
+
+
+def _draw_cells(axes: Any, counts: NDArray[Any], shares: NDArray[Any], *, numbers: float | None) -> None:
+    """Fills the cells that hold a row; shade goes with the square root of the share, so that rare mistakes show."""
+    from matplotlib import colormaps
+    from matplotlib.collections import PatchCollection
+    from matplotlib.patches import Rectangle
+
+    rows, columns = np.nonzero(counts)
+    shades = 0.12 + 0.88 * np.sqrt(shares[rows, columns])
+    cells = [Rectangle((column - 0.5, row - 0.5), 1, 1) for row, column in zip(rows, columns, strict=True)]
+    axes.add_collection(PatchCollection(cells, facecolor=colormaps["Blues"](shades), edgecolor="white", linewidth=0.4))
+    limit = len(counts) - 0.5
+    axes.set(xlim=(-0.5, limit), ylim=(limit, -0.5))
+    for edge in axes.spines.values():
+        edge.set_color("#d0d7de")
+    if numbers is None:
+        grid = np.arange(4.5, limit, 5)  # every fifth line leads the eye from a cell to its labels
+        axes.set_xticks(grid, minor=True)
+        axes.set_yticks(grid, minor=True)
+        axes.grid(which="minor", color="#d0d7de", linewidth=0.4)
+        axes.set_axisbelow(True)
+        axes.tick_params(which="minor", length=0)
+        return
+    for row, column, shade in zip(rows, columns, shades, strict=True):
+        ink = "white" if shade > 0.65 else INK
+        axes.text(column, row, f"{counts[row, column]:,}", ha="center", va="center", fontsize=numbers, color=ink)
+
+
+def _list_beside(figure: Any, confusions: Sequence[Confusion], *, left: float, height: float) -> None:
+    """The commonest confusions as lines of text, from the top, as many as there is room for."""
+    figure.text(left, 1 - 0.95 / height, "Commonest confusions: rows, gold → decided", fontsize=11, color=QUIET)
+    for number, each in enumerate(confusions[: int((height - 1.4) / 0.26)]):
+        bottom = 1 - (1.25 + 0.26 * number) / height
+        figure.text(left + 0.02, bottom, f"{each.count:,}", ha="right")
+        line = f"{shorten(each.gold, 40)} → {shorten(each.predicted, 40)}"
+        figure.text(left + 0.025, bottom, line, parse_math=False)
+
+
+def _most_mistaken(counts: NDArray[Any]) -> list[int]:
+    """Which labels are drawn, in their own order."""
+    mistakes = counts.sum(axis=0) + counts.sum(axis=1) - 2 * counts.diagonal()
+    return sorted(np.argsort(-mistakes, kind="stable")[:DRAWN_LABELS].tolist())
+
+
+def _reliability_figure(evaluation: Evaluation) -> tuple[Any, str, str]:
+    from matplotlib.figure import Figure
+
+    single = evaluation.confusion is not None
+    bins = evaluation.bins
+    figure = Figure(figsize=(5.6, 6.2), facecolor="white")
+    upper = figure.add_axes((0.16, 0.34, 0.80, 0.52))
+    lower = figure.add_axes((0.16, 0.09, 0.80, 0.19))
+    upper.plot([0, 1], [0, 1], color=QUIET, linestyle="--", linewidth=1)
+    upper.vlines([b.confidence for b in bins], [b.confidence for b in bins], [b.accuracy for b in bins], color=ORANGE)
+    upper.plot([b.confidence for b in bins], [b.accuracy for b in bins], "o", color=BLUE, markersize=6, clip_on=False)
+    upper.set(xlim=(0, 1), ylim=(0, 1), ylabel="share that came true")
+    lower.bar([b.low for b in bins], [b.count for b in bins], width=[b.high - b.low for b in bins], align="edge",
+              color=BLUE, edgecolor="white")  # fmt: skip
+    lower.set(xlim=(0, 1), xlabel="confidence", ylabel="rows" if single else "decisions", yscale="log")
+    lower.set_ylim(bottom=0.5)  # a bin of one row is a bar too
+    lower.yaxis.set_major_formatter(lambda count, _: f"{count:,.0f}" if count >= 1 else "")
+    for axes in (upper, lower):
+        axes.spines[["top", "right"]].set_visible(False)
+    title = f"Reliability, {evaluation.name}: {evaluation.rows:,} rows"
+    heading(figure, title, 6.2)
+    mean = "" if single else ", the mean over labels; the picture pools them"
+    figure.text(0.02, 0.906, f"Expected calibration error {evaluation.ece:.4f}{mean}.", color=QUIET, fontsize=9)
+    figure.text(0.02, 0.880, "Dashed: calibrated. Orange: how far off.", color=QUIET, fontsize=9)
+    points = "; ".join(f"{b.confidence:.2f} came true {b.accuracy:.2f} of {b.count:,}" for b in bins)
+    return figure, title, f"Expected calibration error {evaluation.ece:.4f}. By mean confidence: {points}."
+
+
+def _class_f1_figure(evaluation: Measurement) -> tuple[Any, str, str]:
+    of_types = isinstance(evaluation, Measured)
+    metric, counted = ("f1", "entities") if of_types else ("macro_f1", "rows")
+    scores: Sequence[ClassScore | TypeScore] = (
+        evaluation.types if isinstance(evaluation, Measured) else evaluation.classes
+    )
+    worst_first = sorted(scores, key=lambda score: (score.f1, -score.support))
+    drawn = worst_first[:DRAWN_LABELS]
+    figure, axes, height = bars([score.label for score in drawn], [score.f1 for score in drawn])
+    macro, called = evaluation.metrics[metric].value, METRIC_NAMES[metric]
+    axes.axvline(macro, color=ORANGE, linestyle="--", linewidth=1.2)
+    axes.text(macro, -0.7, f"{called} {macro:.3f}", color=ORANGE, ha="center", va="bottom", fontsize=9)
+    for place, score in enumerate(drawn):
+        axes.text(1.02, place, f"{score.f1:.2f}", va="center", fontsize=8.5, color=QUIET)
+        axes.text(1.32, place, f"{score.support:,} {counted}", ha="right", va="center", fontsize=8.5, color=QUIET)
+    axes.set(xlim=(0, 1), xlabel="F1")
+    title = f"F1 of each {'type' if of_types else 'label'}, {evaluation.name}: {evaluation.rows:,} rows"
+    heading(figure, title if len(drawn) == len(worst_first) else f"{title}, the {len(drawn)} lowest", height)
+    lowest = "; ".join(f"{score.label} {score.f1:.2f}" for score in drawn[:10])
+    return figure, title, f"{called[0].upper()}{called[1:]} {macro:.4f}. Lowest: {lowest}."
+
+
+def _thresholds_figure(evaluation: Evaluation) -> tuple[Any, str, str]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 4.4), facecolor="white")
+    axes = figure.add_axes((0.11, 0.14, 0.86, 0.62))
+    thresholds = [point.threshold for point in evaluation.curve]
+    single = evaluation.confusion is not None
+    drawn = (
+        ("precision", BLUE, "-", [point.precision for point in evaluation.curve]),
+        ("recall", ORANGE, "--", [point.recall for point in evaluation.curve]),
+    )
+    for name, colour, line, values in drawn:
+        axes.plot(thresholds, values, color=colour, linestyle=line, label=name)
+    axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="threshold on the probability")
+    axes.legend(frameon=False, loc="lower left")
+    axes.spines[["top", "right"]].set_visible(False)
+    title = f"Thresholds, {evaluation.name}: {evaluation.rows:,} rows"
+    heading(figure, title, 4.4)
+    note = (
+        "The likeliest label of each row, given where it reaches the threshold."
+        if single
+        else ("All labels together, each given where it reaches the threshold.")
+    )
+    figure.text(0.02, 0.865, note, color=QUIET, fontsize=9)
+    shown = [point for point in evaluation.curve if round(point.threshold * 100) in (25, 50, 76, 90)]
+    points = "; ".join(
+        f"at {point.threshold:.2f} precision {point.precision:.2f}, recall {point.recall:.2f}" for point in shown
+    )
+    return figure, title, f"{note} {points}."
+
+
+def _lengths_figure(texts: Sequence[str]) -> tuple[Any, str, str]:
+    from matplotlib.figure import Figure
+
+    lengths = np.array([max(1, len(text)) for text in texts])
+    edges = np.geomspace(lengths.min(), max(lengths.max(), lengths.min() + 1), _LENGTH_BINS + 1)
+    figure = Figure(figsize=(7.0, 3.6), facecolor="white")
+    axes = figure.add_axes((0.11, 0.17, 0.86, 0.63))
+    axes.hist(lengths, bins=edges.tolist(), color=BLUE, edgecolor="white", linewidth=0.4)
+    median = float(np.median(lengths))
+    axes.axvline(median, color=ORANGE, linestyle="--", linewidth=1.2)
+    axes.text(median, 1.02, f"median {median:,.0f}", color=ORANGE, transform=axes.get_xaxis_transform(), ha="center",
+              fontsize=9)  # fmt: skip
+    axes.set(xscale="log", xlabel="characters", ylabel="rows")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.minorticks_off()
+    axes.spines[["top", "right"]].set_visible(False)
+    title = f"Characters a text: {len(lengths):,} rows"
+    heading(figure, title, 3.6)
+    low, high = np.quantile(lengths, (0.05, 0.95))
+    told = f"Median {median:,.0f}; 90 % of the texts have {low:,.0f} to {high:,.0f}; the longest has {lengths.max():,}."
+    return figure, title, told
+
+
+def bars(names: Sequence[str], values: Sequence[float]) -> tuple[Any, Any, float]:
+    """A figure with a bar a name, the first on top; its axes, and its height in inches."""
+    from matplotlib.figure import Figure
+
+    names = [shorten(name, _LABEL_WIDTH) for name in names]
+    room = _room(names, 9.0) + 0.2
+    width, height = room + 5.4, 0.22 * len(names) + 1.5
+    figure = Figure(figsize=(width, height), facecolor="white")
+    axes = figure.add_axes((room / width, 0.6 / height, 4.0 / width, (height - 1.5) / height))
+    places = range(len(names))
+    axes.barh(places, values, color=BLUE, height=0.7)
+    axes.set_yticks(places, names, fontsize=9, parse_math=False)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes, height
+
+
+def _room(names: Sequence[str], size: float) -> float:
+    """Inches that the longest name takes in letters of `size` points."""
+    return max(map(display_width, names)) * size * 0.0092
+
+
+def heading(figure: Any, text: str, height: float) -> None:
+    """The title of a figure of that height in inches, in its upper left corner."""
+    figure.text(0.02, 1 - 0.35 / height, text, fontsize=12, fontweight="bold", parse_math=False)
+
+
+def _svg(draw: Callable[[Evaluation], tuple[Any, str, str]], evaluation: Evaluation) -> str:
+    return to_svg(lambda: draw(evaluation))
+
+
+def to_svg(draw: Callable[[], tuple[Any, str, str]]) -> str:
+    """The figure, title and description that `draw` gives as one SVG element with `<title>` and `<desc>`, to stand in a
+    page or a file of its own."""
+    from matplotlib import style
+
+    drawing = io.StringIO()
+    with style.context(["default", _STYLE]), warnings.catch_warnings():  # whatever the user's matplotlibrc says
+        # The viewer draws the text, with fonts that have the glyph; matplotlib only lacks it for measuring.
+        warnings.filterwarnings("ignore", message=r"Glyph \d+ .* missing from font")
+        figure, title, description = draw()
+        figure.savefig(drawing, format="svg", metadata={"Date": None, "Creator": None})
+    body = drawing.getvalue()
+    start = re.search(r"<svg\b[^>]*>", body)
+    assert start is not None
+    key = hashlib.sha256(body.encode()).hexdigest()[:12]  # several pictures may stand in one page
+    opening = f'{start.group(0)[:-1]} role="img" aria-labelledby="title-{key} description-{key}">'
+    title = f'<title id="title-{key}">{_text(title)}</title>'
+    description = f'<desc id="description-{key}">{_text(description)}</desc>'
+    return f"{opening}\n {title}\n {description}{body[start.end() :]}"
+
+
+def _text(text: str) -> str:
+    return escape(shorten(text, 2000))

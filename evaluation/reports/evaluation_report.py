@@ -1,0 +1,181 @@
+"""An evaluation as Markdown tables, for the model card, and readable as they are in a terminal."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from glossator.evaluation.metrics.classification import ClassScore, Evaluation
+from glossator.evaluation.metrics.evaluate import Measurement
+from glossator.evaluation.metrics.task_metrics import Measured
+from glossator.evaluation.reports.plain_summary import summary
+from glossator.service.errors import shorten
+
+METRIC_NAMES = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro F1",
+    "micro_f1": "micro F1",
+    "weighted_f1": "weighted F1",
+    "subset_accuracy": "subset accuracy (whole set right)",
+    "hamming_accuracy": "Hamming accuracy (single decisions right)",
+    "f1": "F1",
+    "precision": "precision",
+    "recall": "recall",
+    "exact_f1": "F1 of spans, whatever the type",
+    "partial_f1": "F1 with half for an overlap",
+    "type_f1": "F1 of types that overlap",
+    "pearson": "Pearson's r",
+    "spearman": "Spearman's rho",
+    "mean_absolute_error": "mean absolute error",
+    "exact_match": "exact match",
+    "character_f1": "F1 of characters",
+    "nearest_accuracy": "nearest row has the same label",
+    "mean_reciprocal_rank": "mean reciprocal rank of a row with the same label",
+    "auroc": "AUROC",
+    "average_precision": "average precision",
+}
+CLASSES_SHOWN = 20
+CONFUSIONS_SHOWN = 10
+_LABEL_WIDTH = 60
+_MARKUP = re.compile(r"[\\|`*<\[$]|(?<![^\W_])_|_(?![^\W_])")  # an underscore inside a word starts nothing
+
+
+def report(
+    evaluation: Measurement, *, classes_shown: int = CLASSES_SHOWN, confusions_shown: int = CONFUSIONS_SHOWN
+) -> str:
+    """Everything there is to say in words: headline, labels and confusions, each a table under its heading."""
+    if isinstance(evaluation, Measured):
+        return _report_measured(evaluation, types_shown=classes_shown)
+    parts = [
+        f"## {evaluation.name} ({evaluation.rows:,} rows, {len(evaluation.labels)} labels)",
+        summary(evaluation),
+        headline_table(evaluation),
+        "### Labels, lowest F1 first",
+        class_table(evaluation, limit=classes_shown),
+    ]
+    if evaluation.confusion is not None:
+        parts += ["### Commonest confusions", confusion_table(evaluation, limit=confusions_shown)]
+    if evaluation.coverages:
+        parts += ["### Sets of labels", coverage_table(evaluation)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _report_measured(measured: Measured, *, types_shown: int) -> str:
+    parts = [f"## {measured.name} ({measured.rows:,} rows)", summary(measured), headline_table(measured)]
+    if measured.types:
+        rows = [
+            [each.label, f"{each.f1:.3f}", f"{each.precision:.3f}", f"{each.recall:.3f}",
+             f"{each.support:,}", f"{each.predicted:,}"]
+            for each in sorted(measured.types, key=lambda each: (each.f1, -each.support))[:types_shown]
+        ]  # fmt: skip
+        header = ["type", "F1", "precision", "recall", "entities", "found"]
+        parts += ["### Types, lowest F1 first", markdown_table(header, rows, right=range(1, 6))]
+    return "\n\n".join(parts) + "\n"
+
+
+def headline_table(evaluation: Measurement) -> str:
+    """The headline metrics with their intervals, then calibration, and a note on how the intervals came about."""
+    rows = [
+        [METRIC_NAMES[name], f"{estimate.value:.4f}", f"{estimate.low:.4f} to {estimate.high:.4f}"]
+        for name, estimate in evaluation.metrics.items()
+    ]
+    if isinstance(evaluation, Evaluation):
+        rows += [["calibration error (ECE)", f"{evaluation.ece:.4f}", ""]]
+        if evaluation.ece_before is not None:
+            name = f"the same without the temperature of {evaluation.temperature:g}"
+            rows += [[name, f"{evaluation.ece_before:.4f}", ""]]
+        rows += [["Brier score", f"{evaluation.brier:.4f}", ""]]
+    table = markdown_table(["metric", "value", "95 % interval"], rows, right=(1,))
+    drawn = (
+        "the rows" if evaluation.clusters is None else f"{evaluation.clusters:,} groups of rows that belong together"
+    )
+    return f"{table}\n\nIntervals: percentiles of {evaluation.resamples:,} bootstrap resamples of {drawn}."
+
+
+def coverage_table(evaluation: Evaluation) -> str:
+    """What sets of labels (`coverage=...`) come to, and what that promises."""
+    rows = [
+        [
+            f"{each.asked:g}",
+            f"{each.measured.value:.4f}",
+            f"{each.measured.low:.4f} to {each.measured.high:.4f}",
+            f"{each.labels:.2f}",
+        ]
+        for each in evaluation.coverages
+    ]
+    table = markdown_table(
+        ["coverage asked for", "measured", "95 % interval", "labels in a set"], rows, right=(0, 1, 3)
+    )
+    return (
+        f"{table}\n\nWith `coverage`, a set of labels is given that holds the true one that often. This holds for data "
+        "like the validation data that the sets were fitted on, and for no other."
+    )
+
+
+def class_table(evaluation: Evaluation, *, limit: int = CLASSES_SHOWN) -> str:
+    """The labels with the lowest F1, at most `limit`, and a note on those left out.
+
+    Labels that occur neither in gold nor in decisions come last: nothing was learnt about them.
+    """
+    ranked = sorted(evaluation.classes, key=lambda score: (_absent(score), score.f1, -score.support))
+    rows = [
+        [score.label, f"{score.f1:.3f}", f"{score.precision:.3f}", f"{score.recall:.3f}",
+         f"{score.support:,}", f"{score.predicted:,}"]
+        for score in ranked[:limit]
+    ]  # fmt: skip
+    table = markdown_table(["label", "F1", "precision", "recall", "gold rows", "given to"], rows, right=range(1, 6))
+    notes = []
+    if len(ranked) > limit:
+        notes.append(f"The {limit} labels with the lowest F1, of {len(ranked)}.")
+    if absent := sum(map(_absent, ranked)):
+        notes.append(f"Labels with no gold row that were never given: {absent}; each counts as 0 in macro F1.")
+    return "\n\n".join([table, " ".join(notes)]) if notes else table
+
+
+def confusion_table(evaluation: Evaluation, *, limit: int = CONFUSIONS_SHOWN) -> str:
+    """The commonest mistakes of a single-label task, most rows first, or a sentence where there are none."""
+    if evaluation.confusion is None:
+        return "Confusions are not defined for multi-label."
+    confusions = evaluation.top_confusions(limit)
+    if not confusions:
+        return "No row was given a wrong label."
+    rows = [[each.gold, each.predicted, f"{each.count:,}", f"{each.share:.1%}"] for each in confusions]
+    return markdown_table(["gold", "decided", "rows", "share of gold"], rows, right=(2, 3))
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:
+    """A Markdown table padded to even columns; the columns numbered in `right` are set flush right.
+
+    >>> print(markdown_table(["label", "F1"], [["spam|ham", "0.5"]], right=[1]))
+    | label     |  F1 |
+    |-----------|----:|
+    | spam\\|ham | 0.5 |
+    """
+    cells = [[_escape(cell) for cell in row] for row in (header, *rows)]
+    widths = [max(3, *(display_width(row[column]) for row in cells)) for column in range(len(header))]
+    lines = ["| " + " | ".join(_pad(row[i], widths[i], i in right) for i in range(len(header))) + " |" for row in cells]
+    rule = "|" + "|".join("-" * (width + 1) + (":" if i in right else "-") for i, width in enumerate(widths)) + "|"
+    return "\n".join([lines[0], rule, *lines[1:]])
+
+
+def _absent(score: ClassScore) -> bool:
+    return score.support == 0 and score.predicted == 0
+
+
+def _escape(text: str) -> str:
+    """One printable line in which no character can end a cell or start markup; `snake_case` stays as it is."""
+    return _MARKUP.sub(r"\\\g<0>", shorten(text, _LABEL_WIDTH))
+
+
+def _pad(text: str, width: int, right: bool) -> str:
+    space = " " * (width - display_width(text))
+    return space + text if right else text + space
+
+
+def display_width(text: str) -> int:
+    """Columns of a terminal: East Asian wide characters take two, combining ones none."""
+    return sum(
+        0 if unicodedata.combining(character) else 1 + (unicodedata.east_asian_width(character) in "WF")
+        for character in text
+    )

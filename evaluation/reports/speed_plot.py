@@ -1,0 +1,47 @@
+"""A speed measurement as a picture: throughput by size of batch, latency by number of callers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from glossator.evaluation.reports.evaluation_plots import BLUE, ORANGE, QUIET, heading, to_svg
+
+
+def speed_svg(speed: Mapping[str, Any]) -> str:
+    """The picture of what `glossator.service.measuring.speed.Speed.to_dict` gives."""
+    return to_svg(lambda: _figure(speed))
+
+
+def _figure(speed: Mapping[str, Any]) -> tuple[Any, str, str]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8.6, 4.4), facecolor="white")
+    left = figure.add_axes((0.09, 0.15, 0.38, 0.62))
+    right = figure.add_axes((0.59, 0.15, 0.38, 0.62))
+    rates = speed["throughput"]
+    budgets = [str(each["most_tokens"]) for each in rates]
+    medians = [each["texts_per_second"] for each in rates]
+    spread = [[value - each["low"] for value, each in zip(medians, rates, strict=True)],
+              [each["high"] - value for value, each in zip(medians, rates, strict=True)]]  # fmt: skip
+    left.bar(budgets, medians, color=BLUE, width=0.7, yerr=spread, ecolor=QUIET, capsize=3)
+    left.set(xlabel="tokens in a batch, at most", ylabel="texts a second", ylim=(0, None))
+    callers = [each["callers"] for each in speed["latency"]]
+    for name, colour, marker in (("p50", BLUE, "o"), ("p99", ORANGE, "s")):
+        right.plot(callers, [each[name] for each in speed["latency"]], color=colour, marker=marker, label=name)
+    right.set(xlabel="callers at once, one text each", ylabel="milliseconds", xscale="log", ylim=(0, None))
+    right.set_xticks(callers, [str(each) for each in callers])
+    right.minorticks_off()
+    right.legend(frameon=False)
+    for axes in (left, right):
+        axes.spines[["top", "right"]].set_visible(False)
+    title = f"Speed of {speed['model']}"
+    heading(figure, title, 4.4)
+    figure.text(0.02, 0.865, speed["machine"], color=QUIET, fontsize=8.5)
+    best = max(medians)
+    first, last = speed["latency"][0], speed["latency"][-1]
+    told = (
+        f"At best {best:,.0f} texts a second. One caller waits {first['p50']:.1f} ms (p99 {first['p99']:.1f}), "
+        f"each of {last['callers']} waits {last['p50']:.1f} ms (p99 {last['p99']:.1f})."
+    )
+    return figure, title, told

@@ -1,0 +1,82 @@
+"""A PyTorch model to one ONNX file with free batch and sequence axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from glossator.export.silence_output import quiet
+from glossator.modeling.torch_session import graph_outputs, takes_token_types
+from glossator.service.bundle.task import Task
+from glossator.service.errors import ConfigError
+
+OPSET = 20
+"""The first with Gelu as one operator, which ONNX Runtime runs in one pass."""
+INPUTS = ("input_ids", "attention_mask")
+_APART = "glossator_"
+
+
+def convert(model: Any, task: Task, destination: Path) -> None:
+    """Writes the graph of `model` to `destination`: `input_ids, attention_mask` and, where two texts are told apart by
+    them, `token_type_ids` (int64, batch x seq, both free) to the outputs of the task, with its weights inside.
+
+    The graph is traced on a batch of two texts of unequal length, so that neither axis can freeze at 1 and the mask is
+    in use. `model` must be on the CPU, in evaluation mode, with eager attention. Raises ConfigError where PyTorch
+    cannot export the family.
+    """
+    import torch
+
+    names = [*INPUTS, *(["token_type_ids"] if takes_token_types(model, task) else [])]
+
+    class OutputsAlone(torch.nn.Module):
+        """The forward pass with exactly the inputs and the outputs of the interface."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            return graph_outputs(self.model, task, **dict(zip(names, inputs, strict=True)))
+
+    batch, sequence = 2, 7
+    input_ids = torch.arange(batch * sequence).reshape(batch, sequence) % model.config.vocab_size  # (batch, seq)
+    attention_mask = torch.ones_like(input_ids)
+    attention_mask[1, 4:] = 0
+    examples = [input_ids, attention_mask, (torch.arange(sequence) > 3).long().repeat(batch, 1)][: len(names)]
+    free = {0: torch.export.Dim("batch", min=1), 1: torch.export.Dim("sequence", min=1)}
+    try:
+        with quiet():
+            torch.onnx.export(
+                OutputsAlone().eval(),
+                tuple(examples),
+                destination,
+                input_names=names,
+                output_names=[f"{_APART}{name}" for name in task.outputs],
+                dynamic_shapes={"inputs": tuple(free for _ in names)},
+                opset_version=OPSET,
+                dynamo=True,
+                external_data=False,
+            )
+    except torch.onnx.errors.OnnxExporterError as error:
+        raise ConfigError(
+            f"PyTorch cannot export this {model.config.model_type} model to ONNX",
+            found=error.__cause__ or error,
+            hint="Choose a base of another family.",
+        ) from error
+    _name_outputs(destination, list(task.outputs))
+
+
+def _name_outputs(graph: Path, names: Sequence[str]) -> None:
+    """Gives the outputs their names, which the exporter may have given to something inside the graph."""
+    import onnx
+
+    model = onnx.load(graph)
+    renamed = {name: f"inner_{name}" for name in names} | {f"{_APART}{name}": name for name in names}
+    for node in model.graph.node:
+        node.input[:] = [renamed.get(name, name) for name in node.input]
+        node.output[:] = [renamed.get(name, name) for name in node.output]
+    for item in (*model.graph.output, *model.graph.value_info, *model.graph.initializer):
+        item.name = renamed.get(item.name, item.name)
+    onnx.checker.check_model(model)
+    onnx.save(model, graph)

@@ -1,0 +1,80 @@
+"""A checkpoint as a pipeline: PyTorch in the place of ONNX Runtime, and the same code around it as in the service."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from glossator.modeling.torch_session import TorchSession, auto_class
+from glossator.service.bundle import file_names
+from glossator.service.bundle.task import Task, TaskName, parse_task
+from glossator.service.errors import ConfigError
+from glossator.service.inference.encoding import encoder_of
+from glossator.service.inference.pipeline import Pipeline, Sequential
+
+
+def read_task(folder: str | Path) -> Task:
+    """The task of a checkpoint folder; raises ConfigError where it is not one that `glossator train` wrote."""
+    file = Path(folder) / file_names.TASK
+    hint = "Give the folder that `glossator train` wrote."
+    if not file.is_file():
+        expected = f"a folder with {file_names.TASK}"
+        raise ConfigError("this is not a checkpoint", found=folder, expected=expected, hint=hint)
+    try:
+        return parse_task(file.read_bytes())
+    except ValueError as error:
+        raise ConfigError(f"{file_names.TASK} cannot be read", found=error, hint=hint) from None
+
+
+def load_checkpoint(folder: str | Path) -> Pipeline:
+    """The checkpoint in `folder`, ready to answer in fp32; raises ConfigError where it cannot be read."""
+    task = read_task(folder)
+    return pipeline(load_model(folder, task.task), folder, task)
+
+
+def pipeline(model: Any, folder: str | Path, task: Task) -> Pipeline:
+    """A PyTorch model as the pipeline that serves, with the tokenizer that `folder` holds."""
+    encoder = encoder_of(Path(folder) / file_names.TOKENIZER, task)
+    return Pipeline(encoder, Sequential(TorchSession(model, task).run), task)
+
+
+def load_model(folder: str | Path, task: TaskName) -> Any:
+    """The PyTorch model of a checkpoint, fp32, in evaluation mode, with plain attention (that exports best).
+
+    Raises ConfigError where its weights cannot be read or are not all there.
+    """
+    import torch
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()  # what is absent is told below
+    hint = "Copy the folder again from where it was trained, or train again."
+    try:
+        model, loaded = auto_class(task).from_pretrained(
+            str(folder),
+            dtype=torch.float32,
+            trust_remote_code=False,
+            use_safetensors=True,
+            attn_implementation="eager",
+            output_loading_info=True,
+        )
+    except Exception as error:  # config, weights and architecture each fail in their own way
+        raise ConfigError(
+            "the checkpoint cannot be read",
+            found=error,
+            expected=f"{file_names.CONFIG}, {file_names.WEIGHTS}",
+            hint=hint,
+        ) from error
+    finally:
+        logging.set_verbosity(verbosity)
+    unused = () if task in ("text-classification", "text-pair") else (".pooler.",)
+    absent = sorted(name for name in loaded["missing_keys"] if not any(part in f".{name}" for part in unused))
+    if absent:  # transformers would start them from random numbers
+        raise ConfigError(
+            "the checkpoint's weights are not those of its config.json",
+            found=f"{len(absent)} weights absent",
+            expected=f"{absent[0]}, ...",
+            hint=hint,
+        )
+    return model.eval()

@@ -1,0 +1,80 @@
+"""An answer in the words of the API."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from glossator.service.api.schemas.predictions import (
+    AnswerBody,
+    EmbeddingBody,
+    EntitiesBody,
+    EntityBody,
+    ErrorBody,
+    ExplanationBody,
+    FailedText,
+    Prediction,
+    RatingBody,
+    Result,
+    ScoreBody,
+    SentenceBody,
+    SentencesBody,
+    SpanBody,
+)
+from glossator.service.errors import InputError
+from glossator.service.inference.composed.explanation import Explanation
+from glossator.service.inference.composed.sentences import Sentence
+from glossator.service.inference.pipeline import Answer
+from glossator.service.tasks.question_answering import Extraction, Span
+from glossator.service.tasks.text_classification import Classification
+from glossator.service.tasks.text_pair import Rating
+from glossator.service.tasks.token_classification import Entities
+
+
+def result(item: Answer | InputError, explanation: Explanation | None = None) -> Result | FailedText:
+    """The body of one result."""
+    if isinstance(item, InputError):
+        return FailedText(error=ErrorBody.model_validate(item.to_dict()))
+    prediction = item.prediction
+    tokens, windows, truncated = item.tokens, item.windows, item.truncated
+    if isinstance(prediction, Classification):
+        return Prediction(
+            labels=list(prediction.labels),
+            scores=[ScoreBody(label=score.label, score=score.score) for score in prediction.scores],
+            tokens=tokens,
+            windows=windows,
+            truncated=truncated,
+            tier=item.tier,
+            explanation=None if explanation is None else ExplanationBody.model_validate(asdict(explanation)),
+        )
+    if isinstance(prediction, Entities):
+        entities = [EntityBody(**asdict(entity)) for entity in prediction.entities]
+        return EntitiesBody(entities=entities, tokens=tokens, windows=windows, truncated=truncated)
+    if isinstance(prediction, Rating):
+        return RatingBody(score=prediction.score, tokens=tokens, windows=windows, truncated=truncated)
+    if isinstance(prediction, Extraction):
+        return AnswerBody(
+            answer=None if prediction.answer is None else _span(prediction.answer),
+            candidates=[_span(span) for span in prediction.candidates],
+            no_answer_score=prediction.no_answer_score,
+            tokens=tokens,
+            windows=windows,
+            truncated=truncated,
+        )
+    vector = prediction.vector.tolist()
+    return EmbeddingBody(embedding=vector, tokens=tokens, windows=windows, truncated=truncated)
+
+
+def sentences(found: Sequence[Sentence] | InputError) -> SentencesBody | FailedText:
+    """The body of one text that was answered sentence by sentence."""
+    if isinstance(found, InputError):
+        return FailedText(error=ErrorBody.model_validate(found.to_dict()))
+    return SentencesBody(
+        sentences=[
+            SentenceBody(start=each.start, end=each.end, text=each.text, result=result(each.answer)) for each in found
+        ]
+    )
+
+
+def _span(span: Span) -> SpanBody:
+    return SpanBody(**asdict(span))

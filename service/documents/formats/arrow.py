@@ -1,0 +1,68 @@
+"""Arrow IPC files and streams (.arrow, .feather), batch by batch. Needs pyarrow, of the extra `files`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from glossator.service.documents.decoding.lines import STANDARD_STREAM, display_name, is_regular_file, open_bytes
+from glossator.service.documents.formats.parquet import check_names, without_nanoseconds
+from glossator.service.documents.record import Record
+from glossator.service.documents.source import Options, Source, refuse_options
+from glossator.service.errors import InputError, UndecodableFile, UnreadableRow
+from glossator.service.optional_packages import library
+
+
+class ArrowSource(Source):
+    """Rows of an Arrow file or stream; values as in Parquet."""
+
+    format = "arrow"
+
+    def __init__(self, path: str, options: Options) -> None:
+        refuse_options("Arrow", encoding=options.encoding, delimiter=options.delimiter, header=options.header)
+        pa = library("pyarrow", "Arrow")
+
+        self.name = display_name(path)
+        if options.codec is not None or path == STANDARD_STREAM or not is_regular_file(path):
+            if path != STANDARD_STREAM:
+                open_bytes(path).close()  # raises what is truly wrong
+            raise InputError(f"Arrow is read from a plain file: {self.name}", hint="Save it to a file first.")
+        self._stream = open_bytes(path)
+        try:
+            self._batches, schema = self._opened(pa)
+            check_names(schema.names, self.name)
+        except (ValueError, OSError) as error:  # pyarrow's errors are kinds of these
+            self.close()
+            raise UndecodableFile(
+                f"{self.name} is not a whole Arrow file", found=error, expected="Arrow IPC",
+                hint="Write it again, or name its format: --input-format parquet (format='parquet' in Python).",
+            ) from None  # fmt: skip
+        except InputError:
+            self.close()
+            raise
+        self.columns = tuple(schema.names)
+
+    def _opened(self, pa: Any) -> tuple[Iterator[Any], Any]:
+        if self._stream.read(6) == b"ARROW1":
+            self._stream.seek(0)
+            file = pa.ipc.open_file(self._stream)
+            return (file.get_batch(number) for number in range(file.num_record_batches)), file.schema
+        self._stream.seek(0)
+        stream = pa.ipc.open_stream(self._stream)
+        return iter(stream), stream.schema
+
+    def _records(self) -> Iterator[Record]:
+        row = 0
+        try:
+            for batch in self._batches:
+                for fields in without_nanoseconds(batch).to_pylist():
+                    row += 1
+                    yield Record(row, fields)
+        except (ValueError, OSError, NotImplementedError) as error:
+            yield Record(
+                row + 1, {},
+                UnreadableRow(f"from row {row + 1} on {self.name} cannot be read", found=error, expected="Arrow IPC"),
+            )  # fmt: skip
+
+    def close(self) -> None:
+        self._stream.close()

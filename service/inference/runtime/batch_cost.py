@@ -1,0 +1,123 @@
+"""What batches cost on this machine: measured once in two seconds, kept, and used by the planner from then on.
+
+The measurement is kept in the cache folder, one file for each bundle, machine and number of workers. The folder is
+`GLOSSATOR_CACHE_DIR`, else `glossator` under `XDG_CACHE_HOME` or `~/.cache`. Where it cannot be written, nothing is
+kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import statistics
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from itertools import cycle, islice
+from pathlib import Path
+
+import numpy as np
+
+from glossator.service.inference.batch_planning import UNMEASURED, Cost
+from glossator.service.inference.batching import Run
+from glossator.service.inference.runtime.machine import describe_machine
+
+SECONDS = 2.0
+_FORMAT = 1
+_LENGTHS = (8, 16, 32, 64, 128, 256, 512)
+_BUDGETS = (64, 256, 512, 1024, 2048)
+_NEARLY = 0.97
+"""A smaller budget is taken where it gives this share of the best speed: it answers sooner."""
+
+
+def measure(run: Run, tokens: Sequence[int], *, workers: int, max_length: int, seconds: float = SECONDS) -> Cost:
+    """The cost of batches run by `workers` threads at once, from about `seconds` of batches of all shapes.
+
+    `tokens` are ids to fill windows with.
+    """
+    shapes = [
+        (budget // length, length)
+        for budget in _BUDGETS
+        for length in sorted({min(length, max_length) for length in _LENGTHS})
+        if budget >= length
+    ]
+    took: defaultdict[tuple[int, int], list[float]] = defaultdict(list)
+    until = time.perf_counter() + seconds
+
+    def timed(shape: tuple[int, int]) -> float:
+        windows = [list(islice(cycle(tokens), shape[1]))] * shape[0]
+        began = time.perf_counter()
+        run(windows)
+        return 1e3 * (time.perf_counter() - began)
+
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(timed, [shapes[0]] * workers))  # the first run allocates
+        while time.perf_counter() < until:
+            # Short batches and long ones in turn, so that a pass cut short has seen both.
+            for shape in sorted(shapes, key=lambda shape: hashlib.sha256(repr(shape).encode()).digest()):
+                took[shape] += pool.map(timed, [shape] * workers)
+                if time.perf_counter() > until and len(took) >= min(8, len(shapes)):
+                    break
+    return fit({shape: statistics.median(times) for shape, times in took.items()})
+
+
+def fit(took: dict[tuple[int, int], float]) -> Cost:
+    """The cost that explains the milliseconds of batches of (count, longest), by least squares of relative errors;
+    and the budget at which tokens went fastest."""
+    counts, longest = (np.array(side, dtype=np.float64) for side in zip(*took, strict=True))
+    times = np.array(list(took.values()))
+    padded = counts * longest
+    columns = np.stack([np.ones_like(padded), padded, padded * longest], axis=1) / times[:, np.newaxis]
+    used = [0, 1, 2]
+    while True:  # no coefficient is negative: the worst goes, and the others are fitted again
+        found = np.linalg.lstsq(columns[:, used], np.ones_like(times), rcond=None)[0]
+        if found.min() >= 0 or len(used) == 1:
+            break
+        used.pop(int(found.argmin()))
+    batch, token, attention = (float(max(found[used.index(i)], 0.0)) if i in used else 0.0 for i in range(3))
+    speeds: defaultdict[int, list[float]] = defaultdict(list)
+    for tokens, milliseconds in zip(padded, times, strict=True):
+        budget = min((each for each in _BUDGETS if each >= tokens), default=_BUDGETS[-1])
+        speeds[budget].append(float(tokens / milliseconds))
+    medians = {budget: statistics.median(each) for budget, each in speeds.items()}
+    most_tokens = min(budget for budget, speed in medians.items() if speed >= _NEARLY * max(medians.values()))
+    return Cost(batch=batch, token=token or UNMEASURED.token, attention=attention, most_tokens=most_tokens)
+
+
+def kept(digest: str, workers: int, device: str = "cpu") -> Cost | None:
+    """What was measured before for this bundle on this machine, None where nothing was or it cannot be read."""
+    try:
+        fields = json.loads(_file(digest, workers, device).read_bytes())
+        return Cost(**fields["cost"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def keep(digest: str, workers: int, cost: Cost, device: str = "cpu") -> None:
+    """Keeps a measurement, whole or not at all."""
+    file = _file(digest, workers, device)
+    fields = {"format": _FORMAT, "machine": describe_machine()[0], "workers": workers, "cost": asdict(cost)}
+    with contextlib.suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False) as aside:
+            json.dump(fields, aside)
+        os.replace(aside.name, file)
+
+
+def cache_folder() -> Path:
+    """Where what was learned of this machine is kept."""
+    root = os.environ.get("GLOSSATOR_CACHE_DIR")
+    if root is None:
+        home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+        root = os.path.join(home, "glossator")
+    return Path(root)
+
+
+def _file(digest: str, workers: int, device: str) -> Path:
+    key = hashlib.sha256(json.dumps([_FORMAT, digest, workers, device, describe_machine()]).encode()).hexdigest()
+    return cache_folder() / "calibration" / f"{key[:32]}.json"

@@ -1,0 +1,92 @@
+"""The ledger of a job: a chunk is on disk before the store hears of it, and the store refuses whoever comes late."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from glossator.service.bundle.folder import sha256
+from glossator.service.documents.row_formats import Layout
+from glossator.service.errors import JobError, OutputError
+from glossator.service.files.atomic_write import AtomicFile, write_durably
+from glossator.service.jobs.job_files import Folder
+from glossator.service.jobs.records import Chunk, Job, Result
+from glossator.service.jobs.store import Store
+from glossator.service.labelling.summary import Counts
+
+
+class JobLedger:
+    """The chunks of a claimed job. Each file carries its attempt in its name: an attempt that goes on after its lease
+    has passed writes into no other's files, and its entry is refused."""
+
+    def __init__(self, store: Store, folder: Folder, claim: Job) -> None:
+        self._store = store
+        self._folder = folder
+        self._claim = claim
+        self._parts = folder.parts(claim.id)
+        try:
+            self._parts.mkdir(exist_ok=True)
+        except OSError as error:
+            raise _unwritten(error) from error
+        chunks = store.chunks(claim.id)
+        whole = [chunk for chunk in chunks if _is_whole(self._parts / chunk.part, chunk.sha256)]
+        if len(whole) < len(chunks):
+            store.forget(claim, [chunk for chunk in chunks if chunk not in whole])
+        self._chunks = {chunk.number: chunk for chunk in whole}
+        self.done = {chunk.number: chunk.counts for chunk in whole}
+        """What came of the chunks that are there, by their index."""
+        named = {chunk.part for chunk in whole}
+        # What earlier attempts left. Later ones write here too, should this one be late without knowing it.
+        earlier = [file.name for file in self._parts.iterdir() if _attempt(file) < claim.attempt]
+        folder.remove_parts(claim.id, [name for name in earlier if name not in named])
+
+    @property
+    def next(self) -> int:
+        """The first chunk that is not there."""
+        return next(number for number in range(len(self._chunks) + 1) if number not in self._chunks)
+
+    def put(self, index: int, data: bytes, counts: Counts) -> None:
+        """Enters a chunk. Raises StaleAttempt, OutputError, NoRoom."""
+        self._folder.check_room(len(data))
+        name = f"{index:08d}-{self._claim.attempt}.part"
+        try:
+            write_durably(self._parts / name, data)
+        except OSError as error:
+            raise _unwritten(error) from error
+        chunk = Chunk(index, name, hashlib.sha256(data).hexdigest(), counts)
+        self._store.enter(self._claim, chunk)
+        self._chunks[index] = chunk
+        self.done[index] = counts
+
+    def finish(self, layout: Layout, codec: str | None, kind: str) -> Job:
+        """Joins the chunks to the result, and ends the job with it. Raises StaleAttempt, OutputError, JobError."""
+        if sorted(self._chunks) != list(range(len(self._chunks))):
+            raise JobError("chunks are missing", found=sorted(self._chunks)[-1], hint="Retry the job.")
+        path = self._folder.job(self._claim.id) / f"result-{self._claim.attempt}{kind}"
+        aside = AtomicFile(str(path), codec=codec)
+        try:
+            layout.join([self._parts / self._chunks[index].part for index in range(len(self._chunks))], aside.write)
+            aside.commit()
+        except OSError as error:
+            raise _unwritten(error) from error
+        finally:
+            aside.discard()
+        return self._store.complete(self._claim, Result(path.name, sha256(path), path.stat().st_size))
+
+
+def _attempt(part: Path) -> int:
+    return int(part.stem.rpartition("-")[2])
+
+
+def _is_whole(part: Path, digest: str) -> bool:
+    try:
+        return sha256(part) == digest
+    except OSError:
+        return False
+
+
+def _unwritten(error: OSError) -> OutputError:
+    return OutputError(
+        "the rows of the job cannot be written", found=error.strerror, expected="room and permission to write",
+        hint="Free some room on the server, then retry the job: what is done stays done.",
+    )  # fmt: skip

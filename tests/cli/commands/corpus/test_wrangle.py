@@ -1,0 +1,181 @@
+"""`glossator wrangle`, and through it how every command reads labelled files: what is told, and what is refused."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zipfile
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Run = Callable[..., Any]
+Names = Callable[[], list[str]]
+
+
+def _zip() -> bytes:
+    packed = BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("topics.csv", "text,topic\nhello,greeting\n")
+    return packed.getvalue()
+
+
+def test_report_on_stdout_progress_on_stderr(run: Run, topics_csv: Path) -> None:
+    ran = run("wrangle", "topics.csv")
+    assert ran.code == 0
+    assert ran.out.startswith("# Corpus report: `topics.csv`\n")
+    assert "72 in = 72 kept + 0 rejected + 0 dropped" in ran.out
+    assert ran.err == "· topics.csv: csv, utf-8, delimiter ',', columns text, topic\n"
+
+
+def test_json_is_all_of_stdout_and_quiet_is_quiet(run: Run, topics_csv: Path) -> None:
+    ran = run("wrangle", "topics.csv", "--json", "--quiet")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.json["rows"] == {"in": 72, "kept": 72, "rejected": 0, "dropped": 0}
+    assert ran.json["described"] == "topics.csv: csv, utf-8, delimiter ',', columns text, topic"
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_stdin_with_a_format(run: Run, topics_csv: Path, compressed: bool) -> None:
+    data = topics_csv.read_bytes()
+    ran = run(
+        "wrangle", "-", "--json", "--input-format", "csv.gz" if compressed else "csv",
+        stdin=gzip.compress(data) if compressed else data,
+    )  # fmt: skip
+    assert ran.json["rows"]["kept"] == 72
+
+
+def test_rejects_are_written_with_line_and_reason_and_the_code_is_3(run: Run, topics_csv: Path) -> None:
+    with topics_csv.open("a") as file:
+        file.write("a row with no label,\n,delivery\n")
+    ran = run("wrangle", "topics.csv", "--rejects", "rejects.jsonl")
+    assert ran.code == 3
+    rejects = [json.loads(line) for line in Path("rejects.jsonl").read_text().splitlines()]
+    assert [(row["line"], row["reason"]) for row in rejects] == [(74, "missing-label"), (75, "empty-text")]
+    assert "wrote 2 rejected rows to rejects.jsonl" in ran.err
+
+
+def test_rejects_of_an_earlier_run_do_not_stay(run: Run, topics_csv: Path) -> None:
+    Path("rejects.jsonl").write_text('{"line": 9}\n')
+    assert run("wrangle", "topics.csv", "--rejects", "rejects.jsonl").code == 0
+    assert Path("rejects.jsonl").read_text() == ""
+
+
+def test_the_source_is_never_the_rejects_file(run: Run, topics_csv: Path) -> None:
+    before = topics_csv.read_bytes()
+    ran = run("wrangle", "topics.csv", "--rejects", "./topics.csv")
+    assert ran.code == 2
+    assert "the output is the input" in ran.err
+    assert topics_csv.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--label-column", "topik"], "no label column 'topik'; did you mean 'topic'?"),
+        (["--text-column", "body"], "one of the columns 'text', 'topic'"),
+        (["--text-column", "topic", "--label-column", "topic"], "text and label are both column 'topic'"),
+        (["--encoding", "klingon"], "this encoding is not known"),
+        (["--delimiter", "ab"], "one character"),
+        (["--input-format", "odt"], "one of txt, csv, tsv, jsonl, json, parquet, xlsx"),
+        (["--label-separator", " "], "separates nothing"),
+        (["--dataset-split", "train"], "a file takes no --dataset-split"),
+    ],
+)
+def test_options_that_do_not_fit_the_file(run: Run, topics_csv: Path, arguments: list[str], said: str) -> None:
+    ran = run("wrangle", "topics.csv", *arguments)
+    assert ran.code in {1, 2}
+    assert said in ran.err
+    assert ran.out == ""
+
+
+def test_a_dataset_takes_no_options_of_files(run: Run, folder: Path) -> None:
+    (folder / "dataset").mkdir()
+    ran = run("wrangle", "dataset", "--encoding", "utf-8", "--delimiter", ";")
+    assert ran.code == 2
+    assert "a dataset takes no --encoding and no --delimiter" in ran.err
+
+
+def test_a_folder_that_is_no_dataset(run: Run, folder: Path) -> None:
+    (folder / "dataset").mkdir()
+    ran = run("wrangle", "dataset")
+    assert ran.code == 2
+    assert "not a dataset that `save_to_disk` wrote" in ran.err
+    assert "found: dataset\n" in ran.err
+
+
+def test_a_name_with_no_suffix_is_looked_for_on_the_hub_and_that_is_said(run: Run, folder: Path) -> None:
+    ran = run("wrangle", "tickets")
+    assert ran.code == 2
+    assert "no file is named tickets" in ran.err
+    assert "cannot be loaded from the hub" in ran.err
+
+
+ROWS = "".join(f"{text} {i},{topic}\n" for i in range(8) for text, topic in [("late box", "a"), ("bad login", "b")])
+JSON_ROWS = "".join(json.dumps({"text": f"row {i}", "topic": "ab"[i % 2]}) + "\n" for i in range(20))
+NO_CORPUS = {
+    "missing.csv": (None, 2, "there is no file missing.csv"),
+    "empty.csv": (b"", 2, "the file is empty"),
+    "header.csv": (b"text,topic\n", 1, "there are no rows at all"),
+    "oneclass.csv": (b"text,topic\nhello,a\ngood day,a\nbye,a\n", 1, "only the label 'a'"),
+    "lonely.csv": (f"text,topic\n{ROWS}odd,c\n".encode(), 1, "'c' (line 18): one row cannot be both"),
+    "picture.csv": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), 2, "a PNG picture, not text"),
+    "archive.csv": (_zip(), 2, "a ZIP archive"),
+    "packed.csv": (gzip.compress(ROWS.encode()), 2, "--input-format csv.gz"),
+    "plain.csv.gz": (ROWS.encode(), 2, "not gzip data"),
+    "nul.csv": (b"text,topic\na\0b,c\n", 2, "NUL"),
+    "twice.csv": (b"text,text,topic\na,b,c\n", 2, "columns of the same name"),
+    "nolabel.csv": (b"text\nhello\nbye\n", 2, "--text-column NAME --label-column NAME"),
+    "prose.jsonl": (b"hello\nworld\n", 1, "line 1: not valid JSON"),
+    "surrogate.jsonl": (b'{"text": "a \\ud83d", "topic": "a"}\n', 1, "line 1: "),
+    "line.csv": (b"x " * 2_500_000, 1, "no rows at all"),
+    "sheet.xlsx": (_zip(), 2, "is not a whole spreadsheet"),
+}
+
+
+@pytest.mark.parametrize("name", NO_CORPUS)
+def test_what_is_no_corpus_is_refused_with_a_way_out_and_leaves_nothing(run: Run, names: Names, name: str) -> None:
+    data, code, said = NO_CORPUS[name]
+    if data is not None:
+        Path(name).write_bytes(data)
+    before = names()
+    ran = (
+        run("wrangle", name, "--text-column", "text", "--label-column", "topic") if code == 1 else run("wrangle", name)
+    )
+    assert ran.code == code
+    assert said in ran.err
+    assert len(ran.err) < 2_000
+    assert names() == before
+
+
+BAD_ROWS = {
+    "surrogate.jsonl": ('{"text": "half \\ud83d", "topic": "a"}\n' + JSON_ROWS, 1, "undecodable-text"),
+    "nan.jsonl": ('{"text": "no number", "topic": NaN}\n' + JSON_ROWS, 1, "unreadable-row"),
+    "mixed.csv": ("text,topic\n" + ROWS + "déjà vu,a\ncaf", 19, "unreadable-row"),
+    "quote.csv": ("text,topic\n" + ROWS + '"never closed,a\n' + ROWS, 18, "unreadable-row"),
+    "fields.csv": ("text,topic\n" + ROWS + "one,two,three\n", 18, "unreadable-row"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_ROWS)
+def test_a_bad_row_is_rejected_with_its_line_and_the_others_are_read(run: Run, folder: Path, name: str) -> None:
+    content, line, reason = BAD_ROWS[name]
+    data = content.encode() + (b"\xe9 closed,b\n" if name == "mixed.csv" else b"")
+    Path(name).write_bytes(data)
+    ran = run("wrangle", name, "--label-column", "topic", "--rejects", "rejects.jsonl", "--json")
+    assert ran.code == 3, ran.err
+    (reject, *_) = [json.loads(text) for text in Path("rejects.jsonl").read_text().splitlines()]
+    assert (reject["line"], reject["reason"]) == (line, reason)
+    assert ran.json["rows"]["kept"] >= 16
+    assert not reject["message"].startswith("line ")
+
+
+def test_a_line_of_5_megabytes_is_read_and_floods_nothing(run: Run, folder: Path) -> None:
+    Path("long.csv").write_text("text,topic\n" + "x" * 5_000_000 + ",a\n" + ROWS)
+    ran = run("wrangle", "long.csv")
+    assert ran.code == 0
+    assert "17 in = 17 kept" in ran.out
+    assert len(ran.out) < 5_000

@@ -1,0 +1,132 @@
+"""`glossator train`: what it says, and what it refuses before and after it has begun."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Run = Callable[..., Any]
+Names = Callable[[], list[str]]
+ROOT = Path(__file__).resolve().parents[4]
+
+
+@pytest.fixture
+def base(tiny_base: Callable[[str], Path]) -> Path:
+    return tiny_base("bert")
+
+
+def _process(*arguments: object, **more: Any) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "glossator", "train", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        **more,
+    )
+
+
+def test_json_on_stdout_and_a_checkpoint(run: Run, topics_csv: Path, base: Path, names: Names) -> None:
+    with topics_csv.open("a") as file:
+        file.write("a row with no label,\n")
+    ran = run("train", "topics.csv", "-o", "checkpoint", "--base", base, "--epochs", "1", "--json", "--quiet")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.json["rows"] == {"train": 58, "validation": 7, "test": 7}
+    assert ran.json["corpus"]["described"].startswith("topics.csv: csv, utf-8")
+    assert ran.json["task"]["labels"] == ["delivery", "login", "refund"]
+    assert ran.json["outcome"]["epochs_run"] == 1
+    assert {"checkpoint", "checkpoint.rejects.jsonl"} <= set(names())
+    assert "checkpoint.partial" not in names()
+    assert json.loads(Path("checkpoint.rejects.jsonl").read_text())["line"] == 74
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["nope.csv", "-o", "out"], 2, "there is no file nope.csv"),
+        (["topics.csv", "-o", "out", "--label-column", "topik"], 2, "did you mean 'topic'?"),
+        (["topics.csv", "-o", "topics.csv"], 1, "pass --overwrite"),
+        (["topics.csv", "-o", "topics.csv", "--overwrite"], 1, "did not write"),
+        (["topics.csv", "-o", "topics.csv/out"], 1, "to be a folder that you may write to"),
+        (["topics.csv", "-o", "out", "--rejects", "topics.csv"], 2, "the output is the input"),
+        (["topics.csv", "-o", "out", "--base", "./nope"], 2, "the base model is not a folder"),
+        (["topics.csv", "-o", "out", "--base", "no/such-encoder"], 2, "without a network"),
+        (["topics.csv", "-o", "out", "--base", "."], 2, "model.safetensors"),
+        (["topics.csv", "-o", "out", "--max-length", "100000"], 2, "positions"),
+        (["topics.csv", "-o", "out", "--validation", "nope.csv"], 2, "there is no file nope.csv"),
+        (["oneclass.csv", "-o", "out"], 1, "only the label 'a'"),
+    ],
+)
+def test_a_refusal_leaves_nothing(
+    run: Run, topics_csv: Path, base: Path, names: Names, arguments: list[str], code: int, said: str
+) -> None:
+    Path("oneclass.csv").write_text("text,topic\nhello,a\ngood day,a\nbye,a\n")
+    before = names()
+    ran = run("train", *arguments, *([] if "--base" in arguments else ["--base", base]), "--epochs", "1")
+    assert ran.code == code
+    assert said in ran.err
+    assert ran.out == ""
+    assert names() == before
+
+
+def test_every_option_that_cannot_be_used_is_named_at_once(run: Run, topics_csv: Path, names: Names) -> None:
+    ran = run("train", "topics.csv", "-o", "out", "--epochs", "5000", "--learning-rate", "7", "--max-length", "2")
+    assert ran.code == 2
+    for option in ("--epochs", "--learning-rate", "--max-length"):
+        assert f"{option}: " in ran.err
+    assert names() == ["topics.csv"]
+
+
+def test_rejects_of_the_validation_file_are_counted(run: Run, topics_csv: Path, base: Path) -> None:
+    Path("validation.csv").write_text("text,topic\nmy parcel again,delivery\nhello,greeting\nno money yet,refund\n")
+    ran = run(
+        "train", "topics.csv", "-o", "out", "--base", base, "--epochs", "1", "--validation", "validation.csv",
+    )  # fmt: skip
+    assert ran.code == 0
+    assert "3 rows = 2 kept + 1 rejected + 0 dropped" in ran.err
+    assert "rejected: unknown-label 1" in ran.err
+    assert ran.out.startswith("wrote out: validation accuracy ")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kilobytes", [2, 40])
+def test_a_full_disk_is_an_error_with_a_way_out(topics_csv: Path, base: Path, names: Names, kilobytes: int) -> None:
+    def small_files() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (kilobytes * 1024, kilobytes * 1024))
+
+    with _process("topics.csv", "-o", "out", "--base", base, "--epochs", "1", preexec_fn=small_files) as process:
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "Traceback" not in err
+    assert "File too large" in err
+    assert "Free some space" in err
+    assert not Path("out").exists()
+    assert not [path for path in Path().rglob("*") if "writing" in path.name]
+
+
+@pytest.mark.slow
+def test_ctrl_c_says_how_to_go_on_and_the_same_command_does(topics_csv: Path, base: Path, names: Names) -> None:
+    command = ["topics.csv", "-o", "out", "--base", base, "--epochs", "60", "--patience", "60", "--threads", "1"]
+    with _process(*command) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "epoch 2:" in line:
+                process.send_signal(signal.SIGINT)
+        process.wait(timeout=60)
+    assert process.returncode == 130
+    assert not Path("out").exists()
+    assert "out.partial" in names()
+    with _process(*command) as process:
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert "epoch 1:" not in err
+    assert "out.partial" not in names()

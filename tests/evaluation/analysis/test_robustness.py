@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glossator.evaluation.analysis.comparison import answer
+from glossator.evaluation.analysis.robustness import (
+    CHANGES,
+    IN_PLACE,
+    lower,
+    no_punctuation,
+    robustness,
+    robustness_table,
+    typos,
+    upper,
+)
+from glossator.modeling.labelled_rows import LabelledRows
+from glossator.service.inference.model import load
+
+Made = Callable[[str], Path]
+
+
+@pytest.mark.parametrize("change", IN_PLACE.values(), ids=IN_PLACE)
+@given(text=st.text())
+def test_changes_in_place_keep_every_character_in_its_place(change: Callable[[str], str], text: str) -> None:
+    changed = change(text)
+    assert len(changed) == len(text)
+    assert [each.isspace() for each in changed] == [each.isspace() for each in text]
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+@given(text=st.text(min_size=1).filter(str.strip))
+def test_changes_are_the_same_every_time_and_leave_something(change: Callable[[str], str], text: str) -> None:
+    assert change(text) == change(text)
+    assert change(text).strip()
+
+
+def test_changes_by_hand() -> None:
+    assert typos("to be or not") == "to be or not"
+    assert sorted(typos("please cancel it")) == sorted("please cancel it")
+    assert typos("please cancel it") != "please cancel it"
+    assert upper("straße ﬁne") == "STRAßE ﬁNE"
+    assert lower("İstanbul") == "İstanbul"
+    assert no_punctuation("can't, won't!") == "can t won t"
+    assert no_punctuation("?!") == "?!"
+
+
+def test_a_model_is_held_against_itself_on_changed_texts(tiny_bundle: Made) -> None:
+    pipeline = load(tiny_bundle("single_label_classification")).pipeline
+    labels = pipeline.task.labels
+    rows = LabelledRows(
+        [f"Where is order {row}, please?" for row in range(24)], [(labels[row % 3],) for row in range(24)]
+    )
+    found = robustness(pipeline, rows, answer(pipeline, rows, name="as they are"))
+    assert [each.name for each in found] == list(CHANGES)
+    assert {each.baseline for each in found} == {"texts as they are"}
+    for each in found:
+        assert each.difference.value == pytest.approx((len(each.gained) - len(each.lost)) / 24)
+    assert robustness_table(found).count("\n") == 1 + len(CHANGES)

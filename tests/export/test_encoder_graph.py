@@ -1,0 +1,207 @@
+"""The graph written by hand against the PyTorch model of each family, and its int8 form against fp32 and itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from made import TASKS, made_task
+from numpy.typing import NDArray
+from onnx import numpy_helper
+
+from glossator.export.activation_ranges import measure_ranges, strange_windows
+from glossator.export.encoder_graph import Quantization, Range, tensor_names, write_graph, write_probe
+from glossator.export.encoder_weights import Encoder, read_encoder
+from glossator.export.torch_to_onnx import convert
+from glossator.modeling.checkpoint_reader import load_model
+from glossator.modeling.torch_session import TorchSession
+from glossator.service.inference.encoding import reads_pairs
+from glossator.service.inference.runtime.session import Session
+from glossator.service.tasks.encoded import Floats, PairWindow
+from glossator.training.base_model import FAMILIES, open_model, resolve
+
+KNOWN = sorted(FAMILIES - {"deberta", "deberta-v2", "modernbert"})
+LABELS = ["a", "b", "c"]
+LENGTHS = [1, 2, 3, 7, 19, 40, 64]
+
+
+class Case:
+    """A tiny model of a family whose weights are large enough to tell right from wrong."""
+
+    def __init__(self, folder: Path, kind: str = "text-classification") -> None:
+        torch.manual_seed(11)
+        base = resolve(str(folder))
+        self.task = made_task(kind, LABELS)
+        model = open_model(base, self.task)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.add_(torch.randn_like(parameter) * (0.3 if parameter.ndim > 1 else 0.1))
+        self.model: Any = model.eval()
+        encoder = read_encoder(self.model, self.task)
+        assert encoder is not None
+        self.encoder: Encoder = encoder
+        self.pad_token_id = int(self.model.config.pad_token_id)
+        generator = np.random.default_rng(4)
+        words = self.model.config.vocab_size
+        # Padding's own number may stand in a text: RoBERTa and MPNet count positions without it.
+        windows = [generator.integers(0, words, size=length).tolist() for length in LENGTHS]
+        self.windows: list[list[int]] = windows
+        if reads_pairs(self.task):
+            self.windows = [PairWindow(window, (len(window) + 1) // 2) for window in windows]
+
+    def torch_logits(self) -> NDArray[np.float32]:
+        """All outputs of all windows, one behind the other."""
+        task = self.task.model_copy(
+            update={"encoding": self.task.encoding.model_copy(update={"pad_token_id": self.pad_token_id})}
+        )
+        return joined(TorchSession(self.model, task).run(self.windows))
+
+    def run(self, graph: Path, windows: Sequence[Sequence[int]] | None = None) -> NDArray[np.float32]:
+        """The same from a graph."""
+        session = Session(graph, pad_token_id=self.pad_token_id)
+        assert session.outputs == list(self.task.outputs)
+        return joined(session.run(self.windows if windows is None else windows))
+
+    def ranges(self) -> dict[str, Range]:
+        return measure_ranges(self.encoder, self.windows, pad_token_id=self.pad_token_id)
+
+
+def joined(outputs: Sequence[Floats]) -> NDArray[np.float32]:
+    return np.concatenate([np.asarray(output, dtype=np.float32).ravel() for output in outputs])
+
+
+@pytest.fixture(scope="module", params=[(family, kind) for family in KNOWN for kind in TASKS], ids="-".join)
+def case(request: pytest.FixtureRequest, tiny_base: Callable[[str], Path]) -> Case:
+    family, kind = request.param
+    return Case(tiny_base(family), kind)
+
+
+def test_fp32_equals_pytorch_in_every_family(case: Case, tmp_path: Path) -> None:
+    write_graph(case.encoder, tmp_path / "graph.onnx")
+    expected = case.torch_logits()
+    assert np.abs(expected).max() > 0.1
+    np.testing.assert_allclose(case.run(tmp_path / "graph.onnx"), expected, rtol=0, atol=2e-5)
+
+
+@pytest.mark.parametrize("kind", TASKS)
+def test_fp32_equals_the_graph_that_pytorch_exports(
+    tiny_base: Callable[[str], Path], tmp_path: Path, kind: str
+) -> None:
+    case = Case(tiny_base("bert"), kind)
+    case.model.set_attn_implementation("eager")
+    convert(case.model, case.task, tmp_path / "plain.onnx")
+    write_graph(case.encoder, tmp_path / "graph.onnx")
+    plain, ours = (case.run(tmp_path / name) for name in ("plain.onnx", "graph.onnx"))
+    np.testing.assert_allclose(ours, plain, rtol=0, atol=2e-5)
+
+
+def test_fp32_holds_operators_of_onnx_alone(case: Case, tmp_path: Path) -> None:
+    """So that other tools than ONNX Runtime may run it."""
+    write_graph(case.encoder, tmp_path / "graph.onnx")
+    model = onnx.load(tmp_path / "graph.onnx")
+    assert [item.domain for item in model.opset_import] == [""]
+    assert {node.domain for node in model.graph.node} == {""}
+
+
+def test_int8_is_near_fp32_and_alone_as_in_company(case: Case, tmp_path: Path) -> None:
+    write_graph(case.encoder, tmp_path / "int8.onnx", quantization=Quantization(case.ranges()))
+    exact, ours = case.torch_logits(), case.run(tmp_path / "int8.onnx")
+    assert np.abs(ours - exact).mean() < 0.1 * np.abs(exact).max()  # random weights enlarge what is rounded
+    session = Session(tmp_path / "int8.onnx", pad_token_id=case.pad_token_id)
+    alone = np.concatenate([joined(session.run([window])) for window in case.windows])
+    assert np.abs(alone - ours).max() < 0.01
+
+
+def test_int8_keeps_products_of_excluded_tensors_in_fp32(case: Case, tmp_path: Path) -> None:
+    names = tensor_names(case.encoder)
+    ranges = case.ranges()
+    write_graph(case.encoder, tmp_path / "none.onnx", quantization=Quantization(ranges, names))
+    model = onnx.load(tmp_path / "none.onnx")
+    assert "MatMulIntegerToFloat" not in {node.op_type for node in model.graph.node}
+    np.testing.assert_allclose(case.run(tmp_path / "none.onnx"), case.torch_logits(), rtol=0, atol=2e-5)
+    write_graph(case.encoder, tmp_path / "one.onnx", quantization=Quantization(ranges, names[1:]))
+    operators = [node.op_type for node in onnx.load(tmp_path / "one.onnx").graph.node]
+    assert operators.count("QuantizeLinear") == 1
+
+
+def test_probe_shows_every_tensor_that_a_product_reads(case: Case, tmp_path: Path) -> None:
+    outputs = write_probe(case.encoder, tmp_path / "probe.onnx")
+    assert list(outputs) == tensor_names(case.encoder) == list(case.ranges())
+    session = ort.InferenceSession(tmp_path / "probe.onnx", providers=["CPUExecutionProvider"])
+    assert set(outputs.values()) < {item.name for item in session.get_outputs()}
+
+
+def test_a_tensor_is_quantised_once_and_weights_are_int8(tiny_base: Callable[[str], Path], tmp_path: Path) -> None:
+    case = Case(tiny_base("bert"))
+    write_graph(case.encoder, tmp_path / "int8.onnx", quantization=Quantization(case.ranges()))
+    model = onnx.load(tmp_path / "int8.onnx")
+    operators = [node.op_type for node in model.graph.node]
+    # In the last layer the first token's queries are a tensor of their own.
+    assert operators.count("QuantizeLinear") == 4 * len(case.encoder.layers) + 1
+    assert operators.count("MatMulIntegerToFloat") == 6 * len(case.encoder.layers)
+    matrices = [numpy_helper.to_array(item) for item in model.graph.initializer]
+    hidden = case.encoder.layers[0].up.weight.shape
+    assert sum(each.shape == hidden and each.dtype == np.int8 for each in matrices) == len(case.encoder.layers)
+    assert not any(each.shape == hidden and each.dtype == np.float32 for each in matrices)
+
+
+def test_ranges_do_not_count_padding(tiny_base: Callable[[str], Path]) -> None:
+    case = Case(tiny_base("bert"))
+    each = [measure_ranges(case.encoder, [window], pad_token_id=case.pad_token_id) for window in case.windows]
+    for name, together in case.ranges().items():
+        assert together.low == pytest.approx(min(ranges[name].low for ranges in each), abs=1e-4)
+        assert together.high == pytest.approx(max(ranges[name].high for ranges in each), abs=1e-4)
+
+
+@given(low=st.floats(-100, 0), high=st.floats(0, 100))
+def test_a_range_spreads_over_the_bytes_and_holds_zero_exactly(low: float, high: float) -> None:
+    scale, zero_point = Range(low, high).scale_and_zero_point()
+    steps = np.array([low, 0.0, high]) / float(scale) + float(zero_point)
+    assert scale > 0
+    assert np.all(steps >= -0.51)
+    assert np.all(steps <= 255.51)
+    if high - low > 1e-3:
+        assert steps[2] - steps[0] == pytest.approx(255, abs=1.0)
+
+
+@settings(max_examples=30)
+@given(st.lists(st.lists(st.integers(0, 50), min_size=1, max_size=20), min_size=1, max_size=300))
+def test_strange_windows_keep_special_tokens_and_lengths(windows: list[list[int]]) -> None:
+    strange = strange_windows(windows, vocabulary=1_000)
+    lengths = sorted(map(len, windows))
+    for window in strange:
+        assert len(window) in lengths
+        assert any(len(each) == len(window) and (each[0], each[-1]) == (window[0], window[-1]) for each in windows)
+        assert all(0 <= token < 1_000 for token in window[1:-1])
+    assert strange == strange_windows(windows, vocabulary=1_000)
+
+
+@pytest.mark.parametrize("family", ["deberta", "deberta-v2", "modernbert"])
+def test_other_families_are_not_known(family: str, tiny_base: Callable[[str], Path]) -> None:
+    model = open_model(resolve(str(tiny_base(family))), made_task(labels=LABELS))
+    assert read_encoder(model, made_task(labels=LABELS)) is None
+
+
+@pytest.mark.parametrize("option", [{"hidden_act": "silu"}, {"is_decoder": True}])
+def test_a_kind_that_is_not_known_is_left_to_pytorch(option: dict[str, Any], tiny_base: Callable[[str], Path]) -> None:
+    model = open_model(resolve(str(tiny_base("bert"))), made_task(labels=LABELS))
+    assert read_encoder(model, made_task(labels=LABELS)) is not None
+    for name, value in option.items():
+        setattr(model.config, name, value)
+    assert read_encoder(model, made_task(labels=LABELS)) is None
+
+
+def test_what_training_made_is_read(tiny_checkpoint: Callable[[str], Path], tmp_path: Path) -> None:
+    model = load_model(tiny_checkpoint("multi_label_classification"), "text-classification")
+    encoder = read_encoder(model, made_task())
+    assert encoder is not None
+    write_graph(encoder, tmp_path / "graph.onnx")
+    assert np.shape(Session(tmp_path / "graph.onnx").run([[1, 2], [1, 3, 2]])) == (2, 4)

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from glossator.service.api.replicas.replica_metrics import Siblings
+
+
+@contextmanager
+def replica(folder: Path, number: int, texts: int) -> Iterator[Siblings]:
+    registry = CollectorRegistry()
+    Counter("texts", "Texts.", ("model",), registry=registry).labels("a").inc(texts)
+    Gauge("wait", "Wait.", registry=registry).set(number)
+    Histogram("seconds", "Seconds.", buckets=(1.0, 2.0), registry=registry).observe(1.5)
+    siblings = Siblings(folder, number, registry)
+    try:
+        yield siblings
+    finally:
+        siblings.close()
+
+
+def samples(siblings: Siblings) -> dict[tuple[str, ...], float]:
+    """What a Prometheus would read, by name and the values of the labels."""
+    text = generate_latest(siblings).decode()
+    assert text.count("# TYPE texts_total counter") == 1
+    return {
+        (sample.name, *(sample.labels[label] for label in sorted(sample.labels))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_each_tells_what_all_have_counted(tmp_path: Path) -> None:
+    with replica(tmp_path, 0, texts=3) as first, replica(tmp_path, 1, texts=5) as second:
+        told = samples(first)
+        assert told["texts_total", "a", "0"] == 3
+        assert told["texts_total", "a", "1"] == 5
+        assert told["wait", "1"] == 1
+        assert told["seconds_bucket", "2.0", "0"] == told["seconds_count", "1"] == 1
+        assert samples(second) == told
+
+
+def test_one_that_is_gone_is_left_out_and_its_place_is_taken(tmp_path: Path) -> None:
+    with replica(tmp_path, 0, texts=3) as first:
+        with replica(tmp_path, 1, texts=5):
+            pass
+        assert ("texts_total", "a", "1") not in samples(first)
+        (tmp_path / "1.metrics").touch()  # as it stays of one that was killed
+        assert ("texts_total", "a", "1") not in samples(first)
+        with replica(tmp_path, 1, texts=7):
+            assert samples(first)["texts_total", "a", "1"] == 7
+
+
+def test_one_that_hangs_holds_the_others_up_for_a_moment_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("glossator.service.api.replicas.replica_metrics.PATIENCE_SECONDS", 0.1)
+    with replica(tmp_path, 0, texts=3) as first, socket.socket(socket.AF_UNIX) as hung:
+        hung.bind(str(tmp_path / "1.metrics"))
+        hung.listen()
+        assert samples(first)["texts_total", "a", "0"] == 3

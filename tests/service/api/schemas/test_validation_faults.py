@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import pytest
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from glossator.service.api.schemas.validation_faults import faults, where
+from glossator.service.errors import Fault
+
+
+class Form(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    numbers: list[int]
+
+
+def test_faults_name_the_place_and_not_the_value() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Form.model_validate({"numbers": [1, "secret"], "other": "secret"})
+    found = faults(caught.value)
+    assert [(fault.name, fault.where) for fault in found] == [
+        ("int-parsing", "numbers[1]"),
+        ("extra-forbidden", "other"),
+    ]
+    assert "secret" not in str(found)
+
+
+def test_faults_say_how_many_they_leave_out() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Form.model_validate({"numbers": ["x"] * 1_234})
+    found = faults(caught.value)
+    assert len(found) == 21
+    assert found[-1] == Fault("more-faults", "1,214 more")
+
+
+def test_where_shortens_names_of_the_caller() -> None:
+    assert where(("numbers", 3, "x")) == "numbers[3].x"
+    assert len(where(("n" * 1_000,))) == 40
+    assert where(()) == ""

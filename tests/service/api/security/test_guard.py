@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import anyio
+import pytest
+from starlette.testclient import TestClient
+from starlette.types import Message, Receive, Scope, Send
+
+from glossator.service.api.security.guard import Guard
+from glossator.service.api.settings import Settings
+
+KEY = "correct-horse-battery"
+BODY = {"text": "money"}
+PATH = "/v1/models/intents/predict"
+
+
+async def _welcome(scope: Scope, receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def status(settings: Settings, *headers: tuple[str, str], method: str = "GET", path: str = "/v1/models") -> int:
+    """What the guard of a server with these settings answers."""
+    sent: list[Message] = []
+
+    async def ask() -> None:
+        async def receive() -> Message:
+            raise AssertionError("the guard reads no body")
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        raw = [(name.encode(), value.encode("latin-1")) for name, value in headers]
+        await Guard(_welcome, settings)({"type": "http", "method": method, "path": path, "headers": raw}, receive, send)
+
+    anyio.run(ask)
+    return int(sent[0]["status"])
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost", "LocalHost:99", "localhost.", "[::1]:8000"])
+def test_guard_answers_loopback_hosts(host: str) -> None:
+    assert status(Settings(), ("host", host)) == 200
+
+
+@pytest.mark.parametrize(
+    "hosts",
+    [
+        ["evil.example"],
+        ["evil.example:8000"],
+        ["localhost.evil.example"],
+        ["127.0.0.1.evil.example"],
+        ["evil.example#localhost"],
+        ["localhost@evil.example"],
+        ["["],
+        [""],
+        [],
+        ["localhost", "evil.example"],
+    ],
+)
+def test_guard_refuses_other_hosts_on_loopback(hosts: list[str]) -> None:
+    assert status(Settings(), *[("host", host) for host in hosts]) == 421
+    assert status(Settings(), *[("host", host) for host in hosts], path="/livez") == 421
+
+
+def test_guard_answers_the_hosts_that_are_allowed() -> None:
+    behind_proxy = Settings(allowed_hosts=("Labels.example",))
+    assert status(behind_proxy, ("host", "labels.example")) == 200
+    assert status(behind_proxy, ("host", "127.0.0.1")) == 200
+    public = Settings(host="0.0.0.0", api_keys=(KEY,), allowed_hosts=("labels.example",))
+    authorization = ("authorization", f"Bearer {KEY}")
+    assert status(public, ("host", "labels.example"), authorization) == 200
+    assert status(public, ("host", "127.0.0.1"), authorization) == 421
+
+
+def test_guard_answers_every_host_off_loopback_where_none_is_listed() -> None:
+    public = Settings(host="0.0.0.0", api_keys=(KEY,))
+    assert status(public, ("host", "whatever.example"), ("authorization", f"Bearer {KEY}")) == 200
+    assert status(public, ("authorization", f"Bearer {KEY}")) == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ([], 200),
+        ([("sec-fetch-site", "same-origin"), ("origin", "http://127.0.0.1:8000")], 200),
+        ([("sec-fetch-site", "none")], 200),
+        ([("origin", "HTTP://127.0.0.1:8000")], 200),
+        ([("sec-fetch-site", "cross-site")], 403),
+        ([("sec-fetch-site", "same-site")], 403),
+        ([("sec-fetch-site", "anything")], 403),
+        ([("origin", "http://127.0.0.1:3000")], 403),
+        ([("origin", "http://localhost:8000")], 403),
+        ([("origin", "https://evil.example")], 403),
+        ([("origin", "null")], 403),
+        ([("origin", "http://[")], 403),
+        ([("sec-fetch-site", "same-origin"), ("origin", "https://evil.example")], 403),
+    ],
+)
+def test_guard_refuses_what_pages_of_other_sites_post(headers: list[tuple[str, str]], expected: int) -> None:
+    host = ("host", "127.0.0.1:8000")
+    assert status(Settings(), host, *headers, method="POST") == expected
+    assert status(Settings(), host, *headers, method="DELETE") == expected
+    assert status(Settings(), host, *headers, method="GET") == 200
+
+
+@pytest.mark.parametrize(
+    ("authorization", "expected"),
+    [
+        (None, 401),
+        (f"Bearer {KEY}", 200),
+        (f"bearer  {KEY} ", 200),
+        (f"Basic {KEY}", 401),
+        (KEY, 401),
+        ("Bearer", 401),
+        ("Bearer wrong-horse-battery", 401),
+        ("Bearer correct-horse-batterÿ", 401),
+    ],
+)
+def test_guard_asks_for_a_key_where_there_is_one(authorization: str | None, expected: int) -> None:
+    headers = [("host", "localhost")] + ([("authorization", authorization)] if authorization else [])
+    settings = Settings(api_keys=(KEY, "another-key-of-the-ring"))
+    assert status(settings, *headers) == expected
+    assert status(settings, *headers, path="/metrics") == expected
+    assert status(settings, *headers, path="/openapi.json") == expected
+    assert status(settings, *headers, path="/livez") == 200
+    assert status(settings, *headers, path="/readyz") == 200
+
+
+def test_guard_answers_with_problems(make_client: Callable[..., TestClient]) -> None:
+    client = make_client(api_keys=(KEY,))
+    unknown = client.post(PATH, json=BODY)
+    assert (unknown.status_code, unknown.json()["code"]) == (401, "unauthorized")
+    assert unknown.headers["www-authenticate"].startswith("Bearer")
+    assert unknown.headers["content-type"] == "application/problem+json"
+    assert KEY not in unknown.text
+    known = {"Authorization": f"Bearer {KEY}"}
+    assert client.post(PATH, json=BODY, headers=known).status_code == 200
+    foreign = client.post(PATH, json=BODY, headers={**known, "Origin": "https://evil.example"})
+    assert (foreign.status_code, foreign.json()["code"]) == (403, "cross-site-refused")
+    rebound = client.get("/v1/models", headers={**known, "Host": "evil.example"})
+    assert (rebound.status_code, rebound.json()["found"]) == (421, "evil.example")
+
+
+def test_guard_lets_no_other_origin_read(client: TestClient) -> None:
+    asked = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
+    for answer in (client.options(PATH, headers=asked), client.get("/v1/models", headers=asked)):
+        assert not [name for name in answer.headers if name.startswith("access-control-")]

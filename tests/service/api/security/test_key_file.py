@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import stat
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from glossator.service.api.security.api_keys import KeyRing
+from glossator.service.api.security.key_file import (
+    ReloadingKeyFile,
+    add_key,
+    read_keys,
+    revoke_key,
+    rotate_key,
+    write_keys,
+)
+from glossator.service.errors import ConfigError
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "keys.json"
+
+
+def bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
+
+
+def test_file_holds_hashes_alone_and_is_its_owners(file: Path) -> None:
+    key = add_key(file, "shop", ["infer"], 90)
+    assert key not in file.read_text()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    (kept,) = read_keys(file).keys
+    assert (kept.name, kept.scopes) == ("shop", ["infer"])
+    assert kept.expires is not None
+    assert timedelta(days=89) < kept.expires - datetime.now(UTC) <= timedelta(days=90)
+
+
+def test_keys_that_cannot_be_made_are_refused(file: Path) -> None:
+    add_key(file, "shop", ["infer"], None)
+    for name in ("shop", "../x", "a b", ""):
+        with pytest.raises(ConfigError):
+            add_key(file, name, ["infer"], None)
+    with pytest.raises(ConfigError, match="no key of this name"):
+        revoke_key(file, "nobody")
+    file.write_text("{")
+    with pytest.raises(ConfigError, match="no file of keys"):
+        read_keys(file)
+
+
+def test_scopes_say_what_a_key_is_good_for(make_client: Callable[..., TestClient], file: Path) -> None:
+    """keys: scopes infer, label and admin."""
+    made = {scope: add_key(file, scope, [scope], None) for scope in ("infer", "label", "admin")}
+    client = make_client(key_file=file)
+    paths = {"/v1/models": "infer", "/v1/jobs": "label", "/metrics": "admin", "/tei/intents/metrics": "admin",
+             "/v2/models/intents": "infer", "/v1/files": "label"}  # fmt: skip
+    for path, scope in paths.items():
+        assert client.get(path).status_code == 401
+        for name, key in made.items():
+            answer = client.get(path, headers=bearer(key))
+            if name == scope:
+                assert answer.status_code in (200, 404), (path, name)
+            else:
+                assert (answer.status_code, answer.json()["code"]) == (403, "scope-missing"), (path, name)
+                assert key not in answer.text
+
+
+def test_changes_need_no_restart(
+    make_client: Callable[..., TestClient], file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """keys: expiry, rotation and revocation without restart."""
+    monkeypatch.setattr(ReloadingKeyFile, "_EVERY_SECONDS", 0.0)
+    old = add_key(file, "shop", ["infer"], None)
+    client = make_client(key_file=file)
+
+    def status(key: str) -> int:
+        return client.get("/v1/models", headers=bearer(key)).status_code
+
+    assert status(old) == 200
+    new = rotate_key(file, "shop", 1.0)
+    assert (status(old), status(new)) == (200, 200)
+    keys = read_keys(file)
+    keys.keys[0].old_expires = datetime.now(UTC)
+    write_keys(file, keys)
+    assert (status(old), status(new)) == (401, 200)
+    file.write_text("damaged")
+    assert status(new) == 200
+    write_keys(file, keys)
+    revoke_key(file, "shop")
+    assert status(new) == 401
+    short = add_key(file, "brief", ["infer"], 0.5 / 86_400)
+    assert status(short) == 200
+    time.sleep(0.6)
+    assert status(short) == 401
+
+
+def test_owner_stays_when_a_key_is_rotated(file: Path) -> None:
+    old = add_key(file, "shop", ["label"], None)
+    new = rotate_key(file, "shop", 1.0)
+    ring = KeyRing([], lambda: read_keys(file).keys)
+    found = [ring.holder(key.encode()) for key in (old, new)]
+    assert found[0] == found[1]
+    assert found[0] is not None
+    assert found[0].owner == "key:shop"
+
+
+def test_requests_are_counted_by_key(make_client: Callable[..., TestClient], file: Path) -> None:
+    first, second = add_key(file, "a", ["infer"], None), add_key(file, "b", ["infer"], None)
+    client = make_client(key_file=file, requests_per_minute=3)
+    answers = [client.get("/v1/models", headers=bearer(first)) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert answers[0].headers["ratelimit-policy"] == '"default";q=3;w=60'
+    assert answers[0].headers["ratelimit"].startswith('"default";r=2;t=')
+    assert answers[3].json()["code"] == "rate-limited"
+    assert 1 <= int(answers[3].headers["retry-after"]) <= 60
+    assert client.get("/v1/models", headers=bearer(second)).status_code == 200
+    assert client.get("/livez").status_code == 200
+    assert "ratelimit" not in client.get("/livez").headers
+
+
+def test_server_off_the_loopback_address_takes_a_key_file_for_protection(file: Path) -> None:
+    from glossator.service.api.settings import Settings
+
+    add_key(file, "a", ["infer"], None)
+    assert Settings(host="0.0.0.0", key_file=file).needs_key
+    with pytest.raises(ConfigError):
+        Settings(host="0.0.0.0")

@@ -1,0 +1,252 @@
+"""Versions that are swapped while they answer."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+from votes import vote_bundle
+
+from glossator.service.api import model_catalog as catalogs
+from glossator.service.api.app import create_app
+from glossator.service.api.model_catalog import RegistryCatalog
+from glossator.service.api.settings import Settings
+from glossator.service.errors import BundleError, ModelLoading, UnknownModel
+from glossator.service.inference.model import Model, load
+from glossator.service.registry import Registry
+
+
+@pytest.fixture(scope="module")
+def versions(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    root = tmp_path_factory.mktemp("versions")
+    kinds: Any = ("single_label_classification", "multi_label_classification")
+    return [vote_bundle(root / str(number) / "intents", kind) for number, kind in enumerate(kinds)]
+
+
+@pytest.fixture
+def registry(tmp_path: Path, versions: list[Path]) -> Registry:
+    made = Registry(tmp_path / "registry")
+    made.add(versions[0])
+    return made
+
+
+def quick(folder: Path) -> Model:
+    return load(folder, threads=1)
+
+
+@pytest.fixture
+def follow(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., RegistryCatalog]]:
+    monkeypatch.setattr(catalogs, "POLL_SECONDS", 0.02)
+    made: list[RegistryCatalog] = []
+
+    def start(**options: Any) -> RegistryCatalog:
+        made.append(RegistryCatalog(registry, load=quick, **options))
+        made[-1].start()
+        return made[-1]
+
+    yield start
+    for each in made:
+        each.close()
+
+
+def until(check: Callable[[], object], seconds: float = 10.0) -> None:
+    end = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def loaded(catalog: RegistryCatalog, asked: str) -> Model:
+    """A version that is loaded when it is asked for."""
+    found: list[Model] = []
+
+    def ask() -> bool:
+        try:
+            found.append(catalog.find(asked))
+        except (ModelLoading, UnknownModel):  # not loaded yet, or not heard of yet
+            return False
+        return True
+
+    until(ask)
+    return found[0]
+
+
+def test_promotion_and_rollback_are_followed(
+    registry: Registry, versions: list[Path], follow: Callable[..., RegistryCatalog]
+) -> None:
+    catalog = follow()
+    first = catalog.find("intents").digest
+    second = registry.add(versions[1], alias="challenger").digest
+    assert loaded(catalog, "intents@challenger").digest == second
+    assert catalog.find("intents").digest == first
+    registry.alias("intents", "challenger")
+    until(lambda: catalog.find("intents").digest == second)
+    assert loaded(catalog, f"intents@{first[:7]}").digest == first
+    registry.rollback("intents")
+    until(lambda: catalog.find("intents").digest == first)
+    for asked in ("intents@nothing", "nothing", "nothing@champion"):
+        with pytest.raises(UnknownModel):
+            catalog.find(asked)
+
+
+def test_damaged_version_is_refused_while_the_old_one_serves(
+    registry: Registry, versions: list[Path], follow: Callable[..., RegistryCatalog]
+) -> None:
+    catalog = follow()
+    first = catalog.find("intents").digest
+    second = registry.add(versions[1]).digest
+    graph = registry.folder("intents", second) / "onnx" / "model.onnx"
+    whole = graph.read_bytes()
+    graph.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    registry.alias("intents", second)
+    until(lambda: "intents" in catalog.failures)
+    assert isinstance(catalog.failures["intents"], BundleError)
+    assert catalog.find("intents").digest == first
+    registry.rollback("intents")
+    until(lambda: "intents" not in catalog.failures)
+
+
+def test_memory_that_may_be_taken_is_not_exceeded(
+    registry: Registry, versions: list[Path], follow: Callable[..., RegistryCatalog]
+) -> None:
+    size = quick(versions[0]).bytes
+    registry.add(versions[0], name="other")
+    registry.add(versions[1])
+    catalog = follow(budget_bytes=int(1.5 * size))
+    assert catalog.names == ["intents", "other"]
+    assert [name for name, _ in catalog.loaded()] == ["intents"]
+    listed = [(each.name, each.digest, each.is_loaded) for each in catalog.listed()]
+    assert listed == [
+        ("intents", catalog.find("intents").digest, True), ("other", quick(versions[0]).digest, False),
+    ]  # fmt: skip
+    assert loaded(catalog, "other").digest == quick(versions[0]).digest
+    until(lambda: len(catalog.loaded()) == 1)
+    assert loaded(catalog, "intents")
+    until(lambda: len(catalog.loaded()) == 1)
+    assert [name for name, _ in catalog.loaded()] == ["intents"]
+
+
+def test_models_that_are_not_loaded_are_listed_too(registry: Registry, versions: list[Path]) -> None:
+    registry.add(versions[0], name="other")
+    catalog = RegistryCatalog(registry, load=quick, budget_bytes=1)
+    with TestClient(create_app(catalog, Settings()), base_url="http://127.0.0.1:8000") as client:
+        told = client.get("/v1/models").json()
+        assert [(each["name"], each["loaded"]) for each in told["models"]] == [("intents", True), ("other", False)]
+        assert [each["id"] for each in told["data"]] == ["intents", "other"]
+        index = client.post("/v2/repository/index").json()
+        assert [(each["name"], each["state"]) for each in index] == [("intents", "READY"), ("other", "UNAVAILABLE")]
+        assert "not loaded yet" in client.get("/ui/models").text
+
+
+def test_damaged_manifest_does_not_hide_the_other_models(
+    registry: Registry, versions: list[Path], follow: Callable[..., RegistryCatalog]
+) -> None:
+    digest = registry.add(versions[0], name="other").digest
+    (registry.folder("other", digest) / "bundle.json").write_text("{")
+    assert [each.name for each in follow(budget_bytes=1).listed()] == ["intents"]
+
+
+def test_version_of_a_model_that_was_let_go_is_loaded_by_itself(
+    registry: Registry, versions: list[Path], follow: Callable[..., RegistryCatalog]
+) -> None:
+    second = registry.add(versions[1]).digest
+    registry.add(versions[0], name="other")
+    catalog = follow(budget_bytes=1)
+    assert [name for name, _ in catalog.loaded()] == ["intents"]
+    assert loaded(catalog, "other").digest == catalog.registry.version("other", "champion")
+    until(lambda: [name for name, _ in catalog.loaded()] == ["other"])
+    assert loaded(catalog, f"intents@{second[:12]}").digest == second
+    until(lambda: len(catalog.loaded()) == 1)
+
+
+def test_model_that_cannot_be_loaded_says_why_to_those_who_ask(
+    registry: Registry, versions: list[Path], follow: Callable[..., RegistryCatalog]
+) -> None:
+    digest = registry.add(versions[0], name="other").digest
+    (registry.folder("other", digest) / "tokenizer.json").write_text("{}")
+    catalog = follow()
+    assert [each.name for each in catalog.listed()] == ["intents"]
+
+    def told() -> bool:
+        try:
+            catalog.find("other")
+        except ModelLoading:
+            return False
+        except BundleError:
+            return True
+        raise AssertionError
+
+    until(told)
+    assert catalog.find("intents")
+
+
+def test_models_that_are_removed_are_unknown(
+    registry: Registry, versions: list[Path], follow: Callable[..., RegistryCatalog]
+) -> None:
+    catalog = follow()
+    second = registry.add(versions[1]).digest
+    assert loaded(catalog, f"intents@{second}")
+    registry.remove("intents", second)
+
+    def gone() -> bool:
+        try:
+            catalog.find(f"intents@{second}")
+        except UnknownModel:
+            return True
+        return False
+
+    until(gone)
+    shutil.rmtree(registry.root / "intents")
+    assert catalog.find("intents").predict(["money"])
+
+
+def test_swaps_under_load_fail_nobody_and_every_answer_names_its_version(
+    registry: Registry, versions: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R10: promotions, rollbacks and damaged versions in turns while requests are answered."""
+    monkeypatch.setattr(catalogs, "POLL_SECONDS", 0.01)
+    catalog = RegistryCatalog(registry, load=quick)
+    digests = [catalog.find("intents").digest, registry.add(versions[1]).digest]
+    expected = {
+        digest: quick(folder).predict(["money parcel"])[0] for digest, folder in zip(digests, versions, strict=True)
+    }
+    damaged = registry.folder("intents", "f" * 64)
+    with TestClient(create_app(catalog, Settings(queue_seconds=30)), base_url="http://127.0.0.1:8000") as client:
+        over = threading.Event()
+        answers: list[tuple[int, Any]] = []
+
+        def ask() -> None:
+            while not over.is_set():
+                answer = client.post("/v1/models/intents/predict", json={"texts": ["money parcel"] * 3})
+                answers.append((answer.status_code, answer.json()))
+
+        threads = [threading.Thread(target=ask) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for number in range(20):
+            if number % 2:
+                registry.alias("intents", digests[number // 2 % 2])
+            else:  # half of the swaps are to a version that is damaged
+                shutil.copytree(versions[number // 2 % 2], damaged, dirs_exist_ok=True)
+                (damaged / "bundle.json").write_text("{}")
+                with registry._locked():
+                    registry._append("add", "intents", "f" * 64, "champion", "damaged")
+            time.sleep(0.05)
+        registry.alias("intents", digests[0])
+        until(lambda: catalog.find("intents").digest == digests[0])
+        over.set()
+        for thread in threads:
+            thread.join()
+    assert len(answers) > 50
+    assert {status for status, _ in answers} == {200}
+    seen = {body["version"] for _, body in answers}
+    assert seen == set(digests)
+    for _, body in answers:
+        for result in body["results"]:
+            assert result["labels"] == list(expected[body["version"]].labels)

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import datetime
+import io
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from glossator.service.documents.open_source import open_source
+from glossator.service.errors import ConfigError, InputError, UndecodableFile, UnreadableRow
+
+pa = pytest.importorskip("pyarrow")
+pq = pytest.importorskip("pyarrow.parquet")
+
+
+def write(path: Path, columns: dict[str, object], **options: object) -> Path:
+    pq.write_table(pa.table(columns), path, **options)
+    return path
+
+
+def test_rows_come_in_order_over_row_groups_with_their_types(tmp_path: Path) -> None:
+    texts = [f"text {number}" for number in range(3000)]
+    path = write(tmp_path / "a.parquet", {"text": texts, "id": list(range(3000))}, row_group_size=700)
+    with open_source(path) as source:
+        assert (source.columns, source.encoding) == (("text", "id"), None)
+        assert "parquet, 3,000 rows, columns text, id" in source.described()
+        records = list(source.records())
+    assert [record.fields for record in records] == [{"text": text, "id": i} for i, text in enumerate(texts)]
+    assert [record.line for record in records] == list(range(1, 3001))
+
+
+def test_values_of_every_kind_keep_their_type(tmp_path: Path) -> None:
+    row = {
+        "null": None,
+        "nested": [{"a": 1, "b": ["x"]}],
+        "decimal": Decimal("1.10"),
+        "bytes": b"\x00\xff",
+        "day": datetime.date(2024, 2, 29),
+    }
+    path = write(tmp_path / "a.parquet", {name: [value] for name, value in row.items()})
+    with open_source(path) as source:
+        (record,) = source.records()
+    assert record.fields == row
+
+
+def test_nanoseconds_are_kept_as_text(tmp_path: Path) -> None:
+    columns = {
+        "at": pa.array([1, None], pa.timestamp("ns")),
+        "clock": pa.array([1, None], pa.time64("ns")),
+        "took": pa.array([1, None], pa.duration("ns")),
+    }
+    with open_source(write(tmp_path / "a.parquet", columns)) as source:
+        first, second = source.records()
+    assert first.fields == {"at": "1970-01-01 00:00:00.000000001", "clock": "00:00:00.000000001", "took": 1}
+    assert second.fields == {"at": None, "clock": None, "took": None}
+
+
+def test_damage_in_the_middle_gives_the_rows_before_it_and_an_error_for_each_row_after(tmp_path: Path) -> None:
+    texts = [f"{number * 7919 % 10007}" for number in range(4000)]
+    path = write(tmp_path / "a.parquet", {"text": texts}, row_group_size=1000, use_dictionary=False, compression="gzip")
+    column = pq.ParquetFile(path).metadata.row_group(2).column(0)
+    content = bytearray(path.read_bytes())
+    start = column.data_page_offset + 60
+    content[start : start + 400] = b"\xff" * 400
+    path.write_bytes(content)
+    with open_source(path) as source:
+        records = list(source.records())
+    assert len(records) == 4000
+    good = [record for record in records if record.error is None]
+    assert [record.fields["text"] for record in good] == texts[: len(good)]
+    assert 1000 <= len(good) <= 2000
+    assert isinstance(records[-1].error, UnreadableRow)
+    assert [record.line for record in records] == list(range(1, 4001))
+
+
+def test_a_file_cut_off_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.parquet", {"text": ["a", "b"]})
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(UndecodableFile, match="not a whole Parquet file"):
+        open_source(path)
+
+
+@pytest.mark.parametrize(("content", "message"), [(b"text,label\n", "not a whole Parquet"), (b"PK\x03\x04", "ZIP")])
+def test_another_format_under_this_name_is_refused(tmp_path: Path, content: bytes, what: str) -> None:
+    path = tmp_path / "a.parquet"
+    path.write_bytes(content)
+    with pytest.raises(UndecodableFile, match=what):
+        open_source(path)
+
+
+def test_parquet_under_another_name_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", {"text": ["a"]})
+    with pytest.raises(UndecodableFile, match="is a Parquet file"):
+        open_source(path)
+    with open_source(path, format="parquet") as source:
+        assert len(list(source.records())) == 1
+
+
+def test_an_empty_file_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a.parquet").touch()
+    with pytest.raises(InputError, match="empty"):
+        open_source(tmp_path / "a.parquet")
+
+
+def test_columns_of_the_same_name_are_refused(tmp_path: Path) -> None:
+    table = pa.Table.from_arrays([pa.array(["a"]), pa.array(["b"])], names=["text", "text"])
+    pq.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(InputError, match="same name"):
+        open_source(tmp_path / "a.parquet")
+
+
+def test_a_stream_gzip_and_text_options_are_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.parquet", {"text": ["a"]})
+    with pytest.raises(InputError, match="from a stream"):
+        open_source("-", format="parquet", stdin=io.BufferedReader(io.BytesIO(path.read_bytes())))
+    with pytest.raises(InputError, match="not read through gzip"):
+        open_source(path, format="parquet.gz")
+    with pytest.raises(ConfigError, match="takes no encoding"):
+        open_source(path, encoding="utf-8")
+
+
+def test_without_pyarrow_the_way_out_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.parquet", {"text": ["a"]})
+    program = (
+        "import sys\n"
+        "sys.modules['pyarrow'] = None\n"  # as if it were not installed
+        "from glossator.service.documents.open_source import open_source\n"
+        "from glossator.service.errors import ExtraMissing\n"
+        "try:\n"
+        "    open_source(sys.argv[1])\n"
+        "except ExtraMissing as error:\n"
+        "    print(error.hint)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, path], capture_output=True, text=True, check=True)
+    assert done.stdout == "pip install 'glossator[files]'\n"
+
+
+def test_importing_the_readers_imports_nothing_heavy() -> None:
+    program = (
+        "import sys, glossator.service.documents.open_source, glossator.service.documents.row_formats, glossator.service.labelling.runner\n"
+        "print(sorted({name.split('.')[0] for name in sys.modules} & set(sys.argv[1:])))\n"
+    )
+    heavy = ["pyarrow", "pandas", "torch", "tokenizers", "onnxruntime", "charset_normalizer"]
+    done = subprocess.run([sys.executable, "-c", program, *heavy], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

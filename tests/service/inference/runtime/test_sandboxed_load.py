@@ -1,0 +1,56 @@
+"""host <- ONNX file: the first load of an unknown bundle happens in another process, under limits."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from glossator.service.bundle.folder import read
+from glossator.service.errors import BundleInvalid
+from glossator.service.inference.runtime import sandboxed_load
+from glossator.service.inference.runtime.batch_cost import cache_folder
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLOSSATOR_CACHE_DIR", str(tmp_path / "cache"))
+
+
+def test_bundle_that_passed_is_not_tried_again(bundles: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    sandboxed_load.try_first(bundles["intents"])
+    assert (cache_folder() / "tried" / read(bundles["intents"]).digest).exists()
+    monkeypatch.setattr(sandboxed_load.sys, "executable", "/nonexistent")
+    sandboxed_load.try_first(bundles["intents"])
+
+
+@pytest.mark.parametrize(
+    ("program", "found"),
+    [("kill -SEGV $$", "signal 11"), ("exit 9", "exit code 9"), ("ulimit -t 1; while :; do :; done", "signal 9")],
+)
+def test_process_that_does_not_end_well_refuses_the_bundle(
+    bundles: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, found: str
+) -> None:
+    script = tmp_path / "python"
+    script.write_text(f"#!/bin/sh\n{program}\n")
+    script.chmod(0o700)
+    monkeypatch.setattr(sandboxed_load.sys, "executable", str(script))
+    with pytest.raises(BundleInvalid) as caught:
+        sandboxed_load.try_first(bundles["intents"])
+    assert caught.value.found == found
+    assert not (cache_folder() / "tried").exists()
+
+
+def test_memory_that_loading_may_take_is_bounded(bundles: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sandboxed_load, "BASE_MB", 60)
+    with pytest.raises(BundleInvalid):
+        sandboxed_load.try_first(bundles["intents"])
+
+
+def test_what_is_wrong_is_told_as_if_it_were_loaded_here(bundles: dict[str, Path], tmp_path: Path) -> None:
+    damaged = tmp_path / "intents"
+    shutil.copytree(bundles["intents"], damaged)
+    (damaged / "tokenizer.json").write_text("{}")
+    with pytest.raises(BundleInvalid, match="tokenizer"):
+        sandboxed_load.try_first(damaged)

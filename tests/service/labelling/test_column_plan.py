@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import pytest
+
+from glossator.service.errors import ConfigError, UnknownColumn
+from glossator.service.labelling.answer_cells import LABELS
+from glossator.service.labelling.column_plan import plan_columns
+
+
+@pytest.mark.parametrize(
+    ("original", "asked", "text", "chosen"),
+    [
+        (["id", "note"], "note", "note", "as asked"),
+        (["note"], None, "note", "the only column"),
+        (["id", "sentence", "text"], None, "text", "by its name"),
+        (["id", "utterance"], None, "utterance", "by its name"),
+        ([], "note", "note", "as asked"),  # no readable row among the first: later rows may have it
+    ],
+)
+def test_the_text_column_is_chosen_and_said(original: list[str], asked: str | None, text: str, chosen: str) -> None:
+    columns = plan_columns(original, text_column=asked)
+    assert (columns.text, columns.chosen) == (text, chosen)
+
+
+def test_a_column_that_is_not_there_lists_those_that_are() -> None:
+    with pytest.raises(UnknownColumn) as caught:
+        plan_columns(["id", "note"], text_column="text")
+    assert (caught.value.found, caught.value.expected) == ("text", "one of id, note")
+
+
+def test_no_column_that_stands_out_lists_those_that_are() -> None:
+    with pytest.raises(UnknownColumn, match="stands out") as caught:
+        plan_columns(["id", "note"])
+    assert caught.value.found == "id, note"
+    with pytest.raises(UnknownColumn, match="no row could be read"):
+        plan_columns([])
+
+
+def test_our_columns_come_after_the_original_ones() -> None:
+    ours = ("score", "_row_id", "_status", "_error", "_model", "_tokens", "_windows", "_truncated")
+    assert plan_columns(["text", "id"]).all == ("text", "id", "label", *ours)
+    assert plan_columns(["text"], answers=LABELS).added == ("labels", *ours)
+    assert plan_columns(["text"], prefix="p_").added == tuple(f"p_{name}" for name in ("label", *ours))
+
+
+def test_a_column_that_is_taken_is_refused_with_a_way_out() -> None:
+    with pytest.raises(ConfigError) as caught:
+        plan_columns(["text", "label", "_status"])
+    assert caught.value.found == "label, _status"
+    assert "--prefix predicted_" in (caught.value.hint or "")
+    assert plan_columns(["text", "label", "_status"], prefix="predicted_").added[0] == "predicted_label"
+    assert plan_columns(["text", "label"], answers=LABELS).added[0] == "labels"

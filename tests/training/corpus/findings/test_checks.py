@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from glossator.service.errors import ConfigError
+from glossator.training.corpus.corpus import Corpus, Finding
+from glossator.training.corpus.findings.checks import findings, token_length_findings
+from glossator.training.corpus.reading.hf_dataset import DatasetRow
+from glossator.training.corpus.reading.task_corpus import read_task_corpus
+
+ReadPairs = Callable[..., Corpus]
+
+
+def found(corpus: Corpus, name: str) -> Finding | None:
+    return next((finding for finding in findings(corpus) if finding.name == name), None)
+
+
+def of_texts(read_pairs: ReadPairs, texts: Sequence[str]) -> Corpus:
+    return read_pairs([(text, "x") for text in texts], known_labels=["x", "y"])
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("un cafÃ© noir", "encoding-damage"),
+        ("itâ€™s broken", "encoding-damage"),
+        ("lost \ufffd here", "encoding-damage"),
+        ("a <br/> b", "html-remains"),
+        ("</p>", "html-remains"),
+        ("Tom &amp; Ann", "html-remains"),
+        ("&#8217;", "html-remains"),
+        ("<!-- x", "html-remains"),
+        ("a\x00b", "control-characters"),
+        ("a\x1bb", "control-characters"),
+        ("a\x93b\x94", "control-characters"),
+    ],
+)
+def test_text_findings_count_damage(read_pairs: ReadPairs, text: str, name: str) -> None:
+    corpus = of_texts(read_pairs, ["plain", text, "plain too", "and so on"])
+    finding = found(corpus, name)
+    assert finding is not None
+    assert (finding.count, finding.share) == (1, 0.25)
+    assert finding.examples[0].startswith("line 3: ")
+    assert corpus.texts[1] == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "un café noir, señor", "£1.50 — “quoted” …", "日本語のテキスト", "привет, мир", "😀 emoji 👩‍👩‍👧",
+        "a < b and c > d", "AT&T; R&D", "x<3", "two\nlines\tand\r\ntabs", "السلام عليكم",
+    ],
+)  # fmt: skip
+def test_text_findings_pass_honest_text(read_pairs: ReadPairs, text: str) -> None:
+    names = {finding.name for finding in findings(of_texts(read_pairs, [text]))}
+    assert not names & {"encoding-damage", "html-remains", "control-characters"}
+
+
+def test_row_findings_count_near_duplicates_and_conflicts_apart(read_pairs: ReadPairs) -> None:
+    corpus = read_pairs(
+        [("A card", "x"), ("a  CARD", "x"), ("a card", "y"), ("b", "y"), ("B", "y"), ("c", "x"), ("c", "y")],
+        drop_duplicates=False,
+    )
+    near, conflicts = found(corpus, "near-duplicates"), found(corpus, "conflicting-labels")
+    assert near is not None
+    assert near.count == 2  # one of x among the cards, one b
+    assert near.examples == ("line 3: a  CARD", "line 6: B")
+    assert conflicts is not None
+    assert conflicts.count == 5
+    assert conflicts.examples == ("A card: x (line 2), x (line 3), y (line 4)", "c: x (line 7), y (line 8)")
+    assert len(corpus) == 7
+
+
+def test_label_findings_tell_imbalance_from_over_ten_to_one(read_pairs: ReadPairs) -> None:
+    def corpus(large: int) -> Corpus:
+        return read_pairs([(f"l {i}", "large") for i in range(large)] + [(f"s {i}", "small") for i in range(3)])
+
+    assert found(corpus(30), "class-imbalance") is None
+    finding = found(corpus(31), "class-imbalance")
+    assert finding is not None
+    assert (finding.count, finding.examples) == (3, ("'small': 3 rows, the largest has 31",))
+
+
+def test_label_findings_tell_numbers_and_rows_without_labels(read_pairs: ReadPairs) -> None:
+    numbers = read_pairs([("a", 0), ("b", 0), ("c", 1), ("d", 1)])
+    assert found(numbers, "numeric-label-names") is not None
+    assert found(of_texts(read_pairs, ["a"]), "numeric-label-names") is None
+    tagged = read_pairs([("a", ["x"]), ("b", ["x", "y"]), ("c", []), ("d", ["y"])])
+    finding = found(tagged, "rows-without-labels")
+    assert finding is not None
+    assert (finding.count, finding.examples) == (1, ("line 4: c",))
+
+
+def test_findings_of_a_clean_corpus_are_none(read_pairs: ReadPairs) -> None:
+    assert findings(read_pairs([("a", "x"), ("b", "x"), ("c", "y"), ("d", "y")])) == []
+
+
+def test_token_length_findings_count_the_long_rows_longest_first(read_pairs: ReadPairs) -> None:
+    corpus = of_texts(read_pairs, ["a", "b", "c"])
+    assert token_length_findings(corpus, [8, 7, 8], 8) == []
+    (finding,) = token_length_findings(corpus, [9, 8, 20], 8)
+    assert (finding.name, finding.count, finding.share) == ("too-long", 2, 2 / 3)
+    assert finding.examples == ("line 4: 20 tokens", "line 2: 9 tokens")
+    assert finding.what_was_done == "over 8 tokens: read in windows, nothing cut off"
+
+
+def test_token_length_findings_refuse_counts_of_another_corpus(read_pairs: ReadPairs) -> None:
+    with pytest.raises(ConfigError, match="differ in number"):
+        token_length_findings(of_texts(read_pairs, ["a"]), [1, 2], 8)
+
+
+def test_span_findings_tell_spans_that_split_words() -> None:
+    rows = [
+        ("my parcel is late", (3, 9), False),
+        ("my parcel is late", (4, 10), True),  # moved by one
+        ("my parcel is late", (2, 8), True),  # begins with white space
+        ("in U.S. dollars", (3, 7), False),
+        ("#38094 is missing", (1, 6), False),
+        ("\u6771\u4eac\u306b\u884c\u304f", (0, 2), False),  # no spaces between words
+    ]
+    source = [
+        DatasetRow(line, {"text": text, "spans": [{"start": start, "end": end, "label": "X"}]})
+        for line, (text, (start, end), _) in enumerate(rows, start=1)
+    ]
+    corpus = read_task_corpus(source, "token-classification", source_name="rows")
+    (shown,) = [finding for finding in corpus.findings if finding.name == "spans-across-words"]
+    assert shown.lines == tuple(line for line, (_, _, odd) in enumerate(rows, start=1) if odd)

@@ -1,0 +1,79 @@
+"""Wrong labels that were put there are found; the queue is what the tools import."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from glossator.service.errors import CorpusError
+from glossator.training.corpus.cleaning.review_queue import label_studio, prodigy
+from glossator.training.corpus.corpus import Corpus
+from glossator.training.corpus.findings.label_errors import find_suspects, finding, out_of_fold
+from glossator.training.corpus.reading.corpus_reader import read_corpus
+from glossator.training.corpus.reading.hf_dataset import DatasetRow
+
+NAMES = ["bird", "cat", "dog", "fish"]
+
+
+def made(rows: int = 400, wrong: int = 20) -> tuple[Corpus, np.ndarray, set[int]]:
+    """Texts in four clouds of vectors, and the lines whose label was changed."""
+    generator = np.random.default_rng(5)
+    truth = np.arange(rows) % 4
+    centres = np.eye(4, 16) * 4.0
+    vectors = (centres[truth] + generator.normal(size=(rows, 16))).astype(np.float32)
+    given = truth.copy()
+    changed = generator.choice(rows, size=wrong, replace=False)
+    given[changed] = (given[changed] + 1 + generator.integers(3, size=wrong)) % 4
+    source = [
+        DatasetRow(line, {"text": f"animal {line}", "label": NAMES[label]}) for line, label in enumerate(given, start=1)
+    ]
+    return read_corpus(source, source_name="animals"), vectors, {int(row) + 1 for row in changed}
+
+
+def test_changed_labels_are_found_and_the_true_one_is_suggested() -> None:
+    corpus, vectors, changed = made()
+    found = find_suspects(corpus, vectors)
+    first = {each.line for each in found[:20]}
+    assert len(first & changed) >= 17
+    probabilities = [each.probability for each in found]
+    assert probabilities == sorted(probabilities)
+    right = [each for each in found if each.line in changed and each.suggestion == NAMES[(each.line - 1) % 4]]
+    assert len(right) >= 17
+    shown = finding(corpus, found)
+    assert (shown.name, shown.count) == ("likely-wrong-labels", len(found))
+
+
+def test_no_row_is_judged_by_a_classifier_that_saw_it() -> None:
+    """Labels that are chance cannot be told out of fold, though each is learnt by heart from the rows themselves."""
+    generator = np.random.default_rng(1)
+    vectors = generator.normal(size=(200, 150)).astype(np.float32)
+    labels = generator.integers(2, size=200)
+    accuracy = (out_of_fold(vectors, labels).argmax(axis=1) == labels).mean()
+    assert 0.35 < accuracy < 0.65
+
+
+def test_rare_classes_are_left_out_and_hopeless_corpora_refused() -> None:
+    corpus, vectors, _ = made(40, 1)
+    rare = replace(corpus, labels=[("rare",), *corpus.labels[1:]])
+    assert all(each.label != "rare" for each in find_suspects(rare, vectors))
+    few = replace(corpus, labels=[(f"only {index}",) for index in range(40)])
+    with pytest.raises(CorpusError, match="too few rows"):
+        find_suspects(few, vectors)
+    with pytest.raises(CorpusError, match="one label"):
+        find_suspects(replace(corpus, problem_type="multi_label_classification"), vectors)
+
+
+def test_the_queue_is_what_label_studio_and_prodigy_read() -> None:
+    corpus, vectors, _ = made()
+    found = find_suspects(corpus, vectors)
+    tasks = json.loads(label_studio(found))
+    assert [task["data"]["line"] for task in tasks] == [each.line for each in found]
+    assert tasks[0]["predictions"][0]["result"][0]["value"] == {"choices": [found[0].suggestion]}
+    examples = [json.loads(line) for line in prodigy(found).splitlines()]
+    assert [example["text"] for example in examples] == [each.text for each in found]
+    for example, each in zip(examples, found, strict=True):
+        assert example["accept"] == [each.suggestion]
+        assert {option["id"] for option in example["options"]} == {each.suggestion, each.label}

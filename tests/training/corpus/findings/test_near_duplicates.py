@@ -1,0 +1,84 @@
+"""Near duplicates: against all pairs, whatever the order, and at a size where all pairs could not be compared."""
+
+from __future__ import annotations
+
+import random
+import re
+from itertools import combinations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from glossator.training.corpus.findings.near_duplicates import NEAR, near_groups, normalise_text
+
+WORDS = ["card", "payment", "transfer", "where", "is", "my", "the", "late", "lost", "refund", "since", "monday"]
+SENTENCES = st.lists(st.sampled_from(WORDS), min_size=4, max_size=12).map(" ".join)
+
+
+def parts_of(text: str) -> set[str]:
+    """The runs of three characters of a text, with a space at either end; case and punctuation do not count."""
+    words = re.findall(r"[^_\W]+", text.casefold())
+    plain = f" {' '.join(words) or '.'} "
+    return {plain[start : start + 3] for start in range(len(plain) - 2)}
+
+
+def likeness(ours: set[str], theirs: set[str]) -> float:
+    return len(ours & theirs) / len(ours | theirs)
+
+
+def by_all_pairs(texts: list[str]) -> list[int]:
+    """The groups by comparing every pair, with no MinHash."""
+    group = list(range(len(texts)))
+    for one, other in combinations(range(len(texts)), 2):
+        alike = normalise_text(texts[one]) == normalise_text(texts[other])
+        if alike or likeness(parts_of(texts[one]), parts_of(texts[other])) >= NEAR:
+            low, high = sorted((group[one], group[other]))
+            group = [low if each == high else each for each in group]
+    return group
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(SENTENCES, min_size=1, max_size=25))
+def test_groups_are_those_of_all_pairs_but_for_the_rare_miss(texts: list[str]) -> None:
+    found, true = near_groups(texts), by_all_pairs(texts)
+    together = {(a, b) for a, b in combinations(range(len(texts)), 2) if found[a] == found[b]}
+    right = {(a, b) for a, b in combinations(range(len(texts)), 2) if true[a] == true[b]}
+    assert together <= right
+    assert len(right - together) <= 0.1 * len(right) + 2
+
+
+@given(st.lists(st.text(max_size=30), max_size=12), st.randoms())
+def test_the_order_of_the_rows_does_not_matter(texts: list[str], chance: random.Random) -> None:
+    order = list(range(len(texts)))
+    chance.shuffle(order)
+    one, other = near_groups(texts), near_groups([texts[place] for place in order])
+    assert {frozenset(np.flatnonzero(np.array(one) == group).tolist()) for group in one} == {
+        frozenset(order[place] for place in np.flatnonzero(np.array(other) == group).tolist()) for group in other
+    }
+
+
+def test_letters_that_become_several_in_lower_case_have_room() -> None:
+    texts = ["\u0390" * length for length in (40, 41, 42)]  # three code points each
+    assert near_groups(texts) == [0, 0, 0]
+
+
+def test_typing_mistakes_are_near_and_other_numbers_are_not() -> None:
+    texts = [
+        "my card payment was declined at the supermarket yesterday",
+        "My card payment was decline at the supermarket yesterday!",
+        "where is order 38094, it was due last week on monday",
+        "where is order 38095, it was due last week on monday",
+        "",
+        "...",
+    ]
+    assert near_groups(texts)[:4] == [0, 0, 2, 3]
+
+
+def test_many_rows_take_time_in_proportion() -> None:
+    """Eight thousand rows of a few words: all pairs would be 32 million."""
+    generator = random.Random(3)
+    texts = [" ".join(generator.choices(WORDS, k=8)) for _ in range(4_000)]
+    texts += [text + "?" for text in texts]
+    groups = near_groups(texts)
+    assert all(groups[place + 4_000] == groups[place] for place in range(4_000))

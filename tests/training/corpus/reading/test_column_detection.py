@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from glossator.service.errors import UnknownColumn
+from glossator.training.corpus.corpus import Columns
+from glossator.training.corpus.reading.column_detection import (
+    check_columns,
+    choose_columns,
+    choose_problem_type,
+    is_missing,
+)
+from glossator.training.corpus.reading.hf_dataset import DatasetRow
+
+
+def choose(table: Mapping[str, Sequence[object]], **given: str) -> Columns:
+    rows = zip(*table.values(), strict=True)
+    head = [DatasetRow(line, dict(zip(table, cells, strict=True))) for line, cells in enumerate(rows, start=2)]
+    return choose_columns(list(table), head, **given)
+
+
+SENTENCES = ["where is my card", "it never came to me", "what is the fee", "why was I charged twice"]
+CLASSES = ["card", "card", "fee", "fee"]
+
+
+@pytest.mark.parametrize(
+    ("names", "text", "label"),
+    [
+        (["text", "category"], "text", "category"),
+        (["id", "text", "labels"], "text", "labels"),
+        (["Category", "Utterance"], "Utterance", "Category"),
+        (["INTENT", "SENTENCE"], "SENTENCE", "INTENT"),
+        (["Consumer complaint narrative", "complaint_category"], "Consumer complaint narrative", "complaint_category"),
+        (["label_text", "label", "sentence"], "sentence", "label"),
+        (["text", "text_2", "label"], "text", "label"),
+        (["messageBody", "topicName"], "messageBody", "topicName"),
+    ],
+)
+def test_choose_columns_by_name(names: list[str], text: str, label: str) -> None:
+    table = {name: CLASSES if name == label else SENTENCES for name in names}
+    columns = choose(table)
+    assert (columns.text, columns.label) == (text, label)
+    assert columns.existing == tuple(names)
+    assert columns.text_why.startswith(("it is named", "its name has the word"))
+
+
+def test_choose_columns_by_values_where_names_say_nothing() -> None:
+    columns = choose({"column_1": CLASSES, "column_2": SENTENCES})
+    assert (columns.text, columns.label) == ("column_2", "column_1")
+    assert "only one that looks like one" in columns.text_why
+    assert "only one that looks like one" in columns.label_why
+
+
+def test_choose_columns_takes_what_is_given_even_where_the_head_lacks_it() -> None:
+    table = {"text": SENTENCES, "label": CLASSES, "other": SENTENCES}
+    columns = choose(table, text_column="other", label_column="rare")
+    assert (columns.text, columns.label) == ("other", "rare")
+    assert columns.text_why == columns.label_why == "as given"
+
+
+def test_choose_columns_never_takes_one_column_twice() -> None:
+    with pytest.raises(UnknownColumn, match="no-text-column"):
+        choose({"text": SENTENCES, "x": [1, 2, 3, 4]}, label_column="text")
+    assert choose({"label": SENTENCES, "intent": CLASSES}, text_column="label").label == "intent"
+
+
+def test_choose_columns_passes_over_a_mostly_empty_column_with_a_label_name() -> None:
+    columns = choose({"text": SENTENCES, "Tags": [None, "", "old", float("nan")], "product": CLASSES})
+    assert columns.label == "product"
+
+
+def test_choose_columns_refuses_to_guess_between_equals() -> None:
+    with pytest.raises(UnknownColumn) as caught:
+        choose({"sentence_a": SENTENCES, "sentence_b": SENTENCES, "entailment": CLASSES, "side": CLASSES})
+    faults = {fault.name: fault.message for fault in caught.value.faults}
+    assert "'sentence_a', 'sentence_b'" in faults["no-text-column"]
+    assert "'entailment', 'side'" in faults["no-label-column"]
+    assert "--text-column" in (caught.value.hint or "")
+
+
+def test_check_columns_reports_both_and_names_the_nearest() -> None:
+    columns = Columns("txt", "Labels", (), "as given", "as given")
+    with pytest.raises(UnknownColumn) as caught:
+        check_columns(columns, ["id", "text", "label"])
+    assert [fault.message for fault in caught.value.faults] == [
+        "no text column 'txt'; did you mean 'text'?",
+        "no label column 'Labels'; did you mean 'label'?",
+    ]
+    assert "'id', 'text', 'label'" in str(caught.value)
+
+
+def test_check_columns_passes_columns_that_exist() -> None:
+    check_columns(Columns("text", "label", (), "", ""), ["label", "text"])
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (["a", "b"], "single_label_classification"),
+        (["a, b", "c;d"], "single_label_classification"),
+        ([str(i) for i in range(500)], "single_label_classification"),
+        ([["a"], ["b"]], "multi_label_classification"),
+        ([[], ["b"]], "multi_label_classification"),
+        (['["a"]', "[]"], "multi_label_classification"),
+        (["[sic]", "[1"], "single_label_classification"),
+        (['["a"]', "b", "c"], "single_label_classification"),
+        ([], "single_label_classification"),
+    ],
+)
+def test_choose_problem_type_goes_by_form_never_by_count(values: list[object], expected: str) -> None:
+    assert choose_problem_type(values)[0] == expected
+
+
+def test_choose_problem_type_is_as_given_or_as_a_separator_says() -> None:
+    assert choose_problem_type([["a"]], given="single_label_classification")[0] == "single_label_classification"
+    assert choose_problem_type(["a"], label_separator=";") == (
+        "multi_label_classification",
+        "a label separator is given: ';'",
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(None, True), (float("nan"), True), (" ", True), ("nan", False), (0, False), ([], False)]
+)
+def test_is_missing(value: object, expected: bool) -> None:
+    assert is_missing(value) is expected

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from glossator.training.corpus.reading.hf_dataset import DatasetRow
+from glossator.training.corpus.reading.prodigy import accepted
+from glossator.training.corpus.row import reason_of
+
+TASK = {"text": "where is it", "_input_hash": 1, "_task_hash": 2}
+OPTIONS = {"options": [{"id": "delivery", "text": "Delivery"}, {"id": "refund", "text": "Refund"}]}
+
+
+def read(*fields: dict[str, object]) -> list[DatasetRow]:
+    return list(accepted(DatasetRow(number, each) for number, each in enumerate(fields, start=1)))  # type: ignore[arg-type]
+
+
+def test_what_was_chosen_is_the_label() -> None:
+    one, several, two = read(
+        {**TASK, **OPTIONS, "accept": ["delivery"], "answer": "accept"},
+        {**TASK, **OPTIONS, "accept": ["delivery"], "answer": "accept", "config": {"choice_style": "multiple"}},
+        {**TASK, **OPTIONS, "accept": ["delivery", "refund"], "answer": "accept"},
+    )
+    assert one.fields["label"] == "delivery"
+    assert several.fields["label"] == ["delivery"]
+    assert two.fields["label"] == ["delivery", "refund"]
+
+
+def test_what_was_not_accepted_is_an_error_with_its_name() -> None:
+    for row in read({**TASK, "label": "refund", "answer": "reject"}, {**TASK, "label": "refund", "answer": "ignore"}):
+        assert row.error is not None
+        assert reason_of(row.error)[0] == "not-accepted"
+    (row,) = read({**TASK, "label": "refund", "answer": "accept"})
+    assert (row.error, row.fields["label"]) == (None, "refund")
+
+
+def test_rows_of_others_go_by_unchanged() -> None:
+    rows = [{"text": "a", "answer": "reject"}, {"text": "a", "label": "b"}, {"answer": "yes", "label": "x"}]
+    assert [row.fields for row in read(*rows)] == rows  # type: ignore[arg-type]

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glossator.modeling.labelled_rows import GoldSpan
+from glossator.training.corpus.reading.span_reader import read_spans
+from glossator.training.corpus.row import RowFault
+
+TEXT = "Zoë 😀 met Bob in Łódź"
+BOB = GoldSpan(10, 13, "PER")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [{"start": 10, "end": 13, "label": "PER"}],
+        [{"start": 10, "end": 13, "labels": ["PER"]}],  # Label Studio
+        [{"start": 10, "end": 13, "label": "PER", "token_start": 3, "token_end": 3}],  # Prodigy
+        [[10, 13, "PER"]],  # doccano
+        [{"start": 9, "end": 14, "entity_group": " PER "}],  # white space at its edges
+        json.dumps([[10, 13, "PER"]]),
+    ],
+)
+def test_the_formats_that_are_read(value: object) -> None:
+    assert read_spans(value, TEXT) == (BOB,)
+
+
+def test_spans_come_in_the_order_of_the_text() -> None:
+    assert read_spans([[17, 21, "LOC"], [10, 13, "PER"]], TEXT) == (BOB, GoldSpan(17, 21, "LOC"))
+
+
+@pytest.mark.parametrize(
+    ("value", "reason", "said"),
+    [
+        ("PER", "spans-not-a-list", "no JSON list"),
+        ({"a": 1}, "spans-not-a-list", "dict"),
+        (["PER"], "span-unreadable", "not a span"),
+        ([[1, "4", "PER"]], "span-unreadable", "whole numbers"),
+        ([[True, 4, "PER"]], "span-unreadable", "whole numbers"),
+        ([[1, 4, ""]], "span-without-label", "no label"),
+        ([{"start": 1, "end": 4}], "span-without-label", "no label"),
+        ([[10, 99, "PER"]], "span-outside-text", "22 characters"),
+        ([[5, 5, "PER"]], "span-outside-text", "behind the start"),
+        ([[-1, 3, "PER"]], "span-outside-text", "behind the start"),
+        ([[20, 26, "LOC"]], "span-outside-text", "bytes of UTF-8"),
+        ([[9, 10, "PER"]], "blank-span", "white space"),
+        ([[0, 3, "PER"], [2, 8, "ORG"]], "overlapping-spans", "overlap"),
+        ([[0, 3, "PER"], [0, 3, "PER"]], "overlapping-spans", "overlap"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_likely_cause(value: object, reason: str, said: str) -> None:
+    text = TEXT + "!"
+    with pytest.raises(RowFault) as caught:
+        read_spans(value, text)
+    assert caught.value.reason == reason
+    assert said in caught.value.message
+
+
+def test_offsets_in_utf16_units_are_recognised() -> None:
+    text = "😀😀 Bob"
+    with pytest.raises(RowFault, match="units of UTF-16"):
+        read_spans([[5, 8, "PER"]], text)
+
+
+@given(st.text(max_size=30), st.integers(-5, 40), st.integers(-5, 40))
+def test_a_span_that_is_read_lies_in_the_text(text: str, start: int, end: int) -> None:
+    try:
+        (span,) = read_spans([[start, end, "X"]], text)
+    except RowFault:
+        return
+    assert 0 <= span.start < span.end <= len(text)
+    assert text[span.start : span.end] == text[start:end].strip()

@@ -1,0 +1,169 @@
+"""Annotated documents of other programs as rows: SQuAD JSON, Label Studio JSON, spaCy's DocBin, CoNLL columns, and a
+folder a label of text files."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from glossator.service.errors import CorpusError, ExtraMissing, FileMissing
+from glossator.training.corpus.reading.conll import SPANS, SUFFIXES, TEXT, Tagged, read_conll
+from glossator.training.corpus.reading.hf_dataset import DatasetRow
+
+_HEAD_BYTES = 1 << 20
+QUESTION, CONTEXT, ANSWERS = "question", "context", "answers"
+
+
+def is_document(path: Path) -> bool:
+    """Whether a file or folder is of one of these formats: by its name, JSON by how it begins."""
+    name = path.name.lower().removesuffix(".gz")
+    if path.is_dir():
+        return _is_folder_of_labels(path)
+    return name.endswith((*SUFFIXES, ".spacy")) or (name.endswith(".json") and not _is_plain_array(path))
+
+
+def read_documents(path: Path) -> tuple[list[DatasetRow], str]:
+    """The rows of a file, and what it is in a few words. Raises CorpusError where it is none of these."""
+    name = path.name.lower().removesuffix(".gz")
+    if path.is_dir():
+        return list(_files(path)), f"{path}: a folder a label"
+    if name.endswith(".spacy"):
+        return list(_docbin(path)), f"{path}: spaCy DocBin"
+    if name.endswith(SUFFIXES):
+        tagged = read_conll(_text(path).split("\n"), name=path.name)
+        return tagged.rows, f"{path}: {_told(tagged)}"
+    try:
+        value = json.loads(_text(path))
+    except ValueError as error:
+        raise CorpusError(f"{path.name} is not JSON", found=error, hint="Give it another suffix.") from None
+    if isinstance(value, Mapping) and "data" in value:
+        return list(_squad(value)), f"{path}: SQuAD JSON"
+    if isinstance(value, list) and value and isinstance(value[0], Mapping) and "data" in value[0]:
+        return list(_label_studio(value)), f"{path}: Label Studio JSON"
+    raise CorpusError(
+        f"{path.name} is no labelled JSON that is known here",
+        expected="a list of objects, SQuAD's {'data': [...]}, or an export of Label Studio",
+    )
+
+
+def _is_plain_array(path: Path) -> bool:
+    """Whether JSON is an array of objects that hold their columns themselves, as far as its beginning tells: those of
+    Label Studio hold them in `data`."""
+    head = _head(path).lstrip()
+    if not head.startswith("["):
+        return False
+    keys = {key for key in ("data", "annotations") if re.search(rf'[{{,]\s*"{key}"\s*:', head)}
+    return keys != {"data", "annotations"}
+
+
+def _head(path: Path) -> str:
+    """The first characters of a text file; "" where it cannot be read, which whoever reads it all will tell."""
+    try:
+        with gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as file:
+            return file.read(_HEAD_BYTES).decode("utf-8-sig", "replace")
+    except (OSError, EOFError):
+        return ""
+
+
+def _is_folder_of_labels(folder: Path) -> bool:
+    return any(child.is_dir() and any(child.glob("*.txt")) for child in folder.iterdir())
+
+
+def _files(folder: Path) -> Iterator[DatasetRow]:
+    """The text files of each subfolder, whose name is their label, in the order of their names; nothing else."""
+    files = [file for label in sorted(folder.iterdir()) if label.is_dir() for file in sorted(label.glob("*.txt"))]
+    for number, file in enumerate(files, start=1):
+        fields: dict[str, object] = {"label": file.parent.name, "file": file.relative_to(folder).as_posix()}
+        try:
+            yield DatasetRow(number, {TEXT: file.read_bytes().decode("utf-8-sig"), **fields})
+        except (OSError, UnicodeDecodeError) as error:
+            yield DatasetRow(number, {}, CorpusError(f"{fields['file']} cannot be read as UTF-8", found=error))
+
+
+def _told(tagged: Tagged) -> str:
+    stray = f", {tagged.stray:,} entities begin with I- where B- is due" if tagged.stray else ""
+    return f"CoNLL columns, tags in column {tagged.tag_column + 1}, {tagged.scheme}{stray}"
+
+
+def _text(path: Path) -> str:
+    try:
+        data = path.read_bytes()
+        return (gzip.decompress(data) if path.name.lower().endswith(".gz") else data).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise CorpusError(f"{path.name} is not UTF-8", found=error, hint="Convert it first.") from None
+    except FileNotFoundError:
+        raise FileMissing(f"there is no file {path}", found=path) from None
+    except OSError as error:
+        raise CorpusError(f"{path.name} cannot be read", found=error) from None
+
+
+def _squad(value: Mapping[str, object]) -> Iterator[DatasetRow]:
+    """Questions with their contexts and accepted answers (Rajpurkar et al. 2016, 2018)."""
+    number = 0
+    articles = value["data"]
+    assert isinstance(articles, Sequence)
+    for article in articles:
+        for paragraph in article.get("paragraphs", ()):
+            for asked in paragraph.get("qas", ()):
+                number += 1
+                answers = [
+                    {"start": answer.get("answer_start"), "text": answer.get("text")}
+                    for answer in asked.get("answers", ())
+                ]
+                fields = {QUESTION: asked.get("question"), CONTEXT: paragraph.get("context"), ANSWERS: answers}
+                yield DatasetRow(number, fields)
+
+
+def _label_studio(tasks: Sequence[Mapping[str, object]]) -> Iterator[DatasetRow]:
+    """Tasks of the JSON export: the text, and of the first annotation that was not cancelled its spans or choices."""
+    for number, task in enumerate(tasks, start=1):
+        data = task.get("data")
+        fields: dict[str, object] = dict(data) if isinstance(data, Mapping) else {}
+        annotations = [each for each in _list(task, "annotations") if not each.get("was_cancelled")]
+        if not annotations:
+            yield DatasetRow(number, {}, CorpusError("the task has no annotation"), json.dumps(task)[:500])
+            continue
+        spans, choices = [], []
+        for result in _list(annotations[0], "result"):
+            value = result.get("value")
+            if not isinstance(value, Mapping):
+                continue
+            if "labels" in value:
+                spans += [
+                    {"start": value.get("start"), "end": value.get("end"), "label": each} for each in value["labels"]
+                ]
+            choices += value.get("choices", [])
+        fields |= {"label": choices} if choices else {SPANS: spans}
+        yield DatasetRow(number, fields)
+
+
+def _list(value: Mapping[str, object], name: str) -> list[Mapping[str, object]]:
+    found = value.get(name)
+    return [each for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
+
+
+def _docbin(path: Path) -> Iterator[DatasetRow]:
+    """Documents with their entities, or with the categories that are above a half."""
+    try:
+        import spacy
+        from spacy.tokens import DocBin
+    except ImportError as error:
+        raise ExtraMissing(
+            "spaCy files cannot be read: an optional dependency is not installed",
+            found=error,
+            hint="pip install 'glossator[spacy]'",
+        ) from error
+    try:
+        bin_ = DocBin().from_disk(path)
+    except Exception as error:  # msgpack and zlib each fail in their own way
+        raise CorpusError(f"{path.name} is no DocBin of spaCy", found=error) from error
+    for number, doc in enumerate(bin_.get_docs(spacy.blank("xx").vocab), start=1):
+        fields: dict[str, object] = {TEXT: doc.text}
+        if doc.cats:
+            fields["label"] = [name for name, value in doc.cats.items() if value >= 0.5]
+        spans = doc.ents or doc.spans.get("sc", ())
+        fields[SPANS] = [{"start": ent.start_char, "end": ent.end_char, "label": ent.label_} for ent in spans]
+        yield DatasetRow(number, fields)

@@ -1,0 +1,158 @@
+"""The label column of one row to the labels it carries, and the spellings of a label to one name."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+
+from glossator.service.bundle.task import ProblemType
+from glossator.service.errors import shorten
+from glossator.training.corpus.row import RowFault, is_nan
+
+
+def as_list(value: object) -> list[object] | None:
+    """The members of a JSON list, given as a list or as a string that holds one; None for anything else.
+
+    >>> as_list('["joy", "relief"]'), as_list("[sic]"), as_list("joy")
+    (['joy', 'relief'], None, None)
+    """
+    if isinstance(value, (list, tuple)):
+        return list(value)
+    if not isinstance(value, str) or not value.lstrip().startswith("["):
+        return None
+    try:
+        parsed = json.loads(value)
+    except (ValueError, RecursionError):  # thousands of nested brackets exhaust the parser's stack
+        return None
+    return parsed if isinstance(parsed, list) else None
+
+
+def name_key(name: str) -> str:
+    """What two spellings of one label share: case, runs of white space, and underscore for space do not count.
+
+    >>> name_key(" Card_Arrival") == name_key("card arrival")
+    True
+    """
+    return " ".join(name.replace("_", " ").casefold().split())
+
+
+def common_spellings(counts: Mapping[str, int]) -> dict[str, str]:
+    """Each name that is to be written otherwise, and how: as the most frequent spelling of that label is, without
+    white space around it. `counts` says how often each spelling occurs; equals are settled by code point order."""
+    spellings: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for name, count in counts.items():
+        spellings[name_key(name)][name.strip()] += count
+    best = {key: min(found, key=lambda name: (-found[name], name)) for key, found in spellings.items()}
+    return {name: best[name_key(name)] for name in counts if best[name_key(name)] != name}
+
+
+class LabelReader:
+    """Reads label cells. With `known` labels (those of a model), a row with any other label is at fault."""
+
+    def __init__(
+        self,
+        problem_type: ProblemType,
+        *,
+        separator: str | None = None,
+        known: Sequence[str] | None = None,
+        fix_names: bool = True,
+    ) -> None:
+        self._multi = problem_type == "multi_label_classification"
+        self._separator = separator
+        self._known = None if known is None else {name: name for name in known}
+        if self._known is not None and fix_names:
+            keys = Counter(map(name_key, self._known))
+            self._by_key = {name_key(name): name for name in self._known if keys[name_key(name)] == 1}
+        else:
+            self._by_key = {}
+        # A corpus has few label names and many rows: each is read once, and its rows share one tuple. Where something
+        # is counted row by row there is no shortcut.
+        self._read: dict[str, tuple[str, ...]] | None = None if self._multi or known is not None else {}
+        self.respelled: Counter[tuple[str, str]] = Counter()
+        """How often a name was taken for a known label that is spelled otherwise."""
+        self.repeated = 0
+        """Rows that gave one label more than once."""
+
+    def read(self, value: object) -> tuple[str, ...]:
+        """The labels of one row, sorted; raises RowFault."""
+        if value is None:
+            raise RowFault("missing-label", "the row has no label")
+        if is_nan(value):
+            raise RowFault("nan-label", "the label is NaN")
+        if self._read is None or not isinstance(value, str):
+            return self._parse(value)
+        labels = self._read.get(value)
+        if labels is None:
+            labels = self._read[value] = self._parse(value)
+        return labels
+
+    def write(self, value: object, names: Sequence[str]) -> object:
+        """The cell with other names in it: a name, a list, the JSON of one, or names with the separator between them,
+        as `value` is."""
+        if not self._multi:
+            return [names[0]] if isinstance(value, list) else names[0]
+        if self._separator is not None and isinstance(value, str):
+            return self._separator.join(names)
+        return json.dumps(list(names), ensure_ascii=False) if isinstance(value, str) else list(names)
+
+    def _parse(self, value: object) -> tuple[str, ...]:
+        if not self._multi:
+            members = as_list(value)
+            if members is None:
+                return (self._accept(_name(value)),)
+            if len(members) != 1:
+                raise RowFault("label-is-a-list", f"{len(members)} labels, and single-label needs exactly one")
+            return (self._accept(_member_name(members[0])),)
+        names = [self._accept(name) for name in self._member_names(value)]
+        distinct = sorted(set(names))
+        self.repeated += len(distinct) < len(names)
+        return tuple(distinct)
+
+    def _member_names(self, value: object) -> list[str]:
+        if self._separator is not None and isinstance(value, str):
+            parts = (part.strip() for part in value.split(self._separator))
+            return [_name(part) for part in parts if part]
+        members = as_list(value)
+        if members is not None:
+            return [_member_name(member) for member in members]
+        if isinstance(value, str) and not value.strip():
+            raise RowFault("missing-label", "the label is empty; no labels are written []")
+        if isinstance(value, str) and value.lstrip().startswith("["):
+            raise RowFault("bad-label-list", f"not a JSON list: {shorten(value, 60)}")
+        raise RowFault("label-not-a-list", f"multi-label needs a JSON list or a separator: {shorten(value, 60)}")
+
+    def _accept(self, name: str) -> str:
+        if self._known is None or name in self._known:
+            return name
+        known = self._by_key.get(name_key(name))
+        if known is None:
+            raise RowFault("unknown-label", f"the model has no label {shorten(name, 60)!r}")
+        self.respelled[name, known] += 1
+        return known
+
+
+def _name(value: object) -> str:
+    """A label's name from a cell: a string as it is, a number as it is written, true or false."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return str(value)
+    if not isinstance(value, str):
+        raise RowFault("label-not-a-name", f"the label is of type {type(value).__name__}: {shorten(value, 60)}")
+    if not value.strip():
+        raise RowFault("missing-label", "the label is empty")
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise RowFault("undecodable-label", f"the label holds a lone surrogate at character {error.start}") from None
+    return value
+
+
+def _member_name(value: object) -> str:
+    if value is None or is_nan(value) or isinstance(value, (list, tuple, dict)):
+        raise RowFault("bad-label-in-list", f"a member of the list is no label: {shorten(value, 60)}")
+    try:
+        return _name(value)
+    except RowFault as fault:
+        raise RowFault("bad-label-in-list", fault.message) from None

@@ -1,0 +1,142 @@
+"""A corpus into training, validation and test rows: stratified, seeded, no text on two sides."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glossator.service.errors import ConfigError, CorpusError, Fault
+from glossator.training.corpus.corpus import Corpus
+from glossator.training.corpus.findings.near_duplicates import near_groups, normalise_text
+from glossator.training.corpus.splitting.stratify import Group, stratify
+from glossator.training.corpus.splitting.timestamps import times_of
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """Row indices of each side, ascending, each `(rows,)`. Together they are all rows, each once."""
+
+    train: NDArray[np.int64]
+    validation: NDArray[np.int64]
+    test: NDArray[np.int64]
+
+
+def split(
+    corpus: Corpus,
+    *,
+    validation_share: float,
+    seed: int,
+    test_share: float = 0.0,
+    group_by: str | None = None,
+    order_by: str | None = None,
+) -> Split:
+    """The corpus split so that each label has its share on each side, and at least one row in `train`.
+
+    Rows whose texts are nearly the same stay together (`near_groups`), and with `group_by` those with one value in that
+    column of `corpus.extra`. Chance comes from a hash of seed and text: which side a row falls on depends on neither
+    the platform, the library versions nor the order of the rows. With `order_by` there is no chance: the earliest rows
+    are trained on, the next validate, the latest test; rows of one time stay together, and a text that comes again
+    later stays with its first. Raises ConfigError for shares that leave nothing to train on, and CorpusError where a
+    side that was asked for would be empty, or a time cannot be read.
+    """
+    _check_shares(validation_share, test_share)
+    if order_by is not None:
+        side = _by_time(corpus, order_by, validation_share, test_share)
+        return _checked(corpus, side, len(set(side.tolist())), validation_share, test_share)
+    groups = _shuffled_groups(corpus.groups(), seed, corpus.extra[group_by] if group_by is not None else None)
+    numbers = {name: number for number, name in enumerate(corpus.label_names)}
+    counted = []
+    for rows in groups:
+        labels: dict[int, int] = {}
+        for name in chain.from_iterable(corpus.labels[row] for row in rows):
+            labels[numbers[name]] = labels.get(numbers[name], 0) + 1
+        counted.append(Group(len(rows), labels))
+    shares = (1.0 - validation_share - test_share, validation_share, test_share)
+    subset = stratify(counted, len(numbers), shares)
+    side = np.empty(len(corpus), dtype=np.int64)  # (rows,)
+    for rows, where in zip(groups, subset, strict=True):
+        side[rows] = where
+    return _checked(corpus, side, len(groups), validation_share, test_share)
+
+
+def _checked(corpus: Corpus, side: NDArray[np.int64], groups: int, validation_share: float, test_share: float) -> Split:
+    """The rows of each side, `side` being `(rows,)`; raises CorpusError where one that was asked for is empty."""
+    train, validation, test = (np.flatnonzero(side == where) for where in range(3))
+    empty = [
+        Fault(f"no-{name}-rows", f"a share of {share:g} of {groups} groups of texts gives none")
+        for name, share, rows in (("validation", validation_share, validation), ("test", test_share, test))
+        if share > 0 and not len(rows)
+    ]
+    if empty or not len(train):
+        raise CorpusError(
+            f"{corpus.source_name} has too few rows to split",
+            found=f"{len(corpus)} rows, {len(corpus.label_names)} labels",
+            hint="Add rows, raise the share, or give a file of validation rows.",
+            faults=empty,
+        )
+    return Split(train, validation, test)
+
+
+def _joined(groups: Sequence[int], values: Sequence[str]) -> list[int]:
+    """The groups of rows that are of one group or have one value; an empty value joins nothing."""
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import connected_components
+
+    first: dict[str, int] = {}
+    same = [first.setdefault(value, row) if value else row for row, value in enumerate(values)]
+    rows = np.arange(len(groups))
+    ends = (np.concatenate([rows, rows]), np.concatenate([groups, same]))
+    graph = csr_array((np.ones(len(ends[0]), dtype=np.int8), ends), shape=(len(rows), len(rows)))
+    return [int(number) for number in connected_components(graph, directed=False)[1]]
+
+
+def _check_shares(validation_share: float, test_share: float) -> None:
+    shares = {"validation_share": validation_share, "test_share": test_share}
+    found = [
+        Fault("share", f"{value!r} is not from 0 up to 1", name)
+        for name, value in shares.items()
+        if not 0.0 <= value < 1.0
+    ]
+    if not found and validation_share + test_share >= 1.0:
+        found.append(Fault("share", f"{validation_share + test_share:g} of the rows leave none to train on"))
+    if found:
+        raise ConfigError("the corpus cannot be split in these shares", faults=found)
+
+
+def _by_time(corpus: Corpus, column: str, validation_share: float, test_share: float) -> NDArray[np.int64]:
+    """The side of each row, 0 for training, 1 and 2: by its time, in shares of the rows."""
+    times = times_of(corpus.extra[column], column, corpus.lines)
+    order = np.argsort(times, kind="stable")
+    ordered = times[order]
+    cuts = [len(times) * (1.0 - validation_share - test_share), len(times) * (1.0 - test_share)]
+    # A cut goes before the first row of its time: no moment is on both sides.
+    begins = [np.searchsorted(ordered, ordered[min(round(cut), len(times) - 1)]) for cut in cuts]
+    begins = [begin if round(cut) < len(times) else len(times) for begin, cut in zip(begins, cuts, strict=True)]
+    side = np.empty(len(times), dtype=np.int64)
+    side[order] = np.searchsorted(begins, np.arange(len(times)), side="right")
+    first: dict[int, int] = {}
+    groups = near_groups(corpus.groups())
+    for row in order.tolist():
+        side[row] = first.setdefault(groups[row], int(side[row]))
+    return side
+
+
+def _shuffled_groups(texts: Sequence[str], seed: int, also: Sequence[str] | None = None) -> list[list[int]]:
+    """The rows of each group of near duplicates, and of equal values in `also`; the groups in an order that only seed
+    and texts decide."""
+    rows_of: dict[int, list[int]] = {}
+    together = near_groups(texts)
+    for row, group in enumerate(together if also is None else _joined(together, also)):
+        rows_of.setdefault(group, []).append(row)
+    salt = f"{seed}\n".encode("ascii")
+
+    def chance(rows: list[int]) -> bytes:
+        least = min(normalise_text(texts[row]) for row in rows)
+        return hashlib.sha256(salt + least.encode("utf-8", "surrogatepass")).digest()
+
+    return sorted(rows_of.values(), key=chance)

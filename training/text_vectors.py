@@ -1,0 +1,95 @@
+"""Vectors of texts, and of their words, from an encoder as it comes, with nothing trained."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glossator.modeling.checkpoint_reader import pipeline
+from glossator.service.bundle.task import Encoding, Provenance, TextEmbedding, TokenClassification, tags_of
+from glossator.service.inference.pipeline import Answer
+from glossator.service.tasks.token_classification import stitch_tokens
+from glossator.training.base_model import BaseModel, encoding_of, open_model, open_tokenizer, resolve, save_tokenizer
+from glossator.training.config import TrainingConfig
+
+CHUNK = 512
+
+
+def embed(
+    texts: Sequence[str], config: TrainingConfig, *, progress: Callable[[int], None] = lambda _: None
+) -> NDArray[np.float32]:
+    """The vectors `(texts, dimension)`, of length 1, of the encoder that `config.base` names: the mean over tokens, and
+    over the windows of a long text. `progress` hears how many are done."""
+    base = resolve(config.base)
+    tokenizer = open_tokenizer(base)
+    task = TextEmbedding(
+        dimension=base.hidden_size,
+        encoding=encoding_of(base, config, tokenizer),
+        provenance=_provenance(base, config),
+    )
+    vectors: list[NDArray[np.float32]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        save_tokenizer(tokenizer, folder)
+        encoder = pipeline(open_model(base, task).eval(), folder, task)
+        for begin in range(0, len(texts), CHUNK):
+            answers = encoder.predict(texts[begin : begin + CHUNK])
+            vectors += [_vector(each) for each in answers]
+            progress(len(vectors))
+    return np.stack(vectors)
+
+
+class Words(NamedTuple):
+    """The words of a text, as the encoder's tokenizer parts them: where they stand, `(words, 2)` in code points, and
+    their vectors in the text, `(words, dimension)`."""
+
+    offsets: NDArray[np.int64]
+    vectors: NDArray[np.float32]
+
+
+def embed_words(
+    texts: Sequence[str], config: TrainingConfig, *, progress: Callable[[int], None] = lambda _: None
+) -> list[Words]:
+    """The words of each text with their vectors of length 1: what the last layer says of their first token."""
+    import torch
+
+    base = resolve(config.base)
+    tokenizer = open_tokenizer(base)
+    encoding: Encoding = encoding_of(base, config, tokenizer)
+    # As many tags as the vector has numbers: the graph's interface for entities, with the vector where logits stand.
+    names = [f"type {number}" for number in range((base.hidden_size - 1) // 2)]
+    task = TokenClassification(labels=tags_of(names), encoding=encoding, provenance=_provenance(base, config))
+    model = open_model(base, task).eval()
+    model.classifier = torch.nn.Identity()
+    found: list[Words] = []
+    with tempfile.TemporaryDirectory() as folder:
+        save_tokenizer(tokenizer, folder)
+        encoder = pipeline(model, folder, task)
+        for begin in range(0, len(texts), CHUNK):
+            encoded = encoder.encode_all(texts[begin : begin + CHUNK])
+            for text, states in zip(encoded, encoder.gathered(encoded), strict=True):
+                tokens = stitch_tokens(text)
+                _, first = np.unique(tokens.words, return_index=True)
+                last = np.append(first[1:], len(tokens.words)) - 1
+                offsets = np.column_stack([tokens.offsets[first, 0], tokens.offsets[last, 1]])
+                vectors = states[first] / np.maximum(np.linalg.norm(states[first], axis=1, keepdims=True), 1e-12)
+                found.append(Words(offsets, vectors.astype(np.float32)))
+            progress(len(found))
+    return found
+
+
+def _provenance(base: BaseModel, config: TrainingConfig) -> Provenance:
+    """Of a model that nothing was trained for."""
+    return Provenance(
+        corpus_fingerprint="", corpus_rows=0, base_model=base.name, base_revision=base.revision, algorithm="none",
+        config={}, seed=config.seed, code_version="", packages={}, created="",
+    )  # fmt: skip
+
+
+def _vector(answer: object) -> NDArray[np.float32]:
+    if not isinstance(answer, Answer):
+        raise answer if isinstance(answer, Exception) else TypeError(answer)
+    return answer.vector
