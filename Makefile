@@ -39,6 +39,7 @@ check: $(STAMP)
 	@$(BIN)/python -m mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python scripts/check_docs.py
+	@$(BIN)/python scripts/check_words.py
 
 format: $(STAMP)
 	@$(BIN)/ruff check --fix .
