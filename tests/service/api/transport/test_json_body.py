@@ -141,8 +141,8 @@ def test_parse_json_lets_escaped_surrogates_pass() -> None:
         (b"1" * 5_000, "a number that is too long"),
     ],
 )
-def test_parse_json_refuses(body: bytes, what: str) -> None:
-    with pytest.raises(MalformedBody, match=what):
+def test_parse_json_refuses(body: bytes, message: str) -> None:
+    with pytest.raises(MalformedBody, match=message):
         parse_json(body)
 
 

@@ -179,9 +179,9 @@ def test_serve_refuses_a_port_in_use(served_models: dict[str, Model]) -> None:
         ("x" * 64, "cannot be resolved"),  # DNS allows 63 letters
     ],
 )
-def test_serve_refuses_an_address_that_is_not_here(served_models: dict[str, Model], host: str, what: str) -> None:
+def test_serve_refuses_an_address_that_is_not_here(served_models: dict[str, Model], host: str, message: str) -> None:
     settings = Settings(host=host, port=0, api_keys=("correct-horse-battery",))
-    with pytest.raises(ConfigError, match=what):
+    with pytest.raises(ConfigError, match=message):
         serve(create_app(served_models, settings), settings)
 
 

@@ -72,8 +72,8 @@ def test_detect_refuses_rather_than_make_mojibake(text: str, codec: str) -> None
         (b"SQLite format 3\x00", "an SQLite database"),
     ],
 )
-def test_detect_names_known_binary_formats(content: bytes, what: str) -> None:
-    with pytest.raises(UndecodableFile, match=what) as caught:
+def test_detect_names_known_binary_formats(content: bytes, message: str) -> None:
+    with pytest.raises(UndecodableFile, match=message) as caught:
         detect(content, "a.csv", whole=True)
     assert caught.value.hint
 

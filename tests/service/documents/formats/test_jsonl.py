@@ -81,13 +81,13 @@ def test_columns_are_those_of_the_first_rows_in_order() -> None:
         ('{"a": ' * 100_000, f"more than {MAX_DEPTH} deep"),
     ],
 )
-def test_a_bad_line_costs_its_own_row(line: str, what: str) -> None:
+def test_a_bad_line_costs_its_own_row(line: str, message: str) -> None:
     records = read(f'{{"text": "before"}}\n{line}\n{{"text": "after"}}\n')
     assert [record.line for record in records] == [1, 2, 3]
     assert [record.error is None for record in records] == [True, False, True]
     assert isinstance(records[1].error, UnreadableRow)
     assert records[1].error.message.startswith("line 2: ")
-    assert what in records[1].error.message
+    assert message in records[1].error.message
     assert records[1].raw
     assert dict(records[1].fields) == {}
 

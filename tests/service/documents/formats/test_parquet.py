@@ -84,10 +84,10 @@ def test_a_file_cut_off_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("content", "message"), [(b"text,label\n", "not a whole Parquet"), (b"PK\x03\x04", "ZIP")])
-def test_another_format_under_this_name_is_refused(tmp_path: Path, content: bytes, what: str) -> None:
+def test_another_format_under_this_name_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "a.parquet"
     path.write_bytes(content)
-    with pytest.raises(UndecodableFile, match=what):
+    with pytest.raises(UndecodableFile, match=message):
         open_source(path)
 
 
