@@ -57,7 +57,7 @@ def damages(problem_type: str) -> list[Damage]:
         found += _decisions_sealed()
     for edit in EDITS:
         inflict = partial(t.edit_served_graph, edit.change)
-        found.append(Damage(f"the graph {edit.message}, sealed", edit.caught_by, inflict))
+        found.append(Damage(f"the graph {edit.description}, sealed", edit.caught_by, inflict))
     return found
 
 

@@ -12,9 +12,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 @dataclass(frozen=True, slots=True)
 class GraphEdit:
-    """A change to a graph: in place, or the bytes that stand for it. `what` says it in words."""
+    """A change to a graph: in place, or the bytes that replace it. `description` completes "the graph ..."."""
 
-    what: str
+    description: str
     caught_by: tuple[str, ...]
     change: Callable[[onnx.ModelProto], bytes | None]
 
