@@ -1,1 +1,1 @@
-"""TODO-DOC modeling"""
+"""What training, export and evaluation share: architectures, checkpoints, labelled rows, models in PyTorch."""

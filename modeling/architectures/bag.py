@@ -1,5 +1,7 @@
-"""The weighted mean of token vectors, and a classifier on it (fastText: Joulin et al. 2017; static embeddings: Tulkens
-and van Dongen 2024)."""
+"""A bag of tokens: the weighted mean of token vectors and a classifier on it.
+
+The model of fastText (Joulin et al. 2017) and of static embeddings (Tulkens and van Dongen 2024).
+"""
 
 from __future__ import annotations
 
@@ -9,11 +11,11 @@ import torch
 from transformers import PretrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from glossator.modeling.architectures.ngrams import Grams
+from glossator.modeling.architectures.ngrams import NgramRows
 
 
 class BagConfig(PretrainedConfig):  # type: ignore[misc]
-    """Sizes of the model, as in `glossator.training.algorithms.bag`; `tokens` and `buckets` as in `Grams`."""
+    """Sizes of the model: see `glossator.training.algorithms.bag`. `tokens` and `buckets`: see `NgramRows`."""
 
     model_type = "glossator-bag"
 
@@ -33,7 +35,7 @@ class BagConfig(PretrainedConfig):  # type: ignore[misc]
 
 
 class BagModel(PreTrainedModel):  # type: ignore[misc]
-    """The model. `weights` says how much each row counts in the mean."""
+    """Bag-of-tokens classifier. `weights` `(rows,)` is the weight of each row in the mean."""
 
     config_class = BagConfig
     base_model_prefix = "table"
@@ -41,7 +43,7 @@ class BagModel(PreTrainedModel):  # type: ignore[misc]
 
     def __init__(self, config: BagConfig) -> None:
         super().__init__(config)
-        self.grams = Grams(config.vocab_size, config.buckets, config.tokens)
+        self.grams = NgramRows(config.vocab_size, config.buckets, config.tokens)
         self.table = torch.nn.Embedding(self.grams.rows, config.dimension)
         self.register_buffer("weights", torch.ones(self.grams.rows))
         self.gram_dropout = torch.nn.Dropout(config.gram_dropout)
@@ -52,7 +54,7 @@ class BagModel(PreTrainedModel):  # type: ignore[misc]
         self.post_init()
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor, **_: Any) -> SequenceClassifierOutput:
-        """Logits `(batch, labels)`."""
+        """Return logits `(batch, labels)`."""
         rows = self.grams(input_ids, attention_mask)  # (batch, grams)
         weights = self.gram_dropout(self.weights[rows] * (rows > 0))
         summed = torch.einsum("bg,bgd->bd", weights, self.table(rows))

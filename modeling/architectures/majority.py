@@ -1,4 +1,4 @@
-"""The floor: how often each label occurs, whatever the text says."""
+"""The majority baseline: predicts label frequencies and ignores the text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 
 
 class MajorityConfig(PretrainedConfig):  # type: ignore[misc]
-    """Nothing but the labels, and how many tokens the tokenizer knows."""
+    """The labels, and the size of the tokenizer's vocabulary."""
 
     model_type = "glossator-majority"
 
@@ -20,7 +20,7 @@ class MajorityConfig(PretrainedConfig):  # type: ignore[misc]
 
 
 class MajorityModel(PreTrainedModel):  # type: ignore[misc]
-    """The same logits for every text."""
+    """Returns the same logits for every text."""
 
     config_class = MajorityConfig
 
@@ -30,6 +30,6 @@ class MajorityModel(PreTrainedModel):  # type: ignore[misc]
         self.post_init()
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor, **_: Any) -> SequenceClassifierOutput:
-        """Logits `(batch, labels)`. The inputs decide the batch's size alone, but a graph must read both."""
+        """Return logits `(batch, labels)`. Only the batch size depends on the inputs, but a graph must read both."""
         nothing = (input_ids * attention_mask).sum(dim=1, keepdim=True).to(self.prior.dtype) * 0.0
         return SequenceClassifierOutput(logits=self.prior + nothing)

@@ -1,7 +1,7 @@
-"""Tokens and pairs of neighbouring tokens as rows of a table.
+"""Tokens and pairs of neighbouring tokens as rows of an embedding table.
 
-Only tokens that training saw have a row of their own, so that a table is as large as a corpus needs and no larger.
-Pairs are hashed into buckets (Weinberger et al. 2009; for n-grams Joulin et al. 2017): they need no list.
+Only tokens that occur in the training texts have a row, which keeps the table small. Pairs are hashed into buckets
+(Weinberger et al. 2009; for n-grams Joulin et al. 2017), so they need no vocabulary.
 """
 
 from __future__ import annotations
@@ -12,13 +12,16 @@ from typing import Any
 import torch
 
 NONE = 0
-"""The row of what has none: padding, special tokens, tokens that were never seen."""
+"""The row shared by padding, special tokens and unknown tokens."""
 _FACTORS = 1_000_003, 8_191
 
 
-class Grams(torch.nn.Module):
-    """From token ids to rows. `row_of` `(vocabulary,)` holds the row of each token, `buckets` is how many rows pairs
-    share behind them, 0 where pairs do not count."""
+class NgramRows(torch.nn.Module):
+    """Maps token ids to rows of a table.
+
+    `row_of` `(vocabulary,)` is the row of each token. `buckets` is the number of rows for pairs, which follow the rows
+    of tokens; 0 ignores pairs.
+    """
 
     row_of: torch.Tensor
 
@@ -30,16 +33,16 @@ class Grams(torch.nn.Module):
 
     @property
     def rows(self) -> int:
-        """How many rows a table needs."""
+        """The number of rows that the table needs."""
         return 1 + self.tokens + self.buckets
 
-    def know(self, tokens: Sequence[int]) -> None:
-        """Gives each of these tokens a row, in their order."""
+    def assign_rows(self, tokens: Sequence[int]) -> None:
+        """Give each of these tokens a row, in this order."""
         self.row_of.zero_()
         self.row_of[torch.as_tensor(tokens, dtype=torch.int64)] = torch.arange(1, len(tokens) + 1)
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        """Rows `(batch, seq)`, with pairs `(batch, 2 * seq)`; NONE where there is nothing."""
+        """Return rows `(batch, seq)`, or `(batch, 2 * seq)` with pairs; NONE for positions without a row."""
         rows = self.row_of[input_ids] * attention_mask  # (batch, seq)
         if not self.buckets:
             return rows
@@ -50,12 +53,12 @@ class Grams(torch.nn.Module):
         return torch.cat([rows, torch.where(both, 1 + self.tokens + hashed, NONE)], dim=1)
 
 
-def seen(windows: Iterable[Sequence[int]], special: Iterable[int]) -> list[int]:
-    """The tokens that occur in these windows, in order, special ones left out."""
+def occurring_tokens(windows: Iterable[Sequence[int]], special: Iterable[int]) -> list[int]:
+    """Return the tokens that occur in these windows, sorted, without special tokens."""
     return sorted({token for window in windows for token in window} - set(special))
 
 
 def summed_by_row(rows: Any, values: Any) -> Any:
-    """For each of `rows` `(batch, grams)` the sum of the `values` of all places that hold the same row."""
+    """For each position of `rows` `(batch, grams)`, return the sum of `values` over all positions with the same row."""
     same = (rows[:, :, None] == rows[:, None, :]).to(values.dtype)  # (batch, grams, grams)
     return (same * values[:, None, :]).sum(dim=-1)

@@ -1,11 +1,11 @@
-"""TF-IDF and a linear classifier as one model: what scikit-learn's `TfidfVectorizer(sublinear_tf=True)` and a linear
-model behind it compute, from token ids.
+"""TF-IDF and a linear classifier as one model on token ids.
 
-With `c` the count of a gram in a text, `idf` its weight and `w` its row of the classifier:
+Computes the same as scikit-learn's `TfidfVectorizer(sublinear_tf=True)` followed by a linear model. With `c` the count
+of an n-gram in a text, `idf` its inverse document frequency and `w` its row of the classifier:
 
-    logits = sum over grams of (1 + ln c) * idf * w / length + bias,    length = |((1 + ln c) * idf)|
+    logits = sum over n-grams of (1 + ln c) * idf * w / length + bias,    length = |((1 + ln c) * idf)|
 
-A gram that occurs c times stands at c places, so that each place carries 1/c of it.
+An n-gram that occurs c times appears at c positions; each position contributes 1/c.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import torch
 from transformers import PretrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from glossator.modeling.architectures.ngrams import Grams, summed_by_row
+from glossator.modeling.architectures.ngrams import NgramRows, summed_by_row
 
 
 class TfidfConfig(PretrainedConfig):  # type: ignore[misc]
-    """`tokens` of the vocabulary have a row, and `buckets` rows are shared by pairs of tokens."""
+    """`tokens` of the vocabulary have a row each; pairs of tokens share `buckets` rows."""
 
     model_type = "glossator-tfidf"
 
@@ -32,21 +32,21 @@ class TfidfConfig(PretrainedConfig):  # type: ignore[misc]
 
 
 class TfidfModel(PreTrainedModel):  # type: ignore[misc]
-    """The model; its numbers are put in by the algorithm that fits them."""
+    """TF-IDF classifier. The algorithm `tfidf` sets its parameters."""
 
     config_class = TfidfConfig
     idf: torch.Tensor
 
     def __init__(self, config: TfidfConfig) -> None:
         super().__init__(config)
-        self.grams = Grams(config.vocab_size, config.buckets, config.tokens)
+        self.grams = NgramRows(config.vocab_size, config.buckets, config.tokens)
         self.weights = torch.nn.Embedding(self.grams.rows, config.num_labels)
         self.bias = torch.nn.Parameter(torch.zeros(config.num_labels))
         self.register_buffer("idf", torch.zeros(self.grams.rows))
         self.post_init()
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor, **_: Any) -> SequenceClassifierOutput:
-        """Logits `(batch, labels)`."""
+        """Return logits `(batch, labels)`."""
         rows = self.grams(input_ids, attention_mask)  # (batch, grams)
         there = (rows > 0).to(self.bias.dtype)
         count = summed_by_row(rows, there).clamp(min=1.0)

@@ -15,7 +15,7 @@ from fastapi.testclient import TestClient
 import glossator
 from glossator.modeling.checkpoint_reader import load_checkpoint, read_task
 from glossator.modeling.labelled_rows import inputs_of, read_rows
-from glossator.modeling.torch_session import pooled
+from glossator.modeling.pooling import pool
 from glossator.service.api.app import create_app
 from glossator.service.api.settings import Settings
 from glossator.service.documents.open_source import open_source
@@ -171,7 +171,7 @@ def test_vectors_equal_the_mean_of_the_last_hidden_states(task_bundle: Made, tas
         hidden = reference(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).last_hidden_state
     mask = batch["attention_mask"].unsqueeze(-1).float()
     expected = torch.nn.functional.normalize((hidden * mask).sum(1) / mask.sum(1), dim=-1).numpy()
-    np.testing.assert_allclose(pooled(hidden, batch["attention_mask"], "mean", normalized=True), expected, atol=1e-6)
+    np.testing.assert_allclose(pool(hidden, batch["attention_mask"], "mean", normalized=True), expected, atol=1e-6)
     fp32 = np.stack([each.vector for each in load_checkpoint(folder).predict(texts) if isinstance(each, Answer)])
     assert ((fp32 * expected).sum(axis=1) > 1 - 1e-4).all()
     served = np.stack([each.vector for each in glossator.load(task_bundle("text-embedding"))(texts)])

@@ -37,9 +37,9 @@ def train(run: Run) -> tuple[Any, Outcome]:
 
 def occurring(run: Run) -> list[int]:
     """The tokens of the training rows."""
-    from glossator.modeling.architectures.ngrams import seen
+    from glossator.modeling.architectures.ngrams import occurring_tokens
 
-    return seen((example.window for example in run.examples), run.special_tokens)
+    return occurring_tokens((example.window for example in run.examples), run.special_tokens)
 
 
 def make(run: Run, tokens: list[int], dimension: int) -> Any:
@@ -48,7 +48,7 @@ def make(run: Run, tokens: list[int], dimension: int) -> Any:
 
     settings = run.options.model_dump(include=set(BagOptions.model_fields)) | {"dimension": dimension}
     model = BagModel(BagConfig(tokens=len(tokens), **settings, **run.model_settings()))
-    model.grams.know(tokens)
+    model.grams.assign_rows(tokens)
     return model
 
 

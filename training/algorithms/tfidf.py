@@ -37,18 +37,18 @@ PAIRS_GAIN = 0.005
 
 def train(run: Run) -> tuple[Any, Outcome]:
     """Fits one machine for each choice that is open, and keeps the one that does best on the validation rows."""
-    from glossator.modeling.architectures.ngrams import seen
+    from glossator.modeling.architectures.ngrams import occurring_tokens
     from glossator.modeling.architectures.tfidf import TfidfConfig, TfidfModel
 
     started = time.monotonic()
     options: TfidfOptions = run.options
     strengths = STRENGTHS if options.strength is None else (options.strength,)
     windows = [example.window for example in run.examples]
-    tokens = seen(windows, run.special_tokens)
+    tokens = occurring_tokens(windows, run.special_tokens)
     best, chosen = -math.inf, None
     for buckets in {"no": (0,), "yes": (options.buckets,), "auto": (0, options.buckets)}[options.pairs]:
         model = TfidfModel(TfidfConfig(tokens=len(tokens), buckets=buckets, **run.model_settings()))
-        model.grams.know(tokens)
+        model.grams.assign_rows(tokens)
         counts = _rows(model, windows)
         model.idf.copy_(_idf(counts, model.grams.rows))
         vectors, held = _matrix(model, counts), Held(run, model)

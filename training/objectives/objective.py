@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glossator.modeling.labelled_rows import LabelledRows
-from glossator.modeling.torch_session import graph_outputs, takes_token_types, tensors
+from glossator.modeling.torch_session import graph_outputs, takes_token_types, batch_tensors
 from glossator.service.bundle.task import Task
 from glossator.service.inference.pipeline import Pipeline
 from glossator.service.tasks.encoded import EncodedText
@@ -42,7 +42,7 @@ class Objective(Protocol):
 def forward(model: Any, task: Task, windows: Sequence[Sequence[int]], device: Device) -> tuple[Any, ...]:
     """The outputs of `task.outputs` for some windows, in fp32."""
     types = takes_token_types(model, task)
-    inputs = tensors(windows, task.encoding.pad_token_id, types=types, device=device.name)
+    inputs = batch_tensors(windows, task.encoding.pad_token_id, types=types, device=device.name)
     with device.autocast():
         found = graph_outputs(model, task, **inputs)
     return tuple(each.float() for each in found)

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import TfidfVectorizer
 from transformers import AutoModelForSequenceClassification, BertConfig
 
-from glossator.modeling.architectures import register
+from glossator.modeling.registration import register_architectures
 from glossator.modeling.architectures.bag import BagConfig, BagModel
 from glossator.modeling.architectures.majority import MajorityConfig, MajorityModel
-from glossator.modeling.architectures.ngrams import Grams, seen, summed_by_row
+from glossator.modeling.architectures.ngrams import NgramRows, occurring_tokens, summed_by_row
 from glossator.modeling.architectures.pooled import PooledConfig, PooledModel
 from glossator.modeling.architectures.tfidf import TfidfConfig, TfidfModel
 from glossator.service.inference.runtime.session import pad
@@ -50,7 +50,7 @@ def made(kind: str) -> Any:
     }
     model = models[kind]()
     if hasattr(model, "grams"):
-        model.grams.know(list(KNOWN))
+        model.grams.assign_rows(list(KNOWN))
     if hasattr(model, "idf"):
         model.idf.uniform_(0.5, 3.0)
     return model.eval()
@@ -61,7 +61,7 @@ KINDS = ["bag", "bag, normalized", "tfidf", "majority", "pooled"]
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_saved_model_computes_the_same(kind: str, tmp_path: Path) -> None:
-    register()
+    register_architectures()
     model = made(kind)
     ids, mask = batch([[1, 6, 7, 6, 2], [1, 9, 2]])
     model.save_pretrained(tmp_path)
@@ -93,7 +93,7 @@ def test_tfidf_is_that_of_scikit_learn(windows: list[list[int]]) -> None:
     expected = vectorizer.fit_transform(windows).toarray()
     torch.manual_seed(2)
     model = TfidfModel(TfidfConfig(30, 20, 0, **LABELS)).double().eval()
-    model.grams.know(list(KNOWN))
+    model.grams.assign_rows(list(KNOWN))
     model.idf[1:] = torch.from_numpy(vectorizer.idf_)
     weights, bias = model.weights.weight.detach().numpy()[1:], model.bias.detach().numpy()
     with torch.inference_mode():
@@ -118,8 +118,8 @@ def test_a_bag_is_the_mean_of_its_rows(windows: list[list[int]]) -> None:
 
 @given(WINDOWS)
 def test_pairs_are_of_neighbours_that_are_known(windows: list[list[int]]) -> None:
-    grams = Grams(30, 1000, len(KNOWN))
-    grams.know(list(KNOWN))
+    grams = NgramRows(30, 1000, len(KNOWN))
+    grams.assign_rows(list(KNOWN))
     found = grams(*batch(windows))
     width = max(map(len, windows))
     for row, window in enumerate(windows):
@@ -139,4 +139,4 @@ def test_values_are_summed_by_row(rows: list[int]) -> None:
 
 
 def test_special_tokens_are_not_seen() -> None:
-    assert seen([[1, 7, 5, 2], [1, 5, 2]], {1, 2}) == [5, 7]
+    assert occurring_tokens([[1, 7, 5, 2], [1, 5, 2]], {1, 2}) == [5, 7]
