@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -27,8 +26,7 @@ from glossator.export.golden_rows import edge_inputs, golden_rows
 from glossator.export.int8_candidates import candidates
 from glossator.export.model_card import write_card
 from glossator.export.torch_to_onnx import convert
-from glossator.modeling.checkpoint_reader import load_model, read_task
-from glossator.modeling.checkpoint_reader import pipeline as checkpoint_pipeline
+from glossator.modeling.checkpoint_reader import load_model, open_pipeline, read_task
 from glossator.modeling.labelled_rows import LabelledRows, indicator, inputs_of, read_rows
 from glossator.service.bundle import file_names
 from glossator.service.bundle.folder import read
@@ -46,8 +44,9 @@ from glossator.service.bundle.manifest import (
     Verification,
 )
 from glossator.service.bundle.manifest import Estimate as RecordedEstimate
+from glossator.service.bundle.names import check_model_name
 from glossator.service.bundle.task import Classifier, Task, TokenClassification
-from glossator.service.errors import BundleInvalid, ConfigError
+from glossator.service.errors import BundleInvalid
 from glossator.service.files.atomic_folder import atomic_folder, file_entries, write_manifest
 from glossator.service.inference.batch_planning import Cost
 from glossator.service.inference.batching import Batcher
@@ -101,7 +100,10 @@ def export(
     and leaves nothing behind after an error.
     """
     checkpoint, output = Path(checkpoint), Path(output).absolute()  # a graph is opened from its folder or elsewhere
-    name = _checked_name(output.resolve().name if name is None else name)
+    name = check_model_name(
+        output.resolve().name if name is None else name,
+        hint="Pass another --name; without one, the model has the name of the output folder.",
+    )
     task = read_task(checkpoint)
     validation = read_rows(checkpoint / file_names.VALIDATION)
     if test is None and (checkpoint / file_names.TEST).is_file():
@@ -128,7 +130,7 @@ def export(
             write_graph(encoder, folder / file_names.GRAPH_FP32)
 
         clock.start(f"comparing with PyTorch on {len(validation):,} validation rows and edge cases")
-        torch_pipeline = checkpoint_pipeline(torch_model, checkpoint, task)
+        torch_pipeline = open_pipeline(torch_model, checkpoint, task)
         inputs = inputs_of(validation, task)
         edges = edge_inputs(torch_pipeline, validation)
         texts = [*edges, *inputs]
@@ -344,17 +346,6 @@ def _verify(folder: Path) -> None:
     faults = replay(model)
     if faults:
         raise BundleInvalid("the bundle does not repeat its own golden rows", faults=faults, hint="Report this.")
-
-
-def _checked_name(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
-        raise ConfigError(
-            "this cannot be the model's name",
-            found=name,
-            expected="letters, digits, '.', '_' and '-', beginning with a letter or a digit, at most 64",
-            hint="Pass another --name; without one, the model has the name of the output folder.",
-        )
-    return name
 
 
 class _Clock:

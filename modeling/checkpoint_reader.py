@@ -1,4 +1,4 @@
-"""A checkpoint as a pipeline: PyTorch in the place of ONNX Runtime, and the same code around it as in the service."""
+"""Loads a checkpoint as a pipeline: PyTorch instead of ONNX Runtime, otherwise the code that serves."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from glossator.service.inference.pipeline import Pipeline, Sequential
 
 
 def read_task(folder: str | Path) -> Task:
-    """The task of a checkpoint folder; raises ConfigError where it is not one that `glossator train` wrote."""
+    """Return the task of a checkpoint folder. Raises ConfigError if `glossator train` did not write the folder."""
     file = Path(folder) / file_names.TASK
     hint = "Give the folder that `glossator train` wrote."
     if not file.is_file():
@@ -27,28 +27,28 @@ def read_task(folder: str | Path) -> Task:
 
 
 def load_checkpoint(folder: str | Path) -> Pipeline:
-    """The checkpoint in `folder`, ready to answer in fp32; raises ConfigError where it cannot be read."""
+    """Load the checkpoint in `folder`, in fp32. Raises ConfigError if it cannot be read."""
     task = read_task(folder)
-    return pipeline(load_model(folder, task.task), folder, task)
+    return open_pipeline(load_model(folder, task.task), folder, task)
 
 
-def pipeline(model: Any, folder: str | Path, task: Task) -> Pipeline:
-    """A PyTorch model as the pipeline that serves, with the tokenizer that `folder` holds."""
+def open_pipeline(model: Any, folder: str | Path, task: Task) -> Pipeline:
+    """Return the serving pipeline around a PyTorch model, with the tokenizer in `folder`."""
     encoder = encoder_of(Path(folder) / file_names.TOKENIZER, task)
     return Pipeline(encoder, Sequential(TorchSession(model, task).run), task)
 
 
 def load_model(folder: str | Path, task: TaskName) -> Any:
-    """The PyTorch model of a checkpoint, fp32, in evaluation mode, with plain attention (that exports best).
+    """Load the PyTorch model of a checkpoint: fp32, evaluation mode, eager attention (which exports best).
 
-    Raises ConfigError where its weights cannot be read or are not all there.
+    Raises ConfigError if weights cannot be read or are missing.
     """
     import torch
     from transformers.utils import logging
 
     logging.disable_progress_bar()
     verbosity = logging.get_verbosity()
-    logging.set_verbosity_error()  # what is absent is told below
+    logging.set_verbosity_error()  # missing weights are reported below
     hint = "Copy the folder again from where it was trained, or train again."
     try:
         model, loaded = auto_class(task).from_pretrained(
@@ -59,7 +59,7 @@ def load_model(folder: str | Path, task: TaskName) -> Any:
             attn_implementation="eager",
             output_loading_info=True,
         )
-    except Exception as error:  # config, weights and architecture each fail in their own way
+    except Exception as error:  # config, weights and architecture raise different errors
         raise ConfigError(
             "the checkpoint cannot be read",
             found=error,
@@ -70,10 +70,10 @@ def load_model(folder: str | Path, task: TaskName) -> Any:
         logging.set_verbosity(verbosity)
     unused = () if task in ("text-classification", "text-pair") else (".pooler.",)
     absent = sorted(name for name in loaded["missing_keys"] if not any(part in f".{name}" for part in unused))
-    if absent:  # transformers would start them from random numbers
+    if absent:  # transformers would initialise them randomly
         raise ConfigError(
-            "the checkpoint's weights are not those of its config.json",
-            found=f"{len(absent)} weights absent",
+            "the checkpoint's weights do not match its config.json",
+            found=f"{len(absent)} weights are missing",
             expected=f"{absent[0]}, ...",
             hint=hint,
         )

@@ -1,4 +1,4 @@
-"""What export reads: a `save_pretrained` folder with `task.json` and the rows that export validates on."""
+"""Writes a checkpoint: a `save_pretrained` folder with `task.json` and the rows that export validates on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from glossator.service.bundle.task import Task
 from glossator.service.files.atomic_folder import atomic_folder
 
 PACKAGES = ("glossator", "torch", "transformers", "tokenizers", "numpy")
-"""Whose versions a checkpoint names."""
+"""The packages whose versions a checkpoint records."""
 
 
 def write_checkpoint(
@@ -30,7 +30,7 @@ def write_checkpoint(
     history: list[dict[str, float]],
     overwrite: bool,
 ) -> None:
-    """Writes the checkpoint folder `output`, whole or not at all."""
+    """Write the checkpoint folder `output` atomically."""
     from transformers.utils import logging
 
     logging.disable_progress_bar()
@@ -47,10 +47,10 @@ def write_checkpoint(
 
 
 def package_versions() -> dict[str, str]:
-    """The installed version of each of PACKAGES."""
+    """Return the installed version of each of PACKAGES."""
     return {name: metadata.version(name) for name in PACKAGES}
 
 
 def now() -> str:
-    """This moment in ISO 8601, UTC, to the second."""
+    """Return the current time in UTC, ISO 8601, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")

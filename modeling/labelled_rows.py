@@ -1,4 +1,4 @@
-"""Labelled rows, as a checkpoint carries them to export: inputs and what is true of them, whatever the task."""
+"""Labelled rows of any task: inputs with their gold labels, as checkpoints store them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from glossator.service.tasks.encoded import Pair, Text
 
 
 class GoldSpan(NamedTuple):
-    """A part of a text, in code points, and what it is; of a context, the answer."""
+    """A labelled span of a text, in code points: an entity, or an accepted answer in a context."""
 
     start: int
     end: int
@@ -30,11 +30,11 @@ Spans = tuple[GoldSpan, ...]
 
 @dataclass(frozen=True, slots=True)
 class LabelledRows:
-    """Texts and what is true of each.
+    """Texts and their gold labels.
 
-    `labels`: exactly one for single-label, any number for multi-label, the types of its entities for entities.
-    `seconds` are the second texts of tasks that read two (the contexts of questions), `spans` the entities or the
-    accepted answers, `scores` the ratings of pairs.
+    `labels`: exactly one per row for single-label, any number for multi-label; for entities, the types that occur.
+    `seconds`: the second texts of tasks that read two (for questions, the contexts). `spans`: entities or accepted
+    answers. `scores`: ratings of pairs.
     """
 
     texts: list[str]
@@ -43,14 +43,14 @@ class LabelledRows:
     spans: list[Spans] | None = None
     scores: list[float] | None = None
     extra: dict[str, list[str]] = field(default_factory=dict)
-    """Further columns of the source that were asked for, as text: what rows can be grouped by."""
+    """Further columns of the source, as text: rows can be grouped by them."""
 
     def __len__(self) -> int:
         return len(self.texts)
 
 
 def inputs_of(rows: LabelledRows, task: Task) -> list[Text]:
-    """What a model reads of these rows: texts, or pairs of them; for embeddings the first texts, then the second."""
+    """Return the model's inputs: texts or pairs of texts; for embeddings all first texts, then all second texts."""
     if rows.seconds is None:
         return list(rows.texts)
     if task.task == "text-embedding":
@@ -59,7 +59,7 @@ def inputs_of(rows: LabelledRows, task: Task) -> list[Text]:
 
 
 def write_rows(path: Path, rows: LabelledRows) -> None:
-    """Writes JSON lines of `text`, `labels` and, where the rows have them, `second`, `spans`, `score` and `extra`."""
+    """Write JSON lines of `text`, `labels` and, if the rows have them, `second`, `spans`, `score` and `extra`."""
     columns: dict[str, Sequence[object]] = {"text": rows.texts, "labels": rows.labels}
     further = {"second": rows.seconds, "spans": rows.spans, "score": rows.scores}
     columns |= {name: values for name, values in further.items() if values is not None}
@@ -73,7 +73,7 @@ def write_rows(path: Path, rows: LabelledRows) -> None:
 
 
 def read_rows(path: Path) -> LabelledRows:
-    """The rows that `write_rows` wrote; raises CorpusError where they are absent or damaged."""
+    """Read the rows that `write_rows` wrote. Raises CorpusError if they are missing or damaged."""
     try:
         lines = path.read_bytes().rstrip(b"\n").split(b"\n")
         rows = [json.loads(line) for line in lines if line]
@@ -91,17 +91,17 @@ def read_rows(path: Path) -> LabelledRows:
             f"the labelled rows of {path.name} cannot be read",
             found=error,
             expected="JSON lines with `text` and `labels`",
-            hint="Train again: the folder is not as training left it.",
+            hint="Train again: the checkpoint folder was changed after training.",
         ) from error
 
 
 def indicator(labels: Sequence[Sequence[str]], label_names: Sequence[str]) -> NDArray[np.bool_]:
-    """Which labels each row carries, `(rows, labels)`; raises CorpusError for labels that are not in `label_names`."""
+    """Return which labels each row has, `(rows, labels)`. Raises CorpusError for labels not in `label_names`."""
     column = {name: index for index, name in enumerate(label_names)}
     unknown = Counter(label for row in labels for label in row if label not in column)
     if unknown:
         raise CorpusError(
-            "these rows carry labels that the model does not know",
+            "the rows have labels that the model does not know",
             found=f"{len(unknown):,} unknown labels, {unknown.total():,} times",
             expected=f"one of {', '.join(label_names)}",
             hint="Correct the label names, drop those rows, or train with them.",

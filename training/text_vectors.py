@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from glossator.modeling.checkpoint_reader import pipeline
+from glossator.modeling.checkpoint_reader import open_pipeline
 from glossator.service.bundle.task import Encoding, Provenance, TextEmbedding, TokenClassification, tags_of
 from glossator.service.inference.pipeline import Answer
 from glossator.service.tasks.token_classification import stitch_tokens
@@ -34,7 +34,7 @@ def embed(
     vectors: list[NDArray[np.float32]] = []
     with tempfile.TemporaryDirectory() as folder:
         save_tokenizer(tokenizer, folder)
-        encoder = pipeline(open_model(base, task).eval(), folder, task)
+        encoder = open_pipeline(open_model(base, task).eval(), folder, task)
         for begin in range(0, len(texts), CHUNK):
             answers = encoder.predict(texts[begin : begin + CHUNK])
             vectors += [_vector(each) for each in answers]
@@ -67,7 +67,7 @@ def embed_words(
     found: list[Words] = []
     with tempfile.TemporaryDirectory() as folder:
         save_tokenizer(tokenizer, folder)
-        encoder = pipeline(model, folder, task)
+        encoder = open_pipeline(model, folder, task)
         for begin in range(0, len(texts), CHUNK):
             encoded = encoder.encode_all(texts[begin : begin + CHUNK])
             for text, states in zip(encoded, encoder.gathered(encoded), strict=True):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glossator.modeling.checkpoint_reader import pipeline as checkpoint_pipeline
+from glossator.modeling.checkpoint_reader import open_pipeline
 from glossator.modeling.labelled_rows import LabelledRows
 from glossator.service.bundle.task import Classifier, Strict, Task, TaskName
 from glossator.service.inference.pipeline import Pipeline
@@ -88,7 +88,7 @@ class Run:
 
     def served(self, model: Any) -> Pipeline:
         """The model behind the decoder that serves."""
-        return checkpoint_pipeline(model, self.tokenizer_folder, self.task)
+        return open_pipeline(model, self.tokenizer_folder, self.task)
 
     def score(self, model: Any) -> float:
         """The metric on the validation rows; higher is better."""

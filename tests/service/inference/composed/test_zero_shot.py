@@ -11,7 +11,7 @@ import pytest
 import torch
 from made import made_task
 
-from glossator.modeling.checkpoint_reader import pipeline
+from glossator.modeling.checkpoint_reader import open_pipeline
 from glossator.service.errors import ConfigError, EmptyText
 from glossator.service.inference.composed.reranking import Ranked, Unranked, rerank
 from glossator.service.inference.composed.zero_shot import zero_shot
@@ -33,7 +33,7 @@ def made(
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.3)
-    return model, pipeline(model, folder, task)
+    return model, open_pipeline(model, folder, task)
 
 
 def scores_of(answer: Answer) -> list[Score]:
