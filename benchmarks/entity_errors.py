@@ -26,7 +26,7 @@ from glossator.training.config import TrainingConfig
 from glossator.training.corpus.corpus import Corpus
 from glossator.training.corpus.findings.entity_errors import find_entity_suspects
 from glossator.training.corpus.reading.annotated_documents import read_documents
-from glossator.training.corpus.reading.task_corpus import read_task_corpus
+from glossator.training.corpus.task_corpus_reader import read_task_corpus
 from glossator.training.text_vectors import Words, embed_words
 
 RESULTS = Path(__file__).parent / "results"

@@ -19,11 +19,11 @@ import numpy as np
 from glossator.evaluation.reports.evaluation_report import markdown_table
 from glossator.service.documents.open_source import open_source
 from glossator.training.corpus.corpus import Corpus
+from glossator.training.corpus.corpus_reader import read_corpus
 from glossator.training.corpus.findings.leakage import check_leakage
 from glossator.training.corpus.findings.near_duplicates import normalise_text
-from glossator.training.corpus.reading.corpus_reader import read_corpus
 from glossator.training.corpus.reading.hf_dataset import DatasetRow
-from glossator.training.corpus.reading.task_corpus import read_task_corpus
+from glossator.training.corpus.task_corpus_reader import read_task_corpus
 
 RESULTS = Path(__file__).parent / "results"
 SEEDS = (1, 2, 3)

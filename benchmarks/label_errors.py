@@ -21,8 +21,8 @@ from glossator.cli.support.console import prepare_environment
 from glossator.evaluation.reports.evaluation_report import markdown_table
 from glossator.service.documents.open_source import open_source
 from glossator.training.config import TrainingConfig
+from glossator.training.corpus.corpus_reader import read_corpus
 from glossator.training.corpus.findings.label_errors import find_suspects, out_of_fold
-from glossator.training.corpus.reading.corpus_reader import read_corpus
 from glossator.training.corpus.reading.hf_dataset import DatasetRow
 from glossator.training.text_vectors import embed
 

@@ -36,8 +36,8 @@ from glossator.evaluation.statistics.noninferiority import paired_proportions_in
 from glossator.service.inference.runtime.machine import describe_machine
 from glossator.training.config import TrainingConfig
 from glossator.training.corpus.corpus import Corpus
+from glossator.training.corpus.corpus_reader import read_corpus
 from glossator.training.corpus.findings.label_errors import STRENGTH, find_suspects
-from glossator.training.corpus.reading.corpus_reader import read_corpus
 from glossator.training.corpus.reading.hf_dataset import DatasetRow
 from glossator.training.text_vectors import embed
 

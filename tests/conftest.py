@@ -159,7 +159,7 @@ def topic_splits() -> Callable[[str], Any]:
     """Makes training, validation and test rows of the topics for a `problem_type`, through the corpus reader."""
     from glossator.modeling.labelled_rows import LabelledRows
     from glossator.training.algorithms.algorithm import Splits
-    from glossator.training.corpus.reading.corpus_reader import read_corpus
+    from glossator.training.corpus.corpus_reader import read_corpus
     from glossator.training.corpus.reading.hf_dataset import DatasetRow
     from glossator.training.corpus.splitting.split import split
 
@@ -258,10 +258,10 @@ def task_rows(kind: str) -> list[dict[str, Any]]:
 def task_splits() -> Callable[[str], Any]:
     """Makes training, validation and test rows of `task_rows` for a kind of task."""
     from glossator.training.algorithms.algorithm import Splits
-    from glossator.training.corpus.reading.corpus_reader import read_corpus
+    from glossator.training.corpus.corpus_reader import read_corpus
     from glossator.training.corpus.reading.hf_dataset import DatasetRow
-    from glossator.training.corpus.reading.task_corpus import read_task_corpus
     from glossator.training.corpus.splitting.split import split
+    from glossator.training.corpus.task_corpus_reader import read_task_corpus
 
     def make(kind: str) -> Splits:
         rows = [DatasetRow(line, row) for line, row in enumerate(task_rows(kind), start=1)]

@@ -48,9 +48,9 @@ from glossator.training.corpus.findings.checks import token_length_findings
 from glossator.training.device import choose
 from glossator.training.objectives.answers import Answers
 from glossator.training.objectives.embeddings import Embeddings
+from glossator.training.objectives.entities import Tokens
 from glossator.training.objectives.labels import Labels
 from glossator.training.objectives.objective import Objective
-from glossator.training.objectives.tokens import Tokens
 from glossator.training.progress import Progress, Silent
 from glossator.training.resume_state import StateFolder
 from glossator.training.training_loop import Outcome

@@ -131,9 +131,9 @@ def inspect(
 
 def _read(rows: Iterator[Row], source: str, options: ReadingOptions, console: Console, held: Held | None) -> Corpus:
     """The corpus of the task that is given, that the model has, or that the first rows show."""
-    from glossator.training.corpus.reading.corpus_reader import HEAD_ROWS, read_corpus
+    from glossator.training.corpus.corpus_reader import HEAD_ROWS, read_corpus
     from glossator.training.corpus.reading.prodigy import accepted
-    from glossator.training.corpus.reading.task_corpus import Roles, infer_task, read_task_corpus
+    from glossator.training.corpus.task_corpus_reader import Roles, infer_task, read_task_corpus
 
     roles = Roles(options.text_column, options.label_column, options.second_column)
     rows = accepted(rows)

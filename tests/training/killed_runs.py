@@ -25,7 +25,7 @@ from glossator.modeling.labelled_rows import LabelledRows
 from glossator.service.errors import GlossatorError
 from glossator.training.algorithms.algorithm import Splits
 from glossator.training.config import TrainingConfig
-from glossator.training.corpus.reading.corpus_reader import read_corpus
+from glossator.training.corpus.corpus_reader import read_corpus
 from glossator.training.corpus.reading.hf_dataset import DatasetRow
 from glossator.training.fit import fit
 from glossator.training.progress import EpochDone, StepDone

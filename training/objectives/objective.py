@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glossator.modeling.labelled_rows import LabelledRows
-from glossator.modeling.torch_session import graph_outputs, takes_token_types, batch_tensors
+from glossator.modeling.torch_session import batch_tensors, graph_outputs, takes_token_types
 from glossator.service.bundle.task import Task
 from glossator.service.inference.pipeline import Pipeline
 from glossator.service.tasks.encoded import EncodedText

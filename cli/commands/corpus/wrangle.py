@@ -181,7 +181,7 @@ def _leakage(corpus: Corpus, against: str, options: corpora.ReadingOptions, cons
 
 
 def _long_texts(corpus: Corpus, base: str, console: Console) -> list[Finding]:
-    from glossator.training.token_lengths import long_texts, may_be_long
+    from glossator.training.corpus.findings.token_lengths import long_texts, may_be_long
 
     if not may_be_long(corpus):
         return []

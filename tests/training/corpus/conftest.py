@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from glossator.training.corpus.corpus import Corpus
-from glossator.training.corpus.reading.corpus_reader import read_corpus
+from glossator.training.corpus.corpus_reader import read_corpus
 from glossator.training.corpus.reading.hf_dataset import DatasetRow
 
 ReadPairs = Callable[..., Corpus]

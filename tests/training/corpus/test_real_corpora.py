@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from glossator.training.corpus.corpus import Corpus
+from glossator.training.corpus.corpus_reader import read_corpus
 from glossator.training.corpus.findings.leakage import check_leakage
-from glossator.training.corpus.reading.corpus_reader import read_corpus
 from glossator.training.corpus.reading.hf_dataset import DatasetRow
 from glossator.training.corpus.splitting.split import split
 

@@ -9,10 +9,10 @@ from typing import NamedTuple
 from glossator.service.errors import ConfigError, CorpusError, Fault, shorten
 from glossator.training.corpus.cleaning import deduplicate
 from glossator.training.corpus.cleaning.review_queue import ReviewAnswer
-from glossator.training.corpus.cleaning.text_rules import TEXT_RULES
 from glossator.training.corpus.corpus import Corpus, Dropped
 from glossator.training.corpus.findings import checks
 from glossator.training.corpus.findings.leakage import Leakage
+from glossator.training.corpus.findings.text_rules import TEXT_RULES
 
 LABEL_NAMES, EXACT, RARE = "label-name-variants", "exact-duplicates", "rare-labels"
 REVIEWED = "reviewed-labels"

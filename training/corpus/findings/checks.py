@@ -13,10 +13,10 @@ import numpy as np
 from glossator.evaluation.languages import LEAST_LETTERS, language_of
 from glossator.service.errors import ConfigError, shorten
 from glossator.training.corpus.cleaning.deduplicate import EXAMPLES
-from glossator.training.corpus.cleaning.text_rules import TEXT_RULES
 from glossator.training.corpus.corpus import Corpus, Finding
 from glossator.training.corpus.findings.near_duplicates import near_groups, same_groups
 from glossator.training.corpus.findings.pii import find_personal, masked
+from glossator.training.corpus.findings.text_rules import TEXT_RULES
 
 IMBALANCE = 10
 """A class with this many times fewer rows than the largest is pointed out."""

@@ -20,7 +20,7 @@ from glossator.training.corpus.cleaning.review_queue import ReviewAnswer
 from glossator.training.corpus.corpus import Corpus
 from glossator.training.corpus.findings.leakage import check_leakage
 from glossator.training.corpus.reading.hf_dataset import DatasetRow
-from glossator.training.corpus.reading.task_corpus import read_task_corpus
+from glossator.training.corpus.task_corpus_reader import read_task_corpus
 
 ReadPairs = Callable[..., Corpus]
 FILLER = [

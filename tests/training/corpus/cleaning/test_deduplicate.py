@@ -9,7 +9,7 @@ from glossator.training.corpus.cleaning.deduplicate import (
     unify_label_names,
 )
 from glossator.training.corpus.corpus import Corpus, Finding
-from glossator.training.corpus.reading.corpus_reader import read_corpus
+from glossator.training.corpus.corpus_reader import read_corpus
 from glossator.training.corpus.reading.hf_dataset import DatasetRow
 
 ReadPairs = Callable[..., Corpus]

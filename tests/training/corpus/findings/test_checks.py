@@ -8,7 +8,7 @@ from glossator.service.errors import ConfigError
 from glossator.training.corpus.corpus import Corpus, Finding
 from glossator.training.corpus.findings.checks import findings, token_length_findings
 from glossator.training.corpus.reading.hf_dataset import DatasetRow
-from glossator.training.corpus.reading.task_corpus import read_task_corpus
+from glossator.training.corpus.task_corpus_reader import read_task_corpus
 
 ReadPairs = Callable[..., Corpus]
 

@@ -14,7 +14,7 @@ from glossator.training.corpus.cleaning.review_queue import label_studio_entitie
 from glossator.training.corpus.corpus import Corpus
 from glossator.training.corpus.findings.entity_errors import entity_finding, find_entity_suspects
 from glossator.training.corpus.reading.hf_dataset import DatasetRow
-from glossator.training.corpus.reading.task_corpus import read_task_corpus
+from glossator.training.corpus.task_corpus_reader import read_task_corpus
 from glossator.training.text_vectors import Words
 
 NAMES = ["Ann", "Bob", "Eve"]

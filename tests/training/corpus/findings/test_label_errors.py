@@ -11,8 +11,8 @@ import pytest
 from glossator.service.errors import CorpusError
 from glossator.training.corpus.cleaning.review_queue import label_studio, prodigy
 from glossator.training.corpus.corpus import Corpus
+from glossator.training.corpus.corpus_reader import read_corpus
 from glossator.training.corpus.findings.label_errors import find_suspects, finding, out_of_fold
-from glossator.training.corpus.reading.corpus_reader import read_corpus
 from glossator.training.corpus.reading.hf_dataset import DatasetRow
 
 NAMES = ["bird", "cat", "dog", "fish"]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from glossator.service.errors import UnknownColumn
-from glossator.training.corpus.reading.corpus_reader import read_corpus
+from glossator.training.corpus.corpus_reader import read_corpus
 from glossator.training.corpus.reading.extra_columns import KeptColumns
 from glossator.training.corpus.reading.hf_dataset import DatasetRow
 

@@ -10,7 +10,7 @@ import pytest
 from datasets import ClassLabel, Dataset, DatasetDict, Features, List, NamedSplit, Value, disable_progress_bars
 
 from glossator.service.errors import ConfigError
-from glossator.training.corpus.reading.corpus_reader import read_corpus
+from glossator.training.corpus.corpus_reader import read_corpus
 from glossator.training.corpus.reading.hf_dataset import read_dataset
 
 disable_progress_bars()

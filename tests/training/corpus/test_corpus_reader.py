@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from glossator.service.documents.record import Record
 from glossator.service.errors import ConfigError, CorpusError, UnknownColumn, UnreadableRow
 from glossator.training.corpus.corpus import Corpus, UnusableCorpus
-from glossator.training.corpus.reading.corpus_reader import HEAD_ROWS, read_corpus
+from glossator.training.corpus.corpus_reader import HEAD_ROWS, read_corpus
 from glossator.training.corpus.reading.hf_dataset import DatasetRow
 
 ReadPairs = Callable[..., Corpus]
@@ -271,7 +271,7 @@ def test_rows_in_are_kept_rejected_or_dropped_each_once(
 
 def test_reading_needs_nothing_heavy() -> None:
     code = (
-        "import sys, glossator.training.corpus.reading.corpus_reader, glossator.training.corpus.splitting.split, glossator.training.corpus.reports.corpus_report, glossator.training.corpus.reading.hf_dataset;"
+        "import sys, glossator.training.corpus.corpus_reader, glossator.training.corpus.splitting.split, glossator.training.corpus.reports.corpus_report, glossator.training.corpus.reading.hf_dataset;"
         "print(sorted({'torch', 'transformers', 'datasets', 'sklearn', 'ftfy', 'pandas'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

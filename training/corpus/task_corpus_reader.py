@@ -12,12 +12,12 @@ from glossator.service.bundle.task import ProblemType, TaskName
 from glossator.service.errors import Fault, UnknownColumn, shorten
 from glossator.training.corpus.cleaning import deduplicate
 from glossator.training.corpus.corpus import Columns, Corpus, Finding, Reject, UnusableCorpus
+from glossator.training.corpus.corpus_reader import HEAD_ROWS
 from glossator.training.corpus.findings import checks
 from glossator.training.corpus.findings.corpus_faults import row_faults
 from glossator.training.corpus.reading.annotated_documents import ANSWERS, CONTEXT, QUESTION
 from glossator.training.corpus.reading.column_detection import LABEL_NAMES, TEXT_NAMES
 from glossator.training.corpus.reading.conll import SPANS, TEXT, spans_of
-from glossator.training.corpus.reading.corpus_reader import HEAD_ROWS
 from glossator.training.corpus.reading.label_reader import LabelReader, as_list
 from glossator.training.corpus.reading.span_reader import read_spans
 from glossator.training.corpus.row import Row, RowFault, is_nan, raw_of, read_text, reason_of

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glossator.training.corpus.cleaning.text_rules import TEXT_RULES
+from glossator.training.corpus.findings.text_rules import TEXT_RULES
 
 RULES = {rule.name: rule for rule in TEXT_RULES}
 

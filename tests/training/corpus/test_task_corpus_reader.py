@@ -9,7 +9,7 @@ from glossator.service.bundle.task import TaskName
 from glossator.service.errors import UnknownColumn
 from glossator.training.corpus.corpus import Corpus, UnusableCorpus
 from glossator.training.corpus.reading.hf_dataset import DatasetRow
-from glossator.training.corpus.reading.task_corpus import Roles, infer_task, read_task_corpus
+from glossator.training.corpus.task_corpus_reader import Roles, infer_task, read_task_corpus
 
 
 def rows(*fields: dict[str, Any]) -> list[DatasetRow]:
