@@ -20,12 +20,12 @@ from pathlib import Path
 import numpy as np
 
 from glossator.cli.support.console import prepare_environment
-from glossator.evaluation.reports.evaluation_report import markdown_table
+from glossator.evaluation.markdown import markdown_table
 from glossator.modeling.labelled_rows import Spans
 from glossator.training.config import TrainingConfig
 from glossator.training.corpus.corpus import Corpus
-from glossator.training.corpus.findings.entity_errors import find_entity_suspects
-from glossator.training.corpus.reading.annotated_documents import read_documents
+from glossator.training.corpus.findings.entity_errors import find_entity_errors
+from glossator.training.corpus.reading.annotated_documents import read_annotated_documents
 from glossator.training.corpus.task_corpus_reader import read_task_corpus
 from glossator.training.text_vectors import Words, embed_words
 
@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     options = parser.parse_args()
     prepare_environment()
-    rows, _ = read_documents(options.data / "wnut17/train.conll")
+    rows, _ = read_annotated_documents(options.data / "wnut17/train.conll")
     corpus = read_task_corpus(rows, "token-classification", source_name="wnut17")
     words = embed_words(corpus.texts, TrainingConfig())
     total = sum(len(each.offsets) for each in words)
@@ -48,7 +48,7 @@ def main() -> None:
         noisy = spoiled(corpus, seed)
         changed = changed_words(corpus, noisy, words)
         began = time.monotonic()
-        found = find_entity_suspects(noisy, words)
+        found = find_entity_errors(noisy, words)
         hit = np.array([(each.line, each.start) in changed for each in found])
         lines.append(
             {

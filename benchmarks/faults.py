@@ -16,13 +16,13 @@ from pathlib import Path
 
 import numpy as np
 
-from glossator.evaluation.reports.evaluation_report import markdown_table
+from glossator.evaluation.markdown import markdown_table
 from glossator.service.documents.open_source import open_source
 from glossator.training.corpus.corpus import Corpus
 from glossator.training.corpus.corpus_reader import read_corpus
 from glossator.training.corpus.findings.leakage import check_leakage
 from glossator.training.corpus.findings.near_duplicates import normalise_text
-from glossator.training.corpus.reading.hf_dataset import DatasetRow
+from glossator.training.corpus.row import SourceRow
 from glossator.training.corpus.task_corpus_reader import read_task_corpus
 
 RESULTS = Path(__file__).parent / "results"
@@ -84,7 +84,7 @@ def banking77(data: Path) -> tuple[list[str], list[str]]:
 
 def corpus_of(texts: list[str], labels: list[str]) -> Corpus:
     rows = [
-        DatasetRow(line, {"text": text, "label": label})
+        SourceRow(line, {"text": text, "label": label})
         for line, (text, label) in enumerate(zip(texts, labels, strict=True), start=1)
     ]
     return read_corpus(rows, source_name="rows")
@@ -180,7 +180,7 @@ def shifted(chance: np.random.Generator, rows: list[dict[str, object]], share: f
         if place in put:
             by = int(chance.choice([-2, -1, 1, 2]))
             spans = [{**span, "start": span["start"] + by, "end": span["end"] + by} for span in spans]
-        moved.append(DatasetRow(place + 1, {"text": row["text"], "spans": spans}))
+        moved.append(SourceRow(place + 1, {"text": row["text"], "spans": spans}))
     corpus = read_task_corpus(moved, "token-classification", source_name="rows")
     named_rows = {each.line for each in corpus.rejects}
     named_rows |= named(corpus, "spans-across-words") | named(corpus, "spans-with-space")

@@ -18,12 +18,12 @@ from pathlib import Path
 import numpy as np
 
 from glossator.cli.support.console import prepare_environment
-from glossator.evaluation.reports.evaluation_report import markdown_table
+from glossator.evaluation.markdown import markdown_table
 from glossator.service.documents.open_source import open_source
 from glossator.training.config import TrainingConfig
 from glossator.training.corpus.corpus_reader import read_corpus
-from glossator.training.corpus.findings.label_errors import find_suspects, out_of_fold
-from glossator.training.corpus.reading.hf_dataset import DatasetRow
+from glossator.training.corpus.findings.label_errors import find_label_errors, out_of_fold
+from glossator.training.corpus.row import SourceRow
 from glossator.training.text_vectors import embed
 
 RESULTS = Path(__file__).parent / "results"
@@ -37,7 +37,7 @@ def main() -> None:
     options = parser.parse_args()
     prepare_environment()
     with open_source(options.data / "banking77/train.csv") as source:
-        rows = [DatasetRow(line, record.fields) for line, record in enumerate(source.records(), start=1)]
+        rows = [SourceRow(line, record.fields) for line, record in enumerate(source.records(), start=1)]
     corpus = read_corpus(rows, source_name="banking77", text_column="text", label_column="category")
     began = time.monotonic()
     vectors = embed(
@@ -59,7 +59,7 @@ def main() -> None:
         top = np.isin(order[: len(changed)], changed)
         noisy = replace(corpus, labels=[(names[label],) for label in given])
         by_line = {line: index for index, line in enumerate(corpus.lines)}
-        suspects = find_suspects(noisy, vectors)
+        suspects = find_label_errors(noisy, vectors)
         seconds = time.monotonic() - began
         hit = np.isin([by_line[each.line] for each in suspects], changed)
         mended = np.array([names.index(each.suggestion) == truth[by_line[each.line]] for each in suspects])

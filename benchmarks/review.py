@@ -30,15 +30,15 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from glossator.cli.support.console import prepare_environment
-from glossator.evaluation.analysis.comparison import mcnemar
-from glossator.evaluation.reports.evaluation_report import markdown_table
+from glossator.evaluation.markdown import markdown_table
 from glossator.evaluation.statistics.noninferiority import paired_proportions_interval
+from glossator.evaluation.statistics.paired_tests import mcnemar
 from glossator.service.inference.runtime.machine import describe_machine
 from glossator.training.config import TrainingConfig
 from glossator.training.corpus.corpus import Corpus
 from glossator.training.corpus.corpus_reader import read_corpus
-from glossator.training.corpus.findings.label_errors import STRENGTH, find_suspects
-from glossator.training.corpus.reading.hf_dataset import DatasetRow
+from glossator.training.corpus.findings.label_errors import STRENGTH, find_label_errors
+from glossator.training.corpus.row import SourceRow
 from glossator.training.text_vectors import embed
 
 RESULTS = Path(__file__).parent / "results"
@@ -79,7 +79,7 @@ def main() -> None:
 
 def corpus_of(file: Path) -> Corpus:
     with file.open(encoding="utf-8", newline="") as lines:
-        rows = [DatasetRow(number, fields) for number, fields in enumerate(csv.DictReader(lines), start=1)]
+        rows = [SourceRow(number, fields) for number, fields in enumerate(csv.DictReader(lines), start=1)]
     return read_corpus(rows, source_name=file.name, text_column="text", label_column="category", drop_duplicates=False)
 
 
@@ -95,7 +95,7 @@ def spoiled(truth: Labels, seed: int) -> tuple[Labels, np.random.Generator]:
 def suspect_rows(train: Corpus, given: Labels, vectors: NDArray[np.float32]) -> NDArray[np.int64]:
     noisy = replace(train, labels=[(train.label_names[label],) for label in given])
     row_of = {line: row for row, line in enumerate(train.lines)}
-    return np.array([row_of[each.line] for each in find_suspects(noisy, vectors)])
+    return np.array([row_of[each.line] for each in find_label_errors(noisy, vectors)])
 
 
 def reviewed(given: Labels, truth: Labels, rows: NDArray[np.int64]) -> Labels:
@@ -114,7 +114,7 @@ def as_published(
     train: Corpus, truth: Labels, vectors: NDArray[np.float32], held: NDArray[np.float32], gold: Labels
 ) -> list[dict[str, object]]:
     row_of = {line: row for row, line in enumerate(train.lines)}
-    suspects = find_suspects(train, vectors)
+    suspects = find_label_errors(train, vectors)
     rows = np.array([row_of[each.line] for each in suspects])
     relabelled = truth.copy()
     relabelled[rows] = [train.label_names.index(each.suggestion) for each in suspects]

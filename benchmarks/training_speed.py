@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from labelled import rows_of
 
-from glossator.evaluation.reports.evaluation_report import markdown_table
+from glossator.evaluation.markdown import markdown_table
 from glossator.evaluation.statistics.noninferiority import paired_proportions_interval
 from glossator.service.inference.runtime.machine import describe_machine
 
@@ -86,18 +86,18 @@ def ours(train: Any, test: Any, labels: list[str], epochs: int) -> tuple[float, 
     from glossator.training.algorithms.algorithm import Splits
     from glossator.training.config import TrainingConfig
     from glossator.training.corpus.corpus_reader import read_corpus
-    from glossator.training.corpus.reading.hf_dataset import DatasetRow
+    from glossator.training.corpus.row import SourceRow
     from glossator.training.fit import fit
-    from glossator.training.progress import Silent, StepDone
+    from glossator.training.progress import SilentProgress, StepDone
 
-    class Clock(Silent):
+    class Clock(SilentProgress):
         def __init__(self) -> None:
             self.times: list[float] = []
 
         def step(self, event: StepDone) -> None:
             self.times.append(time.perf_counter())
 
-    rows = [DatasetRow(number, row) for number, row in enumerate(train, start=1)]
+    rows = [SourceRow(number, row) for number, row in enumerate(train, start=1)]
     corpus = read_corpus(rows, source_name="snips", text_column="text", label_column="label", drop_duplicates=False)
     clock = Clock()
     with tempfile.TemporaryDirectory() as folder:

@@ -160,12 +160,12 @@ def topic_splits() -> Callable[[str], Any]:
     from glossator.modeling.labelled_rows import LabelledRows
     from glossator.training.algorithms.algorithm import Splits
     from glossator.training.corpus.corpus_reader import read_corpus
-    from glossator.training.corpus.reading.hf_dataset import DatasetRow
+    from glossator.training.corpus.row import SourceRow
     from glossator.training.corpus.splitting.split import split
 
     def make(problem_type: str) -> Splits:
         rows = [
-            DatasetRow(line, {"text": text, "label": _tags(text, label) if "multi" in problem_type else label})
+            SourceRow(line, {"text": text, "label": _tags(text, label) if "multi" in problem_type else label})
             for line, (text, label) in enumerate(topic_rows(), start=1)
         ]
         corpus = read_corpus(rows, source_name="topics", text_column="text", label_column="label")
@@ -259,12 +259,12 @@ def task_splits() -> Callable[[str], Any]:
     """Makes training, validation and test rows of `task_rows` for a kind of task."""
     from glossator.training.algorithms.algorithm import Splits
     from glossator.training.corpus.corpus_reader import read_corpus
-    from glossator.training.corpus.reading.hf_dataset import DatasetRow
+    from glossator.training.corpus.row import SourceRow
     from glossator.training.corpus.splitting.split import split
     from glossator.training.corpus.task_corpus_reader import read_task_corpus
 
     def make(kind: str) -> Splits:
-        rows = [DatasetRow(line, row) for line, row in enumerate(task_rows(kind), start=1)]
+        rows = [SourceRow(line, row) for line, row in enumerate(task_rows(kind), start=1)]
         task: Any = kind.removesuffix("-score")
         if kind == "text-embedding":
             corpus = replace(read_corpus(rows, source_name="topics"), task=task)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from glossator.modeling.torch_session import auto_class
-from glossator.service.bundle.folder import sha256
+from glossator.service.bundle.reader import sha256
 from glossator.service.bundle.task import Classifier, Encoding, Task, TokenClassification
 from glossator.service.errors import ConfigError, ExtraMissing, OutputError, shorten
 from glossator.training.config import TrainingConfig

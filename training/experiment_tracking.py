@@ -22,7 +22,7 @@ class Log(Protocol):
     def scalar(self, name: str, value: float, step: int) -> None: ...
 
 
-class Tracked:
+class TrackedProgress:
     """Passes a run's progress on and logs its numbers: loss, speed, validation metric."""
 
     def __init__(self, progress: Progress, logs: list[Log]) -> None:
@@ -50,7 +50,7 @@ class Tracked:
 
 
 @contextmanager
-def tracked(progress: Progress, folder: Path, config: TrainingConfig) -> Iterator[Progress]:
+def track_progress(progress: Progress, folder: Path, config: TrainingConfig) -> Iterator[Progress]:
     """`progress`, logged to TensorBoard under `folder` if it is installed, and to MLflow if it is installed and
     MLFLOW_TRACKING_URI is set."""
     with ExitStack() as stack:
@@ -59,7 +59,7 @@ def tracked(progress: Progress, folder: Path, config: TrainingConfig) -> Iterato
             logs.append(stack.enter_context(_tensorboard(folder)))
         if importlib.util.find_spec("mlflow") is not None and os.environ.get("MLFLOW_TRACKING_URI"):
             logs.append(stack.enter_context(_mlflow(config)))
-        yield Tracked(progress, logs) if logs else progress
+        yield TrackedProgress(progress, logs) if logs else progress
 
 
 class _TensorBoard:

@@ -44,20 +44,20 @@ from glossator.training.base_model import (
 )
 from glossator.training.config import TrainingConfig
 from glossator.training.corpus.corpus import Corpus, Finding
-from glossator.training.corpus.findings.checks import token_length_findings
+from glossator.training.corpus.findings.checks import long_text_findings
 from glossator.training.device import choose
 from glossator.training.objectives.answers import Answers
 from glossator.training.objectives.embeddings import Embeddings
 from glossator.training.objectives.entities import Tokens
 from glossator.training.objectives.labels import Labels
 from glossator.training.objectives.objective import Objective
-from glossator.training.progress import Progress, Silent
-from glossator.training.resume_state import StateFolder
+from glossator.training.progress import Progress, SilentProgress
+from glossator.training.resume_state import ResumeState
 from glossator.training.training_loop import Outcome
 
 
 @dataclass(frozen=True, slots=True)
-class Fitted:
+class FitResult:
     """A finished run: where the checkpoint is, what it does, how training went, and what was found in the rows."""
 
     output: Path
@@ -77,7 +77,7 @@ def fit(
     fresh: bool = False,
     progress: Progress | None = None,
     run_id: str | None = None,
-) -> Fitted:
+) -> FitResult:
     """Trains `config.algorithm` on `splits.train`, keeps what does best on `splits.validation`, writes the checkpoint
     `output`.
 
@@ -87,7 +87,7 @@ def fit(
     """
     import torch
 
-    progress = progress or Silent()
+    progress = progress or SilentProgress()
     output = Path(output)
     algorithm = find(config.algorithm)
     options = _options(algorithm, config)
@@ -95,7 +95,7 @@ def fit(
     progress.stage(f"opening the base model {config.base}")
     base = resolve(config.base)
     device = choose(config, family=base.family)
-    state = StateFolder(output)
+    state = ResumeState(output)
     if fresh:
         state.discard()
     with tempfile.TemporaryDirectory() as tokenizer_folder:
@@ -111,7 +111,7 @@ def fit(
         encoded = _encoded(encoder, inputs_of(train, task))
         lengths = [text.tokens for text in encoded]
         room = task.encoding.max_length - encoder.special_tokens
-        findings = token_length_findings(splits.train, lengths[: len(train)], room)
+        findings = long_text_findings(splits.train, lengths[: len(train)], room)
         examples, noticed = objective.examples(encoded, train)
         findings += noticed
         for finding in findings:
@@ -149,7 +149,7 @@ def fit(
             overwrite=overwrite,
         )
     state.discard()
-    return Fitted(output, task, outcome, str(device), objective.metric, findings)
+    return FitResult(output, task, outcome, str(device), objective.metric, findings)
 
 
 def _encoded(encoder: Encoder, texts: Sequence[Text]) -> list[EncodedText]:

@@ -15,9 +15,9 @@ from glossator.service.files.atomic_folder import atomic_folder
 from glossator.training.algorithms.algorithm import Splits
 from glossator.training.algorithms.registry import find
 from glossator.training.config import TrainingConfig
-from glossator.training.fit import Fitted, fit
-from glossator.training.progress import EpochDone, Progress, Silent, StepDone
-from glossator.training.training_loop import Diverged, Outcome
+from glossator.training.fit import FitResult, fit
+from glossator.training.progress import EpochDone, Progress, SilentProgress, StepDone
+from glossator.training.training_loop import Outcome, TrainingDiverged
 
 _JOURNAL = "journal.log"
 _DEFAULTS = "defaults"
@@ -25,11 +25,11 @@ _FITTED = "fitted"
 
 
 @dataclass(frozen=True, slots=True)
-class Searched:
+class SearchResult:
     """The best run, how many trials ended and how many of them were cut short, what the defaults came to on the
     validation rows, and the options that won: none where the defaults did."""
 
-    fitted: Fitted
+    fitted: FitResult
     trials: int
     pruned: int
     default_value: float
@@ -47,7 +47,7 @@ def search(
     fresh: bool = False,
     progress: Progress | None = None,
     run_id: str | None = None,
-) -> Searched:
+) -> SearchResult:
     """Trains the defaults, then up to `trials` other choices, in `minutes` at most, and writes the best checkpoint to
     `output`. All are judged on the validation rows.
 
@@ -58,7 +58,7 @@ def search(
     from optuna.storages.journal import JournalFileBackend
     from optuna.trial import TrialState
 
-    progress = progress or Silent()
+    progress = progress or SilentProgress()
     algorithm = find(config.algorithm)
     suggest = algorithm.search
     if suggest is None:
@@ -90,7 +90,7 @@ def search(
         judged = _Judged(progress, trial, deadline)
         try:
             fitted = fit(splits, chosen, place, overwrite=True, fresh=True, progress=judged, run_id=run_id)
-        except Diverged:  # as poor as a trial can be
+        except TrainingDiverged:  # as poor as a trial can be
             progress.stage("cut short: it diverged")
             raise optuna.TrialPruned from None
         trial.set_user_attr(_FITTED, _kept(fitted))
@@ -107,11 +107,11 @@ def search(
     pruned = len(study.get_trials(states=(TrialState.PRUNED,)))
     with atomic_folder(output, overwrite=overwrite) as aside:
         shutil.copytree(winner, aside, dirs_exist_ok=True)
-    fitted = Fitted(
+    fitted = FitResult(
         Path(output), read_task(output), Outcome(**kept["outcome"]), kept["device"], kept["metric"], findings=[]
     )
     shutil.rmtree(folder, ignore_errors=True)
-    return Searched(fitted, len(finished) + pruned, pruned, default["outcome"]["best_metric"], options)
+    return SearchResult(fitted, len(finished) + pruned, pruned, default["outcome"]["best_metric"], options)
 
 
 class _Judged:
@@ -149,7 +149,7 @@ def _with(config: TrainingConfig, chosen: Mapping[str, Any]) -> TrainingConfig:
     return config.model_copy(update={**own, "options": config.options | others})
 
 
-def _kept(fitted: Fitted) -> dict[str, Any]:
+def _kept(fitted: FitResult) -> dict[str, Any]:
     return {"outcome": asdict(fitted.outcome), "device": fitted.device, "metric": fitted.metric}
 
 

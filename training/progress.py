@@ -42,7 +42,7 @@ class Progress(Protocol):
     def epoch(self, event: EpochDone) -> None: ...
 
 
-class Silent:
+class SilentProgress:
     """Hears nothing."""
 
     def stage(self, name: str) -> None: ...

@@ -22,7 +22,7 @@ _WRITING = "writing-"
 
 
 @dataclass(slots=True)
-class Place:
+class Position:
     """Where a run stands: `step` batches of `epoch` are done. `best_metric` and `history` speak of whole epochs."""
 
     fingerprint: str
@@ -48,13 +48,13 @@ class Place:
         return self.loss_sum / self.loss_weight
 
 
-class StateFolder:
+class ResumeState:
     """The folder `<output>.partial` beside the checkpoint to be: the newest state, and the best epoch's weights."""
 
     def __init__(self, output: Path) -> None:
         self.path = output.with_name(output.name + ".partial")
 
-    def newest(self, fingerprint: str) -> Place | None:
+    def newest(self, fingerprint: str) -> Position | None:
         """The place of the state to resume from, None where there is none.
 
         Raises ConfigError where the state is of another run, or damaged.
@@ -63,7 +63,7 @@ class StateFolder:
         if found is None:
             return None
         with self._damage():
-            place = Place(**json.loads((found / _PLACE).read_text()))
+            place = Position(**json.loads((found / _PLACE).read_text()))
         if place.fingerprint != fingerprint:
             raise ConfigError(
                 "an unfinished run with other data or options stands here",
@@ -73,7 +73,7 @@ class StateFolder:
             )
         return place
 
-    def save(self, place: Place, model: Any, optimizer: Any) -> None:
+    def save(self, place: Position, model: Any, optimizer: Any) -> None:
         """Writes a state aside, flushes it, renames it, then drops the older ones."""
         import torch
         from safetensors.torch import save_file

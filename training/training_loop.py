@@ -13,7 +13,7 @@ from glossator.training.batches import Example, epoch_batches
 from glossator.training.config import Schedule, TrainingConfig
 from glossator.training.device import Device
 from glossator.training.progress import EpochDone, Progress, StepDone
-from glossator.training.resume_state import Place, StateFolder
+from glossator.training.resume_state import Position, ResumeState
 
 Validate = Callable[[], float]
 """The validation metric of the model as it stands; higher is better, NaN where the model gives no numbers."""
@@ -44,7 +44,7 @@ def run(
     config: TrainingConfig,
     learning_rate: float,
     device: Device,
-    state: StateFolder,
+    state: ResumeState,
     fingerprint: str,
     metric: str,
     validate: Validate,
@@ -66,7 +66,7 @@ def run(
     steps = steps_an_epoch * plan.epochs
     place = state.newest(fingerprint)
     if place is None:
-        place = Place(fingerprint)
+        place = Position(fingerprint)
     else:
         state.load(model, optimizer)
         progress.stage(f"resuming at epoch {place.epoch + 1}, batch {place.step + 1}")
@@ -150,15 +150,15 @@ def _parameter_groups(model: Any, plan: Schedule, learning_rate: float, weight_d
     ]
 
 
-class Diverged(ConfigError):
+class TrainingDiverged(ConfigError):
     """Training came to numbers that are none."""
 
 
-def _check_finite(value: float, found: str, state: StateFolder) -> None:
-    """Raises Diverged where training has. Its state goes: resumed, it would diverge again."""
+def _check_finite(value: float, found: str, state: ResumeState) -> None:
+    """Raises TrainingDiverged where training has. Its state goes: resumed, it would diverge again."""
     if not math.isfinite(value):
         state.discard()
-        raise Diverged(
+        raise TrainingDiverged(
             "training diverged: the model's weights are of no use any more",
             found=found,
             hint="Lower --learning-rate, or use --precision fp32.",

@@ -23,7 +23,7 @@ from glossator.service.errors import ConfigError, CorpusError, FileMissing
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from glossator.training.corpus.cleaning.cleaning_rules import CellChange, Mended
+    from glossator.training.corpus.cleaning.cleaning_rules import CellChange, CleanedCorpus
     from glossator.training.corpus.reading.label_reader import LabelReader
     from glossator.training.corpus.row import Row
 
@@ -45,7 +45,7 @@ class Written:
 
 
 def write_mended(
-    source: str, options: corpora.ReadingOptions, mended: Mended, folder: Path, console: Console
+    source: str, options: corpora.ReadingOptions, mended: CleanedCorpus, folder: Path, console: Console
 ) -> Written:
     """Reads the source once more and writes what comes of it into `folder`, which exists and is empty.
 
@@ -189,7 +189,7 @@ def _told(folder: Path) -> dict[str, Any]:
     return told
 
 
-def _changes(row: Row, mended: Mended, index: int, labels: LabelReader | None) -> Iterable[CellChange]:
+def _changes(row: Row, mended: CleanedCorpus, index: int, labels: LabelReader | None) -> Iterable[CellChange]:
     from glossator.training.corpus.cleaning.cleaning_rules import LABEL_NAMES, RARE, REVIEWED, CellChange
     from glossator.training.corpus.reading.label_reader import name_key
 
@@ -205,7 +205,7 @@ def _changes(row: Row, mended: Mended, index: int, labels: LabelReader | None) -
         yield CellChange(rule, column, value, labels.write(value, names))
 
 
-def _label_reader(mended: Mended, options: corpora.ReadingOptions) -> LabelReader | None:
+def _label_reader(mended: CleanedCorpus, options: corpora.ReadingOptions) -> LabelReader | None:
     """Reads label cells as they stand, where labels are names."""
     from glossator.training.corpus.reading.label_reader import LabelReader
 

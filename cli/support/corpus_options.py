@@ -110,16 +110,16 @@ def inspect(
 ) -> Reading:
     """Reads a file, a dataset folder or a hub dataset, and writes the rows that cannot be used to `rejects`."""
     need("evaluation")
-    from glossator.service.files.atomic_write import refuse_same_file
+    from glossator.service.files.atomic_file import refuse_same_file
     from glossator.training.corpus.corpus import UnusableCorpus
-    from glossator.training.corpus.reading.extra_columns import KeptColumns
+    from glossator.training.corpus.reading.extra_columns import ExtraColumns
 
     if rejects is not None:
         refuse_same_file(str(rejects), [source])
     error = None
     with rows_of(source, options, console) as (rows, described):
         console.print(f"· {described}", markup=False)
-        kept = KeptColumns(options.keep)
+        kept = ExtraColumns(options.keep)
         try:
             corpus = _read(kept.passing(rows), source, options, console, held)
         except UnusableCorpus as unusable:
@@ -133,15 +133,15 @@ def _read(rows: Iterator[Row], source: str, options: ReadingOptions, console: Co
     """The corpus of the task that is given, that the model has, or that the first rows show."""
     from glossator.training.corpus.corpus_reader import HEAD_ROWS, read_corpus
     from glossator.training.corpus.reading.prodigy import accepted
-    from glossator.training.corpus.task_corpus_reader import Roles, infer_task, read_task_corpus
+    from glossator.training.corpus.task_corpus_reader import ColumnRoles, detect_task, read_task_corpus
 
-    roles = Roles(options.text_column, options.label_column, options.second_column)
+    roles = ColumnRoles(options.text_column, options.label_column, options.second_column)
     rows = accepted(rows)
     head = list(islice(rows, HEAD_ROWS))
-    task, why = (held.task, "the model's") if held is not None else infer_task(head, roles)
+    task, why = (held.task, "the model's") if held is not None else detect_task(head, roles)
     if options.task is not None:
         task, why = options.task, "as given"
-    labelled = task == "text-classification" or (task == "text-embedding" and infer_task(head, roles)[0] != "text-pair")
+    labelled = task == "text-classification" or (task == "text-embedding" and detect_task(head, roles)[0] != "text-pair")
     if not labelled or why == "as given":
         console.print(f"· task {task}: {why}", markup=False)
     known = None if held is None or not held.labels else held.labels
@@ -224,13 +224,13 @@ def rows_of(source: str, options: ReadingOptions, console: Console) -> Iterator[
     """Rows of a file (or `-`), of a saved dataset's folder, or of a hub dataset, told apart by what is on disk."""
     from glossator.service.bundle import file_names
     from glossator.service.documents.source import refuse_options
-    from glossator.training.corpus.reading.annotated_documents import is_document, read_documents
+    from glossator.training.corpus.reading.annotated_documents import is_annotated_document, read_annotated_documents
 
     path = Path(source)
     if (path / file_names.MENDED).is_file():  # a corpus that `wrangle --apply` wrote, by its folder
         path = next(iter(sorted(path.glob("corpus.*"))), path)
         source = str(path)
-    document = options.input_format is None and path.exists() and is_document(path)
+    document = options.input_format is None and path.exists() and is_annotated_document(path)
     if (path.is_dir() and not document) or (not path.exists() and _could_be_hub_name(source)):
         given = {"--input-format": options.input_format, "--encoding": options.encoding}
         refuse_options("a dataset", **given, **{"--delimiter": options.delimiter})
@@ -249,7 +249,7 @@ def rows_of(source: str, options: ReadingOptions, console: Console) -> Iterator[
     if document:
         refuse_options("an annotated document", **{"--encoding": options.encoding, "--delimiter": options.delimiter})
         need("evaluation")
-        found, described = read_documents(path)
+        found, described = read_annotated_documents(path)
         yield iter(found), described
         return
     from glossator.service.documents.open_source import open_source

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from glossator.cli.support import corpus_options as corpora
 
 if TYPE_CHECKING:
-    from glossator.training.corpus.cleaning.cleaning_rules import Mended
+    from glossator.training.corpus.cleaning.cleaning_rules import CleanedCorpus
     from glossator.workflows.cleaned_folder import Written
 
 
-def files(reading: corpora.Reading, mended: Mended | None, written: Written | None) -> dict[str, str]:
+def files(reading: corpora.Reading, mended: CleanedCorpus | None, written: Written | None) -> dict[str, str]:
     """Names and contents. The card and the pictures are of what comes out."""
     from glossator.evaluation.reports.html_page import page
     from glossator.training.corpus.reports.data_card import data_card
@@ -35,7 +35,7 @@ def files(reading: corpora.Reading, mended: Mended | None, written: Written | No
 def mended_lines(written: Written, folder: Path | None = None) -> list[str]:
     """What was mended, as lines of Markdown."""
     left_out = written.rows_in - written.rows_out - written.rejected
-    lines = ["", "## Mended", ""]
+    lines = ["", "## Cleaned", ""]
     lines += [
         f"{written.rows_in:,} rows in = {written.rows_out:,} in {written.file} + {written.rejected:,} rejected + "
         f"{left_out:,} left out; {sum(written.changes.values()):,} changes:",

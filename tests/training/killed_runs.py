@@ -26,7 +26,7 @@ from glossator.service.errors import GlossatorError
 from glossator.training.algorithms.algorithm import Splits
 from glossator.training.config import TrainingConfig
 from glossator.training.corpus.corpus_reader import read_corpus
-from glossator.training.corpus.reading.hf_dataset import DatasetRow
+from glossator.training.corpus.row import SourceRow
 from glossator.training.fit import fit
 from glossator.training.progress import EpochDone, StepDone
 
@@ -60,7 +60,7 @@ class Fate:
 
 def main() -> None:
     plan = json.loads(Path(sys.argv[1]).read_text())
-    rows = [DatasetRow(line, {"text": text, "label": label}) for line, (text, label) in enumerate(plan["rows"], 1)]
+    rows = [SourceRow(line, {"text": text, "label": label}) for line, (text, label) in enumerate(plan["rows"], 1)]
     corpus = read_corpus(rows, source_name="rows", text_column="text", label_column="label")
     held = range(0, len(corpus), 4)
     learned = [row for row in range(len(corpus)) if row % 4]

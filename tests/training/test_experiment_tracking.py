@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from glossator.training.config import TrainingConfig
-from glossator.training.experiment_tracking import Tracked, tracked
-from glossator.training.progress import EpochDone, Silent, StepDone
+from glossator.training.experiment_tracking import TrackedProgress, track_progress
+from glossator.training.progress import EpochDone, SilentProgress, StepDone
 
 
 class Heard:
@@ -41,7 +41,7 @@ def step_done(step: int) -> StepDone:
 
 def test_tracked_passes_everything_on_and_logs_every_tenth_step() -> None:
     heard, numbers = Heard(), Numbers()
-    progress = Tracked(heard, [numbers])
+    progress = TrackedProgress(heard, [numbers])
     events: list[object] = ["encoding", *map(step_done, range(1, 26)), EpochDone(0, "macro_f1", 0.75, True, 0.1)]
     progress.stage("encoding")
     for step in range(1, 26):
@@ -60,7 +60,7 @@ def test_tracked_passes_everything_on_and_logs_every_tenth_step() -> None:
 def test_tracked_writes_what_tensorboard_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    with tracked(Silent(), tmp_path / "logs", TrainingConfig()) as progress:
+    with track_progress(SilentProgress(), tmp_path / "logs", TrainingConfig()) as progress:
         for step in range(1, 31):
             progress.step(step_done(step))
         progress.epoch(EpochDone(0, "accuracy", 0.5, True, 0.1))
@@ -71,6 +71,6 @@ def test_tracked_writes_what_tensorboard_reads(tmp_path: Path, monkeypatch: pyte
 
 def test_tracked_leaves_no_folder_where_nothing_was_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    with tracked(Silent(), tmp_path / "logs", TrainingConfig()) as progress:
+    with track_progress(SilentProgress(), tmp_path / "logs", TrainingConfig()) as progress:
         progress.stage("opening the base model")
     assert list(tmp_path.iterdir()) == []

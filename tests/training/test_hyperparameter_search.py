@@ -15,12 +15,12 @@ from glossator.training.algorithms import registry
 from glossator.training.algorithms.algorithm import Splits
 from glossator.training.config import TrainingConfig
 from glossator.training.hyperparameter_search import search
-from glossator.training.progress import EpochDone, Silent
+from glossator.training.progress import EpochDone, SilentProgress
 
 Bases = Callable[[str], Path]
 
 
-class Stages(Silent):
+class Stages(SilentProgress):
     def __init__(self, stop_at: str = "") -> None:
         self.names: list[str] = []
         self._stop_at = stop_at

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 
 from glossator.service.bundle import file_names
 from glossator.service.errors import ConfigError, OutputError
-from glossator.training.resume_state import Place, StateFolder
+from glossator.training.resume_state import Position, ResumeState
 
 PROGRAM = Path(__file__).with_name("killed_runs.py")
 OPTIONS = {
@@ -160,14 +160,14 @@ class Net:
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> StateFolder:
-    return StateFolder(tmp_path / "model")
+def state(tmp_path: Path) -> ResumeState:
+    return ResumeState(tmp_path / "model")
 
 
-def test_state_brings_back_weights_moments_and_random_numbers(state: StateFolder) -> None:
+def test_state_brings_back_weights_moments_and_random_numbers(state: ResumeState) -> None:
     net = Net(1)
     net.step()
-    place = Place(
+    place = Position(
         "run", epoch=2, step=5, best_metric=0.5, best_epoch=1, seconds=3.0, history=[{"epoch": 1, "loss": 0.25}]
     )
     place.add_loss(0.125)
@@ -182,26 +182,26 @@ def test_state_brings_back_weights_moments_and_random_numbers(state: StateFolder
     assert [other.step() for _ in range(3)] == expected
 
 
-def test_state_keeps_the_newest_and_no_other(state: StateFolder) -> None:
+def test_state_keeps_the_newest_and_no_other(state: ResumeState) -> None:
     net = Net(1)
     for epoch, step in ((0, 3), (0, 11), (1, 0)):
-        state.save(Place("run", epoch=epoch, step=step), net.model, net.optimizer)
+        state.save(Position("run", epoch=epoch, step=step), net.model, net.optimizer)
     assert [path.name for path in state.path.iterdir()] == ["step-0001-00000000"]
     found = state.newest("run")
     assert found is not None
     assert (found.epoch, found.step) == (1, 0)
 
 
-def test_state_without_a_run_is_none(state: StateFolder) -> None:
+def test_state_without_a_run_is_none(state: ResumeState) -> None:
     assert state.newest("run") is None
     state.path.mkdir()
     (state.path / "writing-abc").mkdir()  # killed while the first state was written
     assert state.newest("run") is None
 
 
-def test_state_of_another_run_is_refused(state: StateFolder) -> None:
+def test_state_of_another_run_is_refused(state: ResumeState) -> None:
     net = Net(1)
-    state.save(Place("run"), net.model, net.optimizer)
+    state.save(Position("run"), net.model, net.optimizer)
     with pytest.raises(ConfigError, match="other data or options") as caught:
         state.newest("another")
     assert "--fresh" in (caught.value.hint or "")
@@ -209,18 +209,18 @@ def test_state_of_another_run_is_refused(state: StateFolder) -> None:
 
 
 @pytest.mark.parametrize("content", ["{", '{"epoch": 1}', '{"fingerprint": "run", "unknown": 1}', ""])
-def test_state_with_a_damaged_place_is_refused(state: StateFolder, content: str) -> None:
+def test_state_with_a_damaged_place_is_refused(state: ResumeState, content: str) -> None:
     net = Net(1)
-    state.save(Place("run"), net.model, net.optimizer)
+    state.save(Position("run"), net.model, net.optimizer)
     (state.path / "step-0000-00000000" / "state.json").write_text(content)
     with pytest.raises(ConfigError, match="damaged") as caught:
         state.newest("run")
     assert "--fresh" in (caught.value.hint or "")
 
 
-def test_state_with_damaged_weights_is_refused(state: StateFolder) -> None:
+def test_state_with_damaged_weights_is_refused(state: ResumeState) -> None:
     net = Net(1)
-    state.save(Place("run"), net.model, net.optimizer)
+    state.save(Position("run"), net.model, net.optimizer)
     state.save_best(net.model)
     for file in (state.path / "step-0000-00000000" / "state.safetensors", state.path / "best.safetensors"):
         file.write_bytes(file.read_bytes()[:-7])
@@ -230,15 +230,15 @@ def test_state_with_damaged_weights_is_refused(state: StateFolder) -> None:
         state.load_best(net.model)
 
 
-def test_state_of_another_model_is_refused(state: StateFolder) -> None:
+def test_state_of_another_model_is_refused(state: ResumeState) -> None:
     net = Net(1)
-    state.save(Place("run"), net.model, net.optimizer)
+    state.save(Position("run"), net.model, net.optimizer)
     smaller = torch.nn.Linear(4, 8)
     with pytest.raises(ConfigError, match="damaged"):
         state.load(smaller, torch.optim.AdamW(smaller.parameters()))
 
 
-def test_state_best_weights_come_back(state: StateFolder) -> None:
+def test_state_best_weights_come_back(state: ResumeState) -> None:
     net, other = Net(1), Net(2)
     state.save_best(net.model)
     state.load_best(other.model)
@@ -251,12 +251,12 @@ def test_state_where_nothing_may_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "model.partial").write_text("a file stands in the way")
     net = Net(1)
     with pytest.raises(OutputError, match="cannot be written"):
-        StateFolder(tmp_path / "model").save(Place("run"), net.model, net.optimizer)
+        ResumeState(tmp_path / "model").save(Position("run"), net.model, net.optimizer)
 
 
-def test_discard_removes_everything(state: StateFolder) -> None:
+def test_discard_removes_everything(state: ResumeState) -> None:
     net = Net(1)
-    state.save(Place("run"), net.model, net.optimizer)
+    state.save(Position("run"), net.model, net.optimizer)
     state.discard()
     state.discard()
     assert not state.path.exists()
@@ -264,12 +264,12 @@ def test_discard_removes_everything(state: StateFolder) -> None:
 
 def test_place_loss_is_an_unbiased_exponential_mean() -> None:
     losses = [float(value) for value in torch.linspace(3.0, 1.0, 250, dtype=torch.float64)]
-    place = Place("run")
+    place = Position("run")
     for value in losses:
         place.add_loss(value)
     weights = [0.99**age for age in range(len(losses))][::-1]
     expected = sum(weight * value for weight, value in zip(weights, losses, strict=True)) / sum(weights)
     assert place.loss == pytest.approx(expected, rel=1e-12)
-    first = Place("run")
+    first = Position("run")
     first.add_loss(2.5)
     assert first.loss == 2.5

@@ -23,8 +23,8 @@ from glossator.training.batches import Example
 from glossator.training.config import TrainingConfig
 from glossator.training.device import Device
 from glossator.training.objectives.labels import Labels
-from glossator.training.progress import EpochDone, Silent, StepDone
-from glossator.training.resume_state import StateFolder
+from glossator.training.progress import EpochDone, SilentProgress, StepDone
+from glossator.training.resume_state import ResumeState
 from glossator.training.training_loop import Outcome, run, schedule
 
 Bases = Callable[[str], Path]
@@ -80,11 +80,11 @@ def train(
         config=config,
         learning_rate=learning_rate,
         device=Device("cpu", bf16=bf16),
-        state=StateFolder(folder / "model"),
+        state=ResumeState(folder / "model"),
         fingerprint="run",
         metric="accuracy",
         validate=validate,
-        progress=progress or Silent(),
+        progress=progress or SilentProgress(),
     )
 
 
@@ -243,10 +243,10 @@ def test_run_that_diverges_is_an_error_and_leaves_nothing_to_resume(model: Any, 
         train(model, tmp_path, epochs=2, head_learning_rate_factor=1e38, learning_rate=0.9, state_every_seconds=0.0)
     assert "batch 2" in (caught.value.found or "")
     assert "--learning-rate" in (caught.value.hint or "")
-    assert not StateFolder(tmp_path / "model").path.exists()
+    assert not ResumeState(tmp_path / "model").path.exists()
 
 
 def test_run_whose_validation_gives_no_number_is_an_error(model: Any, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="diverged"):
         train(model, tmp_path, validate=Scores(model, [0.5, math.nan]), epochs=3)
-    assert not StateFolder(tmp_path / "model").path.exists()
+    assert not ResumeState(tmp_path / "model").path.exists()

@@ -24,7 +24,7 @@ from glossator.training.corpus.corpus import Corpus
 from glossator.training.device import Device
 from glossator.training.objectives.objective import Objective
 from glossator.training.progress import Progress, StepDone
-from glossator.training.resume_state import StateFolder
+from glossator.training.resume_state import ResumeState
 from glossator.training.training_loop import LossOf, Outcome, run
 
 TEXTS: frozenset[TaskName] = frozenset({"text-classification"})
@@ -64,7 +64,7 @@ class Run:
     objective: Objective
     examples: Sequence[Example]
     """Every window of the training rows, with what is to be learnt from it."""
-    state: StateFolder
+    state: ResumeState
     fingerprint: str
     progress: Progress
 

@@ -53,7 +53,7 @@ def train(run: Run) -> tuple[Any, Outcome]:
         replace(example, target=(example.target, answers[example.row])) for example in run.examples
     ] + _unlabelled(run, further, answers[len(inputs) :])
     start = distilled(run) if options.student == "static" else None
-    student = cut_encoder(run) if start is None else start.model
+    student = make_smaller_encoder(run) if start is None else start.model
     device = run.device if start is None else replace(run.device, bf16=False)
 
     def loss(model: Any, batch: Sequence[Example], device: Device) -> Any:
@@ -84,7 +84,7 @@ def open_teacher(run: Run) -> Pipeline:
     return pipeline
 
 
-def cut_encoder(run: Run) -> Any:
+def make_smaller_encoder(run: Run) -> Any:
     """An encoder of fewer layers with the weights of the teacher, or of the base where the teacher has none to give."""
     from transformers import AutoConfig
 

@@ -16,7 +16,7 @@ _to_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class CorpusColumns:
     """Which columns hold text and labels, why these, and what else the source has."""
 
     text: str
@@ -40,7 +40,7 @@ class Reject:
 
 
 @dataclass(frozen=True, slots=True)
-class Dropped:
+class DroppedRow:
     """A usable row that a rule left out."""
 
     line: int
@@ -79,9 +79,9 @@ class Corpus:
     """Where each row stands in the source, 1-based."""
     source_name: str
     rows_in: int
-    columns: Columns
+    columns: CorpusColumns
     rejects: list[Reject] = field(default_factory=list)
-    dropped: list[Dropped] = field(default_factory=list)
+    dropped: list[DroppedRow] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     task: TaskName = "text-classification"
     seconds: list[str] | None = None

@@ -10,7 +10,7 @@ from typing import get_args
 from glossator.service.bundle.task import ProblemType
 from glossator.service.errors import ConfigError, CorpusError, Fault
 from glossator.training.corpus.cleaning import deduplicate
-from glossator.training.corpus.corpus import Columns, Corpus, Finding, Reject, UnusableCorpus
+from glossator.training.corpus.corpus import Corpus, CorpusColumns, Finding, Reject, UnusableCorpus
 from glossator.training.corpus.findings import checks, corpus_faults
 from glossator.training.corpus.reading.column_detection import (
     check_columns,
@@ -99,10 +99,10 @@ def _check_options(
         raise CorpusError(f"{source_name} cannot be used as a corpus: 1 fault", faults=[fault])
 
 
-def _columns(head: Sequence[Row], text_column: str | None, label_column: str | None) -> Columns:
+def _columns(head: Sequence[Row], text_column: str | None, label_column: str | None) -> CorpusColumns:
     names = list(dict.fromkeys(name for row in head for name in row.fields))
     if not names:  # no rows, or none that can be read: the rejects say why
-        return Columns(text_column or "", label_column or "", (), "as given", "as given")
+        return CorpusColumns(text_column or "", label_column or "", (), "as given", "as given")
     return choose_columns(names, head, text_column=text_column, label_column=label_column)
 
 
@@ -116,7 +116,7 @@ def _grow(head: list[Row], stream: Iterator[Row], tells: Callable[[Row], bool]) 
 
 def _read_rows(
     rows: Iterable[Row],
-    columns: Columns,
+    columns: CorpusColumns,
     problem_type: ProblemType,
     reader: LabelReader,
     source_name: str,

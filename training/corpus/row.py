@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from glossator.service.errors import CorpusError, GlossatorError, InputError, shorten
@@ -19,7 +20,7 @@ _PLACE = re.compile(r"\Aline \d+: ")
 
 
 class Row(Protocol):
-    """One row of a source, read or not. The records of the file readers are rows, and so is `DatasetRow`."""
+    """One row of a source, read or not. The records of the file readers are rows, and so is `SourceRow`."""
 
     @property
     def line(self) -> int:
@@ -36,6 +37,16 @@ class Row(Protocol):
     @property
     def raw(self) -> str:
         """Source text of a row that cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """One row of a dataset; `line` is its number, from 1."""
+
+    line: int
+    fields: Mapping[str, object]
+    error: Exception | None = None
+    raw: str = ""
 
 
 class RowFault(Exception):

@@ -11,7 +11,7 @@ from glossator.modeling.labelled_rows import GoldSpan, Spans
 from glossator.service.bundle.task import ProblemType, TaskName
 from glossator.service.errors import Fault, UnknownColumn, shorten
 from glossator.training.corpus.cleaning import deduplicate
-from glossator.training.corpus.corpus import Columns, Corpus, Finding, Reject, UnusableCorpus
+from glossator.training.corpus.corpus import Corpus, CorpusColumns, Finding, Reject, UnusableCorpus
 from glossator.training.corpus.corpus_reader import HEAD_ROWS
 from glossator.training.corpus.findings import checks
 from glossator.training.corpus.findings.corpus_faults import row_faults
@@ -42,7 +42,7 @@ ANSWER = "answer"
 
 
 @dataclass(frozen=True, slots=True)
-class Roles:
+class ColumnRoles:
     """Which columns hold what, None for "told from the names"."""
 
     text: str | None = None
@@ -71,7 +71,7 @@ class _Gathered:
     rows_in: int = 0
 
 
-def infer_task(head: Sequence[Row], roles: Roles) -> tuple[TaskName, str]:
+def detect_task(head: Sequence[Row], roles: ColumnRoles) -> tuple[TaskName, str]:
     """The task that the first rows pose, and why."""
     fields = [row.fields for row in head if row.fields]
     names = list(dict.fromkeys(name for each in fields for name in each))
@@ -96,7 +96,7 @@ def read_task_corpus(
     task: TaskName,
     *,
     source_name: str,
-    roles: Roles = Roles(),
+    roles: ColumnRoles = ColumnRoles(),
     known_labels: Sequence[str] | None = None,
     problem_type: ProblemType | None = None,
     drop_duplicates: bool | None = None,
@@ -183,8 +183,8 @@ def _gather(rows: Iterable[Row], reader: Callable[[Mapping[str, object]], _Read]
 
 
 def _entity_reader(
-    names: Sequence[str], head: Sequence[Row], roles: Roles, known: Sequence[str] | None
-) -> tuple[Columns, Callable[[Mapping[str, object]], _Read]]:
+    names: Sequence[str], head: Sequence[Row], roles: ColumnRoles, known: Sequence[str] | None
+) -> tuple[CorpusColumns, Callable[[Mapping[str, object]], _Read]]:
     fields = [row.fields for row in head if row.fields]
     tokens = "tokens" if "tokens" in names else None
     label = roles.label or next((name for name in SPAN_NAMES if name in names and _holds_spans(fields, name)), None)
@@ -218,7 +218,7 @@ def _entity_reader(
         return _Read(read_text(content), spans=spans, labels=types, spaced=tuple(spaced))
 
     why = "as given" if roles.label else "by its name"
-    return Columns(text, label, tuple(names), "as given" if roles.text else "by its name", why), read
+    return CorpusColumns(text, label, tuple(names), "as given" if roles.text else "by its name", why), read
 
 
 def _names(value: object) -> list[str] | None:
@@ -263,7 +263,7 @@ def _tags_of_text(text: str, tags: Sequence[str]) -> Spans:
 # Questions
 
 
-def _question_reader(names: Sequence[str]) -> tuple[Columns, Callable[[Mapping[str, object]], _Read]]:
+def _question_reader(names: Sequence[str]) -> tuple[CorpusColumns, Callable[[Mapping[str, object]], _Read]]:
     if names and not {QUESTION, CONTEXT} <= set(names):
         raise UnknownColumn(
             "questions need a question, a context and answers",
@@ -282,7 +282,7 @@ def _question_reader(names: Sequence[str]) -> tuple[Columns, Callable[[Mapping[s
         spans = tuple(dict.fromkeys(_answer(each, context) for each in answers or ()))
         return _Read(question, second=context, spans=spans, labels=(ANSWER,) if spans else ())
 
-    return Columns(QUESTION, ANSWERS, tuple(names), "by its name", "by its name", second=CONTEXT), read
+    return CorpusColumns(QUESTION, ANSWERS, tuple(names), "by its name", "by its name", second=CONTEXT), read
 
 
 def _answer(value: object, context: str) -> GoldSpan:
@@ -306,11 +306,11 @@ def _answer(value: object, context: str) -> GoldSpan:
 def _pair_reader(
     names: Sequence[str],
     head: Sequence[Row],
-    roles: Roles,
+    roles: ColumnRoles,
     known: Sequence[str] | None,
     problem_type: ProblemType | None,
     task: TaskName,
-) -> tuple[Columns, Callable[[Mapping[str, object]], _Read], ProblemType]:
+) -> tuple[CorpusColumns, Callable[[Mapping[str, object]], _Read], ProblemType]:
     given = (roles.text, roles.second) if roles.text and roles.second else None
     pair = given or _pair_of(names) or (roles.text or "", roles.second or "")
     label = roles.label or next((name for name in PAIR_LABEL_NAMES if name in names and name not in pair), None)
@@ -337,7 +337,7 @@ def _pair_reader(
 
     why = "as given" if given else "by their names"
     told = "numbers: a score" if problem_type == "regression" else "names: classes"
-    columns = Columns(pair[0], label or "", tuple(names), why, "by its name", told, second=pair[1])
+    columns = CorpusColumns(pair[0], label or "", tuple(names), why, "by its name", told, second=pair[1])
     return columns, read, problem_type
 
 

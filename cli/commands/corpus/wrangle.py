@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from glossator.training.corpus.corpus import Corpus, Finding
-    from glossator.training.corpus.findings.entity_errors import EntitySuspect
-    from glossator.training.corpus.findings.label_errors import Suspect
+    from glossator.training.corpus.findings.entity_errors import SuspectWord
+    from glossator.training.corpus.findings.label_errors import SuspectLabel
     from glossator.training.corpus.findings.leakage import Leakage
 
 
@@ -105,7 +105,7 @@ def wrangle(
     _check(source, apply, output, overwrite, rule, without_rule, answers, review, label_errors)
     console = stderr(quiet=quiet)
     reading = corpora.inspect(source, options, console, rejects)
-    suspects: list[Suspect] | list[EntitySuspect] = []
+    suspects: list[SuspectLabel] | list[SuspectWord] = []
     leakage = None
     if len(reading.corpus):
         if against is not None:
@@ -181,19 +181,19 @@ def _leakage(corpus: Corpus, against: str, options: corpora.ReadingOptions, cons
 
 
 def _long_texts(corpus: Corpus, base: str, console: Console) -> list[Finding]:
-    from glossator.training.corpus.findings.token_lengths import long_texts, may_be_long
+    from glossator.training.corpus.findings.token_lengths import find_long_texts, may_have_long_texts
 
-    if not may_be_long(corpus):
+    if not may_have_long_texts(corpus):
         return []
     try:
         need("training")
-        return long_texts(corpus, base)
+        return find_long_texts(corpus, base)
     except ExtraMissing as missing:
         console.print(f"· texts are not counted in tokens: {missing.message}", markup=False)
         return []
 
 
-def _suspects(corpus: Corpus, base: str, console: Console) -> tuple[list[Suspect] | list[EntitySuspect], Finding]:
+def _suspects(corpus: Corpus, base: str, console: Console) -> tuple[list[SuspectLabel] | list[SuspectWord], Finding]:
     """Labels, or words of entities, that are likely wrong, and the finding that tells of them."""
     need("training")
     from glossator.training.config import TrainingConfig
@@ -208,24 +208,24 @@ def _suspects(corpus: Corpus, base: str, console: Console) -> tuple[list[Suspect
     if corpus.task == "token-classification":
         words = embed_words(corpus.texts, config, progress=progress)
         console.print("· judging every word by classifiers that have not seen its text")
-        entities = entity_errors.find_entity_suspects(corpus, words)
-        return entities, entity_errors.entity_finding(corpus, entities)
+        entities = entity_errors.find_entity_errors(corpus, words)
+        return entities, entity_errors.entity_error_finding(corpus, entities)
     vectors = embed(corpus.texts, config, progress=progress)
     console.print("· judging every row by classifiers that have not seen it")
-    labels = label_errors.find_suspects(corpus, vectors)
+    labels = label_errors.find_label_errors(corpus, vectors)
     return labels, label_errors.finding(corpus, labels)
 
 
-def _write_review(path: Path, corpus: Corpus, suspects: list[Suspect] | list[EntitySuspect], console: Console) -> None:
+def _write_review(path: Path, corpus: Corpus, suspects: list[SuspectLabel] | list[SuspectWord], console: Console) -> None:
     from glossator.cli.support.files import write_files
     from glossator.training.corpus.cleaning import review_queue
-    from glossator.training.corpus.findings.entity_errors import EntitySuspect
+    from glossator.training.corpus.findings.entity_errors import SuspectWord
 
     if path.suffix not in (".json", ".jsonl"):
         raise ConfigError("the review's format cannot be told", found=path, expected="a name ending in .json or .jsonl")
     studio = path.suffix == ".json"
-    entities = [each for each in suspects if isinstance(each, EntitySuspect)]
-    labels = [each for each in suspects if not isinstance(each, EntitySuspect)]
+    entities = [each for each in suspects if isinstance(each, SuspectWord)]
+    labels = [each for each in suspects if not isinstance(each, SuspectWord)]
     if corpus.task == "token-classification":
         written = (review_queue.label_studio_entities if studio else review_queue.prodigy_entities)(corpus, entities)
     else:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from glossator.training.config import TrainingConfig
     from glossator.training.corpus.corpus import Corpus
     from glossator.training.corpus.splitting.split import Split
-    from glossator.training.fit import Fitted
-    from glossator.training.hyperparameter_search import Searched
+    from glossator.training.fit import FitResult
+    from glossator.training.hyperparameter_search import SearchResult
     from glossator.workflows.run_records import Data, RunStore
 
 
@@ -124,10 +124,10 @@ def train(
     need("training")
     from glossator.cli.support.progress import TrainingProgress, duration
     from glossator.service.files.atomic_folder import check_free
-    from glossator.service.files.atomic_write import refuse_same_file
+    from glossator.service.files.atomic_file import refuse_same_file
     from glossator.training.algorithms.registry import find
     from glossator.training.corpus.splitting.split import split
-    from glossator.training.experiment_tracking import tracked
+    from glossator.training.experiment_tracking import track_progress
     from glossator.training.fit import fit
     from glossator.training.hyperparameter_search import search
     from glossator.workflows.run_records import RunStore
@@ -197,7 +197,7 @@ def train(
         splits = splits_of(corpus, indices, options, console, validation, test)
         if unlabelled is not None:
             splits = replace(splits, unlabelled=read_unlabelled(unlabelled, console).texts)
-        with TrainingProgress(console) as drawn, tracked(drawn, Path(f"{output}.logs"), config) as progress:
+        with TrainingProgress(console) as drawn, track_progress(drawn, Path(f"{output}.logs"), config) as progress:
             try:
                 shared: dict[str, Any] = {
                     "overwrite": overwrite, "fresh": fresh, "progress": progress, "run_id": record.run.id
@@ -267,7 +267,7 @@ def _config(**options: object) -> TrainingConfig:
         ) from None
 
 
-def _found(searched: Searched | None) -> dict[str, object]:
+def _found(searched: SearchResult | None) -> dict[str, object]:
     """What a search came to, as JSON-ready fields; nothing where there was none."""
     if searched is None:
         return {}
@@ -275,7 +275,7 @@ def _found(searched: Searched | None) -> dict[str, object]:
     return {"search": {name: getattr(searched, name) for name in names}}
 
 
-def _told(searched: Searched) -> str:
+def _told(searched: SearchResult) -> str:
     """What a search came to, in a line."""
     chosen = ", ".join(f"{name}={value}" for name, value in searched.options.items()) or "the defaults"
     return (
@@ -329,7 +329,7 @@ def _data(store: RunStore, source: str, validation: str | None, test: str | None
     return found | {"test": store.data(test, rows=len(splits.test))} if test is not None else found
 
 
-def _result(reading: corpora.Reading, splits: Splits, fitted: Fitted) -> dict[str, object]:
+def _result(reading: corpora.Reading, splits: Splits, fitted: FitResult) -> dict[str, object]:
     from dataclasses import asdict
 
     return {

@@ -19,8 +19,8 @@ from glossator.service.errors import ConfigError, OutputError
 from glossator.training.algorithms.algorithm import Splits
 from glossator.training.base_model import FP32_ONLY
 from glossator.training.config import TrainingConfig
-from glossator.training.fit import Fitted, fit
-from glossator.training.progress import Silent, StepDone
+from glossator.training.fit import FitResult, fit
+from glossator.training.progress import SilentProgress, StepDone
 
 Bases = Callable[[str], Path]
 MakeSplits = Callable[[str], Splits]
@@ -31,7 +31,7 @@ class Interrupted(Exception):
     pass
 
 
-class Interrupt(Silent):
+class Interrupt(SilentProgress):
     """Stops a run after some batches, as Ctrl-C does."""
 
     def __init__(self, step: int) -> None:
@@ -42,7 +42,7 @@ class Interrupt(Silent):
             raise Interrupted
 
 
-class Stages(Silent):
+class Stages(SilentProgress):
     def __init__(self) -> None:
         self.names: list[str] = []
 
@@ -244,7 +244,7 @@ def test_fit_refuses_what_the_encoder_cannot_hold(tiny_base: Bases, splits: Spli
 def test_fit_says_nothing_on_the_terminal(
     tiny_base: Bases, splits: Splits, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    fitted: Fitted = fit(splits, options(tiny_base, epochs=1), tmp_path / "model")
+    fitted: FitResult = fit(splits, options(tiny_base, epochs=1), tmp_path / "model")
     assert fitted.output == tmp_path / "model"
     assert capfd.readouterr() == ("", "")
 

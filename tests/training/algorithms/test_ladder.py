@@ -20,7 +20,7 @@ from glossator.service.errors import ConfigError
 from glossator.service.inference.model import load
 from glossator.training.algorithms import registry
 from glossator.training.algorithms.algorithm import Algorithm, Run, Splits
-from glossator.training.algorithms.distil import cut_encoder
+from glossator.training.algorithms.distil import make_smaller_encoder
 from glossator.training.algorithms.few_shot import contrastive
 from glossator.training.algorithms.lora import LoraOptions, adapt
 from glossator.training.base_model import open_model, resolve
@@ -187,7 +187,7 @@ def test_a_cut_student_begins_with_its_teachers_layers(
     caught: list[Any] = []
 
     def look(run: Run) -> tuple[Any, Outcome]:
-        caught.append(cut_encoder(run))
+        caught.append(make_smaller_encoder(run))
         raise KeyboardInterrupt
 
     teacher = tiny_checkpoint(SINGLE)
@@ -263,9 +263,9 @@ def test_a_base_without_a_tokenizer_is_refused(tiny_base: Bases, topic_splits: M
 def test_a_killed_few_shot_run_comes_to_the_same_result(
     tiny_base: Bases, topic_splits: MakeSplits, tmp_path: Path
 ) -> None:
-    from glossator.training.progress import Silent, StepDone
+    from glossator.training.progress import SilentProgress, StepDone
 
-    class Stop(Silent):
+    class Stop(SilentProgress):
         def step(self, event: StepDone) -> None:
             if event.epochs > 1 and event.step == 7:
                 raise KeyboardInterrupt

@@ -10,7 +10,7 @@ import pytest
 
 from glossator.training.corpus.corpus import Corpus
 from glossator.training.corpus.corpus_reader import read_corpus
-from glossator.training.corpus.reading.hf_dataset import DatasetRow
+from glossator.training.corpus.row import SourceRow
 
 ReadPairs = Callable[..., Corpus]
 
@@ -20,7 +20,7 @@ def read_pairs() -> ReadPairs:
     """A function from (text, label) pairs to their corpus; the header stands in line 1, so rows start at line 2."""
 
     def read(pairs: Iterable[tuple[object, object]], **options: Any) -> Corpus:
-        rows = (DatasetRow(line, {"text": text, "label": label}) for line, (text, label) in enumerate(pairs, start=2))
+        rows = (SourceRow(line, {"text": text, "label": label}) for line, (text, label) in enumerate(pairs, start=2))
         options = {"source_name": "pairs.csv", "text_column": "text", "label_column": "label"} | options
         return read_corpus(rows, **options)
 

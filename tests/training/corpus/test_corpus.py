@@ -7,7 +7,7 @@ from collections.abc import Callable
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from glossator.training.corpus.corpus import Columns, Corpus
+from glossator.training.corpus.corpus import Corpus, CorpusColumns
 
 ReadPairs = Callable[..., Corpus]
 
@@ -24,7 +24,7 @@ def corpus_of(rows: list[tuple[str, tuple[str, ...]]]) -> Corpus:
         lines=list(range(1, len(rows) + 1)),
         source_name="x",
         rows_in=len(rows),
-        columns=Columns("text", "labels", ("text", "labels"), "", ""),
+        columns=CorpusColumns("text", "labels", ("text", "labels"), "", ""),
     )
 
 

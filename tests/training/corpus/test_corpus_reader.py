@@ -14,7 +14,7 @@ from glossator.service.documents.record import Record
 from glossator.service.errors import ConfigError, CorpusError, UnknownColumn, UnreadableRow
 from glossator.training.corpus.corpus import Corpus, UnusableCorpus
 from glossator.training.corpus.corpus_reader import HEAD_ROWS, read_corpus
-from glossator.training.corpus.reading.hf_dataset import DatasetRow
+from glossator.training.corpus.row import SourceRow
 
 ReadPairs = Callable[..., Corpus]
 
@@ -38,7 +38,7 @@ def test_read_corpus_keeps_texts_labels_and_lines(read_pairs: ReadPairs) -> None
 
 def test_read_corpus_reads_multi_label_lists() -> None:
     cells: list[list[str]] = [["b", "a"], ["a"], [], ["b"]]
-    rows = [DatasetRow(line, {"text": f"text {line}", "labels": cell}) for line, cell in enumerate(cells)]
+    rows = [SourceRow(line, {"text": f"text {line}", "labels": cell}) for line, cell in enumerate(cells)]
     corpus = read_corpus(rows, source_name="x")
     assert corpus.problem_type == "multi_label_classification"
     assert corpus.labels == [("a", "b"), ("a",), (), ("b",)]
@@ -98,9 +98,9 @@ def test_read_corpus_names_both_wrong_columns_and_those_that_exist(read_pairs: R
 
 
 def test_read_corpus_takes_a_column_that_only_late_rows_have() -> None:
-    rows = [DatasetRow(i, {"text": f"text {i}"}) for i in range(HEAD_ROWS + 10)]
+    rows = [SourceRow(i, {"text": f"text {i}"}) for i in range(HEAD_ROWS + 10)]
     late = range(HEAD_ROWS + 10, HEAD_ROWS + 30)
-    rows += [DatasetRow(i, {"text": f"labelled {i}", "tags": ["a", "b"][: i % 3]}) for i in late]
+    rows += [SourceRow(i, {"text": f"labelled {i}", "tags": ["a", "b"][: i % 3]}) for i in late]
     corpus = read_corpus(rows, source_name="x", label_column="tags")
     assert corpus.problem_type == "multi_label_classification"
     assert (len(corpus), len(corpus.rejects)) == (20, HEAD_ROWS + 10)
@@ -118,11 +118,11 @@ def test_read_corpus_finds_the_columns_behind_many_unreadable_rows() -> None:
 def test_read_corpus_reads_a_stream_once() -> None:
     asked = 0
 
-    def stream() -> Iterator[DatasetRow]:
+    def stream() -> Iterator[SourceRow]:
         nonlocal asked
         for i in range(3 * HEAD_ROWS):
             asked += 1
-            yield DatasetRow(i, {"text": f"text {i}", "label": "ab"[i % 2]})
+            yield SourceRow(i, {"text": f"text {i}", "label": "ab"[i % 2]})
 
     assert len(read_corpus(stream(), source_name="x")) == asked == 3 * HEAD_ROWS
 
@@ -185,7 +185,7 @@ def test_read_corpus_against_known_labels_keeps_duplicates_and_the_models_order(
 
 
 def test_read_corpus_counts_repeated_labels() -> None:
-    rows = [DatasetRow(i, {"text": f"t {i}", "labels": ["a", "a", "b"]}) for i in range(4)]
+    rows = [SourceRow(i, {"text": f"t {i}", "labels": ["a", "a", "b"]}) for i in range(4)]
     findings = {finding.name: finding for finding in read_corpus(rows, source_name="x").findings}
     assert (findings["repeated-labels"].count, findings["repeated-labels"].share) == (4, 1.0)
 

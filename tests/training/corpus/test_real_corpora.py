@@ -13,7 +13,7 @@ import pytest
 from glossator.training.corpus.corpus import Corpus
 from glossator.training.corpus.corpus_reader import read_corpus
 from glossator.training.corpus.findings.leakage import check_leakage
-from glossator.training.corpus.reading.hf_dataset import DatasetRow
+from glossator.training.corpus.row import SourceRow
 from glossator.training.corpus.splitting.split import split
 
 
@@ -23,14 +23,14 @@ def need(file: Path) -> Path:
     return file
 
 
-def csv_rows(file: Path) -> list[DatasetRow]:
+def csv_rows(file: Path) -> list[SourceRow]:
     with need(file).open(encoding="utf-8", newline="") as lines:
-        return [DatasetRow(number, fields) for number, fields in enumerate(csv.DictReader(lines), start=2)]
+        return [SourceRow(number, fields) for number, fields in enumerate(csv.DictReader(lines), start=2)]
 
 
-def json_rows(file: Path) -> list[DatasetRow]:
+def json_rows(file: Path) -> list[SourceRow]:
     with gzip.open(need(file), "rt", encoding="utf-8") as lines:
-        return [DatasetRow(number, json.loads(line)) for number, line in enumerate(lines, start=1)]
+        return [SourceRow(number, json.loads(line)) for number, line in enumerate(lines, start=1)]
 
 
 def counted(corpus: Corpus) -> dict[str, int]:
@@ -58,7 +58,7 @@ def test_banking77(data_folder: Path) -> None:
 def test_sms_spam(data_folder: Path) -> None:
     lines = need(data_folder / "sms-spam/SMSSpamCollection.tsv").read_bytes().decode("utf-8").split("\r\n")[:-1]
     rows = [
-        DatasetRow(number, dict(zip(("column_1", "column_2"), line.split("\t"), strict=True)))
+        SourceRow(number, dict(zip(("column_1", "column_2"), line.split("\t"), strict=True)))
         for number, line in enumerate(lines, start=1)
     ]
     corpus = read_corpus(rows, source_name="sms")

@@ -6,8 +6,16 @@ import pytest
 
 from glossator.service.documents.record import Record
 from glossator.service.errors import UnreadableRow
-from glossator.training.corpus.reading.hf_dataset import DatasetRow
-from glossator.training.corpus.row import RAW_CHARACTERS, Row, RowFault, describe_error, is_nan, raw_of, read_text
+from glossator.training.corpus.row import (
+    RAW_CHARACTERS,
+    Row,
+    RowFault,
+    SourceRow,
+    describe_error,
+    is_nan,
+    raw_of,
+    read_text,
+)
 
 
 @pytest.mark.parametrize("text", ["a", " kept as it is ", "naïve 😀", "\u200b", "0"])
@@ -45,12 +53,12 @@ def test_is_nan_means_a_real_one(value: object, expected: bool) -> None:
 
 
 def test_raw_of_is_the_source_text_or_the_fields_as_json() -> None:
-    assert raw_of(DatasetRow(1, {}, raw='"broken')) == '"broken'
-    assert json.loads(raw_of(DatasetRow(1, {"text": "é", "n": 1}))) == {"text": "é", "n": 1}
+    assert raw_of(SourceRow(1, {}, raw='"broken')) == '"broken'
+    assert json.loads(raw_of(SourceRow(1, {"text": "é", "n": 1}))) == {"text": "é", "n": 1}
 
 
 def test_raw_of_is_short_and_always_utf8() -> None:
-    row = DatasetRow(1, {"text": "\ud800" + "x" * 5_000_000})
+    row = SourceRow(1, {"text": "\ud800" + "x" * 5_000_000})
     raw = raw_of(row)
     assert raw.startswith('{"text": "\\ud800xx')
     assert len(raw) <= RAW_CHARACTERS + len("\\ud800")

@@ -8,12 +8,12 @@ from glossator.modeling.labelled_rows import GoldSpan
 from glossator.service.bundle.task import TaskName
 from glossator.service.errors import UnknownColumn
 from glossator.training.corpus.corpus import Corpus, UnusableCorpus
-from glossator.training.corpus.reading.hf_dataset import DatasetRow
-from glossator.training.corpus.task_corpus_reader import Roles, infer_task, read_task_corpus
+from glossator.training.corpus.row import SourceRow
+from glossator.training.corpus.task_corpus_reader import ColumnRoles, detect_task, read_task_corpus
 
 
-def rows(*fields: dict[str, Any]) -> list[DatasetRow]:
-    return [DatasetRow(line, each) for line, each in enumerate(fields, start=1)]
+def rows(*fields: dict[str, Any]) -> list[SourceRow]:
+    return [SourceRow(line, each) for line, each in enumerate(fields, start=1)]
 
 
 def read(task: TaskName, *fields: dict[str, Any], **options: Any) -> Corpus:
@@ -30,17 +30,17 @@ PAIR = {"premise": "it rains", "hypothesis": "it is wet", "label": "yes"}
 @pytest.mark.parametrize(
     ("fields", "roles", "task"),
     [
-        (ENTITY, Roles(), "token-classification"),
-        ({"tokens": ["a"], "ner_tags": ["O"]}, Roles(), "token-classification"),
-        (QUESTION, Roles(), "question-answering"),
-        (PAIR, Roles(), "text-pair"),
-        ({"a": "x", "b": "y", "label": "z"}, Roles(second="b"), "text-pair"),
-        ({"text": "x", "label": "z"}, Roles(), "text-classification"),
-        ({"text": "x", "tags": ["z"]}, Roles(), "text-classification"),
+        (ENTITY, ColumnRoles(), "token-classification"),
+        ({"tokens": ["a"], "ner_tags": ["O"]}, ColumnRoles(), "token-classification"),
+        (QUESTION, ColumnRoles(), "question-answering"),
+        (PAIR, ColumnRoles(), "text-pair"),
+        ({"a": "x", "b": "y", "label": "z"}, ColumnRoles(second="b"), "text-pair"),
+        ({"text": "x", "label": "z"}, ColumnRoles(), "text-classification"),
+        ({"text": "x", "tags": ["z"]}, ColumnRoles(), "text-classification"),
     ],
 )
-def test_the_columns_tell_the_task(fields: dict[str, Any], roles: Roles, task: str) -> None:
-    found, why = infer_task(rows(fields, fields), roles)
+def test_the_columns_tell_the_task(fields: dict[str, Any], roles: ColumnRoles, task: str) -> None:
+    found, why = detect_task(rows(fields, fields), roles)
     assert found == task
     assert why
 
@@ -66,7 +66,7 @@ def test_bad_rows_of_entities_are_rejects_with_a_reason() -> None:
     )
     reasons = [reject.reason for reject in corpus.rejects]
     assert reasons == ["span-outside-text", "empty-text", "unknown-label"]
-    corpus = read("token-classification", ENTITY, {"text": "a b", "spans": "O"}, roles=Roles(label="spans"))
+    corpus = read("token-classification", ENTITY, {"text": "a b", "spans": "O"}, roles=ColumnRoles(label="spans"))
     assert [reject.reason for reject in corpus.rejects] == ["tag-count"]
 
 
@@ -137,7 +137,7 @@ def test_columns_that_cannot_be_told_are_asked_for() -> None:
 
 def test_a_corpus_without_an_entity_cannot_be_trained_on() -> None:
     with pytest.raises(UnusableCorpus, match="no-entities"):
-        read("token-classification", {"text": "a", "spans": []}, roles=Roles(label="spans"))
+        read("token-classification", {"text": "a", "spans": []}, roles=ColumnRoles(label="spans"))
 
 
 def test_spans_with_white_space_at_their_edges_are_told_and_trimmed() -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from glossator.service.errors import ConfigError, CorpusError, Fault, shorten
 from glossator.training.corpus.cleaning import deduplicate
 from glossator.training.corpus.cleaning.review_queue import ReviewAnswer
-from glossator.training.corpus.corpus import Corpus, Dropped
+from glossator.training.corpus.corpus import Corpus, DroppedRow
 from glossator.training.corpus.findings import checks
 from glossator.training.corpus.findings.leakage import Leakage
 from glossator.training.corpus.findings.text_rules import TEXT_RULES
@@ -40,7 +40,7 @@ class Removal(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Mended:
+class CleanedCorpus:
     """What comes out, and how it came about. Keys are lines of the source; cell changes stand in the order in which
     they were made. The labels of `corpus` say which label cells change; `reviewed` are lines whose label a person gave.
     """
@@ -65,7 +65,7 @@ def mend(
     *,
     leakage: Leakage | None = None,
     answers: Sequence[ReviewAnswer] = (),
-) -> Mended:
+) -> CleanedCorpus:
     """The corpus with `rules` applied: first the texts, then what is the same after that goes.
 
     `corpus` is as it was read, its label names unified and its duplicates dropped where these rules are on. Texts with
@@ -99,7 +99,7 @@ def mend(
         )
     cells = {line: changes for line, changes in cells.items() if line not in removed}
     corpus = replace(corpus, findings=checks.findings(corpus))
-    return Mended(corpus, cells, removed, frozenset(answer.line for answer in answers))
+    return CleanedCorpus(corpus, cells, removed, frozenset(answer.line for answer in answers))
 
 
 def _with_answers(corpus: Corpus, answers: Sequence[ReviewAnswer]) -> Corpus:
@@ -153,7 +153,7 @@ def _mend_texts(corpus: Corpus, rules: Collection[str], cells: dict[int, list[Ce
 def _without(corpus: Corpus, rows: Sequence[int], why: Removal, removed: dict[int, Removal]) -> Corpus:
     """The corpus without `rows`, which are entered into the ledger."""
     gone = set(rows)
-    left_out = [Dropped(corpus.lines[row], why.rule, why.message) for row in rows]
+    left_out = [DroppedRow(corpus.lines[row], why.rule, why.message) for row in rows]
     removed |= {each.line: why for each in left_out}
     kept = [row for row in range(len(corpus)) if row not in gone]
     return deduplicate.keep(corpus, kept, left_out)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from glossator.service.errors import shorten
-from glossator.training.corpus.corpus import Corpus, Dropped, Finding
+from glossator.training.corpus.corpus import Corpus, DroppedRow, Finding
 from glossator.training.corpus.reading.label_reader import common_spellings, name_key
 
 EXAMPLES = 5
@@ -50,14 +50,14 @@ def drop_exact_duplicates(corpus: Corpus) -> Corpus:
     """The corpus with the first of each set of rows that have the same text and the same labels."""
     first: dict[tuple[object, ...], int] = {}
     kept: list[int] = []
-    dropped: list[Dropped] = []
+    dropped: list[DroppedRow] = []
     shown: list[str] = []
     for index, row in enumerate(zip(corpus.texts, corpus.labels, *corpus.further(), strict=True)):
         earlier = first.setdefault(row, index)
         if earlier == index:
             kept.append(index)
             continue
-        dropped.append(Dropped(corpus.lines[index], "exact-duplicate", f"the same row as line {corpus.lines[earlier]}"))
+        dropped.append(DroppedRow(corpus.lines[index], "exact-duplicate", f"the same row as line {corpus.lines[earlier]}"))
         if len(shown) < EXAMPLES:
             shown.append(
                 f"line {corpus.lines[index]} as line {corpus.lines[earlier]}: {shorten(corpus.texts[index], 60)}"
@@ -91,7 +91,7 @@ def drop_rare_labels(corpus: Corpus) -> Corpus:
         return replace(noted, labels=_without(noted.labels, rare), label_names=names_left)
     noted = _with_finding(corpus, "rare-labels", len(hit), shown, f"{len(rare)} labels dropped with their rows")
     dropped = [
-        Dropped(corpus.lines[index], "rare-label", f"the only row of {_quoted(corpus.labels[index][0])}")
+        DroppedRow(corpus.lines[index], "rare-label", f"the only row of {_quoted(corpus.labels[index][0])}")
         for index in hit
     ]
     gone = set(hit)
@@ -103,7 +103,7 @@ def _without(labels: list[tuple[str, ...]], rare: Collection[str]) -> list[tuple
     return [tuple(name for name in names if name not in rare) for names in labels]
 
 
-def keep(corpus: Corpus, kept: list[int], dropped: list[Dropped]) -> Corpus:
+def keep(corpus: Corpus, kept: list[int], dropped: list[DroppedRow]) -> Corpus:
     """The rows at `kept`, with the others, `dropped`, added to the ledger."""
     rows = corpus.subset(kept)
     return replace(

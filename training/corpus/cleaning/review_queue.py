@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from glossator.service.errors import ConfigError, CorpusError, FileMissing
 from glossator.training.corpus.corpus import Corpus
-from glossator.training.corpus.findings.entity_errors import EntitySuspect
-from glossator.training.corpus.findings.label_errors import Suspect
+from glossator.training.corpus.findings.entity_errors import SuspectWord
+from glossator.training.corpus.findings.label_errors import SuspectLabel
 
 
 class ReviewAnswer(NamedTuple):
@@ -21,7 +21,7 @@ class ReviewAnswer(NamedTuple):
     label: str
 
 
-def label_studio(suspects: Sequence[Suspect]) -> str:
+def label_studio(suspects: Sequence[SuspectLabel]) -> str:
     """Tasks to import into a Label Studio project with `<Text name="text" value="$text"/>` and `<Choices name="label"
     toName="text">`: the likelier label is the prediction, the given one stands in the data."""
     tasks = [
@@ -55,7 +55,7 @@ def suggestions_prodigy(rows: Sequence[Mapping[str, Any]], labels: Sequence[str]
     return "".join(json.dumps(example, ensure_ascii=False) + "\n" for example in examples)
 
 
-def prodigy(suspects: Sequence[Suspect]) -> str:
+def prodigy(suspects: Sequence[SuspectLabel]) -> str:
     """Examples of Prodigy's `choice` interface: the given label and the likelier one, which is accepted beforehand."""
     lines = []
     for each in suspects:
@@ -66,7 +66,7 @@ def prodigy(suspects: Sequence[Suspect]) -> str:
     return "".join(lines)
 
 
-def label_studio_entities(corpus: Corpus, suspects: Sequence[EntitySuspect]) -> str:
+def label_studio_entities(corpus: Corpus, suspects: Sequence[SuspectWord]) -> str:
     """Tasks for a project with `<Text name="text" value="$text"/>` and `<Labels name="label" toName="text">`: each row
     once, its entities as they are given for prediction, and the words in doubt in `doubt`."""
     tasks = [
@@ -97,7 +97,7 @@ def label_studio_entities(corpus: Corpus, suspects: Sequence[EntitySuspect]) -> 
     return json.dumps(tasks, ensure_ascii=False, indent=1) + "\n"
 
 
-def prodigy_entities(corpus: Corpus, suspects: Sequence[EntitySuspect]) -> str:
+def prodigy_entities(corpus: Corpus, suspects: Sequence[SuspectWord]) -> str:
     """Examples of Prodigy's `ner.manual`: the entities as they are given, the words in doubt in `meta`."""
     lines = []
     for row, doubts in _by_row(corpus, suspects):
@@ -107,16 +107,16 @@ def prodigy_entities(corpus: Corpus, suspects: Sequence[EntitySuspect]) -> str:
     return "".join(lines)
 
 
-def _by_row(corpus: Corpus, suspects: Sequence[EntitySuspect]) -> list[tuple[int, list[EntitySuspect]]]:
+def _by_row(corpus: Corpus, suspects: Sequence[SuspectWord]) -> list[tuple[int, list[SuspectWord]]]:
     """The rows with suspects, those of the gravest first."""
     row_of = {line: row for row, line in enumerate(corpus.lines)}
-    found: dict[int, list[EntitySuspect]] = {}
+    found: dict[int, list[SuspectWord]] = {}
     for each in suspects:
         found.setdefault(row_of[each.line], []).append(each)
     return list(found.items())
 
 
-def _doubt(doubts: Sequence[EntitySuspect]) -> str:
+def _doubt(doubts: Sequence[SuspectWord]) -> str:
     return "; ".join(f"{each.word}: {each.label}, more like {each.suggestion}" for each in doubts)
 
 

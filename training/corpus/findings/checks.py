@@ -14,8 +14,8 @@ from glossator.evaluation.languages import LEAST_LETTERS, language_of
 from glossator.service.errors import ConfigError, shorten
 from glossator.training.corpus.cleaning.deduplicate import EXAMPLES
 from glossator.training.corpus.corpus import Corpus, Finding
-from glossator.training.corpus.findings.near_duplicates import near_groups, same_groups
-from glossator.training.corpus.findings.pii import find_personal, masked
+from glossator.training.corpus.findings.near_duplicates import group_near_duplicates, group_same_texts
+from glossator.training.corpus.findings.pii import find_personal_data, masked
 from glossator.training.corpus.findings.text_rules import TEXT_RULES
 
 IMBALANCE = 10
@@ -78,7 +78,7 @@ def label_findings(corpus: Corpus) -> list[Finding]:
 def row_findings(corpus: Corpus) -> list[Finding]:
     """Texts that are nearly those of an earlier row, and copies of a text whose labels differ."""
     keys = corpus.keys()
-    firsts = same_groups(keys)
+    firsts = group_same_texts(keys)
     counts = np.bincount(firsts)
     same: defaultdict[int, list[int]] = defaultdict(list)
     for index, first in enumerate(firsts):
@@ -87,7 +87,7 @@ def row_findings(corpus: Corpus) -> list[Finding]:
     conflicts = [rows for rows in same.values() if len({corpus.labels[index] for index in rows}) > 1]
     copies = []
     seen: defaultdict[int, set[tuple[str, ...]]] = defaultdict(set)
-    for index, (first, group) in enumerate(zip(firsts, near_groups(keys), strict=True)):
+    for index, (first, group) in enumerate(zip(firsts, group_near_duplicates(keys), strict=True)):
         earlier = seen[first] if counts[first] > 1 else set()
         if corpus.labels[index] in earlier or (group < first and not earlier):
             copies.append(index)
@@ -156,7 +156,7 @@ def _in_word(character: str) -> bool:
     return character.isalnum() and unicodedata.category(character) != "Lo"
 
 
-def token_length_findings(corpus: Corpus, lengths: Sequence[int], room: int) -> list[Finding]:
+def long_text_findings(corpus: Corpus, lengths: Sequence[int], room: int) -> list[Finding]:
     """Rows of more tokens than the `room` of one window; `lengths` has the token count of each row. Empty where there
     are none."""
     if len(lengths) != len(corpus):
@@ -187,11 +187,11 @@ def _alike(names: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def _personal(corpus: Corpus, rows: Sequence[int]) -> list[str]:
-    kinds = Counter(each.kind for row in rows for each in find_personal(corpus.texts[row]))
+    kinds = Counter(each.kind for row in rows for each in find_personal_data(corpus.texts[row]))
     shown = [", ".join(f"{kind} {count:,}" for kind, count in kinds.most_common())]
     for row in rows[: EXAMPLES - 1]:
         text = corpus.texts[row]
-        parts = [f"{each.kind} {masked(text[each.start : each.end])}" for each in find_personal(text)]
+        parts = [f"{each.kind} {masked(text[each.start : each.end])}" for each in find_personal_data(text)]
         shown.append(f"line {corpus.lines[row]}: {', '.join(parts)}")
     return shown
 

@@ -25,7 +25,7 @@ MOST_OUTSIDE = 4
 
 
 @dataclass(frozen=True, slots=True)
-class EntitySuspect:
+class SuspectWord:
     """A word of a text, `start` to `end` in code points, that is likely no `label`, or not outside, as it is given."""
 
     line: int
@@ -46,9 +46,9 @@ class EntitySuspect:
         return asdict(self)
 
 
-def find_entity_suspects(
+def find_entity_errors(
     corpus: Corpus, words: Sequence[Words], *, folds: int = FOLDS, seed: int = 13
-) -> list[EntitySuspect]:
+) -> list[SuspectWord]:
     """The suspect words, the likeliest to be wrong first; `words` has those of each row, with their vectors.
 
     Raises CorpusError where the corpus has no entities, or fewer rows than folds.
@@ -75,7 +75,7 @@ def find_entity_suspects(
         best = int(probability[place].argmax())
         start, end = offsets[place].tolist()
         found.append(
-            EntitySuspect(
+            SuspectWord(
                 line=corpus.lines[row[place]],
                 text=corpus.texts[row[place]],
                 start=start,
@@ -89,7 +89,7 @@ def find_entity_suspects(
     return found
 
 
-def entity_finding(corpus: Corpus, suspects: Sequence[EntitySuspect]) -> Finding:
+def entity_error_finding(corpus: Corpus, suspects: Sequence[SuspectWord]) -> Finding:
     """The suspects as one finding of the report; its lines are those of the rows they stand in."""
     shown = tuple(
         f"line {each.line}: {shorten(each.word, 40)!r} is {each.label} ({each.probability:.2f}), more like "

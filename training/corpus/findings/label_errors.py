@@ -27,7 +27,7 @@ EXAMPLES = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Suspect:
+class SuspectLabel:
     """A row whose `label` is likely wrong, the label that fits better, and how probable each is."""
 
     line: int
@@ -42,7 +42,7 @@ class Suspect:
         return asdict(self)
 
 
-def find_suspects(corpus: Corpus, vectors: NDArray[np.float32], *, folds: int = FOLDS, seed: int = 13) -> list[Suspect]:
+def find_label_errors(corpus: Corpus, vectors: NDArray[np.float32], *, folds: int = FOLDS, seed: int = 13) -> list[SuspectLabel]:
     """The suspect rows, the likeliest to be wrong first; `vectors` is `(rows, dimension)`.
 
     Rows of classes with fewer rows than folds are judged by no classifier that knows their class, and left out. Raises
@@ -76,7 +76,7 @@ def find_suspects(corpus: Corpus, vectors: NDArray[np.float32], *, folds: int = 
     for row in order[likelier[order]][:count].tolist():
         best = int(probability[row].argmax())
         found.append(
-            Suspect(
+            SuspectLabel(
                 line=corpus.lines[known[row]],
                 text=corpus.texts[known[row]],
                 label=names[labels[row]],
@@ -109,7 +109,7 @@ def out_of_fold(
         )
 
 
-def finding(corpus: Corpus, suspects: Sequence[Suspect]) -> Finding:
+def finding(corpus: Corpus, suspects: Sequence[SuspectLabel]) -> Finding:
     """The suspects as one finding of the report."""
     shown = tuple(
         f"line {each.line}: {shorten(each.label, 60)!r} ({each.probability:.2f}), more like "

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from glossator.service.errors import shorten
 from glossator.training.corpus.corpus import Corpus, Finding
-from glossator.training.corpus.findings.near_duplicates import near_groups, normalise_text
+from glossator.training.corpus.findings.near_duplicates import group_near_duplicates, normalise_text
 
 _EXAMPLES = 5
 
@@ -26,11 +26,11 @@ class Leakage:
 
 
 def check_leakage(train_texts: Iterable[str], test_texts: Sequence[str]) -> Leakage:
-    """The test rows whose text occurs in `train_texts`, compared by `normalise_text`, and by `near_groups`."""
+    """The test rows whose text occurs in `train_texts`, compared by `normalise_text`, and by `group_near_duplicates`."""
     train = list(train_texts)
     seen = {normalise_text(text) for text in train}
     exact = [row for row, text in enumerate(test_texts) if normalise_text(text) in seen]
-    groups = near_groups([*train, *test_texts])[len(train) :]
+    groups = group_near_duplicates([*train, *test_texts])[len(train) :]
     near = sorted({row for row, group in enumerate(groups) if group < len(train)} - set(exact))
     return Leakage(
         count=len(exact),

@@ -45,19 +45,19 @@ def normalise_text(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-def near_groups(texts: Sequence[str], *, near: float = NEAR) -> list[int]:
+def group_near_duplicates(texts: Sequence[str], *, near: float = NEAR) -> list[int]:
     """For each text the place of the first one of its group; a text that is like no other has its own place.
 
     Texts that differ in case and white space alone are always of one group.
     """
-    of_text = same_groups(texts)
+    of_text = group_same_texts(texts)
     kept = sorted(set(of_text), key=lambda place: normalise_text(texts[place]))  # whatever the order of the rows
     group = np.arange(len(texts))
     group[kept] = _groups([texts[place] for place in kept], np.array(kept, dtype=np.int64), near)
     return [int(place) for place in group[of_text]] if of_text else []
 
 
-def same_groups(texts: Sequence[str]) -> list[int]:
+def group_same_texts(texts: Sequence[str]) -> list[int]:
     """For each text the place of the first one that differs from it in case and white space at most."""
     first: dict[str, int] = {}
     return [first.setdefault(normalise_text(text), place) for place, text in enumerate(texts)]

@@ -22,7 +22,7 @@ _PHONE = re.compile(
 _LEAST_DIGITS, _MOST_DIGITS = 8, 15  # E.164 ends at fifteen
 
 
-class Personal(NamedTuple):
+class PersonalData(NamedTuple):
     """A part of a text that looks personal: what kind, and where it stands."""
 
     kind: str
@@ -30,32 +30,32 @@ class Personal(NamedTuple):
     end: int
 
 
-def find_personal(text: str) -> list[Personal]:
+def find_personal_data(text: str) -> list[PersonalData]:
     """What looks personal, in the order of the text, nothing twice.
 
-    >>> find_personal("call +44 20 7946 0958")
-    [Personal(kind='phone', start=5, end=21)]
+    >>> find_personal_data("call +44 20 7946 0958")
+    [PersonalData(kind='phone', start=5, end=21)]
     """
-    found: list[Personal] = []
+    found: list[PersonalData] = []
     for candidate in _candidates(text):
         if all(candidate.end <= other.start or candidate.start >= other.end for other in found):
             found.append(candidate)
     return sorted(found, key=lambda each: each.start)
 
 
-def may_hold_personal(text: str) -> bool:
-    """Whether `find_personal` finds anything."""
+def has_personal_data(text: str) -> bool:
+    """Whether `find_personal_data` finds anything."""
     return next(_candidates(text), None) is not None
 
 
-def hide_personal(text: str) -> str:
+def redact_personal_data(text: str) -> str:
     """The text with each such part put behind its kind.
 
-    >>> hide_personal("write to ann@example.org")
+    >>> redact_personal_data("write to ann@example.org")
     'write to [e-mail]'
     """
     parts, at = [], 0
-    for kind, start, end in find_personal(text):
+    for kind, start, end in find_personal_data(text):
         parts += [text[at:start], f"[{kind}]"]
         at = end
     return "".join([*parts, text[at:]])
@@ -72,18 +72,18 @@ def masked(part: str) -> str:
     return "".join("*" if each.isalnum() and place not in shown else each for place, each in enumerate(part))
 
 
-def _candidates(text: str) -> Iterator[Personal]:
+def _candidates(text: str) -> Iterator[PersonalData]:
     """The surest kinds first: a card's number could be read as a telephone's."""
     if "@" in text:
-        yield from (Personal("e-mail", *found.span()) for found in _EMAIL.finditer(text))
+        yield from (PersonalData("e-mail", *found.span()) for found in _EMAIL.finditer(text))
     digits = sum(map(str.isdigit, text)) if any(map(text.__contains__, "0123456789")) else 0
     if digits < _LEAST_DIGITS:
         return
-    yield from (Personal("IBAN", *found.span()) for found in _IBAN.finditer(text) if _is_iban(found[0]))
-    yield from (Personal("card", *found.span()) for found in _CARD.finditer(text) if _is_card(found[0]))
+    yield from (PersonalData("IBAN", *found.span()) for found in _IBAN.finditer(text) if _is_iban(found[0]))
+    yield from (PersonalData("card", *found.span()) for found in _CARD.finditer(text) if _is_card(found[0]))
     for found in _PHONE.finditer(text):
         if _LEAST_DIGITS <= sum(map(str.isdigit, found[0])) <= _MOST_DIGITS:
-            yield Personal("phone", *found.span())
+            yield PersonalData("phone", *found.span())
 
 
 def _is_card(number: str) -> bool:

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from glossator.training.corpus.findings.pii import hide_personal, may_hold_personal
+from glossator.training.corpus.findings.pii import has_personal_data, redact_personal_data
 
 _TAG = re.compile(r"<!--.*?-->|</?[a-zA-Z][^<>]*>|<!--", re.DOTALL)
 _ENTITY = re.compile(r"&(?:[a-zA-Z][a-zA-Z0-9]{1,30}|#\d{1,7}|#[xX][0-9a-fA-F]{1,6});")
@@ -122,6 +122,6 @@ TEXT_RULES = (
         "single spaces, none at the edges",
         safe=False,
     ),
-    TextRule("personal-data", may_hold_personal, hide_personal, "put behind a mark such as [e-mail]", safe=False),
+    TextRule("personal-data", has_personal_data, redact_personal_data, "put behind a mark such as [e-mail]", safe=False),
 )
 """In the order in which they are applied."""

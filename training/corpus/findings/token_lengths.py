@@ -5,19 +5,19 @@ from __future__ import annotations
 from glossator.training.base_model import open_tokenizer, resolve, window_lengths
 from glossator.training.config import TrainingConfig
 from glossator.training.corpus.corpus import Corpus, Finding
-from glossator.training.corpus.findings.checks import token_length_findings
+from glossator.training.corpus.findings.checks import long_text_findings
 
 LEAST_WINDOW = 254
 """Tokens that a window has room for, at least, where nothing else is asked for."""
 
 
-def may_be_long(corpus: Corpus) -> bool:
+def may_have_long_texts(corpus: Corpus) -> bool:
     """Whether any text could fill a window: a token has a character or more."""
     keys = corpus.keys()
     return any(len(key) > LEAST_WINDOW for key in keys)
 
 
-def long_texts(corpus: Corpus, base: str) -> list[Finding]:
+def find_long_texts(corpus: Corpus, base: str) -> list[Finding]:
     """The rows of more tokens than a window of the encoder `base` has room for, as a finding; shorter texts are not
     counted. Raises ConfigError where there is no such encoder."""
     encoder = resolve(base)
@@ -31,4 +31,4 @@ def long_texts(corpus: Corpus, base: str) -> list[Finding]:
     encoded = tokenizer.encode_batch_fast([keys[row] for row in rows], add_special_tokens=False)
     for row, encoding in zip(rows, encoded, strict=True):
         lengths[row] = len(encoding.ids)
-    return token_length_findings(corpus, lengths, room)
+    return long_text_findings(corpus, lengths, room)

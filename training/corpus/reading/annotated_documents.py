@@ -10,14 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from glossator.service.errors import CorpusError, ExtraMissing, FileMissing
-from glossator.training.corpus.reading.conll import SPANS, SUFFIXES, TEXT, Tagged, read_conll
-from glossator.training.corpus.reading.hf_dataset import DatasetRow
+from glossator.training.corpus.reading.conll import SPANS, SUFFIXES, TEXT, TaggedFile, read_conll
+from glossator.training.corpus.row import SourceRow
 
 _HEAD_BYTES = 1 << 20
 QUESTION, CONTEXT, ANSWERS = "question", "context", "answers"
 
 
-def is_document(path: Path) -> bool:
+def is_annotated_document(path: Path) -> bool:
     """Whether a file or folder is of one of these formats: by its name, JSON by how it begins."""
     name = path.name.lower().removesuffix(".gz")
     if path.is_dir():
@@ -25,7 +25,7 @@ def is_document(path: Path) -> bool:
     return name.endswith((*SUFFIXES, ".spacy")) or (name.endswith(".json") and not _is_plain_array(path))
 
 
-def read_documents(path: Path) -> tuple[list[DatasetRow], str]:
+def read_annotated_documents(path: Path) -> tuple[list[SourceRow], str]:
     """The rows of a file, and what it is in a few words. Raises CorpusError where it is none of these."""
     name = path.name.lower().removesuffix(".gz")
     if path.is_dir():
@@ -72,18 +72,18 @@ def _is_folder_of_labels(folder: Path) -> bool:
     return any(child.is_dir() and any(child.glob("*.txt")) for child in folder.iterdir())
 
 
-def _files(folder: Path) -> Iterator[DatasetRow]:
+def _files(folder: Path) -> Iterator[SourceRow]:
     """The text files of each subfolder, whose name is their label, in the order of their names; nothing else."""
     files = [file for label in sorted(folder.iterdir()) if label.is_dir() for file in sorted(label.glob("*.txt"))]
     for number, file in enumerate(files, start=1):
         fields: dict[str, object] = {"label": file.parent.name, "file": file.relative_to(folder).as_posix()}
         try:
-            yield DatasetRow(number, {TEXT: file.read_bytes().decode("utf-8-sig"), **fields})
+            yield SourceRow(number, {TEXT: file.read_bytes().decode("utf-8-sig"), **fields})
         except (OSError, UnicodeDecodeError) as error:
-            yield DatasetRow(number, {}, CorpusError(f"{fields['file']} cannot be read as UTF-8", found=error))
+            yield SourceRow(number, {}, CorpusError(f"{fields['file']} cannot be read as UTF-8", found=error))
 
 
-def _told(tagged: Tagged) -> str:
+def _told(tagged: TaggedFile) -> str:
     stray = f", {tagged.stray:,} entities begin with I- where B- is due" if tagged.stray else ""
     return f"CoNLL columns, tags in column {tagged.tag_column + 1}, {tagged.scheme}{stray}"
 
@@ -100,7 +100,7 @@ def _text(path: Path) -> str:
         raise CorpusError(f"{path.name} cannot be read", found=error) from None
 
 
-def _squad(value: Mapping[str, object]) -> Iterator[DatasetRow]:
+def _squad(value: Mapping[str, object]) -> Iterator[SourceRow]:
     """Questions with their contexts and accepted answers (Rajpurkar et al. 2016, 2018)."""
     number = 0
     articles = value["data"]
@@ -114,17 +114,17 @@ def _squad(value: Mapping[str, object]) -> Iterator[DatasetRow]:
                     for answer in asked.get("answers", ())
                 ]
                 fields = {QUESTION: asked.get("question"), CONTEXT: paragraph.get("context"), ANSWERS: answers}
-                yield DatasetRow(number, fields)
+                yield SourceRow(number, fields)
 
 
-def _label_studio(tasks: Sequence[Mapping[str, object]]) -> Iterator[DatasetRow]:
+def _label_studio(tasks: Sequence[Mapping[str, object]]) -> Iterator[SourceRow]:
     """Tasks of the JSON export: the text, and of the first annotation that was not cancelled its spans or choices."""
     for number, task in enumerate(tasks, start=1):
         data = task.get("data")
         fields: dict[str, object] = dict(data) if isinstance(data, Mapping) else {}
         annotations = [each for each in _list(task, "annotations") if not each.get("was_cancelled")]
         if not annotations:
-            yield DatasetRow(number, {}, CorpusError("the task has no annotation"), json.dumps(task)[:500])
+            yield SourceRow(number, {}, CorpusError("the task has no annotation"), json.dumps(task)[:500])
             continue
         spans, choices = [], []
         for result in _list(annotations[0], "result"):
@@ -137,7 +137,7 @@ def _label_studio(tasks: Sequence[Mapping[str, object]]) -> Iterator[DatasetRow]
                 ]
             choices += value.get("choices", [])
         fields |= {"label": choices} if choices else {SPANS: spans}
-        yield DatasetRow(number, fields)
+        yield SourceRow(number, fields)
 
 
 def _list(value: Mapping[str, object], name: str) -> list[Mapping[str, object]]:
@@ -145,7 +145,7 @@ def _list(value: Mapping[str, object], name: str) -> list[Mapping[str, object]]:
     return [each for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
 
 
-def _docbin(path: Path) -> Iterator[DatasetRow]:
+def _docbin(path: Path) -> Iterator[SourceRow]:
     """Documents with their entities, or with the categories that are above a half."""
     try:
         import spacy
@@ -166,4 +166,4 @@ def _docbin(path: Path) -> Iterator[DatasetRow]:
             fields["label"] = [name for name, value in doc.cats.items() if value >= 0.5]
         spans = doc.ents or doc.spans.get("sc", ())
         fields[SPANS] = [{"start": ent.start_char, "end": ent.end_char, "label": ent.label_} for ent in spans]
-        yield DatasetRow(number, fields)
+        yield SourceRow(number, fields)

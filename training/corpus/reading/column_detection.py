@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from glossator.service.bundle.task import ProblemType
 from glossator.service.errors import Fault, UnknownColumn, shorten
-from glossator.training.corpus.corpus import Columns
+from glossator.training.corpus.corpus import CorpusColumns
 from glossator.training.corpus.reading.label_reader import as_list
 from glossator.training.corpus.row import Row, is_nan
 
@@ -25,7 +25,7 @@ LABEL_NAMES = (
 
 def choose_columns(
     names: Sequence[str], head: Sequence[Row], *, text_column: str | None = None, label_column: str | None = None
-) -> Columns:
+) -> CorpusColumns:
     """The text and the label column: the one given, else the one whose name says so, else the only one whose values
     in `head` (the first rows) fit.
 
@@ -52,10 +52,10 @@ def choose_columns(
             hint="Name them: --text-column NAME --label-column NAME.",
             faults=faults,
         )
-    return Columns(text, label, tuple(names), text_why, label_why)
+    return CorpusColumns(text, label, tuple(names), text_why, label_why)
 
 
-def check_columns(columns: Columns, existing: Sequence[str]) -> None:
+def check_columns(columns: CorpusColumns, existing: Sequence[str]) -> None:
     """Raises UnknownColumn with each chosen column that no row has, and the nearest one that exists."""
     faults = []
     for role, name in (("text", columns.text), ("label", columns.label)):

@@ -17,8 +17,7 @@ from dataclasses import dataclass, field
 
 from glossator.modeling.labelled_rows import GoldSpan
 from glossator.service.errors import CorpusError, shorten
-from glossator.training.corpus.reading.hf_dataset import DatasetRow
-from glossator.training.corpus.row import RowFault
+from glossator.training.corpus.row import RowFault, SourceRow
 
 SUFFIXES = (".conll", ".conllu", ".iob", ".iob2", ".bio", ".bilou")
 TEXT, SPANS = "text", "spans"
@@ -38,17 +37,17 @@ class Sentence:
 
 
 @dataclass(slots=True)
-class Tagged:
+class TaggedFile:
     """What was read: rows, the scheme of the tags, and how many entities begin with `I-` where they may not."""
 
-    rows: list[DatasetRow]
+    rows: list[SourceRow]
     scheme: str
     stray: int
     token_column: int
     tag_column: int
 
 
-def read_conll(lines: Iterable[str], *, name: str = "the file") -> Tagged:
+def read_conll(lines: Iterable[str], *, name: str = "the file") -> TaggedFile:
     """The sentences of a file as rows of `text` and `spans`. A sentence that cannot be read is a row with its error.
 
     Raises CorpusError where no column holds tags.
@@ -59,7 +58,7 @@ def read_conll(lines: Iterable[str], *, name: str = "the file") -> Tagged:
     scheme, stray = _scheme(tags)
     token_column = _token_column(sentences, tag_column)
     rows = [_row(sentence, token_column, tag_column) for sentence in sentences]
-    return Tagged(rows, scheme, stray, token_column, tag_column)
+    return TaggedFile(rows, scheme, stray, token_column, tag_column)
 
 
 def spans_of(tags: Sequence[str], offsets: Sequence[tuple[int, int]]) -> list[GoldSpan]:
@@ -161,7 +160,7 @@ def _scheme(tags: Iterable[Sequence[str]]) -> tuple[str, int]:
     return "IOB2", stray
 
 
-def _row(sentence: Sentence, token_column: int, tag_column: int) -> DatasetRow:
+def _row(sentence: Sentence, token_column: int, tag_column: int) -> SourceRow:
     raw = "\n".join("\t".join(row) for row in sentence.rows)
     try:
         short = next((row for row in sentence.rows if len(row) <= max(token_column, tag_column)), None)
@@ -170,9 +169,9 @@ def _row(sentence: Sentence, token_column: int, tag_column: int) -> DatasetRow:
         rows = [row for row in sentence.rows if not re.fullmatch(r"\d+[-.]\d+", row[0]) or token_column == 0]
         text, offsets = _place([row[token_column] for row in rows], rows, sentence.raw)
         spans = spans_of([row[tag_column] for row in rows], offsets)
-        return DatasetRow(sentence.line, {TEXT: text, SPANS: [span._asdict() for span in spans]})
+        return SourceRow(sentence.line, {TEXT: text, SPANS: [span._asdict() for span in spans]})
     except RowFault as fault:
-        return DatasetRow(sentence.line, {}, CorpusError(f"{fault.reason}: {fault.message}"), raw)
+        return SourceRow(sentence.line, {}, CorpusError(f"{fault.reason}: {fault.message}"), raw)
 
 
 def _place(tokens: Sequence[str], rows: Sequence[Sequence[str]], raw: str | None) -> tuple[str, list[tuple[int, int]]]:

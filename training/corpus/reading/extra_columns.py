@@ -10,7 +10,7 @@ from glossator.training.corpus.corpus import Corpus
 from glossator.training.corpus.row import Row, is_nan
 
 
-class KeptColumns:
+class ExtraColumns:
     """Looks at rows as they go by on their way to a corpus, and adds what it kept to the corpus."""
 
     def __init__(self, names: Sequence[str]) -> None:

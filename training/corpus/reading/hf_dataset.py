@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glossator.service.errors import ConfigError, ExtraMissing
+from glossator.training.corpus.row import SourceRow
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict
@@ -18,23 +18,13 @@ _HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 _SAVE_FIRST = "Where the hub can be reached, save it: `load_dataset(...).save_to_disk(FOLDER)`; then give that folder."
 
 
-@dataclass(frozen=True, slots=True)
-class DatasetRow:
-    """One row of a dataset; `line` is its number, from 1."""
-
-    line: int
-    fields: Mapping[str, object]
-    error: Exception | None = None
-    raw: str = ""
-
-
 def read_dataset(
     name_or_folder: str | Path,
     *,
     split: str | None = None,
     config: str | None = None,
     revision: str | None = None,
-) -> Iterator[DatasetRow]:
+) -> Iterator[SourceRow]:
     """The rows of one split: the one named, else the only one, else "train". `config` and `revision` are the hub's.
 
     The numbers of a ClassLabel come out as the names they stand for; -1, the hub's mark of an unlabelled row, as None.
@@ -108,7 +98,7 @@ def _choose_split(loaded: Dataset | DatasetDict, split: str | None, name: str) -
     return loaded[wanted]
 
 
-def _rows(dataset: Dataset) -> Iterator[DatasetRow]:
+def _rows(dataset: Dataset) -> Iterator[SourceRow]:
     """Rows straight from Arrow: images or sound in other columns are never decoded."""
     namings = {name: naming for name, feature in dataset.features.items() if (naming := _naming(feature)) is not None}
     line = 0
@@ -117,7 +107,7 @@ def _rows(dataset: Dataset) -> Iterator[DatasetRow]:
             line += 1
             for name, naming in namings.items():
                 fields[name] = naming(fields[name])
-            yield DatasetRow(line, fields)
+            yield SourceRow(line, fields)
 
 
 def _naming(feature: Any) -> Callable[[Any], object] | None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from glossator.service.errors import CorpusError
-from glossator.training.corpus.reading.hf_dataset import DatasetRow
-from glossator.training.corpus.row import Row
+from glossator.training.corpus.row import Row, SourceRow
 
 _ANSWERS = ("accept", "reject", "ignore")
 
@@ -20,9 +19,9 @@ def accepted(rows: Iterable[Row]) -> Iterator[Row]:
             yield row
         elif answer != "accept":
             error = CorpusError(f"not-accepted: the annotator's answer is {answer!r}")
-            yield DatasetRow(row.line, row.fields, error, row.raw)
+            yield SourceRow(row.line, row.fields, error, row.raw)
         elif isinstance(row.fields.get("accept"), list):
-            yield DatasetRow(row.line, {**row.fields, "label": _chosen(row)})
+            yield SourceRow(row.line, {**row.fields, "label": _chosen(row)})
         else:
             yield row
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from glossator.evaluation.markdown import code_span
 from glossator.service.errors import Fault
-from glossator.training.corpus.corpus import Corpus, Dropped, Reject
+from glossator.training.corpus.corpus import Corpus, DroppedRow, Reject
 from glossator.training.corpus.reports.plain_summary import summary
 
 _QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
@@ -105,7 +105,7 @@ def report_lines(corpus: Corpus, *, described: str = "", faults: Sequence[Fault]
     return lines if corpus.findings else [*lines, "None."]
 
 
-def _by_reason(rows: Sequence[Reject] | Sequence[Dropped]) -> dict[str, dict[str, Any]]:
+def _by_reason(rows: Sequence[Reject] | Sequence[DroppedRow]) -> dict[str, dict[str, Any]]:
     """Count and first examples of each reason, the most frequent first."""
     reasons: dict[str, dict[str, Any]] = {}
     for row in rows:

@@ -42,7 +42,7 @@ def data_card(corpus: Corpus, *, file: str | None = None, changes: Mapping[str, 
         lines += [f"| {code_span(name).replace('|', chr(92) + '|')} | {count:,} |" for name, count in counts]
     lines += ["", "## Where it comes from", "", f"- Source: {code_span(name)}, {corpus.rows_in:,} rows"]
     if changes is not None:
-        lines += ["- Mended by `glossator wrangle --apply`; `glossator restore` takes it back:"]
+        lines += ["- Cleaned by `glossator wrangle --apply`; `glossator restore` takes it back:"]
         lines += [f"  - {rule}: {count:,}" for rule, count in changes.items()] or ["  - nothing had to be changed"]
     lines += [f"- Fingerprint of the rows, whatever their order: {code_span(corpus.fingerprint())}", ""]
     lines += ["## What is known to be wrong with it", ""]

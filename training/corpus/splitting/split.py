@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from glossator.service.errors import ConfigError, CorpusError, Fault
 from glossator.training.corpus.corpus import Corpus
-from glossator.training.corpus.findings.near_duplicates import near_groups, normalise_text
+from glossator.training.corpus.findings.near_duplicates import group_near_duplicates, normalise_text
 from glossator.training.corpus.splitting.stratify import Group, stratify
 from glossator.training.corpus.splitting.timestamps import times_of
 
@@ -37,7 +37,7 @@ def split(
 ) -> Split:
     """The corpus split so that each label has its share on each side, and at least one row in `train`.
 
-    Rows whose texts are nearly the same stay together (`near_groups`), and with `group_by` those with one value in that
+    Rows whose texts are nearly the same stay together (`group_near_duplicates`), and with `group_by` those with one value in that
     column of `corpus.extra`. Chance comes from a hash of seed and text: which side a row falls on depends on neither
     the platform, the library versions nor the order of the rows. With `order_by` there is no chance: the earliest rows
     are trained on, the next validate, the latest test; rows of one time stay together, and a text that comes again
@@ -120,7 +120,7 @@ def _by_time(corpus: Corpus, column: str, validation_share: float, test_share: f
     side = np.empty(len(times), dtype=np.int64)
     side[order] = np.searchsorted(begins, np.arange(len(times)), side="right")
     first: dict[int, int] = {}
-    groups = near_groups(corpus.groups())
+    groups = group_near_duplicates(corpus.groups())
     for row in order.tolist():
         side[row] = first.setdefault(groups[row], int(side[row]))
     return side
@@ -130,7 +130,7 @@ def _shuffled_groups(texts: Sequence[str], seed: int, also: Sequence[str] | None
     """The rows of each group of near duplicates, and of equal values in `also`; the groups in an order that only seed
     and texts decide."""
     rows_of: dict[int, list[int]] = {}
-    together = near_groups(texts)
+    together = group_near_duplicates(texts)
     for row, group in enumerate(together if also is None else _joined(together, also)):
         rows_of.setdefault(group, []).append(row)
     salt = f"{seed}\n".encode("ascii")

@@ -19,7 +19,7 @@ from glossator.training.corpus.cleaning.cleaning_rules import (
 from glossator.training.corpus.cleaning.review_queue import ReviewAnswer
 from glossator.training.corpus.corpus import Corpus
 from glossator.training.corpus.findings.leakage import check_leakage
-from glossator.training.corpus.reading.hf_dataset import DatasetRow
+from glossator.training.corpus.row import SourceRow
 from glossator.training.corpus.task_corpus_reader import read_task_corpus
 
 ReadPairs = Callable[..., Corpus]
@@ -96,7 +96,7 @@ def test_answers_to_other_rows_are_refused(read_pairs: ReadPairs, answer: Review
 
 
 def test_answers_of_entities_are_a_corpus_of_their_own() -> None:
-    rows = [DatasetRow(1, {"text": "Ann is here", "spans": [{"start": 0, "end": 3, "label": "PER"}]})]
+    rows = [SourceRow(1, {"text": "Ann is here", "spans": [{"start": 0, "end": 3, "label": "PER"}]})]
     corpus = read_task_corpus(rows, "token-classification", source_name="x")
     with pytest.raises(CorpusError, match="labels of whole texts"):
         mend(corpus, SAFE, answers=[ReviewAnswer(1, "Ann is here", "PER")])

@@ -10,7 +10,7 @@ from glossator.training.corpus.cleaning.deduplicate import (
 )
 from glossator.training.corpus.corpus import Corpus, Finding
 from glossator.training.corpus.corpus_reader import read_corpus
-from glossator.training.corpus.reading.hf_dataset import DatasetRow
+from glossator.training.corpus.row import SourceRow
 
 ReadPairs = Callable[..., Corpus]
 
@@ -28,8 +28,8 @@ def as_read(read_pairs: ReadPairs, pairs: list[tuple[object, object]]) -> Corpus
     return corpus
 
 
-def tagged(labels: list[list[str]]) -> list[DatasetRow]:
-    return [DatasetRow(line, {"text": f"text {line}", "labels": names}) for line, names in enumerate(labels, start=1)]
+def tagged(labels: list[list[str]]) -> list[SourceRow]:
+    return [SourceRow(line, {"text": f"text {line}", "labels": names}) for line, names in enumerate(labels, start=1)]
 
 
 def test_unify_label_names_counts_each_change(read_pairs: ReadPairs) -> None:

@@ -8,11 +8,11 @@ import pytest
 
 from glossator.service.errors import ConfigError, CorpusError, FileMissing
 from glossator.training.corpus.cleaning.review_queue import ReviewAnswer, label_studio, prodigy, read_answers
-from glossator.training.corpus.findings.label_errors import Suspect
+from glossator.training.corpus.findings.label_errors import SuspectLabel
 
 SUSPECTS = [
-    Suspect(7, "where\u2028is it", "refund", 0.02, "delivery", 0.91),
-    Suspect(9, "hello", "login", 0.1, "other", 0.6),
+    SuspectLabel(7, "where\u2028is it", "refund", 0.02, "delivery", 0.91),
+    SuspectLabel(9, "hello", "login", 0.1, "other", 0.6),
 ]
 
 

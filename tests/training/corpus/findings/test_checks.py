@@ -6,8 +6,8 @@ import pytest
 
 from glossator.service.errors import ConfigError
 from glossator.training.corpus.corpus import Corpus, Finding
-from glossator.training.corpus.findings.checks import findings, token_length_findings
-from glossator.training.corpus.reading.hf_dataset import DatasetRow
+from glossator.training.corpus.findings.checks import findings, long_text_findings
+from glossator.training.corpus.row import SourceRow
 from glossator.training.corpus.task_corpus_reader import read_task_corpus
 
 ReadPairs = Callable[..., Corpus]
@@ -99,8 +99,8 @@ def test_findings_of_a_clean_corpus_are_none(read_pairs: ReadPairs) -> None:
 
 def test_token_length_findings_count_the_long_rows_longest_first(read_pairs: ReadPairs) -> None:
     corpus = of_texts(read_pairs, ["a", "b", "c"])
-    assert token_length_findings(corpus, [8, 7, 8], 8) == []
-    (finding,) = token_length_findings(corpus, [9, 8, 20], 8)
+    assert long_text_findings(corpus, [8, 7, 8], 8) == []
+    (finding,) = long_text_findings(corpus, [9, 8, 20], 8)
     assert (finding.name, finding.count, finding.share) == ("too-long", 2, 2 / 3)
     assert finding.examples == ("line 4: 20 tokens", "line 2: 9 tokens")
     assert finding.what_was_done == "over 8 tokens: read in windows, nothing cut off"
@@ -108,7 +108,7 @@ def test_token_length_findings_count_the_long_rows_longest_first(read_pairs: Rea
 
 def test_token_length_findings_refuse_counts_of_another_corpus(read_pairs: ReadPairs) -> None:
     with pytest.raises(ConfigError, match="differ in number"):
-        token_length_findings(of_texts(read_pairs, ["a"]), [1, 2], 8)
+        long_text_findings(of_texts(read_pairs, ["a"]), [1, 2], 8)
 
 
 def test_span_findings_tell_spans_that_split_words() -> None:
@@ -121,7 +121,7 @@ def test_span_findings_tell_spans_that_split_words() -> None:
         ("\u6771\u4eac\u306b\u884c\u304f", (0, 2), False),  # no spaces between words
     ]
     source = [
-        DatasetRow(line, {"text": text, "spans": [{"start": start, "end": end, "label": "X"}]})
+        SourceRow(line, {"text": text, "spans": [{"start": start, "end": end, "label": "X"}]})
         for line, (text, (start, end), _) in enumerate(rows, start=1)
     ]
     corpus = read_task_corpus(source, "token-classification", source_name="rows")

@@ -12,8 +12,8 @@ from glossator.modeling.labelled_rows import GoldSpan
 from glossator.service.errors import CorpusError
 from glossator.training.corpus.cleaning.review_queue import label_studio_entities, prodigy_entities
 from glossator.training.corpus.corpus import Corpus
-from glossator.training.corpus.findings.entity_errors import entity_finding, find_entity_suspects
-from glossator.training.corpus.reading.hf_dataset import DatasetRow
+from glossator.training.corpus.findings.entity_errors import entity_error_finding, find_entity_errors
+from glossator.training.corpus.row import SourceRow
 from glossator.training.corpus.task_corpus_reader import read_task_corpus
 from glossator.training.text_vectors import Words
 
@@ -34,7 +34,7 @@ def made(rows: int = 120) -> tuple[Corpus, list[Words]]:
         offsets = np.column_stack([starts, starts + [len(part) for part in parts]])
         vectors = np.stack([centres[kind] * 7 + chance.normal(size=8) for kind in kinds]).astype(np.float32)
         spans = [{"start": 0, "end": 3, "label": "PER"}, {"start": 12, "end": 16, "label": "LOC"}]
-        source.append(DatasetRow(number + 1, {"text": text, "spans": spans}))
+        source.append(SourceRow(number + 1, {"text": text, "spans": spans}))
         words.append(Words(offsets, vectors / np.linalg.norm(vectors, axis=1, keepdims=True)))
     return read_task_corpus(source, "token-classification", source_name="trips"), words
 
@@ -53,14 +53,14 @@ def spoiled(corpus: Corpus) -> tuple[Corpus, set[tuple[int, int]]]:
 def test_words_that_were_changed_are_found_and_the_true_type_is_suggested() -> None:
     corpus, words = made()
     noisy, changed = spoiled(corpus)
-    found = find_entity_suspects(noisy, words)
+    found = find_entity_errors(noisy, words)
     named = {(each.line, each.start) for each in found}
     assert named <= changed
     assert len(named) >= 8  # of twelve
     true = {0: "PER", 12: "LOC"}
     assert all(each.suggestion == true[each.start] for each in found if (each.line, each.start) in changed)
     assert [each.probability for each in found] == sorted(each.probability for each in found)
-    told = entity_finding(noisy, found)
+    told = entity_error_finding(noisy, found)
     assert told.name == "likely-wrong-labels"
     assert set(told.lines) == {each.line for each in found}
 
@@ -68,7 +68,7 @@ def test_words_that_were_changed_are_found_and_the_true_type_is_suggested() -> N
 def test_the_queue_has_each_row_once_with_its_entities_and_its_doubts() -> None:
     corpus, words = made()
     noisy, _ = spoiled(corpus)
-    found = find_entity_suspects(noisy, words)
+    found = find_entity_errors(noisy, words)
     tasks = json.loads(label_studio_entities(noisy, found))
     assert len({task["data"]["line"] for task in tasks}) == len(tasks) == len({each.line for each in found})
     assert tasks[0]["data"]["doubt"].startswith(f"{found[0].word}: {found[0].label}, more like {found[0].suggestion}")
@@ -86,4 +86,4 @@ def test_the_queue_has_each_row_once_with_its_entities_and_its_doubts() -> None:
 def test_a_corpus_without_entities_is_refused() -> None:
     corpus, words = made(rows=12)
     with pytest.raises(CorpusError, match="too few rows"):
-        find_entity_suspects(corpus.subset([0, 1]), words[:2])
+        find_entity_errors(corpus.subset([0, 1]), words[:2])

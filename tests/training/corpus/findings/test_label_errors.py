@@ -12,8 +12,8 @@ from glossator.service.errors import CorpusError
 from glossator.training.corpus.cleaning.review_queue import label_studio, prodigy
 from glossator.training.corpus.corpus import Corpus
 from glossator.training.corpus.corpus_reader import read_corpus
-from glossator.training.corpus.findings.label_errors import find_suspects, finding, out_of_fold
-from glossator.training.corpus.reading.hf_dataset import DatasetRow
+from glossator.training.corpus.findings.label_errors import find_label_errors, finding, out_of_fold
+from glossator.training.corpus.row import SourceRow
 
 NAMES = ["bird", "cat", "dog", "fish"]
 
@@ -28,14 +28,14 @@ def made(rows: int = 400, wrong: int = 20) -> tuple[Corpus, np.ndarray, set[int]
     changed = generator.choice(rows, size=wrong, replace=False)
     given[changed] = (given[changed] + 1 + generator.integers(3, size=wrong)) % 4
     source = [
-        DatasetRow(line, {"text": f"animal {line}", "label": NAMES[label]}) for line, label in enumerate(given, start=1)
+        SourceRow(line, {"text": f"animal {line}", "label": NAMES[label]}) for line, label in enumerate(given, start=1)
     ]
     return read_corpus(source, source_name="animals"), vectors, {int(row) + 1 for row in changed}
 
 
 def test_changed_labels_are_found_and_the_true_one_is_suggested() -> None:
     corpus, vectors, changed = made()
-    found = find_suspects(corpus, vectors)
+    found = find_label_errors(corpus, vectors)
     first = {each.line for each in found[:20]}
     assert len(first & changed) >= 17
     probabilities = [each.probability for each in found]
@@ -58,17 +58,17 @@ def test_no_row_is_judged_by_a_classifier_that_saw_it() -> None:
 def test_rare_classes_are_left_out_and_hopeless_corpora_refused() -> None:
     corpus, vectors, _ = made(40, 1)
     rare = replace(corpus, labels=[("rare",), *corpus.labels[1:]])
-    assert all(each.label != "rare" for each in find_suspects(rare, vectors))
+    assert all(each.label != "rare" for each in find_label_errors(rare, vectors))
     few = replace(corpus, labels=[(f"only {index}",) for index in range(40)])
     with pytest.raises(CorpusError, match="too few rows"):
-        find_suspects(few, vectors)
+        find_label_errors(few, vectors)
     with pytest.raises(CorpusError, match="one label"):
-        find_suspects(replace(corpus, problem_type="multi_label_classification"), vectors)
+        find_label_errors(replace(corpus, problem_type="multi_label_classification"), vectors)
 
 
 def test_the_queue_is_what_label_studio_and_prodigy_read() -> None:
     corpus, vectors, _ = made()
-    found = find_suspects(corpus, vectors)
+    found = find_label_errors(corpus, vectors)
     tasks = json.loads(label_studio(found))
     assert [task["data"]["line"] for task in tasks] == [each.line for each in found]
     assert tasks[0]["predictions"][0]["result"][0]["value"] == {"choices": [found[0].suggestion]}

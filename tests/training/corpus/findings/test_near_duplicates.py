@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glossator.training.corpus.findings.near_duplicates import NEAR, near_groups, normalise_text
+from glossator.training.corpus.findings.near_duplicates import NEAR, group_near_duplicates, normalise_text
 
 WORDS = ["card", "payment", "transfer", "where", "is", "my", "the", "late", "lost", "refund", "since", "monday"]
 SENTENCES = st.lists(st.sampled_from(WORDS), min_size=4, max_size=12).map(" ".join)
@@ -41,7 +41,7 @@ def by_all_pairs(texts: list[str]) -> list[int]:
 @settings(max_examples=100, deadline=None)
 @given(st.lists(SENTENCES, min_size=1, max_size=25))
 def test_groups_are_those_of_all_pairs_but_for_the_rare_miss(texts: list[str]) -> None:
-    found, true = near_groups(texts), by_all_pairs(texts)
+    found, true = group_near_duplicates(texts), by_all_pairs(texts)
     together = {(a, b) for a, b in combinations(range(len(texts)), 2) if found[a] == found[b]}
     right = {(a, b) for a, b in combinations(range(len(texts)), 2) if true[a] == true[b]}
     assert together <= right
@@ -52,7 +52,7 @@ def test_groups_are_those_of_all_pairs_but_for_the_rare_miss(texts: list[str]) -
 def test_the_order_of_the_rows_does_not_matter(texts: list[str], chance: random.Random) -> None:
     order = list(range(len(texts)))
     chance.shuffle(order)
-    one, other = near_groups(texts), near_groups([texts[place] for place in order])
+    one, other = group_near_duplicates(texts), group_near_duplicates([texts[place] for place in order])
     assert {frozenset(np.flatnonzero(np.array(one) == group).tolist()) for group in one} == {
         frozenset(order[place] for place in np.flatnonzero(np.array(other) == group).tolist()) for group in other
     }
@@ -60,7 +60,7 @@ def test_the_order_of_the_rows_does_not_matter(texts: list[str], chance: random.
 
 def test_letters_that_become_several_in_lower_case_have_room() -> None:
     texts = ["\u0390" * length for length in (40, 41, 42)]  # three code points each
-    assert near_groups(texts) == [0, 0, 0]
+    assert group_near_duplicates(texts) == [0, 0, 0]
 
 
 def test_typing_mistakes_are_near_and_other_numbers_are_not() -> None:
@@ -72,7 +72,7 @@ def test_typing_mistakes_are_near_and_other_numbers_are_not() -> None:
         "",
         "...",
     ]
-    assert near_groups(texts)[:4] == [0, 0, 2, 3]
+    assert group_near_duplicates(texts)[:4] == [0, 0, 2, 3]
 
 
 def test_many_rows_take_time_in_proportion() -> None:
@@ -80,5 +80,5 @@ def test_many_rows_take_time_in_proportion() -> None:
     generator = random.Random(3)
     texts = [" ".join(generator.choices(WORDS, k=8)) for _ in range(4_000)]
     texts += [text + "?" for text in texts]
-    groups = near_groups(texts)
+    groups = group_near_duplicates(texts)
     assert all(groups[place + 4_000] == groups[place] for place in range(4_000))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glossator.training.corpus.findings.pii import find_personal, hide_personal, masked, may_hold_personal
+from glossator.training.corpus.findings.pii import find_personal_data, has_personal_data, masked, redact_personal_data
 
 
 @pytest.mark.parametrize(
@@ -24,26 +24,26 @@ from glossator.training.corpus.findings.pii import find_personal, hide_personal,
     ],
 )
 def test_find_personal(text: str, kinds: list[str]) -> None:
-    assert [found.kind for found in find_personal(text)] == kinds
-    assert may_hold_personal(text) == bool(kinds)
+    assert [found.kind for found in find_personal_data(text)] == kinds
+    assert has_personal_data(text) == bool(kinds)
 
 
 def test_parts_are_where_they_say_and_hidden_there() -> None:
     text = "ann@example.org, +44 20 7946 0958, 4111111111111111"
-    assert [text[found.start : found.end] for found in find_personal(text)] == [
+    assert [text[found.start : found.end] for found in find_personal_data(text)] == [
         "ann@example.org",
         "+44 20 7946 0958",
         "4111111111111111",
     ]
-    assert hide_personal(text) == "[e-mail], [phone], [card]"
+    assert redact_personal_data(text) == "[e-mail], [phone], [card]"
 
 
 @given(st.text(alphabet="0123456789 .-+()@abAB/", max_size=60))
 def test_parts_lie_in_the_text_in_order_and_apart_and_nothing_is_left_hidden(text: str) -> None:
-    found = find_personal(text)
+    found = find_personal_data(text)
     ends = [0, *(each.end for each in found)]
     assert all(end <= each.start < each.end <= len(text) for end, each in zip(ends, found, strict=False))
-    assert bool(found) == (hide_personal(text) != text)
+    assert bool(found) == (redact_personal_data(text) != text)
 
 
 @given(st.text(min_size=3))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from glossator.service.errors import CorpusError, FileMissing
-from glossator.training.corpus.reading.annotated_documents import is_document, read_documents
+from glossator.training.corpus.reading.annotated_documents import is_annotated_document, read_annotated_documents
 
 
 def put(path: Path, value: object) -> Path:
@@ -22,7 +22,7 @@ def test_squad(tmp_path: Path) -> None:
         "context": "It Bob.",
         "qas": [{"id": "1", "question": "Who?", "answers": answers}, {"id": "2", "question": "Why?", "answers": []}],
     }
-    rows, described = read_documents(put(tmp_path / "s.json.gz", {"data": [{"paragraphs": [paragraph]}]}))
+    rows, described = read_annotated_documents(put(tmp_path / "s.json.gz", {"data": [{"paragraphs": [paragraph]}]}))
     assert "SQuAD" in described
     assert [row.fields for row in rows] == [
         {"question": "Who?", "context": "It Bob.", "answers": [{"start": 3, "text": "Bob"}]},
@@ -37,7 +37,7 @@ def test_label_studio(tmp_path: Path) -> None:
         {"data": {"text": "fine"}, "annotations": [{"result": [{"value": {"choices": ["good"]}}]}]},
         {"data": {"text": "skipped"}, "annotations": [{"was_cancelled": True, "result": []}]},
     ]
-    rows, described = read_documents(put(tmp_path / "tasks.json", tasks))
+    rows, described = read_annotated_documents(put(tmp_path / "tasks.json", tasks))
     assert "Label Studio" in described
     assert rows[0].fields == {"text": "It Bob.", "spans": [{"start": 3, "end": 6, "label": "PER"}]}
     assert rows[1].fields == {"text": "fine", "label": ["good"]}
@@ -52,7 +52,7 @@ def test_a_docbin_of_spacy(tmp_path: Path) -> None:
     doc = nlp("Anna lives in Łódź 😀 now")
     doc.ents = [doc.char_span(0, 4, label="PER"), doc.char_span(14, 18, label="LOC")]
     DocBin(docs=[doc, nlp("nothing")]).to_disk(tmp_path / "docs.spacy")
-    rows, described = read_documents(tmp_path / "docs.spacy")
+    rows, described = read_annotated_documents(tmp_path / "docs.spacy")
     assert "DocBin" in described
     assert rows[0].fields == {
         "text": doc.text,
@@ -62,9 +62,9 @@ def test_a_docbin_of_spacy(tmp_path: Path) -> None:
 
 
 def test_an_array_of_objects_is_left_to_the_reader_of_rows(tmp_path: Path) -> None:
-    assert not is_document(put(tmp_path / "rows.json", [{"text": "a", "label": "x"}, 7]))
-    assert not is_document(put(tmp_path / "rows.json.gz", [{"text": '{"data": 1, "annotations": 2}', "label": "x"}]))
-    assert is_document(put(tmp_path / "tasks.json", [{"id": 1, "annotations": [], "data": {"text": "a"}}]))
+    assert not is_annotated_document(put(tmp_path / "rows.json", [{"text": "a", "label": "x"}, 7]))
+    assert not is_annotated_document(put(tmp_path / "rows.json.gz", [{"text": '{"data": 1, "annotations": 2}', "label": "x"}]))
+    assert is_annotated_document(put(tmp_path / "tasks.json", [{"id": 1, "annotations": [], "data": {"text": "a"}}]))
 
 
 def test_a_folder_a_label(tmp_path: Path) -> None:
@@ -77,8 +77,8 @@ def test_a_folder_a_label(tmp_path: Path) -> None:
         (tmp_path / "topics" / label / name).write_bytes(text.encode())
     (tmp_path / "topics/food/d.txt").write_bytes(b"\xff\xfe\xff")
     (tmp_path / "topics/README.md").write_text("not a row")
-    assert is_document(tmp_path / "topics")
-    rows, described = read_documents(tmp_path / "topics")
+    assert is_annotated_document(tmp_path / "topics")
+    rows, described = read_annotated_documents(tmp_path / "topics")
     assert described.endswith("topics: a folder a label")
     assert [dict(row.fields) for row in rows if row.error is None] == [
         {"text": "soup", "label": "food", "file": "food/c.txt"},
@@ -87,14 +87,14 @@ def test_a_folder_a_label(tmp_path: Path) -> None:
     ]
     assert "food/d.txt cannot be read as UTF-8" in str(rows[1].error)
     (tmp_path / "empty").mkdir()
-    assert not is_document(tmp_path / "empty")
+    assert not is_annotated_document(tmp_path / "empty")
 
 
 @pytest.mark.parametrize(
     ("name", "known"), [("a.conll", True), ("a.IOB2.gz", True), ("a.json", True), ("a.csv", False)]
 )
 def test_names_tell_documents_apart(name: str, known: bool) -> None:
-    assert is_document(Path(name)) == known
+    assert is_annotated_document(Path(name)) == known
 
 
 @pytest.mark.parametrize(
@@ -103,12 +103,12 @@ def test_names_tell_documents_apart(name: str, known: bool) -> None:
 )
 def test_what_is_none_of_these_is_refused(tmp_path: Path, name: str, content: str, said: str) -> None:
     with pytest.raises(CorpusError, match=said):
-        read_documents(put(tmp_path / name, content))
+        read_annotated_documents(put(tmp_path / name, content))
 
 
 def test_bytes_that_are_not_utf8_and_files_that_are_not_there(tmp_path: Path) -> None:
     (tmp_path / "a.conll").write_bytes(b"\xff\xfe")
     with pytest.raises(CorpusError, match="not UTF-8"):
-        read_documents(tmp_path / "a.conll")
+        read_annotated_documents(tmp_path / "a.conll")
     with pytest.raises(FileMissing):
-        read_documents(tmp_path / "b.conll")
+        read_annotated_documents(tmp_path / "b.conll")

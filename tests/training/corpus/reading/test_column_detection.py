@@ -5,19 +5,19 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from glossator.service.errors import UnknownColumn
-from glossator.training.corpus.corpus import Columns
+from glossator.training.corpus.corpus import CorpusColumns
 from glossator.training.corpus.reading.column_detection import (
     check_columns,
     choose_columns,
     choose_problem_type,
     is_missing,
 )
-from glossator.training.corpus.reading.hf_dataset import DatasetRow
+from glossator.training.corpus.row import SourceRow
 
 
-def choose(table: Mapping[str, Sequence[object]], **given: str) -> Columns:
+def choose(table: Mapping[str, Sequence[object]], **given: str) -> CorpusColumns:
     rows = zip(*table.values(), strict=True)
-    head = [DatasetRow(line, dict(zip(table, cells, strict=True))) for line, cells in enumerate(rows, start=2)]
+    head = [SourceRow(line, dict(zip(table, cells, strict=True))) for line, cells in enumerate(rows, start=2)]
     return choose_columns(list(table), head, **given)
 
 
@@ -81,7 +81,7 @@ def test_choose_columns_refuses_to_guess_between_equals() -> None:
 
 
 def test_check_columns_reports_both_and_names_the_nearest() -> None:
-    columns = Columns("txt", "Labels", (), "as given", "as given")
+    columns = CorpusColumns("txt", "Labels", (), "as given", "as given")
     with pytest.raises(UnknownColumn) as caught:
         check_columns(columns, ["id", "text", "label"])
     assert [fault.message for fault in caught.value.faults] == [
@@ -92,7 +92,7 @@ def test_check_columns_reports_both_and_names_the_nearest() -> None:
 
 
 def test_check_columns_passes_columns_that_exist() -> None:
-    check_columns(Columns("text", "label", (), "", ""), ["label", "text"])
+    check_columns(CorpusColumns("text", "label", (), "", ""), ["label", "text"])
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ import pytest
 
 from glossator.service.errors import UnknownColumn
 from glossator.training.corpus.corpus_reader import read_corpus
-from glossator.training.corpus.reading.extra_columns import KeptColumns
-from glossator.training.corpus.reading.hf_dataset import DatasetRow
+from glossator.training.corpus.reading.extra_columns import ExtraColumns
+from glossator.training.corpus.row import SourceRow
 
 ROWS = [
     {"text": "one text", "label": "a", "source": "mail", "n": 1},
@@ -18,8 +18,8 @@ ROWS = [
 
 
 def test_columns_stay_with_the_rows_that_are_kept() -> None:
-    kept = KeptColumns(["source", "n", "source"])
-    rows = [DatasetRow(number, fields) for number, fields in enumerate(ROWS, start=1)]
+    kept = ExtraColumns(["source", "n", "source"])
+    rows = [SourceRow(number, fields) for number, fields in enumerate(ROWS, start=1)]
     corpus = kept.added_to(read_corpus(kept.passing(rows), source_name="x", text_column="text", label_column="label"))
     assert corpus.extra == {"source": ["mail", "", "web", ""], "n": ["1", "3", "", "6"]}
     assert corpus.subset([2, 0]).extra == {"source": ["web", "mail"], "n": ["", "1"]}
@@ -27,8 +27,8 @@ def test_columns_stay_with_the_rows_that_are_kept() -> None:
 
 
 def test_a_column_that_is_not_there_is_named() -> None:
-    kept = KeptColumns(["channel"])
-    rows = [DatasetRow(number, fields) for number, fields in enumerate(ROWS, start=1)]
+    kept = ExtraColumns(["channel"])
+    rows = [SourceRow(number, fields) for number, fields in enumerate(ROWS, start=1)]
     corpus = read_corpus(kept.passing(rows), source_name="x", text_column="text", label_column="label")
     with pytest.raises(UnknownColumn, match="does not exist"):
         kept.added_to(corpus)

@@ -1,15 +1,14 @@
 from __future__ import annotations
 
-from glossator.training.corpus.reading.hf_dataset import DatasetRow
 from glossator.training.corpus.reading.prodigy import accepted
-from glossator.training.corpus.row import reason_of
+from glossator.training.corpus.row import SourceRow, reason_of
 
 TASK = {"text": "where is it", "_input_hash": 1, "_task_hash": 2}
 OPTIONS = {"options": [{"id": "delivery", "text": "Delivery"}, {"id": "refund", "text": "Refund"}]}
 
 
-def read(*fields: dict[str, object]) -> list[DatasetRow]:
-    return list(accepted(DatasetRow(number, each) for number, each in enumerate(fields, start=1)))  # type: ignore[arg-type]
+def read(*fields: dict[str, object]) -> list[SourceRow]:
+    return list(accepted(SourceRow(number, each) for number, each in enumerate(fields, start=1)))  # type: ignore[arg-type]
 
 
 def test_what_was_chosen_is_the_label() -> None:

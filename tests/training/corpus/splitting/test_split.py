@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
 from glossator.service.errors import ConfigError, CorpusError
-from glossator.training.corpus.corpus import Columns, Corpus
+from glossator.training.corpus.corpus import Corpus, CorpusColumns
 from glossator.training.corpus.findings.leakage import normalise_text
 from glossator.training.corpus.splitting.split import Split, split
 
@@ -28,7 +28,7 @@ def corpus_of(rows: Sequence[tuple[str, tuple[str, ...]]]) -> Corpus:
         lines=list(range(1, len(rows) + 1)),
         source_name="x",
         rows_in=len(rows),
-        columns=Columns("text", "label", ("text", "label"), "", ""),
+        columns=CorpusColumns("text", "label", ("text", "label"), "", ""),
     )
 
 
