@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
+from glossator.evaluation.markdown import markdown_table
 from glossator.evaluation.metrics.classification import evaluate
-from glossator.evaluation.reports.evaluation_report import markdown_table
 from glossator.evaluation.statistics.bootstrap import Estimate
 from glossator.evaluation.statistics.noninferiority import NonInferiority, non_inferior, non_inferior_macro_f1
 from glossator.modeling.checkpoint_reader import load_checkpoint

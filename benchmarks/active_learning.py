@@ -21,7 +21,7 @@ from sklearn.linear_model import LogisticRegression
 
 from glossator.cli.support.console import prepare_environment
 from glossator.evaluation.analysis.suggestions import suggest
-from glossator.evaluation.reports.evaluation_report import markdown_table
+from glossator.evaluation.markdown import markdown_table
 from glossator.service.inference.runtime.machine import describe_machine
 
 RESULTS = Path(__file__).parent / "results"

@@ -33,7 +33,7 @@ from typing import Any
 
 import numpy as np
 
-from glossator.evaluation.reports.evaluation_report import markdown_table
+from glossator.evaluation.markdown import markdown_table
 from glossator.service.documents.open_source import open_source
 from glossator.service.inference.batch_planning import Cost, plan
 from glossator.service.inference.model import load
@@ -161,7 +161,7 @@ def serve_plain(options: argparse.Namespace) -> None:
     """Labels the file as ONNX Runtime's examples do."""
     from tokenizers import Tokenizer
 
-    from glossator.service.bundle.folder import read as read_bundle
+    from glossator.service.bundle.reader import read as read_bundle
     from glossator.service.inference.runtime.session import Session
     from glossator.service.inference.runtime.threads import available_cpus
 

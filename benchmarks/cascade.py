@@ -21,10 +21,10 @@ from pathlib import Path
 import numpy as np
 from bundle_process import opened, ratios, rounds
 
-from glossator.evaluation.analysis.comparison import mcnemar
 from glossator.evaluation.calibration.cascade_gate import fit_gate
-from glossator.evaluation.reports.evaluation_report import markdown_table
+from glossator.evaluation.markdown import markdown_table
 from glossator.evaluation.statistics.noninferiority import non_inferior
+from glossator.evaluation.statistics.paired_tests import mcnemar
 from glossator.export.parity import resolvable_margin
 from glossator.modeling.labelled_rows import indicator, read_rows
 from glossator.service.bundle import file_names

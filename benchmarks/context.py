@@ -19,9 +19,9 @@ import numpy as np
 from labelled import rows_of
 from ladder import glossator
 
-from glossator.evaluation.analysis.comparison import mcnemar
-from glossator.evaluation.reports.evaluation_report import markdown_table
+from glossator.evaluation.markdown import markdown_table
 from glossator.evaluation.statistics.noninferiority import non_inferior
+from glossator.evaluation.statistics.paired_tests import mcnemar
 from glossator.modeling.checkpoint_reader import load_checkpoint
 from glossator.modeling.labelled_rows import inputs_of, read_rows
 from glossator.service.bundle import file_names

@@ -25,10 +25,10 @@ import texts as texts_of
 from options import parser
 from tokenizers import Tokenizer
 
-from glossator.evaluation.reports.evaluation_report import markdown_table
+from glossator.evaluation.markdown import markdown_table
 from glossator.modeling.checkpoint_reader import load_checkpoint
 from glossator.service.bundle import onnx_inspection
-from glossator.service.bundle.folder import read
+from glossator.service.bundle.reader import read
 from glossator.service.inference.runtime.machine import describe_machine
 from glossator.service.measuring.matmul_limit import measure_limit
 

@@ -20,7 +20,7 @@ import numpy as np
 import texts as texts_of
 
 import glossator
-from glossator.evaluation.reports.evaluation_report import markdown_table
+from glossator.evaluation.markdown import markdown_table
 from glossator.service.inference.composed.explanation import Attribution, parts_of
 from glossator.service.inference.model import Model
 from glossator.service.inference.runtime.machine import describe_machine

@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from glossator.evaluation.analysis.comparison import POWER, SIGNIFICANT, mcnemar, randomisation
-from glossator.evaluation.reports.evaluation_report import markdown_table
+from glossator.evaluation.analysis.comparison import POWER
+from glossator.evaluation.markdown import markdown_table
 from glossator.evaluation.statistics.bootstrap import draw, interval, weighted_metrics
+from glossator.evaluation.statistics.paired_tests import SIGNIFICANT, mcnemar, randomisation
 
 RESULTS = Path(__file__).parent / "results"
 ROWS = (200, 500, 3_000)

@@ -18,7 +18,7 @@ import numpy as np
 from labelled import rows_of
 from ladder import glossator
 
-from glossator.evaluation.reports.evaluation_report import markdown_table
+from glossator.evaluation.markdown import markdown_table
 from glossator.service.inference.runtime.machine import describe_machine
 
 RESULTS = Path(__file__).parent / "results"

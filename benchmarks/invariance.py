@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from options import parser
 from tokenizers import Tokenizer
 
-from glossator.evaluation.reports.evaluation_report import markdown_table
-from glossator.service.bundle.folder import read
+from glossator.evaluation.markdown import markdown_table
+from glossator.service.bundle.reader import read
 from glossator.service.inference.batching import Batcher
 from glossator.service.inference.runtime.machine import describe_machine
 from glossator.service.inference.runtime.session import Session

@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"
 from databases import postgres, postgres_programs
 from histories import disturbing, faults, steps, submit, wait_for, workers
 
-from glossator.evaluation.reports.evaluation_report import markdown_table
+from glossator.evaluation.markdown import markdown_table
 from glossator.service.inference.runtime.machine import describe_machine
 from glossator.service.jobs.open_store import store_of
 

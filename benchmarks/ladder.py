@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from bundle_process import ratios, rounds
 
-from glossator.evaluation.reports.evaluation_report import markdown_table
+from glossator.evaluation.markdown import markdown_table
 from glossator.modeling.labelled_rows import read_rows
 from glossator.service.bundle import file_names
 from glossator.service.inference.runtime.machine import describe_machine

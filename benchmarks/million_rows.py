@@ -21,7 +21,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from glossator.evaluation.reports.evaluation_report import markdown_table
+from glossator.evaluation.markdown import markdown_table
 from glossator.service.inference.runtime.machine import describe_machine
 
 RESULTS = Path(__file__).parent / "results"

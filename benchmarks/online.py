@@ -35,8 +35,8 @@ from engines import Worker
 from options import parser
 from tokenizers import Tokenizer
 
-from glossator.evaluation.reports.evaluation_report import markdown_table
-from glossator.service.bundle.folder import read
+from glossator.evaluation.markdown import markdown_table
+from glossator.service.bundle.reader import read
 from glossator.service.inference.runtime.machine import describe_machine
 
 HERE = Path(__file__).parent

@@ -18,8 +18,8 @@ import onnxruntime as ort
 import texts as texts_of
 from options import parser
 
-from glossator.evaluation.reports.evaluation_report import markdown_table
-from glossator.service.bundle.folder import read
+from glossator.evaluation.markdown import markdown_table
+from glossator.service.bundle.reader import read
 from glossator.service.inference.encoding import EncodedText, Encoder
 from glossator.service.inference.runtime.machine import describe_machine
 from glossator.service.inference.runtime.session import pad

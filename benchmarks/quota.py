@@ -19,7 +19,7 @@ from pathlib import Path
 
 import texts as texts_of
 
-from glossator.evaluation.reports.evaluation_report import markdown_table
+from glossator.evaluation.markdown import markdown_table
 from glossator.service.inference.runtime.machine import describe_machine
 
 RESULTS = Path(__file__).parent / "results"

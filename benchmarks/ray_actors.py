@@ -19,7 +19,7 @@ from statistics import median
 
 import ray
 
-from glossator.evaluation.reports.evaluation_report import markdown_table
+from glossator.evaluation.markdown import markdown_table
 from glossator.service.inference.model import load
 from glossator.service.inference.runtime.machine import describe_machine
 from glossator.service.labelling.file_labelling import Job, run

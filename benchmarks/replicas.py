@@ -15,7 +15,7 @@ import statistics
 import sys
 from pathlib import Path
 
-from glossator.evaluation.reports.evaluation_report import markdown_table
+from glossator.evaluation.markdown import markdown_table
 from glossator.service.inference.runtime.machine import describe_machine
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from urllib.request import Request, urlopen
 
-from glossator.service.bundle.folder import read
+from glossator.service.bundle.reader import read
 from glossator.service.inference.runtime.machine import describe_machine
 
 RUNS = 11

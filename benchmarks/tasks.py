@@ -23,12 +23,13 @@ from typing import Any
 import numpy as np
 from accuracy import RESULTS, run
 
+from glossator.evaluation.markdown import markdown_table
 from glossator.evaluation.metrics.evaluate import measure
-from glossator.evaluation.reports.evaluation_report import METRIC_NAMES, markdown_table
+from glossator.evaluation.metrics.metric_names import METRIC_NAMES
 from glossator.modeling.checkpoint_reader import load_checkpoint
 from glossator.modeling.labelled_rows import inputs_of, read_rows
 from glossator.service.bundle import file_names
-from glossator.service.bundle.folder import read
+from glossator.service.bundle.reader import read
 from glossator.service.inference.batching import Batcher
 from glossator.service.inference.encoding import encoder_of
 from glossator.service.inference.pipeline import Answer, Pipeline

@@ -18,7 +18,7 @@ from pathlib import Path
 import texts as texts_of
 
 import glossator
-from glossator.evaluation.reports.evaluation_report import markdown_table
+from glossator.evaluation.markdown import markdown_table
 from glossator.service.errors import InputError
 from glossator.service.inference.runtime.machine import describe_machine
 

@@ -22,7 +22,7 @@ from statistics import median
 import httpx
 import numpy as np
 
-from glossator.evaluation.reports.evaluation_report import markdown_table
+from glossator.evaluation.markdown import markdown_table
 from glossator.service.inference.runtime.machine import describe_machine
 
 RESULTS = Path(__file__).parent / "results"

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from damages import Damage, damages, file_damages
 
-from glossator.evaluation.reports.evaluation_report import markdown_table
+from glossator.evaluation.markdown import markdown_table
 from glossator.service.bundle import file_names
 from glossator.service.errors import BundleError
 from glossator.service.inference.model import Model, load

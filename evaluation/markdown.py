@@ -1,10 +1,15 @@
-"""Text of others inside Markdown, where it formats nothing."""
+"""Markdown tables and code spans that hold any text without markup taking effect."""
 
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Sequence
 
 from glossator.service.errors import shorten
+
+_LABEL_WIDTH = 60
+_MARKUP = re.compile(r"[\\|`*<\[$]|(?<![^\W_])_|_(?![^\W_])")  # an underscore inside a word starts nothing
 
 
 def code_span(text: str, *, limit: int = 200) -> str:
@@ -19,3 +24,36 @@ def code_span(text: str, *, limit: int = 200) -> str:
         return f"`{text}`"
     fence = "`" * (max(map(len, runs)) + 1)
     return f"{fence} {text} {fence}"
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:
+    """A Markdown table padded to even columns; the columns numbered in `right` are set flush right.
+
+    >>> print(markdown_table(["label", "F1"], [["spam|ham", "0.5"]], right=[1]))
+    | label     |  F1 |
+    |-----------|----:|
+    | spam\\|ham | 0.5 |
+    """
+    cells = [[_escape(cell) for cell in row] for row in (header, *rows)]
+    widths = [max(3, *(display_width(row[column]) for row in cells)) for column in range(len(header))]
+    lines = ["| " + " | ".join(_pad(row[i], widths[i], i in right) for i in range(len(header))) + " |" for row in cells]
+    rule = "|" + "|".join("-" * (width + 1) + (":" if i in right else "-") for i, width in enumerate(widths)) + "|"
+    return "\n".join([lines[0], rule, *lines[1:]])
+
+
+def _escape(text: str) -> str:
+    """One printable line in which no character can end a cell or start markup; `snake_case` stays as it is."""
+    return _MARKUP.sub(r"\\\g<0>", shorten(text, _LABEL_WIDTH))
+
+
+def _pad(text: str, width: int, right: bool) -> str:
+    space = " " * (width - display_width(text))
+    return space + text if right else text + space
+
+
+def display_width(text: str) -> int:
+    """Columns of a terminal: East Asian wide characters take two, combining ones none."""
+    return sum(
+        0 if unicodedata.combining(character) else 1 + (unicodedata.east_asian_width(character) in "WF")
+        for character in text
+    )

@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from glossator.evaluation.markdown import markdown_table
 from glossator.evaluation.metrics.evaluate import Measurement
 from glossator.evaluation.reports.evaluation_files import pictures, to_json
-from glossator.evaluation.reports.evaluation_report import markdown_table, report
+from glossator.evaluation.reports.evaluation_report import report
 from glossator.service.bundle import file_names
 from glossator.service.bundle.manifest import CascadeRecord, Manifest, Parity
 from glossator.service.bundle.task import QuestionAnswering, Task, TextEmbedding, TextPair, TokenClassification

@@ -25,7 +25,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from glossator.evaluation.metrics.task_metrics import metrics_of, predicted
+from glossator.evaluation.metrics.model_answers import Answered
+from glossator.evaluation.metrics.task_metrics import metrics_of
 from glossator.evaluation.statistics.bootstrap import (
     RESAMPLES,
     Estimate,
@@ -36,30 +37,15 @@ from glossator.evaluation.statistics.bootstrap import (
     weighted_metrics,
 )
 from glossator.evaluation.statistics.noninferiority import CONFIDENCE, paired_proportions_interval
-from glossator.modeling.labelled_rows import LabelledRows, indicator, inputs_of
-from glossator.service.bundle.task import Classifier, Task
+from glossator.evaluation.statistics.paired_tests import SHUFFLES, SIGNIFICANT, holm, mcnemar, randomisation
+from glossator.modeling.labelled_rows import LabelledRows, indicator
 from glossator.service.errors import ConfigError
-from glossator.service.inference.pipeline import Pipeline
 from glossator.service.tasks.decoders import Prediction
-from glossator.service.tasks.text_classification import decide, probabilities
 
-SIGNIFICANT = 0.05
 POWER = 0.8
-SHUFFLES = 2000
-_CELLS = 20_000_000
-"""Weights held at a time, which bounds memory at 160 MB."""
+
 
 Verdict = Literal["better", "worse", "not shown"]
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """One model's answers on rows: for classifiers the labels decided on, `(rows, labels)`, else predictions."""
-
-    name: str
-    task: Task
-    decided: NDArray[np.bool_] | None
-    predictions: Sequence[Prediction] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,15 +82,6 @@ class Comparison:
         return asdict(self)
 
 
-def answer(pipeline: Pipeline, rows: LabelledRows, *, name: str) -> Answered:
-    """What a model says of the rows; raises CorpusError or InputError where they do not fit its task."""
-    task = pipeline.task
-    if isinstance(task, Classifier) and task.problem_type != "regression":
-        decided = decide(probabilities(pipeline.logits(inputs_of(rows, task)), task), task)
-        return Answered(name, task, decided, None)
-    return Answered(name, task, None, predicted(pipeline, rows))
-
-
 def compare_models(
     rows: LabelledRows,
     answers: Sequence[Answered],
@@ -133,60 +110,6 @@ def compare_models(
 def right_rows(rows: LabelledRows, model: Answered) -> NDArray[np.bool_]:
     """Which rows the model has wholly right, `(rows,)`."""
     return _headline(rows, model)[2]
-
-
-def mcnemar(gained: int, lost: int) -> tuple[float, float]:
-    """McNemar's two-sided p-values from the rows that one model alone has right: the mid-p and the exact one.
-
-    The vignette of Fagerland, Lydersen and Laake (2013), 1 and 7 discordant pairs:
-
-    >>> mid, exact = mcnemar(1, 7)
-    >>> round(mid, 3), round(exact, 3)
-    (0.039, 0.07)
-    """
-    from scipy.stats import binom
-
-    smaller, both = min(gained, lost), gained + lost
-    if not both:
-        return 1.0, 1.0
-    exact = min(1.0, 2.0 * float(binom.cdf(smaller, both, 0.5)))
-    if gained == lost:
-        return 1.0 - 0.5 * float(binom.pmf(smaller, both, 0.5)), exact
-    return exact - float(binom.pmf(smaller, both, 0.5)), exact
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """The p-values corrected for their number, each at most 1 and in the order given (Holm 1979).
-
-    >>> holm([0.01, 0.04, 0.03])
-    [0.03, 0.06, 0.06]
-    """
-    order = sorted(range(len(p_values)), key=lambda index: p_values[index])
-    corrected, highest = [0.0] * len(p_values), 0.0
-    for place, index in enumerate(order):
-        highest = max(highest, min(1.0, (len(p_values) - place) * p_values[index]))
-        corrected[index] = highest
-    return corrected
-
-
-def randomisation(metric: Metric, rows: int, *, shuffles: int = SHUFFLES, seed: int = 0) -> float:
-    """The two-sided p-value of the difference of two models, by approximate randomisation.
-
-    `metric` takes weights `(n, 2 * rows)` of the first model's answers, then the second's.
-    """
-    generator = np.random.default_rng(seed)
-    observed = abs(_apart(metric, np.zeros((1, rows), dtype=bool))[0])
-    as_far = 0
-    for begin in range(0, shuffles, step := max(1, _CELLS // (2 * rows))):
-        swapped = generator.random((min(step, shuffles - begin), rows)) < 0.5
-        as_far += int((np.abs(_apart(metric, swapped)) >= observed - 1e-12).sum())
-    return (as_far + 1) / (shuffles + 1)
-
-
-def _apart(metric: Metric, swapped: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """The difference of the metric where the two models' answers have changed places as `swapped` `(n, rows)` says."""
-    kept, moved = (~swapped).astype(np.float64), swapped.astype(np.float64)
-    return metric(np.hstack([kept, moved])) - metric(np.hstack([moved, kept]))
 
 
 def _compare(

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from glossator.evaluation.analysis.comparison import Answered, Comparison, right_rows
-from glossator.evaluation.analysis.robustness import robustness, robustness_table
-from glossator.evaluation.analysis.slices import Slice, slice_table, slices
-from glossator.evaluation.markdown import code_span
+from glossator.evaluation.analysis.comparison import Comparison, right_rows
+from glossator.evaluation.analysis.robustness import robustness
+from glossator.evaluation.analysis.slices import Slice, slices
 from glossator.evaluation.metrics.classification import Evaluation
 from glossator.evaluation.metrics.evaluate import Measurement
+from glossator.evaluation.metrics.model_answers import Answered
 from glossator.modeling.labelled_rows import LabelledRows
 from glossator.service.errors import shorten
 from glossator.service.inference.pipeline import Pipeline
@@ -72,21 +72,6 @@ def details_of(
         robustness=robustness(pipeline, rows, answers) if change else [],
         before=before,
     )
-
-
-def details_report(details: Details) -> str:
-    """The details as Markdown, each under its heading."""
-    parts = [f"### What changed\n\n{details.before}"] if details.before else []
-    if details.mistakes:
-        lines = [
-            f"- {code_span(each.gold)} called {code_span(each.decided)}: {'; '.join(map(code_span, each.texts))}"
-            for each in details.mistakes
-        ]
-        parts += ["### Mistakes as they are", "\n".join(lines)]
-    parts += ["### Parts of the rows", slice_table(details.slices)] if details.slices else []
-    if details.robustness:
-        parts += ["### The same texts written otherwise", robustness_table(details.robustness)]
-    return "\n\n".join(parts) + "\n"
 
 
 def told_before(metrics: Mapping[str, float], evaluation: Measurement, run: str) -> str:

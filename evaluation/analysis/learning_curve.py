@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from glossator.evaluation.reports.evaluation_report import markdown_table
 from glossator.service.errors import CorpusError
 
 MORE = (100, 500, 1_000)
@@ -148,34 +147,3 @@ def sizes(rows: int, classes: int, count: int = 6) -> list[int]:
     if smallest >= rows:
         return [rows]
     return sorted({round(size) for size in np.geomspace(smallest, rows, count)})
-
-
-def curve_report(curve: LearningCurve) -> str:
-    """The curve in words and tables."""
-    now = curve.points[-1]
-    lines = [
-        "# What more labels would bring",
-        "",
-        f"With {now.rows:,} training rows the {curve.metric} is {now.mean:.4f}, on {curve.validation_rows:,} others.",
-        "",
-        markdown_table(
-            ["further rows", f"{curve.metric} then", "gain", "95 % interval"],
-            [
-                [f"+{each.more:,}", f"{each.value:.4f}", f"{each.gain:+.4f}", f"{each.low:+.4f} to {each.high:+.4f}"]
-                for each in curve.forecasts
-            ],
-        ),
-        "",
-        f"The law: error = {curve.floor:.4f} + {curve.scale:.4g} * rows ^ -{curve.power:.3f}, through",
-        "",
-        markdown_table(
-            ["training rows", curve.metric, "repeats"],
-            [
-                [f"{point.rows:,}", f"{point.mean:.4f}", ", ".join(f"{value:.4f}" for value in point.values)]
-                for point in curve.points
-            ],
-        ),
-        "",
-        "It holds for more rows of the same kind, labelled the same way.",
-    ]
-    return "\n".join(lines) + "\n"

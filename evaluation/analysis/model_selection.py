@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from glossator.evaluation.reports.evaluation_report import markdown_table
 from glossator.evaluation.statistics.noninferiority import NonInferiority, non_inferior, non_inferior_macro_f1
 from glossator.service.errors import ConfigError
 
@@ -174,36 +173,3 @@ def _nothing_fits(rungs: Sequence[Rung], budget: Budget, metric: str) -> ConfigE
         expected=budget.told(),
         hint="Widen the budget, give more rows, or clean the labels: glossator wrangle --label-errors.",
     )
-
-
-def selection_report(selection: Selection) -> str:
-    """The choice in words and a table."""
-    columns = [
-        "algorithm", f"validation {selection.metric}", "texts/s", "ms a text", "MB", "train min", "frontier", "kept"
-    ]  # fmt: skip
-    rows = [
-        [
-            verdict.rung.name,
-            f"{verdict.rung.value:.4f} ({verdict.rung.low:.4f} to {verdict.rung.high:.4f})",
-            f"{verdict.rung.texts_per_second:,.0f}",
-            f"{verdict.rung.latency_ms:.2f}",
-            f"{verdict.rung.megabytes:.1f}",
-            f"{verdict.rung.train_minutes:.1f}",
-            "yes" if verdict.on_frontier else "",
-            "yes" if verdict.kept else "",
-        ]
-        for verdict in selection.verdicts
-    ]
-    lines = [
-        "# Which model to take",
-        "",
-        f"**{selection.chosen}**: the cheapest that is shown to be no worse than the best ({selection.best}) by more "
-        f"than {selection.margin:g}, one-sided at 95 %. Budget: {selection.budget.told()}.",
-        "",
-        markdown_table(columns, rows),
-        "",
-        *(f"- {verdict.rung.name}: {verdict.why}." for verdict in selection.verdicts),
-    ]
-    if selection.skipped:
-        lines += ["", "Not tried:", "", *(f"- {name}: {why}" for name, why in selection.skipped.items())]
-    return "\n".join(lines) + "\n"

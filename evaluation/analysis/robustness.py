@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
-from glossator.evaluation.analysis.comparison import Answered, Comparison, answer, compare_models
-from glossator.evaluation.reports.evaluation_report import METRIC_NAMES, markdown_table
+from glossator.evaluation.analysis.comparison import Comparison, compare_models
+from glossator.evaluation.metrics.model_answers import Answered, answer
 from glossator.modeling.labelled_rows import LabelledRows
 from glossator.service.inference.pipeline import Pipeline
 
@@ -70,18 +70,6 @@ def robustness(pipeline: Pipeline, rows: LabelledRows, answers: Answered) -> lis
     changes = IN_PLACE if rows.spans is not None and pipeline.task.task != "question-answering" else CHANGES
     changed = [answer(pipeline, _changed(rows, change), name=name) for name, change in changes.items()]
     return compare_models(rows, [replace(answers, name="texts as they are"), *changed])
-
-
-def robustness_table(found: Sequence[Comparison]) -> str:
-    """The comparisons as a Markdown table, the largest loss first."""
-    rows = [
-        [each.name, f"{each.value:.4f}", f"{each.difference.value:+.4f}",
-         f"{each.difference.low:+.4f} to {each.difference.high:+.4f}", f"{len(each.lost):,}"]
-        for each in sorted(found, key=lambda each: each.difference.value)
-    ]  # fmt: skip
-    metric = METRIC_NAMES.get(found[0].metric, found[0].metric)
-    header = ["texts with", metric, "change", "95 % interval", "rows lost"]
-    return markdown_table(header, rows, right=range(1, 5))
 
 
 def _changed(rows: LabelledRows, change: Callable[[str], str]) -> LabelledRows:

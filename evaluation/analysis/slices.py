@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glossator.evaluation.analysis.comparison import SIGNIFICANT, holm
-from glossator.evaluation.reports.evaluation_report import markdown_table
 from glossator.evaluation.statistics.bootstrap import Estimate
+from glossator.evaluation.statistics.paired_tests import SIGNIFICANT, holm
 from glossator.modeling.labelled_rows import LabelledRows
 from glossator.service.errors import ConfigError, shorten
 
@@ -58,25 +57,6 @@ def slices(rows: LabelledRows, right: NDArray[np.bool_], keys: Mapping[str, Sequ
             found.append(_slice(by, value, right, members))
     corrected = holm([each.p_value for each in found])
     return [replace(each, p_corrected=p, worse=p < SIGNIFICANT) for each, p in zip(found, corrected, strict=True)]
-
-
-def slice_table(found: Sequence[Slice]) -> str:
-    """The slices as Markdown: those that are worse, then of the others the lowest."""
-    ordered = sorted(found, key=lambda each: (not each.worse, each.right.value))
-    shown = [each for each in ordered if each.worse] or ordered[:5]
-    worse = sum(each.worse for each in found)
-    rows = [
-        [each.by, each.value, f"{each.rows:,}", f"{each.right.value:.3f}",
-         f"{each.right.low:.3f} to {each.right.high:.3f}", f"{each.elsewhere:.3f}", f"{each.p_corrected:.2g}"]
-        for each in shown
-    ]  # fmt: skip
-    header = ["by", "value", "rows", "right", "95 % interval", "elsewhere", "p, corrected"]
-    said = (
-        f"{worse} of {len(found)} parts of the rows are worse than the rest"
-        if worse
-        else f"None of {len(found)} parts of the rows is shown to be worse than the rest; the lowest"
-    )
-    return f"{said} (Fisher's exact test, corrected by Holm):\n\n{markdown_table(header, rows, right=range(2, 7))}"
 
 
 def _built_in(rows: LabelledRows) -> dict[str, list[str]]:

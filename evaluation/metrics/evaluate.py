@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from glossator.evaluation.analysis.comparison import Answered
 from glossator.evaluation.metrics.classification import Evaluation, evaluate
+from glossator.evaluation.metrics.model_answers import Answered
 from glossator.evaluation.metrics.task_metrics import Measured, measure_rows, predicted
 from glossator.modeling.labelled_rows import LabelledRows, inputs_of
 from glossator.service.bundle.task import Classifier

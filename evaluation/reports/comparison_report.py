@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from glossator.evaluation.analysis.comparison import Answered, Comparison
-from glossator.evaluation.reports.evaluation_report import METRIC_NAMES, markdown_table
+from glossator.evaluation.analysis.comparison import Comparison
+from glossator.evaluation.markdown import markdown_table
+from glossator.evaluation.metrics.metric_names import METRIC_NAMES
+from glossator.evaluation.metrics.model_answers import Answered
 from glossator.modeling.labelled_rows import LabelledRows
 from glossator.service.errors import shorten
 from glossator.service.tasks.decoders import decoder

@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from glossator.evaluation.markdown import display_width
 from glossator.evaluation.metrics.classification import ClassScore, Confusion, Evaluation
 from glossator.evaluation.metrics.entities import TypeScore
 from glossator.evaluation.metrics.evaluate import Measurement
+from glossator.evaluation.metrics.metric_names import METRIC_NAMES
 from glossator.evaluation.metrics.task_metrics import Measured
-from glossator.evaluation.reports.evaluation_report import METRIC_NAMES, display_width
 from glossator.service.errors import ConfigError, shorten
 
 NUMBERED_LABELS = 20

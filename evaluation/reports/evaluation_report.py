@@ -2,43 +2,15 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections.abc import Sequence
-
+from glossator.evaluation.markdown import markdown_table
 from glossator.evaluation.metrics.classification import ClassScore, Evaluation
 from glossator.evaluation.metrics.evaluate import Measurement
+from glossator.evaluation.metrics.metric_names import METRIC_NAMES
 from glossator.evaluation.metrics.task_metrics import Measured
 from glossator.evaluation.reports.plain_summary import summary
-from glossator.service.errors import shorten
 
-METRIC_NAMES = {
-    "accuracy": "accuracy",
-    "macro_f1": "macro F1",
-    "micro_f1": "micro F1",
-    "weighted_f1": "weighted F1",
-    "subset_accuracy": "subset accuracy (whole set right)",
-    "hamming_accuracy": "Hamming accuracy (single decisions right)",
-    "f1": "F1",
-    "precision": "precision",
-    "recall": "recall",
-    "exact_f1": "F1 of spans, whatever the type",
-    "partial_f1": "F1 with half for an overlap",
-    "type_f1": "F1 of types that overlap",
-    "pearson": "Pearson's r",
-    "spearman": "Spearman's rho",
-    "mean_absolute_error": "mean absolute error",
-    "exact_match": "exact match",
-    "character_f1": "F1 of characters",
-    "nearest_accuracy": "nearest row has the same label",
-    "mean_reciprocal_rank": "mean reciprocal rank of a row with the same label",
-    "auroc": "AUROC",
-    "average_precision": "average precision",
-}
 CLASSES_SHOWN = 20
 CONFUSIONS_SHOWN = 10
-_LABEL_WIDTH = 60
-_MARKUP = re.compile(r"[\\|`*<\[$]|(?<![^\W_])_|_(?![^\W_])")  # an underscore inside a word starts nothing
 
 
 def report(
@@ -144,38 +116,5 @@ def confusion_table(evaluation: Evaluation, *, limit: int = CONFUSIONS_SHOWN) ->
     return markdown_table(["gold", "decided", "rows", "share of gold"], rows, right=(2, 3))
 
 
-def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:
-    """A Markdown table padded to even columns; the columns numbered in `right` are set flush right.
-
-    >>> print(markdown_table(["label", "F1"], [["spam|ham", "0.5"]], right=[1]))
-    | label     |  F1 |
-    |-----------|----:|
-    | spam\\|ham | 0.5 |
-    """
-    cells = [[_escape(cell) for cell in row] for row in (header, *rows)]
-    widths = [max(3, *(display_width(row[column]) for row in cells)) for column in range(len(header))]
-    lines = ["| " + " | ".join(_pad(row[i], widths[i], i in right) for i in range(len(header))) + " |" for row in cells]
-    rule = "|" + "|".join("-" * (width + 1) + (":" if i in right else "-") for i, width in enumerate(widths)) + "|"
-    return "\n".join([lines[0], rule, *lines[1:]])
-
-
 def _absent(score: ClassScore) -> bool:
     return score.support == 0 and score.predicted == 0
-
-
-def _escape(text: str) -> str:
-    """One printable line in which no character can end a cell or start markup; `snake_case` stays as it is."""
-    return _MARKUP.sub(r"\\\g<0>", shorten(text, _LABEL_WIDTH))
-
-
-def _pad(text: str, width: int, right: bool) -> str:
-    space = " " * (width - display_width(text))
-    return space + text if right else text + space
-
-
-def display_width(text: str) -> int:
-    """Columns of a terminal: East Asian wide characters take two, combining ones none."""
-    return sum(
-        0 if unicodedata.combining(character) else 1 + (unicodedata.east_asian_width(character) in "WF")
-        for character in text
-    )

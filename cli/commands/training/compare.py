@@ -50,7 +50,8 @@ def compare(
       glossator compare models/fp32 models/int8 --data test.csv --non-inferior 0.5
     """
     need("evaluation")
-    from glossator.evaluation.analysis.comparison import answer, compare_models
+    from glossator.evaluation.analysis.comparison import compare_models
+    from glossator.evaluation.metrics.model_answers import answer
     from glossator.evaluation.reports.comparison_report import comparison_report
     from glossator.service.bundle import file_names
     from glossator.workflows.run_records import RunStore

@@ -50,7 +50,8 @@ def curve(
     """
     need("training")
     from glossator.cli.commands.training.train import splits_of
-    from glossator.evaluation.analysis.learning_curve import Point, curve_report, fit_curve, sizes
+    from glossator.evaluation.analysis.learning_curve import Point, fit_curve, sizes
+    from glossator.evaluation.reports.learning_curve_report import curve_report
     from glossator.training.config import TrainingConfig
     from glossator.training.corpus.splitting.split import split
 

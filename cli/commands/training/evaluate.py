@@ -64,8 +64,9 @@ def evaluate(
       glossator evaluate models/tickets test.csv --label-column category -o report
     """
     need("evaluation")
-    from glossator.evaluation.analysis.error_analysis import details_of, details_report
+    from glossator.evaluation.analysis.error_analysis import details_of
     from glossator.evaluation.metrics.evaluate import measure_and_answer
+    from glossator.evaluation.reports.error_analysis_report import details_report
     from glossator.evaluation.reports.evaluation_report import report
     from glossator.service.bundle.task import TokenClassification
     from glossator.workflows.run_records import RunStore
@@ -184,7 +185,7 @@ def _before(store: RunStore, own: str, test: Data, evaluation: Measurement) -> s
 def _write(folder: Path, evaluation: Measurement, details: Details, rows: LabelledRows, pages: dict[str, str]) -> None:
     """Report, JSON, pictures and pages."""
     from glossator.cli.support.files import write_files
-    from glossator.evaluation.analysis.error_analysis import details_report
+    from glossator.evaluation.reports.error_analysis_report import details_report
     from glossator.evaluation.reports.evaluation_files import pictures, to_json
     from glossator.evaluation.reports.evaluation_plots import lengths_svg
     from glossator.evaluation.reports.evaluation_report import report

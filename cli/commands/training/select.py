@@ -337,8 +337,8 @@ def _kept(file: Path, key: str) -> dict[str, object] | None:
 
 
 def _words(selection: Selection, measured: Measurement) -> str:
-    from glossator.evaluation.analysis.model_selection import selection_report
     from glossator.evaluation.reports.evaluation_report import report
+    from glossator.evaluation.reports.selection_report import selection_report
 
     return f"{selection_report(selection)}\n{report(measured)}"
 

@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from made import made_task
 from scipy.stats import binomtest
 
-from glossator.evaluation.analysis.comparison import Answered, compare_models, holm, mcnemar, randomisation
+from glossator.evaluation.analysis.comparison import compare_models
+from glossator.evaluation.metrics.model_answers import Answered
 from glossator.evaluation.reports.comparison_report import comparison_report
 from glossator.evaluation.reports.html_page import page
+from glossator.evaluation.statistics.paired_tests import holm, mcnemar, randomisation
 from glossator.modeling.labelled_rows import GoldSpan, LabelledRows
 from glossator.service.errors import ConfigError
 from glossator.service.tasks.token_classification import Entities, Entity

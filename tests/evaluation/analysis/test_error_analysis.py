@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from glossator.evaluation.analysis.error_analysis import Details, details_of, details_report, told_before
+from glossator.evaluation.analysis.error_analysis import Details, details_of, told_before
 from glossator.evaluation.metrics.evaluate import measure, measure_and_answer
+from glossator.evaluation.reports.error_analysis_report import details_report
 from glossator.evaluation.reports.evaluation_report import report
 from glossator.evaluation.reports.plain_summary import summary
 from glossator.modeling.labelled_rows import LabelledRows

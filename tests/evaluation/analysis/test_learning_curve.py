@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glossator.evaluation.analysis.learning_curve import Point, curve_report, fit_curve, sizes
+from glossator.evaluation.analysis.learning_curve import Point, fit_curve, sizes
 from glossator.evaluation.reports.learning_curve_plot import curve_svg
+from glossator.evaluation.reports.learning_curve_report import curve_report
 from glossator.service.errors import CorpusError
 
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from glossator.evaluation.analysis.model_selection import Budget, Rung, Selection, select, selection_report
+from glossator.evaluation.analysis.model_selection import Budget, Rung, Selection, select
 from glossator.evaluation.reports.selection_plot import frontier_svg
+from glossator.evaluation.reports.selection_report import selection_report
 from glossator.service.errors import ConfigError
 
 ROWS = 2_000

@@ -7,17 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glossator.evaluation.analysis.comparison import answer
-from glossator.evaluation.analysis.robustness import (
-    CHANGES,
-    IN_PLACE,
-    lower,
-    no_punctuation,
-    robustness,
-    robustness_table,
-    typos,
-    upper,
-)
+from glossator.evaluation.analysis.robustness import CHANGES, IN_PLACE, lower, no_punctuation, robustness, typos, upper
+from glossator.evaluation.metrics.model_answers import answer
+from glossator.evaluation.reports.error_analysis_report import robustness_table
 from glossator.modeling.labelled_rows import LabelledRows
 from glossator.service.inference.model import load
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import hypergeom
 
-from glossator.evaluation.analysis.slices import LEAST_ROWS, NONE, RARE, slice_table, slices
+from glossator.evaluation.analysis.slices import LEAST_ROWS, NONE, RARE, slices
+from glossator.evaluation.reports.error_analysis_report import slice_table
 from glossator.modeling.labelled_rows import LabelledRows
 from glossator.service.errors import ConfigError
 

@@ -2,15 +2,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from glossator.evaluation.markdown import display_width, markdown_table
 from glossator.evaluation.metrics.classification import Evaluation
-from glossator.evaluation.reports.evaluation_report import (
-    class_table,
-    confusion_table,
-    display_width,
-    headline_table,
-    markdown_table,
-    report,
-)
+from glossator.evaluation.reports.evaluation_report import class_table, confusion_table, headline_table, report
 
 LABELS = ["billing", "delivery", "login", "other", "refund"]
 Make = Callable[..., Evaluation]

@@ -1,0 +1,25 @@
+"""The display name of each metric."""
+
+METRIC_NAMES = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro F1",
+    "micro_f1": "micro F1",
+    "weighted_f1": "weighted F1",
+    "subset_accuracy": "subset accuracy (whole set right)",
+    "hamming_accuracy": "Hamming accuracy (single decisions right)",
+    "f1": "F1",
+    "precision": "precision",
+    "recall": "recall",
+    "exact_f1": "F1 of spans, whatever the type",
+    "partial_f1": "F1 with half for an overlap",
+    "type_f1": "F1 of types that overlap",
+    "pearson": "Pearson's r",
+    "spearman": "Spearman's rho",
+    "mean_absolute_error": "mean absolute error",
+    "exact_match": "exact match",
+    "character_f1": "F1 of characters",
+    "nearest_accuracy": "nearest row has the same label",
+    "mean_reciprocal_rank": "mean reciprocal rank of a row with the same label",
+    "auroc": "AUROC",
+    "average_precision": "average precision",
+}

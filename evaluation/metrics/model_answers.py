@@ -1,0 +1,35 @@
+"""A model's answers to labelled rows, computed once and used by every analysis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glossator.evaluation.metrics.task_metrics import predicted
+from glossator.modeling.labelled_rows import LabelledRows, inputs_of
+from glossator.service.bundle.task import Classifier, Task
+from glossator.service.inference.pipeline import Pipeline
+from glossator.service.tasks.decoders import Prediction
+from glossator.service.tasks.text_classification import decide, probabilities
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """One model's answers on rows: for classifiers the labels decided on, `(rows, labels)`, else predictions."""
+
+    name: str
+    task: Task
+    decided: NDArray[np.bool_] | None
+    predictions: Sequence[Prediction] | None
+
+
+def answer(pipeline: Pipeline, rows: LabelledRows, *, name: str) -> Answered:
+    """What a model says of the rows; raises CorpusError or InputError where they do not fit its task."""
+    task = pipeline.task
+    if isinstance(task, Classifier) and task.problem_type != "regression":
+        decided = decide(probabilities(pipeline.logits(inputs_of(rows, task)), task), task)
+        return Answered(name, task, decided, None)
+    return Answered(name, task, None, predicted(pipeline, rows))
