@@ -29,7 +29,7 @@ from glossator.export.torch_to_onnx import convert
 from glossator.modeling.checkpoint_reader import load_model, open_pipeline, read_task
 from glossator.modeling.labelled_rows import LabelledRows, indicator, inputs_of, read_rows
 from glossator.service.bundle import file_names
-from glossator.service.bundle.folder import read
+from glossator.service.bundle.reader import read
 from glossator.service.bundle.golden import dump_golden
 from glossator.service.bundle.manifest import (
     BatchCost,

@@ -24,9 +24,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from glossator.service.bundle.folder import read
+from glossator.service.bundle.reader import read
+from glossator.service.bundle.names import check_model_name
 from glossator.service.errors import ConfigError, UnknownModel
-from glossator.service.files.atomic_write import sync_folder
+from glossator.service.files.atomic_file import sync_folder
 from glossator.service.inference.model import load
 
 CHAMPION = "champion"
@@ -35,7 +36,6 @@ SHORTEST_VERSION = 7
 """Digits of a digest that a version must name at least."""
 Action = Literal["add", "alias", "rollback", "remove"]
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ALIAS = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _HEX = re.compile(r"[0-9a-f]+")
 _INCOMING = ".incoming-"
@@ -144,9 +144,7 @@ class Registry:
         """
         _check_alias(alias)
         model = load(bundle)
-        name = name or model.name
-        if not _NAME.fullmatch(name):
-            raise ConfigError("a model cannot have this name", found=name, expected="letters, digits, . _ and -")
+        name = check_model_name(name or model.name)
         target = self.folder(name, model.digest)
         with self._locked():
             record = self.records().get(name, Record())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -13,45 +12,44 @@ from starlette.middleware import Middleware
 
 from glossator.service.api import problems
 from glossator.service.api.dialects.mount import BODIES, mount
-from glossator.service.api.job_acceptance import jobs_of
+from glossator.service.api.job_service import open_jobs
 from glossator.service.api.metrics import Metrics
 from glossator.service.api.middleware.compression import Compress
 from glossator.service.api.middleware.request import Observe
 from glossator.service.api.middleware.tracing import spans, untraced
 from glossator.service.api.model_catalog import Catalog
-from glossator.service.api.openapi_document import OTHERWISE, Application
+from glossator.service.api.openapi_document import DEFAULT_RESPONSES, DocumentedApp
 from glossator.service.api.replicas.supervisor import shared
 from glossator.service.api.routes import health, jobs_disabled, predict, zero_shot_rerank
 from glossator.service.api.routes import jobs as jobs_routes
 from glossator.service.api.routes import models as models_routes
 from glossator.service.api.security.guard import Guard
 from glossator.service.api.settings import Settings
-from glossator.service.api.state import State
+from glossator.service.api.state import AppState
 from glossator.service.api.web import pages
+from glossator.service.bundle.names import check_model_name
 from glossator.service.errors import ConfigError
 from glossator.service.inference.batching import Limit
 from glossator.service.inference.model import Model
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
     """The app that answers with `models`, each under its name, or with those of a catalog.
 
     The models are warmed when the app starts, and `/readyz` says so. Raises ConfigError where there is no model, or a
-    name that cannot stand in a path.
+    name that a model cannot have.
     """
     catalog = models if isinstance(models, Catalog) else Catalog(models)
     _check_names(catalog)
     release = _release()
     metrics = Metrics(catalog.loaded, release)
-    state = State(
+    state = AppState(
         models=catalog,
         settings=settings,
         metrics=metrics,
         limiter=CapacityLimiter(settings.encoding_workers),
         version=release,
-        jobs=jobs_of(catalog, settings),
+        jobs=open_jobs(catalog, settings),
     )
     catalog.limit = Limit(settings.queue_seconds)
     for _, model in catalog.loaded():
@@ -72,7 +70,7 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
             await to_thread.run_sync(state.jobs.close)
         await to_thread.run_sync(metrics.close)
 
-    app = Application(
+    app = DocumentedApp(
         title="Glossator",
         summary="Text classification on plain CPUs, with verified models.",
         version=release,
@@ -81,7 +79,7 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        responses=OTHERWISE,
+        responses=DEFAULT_RESPONSES,
         middleware=[
             Middleware(Observe, metrics=metrics, draining=lambda: state.draining, span=spans(release) or untraced),
             Middleware(Guard, settings=settings),
@@ -90,7 +88,7 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
     )
     app.state.service = state
     app.needs_key = settings.needs_key
-    problems.install(app)
+    problems.install_error_handlers(app)
     jobs = jobs_disabled if state.jobs is None else jobs_routes
     for routes in (predict, zero_shot_rerank, models_routes, jobs, health):
         app.include_router(routes.router)
@@ -104,12 +102,7 @@ def _check_names(models: Mapping[str, Model]) -> None:
     if not models:
         raise ConfigError("there is no model to serve", hint="Give at least one bundle.")
     for name in models:
-        if not _NAME.fullmatch(name):
-            raise ConfigError(
-                "a model's name cannot stand in a path",
-                found=name,
-                expected="letters, digits, dots, dashes and underscores, at most 64",
-            )
+        check_model_name(name)
 
 
 def _release() -> str:

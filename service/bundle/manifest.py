@@ -9,6 +9,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from glossator.service.bundle import file_names
+from glossator.service.bundle.names import Name
 from glossator.service.bundle.task import Strict, Task, TaskName
 from glossator.service.errors import BundleInvalid, BundleVersionUnsupported, Fault
 
@@ -137,7 +138,7 @@ class Manifest(Strict):
     """The whole of `bundle.json`. `digest` is the SHA-256 of the canonical JSON of every other field."""
 
     format_version: Literal[2] = file_names.FORMAT_VERSION
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    name: Name
     task: Task
     served: Served
     files: dict[str, FileEntry]

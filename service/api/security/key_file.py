@@ -13,11 +13,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from glossator.service.api.security.api_keys import hash_key
+from glossator.service.bundle.names import NAME_RULE, Name
 from glossator.service.errors import ConfigError
 
 Scope = Literal["infer", "label", "admin"]
@@ -32,7 +33,7 @@ class Key(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    name: Name
     scopes: list[Scope]
     created: datetime
     expires: datetime | None = None
@@ -110,7 +111,7 @@ def add_key(path: Path, name: str, scopes: Sequence[str], days: float | None) ->
             expires=None if days is None else now + timedelta(days=days),
         )  # fmt: skip
     except ValidationError:
-        raise ConfigError("a key cannot have this name", found=name, expected="letters, digits, . _ and -") from None
+        raise ConfigError("invalid key name", found=name, expected=NAME_RULE) from None
     write_keys(path, KeyFile(keys=[*keys.keys, made]))
     return secret
 

@@ -1,0 +1,24 @@
+"""Names of models and of API keys: they appear in paths, URLs and metrics, so few characters are allowed."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import Field
+
+from glossator.service.errors import ConfigError
+
+NAME_RULE = "letters, digits, '.', '_' and '-'; the first is a letter or a digit; at most 64"
+_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+_EXPRESSION = re.compile(_PATTERN)
+
+Name = Annotated[str, Field(pattern=f"^{_PATTERN}$")]
+"""A checked name as a field of a JSON document."""
+
+
+def check_model_name(name: str, *, hint: str | None = None) -> str:
+    """Return the name unchanged; raises ConfigError if a model cannot have it."""
+    if not _EXPRESSION.fullmatch(name):
+        raise ConfigError("invalid model name", found=name, expected=NAME_RULE, hint=hint)
+    return name

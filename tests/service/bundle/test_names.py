@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from glossator.service.bundle.names import NAME_RULE, Name, check_model_name
+from glossator.service.errors import ConfigError
+
+VALID = ["a", "7", "tickets", "tickets-v2.1_int8", "A" * 64]
+INVALID = ["", ".hidden", "-o", "_x", "a/b", "a b", "naïve", "a\n", "A" * 65]
+
+
+@pytest.mark.parametrize("name", VALID)
+def test_valid_names_are_returned_unchanged(name: str) -> None:
+    assert check_model_name(name) == name
+    assert TypeAdapter(Name).validate_python(name) == name
+
+
+@pytest.mark.parametrize("name", INVALID)
+def test_invalid_names_are_refused_with_the_rule_and_the_hint(name: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        check_model_name(name, hint="Pass another --name.")
+    assert (caught.value.expected, caught.value.hint) == (NAME_RULE, "Pass another --name.")
+    with pytest.raises(ValidationError):
+        TypeAdapter(Name).validate_python(name)
