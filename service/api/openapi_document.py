@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from glossator.service.api.problems import MEDIA_TYPE, problem, status_of
+from glossator.service.api.problems import MEDIA_TYPE, build_problem, status_of
 from glossator.service.api.schemas.jobs import JobForm
 from glossator.service.api.schemas.predictions import (
     PredictText,
@@ -21,10 +21,10 @@ from glossator.service.errors import GlossatorError
 
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
 
-TIMEOUT = "x-request-timeout"
+TIMEOUT_HEADER = "x-request-timeout"
 _WAITS: list[dict[str, Any]] = [
     {
-        "name": TIMEOUT,
+        "name": TIMEOUT_HEADER,
         "in": "header",
         "description": "Seconds after which the answer is of no use: what has not begun then is dropped.",
         "schema": {"type": "number", "exclusiveMinimum": 0},
@@ -56,14 +56,14 @@ _READ_OF_JOBS: tuple[type[BaseModel], ...] = (JobForm,)
 """The bodies that routes read by themselves."""
 
 
-def body_of(model: type[BaseModel], *, waits: bool = True) -> dict[str, Any]:
+def request_body(model: type[BaseModel], *, accepts_timeout: bool = True) -> dict[str, Any]:
     """The `openapi_extra` of a route that reads one of these, and `waits` for a model."""
     schema = {"$ref": f"#/components/schemas/{model.__name__}"}
     body = {"required": True, "content": {"application/json": {"schema": schema}}}
-    return {"requestBody": body} | ({"parameters": _WAITS} if waits else {})
+    return {"requestBody": body} | ({"parameters": _WAITS} if accepts_timeout else {})
 
 
-OTHERWISE: dict[int | str, dict[str, Any]] = {
+DEFAULT_RESPONSES: dict[int | str, dict[str, Any]] = {
     "default": {"description": "Any other problem", "content": {MEDIA_TYPE: {"schema": _PROBLEM}}}
 }
 
@@ -78,12 +78,12 @@ def problem_responses(path: str, *errors: GlossatorError) -> dict[int | str, dic
             {"description": status.phrase, "content": {MEDIA_TYPE: {"schema": _PROBLEM, "examples": {}}}},
         )
         examples = response["content"][MEDIA_TYPE]["examples"]
-        value = problem(error, path).model_dump(exclude_none=True)
+        value = build_problem(error, path).model_dump(exclude_none=True)
         examples[f"{error.code}-{len(examples) + 1}"] = {"summary": error.message, "value": value}
     return responses
 
 
-class Application(FastAPI):
+class DocumentedApp(FastAPI):
     """FastAPI, with our OpenAPI document."""
 
     needs_key = False

@@ -37,7 +37,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from glossator.service.api.schemas.predictions import Problem
-from glossator.service.api.schemas.validation_faults import where
+from glossator.service.api.schemas.validation_faults import field_path
 from glossator.service.errors import (
     ConfigError,
     DeadlineExceeded,
@@ -192,7 +192,7 @@ def headers_of(error: GlossatorError) -> dict[str, str]:
     return dict(_HEADERS.get(status_of(error), {}))
 
 
-def problem(error: GlossatorError, path: str) -> Problem:
+def build_problem(error: GlossatorError, path: str) -> Problem:
     """The error as RFC 9457 has it; `path` is what was asked for. Server errors say nothing of the server's inside."""
     status = status_of(error)
     fields = error.to_dict()
@@ -217,7 +217,7 @@ class ProblemResponse(Response):
 
     def __init__(self, error: GlossatorError, scope: Scope) -> None:
         scope.setdefault("state", {})["problem"] = error.code
-        body = problem(error, scope["path"])
+        body = build_problem(error, scope["path"])
         # ASCII with escapes: no character of what is quoted can fail to be encoded.
         content = json.dumps(body.model_dump(exclude_none=True), ensure_ascii=True)
         super().__init__(content, status_code=body.status, headers=headers_of(error))
@@ -237,15 +237,15 @@ def log_failure(error: BaseException, scope: Scope) -> None:
     )
 
 
-def unfit(error: RequestValidationError) -> InvalidRequest:
+def convert_validation_error(error: RequestValidationError) -> InvalidRequest:
     """What FastAPI finds wrong with a request, in our words."""
-    faults = [Fault(item["type"].replace("_", "-"), item["msg"], where(item["loc"])) for item in error.errors()]
+    faults = [Fault(item["type"].replace("_", "-"), item["msg"], field_path(item["loc"])) for item in error.errors()]
     return InvalidRequest(
         "the request does not fit the route", faults=faults, hint="GET /openapi.json describes its parameters."
     )
 
 
-def install(app: FastAPI) -> None:
+def install_error_handlers(app: FastAPI) -> None:
     """Makes the app answer every error that its routes raise, and those of the framework, as problems."""
 
     @app.exception_handler(GlossatorError)
@@ -262,7 +262,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid(request: Request, error: RequestValidationError) -> Response:
-        return ProblemResponse(unfit(error), request.scope)
+        return ProblemResponse(convert_validation_error(error), request.scope)
 
 
 def _framework_error(request: Request, error: HTTPException) -> GlossatorError:

@@ -31,7 +31,7 @@ from glossator.service.tasks.text_pair import Rating
 from glossator.service.tasks.token_classification import Entities
 
 
-def result(item: Answer | InputError, explanation: Explanation | None = None) -> Result | FailedText:
+def result_body(item: Answer | InputError, explanation: Explanation | None = None) -> Result | FailedText:
     """The body of one result."""
     if isinstance(item, InputError):
         return FailedText(error=ErrorBody.model_validate(item.to_dict()))
@@ -65,13 +65,14 @@ def result(item: Answer | InputError, explanation: Explanation | None = None) ->
     return EmbeddingBody(embedding=vector, tokens=tokens, windows=windows, truncated=truncated)
 
 
-def sentences(found: Sequence[Sentence] | InputError) -> SentencesBody | FailedText:
+def sentences_body(found: Sequence[Sentence] | InputError) -> SentencesBody | FailedText:
     """The body of one text that was answered sentence by sentence."""
     if isinstance(found, InputError):
         return FailedText(error=ErrorBody.model_validate(found.to_dict()))
     return SentencesBody(
         sentences=[
-            SentenceBody(start=each.start, end=each.end, text=each.text, result=result(each.answer)) for each in found
+            SentenceBody(start=each.start, end=each.end, text=each.text, result=result_body(each.answer))
+            for each in found
         ]
     )
 

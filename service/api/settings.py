@@ -17,7 +17,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from glossator.service.api.schemas.validation_faults import faults
+from glossator.service.api.schemas.validation_faults import list_faults
 from glossator.service.api.security.api_keys import hash_key
 from glossator.service.errors import ConfigError, Fault
 from glossator.service.jobs import webhook
@@ -107,7 +107,7 @@ class Settings(BaseSettings):
         except ValidationError as error:
             raise ConfigError(
                 "the settings of the API cannot be used",
-                faults=[Fault(fault.name, fault.message, _named(fault.where)) for fault in faults(error)],
+                faults=[Fault(fault.name, fault.message, _named(fault.where)) for fault in list_faults(error)],
                 hint=f"Set them as options or as {PREFIX}... in the environment.",
             ) from None
 

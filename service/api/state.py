@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
 
 from anyio import CapacityLimiter, to_thread
-from fastapi import Depends, Request
 
+from glossator.service.api.job_service import JobService
 from glossator.service.api.metrics import Metrics
 from glossator.service.api.model_catalog import Catalog
 from glossator.service.api.settings import Settings
@@ -15,12 +14,9 @@ from glossator.service.bundle.task import TextEmbedding
 from glossator.service.errors import ConfigError, GlossatorError
 from glossator.service.inference.model import Model
 
-if TYPE_CHECKING:
-    from glossator.service.api.job_acceptance import Jobs
-
 
 @dataclass(slots=True)
-class State:
+class AppState:
     """The models and how the app stands: it is ready once they are warm and until it drains."""
 
     models: Catalog
@@ -29,7 +25,7 @@ class State:
     limiter: CapacityLimiter
     """Keeps large requests to a few threads beside the event loop."""
     version: str
-    jobs: Jobs | None = None
+    jobs: JobService | None = None
     warm: bool = False
     draining: bool = False
     failure: GlossatorError | None = None
@@ -58,13 +54,3 @@ class State:
             self.failure = error
             raise
         self.warm = True
-
-
-async def of(request: Request) -> State:
-    """The state of the app that received the request; async, or FastAPI would ask another thread for it."""
-    state = request.app.state.service
-    assert isinstance(state, State)
-    return state
-
-
-Shared = Annotated[State, Depends(of)]

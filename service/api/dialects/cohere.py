@@ -9,11 +9,12 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse
 
+from glossator.service.api import inference_requests
+from glossator.service.api.dependencies import StateDep
 from glossator.service.api.dialects.errors import ERRORS, Told, route_class
 from glossator.service.api.dialects.hugging_face import scores_of
-from glossator.service.api.inference_requests import all_ranked, ask, good, rank, read
-from glossator.service.api.openapi_document import body_of
-from glossator.service.api.state import Shared
+from glossator.service.api.inference_requests import parse_body, raise_first_error, raise_first_unranked
+from glossator.service.api.openapi_document import request_body
 from glossator.service.bundle.task import Classifier
 from glossator.service.errors import ConfigError
 
@@ -53,12 +54,18 @@ class CohereClassify(BaseModel):
 BODIES = (CohereRerank, CohereClassify)
 
 
-@router.post("/v2/rerank", summary="Documents by how well they answer, as Cohere", openapi_extra=body_of(CohereRerank))
-async def rerank(request: Request, state: Shared) -> dict[str, Any]:
+@router.post(
+    "/v2/rerank", summary="Documents by how well they answer, as Cohere", openapi_extra=request_body(CohereRerank)
+)
+async def rerank(request: Request, state: StateDep) -> dict[str, Any]:
     """The best first, `top_n` of them."""
-    asked = await read(request, state, CohereRerank, 'Send {"model": "...", "query": "...", "documents": ["..."]}.')
+    asked = await parse_body(
+        request, state, CohereRerank, 'Send {"model": "...", "query": "...", "documents": ["..."]}.'
+    )
     model = state.model(asked.model)
-    ranked = all_ranked(await rank(state, request, model, asked.query, asked.documents, top_k=asked.top_n))
+    ranked = raise_first_unranked(
+        await inference_requests.rerank(state, request, model, asked.query, asked.documents, top_k=asked.top_n)
+    )
     return {
         "id": str(uuid.uuid4()),
         "results": [{"index": each.index, "relevance_score": each.score} for each in ranked],
@@ -66,15 +73,15 @@ async def rerank(request: Request, state: Shared) -> dict[str, Any]:
     }
 
 
-@router.post("/v1/classify", summary="Labels, in Cohere's shape", openapi_extra=body_of(CohereClassify))
-async def classify(request: Request, state: Shared) -> dict[str, Any]:
+@router.post("/v1/classify", summary="Labels, in Cohere's shape", openapi_extra=request_body(CohereClassify))
+async def classify(request: Request, state: StateDep) -> dict[str, Any]:
     """For each text its labels, and how probable each is."""
-    asked = await read(request, state, CohereClassify, 'Send {"model": "...", "inputs": ["...", "..."]}.')
+    asked = await parse_body(request, state, CohereClassify, 'Send {"model": "...", "inputs": ["...", "..."]}.')
     model = state.model(asked.model)
     task = model.task
     if not isinstance(task, Classifier) or task.problem_type == "regression" or task.task == "text-pair":
         raise ConfigError("this model does not label texts", found=task.task, hint="See GET /v1/models.")
-    answers = good(await ask(state, request, model, asked.model, asked.inputs))
+    answers = raise_first_error(await inference_requests.predict(state, request, model, asked.model, asked.inputs))
     kind = "multi-label" if task.problem_type == "multi_label_classification" else "single-label"
     classifications = []
     for text, answer in zip(asked.inputs, answers, strict=True):

@@ -12,7 +12,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
-from glossator.service.api.problems import MEDIA_TYPE, headers_of, log_failure, problem, status_of, unfit
+from glossator.service.api.problems import (
+    MEDIA_TYPE,
+    build_problem,
+    convert_validation_error,
+    headers_of,
+    log_failure,
+    status_of,
+)
 from glossator.service.errors import GlossatorError
 
 ERRORS: dict[int | str, dict[str, Any]] = {
@@ -45,7 +52,7 @@ def told(error: GlossatorError, request: Request) -> Told:
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.SERVICE_UNAVAILABLE:
         log_failure(error, request.scope)
     request.scope.setdefault("state", {})["problem"] = error.code
-    body = problem(error, request.url.path)
+    body = build_problem(error, request.url.path)
     message = f"{body.detail}: {body.found}" if body.found else body.detail
     expected = [f"expected {body.expected}"] if body.expected else []
     faults = [f"{fault.where}: {fault.message}" if fault.where else fault.message for fault in body.faults or []]
@@ -64,7 +71,7 @@ def route_class(form: Callable[[Told], Response]) -> type[APIRoute]:
                 try:
                     return await handle(request)
                 except RequestValidationError as error:
-                    failure: GlossatorError = unfit(error)
+                    failure: GlossatorError = convert_validation_error(error)
                 except GlossatorError as error:
                     failure = error
                 response = form(told(failure, request))

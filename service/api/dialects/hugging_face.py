@@ -12,6 +12,8 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
 
+from glossator.service.api import inference_requests
+from glossator.service.api.dependencies import StateDep
 from glossator.service.api.dialects.errors import ERRORS, Told, route_class
 from glossator.service.api.dialects.hugging_face_schemas import (
     ClassificationParameters,
@@ -22,13 +24,13 @@ from glossator.service.api.dialects.hugging_face_schemas import (
     SentencesInput,
     ZeroShotParameters,
 )
-from glossator.service.api.inference_requests import ask, fit, good, read
-from glossator.service.api.openapi_document import body_of
+from glossator.service.api.inference_requests import parse_body, raise_first_error
+from glossator.service.api.openapi_document import request_body
 from glossator.service.api.problems import InvalidRequest
 from glossator.service.api.routes.models import ModelName
 from glossator.service.api.schemas.predictions import Status
-from glossator.service.api.state import Shared, State
-from glossator.service.api.transport.json_body import validated
+from glossator.service.api.state import AppState
+from glossator.service.api.transport.json_body import validate
 from glossator.service.bundle.task import Classifier, TextEmbedding, TextPair
 from glossator.service.errors import ConfigError, Fault
 from glossator.service.inference.model import Model
@@ -50,11 +52,11 @@ def _form(told: Told) -> JSONResponse:
 router = APIRouter(tags=["hugging-face"], responses=ERRORS, route_class=route_class(_form))
 
 
-@router.post("/{name}", summary="A model in the shape of Hugging Face", openapi_extra=body_of(HuggingFaceRequest))
-async def infer(name: ModelName, request: Request, state: Shared) -> Any:
+@router.post("/{name}", summary="A model in the shape of Hugging Face", openapi_extra=request_body(HuggingFaceRequest))
+async def infer(name: ModelName, request: Request, state: StateDep) -> Any:
     """What the pipeline of the model's task gives."""
     model = state.model(name)
-    asked = await read(request, state, HuggingFaceRequest, _WAY_OUT)
+    asked = await parse_body(request, state, HuggingFaceRequest, _WAY_OUT)
     parameters = asked.parameters or {}
     if "candidate_labels" in parameters:
         return await _zero_shot(state, request, model, asked.inputs, parameters)
@@ -69,14 +71,14 @@ async def infer(name: ModelName, request: Request, state: Shared) -> Any:
 
 
 @router.get("/{name}/health", summary="Whether a model answers")
-async def health(name: ModelName, state: Shared) -> Status:
+async def health(name: ModelName, state: StateDep) -> Status:
     """200 where it does."""
     state.model(name)
     return Status(status="ok")
 
 
 @router.get("/{name}/info", summary="A model in the shape of Hugging Face endpoints")
-async def info(name: ModelName, state: Shared) -> dict[str, Any]:
+async def info(name: ModelName, state: StateDep) -> dict[str, Any]:
     """What `InferenceClient.get_endpoint_info` reads."""
     model = state.model(name)
     return {
@@ -90,10 +92,10 @@ async def info(name: ModelName, state: Shared) -> dict[str, Any]:
 
 
 async def _labels(
-    state: State, request: Request, model: Model, name: str, inputs: object, parameters: dict[str, Any]
+    state: AppState, request: Request, model: Model, name: str, inputs: object, parameters: dict[str, Any]
 ) -> list[list[dict[str, Any]]]:
     """`[[{"label", "score"}]]`, a list for each text, the most probable label first."""
-    asked = validated(parameters, ClassificationParameters, hint=_WAY_OUT)
+    asked = validate(parameters, ClassificationParameters, hint=_WAY_OUT)
     task = model.task
     assert isinstance(task, Classifier)
     texts = _texts(inputs, pair=isinstance(task, TextPair))
@@ -103,7 +105,9 @@ async def _labels(
             expected=_function(task), hint="Leave function_to_apply out.",
         )  # fmt: skip
     rated = task.problem_type == "regression"
-    answers = good(await ask(state, request, model, name, texts, top_k=None if rated else asked.top_k))
+    answers = raise_first_error(
+        await inference_requests.predict(state, request, model, name, texts, top_k=None if rated else asked.top_k)
+    )
     if rated:
         return [[{"label": "score", "score": answer.score}] for answer in answers]
     return [[_score(score) for score in scores_of(answer)] for answer in answers]
@@ -116,12 +120,14 @@ def _function(task: Classifier) -> str:
 
 
 async def _entities(
-    state: State, request: Request, model: Model, name: str, inputs: object, parameters: dict[str, Any]
+    state: AppState, request: Request, model: Model, name: str, inputs: object, parameters: dict[str, Any]
 ) -> list[Any]:
     """`[{"entity_group", "score", "word", "start", "end"}]`, of many texts a list of these."""
-    asked = validated(parameters, EntityParameters, hint=_WAY_OUT)
+    asked = validate(parameters, EntityParameters, hint=_WAY_OUT)
     texts = _texts(inputs, pair=False)
-    answers = good(await ask(state, request, model, name, texts, aggregation=asked.aggregation_strategy))
+    answers = raise_first_error(
+        await inference_requests.predict(state, request, model, name, texts, aggregation=asked.aggregation_strategy)
+    )
     kind = "entity" if asked.aggregation_strategy == "none" else "entity_group"
     left_out = set(asked.ignore_labels or ())
     found = [[_entity(each, kind) for each in answer.entities if each.label not in left_out] for answer in answers]
@@ -129,12 +135,14 @@ async def _entities(
 
 
 async def _question(
-    state: State, request: Request, model: Model, name: str, inputs: object, parameters: dict[str, Any]
+    state: AppState, request: Request, model: Model, name: str, inputs: object, parameters: dict[str, Any]
 ) -> Any:
     """`{"answer", "start", "end", "score"}`, or with `top_k` a list of them. No answer is an empty one."""
-    asked = validated(parameters, QuestionParameters, hint=_WAY_OUT)
+    asked = validate(parameters, QuestionParameters, hint=_WAY_OUT)
     (pair,) = _texts([inputs], pair=True, names=("question", "context"))
-    (answer,) = good(await ask(state, request, model, name, [pair], top_k=asked.top_k or 1))
+    (answer,) = raise_first_error(
+        await inference_requests.predict(state, request, model, name, [pair], top_k=asked.top_k or 1)
+    )
     prediction = answer.prediction
     assert isinstance(prediction, Extraction)
     spans = [
@@ -146,28 +154,32 @@ async def _question(
     return spans[: asked.top_k] if asked.top_k is not None else spans[0]
 
 
-async def _vectors(state: State, request: Request, model: Model, name: str, asked: HuggingFaceRequest) -> Any:
+async def _vectors(state: AppState, request: Request, model: Model, name: str, asked: HuggingFaceRequest) -> Any:
     """Of sentences held against one: their similarities. Else `[[float]]`, a vector for each text."""
     if isinstance(asked.inputs, dict):
-        given = validated(asked.inputs, SentencesInput, hint='Send {"source_sentence": "...", "sentences": [...]}.')
-        answers = good(await ask(state, request, model, name, [given.source_sentence, *given.sentences]))
+        given = validate(asked.inputs, SentencesInput, hint='Send {"source_sentence": "...", "sentences": [...]}.')
+        answers = raise_first_error(
+            await inference_requests.predict(state, request, model, name, [given.source_sentence, *given.sentences])
+        )
         return similarities(answers)
     options = {name: value for name, value in (asked.model_extra or {}).items() if value is not None}
-    parameters = validated(options | (asked.parameters or {}), EmbeddingParameters, hint=_WAY_OUT)
+    parameters = validate(options | (asked.parameters or {}), EmbeddingParameters, hint=_WAY_OUT)
     texts = _texts(asked.inputs, pair=False)
-    answers = good(await ask(state, request, model, name, texts, truncate=parameters.truncate))
+    answers = raise_first_error(
+        await inference_requests.predict(state, request, model, name, texts, truncate=parameters.truncate)
+    )
     normalized = True if parameters.normalize is None else parameters.normalize
     return [shortened(answer.vector, parameters.dimensions, normalize=normalized).tolist() for answer in answers]
 
 
 async def _zero_shot(
-    state: State, request: Request, model: Model, inputs: object, parameters: dict[str, Any]
+    state: AppState, request: Request, model: Model, inputs: object, parameters: dict[str, Any]
 ) -> list[Any]:
     """`[{"label", "score"}]`, the best first; of many texts a list of these."""
-    asked = validated(parameters, ZeroShotParameters, hint=_WAY_OUT)
+    asked = validate(parameters, ZeroShotParameters, hint=_WAY_OUT)
     texts = [str(text) for text in _texts(inputs, pair=False)]
-    answers = good(
-        await fit(
+    answers = raise_first_error(
+        await inference_requests.zero_shot(
             state, request, model, texts, asked.candidate_labels,
             hypothesis=asked.hypothesis_template, multi_label=asked.multi_label,
         )

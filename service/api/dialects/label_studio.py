@@ -15,12 +15,13 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse
 
+from glossator.service.api import inference_requests
+from glossator.service.api.dependencies import StateDep
 from glossator.service.api.dialects.errors import ERRORS, Told, route_class
-from glossator.service.api.inference_requests import ask, read
-from glossator.service.api.openapi_document import body_of
+from glossator.service.api.inference_requests import parse_body
+from glossator.service.api.openapi_document import request_body
 from glossator.service.api.problems import InvalidRequest
 from glossator.service.api.routes.models import ModelName
-from glossator.service.api.state import Shared
 from glossator.service.bundle.task import Classifier, TextEmbedding
 from glossator.service.errors import ConfigError, InputError, UndecodableText
 from glossator.service.inference.encoding import reads_pairs
@@ -72,33 +73,33 @@ class Control:
     columns: tuple[str, ...]
 
 
-@router.post("/{name}/predict", summary="Predictions for Label Studio", openapi_extra=body_of(LabelStudioPredict))
-async def predict(name: ModelName, request: Request, state: Shared) -> dict[str, Any]:
+@router.post("/{name}/predict", summary="Predictions for Label Studio", openapi_extra=request_body(LabelStudioPredict))
+async def predict(name: ModelName, request: Request, state: StateDep) -> dict[str, Any]:
     """One prediction a task, in order; that of a task that cannot be read is empty and says why."""
     model = state.model(name)
-    asked = await read(request, state, LabelStudioPredict, _WAY_OUT)
+    asked = await parse_body(request, state, LabelStudioPredict, _WAY_OUT)
     control = control_of(asked.label_config, model)
     places: Asked = {} if isinstance(model.task, Classifier) else {"offset_unit": "utf16"}
     texts = [_text(task.data, control.columns, model) for task in asked.tasks]
-    answers = await ask(state, request, model, name, texts, **places)
+    answers = await inference_requests.predict(state, request, model, name, texts, **places)
     return {"results": [_prediction(answer, control, model) for answer in answers], "model_version": model.version}
 
 
 @router.post("/{name}/setup", summary="Says which version answers Label Studio")
-async def setup(name: ModelName, state: Shared) -> dict[str, str]:
+async def setup(name: ModelName, state: StateDep) -> dict[str, str]:
     """Asked when a project is connected."""
     return {"model_version": state.model(name).version}
 
 
 @router.post("/{name}/webhook", status_code=201, summary="Hears what happens in a project")
-async def webhook(name: ModelName, state: Shared) -> dict[str, str]:
+async def webhook(name: ModelName, state: StateDep) -> dict[str, str]:
     """Nothing is done with it: models are trained by `glossator train`."""
     state.model(name)
     return {"status": "ignored"}
 
 
 @router.get("/{name}/health", summary="Whether a model answers Label Studio")
-async def health(name: ModelName, state: Shared) -> dict[str, str]:
+async def health(name: ModelName, state: StateDep) -> dict[str, str]:
     """`UP`."""
     return {"status": "UP", "model_class": state.model(name).task.task}
 

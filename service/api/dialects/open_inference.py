@@ -19,15 +19,16 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import JSONResponse, Response
 
+from glossator.service.api import inference_requests
+from glossator.service.api.dependencies import StateDep
 from glossator.service.api.dialects.errors import ERRORS, Told, route_class
 from glossator.service.api.dialects.open_inference_tensors import BINARY, Tensor, parted, texts_of
-from glossator.service.api.inference_requests import INLINE_CHARACTERS, ask, good
-from glossator.service.api.openapi_document import body_of
+from glossator.service.api.inference_requests import INLINE_CHARACTERS, raise_first_error
+from glossator.service.api.openapi_document import request_body
 from glossator.service.api.problems import InvalidRequest
-from glossator.service.api.routes.health import ready
+from glossator.service.api.routes.health import raise_if_not_ready
 from glossator.service.api.routes.models import ModelName
-from glossator.service.api.state import Shared
-from glossator.service.api.transport.json_body import parse_object, read_body, validated
+from glossator.service.api.transport.json_body import parse_object, read_body, validate
 from glossator.service.bundle.task import Classifier, Task, TextEmbedding
 from glossator.service.inference.encoding import reads_pairs
 from glossator.service.inference.model import Model
@@ -80,7 +81,7 @@ BODIES = (InferRequest,)
 
 
 @router.get("", summary="The server, in the Open Inference Protocol")
-async def server(state: Shared) -> dict[str, Any]:
+async def server(state: StateDep) -> dict[str, Any]:
     """Its name, version and extensions."""
     return {"name": "glossator", "version": state.version, "extensions": [BINARY, "model_repository"]}
 
@@ -92,14 +93,14 @@ async def live() -> dict[str, bool]:
 
 
 @router.get("/health/ready", summary="Whether requests may be sent here")
-async def server_ready(state: Shared) -> dict[str, bool]:
+async def server_ready(state: StateDep) -> dict[str, bool]:
     """As `/readyz`."""
-    ready(state)
+    raise_if_not_ready(state)
     return {"ready": True}
 
 
 @router.post("/repository/index", summary="The models, as Triton lists them")
-async def index(state: Shared) -> list[dict[str, str]]:
+async def index(state: StateDep) -> list[dict[str, str]]:
     """Each with the version that answers."""
     return [
         {"name": each.name, "version": each.digest} | (_LOADED if each.is_loaded else _NOT_LOADED)
@@ -109,7 +110,7 @@ async def index(state: Shared) -> list[dict[str, str]]:
 
 @router.get("/models/{name}", summary="A model's inputs and outputs")
 @router.get("/models/{name}/versions/{version}", summary="Inputs and outputs of a model's version")
-async def metadata(name: ModelName, state: Shared, version: str | None = None) -> dict[str, Any]:
+async def metadata(name: ModelName, state: StateDep, version: str | None = None) -> dict[str, Any]:
     """Their names, types and shapes; -1 stands for the number of texts."""
     model = state.model(name, version)
     inputs = ["text", "text_pair"] if reads_pairs(model.task) else ["text"]
@@ -126,21 +127,21 @@ async def metadata(name: ModelName, state: Shared, version: str | None = None) -
 
 @router.get("/models/{name}/ready", summary="Whether a model answers")
 @router.get("/models/{name}/versions/{version}/ready", summary="Whether a model's version answers")
-async def model_ready(name: ModelName, state: Shared, version: str | None = None) -> dict[str, Any]:
+async def model_ready(name: ModelName, state: StateDep, version: str | None = None) -> dict[str, Any]:
     """200 where it does."""
     state.model(name, version)
-    ready(state)
+    raise_if_not_ready(state)
     return {"name": name, "ready": True}
 
 
 @router.post(
-    "/models/{name}/infer", summary="Tensors of texts to tensors of answers", openapi_extra=body_of(InferRequest)
+    "/models/{name}/infer", summary="Tensors of texts to tensors of answers", openapi_extra=request_body(InferRequest)
 )
 @router.post(
     "/models/{name}/versions/{version}/infer", summary="Answers of a model's version",
-    openapi_extra=body_of(InferRequest),
+    openapi_extra=request_body(InferRequest),
 )  # fmt: skip
-async def infer(name: ModelName, request: Request, state: Shared, version: str | None = None) -> Response:
+async def infer(name: ModelName, request: Request, state: StateDep, version: str | None = None) -> Response:
     """One row of every output for each text. A text that cannot be answered is an error of the whole request: the
     protocol has no place for it."""
     model = state.model(name, version)
@@ -149,7 +150,10 @@ async def infer(name: ModelName, request: Request, state: Shared, version: str |
     work = partial(_parsed, body, length, model)
     asked, texts = work() if len(body) <= INLINE_CHARACTERS else await to_thread.run_sync(work, limiter=state.limiter)
     tensors = {
-        tensor.name: tensor for tensor in _answered(model.task, good(await ask(state, request, model, name, texts)))
+        tensor.name: tensor
+        for tensor in _answered(
+            model.task, raise_first_error(await inference_requests.predict(state, request, model, name, texts))
+        )
     }
     everywhere = bool((asked.parameters or {}).get("binary_data_output"))
     wanted = asked.outputs or [InferTensor(name=each) for each in tensors]
@@ -182,7 +186,7 @@ def _header_length(request: Request) -> int | None:
 
 def _parsed(body: bytes, length: int | None, model: Model) -> tuple[InferRequest, list[Text]]:
     """What a request asks for, and its texts."""
-    asked = validated(parse_object(body[:length], hint=_WAY_OUT), InferRequest, hint=_WAY_OUT)
+    asked = validate(parse_object(body[:length], hint=_WAY_OUT), InferRequest, hint=_WAY_OUT)
     return asked, _texts(asked, body, length, model)
 
 

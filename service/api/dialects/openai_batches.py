@@ -19,18 +19,18 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response, StreamingResponse
 
+from glossator.service.api.dependencies import JobsDep, OwnerDep, StateDep
 from glossator.service.api.dialects.errors import ERRORS
 from glossator.service.api.dialects.openai import OpenAIRoute, listed
-from glossator.service.api.job_acceptance import Here, Jobs, Owner, receiver
-from glossator.service.api.openapi_document import body_of
+from glossator.service.api.job_service import JobService, receiver
+from glossator.service.api.openapi_document import request_body
 from glossator.service.api.problems import InvalidRequest
-from glossator.service.api.state import Shared
-from glossator.service.api.transport.json_body import parse_object, read_json_body, validated
+from glossator.service.api.transport.json_body import parse_object, read_json_body, validate
 from glossator.service.api.transport.multipart import read_form
 from glossator.service.documents.formats.openai_batch import OpenAIBatchSource, model_of
 from glossator.service.documents.open_source import open_source
 from glossator.service.errors import ConfigError, Fault, InputError, UnknownJob
-from glossator.service.files.atomic_write import sync_folder
+from glossator.service.files.atomic_file import sync_folder
 from glossator.service.jobs.job_files import new_id
 from glossator.service.jobs.job_options import LabelOptions
 from glossator.service.jobs.records import Job, StoredFile
@@ -91,7 +91,7 @@ class _Stored:
         "properties": {"file": {"type": "string", "format": "binary"}, "purpose": {"const": PURPOSE}},
     }}}}
 })  # fmt: skip
-async def upload(request: Request, jobs: Here, owner: Owner) -> dict[str, Any]:
+async def upload(request: Request, jobs: JobsDep, owner: OwnerDep) -> dict[str, Any]:
     """JSON lines, a request each, for `POST /v1/batches`."""
     form = await read_form(request, receiver(jobs), jobs.settings.max_upload_bytes)
     try:
@@ -118,14 +118,14 @@ async def upload(request: Request, jobs: Here, owner: Owner) -> dict[str, Any]:
 
 
 @router.get("/v1/files", summary="The files")
-async def files(jobs: Here, owner: Owner, purpose: str | None = None) -> dict[str, Any]:
+async def files(jobs: JobsDep, owner: OwnerDep, purpose: str | None = None) -> dict[str, Any]:
     """Your files that wait to become batches, the newest first."""
     found = await to_thread.run_sync(jobs.store.files, owner)
     return listed([_file(file) for file in found if purpose in (None, file.purpose)])
 
 
 @router.get("/v1/files/{file_id}", summary="One file")
-async def file(file_id: str, jobs: Here, owner: Owner) -> dict[str, Any]:
+async def file(file_id: str, jobs: JobsDep, owner: OwnerDep) -> dict[str, Any]:
     """A file that was sent, or the output or the errors of a batch."""
 
     def found() -> dict[str, Any]:
@@ -144,7 +144,7 @@ async def file(file_id: str, jobs: Here, owner: Owner) -> dict[str, Any]:
 
 
 @router.get("/v1/files/{file_id}/content", summary="What is in a file", response_class=StreamingResponse)
-async def content(file_id: str, jobs: Here, owner: Owner) -> Response:
+async def content(file_id: str, jobs: JobsDep, owner: OwnerDep) -> Response:
     """The lines of a file: requests as they were sent, answers, or errors."""
     half = _half(file_id)
     if half is None:
@@ -157,7 +157,7 @@ async def content(file_id: str, jobs: Here, owner: Owner) -> Response:
 
 
 @router.delete("/v1/files/{file_id}", summary="Removes a file")
-async def delete_file(file_id: str, jobs: Here, owner: Owner) -> dict[str, Any]:
+async def delete_file(file_id: str, jobs: JobsDep, owner: OwnerDep) -> dict[str, Any]:
     """The batches that were made of it go on."""
 
     def gone() -> None:
@@ -168,12 +168,16 @@ async def delete_file(file_id: str, jobs: Here, owner: Owner) -> dict[str, Any]:
     return {"id": file_id, "object": "file", "deleted": True}
 
 
-@router.post("/v1/batches", summary="Answers every request of a file", openapi_extra=body_of(BatchRequest, waits=False))
-async def create(request: Request, state: Shared, jobs: Here, owner: Owner) -> dict[str, Any]:
+@router.post(
+    "/v1/batches",
+    summary="Answers every request of a file",
+    openapi_extra=request_body(BatchRequest, accepts_timeout=False),
+)
+async def create(request: Request, state: StateDep, jobs: JobsDep, owner: OwnerDep) -> dict[str, Any]:
     """A job in OpenAI's shape. All requests go to one model, which the first one names."""
     hint = 'Send {"input_file_id": "file_…", "endpoint": "/v1/embeddings", "completion_window": "24h"}.'
     body = parse_object(await read_json_body(request, jobs.settings.max_body_bytes), hint=hint)
-    asked = validated(body, BatchRequest, hint=hint)
+    asked = validate(body, BatchRequest, hint=hint)
 
     def accept() -> Job:
         kept = jobs.store.file(asked.input_file_id, owner)
@@ -191,7 +195,7 @@ async def create(request: Request, state: Shared, jobs: Here, owner: Owner) -> d
 
 @router.get("/v1/batches", summary="The batches")
 async def batches(
-    jobs: Here, owner: Owner, limit: Annotated[int, Query(ge=1, le=100)] = 20, after: str | None = None
+    jobs: JobsDep, owner: OwnerDep, limit: Annotated[int, Query(ge=1, le=100)] = 20, after: str | None = None
 ) -> dict[str, Any]:
     """Your batches, the newest first."""
     page = await to_thread.run_sync(
@@ -201,13 +205,13 @@ async def batches(
 
 
 @router.get("/v1/batches/{batch_id}", summary="One batch")
-async def batch(batch_id: str, jobs: Here, owner: Owner) -> dict[str, Any]:
+async def batch(batch_id: str, jobs: JobsDep, owner: OwnerDep) -> dict[str, Any]:
     """Where it stands."""
     return _batch(await to_thread.run_sync(_of_batch, jobs, batch_id, owner))
 
 
 @router.post("/v1/batches/{batch_id}/cancel", summary="Ends a batch before its end")
-async def cancel(batch_id: str, jobs: Here, owner: Owner) -> dict[str, Any]:
+async def cancel(batch_id: str, jobs: JobsDep, owner: OwnerDep) -> dict[str, Any]:
     """A batch that has ended cannot be cancelled."""
 
     def ended() -> Job:
@@ -245,7 +249,7 @@ def _looked_at(path: Path, endpoint: str) -> tuple[str, int, Mapping[str, Any]]:
     return name, lines, asked
 
 
-def _of_batch(jobs: Jobs, batch_id: str, owner: str) -> Job:
+def _of_batch(jobs: JobService, batch_id: str, owner: str) -> Job:
     job = jobs.store.get(batch_id, owner)
     if job.kind != "batch":
         raise UnknownJob("there is no batch of this id", found=batch_id)
@@ -260,14 +264,14 @@ def _half(file_id: str) -> tuple[str, bool] | None:
     return None
 
 
-def _ended(jobs: Jobs, batch_id: str, owner: str) -> Job:
+def _ended(jobs: JobService, batch_id: str, owner: str) -> Job:
     job = _of_batch(jobs, batch_id, owner)
     if job.result is None:
         raise UnknownJob("the batch has no such file yet", found=job.state)
     return job
 
 
-def _lines(jobs: Jobs, job: Job, *, errors: bool) -> Iterator[bytes]:
+def _lines(jobs: JobService, job: Job, *, errors: bool) -> Iterator[bytes]:
     """The lines of a batch's result that are errors, or that are not."""
     path = jobs.folder.result(job)
     assert path is not None

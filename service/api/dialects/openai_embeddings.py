@@ -9,12 +9,13 @@ import numpy as np
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from glossator.service.api import inference_requests
+from glossator.service.api.dependencies import StateDep
 from glossator.service.api.dialects.errors import ERRORS
 from glossator.service.api.dialects.openai import OpenAIRoute
-from glossator.service.api.inference_requests import ask, good, read
-from glossator.service.api.openapi_document import body_of
+from glossator.service.api.inference_requests import parse_body, raise_first_error
+from glossator.service.api.openapi_document import request_body
 from glossator.service.api.problems import InvalidRequest
-from glossator.service.api.state import Shared
 from glossator.service.tasks.text_embedding import shortened
 
 router = APIRouter(tags=["openai"], responses=ERRORS, route_class=OpenAIRoute)
@@ -39,10 +40,12 @@ class EmbeddingsRequest(BaseModel):
     user: str | None = None
 
 
-@router.post("/v1/embeddings", summary="Vectors of texts, in OpenAI's shape", openapi_extra=body_of(EmbeddingsRequest))
-async def embeddings(request: Request, state: Shared) -> dict[str, Any]:
+@router.post(
+    "/v1/embeddings", summary="Vectors of texts, in OpenAI's shape", openapi_extra=request_body(EmbeddingsRequest)
+)
+async def embeddings(request: Request, state: StateDep) -> dict[str, Any]:
     """The vector of each text, in order; `base64` holds little-endian float32."""
-    asked = await read(request, state, EmbeddingsRequest, _WAY_OUT)
+    asked = await parse_body(request, state, EmbeddingsRequest, _WAY_OUT)
     texts = [asked.input] if isinstance(asked.input, str) else asked.input
     if not texts or not all(isinstance(text, str) for text in texts):
         raise InvalidRequest(
@@ -50,7 +53,9 @@ async def embeddings(request: Request, state: Shared) -> dict[str, Any]:
             hint=_WAY_OUT,
         )  # fmt: skip
     model = state.embedding_model(asked.model)
-    answers = good(await ask(state, request, model, asked.model, [str(text) for text in texts]))
+    answers = raise_first_error(
+        await inference_requests.predict(state, request, model, asked.model, [str(text) for text in texts])
+    )
     vectors = [shortened(answer.vector, asked.dimensions) for answer in answers]
     tokens = sum(answer.tokens for answer in answers)
     return {

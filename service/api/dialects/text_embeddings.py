@@ -18,13 +18,21 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, Response
 
+from glossator.service.api import inference_requests
+from glossator.service.api.dependencies import StateDep
 from glossator.service.api.dialects.errors import ERRORS, Told, route_class
 from glossator.service.api.dialects.hugging_face import scores_of, similarities
-from glossator.service.api.inference_requests import all_ranked, ask, bounded, deadline_of, good, rank, read
-from glossator.service.api.openapi_document import body_of
+from glossator.service.api.inference_requests import (
+    parse_body,
+    raise_first_error,
+    raise_first_unranked,
+    read_deadline,
+    replace_too_long,
+)
+from glossator.service.api.openapi_document import request_body
 from glossator.service.api.problems import InvalidRequest
 from glossator.service.api.routes.models import ModelName
-from glossator.service.api.state import Shared, State
+from glossator.service.api.state import AppState
 from glossator.service.api.transport.json_body import check_count
 from glossator.service.bundle.task import Classifier, TextEmbedding, TextPair
 from glossator.service.errors import ConfigError
@@ -135,40 +143,46 @@ class TeiDecode(BaseModel):
 BODIES = (TeiPredict, TeiEmbed, TeiRerank, TeiSimilarity, TeiTokenize, TeiDecode)
 
 
-@router.post("/{name}/predict", summary="Labels, in the shape of TEI", openapi_extra=body_of(TeiPredict))
-async def predict(name: ModelName, request: Request, state: Shared) -> Response:
+@router.post("/{name}/predict", summary="Labels, in the shape of TEI", openapi_extra=request_body(TeiPredict))
+async def predict(name: ModelName, request: Request, state: StateDep) -> Response:
     """`[{"score", "label"}]`, the most probable label first; of a batch a list of these."""
     began = time.perf_counter()
-    model, asked = state.model(name), await read(request, state, TeiPredict, _WAY_OUT)
+    model, asked = state.model(name), await parse_body(request, state, TeiPredict, _WAY_OUT)
     if not isinstance(model.task, Classifier) or model.task.problem_type == "regression":
         raise ConfigError("this model gives no labels", found=model.task.task, hint="See GET /v1/models.")
     texts, alone = _inputs(asked.inputs)
     if asked.raw_scores:
         rows, tokens = await _logits(state, request, model, texts, truncate=bool(asked.truncate))
     else:
-        answers = good(await ask(state, request, model, name, texts, truncate=bool(asked.truncate)))
+        answers = raise_first_error(
+            await inference_requests.predict(state, request, model, name, texts, truncate=bool(asked.truncate))
+        )
         rows = [[{"score": each.score, "label": each.label} for each in scores_of(answer)] for answer in answers]
         tokens = _tokens(answers)
     return _timed(rows[0] if alone else rows, began, texts, tokens)
 
 
-@router.post("/{name}/embed", summary="Vectors, in the shape of TEI", openapi_extra=body_of(TeiEmbed))
-async def embed(name: ModelName, request: Request, state: Shared) -> Response:
+@router.post("/{name}/embed", summary="Vectors, in the shape of TEI", openapi_extra=request_body(TeiEmbed))
+async def embed(name: ModelName, request: Request, state: StateDep) -> Response:
     """`[[float]]`, a vector for each text."""
     began = time.perf_counter()
-    model, asked = state.embedding_model(name), await read(request, state, TeiEmbed, _WAY_OUT)
+    model, asked = state.embedding_model(name), await parse_body(request, state, TeiEmbed, _WAY_OUT)
     texts = _listed(asked.inputs)
-    answers = good(await ask(state, request, model, name, texts, truncate=bool(asked.truncate)))
+    answers = raise_first_error(
+        await inference_requests.predict(state, request, model, name, texts, truncate=bool(asked.truncate))
+    )
     vectors = [shortened(each.vector, asked.dimensions, normalize=asked.normalize).tolist() for each in answers]
     return _timed(vectors, began, texts, _tokens(answers))
 
 
-@router.post("/{name}/rerank", summary="Texts by how well they answer, as TEI", openapi_extra=body_of(TeiRerank))
-async def rerank(name: ModelName, request: Request, state: Shared) -> Response:
+@router.post("/{name}/rerank", summary="Texts by how well they answer, as TEI", openapi_extra=request_body(TeiRerank))
+async def rerank(name: ModelName, request: Request, state: StateDep) -> Response:
     """`[{"index", "text"?, "score"}]`, the best first."""
     began = time.perf_counter()
-    model, asked = state.model(name), await read(request, state, TeiRerank, _WAY_OUT)
-    ranked = all_ranked(await rank(state, request, model, asked.query, asked.texts, raw=asked.raw_scores))
+    model, asked = state.model(name), await parse_body(request, state, TeiRerank, _WAY_OUT)
+    ranked = raise_first_unranked(
+        await inference_requests.rerank(state, request, model, asked.query, asked.texts, raw=asked.raw_scores)
+    )
     rows = [
         {"index": each.index, **({"text": each.text} if asked.return_text else {}), "score": each.score}
         for each in ranked
@@ -176,23 +190,27 @@ async def rerank(name: ModelName, request: Request, state: Shared) -> Response:
     return _timed(rows, began, [asked.query, *asked.texts], None)
 
 
-@router.post("/{name}/similarity", summary="Similarities, as TEI", openapi_extra=body_of(TeiSimilarity))
-async def similarity(name: ModelName, request: Request, state: Shared) -> Response:
+@router.post("/{name}/similarity", summary="Similarities, as TEI", openapi_extra=request_body(TeiSimilarity))
+async def similarity(name: ModelName, request: Request, state: StateDep) -> Response:
     """`[float]`, a cosine for each sentence."""
     began = time.perf_counter()
-    model, asked = state.embedding_model(name), await read(request, state, TeiSimilarity, _WAY_OUT)
+    model, asked = state.embedding_model(name), await parse_body(request, state, TeiSimilarity, _WAY_OUT)
     texts = [asked.inputs.source_sentence, *asked.inputs.sentences]
-    answers = good(await ask(state, request, model, name, texts))
+    answers = raise_first_error(await inference_requests.predict(state, request, model, name, texts))
     return _timed(similarities(answers), began, texts, _tokens(answers))
 
 
-@router.post("/{name}/tokenize", summary="Tokens of texts, as TEI", openapi_extra=body_of(TeiTokenize, waits=False))
-async def tokenize(name: ModelName, request: Request, state: Shared) -> list[list[dict[str, Any]]]:
+@router.post(
+    "/{name}/tokenize",
+    summary="Tokens of texts, as TEI",
+    openapi_extra=request_body(TeiTokenize, accepts_timeout=False),
+)
+async def tokenize(name: ModelName, request: Request, state: StateDep) -> list[list[dict[str, Any]]]:
     """`[[{"id", "text", "special", "start", "stop"}]]`; places count code points, and special tokens have none."""
-    model, asked = state.model(name), await read(request, state, TeiTokenize, _WAY_OUT)
+    model, asked = state.model(name), await parse_body(request, state, TeiTokenize, _WAY_OUT)
     texts = _listed(asked.inputs)
     check_count(texts, state.settings.max_texts)
-    good([bounded(text, state.settings.max_characters) for text in texts])
+    raise_first_error(replace_too_long(texts, state.settings.max_characters))
 
     def work() -> list[list[dict[str, Any]]]:
         return [
@@ -202,10 +220,12 @@ async def tokenize(name: ModelName, request: Request, state: Shared) -> list[lis
     return await to_thread.run_sync(work, limiter=state.limiter)
 
 
-@router.post("/{name}/decode", summary="Texts of tokens, as TEI", openapi_extra=body_of(TeiDecode, waits=False))
-async def decode(name: ModelName, request: Request, state: Shared) -> list[str]:
+@router.post(
+    "/{name}/decode", summary="Texts of tokens, as TEI", openapi_extra=request_body(TeiDecode, accepts_timeout=False)
+)
+async def decode(name: ModelName, request: Request, state: StateDep) -> list[str]:
     """A text for each list of ids."""
-    model, asked = state.model(name), await read(request, state, TeiDecode, _WAY_OUT)
+    model, asked = state.model(name), await parse_body(request, state, TeiDecode, _WAY_OUT)
     rows: Any = asked.ids if asked.ids and isinstance(asked.ids[0], list) else [asked.ids]
     check_count(rows, state.settings.max_texts)
     work = partial(model.detokenize, skip_special_tokens=asked.skip_special_tokens)
@@ -213,7 +233,7 @@ async def decode(name: ModelName, request: Request, state: Shared) -> list[str]:
 
 
 @router.get("/{name}/info", summary="A model, as TEI describes it")
-async def info(name: ModelName, state: Shared) -> dict[str, Any]:
+async def info(name: ModelName, state: StateDep) -> dict[str, Any]:
     """What clients of TEI ask of a model before they use it."""
     model = state.model(name)
     task, cost = model.task, model.batcher.cost
@@ -242,14 +262,14 @@ async def info(name: ModelName, state: Shared) -> dict[str, Any]:
 
 
 @router.get("/{name}/health", summary="Whether a model answers", response_class=Response)
-async def health(name: ModelName, state: Shared) -> Response:
+async def health(name: ModelName, state: StateDep) -> Response:
     """200 with no body."""
     state.model(name)
     return Response()
 
 
 @router.get("/{name}/ping", summary="Whether a model answers", include_in_schema=False)
-async def ping(name: ModelName, state: Shared) -> Response:
+async def ping(name: ModelName, state: StateDep) -> Response:
     """200 with no body."""
     return await health(name, state)
 
@@ -258,7 +278,7 @@ async def ping(name: ModelName, state: Shared) -> Response:
     "/{name}/metrics", summary="Metrics under TEI's names", response_class=Response,
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )  # fmt: skip
-async def metrics(name: ModelName, state: Shared) -> Response:
+async def metrics(name: ModelName, state: StateDep) -> Response:
     """The metrics that TEI's dashboards read, of this model."""
     state.model(name)
     return Response(
@@ -267,15 +287,15 @@ async def metrics(name: ModelName, state: Shared) -> Response:
 
 
 async def _logits(
-    state: State, request: Request, model: Model, texts: Sequence[Text], *, truncate: bool
+    state: AppState, request: Request, model: Model, texts: Sequence[Text], *, truncate: bool
 ) -> tuple[list[list[dict[str, Any]]], int]:
     """The labels of each text with their logits, the highest first, and the tokens seen; raises the first error."""
     settings = state.settings
     check_count(texts, settings.max_texts)
-    deadline = deadline_of(request, settings)
-    limited = [bounded(text, settings.max_characters) for text in texts]
+    deadline = read_deadline(request, settings)
+    limited = replace_too_long(texts, settings.max_characters)
     work = partial(model.pipeline.raw, limited, deadline=deadline, truncate=truncate)
-    found = good(await to_thread.run_sync(work, limiter=state.limiter))
+    found = raise_first_error(await to_thread.run_sync(work, limiter=state.limiter))
     labels = model.task.labels
     rows = [
         [{"score": float(each.gathered[i]), "label": labels[i]} for i in (-each.gathered).argsort(kind="stable")]

@@ -7,10 +7,11 @@ from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from glossator.service.api.dependencies import StateDep
 from glossator.service.api.openapi_document import problem_responses
 from glossator.service.api.problems import NotReady
 from glossator.service.api.schemas.predictions import Index, RouteBody, Status
-from glossator.service.api.state import Shared, State
+from glossator.service.api.state import AppState
 
 router = APIRouter(tags=["operations"])
 
@@ -30,13 +31,13 @@ async def livez() -> Status:
     openapi_extra={"security": []},
     responses=problem_responses("/readyz", _STARTING, _DRAINING),
 )
-async def readyz(state: Shared) -> Status:
+async def readyz(state: StateDep) -> Status:
     """Ready once every model is warm, and no longer after SIGTERM."""
-    ready(state)
+    raise_if_not_ready(state)
     return Status(status="ready")
 
 
-def ready(state: State) -> None:
+def raise_if_not_ready(state: AppState) -> None:
     """Raises NotReady where no requests may be sent here."""
     if state.draining or not state.warm:
         error = _DRAINING if state.draining else _STARTING
@@ -49,7 +50,7 @@ def ready(state: State) -> None:
     response_class=Response,
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
-async def metrics(state: Shared) -> Response:
+async def metrics(state: StateDep) -> Response:
     """Counts since the process started; of replicas at one address, those of each."""
     return Response(await to_thread.run_sync(state.metrics.exposition), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
@@ -61,7 +62,7 @@ async def openapi(request: Request) -> Response:
 
 
 @router.get("/", summary="The routes of this server", response_model=Index)
-async def index(request: Request, state: Shared) -> Index | Response:
+async def index(request: Request, state: StateDep) -> Index | Response:
     """Where to go next; browsers are sent to the page."""
     if "text/html" in request.headers.get("accept", ""):
         return RedirectResponse("/ui")

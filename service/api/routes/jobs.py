@@ -14,7 +14,8 @@ from fastapi import Path as PathParameter
 from pydantic import ValidationError
 from starlette.responses import FileResponse, Response, StreamingResponse
 
-from glossator.service.api.job_acceptance import Here, Jobs, Owner, receiver
+from glossator.service.api.dependencies import JobsDep, OwnerDep, StateDep
+from glossator.service.api.job_service import JobService, receiver
 from glossator.service.api.openapi_document import problem_responses
 from glossator.service.api.problems import (
     BodyTooLarge,
@@ -25,8 +26,8 @@ from glossator.service.api.problems import (
 )
 from glossator.service.api.routes.models import UNKNOWN_MODEL
 from glossator.service.api.schemas.jobs import JobBody, JobForm, JobList, body_of_job
-from glossator.service.api.schemas.validation_faults import faults
-from glossator.service.api.state import Shared, State
+from glossator.service.api.schemas.validation_faults import list_faults
+from glossator.service.api.state import AppState
 from glossator.service.api.transport.multipart import Form, read_form
 from glossator.service.errors import ConfigError, IdempotencyConflict, InputError, JobConflict, NoRoom, UnknownJob
 from glossator.service.jobs.job_options import labelling_of
@@ -79,9 +80,9 @@ _FORM: dict[str, Any] = {
 async def submit(
     request: Request,
     response: Response,
-    state: Shared,
-    jobs: Here,
-    owner: Owner,
+    state: StateDep,
+    jobs: JobsDep,
+    owner: OwnerDep,
     idempotency_key: Annotated[
         str | None,
         Header(max_length=_KEY_CHARACTERS, description="The same request sent again with the same key is one job."),
@@ -113,9 +114,9 @@ async def submit(
 
 @router.get("/v1/jobs", summary="The jobs", response_model_exclude_none=True)
 async def listed(
-    state: Shared,
-    jobs: Here,
-    owner: Owner,
+    state: StateDep,
+    jobs: JobsDep,
+    owner: OwnerDep,
     job_state: Annotated[JobState | None, Query(alias="state")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     after: Annotated[str | None, Query(max_length=64, description="The last id of the page before.")] = None,
@@ -133,7 +134,7 @@ async def listed(
     "/v1/jobs/{job_id}", summary="One job", response_model_exclude_none=True,
     responses=problem_responses("/v1/jobs/job_0", UNKNOWN_JOB),
 )  # fmt: skip
-async def one(job_id: JobId, state: Shared, jobs: Here, owner: Owner) -> JobBody:
+async def one(job_id: JobId, state: StateDep, jobs: JobsDep, owner: OwnerDep) -> JobBody:
     """Where it stands: every row that is counted is on disk."""
     return _body(await to_thread.run_sync(jobs.store.get, job_id, owner), state)
 
@@ -147,7 +148,7 @@ async def one(job_id: JobId, state: Shared, jobs: Here, owner: Owner) -> JobBody
         **problem_responses("/v1/jobs/job_0/events", UNKNOWN_JOB),
     },
 )
-async def events(job_id: JobId, state: Shared, jobs: Here, owner: Owner) -> StreamingResponse:
+async def events(job_id: JobId, state: StateDep, jobs: JobsDep, owner: OwnerDep) -> StreamingResponse:
     """Server-sent events: `progress` whenever the job changes, then one that is named as its end: `completed`, `failed`
     or `cancelled`. The data of each is the job. The stream ends too when the server stops: connect again."""
     first = await to_thread.run_sync(jobs.store.get, job_id, owner)
@@ -170,9 +171,9 @@ async def events(job_id: JobId, state: Shared, jobs: Here, owner: Owner) -> Stre
 )  # fmt: skip
 async def result(
     job_id: JobId,
-    state: Shared,
-    jobs: Here,
-    owner: Owner,
+    state: StateDep,
+    jobs: JobsDep,
+    owner: OwnerDep,
     partial: Annotated[bool, Query(description="What is done so far, of a job that has not ended.")] = False,
 ) -> Response:
     """A row for each row that was sent, in their order. Ranges may be asked for (`Range: bytes=...`), so that a
@@ -210,7 +211,7 @@ async def result(
         "/v1/jobs/job_0/cancel", UNKNOWN_JOB, JobConflict("the job has ended already", found="completed")
     ),
 )  # fmt: skip
-async def cancel(job_id: JobId, state: Shared, jobs: Here, owner: Owner) -> JobBody:
+async def cancel(job_id: JobId, state: StateDep, jobs: JobsDep, owner: OwnerDep) -> JobBody:
     """What is done stays, and can be had with `partial`; `retry` goes on."""
     return _body(await to_thread.run_sync(jobs.store.cancel, job_id, owner), state)
 
@@ -222,7 +223,7 @@ async def cancel(job_id: JobId, state: Shared, jobs: Here, owner: Owner) -> JobB
         "/v1/jobs/job_0/retry", UNKNOWN_JOB, JobConflict("the job has not ended", found="running")
     ),
 )  # fmt: skip
-async def retry(job_id: JobId, state: Shared, jobs: Here, owner: Owner) -> JobBody:
+async def retry(job_id: JobId, state: StateDep, jobs: JobsDep, owner: OwnerDep) -> JobBody:
     """Queues a job again that has ended: what it had done without an error stays done."""
 
     def again() -> Job:
@@ -238,7 +239,7 @@ async def retry(job_id: JobId, state: Shared, jobs: Here, owner: Owner) -> JobBo
     "/v1/jobs/{job_id}", status_code=204, summary="Removes a job and its files",
     responses=problem_responses("/v1/jobs/job_0", UNKNOWN_JOB),
 )  # fmt: skip
-async def delete(job_id: JobId, jobs: Here, owner: Owner) -> None:
+async def delete(job_id: JobId, jobs: JobsDep, owner: OwnerDep) -> None:
     """Whatever its state: one that runs is ended."""
 
     def gone() -> None:
@@ -267,15 +268,15 @@ def _asked(form: Form) -> JobForm:
         return JobForm.model_validate(values)
     except ValidationError as error:
         raise InvalidRequest(
-            "the form does not fit", faults=faults(error), hint="GET /openapi.json describes its fields."
+            "the form does not fit", faults=list_faults(error), hint="GET /openapi.json describes its fields."
         ) from None
 
 
-def _body(job: Job, state: State) -> JobBody:
+def _body(job: Job, state: AppState) -> JobBody:
     return body_of_job(job, {model.digest for _, model in state.models.loaded()})
 
 
-async def _events(job: Job, state: State, jobs: Jobs) -> AsyncIterator[str]:
+async def _events(job: Job, state: AppState, jobs: JobService) -> AsyncIterator[str]:
     told, number, quiet = "", 0, 0.0
     yield "retry: 1000\n\n"
     while True:

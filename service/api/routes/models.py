@@ -7,10 +7,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
+from glossator.service.api.dependencies import StateDep
 from glossator.service.api.model_catalog import Listed, unknown_model
 from glossator.service.api.openapi_document import problem_responses
 from glossator.service.api.schemas.predictions import ModelDetail, ModelList, ModelSummary, OpenAIModel
-from glossator.service.api.state import Shared
 from glossator.service.bundle.manifest import Manifest
 from glossator.service.bundle.task import Classifier, Task
 from glossator.service.tasks.text_classification import DEFAULT_THRESHOLD
@@ -23,7 +23,7 @@ UNKNOWN_MODEL = unknown_model("intent", ["intents", "tags"])
 
 
 @router.get("/v1/models", summary="The models that answer here")
-async def models(state: Shared) -> ModelList:
+async def models(state: StateDep) -> ModelList:
     """Each model in short."""
     listed = state.models.listed()
     return ModelList(
@@ -33,7 +33,7 @@ async def models(state: Shared) -> ModelList:
 
 
 @router.get("/v1/models/{name}", summary="One model", responses=problem_responses("/v1/models/intent", UNKNOWN_MODEL))
-async def model(name: ModelName, state: Shared) -> ModelDetail:
+async def model(name: ModelName, state: StateDep) -> ModelDetail:
     """Labels and thresholds, how text is encoded, how good the model is, how that was checked, where it comes from."""
     found = state.model(name)
     task, manifest = found.task, found.bundle.manifest

@@ -12,7 +12,14 @@ from fastapi.routing import APIRoute
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from glossator.service.api.inference_requests import INLINE_CHARACTERS, bounded, deadline_of, settled
+from glossator.service.api.dependencies import StateDep
+from glossator.service.api.dependencies import get_state as state_of
+from glossator.service.api.inference_requests import (
+    INLINE_CHARACTERS,
+    read_deadline,
+    replace_too_long,
+    wait_or_disconnect,
+)
 from glossator.service.api.openapi_document import PREDICT_BODY, problem_responses
 from glossator.service.api.problems import (
     BodyTooLarge,
@@ -34,17 +41,16 @@ from glossator.service.api.schemas.predictions import (
     ScoreBody,
     SentencesBody,
 )
-from glossator.service.api.serialization import result, sentences
+from glossator.service.api.serialization import result_body, sentences_body
 from glossator.service.api.settings import Settings
-from glossator.service.api.state import Shared, State
-from glossator.service.api.state import of as state_of
+from glossator.service.api.state import AppState
 from glossator.service.api.transport.json_body import (
     JSON,
     check_count,
     declared_length,
     parse_object,
     read_json_body,
-    validated,
+    validate,
 )
 from glossator.service.bundle.task import Classifier
 from glossator.service.errors import ConfigError, DeadlineExceeded, EmptyText, Fault, InputError
@@ -128,14 +134,14 @@ _WAY_OUT = 'Send {"text": "..."} or {"texts": ["...", "..."]}; GET /openapi.json
         ),
     },
 )
-async def predict(name: ModelName, request: Request, state: Shared) -> Response:
+async def predict(name: ModelName, request: Request, state: StateDep) -> Response:
     """Answers every text, in order: with labels, entities, a score, an answer or a vector, as the model's task is.
 
     With `text`, a text that cannot be answered is a problem (422). With `texts`, it has an error in its place, and
     the others are answered. Long texts are read in full, in windows, unless `truncate` is set.
     """
     model, settings = state.model(name), state.settings
-    deadline = deadline_of(request, settings)
+    deadline = read_deadline(request, settings)
     if declared_length(request) <= INLINE_CHARACTERS:
         model.batcher.admit()  # before the body is read: what is refused should cost little
     body = await read_json_body(request, settings.max_body_bytes)
@@ -146,7 +152,7 @@ async def predict(name: ModelName, request: Request, state: Shared) -> Response:
     else:
         started = await to_thread.run_sync(start, model, body, settings, deadline, limiter=state.limiter)
     if started.pending.future is not None:
-        await settled(request, started.pending.future)
+        await wait_or_disconnect(request, started.pending.future)
     if started.asked.explain:
         content = await to_thread.run_sync(
             explained, state, model, name, started, began, deadline, limiter=state.limiter
@@ -173,16 +179,16 @@ class Started:
         """The body of each result."""
         if self.documents is None:
             if explanations:
-                return [result(*each) for each in zip(answers, explanations, strict=True)]
-            return [result(answer) for answer in answers]
+                return [result_body(*each) for each in zip(answers, explanations, strict=True)]
+            return [result_body(answer) for answer in answers]
         together = self.documents.together(answers, offset_unit=self.asked.offset_unit)
-        return [sentences(each) for each in together]
+        return [sentences_body(each) for each in together]
 
 
 def start(model: Model, body: bytes, settings: Settings, deadline: float) -> Started:
     """Begins to answer what the bytes of a request ask for."""
     asked = _parse(body, settings.max_texts)
-    texts = [bounded(text, settings.max_characters) for text in _inputs(asked)]
+    texts = replace_too_long(_inputs(asked), settings.max_characters)
     documents = Documents(texts) if asked.unit == "sentence" else None
     if asked.explain:
         _check_explain(asked, model, texts, settings)
@@ -211,20 +217,20 @@ def _check_explain(
     check_count(range(explanation.passes(texts)), settings.max_texts)
 
 
-def explained(state: State, model: Model, name: str, started: Started, began: float, deadline: float) -> bytes:
+def explained(state: AppState, model: Model, name: str, started: Started, began: float, deadline: float) -> bytes:
     """As `finish`, with explanations; they wait in the same queue."""
     answers = started.pending.result()
     explanations = model.explain(started.texts, answers, offset_unit=started.asked.offset_unit, deadline=deadline)
     return _written(state, model, name, started, began, answers, explanations)
 
 
-def finish(state: State, model: Model, name: str, started: Started, began: float) -> bytes:
+def finish(state: AppState, model: Model, name: str, started: Started, began: float) -> bytes:
     """The JSON of a PredictResponse, when the answers are there."""
     return _written(state, model, name, started, began, started.pending.result(), ())
 
 
 def _written(
-    state: State,
+    state: AppState,
     model: Model,
     name: str,
     started: Started,
@@ -248,8 +254,8 @@ def _parse(body: bytes, max_texts: int) -> PredictText | PredictTexts:
     if isinstance(texts, list):
         check_count(texts, max_texts)
     if "texts" in value:
-        return validated(value, PredictTexts, hint=_WAY_OUT)
-    return validated(value, PredictText, hint=_WAY_OUT)
+        return validate(value, PredictTexts, hint=_WAY_OUT)
+    return validate(value, PredictText, hint=_WAY_OUT)
 
 
 def _inputs(asked: PredictText | PredictTexts) -> Sequence[Text]:

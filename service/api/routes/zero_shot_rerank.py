@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 
-from glossator.service.api.inference_requests import fit, rank, read
-from glossator.service.api.openapi_document import body_of, problem_responses
+from glossator.service.api import inference_requests
+from glossator.service.api.dependencies import StateDep
+from glossator.service.api.inference_requests import parse_body
+from glossator.service.api.openapi_document import problem_responses, request_body
 from glossator.service.api.problems import InvalidRequest, TooManyTexts
 from glossator.service.api.routes.models import UNKNOWN_MODEL, ModelName
 from glossator.service.api.schemas.predictions import (
@@ -19,7 +21,6 @@ from glossator.service.api.schemas.predictions import (
     ZeroShotRequest,
     ZeroShotResponse,
 )
-from glossator.service.api.state import Shared
 from glossator.service.errors import ConfigError, Fault, InputError
 from glossator.service.inference.composed.reranking import Ranked, Unranked
 from glossator.service.inference.pipeline import Answer
@@ -34,7 +35,7 @@ _RERANK_WAY_OUT = 'Send {"query": "...", "documents": ["...", "..."]}.'
 @router.post(
     "/v1/models/{name}/zero-shot",
     summary="Which of some labels fits a text, though the model was trained on none of them",
-    openapi_extra=body_of(ZeroShotRequest),
+    openapi_extra=request_body(ZeroShotRequest),
     response_model_exclude_none=True,
     responses=problem_responses(
         "/v1/models/nli/zero-shot",
@@ -44,14 +45,14 @@ _RERANK_WAY_OUT = 'Send {"query": "...", "documents": ["...", "..."]}.'
         ConfigError("zero-shot needs a model of entailment (text-pair) or of vectors (text-embedding)"),
     ),
 )
-async def zero_shot(name: ModelName, request: Request, state: Shared) -> ZeroShotResponse:
+async def zero_shot(name: ModelName, request: Request, state: StateDep) -> ZeroShotResponse:
     """For each text the labels by their fit, the best first; a text that cannot be answered has an error in its place.
 
     Models of entailment read each text beside each label, models of vectors each once.
     """
     model = state.model(name)
-    asked = await read(request, state, ZeroShotRequest, _ZERO_SHOT_WAY_OUT)
-    answers = await fit(
+    asked = await parse_body(request, state, ZeroShotRequest, _ZERO_SHOT_WAY_OUT)
+    answers = await inference_requests.zero_shot(
         state, request, model, asked.texts, asked.labels, hypothesis=asked.hypothesis, multi_label=asked.multi_label
     )
     results = [_labelled(text, answer) for text, answer in zip(asked.texts, answers, strict=True)]
@@ -61,7 +62,7 @@ async def zero_shot(name: ModelName, request: Request, state: Shared) -> ZeroSho
 @router.post(
     "/v1/models/{name}/rerank",
     summary="Documents in the order in which they answer a query",
-    openapi_extra=body_of(RerankRequest),
+    openapi_extra=request_body(RerankRequest),
     response_model_exclude_none=True,
     responses=problem_responses(
         "/v1/models/pairs/rerank",
@@ -71,14 +72,16 @@ async def zero_shot(name: ModelName, request: Request, state: Shared) -> ZeroSho
         ConfigError("documents are ranked by a model of pairs or of vectors", found="token-classification"),
     ),
 )
-async def rerank(name: ModelName, request: Request, state: Shared) -> RerankResponse:
+async def rerank(name: ModelName, request: Request, state: StateDep) -> RerankResponse:
     """The documents by how well they fit the query, the best first; after them those that cannot be ranked.
 
     A query that cannot be read is a problem (422).
     """
     model = state.model(name)
-    asked = await read(request, state, RerankRequest, _RERANK_WAY_OUT)
-    ranked = await rank(state, request, model, asked.query, asked.documents, top_k=asked.top_k, label=asked.label)
+    asked = await parse_body(request, state, RerankRequest, _RERANK_WAY_OUT)
+    ranked = await inference_requests.rerank(
+        state, request, model, asked.query, asked.documents, top_k=asked.top_k, label=asked.label
+    )
     return RerankResponse(model=name, version=model.digest, results=[_ranked(each) for each in ranked])
 
 

@@ -12,11 +12,11 @@ _SHOWN_FAULTS = 20
 _SHOWN_NAME = 40
 
 
-def faults(error: ValidationError) -> list[Fault]:
+def list_faults(error: ValidationError) -> list[Fault]:
     """One fault for each value that is wrong: the first twenty, then one that says how many more there are."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
     listed = [
-        Fault(item["type"].replace("_", "-"), item["msg"].removeprefix("Value error, "), where(item["loc"]))
+        Fault(item["type"].replace("_", "-"), item["msg"].removeprefix("Value error, "), field_path(item["loc"]))
         for item in found[:_SHOWN_FAULTS]
     ]
     if len(found) > _SHOWN_FAULTS:
@@ -24,7 +24,7 @@ def faults(error: ValidationError) -> list[Fault]:
     return listed
 
 
-def where(location: Sequence[int | str]) -> str:
+def field_path(location: Sequence[int | str]) -> str:
     """The place of a value, names shortened: the names of unknown fields come from the caller.
 
     >>> where(("texts", 3))

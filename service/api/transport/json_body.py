@@ -19,7 +19,7 @@ from glossator.service.api.problems import (
     TooManyTexts,
     UnsupportedMediaType,
 )
-from glossator.service.api.schemas.validation_faults import faults
+from glossator.service.api.schemas.validation_faults import list_faults
 from glossator.service.errors import TextTooLong, shorten
 
 JSON = "application/json"
@@ -111,12 +111,12 @@ def parse_object(body: bytes, *, hint: str) -> dict[str, object]:
     return value
 
 
-def validated(value: object, model: type[_Body], *, hint: str) -> _Body:
+def validate(value: object, model: type[_Body], *, hint: str) -> _Body:
     """The value as a model of ours; raises InvalidRequest with every fault of its fields."""
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        raise InvalidRequest("the body does not fit", faults=faults(error), hint=hint) from None
+        raise InvalidRequest("the body does not fit", faults=list_faults(error), hint=hint) from None
 
 
 def check_count(texts: Sequence[object], limit: int) -> None:
@@ -130,7 +130,7 @@ def check_count(texts: Sequence[object], limit: int) -> None:
         )
 
 
-def too_long(text: str, limit: int) -> TextTooLong | None:
+def length_error(text: str, limit: int) -> TextTooLong | None:
     """Why a text of more than `limit` characters is not answered."""
     if len(text) <= limit:
         return None

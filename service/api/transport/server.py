@@ -16,7 +16,7 @@ from fastapi import FastAPI
 
 from glossator.service.api.replicas.supervisor import Replicas, inherited, tell_ready
 from glossator.service.api.settings import PREFIX, Settings
-from glossator.service.api.state import State
+from glossator.service.api.state import AppState
 from glossator.service.api.transport.header_limits import BoundedHeads
 from glossator.service.errors import ConfigError
 
@@ -33,7 +33,7 @@ def serve(app: FastAPI, settings: Settings, *, on_ready: Callable[[str], None] |
     tells the port that was taken. Raises ConfigError where the address cannot be bound, and the error of a model that
     does not warm up.
     """
-    state: State = app.state.service
+    state: AppState = app.state.service
     with _listening(settings) as listener:
         config = uvicorn.Config(
             app,
@@ -70,7 +70,9 @@ def serve_replicas(command: Sequence[str], settings: Settings, count: int, *, on
 class _Server(uvicorn.Server):
     """uvicorn's server that tells when it is ready, and that it drains before it stops listening."""
 
-    def __init__(self, config: uvicorn.Config, state: State, url: str, on_ready: Callable[[str], None] | None) -> None:
+    def __init__(
+        self, config: uvicorn.Config, state: AppState, url: str, on_ready: Callable[[str], None] | None
+    ) -> None:
         super().__init__(config)
         self._state = state
         self._url = url

@@ -17,12 +17,13 @@ from fastapi import APIRouter, Request
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from starlette.responses import FileResponse, Response
 
+from glossator.service.api import inference_requests
+from glossator.service.api.dependencies import OwnerDep, StateDep
 from glossator.service.api.dialects.errors import Told, route_class
-from glossator.service.api.inference_requests import ask, deadline_of
-from glossator.service.api.job_acceptance import Owner
+from glossator.service.api.inference_requests import read_deadline
 from glossator.service.api.problems import InvalidRequest, JobsOff, RouteNotFound
 from glossator.service.api.routes import jobs as job_routes
-from glossator.service.api.state import Shared, State
+from glossator.service.api.state import AppState
 from glossator.service.api.transport.json_body import read_body
 from glossator.service.api.web.answer_view import Shown, shown
 from glossator.service.api.web.model_card import picture_of, rendered
@@ -73,7 +74,7 @@ async def docs() -> Response:
 
 
 @router.get(PREFIX)
-async def page(state: Shared) -> Response:
+async def page(state: StateDep) -> Response:
     """The page itself. It holds nothing that needs a key: what it shows it asks for."""
     return _page("page.html", jobs=state.jobs is not None, needs_key=state.settings.needs_key, release=state.version)
 
@@ -88,7 +89,7 @@ async def static(name: str) -> Response:
 
 
 @router.get(PREFIX + "/models")
-async def models(state: Shared) -> Response:
+async def models(state: StateDep) -> Response:
     """The choice of models."""
     listed = [
         {"name": each.name, "task": each.manifest.task.task, "version": each.digest[:SHORTEST_VERSION],
@@ -99,7 +100,7 @@ async def models(state: Shared) -> Response:
 
 
 @router.get(PREFIX + "/models/{name}")
-async def card(name: str, state: Shared) -> Response:
+async def card(name: str, state: StateDep) -> Response:
     """The card of a model, with its pictures."""
     model = state.model(name)
     content = await to_thread.run_sync(rendered, model, f"{PREFIX}/models/{name}/pictures/")
@@ -107,14 +108,14 @@ async def card(name: str, state: Shared) -> Response:
 
 
 @router.get(PREFIX + "/models/{name}/pictures/{path:path}")
-async def picture(name: str, path: str, state: Shared) -> Response:
+async def picture(name: str, path: str, state: StateDep) -> Response:
     """A picture of a card. It is drawn, and can do nothing else."""
     found = picture_of(state.model(name), path)
     return FileResponse(found, media_type="image/svg+xml", headers={"Content-Security-Policy": PICTURE_POLICY})
 
 
 @router.post(PREFIX + "/answer")
-async def answer(request: Request, state: Shared) -> Response:
+async def answer(request: Request, state: StateDep) -> Response:
     """What one model, or two side by side, say of a text."""
     fields = await _fields(request, state)
     names = list(dict.fromkeys(name for name in (fields.get("model", ""), fields.get("other", "")) if name))
@@ -125,21 +126,21 @@ async def answer(request: Request, state: Shared) -> Response:
 
 
 @router.get(PREFIX + "/jobs")
-async def jobs(state: Shared, owner: Owner) -> Response:
+async def jobs(state: StateDep, owner: OwnerDep) -> Response:
     """The jobs that were sent, the newest first."""
     found = await job_routes.listed(state, _jobs(state), owner, None, 10, None)
     return _page("jobs.html", jobs=found.jobs)
 
 
 @router.post(PREFIX + "/jobs")
-async def submit(request: Request, state: Shared, owner: Owner) -> Response:
+async def submit(request: Request, state: StateDep, owner: OwnerDep) -> Response:
     """Takes a file as POST /v1/jobs does."""
     await job_routes.submit(request, Response(), state, _jobs(state), owner, None)
     return await jobs(state, owner)
 
 
 @router.get(PREFIX + "/jobs/{job_id}")
-async def job(job_id: str, state: Shared, owner: Owner) -> Response:
+async def job(job_id: str, state: StateDep, owner: OwnerDep) -> Response:
     """Where one job stands."""
     found = await job_routes.one(job_id, state, _jobs(state), owner)
     return _page("job.html", job=found)
@@ -150,13 +151,13 @@ def _files() -> frozenset[str]:
     return frozenset(file.relative_to(STATIC).as_posix() for file in STATIC.rglob("*") if file.is_file())
 
 
-def _jobs(state: State) -> Any:
+def _jobs(state: AppState) -> Any:
     if state.jobs is None:
         raise JobsOff("this server takes no jobs", hint="Start it with --jobs FOLDER.")
     return state.jobs
 
 
-async def _fields(request: Request, state: State) -> dict[str, str]:
+async def _fields(request: Request, state: AppState) -> dict[str, str]:
     """The fields of a form; raises InvalidRequest."""
     body = await read_body(request, state.settings.max_body_bytes)
     try:
@@ -166,7 +167,7 @@ async def _fields(request: Request, state: State) -> dict[str, str]:
     return {name: value.replace("\r\n", "\n") for name, value in pairs}
 
 
-async def _answered(request: Request, state: State, name: str, fields: dict[str, str]) -> dict[str, Any]:
+async def _answered(request: Request, state: AppState, name: str, fields: dict[str, str]) -> dict[str, Any]:
     model = state.model(name)
     text: Text = fields.get("text", "")
     if reads_pairs(model.task):
@@ -175,12 +176,12 @@ async def _answered(request: Request, state: State, name: str, fields: dict[str,
         )  # fmt: skip
     labels = isinstance(model.task, Classifier) and model.task.problem_type != "regression"
     began = time.perf_counter()
-    (found,) = await ask(state, request, model, name, [text], top_k=_TOP if labels else None)
+    (found,) = await inference_requests.predict(state, request, model, name, [text], top_k=_TOP if labels else None)
     view: Shown | None = None
     if not isinstance(found, InputError):
         explanation = None
         if fields.get("explain") and _explains(model.task):
-            deadline = deadline_of(request, state.settings)
+            deadline = read_deadline(request, state.settings)
             work = partial(model.explain, [text], [found], deadline=deadline)
             (explanation,) = await to_thread.run_sync(work, limiter=state.limiter)
         view = shown(text, found, explanation)

@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from glossator.service import errors
 from glossator.service.api import problems
 from glossator.service.api.app import create_app
-from glossator.service.api.problems import ProblemResponse, problem, status_of
+from glossator.service.api.problems import ProblemResponse, build_problem, status_of
 from glossator.service.api.schemas.predictions import Problem
 from glossator.service.api.settings import Settings
 from glossator.service.errors import Fault, GlossatorError, InferenceError
@@ -74,7 +74,7 @@ def test_status_follows_the_nearest_class(kind: type[GlossatorError], status: in
 
 def test_problem_has_the_members_of_rfc_9457_and_ours() -> None:
     error = errors.ConfigError("it is red", found="red", expected="blue", hint="Paint it.", faults=[Fault("a", "b")])
-    assert problem(error, "/v1/a b/ü").model_dump(exclude_none=True) == {
+    assert build_problem(error, "/v1/a b/ü").model_dump(exclude_none=True) == {
         "type": "urn:glossator:problem:config-error",
         "title": "Config error",
         "status": 422,
@@ -90,7 +90,7 @@ def test_problem_has_the_members_of_rfc_9457_and_ours() -> None:
 
 def test_problem_of_the_server_says_nothing_of_its_inside() -> None:
     error = InferenceError("the graph failed in /srv/model", found="secret", faults=[Fault("a", "secret")])
-    shown = problem(error, "/").model_dump(exclude_none=True)
+    shown = build_problem(error, "/").model_dump(exclude_none=True)
     assert shown["detail"] == "The server failed while it answered."
     assert "secret" not in str(shown)
     assert "found" not in shown

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from glossator.service.api.schemas.validation_faults import faults, where
+from glossator.service.api.schemas.validation_faults import field_path, list_faults
 from glossator.service.errors import Fault
 
 
@@ -16,7 +16,7 @@ class Form(BaseModel):
 def test_faults_name_the_place_and_not_the_value() -> None:
     with pytest.raises(ValidationError) as caught:
         Form.model_validate({"numbers": [1, "secret"], "other": "secret"})
-    found = faults(caught.value)
+    found = list_faults(caught.value)
     assert [(fault.name, fault.where) for fault in found] == [
         ("int-parsing", "numbers[1]"),
         ("extra-forbidden", "other"),
@@ -27,12 +27,12 @@ def test_faults_name_the_place_and_not_the_value() -> None:
 def test_faults_say_how_many_they_leave_out() -> None:
     with pytest.raises(ValidationError) as caught:
         Form.model_validate({"numbers": ["x"] * 1_234})
-    found = faults(caught.value)
+    found = list_faults(caught.value)
     assert len(found) == 21
     assert found[-1] == Fault("more-faults", "1,214 more")
 
 
 def test_where_shortens_names_of_the_caller() -> None:
-    assert where(("numbers", 3, "x")) == "numbers[3].x"
-    assert len(where(("n" * 1_000,))) == 40
-    assert where(()) == ""
+    assert field_path(("numbers", 3, "x")) == "numbers[3].x"
+    assert len(field_path(("n" * 1_000,))) == 40
+    assert field_path(()) == ""

@@ -1,4 +1,4 @@
-"""What the routes of jobs share: the store, the folder, the keeper of the workers; and how a job is accepted."""
+"""The jobs of one server: their store, their folder and the supervisor of the workers."""
 
 from __future__ import annotations
 
@@ -7,13 +7,10 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Protocol
-
-from fastapi import Depends, Request
+from typing import Any, Protocol
 
 from glossator.service.api.model_catalog import Catalog
 from glossator.service.api.settings import Settings
-from glossator.service.api.state import State, of
 from glossator.service.documents.formats.openai_batch import OpenAIBatchSource
 from glossator.service.inference.model import Model
 from glossator.service.jobs import webhook
@@ -24,9 +21,6 @@ from glossator.service.jobs.records import Job, Kind, NewJob
 from glossator.service.jobs.store import Store
 from glossator.service.jobs.worker_supervisor import Keeper, Plan
 from glossator.service.labelling.file_labelling import check_options, plan_of
-
-LOCAL = "local"
-"""The owner of jobs where no key is asked for."""
 
 
 class Upload(Protocol):
@@ -46,7 +40,7 @@ class Upload(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Jobs:
+class JobService:
     """The jobs of one server."""
 
     store: Store
@@ -103,7 +97,7 @@ class Jobs:
         self.store.close()
 
 
-def jobs_of(models: Catalog, settings: Settings) -> Jobs | None:
+def open_jobs(models: Catalog, settings: Settings) -> JobService | None:
     """The jobs of a server, None where it takes none. Raises ConfigError where their store cannot be used."""
     if settings.jobs is None:
         return None
@@ -129,26 +123,10 @@ def jobs_of(models: Catalog, settings: Settings) -> Jobs | None:
         keeper.offer(list(now.values()), list(now))
 
     models.on_change = offer
-    return Jobs(store, folder, keeper, settings)
+    return JobService(store, folder, keeper, settings)
 
 
-async def here(request: Request) -> Jobs:
-    """The jobs of the app; async, or FastAPI would ask another thread for it."""
-    state: State = await of(request)
-    assert isinstance(state.jobs, Jobs)
-    return state.jobs
-
-
-async def owner_of(request: Request) -> str:
-    """Who asks: the key's name where keys are asked for."""
-    return getattr(request.state, "owner", LOCAL)
-
-
-Here = Annotated[Jobs, Depends(here)]
-Owner = Annotated[str, Depends(owner_of)]
-
-
-def receiver(jobs: Jobs) -> Callable[[int], Incoming]:
+def receiver(jobs: JobService) -> Callable[[int], Incoming]:
     """What makes room for an upload of at most so many bytes."""
 
     def receive(most: int) -> Incoming:
