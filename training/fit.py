@@ -43,7 +43,8 @@ from glossator.training.base_model import (
     save_tokenizer,
 )
 from glossator.training.config import TrainingConfig
-from glossator.training.corpus.corpus import Corpus, Finding
+from glossator.training.corpus.corpus import Corpus
+from glossator.training.corpus.finding import Finding
 from glossator.training.corpus.findings.checks import long_text_findings
 from glossator.training.device import choose
 from glossator.training.objectives.answers import Answers
@@ -237,7 +238,7 @@ def _provenance(
 def _fingerprint(splits: Splits, config: TrainingConfig, base: BaseModel) -> str:
     """Names a run: rows in their order, options that decide the result, and the base model's weights."""
     options = config.model_dump(exclude={"state_every_seconds"})
-    rows = [[side.task, side.texts, side.labels, *side.further()] for side in (splits.train, splits.validation)]
+    rows = [[side.task, side.texts, side.labels, *side.task_columns()] for side in (splits.train, splits.validation)]
     return hashlib.sha256(json.dumps([rows, splits.unlabelled, options, base.revision]).encode()).hexdigest()
 
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from glossator.service.documents.column_names import (
+    CONTEXT_COLUMN,
+    PAIR_COLUMNS,
+    QUESTION_COLUMN,
+    TEXT_COLUMNS,
+)
 from glossator.service.errors import ConfigError, UnknownColumn, shorten
 from glossator.service.labelling.answer_cells import LABEL
 
-TEXT_COLUMNS = ("text", "sentence", "body", "content", "utterance")
-"""Names that are taken for the text, in this order, where the caller names none."""
-
-SECOND_COLUMNS = ("text_pair", "context", "hypothesis", "second", "document", "text2", "sentence2", "sentence_B")
-FIRST_COLUMNS = ("question", "premise", "query", "first", "text1", "sentence1", "sentence_A")
-"""Names that are taken for the second and for the first text where a task reads two."""
+FIRST_COLUMNS = (QUESTION_COLUMN, *(first for first, _ in PAIR_COLUMNS if first != "text"))
+SECOND_COLUMNS = (CONTEXT_COLUMN, *(second for _, second in PAIR_COLUMNS))
+"""Names of the first and of the second text column of tasks that read two texts, in order of preference."""
 
 _ADDED = ("_row_id", "_status", "_error", "_model", "_tokens", "_windows", "_truncated")
 """Our columns after those of the answer."""

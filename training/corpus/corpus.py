@@ -1,23 +1,24 @@
-"""A clean labelled corpus: what was kept, what was not and why, and what was noticed."""
+"""A clean labelled corpus: usable rows, rejects, dropped rows, and findings."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 from glossator.modeling.labelled_rows import LabelledRows, Spans
 from glossator.service.bundle.task import ProblemType, TaskName
 from glossator.service.errors import CorpusError, Fault
+from glossator.training.corpus.finding import Finding
 
 _to_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
 class CorpusColumns:
-    """Which columns hold text and labels, why these, and what else the source has."""
+    """The columns that hold text and labels, why they were chosen, and all columns of the source."""
 
     text: str
     label: str
@@ -26,12 +27,12 @@ class CorpusColumns:
     label_why: str
     problem_type_why: str = ""
     second: str | None = None
-    """The column of second texts, where the task has such."""
+    """The column of second texts; None if the task reads one text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A row that could not be used: where it stands, the reason's stable name, what was found, and the row itself."""
+    """A row that cannot be used: its line, the stable name of the reason, a message, and the row itself as text."""
 
     line: int
     reason: str
@@ -41,7 +42,7 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class DroppedRow:
-    """A usable row that a rule left out."""
+    """A usable row that a cleaning rule left out."""
 
     line: int
     reason: str
@@ -49,34 +50,22 @@ class DroppedRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """Something noticed in many rows: how many, which share of the rows looked at, and what was done about it."""
-
-    name: str
-    count: int
-    share: float
-    examples: tuple[str, ...]
-    what_was_done: str
-    lines: tuple[int, ...] = ()
-    """The lines of all these rows, where the rows are what was noticed."""
-
-
-@dataclass(frozen=True, slots=True)
 class Corpus:
-    """Texts and what is true of them, row by row, with the ledger of every row that came in.
+    """Usable rows as parallel lists, and a record of every row that was read.
 
-    `rows_in == len(texts) + len(rejects) + len(dropped)`, always. `seconds`, `spans` and `scores` are as in
-    LabelledRows: None where the task has none.
+    `rows_in == len(texts) + len(rejects) + len(dropped)`, always. `seconds`, `spans` and `scores` are those of
+    LabelledRows: None if the task has none.
     """
 
     texts: list[str]
     labels: list[tuple[str, ...]]
-    """Sorted within a row: exactly one for single-label, any number for multi-label, for entities their types."""
+    """The labels of each row, sorted: exactly one for single-label, any number for multi-label, the entity types for
+    token classification."""
     label_names: list[str]
-    """In the order of the logits to be: sorted, or as the model that the corpus is held against has them."""
+    """In the order of the model's logits: sorted, or in the order of the given model."""
     problem_type: ProblemType
     lines: list[int]
-    """Where each row stands in the source, 1-based."""
+    """The line of each row in the source, 1-based."""
     source_name: str
     rows_in: int
     columns: CorpusColumns
@@ -88,43 +77,46 @@ class Corpus:
     spans: list[Spans] | None = None
     scores: list[float] | None = None
     extra: dict[str, list[str]] = field(default_factory=dict)
-    """Further columns that were asked for, as in LabelledRows; they are no part of the fingerprint."""
+    """Requested additional columns, as in LabelledRows. They are not part of the fingerprint."""
 
     def __len__(self) -> int:
-        """Rows kept."""
+        """The number of usable rows."""
         return len(self.texts)
 
     def label_counts(self) -> dict[str, int]:
-        """Rows that carry each label, in the order of `label_names`; 0 for a label of the model that no row has."""
+        """The number of rows of each label, in the order of `label_names`; 0 for labels that no row has."""
         counts = Counter(name for names in self.labels for name in names)
         return {name: counts[name] for name in self.label_names}
 
     def fingerprint(self) -> str:
-        """SHA-256 that names the multiset of rows, whatever their order.
+        """The SHA-256 of all rows. It does not depend on their order.
 
-        Each row is hashed as the UTF-8 JSON `["text", ["label", ...]]` (ASCII escapes, no spaces, labels sorted), with
-        second text, spans and score behind the labels where the task has them; the sorted digests are hashed once more.
+        Each row is hashed as the UTF-8 JSON `["text", ["label", ...]]` (ASCII escapes, no spaces, labels sorted),
+        followed by second text, spans and score if the task has them. The sorted digests are hashed again.
         """
-        columns = [self.texts, map(sorted, self.labels), *self.further()]
+        columns = [self.texts, map(sorted, self.labels), *self.task_columns()]
         rows = sorted(hashlib.sha256(_to_json(row).encode("ascii")).digest() for row in zip(*columns, strict=True))
         return hashlib.sha256(b"".join(rows)).hexdigest()
 
-    def further(self) -> list[Sequence[object]]:
-        """The columns beside text and labels that the task has."""
+    def task_columns(self) -> list[Sequence[object]]:
+        """The columns that the task has in addition to text and labels."""
         return [column for column in (self.seconds, self.spans, self.scores) if column is not None]
 
-    def keys(self) -> list[str]:
-        """What tells one input from another: the text, or both texts."""
+    def input_keys(self) -> list[str]:
+        """For each row a string that identifies its input: the text, or both texts."""
         if self.seconds is None:
             return self.texts
         return [f"{first}\x1f{second}" for first, second in zip(self.texts, self.seconds, strict=True)]
 
-    def groups(self) -> list[str]:
-        """What stays on one side of a split: an input, and the questions of one context."""
-        return self.seconds if self.task == "question-answering" and self.seconds is not None else self.keys()
+    def split_keys(self) -> list[str]:
+        """For each row a string; rows with equal strings stay on one side of a split. For questions it is the context,
+        else the input."""
+        if self.task == "question-answering" and self.seconds is not None:
+            return self.seconds
+        return self.input_keys()
 
     def rows(self) -> LabelledRows:
-        """The rows without where they came from."""
+        """The rows without their origin."""
         return LabelledRows(
             self.texts, self.labels, seconds=self.seconds, spans=self.spans, scores=self.scores, extra=self.extra
         )
@@ -148,10 +140,30 @@ class Corpus:
             extra={name: [values[index] for index in chosen] for name, values in self.extra.items()},
         )
 
+    def drop(self, indices: Collection[int], dropped: Sequence[DroppedRow]) -> Corpus:
+        """The corpus without the rows at `indices`; `dropped` records them."""
+        left_out = set(indices)
+        rows = self.subset(index for index in range(len(self)) if index not in left_out)
+        return replace(
+            self,
+            texts=rows.texts,
+            labels=rows.labels,
+            lines=rows.lines,
+            seconds=rows.seconds,
+            spans=rows.spans,
+            scores=rows.scores,
+            extra=rows.extra,
+            dropped=[*self.dropped, *dropped],
+        )
+
+    def add_finding(self, name: str, count: int, examples: Sequence[str], what_was_done: str) -> Corpus:
+        """The corpus with one more finding about `count` of its rows."""
+        found = Finding(name, count, count / max(1, len(self)), tuple(examples), what_was_done)
+        return replace(self, findings=[*self.findings, found])
+
 
 class UnusableCorpus(CorpusError):
-    """A corpus that cannot be trained on. `corpus` holds what was read all the same, so that its rejects and its
-    report can be written."""
+    """A corpus that no model can be trained on. `corpus` holds what was read, for its rejects and its report."""
 
     def __init__(self, corpus: Corpus, faults: list[Fault]) -> None:
         count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"

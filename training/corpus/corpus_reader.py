@@ -10,7 +10,8 @@ from typing import get_args
 from glossator.service.bundle.task import ProblemType
 from glossator.service.errors import ConfigError, CorpusError, Fault
 from glossator.training.corpus.cleaning import deduplicate
-from glossator.training.corpus.corpus import Corpus, CorpusColumns, Finding, Reject, UnusableCorpus
+from glossator.training.corpus.corpus import Corpus, CorpusColumns, Reject, UnusableCorpus
+from glossator.training.corpus.finding import Finding
 from glossator.training.corpus.findings import checks, corpus_faults
 from glossator.training.corpus.reading.column_detection import (
     check_columns,

@@ -9,14 +9,16 @@ from itertools import chain, islice
 
 from glossator.modeling.labelled_rows import GoldSpan, Spans
 from glossator.service.bundle.task import ProblemType, TaskName
+from glossator.service.documents.column_names import PAIR_COLUMNS, TEXT_COLUMNS
 from glossator.service.errors import Fault, UnknownColumn, shorten
 from glossator.training.corpus.cleaning import deduplicate
-from glossator.training.corpus.corpus import Corpus, CorpusColumns, Finding, Reject, UnusableCorpus
+from glossator.training.corpus.corpus import Corpus, CorpusColumns, Reject, UnusableCorpus
 from glossator.training.corpus.corpus_reader import HEAD_ROWS
+from glossator.training.corpus.finding import Finding
 from glossator.training.corpus.findings import checks
 from glossator.training.corpus.findings.corpus_faults import row_faults
 from glossator.training.corpus.reading.annotated_documents import ANSWERS, CONTEXT, QUESTION
-from glossator.training.corpus.reading.column_detection import LABEL_NAMES, TEXT_NAMES
+from glossator.training.corpus.reading.column_detection import LABEL_COLUMNS
 from glossator.training.corpus.reading.conll import SPANS, TEXT, spans_of
 from glossator.training.corpus.reading.label_reader import LabelReader, as_list
 from glossator.training.corpus.reading.span_reader import read_spans
@@ -24,18 +26,7 @@ from glossator.training.corpus.row import Row, RowFault, is_nan, raw_of, read_te
 
 SPAN_NAMES = (SPANS, "entities", "entity", "ents", "ner", "annotations")
 TAG_NAMES = ("tags", "ner_tags", "slots", "labels", "label")
-PAIR_NAMES = (
-    ("premise", "hypothesis"),
-    ("sentence1", "sentence2"),
-    ("sentence_a", "sentence_b"),
-    ("sentence_A", "sentence_B"),
-    ("text", "text_pair"),
-    ("text1", "text2"),
-    ("question1", "question2"),
-    ("query", "document"),
-    ("first", "second"),
-)
-PAIR_LABEL_NAMES = (*LABEL_NAMES, "entailment", "gold_label", "score", "similarity", "relatedness", "relevance")
+PAIR_LABEL_COLUMNS = (*LABEL_COLUMNS, "entailment", "gold_label", "score", "similarity", "relatedness", "relevance")
 SCORE_VALUES = 10
 """Numbers with more different values than this, or with a fraction, are scores; fewer whole ones are classes."""
 ANSWER = "answer"
@@ -190,7 +181,7 @@ def _entity_reader(
     label = roles.label or next((name for name in SPAN_NAMES if name in names and _holds_spans(fields, name)), None)
     label = label or next((name for name in TAG_NAMES if name in names and _holds_triples(fields, name)), None)
     label = label or next((name for name in TAG_NAMES if name in names), None)
-    text = roles.text or next((name for name in TEXT_NAMES if name in names and name != label), None) or tokens
+    text = roles.text or next((name for name in TEXT_COLUMNS if name in names and name != label), None) or tokens
     if names and (label not in names or text not in names):
         raise UnknownColumn(
             "the columns of text and entities cannot be told from their names",
@@ -313,7 +304,7 @@ def _pair_reader(
 ) -> tuple[CorpusColumns, Callable[[Mapping[str, object]], _Read], ProblemType]:
     given = (roles.text, roles.second) if roles.text and roles.second else None
     pair = given or _pair_of(names) or (roles.text or "", roles.second or "")
-    label = roles.label or next((name for name in PAIR_LABEL_NAMES if name in names and name not in pair), None)
+    label = roles.label or next((name for name in PAIR_LABEL_COLUMNS if name in names and name not in pair), None)
     if names and (not set(pair) <= set(names) or (label is None and task == "text-pair")):
         raise UnknownColumn(
             "the columns of the two texts and their label cannot be told from their names",
@@ -342,7 +333,7 @@ def _pair_reader(
 
 
 def _pair_of(names: Sequence[str]) -> tuple[str, str] | None:
-    return next((pair for pair in PAIR_NAMES if set(pair) <= set(names)), None)
+    return next((pair for pair in PAIR_COLUMNS if set(pair) <= set(names)), None)
 
 
 def _side(row: Mapping[str, object], name: str) -> str:

@@ -18,7 +18,7 @@ from glossator.service.inference.pipeline import Pipeline
 from glossator.service.tasks.encoded import Alignment, EncodedText
 from glossator.service.tasks.question_answering import Extraction
 from glossator.training.batches import Example
-from glossator.training.corpus.corpus import Finding
+from glossator.training.corpus.finding import Finding
 from glossator.training.device import Device
 from glossator.training.objectives.objective import forward, weights_of
 

@@ -18,14 +18,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from glossator.evaluation.metrics.task_metrics import metrics_of, predicted
+from glossator.evaluation.metrics.task_metrics import predicted, task_metrics
 from glossator.modeling.labelled_rows import LabelledRows
 from glossator.service.bundle.task import Task, TextEmbedding
 from glossator.service.inference.pipeline import Pipeline
 from glossator.service.tasks.encoded import EncodedText
 from glossator.training.batches import Example
 from glossator.training.config import TrainingConfig
-from glossator.training.corpus.corpus import Finding
+from glossator.training.corpus.finding import Finding
 from glossator.training.device import Device
 from glossator.training.objectives.objective import forward
 
@@ -88,7 +88,7 @@ class Embeddings:
     def validate(self, pipeline: Pipeline, rows: LabelledRows) -> float:
         """Spearman's correlation of cosine and rating; for labelled texts, how often the nearest has the same label."""
         answers = predicted(pipeline, rows)
-        metrics = metrics_of(rows, answers, self._task)
+        metrics = task_metrics(rows, answers, self._task)
         value = float(metrics.functions[metrics.headline](np.ones((1, len(rows))))[0])
         return value if math.isfinite(value) else math.nan
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glossator.evaluation.metrics.task_metrics import metrics_of, predicted
+from glossator.evaluation.metrics.task_metrics import predicted, task_metrics
 from glossator.modeling.labelled_rows import GoldSpan, LabelledRows, Spans, inputs_of
 from glossator.service.bundle.task import OUTSIDE, Task, TokenClassification
 from glossator.service.errors import shorten
@@ -23,7 +23,7 @@ from glossator.service.tasks.encoded import EncodedText
 from glossator.service.tasks.options import DEFAULTS
 from glossator.service.tasks.token_classification import Decoder, Entities, stitch_tokens
 from glossator.training.batches import Example
-from glossator.training.corpus.corpus import Finding
+from glossator.training.corpus.finding import Finding
 from glossator.training.device import Device
 from glossator.training.objectives.objective import forward
 
@@ -83,7 +83,7 @@ class Tokens:
         if not all(np.isfinite(each).all() for each in gathered):
             return math.nan
         answers = predicted(pipeline, rows)
-        return float(metrics_of(rows, answers, self._task).functions["f1"](np.ones((1, len(rows))))[0])
+        return float(task_metrics(rows, answers, self._task).functions["f1"](np.ones((1, len(rows))))[0])
 
     def calibrated(self, pipeline: Pipeline, rows: LabelledRows) -> Task:
         """The task with the bias against `O` at which strict F1 is highest, the smallest of equals."""
@@ -93,7 +93,7 @@ class Tokens:
         for bias in BIASES:
             task = self._task.model_copy(update={"outside_bias": bias})
             answers = Decoder(task).answer(encoded, gathered, DEFAULTS)
-            value = float(metrics_of(rows, answers, task).functions["f1"](np.ones((1, len(rows))))[0])
+            value = float(task_metrics(rows, answers, task).functions["f1"](np.ones((1, len(rows))))[0])
             if value > best:
                 best, chosen = value, task
         return chosen

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glossator.evaluation.calibration.thresholds import calibrated
-from glossator.evaluation.metrics.task_metrics import metrics_of, predicted
+from glossator.evaluation.metrics.task_metrics import predicted, task_metrics
 from glossator.modeling.labelled_rows import LabelledRows, indicator, inputs_of
 from glossator.service.bundle.task import Task, TextClassification, TextPair
 from glossator.service.inference.pipeline import Pipeline
@@ -19,7 +19,7 @@ from glossator.service.tasks.encoded import EncodedText
 from glossator.service.tasks.text_classification import decide, probabilities
 from glossator.training.batches import Example, make_examples
 from glossator.training.config import TrainingConfig
-from glossator.training.corpus.corpus import Finding
+from glossator.training.corpus.finding import Finding
 from glossator.training.device import Device
 from glossator.training.objectives.objective import forward, weights_of
 
@@ -58,7 +58,7 @@ class Labels:
         logits = pipeline.logits(inputs_of(rows, pipeline.task))
         if self._task.problem_type == "regression" and np.isfinite(logits).all():
             answers = predicted(pipeline, rows)
-            metrics = metrics_of(rows, answers, self._task)
+            metrics = task_metrics(rows, answers, self._task)
             return float(metrics.functions["pearson"](np.ones((1, len(rows))))[0])
         return self.score(logits, rows)
 

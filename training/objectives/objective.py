@@ -14,7 +14,7 @@ from glossator.service.bundle.task import Task
 from glossator.service.inference.pipeline import Pipeline
 from glossator.service.tasks.encoded import EncodedText
 from glossator.training.batches import Example
-from glossator.training.corpus.corpus import Finding
+from glossator.training.corpus.finding import Finding
 from glossator.training.device import Device
 
 

@@ -15,7 +15,8 @@ from glossator.service.errors import ConfigError, ExtraMissing
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from glossator.training.corpus.corpus import Corpus, Finding
+    from glossator.training.corpus.corpus import Corpus
+    from glossator.training.corpus.finding import Finding
     from glossator.training.corpus.findings.entity_errors import SuspectWord
     from glossator.training.corpus.findings.label_errors import SuspectLabel
     from glossator.training.corpus.findings.leakage import Leakage
@@ -177,7 +178,7 @@ def _leakage(corpus: Corpus, against: str, options: corpora.ReadingOptions, cons
     from glossator.training.corpus.findings.leakage import check_leakage
 
     other = corpora.inspect(against, options.for_measuring(), console, None).corpus
-    return check_leakage(other.keys(), corpus.keys())
+    return check_leakage(other.input_keys(), corpus.input_keys())
 
 
 def _long_texts(corpus: Corpus, base: str, console: Console) -> list[Finding]:

@@ -123,8 +123,8 @@ def train(
     """  # fmt: skip
     need("training")
     from glossator.cli.support.progress import TrainingProgress, duration
-    from glossator.service.files.atomic_folder import check_free
     from glossator.service.files.atomic_file import refuse_same_file
+    from glossator.service.files.atomic_folder import check_free
     from glossator.training.algorithms.registry import find
     from glossator.training.corpus.splitting.split import split
     from glossator.training.experiment_tracking import track_progress
@@ -309,8 +309,8 @@ def splits_of(
         validation_rows = corpora.read_and_show(validation, options.for_measuring(), console, None, held=held).corpus
     if test:
         test_rows = corpora.read_and_show(test, options.for_measuring(), console, None, held=held).corpus
-    for name, texts in (("validation", validation_rows.keys()), ("test", test_rows.keys())):
-        leakage = check_leakage(training_rows.keys(), texts)
+    for name, texts in (("validation", validation_rows.input_keys()), ("test", test_rows.input_keys())):
+        leakage = check_leakage(training_rows.input_keys(), texts)
         if leakage.count:
             console.print(f"  found: {leakage.count:,} {name} texts are in the training rows too ({leakage.share:.1%})")
         if leakage.near:

@@ -123,7 +123,7 @@ def test_bad_pairs_are_rejects() -> None:
 def test_copies_of_a_pair_are_dropped_but_not_of_one_side() -> None:
     corpus = read("text-pair", PAIR, PAIR, PAIR | {"hypothesis": "it is dry", "label": "no"})
     assert (len(corpus), len(corpus.dropped)) == (2, 1)
-    assert len(set(corpus.keys())) == 2
+    assert len(set(corpus.input_keys())) == 2
     other = read("text-pair", PAIR, PAIR | {"hypothesis": "it is hot", "label": "no"})
     assert corpus.fingerprint() != other.fingerprint()
     assert corpus.subset([1]).seconds == ["it is dry"]

@@ -7,7 +7,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from glossator.service.errors import shorten
-from glossator.training.corpus.corpus import Corpus, DroppedRow, Finding
+from glossator.training.corpus.corpus import Corpus, DroppedRow
+from glossator.training.corpus.finding import Finding
 from glossator.training.corpus.reading.label_reader import common_spellings, name_key
 
 EXAMPLES = 5
@@ -57,7 +58,9 @@ def drop_exact_duplicates(corpus: Corpus) -> Corpus:
         if earlier == index:
             kept.append(index)
             continue
-        dropped.append(DroppedRow(corpus.lines[index], "exact-duplicate", f"the same row as line {corpus.lines[earlier]}"))
+        dropped.append(
+            DroppedRow(corpus.lines[index], "exact-duplicate", f"the same row as line {corpus.lines[earlier]}")
+        )
         if len(shown) < EXAMPLES:
             shown.append(
                 f"line {corpus.lines[index]} as line {corpus.lines[earlier]}: {shorten(corpus.texts[index], 60)}"

@@ -13,7 +13,8 @@ import numpy as np
 from glossator.evaluation.languages import LEAST_LETTERS, language_of
 from glossator.service.errors import ConfigError, shorten
 from glossator.training.corpus.cleaning.deduplicate import EXAMPLES
-from glossator.training.corpus.corpus import Corpus, Finding
+from glossator.training.corpus.corpus import Corpus
+from glossator.training.corpus.finding import Finding
 from glossator.training.corpus.findings.near_duplicates import group_near_duplicates, group_same_texts
 from glossator.training.corpus.findings.pii import find_personal_data, masked
 from glossator.training.corpus.findings.text_rules import TEXT_RULES
@@ -77,7 +78,7 @@ def label_findings(corpus: Corpus) -> list[Finding]:
 
 def row_findings(corpus: Corpus) -> list[Finding]:
     """Texts that are nearly those of an earlier row, and copies of a text whose labels differ."""
-    keys = corpus.keys()
+    keys = corpus.input_keys()
     firsts = group_same_texts(keys)
     counts = np.bincount(firsts)
     same: defaultdict[int, list[int]] = defaultdict(list)

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from glossator.service.bundle.task import OUTSIDE
 from glossator.service.errors import CorpusError, shorten
-from glossator.training.corpus.corpus import Corpus, Finding
+from glossator.training.corpus.corpus import Corpus
+from glossator.training.corpus.finding import Finding
 from glossator.training.corpus.findings.label_errors import EXAMPLES, FOLDS, STRENGTH
 from glossator.training.text_vectors import Words
 

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glossator.service.errors import CorpusError, shorten
-from glossator.training.corpus.corpus import Corpus, Finding
+from glossator.training.corpus.corpus import Corpus
+from glossator.training.corpus.finding import Finding
 
 FOLDS = 5
 STRENGTH = 10.0
@@ -42,7 +43,9 @@ class SuspectLabel:
         return asdict(self)
 
 
-def find_label_errors(corpus: Corpus, vectors: NDArray[np.float32], *, folds: int = FOLDS, seed: int = 13) -> list[SuspectLabel]:
+def find_label_errors(
+    corpus: Corpus, vectors: NDArray[np.float32], *, folds: int = FOLDS, seed: int = 13
+) -> list[SuspectLabel]:
     """The suspect rows, the likeliest to be wrong first; `vectors` is `(rows, dimension)`.
 
     Rows of classes with fewer rows than folds are judged by no classifier that knows their class, and left out. Raises

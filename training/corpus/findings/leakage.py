@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from glossator.service.errors import shorten
-from glossator.training.corpus.corpus import Corpus, Finding
+from glossator.training.corpus.corpus import Corpus
+from glossator.training.corpus.finding import Finding
 from glossator.training.corpus.findings.near_duplicates import group_near_duplicates, normalise_text
 
 _EXAMPLES = 5

@@ -122,6 +122,8 @@ TEXT_RULES = (
         "single spaces, none at the edges",
         safe=False,
     ),
-    TextRule("personal-data", has_personal_data, redact_personal_data, "put behind a mark such as [e-mail]", safe=False),
+    TextRule(
+        "personal-data", has_personal_data, redact_personal_data, "put behind a mark such as [e-mail]", safe=False
+    ),
 )
 """In the order in which they are applied."""

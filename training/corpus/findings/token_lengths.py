@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from glossator.training.base_model import open_tokenizer, resolve, window_lengths
 from glossator.training.config import TrainingConfig
-from glossator.training.corpus.corpus import Corpus, Finding
+from glossator.training.corpus.corpus import Corpus
+from glossator.training.corpus.finding import Finding
 from glossator.training.corpus.findings.checks import long_text_findings
 
 LEAST_WINDOW = 254
@@ -13,7 +14,7 @@ LEAST_WINDOW = 254
 
 def may_have_long_texts(corpus: Corpus) -> bool:
     """Whether any text could fill a window: a token has a character or more."""
-    keys = corpus.keys()
+    keys = corpus.input_keys()
     return any(len(key) > LEAST_WINDOW for key in keys)
 
 
@@ -24,7 +25,7 @@ def find_long_texts(corpus: Corpus, base: str) -> list[Finding]:
     tokenizer = open_tokenizer(encoder).backend_tokenizer
     max_length, _ = window_lengths(encoder, TrainingConfig(base=base))
     tokenizer.no_truncation()
-    keys = corpus.keys()
+    keys = corpus.input_keys()
     room = max_length - tokenizer.num_special_tokens_to_add(corpus.seconds is not None)
     rows = [row for row, key in enumerate(keys) if len(key) > room]
     lengths = [0] * len(keys)

@@ -7,17 +7,13 @@ import re
 from collections.abc import Iterable, Sequence
 
 from glossator.service.bundle.task import ProblemType
+from glossator.service.documents.column_names import TEXT_COLUMNS
 from glossator.service.errors import Fault, UnknownColumn, shorten
 from glossator.training.corpus.corpus import CorpusColumns
 from glossator.training.corpus.reading.label_reader import as_list
 from glossator.training.corpus.row import Row, is_nan
 
-# In order of preference.
-TEXT_NAMES = (
-    "text", "sentence", "utterance", "body", "content", "message", "narrative", "document", "review", "comment",
-    "question", "query", "description", "tweet", "input",
-)  # fmt: skip
-LABEL_NAMES = (
+LABEL_COLUMNS = (
     "label", "labels", "category", "categories", "intent", "intents", "class", "classes", "target", "targets", "tags",
     "tag", "topic", "topics", "sentiment", "emotion", "emotions",
 )  # fmt: skip
@@ -36,11 +32,11 @@ def choose_columns(
     text_why = label_why = "as given"
     faults = []
     if label is None:
-        label, label_why = _sniff("label", LABEL_NAMES, [name for name in names if name != text], head)
+        label, label_why = _sniff("label", LABEL_COLUMNS, [name for name in names if name != text], head)
     if text is None:
         # `label_text`, the label's name in some data sets, is no text.
-        rest = [name for name in names if name != label and not (set(_words(name)) & set(LABEL_NAMES))]
-        text, text_why = _sniff("text", TEXT_NAMES, rest, head)
+        rest = [name for name in names if name != label and not (set(_words(name)) & set(LABEL_COLUMNS))]
+        text, text_why = _sniff("text", TEXT_COLUMNS, rest, head)
     if label is None:
         faults.append(Fault("no-label-column", label_why))
     if text is None:

@@ -48,7 +48,7 @@ def split(
     if order_by is not None:
         side = _by_time(corpus, order_by, validation_share, test_share)
         return _checked(corpus, side, len(set(side.tolist())), validation_share, test_share)
-    groups = _shuffled_groups(corpus.groups(), seed, corpus.extra[group_by] if group_by is not None else None)
+    groups = _shuffled_groups(corpus.split_keys(), seed, corpus.extra[group_by] if group_by is not None else None)
     numbers = {name: number for number, name in enumerate(corpus.label_names)}
     counted = []
     for rows in groups:
@@ -120,7 +120,7 @@ def _by_time(corpus: Corpus, column: str, validation_share: float, test_share: f
     side = np.empty(len(times), dtype=np.int64)
     side[order] = np.searchsorted(begins, np.arange(len(times)), side="right")
     first: dict[int, int] = {}
-    groups = group_near_duplicates(corpus.groups())
+    groups = group_near_duplicates(corpus.split_keys())
     for row in order.tolist():
         side[row] = first.setdefault(groups[row], int(side[row]))
     return side

@@ -76,7 +76,7 @@ def test_near_copies_conflicts_and_leaks_go_where_asked(read_pairs: ReadPairs) -
     ]
     corpus = read_pairs(pairs)
     assert mend(corpus, SAFE).removed == {}
-    leakage = check_leakage(["This stands in the test rows as well"], corpus.keys())
+    leakage = check_leakage(["This stands in the test rows as well"], corpus.input_keys())
     mended = mend(corpus, (*SAFE, NEAR, CONFLICTS, LEAKS), leakage=leakage)
     assert {line: each.rule for line, each in mended.removed.items()} == {3: NEAR, 4: CONFLICTS, 5: CONFLICTS, 6: LEAKS}
     assert not {finding.name for finding in mended.corpus.findings} & {NEAR, CONFLICTS}

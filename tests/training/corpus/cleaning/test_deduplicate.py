@@ -8,8 +8,9 @@ from glossator.training.corpus.cleaning.deduplicate import (
     rare_labels,
     unify_label_names,
 )
-from glossator.training.corpus.corpus import Corpus, Finding
+from glossator.training.corpus.corpus import Corpus
 from glossator.training.corpus.corpus_reader import read_corpus
+from glossator.training.corpus.finding import Finding
 from glossator.training.corpus.row import SourceRow
 
 ReadPairs = Callable[..., Corpus]

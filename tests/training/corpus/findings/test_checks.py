@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from glossator.service.errors import ConfigError
-from glossator.training.corpus.corpus import Corpus, Finding
+from glossator.training.corpus.corpus import Corpus
+from glossator.training.corpus.finding import Finding
 from glossator.training.corpus.findings.checks import findings, long_text_findings
 from glossator.training.corpus.row import SourceRow
 from glossator.training.corpus.task_corpus_reader import read_task_corpus
