@@ -16,18 +16,13 @@ from typing import Any, Self, TypeVar, Unpack
 
 from pydantic import BaseModel
 
-from glossator.service.api.schemas.predictions import (
-    ModelDetail,
-    ModelList,
-    PredictResponse,
-    RerankResponse,
-    ZeroShotResponse,
-)
+from glossator.service.api.schemas.models import ModelDetail, ModelList
+from glossator.service.api.schemas.predictions import PredictResponse, RerankResponse, ZeroShotResponse
 from glossator.service.errors import Fault, GlossatorError
-from glossator.service.optional_packages import library
+from glossator.service.optional_packages import import_optional
 from glossator.service.tasks.options import Asked
 
-httpx: Any = library("httpx", "the client", extra="client")
+httpx: Any = import_optional("httpx", "the client", extra="client")
 
 RETRIES = 4
 FIRST_WAIT_SECONDS = 0.2

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from glossator.service.bundle import file_names
-from glossator.service.bundle.manifest import Manifest, parse
+from glossator.service.bundle.manifest import Manifest, parse_manifest
 from glossator.service.errors import GlossatorError, ModelLoading, UnknownModel
 from glossator.service.inference.batching import UNLIMITED, Limit
 from glossator.service.inference.model import Model, load
@@ -188,7 +188,7 @@ class RegistryCatalog(Catalog):
         """What a version says of itself; None where it cannot be read, which whoever asks for it is told."""
         if key not in self._manifests:
             try:
-                self._manifests[key] = parse((self.registry.folder(*key) / file_names.MANIFEST).read_bytes())
+                self._manifests[key] = parse_manifest((self.registry.folder(*key) / file_names.MANIFEST).read_bytes())
             except (OSError, GlossatorError):
                 return None
         return self._manifests[key]

@@ -6,17 +6,12 @@ from typing import Any
 
 from fastapi import FastAPI
 from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
 
 from glossator.service.api.problems import MEDIA_TYPE, build_problem, status_of
+from glossator.service.api.schemas.errors import Problem
 from glossator.service.api.schemas.jobs import JobForm
-from glossator.service.api.schemas.predictions import (
-    PredictText,
-    PredictTexts,
-    Problem,
-    RerankRequest,
-    ZeroShotRequest,
-    components,
-)
+from glossator.service.api.schemas.requests import PredictText, PredictTexts, RerankRequest, ZeroShotRequest
 from glossator.service.errors import GlossatorError
 
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
@@ -97,8 +92,16 @@ class DocumentedApp(FastAPI):
         if fresh:
             parts = document.setdefault("components", {})
             read = (*_READ, *_READ_OF_JOBS) if "/v1/jobs" in document["paths"] else _READ
-            parts["schemas"] = {**parts.get("schemas", {}), **components(*read, *self.bodies, Problem)}
+            parts["schemas"] = {**parts.get("schemas", {}), **component_schemas(*read, *self.bodies, Problem)}
             if self.needs_key:
                 parts["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
                 document["security"] = [{"bearer": []}]
         return document
+
+
+def component_schemas(*models: type[BaseModel]) -> dict[str, Any]:
+    """The JSON Schemas of models that no route's signature mentions, for `components.schemas` of OpenAPI."""
+    _, schema = models_json_schema(
+        [(model, "validation") for model in models], ref_template="#/components/schemas/{model}"
+    )
+    return dict(schema["$defs"])

@@ -36,7 +36,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Scope
 
-from glossator.service.api.schemas.predictions import Problem
+from glossator.service.api.schemas.errors import Problem
 from glossator.service.api.schemas.validation_faults import field_path
 from glossator.service.errors import (
     ConfigError,

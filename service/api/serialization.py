@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from glossator.service.api.schemas.errors import ErrorBody, FailedText
 from glossator.service.api.schemas.predictions import (
     AnswerBody,
+    ClassificationBody,
     EmbeddingBody,
     EntitiesBody,
     EntityBody,
-    ErrorBody,
     ExplanationBody,
-    FailedText,
-    Prediction,
     RatingBody,
     Result,
     ScoreBody,
@@ -38,7 +37,7 @@ def result_body(item: Answer | InputError, explanation: Explanation | None = Non
     prediction = item.prediction
     tokens, windows, truncated = item.tokens, item.windows, item.truncated
     if isinstance(prediction, Classification):
-        return Prediction(
+        return ClassificationBody(
             labels=list(prediction.labels),
             scores=[ScoreBody(label=score.label, score=score.score) for score in prediction.scores],
             tokens=tokens,

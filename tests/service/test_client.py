@@ -16,7 +16,8 @@ import pytest
 from servers import Server, server
 
 import glossator
-from glossator.service.api.schemas.predictions import FailedText, Prediction
+from glossator.service.api.schemas.errors import FailedText
+from glossator.service.api.schemas.predictions import ClassificationBody
 from glossator.service.client import ApiError
 
 
@@ -30,15 +31,15 @@ def test_answers_are_typed_and_in_order(running: Server) -> None:
     with glossator.Client(running.url) as client:
         answered = client.predict("intents", ["money", "", "parcel"], top_k=2)
         first, second, third = answered.results
-        assert isinstance(first, Prediction)
-        assert isinstance(third, Prediction)
+        assert isinstance(first, ClassificationBody)
+        assert isinstance(third, ClassificationBody)
         assert (first.labels, third.labels, len(first.scores)) == (["refund"], ["delivery"], 2)
         assert isinstance(second, FailedText)
         assert second.error.code == "empty-text"
         assert client.models().models[0].name == "intents"
         assert client.model("tags").version != answered.version
         (alone,) = client.predict("intents", "money and the parcel", explain=True).results
-        assert isinstance(alone, Prediction)
+        assert isinstance(alone, ClassificationBody)
         assert alone.explanation is not None
         assert [each.text for each in alone.explanation.attributions] == ["money", "and", "the", "parcel"]
 

@@ -28,7 +28,7 @@ from glossator.service.api.inference_requests import parse_body, raise_first_err
 from glossator.service.api.openapi_document import request_body
 from glossator.service.api.problems import InvalidRequest
 from glossator.service.api.routes.models import ModelName
-from glossator.service.api.schemas.predictions import Status
+from glossator.service.api.schemas.operations import HealthStatus
 from glossator.service.api.state import AppState
 from glossator.service.api.transport.json_body import validate
 from glossator.service.bundle.task import Classifier, TextEmbedding, TextPair
@@ -71,10 +71,10 @@ async def infer(name: ModelName, request: Request, state: StateDep) -> Any:
 
 
 @router.get("/{name}/health", summary="Whether a model answers")
-async def health(name: ModelName, state: StateDep) -> Status:
+async def health(name: ModelName, state: StateDep) -> HealthStatus:
     """200 where it does."""
     state.model(name)
-    return Status(status="ok")
+    return HealthStatus(status="ok")
 
 
 @router.get("/{name}/info", summary="A model in the shape of Hugging Face endpoints")

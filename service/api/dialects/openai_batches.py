@@ -30,7 +30,7 @@ from glossator.service.api.transport.multipart import read_form
 from glossator.service.documents.formats.openai_batch import OpenAIBatchSource, model_of
 from glossator.service.documents.open_source import open_source
 from glossator.service.errors import ConfigError, Fault, InputError, UnknownJob
-from glossator.service.files.atomic_file import sync_folder
+from glossator.service.files.durable import sync_folder
 from glossator.service.jobs.job_files import new_id
 from glossator.service.jobs.job_options import LabelOptions
 from glossator.service.jobs.records import Job, StoredFile

@@ -14,7 +14,7 @@ from typing import Any
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-from glossator.service.optional_packages import library
+from glossator.service.optional_packages import import_optional
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 NAME = "glossator"
@@ -29,15 +29,15 @@ def spans(version: str, exporter: Any = None) -> Span | None:
     """
     if exporter is None and not os.environ.get(ENDPOINT):
         return None
-    trace = library("opentelemetry.trace", "tracing", package="opentelemetry-sdk", extra="otel")
-    sdk = library("opentelemetry.sdk.trace", "tracing", package="opentelemetry-sdk", extra="otel")
-    export = library("opentelemetry.sdk.trace.export", "tracing", package="opentelemetry-sdk", extra="otel")
-    resources = library("opentelemetry.sdk.resources", "tracing", package="opentelemetry-sdk", extra="otel")
-    propagation = library(
+    trace = import_optional("opentelemetry.trace", "tracing", package="opentelemetry-sdk", extra="otel")
+    sdk = import_optional("opentelemetry.sdk.trace", "tracing", package="opentelemetry-sdk", extra="otel")
+    export = import_optional("opentelemetry.sdk.trace.export", "tracing", package="opentelemetry-sdk", extra="otel")
+    resources = import_optional("opentelemetry.sdk.resources", "tracing", package="opentelemetry-sdk", extra="otel")
+    propagation = import_optional(
         "opentelemetry.trace.propagation.tracecontext", "tracing", package="opentelemetry-sdk", extra="otel"
     )
     if exporter is None:
-        otlp = library(
+        otlp = import_optional(
             "opentelemetry.exporter.otlp.proto.http.trace_exporter", "tracing",
             package="opentelemetry-exporter-otlp-proto-http", extra="otel",
         )  # fmt: skip

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from glossator.service.api.dependencies import StateDep
 from glossator.service.api.openapi_document import problem_responses
 from glossator.service.api.problems import NotReady
-from glossator.service.api.schemas.predictions import Index, RouteBody, Status
+from glossator.service.api.schemas.operations import HealthStatus, RouteBody, RouteIndex
 from glossator.service.api.state import AppState
 
 router = APIRouter(tags=["operations"])
@@ -20,9 +20,9 @@ _DRAINING = NotReady("the server is stopping", hint="Send requests to another on
 
 
 @router.get("/livez", summary="Whether the process lives", openapi_extra={"security": []})
-async def livez() -> Status:
+async def livez() -> HealthStatus:
     """Answers as long as the event loop runs, whatever the models do."""
-    return Status(status="alive")
+    return HealthStatus(status="alive")
 
 
 @router.get(
@@ -31,10 +31,10 @@ async def livez() -> Status:
     openapi_extra={"security": []},
     responses=problem_responses("/readyz", _STARTING, _DRAINING),
 )
-async def readyz(state: StateDep) -> Status:
+async def readyz(state: StateDep) -> HealthStatus:
     """Ready once every model is warm, and no longer after SIGTERM."""
     raise_if_not_ready(state)
-    return Status(status="ready")
+    return HealthStatus(status="ready")
 
 
 def raise_if_not_ready(state: AppState) -> None:
@@ -61,8 +61,8 @@ async def openapi(request: Request) -> Response:
     return JSONResponse(request.app.openapi())
 
 
-@router.get("/", summary="The routes of this server", response_model=Index)
-async def index(request: Request, state: StateDep) -> Index | Response:
+@router.get("/", summary="The routes of this server", response_model=RouteIndex)
+async def index(request: Request, state: StateDep) -> RouteIndex | Response:
     """Where to go next; browsers are sent to the page."""
     if "text/html" in request.headers.get("accept", ""):
         return RedirectResponse("/ui")
@@ -72,4 +72,4 @@ async def index(request: Request, state: StateDep) -> Index | Response:
         for path, operations in paths.items()
         for method, operation in operations.items()
     ]
-    return Index(name="glossator", version=state.version, openapi="/openapi.json", routes=routes)
+    return RouteIndex(name="glossator", version=state.version, openapi="/openapi.json", routes=routes)

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path
 from glossator.service.api.dependencies import StateDep
 from glossator.service.api.model_catalog import Listed, unknown_model
 from glossator.service.api.openapi_document import problem_responses
-from glossator.service.api.schemas.predictions import ModelDetail, ModelList, ModelSummary, OpenAIModel
+from glossator.service.api.schemas.models import ModelDetail, ModelList, ModelSummary, OpenAIModel
 from glossator.service.bundle.manifest import Manifest
 from glossator.service.bundle.task import Classifier, Task
 from glossator.service.tasks.text_classification import DEFAULT_THRESHOLD

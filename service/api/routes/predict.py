@@ -29,18 +29,15 @@ from glossator.service.api.problems import (
     UnsupportedMediaType,
 )
 from glossator.service.api.routes.models import UNKNOWN_MODEL, ModelName
+from glossator.service.api.schemas.errors import ErrorBody, FailedText
 from glossator.service.api.schemas.predictions import (
-    DEFAULT_TOP_K,
-    ErrorBody,
-    FailedText,
-    Prediction,
+    ClassificationBody,
     PredictResponse,
-    PredictText,
-    PredictTexts,
     Result,
     ScoreBody,
     SentencesBody,
 )
+from glossator.service.api.schemas.requests import DEFAULT_TOP_K, PredictText, PredictTexts
 from glossator.service.api.serialization import result_body, sentences_body
 from glossator.service.api.settings import Settings
 from glossator.service.api.state import AppState
@@ -81,7 +78,7 @@ _EXAMPLE = PredictResponse(
     model="intents",
     version="4f0c" * 16,
     results=[
-        Prediction(
+        ClassificationBody(
             labels=["card_arrival"],
             scores=[
                 ScoreBody(label="card_arrival", score=0.97),

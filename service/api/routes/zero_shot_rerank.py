@@ -10,17 +10,15 @@ from glossator.service.api.inference_requests import parse_body
 from glossator.service.api.openapi_document import problem_responses, request_body
 from glossator.service.api.problems import InvalidRequest, TooManyTexts
 from glossator.service.api.routes.models import UNKNOWN_MODEL, ModelName
+from glossator.service.api.schemas.errors import ErrorBody, FailedText
 from glossator.service.api.schemas.predictions import (
-    ErrorBody,
-    FailedText,
     RankedBody,
-    RerankRequest,
     RerankResponse,
     UnrankedBody,
     ZeroShotBody,
-    ZeroShotRequest,
     ZeroShotResponse,
 )
+from glossator.service.api.schemas.requests import RerankRequest, ZeroShotRequest
 from glossator.service.errors import ConfigError, Fault, InputError
 from glossator.service.inference.composed.reranking import Ranked, Unranked
 from glossator.service.inference.pipeline import Answer

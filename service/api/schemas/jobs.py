@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from glossator.service.api.schemas.predictions import ErrorBody
+from glossator.service.api.schemas.errors import ErrorBody
 from glossator.service.jobs.job_options import LabelOptions
 from glossator.service.jobs.records import Job, State
 

@@ -7,7 +7,9 @@ import pytest
 from pydantic import BaseModel, TypeAdapter
 from starlette.testclient import TestClient
 
-from glossator.service.api.schemas.predictions import PredictResponse, PredictText, PredictTexts, Problem
+from glossator.service.api.schemas.errors import Problem
+from glossator.service.api.schemas.predictions import PredictResponse
+from glossator.service.api.schemas.requests import PredictText, PredictTexts
 
 PREDICT = "/v1/models/{name}/predict"
 

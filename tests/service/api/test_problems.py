@@ -16,7 +16,7 @@ from glossator.service import errors
 from glossator.service.api import problems
 from glossator.service.api.app import create_app
 from glossator.service.api.problems import ProblemResponse, build_problem, status_of
-from glossator.service.api.schemas.predictions import Problem
+from glossator.service.api.schemas.errors import Problem
 from glossator.service.api.settings import Settings
 from glossator.service.errors import Fault, GlossatorError, InferenceError
 from glossator.service.inference.batching import Run

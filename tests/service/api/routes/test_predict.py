@@ -19,7 +19,8 @@ from starlette.testclient import TestClient
 from starlette.types import Message
 
 from glossator.service.api.app import create_app
-from glossator.service.api.schemas.predictions import PredictResponse, Problem
+from glossator.service.api.schemas.errors import Problem
+from glossator.service.api.schemas.predictions import PredictResponse
 from glossator.service.api.settings import Settings
 from glossator.service.inference.batching import Run
 from glossator.service.inference.model import Model

@@ -1,0 +1,28 @@
+"""Answers of the routes for operations."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel
+
+
+class HealthStatus(BaseModel):
+    """Said by the health routes."""
+
+    status: str
+
+
+class RouteBody(BaseModel):
+    """One route of the API."""
+
+    method: str
+    path: str
+    summary: str
+
+
+class RouteIndex(BaseModel):
+    """What this server offers."""
+
+    name: str
+    version: str
+    openapi: str
+    routes: list[RouteBody]
