@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glossator.evaluation.calibration.thresholds import calibrated, nonconformity
-from glossator.evaluation.metrics.evaluate import Measurement
-from glossator.evaluation.metrics.evaluate import measure as measure_rows
+from glossator.evaluation.metrics.evaluate import AnyEvaluation
+from glossator.evaluation.metrics.evaluate import measure as evaluate_predictions
 from glossator.evaluation.metrics.task_metrics import predicted
 from glossator.evaluation.reports.entity_page import entity_page
 from glossator.export import parity
@@ -29,7 +29,6 @@ from glossator.export.torch_to_onnx import convert
 from glossator.modeling.checkpoint_reader import load_model, open_pipeline, read_task
 from glossator.modeling.labelled_rows import LabelledRows, indicator, inputs_of, read_rows
 from glossator.service.bundle import file_names
-from glossator.service.bundle.reader import read
 from glossator.service.bundle.golden import dump_golden
 from glossator.service.bundle.manifest import (
     BatchCost,
@@ -45,9 +44,11 @@ from glossator.service.bundle.manifest import (
 )
 from glossator.service.bundle.manifest import Estimate as RecordedEstimate
 from glossator.service.bundle.names import check_model_name
+from glossator.service.bundle.reader import read_bundle
 from glossator.service.bundle.task import Classifier, Task, TokenClassification
 from glossator.service.errors import BundleInvalid
-from glossator.service.files.atomic_folder import atomic_folder, file_entries, write_manifest
+from glossator.service.files.atomic_folder import atomic_folder
+from glossator.service.bundle.writer import list_files, write_manifest
 from glossator.service.inference.batch_planning import Cost
 from glossator.service.inference.batching import Batcher
 from glossator.service.inference.encoding import encoder_of
@@ -109,9 +110,9 @@ def export(
     if test is None and (checkpoint / file_names.TEST).is_file():
         test = read_rows(checkpoint / file_names.TEST)
     if fast is not None:
-        check_fast(read(fast), task, checkpoint / file_names.TOKENIZER)
+        check_fast(read_bundle(fast), task, checkpoint / file_names.TOKENIZER)
     clock = _Clock(stage)
-    with atomic_folder(output, overwrite=overwrite) as folder:
+    with atomic_folder(output, overwrite=overwrite, markers=file_names.FOLDER_MARKERS) as folder:
         (folder / "onnx").mkdir()
         for source in sorted(checkpoint.iterdir()):
             if source.suffix in {".json", ".txt", ".model"} and source.name not in {
@@ -175,9 +176,9 @@ def export(
             )
             clock.start("measuring the cascade")
         with _opened(folder, served.graph, task, measure_on=inputs, cascade=cascade) as (graph, cost):
-            evaluations = {"validation": measure_rows(graph, validation, name="validation")}
+            evaluations = {"validation": evaluate_predictions(graph, validation, name="validation")}
             if test is not None and len(test):
-                evaluations["test"] = measure_rows(graph, test, name="test")
+                evaluations["test"] = evaluate_predictions(graph, test, name="test")
             pages = {}
             if isinstance(task, TokenClassification):
                 split, shown = ("validation", validation) if test is None or not len(test) else ("test", test)
@@ -204,7 +205,7 @@ def export(
             cascade=cascade,
         )
         write_card(folder, manifest, evaluations, pages)
-        manifest = write_manifest(folder, manifest.model_copy(update={"files": file_entries(folder)}))
+        manifest = write_manifest(folder, manifest.model_copy(update={"files": list_files(folder)}))
         clock.start("verifying")
         _verify(folder)
     clock.stop()
@@ -313,7 +314,7 @@ def _cascade(
     return task.model_copy(update={"calibration": calibration}), record
 
 
-def _record(split: str, evaluation: Measurement, served: Served) -> EvaluationRecord:
+def _record(split: str, evaluation: AnyEvaluation, served: Served) -> EvaluationRecord:
     metrics = {
         name: RecordedEstimate(value=estimate.value, low=estimate.low, high=estimate.high)
         for name, estimate in evaluation.metrics.items()
@@ -342,7 +343,7 @@ def _measure_speed(pipeline: Pipeline, cost: Cost, texts: Sequence[Text]) -> Spe
 
 def _verify(folder: Path) -> None:
     """Reads the bundle back as the service will."""
-    model: Model = load_unverified(read(folder))
+    model: Model = load_unverified(read_bundle(folder))
     faults = replay(model)
     if faults:
         raise BundleInvalid("the bundle does not repeat its own golden rows", faults=faults, hint="Report this.")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from glossator.evaluation.markdown import markdown_table
-from glossator.evaluation.metrics.evaluate import Measurement
+from glossator.evaluation.metrics.evaluate import AnyEvaluation
 from glossator.evaluation.reports.evaluation_files import pictures, to_json
 from glossator.evaluation.reports.evaluation_report import report
 from glossator.service.bundle import file_names
@@ -34,7 +34,7 @@ _PIPELINE_TAGS = {
 
 
 def write_card(
-    folder: Path, manifest: Manifest, evaluations: Mapping[str, Measurement], pages: Mapping[str, str] | None = None
+    folder: Path, manifest: Manifest, evaluations: Mapping[str, AnyEvaluation], pages: Mapping[str, str] | None = None
 ) -> None:
     """Writes `README.md`, and for each evaluation its JSON and its pictures under `evaluation/`; `pages` has HTML with
     the entities of a split."""
@@ -49,7 +49,7 @@ def write_card(
     (folder / file_names.CARD).write_text(_card(manifest, evaluations, pages), encoding="utf-8")
 
 
-def _card(manifest: Manifest, evaluations: Mapping[str, Measurement], pages: Iterable[str]) -> str:
+def _card(manifest: Manifest, evaluations: Mapping[str, AnyEvaluation], pages: Iterable[str]) -> str:
     task, provenance = manifest.task, manifest.task.provenance
     headline = evaluations.get("test") or evaluations["validation"]
     parts = [
@@ -60,7 +60,7 @@ def _card(manifest: Manifest, evaluations: Mapping[str, Measurement], pages: Ite
         "## Use",
         f'```python\nimport glossator\n\nmodel = glossator.load("{manifest.name}")\n{_call(task)}\n```',
         "## How good it is",
-        "Measured on the served graph, through the code that serves. "
+        "Measured on the served graph, with the code that serves. "
         + (
             "The test rows were looked at once, at export."
             if "test" in evaluations
@@ -138,7 +138,7 @@ def _labels(task: Task) -> list[str]:
     return ["## Labels", ", ".join(_code(label) for label in names)]
 
 
-def _front_matter(manifest: Manifest, evaluation: Measurement) -> str:
+def _front_matter(manifest: Manifest, evaluation: AnyEvaluation) -> str:
     from huggingface_hub import EvalResult, ModelCardData
 
     results = [

@@ -25,8 +25,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from glossator.evaluation.metrics.model_answers import Answered
-from glossator.evaluation.metrics.task_metrics import metrics_of
+from glossator.evaluation.metrics.model_answers import ModelAnswers
+from glossator.evaluation.metrics.task_metrics import task_metrics
 from glossator.evaluation.statistics.bootstrap import (
     RESAMPLES,
     Estimate,
@@ -84,7 +84,7 @@ class Comparison:
 
 def compare_models(
     rows: LabelledRows,
-    answers: Sequence[Answered],
+    answers: Sequence[ModelAnswers],
     *,
     margin: float | None = None,
     resamples: int = RESAMPLES,
@@ -107,15 +107,15 @@ def compare_models(
     ]
 
 
-def right_rows(rows: LabelledRows, model: Answered) -> NDArray[np.bool_]:
+def correct_rows(rows: LabelledRows, model: ModelAnswers) -> NDArray[np.bool_]:
     """Which rows the model has wholly right, `(rows,)`."""
     return _headline(rows, model)[2]
 
 
 def _compare(
     rows: LabelledRows,
-    new: Answered,
-    old: Answered,
+    new: ModelAnswers,
+    old: ModelAnswers,
     *,
     margin: float | None,
     resamples: int,
@@ -160,7 +160,7 @@ def _compare(
     )
 
 
-def _check_alike(new: Answered, old: Answered) -> None:
+def _check_alike(new: ModelAnswers, old: ModelAnswers) -> None:
     if (new.task.task, new.task.labels) != (old.task.task, old.task.labels):
         raise ConfigError(
             "the models answer different questions",
@@ -170,11 +170,11 @@ def _check_alike(new: Answered, old: Answered) -> None:
         )
 
 
-def _headline(rows: LabelledRows, model: Answered) -> tuple[str, Metric, NDArray[np.bool_]]:
+def _headline(rows: LabelledRows, model: ModelAnswers) -> tuple[str, Metric, NDArray[np.bool_]]:
     """The headline metric of a model over weights of the rows, its name, and which rows it has right."""
     if model.decided is None:
         assert model.predictions is not None
-        found = metrics_of(rows, model.predictions, model.task)
+        found = task_metrics(rows, model.predictions, model.task)
         return found.headline, found.functions[found.headline], found.right
     gold = indicator(rows.labels, model.task.labels)
     single = getattr(model.task, "problem_type", "") == "single_label_classification"
@@ -188,7 +188,7 @@ def _of_labels(
     return weighted_metrics(gold, decided, weights)[source]
 
 
-def _mixed(rows: LabelledRows, new: Answered, old: Answered) -> Metric:
+def _mixed(rows: LabelledRows, new: ModelAnswers, old: ModelAnswers) -> Metric:
     """The headline metric over the answers of both models, the new one's first."""
     if new.decided is not None and old.decided is not None:
         decided = np.vstack([new.decided, old.decided])

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from glossator.evaluation.analysis.comparison import Comparison, right_rows
+from glossator.evaluation.analysis.comparison import Comparison, correct_rows
 from glossator.evaluation.analysis.robustness import robustness
 from glossator.evaluation.analysis.slices import Slice, slices
 from glossator.evaluation.metrics.classification import Evaluation
-from glossator.evaluation.metrics.evaluate import Measurement
-from glossator.evaluation.metrics.model_answers import Answered
+from glossator.evaluation.metrics.evaluate import AnyEvaluation
+from glossator.evaluation.metrics.model_answers import ModelAnswers
 from glossator.modeling.labelled_rows import LabelledRows
 from glossator.service.errors import shorten
 from glossator.service.inference.pipeline import Pipeline
@@ -32,7 +32,7 @@ class Mistakes:
 
 
 @dataclass(frozen=True, slots=True)
-class Details:
+class ErrorAnalysis:
     """All of it; `robustness` is empty where it was not asked for, `before` what is said of an earlier run."""
 
     slices: list[Slice]
@@ -49,32 +49,32 @@ class Details:
         }
 
 
-def details_of(
+def analyse_errors(
     pipeline: Pipeline,
     rows: LabelledRows,
-    evaluation: Measurement,
-    answers: Answered,
+    evaluation: AnyEvaluation,
+    answers: ModelAnswers,
     *,
     slice_by: Sequence[str] = (),
     languages: Sequence[str] | None = None,
     change: bool = False,
     before: str = "",
-) -> Details:
+) -> ErrorAnalysis:
     """The details of a measurement of `pipeline` on `rows`, and of its `answers`: slices by columns of `rows.extra`,
     and by `languages` (a name a row); the model on changed texts where `change` is set. Raises ConfigError for a column
     that parts nothing."""
     keys: dict[str, Sequence[str]] = {name: rows.extra[name] for name in slice_by}
     if languages is not None and len(set(languages)) > 1:
         keys = {"language": languages, **keys}
-    return Details(
-        slices=slices(rows, right_rows(rows, answers), keys),
+    return ErrorAnalysis(
+        slices=slices(rows, correct_rows(rows, answers), keys),
         mistakes=_mistakes(rows, answers, evaluation) if isinstance(evaluation, Evaluation) else [],
         robustness=robustness(pipeline, rows, answers) if change else [],
         before=before,
     )
 
 
-def told_before(metrics: Mapping[str, float], evaluation: Measurement, run: str) -> str:
+def change_since_run(metrics: Mapping[str, float], evaluation: AnyEvaluation, run: str) -> str:
     """How the headline metric stands to that of an earlier run on the same rows."""
     name, now = next(iter(evaluation.metrics.items()))
     if name not in metrics:
@@ -87,7 +87,7 @@ def told_before(metrics: Mapping[str, float], evaluation: Measurement, run: str)
     )
 
 
-def _mistakes(rows: LabelledRows, answers: Answered, evaluation: Evaluation) -> list[Mistakes]:
+def _mistakes(rows: LabelledRows, answers: ModelAnswers, evaluation: Evaluation) -> list[Mistakes]:
     assert answers.decided is not None
     if evaluation.confusion is None:
         return []

@@ -13,7 +13,7 @@ from glossator.service.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
-class Rung:
+class TriedModel:
     """A model that was tried, as validation rows and this machine show it. `low` and `high` are the 95 % interval of
     its `value`."""
 
@@ -36,7 +36,7 @@ class Budget:
     max_size_mb: float | None = None
     max_train_minutes: float | None = None
 
-    def broken(self, rung: Rung) -> list[str]:
+    def broken(self, rung: TriedModel) -> list[str]:
         """What the model does not keep to, in words."""
         over = []
         if self.min_accuracy is not None and rung.value < self.min_accuracy:
@@ -67,7 +67,7 @@ class Budget:
 class Verdict:
     """What became of a model. `against_best` compares it with the best one that keeps to the budget."""
 
-    rung: Rung
+    rung: TriedModel
     kept: bool
     why: str
     on_frontier: bool
@@ -93,7 +93,7 @@ class Selection:
 
 
 def select(
-    rungs: Sequence[Rung],
+    rungs: Sequence[TriedModel],
     decided: dict[str, NDArray[np.bool_]],
     gold: NDArray[np.bool_],
     budget: Budget,
@@ -134,7 +134,7 @@ def _compare(
     return non_inferior((new == gold).all(axis=-1), (old == gold).all(axis=-1), margin=margin)
 
 
-def _frontier(cheapest_first: Sequence[Rung]) -> set[str]:
+def _frontier(cheapest_first: Sequence[TriedModel]) -> set[str]:
     """The models that no other beats in both speed and value."""
     names, highest = set(), -1.0
     for rung in cheapest_first:
@@ -144,7 +144,9 @@ def _frontier(cheapest_first: Sequence[Rung]) -> set[str]:
     return names
 
 
-def _why(rung: Rung, chosen: Rung, best: Rung, broken: list[str], found: NonInferiority | None) -> str:
+def _why(
+    rung: TriedModel, chosen: TriedModel, best: TriedModel, broken: list[str], found: NonInferiority | None
+) -> str:
     if broken or found is None:
         return f"outside the budget: {'; '.join(broken)}"
     bound = f"{found.difference:+.4f} against {best.name}, bound {found.low:+.4f}, margin {found.margin:g}"
@@ -161,7 +163,7 @@ def _why(rung: Rung, chosen: Rung, best: Rung, broken: list[str], found: NonInfe
     return f"not shown to be as good as the best: {bound}"
 
 
-def _nothing_fits(rungs: Sequence[Rung], budget: Budget, metric: str) -> ConfigError:
+def _nothing_fits(rungs: Sequence[TriedModel], budget: Budget, metric: str) -> ConfigError:
     closest = min(rungs, key=lambda rung: (len(budget.broken(rung)), -rung.value), default=None)
     if closest is None:
         return ConfigError(

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from glossator.evaluation.analysis.comparison import Comparison, compare_models
-from glossator.evaluation.metrics.model_answers import Answered, answer
+from glossator.evaluation.metrics.model_answers import ModelAnswers, answer
 from glossator.modeling.labelled_rows import LabelledRows
 from glossator.service.inference.pipeline import Pipeline
 
@@ -65,7 +65,7 @@ IN_PLACE: dict[str, Callable[[str], str]] = {"typing mistakes": typos, "capitals
 CHANGES = {**IN_PLACE, "no punctuation": no_punctuation, "odd white space": odd_space}
 
 
-def robustness(pipeline: Pipeline, rows: LabelledRows, answers: Answered) -> list[Comparison]:
+def robustness(pipeline: Pipeline, rows: LabelledRows, answers: ModelAnswers) -> list[Comparison]:
     """The model on changed texts beside itself on the texts as they are (`answers`), a comparison a change."""
     changes = IN_PLACE if rows.spans is not None and pipeline.task.task != "question-answering" else CHANGES
     changed = [answer(pipeline, _changed(rows, change), name=name) for name, change in changes.items()]

@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 from glossator.evaluation.metrics.classification import Evaluation, evaluate
-from glossator.evaluation.metrics.model_answers import Answered
-from glossator.evaluation.metrics.task_metrics import Measured, measure_rows, predicted
+from glossator.evaluation.metrics.model_answers import ModelAnswers
+from glossator.evaluation.metrics.task_metrics import TaskEvaluation, evaluate_predictions, predicted
 from glossator.modeling.labelled_rows import LabelledRows, inputs_of
 from glossator.service.bundle.task import Classifier
 from glossator.service.inference.pipeline import Pipeline
 from glossator.service.tasks.text_classification import decide, probabilities
 
-Measurement = Evaluation | Measured
+AnyEvaluation = Evaluation | TaskEvaluation
 
 
 def measure(
     pipeline: Pipeline, rows: LabelledRows, *, name: str = "test", cluster_by: str | None = None
-) -> Measurement:
+) -> AnyEvaluation:
     """What the model of `pipeline` comes to on labelled rows; `cluster_by` names the column of `rows.extra` that says
     which rows belong together. Raises CorpusError where they do not fit its task."""
-    return measure_and_answer(pipeline, rows, name=name, cluster_by=cluster_by)[0]
+    return evaluate_with_answers(pipeline, rows, name=name, cluster_by=cluster_by)[0]
 
 
-def measure_and_answer(
+def evaluate_with_answers(
     pipeline: Pipeline, rows: LabelledRows, *, name: str = "test", cluster_by: str | None = None
-) -> tuple[Measurement, Answered]:
+) -> tuple[AnyEvaluation, ModelAnswers]:
     """The same, and what the model said of each row: it is asked once."""
     task = pipeline.task
     clusters = None if cluster_by is None else rows.extra[cluster_by]
     if isinstance(task, Classifier) and task.problem_type != "regression":
         probability = probabilities(pipeline.logits(inputs_of(rows, task)), task)
         measured = evaluate(rows.labels, probability, task, name=name, clusters=clusters)
-        return measured, Answered(name, task, decide(probability, task), None)
+        return measured, ModelAnswers(name, task, decide(probability, task), None)
     predictions = predicted(pipeline, rows)
-    return measure_rows(rows, predictions, task, name=name, clusters=clusters), Answered(name, task, None, predictions)
+    return evaluate_predictions(rows, predictions, task, name=name, clusters=clusters), ModelAnswers(
+        name, task, None, predictions
+    )

@@ -17,7 +17,7 @@ from glossator.service.tasks.text_classification import decide, probabilities
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class ModelAnswers:
     """One model's answers on rows: for classifiers the labels decided on, `(rows, labels)`, else predictions."""
 
     name: str
@@ -26,10 +26,10 @@ class Answered:
     predictions: Sequence[Prediction] | None
 
 
-def answer(pipeline: Pipeline, rows: LabelledRows, *, name: str) -> Answered:
+def answer(pipeline: Pipeline, rows: LabelledRows, *, name: str) -> ModelAnswers:
     """What a model says of the rows; raises CorpusError or InputError where they do not fit its task."""
     task = pipeline.task
     if isinstance(task, Classifier) and task.problem_type != "regression":
         decided = decide(probabilities(pipeline.logits(inputs_of(rows, task)), task), task)
-        return Answered(name, task, decided, None)
-    return Answered(name, task, None, predicted(pipeline, rows))
+        return ModelAnswers(name, task, decided, None)
+    return ModelAnswers(name, task, None, predicted(pipeline, rows))

@@ -1,6 +1,6 @@
 """How good a model is at a task other than classification: a headline metric with its interval, and what lies below it.
 
-Every metric is a function of weights over the rows, so that one bootstrap gives the interval of each (`Measured`), and
+Every metric is a function of weights over the rows, so that one bootstrap gives the interval of each (`TaskEvaluation`), and
 one paired bootstrap compares two models on the same rows (`compare`).
 """
 
@@ -47,7 +47,7 @@ Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
+class TaskEvaluation:
     """A finished measurement.
 
     `metrics` by task, each with its 95 % bootstrap interval over the rows:
@@ -91,7 +91,7 @@ class Metrics:
         return next(iter(self.functions))
 
 
-def metrics_of(rows: LabelledRows, predictions: Sequence[Prediction], task: Task) -> Metrics:
+def task_metrics(rows: LabelledRows, predictions: Sequence[Prediction], task: Task) -> Metrics:
     """The metrics of a task. Raises CorpusError where there are no rows, or none of what the task needs."""
     if not len(rows):
         raise CorpusError("there are no rows to evaluate", found=0, expected="1 or more", hint="Check the file.")
@@ -117,7 +117,7 @@ def predicted(pipeline: Pipeline, rows: LabelledRows) -> list[Prediction]:
     return predictions
 
 
-def measure_rows(
+def evaluate_predictions(
     rows: LabelledRows,
     predictions: Sequence[Prediction],
     task: Task,
@@ -126,15 +126,15 @@ def measure_rows(
     resamples: int = RESAMPLES,
     seed: int = 0,
     clusters: Sequence[str] | None = None,
-) -> Measured:
+) -> TaskEvaluation:
     """The measurement of one model's predictions, one a row; `clusters` names the cluster of each row."""
-    found = metrics_of(rows, predictions, task)
+    found = task_metrics(rows, predictions, task)
     count = np.ones(len(found.right), dtype=np.int64)
     if clusters is None and isinstance(task, QuestionAnswering):
         clusters = rows.seconds
     weights = draw_clusters(np.arange(len(count)), clusters, resamples=resamples, seed=seed)
     whole = count[np.newaxis].astype(np.float64)
-    return Measured(
+    return TaskEvaluation(
         task=task.task,
         name=name,
         rows=len(rows),
@@ -154,7 +154,7 @@ def compare(
 ) -> NonInferiority:
     """Whether the new model is no worse than the old one by more than `margin` in the headline metric, by the paired
     bootstrap over rows."""
-    ours, theirs = metrics_of(rows, new, task), metrics_of(rows, old, task)
+    ours, theirs = task_metrics(rows, new, task), task_metrics(rows, old, task)
     count = np.ones(len(ours.right), dtype=np.int64)
     metric_new, metric_old = (each.functions[each.headline] for each in (ours, theirs))
     difference = paired_difference(metric_new, metric_old, count, level=2.0 * CONFIDENCE - 1.0)

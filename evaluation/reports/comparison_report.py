@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from glossator.evaluation.analysis.comparison import Comparison
 from glossator.evaluation.markdown import markdown_table
 from glossator.evaluation.metrics.metric_names import METRIC_NAMES
-from glossator.evaluation.metrics.model_answers import Answered
+from glossator.evaluation.metrics.model_answers import ModelAnswers
 from glossator.modeling.labelled_rows import LabelledRows
 from glossator.service.errors import shorten
 from glossator.service.tasks.decoders import decoder
@@ -15,7 +15,7 @@ from glossator.service.tasks.decoders import decoder
 EXAMPLES = 5
 
 
-def comparison_report(rows: LabelledRows, answers: Sequence[Answered], found: Sequence[Comparison]) -> str:
+def comparison_report(rows: LabelledRows, answers: Sequence[ModelAnswers], found: Sequence[Comparison]) -> str:
     """The verdict on each model, the figures behind it, and rows that were gained and lost."""
     metric = METRIC_NAMES.get(found[0].metric, found[0].metric)
     parts = [f"## {metric} on {len(rows):,} rows, beside {found[0].baseline}", *(_sentence(each) for each in found)]
@@ -69,7 +69,7 @@ def _sentence(each: Comparison) -> str:
     return said
 
 
-def _rows(rows: LabelledRows, places: Sequence[int], old: Answered, new: Answered) -> str:
+def _rows(rows: LabelledRows, places: Sequence[int], old: ModelAnswers, new: ModelAnswers) -> str:
     table = [
         [str(place + 1), shorten(_text(rows, place)), _gold(rows, place), _said(old, place), _said(new, place)]
         for place in places[:EXAMPLES]
@@ -90,7 +90,7 @@ def _gold(rows: LabelledRows, place: int) -> str:
     return ", ".join(rows.labels[place])
 
 
-def _said(model: Answered, place: int) -> str:
+def _said(model: ModelAnswers, place: int) -> str:
     if model.decided is not None:
         return ", ".join(
             label for label, given in zip(model.task.labels, model.decided[place].tolist(), strict=True) if given

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from glossator.evaluation.analysis.comparison import Comparison
-from glossator.evaluation.analysis.error_analysis import Details
+from glossator.evaluation.analysis.error_analysis import ErrorAnalysis
 from glossator.evaluation.analysis.slices import Slice
 from glossator.evaluation.markdown import code_span, markdown_table
 from glossator.evaluation.metrics.metric_names import METRIC_NAMES
 
 
-def details_report(details: Details) -> str:
+def error_analysis_report(details: ErrorAnalysis) -> str:
     """The details as Markdown, each under its heading."""
     parts = [f"### What changed\n\n{details.before}"] if details.before else []
     if details.mistakes:

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from glossator.evaluation.markdown import display_width
 from glossator.evaluation.metrics.classification import ClassScore, Confusion, Evaluation
 from glossator.evaluation.metrics.entities import TypeScore
-from glossator.evaluation.metrics.evaluate import Measurement
+from glossator.evaluation.metrics.evaluate import AnyEvaluation
 from glossator.evaluation.metrics.metric_names import METRIC_NAMES
-from glossator.evaluation.metrics.task_metrics import Measured
+from glossator.evaluation.metrics.task_metrics import TaskEvaluation
 from glossator.service.errors import ConfigError, shorten
 
 NUMBERED_LABELS = 20
@@ -52,7 +52,7 @@ def reliability_svg(evaluation: Evaluation) -> str:
     return _svg(_reliability_figure, evaluation)
 
 
-def class_f1_svg(evaluation: Measurement) -> str:
+def class_f1_svg(evaluation: AnyEvaluation) -> str:
     """A bar for the F1 of each label, or of each type of entity, lowest on top, with its gold rows; at most
     `DRAWN_LABELS`, the lowest."""
     return to_svg(lambda: _class_f1_figure(evaluation))
@@ -184,11 +184,11 @@ def _reliability_figure(evaluation: Evaluation) -> tuple[Any, str, str]:
     return figure, title, f"Expected calibration error {evaluation.ece:.4f}. By mean confidence: {points}."
 
 
-def _class_f1_figure(evaluation: Measurement) -> tuple[Any, str, str]:
-    of_types = isinstance(evaluation, Measured)
+def _class_f1_figure(evaluation: AnyEvaluation) -> tuple[Any, str, str]:
+    of_types = isinstance(evaluation, TaskEvaluation)
     metric, counted = ("f1", "entities") if of_types else ("macro_f1", "rows")
     scores: Sequence[ClassScore | TypeScore] = (
-        evaluation.types if isinstance(evaluation, Measured) else evaluation.classes
+        evaluation.types if isinstance(evaluation, TaskEvaluation) else evaluation.classes
     )
     worst_first = sorted(scores, key=lambda score: (score.f1, -score.support))
     drawn = worst_first[:DRAWN_LABELS]

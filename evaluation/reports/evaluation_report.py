@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from glossator.evaluation.markdown import markdown_table
 from glossator.evaluation.metrics.classification import ClassScore, Evaluation
-from glossator.evaluation.metrics.evaluate import Measurement
+from glossator.evaluation.metrics.evaluate import AnyEvaluation
 from glossator.evaluation.metrics.metric_names import METRIC_NAMES
-from glossator.evaluation.metrics.task_metrics import Measured
+from glossator.evaluation.metrics.task_metrics import TaskEvaluation
 from glossator.evaluation.reports.plain_summary import summary
 
 CLASSES_SHOWN = 20
@@ -14,10 +14,10 @@ CONFUSIONS_SHOWN = 10
 
 
 def report(
-    evaluation: Measurement, *, classes_shown: int = CLASSES_SHOWN, confusions_shown: int = CONFUSIONS_SHOWN
+    evaluation: AnyEvaluation, *, classes_shown: int = CLASSES_SHOWN, confusions_shown: int = CONFUSIONS_SHOWN
 ) -> str:
     """Everything there is to say in words: headline, labels and confusions, each a table under its heading."""
-    if isinstance(evaluation, Measured):
+    if isinstance(evaluation, TaskEvaluation):
         return _report_measured(evaluation, types_shown=classes_shown)
     parts = [
         f"## {evaluation.name} ({evaluation.rows:,} rows, {len(evaluation.labels)} labels)",
@@ -33,7 +33,7 @@ def report(
     return "\n\n".join(parts) + "\n"
 
 
-def _report_measured(measured: Measured, *, types_shown: int) -> str:
+def _report_measured(measured: TaskEvaluation, *, types_shown: int) -> str:
     parts = [f"## {measured.name} ({measured.rows:,} rows)", summary(measured), headline_table(measured)]
     if measured.types:
         rows = [
@@ -46,7 +46,7 @@ def _report_measured(measured: Measured, *, types_shown: int) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def headline_table(evaluation: Measurement) -> str:
+def headline_table(evaluation: AnyEvaluation) -> str:
     """The headline metrics with their intervals, then calibration, and a note on how the intervals came about."""
     rows = [
         [METRIC_NAMES[name], f"{estimate.value:.4f}", f"{estimate.low:.4f} to {estimate.high:.4f}"]

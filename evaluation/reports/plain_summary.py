@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from glossator.evaluation.markdown import code_span
 from glossator.evaluation.metrics.classification import Evaluation
-from glossator.evaluation.metrics.evaluate import Measurement
+from glossator.evaluation.metrics.evaluate import AnyEvaluation
 from glossator.evaluation.statistics.bootstrap import Estimate
 
 SURE = 0.9
 _WEAKEST = 3
 
 
-def summary(evaluation: Measurement) -> str:
+def summary(evaluation: AnyEvaluation) -> str:
     """One paragraph."""
     if not isinstance(evaluation, Evaluation):
         return _measured(evaluation.task, evaluation.rows, evaluation.metrics)

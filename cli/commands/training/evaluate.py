@@ -17,8 +17,8 @@ from glossator.service.errors import ConfigError, UnknownColumn
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from glossator.evaluation.analysis.error_analysis import Details
-    from glossator.evaluation.metrics.evaluate import Measurement
+    from glossator.evaluation.analysis.error_analysis import ErrorAnalysis
+    from glossator.evaluation.metrics.evaluate import AnyEvaluation
     from glossator.modeling.labelled_rows import LabelledRows
     from glossator.service.inference.pipeline import Pipeline
     from glossator.workflows.run_records import Data, RunStore
@@ -64,9 +64,9 @@ def evaluate(
       glossator evaluate models/tickets test.csv --label-column category -o report
     """
     need("evaluation")
-    from glossator.evaluation.analysis.error_analysis import details_of
-    from glossator.evaluation.metrics.evaluate import measure_and_answer
-    from glossator.evaluation.reports.error_analysis_report import details_report
+    from glossator.evaluation.analysis.error_analysis import analyse_errors
+    from glossator.evaluation.metrics.evaluate import evaluate_with_answers
+    from glossator.evaluation.reports.error_analysis_report import error_analysis_report
     from glossator.evaluation.reports.evaluation_report import report
     from glossator.service.bundle.task import TokenClassification
     from glossator.workflows.run_records import RunStore
@@ -92,9 +92,9 @@ def evaluate(
         rows, rejected = labelled_rows(model, pipeline, data, options, console)
         console.print(f"· measuring {len(rows):,} rows")
         check_columns(rows, options.keep)
-        evaluation, answers = measure_and_answer(pipeline, rows, cluster_by=cluster_by)
+        evaluation, answers = evaluate_with_answers(pipeline, rows, cluster_by=cluster_by)
         test = store.data(data or str(model / file_names.TEST), rows=len(rows))
-        details = details_of(
+        details = analyse_errors(
             pipeline,
             rows,
             evaluation,
@@ -118,7 +118,7 @@ def evaluate(
     if as_json:
         print_json(evaluation.to_dict() | details.to_dict() | {"rejected_rows": rejected, "run": record.run.id})
     else:
-        typer.echo(f"{report(evaluation)}\n{details_report(details)}", nl=False)
+        typer.echo(f"{report(evaluation)}\n{error_analysis_report(details)}", nl=False)
     return REJECTED_ROWS if rejected else OK
 
 
@@ -171,28 +171,28 @@ def _languages(rows: LabelledRows) -> list[str] | None:
     return [language or "(not told)" for language in languages_of(rows.texts)]
 
 
-def _before(store: RunStore, own: str, test: Data, evaluation: Measurement) -> str:
+def _before(store: RunStore, own: str, test: Data, evaluation: AnyEvaluation) -> str:
     """What is said of the last run that measured on the same rows."""
-    from glossator.evaluation.analysis.error_analysis import told_before
+    from glossator.evaluation.analysis.error_analysis import change_since_run
 
     for run in reversed(store.runs()):
         same = run.data.get("test")
         if run.id != own and run.command == "evaluate" and same is not None and same.sha256 == test.sha256:
-            return told_before(run.metrics, evaluation, run.id)
+            return change_since_run(run.metrics, evaluation, run.id)
     return ""
 
 
-def _write(folder: Path, evaluation: Measurement, details: Details, rows: LabelledRows, pages: dict[str, str]) -> None:
+def _write(folder: Path, evaluation: AnyEvaluation, details: ErrorAnalysis, rows: LabelledRows, pages: dict[str, str]) -> None:
     """Report, JSON, pictures and pages."""
     from glossator.cli.support.files import write_files
-    from glossator.evaluation.reports.error_analysis_report import details_report
+    from glossator.evaluation.reports.error_analysis_report import error_analysis_report
     from glossator.evaluation.reports.evaluation_files import pictures, to_json
     from glossator.evaluation.reports.evaluation_plots import lengths_svg
     from glossator.evaluation.reports.evaluation_report import report
     from glossator.evaluation.reports.html_page import page
 
     drawn = pictures(evaluation) | {"lengths": lengths_svg(rows.texts)}
-    words = f"{report(evaluation)}\n{details_report(details)}"
+    words = f"{report(evaluation)}\n{error_analysis_report(details)}"
     files = {
         "evaluation.json": to_json(evaluation, details),
         "report.md": words,

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from rich.console import Console
 
-    from glossator.evaluation.analysis.model_selection import Budget, Rung, Selection
-    from glossator.evaluation.metrics.evaluate import Measurement
+    from glossator.evaluation.analysis.model_selection import Budget, Selection, TriedModel
+    from glossator.evaluation.metrics.evaluate import AnyEvaluation
     from glossator.modeling.labelled_rows import LabelledRows
     from glossator.service.inference.model import Model
     from glossator.training.algorithms.algorithm import Splits
@@ -91,14 +91,15 @@ def select(
     need("training")
     need("export")
     from glossator.evaluation.analysis.model_selection import Budget
-    from glossator.service.files.atomic_folder import check_free
+    from glossator.service.bundle.file_names import FOLDER_MARKERS
+    from glossator.service.files.atomic_folder import check_destination
     from glossator.training.config import TrainingConfig
     from glossator.training.corpus.splitting.split import split
     from glossator.workflows.run_records import RunStore
 
     console = stderr(quiet=quiet)
     budget = Budget(min_accuracy, max_latency_ms, max_size_mb, max_train_minutes)
-    check_free(output / _MODEL, overwrite=overwrite)
+    check_destination(output / _MODEL, overwrite=overwrite, markers=FOLDER_MARKERS)
     options = corpora.ReadingOptions(text_column, label_column, label_separator)
     store = RunStore(runs)
     if test is not None:
@@ -135,7 +136,7 @@ def select(
 class _Tried:
     """A rung with what it decided on the validation rows, `(rows, labels)`."""
 
-    rung: Rung
+    rung: TriedModel
     decided: NDArray[np.bool_]
 
 
@@ -200,7 +201,7 @@ class _Climb:
             skipped=self.skipped,
         )
 
-    def finish(self, selection: Selection, output: Path) -> tuple[Path, Measurement]:
+    def finish(self, selection: Selection, output: Path) -> tuple[Path, AnyEvaluation]:
         """Exports the chosen checkpoint once more, with the test rows; where it stands and what it comes to on them."""
         from glossator.evaluation.metrics.evaluate import measure
         from glossator.export.exporter import export
@@ -225,7 +226,7 @@ class _Climb:
         return ""
 
     def _rung(self, name: str) -> _Tried:
-        from glossator.evaluation.analysis.model_selection import Rung
+        from glossator.evaluation.analysis.model_selection import TriedModel
         from glossator.service.bundle.task import Classifier
         from glossator.service.inference.model import load
         from glossator.service.tasks.text_classification import decide, probabilities
@@ -245,7 +246,7 @@ class _Climb:
         assert isinstance(model.task, Classifier)
         probability = probabilities(model.pipeline.logits(self._splits.validation.texts), model.task)
         fields: Any = kept["rung"]
-        return _Tried(Rung(**fields), decide(probability, model.task))
+        return _Tried(TriedModel(**fields), decide(probability, model.task))
 
     def _train(self, name: str, folder: Path, key: str) -> float:
         """Trains into `folder/checkpoint`; the minutes that it took. What another climb left half done is discarded."""
@@ -275,8 +276,8 @@ class _Climb:
             stage=lambda stage: self._console.print(f"  {stage}", markup=False),
         )  # fmt: skip
 
-    def _measured(self, name: str, model: Model, minutes: float) -> Rung:
-        from glossator.evaluation.analysis.model_selection import Rung
+    def _measured(self, name: str, model: Model, minutes: float) -> TriedModel:
+        from glossator.evaluation.analysis.model_selection import TriedModel
 
         manifest = model.bundle.manifest
         found = manifest.evaluation[0].metrics[self._metric]
@@ -287,7 +288,7 @@ class _Climb:
             took.append(time.perf_counter() - started)
         assert manifest.speed is not None
         size = manifest.files[manifest.served.graph].size
-        return Rung(
+        return TriedModel(
             name, found.value, found.low, found.high, manifest.speed.texts_per_second,
             statistics.median(took) * 1e3, size / 1e6, minutes,
         )  # fmt: skip
@@ -336,14 +337,14 @@ def _kept(file: Path, key: str) -> dict[str, object] | None:
     return kept if kept.get("key") == key and (file.parent / "bundle").is_dir() else None
 
 
-def _words(selection: Selection, measured: Measurement) -> str:
+def _words(selection: Selection, measured: AnyEvaluation) -> str:
     from glossator.evaluation.reports.evaluation_report import report
     from glossator.evaluation.reports.selection_report import selection_report
 
     return f"{selection_report(selection)}\n{report(measured)}"
 
 
-def _write(output: Path, selection: Selection, measured: Measurement) -> None:
+def _write(output: Path, selection: Selection, measured: AnyEvaluation) -> None:
     from glossator.cli.support.files import write_files
     from glossator.evaluation.reports.html_page import page
     from glossator.evaluation.reports.selection_plot import frontier_svg

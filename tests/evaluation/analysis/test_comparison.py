@@ -12,7 +12,7 @@ from made import made_task
 from scipy.stats import binomtest
 
 from glossator.evaluation.analysis.comparison import compare_models
-from glossator.evaluation.metrics.model_answers import Answered
+from glossator.evaluation.metrics.model_answers import ModelAnswers
 from glossator.evaluation.reports.comparison_report import comparison_report
 from glossator.evaluation.reports.html_page import page
 from glossator.evaluation.statistics.paired_tests import holm, mcnemar, randomisation
@@ -27,8 +27,8 @@ def rows_of(gold: np.ndarray) -> LabelledRows:
     return LabelledRows([f"text {place}" for place in range(len(gold))], [(LABELS[label],) for label in gold])
 
 
-def answered(name: str, labels: np.ndarray) -> Answered:
-    return Answered(name, made_task("text-classification", LABELS), np.eye(3, dtype=bool)[labels], None)
+def answered(name: str, labels: np.ndarray) -> ModelAnswers:
+    return ModelAnswers(name, made_task("text-classification", LABELS), np.eye(3, dtype=bool)[labels], None)
 
 
 @given(st.integers(0, 40), st.integers(0, 40))
@@ -101,8 +101,8 @@ def test_entities_are_compared_by_their_f1() -> None:
     gold = [(GoldSpan(0, 4, "X"),)] * 40
     rows = LabelledRows(["text"] * 40, [("X",)] * 40, spans=gold)
     right, none = Entities((Entity(0, 4, "text", "X", 1.0),)), Entities(())
-    one = Answered("one", task, None, [right] * 20 + [none] * 20)
-    two = Answered("two", task, None, [right] * 35 + [none] * 5)
+    one = ModelAnswers("one", task, None, [right] * 20 + [none] * 20)
+    two = ModelAnswers("two", task, None, [right] * 35 + [none] * 5)
     (found,) = compare_models(rows, [one, two])
     assert found.metric == "f1"
     assert found.value == pytest.approx(2 * 35 / (40 + 35))
@@ -126,6 +126,6 @@ def test_what_cannot_be_compared_is_refused() -> None:
     gold = np.zeros(3, dtype=int)
     with pytest.raises(ConfigError, match="nothing to compare"):
         compare_models(rows_of(gold), [answered("a", gold)])
-    other = Answered("b", made_task("text-classification", ["a", "b"]), np.ones((3, 2), dtype=bool), None)
+    other = ModelAnswers("b", made_task("text-classification", ["a", "b"]), np.ones((3, 2), dtype=bool), None)
     with pytest.raises(ConfigError, match="different questions"):
         compare_models(rows_of(gold), [answered("a", gold), other])

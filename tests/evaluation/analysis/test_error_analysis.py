@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from glossator.evaluation.analysis.error_analysis import Details, details_of, told_before
-from glossator.evaluation.metrics.evaluate import measure, measure_and_answer
-from glossator.evaluation.reports.error_analysis_report import details_report
+from glossator.evaluation.analysis.error_analysis import ErrorAnalysis, analyse_errors, change_since_run
+from glossator.evaluation.metrics.evaluate import evaluate_with_answers, measure
+from glossator.evaluation.reports.error_analysis_report import error_analysis_report
 from glossator.evaluation.reports.evaluation_report import report
 from glossator.evaluation.reports.plain_summary import summary
 from glossator.modeling.labelled_rows import LabelledRows
@@ -26,19 +26,19 @@ def measured(tiny_bundle: Made) -> tuple[object, ...]:
         [(labels[row % 3],) for row in range(60)],
         extra={"source": ["web" if row % 2 else "mail" for row in range(60)]},
     )
-    return pipeline, rows, *measure_and_answer(pipeline, rows)
+    return pipeline, rows, *evaluate_with_answers(pipeline, rows)
 
 
 def test_details_name_mistakes_that_are_in_the_rows(measured: tuple) -> None:
     pipeline, rows, evaluation, answers = measured
-    details = details_of(pipeline, rows, evaluation, answers, slice_by=["source"], languages=["en"] * 60)
+    details = analyse_errors(pipeline, rows, evaluation, answers, slice_by=["source"], languages=["en"] * 60)
     assert {each.by for each in details.slices} >= {"label", "source"}
     for mistake in details.mistakes:
         for text in mistake.texts:
             gold = rows.labels[rows.texts.index(text)][0]
             assert gold == mistake.gold != mistake.decided
             assert pipeline.predict([text])[0].prediction.label == mistake.decided
-    words = details_report(details)
+    words = error_analysis_report(details)
     assert "### Mistakes as they are" in words
     assert "### Parts of the rows" in words
     assert "written otherwise" not in words
@@ -47,7 +47,7 @@ def test_details_name_mistakes_that_are_in_the_rows(measured: tuple) -> None:
 
 def test_languages_part_the_rows_where_there_are_several(measured: tuple) -> None:
     pipeline, rows, evaluation, answers = measured
-    details = details_of(pipeline, rows, evaluation, answers, languages=["en", "de"] * 30)
+    details = analyse_errors(pipeline, rows, evaluation, answers, languages=["en", "de"] * 30)
     assert {each.value for each in details.slices if each.by == "language"} == {"en", "de"}
 
 
@@ -55,16 +55,16 @@ def test_a_column_of_numbers_parts_nothing(measured: tuple) -> None:
     pipeline, rows, evaluation, answers = measured
     odd = LabelledRows(rows.texts, rows.labels, extra={"id": [str(row) for row in range(60)]})
     with pytest.raises(ConfigError, match="does not part"):
-        details_of(pipeline, odd, evaluation, answers, slice_by=["id"])
+        analyse_errors(pipeline, odd, evaluation, answers, slice_by=["id"])
 
 
 def test_what_came_before_is_told(measured: tuple) -> None:
     evaluation = measured[2]
     accuracy = evaluation.metrics["accuracy"].value
-    assert "up from 0.0000" in told_before({"accuracy": 0.0}, evaluation, "run-1")
-    assert "the same" in told_before({"accuracy": accuracy}, evaluation, "run-1")
-    assert told_before({"f1": 0.5}, evaluation, "run-1") == ""
-    assert details_report(Details([], before="It was so.")).startswith("### What changed\n\nIt was so.")
+    assert "up from 0.0000" in change_since_run({"accuracy": 0.0}, evaluation, "run-1")
+    assert "the same" in change_since_run({"accuracy": accuracy}, evaluation, "run-1")
+    assert change_since_run({"f1": 0.5}, evaluation, "run-1") == ""
+    assert error_analysis_report(ErrorAnalysis([], before="It was so.")).startswith("### What changed\n\nIt was so.")
 
 
 def test_the_summary_says_how_good_and_what_is_weakest(measured: tuple) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from glossator.evaluation.analysis.model_selection import Budget, Rung, Selection, select
+from glossator.evaluation.analysis.model_selection import Budget, Selection, TriedModel, select
 from glossator.evaluation.reports.selection_plot import frontier_svg
 from glossator.evaluation.reports.selection_report import selection_report
 from glossator.service.errors import ConfigError
@@ -25,10 +25,10 @@ def decided(wrong: int) -> NDArray[np.bool_]:
     return given
 
 
-def rung(name: str, wrong: int, speed: float, **changed: Any) -> Rung:
+def rung(name: str, wrong: int, speed: float, **changed: Any) -> TriedModel:
     value = 1.0 - wrong / ROWS
     fields: dict[str, Any] = {"latency_ms": 1e3 / speed, "megabytes": 1e4 / speed, "train_minutes": 1.0} | changed
-    return Rung(name, value, value - 0.01, value + 0.01, speed, **fields)
+    return TriedModel(name, value, value - 0.01, value + 0.01, speed, **fields)
 
 
 WRONG = {"floor": 1_000, "fast": 204, "middle": 200, "full": 200}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from made import made_task
 
 from glossator.evaluation.metrics.entities import count_entities, score_types
-from glossator.evaluation.metrics.task_metrics import compare, measure_rows
+from glossator.evaluation.metrics.task_metrics import compare, evaluate_predictions
 from glossator.modeling.labelled_rows import GoldSpan, LabelledRows
 from glossator.service.errors import CorpusError
 from glossator.service.tasks.token_classification import Entities, Entity
@@ -47,7 +47,7 @@ def test_the_arithmetic_is_that_of_conlleval() -> None:
     right = [(10 * number, 10 * number + 5, "NP") for number in range(371)]
     wrong = [(10 * number + 6, 10 * number + 8, "NP") for number in range(539 - 371)]
     rows = LabelledRows(["x"], [("NP",)], spans=gold)
-    measured = measure_rows(rows, [found(*right, *wrong)], made_task("token-classification", ["NP"]))
+    measured = evaluate_predictions(rows, [found(*right, *wrong)], made_task("token-classification", ["NP"]))
     values = [round(100 * measured.metrics[name].value, 2) for name in ("precision", "recall", "f1")]
     assert values == [68.83, 80.83, 74.35]
     (score,) = measured.types
@@ -85,6 +85,6 @@ def test_two_models_are_compared_on_the_same_rows() -> None:
 def test_rows_without_entities_to_hold_against_are_refused() -> None:
     task = made_task("token-classification", ["PER"])
     with pytest.raises(CorpusError, match="no entities"):
-        measure_rows(LabelledRows(["x"], [()]), [found()], task)
+        evaluate_predictions(LabelledRows(["x"], [()]), [found()], task)
     with pytest.raises(CorpusError, match="no rows"):
-        measure_rows(LabelledRows([], [], spans=[]), [], task)
+        evaluate_predictions(LabelledRows([], [], spans=[]), [], task)

@@ -6,7 +6,7 @@ import pytest
 from made import made_task
 
 from glossator.evaluation.metrics.question_answering import exact_match, f1, normalise_answer
-from glossator.evaluation.metrics.task_metrics import measure_rows
+from glossator.evaluation.metrics.task_metrics import evaluate_predictions
 from glossator.modeling.labelled_rows import GoldSpan, LabelledRows
 from glossator.service.tasks.question_answering import Extraction, Span
 
@@ -47,7 +47,7 @@ def test_the_best_of_several_accepted_answers_counts_and_none_is_right_where_the
     rows = LabelledRows(["when?", "who?", "where?"], [()] * 3, seconds=[context] * 3, spans=[gold, (), ()])
     none = Extraction(None, (), 0.9, 3.0)
     found = [extraction(21, 25, context), none, extraction(0, 2, context)]
-    measured = measure_rows(rows, found, made_task("question-answering"))
+    measured = evaluate_predictions(rows, found, made_task("question-answering"))
     assert measured.metrics["exact_match"].value == pytest.approx(2 / 3)
     assert measured.metrics["f1"].value == pytest.approx(2 / 3)
     assert measured.metrics["f1"].low <= 2 / 3 <= measured.metrics["f1"].high

@@ -7,7 +7,7 @@ import pytest
 from made import made_task
 from scipy.stats import pearsonr, spearmanr
 
-from glossator.evaluation.metrics.task_metrics import measure_rows
+from glossator.evaluation.metrics.task_metrics import evaluate_predictions
 from glossator.evaluation.reports.evaluation_files import pictures, to_json
 from glossator.evaluation.reports.evaluation_report import report
 from glossator.modeling.labelled_rows import LabelledRows
@@ -22,7 +22,7 @@ def test_correlations_equal_scipy() -> None:
     found = gold + generator.normal(0, 0.7, 80)
     rows = LabelledRows(["a"] * 80, [()] * 80, seconds=["b"] * 80, scores=gold.tolist())
     task = made_task("text-pair", ["score"], "regression", score_range=(1.0, 5.0))
-    measured = measure_rows(rows, [Rating(float(each)) for each in found], task)
+    measured = evaluate_predictions(rows, [Rating(float(each)) for each in found], task)
     assert measured.metrics["pearson"].value == pytest.approx(pearsonr(gold, found).statistic)
     assert measured.metrics["spearman"].value == pytest.approx(spearmanr(gold, found).statistic)
     assert measured.metrics["mean_absolute_error"].value == pytest.approx(np.abs(gold - found).mean())
@@ -39,13 +39,13 @@ def test_correlations_equal_scipy() -> None:
 def test_the_nearest_row_is_asked_for_its_label() -> None:
     vectors = np.array([[1, 0], [0.9, 0.1], [0, 1], [0.1, 0.9], [0.8, 0.3]], dtype=np.float32)
     rows = LabelledRows(["t"] * 5, [("a",), ("a",), ("b",), ("b",), ("b",)])
-    measured = measure_rows(rows, [Embedding(vector) for vector in vectors], made_task("text-embedding"))
+    measured = evaluate_predictions(rows, [Embedding(vector) for vector in vectors], made_task("text-embedding"))
     assert measured.metrics["nearest_accuracy"].value == pytest.approx(0.8)
 
 
 def test_pairs_without_scores_cannot_be_measured_as_rated() -> None:
     with pytest.raises(CorpusError, match="no scores"):
-        measure_rows(
+        evaluate_predictions(
             LabelledRows(["a"], [()], seconds=["b"]),
             [Rating(1.0)],
             made_task("text-pair", ["score"], "regression"),
