@@ -5,12 +5,15 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: help install demo test quick check format base-install bench sweep fuzz clean
+.PHONY: help install demo test quick check docs format figures screenshot base-install bench sweep fuzz clean
 
 help:
 	@echo "make demo    train, export, verify, label and serve on the example corpus"
 	@echo "make test    every test"
-	@echo "make check   style, types, import contracts, documentation"
+	@echo "make check   style, types, import contracts, documentation, figures"
+	@echo "make docs    fill the figures of the documents and check the documents alone"
+	@echo "make figures    fill the figures of the documents from benchmarks/results"
+	@echo "make screenshot    take the picture in the README again (after make demo; Chromium)"
 	@echo "make base-install    install the base alone and use the demo's bundle with it"
 	@echo "make bench   measure this machine and write benchmarks/results"
 	@echo "make sweep   kill labelling at every step, and meet it with faults (Linux, strace; 10 minutes)"
@@ -40,6 +43,17 @@ check: $(STAMP)
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python scripts/check_docs.py
 	@$(BIN)/python scripts/check_words.py
+	@$(BIN)/python scripts/fill_figures.py --check
+
+docs: figures
+	@$(BIN)/python scripts/check_docs.py
+	@$(BIN)/python scripts/check_words.py README.md CONTRIBUTING.md CHANGELOG.md docs
+
+figures: $(STAMP)
+	@$(BIN)/python scripts/fill_figures.py
+
+screenshot: $(STAMP)
+	@$(BIN)/python scripts/take_screenshot.py demo
 
 format: $(STAMP)
 	@$(BIN)/ruff check --fix .

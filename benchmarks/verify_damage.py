@@ -1,20 +1,23 @@
-"""Every known kind of damage to a bundle: by which name it is refused, and how soon.
+"""Every known kind of damage to a bundle: the name of its refusal, and the time until then.
 
-    python benchmarks/verify_damage.py BUNDLE [--about "..."] [--output benchmarks/results/verify_damage.md]
+    python benchmarks/verify_damage.py BUNDLE [--about "..."]
 
-Each damage is done to a fresh copy, which is then loaded as the service loads it. Prints the table, and writes it to
-`--output` if given, saying of the bundle what `--about` says. Exits with 1 where a damage is not refused by its name.
+Each damage is done to a fresh copy, which is then loaded as the service loads it. Writes
+benchmarks/results/verify_damage.md and .json; the report describes the bundle as `--about` says. Exits with 1 if a
+damage is not refused under its name.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from damages import Damage, damages, file_damages
 
@@ -23,6 +26,8 @@ from glossator.service.bundle import file_names
 from glossator.service.errors import BundleError
 from glossator.service.inference.model import Model, load
 from glossator.service.inference.runtime.machine import describe_machine
+
+RESULTS = Path(__file__).parent / "results"
 
 
 def refusal(bundle: Path, damage: Damage) -> tuple[list[str], float]:
@@ -39,51 +44,62 @@ def refusal(bundle: Path, damage: Damage) -> tuple[list[str], float]:
         return names, 1000 * (time.perf_counter() - started)
 
 
-def report(bundle: Path, about: str, model: Model, milliseconds: float) -> tuple[str, list[str]]:
-    """The report in Markdown, and the damages that were not refused by their name."""
+def measure(bundle: Path, model: Model) -> list[dict[str, Any]]:
+    """Each damage with the names it must be refused by, those it was refused by, and the milliseconds."""
     manifest = model.bundle.manifest
     every = damages(manifest.task.problem_type)
     every += [damage for name in (file_names.MANIFEST, *manifest.files) for damage in file_damages(name)]
-    rows, missed = [], []
+    found = []
     for damage in every:
         names, took = refusal(bundle, damage)
-        rows.append([damage.name, ", ".join(names) or "NOTHING", f"{took:.0f}"])
-        missed += [] if set(damage.caught_by) <= set(names) else [damage.name]
-    size = sum(entry.size for entry in manifest.files.values()) / 1e6
-    text = f"""# Damage to a bundle, and what it is caught by
+        found.append({"damage": damage.name, "expected": list(damage.caught_by), "caught_by": names, "ms": took})
+    return found
 
-{len(every) - len(missed)} of {len(every)} kinds of damage are refused by the name that they must be refused by. The
+
+def missed(found: list[dict[str, Any]]) -> list[str]:
+    """The damages that were not refused by their name."""
+    return [each["damage"] for each in found if not set(each["expected"]) <= set(each["caught_by"])]
+
+
+def report(found: list[dict[str, Any]], about: str, model: Model, milliseconds: float) -> str:
+    """The report in Markdown."""
+    manifest = model.bundle.manifest
+    rows = [[each["damage"], ", ".join(each["caught_by"]) or "NOTHING", f"{each['ms']:.0f}"] for each in found]
+    size = sum(entry.size for entry in manifest.files.values()) / 1e6
+    return f"""# Damage to a bundle, and what it is caught by
+
+{len(found) - len(missed(found))} of {len(found)} kinds of damage are refused under the right name. The
 bundle is {about} `{manifest.name}`, digest `{manifest.digest[:12]}`: {size:.1f} MB, {len(model.bundle.golden)} golden
 rows, served in {manifest.served.precision}. Undamaged it verifies and loads in {milliseconds:.0f} ms. Measured on
 {describe_machine()[0]}.
 Repeat with `python benchmarks/verify_damage.py BUNDLE`, on any bundle.
 
-"Sealed" damage comes with sizes, hashes and digest written anew, as by somebody who edits a bundle by hand and knows
-its format. What such an edit can hide is told in docs/bundle.md.
+"Sealed" damage has new sizes, hashes and digest, as if somebody who knows the format had edited the bundle by hand.
+docs/bundle.md says what such an edit can hide.
 
 {markdown_table(["damage", "caught by", "ms"], rows, right=(2,))}
 """
-    return text, missed
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--about", default="", help="what the bundle is, before its name")
-    parser.add_argument("--output", type=Path)
     options = parser.parse_args()
-    os.environ["RUST_BACKTRACE"] = "0"  # two damages make tokenizers panic, which it tells on stderr
+    os.environ["RUST_BACKTRACE"] = "0"  # two damages make tokenizers panic, which it reports on stderr
     load(options.bundle)  # warms the page cache
     started = time.perf_counter()
     model = load(options.bundle)
-    text, missed = report(options.bundle, options.about, model, 1000 * (time.perf_counter() - started))
+    milliseconds = 1000 * (time.perf_counter() - started)
+    found = measure(options.bundle, model)
+    text = report(found, options.about, model, milliseconds)
     print(text, end="")
-    if options.output is not None:
-        options.output.parent.mkdir(exist_ok=True)
-        options.output.write_text(text, encoding="utf-8")
-    for name in missed:
+    (RESULTS / "verify_damage.md").write_text(text, encoding="utf-8")
+    fields = {"machine": describe_machine()[0], "load_ms": milliseconds, "damages": found}
+    (RESULTS / "verify_damage.json").write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
+    for name in missed(found):
         print(f"not refused by its name: {name}", file=sys.stderr)
-    return int(bool(missed))
+    return int(bool(missed(found)))
 
 
 if __name__ == "__main__":

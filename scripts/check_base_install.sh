@@ -24,6 +24,9 @@ sh deploy/slim.sh "$folder/venv"  # as the image is made: all of what follows wo
 export PYTHONDONTWRITEBYTECODE=1
 
 "$bin/glossator" verify "$bundle"
+if [ "$bundle" = demo/tickets ]; then
+    "$bin/python" scripts/run_sessions.py README.md  # what the README shows is what this bundle answers
+fi
 printf '%s\n' '{"text": "Where is my parcel?"}' '{"text": ""}' >"$folder/in.jsonl"
 code=0
 "$bin/glossator" label "$folder/in.jsonl" --model "$bundle" --output "$folder/out.jsonl" --quiet || code=$?
