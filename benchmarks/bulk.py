@@ -161,7 +161,7 @@ def serve_plain(options: argparse.Namespace) -> None:
     """Labels the file as ONNX Runtime's examples do."""
     from tokenizers import Tokenizer
 
-    from glossator.service.bundle.reader import read as read_bundle
+    from glossator.service.bundle.reader import read_bundle as read_bundle
     from glossator.service.inference.runtime.session import Session
     from glossator.service.inference.runtime.threads import available_cpus
 

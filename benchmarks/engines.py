@@ -28,7 +28,7 @@ from tokenizers import Tokenizer
 from glossator.evaluation.markdown import markdown_table
 from glossator.modeling.checkpoint_reader import load_checkpoint
 from glossator.service.bundle import onnx_inspection
-from glossator.service.bundle.reader import read
+from glossator.service.bundle.reader import read_bundle
 from glossator.service.inference.runtime.machine import describe_machine
 from glossator.service.measuring.matmul_limit import measure_limit
 
@@ -170,9 +170,9 @@ def run_rounds(
     tokenizer.enable_truncation(MAX_LENGTH)
     torch = load_checkpoint(options.checkpoint)
     gold = dict(texts_of.banking77_test(options.data))
-    bundle = read(options.bundle)
+    bundle = read_bundle(options.bundle)
     served = bundle.path / bundle.manifest.served.graph
-    products = onnx_inspection.inspect(served.read_bytes(), served.name).products
+    products = onnx_inspection.inspect_onnx(served.read_bytes(), served.name).products
     # Those of the encoder; neither the pooler nor the classifier, which run for one token of a text.
     layers = [shape for shape in products if min(shape) >= 256 and 77 not in shape][:36]
     limits = []

@@ -25,7 +25,7 @@ from options import parser
 from tokenizers import Tokenizer
 
 from glossator.evaluation.markdown import markdown_table
-from glossator.service.bundle.reader import read
+from glossator.service.bundle.reader import read_bundle
 from glossator.service.inference.batching import Batcher
 from glossator.service.inference.runtime.machine import describe_machine
 from glossator.service.inference.runtime.session import Session
@@ -87,7 +87,7 @@ def main() -> int:
     options = parser(__doc__).parse_args()
     work = options.work / "engines"
     work.mkdir(parents=True, exist_ok=True)
-    bundle = read(options.bundle)
+    bundle = read_bundle(options.bundle)
     served = bundle.path / bundle.manifest.served.graph
     scheme = bundle.manifest.served.scheme or bundle.manifest.served.precision
     tokenizer = Tokenizer.from_file(str(options.checkpoint / "tokenizer.json"))

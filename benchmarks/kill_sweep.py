@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"
 from kills import JOB, OUTPUTS, Ended, Point, Runs, accept, usable
 
 from glossator.evaluation.markdown import markdown_table
-from glossator.service.bundle.reader import sha256 as hash_of
+from glossator.service.files.hashing import hash_file as hash_of
 from glossator.service.inference.runtime.machine import describe_machine
 from glossator.service.jobs.job_files import Folder
 from glossator.service.jobs.open_store import store_of

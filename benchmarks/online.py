@@ -36,7 +36,7 @@ from options import parser
 from tokenizers import Tokenizer
 
 from glossator.evaluation.markdown import markdown_table
-from glossator.service.bundle.reader import read
+from glossator.service.bundle.reader import read_bundle
 from glossator.service.inference.runtime.machine import describe_machine
 
 HERE = Path(__file__).parent
@@ -227,7 +227,7 @@ class Bare:
     """The served graph in a session, called with token ids: what no server can be faster than."""
 
     def __init__(self, options: argparse.Namespace) -> None:
-        bundle = read(options.bundle)
+        bundle = read_bundle(options.bundle)
         settings = ort.SessionOptions()
         settings.intra_op_num_threads, settings.inter_op_num_threads = 1, 1
         graph = str(bundle.path / bundle.manifest.served.graph)

@@ -19,7 +19,7 @@ import texts as texts_of
 from options import parser
 
 from glossator.evaluation.markdown import markdown_table
-from glossator.service.bundle.reader import read
+from glossator.service.bundle.reader import read_bundle
 from glossator.service.inference.encoding import EncodedText, Encoder
 from glossator.service.inference.runtime.machine import describe_machine
 from glossator.service.inference.runtime.session import pad
@@ -34,7 +34,7 @@ SHOWN = 10
 
 def main() -> None:
     options = parser(__doc__).parse_args()
-    bundle = read(options.bundle)
+    bundle = read_bundle(options.bundle)
     encoding = bundle.manifest.task.encoding
     texts = [text for text, _ in texts_of.banking77_test(options.data)]
     encoded = Encoder(bundle.path / "tokenizer.json", encoding).encode(texts)

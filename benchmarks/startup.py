@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from urllib.request import Request, urlopen
 
-from glossator.service.bundle.reader import read
+from glossator.service.bundle.reader import read_bundle
 from glossator.service.inference.runtime.machine import describe_machine
 
 RUNS = 11
@@ -49,7 +49,7 @@ def one_run(bundle: Path, name: str) -> dict[str, float]:
 
 def main() -> int:
     bundle = Path(sys.argv[1] if len(sys.argv) > 1 else "demo/tickets")
-    manifest = read(bundle).manifest
+    manifest = read_bundle(bundle).manifest
     one_run(bundle, manifest.name)  # warms the page cache and the bytecode
     runs = [one_run(bundle, manifest.name) for _ in range(RUNS)]
     graph = manifest.files[manifest.served.graph]

@@ -29,7 +29,7 @@ from glossator.evaluation.metrics.metric_names import METRIC_NAMES
 from glossator.modeling.checkpoint_reader import load_checkpoint
 from glossator.modeling.labelled_rows import inputs_of, read_rows
 from glossator.service.bundle import file_names
-from glossator.service.bundle.reader import read
+from glossator.service.bundle.reader import read_bundle
 from glossator.service.inference.batching import Batcher
 from glossator.service.inference.encoding import encoder_of
 from glossator.service.inference.pipeline import Answer, Pipeline
@@ -93,7 +93,7 @@ def road(corpus: str, data: Path, work: Path, *, reuse: bool) -> dict[str, Any]:
 
 def measured(checkpoint: Path, bundle: Path) -> dict[str, Any]:
     """What each of the three models comes to on the test rows, how far it is from the first, and its speed."""
-    opened = read(bundle)
+    opened = read_bundle(bundle)
     task, folder = opened.manifest.task, opened.path
     rows = read_rows(checkpoint / file_names.TEST)
     inputs = inputs_of(rows, task)

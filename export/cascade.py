@@ -14,10 +14,11 @@ from glossator.evaluation.calibration.cascade_gate import fit_gate
 from glossator.export.parity import resolvable_margin
 from glossator.modeling.labelled_rows import LabelledRows, indicator
 from glossator.service.bundle import file_names
-from glossator.service.bundle.folder import Bundle, sha256
 from glossator.service.bundle.manifest import BatchCost, CascadeRecord
+from glossator.service.bundle.reader import Bundle
 from glossator.service.bundle.task import Classifier, Task
 from glossator.service.errors import ConfigError
+from glossator.service.files.hashing import hash_file
 from glossator.service.inference.model import load
 from glossator.service.tasks.encoded import Text
 from glossator.service.tasks.text_classification import decide, probabilities
@@ -33,7 +34,7 @@ def check_fast(fast: Bundle, task: Task, tokenizer: Path) -> None:
     theirs = fast.task
     if not isinstance(theirs, Classifier) or (theirs.task, theirs.labels) != (task.task, task.labels):
         raise ConfigError("the two models give other labels", found=f"{fast.name}: {theirs.task}", hint=hint)
-    if theirs.encoding != task.encoding or sha256(fast.path / file_names.TOKENIZER) != sha256(tokenizer):
+    if theirs.encoding != task.encoding or hash_file(fast.path / file_names.TOKENIZER) != hash_file(tokenizer):
         raise ConfigError("the two models part texts into other tokens", found=fast.name, hint=hint)
     if theirs.provenance.corpus_fingerprint != task.provenance.corpus_fingerprint:
         # One of them may have learnt the rows that the gate is fitted on.

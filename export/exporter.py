@@ -46,9 +46,9 @@ from glossator.service.bundle.manifest import Estimate as RecordedEstimate
 from glossator.service.bundle.names import check_model_name
 from glossator.service.bundle.reader import read_bundle
 from glossator.service.bundle.task import Classifier, Task, TokenClassification
+from glossator.service.bundle.writer import list_files, write_manifest
 from glossator.service.errors import BundleInvalid
 from glossator.service.files.atomic_folder import atomic_folder
-from glossator.service.bundle.writer import list_files, write_manifest
 from glossator.service.inference.batch_planning import Cost
 from glossator.service.inference.batching import Batcher
 from glossator.service.inference.encoding import encoder_of

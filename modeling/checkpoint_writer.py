@@ -10,7 +10,7 @@ from typing import Any
 
 from glossator.modeling.labelled_rows import LabelledRows, write_rows
 from glossator.service.bundle import file_names
-from glossator.service.bundle.golden import Reference
+from glossator.service.bundle.reference import Reference
 from glossator.service.bundle.task import Task
 from glossator.service.files.atomic_folder import atomic_folder
 
@@ -34,7 +34,7 @@ def write_checkpoint(
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    with atomic_folder(output, overwrite=overwrite) as folder:
+    with atomic_folder(output, overwrite=overwrite, markers=file_names.FOLDER_MARKERS) as folder:
         model.save_pretrained(folder)
         for file in sorted(tokenizer_folder.iterdir()):
             (folder / file.name).write_bytes(file.read_bytes())

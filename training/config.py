@@ -6,12 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from glossator.service.bundle.task import Strict
+from glossator.service.bundle.task import StrictModel
 
 Value = str | int | float | bool
 
 
-class TrainingConfig(Strict):
+class TrainingConfig(StrictModel):
     """Options of a run. None means: chosen by the algorithm or from the base model, and recorded then."""
 
     algorithm: str = "finetune"
@@ -47,7 +47,7 @@ class TrainingConfig(Strict):
     """How often the state that a killed run resumes from is written, besides each epoch's end."""
 
 
-class Schedule(Strict):
+class Schedule(StrictModel):
     """What an algorithm takes where the configuration leaves these open."""
 
     epochs: int = 8

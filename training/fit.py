@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from glossator.modeling.checkpoint_writer import now, package_versions, write_checkpoint
 from glossator.modeling.labelled_rows import inputs_of
 from glossator.service.bundle import file_names
-from glossator.service.bundle.golden import Histogram, Reference
+from glossator.service.bundle.reference import Histogram, Reference
 from glossator.service.bundle.task import (
     Encoding,
     Provenance,

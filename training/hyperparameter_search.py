@@ -11,6 +11,7 @@ from typing import Any
 
 from glossator.modeling.checkpoint_reader import read_task
 from glossator.service.errors import ConfigError
+from glossator.service.bundle.file_names import FOLDER_MARKERS
 from glossator.service.files.atomic_folder import atomic_folder
 from glossator.training.algorithms.algorithm import Splits
 from glossator.training.algorithms.registry import find
@@ -105,7 +106,7 @@ def search(
         if trial.value > kept["outcome"]["best_metric"]:
             winner, kept, options = folder / f"trial-{trial.number}", trial.user_attrs[_FITTED], dict(trial.params)
     pruned = len(study.get_trials(states=(TrialState.PRUNED,)))
-    with atomic_folder(output, overwrite=overwrite) as aside:
+    with atomic_folder(output, overwrite=overwrite, markers=FOLDER_MARKERS) as aside:
         shutil.copytree(winner, aside, dirs_exist_ok=True)
     fitted = FitResult(
         Path(output), read_task(output), Outcome(**kept["outcome"]), kept["device"], kept["metric"], findings=[]

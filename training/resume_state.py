@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from glossator.service.errors import ConfigError, OutputError
-from glossator.service.files.atomic_folder import fsync
+from glossator.service.files.durable import sync_file, sync_folder
 
 _TENSORS = "state.safetensors"
 _PLACE = "state.json"
@@ -88,10 +88,10 @@ class ResumeState:
             # Tied weights share memory, which safetensors refuses: each name gets its own copy.
             save_file({name: tensor.clone() for name, tensor in tensors.items()}, aside / _TENSORS)
             (aside / _PLACE).write_text(json.dumps(asdict(place)))
-            fsync(aside / _TENSORS)
-            fsync(aside / _PLACE)
+            sync_file(aside / _TENSORS)
+            sync_file(aside / _PLACE)
             newest = aside.rename(self.path / f"{_PREFIX}{place.epoch:04d}-{place.step:08d}")
-            fsync(self.path)  # the new name is on disk before the old state goes
+            sync_folder(self.path)  # the new name is on disk before the old state goes
             for older in set(self.path.glob(f"{_PREFIX}*")) - {newest}:
                 shutil.rmtree(older, ignore_errors=True)
 
@@ -123,7 +123,7 @@ class ResumeState:
         with self._aside() as aside:
             tensors = {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}
             save_file(tensors, aside / _BEST)
-            fsync(aside / _BEST)
+            sync_file(aside / _BEST)
             (aside / _BEST).rename(self.path / _BEST)
 
     def load_best(self, model: Any) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 def write_files(folder: Path, contents: Mapping[str, str]) -> None:
     """Writes each file whole, into a folder that is made where there is none. Raises OutputError."""
     from glossator.service.errors import OutputError
-    from glossator.service.files.atomic_write import AtomicFile
+    from glossator.service.files.atomic_file import AtomicFile
 
     try:
         folder.mkdir(parents=True, exist_ok=True)

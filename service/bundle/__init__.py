@@ -1,1 +1,1 @@
-"""The contract on disk: what a bundle holds, how it is read, written and checked. Described in docs/bundle.md."""
+"""The bundle: the folder that export writes and the service loads, its schemas, its reader and its checks."""

@@ -1,4 +1,4 @@
-"""The names of the files in a checkpoint folder and in a bundle."""
+"""Names of the files in a checkpoint, in a cleaned corpus and in a bundle."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from typing import Literal
 
 FORMAT_VERSION: Literal[2] = 2
 
-# Both folders, in the Hugging Face layout.
+# Checkpoint and bundle, in the Hugging Face layout.
 CONFIG = "config.json"
 TOKENIZER = "tokenizer.json"
 TOKENIZER_CONFIG = "tokenizer_config.json"
 
-# A checkpoint: `save_pretrained` files and these.
+# Checkpoint: these, and the files of transformers' `save_pretrained`.
 TASK = "task.json"
 WEIGHTS = "model.safetensors"
 VALIDATION = "validation.jsonl"
 TEST = "test.jsonl"
 HISTORY = "history.json"
 
-# A mended corpus.
-MENDED = "mended.json"
+# Cleaned corpus.
+CLEANED = "cleaned.json"
 
-# A bundle.
+# Bundle.
 MANIFEST = "bundle.json"
 GOLDEN = "golden.jsonl"
 REFERENCE = "reference.json"
@@ -32,3 +32,6 @@ GRAPH_FAST = "onnx/fast.onnx"
 
 REQUIRED = (CONFIG, TOKENIZER, GOLDEN, REFERENCE, CARD, GRAPH_FP32)
 """Files that every bundle lists and holds, besides the manifest itself."""
+
+FOLDER_MARKERS = (MANIFEST, TASK, CLEANED)
+"""Files that identify a folder written by Glossator: `--overwrite` replaces no other folder."""

@@ -5,17 +5,15 @@
 
 from __future__ import annotations
 
-import json
-
 from pydantic import ValidationError, model_validator
 
 from glossator.service.bundle import file_names
 from glossator.service.bundle.manifest import Count, Tier
-from glossator.service.bundle.task import Strict
+from glossator.service.bundle.task import StrictModel
 from glossator.service.errors import BundleInvalid, Fault
 
 
-class GoldenRow(Strict):
+class GoldenRow(StrictModel):
     """One input and its answer: labels and score as the task's decoder sums an answer up, the logits that they were
     decided by and what was seen; or the code of the error it must give.
 
@@ -48,29 +46,6 @@ class GoldenRow(Strict):
         return self.text if self.second is None else (self.text, self.second)
 
 
-class Histogram(Strict):
-    """`counts[i]` values lie in `[edges[i], edges[i + 1])`; the last edge is included."""
-
-    edges: list[float]
-    counts: list[Count]
-
-    @model_validator(mode="after")
-    def _one_more_edge(self) -> Histogram:
-        if len(self.edges) != len(self.counts) + 1:
-            raise ValueError(f"{len(self.edges)} edges for {len(self.counts)} counts")
-        return self
-
-
-class Reference(Strict):
-    """What the training data looked like: rows, how often each label occurs, tokens a text, and the confidence of
-    the model on validation data."""
-
-    rows: Count
-    label_counts: dict[str, Count]
-    tokens: Histogram
-    confidence: Histogram
-
-
 def dump_golden(rows: list[GoldenRow]) -> bytes:
     """The bytes of `golden.jsonl`."""
     return "".join(row.model_dump_json(exclude_defaults=True) + "\n" for row in rows).encode("utf-8")
@@ -87,12 +62,3 @@ def parse_golden(data: bytes) -> list[GoldenRow]:
     if faults:
         raise BundleInvalid("the golden rows cannot be read", faults=faults)
     return rows
-
-
-def parse_reference(data: bytes) -> Reference:
-    """The content of `reference.json`; raises BundleInvalid."""
-    try:
-        return Reference.model_validate(json.loads(data))
-    except (ValueError, RecursionError) as error:  # pydantic's ValidationError is a ValueError too
-        fault = Fault("reference-schema", str(error), file_names.REFERENCE)
-        raise BundleInvalid("the reference distribution cannot be read", faults=[fault]) from None

@@ -10,7 +10,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, mode
 
 from glossator.service.bundle import file_names
 from glossator.service.bundle.names import Name
-from glossator.service.bundle.task import Strict, Task, TaskName
+from glossator.service.bundle.task import StrictModel, Task, TaskName
 from glossator.service.errors import BundleInvalid, BundleVersionUnsupported, Fault
 
 Precision = Literal["fp32", "int8"]
@@ -23,14 +23,14 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0)]
 
 
-class FileEntry(Strict):
+class FileEntry(StrictModel):
     """What one file of the bundle must be. `size` is in bytes."""
 
     sha256: Sha256
     size: Count
 
 
-class Served(Strict):
+class Served(StrictModel):
     """The graph that the service runs, and why this one."""
 
     graph: str
@@ -39,7 +39,7 @@ class Served(Strict):
     reason: str
 
 
-class Estimate(Strict):
+class Estimate(StrictModel):
     """A metric with its 95 % interval."""
 
     value: float
@@ -47,7 +47,7 @@ class Estimate(Strict):
     high: float
 
 
-class EvaluationRecord(Strict):
+class EvaluationRecord(StrictModel):
     """How good the served graph is on one split; `precision` says which graph was measured."""
 
     split: str
@@ -56,7 +56,7 @@ class EvaluationRecord(Strict):
     metrics: dict[str, Estimate]
 
 
-class Parity(Strict):
+class Parity(StrictModel):
     """One graph against the PyTorch fp32 checkpoint, on real texts."""
 
     scheme: Scheme
@@ -74,7 +74,7 @@ class Parity(Strict):
     texts_per_second: float
 
 
-class Verification(Strict):
+class Verification(StrictModel):
     """Parity figures of export, and what a replay of the golden rows must meet."""
 
     parity: list[Parity]
@@ -87,7 +87,7 @@ class Verification(Strict):
     neighbours move an answer of the served graph."""
 
 
-class BatchCost(Strict):
+class BatchCost(StrictModel):
     """What one batch of windows takes on one CPU, in milliseconds: `batch + padded * (token + attention * longest)`
     for `padded = count * longest` tokens; and how many padded tokens a batch has at most."""
 
@@ -97,7 +97,7 @@ class BatchCost(Strict):
     most_tokens: Annotated[int, Field(ge=1)]
 
 
-class Speed(Strict):
+class Speed(StrictModel):
     """Measured by export, strings to labels; only comparable on the machine named."""
 
     machine: str
@@ -109,7 +109,7 @@ class Speed(Strict):
     """What the planner goes by until it is measured anew on the machine that serves."""
 
 
-class CascadeRecord(Strict):
+class CascadeRecord(StrictModel):
     """A fast graph in front of the served one, and the gate between them, fitted on validation rows.
 
     The fast graph answers where the probability of its most probable label, at `temperature`, reaches `threshold`.
@@ -134,7 +134,7 @@ class CascadeRecord(Strict):
     cost: BatchCost
 
 
-class Manifest(Strict):
+class Manifest(StrictModel):
     """The whole of `bundle.json`. `digest` is the SHA-256 of the canonical JSON of every other field."""
 
     format_version: Literal[2] = file_names.FORMAT_VERSION
@@ -159,14 +159,14 @@ class Manifest(Strict):
         return self.model_copy(update={"digest": self._digest()})
 
     def to_bytes(self) -> bytes:
-        """The canonical bytes of `bundle.json`: the only ones that `parse` accepts for this manifest."""
+        """The canonical bytes of `bundle.json`: the only ones that `parse_manifest` accepts for this manifest."""
         return _canonical(self.model_dump(mode="json"))
 
     def _digest(self) -> str:
         return hashlib.sha256(_canonical(self.model_dump(mode="json", exclude={"digest"}))).hexdigest()
 
 
-def parse(data: bytes) -> Manifest:
+def parse_manifest(data: bytes) -> Manifest:
     """The manifest in the bytes of a `bundle.json`.
 
     Raises BundleVersionUnsupported for another format version and BundleInvalid, with every fault by name, for

@@ -35,13 +35,13 @@ OUTSIDE = "O"
 """The tag of tokens outside every entity; the others are `B-TYPE` and `I-TYPE` (IOB2)."""
 
 
-class Strict(BaseModel):
+class StrictModel(BaseModel):
     """Refuses unknown fields and NaN, so that a file from a newer or another writer is not half understood."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class Encoding(Strict):
+class Encoding(StrictModel):
     """How text becomes windows of tokens. Both lengths count tokens; `max_length` includes special tokens."""
 
     max_length: Annotated[int, Field(ge=4, le=65_536)]
@@ -56,7 +56,7 @@ class Encoding(Strict):
         return self
 
 
-class Calibration(Strict):
+class Calibration(StrictModel):
     """Numbers fitted on validation data. `thresholds` has one entry a label, in the order of `labels`."""
 
     temperature: Annotated[float, Field(gt=0.0)] = 1.0
@@ -66,7 +66,7 @@ class Calibration(Strict):
     label sets are told from (Vovk et al. 2005; Angelopoulos and Bates 2021). Single-label alone."""
 
 
-class Provenance(Strict):
+class Provenance(StrictModel):
     """Where a model came from."""
 
     corpus_fingerprint: str
@@ -95,7 +95,7 @@ Shape = tuple[int | None, ...]
 """The axes of an output, batch first; None where they are free."""
 
 
-class _Task(Strict):
+class _Task(StrictModel):
     """What every task has. `format_version` is that of checkpoints and bundles."""
 
     format_version: Literal[2] = file_names.FORMAT_VERSION

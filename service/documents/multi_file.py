@@ -16,11 +16,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from glossator.service.documents.decoding import compression
-from glossator.service.documents.decoding.lines import open_bytes
 from glossator.service.documents.record import Record
 from glossator.service.documents.source import Source
 from glossator.service.errors import FileMissing, InputError, UndecodableFile
+from glossator.service.files import compression
+from glossator.service.files.paths import open_bytes
 
 FILE = "_file"
 """The column that names the file of a row."""
@@ -189,7 +189,7 @@ class ArchiveSource(ManySource):
     def _fault(self, name: str, size: int, packed: int) -> InputError | None:
         if is_archive(name):
             return InputError(f"{name} is an archive within an archive", hint="Unpack the outer one first.")
-        return compression.bomb(name, packed, size)
+        return compression.expansion_error(name, packed, size)
 
     def _member(self, name: str, size: int, stream: Callable[[], Any], error: InputError | None) -> Member:
         return Member(name, partial(self._unpacked, name, size, stream), error)

@@ -8,8 +8,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from glossator.service.documents.decoding import compression
-from glossator.service.documents.decoding.lines import MAX_ROW_CHARACTERS, STANDARD_STREAM, open_bytes
+from glossator.service.documents.decoding.lines import MAX_ROW_CHARACTERS
 from glossator.service.documents.formats.arrow import ArrowSource
 from glossator.service.documents.formats.delimited import CsvSource, TsvSource
 from glossator.service.documents.formats.json_array import JsonSource
@@ -28,6 +27,8 @@ from glossator.service.documents.formats.spreadsheet import XlsxSource
 from glossator.service.documents.multi_file import ArchiveSource, FolderSource, is_archive, is_many
 from glossator.service.documents.source import Options, Source
 from glossator.service.errors import ConfigError, InputError
+from glossator.service.files import compression
+from glossator.service.files.paths import STANDARD_STREAM, open_bytes
 
 __all__ = ["FORMATS", "SUFFIXES", "Source", "open_source"]
 
@@ -101,9 +102,9 @@ def open_source(
 
 def _kind(path: str, asked: str | None) -> tuple[type[Source], str | None]:
     """The class that reads the file, and the ending that says how it is compressed."""
-    name, packed = compression.parted(Path(path).name.lower())
+    name, packed = compression.split_suffix(Path(path).name.lower())
     if asked is not None:
-        named, codec = compression.parted(asked)
+        named, codec = compression.split_suffix(asked)
         kind = FORMATS.get(named)
         if kind is None:
             raise ConfigError("this format is not read", found=asked, expected=f"one of {', '.join(FORMATS)}{_PACKED}")

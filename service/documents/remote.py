@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from glossator.service.errors import ConfigError, ExtraMissing, FileMissing, InputError
-from glossator.service.optional_packages import library
+from glossator.service.optional_packages import import_optional
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _MAGIC = frozenset("*?[")
@@ -38,7 +38,7 @@ def fetched(url: str, told: Callable[[str], None] = lambda _: None) -> Iterator[
     Raises FileMissing where nothing is there, InputError where it cannot be had, ConfigError for a kind of URL that is
     not known, ExtraMissing where a package is wanting, and OutputError where there is no room.
     """
-    core = library("fsspec.core", f"reading {url.partition(':')[0]}://", package="fsspec")
+    core = import_optional("fsspec.core", f"reading {url.partition(':')[0]}://", package="fsspec")
     with tempfile.TemporaryDirectory(prefix="glossator-") as folder:
         try:
             system, path = core.url_to_fs(url)

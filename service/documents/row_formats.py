@@ -21,10 +21,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, ClassVar, Self, TypeVar
 
-from glossator.service.documents.decoding import compression
-from glossator.service.documents.decoding.lines import STANDARD_STREAM
 from glossator.service.errors import ConfigError
-from glossator.service.files.atomic_write import AtomicFile, refuse_same_file
+from glossator.service.files import compression
+from glossator.service.files.atomic_file import AtomicFile
+from glossator.service.files.paths import STANDARD_STREAM, refuse_same_file
 
 Row = Mapping[str, object]
 Put = Callable[[bytes], object]
@@ -229,14 +229,14 @@ def kind_of(
     """The format of an output and the ending of its compression: what was asked for by name, else what its suffix
     says. `named` are formats that no suffix stands for. Raises ConfigError where neither tells."""
     formats = {kind.format: kind for kind in suffixes.values()} | dict(named or {})
-    name, codec = compression.parted(Path(path).name)
+    name, codec = compression.split_suffix(Path(path).name)
     if asked is None and path == STANDARD_STREAM:
         return suffixes[".jsonl"], None
     if asked is None:
         suffix = Path(name.lower()).suffix
         kind, found = suffixes.get(suffix), suffix
     else:
-        found, asked_codec = compression.parted(asked)
+        found, asked_codec = compression.split_suffix(asked)
         kind, codec = formats.get(found), asked_codec or codec
     if kind is None:
         raise ConfigError(

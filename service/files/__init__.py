@@ -1,1 +1,1 @@
-"""TODO-DOC service/files"""
+"""Files on disk: paths, hashes, compression, and writing that survives a crash."""

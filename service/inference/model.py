@@ -9,10 +9,10 @@ from typing import NamedTuple, Unpack, overload
 
 import numpy as np
 
-from glossator.service.bundle import file_names
-from glossator.service.bundle.folder import Bundle, read
+from glossator.service.bundle import file_names, reader
 from glossator.service.bundle.golden import GoldenRow
 from glossator.service.bundle.manifest import CascadeRecord
+from glossator.service.bundle.reader import Bundle
 from glossator.service.bundle.task import Task
 from glossator.service.errors import BundleError, BundleInvalid, Fault, InputError, shorten
 from glossator.service.inference.batch_planning import Cost
@@ -231,7 +231,7 @@ def load(path: str | Path, *, threads: int | None = None, device: Device = "cpu"
     where there is no such device.
     """
     with _naming(path):
-        model = load_unverified(read(path), threads=threads, device=device)
+        model = load_unverified(reader.read_bundle(path), threads=threads, device=device)
     faults = replay(model)
     if faults:
         raise BundleInvalid(
@@ -245,7 +245,7 @@ def load(path: str | Path, *, threads: int | None = None, device: Device = "cpu"
 def read_bundle(path: str | Path) -> Bundle:
     """The bundle at `path`, after every check that needs no graph to run; raises what `load` raises for it."""
     with _naming(path):
-        return read(path)
+        return reader.read_bundle(path)
 
 
 @contextmanager

@@ -16,8 +16,6 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from glossator.service.bundle.folder import sha256
-from glossator.service.documents.decoding import compression
 from glossator.service.errors import (
     ChunkFailed,
     GlossatorError,
@@ -27,6 +25,8 @@ from glossator.service.errors import (
     StaleAttempt,
     StoreUnavailable,
 )
+from glossator.service.files import compression
+from glossator.service.files.hashing import hash_file
 from glossator.service.inference.model import Model
 from glossator.service.inference.pipeline import Answer
 from glossator.service.jobs.job_files import Folder
@@ -36,7 +36,7 @@ from glossator.service.jobs.records import Job
 from glossator.service.jobs.store import Store
 from glossator.service.labelling.destination import Kept
 from glossator.service.labelling.file_labelling import opened, use_plan
-from glossator.service.labelling.runner import AHEAD, Pending, Start
+from glossator.service.labelling.row_labelling import AHEAD, Pending, Start
 from glossator.service.tasks.encoded import Text
 
 STRIKES = 3
@@ -101,9 +101,9 @@ def attempt(
 def _label(store: Store, folder: Folder, claim: Job, model: Model, ledger: JobLedger, check: Callable[[], None]) -> Job:
     job = labelling_of(claim)
     with contextlib.chdir(folder.job(claim.id)):  # messages that quote a path then quote no place of the server
-        if sha256(Path(job.source)) != claim.input_sha256:
+        if hash_file(Path(job.source)) != claim.input_sha256:
             raise JobError("the file is not as it was uploaded", found=claim.filename, hint="Send it again.")
-        compression.refuse_bomb(Path(job.source))
+        compression.check_expansion(Path(job.source))
         use_plan(model, claim.settings)
         with opened(job, model) as work:
             careful = claim.strikes > 0

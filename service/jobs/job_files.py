@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from glossator.service.errors import ConfigError, NoRoom
-from glossator.service.files.atomic_write import sync_folder
+from glossator.service.files.durable import sync_folder
 from glossator.service.jobs.records import Job
 
 _JOBS, _FILES, _INCOMING = "jobs", "files", "incoming"

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from glossator.service.bundle.folder import sha256
 from glossator.service.documents.row_formats import Layout
 from glossator.service.errors import JobError, OutputError
-from glossator.service.files.atomic_write import AtomicFile, write_durably
+from glossator.service.files.atomic_file import AtomicFile
+from glossator.service.files.durable import write_atomically
+from glossator.service.files.hashing import hash_file
 from glossator.service.jobs.job_files import Folder
 from glossator.service.jobs.records import Chunk, Job, Result
 from glossator.service.jobs.store import Store
@@ -49,8 +50,9 @@ class JobLedger:
         """Enters a chunk. Raises StaleAttempt, OutputError, NoRoom."""
         self._folder.check_room(len(data))
         name = f"{index:08d}-{self._claim.attempt}.part"
+        part = self._parts / name
         try:
-            write_durably(self._parts / name, data)
+            write_atomically(part, data, temporary=part.with_suffix(".tmp"))
         except OSError as error:
             raise _unwritten(error) from error
         chunk = Chunk(index, name, hashlib.sha256(data).hexdigest(), counts)
@@ -71,7 +73,7 @@ class JobLedger:
             raise _unwritten(error) from error
         finally:
             aside.discard()
-        return self._store.complete(self._claim, Result(path.name, sha256(path), path.stat().st_size))
+        return self._store.complete(self._claim, Result(path.name, hash_file(path), path.stat().st_size))
 
 
 def _attempt(part: Path) -> int:
@@ -80,7 +82,7 @@ def _attempt(part: Path) -> int:
 
 def _is_whole(part: Path, digest: str) -> bool:
     try:
-        return sha256(part) == digest
+        return hash_file(part) == digest
     except OSError:
         return False
 

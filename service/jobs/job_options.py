@@ -7,16 +7,16 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from glossator.service.documents.decoding import compression
 from glossator.service.documents.multi_file import ARCHIVES
 from glossator.service.documents.open_source import FORMATS
 from glossator.service.documents.open_source import SUFFIXES as READ
 from glossator.service.errors import ConfigError
+from glossator.service.files import compression
 from glossator.service.jobs.records import Job, NewJob
 from glossator.service.labelling import file_labelling as labelling
 from glossator.service.labelling.chunks import CHUNK_ROWS
 from glossator.service.labelling.outputs.output_formats import NAMED, SUFFIXES
-from glossator.service.labelling.runner import Part
+from glossator.service.labelling.row_labelling import Part
 from glossator.service.tasks.options import Aggregation
 
 Share = Annotated[float | None, Field(ge=0.0, le=1.0)]
@@ -62,13 +62,13 @@ class LabelOptions(BaseModel):
 
 def input_name(filename: str, options: LabelOptions) -> str:
     """The name of an upload in the job's folder: ours, with the endings by which its format is told."""
-    if options.input_format is not None and compression.parted(options.input_format)[0] not in FORMATS:
+    if options.input_format is not None and compression.split_suffix(options.input_format)[0] not in FORMATS:
         raise ConfigError(
             "this format is not read", found=options.input_format, expected=f"one of {', '.join(FORMATS)}"
         )
     name = PurePath(filename.replace("\\", "/")).name.lower()
     archive = next((ending for ending in ARCHIVES if name.endswith(ending)), None)
-    bare, codec = compression.parted(name)
+    bare, codec = compression.split_suffix(name)
     known = archive or f"{ending if (ending := PurePath(bare).suffix) in READ else ''}{codec or ''}"
     if not known and options.input_format is None:
         raise ConfigError(
@@ -82,9 +82,9 @@ def output_ending(options: LabelOptions, name: str) -> str:
     """The ending of the result: of the format asked for, else of the input's where that can be written, else
     `.jsonl`. Raises ConfigError for a format that is not written."""
     if options.output_format is None:
-        ending = PurePath(compression.parted(name)[0]).suffix
+        ending = PurePath(compression.split_suffix(name)[0]).suffix
         return ending if ending in SUFFIXES else ".jsonl"
-    bare, codec = compression.parted(options.output_format.lower())
+    bare, codec = compression.split_suffix(options.output_format.lower())
     endings = {kind.format: ending for ending, kind in reversed(SUFFIXES.items())} | dict.fromkeys(NAMED, ".jsonl")
     if bare not in endings:
         raise ConfigError(

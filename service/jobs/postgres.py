@@ -10,7 +10,7 @@ from typing import Any
 
 from glossator.service.errors import ConfigError, StoreUnavailable
 from glossator.service.jobs.database import Execute, Parameters, Rows
-from glossator.service.optional_packages import library
+from glossator.service.optional_packages import import_optional
 
 MOST_CONNECTIONS = 8
 _CREATING = 0x676C6F73
@@ -25,9 +25,9 @@ class Postgres:
     skip_locked = "FOR UPDATE SKIP LOCKED"
 
     def __init__(self, url: str, *, most: int = MOST_CONNECTIONS) -> None:
-        psycopg = library("psycopg", "a PostgreSQL store", extra="postgres")
-        pools = library("psycopg_pool", "a PostgreSQL store", package="psycopg-pool", extra="postgres")
-        rows = library("psycopg.rows", "a PostgreSQL store", package="psycopg", extra="postgres")
+        psycopg = import_optional("psycopg", "a PostgreSQL store", extra="postgres")
+        pools = import_optional("psycopg_pool", "a PostgreSQL store", package="psycopg-pool", extra="postgres")
+        rows = import_optional("psycopg.rows", "a PostgreSQL store", package="psycopg", extra="postgres")
         try:
             psycopg.connect(url, connect_timeout=int(_PATIENCE_SECONDS)).close()  # the pool would only log why
         except psycopg.Error as error:

@@ -20,7 +20,7 @@ import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from glossator.service.bundle.folder import read
+from glossator.service.bundle.reader import read_bundle
 from glossator.service.errors import BundleError, GlossatorError, NoRoom, StoreUnavailable
 from glossator.service.inference.model import Model, load
 from glossator.service.jobs.attempt import attempt
@@ -40,7 +40,7 @@ class ModelCache:
     """The models of some bundle folders, by digest, loaded when they are first asked for; one is kept at a time."""
 
     def __init__(self, bundles: Iterable[Path], *, threads: int | None = None) -> None:
-        self._folders = {read(folder).digest: folder.absolute() for folder in bundles}
+        self._folders = {read_bundle(folder).digest: folder.absolute() for folder in bundles}
         self._threads = threads
         self._loaded: tuple[str, Model] | None = None
 

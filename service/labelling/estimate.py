@@ -12,8 +12,8 @@ from glossator.service.errors import InputError
 from glossator.service.inference.pipeline import Answer
 from glossator.service.labelling.chunks import chosen
 from glossator.service.labelling.column_plan import Columns
+from glossator.service.labelling.row_labelling import WHOLE, Part, Start
 from glossator.service.labelling.row_mapping import Rows
-from glossator.service.labelling.runner import WHOLE, Part, Start
 from glossator.service.tasks.encoded import Text
 
 SAMPLE = 2_048

@@ -11,14 +11,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from glossator.service.bundle.folder import sha256
-from glossator.service.documents.decoding.lines import STANDARD_STREAM, is_regular_file
 from glossator.service.documents.multi_file import files_of, is_many
 from glossator.service.documents.open_source import open_source
 from glossator.service.documents.row_formats import Layout, sink_of
 from glossator.service.documents.source import Source
 from glossator.service.errors import ConfigError, InputError, OutputError
-from glossator.service.files.atomic_write import refuse_same_file
+from glossator.service.files.hashing import hash_file
+from glossator.service.files.paths import STANDARD_STREAM, is_regular_file, refuse_same_file
 from glossator.service.inference.batch_planning import Cost
 from glossator.service.inference.encoding import reads_pairs
 from glossator.service.inference.model import Model
@@ -30,7 +29,7 @@ from glossator.service.labelling.destination import Kept, Streamed
 from glossator.service.labelling.estimate import Estimate, estimate
 from glossator.service.labelling.ledger import Ledger, is_begun
 from glossator.service.labelling.outputs.output_formats import layout_of, output_kind
-from glossator.service.labelling.runner import WHOLE, Part, Start, label
+from glossator.service.labelling.row_labelling import WHOLE, Part, Start, label
 from glossator.service.labelling.summary import LabelSummary
 from glossator.service.tasks.encoded import Text
 from glossator.service.tasks.options import Asked
@@ -329,10 +328,10 @@ def _digest(files: Sequence[Path], source: str) -> str:
     if not files:
         return "a stream"
     if len(files) == 1:
-        return f"sha256 {sha256(files[0])}"
+        return f"sha256 {hash_file(files[0])}"
     inside = os.path.isdir(source)
     names = [os.path.relpath(file, source) if inside else str(file) for file in files]
-    listed = "".join(f"{name}\0{sha256(file)}\n" for name, file in zip(names, files, strict=True))
+    listed = "".join(f"{name}\0{hash_file(file)}\n" for name, file in zip(names, files, strict=True))
     return f"sha256 {hashlib.sha256(listed.encode('utf-8', 'surrogateescape')).hexdigest()}"
 
 

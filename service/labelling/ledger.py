@@ -20,10 +20,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from glossator.service.bundle.folder import sha256
 from glossator.service.documents.row_formats import Layout
 from glossator.service.errors import ConfigError, Fault, JobError, OutputError, shorten
-from glossator.service.files.atomic_write import AtomicFile, hint_for, sync_folder, write_all, write_durably
+from glossator.service.files.atomic_file import AtomicFile, write_error_hint
+from glossator.service.files.durable import sync_folder, write_all, write_atomically
+from glossator.service.files.hashing import hash_file
 from glossator.service.labelling.summary import Counts
 
 SUFFIX = ".unfinished"
@@ -99,7 +100,7 @@ class Ledger:
         if missing:
             raise JobError("chunks are missing", found=missing[:10], hint=_SAME)
         whole = self.folder / _WHOLE
-        aside = AtomicFile(str(self.output), codec=codec, beside=whole)
+        aside = AtomicFile(str(self.output), codec=codec, temporary=whole)
         try:
             layout.join([self._part(index) for index in range(len(self.done))], aside.write)
             aside.close()
@@ -109,7 +110,7 @@ class Ledger:
                     found=self.name,
                     hint=f"Pass --overwrite, or move it away. The labelled rows stand in {self.folder}.",
                 )
-            self._append({"finished": sha256(whole)})
+            self._append({"finished": hash_file(whole)})
             aside.commit()
         except OSError as error:  # a part that cannot be read back, a ledger that cannot be written
             raise self._failed(error) from error
@@ -180,7 +181,7 @@ class Ledger:
             self.settings, self.resumed = lines[0]["settings"], True
             chunks = [entry for entry in lines[1:] if "chunk" in entry]
             ends = [entry["finished"] for entry in lines[1:] if "finished" in entry]
-            self._finished = bool(ends) and self.output.is_file() and sha256(self.output) == ends[-1]
+            self._finished = bool(ends) and self.output.is_file() and hash_file(self.output) == ends[-1]
             for entry in chunks:
                 if self._finished or self._is_whole(entry):
                     self.done[entry["chunk"]] = Counts(**entry["counts"])
@@ -215,13 +216,13 @@ class Ledger:
 
     def _is_whole(self, entry: Mapping[str, Any]) -> bool:
         try:
-            return bool(sha256(self._part(entry["chunk"])) == entry["sha256"])
+            return bool(hash_file(self._part(entry["chunk"])) == entry["sha256"])
         except FileNotFoundError:
             return False
 
     def _keep(self, index: int, data: bytes, counts: Counts) -> None:
         with self._ours():
-            write_durably(self._part(index), data)
+            write_atomically(self._part(index), data, temporary=self._part(index).with_suffix(".tmp"))
             self._append(
                 {"chunk": index, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest(),
                  "counts": asdict(counts)}
@@ -254,7 +255,7 @@ class Ledger:
             f"the output cannot be written: {self.name}",
             found=error.strerror or error,
             expected="room and permission to write",
-            hint=hint_for(error, kept),
+            hint=write_error_hint(error, kept),
         )
 
 

@@ -25,8 +25,8 @@ from glossator.service.errors import ChunkFailed, ConfigError, GlossatorError, I
 from glossator.service.inference.model import Model, load
 from glossator.service.inference.pipeline import Answer
 from glossator.service.labelling.file_labelling import Elsewhere, Job, plan_of, start_of, use_plan
-from glossator.service.labelling.runner import AHEAD, Pending
-from glossator.service.optional_packages import library
+from glossator.service.labelling.row_labelling import AHEAD, Pending
+from glossator.service.optional_packages import import_optional
 from glossator.service.tasks.encoded import Text
 
 TRIES = 3
@@ -70,7 +70,7 @@ class Answering:
 
 
 class Actors:
-    """A start (`glossator.service.labelling.runner.Start`) that sends each chunk to the actor that has the fewest. One that has
+    """A start (`glossator.service.labelling.row_labelling.Start`) that sends each chunk to the actor that has the fewest. One that has
     not started yet or is lost is passed over until it is there, and what it had is sent to others."""
 
     def __init__(self, ray: Any, actors: Sequence[Any], job: Job, ready: Sequence[Any]) -> None:
@@ -155,7 +155,7 @@ class _Sent:
 def on_cluster(cluster: Cluster, model: Model) -> Iterator[Elsewhere]:
     """Actors that answer for `model`, until the block ends. Raises ConfigError where there is no such cluster, or it
     has no CPUs."""
-    ray = library("ray", "--ray", extra="ray")
+    ray = import_optional("ray", "--ray", extra="ray")
     with contextlib.redirect_stdout(sys.stderr):  # where Ray prints what it has to say, data may be
         ours = not ray.is_initialized()
         if ours:

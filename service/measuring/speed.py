@@ -12,7 +12,7 @@ from itertools import cycle
 import numpy as np
 
 from glossator.service.bundle import file_names, onnx_inspection
-from glossator.service.bundle.golden import Histogram, parse_reference
+from glossator.service.bundle.reference import Histogram, parse_reference
 from glossator.service.inference.batch_planning import Cost, plan
 from glossator.service.inference.model import Model
 from glossator.service.inference.runtime.machine import describe_machine
@@ -113,7 +113,7 @@ def measure_speed(model: Model, texts: Sequence[str], *, stage: Stage = lambda _
     served = model.bundle.manifest.served
     data = (model.bundle.path / served.graph).read_bytes()
     limit = measure_limit(
-        onnx_inspection.inspect(data, served.graph).products, precision=served.precision, workers=model.threads
+        onnx_inspection.inspect_onnx(data, served.graph).products, precision=served.precision, workers=model.threads
     )
     arrival = [lengths[start : start + _PEER_BATCH] for start in range(0, len(lengths), _PEER_BATCH)]
     padded = sum(max(batch) * len(batch) for batch in arrival)

@@ -21,7 +21,7 @@ from glossator.service.inference.pipeline import Answer
 from glossator.service.labelling.answer_cells import LABEL, LABELS
 from glossator.service.labelling.column_plan import plan_columns
 from glossator.service.labelling.destination import Streamed
-from glossator.service.labelling.runner import label
+from glossator.service.labelling.row_labelling import label
 
 PROBLEM_TYPES = ["single_label_classification", "multi_label_classification"]
 

@@ -27,7 +27,7 @@ from glossator.service.inference.pipeline import Answer
 from glossator.service.labelling.answer_cells import answer_columns
 from glossator.service.labelling.column_plan import plan_columns
 from glossator.service.labelling.destination import Streamed
-from glossator.service.labelling.runner import label
+from glossator.service.labelling.row_labelling import label
 from glossator.service.tasks.encoded import Pair
 
 Made = Callable[[str], Path]

@@ -19,7 +19,7 @@ from glossator.export.exporter import choose, export
 from glossator.export.int8_candidates import candidates, most_hurt
 from glossator.modeling.checkpoint_reader import load_model
 from glossator.modeling.labelled_rows import read_rows
-from glossator.service.bundle.folder import read
+from glossator.service.bundle.reader import read_bundle
 from glossator.service.bundle.manifest import Parity, Scheme
 from glossator.service.inference.model import load
 from glossator.service.inference.runtime.session import Session
@@ -114,7 +114,7 @@ def test_a_bundle_holds_the_graphs_that_it_names(
     monkeypatch.chdir(tmp_path)
     output = export(checkpoint, "bundle", precision=precision).output  # type: ignore[arg-type]
     assert output == tmp_path / "bundle"  # graphs are opened from the folder or elsewhere: it must not be relative
-    manifest = read(output).manifest
+    manifest = read_bundle(output).manifest
     assert manifest.served.precision == precision
     assert ("onnx/model_quantized.onnx" in manifest.files) == (precision == "int8")
     assert [each.scheme for each in manifest.verification.parity] == (

@@ -16,7 +16,7 @@ from glossator.modeling.checkpoint_reader import read_task
 from glossator.modeling.checkpoint_writer import PACKAGES, now, package_versions, write_checkpoint
 from glossator.modeling.labelled_rows import LabelledRows, read_rows
 from glossator.service.bundle import file_names
-from glossator.service.bundle.golden import parse_reference
+from glossator.service.bundle.reference import parse_reference
 from glossator.service.errors import OutputError
 from glossator.training.algorithms.algorithm import Splits
 from glossator.training.base_model import open_model, resolve

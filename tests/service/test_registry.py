@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from votes import vote_bundle
 
-from glossator.service.bundle.folder import read
+from glossator.service.bundle.reader import read_bundle
 from glossator.service.errors import BundleError, ConfigError, UnknownModel
 from glossator.service.registry import CHAMPION, Entry, Record, Registry, live
 
@@ -35,7 +35,7 @@ def test_first_version_is_champion_and_later_ones_wait(registry: Registry, versi
     assert record.versions == [first.digest, second.digest]
     assert record.aliases == {"champion": first.digest, "challenger": second.digest}
     assert live(registry.records()) == {"intents": first.digest}
-    assert read(registry.folder("intents", first.digest)).digest == first.digest
+    assert read_bundle(registry.folder("intents", first.digest)).digest == first.digest
     assert first.why == "first"
     assert first.by
     with pytest.raises(ConfigError, match="there already"):

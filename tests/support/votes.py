@@ -15,11 +15,13 @@ from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from glossator.service.bundle import file_names
-from glossator.service.bundle.golden import GoldenRow, Histogram, Reference, dump_golden
+from glossator.service.bundle.golden import GoldenRow, dump_golden
+from glossator.service.bundle.reference import Histogram, Reference
 from glossator.service.bundle.manifest import Estimate, EvaluationRecord, Manifest, Served, Verification
 from glossator.service.bundle.task import Calibration, Encoding, ProblemType, Provenance, TextClassification
 from glossator.service.errors import InputError
-from glossator.service.files.atomic_folder import atomic_folder, file_entries, write_manifest
+from glossator.service.files.atomic_folder import atomic_folder
+from glossator.service.bundle.writer import list_files, write_manifest
 from glossator.service.inference.encoding import Encoder
 from glossator.service.inference.pipeline import Pipeline, Sequential
 from glossator.service.inference.runtime.session import Session
@@ -70,7 +72,7 @@ def vote_bundle(path: Path, problem_type: ProblemType, *, ballast: int = 0) -> P
             served=Served(
                 graph=file_names.GRAPH_FP32, precision="fp32", scheme="fp32", reason="there is no other graph"
             ),
-            files=file_entries(root),
+            files=list_files(root),
             evaluation=[
                 EvaluationRecord(
                     split="test",

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from glossator.modeling.checkpoint_reader import open_pipeline
 from glossator.modeling.labelled_rows import LabelledRows
-from glossator.service.bundle.task import Classifier, Strict, Task, TaskName
+from glossator.service.bundle.task import Classifier, StrictModel, Task, TaskName
 from glossator.service.inference.pipeline import Pipeline
 from glossator.training.base_model import BaseModel, learning_rate
 from glossator.training.batches import Example
@@ -44,7 +44,7 @@ class Splits:
     unlabelled: list[str] = field(default_factory=list)
 
 
-class NoOptions(Strict):
+class NoOptions(StrictModel):
     """An algorithm with none of its own."""
 
 
@@ -164,7 +164,7 @@ class Algorithm:
     tasks: frozenset[TaskName] = TEXTS
     multi_label: bool = True
     """Whether a text may have any number of labels."""
-    options: type[Strict] = NoOptions
+    options: type[StrictModel] = NoOptions
     schedule: Schedule = field(default_factory=Schedule)
     search: Callable[[Any], Mapping[str, Any]] | None = None
     """Options to try, drawn from an optuna trial; the names are those of `options` or of the configuration."""

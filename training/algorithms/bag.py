@@ -7,13 +7,13 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from glossator.service.bundle.task import Strict
+from glossator.service.bundle.task import StrictModel
 from glossator.training.algorithms.algorithm import Algorithm, Run
 from glossator.training.config import Schedule
 from glossator.training.training_loop import Outcome
 
 
-class BagOptions(Strict):
+class BagOptions(StrictModel):
     """Sizes of the model."""
 
     dimension: Annotated[int, Field(ge=1, le=4096)] = 128

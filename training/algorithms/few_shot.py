@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from glossator.service.bundle.task import Strict
+from glossator.service.bundle.task import StrictModel
 from glossator.training.algorithms.algorithm import Algorithm, Run
 from glossator.training.algorithms.linear import Held
 from glossator.training.algorithms.window_vectors import fit_head, open_encoder, put_head, window_vectors
@@ -24,7 +24,7 @@ from glossator.training.objectives.objective import forward
 from glossator.training.training_loop import Outcome
 
 
-class FewShotOptions(Strict):
+class FewShotOptions(StrictModel):
     """`temperature` of the contrastive loss, and the `strength` C of the head."""
 
     temperature: Annotated[float, Field(gt=0.0)] = 0.1

@@ -7,14 +7,14 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from glossator.service.bundle.task import Strict
+from glossator.service.bundle.task import StrictModel
 from glossator.training.algorithms.algorithm import Algorithm, Run
 from glossator.training.algorithms.linear import Held
 from glossator.training.algorithms.window_vectors import STRENGTHS, fit_head, open_encoder, put_head, window_vectors
 from glossator.training.training_loop import Outcome
 
 
-class FrozenOptions(Strict):
+class FrozenOptions(StrictModel):
     """`strength`: the inverse of the regularisation, C; None: the best of a few on validation rows."""
 
     strength: Annotated[float, Field(gt=0.0)] | None = None

@@ -7,14 +7,14 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from glossator.service.bundle.task import Strict
+from glossator.service.bundle.task import StrictModel
 from glossator.training.algorithms.algorithm import EVERY_TASK, Algorithm, Run
 from glossator.training.base_model import open_model
 from glossator.training.config import Schedule
 from glossator.training.training_loop import Outcome
 
 
-class LoraOptions(Strict):
+class LoraOptions(StrictModel):
     """`rank` of each adapter, and `alpha`: an adapter counts `alpha / rank`."""
 
     rank: Annotated[int, Field(ge=1, le=256)] = 16

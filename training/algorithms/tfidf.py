@@ -11,13 +11,13 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from glossator.service.bundle.task import Strict
+from glossator.service.bundle.task import StrictModel
 from glossator.training.algorithms.algorithm import Algorithm, Run
 from glossator.training.algorithms.linear import Held, Linear, fit_linear
 from glossator.training.training_loop import Outcome
 
 
-class TfidfOptions(Strict):
+class TfidfOptions(StrictModel):
     """`pairs`: whether neighbours count as a gram of their own; auto: where that is better on validation rows.
     `strength`: the inverse of the regularisation, C; None: the best of a few on validation rows."""
 

@@ -53,7 +53,7 @@ def context(
     """
     from glossator.service.documents.open_source import open_source
     from glossator.service.documents.row_formats import open_sink
-    from glossator.service.files.atomic_write import refuse_same_file
+    from glossator.service.files.paths import refuse_same_file
     from glossator.service.labelling.column_plan import plan_columns
 
     wanted = tuple(part.strip() for part in neighbours.split(","))

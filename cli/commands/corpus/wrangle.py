@@ -82,6 +82,7 @@ def wrangle(
     need("evaluation")
     from glossator.cli.support import corpus_report
     from glossator.cli.support.files import write_files
+    from glossator.service.bundle.file_names import FOLDER_MARKERS
     from glossator.service.files.atomic_folder import atomic_folder
     from glossator.training.corpus.cleaning.cleaning_rules import EXACT, LABEL_NAMES, RARE, choose_rules, mend
     from glossator.training.corpus.cleaning.review_queue import read_answers
@@ -124,7 +125,7 @@ def wrangle(
         mended = mend(reading.corpus, rules, leakage=leakage, answers=given)
     written = None
     if output is not None:
-        with atomic_folder(output, overwrite=overwrite) as aside:
+        with atomic_folder(output, overwrite=overwrite, markers=FOLDER_MARKERS) as aside:
             if mended is not None:
                 written = write_mended(source, options, mended, aside, console)
             write_files(aside, corpus_report.files(reading, mended, written))
@@ -154,7 +155,8 @@ def _check(
     label_errors: bool,
 ) -> None:
     """Raises ConfigError for options that go with others that are not there, OutputError for a folder that is taken."""
-    from glossator.service.files.atomic_folder import check_free
+    from glossator.service.bundle.file_names import FOLDER_MARKERS
+    from glossator.service.files.atomic_folder import check_destination
     from glossator.workflows.cleaned_folder import check_can_apply
 
     if review is not None and not label_errors:
@@ -166,7 +168,7 @@ def _check(
     if apply:
         check_can_apply(source)
     if output is not None:
-        check_free(output, overwrite=overwrite)
+        check_destination(output, overwrite=overwrite, markers=FOLDER_MARKERS)
 
 
 def _noting(reading: corpora.Reading, findings: list[Finding]) -> corpora.Reading:

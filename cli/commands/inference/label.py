@@ -112,7 +112,7 @@ def label(
     from glossator.service.inference.model import load
     from glossator.service.labelling.file_labelling import Job, Reading, ZeroShot, check_output, run
     from glossator.service.labelling.file_labelling import dry_run as estimate
-    from glossator.service.labelling.runner import Part
+    from glossator.service.labelling.row_labelling import Part
 
     console = stderr(quiet=quiet)
     if not zero_shot and (hypothesis is not None or multi_label):

@@ -123,8 +123,9 @@ def train(
     """  # fmt: skip
     need("training")
     from glossator.cli.support.progress import TrainingProgress, duration
-    from glossator.service.files.atomic_file import refuse_same_file
-    from glossator.service.files.atomic_folder import check_free
+    from glossator.service.bundle.file_names import FOLDER_MARKERS
+    from glossator.service.files.atomic_folder import check_destination
+    from glossator.service.files.paths import refuse_same_file
     from glossator.training.algorithms.registry import find
     from glossator.training.corpus.splitting.split import split
     from glossator.training.experiment_tracking import track_progress
@@ -170,7 +171,7 @@ def train(
             found=f"--group-column {group_column} and --time-column {time_column}",
             hint="Leave one out.",
         )
-    check_free(output, overwrite=overwrite)
+    check_destination(output, overwrite=overwrite, markers=FOLDER_MARKERS)
     chosen = find(algorithm)
     if unlabelled is not None and not chosen.reads_unlabelled:
         raise ConfigError(

@@ -1,7 +1,6 @@
-"""OpenTelemetry, where it is installed and asked for: a span a request, in the trace that its `traceparent` names.
+"""OpenTelemetry tracing: one span per request, in the trace of its `traceparent` header.
 
-It is asked for by OTEL_EXPORTER_OTLP_ENDPOINT, as OpenTelemetry's own variables go. Spans carry the route, the status
-and the model's name; never a text.
+Tracing is on if OTEL_EXPORTER_OTLP_ENDPOINT is set. A span has the route, the status and the model's name, never a text.
 """
 
 from __future__ import annotations
@@ -17,15 +16,15 @@ from starlette.types import Scope
 from glossator.service.optional_packages import import_optional
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
-NAME = "glossator"
+TRACER_NAME = "glossator"
 
-Span = Callable[[Scope], AbstractContextManager[Any]]
+SpanFactory = Callable[[Scope], AbstractContextManager[Any]]
 
 
-def spans(version: str, exporter: Any = None) -> Span | None:
-    """What makes the span of a request; None where no traces are asked for. `exporter` stands in for OTLP's.
+def span_factory(version: str, exporter: Any = None) -> SpanFactory | None:
+    """The function that opens the span of a request, or None if tracing is off. `exporter` replaces the OTLP exporter.
 
-    Raises ExtraMissing where they are asked for and OpenTelemetry is not installed.
+    Raises ExtraMissing if tracing is on and OpenTelemetry is not installed.
     """
     if exporter is None and not os.environ.get(ENDPOINT):
         return None
@@ -45,23 +44,23 @@ def spans(version: str, exporter: Any = None) -> Span | None:
     else:
         processor = export.SimpleSpanProcessor(exporter)
     provider = sdk.TracerProvider(
-        resource=resources.Resource.create({"service.name": os.environ.get("OTEL_SERVICE_NAME", NAME)})
+        resource=resources.Resource.create({"service.name": os.environ.get("OTEL_SERVICE_NAME", TRACER_NAME)})
     )
     provider.add_span_processor(processor)
-    tracer = provider.get_tracer(NAME, version)
-    carried = propagation.TraceContextTextMapPropagator()
+    tracer = provider.get_tracer(TRACER_NAME, version)
+    propagator = propagation.TraceContextTextMapPropagator()
 
     def span(scope: Scope) -> AbstractContextManager[Any]:
-        context = carried.extract(dict(Headers(scope=scope)))
+        context = propagator.extract(dict(Headers(scope=scope)))
         attributes = {"http.request.method": scope["method"]}
-        made: AbstractContextManager[Any] = tracer.start_as_current_span(
+        opened: AbstractContextManager[Any] = tracer.start_as_current_span(
             scope["method"], context=context, kind=trace.SpanKind.SERVER, attributes=attributes
         )
-        return made
+        return opened
 
     return span
 
 
-def untraced(_: Scope) -> AbstractContextManager[Any]:
-    """In the place of spans, where none are asked for."""
+def no_span(_: Scope) -> AbstractContextManager[Any]:
+    """Open no span: tracing is off."""
     return nullcontext()

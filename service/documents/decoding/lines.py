@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import stat
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 from io import BufferedReader
 from itertools import chain
-from pathlib import Path
 from typing import BinaryIO, cast
 
-from glossator.service.documents.decoding import compression
 from glossator.service.documents.decoding.encodings import Detected, detect, marking_decoder, show_marks
-from glossator.service.errors import FileMissing, InputError, UndecodableFile, UnreadableRow, shorten
+from glossator.service.errors import InputError, UndecodableFile, UnreadableRow, shorten
+from glossator.service.files import compression
+from glossator.service.files.paths import STANDARD_STREAM, display_name, open_bytes
 
-STANDARD_STREAM = "-"
 SAMPLE = 1 << 20
 """Bytes, and then characters, from which encoding, delimiter and columns are found."""
 MAX_ROW_CHARACTERS = 64 << 20
@@ -54,7 +51,7 @@ class Text:
         self._owned = None if path == STANDARD_STREAM else raw
         try:
             self._codec = codec
-            self._stream: compression.Stream = raw if codec is None else compression.unpacked(raw, codec)
+            self._stream: compression.ByteStream = raw if codec is None else compression.open_decompressed(raw, codec)
             self._head, self._broken = self._read_head()
             self.detected: Detected = detect(self._head, self.name, whole=len(self._head) < SAMPLE, asked=encoding)
             if len(self._head) == self.detected.mark and self._broken is None:
@@ -80,7 +77,7 @@ class Text:
         while broken is None:
             try:
                 block = self._stream.read1(_CHUNK)
-            except compression.FAULTS as error:
+            except compression.READ_ERRORS as error:
                 broken = _broken(self.name, error, self._codec)
                 break
             if not block:
@@ -100,9 +97,9 @@ class Text:
         try:
             while len(head) < SAMPLE and (block := self._stream.read1(SAMPLE - len(head))):
                 head += block
-        except compression.FAULTS as error:
+        except compression.READ_ERRORS as error:
             if not head and self._codec is not None and not isinstance(error, EOFError):
-                kind = compression.NAMES[self._codec]
+                kind = compression.CODEC_NAMES[self._codec]
                 raise UndecodableFile(
                     f"{self.name} is not {kind} data",
                     found=error,
@@ -219,57 +216,14 @@ def raw_text(text: str) -> str:
     return shorten(show_marks(text), _SHOWN_RAW)
 
 
-def display_name(path: str) -> str:
-    """What messages call the source: its path, or `standard input`."""
-    return "standard input" if path == STANDARD_STREAM else path
-
-
 def empty_file(name: str) -> InputError:
     """The error of a file with nothing in it."""
     return InputError(f"the file is empty: {name}", expected="at least one row")
 
 
-def open_bytes(path: str) -> BufferedReader:
-    """The file, open for reading. Raises FileMissing with near names, or InputError where it is a folder or refused."""
-    try:
-        stream = open(path, "rb")  # noqa: SIM115
-    except FileNotFoundError:
-        raise FileMissing(
-            f"there is no file {path}", expected="an existing file", hint=_near_names(Path(path))
-        ) from None
-    except IsADirectoryError:
-        raise InputError(
-            f"{path} is a folder", expected="a file", hint="Name one file in it, or join its files."
-        ) from None
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise InputError(
-            f"{path} cannot be opened", found=reason, hint="Check the file's owner and permissions."
-        ) from None
-    return stream
-
-
-def is_regular_file(path: str) -> bool:
-    """Whether the path is a file that can be read twice and out of order: not a pipe, not a device."""
-    try:
-        return stat.S_ISREG(Path(path).stat().st_mode)
-    except (OSError, ValueError):
-        return False
-
-
-def _near_names(path: Path) -> str:
-    folder = path.parent
-    try:
-        names = {entry.name.lower(): entry.name for entry in folder.iterdir()}
-    except OSError:
-        return f"The folder {folder} does not exist or cannot be read."
-    near = [names[key] for key in get_close_matches(path.name.lower(), sorted(names), n=3)]
-    return f"Did you mean {' or '.join(near)}?" if near else f"No name in {folder.resolve()} is near to it."
-
-
 def _broken(name: str, error: Exception, codec: str | None) -> UndecodableFile:
     hint = "Copy the file again; the rows before this one are whole."
-    damaged = None if codec is None else f"the {compression.NAMES[codec]} data are cut off or damaged"
+    damaged = None if codec is None else f"the {compression.CODEC_NAMES[codec]} data are cut off or damaged"
     what = damaged or "the file cannot be read further"
     return UndecodableFile(f"{what}: {name}", found=error, expected="the rest of the file", hint=hint)
 

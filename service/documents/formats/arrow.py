@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from glossator.service.documents.decoding.lines import STANDARD_STREAM, display_name, is_regular_file, open_bytes
 from glossator.service.documents.formats.parquet import check_names, without_nanoseconds
 from glossator.service.documents.record import Record
 from glossator.service.documents.source import Options, Source, refuse_options
 from glossator.service.errors import InputError, UndecodableFile, UnreadableRow
-from glossator.service.optional_packages import library
+from glossator.service.files.paths import STANDARD_STREAM, display_name, is_regular_file, open_bytes
+from glossator.service.optional_packages import import_optional
 
 
 class ArrowSource(Source):
@@ -20,7 +20,7 @@ class ArrowSource(Source):
 
     def __init__(self, path: str, options: Options) -> None:
         refuse_options("Arrow", encoding=options.encoding, delimiter=options.delimiter, header=options.header)
-        pa = library("pyarrow", "Arrow")
+        pa = import_optional("pyarrow", "Arrow")
 
         self.name = display_name(path)
         if options.codec is not None or path == STANDARD_STREAM or not is_regular_file(path):

@@ -6,19 +6,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from glossator.service.documents.decoding.compression import NAMES
 from glossator.service.documents.decoding.encodings import refuse_signatures
-from glossator.service.documents.decoding.lines import (
-    STANDARD_STREAM,
-    display_name,
-    empty_file,
-    is_regular_file,
-    open_bytes,
-)
+from glossator.service.documents.decoding.lines import empty_file
 from glossator.service.documents.record import Record
 from glossator.service.documents.source import Options, Source, refuse_options
 from glossator.service.errors import InputError, UndecodableFile, UnreadableRow
-from glossator.service.optional_packages import library
+from glossator.service.files.compression import CODEC_NAMES
+from glossator.service.files.paths import STANDARD_STREAM, display_name, is_regular_file, open_bytes
+from glossator.service.optional_packages import import_optional
 
 _BATCH_ROWS = 1024
 
@@ -34,11 +29,11 @@ class ParquetSource(Source):
 
     def __init__(self, path: str, options: Options) -> None:
         refuse_options("Parquet", encoding=options.encoding, delimiter=options.delimiter, header=options.header)
-        pq = library("pyarrow.parquet", "Parquet", package="pyarrow")
+        pq = import_optional("pyarrow.parquet", "Parquet", package="pyarrow")
         self.name = display_name(path)
         if options.codec is not None:
             raise InputError(
-                f"{self.name}: Parquet is not read through {NAMES[options.codec]}",
+                f"{self.name}: Parquet is not read through {CODEC_NAMES[options.codec]}",
                 expected="a .parquet file",
                 hint="Unpack it first.",
             )

@@ -14,13 +14,13 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Any, ClassVar, cast
 
-from glossator.service.documents.decoding import compression
 from glossator.service.documents.decoding.encodings import detect, marking_decoder, undecodable
-from glossator.service.documents.decoding.lines import STANDARD_STREAM, display_name, open_bytes
 from glossator.service.documents.record import Record
 from glossator.service.documents.source import Options, Source, refuse_options
 from glossator.service.errors import InputError, TextTooLong, UndecodableFile, UnreadableRow
-from glossator.service.optional_packages import library
+from glossator.service.files import compression
+from glossator.service.files.paths import STANDARD_STREAM, display_name, open_bytes
+from glossator.service.optional_packages import import_optional
 
 MAX_BYTES = 256 << 20
 
@@ -42,7 +42,7 @@ class DocumentSource(Source):
         raw = options.stdin if path == STANDARD_STREAM and options.stdin is not None else open_bytes(path)
         self._raw = None if path == STANDARD_STREAM else raw
         self._stream = (
-            cast(compression.Stream, raw) if options.codec is None else compression.unpacked(raw, options.codec)
+            cast(compression.ByteStream, raw) if options.codec is None else compression.open_decompressed(raw, options.codec)
         )
 
     _takes_encoding: ClassVar[bool] = False
@@ -65,7 +65,7 @@ class DocumentSource(Source):
         try:
             while len(data) <= MAX_BYTES and (block := self._stream.read1(1 << 20)):
                 data += block
-        except compression.FAULTS as error:
+        except compression.READ_ERRORS as error:
             raise UndecodableFile(f"{self.name} cannot be read to its end", found=error) from None
         if len(data) > MAX_BYTES:
             raise TextTooLong(
@@ -107,7 +107,7 @@ class HtmlSource(WholeTextSource):
     called = "HTML"
 
     def _load(self) -> Any:
-        return library("inscriptis", "HTML")
+        return import_optional("inscriptis", "HTML")
 
     def _read(self, data: bytes) -> Iterator[Record]:
         yield Record(1, {"text": html_text(self._library, self._decoded(data))})
@@ -120,7 +120,7 @@ class DocxSource(DocumentSource):
     called = "a Word document"
 
     def _load(self) -> Any:
-        return library("docx", "a Word document", package="python-docx")
+        return import_optional("docx", "a Word document", package="python-docx")
 
     def _read(self, data: bytes) -> Iterator[Record]:
         _check_ratio(data, self.name)
@@ -147,7 +147,7 @@ class PdfSource(DocumentSource):
         super().__init__(path, options)
 
     def _load(self) -> Any:
-        return library("pypdf", "PDF")
+        return import_optional("pypdf", "PDF")
 
     def _read(self, data: bytes) -> Iterator[Record]:
         try:
@@ -212,7 +212,7 @@ class MailSource(DocumentSource):
         except (LookupError, ValueError) as error:  # a character set that nobody knows
             raise UndecodableFile(f"{self.name} cannot be decoded", found=error, expected="a mail") from None
         if body.get_content_subtype() == "html":
-            text = html_text(library("inscriptis", "HTML"), text)
+            text = html_text(import_optional("inscriptis", "HTML"), text)
         yield Record(1, {"text": text, **headers})
 
 
@@ -221,7 +221,7 @@ def html_text(library: Any, markup: str) -> str:
     if not markup.strip():
         return ""
     try:
-        return cast(str, library.get_text(markup)).strip()
+        return cast(str, import_optional.get_text(markup)).strip()
     except Exception as error:  # lxml's errors are of many kinds
         raise UndecodableFile("the HTML cannot be read", found=error, expected="HTML") from None
 
@@ -239,5 +239,5 @@ def _check_ratio(data: bytes, name: str) -> None:
             expands = sum(member.file_size for member in archive.infolist())
     except (zipfile.BadZipFile, OSError):
         return  # its own reader says what is wrong
-    if (error := compression.bomb(name, len(data), expands)) is not None:
+    if (error := compression.expansion_error(name, len(data), expands)) is not None:
         raise error

@@ -7,16 +7,11 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from glossator.service.documents.decoding.lines import (
-    STANDARD_STREAM,
-    display_name,
-    empty_file,
-    is_regular_file,
-    open_bytes,
-)
+from glossator.service.documents.decoding.lines import empty_file
 from glossator.service.documents.record import Record
 from glossator.service.documents.source import Options, Source, refuse_options
 from glossator.service.errors import ExtraMissing, InputError, UndecodableFile, UnreadableRow
+from glossator.service.files.paths import STANDARD_STREAM, display_name, is_regular_file, open_bytes
 
 MAX_UNPACKED = 4 << 30
 """Bytes that a file may unpack to: a sheet is held in memory whole."""

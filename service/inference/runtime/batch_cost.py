@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import statistics
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -23,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
+from glossator.service.files.durable import write_atomically
 from glossator.service.inference.batch_planning import UNMEASURED, Cost
 from glossator.service.inference.batching import Run
 from glossator.service.inference.runtime.machine import describe_machine
@@ -104,9 +104,7 @@ def keep(digest: str, workers: int, cost: Cost, device: str = "cpu") -> None:
     fields = {"format": _FORMAT, "machine": describe_machine()[0], "workers": workers, "cost": asdict(cost)}
     with contextlib.suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False) as aside:
-            json.dump(fields, aside)
-        os.replace(aside.name, file)
+        write_atomically(file, json.dumps(fields).encode())
 
 
 def cache_folder() -> Path:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from glossator.service.bundle.folder import Bundle
+from glossator.service.bundle.reader import Bundle
 from glossator.service.errors import BundleInvalid, Fault, GlossatorError, shorten
 from glossator.service.inference.model import load, read_bundle
 from glossator.service.inference.runtime.batch_cost import cache_folder

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from glossator.service.documents.row_formats import Row, to_json
-from glossator.service.labelling.outputs.row_view import View
+from glossator.service.labelling.outputs.tool_format import View
 
 _BREAKS = {ord("\n"): " ", ord("\r"): " "}
 _TOKEN = re.compile(r"\w+|[^\w\s]")

@@ -9,8 +9,8 @@ from typing import Any
 from glossator.service.bundle.task import Task
 from glossator.service.documents.row_formats import Put, Row
 from glossator.service.labelling.column_plan import Columns
-from glossator.service.labelling.outputs.row_view import View
-from glossator.service.optional_packages import library
+from glossator.service.labelling.outputs.tool_format import View
+from glossator.service.optional_packages import import_optional
 
 
 class DocBinView(View):
@@ -24,7 +24,7 @@ class DocBinView(View):
 
     def __init__(self, columns: Columns, task: Task) -> None:
         super().__init__(columns, task)
-        self._spacy = library("spacy", "DocBin", package="spaCy", extra="spacy")
+        self._spacy = import_optional("spacy", "DocBin", package="spaCy", extra="spacy")
         self._nlp = self._spacy.blank("xx")
 
     def part(self, rows: Iterable[Row]) -> bytes:

@@ -6,7 +6,7 @@ from typing import Any
 
 from glossator.service.documents.formats.openai_batch import CUSTOM_ID
 from glossator.service.documents.row_formats import Row
-from glossator.service.labelling.outputs.row_view import JsonView
+from glossator.service.labelling.outputs.tool_format import JsonView
 
 
 class OpenAIBatchView(JsonView):

@@ -6,12 +6,12 @@ from glossator.service.bundle.task import Task
 from glossator.service.documents import row_formats
 from glossator.service.documents.row_formats import Layout
 from glossator.service.labelling.column_plan import Columns
-from glossator.service.labelling.outputs.annotation import LabelStudioView, ProdigyView
+from glossator.service.labelling.outputs.annotation_tools import LabelStudioView, ProdigyView
 from glossator.service.labelling.outputs.conll import ConllView
 from glossator.service.labelling.outputs.docbin import DocBinView
 from glossator.service.labelling.outputs.openai_batch import OpenAIBatchView
 from glossator.service.labelling.outputs.parquet import ParquetLayout
-from glossator.service.labelling.outputs.row_view import View
+from glossator.service.labelling.outputs.tool_format import View
 
 SUFFIXES: dict[str, type[Layout]] = {
     **row_formats.SUFFIXES, ".parquet": ParquetLayout, ".spacy": DocBinView, ".conll": ConllView, ".iob": ConllView,

@@ -10,7 +10,7 @@ from typing import Any
 
 from glossator.service.documents.row_formats import Layout, Put, Row, plain, to_json
 from glossator.service.labelling.column_plan import Columns
-from glossator.service.optional_packages import library
+from glossator.service.optional_packages import import_optional
 
 _COMPRESSION = "zstd"
 
@@ -23,7 +23,7 @@ class ParquetLayout(Layout):
     streamed = False
 
     def __init__(self, columns: Columns) -> None:
-        self._pq = library("pyarrow.parquet", "Parquet", package="pyarrow")
+        self._pq = import_optional("pyarrow.parquet", "Parquet", package="pyarrow")
         self._columns = columns.all
 
     def part(self, rows: Iterable[Row]) -> bytes:

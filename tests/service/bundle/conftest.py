@@ -13,7 +13,7 @@ MULTI, SINGLE = "multi_label_classification", "single_label_classification"
 
 @pytest.fixture
 def bundle(tiny_bundle: Callable[[str], Path], tmp_path: Path) -> Path:
-    """A multi-label bundle: thresholds and temperature decide its answers too."""
+    """A multi-label bundle: thresholds and temperature change its answers."""
     return Path(shutil.copytree(tiny_bundle(MULTI), tmp_path / "bundle"))
 
 
@@ -24,5 +24,5 @@ def single_label_bundle(tiny_bundle: Callable[[str], Path], tmp_path: Path) -> P
 
 @pytest.fixture(scope="module")
 def shared_bundle(tiny_bundle: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A multi-label bundle for property tests, which put back what they change."""
+    """A multi-label bundle for property tests, which restore what they change."""
     return Path(shutil.copytree(tiny_bundle(MULTI), tmp_path_factory.mktemp("shared") / "bundle"))

@@ -1,4 +1,4 @@
-"""docs/bundle.md against the code: every fault and every field is in it, and a stranger can work from it alone."""
+"""docs/bundle.md documents every fault and every field, and is enough to read a bundle without our code."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ from pydantic import BaseModel
 from tokenizers import Tokenizer
 
 from glossator.service.bundle import file_names
-from glossator.service.bundle.golden import GoldenRow, Reference
+from glossator.service.bundle.golden import GoldenRow
 from glossator.service.bundle.manifest import Manifest
+from glossator.service.bundle.reference import Reference
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs" / "bundle.md").read_text(encoding="utf-8")
 
 
 def fault_names(source: str) -> Iterator[str]:
-    """Names that a module gives to faults: literals, and literals assigned to a variable that names one."""
+    """Yield the fault names in a module: literals, and literals assigned to a variable that is passed as a name."""
     tree = ast.parse(source)
     names = [
         call.args[0]
@@ -60,7 +61,7 @@ def test_every_fault_is_documented_and_every_documented_fault_exists() -> None:
 
 
 def models(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
-    """A model and every model inside its fields."""
+    """Yield a model and every model inside its fields."""
     yield model
     for field in model.model_fields.values():
         waiting = [field.annotation]
@@ -93,7 +94,7 @@ def folder(request: pytest.FixtureRequest) -> Path:
     return Path(request.getfixturevalue("single_label_bundle" if single else "bundle"))
 
 
-def test_a_stranger_can_check_the_digest_and_the_files(folder: Path) -> None:
+def test_the_digest_and_the_files_can_be_checked_without_our_code(folder: Path) -> None:
     data = (folder / "bundle.json").read_bytes()
     manifest = json.loads(data)
     rest, digest = re.fullmatch(rb'(.*),\n  "digest": "([0-9a-f]{64})"\n}\n', data, re.DOTALL).groups()  # type: ignore[union-attr]
@@ -103,8 +104,8 @@ def test_a_stranger_can_check_the_digest_and_the_files(folder: Path) -> None:
         assert entry == {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
 
 
-def test_a_stranger_gets_the_golden_answers(folder: Path) -> None:
-    """From text to answer as the page tells it, with tokenizers, ONNX Runtime and numpy and nothing of ours."""
+def test_the_golden_answers_can_be_reproduced_without_our_code(folder: Path) -> None:
+    """From text to answer as the page describes it, with tokenizers, ONNX Runtime and numpy only."""
     manifest = json.loads((folder / "bundle.json").read_bytes())
     task, encoding = manifest["task"], manifest["task"]["encoding"]
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))

@@ -18,7 +18,7 @@ from glossator.service.bundle.manifest import (
     Served,
     Speed,
     Verification,
-    parse,
+    parse_manifest,
 )
 from glossator.service.bundle.task import Calibration, Encoding, ProblemType, Provenance, TextClassification
 from glossator.service.errors import BundleInvalid, BundleVersionUnsupported
@@ -32,8 +32,8 @@ PROBLEM_TYPES: list[ProblemType] = ["single_label_classification", "multi_label_
 SHA256 = st.binary(min_size=32, max_size=32).map(bytes.hex)
 
 
-def made(**fields: Any) -> Manifest:
-    """A sealed manifest of two labels; `fields` replace some of its own."""
+def make_manifest(**fields: Any) -> Manifest:
+    """Return a manifest with two labels and its digest; `fields` replace some of its fields."""
     provenance = Provenance(
         corpus_fingerprint="f", corpus_rows=2, base_model="tiny", base_revision="r", algorithm="finetune",
         config={"epochs": 1, "learning_rate": 2e-5, "stride": None}, seed=1, code_version="0.1", packages={},
@@ -87,7 +87,7 @@ def manifests(draw: st.DrawFn) -> Manifest:
         reference_value=NUMBERS, graph_value=NUMBERS, non_inferior=st.booleans(), margin=NUMBERS,
         excluded=st.lists(WORDS, max_size=2), texts_per_second=NUMBERS,
     )  # fmt: skip
-    return made(
+    return make_manifest(
         task=task,
         files=draw(st.dictionaries(WORDS, st.builds(FileEntry, sha256=SHA256, size=COUNTS), max_size=3)),
         evaluation=draw(st.lists(records, max_size=2)),
@@ -120,16 +120,16 @@ def manifests(draw: st.DrawFn) -> Manifest:
 
 @settings(max_examples=30, deadline=None)
 @given(manifests())
-def test_a_manifest_comes_back_from_its_bytes_as_it_was(manifest: Manifest) -> None:
+def test_a_manifest_survives_a_round_trip(manifest: Manifest) -> None:
     data = manifest.to_bytes()
-    assert parse(data) == manifest
-    assert parse(data).to_bytes() == data
+    assert parse_manifest(data) == manifest
+    assert parse_manifest(data).to_bytes() == data
 
 
 @settings(max_examples=30, deadline=None)
 @given(manifests())
-def test_the_digest_is_the_hash_of_every_other_field_in_canonical_form(manifest: Manifest) -> None:
-    """Against the definition in docs/bundle.md, written here a second time."""
+def test_the_digest_is_the_hash_of_all_other_fields_in_canonical_form(manifest: Manifest) -> None:
+    """Compared with a second implementation of the definition in docs/bundle.md."""
     fields = json.loads(manifest.to_bytes())
     digest = fields.pop("digest")
     data = json.dumps(fields, ensure_ascii=False, indent=2) + "\n"
@@ -137,49 +137,49 @@ def test_the_digest_is_the_hash_of_every_other_field_in_canonical_form(manifest:
     assert next(iter(fields)) == "format_version"
 
 
-def test_the_bytes_are_readable_text_with_the_version_first() -> None:
-    data = made().to_bytes()
+def test_the_bytes_are_readable_text_that_begins_with_the_version() -> None:
+    data = make_manifest().to_bytes()
     assert data.startswith(b'{\n  "format_version": 2,\n  "name": "tickets",\n')
     assert '"größer",\n      "😀"'.encode() in data
     assert data.endswith(b'"\n}\n')
 
 
-def test_sealing_twice_changes_nothing_and_any_field_changes_the_digest() -> None:
-    manifest = made()
+def test_the_digest_changes_with_every_field_and_not_when_computed_again() -> None:
+    manifest = make_manifest()
     assert manifest.sealed() == manifest
     assert manifest.model_copy(update={"digest": "0" * 64}).sealed() == manifest
-    assert made(name="other").digest != manifest.digest
-    assert made(files={}).digest != manifest.digest
+    assert make_manifest(name="other").digest != manifest.digest
+    assert make_manifest(files={}).digest != manifest.digest
 
 
-def test_a_manifest_that_is_not_sealed_is_refused() -> None:
+def test_a_manifest_without_its_digest_is_refused() -> None:
     with pytest.raises(BundleInvalid, match="manifest-altered"):
-        parse(made().model_copy(update={"digest": ""}).to_bytes())
+        parse_manifest(make_manifest().model_copy(update={"digest": ""}).to_bytes())
 
 
 @pytest.mark.parametrize("version", [0, 1, 3, "2", None, 2.5, [2]])
-def test_another_version_is_refused_before_the_rest_is_looked_at(version: object) -> None:
+def test_another_version_is_refused_before_the_rest_is_read(version: object) -> None:
     with pytest.raises(BundleVersionUnsupported) as caught:
-        parse(json.dumps({"format_version": version, "nothing": "else"}).encode())
+        parse_manifest(json.dumps({"format_version": version, "nothing": "else"}).encode())
     assert caught.value.expected == "2"
     assert caught.value.hint is not None
 
 
 @pytest.mark.parametrize("version", ["2.0"])
-def test_a_version_that_merely_equals_ours_is_refused(version: str) -> None:
-    data = made().to_bytes().replace(b'"format_version": 2', f'"format_version": {version}'.encode(), 1)
+def test_a_version_that_is_equal_but_written_differently_is_refused(version: str) -> None:
+    data = make_manifest().to_bytes().replace(b'"format_version": 2', f'"format_version": {version}'.encode(), 1)
     with pytest.raises(BundleInvalid, match="manifest"):
-        parse(data)
+        parse_manifest(data)
 
 
-def test_all_faults_are_told_at_once_with_their_places() -> None:
-    fields = json.loads(made().to_bytes())
+def test_all_faults_are_reported_together_with_their_fields() -> None:
+    fields = json.loads(make_manifest().to_bytes())
     fields["served"]["precision"] = "int4"
     fields["task"]["encoding"]["max_length"] = -1
     fields["task"]["provenance"]["author"] = "x"
     del fields["verification"]
     with pytest.raises(BundleInvalid) as caught:
-        parse(json.dumps(fields).encode())
+        parse_manifest(json.dumps(fields).encode())
     assert {(fault.name, fault.where) for fault in caught.value.faults} == {
         ("manifest-schema", "bundle.json:served.precision"),
         ("manifest-schema", "bundle.json:task.encoding.max_length"),
@@ -189,13 +189,13 @@ def test_all_faults_are_told_at_once_with_their_places() -> None:
 
 
 @pytest.mark.parametrize("name", ["", ".hidden", "-option", "a/b", "a b", "a" * 65, "ü", "a\n"])
-def test_a_name_that_is_no_file_name_everywhere_is_refused(name: str) -> None:
+def test_an_invalid_name_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="name"):
-        made(name=name)
+        make_manifest(name=name)
 
 
 @settings(deadline=None)
 @given(st.binary(max_size=200))
-def test_any_bytes_are_refused_by_name(data: bytes) -> None:
+def test_any_bytes_are_refused_with_a_bundle_error(data: bytes) -> None:
     with pytest.raises((BundleInvalid, BundleVersionUnsupported)):
-        parse(data)
+        parse_manifest(data)

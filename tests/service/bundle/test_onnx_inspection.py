@@ -1,4 +1,4 @@
-"""The wire reader against the `onnx` package, and against files made to be unsafe."""
+"""The reader is compared with the `onnx` package and tested with unsafe files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from glossator.service.bundle.onnx_inspection import GraphSummary, check_interface, inspect
+from glossator.service.bundle.onnx_inspection import GraphSummary, check_interface, inspect_onnx
 
 
 def make_model(
@@ -35,16 +35,16 @@ def make_model(
 
 
 def faults(model: onnx.ModelProto) -> list[str]:
-    summary = inspect(model.SerializeToString(), "m.onnx")
+    summary = inspect_onnx(model.SerializeToString(), "m.onnx")
     return [fault.name for fault in summary.faults or check_interface(summary, {"logits": (None, 3)}, "m.onnx")]
 
 
-def test_reads_what_onnx_writes() -> None:
+def test_a_model_of_the_onnx_package_is_read() -> None:
     weights = numpy_helper.from_array(np.ones((4, 3), dtype=np.float32), "w")
     model = make_model(
         inputs={"input_ids": ["b", "s"], "attention_mask": ["b", ""], "w": [4, 3]}, initializers=[weights]
     )
-    summary = inspect(model.SerializeToString(), "m.onnx")
+    summary = inspect_onnx(model.SerializeToString(), "m.onnx")
     assert summary == GraphSummary(
         inputs={"input_ids": ["b", "s"], "attention_mask": ["b", ""]},
         outputs={"logits": ["batch", 3]},
@@ -52,7 +52,7 @@ def test_reads_what_onnx_writes() -> None:
     )
 
 
-def test_a_good_graph_has_no_faults() -> None:
+def test_a_valid_graph_has_no_faults() -> None:
     assert faults(make_model(domains=("", "com.microsoft"))) == []
 
 
@@ -91,12 +91,12 @@ CUSTOM = helper.make_node("Steal", ["input_ids"], ["logits"], domain="evil.ops")
         (make_model(inputs={"input_ids": ["b", "s"], "attention_mask": ["b", "s"], "x": ["b", "s"]}), "graph-inputs"),
     ],
 )
-def test_unsafe_graphs_are_named(model: onnx.ModelProto, fault: str) -> None:
+def test_unsafe_graphs_have_a_named_fault(model: onnx.ModelProto, fault: str) -> None:
     assert fault in faults(model)
 
 
-def test_graphs_that_nest_without_end_are_malformed() -> None:
-    """Deeper than the protobuf package itself will write, so that it is written by hand here."""
+def test_deeply_nested_graphs_are_malformed() -> None:
+    """The protobuf package does not write such a depth, so the bytes are made here."""
 
     def field(number: int, payload: bytes) -> bytes:
         length, size = len(payload), b""
@@ -107,10 +107,10 @@ def test_graphs_that_nest_without_end_are_malformed() -> None:
     graph = b""
     for _ in range(40):
         graph = field(1, field(5, field(6, graph)))  # node, its attribute, the graph in it
-    assert [fault.name for fault in inspect(field(7, graph), "m.onnx").faults] == ["graph-malformed"]
+    assert [fault.name for fault in inspect_onnx(field(7, graph), "m.onnx").faults] == ["graph-malformed"]
 
 
-def test_a_tensor_that_claims_too_much_is_named() -> None:
+def test_a_tensor_with_too_many_elements_is_a_fault() -> None:
     tensor = numpy_helper.from_array(np.ones(2, dtype=np.float32), "w")
     tensor.ClearField("dims")
     tensor.dims.extend([2**20, 2**20])
@@ -121,8 +121,8 @@ def test_a_tensor_that_claims_too_much_is_named() -> None:
 
 
 @given(st.binary(max_size=300))
-def test_any_bytes_end_in_a_summary(data: bytes) -> None:
-    summary = inspect(data, "m.onnx")
+def test_any_bytes_give_a_description_with_faults(data: bytes) -> None:
+    summary = inspect_onnx(data, "m.onnx")
     assert summary.faults
 
 
@@ -131,10 +131,10 @@ def test_a_damaged_model_never_raises(data: st.DataObject) -> None:
     model = bytearray(make_model(nodes=[nested(CUSTOM, 3)], initializers=[external_tensor()]).SerializeToString())
     for _ in range(data.draw(st.integers(1, 8))):
         model[data.draw(st.integers(0, len(model) - 1))] = data.draw(st.integers(0, 255))
-    summary = inspect(bytes(model), "m.onnx")
+    summary = inspect_onnx(bytes(model), "m.onnx")
     assert all(fault.where == "m.onnx" for fault in summary.faults)
 
 
-def test_truncated_file_is_malformed(tmp_path: Path) -> None:
+def test_a_truncated_file_is_malformed(tmp_path: Path) -> None:
     model = make_model().SerializeToString()
-    assert [fault.name for fault in inspect(model[: len(model) // 2], "m.onnx").faults] == ["graph-malformed"]
+    assert [fault.name for fault in inspect_onnx(model[: len(model) // 2], "m.onnx").faults] == ["graph-malformed"]

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import subprocess
@@ -10,21 +9,19 @@ from pathlib import Path
 import pytest
 
 from glossator.service.bundle import file_names
-from glossator.service.bundle.folder import read
-from glossator.service.bundle.manifest import parse
 from glossator.service.errors import OutputError
-from glossator.service.files.atomic_folder import atomic_folder, check_free, file_entries, write_manifest
+from glossator.service.files.atomic_folder import atomic_folder, check_destination
 
 
 def write(destination: Path, content: str = "new", *, overwrite: bool = False) -> None:
-    with atomic_folder(destination, overwrite=overwrite) as folder:
+    with atomic_folder(destination, overwrite=overwrite, markers=file_names.FOLDER_MARKERS) as folder:
         (folder / file_names.TASK).write_text(content)
         (folder / "onnx").mkdir()
         (folder / "onnx" / "model.onnx").write_text(content)
 
 
 def write_and_raise(destination: Path, error: type[BaseException]) -> None:
-    with atomic_folder(destination, overwrite=True) as folder:
+    with atomic_folder(destination, overwrite=True, markers=file_names.FOLDER_MARKERS) as folder:
         (folder / file_names.TASK).write_text("half")
         raise error
 
@@ -33,7 +30,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
 
 
-def test_a_folder_appears_whole_when_the_block_ends(tmp_path: Path) -> None:
+def test_the_complete_folder_appears_when_the_block_ends(tmp_path: Path) -> None:
     destination = tmp_path / "deep" / "down" / "bundle"
     with atomic_folder(destination) as folder:
         assert folder.parent == destination.parent  # the same file system: a rename is one step
@@ -45,7 +42,7 @@ def test_a_folder_appears_whole_when_the_block_ends(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
 @pytest.mark.parametrize("old", [True, False])
-def test_after_an_error_nothing_is_left_and_the_old_one_stands(
+def test_after_an_error_nothing_is_left_and_the_old_folder_is_unchanged(
     tmp_path: Path, error: type[BaseException], old: bool
 ) -> None:
     destination = tmp_path / "bundle"
@@ -58,26 +55,26 @@ def test_after_an_error_nothing_is_left_and_the_old_one_stands(
     assert not old or (destination / file_names.TASK).read_text() == "old"
 
 
-def test_what_exists_is_not_replaced_unasked(tmp_path: Path) -> None:
+def test_an_existing_folder_is_replaced_only_with_overwrite(tmp_path: Path) -> None:
     write(tmp_path / "bundle", "old")
     with pytest.raises(OutputError, match="exists already"):
         write(tmp_path / "bundle")
     assert (tmp_path / "bundle" / file_names.TASK).read_text() == "old"
 
 
-@pytest.mark.parametrize("mark", [file_names.TASK, file_names.MANIFEST, None])
-def test_overwrite_replaces_what_glossator_wrote_or_an_empty_folder(tmp_path: Path, mark: str | None) -> None:
+@pytest.mark.parametrize("marker", [file_names.TASK, file_names.MANIFEST, None])
+def test_overwrite_replaces_a_folder_with_a_marker_or_an_empty_one(tmp_path: Path, marker: str | None) -> None:
     destination = tmp_path / "bundle"
     destination.mkdir()
-    if mark is not None:
-        (destination / mark).write_text("old")
+    if marker is not None:
+        (destination / marker).write_text("old")
         (destination / "left-over").write_text("old")
     write(destination, overwrite=True)
     assert names(tmp_path) == ["bundle", "bundle/onnx", "bundle/onnx/model.onnx", f"bundle/{file_names.TASK}"]
     assert (destination / file_names.TASK).read_text() == "new"
 
 
-def test_overwrite_does_not_replace_what_others_wrote(tmp_path: Path) -> None:
+def test_overwrite_does_not_replace_other_folders(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "cat.jpg").write_text("cat")
     (tmp_path / "file").write_text("x")
@@ -87,7 +84,7 @@ def test_overwrite_does_not_replace_what_others_wrote(tmp_path: Path) -> None:
     assert names(tmp_path) == ["file", "photos", "photos/cat.jpg"]
 
 
-def test_a_full_disk_is_told_and_nothing_is_left(tmp_path: Path) -> None:
+def test_a_full_disk_raises_output_error_and_nothing_is_left(tmp_path: Path) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full")
     with pytest.raises(OutputError, match="No space left"), atomic_folder(tmp_path / "bundle"):
@@ -102,7 +99,7 @@ from glossator.service.errors import OutputError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:
-    with atomic_folder(sys.argv[1], overwrite=True) as folder:
+    with atomic_folder(sys.argv[1], overwrite=True, markers=["task.json"]) as folder:
         (folder / "small").write_bytes(b"x" * 900)
         (folder / "large").write_bytes(b"x" * 5000)
 except OutputError as error:
@@ -110,8 +107,8 @@ except OutputError as error:
 """
 
 
-def test_a_file_that_the_system_does_not_take_is_told_and_the_old_bundle_stands(tmp_path: Path) -> None:
-    """A process of its own, whose files may have 1,000 bytes."""
+def test_a_file_above_the_size_limit_raises_output_error_and_the_old_folder_is_unchanged(tmp_path: Path) -> None:
+    """In a process of its own, which may write files of at most 1,000 bytes."""
     write(tmp_path / "bundle", "old")
     before = names(tmp_path)
     finished = subprocess.run(
@@ -124,28 +121,31 @@ def test_a_file_that_the_system_does_not_take_is_told_and_the_old_bundle_stands(
     assert (tmp_path / "bundle" / file_names.TASK).read_text() == "old"
 
 
-def test_a_rename_that_fails_puts_the_old_one_back(tmp_path: Path) -> None:
+def test_the_old_folder_is_restored_when_the_rename_fails(tmp_path: Path) -> None:
     write(tmp_path / "bundle", "old")
     before = names(tmp_path)
-    with pytest.raises(OutputError), atomic_folder(tmp_path / "bundle", overwrite=True) as folder:
+    with (
+        pytest.raises(OutputError),
+        atomic_folder(tmp_path / "bundle", overwrite=True, markers=[file_names.TASK]) as folder,
+    ):
         shutil.rmtree(folder)
     assert names(tmp_path) == before
 
 
 @pytest.mark.parametrize("destination", ["x" * 300, "file/bundle"])
-def test_a_path_that_cannot_be_written_is_told(tmp_path: Path, destination: str) -> None:
+def test_a_path_that_cannot_be_written_raises_output_error(tmp_path: Path, destination: str) -> None:
     (tmp_path / "file").write_text("not a folder")
-    with pytest.raises(OutputError, match=r"cannot be (written|made)"):
+    with pytest.raises(OutputError, match=r"cannot be (written|created)"):
         write(tmp_path / destination)
     assert names(tmp_path) == ["file"]
 
 
-def test_whether_a_path_is_free_can_be_asked_beforehand(tmp_path: Path) -> None:
+def test_a_destination_can_be_checked_in_advance(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
-    check_free(tmp_path / "new" / "bundle", overwrite=False)
+    check_destination(tmp_path / "new" / "bundle", overwrite=False)
     for destination in (tmp_path / "file", tmp_path / "file" / "bundle", tmp_path / ("x" * 300), Path("/")):
         with pytest.raises(OutputError):
-            check_free(destination, overwrite=True)
+            check_destination(destination, overwrite=True)
     assert names(tmp_path) == ["file"]
 
 
@@ -166,24 +166,3 @@ def test_every_file_and_folder_is_on_disk_before_the_name_appears(
     assert {file_names.TASK, "model.onnx", "onnx"} < set(before)
     assert before.index("model.onnx") < before.index("onnx")
     assert flushed[-1] == (tmp_path.name, True)  # the rename itself
-
-
-def test_file_entries_say_what_each_file_is(tmp_path: Path) -> None:
-    contents = {"b.txt": b"b", "a/deep/file": b"", "é": b"\0" * 70_000, "a/bundle.json": b"not the manifest"}
-    for name, content in contents.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_bytes(content)
-    (tmp_path / file_names.MANIFEST).write_text("left out")
-    entries = file_entries(tmp_path)
-    assert list(entries) == sorted(contents)
-    for name, content in contents.items():
-        assert (entries[name].sha256, entries[name].size) == (hashlib.sha256(content).hexdigest(), len(content))
-
-
-def test_a_manifest_is_sealed_as_it_is_written(bundle: Path) -> None:
-    manifest = read(bundle).manifest
-    renamed = write_manifest(bundle, manifest.model_copy(update={"name": "renamed", "files": file_entries(bundle)}))
-    assert renamed == parse((bundle / file_names.MANIFEST).read_bytes()) == read(bundle).manifest
-    assert renamed.name == "renamed"
-    assert renamed.digest != manifest.digest
-    assert renamed.files == manifest.files

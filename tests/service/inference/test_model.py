@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from glossator.service.bundle.folder import read
 from glossator.service.bundle.golden import GoldenRow
+from glossator.service.bundle.reader import read_bundle
 from glossator.service.errors import BundleNotFound, ConfigError, EmptyText, InputError, UndecodableText
 from glossator.service.inference.model import Model, load, load_unverified, replay
 from glossator.service.inference.pipeline import Answer
@@ -35,7 +35,7 @@ def golden(model: Model, name: str) -> GoldenRow:
 
 
 def test_a_model_says_what_it_is(model: Model, tiny_bundle: Callable[[str], Path]) -> None:
-    bundle = read(tiny_bundle(MULTI))
+    bundle = read_bundle(tiny_bundle(MULTI))
     assert (model.name, model.digest, model.task) == (bundle.name, bundle.digest, bundle.task)
     assert model.version == f"{bundle.name}@{bundle.digest[:12]}"
 
@@ -76,7 +76,7 @@ def test_options_reach_the_answer(model: Model, tiny_bundle: Callable[[str], Pat
 
 
 def test_threads_are_those_asked_for_or_all_that_may_be_used(tiny_bundle: Callable[[str], Path]) -> None:
-    bundle = read(tiny_bundle(MULTI))
+    bundle = read_bundle(tiny_bundle(MULTI))
     assert load_unverified(bundle, threads=1).threads == 1
     assert load_unverified(bundle).threads == available_cpus()
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from glossator.service.bundle import file_names
-from glossator.service.bundle.folder import read
+from glossator.service.bundle.reader import read_bundle
 from glossator.service.errors import ConfigError, EmptyText, InputError, TextTooLong, UndecodableText
 from glossator.service.inference.batch_planning import UNMEASURED
 from glossator.service.inference.encoding import MAX_CHARACTERS, Encoder
@@ -28,7 +28,7 @@ BAD = st.sampled_from(["", "  \n", "lone \ud800 surrogate", None, 7, b"bytes", [
 
 def make(bundle: Path) -> Pipeline:
     """The pipeline over the fp32 graph, where a text's logits do not hang on its neighbours."""
-    task = read(bundle).task
+    task = read_bundle(bundle).task
     session = Session(bundle / file_names.GRAPH_FP32, pad_token_id=task.encoding.pad_token_id)
     return Pipeline(Encoder(bundle / file_names.TOKENIZER, task.encoding), Sequential(session.run), task)
 
@@ -134,7 +134,7 @@ class CountingRunner:
 def test_every_window_runs_once_in_batches_of_bounded_size(
     tiny_bundle: Callable[[str], Path], texts: list[str]
 ) -> None:
-    bundle = read(tiny_bundle(SINGLE))
+    bundle = read_bundle(tiny_bundle(SINGLE))
     runner = CountingRunner()
     encoder = Encoder(bundle.path / file_names.TOKENIZER, bundle.task.encoding)
     pipeline = Pipeline(encoder, Sequential(runner.run), bundle.task)

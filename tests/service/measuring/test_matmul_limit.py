@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from onnx import numpy_helper
 
 from glossator.service.bundle.manifest import Precision
-from glossator.service.bundle.onnx_inspection import inspect
+from glossator.service.bundle.onnx_inspection import inspect_onnx
 from glossator.service.inference.runtime.session import session_options
 from glossator.service.measuring.matmul_limit import BATCH_TOKENS, Limit, measure_limit, product_graph
 
@@ -35,7 +35,7 @@ def test_the_graph_is_onnx_and_multiplies_as_numpy_does(precision: Precision, ro
 
 @given(st.integers(1, 300), st.integers(1, 300), st.sampled_from(["int8", "fp32"]))
 def test_our_own_reader_finds_its_product(rows: int, columns: int, precision: Precision) -> None:
-    summary = inspect(product_graph(rows, columns, precision), "graph")
+    summary = inspect_onnx(product_graph(rows, columns, precision), "graph")
     assert summary.faults == []
     assert summary.products == [(rows, columns)]
 

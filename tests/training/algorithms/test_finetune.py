@@ -14,7 +14,7 @@ from sklearn.metrics import f1_score
 from glossator.modeling.checkpoint_reader import load_checkpoint, read_task
 from glossator.modeling.labelled_rows import LabelledRows, indicator
 from glossator.service.bundle import file_names
-from glossator.service.bundle.golden import parse_reference
+from glossator.service.bundle.reference import parse_reference
 from glossator.service.errors import ConfigError, OutputError
 from glossator.training.algorithms.algorithm import Splits
 from glossator.training.base_model import FP32_ONLY

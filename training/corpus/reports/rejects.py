@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
 from glossator.service.errors import OutputError
-from glossator.service.files.atomic_folder import fsync
+from glossator.service.files.durable import write_atomically
 from glossator.training.corpus.corpus import Corpus
 
 
@@ -19,27 +18,14 @@ def write_rejects(corpus: Corpus, path: str | Path) -> int:
     aside, flushed and renamed. Raises OutputError.
     """
     path = Path(path)
-    aside: Path | None = None
+    lines = [json.dumps(asdict(reject), ensure_ascii=False) + "\n" for reject in corpus.rejects]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", newline="\n", dir=path.parent, prefix=f".{path.name}-", delete=False
-        ) as file:
-            aside = Path(file.name)
-            aside.chmod(0o644)
-            for reject in corpus.rejects:
-                file.write(json.dumps(asdict(reject), ensure_ascii=False) + "\n")
-        fsync(aside)
-        aside.replace(path)
-        aside = None
-        fsync(path.parent)
+        write_atomically(path, "".join(lines).encode(), mode=0o644)
     except OSError as error:
         raise OutputError(
             f"the rejects file cannot be written: {error.strerror or error}",
             found=path,
             hint="Free some space or choose a folder that you may write to.",
         ) from error
-    finally:
-        if aside is not None:
-            aside.unlink(missing_ok=True)
     return len(corpus.rejects)

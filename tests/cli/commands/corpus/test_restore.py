@@ -78,7 +78,7 @@ def test_what_comes_out_can_be_wrangled_and_has_the_fingerprint_told(run: Run, f
     again = run("wrangle", "clean", "--json")  # by its folder
     assert again.json["source"] == "clean"
     assert again.json["described"].startswith("clean/corpus.jsonl: jsonl")
-    told = json.loads((folder / "clean/mended.json").read_text())
+    told = json.loads((folder / "clean/cleaned.json").read_text())
     assert again.json["fingerprint"] == told["fingerprint"]
     assert again.json["rows"] == {"in": 5, "kept": 5, "rejected": 0, "dropped": 0}
 

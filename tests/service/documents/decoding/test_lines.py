@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glossator.service.documents.decoding.lines import SAMPLE, Lines
-from glossator.service.errors import FileMissing, InputError, UndecodableFile, UnreadableRow
+from glossator.service.errors import InputError, UndecodableFile, UnreadableRow
 
 
 def lines_of(data: bytes, *, limit: int = 1 << 20, codec: str | None = None, encoding: str | None = None) -> Lines:
@@ -121,42 +121,6 @@ def test_an_empty_file_is_an_error(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(InputError, match="the file is empty"):
         Lines(str(path))
-
-
-def test_a_missing_file_suggests_near_names(tmp_path: Path) -> None:
-    (tmp_path / "Tickets_2024.csv").write_text("text\n")
-    with pytest.raises(FileMissing) as caught:
-        Lines(str(tmp_path / "tickets-2024.csv"))
-    assert caught.value.hint == "Did you mean Tickets_2024.csv?"
-    with pytest.raises(FileMissing, match="no file") as caught:
-        Lines(str(tmp_path / "nowhere" / "a.csv"))
-    assert "does not exist" in (caught.value.hint or "")
-
-
-def test_a_folder_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="is a folder"):
-        Lines(str(tmp_path))
-
-
-def test_a_file_that_may_not_be_read_is_an_error(tmp_path: Path) -> None:
-    path = tmp_path / "secret.txt"
-    path.write_text("text\n")
-    path.chmod(0)
-    superuser = os.geteuid() == 0
-    if superuser:  # who may read everything
-        os.seteuid(65534)
-    try:
-        with pytest.raises(InputError, match="cannot be opened") as caught:
-            Lines(str(path))
-    finally:
-        if superuser:
-            os.seteuid(0)
-    assert caught.value.found == "Permission denied"
-
-
-def test_a_path_with_a_nul_is_an_error() -> None:
-    with pytest.raises(InputError, match="cannot be opened"):
-        Lines("a\0b")
 
 
 def test_a_pipe_is_read_once_and_in_order(tmp_path: Path) -> None:

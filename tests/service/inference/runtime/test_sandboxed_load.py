@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from glossator.service.bundle.folder import read
+from glossator.service.bundle.reader import read_bundle
 from glossator.service.errors import BundleInvalid
 from glossator.service.inference.runtime import sandboxed_load
 from glossator.service.inference.runtime.batch_cost import cache_folder
@@ -20,7 +20,7 @@ def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_bundle_that_passed_is_not_tried_again(bundles: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     sandboxed_load.try_first(bundles["intents"])
-    assert (cache_folder() / "tried" / read(bundles["intents"]).digest).exists()
+    assert (cache_folder() / "tried" / read_bundle(bundles["intents"]).digest).exists()
     monkeypatch.setattr(sandboxed_load.sys, "executable", "/nonexistent")
     sandboxed_load.try_first(bundles["intents"])
 

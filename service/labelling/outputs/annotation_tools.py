@@ -7,7 +7,7 @@ from typing import Any
 
 from glossator.service.bundle.task import Classifier
 from glossator.service.documents.row_formats import Row, to_json
-from glossator.service.labelling.outputs.row_view import JsonView, View
+from glossator.service.labelling.outputs.tool_format import JsonView, View
 
 _TASKS = ("text-classification", "text-pair", "token-classification", "question-answering")
 

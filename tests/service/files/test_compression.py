@@ -14,11 +14,11 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glossator.service.documents.decoding import compression
 from glossator.service.documents.decoding.lines import Lines
 from glossator.service.documents.open_source import open_source
 from glossator.service.documents.row_formats import open_sink
 from glossator.service.errors import UndecodableFile
+from glossator.service.files import compression
 
 PACK: dict[str, Callable[[bytes], bytes]] = {
     ".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress, ".zst": zstandard.compress,
@@ -30,7 +30,7 @@ UNPACK: dict[str, Callable[[bytes], bytes]] = {
 
 
 def read(data: bytes, codec: str) -> bytes:
-    stream = compression.unpacked(io.BytesIO(data), codec)
+    stream = compression.open_decompressed(io.BytesIO(data), codec)
     return b"".join(iter(lambda: stream.read1(1000), b""))
 
 
@@ -40,7 +40,7 @@ def test_streams_of_other_tools_are_read_and_the_other_way_round(codec: str, pie
     whole = b"".join(pieces)
     assert read(b"".join(PACK[codec](piece) for piece in pieces), codec) == whole  # one stream after another
     raw = io.BytesIO()
-    with compression.packed(raw, codec) as stream:
+    with compression.open_compressed(raw, codec) as stream:
         for piece in pieces:
             stream.write(piece)
     assert UNPACK[codec](raw.getvalue()) == whole
@@ -52,14 +52,14 @@ def test_a_stream_cut_off_gives_its_rows_and_then_an_error(codec: str) -> None:
     lines = list(Lines("-", codec=codec, stdin=io.BufferedReader(io.BytesIO(whole[: len(whole) * 4 // 5]))))  # type: ignore[arg-type]
     assert len(lines) > 50_000
     assert lines[-1].error is not None
-    assert f"the {compression.NAMES[codec]} data are cut off or damaged" in lines[-1].error.message
+    assert f"the {compression.CODEC_NAMES[codec]} data are cut off or damaged" in lines[-1].error.message
     assert all(line.error is None for line in lines[:-1])
 
 
 @pytest.mark.parametrize("codec", compression.SUFFIXES)
 def test_what_is_no_such_stream_is_told(tmp_path: Path, codec: str) -> None:
     (tmp_path / f"notes.txt{codec}").write_text("plain text, and no more than that\n")
-    with pytest.raises(UndecodableFile, match=f"is not {compression.NAMES[codec]} data") as caught:
+    with pytest.raises(UndecodableFile, match=f"is not {compression.CODEC_NAMES[codec]} data") as caught:
         open_source(tmp_path / f"notes.txt{codec}")
     assert codec in (caught.value.hint or "")
 
@@ -82,10 +82,10 @@ def test_a_bomb_is_read_block_by_block(tmp_path: Path) -> None:
         "print([line.error.code for line in Lines(sys.argv[1], codec='.zst')])\n"
     )
     path = tmp_path / "bomb.txt.zst"
-    with open(path, "wb") as file, compression.packed(file, ".zst") as stream:  # 2 GiB of one line
+    with open(path, "wb") as file, compression.open_compressed(file, ".zst") as stream:  # 2 GiB of one line
         for _ in range(2048):
             stream.write(b"a" * (1 << 20))
     assert path.stat().st_size < 1 << 20
-    root = Path(__file__).resolve().parents[4]
+    root = Path(__file__).resolve().parents[3]
     ran = subprocess.run([sys.executable, "-c", script, path], cwd=root, capture_output=True, text=True)
     assert ran.stdout == "['unreadable-row']\n", ran.stderr

@@ -18,7 +18,7 @@ from glossator.service.inference.pipeline import Answer
 from glossator.service.labelling.answer_cells import LABEL, LABELS, join_labels
 from glossator.service.labelling.column_plan import plan_columns
 from glossator.service.labelling.destination import Streamed
-from glossator.service.labelling.runner import Start, label
+from glossator.service.labelling.row_labelling import Start, label
 from glossator.service.labelling.summary import LabelSummary
 from glossator.service.tasks.text_classification import Classification, Score
 

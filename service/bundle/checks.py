@@ -1,67 +1,21 @@
-"""Reads a bundle folder and judges it: every check that needs no inference."""
+"""Checks of a bundle folder that need no inference: its files, then their contents. Each returns the faults found."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from glossator.service.bundle import file_names, onnx_inspection
-from glossator.service.bundle.golden import GoldenRow, parse_golden, parse_reference
-from glossator.service.bundle.manifest import Manifest, parse
+from glossator.service.bundle import file_names
+from glossator.service.bundle.golden import parse_golden
+from glossator.service.bundle.manifest import Manifest
+from glossator.service.bundle.onnx_inspection import check_interface, inspect_onnx
+from glossator.service.bundle.reference import parse_reference
 from glossator.service.bundle.task import Classifier, Task, TokenClassification
-from glossator.service.errors import BundleError, BundleInvalid, BundleNotFound, Fault, shorten
-
-MAX_MANIFEST_BYTES = 64 * 2**20
-_HASH_CHUNK = 2**20
-
-
-@dataclass(frozen=True, slots=True)
-class Bundle:
-    """A folder whose every file is what its manifest says."""
-
-    path: Path
-    manifest: Manifest
-    golden: tuple[GoldenRow, ...]
-
-    @property
-    def task(self) -> Task:
-        return self.manifest.task
-
-    @property
-    def name(self) -> str:
-        return self.manifest.name
-
-    @property
-    def digest(self) -> str:
-        return self.manifest.digest
-
-
-def read(path: str | Path) -> Bundle:
-    """The bundle at `path`, checked without running it.
-
-    Raises BundleNotFound, BundleVersionUnsupported, or BundleInvalid with every fault by name.
-    """
-    root = Path(path)
-    try:
-        manifest = parse(_manifest_bytes(root))
-        faults = check_files(root, manifest)
-        if not faults:  # what stands in a damaged file says nothing
-            faults = check_contents(root, manifest)
-        if not faults:
-            return Bundle(root, manifest, tuple(parse_golden((root / file_names.GOLDEN).read_bytes())))
-    except OSError as error:
-        where = os.path.relpath(error.filename, root) if error.filename else ""
-        faults = [Fault("unreadable-file", error.strerror or str(error), shorten(where))]
-    raise BundleInvalid(
-        f"the bundle {root.name!r} does not verify",
-        faults=faults,
-        hint="Copy it again from where it was exported, or export the checkpoint again.",
-    )
+from glossator.service.errors import BundleError, Fault, shorten
+from glossator.service.files.hashing import hash_file
 
 
 def check_files(root: Path, manifest: Manifest) -> list[Fault]:
@@ -117,29 +71,12 @@ def check_contents(root: Path, manifest: Manifest) -> list[Fault]:
     return [fault for check in checks for fault in check()]
 
 
-def _manifest_bytes(root: Path) -> bytes:
-    hint = "Give the folder that `glossator export` wrote."
-    if not os.path.isdir(root):  # unlike Path.is_dir, False also where the name is too long or access is denied
-        raise BundleNotFound("there is no bundle here", found=root, expected="a folder", hint=hint)
-    manifest = root / file_names.MANIFEST
-    if not manifest.is_file() or manifest.is_symlink():
-        raise BundleNotFound(f"the folder holds no {file_names.MANIFEST}", found=root, hint=hint)
-    if manifest.stat().st_size > MAX_MANIFEST_BYTES:
-        what = f"{manifest.stat().st_size} bytes, at most {MAX_MANIFEST_BYTES} allowed"
-        raise BundleInvalid(
-            "the manifest is not valid",
-            faults=[Fault("manifest-too-large", what, file_names.MANIFEST)],
-            hint=hint,
-        )
-    return manifest.read_bytes()
-
-
 def _check_file(root: Path, name: str, manifest: Manifest) -> list[Fault]:
     entry = manifest.files[name]
     size = (root / name).stat().st_size
     if size != entry.size:
         return [Fault("wrong-size", f"{size} bytes, expected {entry.size}", name)]
-    if sha256(root / name) != entry.sha256:
+    if hash_file(root / name) != entry.sha256:
         return [Fault("wrong-hash", "its content is not what was exported", name)]
     return []
 
@@ -159,8 +96,8 @@ def _check_graphs(root: Path, manifest: Manifest) -> list[Fault]:
             Fault("cascade-task", "a cascade answers single-label texts and pairs alone", file_names.MANIFEST)
         )
     for name in graphs:
-        summary = onnx_inspection.inspect((root / name).read_bytes(), name)
-        faults += summary.faults or onnx_inspection.check_interface(summary, manifest.task.outputs, name)
+        summary = inspect_onnx((root / name).read_bytes(), name)
+        faults += summary.faults or check_interface(summary, manifest.task.outputs, name)
     return faults
 
 
@@ -229,12 +166,3 @@ def _check_reference(root: Path, manifest: Manifest) -> list[Fault]:
 
 def _raise(error: OSError) -> None:
     raise error
-
-
-def sha256(path: Path) -> str:
-    """The SHA-256 of a file's content, in hex."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_HASH_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
