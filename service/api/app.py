@@ -14,16 +14,16 @@ from glossator.service.api import problems
 from glossator.service.api.dialects.mount import BODIES, mount
 from glossator.service.api.job_service import open_jobs
 from glossator.service.api.metrics import Metrics
-from glossator.service.api.middleware.compression import Compress
-from glossator.service.api.middleware.request import Observe
-from glossator.service.api.middleware.tracing import spans, untraced
-from glossator.service.api.model_catalog import Catalog
+from glossator.service.api.middleware.compression import CompressionMiddleware
+from glossator.service.api.middleware.request_middleware import RequestMiddleware
+from glossator.service.api.middleware.tracing import no_span, span_factory
+from glossator.service.api.model_catalog import ModelCatalog
 from glossator.service.api.openapi_document import DEFAULT_RESPONSES, DocumentedApp
-from glossator.service.api.replicas.supervisor import shared
+from glossator.service.api.replicas.replica_supervisor import shared_folder
 from glossator.service.api.routes import health, jobs_disabled, predict, zero_shot_rerank
 from glossator.service.api.routes import jobs as jobs_routes
 from glossator.service.api.routes import models as models_routes
-from glossator.service.api.security.guard import Guard
+from glossator.service.api.security.guard import GuardMiddleware
 from glossator.service.api.settings import Settings
 from glossator.service.api.state import AppState
 from glossator.service.api.web import pages
@@ -39,7 +39,7 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
     The models are warmed when the app starts, and `/readyz` says so. Raises ConfigError where there is no model, or a
     name that a model cannot have.
     """
-    catalog = models if isinstance(models, Catalog) else Catalog(models)
+    catalog = models if isinstance(models, ModelCatalog) else ModelCatalog(models)
     _check_names(catalog)
     release = _release()
     metrics = Metrics(catalog.loaded, release)
@@ -57,11 +57,11 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        if (together := shared()) is not None:
+        if (together := shared_folder()) is not None:
             metrics.share(*together)
         await state.warm_up()
         if state.jobs is not None:
-            state.jobs.keeper.start()
+            state.jobs.supervisor.start()
         catalog.start()
         yield
         state.draining = True
@@ -81,9 +81,9 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
         redirect_slashes=False,
         responses=DEFAULT_RESPONSES,
         middleware=[
-            Middleware(Observe, metrics=metrics, draining=lambda: state.draining, span=spans(release) or untraced),
-            Middleware(Guard, settings=settings),
-            Middleware(Compress),
+            Middleware(RequestMiddleware, metrics=metrics, draining=lambda: state.draining, span=span_factory(release) or no_span),
+            Middleware(GuardMiddleware, settings=settings),
+            Middleware(CompressionMiddleware),
         ],
     )
     app.state.service = state

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from glossator.service.api.model_catalog import Catalog
+from glossator.service.api.model_catalog import ModelCatalog
 from glossator.service.api.settings import Settings
 from glossator.service.documents.formats.openai_batch import OpenAIBatchSource
 from glossator.service.inference.model import Model
@@ -19,7 +19,7 @@ from glossator.service.jobs.job_options import LabelOptions, input_name, labelli
 from glossator.service.jobs.open_store import store_of
 from glossator.service.jobs.records import Job, Kind, NewJob
 from glossator.service.jobs.store import Store
-from glossator.service.jobs.worker_supervisor import Keeper, Plan
+from glossator.service.jobs.worker_supervisor import WorkerPlan, WorkerSupervisor
 from glossator.service.labelling.file_labelling import check_options, plan_of
 
 
@@ -45,7 +45,7 @@ class JobService:
 
     store: Store
     folder: Folder
-    keeper: Keeper
+    supervisor: WorkerSupervisor
     settings: Settings
 
     def accept(
@@ -88,16 +88,16 @@ class JobService:
         accepted, new = self.store.submit(job)
         if not new:
             self.folder.remove(job.id)
-        self.keeper.wake()
+        self.supervisor.wake()
         return accepted, new
 
     def close(self) -> None:
         """Ends the workers and the store."""
-        self.keeper.close()
+        self.supervisor.close()
         self.store.close()
 
 
-def open_jobs(models: Catalog, settings: Settings) -> JobService | None:
+def open_jobs(models: ModelCatalog, settings: Settings) -> JobService | None:
     """The jobs of a server, None where it takes none. Raises ConfigError where their store cannot be used."""
     if settings.jobs is None:
         return None
@@ -106,7 +106,7 @@ def open_jobs(models: Catalog, settings: Settings) -> JobService | None:
     folder = Folder(settings.jobs, free_bytes=settings.free_disk_bytes)
     store = store_of(settings.jobs, database)
     bundles = models.bundles()
-    plan = Plan(
+    plan = WorkerPlan(
         bundles=list(bundles.values()),
         workers=settings.job_workers,
         threads=settings.job_threads,
@@ -116,14 +116,14 @@ def open_jobs(models: Catalog, settings: Settings) -> JobService | None:
         free_bytes=settings.free_disk_bytes,
         webhook_key=None if secret is None else webhook.secret_bytes(secret.get_secret_value()),
     )
-    keeper = Keeper(store, folder, list(bundles), plan)
+    supervisor = WorkerSupervisor(store, folder, list(bundles), plan)
 
-    def offer() -> None:
+    def update_bundles() -> None:
         now = models.bundles()
-        keeper.offer(list(now.values()), list(now))
+        supervisor.set_bundles(list(now.values()), list(now))
 
-    models.on_change = offer
-    return JobService(store, folder, keeper, settings)
+    models.on_change = update_bundles
+    return JobService(store, folder, supervisor, settings)
 
 
 def receiver(jobs: JobService) -> Callable[[int], Incoming]:

@@ -12,7 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
-from glossator.service.api.replicas.replica_metrics import Siblings
+from glossator.service.api.replicas.replica_metrics import ReplicaMetrics
 from glossator.service.errors import InputError
 from glossator.service.inference.batching import BatchFuture, Totals
 from glossator.service.inference.model import Model
@@ -90,13 +90,13 @@ class Metrics:
             self._labelled(name)  # a rate needs the zero before the first request
         self._registry.register(_Queues(models))
         ProcessCollector(registry=self._registry)
-        self._siblings: Siblings | None = None
+        self._siblings: ReplicaMetrics | None = None
 
     def share(self, folder: Path, number: int) -> None:
         """Tells also what the other replicas count that share a folder; this one is `number`. Where no socket can be
         made there, each tells its own."""
         try:
-            self._siblings = Siblings(folder, number, self._registry)
+            self._siblings = ReplicaMetrics(folder, number, self._registry)
         except OSError as error:
             logger.warning("replicas tell their metrics apart: %s has no socket: %s", folder, error)
 

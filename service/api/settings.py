@@ -18,7 +18,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from glossator.service.api.schemas.validation_faults import list_faults
-from glossator.service.api.security.api_keys import hash_key
+from glossator.service.api.security.key_hashing import hash_key
 from glossator.service.errors import ConfigError, Fault
 from glossator.service.jobs import webhook
 from glossator.service.jobs.job_files import FREE_BYTES

@@ -8,7 +8,7 @@ from anyio import CapacityLimiter, to_thread
 
 from glossator.service.api.job_service import JobService
 from glossator.service.api.metrics import Metrics
-from glossator.service.api.model_catalog import Catalog
+from glossator.service.api.model_catalog import ModelCatalog
 from glossator.service.api.settings import Settings
 from glossator.service.bundle.task import TextEmbedding
 from glossator.service.errors import ConfigError, GlossatorError
@@ -19,7 +19,7 @@ from glossator.service.inference.model import Model
 class AppState:
     """The models and how the app stands: it is ready once they are warm and until it drains."""
 
-    models: Catalog
+    models: ModelCatalog
     settings: Settings
     metrics: Metrics
     limiter: CapacityLimiter

@@ -242,7 +242,7 @@ class Store:
         """Ends the job with an error; raises StaleAttempt."""
         return self._end(claim, "failed", error=json.dumps(error))
 
-    # What the keeper does.
+    # What the supervisor does.
 
     def waiting(self, digests: Sequence[str]) -> int:
         """How many jobs wait for a worker that has one of these bundles."""

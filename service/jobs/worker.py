@@ -27,6 +27,7 @@ from glossator.service.jobs.attempt import attempt
 from glossator.service.jobs.job_files import Folder
 from glossator.service.jobs.open_store import DATABASE, store_of
 from glossator.service.jobs.store import Store
+from glossator.service.supervision import wait_for_parent_exit
 
 POLL_SECONDS = 0.5
 LEASE_SECONDS = 60.0
@@ -113,7 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     signal.signal(signal.SIGINT, lambda *_: stopping.set())
     if options.supervised:
-        threading.Thread(target=_end_with, args=(stopping,), daemon=True).start()
+        threading.Thread(target=_stop_with_parent, args=(stopping,), daemon=True).start()
     limit(options.memory_mb)
     try:
         store = store_of(options.jobs, os.environ.get(DATABASE))
@@ -141,10 +142,8 @@ def limit(memory_mb: int) -> None:
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
-def _end_with(stopping: threading.Event) -> None:
-    with contextlib.suppress(OSError):
-        while sys.stdin.buffer.read(1):
-            pass
+def _stop_with_parent(stopping: threading.Event) -> None:
+    wait_for_parent_exit()
     stopping.set()
 
 

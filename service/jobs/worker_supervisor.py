@@ -1,4 +1,4 @@
-"""Beside a server: starts workers when jobs wait, replaces those that died, tells webhooks, and tidies up."""
+"""The supervisor of job workers in a server: starts and replaces them, sends webhooks, removes expired files."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from glossator.service.jobs.job_files import Folder
 from glossator.service.jobs.open_store import DATABASE
 from glossator.service.jobs.store import Store
 from glossator.service.jobs.worker import LEASE_SECONDS, MEMORY_MB
+from glossator.service.supervision import QUICK_EXIT_SECONDS, RestartBackoff, close_stdin, end_processes
 
 TICK_SECONDS = 0.5
-TIDY_SECONDS = 300.0
+CLEAN_UP_SECONDS = 300.0
 IDLE_SECONDS = 120.0
-"""A worker with nothing to do gives its memory back."""
+"""A worker that has no job for this long ends, which frees its memory."""
 GRACE_SECONDS = 30.0
-QUICK_SECONDS = 5.0
-"""A worker that fails sooner after its start would fail again: the next one waits, longer each time."""
-MOST_WAIT_SECONDS = 60.0
+FIRST_WAIT_SECONDS = 1.0
+MAX_WAIT_SECONDS = 60.0
 
 logger = logging.getLogger("glossator.service.jobs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """How workers are run."""
+class WorkerPlan:
+    """How workers are started."""
 
     bundles: Sequence[Path]
     workers: int = 1
@@ -45,53 +45,46 @@ class Plan:
     webhook_key: bytes | None = field(default=None, repr=False)
 
 
-class Keeper:
-    """Two threads of the server, and the worker processes that they start. `close` ends them: a worker gives its job
-    back at the next chunk."""
+class WorkerSupervisor:
+    """Worker processes, and one or two threads that supervise them. `close` ends all.
 
-    def __init__(self, store: Store, folder: Folder, digests: Sequence[str], plan: Plan) -> None:
+    A worker that is ended returns its job at the next chunk.
+    """
+
+    def __init__(self, store: Store, folder: Folder, digests: Sequence[str], plan: WorkerPlan) -> None:
         self._store = store
         self._folder = folder
         self._digests = list(digests)
         self._plan = plan
-        self._over = threading.Event()
+        self._closed = threading.Event()
         self._wake = threading.Event()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        self._tidied = 0.0
-        self._started = self._not_before = 0.0
-        self._failures = 0
-        """Workers that failed soon after their start, one after another."""
-        ticks = [self._tick] if plan.webhook_key is None else [self._tick, self._tell]
+        self._cleaned_up_at = 0.0
+        self._started_at = 0.0
+        self._backoff = RestartBackoff(first_seconds=FIRST_WAIT_SECONDS, max_seconds=MAX_WAIT_SECONDS)
+        ticks = [self._tick] if plan.webhook_key is None else [self._tick, self._send_webhook]
         self._threads = [
             threading.Thread(target=self._repeat, args=(tick,), name=tick.__name__, daemon=True) for tick in ticks
         ]
 
     def start(self) -> None:
-        """Begins; jobs that an earlier server left are gone on with."""
+        """Start the threads. Jobs that an earlier server left unfinished continue."""
         for thread in self._threads:
             thread.start()
 
     def close(self) -> None:
-        """Ends the workers, by force where they take longer than GRACE_SECONDS."""
-        self._over.set()
+        """End the threads and the workers; workers that take longer than GRACE_SECONDS are killed."""
+        self._closed.set()
         self._wake.set()
         for thread in self._threads:
             thread.join()
-        for process in self._processes.values():
-            process.terminate()
-        until = time.monotonic() + GRACE_SECONDS
-        for name, process in self._processes.items():
-            try:
-                process.wait(max(0.0, until - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        end_processes(self._processes.values(), GRACE_SECONDS)
+        for name in self._processes:
             self._store.lapse(name)
-            _shut(process)
         self._processes.clear()
 
-    def offer(self, bundles: Sequence[Path], digests: Sequence[str]) -> None:
-        """Has workers know these bundles from now on. Those that run end at their next chunk, and others go on."""
+    def set_bundles(self, bundles: Sequence[Path], digests: Sequence[str]) -> None:
+        """Replace the bundles that workers load. Running workers end at their next chunk; new ones continue their jobs."""
         self._plan = replace(self._plan, bundles=bundles)
         self._digests = list(digests)
         for process in list(self._processes.values()):
@@ -99,20 +92,20 @@ class Keeper:
         self._wake.set()
 
     def wake(self) -> None:
-        """Looks at once whether a job waits."""
+        """Check at once whether a job waits."""
         self._wake.set()
 
     @property
     def processes(self) -> dict[str, int]:
-        """The workers that run: their names and process ids."""
+        """Name to process id of each running worker."""
         return {name: process.pid for name, process in list(self._processes.items())}
 
     def _repeat(self, tick: Callable[[], bool]) -> None:
-        """Runs a tick again and again, at once where it says that there is more to do."""
-        while not self._over.is_set():
+        """Call `tick` until `close`; without a pause while it returns that there is more to do."""
+        while not self._closed.is_set():
             try:
                 more = tick()
-            except Exception as error:  # a database that is away; it comes back
+            except Exception as error:  # for example a database that is down: try again
                 logger.warning("jobs: %s: %s", tick.__name__, type(error).__name__)
                 more = False
             if not more:
@@ -124,30 +117,27 @@ class Keeper:
         for name, process in list(self._processes.items()):
             if process.poll() is not None:
                 del self._processes[name]
-                _shut(process)
-                self._judge(name, process.returncode)
+                close_stdin(process)
+                self._record_exit(name, process.returncode)
                 if self._store.lapse(name):
-                    logger.warning("worker %s left a job, which goes on with another", name)
+                    logger.warning("worker %s left a job unfinished: another worker continues it", name)
         waiting = self._store.waiting(self._digests)
-        if waiting and len(self._processes) < self._plan.workers and time.monotonic() >= self._not_before:
+        if waiting and len(self._processes) < self._plan.workers and self._backoff.may_start():
             self._spawn()
-        if time.monotonic() - self._tidied > TIDY_SECONDS or not self._tidied:
-            self._tidy()
-            self._tidied = time.monotonic()
+        if time.monotonic() - self._cleaned_up_at > CLEAN_UP_SECONDS or not self._cleaned_up_at:
+            self._clean_up()
+            self._cleaned_up_at = time.monotonic()
         return False
 
-    def _judge(self, name: str, code: int) -> None:
-        """Decides by how a worker ended when the next may be started."""
-        if not code:
-            self._failures = 0
+    def _record_exit(self, name: str, code: int) -> None:
+        if code == 0:
+            self._backoff.reset()
             return
-        logger.warning("worker %s ended with %d", name, code)
-        now = time.monotonic()
-        self._failures = self._failures + 1 if now - self._started < QUICK_SECONDS else 0
-        self._not_before = now + (min(MOST_WAIT_SECONDS, 2.0 ** (self._failures - 1)) if self._failures else 0.0)
+        logger.warning("worker %s ended with exit code %d", name, code)
+        self._backoff.record_exit(quick=time.monotonic() - self._started_at < QUICK_EXIT_SECONDS)
 
     def _spawn(self) -> None:
-        self._started = time.monotonic()
+        self._started_at = time.monotonic()
         name = f"{os.uname().nodename}-{secrets.token_hex(6)}"
         plan = self._plan
         environment = os.environ | ({} if plan.database is None else {DATABASE: plan.database})
@@ -162,14 +152,14 @@ class Keeper:
             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=environment,
         )  # fmt: skip
 
-    def _tidy(self) -> None:
+    def _clean_up(self) -> None:
         jobs, files = self._store.expire()
         for each in (*jobs, *files):
             self._folder.remove(each)
         self._folder.sweep(self._store.known)
 
-    def _tell(self) -> bool:
-        """Delivers a webhook that is due."""
+    def _send_webhook(self) -> bool:
+        """Deliver one webhook that is due. Returns whether there was one."""
         key = self._plan.webhook_key
         delivery = self._store.due(patience=60.0)
         if delivery is None or key is None:
@@ -181,8 +171,3 @@ class Keeper:
         gone = done or status == 410 or delivery.tries + 1 >= webhook.TRIES
         self._store.later(delivery.job.id, None if gone else webhook.wait(delivery.tries))
         return True
-
-
-def _shut(process: subprocess.Popen[bytes]) -> None:
-    if process.stdin is not None:
-        process.stdin.close()

@@ -218,7 +218,7 @@ def accept(folder: Path, source: Path, chunk_rows: int) -> None:
 
 
 def _work_at_job(asked: dict[str, Any], shared: mmap.mmap) -> int:
-    """What a worker does that a keeper has started after the last one died."""
+    """What a worker does that a supervisor has started after the last one died."""
     from glossator.service.errors import GlossatorError
     from glossator.service.jobs.attempt import attempt
     from glossator.service.jobs.job_files import Folder

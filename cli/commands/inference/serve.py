@@ -13,7 +13,7 @@ from glossator.cli.support.command import PREFIX
 from glossator.cli.support.console import OK, Device, Quiet, stderr
 
 if TYPE_CHECKING:
-    from glossator.service.api.model_catalog import Catalog
+    from glossator.service.api.model_catalog import ModelCatalog
     from glossator.service.api.settings import Settings
 
 
@@ -55,7 +55,7 @@ def serve(
       glossator serve models/tickets --port 8000
     """
     from glossator.service.api.app import create_app
-    from glossator.service.api.replicas.supervisor import is_replica
+    from glossator.service.api.replicas.replica_supervisor import is_replica
     from glossator.service.api.settings import Settings
     from glossator.service.api.transport.server import serve as run
     from glossator.service.api.transport.server import serve_replicas
@@ -94,9 +94,9 @@ def serve(
     return OK
 
 
-def _fixed(bundles: list[Path], threads: int | None, device: Device) -> Catalog:
+def _fixed(bundles: list[Path], threads: int | None, device: Device) -> ModelCatalog:
     """The models of bundle folders."""
-    from glossator.service.api.model_catalog import Catalog
+    from glossator.service.api.model_catalog import ModelCatalog
     from glossator.service.errors import ConfigError
     from glossator.service.inference.model import load
     from glossator.service.inference.runtime.sandboxed_load import try_first
@@ -108,12 +108,12 @@ def _fixed(bundles: list[Path], threads: int | None, device: Device) -> Catalog:
         if model.name in models:
             raise ConfigError("two bundles have the same name", found=model.name, hint="Export one with --name.")
         models[model.name] = model
-    return Catalog(models)
+    return ModelCatalog(models)
 
 
-def _followed(settings: Settings, threads: int | None, device: Device) -> Catalog:
+def _followed(settings: Settings, threads: int | None, device: Device) -> ModelCatalog:
     """The models of a registry."""
-    from glossator.service.api.model_catalog import RegistryCatalog
+    from glossator.service.api.registry_catalog import RegistryCatalog
     from glossator.service.errors import ConfigError
     from glossator.service.inference.model import Model, load
     from glossator.service.inference.runtime.sandboxed_load import try_first

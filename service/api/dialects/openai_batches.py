@@ -27,7 +27,7 @@ from glossator.service.api.openapi_document import request_body
 from glossator.service.api.problems import InvalidRequest
 from glossator.service.api.transport.json_body import parse_object, read_json_body, validate
 from glossator.service.api.transport.multipart import read_form
-from glossator.service.documents.formats.openai_batch import OpenAIBatchSource, model_of
+from glossator.service.documents.formats.openai_batch import OpenAIBatchSource, requested_model
 from glossator.service.documents.open_source import open_source
 from glossator.service.errors import ConfigError, Fault, InputError, UnknownJob
 from glossator.service.files.durable import sync_folder
@@ -238,7 +238,7 @@ def _looked_at(path: Path, endpoint: str) -> tuple[str, int, Mapping[str, Any]]:
             expected='{"custom_id": "1", "method": "POST", "url": "/v1/models/NAME/predict", "body": {"text": …}}',
             hint="Mend its first line, and send it again.",
         )  # fmt: skip
-    name = model_of(request)
+    name = requested_model(request)
     if name is None or request["url"] != endpoint:
         raise ConfigError(
             "the requests of the file are for another route than the batch", found=request["url"], expected=endpoint,

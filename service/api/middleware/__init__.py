@@ -1,1 +1,1 @@
-"""TODO-DOC service/api/middleware"""
+"""ASGI middleware around every request: request ids and metrics, tracing, compression."""

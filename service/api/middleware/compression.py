@@ -1,26 +1,27 @@
-"""Answers are packed by gzip for clients that ask for it, where that pays."""
+"""gzip compression of responses for clients that accept it."""
 
 from __future__ import annotations
 
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-LEAST_BYTES = 4_096
+MIN_BYTES = 4_096
 _LEVEL = 1
-_AS_THEY_ARE = ("/result", "/events", "/content")
-"""Files, whose ranges count their own bytes, and streams, which must not be held up."""
+_UNCOMPRESSED = ("/result", "/events", "/content")
+"""Ends of paths that are never compressed: files, because ranges count their bytes, and streams, because compression
+would delay events."""
 
 
-class Compress:
-    """ASGI middleware: Starlette's, on every route but those of files and streams."""
+class CompressionMiddleware:
+    """ASGI middleware: Starlette's GZipMiddleware, except on routes of files and streams."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._packed = GZipMiddleware(app, minimum_size=LEAST_BYTES, compresslevel=_LEVEL)
+        self._compressing = GZipMiddleware(app, minimum_size=MIN_BYTES, compresslevel=_LEVEL)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        asked = scope["type"] == "http" and any(
+        accepted = scope["type"] == "http" and any(
             name == b"accept-encoding" and b"gzip" in value for name, value in scope["headers"]
         )
-        packed = asked and not scope["path"].endswith(_AS_THEY_ARE)
-        await (self._packed if packed else self._app)(scope, receive, send)
+        compress = accepted and not scope["path"].endswith(_UNCOMPRESSED)
+        await (self._compressing if compress else self._app)(scope, receive, send)

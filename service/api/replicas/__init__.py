@@ -1,1 +1,1 @@
-"""TODO-DOC service/api/replicas"""
+"""Several server processes that listen on the same address."""

@@ -1,7 +1,7 @@
-"""What all replicas at one address have counted, whichever of them is asked.
+"""The metrics of all replicas, from whichever replica Prometheus asks.
 
-Each replica tells its metrics on a Unix socket in a folder that the parent made; the one that is asked gathers them,
-and the label `replica` keeps them apart. A replica that does not answer in time is left out of that answer.
+Each replica serves its metrics on a Unix socket in the shared folder. The replica that receives the request collects
+them and adds the label `replica`. Replicas that do not answer in time are left out.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
-PATIENCE_SECONDS = 1.0
+TIMEOUT_SECONDS = 1.0
 LABEL = "replica"
 _SUFFIX = ".metrics"
 
 
-class Siblings(Collector):
-    """The metrics of this replica, which is `number`, and of those that tell theirs in the same folder."""
+class ReplicaMetrics(Collector):
+    """The metrics of this replica, `number`, and of the others that share the folder."""
 
     def __init__(self, folder: Path, number: int, registry: CollectorRegistry) -> None:
         self._folder = folder
-        self._own = _socket(folder, number)
+        self._own_socket = _socket_path(folder, number)
         self._registry = registry
-        self._own.unlink(missing_ok=True)  # of one that was killed
-        self._server = _Server(str(self._own), registry)
+        self._own_socket.unlink(missing_ok=True)  # left by a replica that was killed
+        self._server = _MetricsServer(str(self._own_socket), registry)
         threading.Thread(target=self._server.serve_forever, name="metrics", daemon=True).start()
 
     def collect(self) -> Iterator[Metric]:
-        """Every family once, with the samples of all replicas."""
+        """Yield each metric family once, with the samples of all replicas."""
         families: dict[str, Metric] = {}
         for path in sorted(self._folder.glob(f"*{_SUFFIX}")):
-            told = generate_latest(self._registry) if path == self._own else _ask(path)
-            for metric in text_string_to_metric_families(told.decode("utf-8")):
+            content = generate_latest(self._registry) if path == self._own_socket else _fetch(path)
+            for metric in text_string_to_metric_families(content.decode("utf-8")):
                 family = families.setdefault(metric.name, Metric(metric.name, metric.documentation, metric.type))
                 for sample in metric.samples:
                     labels = sample.labels | {LABEL: path.stem}
@@ -46,37 +46,37 @@ class Siblings(Collector):
         yield from families.values()
 
     def close(self) -> None:
-        """Tells nothing any more."""
+        """Stop to serve the metrics of this replica."""
         self._server.shutdown()
         self._server.server_close()
-        self._own.unlink(missing_ok=True)
+        self._own_socket.unlink(missing_ok=True)
 
 
-class _Server(socketserver.ThreadingUnixStreamServer):
+class _MetricsServer(socketserver.ThreadingUnixStreamServer):
     daemon_threads = True
 
     def __init__(self, path: str, registry: CollectorRegistry) -> None:
         self.registry = registry
-        super().__init__(path, _Tell)
+        super().__init__(path, _MetricsHandler)
 
 
-class _Tell(socketserver.StreamRequestHandler):
-    server: _Server
+class _MetricsHandler(socketserver.StreamRequestHandler):
+    server: _MetricsServer
 
     def handle(self) -> None:
         self.wfile.write(generate_latest(self.server.registry))
 
 
-def _socket(folder: Path, number: int) -> Path:
+def _socket_path(folder: Path, number: int) -> Path:
     return folder / f"{number}{_SUFFIX}"
 
 
-def _ask(path: Path) -> bytes:
-    """What another replica has counted; nothing where it does not answer."""
+def _fetch(path: Path) -> bytes:
+    """The metrics of another replica; empty if it does not answer in time."""
     parts = []
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(PATIENCE_SECONDS)
+            connection.settimeout(TIMEOUT_SECONDS)
             connection.connect(str(path))
             while part := connection.recv(1 << 16):
                 parts.append(part)

@@ -229,7 +229,7 @@ async def retry(job_id: JobId, state: StateDep, jobs: JobsDep, owner: OwnerDep) 
     def again() -> Job:
         job, parts = jobs.store.retry(job_id, owner)
         jobs.folder.remove_parts(job_id, parts)
-        jobs.keeper.wake()
+        jobs.supervisor.wake()
         return job
 
     return _body(await to_thread.run_sync(again), state)

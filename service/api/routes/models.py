@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from glossator.service.api.dependencies import StateDep
-from glossator.service.api.model_catalog import Listed, unknown_model
+from glossator.service.api.model_catalog import ListedModel, unknown_model
 from glossator.service.api.openapi_document import problem_responses
 from glossator.service.api.schemas.models import ModelDetail, ModelList, ModelSummary, OpenAIModel
 from glossator.service.bundle.manifest import Manifest
@@ -38,7 +38,7 @@ async def model(name: ModelName, state: StateDep) -> ModelDetail:
     found = state.model(name)
     task, manifest = found.task, found.bundle.manifest
     return ModelDetail(
-        **_summary(Listed(name, found.digest, manifest, is_loaded=True)).model_dump(),
+        **_summary(ListedModel(name, found.digest, manifest, is_loaded=True)).model_dump(),
         id=name,
         created=_trained(manifest),
         labels=task.labels,
@@ -64,7 +64,7 @@ def _trained(manifest: Manifest) -> int:
         return 0
 
 
-def _summary(listed: Listed) -> ModelSummary:
+def _summary(listed: ListedModel) -> ModelSummary:
     task = listed.manifest.task
     return ModelSummary(
         name=listed.name,

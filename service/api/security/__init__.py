@@ -1,1 +1,1 @@
-"""TODO-DOC service/api/security"""
+"""Access to the API: host and origin checks, API keys with scopes, rate limits."""

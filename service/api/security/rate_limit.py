@@ -1,6 +1,6 @@
-"""How many requests a key may make: so many in a window of a minute, told in the headers of every answer.
+"""A limit on the requests of each caller per minute, reported in the headers of every response.
 
-The headers are those of the IETF draft "RateLimit header fields for HTTP" (draft-ietf-httpapi-ratelimit-headers).
+The headers follow the IETF draft "RateLimit header fields for HTTP" (draft-ietf-httpapi-ratelimit-headers).
 """
 
 from __future__ import annotations
@@ -10,26 +10,26 @@ import time
 from collections import OrderedDict
 
 WINDOW_SECONDS = 60
-_MOST_CALLERS = 10_000
+_MAX_CALLERS = 10_000
 
 
-class RateLimit:
-    """Counts requests a caller. Windows begin with a caller's first request."""
+class RateLimiter:
+    """Counts the requests of each caller in a fixed window, which starts with the caller's first request."""
 
     def __init__(self, quota: int) -> None:
         self.quota = quota
         self._windows: OrderedDict[str, list[float]] = OrderedDict()
-        """For each caller when its window ends, and what is left in it; the one that was not heard of longest first."""
+        """Caller to [end of its window, requests left], the least recently seen caller first."""
 
     def take(self, caller: str) -> tuple[bool, dict[str, str]]:
-        """Whether a request may go on, and the headers that say how many more may."""
+        """Count one request. Returns whether it is allowed, and the headers that report the rest of the quota."""
         now = time.monotonic()
         window = self._windows.get(caller)
         if window is None or now >= window[0]:
             window = [now + WINDOW_SECONDS, float(self.quota)]
         self._windows[caller] = window
         self._windows.move_to_end(caller)
-        while len(self._windows) > _MOST_CALLERS:
+        while len(self._windows) > _MAX_CALLERS:
             self._windows.popitem(last=False)
         allowed = window[1] >= 1
         if allowed:

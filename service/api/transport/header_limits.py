@@ -13,7 +13,7 @@ _TOO_SLOW = "408 Request Timeout"
 _TOO_LARGE = "431 Request Header Fields Too Large"
 
 
-class BoundedHeads(HttpToolsProtocol):
+class HeaderLimitsProtocol(HttpToolsProtocol):
     """uvicorn's protocol, which gives connections up whose request does not begin or whose head does not end."""
 
     _timer: asyncio.TimerHandle | None = None

@@ -14,10 +14,10 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
-from glossator.service.api.replicas.supervisor import Replicas, inherited, tell_ready
+from glossator.service.api.replicas.replica_supervisor import ReplicaSupervisor, inherited_socket, report_ready
 from glossator.service.api.settings import PREFIX, Settings
 from glossator.service.api.state import AppState
-from glossator.service.api.transport.header_limits import BoundedHeads
+from glossator.service.api.transport.header_limits import HeaderLimitsProtocol
 from glossator.service.errors import ConfigError
 
 _BACKLOG = 2048
@@ -38,7 +38,7 @@ def serve(app: FastAPI, settings: Settings, *, on_ready: Callable[[str], None] |
         config = uvicorn.Config(
             app,
             lifespan="on",
-            http=BoundedHeads,
+            http=HeaderLimitsProtocol,
             ws="none",
             log_config=None,
             access_log=False,
@@ -61,7 +61,7 @@ def serve(app: FastAPI, settings: Settings, *, on_ready: Callable[[str], None] |
 def serve_replicas(command: Sequence[str], settings: Settings, count: int, *, on_ready: Callable[[str], None]) -> int:
     """Runs `count` processes of a command that serves (see `Replicas`) until SIGTERM or SIGINT; the exit code."""
     with _listening(settings) as listener:
-        replicas = Replicas(command, listener, count, grace_seconds=settings.grace_seconds)
+        replicas = ReplicaSupervisor(command, listener, count, grace_seconds=settings.grace_seconds)
         for kind in (signal.SIGTERM, signal.SIGINT):
             signal.signal(kind, replicas.stop)
         return replicas.run(lambda: on_ready(_url(listener)))
@@ -88,7 +88,7 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        tell_ready()
+        report_ready()
         if self._on_ready is not None:
             self._on_ready(self._url)
 
@@ -100,7 +100,7 @@ class _Server(uvicorn.Server):
 @contextmanager
 def _listening(settings: Settings) -> Iterator[socket.socket]:
     """A socket that listens at the address of the settings; in a replica, that of its parent."""
-    if (shared := inherited()) is not None:
+    if (shared := inherited_socket()) is not None:
         with shared:
             yield shared
         return

@@ -13,9 +13,9 @@ import pytest
 from starlette.testclient import TestClient
 from votes import vote_bundle
 
-from glossator.service.api import model_catalog as catalogs
+from glossator.service.api import registry_catalog
 from glossator.service.api.app import create_app
-from glossator.service.api.model_catalog import RegistryCatalog
+from glossator.service.api.registry_catalog import RegistryCatalog
 from glossator.service.api.settings import Settings
 from glossator.service.errors import BundleError, ModelLoading, UnknownModel
 from glossator.service.inference.model import Model, load
@@ -42,7 +42,7 @@ def quick(folder: Path) -> Model:
 
 @pytest.fixture
 def follow(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., RegistryCatalog]]:
-    monkeypatch.setattr(catalogs, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(registry_catalog, "POLL_SECONDS", 0.02)
     made: list[RegistryCatalog] = []
 
     def start(**options: Any) -> RegistryCatalog:
@@ -210,7 +210,7 @@ def test_swaps_under_load_fail_nobody_and_every_answer_names_its_version(
     registry: Registry, versions: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """R10: promotions, rollbacks and damaged versions in turns while requests are answered."""
-    monkeypatch.setattr(catalogs, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(registry_catalog, "POLL_SECONDS", 0.01)
     catalog = RegistryCatalog(registry, load=quick)
     digests = [catalog.find("intents").digest, registry.add(versions[1]).digest]
     expected = {

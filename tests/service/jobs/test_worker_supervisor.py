@@ -8,7 +8,7 @@ import pytest
 
 from glossator.service.jobs.job_files import Folder
 from glossator.service.jobs.open_store import store_of
-from glossator.service.jobs.worker_supervisor import Keeper, Plan
+from glossator.service.jobs.worker_supervisor import WorkerPlan, WorkerSupervisor
 
 from .conftest import NEW, submitted
 
@@ -19,12 +19,12 @@ def test_workers_that_cannot_start_are_not_started_without_pause(
     store = store_of(tmp_path)
     submitted(store)
     bundles = [tmp_path / "nowhere"]
-    keeper = Keeper(store, Folder(tmp_path, free_bytes=0), [NEW.digest], Plan(bundles=bundles))
+    supervisor = WorkerSupervisor(store, Folder(tmp_path, free_bytes=0), [NEW.digest], WorkerPlan(bundles=bundles))
     with caplog.at_level(logging.WARNING, logger="glossator.service.jobs"):
-        keeper.start()
+        supervisor.start()
         time.sleep(8)
-        keeper.close()
-    ended = [record for record in caplog.records if "ended with" in record.getMessage()]
+        supervisor.close()
+    ended = [record for record in caplog.records if "ended with exit code" in record.getMessage()]
     assert 2 <= len(ended) <= 4  # after 1, 2 and 4 seconds
     assert store.get("job_1").state == "queued"
     store.close()

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from glossator.service.api.app import create_app
 from glossator.service.api.metrics import Metrics
 from glossator.service.api.middleware import tracing
-from glossator.service.api.middleware.request import Observe
+from glossator.service.api.middleware.request_middleware import RequestMiddleware
 from glossator.service.api.settings import Settings
 from glossator.service.inference.model import Model
 
@@ -27,10 +27,10 @@ def exporter() -> InMemorySpanExporter:
 
 def ask(served_models: dict[str, Model], exporter: InMemorySpanExporter, path: str, body: Any) -> Any:
     inner = create_app(served_models, Settings())
-    span = tracing.spans("1", exporter)
+    span = tracing.span_factory("1", exporter)
     assert span is not None
     metrics = Metrics(list, "1")
-    app = Starlette(middleware=[Middleware(Observe, metrics=metrics, span=span)])
+    app = Starlette(middleware=[Middleware(RequestMiddleware, metrics=metrics, span=span)])
     app.mount("/", inner)
     headers = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
     with TestClient(inner):
@@ -55,6 +55,6 @@ def test_error_is_named_in_the_span(served_models: dict[str, Model], exporter: A
 
 def test_nothing_is_traced_unless_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(tracing.ENDPOINT, raising=False)
-    assert tracing.spans("1") is None
-    with tracing.untraced({"type": "http"}) as span:
+    assert tracing.span_factory("1") is None
+    with tracing.no_span({"type": "http"}) as span:
         assert span is None

@@ -9,23 +9,23 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from glossator.service.api.replicas.replica_metrics import Siblings
+from glossator.service.api.replicas.replica_metrics import ReplicaMetrics
 
 
 @contextmanager
-def replica(folder: Path, number: int, texts: int) -> Iterator[Siblings]:
+def replica(folder: Path, number: int, texts: int) -> Iterator[ReplicaMetrics]:
     registry = CollectorRegistry()
     Counter("texts", "Texts.", ("model",), registry=registry).labels("a").inc(texts)
     Gauge("wait", "Wait.", registry=registry).set(number)
     Histogram("seconds", "Seconds.", buckets=(1.0, 2.0), registry=registry).observe(1.5)
-    siblings = Siblings(folder, number, registry)
+    siblings = ReplicaMetrics(folder, number, registry)
     try:
         yield siblings
     finally:
         siblings.close()
 
 
-def samples(siblings: Siblings) -> dict[tuple[str, ...], float]:
+def samples(siblings: ReplicaMetrics) -> dict[tuple[str, ...], float]:
     """What a Prometheus would read, by name and the values of the labels."""
     text = generate_latest(siblings).decode()
     assert text.count("# TYPE texts_total counter") == 1
@@ -58,7 +58,7 @@ def test_one_that_is_gone_is_left_out_and_its_place_is_taken(tmp_path: Path) -> 
 
 
 def test_one_that_hangs_holds_the_others_up_for_a_moment_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("glossator.service.api.replicas.replica_metrics.PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr("glossator.service.api.replicas.replica_metrics.TIMEOUT_SECONDS", 0.1)
     with replica(tmp_path, 0, texts=3) as first, socket.socket(socket.AF_UNIX) as hung:
         hung.bind(str(tmp_path / "1.metrics"))
         hung.listen()

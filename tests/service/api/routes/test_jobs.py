@@ -55,10 +55,10 @@ def ended(client: TestClient, job_id: str, seconds: float = 60.0) -> dict[str, A
     raise AssertionError(f"the job has not ended: {body}")
 
 
-def keeper(client: TestClient) -> Any:
+def supervisor(client: TestClient) -> Any:
     app = client.app
     assert isinstance(app, FastAPI)
-    return app.state.service.jobs.keeper
+    return app.state.service.jobs.supervisor
 
 
 def test_file_is_labelled_as_on_the_command_line(
@@ -154,7 +154,7 @@ def test_jobs_are_listed_page_by_page(client: TestClient) -> None:
 
 def test_job_is_cancelled_retried_and_deleted(make_client: MakeClient, tmp_path: Path) -> None:
     client = make_client(jobs=tmp_path / "jobs", free_disk_bytes=0)
-    keeper(client)._plan = _no_workers(keeper(client)._plan)
+    supervisor(client)._plan = _no_workers(supervisor(client)._plan)
     job_id = submit(client).json()["id"]
     assert client.get(f"/v1/jobs/{job_id}/result").status_code == 409
     assert client.post(f"/v1/jobs/{job_id}/retry").json()["code"] == "job-conflict"
@@ -200,7 +200,7 @@ def test_worker_that_is_killed_is_replaced_and_nothing_is_lost(client: TestClien
         body = client.get(f"/v1/jobs/{job_id}").json()
         if body["state"] == "completed":
             break
-        pids = list(keeper(client).processes.values())
+        pids = list(supervisor(client).processes.values())
         if body["state"] == "running" and body["rows"] > killed * 2_000 and pids:
             os.kill(pids[0], signal.SIGKILL)
             killed += 1
@@ -214,7 +214,7 @@ def test_worker_that_is_killed_is_replaced_and_nothing_is_lost(client: TestClien
 
 def test_jobs_go_on_when_the_server_comes_back(make_client: MakeClient, tmp_path: Path) -> None:
     first = make_client(jobs=tmp_path / "jobs", free_disk_bytes=0)
-    keeper(first)._plan = _no_workers(keeper(first)._plan)
+    supervisor(first)._plan = _no_workers(supervisor(first)._plan)
     job_id = submit(first, rows(50)).json()["id"]
     first.__exit__(None, None, None)
     second = make_client(jobs=tmp_path / "jobs", free_disk_bytes=0)
@@ -313,7 +313,7 @@ def test_job_of_a_model_that_is_not_here_says_what_it_waits_for(
     make_client: MakeClient, served_models: dict[str, Model], tmp_path: Path
 ) -> None:
     first = make_client(jobs=tmp_path / "jobs", free_disk_bytes=0)
-    keeper(first)._plan = _no_workers(keeper(first)._plan)
+    supervisor(first)._plan = _no_workers(supervisor(first)._plan)
     job_id = submit(first).json()["id"]
     second = make_client({"tags": served_models["tags"]}, jobs=tmp_path / "jobs", free_disk_bytes=0)
     waits = second.get(f"/v1/jobs/{job_id}").json()["waiting_for"]

@@ -7,7 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
-from glossator.service.api.security.guard import Guard
+from glossator.service.api.security.guard import GuardMiddleware
 from glossator.service.api.settings import Settings
 
 KEY = "correct-horse-battery"
@@ -32,7 +32,9 @@ def status(settings: Settings, *headers: tuple[str, str], method: str = "GET", p
             sent.append(message)
 
         raw = [(name.encode(), value.encode("latin-1")) for name, value in headers]
-        await Guard(_welcome, settings)({"type": "http", "method": method, "path": path, "headers": raw}, receive, send)
+        await GuardMiddleware(_welcome, settings)(
+            {"type": "http", "method": method, "path": path, "headers": raw}, receive, send
+        )
 
     anyio.run(ask)
     return int(sent[0]["status"])

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from glossator.service.api.security.api_keys import KeyRing
 from glossator.service.api.security.key_file import (
     ReloadingKeyFile,
     add_key,
@@ -18,6 +17,7 @@ from glossator.service.api.security.key_file import (
     rotate_key,
     write_keys,
 )
+from glossator.service.api.security.key_ring import KeyRing
 from glossator.service.errors import ConfigError
 
 
@@ -73,7 +73,7 @@ def test_changes_need_no_restart(
     make_client: Callable[..., TestClient], file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """keys: expiry, rotation and revocation without restart."""
-    monkeypatch.setattr(ReloadingKeyFile, "_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(ReloadingKeyFile, "_CHECK_SECONDS", 0.0)
     old = add_key(file, "shop", ["infer"], None)
     client = make_client(key_file=file)
 

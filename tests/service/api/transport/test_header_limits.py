@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from glossator.service.api.transport import header_limits
-from glossator.service.api.transport.header_limits import HEAD_BYTES, BoundedHeads
+from glossator.service.api.transport.header_limits import HEAD_BYTES, HeaderLimitsProtocol
 
 WHOLE = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -21,7 +21,7 @@ async def connection(*, keep_alive: int = 5) -> AsyncIterator[tuple[asyncio.Stre
     """A connection to a server that answers `fine`."""
     app = Starlette(routes=[Route("/", lambda _: PlainTextResponse("fine"))])
     config = uvicorn.Config(
-        app, port=0, http=BoundedHeads, lifespan="off", log_config=None, timeout_keep_alive=keep_alive
+        app, port=0, http=HeaderLimitsProtocol, lifespan="off", log_config=None, timeout_keep_alive=keep_alive
     )
     server = uvicorn.Server(config)
     running = asyncio.create_task(server.serve())

@@ -1,4 +1,4 @@
-"""Around every request: an id, the headers that every answer carries, its metrics, and no error that escapes."""
+"""Request ids, common response headers, metrics, and a 500 response for errors that nobody expected."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from glossator.service.api.metrics import Metrics
-from glossator.service.api.middleware.tracing import Span, untraced
+from glossator.service.api.middleware.tracing import SpanFactory, no_span
 from glossator.service.api.problems import InternalError, ProblemResponse, log_failure
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _CLIENT_CLOSED_REQUEST = 499
-"""Not a registered status: nginx counts a client that went away under it."""
+"""The status that nginx logs when a client disconnects before the response; it is never sent."""
 
 
-class Observe:
-    """ASGI middleware, the outermost: what fails inside is logged here without its message and answered as a 500."""
+class RequestMiddleware:
+    """The outermost ASGI middleware. Unexpected errors are logged without their message, which may quote a text."""
 
     def __init__(
-        self, app: ASGIApp, metrics: Metrics, draining: Callable[[], bool] = lambda: False, span: Span = untraced
+        self, app: ASGIApp, metrics: Metrics, draining: Callable[[], bool] = lambda: False, span: SpanFactory = no_span
     ) -> None:
         self._app = app
         self._metrics = metrics
@@ -40,37 +40,37 @@ class Observe:
         began = time.perf_counter()
         headers = Headers(scope=scope)
         state = scope.setdefault("state", {})
-        # Ids need be unlike, not unguessable: uuid4 would ask the kernel for each.
-        state["request_id"] = _matching(_REQUEST_ID, headers.get("x-request-id")) or f"{random.getrandbits(128):032x}"
-        traceparent = _matching(_TRACEPARENT, headers.get("traceparent"))
-        marks = [
+        # Ids must be unique, not unguessable: uuid4 would make a system call for each.
+        state["request_id"] = _full_match(_REQUEST_ID, headers.get("x-request-id")) or f"{random.getrandbits(128):032x}"
+        traceparent = _full_match(_TRACEPARENT, headers.get("traceparent"))
+        common_headers = [
             (b"x-request-id", state["request_id"].encode("ascii")),
             (b"x-content-type-options", b"nosniff"),
             (b"cache-control", b"no-store"),
         ]
         if traceparent is not None:
-            marks.append((b"traceparent", traceparent.encode("ascii")))
+            common_headers.append((b"traceparent", traceparent.encode("ascii")))
         status = 0
 
-        async def send_marked(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                last = ((b"connection", b"close"),) if self._draining() else ()
-                message["headers"] = [*message.get("headers", ()), *marks, *last]
+                closing = ((b"connection", b"close"),) if self._draining() else ()
+                message["headers"] = [*message.get("headers", ()), *common_headers, *closing]
             await send(message)
 
         with self._span(scope) as span:
-            status = await self._answered(scope, receive, send_marked, lambda: status)
+            status = await self._respond(scope, receive, send_with_headers, lambda: status)
             route = getattr(scope.get("route"), "path", "unmatched")
             if span is not None:
-                _describe(span, scope, route, status)
+                _describe_span(span, scope, route, status)
         if "problem" in state:
             self._metrics.error(state["problem"])
         self._metrics.request(scope["method"], route, status, time.perf_counter() - began)
 
-    async def _answered(self, scope: Scope, receive: Receive, send: Send, sent: Callable[[], int]) -> int:
-        """Has the request answered whatever happens; the status. `sent` tells the one that was sent, 0 if none was."""
+    async def _respond(self, scope: Scope, receive: Receive, send: Send, sent: Callable[[], int]) -> int:
+        """Run the app and return the status of its response. `sent` returns the status sent so far, or 0."""
         try:
             await self._app(scope, receive, send)
         except ClientDisconnect:
@@ -79,15 +79,15 @@ class Observe:
             log_failure(error, scope)
             if sent() == 0:
                 failure = InternalError(
-                    "the server failed while it answered",
-                    hint="Try again; if it stays, give the operator the X-Request-Id of this answer.",
+                    "internal server error",
+                    hint="Retry. If the error persists, send the operator the X-Request-Id of this response.",
                 )
                 await ProblemResponse(failure, scope)(scope, receive, send)
         return sent()
 
 
-def _describe(span: Any, scope: Scope, route: str, status: int) -> None:
-    """What a span says of a request, by OpenTelemetry's semantic conventions for HTTP; nothing of the text."""
+def _describe_span(span: Any, scope: Scope, route: str, status: int) -> None:
+    """Set the span's attributes by OpenTelemetry's semantic conventions for HTTP. They contain no text."""
     span.update_name(f"{scope['method']} {route}")
     span.set_attribute("http.route", route)
     span.set_attribute("http.response.status_code", status)
@@ -98,6 +98,6 @@ def _describe(span: Any, scope: Scope, route: str, status: int) -> None:
         span.set_attribute("error.type", scope["state"]["problem"])
 
 
-def _matching(pattern: re.Pattern[str], value: str | None) -> str | None:
-    """The value if all of it matches: what is echoed into a header or a log must not bring its own lines."""
+def _full_match(pattern: re.Pattern[str], value: str | None) -> str | None:
+    """The value if all of it matches, else None. Values are repeated in headers and logs, so line breaks must not pass."""
     return value if value is not None and pattern.fullmatch(value) else None
