@@ -20,9 +20,9 @@ from pathlib import Path
 import numpy as np
 
 from glossator.evaluation.markdown import markdown_table
-from glossator.evaluation.metrics.classification import evaluate
+from glossator.evaluation.metrics.classification import evaluate_classifier
 from glossator.evaluation.statistics.bootstrap import Estimate
-from glossator.evaluation.statistics.noninferiority import NonInferiority, non_inferior, non_inferior_macro_f1
+from glossator.evaluation.statistics.noninferiority import NonInferiority, compare_accuracies, compare_macro_f1
 from glossator.modeling.checkpoint_reader import load_checkpoint
 from glossator.modeling.labelled_rows import indicator, read_rows
 from glossator.service.bundle import file_names
@@ -95,18 +95,18 @@ def write(
     served = probabilities(model.pipeline.logits(rows.texts), task)
     torch = probabilities(torch_pipeline.logits(rows.texts), task)
     measured = {
-        "PyTorch fp32": evaluate(rows.labels, torch, task).metrics,
-        f"served {model.bundle.manifest.served.precision}": evaluate(rows.labels, served, task).metrics,
+        "PyTorch fp32": evaluate_classifier(rows.labels, torch, task).metrics,
+        f"served {model.bundle.manifest.served.precision}": evaluate_classifier(rows.labels, served, task).metrics,
     }
     if task.problem_type == "multi_label_classification":
         plain = task.model_copy(update={"calibration": task.calibration.model_copy(update={"thresholds": None})})
         name = f"served {model.bundle.manifest.served.precision}, every threshold 0.5"
-        measured[name] = evaluate(rows.labels, served, plain).metrics
-        comparison = non_inferior_macro_f1(gold, decide(served, task), decide(torch, task))
-        thresholds = non_inferior_macro_f1(gold, decide(served, task), decide(served, plain), margin=0.0)
+        measured[name] = evaluate_classifier(rows.labels, served, plain).metrics
+        comparison = compare_macro_f1(gold, decide(served, task), decide(torch, task))
+        thresholds = compare_macro_f1(gold, decide(served, task), decide(served, plain), margin=0.0)
     else:
         right_served, right_torch = ((decide(p, task) == gold).all(axis=-1) for p in (served, torch))
-        comparison, thresholds = non_inferior(np.asarray(right_served), np.asarray(right_torch)), None
+        comparison, thresholds = compare_accuracies(np.asarray(right_served), np.asarray(right_torch)), None
     report = text(corpus, arguments, len(rows), measured, comparison, thresholds, trained, training_seconds, exported)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"accuracy-{corpus}.md").write_text(report)

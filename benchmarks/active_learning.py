@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from glossator.cli.support.console import prepare_environment
-from glossator.evaluation.analysis.suggestions import suggest
+from glossator.evaluation.analysis.suggestions import suggest_texts
 from glossator.evaluation.markdown import markdown_table
 from glossator.service.inference.runtime.machine import describe_machine
 
@@ -72,7 +72,7 @@ def pick(
     probability = np.zeros((len(rest), len(labels)))
     probability[:, model.classes_] = model.predict_proba(train.vectors[rest])
     texts = [train.texts[row] for row in rest]
-    chosen = suggest(texts, probability, single_label(labels), count=count, strategy=strategy, seed=seed)  # type: ignore[arg-type]
+    chosen = suggest_texts(texts, probability, single_label(labels), count=count, strategy=strategy, seed=seed)  # type: ignore[arg-type]
     return np.array([each.row for each in chosen])
 
 

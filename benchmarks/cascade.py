@@ -23,7 +23,7 @@ from bundle_process import opened, ratios, rounds
 
 from glossator.evaluation.calibration.cascade_gate import fit_gate
 from glossator.evaluation.markdown import markdown_table
-from glossator.evaluation.statistics.noninferiority import non_inferior
+from glossator.evaluation.statistics.noninferiority import compare_accuracies
 from glossator.evaluation.statistics.paired_tests import mcnemar
 from glossator.export.parity import resolvable_margin
 from glossator.modeling.labelled_rows import indicator, read_rows
@@ -73,7 +73,7 @@ def measure(folder: Path, corpus: str) -> dict[str, object]:
         right[name] = np.array([a == b for a, b in zip(given, gold, strict=True)])
     tiers = [answer.tier for answer in load(cascade)(rows.texts)]
     speeds = rounds(bundles, rows.texts, ROUNDS)
-    comparison = non_inferior(right["cascade"], right["full"])
+    comparison = compare_accuracies(right["cascade"], right["full"])
     record = json.loads((cascade / file_names.MANIFEST).read_text())["cascade"]
     return {
         "corpus": corpus,

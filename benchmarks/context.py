@@ -20,7 +20,7 @@ from labelled import rows_of
 from ladder import glossator
 
 from glossator.evaluation.markdown import markdown_table
-from glossator.evaluation.statistics.noninferiority import non_inferior
+from glossator.evaluation.statistics.noninferiority import compare_accuracies
 from glossator.evaluation.statistics.paired_tests import mcnemar
 from glossator.modeling.checkpoint_reader import load_checkpoint
 from glossator.modeling.labelled_rows import inputs_of, read_rows
@@ -84,7 +84,7 @@ def run(options: argparse.Namespace, name: str, sides: dict[str, Path]) -> tuple
 def write(options: argparse.Namespace, right: dict[str, np.ndarray], seconds: dict[str, float]) -> None:
     """Writes both result files."""
     alone, beside = right["alone"], right["previous,next"]
-    comparison = non_inferior(beside, alone)
+    comparison = compare_accuracies(beside, alone)
     p, _ = mcnemar(comparison.gained, comparison.lost)
     rows = [[name, f"{each.mean():.4f}", f"{seconds[name]:.0f}"] for name, each in right.items()]
     text = "\n".join(

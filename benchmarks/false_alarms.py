@@ -20,8 +20,8 @@ from scipy.stats import binomtest
 
 from glossator.evaluation.analysis.comparison import POWER
 from glossator.evaluation.markdown import markdown_table
-from glossator.evaluation.statistics.bootstrap import draw, interval, weighted_metrics
-from glossator.evaluation.statistics.paired_tests import SIGNIFICANT, mcnemar, randomisation
+from glossator.evaluation.statistics.bootstrap import draw_resamples, percentile_interval, weighted_metrics
+from glossator.evaluation.statistics.paired_tests import SIGNIFICANCE_LEVEL, approximate_randomisation, mcnemar
 
 RESULTS = Path(__file__).parent / "results"
 ROWS = (200, 500, 3_000)
@@ -64,12 +64,15 @@ def accuracies(generator: np.random.Generator, rows: int, apart: float, pairs: i
     alone = generator.binomial(rows, apart, size=pairs)
     gained = generator.binomial(alone, 0.5)
     p_values = np.array([mcnemar(int(g), int(n - g)) for g, n in zip(gained, alone, strict=True)])
-    seen = {"McNemar, mid-p": p_values[:, 0] < SIGNIFICANT, "McNemar, exact": p_values[:, 1] < SIGNIFICANT}
+    seen = {
+        "McNemar, mid-p": p_values[:, 0] < SIGNIFICANCE_LEVEL,
+        "McNemar, exact": p_values[:, 1] < SIGNIFICANCE_LEVEL,
+    }
     few = min(pairs, 1_000)
     outside = []
     for g, n in zip(gained[:few].tolist(), alone[:few].tolist(), strict=True):
         counts = np.array([g, n - g, rows - n])
-        low, high = interval(draw(counts, seed=g) @ np.array([1.0, -1.0, 0.0]) / rows)
+        low, high = percentile_interval(draw_resamples(counts, seed=g) @ np.array([1.0, -1.0, 0.0]) / rows)
         outside.append(low > 0.0 or high < 0.0)
     seen["bootstrap interval without 0"] = np.array(outside)
     lines = [_line("equal models", rows, apart, test, each) for test, each in seen.items()]
@@ -77,7 +80,7 @@ def accuracies(generator: np.random.Generator, rows: int, apart: float, pairs: i
     difference = (1.959964 + 0.841621) * np.sqrt(apart / rows)
     if difference < apart:
         found = generator.binomial(alone, 0.5 + 0.5 * difference / apart)
-        power = [mcnemar(int(g), int(n - g))[0] < SIGNIFICANT for g, n in zip(found, alone, strict=True)]
+        power = [mcnemar(int(g), int(n - g))[0] < SIGNIFICANCE_LEVEL for g, n in zip(found, alone, strict=True)]
         lines.append(
             _line(f"apart by {difference:.4f}", rows, apart, f"McNemar, mid-p; {POWER:.0%} hoped", np.array(power))
         )
@@ -94,13 +97,13 @@ def macro_f1(generator: np.random.Generator, rows: int, apart: float, pairs: int
             wrong = generator.random(rows) < apart / 2 + 0.1
             models.append(np.where(wrong, generator.integers(LABELS, size=rows), gold))
         truth, decided = (_indicator(np.concatenate(each)) for each in ((gold, gold), models))
-        p_value = randomisation(
+        p_value = approximate_randomisation(
             lambda weights, truth=truth, decided=decided: weighted_metrics(truth, decided, weights)["macro_f1"],
             rows,
             shuffles=400,
             seed=pair,
         )
-        seen.append(p_value < SIGNIFICANT)
+        seen.append(p_value < SIGNIFICANCE_LEVEL)
     return [_line("equal models, macro F1", rows, apart, "approximate randomisation", np.array(seen))]
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from glossator.cli.support.console import prepare_environment
-from glossator.evaluation.analysis.learning_curve import MORE, Point, fit_curve, sizes
+from glossator.evaluation.analysis.learning_curve import EXTRA_ROWS, CurvePoint, fit_learning_curve, subset_sizes
 from glossator.evaluation.markdown import markdown_table
 from glossator.service.inference.runtime.machine import describe_machine
 
@@ -49,11 +49,11 @@ def foretold(name: str, train: Vectors, test: Vectors, classes: int, seed: int) 
     order = np.random.default_rng(seed).permutation(len(train.texts))
     pool = min(4_000, len(order) // 2)
     points = []
-    for size in sizes(pool, classes):
+    for size in subset_sizes(pool, classes):
         times = REPEATS if size < pool else 1
         subsets = [np.random.default_rng([seed, number]).permutation(pool)[:size] for number in range(times)]
-        points.append(Point(size, tuple(accuracy(train, order[subset], test) for subset in subsets)))
-    curve = fit_curve(points, metric="accuracy", validation_rows=len(test.texts), seed=seed)
+        points.append(CurvePoint(size, tuple(accuracy(train, order[subset], test) for subset in subsets)))
+    curve = fit_learning_curve(points, metric="accuracy", validation_rows=len(test.texts), seed=seed)
     now = points[-1].mean
     return [
         {
@@ -73,7 +73,7 @@ def write(found: list[dict[str, object]]) -> None:
     """Writes both result files."""
     rows = []
     for name in CORPORA:
-        for more in MORE:
+        for more in EXTRA_ROWS:
             own = [each for each in found if each["corpus"] == name and each["more"] == more]
             true = np.array([each["true"] for each in own], dtype=np.float64)
             told = np.array([each["foretold"] for each in own], dtype=np.float64)

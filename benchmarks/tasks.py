@@ -24,7 +24,7 @@ import numpy as np
 from accuracy import RESULTS, run
 
 from glossator.evaluation.markdown import markdown_table
-from glossator.evaluation.metrics.evaluate import measure
+from glossator.evaluation.metrics.evaluate import evaluate_pipeline
 from glossator.evaluation.metrics.metric_names import METRIC_NAMES
 from glossator.modeling.checkpoint_reader import load_checkpoint
 from glossator.modeling.labelled_rows import inputs_of, read_rows
@@ -114,7 +114,7 @@ def measured(checkpoint: Path, bundle: Path) -> dict[str, Any]:
                 answers[name] = [answer for answer in pipeline.predict(inputs) if isinstance(answer, Answer)]
                 seconds[name].append(time.perf_counter() - began)
                 assert len(answers[name]) == len(inputs)
-        found = {name: measure(pipeline, rows) for name, pipeline in pipelines.items()}
+        found = {name: evaluate_pipeline(pipeline, rows) for name, pipeline in pipelines.items()}
     reference = answers["PyTorch fp32"]
     return {
         "task": task.task,

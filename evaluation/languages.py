@@ -8,12 +8,12 @@ from typing import Any
 
 from glossator.service.errors import OutputError
 
-LEAST_LETTERS = 20
-_SURE = 0.9
+MIN_LETTERS = 20
+_MIN_PROBABILITY = 0.9
 
 
 @cache
-def _identifier() -> Any:
+def _language_identifier() -> Any:
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     try:
@@ -26,17 +26,17 @@ def _identifier() -> Any:
         ) from error
 
 
-def language_of(text: str) -> str | None:
+def detect_language(text: str) -> str | None:
     """The ISO 639-1 code of a text's language, or None where the text is too short or too mixed to say.
 
     By `py3langid` (Lui and Baldwin 2012), asked for a probability of 0.9.
     """
-    if sum(map(str.isalpha, text)) < LEAST_LETTERS:
+    if sum(map(str.isalpha, text)) < MIN_LETTERS:
         return None
-    language, probability = _identifier().classify(text)
-    return str(language) if probability >= _SURE else None
+    language, probability = _language_identifier().classify(text)
+    return str(language) if probability >= _MIN_PROBABILITY else None
 
 
-def languages_of(texts: Sequence[str]) -> list[str | None]:
+def detect_languages(texts: Sequence[str]) -> list[str | None]:
     """`language_of` each text."""
-    return [language_of(text) for text in texts]
+    return [detect_language(text) for text in texts]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from glossator.service.errors import shorten
 
-_LABEL_WIDTH = 60
+_CELL_WIDTH = 60
 _MARKUP = re.compile(r"[\\|`*<\[$]|(?<![^\W_])_|_(?![^\W_])")  # an underscore inside a word starts nothing
 
 
@@ -43,7 +43,7 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, righ
 
 def _escape(text: str) -> str:
     """One printable line in which no character can end a cell or start markup; `snake_case` stays as it is."""
-    return _MARKUP.sub(r"\\\g<0>", shorten(text, _LABEL_WIDTH))
+    return _MARKUP.sub(r"\\\g<0>", shorten(text, _CELL_WIDTH))
 
 
 def _pad(text: str, width: int, right: bool) -> str:

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glossator.evaluation.calibration.thresholds import calibrated, nonconformity
+from glossator.evaluation.calibration.thresholds import calibrate_task, nonconformity_scores
 from glossator.evaluation.metrics.evaluate import AnyEvaluation
-from glossator.evaluation.metrics.evaluate import measure as evaluate_predictions
-from glossator.evaluation.metrics.task_metrics import predicted
+from glossator.evaluation.metrics.evaluate import evaluate_pipeline as evaluate_predictions
+from glossator.evaluation.metrics.task_metrics import predict_rows
 from glossator.evaluation.reports.entity_page import entity_page
 from glossator.export import parity
 from glossator.export.activation_ranges import measure_ranges, strange_windows
@@ -165,7 +165,7 @@ def export(
         clock.start("measuring the served graph")
         gathered = _gathered(folder, served.graph, task, inputs)
         if isinstance(task, Classifier) and task.problem_type != "regression":
-            task = calibrated(task, indicator(validation.labels, task.labels), np.stack(gathered))
+            task = calibrate_task(task, indicator(validation.labels, task.labels), np.stack(gathered))
         cascade = None
         if fast is not None:
             clock.start(f"fitting the gate of the fast model {fast}")
@@ -182,7 +182,7 @@ def export(
             pages = {}
             if isinstance(task, TokenClassification):
                 split, shown = ("validation", validation) if test is None or not len(test) else ("test", test)
-                pages[split] = entity_page(shown, predicted(graph, shown), name=split)
+                pages[split] = entity_page(shown, predict_rows(graph, shown), name=split)
             speed = _measure_speed(graph, cost, inputs)
             golden = golden_rows(graph, validation)
             batch_difference = parity.batch_difference(graph, inputs)
@@ -309,7 +309,7 @@ def _cascade(
     with _opened(folder, served.graph, task, cascade=record) as (pipeline, _):
         mixed = pipeline.logits(inputs)
     gold = indicator(validation.labels, task.labels)
-    scores = nonconformity(probabilities(mixed, task)[gold])
+    scores = nonconformity_scores(probabilities(mixed, task)[gold])
     calibration = task.calibration.model_copy(update={"nonconformity": scores})
     return task.model_copy(update={"calibration": calibration}), record
 

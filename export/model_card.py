@@ -8,8 +8,8 @@ from pathlib import Path
 
 from glossator.evaluation.markdown import markdown_table
 from glossator.evaluation.metrics.evaluate import AnyEvaluation
-from glossator.evaluation.reports.evaluation_files import pictures, to_json
-from glossator.evaluation.reports.evaluation_report import report
+from glossator.evaluation.reports.evaluation_files import draw_plots, evaluation_json
+from glossator.evaluation.reports.evaluation_report import evaluation_report
 from glossator.service.bundle import file_names
 from glossator.service.bundle.manifest import CascadeRecord, Manifest, Parity
 from glossator.service.bundle.task import QuestionAnswering, Task, TextEmbedding, TextPair, TokenClassification
@@ -41,8 +41,8 @@ def write_card(
     pages = pages or {}
     (folder / FOLDER).mkdir()
     for split, evaluation in evaluations.items():
-        (folder / FOLDER / f"{split}.json").write_text(to_json(evaluation), encoding="utf-8")
-        for name, picture in pictures(evaluation).items():
+        (folder / FOLDER / f"{split}.json").write_text(evaluation_json(evaluation), encoding="utf-8")
+        for name, picture in draw_plots(evaluation).items():
             (folder / FOLDER / f"{split}-{name}.svg").write_text(picture, encoding="utf-8")
     for split, page in pages.items():
         (folder / FOLDER / f"{split}-entities.html").write_text(page, encoding="utf-8")
@@ -67,8 +67,11 @@ def _card(manifest: Manifest, evaluations: Mapping[str, AnyEvaluation], pages: I
             else "No test rows were given: these are the validation rows that the epoch was chosen on, so the figures "
             "are somewhat too good."
         ),
-        _one_level_down(report(headline)),
-        *(f"![{name} on the {headline.name} rows]({FOLDER}/{headline.name}-{name}.svg)" for name in pictures(headline)),
+        _one_level_down(evaluation_report(headline)),
+        *(
+            f"![{name} on the {headline.name} rows]({FOLDER}/{headline.name}-{name}.svg)"
+            for name in draw_plots(headline)
+        ),
         *(f"[What it finds in {split} rows]({FOLDER}/{split}-entities.html), beside what is true." for split in pages),
         "## How it was checked",
         _parity_table(manifest),

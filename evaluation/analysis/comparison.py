@@ -32,12 +32,18 @@ from glossator.evaluation.statistics.bootstrap import (
     Estimate,
     Metric,
     Weights,
-    draw,
-    interval,
+    draw_resamples,
+    percentile_interval,
     weighted_metrics,
 )
 from glossator.evaluation.statistics.noninferiority import CONFIDENCE, paired_proportions_interval
-from glossator.evaluation.statistics.paired_tests import SHUFFLES, SIGNIFICANT, holm, mcnemar, randomisation
+from glossator.evaluation.statistics.paired_tests import (
+    SHUFFLES,
+    SIGNIFICANCE_LEVEL,
+    approximate_randomisation,
+    holm_correction,
+    mcnemar,
+)
 from glossator.modeling.labelled_rows import LabelledRows, indicator
 from glossator.service.errors import ConfigError
 from glossator.service.tasks.decoders import Prediction
@@ -97,22 +103,22 @@ def compare_models(
         raise ConfigError("there is nothing to compare", found=f"{len(answers)} models", expected="two or more")
     baseline, *others = answers
     found = [
-        _compare(rows, other, baseline, margin=margin, resamples=resamples, shuffles=shuffles, seed=seed)
+        _compare_pair(rows, other, baseline, margin=margin, resamples=resamples, shuffles=shuffles, seed=seed)
         for other in others
     ]
-    corrected = holm([each.p_value for each in found])
+    corrected = holm_correction([each.p_value for each in found])
     return [
-        replace(each, p_corrected=p, verdict=_verdict(each.difference.value, p))
+        replace(each, p_corrected=p, verdict=_verdict_of(each.difference.value, p))
         for each, p in zip(found, corrected, strict=True)
     ]
 
 
 def correct_rows(rows: LabelledRows, model: ModelAnswers) -> NDArray[np.bool_]:
     """Which rows the model has wholly right, `(rows,)`."""
-    return _headline(rows, model)[2]
+    return _headline_metric(rows, model)[2]
 
 
-def _compare(
+def _compare_pair(
     rows: LabelledRows,
     new: ModelAnswers,
     old: ModelAnswers,
@@ -122,11 +128,11 @@ def _compare(
     shuffles: int,
     seed: int,
 ) -> Comparison:
-    _check_alike(new, old)
+    _check_same_task(new, old)
     count = len(rows)
-    (name, metric_new, right_new), (_, metric_old, right_old) = (_headline(rows, each) for each in (new, old))
+    (name, metric_new, right_new), (_, metric_old, right_old) = (_headline_metric(rows, each) for each in (new, old))
     value, baseline_value = (float(metric(np.ones((1, count)))[0]) for metric in (metric_new, metric_old))
-    weights = draw(np.ones(count, dtype=np.int64), resamples=resamples, seed=seed)
+    weights = draw_resamples(np.ones(count, dtype=np.int64), resamples=resamples, seed=seed)
     differences = metric_new(weights) - metric_old(weights)
     gained, lost = np.flatnonzero(right_new & ~right_old), np.flatnonzero(right_old & ~right_new)
     accuracies = name in ("accuracy", "nearest_accuracy")
@@ -134,8 +140,11 @@ def _compare(
         p_value, exact = mcnemar(len(gained), len(lost))
         bound = paired_proportions_interval(len(gained), len(lost), count)[0]
     else:
-        p_value, exact = randomisation(_mixed(rows, new, old), count, shuffles=shuffles, seed=seed), None
-        bound = interval(differences, level=2.0 * CONFIDENCE - 1.0)[0]
+        p_value, exact = (
+            approximate_randomisation(_stacked_metric(rows, new, old), count, shuffles=shuffles, seed=seed),
+            None,
+        )
+        bound = percentile_interval(differences, level=2.0 * CONFIDENCE - 1.0)[0]
     error = float(differences.std()) or math.sqrt(3.0) / count
     normal = NormalDist()
     return Comparison(
@@ -145,22 +154,22 @@ def _compare(
         rows=count,
         value=value,
         baseline_value=baseline_value,
-        difference=Estimate(value - baseline_value, *interval(differences)),
+        difference=Estimate(value - baseline_value, *percentile_interval(differences)),
         bound=bound,
         test="McNemar, mid-p" if accuracies else "approximate randomisation",
         p_value=p_value,
         p_exact=exact,
         p_corrected=p_value,
-        detectable=(normal.inv_cdf(1 - SIGNIFICANT / 2) + normal.inv_cdf(POWER)) * error,
+        detectable=(normal.inv_cdf(1 - SIGNIFICANCE_LEVEL / 2) + normal.inv_cdf(POWER)) * error,
         gained=tuple(gained.tolist()),
         lost=tuple(lost.tolist()),
-        verdict=_verdict(value - baseline_value, p_value),
+        verdict=_verdict_of(value - baseline_value, p_value),
         margin=margin,
         non_inferior=None if margin is None else bound > -margin,
     )
 
 
-def _check_alike(new: ModelAnswers, old: ModelAnswers) -> None:
+def _check_same_task(new: ModelAnswers, old: ModelAnswers) -> None:
     if (new.task.task, new.task.labels) != (old.task.task, old.task.labels):
         raise ConfigError(
             "the models answer different questions",
@@ -170,7 +179,7 @@ def _check_alike(new: ModelAnswers, old: ModelAnswers) -> None:
         )
 
 
-def _headline(rows: LabelledRows, model: ModelAnswers) -> tuple[str, Metric, NDArray[np.bool_]]:
+def _headline_metric(rows: LabelledRows, model: ModelAnswers) -> tuple[str, Metric, NDArray[np.bool_]]:
     """The headline metric of a model over weights of the rows, its name, and which rows it has right."""
     if model.decided is None:
         assert model.predictions is not None
@@ -179,30 +188,30 @@ def _headline(rows: LabelledRows, model: ModelAnswers) -> tuple[str, Metric, NDA
     gold = indicator(rows.labels, model.task.labels)
     single = getattr(model.task, "problem_type", "") == "single_label_classification"
     name, source = ("accuracy", "exact") if single else ("macro_f1", "macro_f1")
-    return name, partial(_of_labels, source, gold, model.decided), (model.decided == gold).all(axis=1)
+    return name, partial(_label_metric, source, gold, model.decided), (model.decided == gold).all(axis=1)
 
 
-def _of_labels(
+def _label_metric(
     source: str, gold: NDArray[np.bool_], decided: NDArray[np.bool_], weights: Weights
 ) -> NDArray[np.float64]:
     return weighted_metrics(gold, decided, weights)[source]
 
 
-def _mixed(rows: LabelledRows, new: ModelAnswers, old: ModelAnswers) -> Metric:
+def _stacked_metric(rows: LabelledRows, new: ModelAnswers, old: ModelAnswers) -> Metric:
     """The headline metric over the answers of both models, the new one's first."""
     if new.decided is not None and old.decided is not None:
         decided = np.vstack([new.decided, old.decided])
-        return _headline(_twice(rows), replace(new, decided=decided))[1]
+        return _headline_metric(_repeat_rows(rows), replace(new, decided=decided))[1]
     assert new.predictions is not None
     assert old.predictions is not None
     both: list[Prediction] = []
     for begin in range(0, len(new.predictions), len(rows)):  # vectors of pairs: of the first texts, then of the second
         part = slice(begin, begin + len(rows))
         both += [*new.predictions[part], *old.predictions[part]]
-    return _headline(_twice(rows), replace(new, predictions=both))[1]
+    return _headline_metric(_repeat_rows(rows), replace(new, predictions=both))[1]
 
 
-def _twice(rows: LabelledRows) -> LabelledRows:
+def _repeat_rows(rows: LabelledRows) -> LabelledRows:
     return LabelledRows(
         texts=rows.texts * 2,
         labels=rows.labels * 2,
@@ -212,7 +221,7 @@ def _twice(rows: LabelledRows) -> LabelledRows:
     )
 
 
-def _verdict(difference: float, p_value: float) -> Verdict:
-    if p_value >= SIGNIFICANT:
+def _verdict_of(difference: float, p_value: float) -> Verdict:
+    if p_value >= SIGNIFICANCE_LEVEL:
         return "not shown"
     return "better" if difference > 0 else "worse"

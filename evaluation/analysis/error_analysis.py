@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from glossator.evaluation.analysis.comparison import Comparison, correct_rows
-from glossator.evaluation.analysis.robustness import robustness
-from glossator.evaluation.analysis.slices import Slice, slices
+from glossator.evaluation.analysis.robustness import measure_robustness
+from glossator.evaluation.analysis.slices import Slice, evaluate_slices
 from glossator.evaluation.metrics.classification import Evaluation
 from glossator.evaluation.metrics.evaluate import AnyEvaluation
 from glossator.evaluation.metrics.model_answers import ModelAnswers
@@ -18,8 +18,8 @@ from glossator.modeling.labelled_rows import LabelledRows
 from glossator.service.errors import shorten
 from glossator.service.inference.pipeline import Pipeline
 
-EXAMPLES = 3
-CONFUSIONS = 5
+MAX_EXAMPLES = 3
+MAX_CONFUSIONS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +67,9 @@ def analyse_errors(
     if languages is not None and len(set(languages)) > 1:
         keys = {"language": languages, **keys}
     return ErrorAnalysis(
-        slices=slices(rows, correct_rows(rows, answers), keys),
-        mistakes=_mistakes(rows, answers, evaluation) if isinstance(evaluation, Evaluation) else [],
-        robustness=robustness(pipeline, rows, answers) if change else [],
+        slices=evaluate_slices(rows, correct_rows(rows, answers), keys),
+        mistakes=_find_mistakes(rows, answers, evaluation) if isinstance(evaluation, Evaluation) else [],
+        robustness=measure_robustness(pipeline, rows, answers) if change else [],
         before=before,
     )
 
@@ -87,7 +87,7 @@ def change_since_run(metrics: Mapping[str, float], evaluation: AnyEvaluation, ru
     )
 
 
-def _mistakes(rows: LabelledRows, answers: ModelAnswers, evaluation: Evaluation) -> list[Mistakes]:
+def _find_mistakes(rows: LabelledRows, answers: ModelAnswers, evaluation: Evaluation) -> list[Mistakes]:
     assert answers.decided is not None
     if evaluation.confusion is None:
         return []
@@ -95,7 +95,7 @@ def _mistakes(rows: LabelledRows, answers: ModelAnswers, evaluation: Evaluation)
     place = {name: index for index, name in enumerate(evaluation.labels)}
     gold = np.array([place[names[0]] for names in rows.labels])
     found = []
-    for each in evaluation.top_confusions(CONFUSIONS):
-        hit = np.flatnonzero((gold == place[each.gold]) & (decided == place[each.predicted]))[:EXAMPLES]
+    for each in evaluation.top_confusions(MAX_CONFUSIONS):
+        hit = np.flatnonzero((gold == place[each.gold]) & (decided == place[each.predicted]))[:MAX_EXAMPLES]
         found.append(Mistakes(each.gold, each.predicted, tuple(shorten(rows.texts[row], 120) for row in hit.tolist())))
     return found

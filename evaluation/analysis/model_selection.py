@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from glossator.evaluation.statistics.noninferiority import NonInferiority, non_inferior, non_inferior_macro_f1
+from glossator.evaluation.statistics.noninferiority import NonInferiority, compare_accuracies, compare_macro_f1
 from glossator.service.errors import ConfigError
 
 
@@ -64,7 +64,7 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ModelVerdict:
     """What became of a model. `against_best` compares it with the best one that keeps to the budget."""
 
     rung: TriedModel
@@ -83,7 +83,7 @@ class Selection:
     best: str
     budget: Budget
     margin: float
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[ModelVerdict, ...]
     skipped: dict[str, str]
     """Algorithms that were not tried, and why."""
 
@@ -92,7 +92,7 @@ class Selection:
         return asdict(self)
 
 
-def select(
+def select_model(
     rungs: Sequence[TriedModel],
     decided: dict[str, NDArray[np.bool_]],
     gold: NDArray[np.bool_],
@@ -112,29 +112,31 @@ def select(
     cheapest_first = sorted(rungs, key=lambda rung: -rung.texts_per_second)
     within = [rung for rung in cheapest_first if not budget.broken(rung)]
     if not within:
-        raise _nothing_fits(cheapest_first, budget, metric)
+        raise _no_model_fits(cheapest_first, budget, metric)
     best = max(within, key=lambda rung: rung.value)
-    compared = {rung.name: _compare(metric, gold, decided[rung.name], decided[best.name], margin) for rung in within}
+    compared = {
+        rung.name: _compare_decisions(metric, gold, decided[rung.name], decided[best.name], margin) for rung in within
+    }
     chosen = next(rung for rung in within if rung.name == best.name or compared[rung.name].non_inferior)
-    frontier = _frontier(cheapest_first)
+    frontier = _frontier_names(cheapest_first)
     verdicts = []
     for rung in cheapest_first:
         broken, found = budget.broken(rung), compared.get(rung.name)
         verdicts.append(
-            Verdict(rung, rung is chosen, _why(rung, chosen, best, broken, found), rung.name in frontier, found)
+            ModelVerdict(rung, rung is chosen, _reason(rung, chosen, best, broken, found), rung.name in frontier, found)
         )
     return Selection(metric, chosen.name, best.name, budget, margin, tuple(verdicts), skipped or {})
 
 
-def _compare(
+def _compare_decisions(
     metric: str, gold: NDArray[np.bool_], new: NDArray[np.bool_], old: NDArray[np.bool_], margin: float
 ) -> NonInferiority:
     if metric == "macro_f1":
-        return non_inferior_macro_f1(gold, new, old, margin=margin)
-    return non_inferior((new == gold).all(axis=-1), (old == gold).all(axis=-1), margin=margin)
+        return compare_macro_f1(gold, new, old, margin=margin)
+    return compare_accuracies((new == gold).all(axis=-1), (old == gold).all(axis=-1), margin=margin)
 
 
-def _frontier(cheapest_first: Sequence[TriedModel]) -> set[str]:
+def _frontier_names(cheapest_first: Sequence[TriedModel]) -> set[str]:
     """The models that no other beats in both speed and value."""
     names, highest = set(), -1.0
     for rung in cheapest_first:
@@ -144,7 +146,7 @@ def _frontier(cheapest_first: Sequence[TriedModel]) -> set[str]:
     return names
 
 
-def _why(
+def _reason(
     rung: TriedModel, chosen: TriedModel, best: TriedModel, broken: list[str], found: NonInferiority | None
 ) -> str:
     if broken or found is None:
@@ -163,7 +165,7 @@ def _why(
     return f"not shown to be as good as the best: {bound}"
 
 
-def _nothing_fits(rungs: Sequence[TriedModel], budget: Budget, metric: str) -> ConfigError:
+def _no_model_fits(rungs: Sequence[TriedModel], budget: Budget, metric: str) -> ConfigError:
     closest = min(rungs, key=lambda rung: (len(budget.broken(rung)), -rung.value), default=None)
     if closest is None:
         return ConfigError(

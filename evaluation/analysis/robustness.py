@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from glossator.evaluation.analysis.comparison import Comparison, compare_models
-from glossator.evaluation.metrics.model_answers import ModelAnswers, answer
+from glossator.evaluation.metrics.model_answers import ModelAnswers, answer_rows
 from glossator.modeling.labelled_rows import LabelledRows
 from glossator.service.inference.pipeline import Pipeline
 
@@ -22,7 +22,7 @@ TYPO_SHARE = 0.15
 """The share of words of four letters and more that get a typing mistake, and at least one a text."""
 
 
-def typos(text: str, *, seed: int = 0) -> str:
+def add_typos(text: str, *, seed: int = 0) -> str:
     """The text with two neighbouring letters of some words exchanged; of the same length.
 
     >>> typos("where is my parcel")
@@ -39,40 +39,44 @@ def typos(text: str, *, seed: int = 0) -> str:
     return "".join(letters)
 
 
-def upper(text: str) -> str:
+def to_upper_case(text: str) -> str:
     """The text in capitals, each letter that stays one letter."""
     return "".join(each.upper() if len(each.upper()) == 1 else each for each in text)
 
 
-def lower(text: str) -> str:
+def to_lower_case(text: str) -> str:
     """The text in small letters, each letter that stays one letter."""
     return "".join(each.lower() if len(each.lower()) == 1 else each for each in text)
 
 
-def no_punctuation(text: str) -> str:
+def remove_punctuation(text: str) -> str:
     """The text without punctuation; as it is where nothing else would be left."""
     bare = " ".join(_PUNCTUATION.sub(" ", text).split())
     return bare or text
 
 
-def odd_space(text: str) -> str:
+def add_white_space(text: str) -> str:
     """The text with two spaces for one, and one at either end."""
     return f" {text.replace(' ', '  ')} "
 
 
-IN_PLACE: dict[str, Callable[[str], str]] = {"typing mistakes": typos, "capitals": upper, "small letters": lower}
+SAME_OFFSETS_CHANGES: dict[str, Callable[[str], str]] = {
+    "typing mistakes": add_typos,
+    "capitals": to_upper_case,
+    "small letters": to_lower_case,
+}
 """Changes that leave every character where it is."""
-CHANGES = {**IN_PLACE, "no punctuation": no_punctuation, "odd white space": odd_space}
+CHANGES = {**SAME_OFFSETS_CHANGES, "no punctuation": remove_punctuation, "odd white space": add_white_space}
 
 
-def robustness(pipeline: Pipeline, rows: LabelledRows, answers: ModelAnswers) -> list[Comparison]:
+def measure_robustness(pipeline: Pipeline, rows: LabelledRows, answers: ModelAnswers) -> list[Comparison]:
     """The model on changed texts beside itself on the texts as they are (`answers`), a comparison a change."""
-    changes = IN_PLACE if rows.spans is not None and pipeline.task.task != "question-answering" else CHANGES
-    changed = [answer(pipeline, _changed(rows, change), name=name) for name, change in changes.items()]
+    changes = SAME_OFFSETS_CHANGES if rows.spans is not None and pipeline.task.task != "question-answering" else CHANGES
+    changed = [answer_rows(pipeline, _change_texts(rows, change), name=name) for name, change in changes.items()]
     return compare_models(rows, [replace(answers, name="texts as they are"), *changed])
 
 
-def _changed(rows: LabelledRows, change: Callable[[str], str]) -> LabelledRows:
+def _change_texts(rows: LabelledRows, change: Callable[[str], str]) -> LabelledRows:
     """The rows with other texts and the same truth."""
     texts = [change(text) for text in rows.texts]
     if rows.seconds is None or rows.spans is not None:

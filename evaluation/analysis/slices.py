@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glossator.evaluation.statistics.bootstrap import Estimate
-from glossator.evaluation.statistics.paired_tests import SIGNIFICANT, holm
+from glossator.evaluation.statistics.paired_tests import SIGNIFICANCE_LEVEL, holm_correction
 from glossator.modeling.labelled_rows import LabelledRows
 from glossator.service.errors import ConfigError, shorten
 
-LEAST_ROWS = 10
+MIN_ROWS = 10
 """Values with fewer rows are put together."""
-MOST_VALUES = 50
-RARE, NONE = "(rare values)", "(none)"
+MAX_VALUES = 50
+RARE_VALUES, NO_VALUE = "(rare values)", "(none)"
 _LENGTHS = ("shortest quarter", "second quarter", "third quarter", "longest quarter")
 
 
@@ -44,22 +44,24 @@ class Slice:
         return asdict(self)
 
 
-def slices(rows: LabelledRows, right: NDArray[np.bool_], keys: Mapping[str, Sequence[str]]) -> list[Slice]:
+def evaluate_slices(rows: LabelledRows, right: NDArray[np.bool_], keys: Mapping[str, Sequence[str]]) -> list[Slice]:
     """The slices by length, by gold label where each row has one, and by each of `keys` (a value a row), in that order;
     `right` `(rows,)` says which rows the model has wholly right.
 
     Raises ConfigError where a key has nothing but different values.
     """
     found = []
-    built_in = _built_in(rows)
+    built_in = _built_in_columns(rows)
     for by, values in {**built_in, **keys}.items():
-        for value, members in _parts(by, values, asked=by not in built_in).items():
-            found.append(_slice(by, value, right, members))
-    corrected = holm([each.p_value for each in found])
-    return [replace(each, p_corrected=p, worse=p < SIGNIFICANT) for each, p in zip(found, corrected, strict=True)]
+        for value, members in _members_by_value(by, values, asked=by not in built_in).items():
+            found.append(_evaluate_slice(by, value, right, members))
+    corrected = holm_correction([each.p_value for each in found])
+    return [
+        replace(each, p_corrected=p, worse=p < SIGNIFICANCE_LEVEL) for each, p in zip(found, corrected, strict=True)
+    ]
 
 
-def _built_in(rows: LabelledRows) -> dict[str, list[str]]:
+def _built_in_columns(rows: LabelledRows) -> dict[str, list[str]]:
     lengths = np.array([len(text) for text in rows.texts])
     quarters = np.searchsorted(np.quantile(lengths, [0.25, 0.5, 0.75]), lengths, side="left")
     keys = {"length": [_LENGTHS[quarter] for quarter in quarters.tolist()]}
@@ -68,26 +70,26 @@ def _built_in(rows: LabelledRows) -> dict[str, list[str]]:
     return keys
 
 
-def _parts(by: str, values: Sequence[str], *, asked: bool) -> dict[str, NDArray[np.bool_]]:
+def _members_by_value(by: str, values: Sequence[str], *, asked: bool) -> dict[str, NDArray[np.bool_]]:
     """The rows of each value, `(rows,)`; none where all have the same. A key that was asked for must part them."""
-    named = np.array([value or NONE for value in values], dtype=object)
+    named = np.array([value or NO_VALUE for value in values], dtype=object)
     names, counts = np.unique(named.astype(str), return_counts=True)
-    often = names[counts >= LEAST_ROWS]
+    often = names[counts >= MIN_ROWS]
     if asked and len(often) == 0:
         raise ConfigError(
             f"column {by!r} does not part the rows",
-            found=f"{len(names):,} different values, none on {LEAST_ROWS} rows or more",
+            found=f"{len(names):,} different values, none on {MIN_ROWS} rows or more",
             expected="values that recur, such as a source or a product",
         )
-    often = often[np.argsort(-counts[counts >= LEAST_ROWS], kind="stable")][:MOST_VALUES]
+    often = often[np.argsort(-counts[counts >= MIN_ROWS], kind="stable")][:MAX_VALUES]
     parts = {str(name): named == name for name in often}
     rest = ~np.isin(named.astype(str), often)
-    if rest.sum() >= LEAST_ROWS:
-        parts[RARE] = rest
+    if rest.sum() >= MIN_ROWS:
+        parts[RARE_VALUES] = rest
     return {name: members for name, members in parts.items() if not members.all()}
 
 
-def _slice(by: str, value: str, right: NDArray[np.bool_], members: NDArray[np.bool_]) -> Slice:
+def _evaluate_slice(by: str, value: str, right: NDArray[np.bool_], members: NDArray[np.bool_]) -> Slice:
     from scipy.stats import binomtest, fisher_exact
 
     inside, outside = right[members], right[~members]

@@ -13,7 +13,7 @@ from glossator.service.bundle.task import Classifier
 from glossator.service.tasks.text_classification import DEFAULT_THRESHOLD
 
 Strategy = Literal["uncertain", "diverse", "both"]
-POOL = 10
+POOL_FACTOR = 10
 """So many times the texts wanted are looked at for diversity: the least sure ones."""
 
 
@@ -41,7 +41,7 @@ def uncertainty(probability: NDArray[np.float64], task: Classifier) -> NDArray[n
     return np.asarray(1.0 - (np.abs(probability - limits) / np.maximum(room, 1e-9)).mean(axis=-1))
 
 
-def suggest(
+def suggest_texts(
     texts: Sequence[str],
     probability: NDArray[np.float64],
     task: Classifier,
@@ -61,10 +61,10 @@ def suggest(
     if strategy == "uncertain" or count >= len(texts):
         rows = order[:count]
     elif strategy == "both":
-        pool = order[: count * POOL]
-        rows = pool[_one_a_cluster([texts[row] for row in pool], unsure[pool], count, seed, by_weight=True)]
+        pool = order[: count * POOL_FACTOR]
+        rows = pool[_pick_per_cluster([texts[row] for row in pool], unsure[pool], count, seed, by_weight=True)]
     else:
-        rows = np.array(_one_a_cluster(texts, np.ones(len(texts)), count, seed, by_weight=False))
+        rows = np.array(_pick_per_cluster(texts, np.ones(len(texts)), count, seed, by_weight=False))
     rows = rows[np.argsort(-unsure[rows], kind="stable")]
     best = probability.argmax(axis=-1)
     return [
@@ -73,7 +73,7 @@ def suggest(
     ]
 
 
-def _one_a_cluster(
+def _pick_per_cluster(
     texts: Sequence[str], weights: NDArray[np.float64], count: int, seed: int, *, by_weight: bool
 ) -> list[int]:
     """Of each cluster the text of the greatest weight, or the one nearest to its centre."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from glossator.evaluation.statistics.noninferiority import MARGIN, NonInferiority, non_inferior
+from glossator.evaluation.statistics.noninferiority import MARGIN, NonInferiority, compare_accuracies
 
-STEPS = 40
+SHARES_TRIED = 40
 """How many shares are tried, from few texts to all."""
 
 
@@ -40,17 +40,17 @@ def fit_gate(
     order = np.argsort(-confidence, kind="stable")
     sorted_confidence = confidence[order]
     best: Gate | None = None
-    for count in np.unique(np.linspace(0, len(order), STEPS + 1).astype(int))[1:]:
-        threshold = _between(sorted_confidence, int(count))
+    for count in np.unique(np.linspace(0, len(order), SHARES_TRIED + 1).astype(int))[1:]:
+        threshold = _threshold_after(sorted_confidence, int(count))
         taken = confidence >= threshold
-        comparison = non_inferior(np.where(taken, fast_right, full_right), full_right, margin=margin)
+        comparison = compare_accuracies(np.where(taken, fast_right, full_right), full_right, margin=margin)
         if not comparison.non_inferior:
             break
         best = Gate(threshold, float(taken.mean()), comparison)
     return best
 
 
-def _between(falling: NDArray[np.float64], count: int) -> float:
+def _threshold_after(falling: NDArray[np.float64], count: int) -> float:
     """A threshold that parts the first `count` from the rest, half way between them: a text of the one side does not
     come to the other by rounding."""
     if count >= len(falling):

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 BINS = 15
-TEMPERATURES = (0.25, 4.0)
+TEMPERATURE_RANGE = (0.25, 4.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Bin:
+class ReliabilityBin:
     """The probabilities above `low` and up to `high`: how many, their mean, and how often they came true."""
 
     low: float
@@ -26,7 +26,9 @@ class Bin:
     accuracy: float
 
 
-def reliability(confidence: NDArray[np.float64], correct: NDArray[np.bool_], *, bins: int = BINS) -> tuple[Bin, ...]:
+def reliability_bins(
+    confidence: NDArray[np.float64], correct: NDArray[np.bool_], *, bins: int = BINS
+) -> tuple[ReliabilityBin, ...]:
     """The bins that hold something, lowest first. Both arrays are `(n,)`; a confidence of 0 is in the first bin."""
     edges = np.linspace(0.0, 1.0, bins + 1)
     number = np.digitize(confidence, edges[1:-1], right=True)  # (n,)
@@ -34,7 +36,7 @@ def reliability(confidence: NDArray[np.float64], correct: NDArray[np.bool_], *, 
     sums = np.bincount(number, weights=confidence, minlength=bins)
     hits = np.bincount(number, weights=correct, minlength=bins)
     return tuple(
-        Bin(
+        ReliabilityBin(
             low=float(edges[i]),
             high=float(edges[i + 1]),
             count=int(counts[i]),
@@ -49,7 +51,7 @@ def expected_calibration_error(
     confidence: NDArray[np.float64], correct: NDArray[np.bool_], *, bins: int = BINS
 ) -> float:
     """The mean |confidence - accuracy| over the bins, weighted by what they hold: 0 is best, 1 worst."""
-    filled = reliability(confidence, correct, bins=bins)
+    filled = reliability_bins(confidence, correct, bins=bins)
     return sum(each.count * abs(each.confidence - each.accuracy) for each in filled) / len(confidence)
 
 
@@ -65,7 +67,7 @@ def fit_temperature(gold: NDArray[np.bool_], logits: NDArray[np.float64]) -> flo
     def loss(log_temperature: float) -> float:
         return -float(log_softmax(logits / np.exp(log_temperature), axis=1)[gold].mean())
 
-    return float(np.exp(minimize_scalar(loss, bounds=np.log(TEMPERATURES), method="bounded").x))
+    return float(np.exp(minimize_scalar(loss, bounds=np.log(TEMPERATURE_RANGE), method="bounded").x))
 
 
 def brier_score(gold: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> float:

@@ -16,7 +16,7 @@ from glossator.service.tasks.text_classification import DEFAULT_THRESHOLD, proba
 
 _Task = TypeVar("_Task", bound=Classifier)
 
-NONCONFORMITY_SCORES = 1_000
+MAX_NONCONFORMITY_SCORES = 1_000
 """How many a bundle carries at most."""
 MIN_POSITIVES = 5
 """Labels with fewer gold rows keep 0.5: the best threshold of a handful of rows is chance."""
@@ -34,11 +34,12 @@ def tune_thresholds(gold: NDArray[np.bool_], probability: Floats, *, min_positiv
     enough = gold.sum(axis=0) >= max(min_positives, 1)  # with no gold row, F1 is 0 at any threshold
     wide = check_probabilities(probability, (len(gold), gold.shape[1]))
     return [
-        _best(gold[:, label], wide[:, label]) if enough[label] else DEFAULT_THRESHOLD for label in range(gold.shape[1])
+        _best_threshold(gold[:, label], wide[:, label]) if enough[label] else DEFAULT_THRESHOLD
+        for label in range(gold.shape[1])
     ]
 
 
-def calibrated(task: _Task, gold: NDArray[np.bool_], logits: Floats) -> _Task:
+def calibrate_task(task: _Task, gold: NDArray[np.bool_], logits: Floats) -> _Task:
     """The task with what is fitted on validation rows: the temperature and the nonconformity scores of single-label,
     the thresholds of multi-label.
 
@@ -47,7 +48,7 @@ def calibrated(task: _Task, gold: NDArray[np.bool_], logits: Floats) -> _Task:
     if task.problem_type == "single_label_classification":
         calibration = Calibration(temperature=round(fit_temperature(gold, np.asarray(logits, dtype=np.float64)), 4))
         warm = task.model_copy(update={"calibration": calibration})
-        scores = nonconformity(probabilities(logits, warm)[gold])
+        scores = nonconformity_scores(probabilities(logits, warm)[gold])
         calibration = calibration.model_copy(update={"nonconformity": scores})
     else:
         plain = task.model_copy(update={"calibration": Calibration()})
@@ -55,7 +56,7 @@ def calibrated(task: _Task, gold: NDArray[np.bool_], logits: Floats) -> _Task:
     return task.model_copy(update={"calibration": calibration})
 
 
-def nonconformity(probability: NDArray[np.float64], *, most: int = NONCONFORMITY_SCORES) -> list[float]:
+def nonconformity_scores(probability: NDArray[np.float64], *, most: int = MAX_NONCONFORMITY_SCORES) -> list[float]:
     """`1 - probability` of the true label of each row, `(rows,)`, rising. Of more rows than `most` those at even ranks
     are kept, rounded up: the sets told from them are never smaller than those told from all.
 
@@ -68,7 +69,7 @@ def nonconformity(probability: NDArray[np.float64], *, most: int = NONCONFORMITY
     return [min(1.0, math.ceil(score * 1e6 - 1e-6) / 1e6) for score in scores.tolist()]
 
 
-def candidates(probability: NDArray[np.float64]) -> NDArray[np.float64]:
+def threshold_candidates(probability: NDArray[np.float64]) -> NDArray[np.float64]:
     """The thresholds worth trying for the probabilities `(rows,)` of one label, in rising order."""
     above = np.unique(probability)
     below = np.append(0.0, above[:-1])
@@ -78,11 +79,11 @@ def candidates(probability: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.unique(np.append(middle, DEFAULT_THRESHOLD))
 
 
-def _best(gold: NDArray[np.bool_], probability: NDArray[np.float64]) -> float:
+def _best_threshold(gold: NDArray[np.bool_], probability: NDArray[np.float64]) -> float:
     """The best threshold of one label, in one pass over sorted probabilities; both arrays are `(rows,)`."""
     order = np.argsort(probability, kind="stable")
     positives_from = np.append(np.cumsum(gold[order][::-1])[::-1], 0)  # [i]: gold rows among order[i:]
-    tried = candidates(probability)
+    tried = threshold_candidates(probability)
     first = np.searchsorted(probability[order], tried, side="left")  # the first row that reaches each threshold
     given = len(gold) - first
     f1 = 2.0 * positives_from[first] / (given + gold.sum())

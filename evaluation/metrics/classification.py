@@ -14,15 +14,20 @@ from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, f1_score, hamming_loss, precision_recall_fscore_support
 
 from glossator.evaluation.calibration.probability_checks import check_probabilities
-from glossator.evaluation.calibration.reliability import Bin, brier_score, expected_calibration_error, reliability
+from glossator.evaluation.calibration.reliability import (
+    ReliabilityBin,
+    brier_score,
+    expected_calibration_error,
+    reliability_bins,
+)
 from glossator.evaluation.metrics.ranking import ranking_metrics
 from glossator.evaluation.metrics.threshold_curve import ThresholdPoint, threshold_curve
 from glossator.evaluation.statistics.bootstrap import (
     RESAMPLES,
     Estimate,
-    draw_clusters,
+    draw_cluster_resamples,
     group_rows,
-    interval,
+    percentile_interval,
     weighted_metrics,
 )
 from glossator.modeling.labelled_rows import indicator
@@ -34,12 +39,17 @@ from glossator.service.tasks.text_classification import conformal_set, decide, p
 COVERAGES = (0.9, 0.95, 0.99)
 """Which coverages are measured."""
 
-_SHOWN_ROWS = 20
-_LEAST_RESAMPLES = 50
-_RANKED_CELLS = 1_500_000_000
+_MAX_LISTED_ROWS = 20
+_MIN_RESAMPLES = 50
+_MAX_RANKED_CELLS = 1_500_000_000
 """Rows by labels by resamples that are ranked, at most: about ten seconds."""
-_SINGLE_LABEL = {"accuracy": "exact", "macro_f1": "macro_f1", "weighted_f1": "weighted_f1", "micro_f1": "micro_f1"}
-_MULTI_LABEL = {
+_SINGLE_LABEL_METRICS = {
+    "accuracy": "exact",
+    "macro_f1": "macro_f1",
+    "weighted_f1": "weighted_f1",
+    "micro_f1": "micro_f1",
+}
+_MULTI_LABEL_METRICS = {
     "macro_f1": "macro_f1",
     "micro_f1": "micro_f1",
     "weighted_f1": "weighted_f1",
@@ -124,7 +134,7 @@ class Evaluation:
     brier: float
     coverages: tuple[Coverage, ...] = ()
     classes: tuple[ClassScore, ...]
-    bins: tuple[Bin, ...]
+    bins: tuple[ReliabilityBin, ...]
     confusion: tuple[tuple[int, ...], ...] | None
     curve: tuple[ThresholdPoint, ...] = ()
     clusters: int | None = None
@@ -167,7 +177,7 @@ class Evaluation:
 _ADAPTER = TypeAdapter(Evaluation)
 
 
-def evaluate(
+def evaluate_classifier(
     gold: Sequence[tuple[str, ...]],
     probability: Floats,
     task: Classifier,
@@ -186,7 +196,7 @@ def evaluate(
     where the probabilities do not fit.
     """
     single = task.problem_type == "single_label_classification"
-    truth = _truth(gold, task)  # (rows, labels)
+    truth = _gold_matrix(gold, task)  # (rows, labels)
     wide = check_probabilities(probability, truth.shape, single_label=single)
     decided = decide(wide, task)
     right = decided == truth
@@ -203,16 +213,16 @@ def evaluate(
         problem_type=task.problem_type,
         labels=tuple(task.labels),
         rows=len(truth),
-        metrics=_metrics(truth, decided, clusters, single=single, resamples=resamples, seed=seed)
-        | _ranking(truth, wide, clusters, single=single, resamples=resamples, seed=seed),
+        metrics=_estimate_metrics(truth, decided, clusters, single=single, resamples=resamples, seed=seed)
+        | _estimate_ranking_metrics(truth, wide, clusters, single=single, resamples=resamples, seed=seed),
         ece=ece,
         ece_before=_ece_before(wide, decided, correct, task) if single else None,
         temperature=task.calibration.temperature if single else None,
         brier=brier,
-        coverages=_coverages(wide, truth, task) if single else (),
-        classes=_classes(truth, decided, task.labels),
-        bins=reliability(confidence, correct),
-        confusion=_confusion(truth, decided) if single else None,
+        coverages=_measure_coverages(wide, truth, task) if single else (),
+        classes=_class_scores(truth, decided, task.labels),
+        bins=reliability_bins(confidence, correct),
+        confusion=_confusion_matrix(truth, decided) if single else None,
         curve=threshold_curve(truth, wide, single_label=single),
         clusters=None if clusters is None else len(set(clusters)),
         resamples=resamples,
@@ -227,7 +237,7 @@ def _ece_before(wide: Floats, decided: NDArray[np.bool_], correct: NDArray[np.bo
     return expected_calibration_error(probabilities(logits, plain)[decided], correct)
 
 
-def _coverages(wide: Floats, truth: NDArray[np.bool_], task: Classifier) -> tuple[Coverage, ...]:
+def _measure_coverages(wide: Floats, truth: NDArray[np.bool_], task: Classifier) -> tuple[Coverage, ...]:
     if task.calibration.nonconformity is None:
         return ()
     found = []
@@ -241,7 +251,7 @@ def _coverages(wide: Floats, truth: NDArray[np.bool_], task: Classifier) -> tupl
     return tuple(found)
 
 
-def _truth(gold: Sequence[tuple[str, ...]], task: Classifier) -> NDArray[np.bool_]:
+def _gold_matrix(gold: Sequence[tuple[str, ...]], task: Classifier) -> NDArray[np.bool_]:
     """The gold labels as `(rows, labels)`, checked."""
     if not gold:
         raise CorpusError(
@@ -258,13 +268,13 @@ def _truth(gold: Sequence[tuple[str, ...]], task: Classifier) -> NDArray[np.bool
             hint="Split or drop those rows, or train a multi-label model.",
             faults=[
                 Fault("not-one-label", ", ".join(gold[row]) or "no label", f"row {row + 1}")
-                for row in odd[:_SHOWN_ROWS].tolist()
+                for row in odd[:_MAX_LISTED_ROWS].tolist()
             ],
         )
     return truth
 
 
-def _ranking(
+def _estimate_ranking_metrics(
     truth: NDArray[np.bool_],
     wide: Floats,
     clusters: Sequence[str] | None,
@@ -277,19 +287,19 @@ def _ranking(
     if single and truth.shape[1] != 2:
         return {}
     truth, scores = (truth[:, 1:], wide[:, 1:]) if single else (truth, wide)
-    resamples = min(resamples, max(_LEAST_RESAMPLES, _RANKED_CELLS // truth.size))
-    weights = draw_clusters(np.arange(len(truth)), clusters, resamples=resamples, seed=seed)
+    resamples = min(resamples, max(_MIN_RESAMPLES, _MAX_RANKED_CELLS // truth.size))
+    weights = draw_cluster_resamples(np.arange(len(truth)), clusters, resamples=resamples, seed=seed)
     whole = [float(values[0]) for values in ranking_metrics(truth, scores, np.ones((1, len(truth))))]
     if not np.isfinite(whole[0]):
         return {}
     drawn = [values[np.isfinite(values)] for values in ranking_metrics(truth, scores, weights)]
     return {
-        name: Estimate(value, *interval(values))
+        name: Estimate(value, *percentile_interval(values))
         for name, value, values in zip(("auroc", "average_precision"), whole, drawn, strict=True)
     }
 
 
-def _metrics(
+def _estimate_metrics(
     truth: NDArray[np.bool_],
     decided: NDArray[np.bool_],
     clusters: Sequence[str] | None,
@@ -307,13 +317,15 @@ def _metrics(
         "weighted_f1": float(f1_score(truth, decided, average="weighted", zero_division=0)),
     }
     _, groups, (truth_once, decided_once) = group_rows(truth, decided)
-    weights = draw_clusters(groups, clusters, resamples=resamples, seed=seed)
+    weights = draw_cluster_resamples(groups, clusters, resamples=resamples, seed=seed)
     resampled = weighted_metrics(truth_once, decided_once, weights)
-    names = _SINGLE_LABEL if single else _MULTI_LABEL
-    return {name: Estimate(values[source], *interval(resampled[source])) for name, source in names.items()}
+    names = _SINGLE_LABEL_METRICS if single else _MULTI_LABEL_METRICS
+    return {name: Estimate(values[source], *percentile_interval(resampled[source])) for name, source in names.items()}
 
 
-def _classes(truth: NDArray[np.bool_], decided: NDArray[np.bool_], labels: Sequence[str]) -> tuple[ClassScore, ...]:
+def _class_scores(
+    truth: NDArray[np.bool_], decided: NDArray[np.bool_], labels: Sequence[str]
+) -> tuple[ClassScore, ...]:
     precision, recall, f1, support = precision_recall_fscore_support(truth, decided, average=None, zero_division=0)
     return tuple(
         ClassScore(
@@ -328,7 +340,7 @@ def _classes(truth: NDArray[np.bool_], decided: NDArray[np.bool_], labels: Seque
     )
 
 
-def _confusion(truth: NDArray[np.bool_], decided: NDArray[np.bool_]) -> tuple[tuple[int, ...], ...]:
+def _confusion_matrix(truth: NDArray[np.bool_], decided: NDArray[np.bool_]) -> tuple[tuple[int, ...], ...]:
     """Rows by gold label (down) and decided label (across)."""
     counts = truth.astype(np.int64).T @ decided.astype(np.int64)  # (labels, labels)
     return tuple(tuple(row) for row in counts.tolist())

@@ -47,7 +47,7 @@ class TypeScore:
 
 def count_entities(gold: Sequence[Spans], found: Sequence[Entities]) -> EntityCounts:
     """The counts of each row."""
-    rows = [_count(spans, _spans(entities)) for spans, entities in zip(gold, found, strict=True)]
+    rows = [_count_row(spans, _predicted_spans(entities)) for spans, entities in zip(gold, found, strict=True)]
     columns = np.array(rows, dtype=np.float64).reshape(-1, 6).T
     return EntityCounts(*columns)
 
@@ -56,7 +56,7 @@ def score_types(gold: Sequence[Spans], found: Sequence[Entities], types: Sequenc
     """Strict precision, recall and F1 of each type; 0 where there is nothing to divide by."""
     support, predicted, right = Counter[str](), Counter[str](), Counter[str]()
     for spans, entities in zip(gold, found, strict=True):
-        ours = _spans(entities)
+        ours = _predicted_spans(entities)
         support.update(span.label for span in spans)
         predicted.update(span.label for span in ours)
         right.update(span.label for span in set(spans) & set(ours))
@@ -73,11 +73,11 @@ def score_types(gold: Sequence[Spans], found: Sequence[Entities], types: Sequenc
     )
 
 
-def _spans(entities: Entities) -> list[GoldSpan]:
+def _predicted_spans(entities: Entities) -> list[GoldSpan]:
     return [GoldSpan(entity.start, entity.end, entity.label) for entity in entities.entities]
 
 
-def _count(gold: Sequence[GoldSpan], found: Sequence[GoldSpan]) -> tuple[float, ...]:
+def _count_row(gold: Sequence[GoldSpan], found: Sequence[GoldSpan]) -> tuple[float, ...]:
     strict = len(set(gold) & set(found))
     left = list(gold)
     exact = typed = 0

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from glossator.evaluation.metrics.classification import Evaluation, evaluate
+from glossator.evaluation.metrics.classification import Evaluation, evaluate_classifier
 from glossator.evaluation.metrics.model_answers import ModelAnswers
-from glossator.evaluation.metrics.task_metrics import TaskEvaluation, evaluate_predictions, predicted
+from glossator.evaluation.metrics.task_metrics import TaskEvaluation, evaluate_predictions, predict_rows
 from glossator.modeling.labelled_rows import LabelledRows, inputs_of
 from glossator.service.bundle.task import Classifier
 from glossator.service.inference.pipeline import Pipeline
@@ -13,7 +13,7 @@ from glossator.service.tasks.text_classification import decide, probabilities
 AnyEvaluation = Evaluation | TaskEvaluation
 
 
-def measure(
+def evaluate_pipeline(
     pipeline: Pipeline, rows: LabelledRows, *, name: str = "test", cluster_by: str | None = None
 ) -> AnyEvaluation:
     """What the model of `pipeline` comes to on labelled rows; `cluster_by` names the column of `rows.extra` that says
@@ -29,9 +29,9 @@ def evaluate_with_answers(
     clusters = None if cluster_by is None else rows.extra[cluster_by]
     if isinstance(task, Classifier) and task.problem_type != "regression":
         probability = probabilities(pipeline.logits(inputs_of(rows, task)), task)
-        measured = evaluate(rows.labels, probability, task, name=name, clusters=clusters)
+        measured = evaluate_classifier(rows.labels, probability, task, name=name, clusters=clusters)
         return measured, ModelAnswers(name, task, decide(probability, task), None)
-    predictions = predicted(pipeline, rows)
+    predictions = predict_rows(pipeline, rows)
     return evaluate_predictions(rows, predictions, task, name=name, clusters=clusters), ModelAnswers(
         name, task, None, predictions
     )

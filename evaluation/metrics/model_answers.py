@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from glossator.evaluation.metrics.task_metrics import predicted
+from glossator.evaluation.metrics.task_metrics import predict_rows
 from glossator.modeling.labelled_rows import LabelledRows, inputs_of
 from glossator.service.bundle.task import Classifier, Task
 from glossator.service.inference.pipeline import Pipeline
@@ -26,10 +26,10 @@ class ModelAnswers:
     predictions: Sequence[Prediction] | None
 
 
-def answer(pipeline: Pipeline, rows: LabelledRows, *, name: str) -> ModelAnswers:
+def answer_rows(pipeline: Pipeline, rows: LabelledRows, *, name: str) -> ModelAnswers:
     """What a model says of the rows; raises CorpusError or InputError where they do not fit its task."""
     task = pipeline.task
     if isinstance(task, Classifier) and task.problem_type != "regression":
         decided = decide(probabilities(pipeline.logits(inputs_of(rows, task)), task), task)
         return ModelAnswers(name, task, decided, None)
-    return ModelAnswers(name, task, None, predicted(pipeline, rows))
+    return ModelAnswers(name, task, None, predict_rows(pipeline, rows))

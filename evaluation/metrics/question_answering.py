@@ -38,7 +38,7 @@ def exact_match(found: str, accepted: str) -> bool:
     return normalise_answer(found) == normalise_answer(accepted)
 
 
-def f1(found: str, accepted: str, *, characters: bool = False) -> float:
+def answer_f1(found: str, accepted: str, *, characters: bool = False) -> float:
     """F1 of the words (or characters) of two answers; where one has none, 1 if the other has none either.
 
     >>> f1("in the year 1066", "1066")
@@ -52,7 +52,7 @@ def f1(found: str, accepted: str, *, characters: bool = False) -> float:
     return 2.0 * common / (len(ours) + len(theirs))
 
 
-def answer_scores(
+def score_answers(
     rows: LabelledRows, found: Sequence[Extraction]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """F1, exact match and F1 of characters of each row, `(rows,)` each."""
@@ -64,9 +64,9 @@ def answer_scores(
         accepted = [context[span.start : span.end] for span in spans] or [""]
         scores.append(
             (
-                max(f1(ours, text) for text in accepted),
+                max(answer_f1(ours, text) for text in accepted),
                 float(any(exact_match(ours, text) for text in accepted)),
-                max(f1(ours, text, characters=True) for text in accepted),
+                max(answer_f1(ours, text, characters=True) for text in accepted),
             )
         )
     columns = np.array(scores, dtype=np.float64).reshape(-1, 3).T

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from glossator.evaluation.statistics.bootstrap import Weights
 
 Values = NDArray[np.float64]
-_CELLS = 20_000_000
+_MAX_CELLS = 20_000_000
 """Weights worked on at a time, which bounds memory at some 500 MB."""
 
 
@@ -24,12 +24,17 @@ def ranking_metrics(truth: NDArray[np.bool_], scores: NDArray[np.floating], weig
     `truth` and `scores` are `(rows, labels)`, `weights` `(resamples, rows)`. A label counts where a resample has rows
     with it and rows without it; NaN where no label does.
     """
-    chunk = max(1, _CELLS // max(1, len(truth)))
-    parts = [_ranked(truth, scores, weights[begin : begin + chunk]) for begin in range(0, len(weights), chunk)]
+    chunk = max(1, _MAX_CELLS // max(1, len(truth)))
+    parts = [
+        _ranking_metrics_of_chunk(truth, scores, weights[begin : begin + chunk])
+        for begin in range(0, len(weights), chunk)
+    ]
     return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
 
 
-def _ranked(truth: NDArray[np.bool_], scores: NDArray[np.floating], weights: Weights) -> tuple[Values, Values]:
+def _ranking_metrics_of_chunk(
+    truth: NDArray[np.bool_], scores: NDArray[np.floating], weights: Weights
+) -> tuple[Values, Values]:
     """Only steps that hold a row with the label count: there are few of these, and every row is summed once."""
     counts = weights.astype(np.int32)  # resamples count rows
     areas, precisions = [], []

@@ -14,16 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glossator.evaluation.metrics.entities import EntityCounts, TypeScore, count_entities, score_types
-from glossator.evaluation.metrics.question_answering import answer_scores
+from glossator.evaluation.metrics.question_answering import score_answers
 from glossator.evaluation.metrics.ranking import reciprocal_ranks
 from glossator.evaluation.statistics.bootstrap import (
     RESAMPLES,
     Estimate,
     Metric,
     Weights,
-    draw_clusters,
-    interval,
+    draw_cluster_resamples,
     paired_difference,
+    percentile_interval,
 )
 from glossator.evaluation.statistics.noninferiority import CONFIDENCE, NonInferiority
 from glossator.modeling.labelled_rows import LabelledRows, inputs_of
@@ -79,7 +79,7 @@ class TaskEvaluation:
 
 
 @dataclass(frozen=True, slots=True)
-class Metrics:
+class TaskMetrics:
     """The metrics of one model on some rows, the headline first; `right` says which rows it has wholly right."""
 
     functions: Mapping[str, Metric]
@@ -91,23 +91,23 @@ class Metrics:
         return next(iter(self.functions))
 
 
-def task_metrics(rows: LabelledRows, predictions: Sequence[Prediction], task: Task) -> Metrics:
+def task_metrics(rows: LabelledRows, predictions: Sequence[Prediction], task: Task) -> TaskMetrics:
     """The metrics of a task. Raises CorpusError where there are no rows, or none of what the task needs."""
     if not len(rows):
         raise CorpusError("there are no rows to evaluate", found=0, expected="1 or more", hint="Check the file.")
     if isinstance(task, TokenClassification):
-        return _entities(rows, [each for each in predictions if isinstance(each, Entities)], task)
+        return _entity_metrics(rows, [each for each in predictions if isinstance(each, Entities)], task)
     if isinstance(task, QuestionAnswering):
-        return _answers(rows, [each for each in predictions if isinstance(each, Extraction)])
+        return _answer_metrics(rows, [each for each in predictions if isinstance(each, Extraction)])
     if isinstance(task, TextEmbedding):
-        return _embeddings(rows, [each for each in predictions if isinstance(each, Embedding)])
+        return _embedding_metrics(rows, [each for each in predictions if isinstance(each, Embedding)])
     assert isinstance(task, TextPair)
     found = np.array([each.score for each in predictions if isinstance(each, Rating)])
     low, high = task.score_range
-    return _ratings(_scores(rows), found, near=0.1 * (high - low))
+    return _rating_metrics(_gold_scores(rows), found, near=0.1 * (high - low))
 
 
-def predicted(pipeline: Pipeline, rows: LabelledRows) -> list[Prediction]:
+def predict_rows(pipeline: Pipeline, rows: LabelledRows) -> list[Prediction]:
     """The prediction for each input of the rows; raises the InputError of the first that cannot be answered."""
     predictions = []
     for answer in pipeline.predict(inputs_of(rows, pipeline.task)):
@@ -132,14 +132,14 @@ def evaluate_predictions(
     count = np.ones(len(found.right), dtype=np.int64)
     if clusters is None and isinstance(task, QuestionAnswering):
         clusters = rows.seconds
-    weights = draw_clusters(np.arange(len(count)), clusters, resamples=resamples, seed=seed)
+    weights = draw_cluster_resamples(np.arange(len(count)), clusters, resamples=resamples, seed=seed)
     whole = count[np.newaxis].astype(np.float64)
     return TaskEvaluation(
         task=task.task,
         name=name,
         rows=len(rows),
         metrics={
-            key: Estimate(float(metric(whole)[0]), *interval(metric(weights)))
+            key: Estimate(float(metric(whole)[0]), *percentile_interval(metric(weights)))
             for key, metric in found.functions.items()
         },
         types=found.types,
@@ -149,7 +149,7 @@ def evaluate_predictions(
     )
 
 
-def compare(
+def compare_headline(
     rows: LabelledRows, new: Sequence[Prediction], old: Sequence[Prediction], task: Task, *, margin: float
 ) -> NonInferiority:
     """Whether the new model is no worse than the old one by more than `margin` in the headline metric, by the paired
@@ -174,76 +174,76 @@ def compare(
     )
 
 
-def _entities(rows: LabelledRows, predictions: Sequence[Entities], task: TokenClassification) -> Metrics:
+def _entity_metrics(rows: LabelledRows, predictions: Sequence[Entities], task: TokenClassification) -> TaskMetrics:
     if rows.spans is None:
         raise CorpusError("the rows carry no entities", expected="spans", hint="Give a file with entities.")
     counts = count_entities(rows.spans, predictions)
-    return Metrics(
+    return TaskMetrics(
         {
-            "f1": _f1(counts, counts.strict),
-            "precision": _share(counts.strict, counts.found),
-            "recall": _share(counts.strict, counts.gold),
-            "exact_f1": _f1(counts, counts.exact),
-            "partial_f1": _f1(counts, counts.partial),
-            "type_f1": _f1(counts, counts.typed),
+            "f1": _f1_metric(counts, counts.strict),
+            "precision": _ratio_metric(counts.strict, counts.found),
+            "recall": _ratio_metric(counts.strict, counts.gold),
+            "exact_f1": _f1_metric(counts, counts.exact),
+            "partial_f1": _f1_metric(counts, counts.partial),
+            "type_f1": _f1_metric(counts, counts.typed),
         },
         (counts.strict == counts.gold) & (counts.strict == counts.found),
         score_types(rows.spans, predictions, task.types),
     )
 
 
-def _answers(rows: LabelledRows, predictions: Sequence[Extraction]) -> Metrics:
-    f1, exact, characters = answer_scores(rows, predictions)
-    functions = {"f1": _mean(f1), "exact_match": _mean(exact), "character_f1": _mean(characters)}
-    return Metrics(functions, exact.astype(bool))
+def _answer_metrics(rows: LabelledRows, predictions: Sequence[Extraction]) -> TaskMetrics:
+    f1, exact, characters = score_answers(rows, predictions)
+    functions = {"f1": _mean_metric(f1), "exact_match": _mean_metric(exact), "character_f1": _mean_metric(characters)}
+    return TaskMetrics(functions, exact.astype(bool))
 
 
-def _embeddings(rows: LabelledRows, predictions: Sequence[Embedding]) -> Metrics:
+def _embedding_metrics(rows: LabelledRows, predictions: Sequence[Embedding]) -> TaskMetrics:
     vectors = np.stack([each.vector for each in predictions]).astype(np.float64)
     if rows.seconds is not None:
-        gold, half = _scores(rows), len(rows)
-        similarity = np.einsum("rd,rd->r", *(_unit(side) for side in (vectors[:half], vectors[half:])))
-        ratings = _ratings(gold, similarity, near=np.inf)
-        return Metrics({"spearman": ratings.functions["spearman"]}, ratings.right)
+        gold, half = _gold_scores(rows), len(rows)
+        similarity = np.einsum("rd,rd->r", *(_to_unit_length(side) for side in (vectors[:half], vectors[half:])))
+        ratings = _rating_metrics(gold, similarity, near=np.inf)
+        return TaskMetrics({"spearman": ratings.functions["spearman"]}, ratings.right)
     similarity = cosine(vectors, vectors)
     np.fill_diagonal(similarity, -np.inf)
     nearest = similarity.argmax(axis=1)
     right = np.array([rows.labels[row] == rows.labels[other] for row, other in enumerate(nearest.tolist())])
     functions = {
-        "nearest_accuracy": _mean(right.astype(np.float64)),
-        "mean_reciprocal_rank": _mean(reciprocal_ranks(similarity, rows.labels)),
+        "nearest_accuracy": _mean_metric(right.astype(np.float64)),
+        "mean_reciprocal_rank": _mean_metric(reciprocal_ranks(similarity, rows.labels)),
     }
-    return Metrics(functions, right)
+    return TaskMetrics(functions, right)
 
 
-def _ratings(gold: Values, found: Values, *, near: float) -> Metrics:
+def _rating_metrics(gold: Values, found: Values, *, near: float) -> TaskMetrics:
     from scipy.stats import rankdata
 
-    return Metrics(
+    return TaskMetrics(
         {
-            "pearson": _correlation(gold, found),
-            "spearman": _correlation(rankdata(gold), rankdata(found)),
-            "mean_absolute_error": _mean(np.abs(gold - found)),
+            "pearson": _correlation_metric(gold, found),
+            "spearman": _correlation_metric(rankdata(gold), rankdata(found)),
+            "mean_absolute_error": _mean_metric(np.abs(gold - found)),
         },
         np.abs(gold - found) <= near,
     )
 
 
-def _scores(rows: LabelledRows) -> Values:
+def _gold_scores(rows: LabelledRows) -> Values:
     if rows.scores is None:
         raise CorpusError("the rows carry no scores", expected="a number a row", hint="Give a file with scores.")
     return np.asarray(rows.scores, dtype=np.float64)
 
 
-def _unit(vectors: Values) -> Values:
+def _to_unit_length(vectors: Values) -> Values:
     return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12))
 
 
-def _mean(values: Values) -> Metric:
+def _mean_metric(values: Values) -> Metric:
     return lambda weights: np.asarray(weights @ values / weights.sum(axis=1))
 
 
-def _share(part: Values, whole: Values) -> Metric:
+def _ratio_metric(part: Values, whole: Values) -> Metric:
     def metric(weights: Weights) -> Values:
         below = weights @ whole
         return np.divide(weights @ part, below, out=np.zeros_like(below), where=below > 0)
@@ -251,11 +251,11 @@ def _share(part: Values, whole: Values) -> Metric:
     return metric
 
 
-def _f1(counts: EntityCounts, right: Values) -> Metric:
-    return _share(2.0 * right, counts.gold + counts.found)
+def _f1_metric(counts: EntityCounts, right: Values) -> Metric:
+    return _ratio_metric(2.0 * right, counts.gold + counts.found)
 
 
-def _correlation(gold: Values, found: Values) -> Metric:
+def _correlation_metric(gold: Values, found: Values) -> Metric:
     """Pearson's; of ranks it is Spearman's, with the ranks of the whole sample in every resample."""
 
     def metric(weights: Weights) -> Values:

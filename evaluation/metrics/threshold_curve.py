@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-POINTS = 51
+CURVE_POINTS = 51
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def threshold_curve(
     found = np.concatenate([[0], np.cumsum(right[order])])
     gold = max(1, int(truth.sum()))
     points = []
-    for threshold in np.linspace(0.0, 1.0, POINTS):
+    for threshold in np.linspace(0.0, 1.0, CURVE_POINTS):
         count = int(np.searchsorted(-scores[order], -threshold, side="right"))
         hit = int(found[count])
         points.append(ThresholdPoint(float(threshold), count / len(truth), hit / count if count else 1.0, hit / gold))

@@ -12,13 +12,16 @@ from glossator.modeling.labelled_rows import LabelledRows
 from glossator.service.errors import shorten
 from glossator.service.tasks.decoders import decoder
 
-EXAMPLES = 5
+MAX_EXAMPLES = 5
 
 
 def comparison_report(rows: LabelledRows, answers: Sequence[ModelAnswers], found: Sequence[Comparison]) -> str:
     """The verdict on each model, the figures behind it, and rows that were gained and lost."""
     metric = METRIC_NAMES.get(found[0].metric, found[0].metric)
-    parts = [f"## {metric} on {len(rows):,} rows, beside {found[0].baseline}", *(_sentence(each) for each in found)]
+    parts = [
+        f"## {metric} on {len(rows):,} rows, beside {found[0].baseline}",
+        *(_verdict_sentence(each) for each in found),
+    ]
     table = [
         [
             each.name,
@@ -45,11 +48,11 @@ def comparison_report(rows: LabelledRows, answers: Sequence[ModelAnswers], found
     for each, model in zip(found, answers[1:], strict=True):
         for title, places in (("gained", each.gained), ("lost", each.lost)):
             if places:
-                parts += [f"### Rows {title}: {each.name}", _rows(rows, places, answers[0], model)]
+                parts += [f"### Rows {title}: {each.name}", _changed_rows_table(rows, places, answers[0], model)]
     return "\n\n".join(parts) + "\n"
 
 
-def _sentence(each: Comparison) -> str:
+def _verdict_sentence(each: Comparison) -> str:
     points = f"{abs(each.difference.value) * 100:.2f} points"
     if each.verdict == "not shown":
         side = "above" if each.difference.value >= 0 else "below"
@@ -69,19 +72,25 @@ def _sentence(each: Comparison) -> str:
     return said
 
 
-def _rows(rows: LabelledRows, places: Sequence[int], old: ModelAnswers, new: ModelAnswers) -> str:
+def _changed_rows_table(rows: LabelledRows, places: Sequence[int], old: ModelAnswers, new: ModelAnswers) -> str:
     table = [
-        [str(place + 1), shorten(_text(rows, place)), _gold(rows, place), _said(old, place), _said(new, place)]
-        for place in places[:EXAMPLES]
+        [
+            str(place + 1),
+            shorten(_row_text(rows, place)),
+            _gold_text(rows, place),
+            _answer_text(old, place),
+            _answer_text(new, place),
+        ]
+        for place in places[:MAX_EXAMPLES]
     ]
     return markdown_table(["row", "text", "true", old.name, new.name], table)
 
 
-def _text(rows: LabelledRows, place: int) -> str:
+def _row_text(rows: LabelledRows, place: int) -> str:
     return rows.texts[place] if rows.seconds is None else f"{rows.texts[place]} / {rows.seconds[place]}"
 
 
-def _gold(rows: LabelledRows, place: int) -> str:
+def _gold_text(rows: LabelledRows, place: int) -> str:
     if rows.scores is not None:
         return f"{rows.scores[place]:g}"
     if rows.spans is not None:
@@ -90,7 +99,7 @@ def _gold(rows: LabelledRows, place: int) -> str:
     return ", ".join(rows.labels[place])
 
 
-def _said(model: ModelAnswers, place: int) -> str:
+def _answer_text(model: ModelAnswers, place: int) -> str:
     if model.decided is not None:
         return ", ".join(
             label for label, given in zip(model.task.labels, model.decided[place].tolist(), strict=True) if given

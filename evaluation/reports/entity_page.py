@@ -11,7 +11,7 @@ from glossator.service.errors import ExtraMissing
 from glossator.service.tasks.decoders import Prediction
 from glossator.service.tasks.token_classification import Entities, Entity
 
-ROWS_SHOWN = 40
+MAX_ROWS = 40
 _COLOURS = ("#9ecae9", "#ffcf8f", "#b5dfa8", "#f4b6c2", "#cdbfe8", "#f2e394", "#a8dcd9", "#d9c4ae")
 
 
@@ -27,12 +27,12 @@ def entity_page(rows: LabelledRows, predictions: Sequence[Prediction], *, name: 
             hint="pip install 'glossator[spacy]'",
         ) from error
     assert rows.spans is not None
-    found = [_drawn(each.entities) for each in predictions if isinstance(each, Entities)]
-    true = [_drawn(sorted(spans)) for spans in rows.spans]
+    found = [_displacy_entities(each.entities) for each in predictions if isinstance(each, Entities)]
+    true = [_displacy_entities(sorted(spans)) for spans in rows.spans]
     order = [row for row in range(len(rows)) if found[row] or true[row]]
     order.sort(key=lambda row: found[row] == true[row])
     documents: list[dict[str, Any]] = []
-    for row in order[:ROWS_SHOWN]:
+    for row in order[:MAX_ROWS]:
         right = found[row] == true[row]
         title = f"{name} row {row + 1}, found{' (right)' if right else ''}"
         documents.append({"text": rows.texts[row], "ents": found[row], "title": title})
@@ -46,5 +46,5 @@ def entity_page(rows: LabelledRows, predictions: Sequence[Prediction], *, name: 
     )
 
 
-def _drawn(entities: Iterable[Entity | GoldSpan]) -> list[dict[str, Any]]:
+def _displacy_entities(entities: Iterable[Entity | GoldSpan]) -> list[dict[str, Any]]:
     return [{"start": each.start, "end": each.end, "label": each.label} for each in entities]

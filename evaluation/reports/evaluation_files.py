@@ -10,7 +10,7 @@ from glossator.evaluation.metrics.task_metrics import TaskEvaluation
 from glossator.evaluation.reports.evaluation_plots import class_f1_svg, confusion_svg, reliability_svg, thresholds_svg
 
 
-def pictures(evaluation: AnyEvaluation) -> dict[str, str]:
+def draw_plots(evaluation: AnyEvaluation) -> dict[str, str]:
     """SVG pictures by name: `per-class`, `reliability`, `thresholds`, and for single-label `confusion`; for entities
     `per-class`."""
     if isinstance(evaluation, TaskEvaluation):
@@ -22,7 +22,7 @@ def pictures(evaluation: AnyEvaluation) -> dict[str, str]:
     return drawn
 
 
-def to_json(evaluation: AnyEvaluation, details: ErrorAnalysis | None = None) -> str:
+def evaluation_json(evaluation: AnyEvaluation, details: ErrorAnalysis | None = None) -> str:
     """The evaluation as a JSON document, with what lies below it."""
     fields = evaluation.to_dict() | ({} if details is None else details.to_dict())
     return json.dumps(fields, ensure_ascii=False, indent=2, allow_nan=False) + "\n"

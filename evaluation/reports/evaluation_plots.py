@@ -25,18 +25,18 @@ from glossator.evaluation.metrics.metric_names import METRIC_NAMES
 from glossator.evaluation.metrics.task_metrics import TaskEvaluation
 from glossator.service.errors import ConfigError, shorten
 
-NUMBERED_LABELS = 20
+MAX_NUMBERED_LABELS = 20
 """Up to so many labels, each cell of a confusion matrix has its number; with more, the commonest are listed beside."""
-DRAWN_LABELS = 100
+MAX_DRAWN_LABELS = 100
 """Of more labels than this, those with the most mistakes are drawn, and the picture says so."""
-_LISTED = 30
+_MAX_LISTED_CONFUSIONS = 30
 _LABEL_WIDTH = 50
 _LENGTH_BINS = 40
-INK = "#1b1f24"
-QUIET = "#57606a"
+TEXT_COLOUR = "#1b1f24"
+GREY = "#57606a"
 BLUE = "#0b5394"
 ORANGE = "#b45309"
-_STYLE = {"svg.fonttype": "none", "svg.hashsalt": "glossator", "font.size": 10.0, "text.color": INK}
+_STYLE = {"svg.fonttype": "none", "svg.hashsalt": "glossator", "font.size": 10.0, "text.color": TEXT_COLOUR}
 
 
 def confusion_svg(evaluation: Evaluation) -> str:
@@ -55,7 +55,7 @@ def reliability_svg(evaluation: Evaluation) -> str:
 def class_f1_svg(evaluation: AnyEvaluation) -> str:
     """A bar for the F1 of each label, or of each type of entity, lowest on top, with its gold rows; at most
     `DRAWN_LABELS`, the lowest."""
-    return to_svg(lambda: _class_f1_figure(evaluation))
+    return render_svg(lambda: _class_f1_figure(evaluation))
 
 
 def thresholds_svg(evaluation: Evaluation) -> str:
@@ -65,7 +65,7 @@ def thresholds_svg(evaluation: Evaluation) -> str:
 
 def lengths_svg(texts: Sequence[str]) -> str:
     """How long texts are, as a histogram over a logarithmic axis."""
-    return to_svg(lambda: _lengths_figure(texts))
+    return render_svg(lambda: _lengths_figure(texts))
 
 
 def _confusion_figure(evaluation: Evaluation) -> tuple[Any, str, str]:
@@ -83,9 +83,9 @@ def _confusion_figure(evaluation: Evaluation) -> tuple[Any, str, str]:
     drawn = _most_mistaken(counts)
     names = [shorten(evaluation.labels[i], _LABEL_WIDTH) for i in drawn]
     counts, shares = counts[np.ix_(drawn, drawn)], shares[np.ix_(drawn, drawn)]
-    numbered = len(drawn) <= NUMBERED_LABELS
+    numbered = len(drawn) <= MAX_NUMBERED_LABELS
     cell, size = (0.62, 10.0) if numbered else (0.16, 8.0)  # inches and points
-    room = _room(names, size)
+    room = _names_width(names, size)
     side = cell * len(drawn)
     beside = 0.0 if numbered else 6.6
     width, height = max(side + room + 0.9 + beside, 4.5), max(side + room + 1.2, 3.2)
@@ -100,14 +100,14 @@ def _confusion_figure(evaluation: Evaluation) -> tuple[Any, str, str]:
     axes.set_xticks(ticks, names, fontsize=size, parse_math=False, **upright)
     axes.set_yticks(ticks, names, fontsize=size, parse_math=False)
     axes.tick_params(length=0, pad=3)
-    axes.set_xlabel("decided", fontsize=11, color=QUIET)
-    axes.set_ylabel("gold", fontsize=11, color=QUIET)
+    axes.set_xlabel("decided", fontsize=11, color=GREY)
+    axes.set_ylabel("gold", fontsize=11, color=GREY)
     title = f"Confusion matrix, {evaluation.name}: {evaluation.rows:,} rows"
     note = "" if len(drawn) == len(evaluation.labels) else f", the {len(drawn)} labels with the most mistakes"
-    heading(figure, title + note, height)
-    commonest = evaluation.top_confusions(_LISTED)
+    add_title(figure, title + note, height)
+    commonest = evaluation.top_confusions(_MAX_LISTED_CONFUSIONS)
     if not numbered:
-        _list_beside(figure, commonest, left=(room + side + 1.0) / width, height=height)
+        _list_confusions(figure, commonest, left=(room + side + 1.0) / width, height=height)
     worst = "; ".join(f"{each.gold} called {each.predicted}: {each.count}" for each in commonest[:10])
     right = evaluation.metrics["accuracy"].value
     return figure, title, f"{right:.1%} of rows are on the diagonal. Commonest confusions: {worst or 'none'}."
@@ -136,13 +136,13 @@ def _draw_cells(axes: Any, counts: NDArray[Any], shares: NDArray[Any], *, number
         axes.tick_params(which="minor", length=0)
         return
     for row, column, shade in zip(rows, columns, shades, strict=True):
-        ink = "white" if shade > 0.65 else INK
+        ink = "white" if shade > 0.65 else TEXT_COLOUR
         axes.text(column, row, f"{counts[row, column]:,}", ha="center", va="center", fontsize=numbers, color=ink)
 
 
-def _list_beside(figure: Any, confusions: Sequence[Confusion], *, left: float, height: float) -> None:
+def _list_confusions(figure: Any, confusions: Sequence[Confusion], *, left: float, height: float) -> None:
     """The commonest confusions as lines of text, from the top, as many as there is room for."""
-    figure.text(left, 1 - 0.95 / height, "Commonest confusions: rows, gold → decided", fontsize=11, color=QUIET)
+    figure.text(left, 1 - 0.95 / height, "Commonest confusions: rows, gold → decided", fontsize=11, color=GREY)
     for number, each in enumerate(confusions[: int((height - 1.4) / 0.26)]):
         bottom = 1 - (1.25 + 0.26 * number) / height
         figure.text(left + 0.02, bottom, f"{each.count:,}", ha="right")
@@ -153,7 +153,7 @@ def _list_beside(figure: Any, confusions: Sequence[Confusion], *, left: float, h
 def _most_mistaken(counts: NDArray[Any]) -> list[int]:
     """Which labels are drawn, in their own order."""
     mistakes = counts.sum(axis=0) + counts.sum(axis=1) - 2 * counts.diagonal()
-    return sorted(np.argsort(-mistakes, kind="stable")[:DRAWN_LABELS].tolist())
+    return sorted(np.argsort(-mistakes, kind="stable")[:MAX_DRAWN_LABELS].tolist())
 
 
 def _reliability_figure(evaluation: Evaluation) -> tuple[Any, str, str]:
@@ -164,7 +164,7 @@ def _reliability_figure(evaluation: Evaluation) -> tuple[Any, str, str]:
     figure = Figure(figsize=(5.6, 6.2), facecolor="white")
     upper = figure.add_axes((0.16, 0.34, 0.80, 0.52))
     lower = figure.add_axes((0.16, 0.09, 0.80, 0.19))
-    upper.plot([0, 1], [0, 1], color=QUIET, linestyle="--", linewidth=1)
+    upper.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1)
     upper.vlines([b.confidence for b in bins], [b.confidence for b in bins], [b.accuracy for b in bins], color=ORANGE)
     upper.plot([b.confidence for b in bins], [b.accuracy for b in bins], "o", color=BLUE, markersize=6, clip_on=False)
     upper.set(xlim=(0, 1), ylim=(0, 1), ylabel="share that came true")
@@ -176,10 +176,10 @@ def _reliability_figure(evaluation: Evaluation) -> tuple[Any, str, str]:
     for axes in (upper, lower):
         axes.spines[["top", "right"]].set_visible(False)
     title = f"Reliability, {evaluation.name}: {evaluation.rows:,} rows"
-    heading(figure, title, 6.2)
+    add_title(figure, title, 6.2)
     mean = "" if single else ", the mean over labels; the picture pools them"
-    figure.text(0.02, 0.906, f"Expected calibration error {evaluation.ece:.4f}{mean}.", color=QUIET, fontsize=9)
-    figure.text(0.02, 0.880, "Dashed: calibrated. Orange: how far off.", color=QUIET, fontsize=9)
+    figure.text(0.02, 0.906, f"Expected calibration error {evaluation.ece:.4f}{mean}.", color=GREY, fontsize=9)
+    figure.text(0.02, 0.880, "Dashed: calibrated. Orange: how far off.", color=GREY, fontsize=9)
     points = "; ".join(f"{b.confidence:.2f} came true {b.accuracy:.2f} of {b.count:,}" for b in bins)
     return figure, title, f"Expected calibration error {evaluation.ece:.4f}. By mean confidence: {points}."
 
@@ -191,17 +191,17 @@ def _class_f1_figure(evaluation: AnyEvaluation) -> tuple[Any, str, str]:
         evaluation.types if isinstance(evaluation, TaskEvaluation) else evaluation.classes
     )
     worst_first = sorted(scores, key=lambda score: (score.f1, -score.support))
-    drawn = worst_first[:DRAWN_LABELS]
-    figure, axes, height = bars([score.label for score in drawn], [score.f1 for score in drawn])
+    drawn = worst_first[:MAX_DRAWN_LABELS]
+    figure, axes, height = bar_figure([score.label for score in drawn], [score.f1 for score in drawn])
     macro, called = evaluation.metrics[metric].value, METRIC_NAMES[metric]
     axes.axvline(macro, color=ORANGE, linestyle="--", linewidth=1.2)
     axes.text(macro, -0.7, f"{called} {macro:.3f}", color=ORANGE, ha="center", va="bottom", fontsize=9)
     for place, score in enumerate(drawn):
-        axes.text(1.02, place, f"{score.f1:.2f}", va="center", fontsize=8.5, color=QUIET)
-        axes.text(1.32, place, f"{score.support:,} {counted}", ha="right", va="center", fontsize=8.5, color=QUIET)
+        axes.text(1.02, place, f"{score.f1:.2f}", va="center", fontsize=8.5, color=GREY)
+        axes.text(1.32, place, f"{score.support:,} {counted}", ha="right", va="center", fontsize=8.5, color=GREY)
     axes.set(xlim=(0, 1), xlabel="F1")
     title = f"F1 of each {'type' if of_types else 'label'}, {evaluation.name}: {evaluation.rows:,} rows"
-    heading(figure, title if len(drawn) == len(worst_first) else f"{title}, the {len(drawn)} lowest", height)
+    add_title(figure, title if len(drawn) == len(worst_first) else f"{title}, the {len(drawn)} lowest", height)
     lowest = "; ".join(f"{score.label} {score.f1:.2f}" for score in drawn[:10])
     return figure, title, f"{called[0].upper()}{called[1:]} {macro:.4f}. Lowest: {lowest}."
 
@@ -223,13 +223,13 @@ def _thresholds_figure(evaluation: Evaluation) -> tuple[Any, str, str]:
     axes.legend(frameon=False, loc="lower left")
     axes.spines[["top", "right"]].set_visible(False)
     title = f"Thresholds, {evaluation.name}: {evaluation.rows:,} rows"
-    heading(figure, title, 4.4)
+    add_title(figure, title, 4.4)
     note = (
         "The likeliest label of each row, given where it reaches the threshold."
         if single
         else ("All labels together, each given where it reaches the threshold.")
     )
-    figure.text(0.02, 0.865, note, color=QUIET, fontsize=9)
+    figure.text(0.02, 0.865, note, color=GREY, fontsize=9)
     shown = [point for point in evaluation.curve if round(point.threshold * 100) in (25, 50, 76, 90)]
     points = "; ".join(
         f"at {point.threshold:.2f} precision {point.precision:.2f}, recall {point.recall:.2f}" for point in shown
@@ -254,18 +254,18 @@ def _lengths_figure(texts: Sequence[str]) -> tuple[Any, str, str]:
     axes.minorticks_off()
     axes.spines[["top", "right"]].set_visible(False)
     title = f"Characters a text: {len(lengths):,} rows"
-    heading(figure, title, 3.6)
+    add_title(figure, title, 3.6)
     low, high = np.quantile(lengths, (0.05, 0.95))
     told = f"Median {median:,.0f}; 90 % of the texts have {low:,.0f} to {high:,.0f}; the longest has {lengths.max():,}."
     return figure, title, told
 
 
-def bars(names: Sequence[str], values: Sequence[float]) -> tuple[Any, Any, float]:
+def bar_figure(names: Sequence[str], values: Sequence[float]) -> tuple[Any, Any, float]:
     """A figure with a bar a name, the first on top; its axes, and its height in inches."""
     from matplotlib.figure import Figure
 
     names = [shorten(name, _LABEL_WIDTH) for name in names]
-    room = _room(names, 9.0) + 0.2
+    room = _names_width(names, 9.0) + 0.2
     width, height = room + 5.4, 0.22 * len(names) + 1.5
     figure = Figure(figsize=(width, height), facecolor="white")
     axes = figure.add_axes((room / width, 0.6 / height, 4.0 / width, (height - 1.5) / height))
@@ -278,21 +278,21 @@ def bars(names: Sequence[str], values: Sequence[float]) -> tuple[Any, Any, float
     return figure, axes, height
 
 
-def _room(names: Sequence[str], size: float) -> float:
+def _names_width(names: Sequence[str], size: float) -> float:
     """Inches that the longest name takes in letters of `size` points."""
     return max(map(display_width, names)) * size * 0.0092
 
 
-def heading(figure: Any, text: str, height: float) -> None:
+def add_title(figure: Any, text: str, height: float) -> None:
     """The title of a figure of that height in inches, in its upper left corner."""
     figure.text(0.02, 1 - 0.35 / height, text, fontsize=12, fontweight="bold", parse_math=False)
 
 
 def _svg(draw: Callable[[Evaluation], tuple[Any, str, str]], evaluation: Evaluation) -> str:
-    return to_svg(lambda: draw(evaluation))
+    return render_svg(lambda: draw(evaluation))
 
 
-def to_svg(draw: Callable[[], tuple[Any, str, str]]) -> str:
+def render_svg(draw: Callable[[], tuple[Any, str, str]]) -> str:
     """The figure, title and description that `draw` gives as one SVG element with `<title>` and `<desc>`, to stand in a
     page or a file of its own."""
     from matplotlib import style
@@ -308,10 +308,10 @@ def to_svg(draw: Callable[[], tuple[Any, str, str]]) -> str:
     assert start is not None
     key = hashlib.sha256(body.encode()).hexdigest()[:12]  # several pictures may stand in one page
     opening = f'{start.group(0)[:-1]} role="img" aria-labelledby="title-{key} description-{key}">'
-    title = f'<title id="title-{key}">{_text(title)}</title>'
-    description = f'<desc id="description-{key}">{_text(description)}</desc>'
+    title = f'<title id="title-{key}">{_escape(title)}</title>'
+    description = f'<desc id="description-{key}">{_escape(description)}</desc>'
     return f"{opening}\n {title}\n {description}{body[start.end() :]}"
 
 
-def _text(text: str) -> str:
+def _escape(text: str) -> str:
     return escape(shorten(text, 2000))

@@ -7,21 +7,21 @@ from glossator.evaluation.metrics.classification import ClassScore, Evaluation
 from glossator.evaluation.metrics.evaluate import AnyEvaluation
 from glossator.evaluation.metrics.metric_names import METRIC_NAMES
 from glossator.evaluation.metrics.task_metrics import TaskEvaluation
-from glossator.evaluation.reports.plain_summary import summary
+from glossator.evaluation.reports.plain_summary import plain_summary
 
-CLASSES_SHOWN = 20
-CONFUSIONS_SHOWN = 10
+MAX_CLASSES = 20
+MAX_CONFUSIONS = 10
 
 
-def report(
-    evaluation: AnyEvaluation, *, classes_shown: int = CLASSES_SHOWN, confusions_shown: int = CONFUSIONS_SHOWN
+def evaluation_report(
+    evaluation: AnyEvaluation, *, classes_shown: int = MAX_CLASSES, confusions_shown: int = MAX_CONFUSIONS
 ) -> str:
     """Everything there is to say in words: headline, labels and confusions, each a table under its heading."""
     if isinstance(evaluation, TaskEvaluation):
-        return _report_measured(evaluation, types_shown=classes_shown)
+        return _task_report(evaluation, types_shown=classes_shown)
     parts = [
         f"## {evaluation.name} ({evaluation.rows:,} rows, {len(evaluation.labels)} labels)",
-        summary(evaluation),
+        plain_summary(evaluation),
         headline_table(evaluation),
         "### Labels, lowest F1 first",
         class_table(evaluation, limit=classes_shown),
@@ -33,8 +33,8 @@ def report(
     return "\n\n".join(parts) + "\n"
 
 
-def _report_measured(measured: TaskEvaluation, *, types_shown: int) -> str:
-    parts = [f"## {measured.name} ({measured.rows:,} rows)", summary(measured), headline_table(measured)]
+def _task_report(measured: TaskEvaluation, *, types_shown: int) -> str:
+    parts = [f"## {measured.name} ({measured.rows:,} rows)", plain_summary(measured), headline_table(measured)]
     if measured.types:
         rows = [
             [each.label, f"{each.f1:.3f}", f"{each.precision:.3f}", f"{each.recall:.3f}",
@@ -85,12 +85,12 @@ def coverage_table(evaluation: Evaluation) -> str:
     )
 
 
-def class_table(evaluation: Evaluation, *, limit: int = CLASSES_SHOWN) -> str:
+def class_table(evaluation: Evaluation, *, limit: int = MAX_CLASSES) -> str:
     """The labels with the lowest F1, at most `limit`, and a note on those left out.
 
     Labels that occur neither in gold nor in decisions come last: nothing was learnt about them.
     """
-    ranked = sorted(evaluation.classes, key=lambda score: (_absent(score), score.f1, -score.support))
+    ranked = sorted(evaluation.classes, key=lambda score: (_is_absent(score), score.f1, -score.support))
     rows = [
         [score.label, f"{score.f1:.3f}", f"{score.precision:.3f}", f"{score.recall:.3f}",
          f"{score.support:,}", f"{score.predicted:,}"]
@@ -100,12 +100,12 @@ def class_table(evaluation: Evaluation, *, limit: int = CLASSES_SHOWN) -> str:
     notes = []
     if len(ranked) > limit:
         notes.append(f"The {limit} labels with the lowest F1, of {len(ranked)}.")
-    if absent := sum(map(_absent, ranked)):
+    if absent := sum(map(_is_absent, ranked)):
         notes.append(f"Labels with no gold row that were never given: {absent}; each counts as 0 in macro F1.")
     return "\n\n".join([table, " ".join(notes)]) if notes else table
 
 
-def confusion_table(evaluation: Evaluation, *, limit: int = CONFUSIONS_SHOWN) -> str:
+def confusion_table(evaluation: Evaluation, *, limit: int = MAX_CONFUSIONS) -> str:
     """The commonest mistakes of a single-label task, most rows first, or a sentence where there are none."""
     if evaluation.confusion is None:
         return "Confusions are not defined for multi-label."
@@ -116,5 +116,5 @@ def confusion_table(evaluation: Evaluation, *, limit: int = CONFUSIONS_SHOWN) ->
     return markdown_table(["gold", "decided", "rows", "share of gold"], rows, right=(2, 3))
 
 
-def _absent(score: ClassScore) -> bool:
+def _is_absent(score: ClassScore) -> bool:
     return score.support == 0 and score.predicted == 0

@@ -18,7 +18,7 @@ code { background: #f3f3f3; padding: 0.1rem 0.3rem; }
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
-def page(markdown: str, *, title: str, pictures: Mapping[str, str] | None = None) -> str:
+def html_page(markdown: str, *, title: str, pictures: Mapping[str, str] | None = None) -> str:
     """The page: the Markdown's words and tables, then each SVG picture under its name. HTML in the Markdown is shown as
     text."""
     from markdown_it import MarkdownIt

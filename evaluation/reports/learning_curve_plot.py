@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from glossator.evaluation.analysis.learning_curve import LearningCurve
-from glossator.evaluation.reports.evaluation_plots import BLUE, ORANGE, QUIET, heading, to_svg
+from glossator.evaluation.reports.evaluation_plots import BLUE, GREY, ORANGE, add_title, render_svg
 
 
-def curve_svg(curve: LearningCurve) -> str:
+def learning_curve_svg(curve: LearningCurve) -> str:
     """Points, the law through them, and the forecasts with their intervals."""
-    return to_svg(lambda: _figure(curve))
+    return render_svg(lambda: _figure(curve))
 
 
 def _figure(curve: LearningCurve) -> tuple[Any, str, str]:
@@ -23,7 +23,7 @@ def _figure(curve: LearningCurve) -> tuple[Any, str, str]:
     now = curve.points[-1]
     last = now.rows + curve.forecasts[-1].more
     grid = np.geomspace(curve.points[0].rows, last, 200)
-    axes.plot(grid, curve.at(grid), color=QUIET, zorder=1, label="the law")
+    axes.plot(grid, curve.at(grid), color=GREY, zorder=1, label="the law")
     for point in curve.points:
         axes.plot([point.rows] * len(point.values), point.values, color=BLUE, marker="o", linestyle="", zorder=2)
     level = float(curve.at(np.array([float(now.rows)]))[0])
@@ -35,7 +35,7 @@ def _figure(curve: LearningCurve) -> tuple[Any, str, str]:
     axes.set(xlabel="training rows", ylabel=f"validation {curve.metric}", xscale="log")
     axes.spines[["top", "right"]].set_visible(False)
     title = "What more labels would bring"
-    heading(figure, title, 4.4)
+    add_title(figure, title, 4.4)
     told = "; ".join(
         f"{each.more:,} further rows: {each.gain:+.4f} ({each.low:+.4f} to {each.high:+.4f})"
         for each in curve.forecasts

@@ -6,7 +6,7 @@ from glossator.evaluation.analysis.learning_curve import LearningCurve
 from glossator.evaluation.markdown import markdown_table
 
 
-def curve_report(curve: LearningCurve) -> str:
+def learning_curve_report(curve: LearningCurve) -> str:
     """The curve in words and tables."""
     now = curve.points[-1]
     lines = [

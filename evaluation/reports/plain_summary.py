@@ -7,17 +7,19 @@ from glossator.evaluation.metrics.classification import Evaluation
 from glossator.evaluation.metrics.evaluate import AnyEvaluation
 from glossator.evaluation.statistics.bootstrap import Estimate
 
-SURE = 0.9
-_WEAKEST = 3
+CONFIDENT = 0.9
+_MAX_WEAK_LABELS = 3
 
 
-def summary(evaluation: AnyEvaluation) -> str:
+def plain_summary(evaluation: AnyEvaluation) -> str:
     """One paragraph."""
     if not isinstance(evaluation, Evaluation):
-        return _measured(evaluation.task, evaluation.rows, evaluation.metrics)
-    said = _single(evaluation) if evaluation.confusion is not None else _multi(evaluation)
+        return _task_summary(evaluation.task, evaluation.rows, evaluation.metrics)
+    said = (
+        _single_label_sentences(evaluation) if evaluation.confusion is not None else _multi_label_sentences(evaluation)
+    )
     weak = sorted((each for each in evaluation.classes if each.support), key=lambda each: (each.f1, -each.support))
-    weak = [each for each in weak[:_WEAKEST] if each.f1 < 1.0]
+    weak = [each for each in weak[:_MAX_WEAK_LABELS] if each.f1 < 1.0]
     if weak:
         named = ", ".join(f"{code_span(each.label)} ({each.f1:.2f} on {each.support:,} rows)" for each in weak)
         said.append(f"It is weakest at {named}, by F1.")
@@ -31,7 +33,7 @@ def summary(evaluation: AnyEvaluation) -> str:
     return " ".join(said)
 
 
-def _single(evaluation: Evaluation) -> list[str]:
+def _single_label_sentences(evaluation: Evaluation) -> list[str]:
     accuracy = evaluation.metrics["accuracy"]
     commonest = max(evaluation.classes, key=lambda each: each.support)
     said = [
@@ -39,7 +41,7 @@ def _single(evaluation: Evaluation) -> list[str]:
         f"Always saying {code_span(commonest.label)}, the commonest, would be right for "
         f"{commonest.support / evaluation.rows:.1%}.",
     ]
-    sure = next((point for point in evaluation.curve if point.threshold >= SURE), None)
+    sure = next((point for point in evaluation.curve if point.threshold >= CONFIDENT), None)
     if sure is not None and sure.given > 0:
         said.append(
             f"Where it is sure (a probability of {sure.threshold:g} or more, {sure.given:.0%} of the rows) "
@@ -48,7 +50,7 @@ def _single(evaluation: Evaluation) -> list[str]:
     return said
 
 
-def _multi(evaluation: Evaluation) -> list[str]:
+def _multi_label_sentences(evaluation: Evaluation) -> list[str]:
     right = sum(each.recall * each.support for each in evaluation.classes)
     gold, given = (sum(getattr(each, name) for each in evaluation.classes) for name in ("support", "predicted"))
     return [
@@ -59,7 +61,7 @@ def _multi(evaluation: Evaluation) -> list[str]:
     ]
 
 
-def _measured(task: str, rows: int, metrics: dict[str, Estimate]) -> str:
+def _task_summary(task: str, rows: int, metrics: dict[str, Estimate]) -> str:
     if task == "token-classification":
         return (
             f"In {rows:,} rows it finds {_percent(metrics['recall'])} of the entities with the right place and type, "

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from glossator.evaluation.analysis.model_selection import Selection
-from glossator.evaluation.reports.evaluation_plots import BLUE, INK, ORANGE, QUIET, heading, to_svg
+from glossator.evaluation.reports.evaluation_plots import BLUE, GREY, ORANGE, TEXT_COLOUR, add_title, render_svg
 
 
-def frontier_svg(selection: Selection) -> str:
+def selection_svg(selection: Selection) -> str:
     """The picture: a point for each model, a line through those that no other beats, the chosen one marked."""
-    return to_svg(lambda: _figure(selection))
+    return render_svg(lambda: _figure(selection))
 
 
 def _figure(selection: Selection) -> tuple[Any, str, str]:
@@ -20,7 +20,7 @@ def _figure(selection: Selection) -> tuple[Any, str, str]:
     axes = figure.add_axes((0.11, 0.14, 0.55, 0.66))
     rungs = [verdict.rung for verdict in selection.verdicts]
     frontier = [verdict.rung for verdict in selection.verdicts if verdict.on_frontier]
-    axes.plot([each.texts_per_second for each in frontier], [each.value for each in frontier], color=QUIET, zorder=1)
+    axes.plot([each.texts_per_second for each in frontier], [each.value for each in frontier], color=GREY, zorder=1)
     for number, rung in enumerate(rungs, start=1):
         chosen = rung.name == selection.chosen
         colour = ORANGE if chosen else BLUE
@@ -33,10 +33,10 @@ def _figure(selection: Selection) -> tuple[Any, str, str]:
             fontsize=9, color=colour, fontweight="bold",
         )  # fmt: skip
         told = f"{number}  {rung.name}: {rung.value:.3f}, {rung.megabytes:.1f} MB" + (" (chosen)" if chosen else "")
-        figure.text(0.69, 0.8 - 0.055 * number, told, fontsize=9, color=ORANGE if chosen else INK)
+        figure.text(0.69, 0.8 - 0.055 * number, told, fontsize=9, color=ORANGE if chosen else TEXT_COLOUR)
     axes.set(xlabel="texts a second on this machine", ylabel=f"validation {selection.metric}", xscale="log")
     axes.spines[["top", "right"]].set_visible(False)
     title = f"Which model to take: {selection.chosen}"
-    heading(figure, title, 4.8)
+    add_title(figure, title, 4.8)
     told = "; ".join(f"{rung.name} {rung.value:.4f} at {rung.texts_per_second:,.0f} texts a second" for rung in rungs)
     return figure, title, f"{told}. Chosen: {selection.chosen}."

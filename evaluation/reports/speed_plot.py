@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from glossator.evaluation.reports.evaluation_plots import BLUE, ORANGE, QUIET, heading, to_svg
+from glossator.evaluation.reports.evaluation_plots import BLUE, GREY, ORANGE, add_title, render_svg
 
 
 def speed_svg(speed: Mapping[str, Any]) -> str:
     """The picture of what `glossator.service.measuring.speed.Speed.to_dict` gives."""
-    return to_svg(lambda: _figure(speed))
+    return render_svg(lambda: _figure(speed))
 
 
 def _figure(speed: Mapping[str, Any]) -> tuple[Any, str, str]:
@@ -24,7 +24,7 @@ def _figure(speed: Mapping[str, Any]) -> tuple[Any, str, str]:
     medians = [each["texts_per_second"] for each in rates]
     spread = [[value - each["low"] for value, each in zip(medians, rates, strict=True)],
               [each["high"] - value for value, each in zip(medians, rates, strict=True)]]  # fmt: skip
-    left.bar(budgets, medians, color=BLUE, width=0.7, yerr=spread, ecolor=QUIET, capsize=3)
+    left.bar(budgets, medians, color=BLUE, width=0.7, yerr=spread, ecolor=GREY, capsize=3)
     left.set(xlabel="tokens in a batch, at most", ylabel="texts a second", ylim=(0, None))
     callers = [each["callers"] for each in speed["latency"]]
     for name, colour, marker in (("p50", BLUE, "o"), ("p99", ORANGE, "s")):
@@ -36,8 +36,8 @@ def _figure(speed: Mapping[str, Any]) -> tuple[Any, str, str]:
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)
     title = f"Speed of {speed['model']}"
-    heading(figure, title, 4.4)
-    figure.text(0.02, 0.865, speed["machine"], color=QUIET, fontsize=8.5)
+    add_title(figure, title, 4.4)
+    figure.text(0.02, 0.865, speed["machine"], color=GREY, fontsize=8.5)
     best = max(medians)
     first, last = speed["latency"][0], speed["latency"][-1]
     told = (

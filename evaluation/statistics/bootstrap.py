@@ -21,7 +21,7 @@ Weights = NDArray[np.float64]
 Metric = Callable[[Weights], NDArray[np.float64]]
 """From weights `(resamples, groups)` to the metric of each resample, `(resamples,)`."""
 
-LEVEL = 0.95
+CONFIDENCE_LEVEL = 0.95
 RESAMPLES = 1000
 
 
@@ -52,7 +52,7 @@ def group_rows(
     return counts.astype(np.int64), group.reshape(-1).astype(np.int64), tuple(matrix[first] for matrix in matrices)
 
 
-def draw(counts: NDArray[np.int64], *, resamples: int = RESAMPLES, seed: int = 0) -> Weights:
+def draw_resamples(counts: NDArray[np.int64], *, resamples: int = RESAMPLES, seed: int = 0) -> Weights:
     """Resamples of as many rows as there are, with replacement: `(resamples, groups)`, seeded."""
     if resamples < 1:
         raise ConfigError("there are too few resamples for an interval", found=resamples, expected="1 or more")
@@ -61,7 +61,7 @@ def draw(counts: NDArray[np.int64], *, resamples: int = RESAMPLES, seed: int = 0
     return drawn.astype(np.float64)
 
 
-def draw_clusters(
+def draw_cluster_resamples(
     groups: NDArray[np.int64], clusters: Sequence[str] | None, *, resamples: int = RESAMPLES, seed: int = 0
 ) -> Weights:
     """As `draw`, but whole clusters are drawn: rows that belong together come and go together (Field and Welsh 2007).
@@ -70,18 +70,18 @@ def draw_clusters(
     `(resamples, groups)`.
     """
     if clusters is None:
-        return draw(np.bincount(groups), resamples=resamples, seed=seed)
+        return draw_resamples(np.bincount(groups), resamples=resamples, seed=seed)
     from scipy.sparse import csr_array
 
     first: dict[str, int] = {}
     cluster = np.array([first.setdefault(name, len(first)) for name in clusters])
     shape = (len(first), int(groups.max()) + 1)
     rows_of = csr_array((np.ones(len(groups)), (cluster, groups)), shape=shape)  # (clusters, groups)
-    drawn = draw(np.ones(len(first), dtype=np.int64), resamples=resamples, seed=seed)
+    drawn = draw_resamples(np.ones(len(first), dtype=np.int64), resamples=resamples, seed=seed)
     return np.asarray(drawn @ rows_of)
 
 
-def interval(values: NDArray[np.float64], *, level: float = LEVEL) -> tuple[float, float]:
+def percentile_interval(values: NDArray[np.float64], *, level: float = CONFIDENCE_LEVEL) -> tuple[float, float]:
     """The percentile interval that holds the middle `level` of the values."""
     low, high = np.quantile(values, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
     return float(low), float(high)
@@ -100,14 +100,14 @@ def weighted_metrics(
     support = weights @ gold.astype(np.float64)
     predicted = weights @ decided.astype(np.float64)
     rows = weights.sum(axis=1)
-    f1 = _ratio(2.0 * right, support + predicted)
+    f1 = _divide_or_zero(2.0 * right, support + predicted)
     agree = gold == decided
     return {
         "exact": weights @ agree.all(axis=1).astype(np.float64) / rows,
         "hamming": weights @ agree.mean(axis=1) / rows,
         "macro_f1": f1.mean(axis=1),
-        "micro_f1": _ratio(2.0 * right.sum(axis=1), (support + predicted).sum(axis=1)),
-        "weighted_f1": _ratio((f1 * support).sum(axis=1), support.sum(axis=1)),
+        "micro_f1": _divide_or_zero(2.0 * right.sum(axis=1), (support + predicted).sum(axis=1)),
+        "weighted_f1": _divide_or_zero((f1 * support).sum(axis=1), support.sum(axis=1)),
     }
 
 
@@ -116,7 +116,7 @@ def paired_difference(
     metric_b: Metric,
     counts: NDArray[np.int64],
     *,
-    level: float = LEVEL,
+    level: float = CONFIDENCE_LEVEL,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Estimate:
@@ -124,12 +124,12 @@ def paired_difference(
 
     Pairing takes out what both find hard alike, so the interval is far narrower than two separate ones would suggest.
     """
-    weights = draw(counts, resamples=resamples, seed=seed)
+    weights = draw_resamples(counts, resamples=resamples, seed=seed)
     whole = counts[np.newaxis].astype(np.float64)
-    low, high = interval(metric_a(weights) - metric_b(weights), level=level)
+    low, high = percentile_interval(metric_a(weights) - metric_b(weights), level=level)
     return Estimate(value=float((metric_a(whole) - metric_b(whole))[0]), low=low, high=high)
 
 
-def _ratio(numerator: NDArray[np.float64], denominator: NDArray[np.float64]) -> NDArray[np.float64]:
+def _divide_or_zero(numerator: NDArray[np.float64], denominator: NDArray[np.float64]) -> NDArray[np.float64]:
     """`numerator / denominator`, and 0 where there is nothing to divide by."""
     return np.divide(numerator, denominator, out=np.zeros_like(numerator), where=denominator > 0)

@@ -50,7 +50,7 @@ class NonInferiority:
     lost: int
 
 
-def non_inferior(
+def compare_accuracies(
     correct_new: NDArray[np.bool_], correct_old: NDArray[np.bool_], *, margin: float = MARGIN
 ) -> NonInferiority:
     """Compares two accuracies from which rows each model has right, both `(rows,)`.
@@ -60,7 +60,7 @@ def non_inferior(
     `-z²/(rows + z²)`, so about 540 rows are the fewest that can show a margin of 0.005. Flips between two wrong
     answers cannot be seen here. Raises InputError where the rows do not pair.
     """
-    _check_pairs(correct_new.shape, correct_old.shape)
+    _check_same_rows(correct_new.shape, correct_old.shape)
     rows = len(correct_new)
     gained, lost = int((correct_new & ~correct_old).sum()), int((correct_old & ~correct_new).sum())
     low, high = paired_proportions_interval(gained, lost, rows)
@@ -79,7 +79,7 @@ def non_inferior(
     )
 
 
-def non_inferior_macro_f1(
+def compare_macro_f1(
     gold: NDArray[np.bool_],
     decided_new: NDArray[np.bool_],
     decided_old: NDArray[np.bool_],
@@ -94,12 +94,12 @@ def non_inferior_macro_f1(
     two models that agree on every row it says that they are equal, however few the rows. Raises InputError where the
     rows do not pair.
     """
-    _check_pairs(gold.shape, decided_new.shape)
-    _check_pairs(gold.shape, decided_old.shape)
+    _check_same_rows(gold.shape, decided_new.shape)
+    _check_same_rows(gold.shape, decided_old.shape)
     counts, _, (gold_once, new_once, old_once) = group_rows(gold, decided_new, decided_old)
     difference = paired_difference(
-        _macro_f1(gold_once, new_once),
-        _macro_f1(gold_once, old_once),
+        _macro_f1_metric(gold_once, new_once),
+        _macro_f1_metric(gold_once, old_once),
         counts,
         level=2.0 * CONFIDENCE - 1.0,
         resamples=resamples,
@@ -108,8 +108,8 @@ def non_inferior_macro_f1(
     whole = counts[np.newaxis].astype(np.float64)
     right_new, right_old = (decided_new == gold).all(axis=1), (decided_old == gold).all(axis=1)
     return NonInferiority(
-        new=float(_macro_f1(gold_once, new_once)(whole)[0]),
-        old=float(_macro_f1(gold_once, old_once)(whole)[0]),
+        new=float(_macro_f1_metric(gold_once, new_once)(whole)[0]),
+        old=float(_macro_f1_metric(gold_once, old_once)(whole)[0]),
         difference=difference.value,
         low=difference.low,
         high=difference.high,
@@ -143,11 +143,13 @@ def _lower_bound(gained: int, lost: int, rows: int, quantile: float) -> float:
     observed = (gained - lost) / rows
     if observed == -1.0:
         return -1.0
-    root = bisect(lambda difference: _score(difference, gained, lost, rows) - quantile, -1.0, observed, xtol=1e-12)
+    root = bisect(
+        lambda difference: _tango_score(difference, gained, lost, rows) - quantile, -1.0, observed, xtol=1e-12
+    )
     return float(root)
 
 
-def _score(difference: float, gained: int, lost: int, rows: int) -> float:
+def _tango_score(difference: float, gained: int, lost: int, rows: int) -> float:
     """Tango's statistic: how many standard errors the data lie above `difference`, were that the true difference.
 
     The standard error takes the most likely share of lost rows under that difference, the root of a quadratic.
@@ -163,14 +165,14 @@ def _score(difference: float, gained: int, lost: int, rows: int) -> float:
     return above / math.sqrt(variance)
 
 
-def _macro_f1(gold: NDArray[np.bool_], decided: NDArray[np.bool_]) -> Metric:
+def _macro_f1_metric(gold: NDArray[np.bool_], decided: NDArray[np.bool_]) -> Metric:
     def metric(weights: Weights) -> NDArray[np.float64]:
         return weighted_metrics(gold, decided, weights)["macro_f1"]
 
     return metric
 
 
-def _check_pairs(ours: tuple[int, ...], theirs: tuple[int, ...]) -> None:
+def _check_same_rows(ours: tuple[int, ...], theirs: tuple[int, ...]) -> None:
     if ours != theirs or ours[0] == 0:
         raise InputError(
             "two models are compared on the same rows, at least one",

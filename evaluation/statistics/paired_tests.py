@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from glossator.evaluation.statistics.bootstrap import Metric
 
-SIGNIFICANT = 0.05
+SIGNIFICANCE_LEVEL = 0.05
 SHUFFLES = 2000
-_CELLS = 20_000_000
+_MAX_CELLS = 20_000_000
 """Weights held at a time, which bounds memory at 160 MB."""
 
 
@@ -35,7 +35,7 @@ def mcnemar(gained: int, lost: int) -> tuple[float, float]:
     return exact - float(binom.pmf(smaller, both, 0.5)), exact
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
+def holm_correction(p_values: Sequence[float]) -> list[float]:
     """The p-values corrected for their number, each at most 1 and in the order given (Holm 1979).
 
     >>> holm([0.01, 0.04, 0.03])
@@ -49,21 +49,21 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected
 
 
-def randomisation(metric: Metric, rows: int, *, shuffles: int = SHUFFLES, seed: int = 0) -> float:
+def approximate_randomisation(metric: Metric, rows: int, *, shuffles: int = SHUFFLES, seed: int = 0) -> float:
     """The two-sided p-value of the difference of two models, by approximate randomisation.
 
     `metric` takes weights `(n, 2 * rows)` of the first model's answers, then the second's.
     """
     generator = np.random.default_rng(seed)
-    observed = abs(_apart(metric, np.zeros((1, rows), dtype=bool))[0])
+    observed = abs(_difference_after_swap(metric, np.zeros((1, rows), dtype=bool))[0])
     as_far = 0
-    for begin in range(0, shuffles, step := max(1, _CELLS // (2 * rows))):
+    for begin in range(0, shuffles, step := max(1, _MAX_CELLS // (2 * rows))):
         swapped = generator.random((min(step, shuffles - begin), rows)) < 0.5
-        as_far += int((np.abs(_apart(metric, swapped)) >= observed - 1e-12).sum())
+        as_far += int((np.abs(_difference_after_swap(metric, swapped)) >= observed - 1e-12).sum())
     return (as_far + 1) / (shuffles + 1)
 
 
-def _apart(metric: Metric, swapped: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _difference_after_swap(metric: Metric, swapped: NDArray[np.bool_]) -> NDArray[np.float64]:
     """The difference of the metric where the two models' answers have changed places as `swapped` `(n, rows)` says."""
     kept, moved = (~swapped).astype(np.float64), swapped.astype(np.float64)
     return metric(np.hstack([kept, moved])) - metric(np.hstack([moved, kept]))

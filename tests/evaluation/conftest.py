@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from glossator.evaluation.metrics.classification import Evaluation, evaluate
+from glossator.evaluation.metrics.classification import Evaluation, evaluate_classifier
 from glossator.service.bundle.task import Calibration, Encoding, ProblemType, Provenance, TextClassification
 
 MakeTask = Callable[..., TextClassification]
@@ -62,7 +62,9 @@ def single_label() -> Callable[..., Evaluation]:
         gold = rng.integers(len(labels), size=rows)
         logits = rng.normal(size=(rows, len(labels)))
         logits[np.arange(rows), gold] += 3.0
-        return evaluate([(labels[i],) for i in gold], softmax(logits), _make_task(labels), resamples=100, name=name)
+        return evaluate_classifier(
+            [(labels[i],) for i in gold], softmax(logits), _make_task(labels), resamples=100, name=name
+        )
 
     return make
 
@@ -77,6 +79,6 @@ def multi_label() -> Callable[..., Evaluation]:
         probability = 1.0 / (1.0 + np.exp(-(rng.normal(size=gold.shape) - 2.0 + 4.0 * gold)))
         names = [tuple(label for label, given in zip(labels, row, strict=True) if given) for row in gold]
         task = _make_task(labels, problem_type="multi_label_classification")
-        return evaluate(names, probability, task, resamples=100, name=name)
+        return evaluate_classifier(names, probability, task, resamples=100, name=name)
 
     return make

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from glossator.evaluation.languages import language_of, languages_of
+from glossator.evaluation.languages import detect_language, detect_languages
 
 
 @pytest.mark.parametrize(
@@ -18,8 +18,8 @@ from glossator.evaluation.languages import language_of, languages_of
     ],
 )
 def test_language_of(text: str, language: str | None) -> None:
-    assert language_of(text) == language
+    assert detect_language(text) == language
 
 
 def test_languages_of_are_one_a_text() -> None:
-    assert languages_of(["ok", "The committee approved the annual budget without discussion."]) == [None, "en"]
+    assert detect_languages(["ok", "The committee approved the annual budget without discussion."]) == [None, "en"]

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glossator.evaluation.metrics.question_answering import answer_scores
-from glossator.evaluation.metrics.task_metrics import predicted
+from glossator.evaluation.metrics.question_answering import score_answers
+from glossator.evaluation.metrics.task_metrics import predict_rows
 from glossator.modeling.labelled_rows import GoldSpan, LabelledRows
 from glossator.service.bundle.task import QuestionAnswering, Task
 from glossator.service.inference.pipeline import Pipeline
@@ -65,7 +65,7 @@ class Answers:
         answers = _extractions(pipeline, rows)
         if not all(math.isfinite(each.no_answer_score) for each in answers):
             return math.nan
-        return float(answer_scores(rows, answers)[0].mean())
+        return float(score_answers(rows, answers)[0].mean())
 
     def calibrated(self, pipeline: Pipeline, rows: LabelledRows) -> Task:
         """The task with the threshold of no answer at which F1 is highest, where some questions have none."""
@@ -75,7 +75,7 @@ class Answers:
         answers = _extractions(pipeline, rows)
         found = [each.candidates[0] if each.candidates else None for each in answers]
         as_answered = [Extraction(span, each.candidates, 0.0, 0.0) for span, each in zip(found, answers, strict=True)]
-        answered = answer_scores(rows, as_answered)[0]
+        answered = score_answers(rows, as_answered)[0]
         absent = np.array([float(not spans) for spans in rows.spans])
         margins = np.array([each.margin for each in answers])
         order = np.argsort(margins)
@@ -108,5 +108,5 @@ def locate(alignment: Alignment, span: GoldSpan) -> tuple[int, int]:
 
 
 def _extractions(pipeline: Pipeline, rows: LabelledRows) -> list[Extraction]:
-    answers = predicted(pipeline, rows)
+    answers = predict_rows(pipeline, rows)
     return [each for each in answers if isinstance(each, Extraction)]

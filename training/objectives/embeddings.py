@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from glossator.evaluation.metrics.task_metrics import predicted, task_metrics
+from glossator.evaluation.metrics.task_metrics import predict_rows, task_metrics
 from glossator.modeling.labelled_rows import LabelledRows
 from glossator.service.bundle.task import Task, TextEmbedding
 from glossator.service.inference.pipeline import Pipeline
@@ -87,7 +87,7 @@ class Embeddings:
 
     def validate(self, pipeline: Pipeline, rows: LabelledRows) -> float:
         """Spearman's correlation of cosine and rating; for labelled texts, how often the nearest has the same label."""
-        answers = predicted(pipeline, rows)
+        answers = predict_rows(pipeline, rows)
         metrics = task_metrics(rows, answers, self._task)
         value = float(metrics.functions[metrics.headline](np.ones((1, len(rows))))[0])
         return value if math.isfinite(value) else math.nan

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glossator.evaluation.metrics.task_metrics import predicted, task_metrics
+from glossator.evaluation.metrics.task_metrics import predict_rows, task_metrics
 from glossator.modeling.labelled_rows import GoldSpan, LabelledRows, Spans, inputs_of
 from glossator.service.bundle.task import OUTSIDE, Task, TokenClassification
 from glossator.service.errors import shorten
@@ -82,7 +82,7 @@ class Tokens:
         gathered = pipeline.gathered(encoded)
         if not all(np.isfinite(each).all() for each in gathered):
             return math.nan
-        answers = predicted(pipeline, rows)
+        answers = predict_rows(pipeline, rows)
         return float(task_metrics(rows, answers, self._task).functions["f1"](np.ones((1, len(rows))))[0])
 
     def calibrated(self, pipeline: Pipeline, rows: LabelledRows) -> Task:
@@ -100,7 +100,7 @@ class Tokens:
 
     def confidence(self, pipeline: Pipeline, rows: LabelledRows) -> NDArray[np.float64]:
         """The mean score of the entities of each row, 1 where there are none."""
-        answers = predicted(pipeline, rows)
+        answers = predict_rows(pipeline, rows)
         found = [each.entities for each in answers if isinstance(each, Entities)]
         return np.array([float(np.mean([entity.score for entity in each])) if each else 1.0 for each in found])
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glossator.evaluation.calibration.thresholds import calibrated
-from glossator.evaluation.metrics.task_metrics import predicted, task_metrics
+from glossator.evaluation.calibration.thresholds import calibrate_task
+from glossator.evaluation.metrics.task_metrics import predict_rows, task_metrics
 from glossator.modeling.labelled_rows import LabelledRows, indicator, inputs_of
 from glossator.service.bundle.task import Task, TextClassification, TextPair
 from glossator.service.inference.pipeline import Pipeline
@@ -57,7 +57,7 @@ class Labels:
         """Accuracy; for multi-label macro-F1 at the thresholds that suit these rows best; for scores Pearson's r."""
         logits = pipeline.logits(inputs_of(rows, pipeline.task))
         if self._task.problem_type == "regression" and np.isfinite(logits).all():
-            answers = predicted(pipeline, rows)
+            answers = predict_rows(pipeline, rows)
             metrics = task_metrics(rows, answers, self._task)
             return float(metrics.functions["pearson"](np.ones((1, len(rows))))[0])
         return self.score(logits, rows)
@@ -71,14 +71,14 @@ class Labels:
         gold = indicator(rows.labels, self._task.labels)
         if self._task.problem_type == "single_label_classification":
             return float(accuracy_score(gold, decide(probabilities(logits, self._task), self._task)))
-        task = calibrated(self._task, gold, logits)
+        task = calibrate_task(self._task, gold, logits)
         return float(f1_score(gold, decide(probabilities(logits, task), task), average="macro", zero_division=0))
 
     def calibrated(self, pipeline: Pipeline, rows: LabelledRows) -> Task:
         """The task with temperature or thresholds."""
         if self._task.problem_type == "regression":
             return self._task
-        return calibrated(
+        return calibrate_task(
             self._task, indicator(rows.labels, self._task.labels), pipeline.logits(inputs_of(rows, pipeline.task))
         )
 

@@ -51,7 +51,7 @@ def compare(
     """
     need("evaluation")
     from glossator.evaluation.analysis.comparison import compare_models
-    from glossator.evaluation.metrics.model_answers import answer
+    from glossator.evaluation.metrics.model_answers import answer_rows
     from glossator.evaluation.reports.comparison_report import comparison_report
     from glossator.service.bundle import file_names
     from glossator.workflows.run_records import RunStore
@@ -79,7 +79,7 @@ def compare(
         answers = []
         for model, pipeline in zip(models, pipelines, strict=True):
             console.print(f"· measuring {model} on {len(rows):,} rows", markup=False)
-            answers.append(answer(pipeline, rows, name=str(model)))
+            answers.append(answer_rows(pipeline, rows, name=str(model)))
         margin = None if non_inferior is None else non_inferior / 100.0
         found = compare_models(rows, answers, margin=margin)
         record.run.data = {"test": store.data(data or str(models[0] / file_names.TEST), rows=len(rows))}
@@ -91,10 +91,10 @@ def compare(
         import json
 
         from glossator.cli.support.files import write_files
-        from glossator.evaluation.reports.html_page import page
+        from glossator.evaluation.reports.html_page import html_page
 
         fields = json.dumps({"comparisons": [each.to_dict() for each in found]}, indent=2, allow_nan=False) + "\n"
-        files = {"comparison.json": fields, "report.md": words, "report.html": page(words, title="Comparison")}
+        files = {"comparison.json": fields, "report.md": words, "report.html": html_page(words, title="Comparison")}
         write_files(output, files)
     if as_json:
         print_json({"comparisons": [each.to_dict() for each in found], "rejected_rows": rejected})

@@ -14,7 +14,7 @@ from glossator.cli.support.console import OK, Json, Quiet, need, print_json, std
 from glossator.service.errors import ConfigError
 
 if TYPE_CHECKING:
-    from glossator.evaluation.analysis.learning_curve import Point
+    from glossator.evaluation.analysis.learning_curve import CurvePoint
     from glossator.training.config import TrainingConfig
     from glossator.training.corpus.corpus import Corpus
 
@@ -50,8 +50,8 @@ def curve(
     """
     need("training")
     from glossator.cli.commands.training.train import splits_of
-    from glossator.evaluation.analysis.learning_curve import Point, fit_curve, sizes
-    from glossator.evaluation.reports.learning_curve_report import curve_report
+    from glossator.evaluation.analysis.learning_curve import CurvePoint, fit_learning_curve, subset_sizes
+    from glossator.evaluation.reports.learning_curve_report import learning_curve_report
     from glossator.training.config import TrainingConfig
     from glossator.training.corpus.splitting.split import split
 
@@ -64,25 +64,27 @@ def curve(
     splits = splits_of(corpus, sides, options, console, validation, None)
     train, held = splits.train, splits.validation
     config = TrainingConfig(algorithm=algorithm, base=base, seed=seed)
-    points: list[Point] = []
-    for size in sizes(len(train), len(train.label_names)):
+    points: list[CurvePoint] = []
+    for size in subset_sizes(len(train), len(train.label_names)):
         times = repeats if size < len(train) else 1
         values = [_value(train, held, size, config, seed + number) for number in range(times)]
-        points.append(Point(size, tuple(values)))
+        points.append(CurvePoint(size, tuple(values)))
         console.print(f"  {size:,} rows: {points[-1].mean:.4f}")
     metric = "accuracy" if train.problem_type == "single_label_classification" else "macro_f1"
-    found = fit_curve(points, metric=metric, validation_rows=len(held), seed=seed)
+    found = fit_learning_curve(points, metric=metric, validation_rows=len(held), seed=seed)
     if output is not None:
         from glossator.cli.support.files import write_files
-        from glossator.evaluation.reports.html_page import page
-        from glossator.evaluation.reports.learning_curve_plot import curve_svg
+        from glossator.evaluation.reports.html_page import html_page
+        from glossator.evaluation.reports.learning_curve_plot import learning_curve_svg
 
-        words, picture = curve_report(found), curve_svg(found)
+        words, picture = learning_curve_report(found), learning_curve_svg(found)
         write_files(
             output,
             {
                 "report.md": words,
-                "report.html": page(words, title="What more labels would bring", pictures={"Learning curve": picture}),
+                "report.html": html_page(
+                    words, title="What more labels would bring", pictures={"Learning curve": picture}
+                ),
                 "curve.svg": picture,
                 "curve.json": json.dumps(found.to_dict(), indent=2) + "\n",
             },
@@ -90,7 +92,7 @@ def curve(
     if as_json:
         print_json(found.to_dict())
     else:
-        typer.echo(curve_report(found), nl=False)
+        typer.echo(learning_curve_report(found), nl=False)
     return OK
 
 

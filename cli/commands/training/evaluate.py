@@ -67,7 +67,7 @@ def evaluate(
     from glossator.evaluation.analysis.error_analysis import analyse_errors
     from glossator.evaluation.metrics.evaluate import evaluate_with_answers
     from glossator.evaluation.reports.error_analysis_report import error_analysis_report
-    from glossator.evaluation.reports.evaluation_report import report
+    from glossator.evaluation.reports.evaluation_report import evaluation_report
     from glossator.service.bundle.task import TokenClassification
     from glossator.workflows.run_records import RunStore
 
@@ -118,7 +118,7 @@ def evaluate(
     if as_json:
         print_json(evaluation.to_dict() | details.to_dict() | {"rejected_rows": rejected, "run": record.run.id})
     else:
-        typer.echo(f"{report(evaluation)}\n{error_analysis_report(details)}", nl=False)
+        typer.echo(f"{evaluation_report(evaluation)}\n{error_analysis_report(details)}", nl=False)
     return REJECTED_ROWS if rejected else OK
 
 
@@ -166,9 +166,9 @@ def _languages(rows: LabelledRows) -> list[str] | None:
 
     if find_spec("py3langid") is None:
         return None
-    from glossator.evaluation.languages import languages_of
+    from glossator.evaluation.languages import detect_languages
 
-    return [language or "(not told)" for language in languages_of(rows.texts)]
+    return [language or "(not told)" for language in detect_languages(rows.texts)]
 
 
 def _before(store: RunStore, own: str, test: Data, evaluation: AnyEvaluation) -> str:
@@ -182,20 +182,22 @@ def _before(store: RunStore, own: str, test: Data, evaluation: AnyEvaluation) ->
     return ""
 
 
-def _write(folder: Path, evaluation: AnyEvaluation, details: ErrorAnalysis, rows: LabelledRows, pages: dict[str, str]) -> None:
+def _write(
+    folder: Path, evaluation: AnyEvaluation, details: ErrorAnalysis, rows: LabelledRows, pages: dict[str, str]
+) -> None:
     """Report, JSON, pictures and pages."""
     from glossator.cli.support.files import write_files
     from glossator.evaluation.reports.error_analysis_report import error_analysis_report
-    from glossator.evaluation.reports.evaluation_files import pictures, to_json
+    from glossator.evaluation.reports.evaluation_files import draw_plots, evaluation_json
     from glossator.evaluation.reports.evaluation_plots import lengths_svg
-    from glossator.evaluation.reports.evaluation_report import report
-    from glossator.evaluation.reports.html_page import page
+    from glossator.evaluation.reports.evaluation_report import evaluation_report
+    from glossator.evaluation.reports.html_page import html_page
 
-    drawn = pictures(evaluation) | {"lengths": lengths_svg(rows.texts)}
-    words = f"{report(evaluation)}\n{error_analysis_report(details)}"
+    drawn = draw_plots(evaluation) | {"lengths": lengths_svg(rows.texts)}
+    words = f"{evaluation_report(evaluation)}\n{error_analysis_report(details)}"
     files = {
-        "evaluation.json": to_json(evaluation, details),
+        "evaluation.json": evaluation_json(evaluation, details),
         "report.md": words,
-        "report.html": page(words, title=f"Evaluation on {evaluation.name}", pictures=drawn),
+        "report.html": html_page(words, title=f"Evaluation on {evaluation.name}", pictures=drawn),
     }
     write_files(folder, files | pages | {f"{name}.svg": picture for name, picture in drawn.items()})

@@ -186,12 +186,12 @@ class _Climb:
 
     def select(self, margin: float | None) -> Selection:
         """The choice; raises ConfigError where nothing keeps to the budget."""
-        from glossator.evaluation.analysis.model_selection import select
+        from glossator.evaluation.analysis.model_selection import select_model
         from glossator.export.parity import resolvable_margin
         from glossator.modeling.labelled_rows import indicator
 
         validation = self._splits.validation
-        return select(
+        return select_model(
             [each.rung for each in self._tried],
             {each.rung.name: each.decided for each in self._tried},
             indicator(validation.labels, validation.label_names),
@@ -203,7 +203,7 @@ class _Climb:
 
     def finish(self, selection: Selection, output: Path) -> tuple[Path, AnyEvaluation]:
         """Exports the chosen checkpoint once more, with the test rows; where it stands and what it comes to on them."""
-        from glossator.evaluation.metrics.evaluate import measure
+        from glossator.evaluation.metrics.evaluate import evaluate_pipeline
         from glossator.export.exporter import export
         from glossator.service.inference.model import load
 
@@ -213,7 +213,7 @@ class _Climb:
         exported = export(checkpoint, output, test=rows, name=output.parent.resolve().name, overwrite=True)
         held: LabelledRows = self._test if rows is not None else self._splits.validation.rows()
         name = "test" if rows is not None else "validation"
-        return exported.output, measure(load(exported.output).pipeline, held, name=name)
+        return exported.output, evaluate_pipeline(load(exported.output).pipeline, held, name=name)
 
     def _pointless(self, name: str) -> str:
         rows, classes = len(self._splits.train), len(self._splits.train.label_names)
@@ -338,24 +338,24 @@ def _kept(file: Path, key: str) -> dict[str, object] | None:
 
 
 def _words(selection: Selection, measured: AnyEvaluation) -> str:
-    from glossator.evaluation.reports.evaluation_report import report
+    from glossator.evaluation.reports.evaluation_report import evaluation_report
     from glossator.evaluation.reports.selection_report import selection_report
 
-    return f"{selection_report(selection)}\n{report(measured)}"
+    return f"{selection_report(selection)}\n{evaluation_report(measured)}"
 
 
 def _write(output: Path, selection: Selection, measured: AnyEvaluation) -> None:
     from glossator.cli.support.files import write_files
-    from glossator.evaluation.reports.html_page import page
-    from glossator.evaluation.reports.selection_plot import frontier_svg
+    from glossator.evaluation.reports.html_page import html_page
+    from glossator.evaluation.reports.selection_plot import selection_svg
 
-    words, picture = _words(selection, measured), frontier_svg(selection)
+    words, picture = _words(selection, measured), selection_svg(selection)
     title = "Which model to take"
     write_files(
         output,
         {
             "report.md": words,
-            "report.html": page(words, title=title, pictures={"Value over speed": picture}),
+            "report.html": html_page(words, title=title, pictures={"Value over speed": picture}),
             "frontier.svg": picture,
             "selection.json": json.dumps(selection.to_dict() | {"test": measured.to_dict()}, indent=2) + "\n",
         },

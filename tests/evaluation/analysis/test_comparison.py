@@ -14,8 +14,8 @@ from scipy.stats import binomtest
 from glossator.evaluation.analysis.comparison import compare_models
 from glossator.evaluation.metrics.model_answers import ModelAnswers
 from glossator.evaluation.reports.comparison_report import comparison_report
-from glossator.evaluation.reports.html_page import page
-from glossator.evaluation.statistics.paired_tests import holm, mcnemar, randomisation
+from glossator.evaluation.reports.html_page import html_page
+from glossator.evaluation.statistics.paired_tests import approximate_randomisation, holm_correction, mcnemar
 from glossator.modeling.labelled_rows import GoldSpan, LabelledRows
 from glossator.service.errors import ConfigError
 from glossator.service.tasks.token_classification import Entities, Entity
@@ -48,7 +48,7 @@ def test_holm_rejects_what_the_step_down_procedure_rejects(p_values: list[float]
         if p_values[index] * (len(p_values) - place) > 0.05:
             break
         rejected.add(index)
-    corrected = holm(p_values)
+    corrected = holm_correction(p_values)
     assert {index for index, p in enumerate(corrected) if p <= 0.05} == rejected
     assert all(p <= c for p, c in zip(p_values, corrected, strict=True))
 
@@ -59,7 +59,7 @@ def test_randomisation_nears_the_permutations_in_full(seed: int) -> None:
     generator = np.random.default_rng(seed)
     values = generator.random((2, 8))
     both = values.ravel()
-    p = randomisation(lambda weights: weights @ both / 8.0, 8, shuffles=4000, seed=seed)
+    p = approximate_randomisation(lambda weights: weights @ both / 8.0, 8, shuffles=4000, seed=seed)
     differences = values[0] - values[1]
     all_signs = np.array(list(product([1, -1], repeat=8))) @ differences
     assert p == pytest.approx((np.abs(all_signs) >= abs(differences.sum()) - 1e-12).mean(), abs=0.04)
@@ -90,7 +90,7 @@ def test_a_comparison_by_hand() -> None:
     assert "**new is better** than old by 15.00 points" in text
     assert "**same: no difference is shown.**" in text
     assert "| 119 | text 118 | c    | c   | a   |" in text
-    html = page(text, title="A & B", pictures={"p": "<?xml version='1.0'?><svg></svg>"})
+    html = html_page(text, title="A & B", pictures={"p": "<?xml version='1.0'?><svg></svg>"})
     assert "<td" in html
     assert "<title>A &amp; B</title>" in html
     assert "<figure><svg></svg>" in html

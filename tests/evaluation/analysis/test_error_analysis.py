@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from glossator.evaluation.analysis.error_analysis import ErrorAnalysis, analyse_errors, change_since_run
-from glossator.evaluation.metrics.evaluate import evaluate_with_answers, measure
+from glossator.evaluation.metrics.evaluate import evaluate_pipeline, evaluate_with_answers
 from glossator.evaluation.reports.error_analysis_report import error_analysis_report
-from glossator.evaluation.reports.evaluation_report import report
-from glossator.evaluation.reports.plain_summary import summary
+from glossator.evaluation.reports.evaluation_report import evaluation_report
+from glossator.evaluation.reports.plain_summary import plain_summary
 from glossator.modeling.labelled_rows import LabelledRows
 from glossator.service.errors import ConfigError
 from glossator.service.inference.model import load
@@ -69,18 +69,18 @@ def test_what_came_before_is_told(measured: tuple) -> None:
 
 def test_the_summary_says_how_good_and_what_is_weakest(measured: tuple) -> None:
     evaluation = measured[2]
-    said = summary(evaluation)
+    said = plain_summary(evaluation)
     assert f"Of 60 rows it gives the right label to {evaluation.metrics['accuracy'].value:.1%}" in said
     assert "the commonest, would be right for 33.3%" in said
     worst = min(evaluation.classes, key=lambda each: (each.f1, -each.support))
     assert f"It is weakest at `{worst.label}`" in said
-    assert said in report(evaluation)
+    assert said in evaluation_report(evaluation)
 
 
 def test_intervals_go_by_clusters_where_rows_belong_together(measured: tuple) -> None:
     pipeline, rows, evaluation, _ = measured
     together = LabelledRows(rows.texts, rows.labels, extra={"document": [str(row // 10) for row in range(60)]})
-    clustered = measure(pipeline, together, cluster_by="document")
+    clustered = evaluate_pipeline(pipeline, together, cluster_by="document")
     assert (evaluation.clusters, clustered.clusters) == (None, 6)
     assert clustered.metrics["accuracy"].value == evaluation.metrics["accuracy"].value
-    assert "6 groups of rows that belong together" in report(clustered)
+    assert "6 groups of rows that belong together" in evaluation_report(clustered)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glossator.evaluation.analysis.learning_curve import Point, fit_curve, sizes
-from glossator.evaluation.reports.learning_curve_plot import curve_svg
-from glossator.evaluation.reports.learning_curve_report import curve_report
+from glossator.evaluation.analysis.learning_curve import CurvePoint, fit_learning_curve, subset_sizes
+from glossator.evaluation.reports.learning_curve_plot import learning_curve_svg
+from glossator.evaluation.reports.learning_curve_report import learning_curve_report
 from glossator.service.errors import CorpusError
 
 
@@ -19,16 +19,16 @@ def law(rows: float, floor: float = 0.05, scale: float = 3.0, power: float = 0.6
     return floor + scale * rows**-power
 
 
-def points(noise: float = 0.0, seed: int = 0) -> list[Point]:
+def points(noise: float = 0.0, seed: int = 0) -> list[CurvePoint]:
     generator = np.random.default_rng(seed)
     return [
-        Point(rows, tuple(float(1.0 - law(rows) + generator.normal(0.0, noise)) for _ in range(3)))
-        for rows in sizes(4_000, 10)
+        CurvePoint(rows, tuple(float(1.0 - law(rows) + generator.normal(0.0, noise)) for _ in range(3)))
+        for rows in subset_sizes(4_000, 10)
     ]
 
 
 def test_a_true_law_is_found_again() -> None:
-    curve = fit_curve(points(), metric="accuracy", validation_rows=2_000)
+    curve = fit_learning_curve(points(), metric="accuracy", validation_rows=2_000)
     assert (curve.floor, curve.power) == (pytest.approx(0.05, abs=0.01), pytest.approx(0.6, abs=0.06))
     for each in curve.forecasts:
         assert each.gain == pytest.approx(law(4_000) - law(4_000 + each.more), abs=5e-4)
@@ -40,7 +40,7 @@ def test_the_interval_holds_a_measured_gain_about_as_often_as_it_says() -> None:
     for seed in range(60):
         generator = np.random.default_rng([seed, 1])
         made = points(0.006, seed)
-        curve = fit_curve(made, metric="accuracy", validation_rows=2_000, seed=seed)
+        curve = fit_learning_curve(made, metric="accuracy", validation_rows=2_000, seed=seed)
         forecast = curve.forecasts[-1]
         measured = law(4_000) - law(5_000) + generator.normal(0.0, 0.006 * 2**0.5)
         inside += forecast.low <= measured <= forecast.high
@@ -50,8 +50,8 @@ def test_the_interval_holds_a_measured_gain_about_as_often_as_it_says() -> None:
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.floats(0.0, 1.0), min_size=4, max_size=8))
 def test_no_points_break_it_and_no_gain_is_a_loss(values: list[float]) -> None:
-    made = [Point(100 * 2**place, (value,)) for place, value in enumerate(values)]
-    curve = fit_curve(made, metric="accuracy", validation_rows=100)
+    made = [CurvePoint(100 * 2**place, (value,)) for place, value in enumerate(values)]
+    curve = fit_learning_curve(made, metric="accuracy", validation_rows=100)
     gains = [each.gain for each in curve.forecasts]
     assert np.isfinite(gains).all()
     assert gains == sorted(gains)
@@ -60,18 +60,18 @@ def test_no_points_break_it_and_no_gain_is_a_loss(values: list[float]) -> None:
 
 def test_few_sizes_are_refused() -> None:
     with pytest.raises(CorpusError, match="four sizes"):
-        fit_curve(points()[:3], metric="accuracy", validation_rows=100)
+        fit_learning_curve(points()[:3], metric="accuracy", validation_rows=100)
 
 
 @pytest.mark.parametrize(("rows", "classes"), [(10_000, 77), (500, 2), (60, 3), (30, 77)])
 def test_sizes_rise_to_all_rows(rows: int, classes: int) -> None:
-    found = sizes(rows, classes)
+    found = subset_sizes(rows, classes)
     assert found == sorted(set(found))
     assert found[-1] == rows
     assert len(found) == 1 or found[0] >= 2 * classes
 
 
 def test_report_and_picture() -> None:
-    curve = fit_curve(points(0.004), metric="accuracy", validation_rows=2_000)
-    assert "+1,000" in curve_report(curve)
-    ElementTree.fromstring(curve_svg(curve))
+    curve = fit_learning_curve(points(0.004), metric="accuracy", validation_rows=2_000)
+    assert "+1,000" in learning_curve_report(curve)
+    ElementTree.fromstring(learning_curve_svg(curve))

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from glossator.evaluation.analysis.model_selection import Budget, Selection, TriedModel, select
-from glossator.evaluation.reports.selection_plot import frontier_svg
+from glossator.evaluation.analysis.model_selection import Budget, Selection, TriedModel, select_model
+from glossator.evaluation.reports.selection_plot import selection_svg
 from glossator.evaluation.reports.selection_report import selection_report
 from glossator.service.errors import ConfigError
 
@@ -40,7 +40,7 @@ ANYTHING = Budget()
 
 def chosen(budget: Budget = ANYTHING, **changed: Any) -> Selection:
     options: dict[str, Any] = {"metric": "accuracy", "margin": 0.005} | changed
-    return select(RUNGS, {name: decided(wrong) for name, wrong in WRONG.items()}, GOLD, budget, **options)
+    return select_model(RUNGS, {name: decided(wrong) for name, wrong in WRONG.items()}, GOLD, budget, **options)
 
 
 def test_the_cheapest_that_is_no_worse_is_taken() -> None:
@@ -80,7 +80,7 @@ def test_what_comes_closest_is_named() -> None:
 
 def test_nothing_tried_is_told() -> None:
     with pytest.raises(ConfigError, match="no model could be trained"):
-        select([], {}, GOLD, Budget(max_train_minutes=1.0), metric="accuracy", margin=0.005)
+        select_model([], {}, GOLD, Budget(max_train_minutes=1.0), metric="accuracy", margin=0.005)
 
 
 def test_macro_f1_is_compared_by_its_own_test() -> None:
@@ -88,16 +88,16 @@ def test_macro_f1_is_compared_by_its_own_test() -> None:
     gold = generator.random((600, 3)) < 0.4
     good, bad = gold.copy(), gold ^ (generator.random(gold.shape) < 0.3)
     rungs = [rung("bad", 300, 900.0), rung("good", 0, 100.0)]
-    found = select(rungs, {"good": good, "bad": bad}, gold, Budget(), metric="macro_f1", margin=0.01)
+    found = select_model(rungs, {"good": good, "bad": bad}, gold, Budget(), metric="macro_f1", margin=0.01)
     assert found.chosen == "good"
 
 
 def test_report_and_picture_name_every_rung() -> None:
     found = chosen(margin=0.01, skipped={"few-shot": "too many rows"})
-    report, picture = selection_report(found), frontier_svg(found)
+    report, picture = selection_report(found), selection_svg(found)
     for name in [*WRONG, "too many rows"]:
         assert name in report
     ElementTree.fromstring(picture)
     assert all(name in picture for name in WRONG)
     assert "(chosen)" in picture
-    assert picture == frontier_svg(found)
+    assert picture == selection_svg(found)

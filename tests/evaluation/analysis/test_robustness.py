@@ -7,8 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glossator.evaluation.analysis.robustness import CHANGES, IN_PLACE, lower, no_punctuation, robustness, typos, upper
-from glossator.evaluation.metrics.model_answers import answer
+from glossator.evaluation.analysis.robustness import (
+    CHANGES,
+    SAME_OFFSETS_CHANGES,
+    add_typos,
+    measure_robustness,
+    remove_punctuation,
+    to_lower_case,
+    to_upper_case,
+)
+from glossator.evaluation.metrics.model_answers import answer_rows
 from glossator.evaluation.reports.error_analysis_report import robustness_table
 from glossator.modeling.labelled_rows import LabelledRows
 from glossator.service.inference.model import load
@@ -16,7 +24,7 @@ from glossator.service.inference.model import load
 Made = Callable[[str], Path]
 
 
-@pytest.mark.parametrize("change", IN_PLACE.values(), ids=IN_PLACE)
+@pytest.mark.parametrize("change", SAME_OFFSETS_CHANGES.values(), ids=SAME_OFFSETS_CHANGES)
 @given(text=st.text())
 def test_changes_in_place_keep_every_character_in_its_place(change: Callable[[str], str], text: str) -> None:
     changed = change(text)
@@ -32,13 +40,13 @@ def test_changes_are_the_same_every_time_and_leave_something(change: Callable[[s
 
 
 def test_changes_by_hand() -> None:
-    assert typos("to be or not") == "to be or not"
-    assert sorted(typos("please cancel it")) == sorted("please cancel it")
-    assert typos("please cancel it") != "please cancel it"
-    assert upper("straße ﬁne") == "STRAßE ﬁNE"
-    assert lower("İstanbul") == "İstanbul"
-    assert no_punctuation("can't, won't!") == "can t won t"
-    assert no_punctuation("?!") == "?!"
+    assert add_typos("to be or not") == "to be or not"
+    assert sorted(add_typos("please cancel it")) == sorted("please cancel it")
+    assert add_typos("please cancel it") != "please cancel it"
+    assert to_upper_case("straße ﬁne") == "STRAßE ﬁNE"
+    assert to_lower_case("İstanbul") == "İstanbul"
+    assert remove_punctuation("can't, won't!") == "can t won t"
+    assert remove_punctuation("?!") == "?!"
 
 
 def test_a_model_is_held_against_itself_on_changed_texts(tiny_bundle: Made) -> None:
@@ -47,7 +55,7 @@ def test_a_model_is_held_against_itself_on_changed_texts(tiny_bundle: Made) -> N
     rows = LabelledRows(
         [f"Where is order {row}, please?" for row in range(24)], [(labels[row % 3],) for row in range(24)]
     )
-    found = robustness(pipeline, rows, answer(pipeline, rows, name="as they are"))
+    found = measure_robustness(pipeline, rows, answer_rows(pipeline, rows, name="as they are"))
     assert [each.name for each in found] == list(CHANGES)
     assert {each.baseline for each in found} == {"texts as they are"}
     for each in found:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import hypergeom
 
-from glossator.evaluation.analysis.slices import LEAST_ROWS, NONE, RARE, slices
+from glossator.evaluation.analysis.slices import MIN_ROWS, NO_VALUE, RARE_VALUES, evaluate_slices
 from glossator.evaluation.reports.error_analysis_report import slice_table
 from glossator.modeling.labelled_rows import LabelledRows
 from glossator.service.errors import ConfigError
@@ -20,7 +20,7 @@ def test_a_part_that_is_worse_is_flagged_and_told_first() -> None:
     rows = rows_of(400)
     source = ["web" if row % 4 else "mail" for row in range(400)]
     right = np.array([name == "web" or row % 8 == 0 for row, name in enumerate(source)])
-    found = slices(rows, right, {"source": source})
+    found = evaluate_slices(rows, right, {"source": source})
     worse = [each for each in found if each.worse]
     assert [(each.by, each.value, each.rows) for each in worse] == [("source", "mail", 100)]
     assert (worse[0].right.value, worse[0].elsewhere) == (0.5, 1.0)
@@ -34,7 +34,7 @@ def test_the_p_value_is_the_tail_of_the_hypergeometric_distribution() -> None:
     rows = rows_of(60)
     right = np.random.default_rng(3).random(60) < 0.7
     key = ["one" if row < 20 else "two" for row in range(60)]
-    one = next(each for each in slices(rows, right, {"key": key}) if each.value == "one")
+    one = next(each for each in evaluate_slices(rows, right, {"key": key}) if each.value == "one")
     hits, total = int(right[:20].sum()), int(right.sum())
     assert one.p_value == pytest.approx(hypergeom(60, total, 20).cdf(hits))
 
@@ -45,23 +45,27 @@ def test_chance_alone_flags_a_part_in_one_test_set_of_twenty_at_most() -> None:
         chance = np.random.default_rng(seed)
         rows = rows_of(150, seed)
         key = [str(each) for each in chance.integers(0, 6, 150)]
-        flagged += any(each.worse for each in slices(rows, chance.random(150) < 0.8, {"key": key}))
+        flagged += any(each.worse for each in evaluate_slices(rows, chance.random(150) < 0.8, {"key": key}))
     assert flagged <= 16  # 10 expected at most; 17 or more would come by chance in 2 % of such tests
 
 
 def test_rare_values_are_put_together_and_empty_ones_named() -> None:
     rows = rows_of(60)
     key = ["often"] * 30 + [""] * 15 + [f"once {row}" for row in range(15)]
-    found = {each.value: each.rows for each in slices(rows, np.ones(60, dtype=bool), {"key": key}) if each.by == "key"}
-    assert found == {"often": 30, NONE: 15, RARE: 15}
-    assert LEAST_ROWS <= 15
+    found = {
+        each.value: each.rows
+        for each in evaluate_slices(rows, np.ones(60, dtype=bool), {"key": key})
+        if each.by == "key"
+    }
+    assert found == {"often": 30, NO_VALUE: 15, RARE_VALUES: 15}
+    assert MIN_ROWS <= 15
 
 
 def test_a_column_of_nothing_but_different_values_is_refused() -> None:
     with pytest.raises(ConfigError, match="does not part the rows"):
-        slices(rows_of(30), np.ones(30, dtype=bool), {"id": [str(row) for row in range(30)]})
+        evaluate_slices(rows_of(30), np.ones(30, dtype=bool), {"id": [str(row) for row in range(30)]})
 
 
 def test_a_column_of_one_value_parts_nothing() -> None:
-    found = slices(rows_of(30), np.ones(30, dtype=bool), {"split": ["test"] * 30})
+    found = evaluate_slices(rows_of(30), np.ones(30, dtype=bool), {"split": ["test"] * 30})
     assert not [each for each in found if each.by == "split"]

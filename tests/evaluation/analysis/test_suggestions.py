@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from made import made_task
 
-from glossator.evaluation.analysis.suggestions import suggest, uncertainty
+from glossator.evaluation.analysis.suggestions import suggest_texts, uncertainty
 from glossator.service.bundle.task import Calibration, Classifier
 
 KINDS = ("the parcel is late number {}", "i forgot my password {}", "refund my order {}", "close the account {}")
@@ -47,7 +47,7 @@ def kinds_of(rows: list[int]) -> set[int]:
 
 
 def test_uncertain_takes_the_least_sure() -> None:
-    found = suggest(TEXTS, probabilities_for(TEXTS), task(), count=10, strategy="uncertain")
+    found = suggest_texts(TEXTS, probabilities_for(TEXTS), task(), count=10, strategy="uncertain")
     unsure = uncertainty(probabilities_for(TEXTS), task())
     assert [each.row for each in found] == np.argsort(-unsure, kind="stable")[:10].tolist()
     assert kinds_of([each.row for each in found]) == {2}
@@ -55,7 +55,7 @@ def test_uncertain_takes_the_least_sure() -> None:
 
 @pytest.mark.parametrize("strategy", ["both", "diverse"])
 def test_the_others_take_of_every_kind(strategy: str) -> None:
-    found = suggest(TEXTS, probabilities_for(TEXTS), task(), count=12, strategy=strategy)  # type: ignore[arg-type]
+    found = suggest_texts(TEXTS, probabilities_for(TEXTS), task(), count=12, strategy=strategy)  # type: ignore[arg-type]
     rows = [each.row for each in found]
     assert len(set(rows)) == 12
     assert kinds_of(rows) == {0, 1, 2, 3}
@@ -64,7 +64,7 @@ def test_the_others_take_of_every_kind(strategy: str) -> None:
 @pytest.mark.parametrize("strategy", ["uncertain", "both", "diverse"])
 @pytest.mark.parametrize("count", [1, 3, 120, 500])
 def test_each_text_comes_once_and_the_least_sure_first(strategy: str, count: int) -> None:
-    found = suggest(TEXTS, probabilities_for(TEXTS), task(), count=count, strategy=strategy)  # type: ignore[arg-type]
+    found = suggest_texts(TEXTS, probabilities_for(TEXTS), task(), count=count, strategy=strategy)  # type: ignore[arg-type]
     assert len(found) == len({each.row for each in found}) == min(count, len(TEXTS))
     assert [each.uncertainty for each in found] == sorted((each.uncertainty for each in found), reverse=True)
 
@@ -72,4 +72,4 @@ def test_each_text_comes_once_and_the_least_sure_first(strategy: str, count: int
 def test_texts_that_are_all_alike_do_no_harm() -> None:
     texts = ["the same"] * 40
     probability = np.full((40, 3), 1 / 3)
-    assert len(suggest(texts, probability, task(), count=5)) == 5
+    assert len(suggest_texts(texts, probability, task(), count=5)) == 5

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from glossator.evaluation.calibration.cascade_gate import fit_gate
-from glossator.evaluation.statistics.noninferiority import non_inferior
+from glossator.evaluation.statistics.noninferiority import compare_accuracies
 
 
 def test_a_fast_model_that_is_as_good_answers_all() -> None:
@@ -27,7 +27,7 @@ def test_the_gate_keeps_to_texts_that_the_fast_model_gets_right() -> None:
     assert 0.45 <= gate.share <= 0.51
     taken = confidence >= gate.threshold
     assert taken.mean() == pytest.approx(gate.share)
-    assert non_inferior(np.where(taken, fast, full), full).non_inferior
+    assert compare_accuracies(np.where(taken, fast, full), full).non_inferior
 
 
 def test_too_few_rows_show_nothing() -> None:

@@ -12,11 +12,11 @@ from scipy.special import softmax
 from sklearn.metrics import brier_score_loss
 
 from glossator.evaluation.calibration.reliability import (
-    TEMPERATURES,
+    TEMPERATURE_RANGE,
     brier_score,
     expected_calibration_error,
     fit_temperature,
-    reliability,
+    reliability_bins,
 )
 
 
@@ -26,7 +26,7 @@ def test_calibration_error_by_hand() -> None:
     correct = np.array([True, False, True, True, True])
     by_hand = 2 / 5 * abs(0.63 - 1 / 2) + 3 / 5 * abs(0.9 - 1.0)
     assert expected_calibration_error(confidence, correct) == pytest.approx(by_hand)
-    low, high = reliability(confidence, correct)
+    low, high = reliability_bins(confidence, correct)
     assert (low.count, low.accuracy, high.count, high.accuracy) == (2, 0.5, 3, 1.0)
     assert (low.confidence, high.confidence) == pytest.approx((0.63, 0.9))
     assert (high.low, high.high) == pytest.approx((13 / 15, 14 / 15))
@@ -39,7 +39,7 @@ def test_calibration_is_perfect_where_shares_match_and_worst_where_surely_wrong(
 
 def test_calibration_bins_close_above() -> None:
     # As Guo et al. (2017) define them: 0.2 belongs to (0.1, 0.2], and 0 to the first.
-    bins = reliability(np.array([0.0, 0.2, 0.2000001, 1.0]), np.ones(4, dtype=bool), bins=10)
+    bins = reliability_bins(np.array([0.0, 0.2, 0.2000001, 1.0]), np.ones(4, dtype=bool), bins=10)
     assert [(round(b.low, 1), b.count) for b in bins] == [(0.0, 1), (0.1, 1), (0.2, 1), (0.9, 1)]
 
 
@@ -47,7 +47,7 @@ def test_calibration_bins_close_above() -> None:
 @settings(deadline=None)
 def test_calibration_loses_no_row_and_equals_a_loop(confidence: NDArray[np.float64], seed: int) -> None:
     correct = np.random.default_rng(seed).random(len(confidence)) < 0.5
-    assert sum(b.count for b in reliability(confidence, correct)) == len(confidence)
+    assert sum(b.count for b in reliability_bins(confidence, correct)) == len(confidence)
     total = 0.0
     edges = np.linspace(0, 1, 16)
     for low, high in pairwise(edges):
@@ -77,5 +77,5 @@ def test_fit_temperature_finds_the_one_that_the_labels_were_drawn_with(temperatu
 def test_fit_temperature_is_kept_within_bounds() -> None:
     gold = np.eye(2, dtype=bool)[[0, 1, 0]]
     logits = np.where(gold, 5.0, 0.0)
-    assert fit_temperature(gold, logits) == pytest.approx(TEMPERATURES[0], rel=0.01)
-    assert fit_temperature(~gold, logits) == pytest.approx(TEMPERATURES[1], rel=0.01)
+    assert fit_temperature(gold, logits) == pytest.approx(TEMPERATURE_RANGE[0], rel=0.01)
+    assert fit_temperature(~gold, logits) == pytest.approx(TEMPERATURE_RANGE[1], rel=0.01)

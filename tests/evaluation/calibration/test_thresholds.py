@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from sklearn.metrics import f1_score
 
-from glossator.evaluation.calibration.thresholds import calibrated, candidates, tune_thresholds
+from glossator.evaluation.calibration.thresholds import calibrate_task, threshold_candidates, tune_thresholds
 from glossator.service.bundle.task import TextClassification
 from glossator.service.errors import InputError
 
@@ -38,7 +38,9 @@ def f1_at(threshold: float, gold: NDArray[np.bool_], probability: NDArray[np.flo
 @settings(deadline=None, max_examples=300)
 def test_thresholds_equal_a_brute_force_search(case: tuple[NDArray[np.bool_], NDArray[np.float64]]) -> None:
     gold, probability = case[0][:, 0], case[1][:, 0]
-    scores = {threshold: f1_at(threshold, gold, probability) for threshold in candidates(probability).tolist()}
+    scores = {
+        threshold: f1_at(threshold, gold, probability) for threshold in threshold_candidates(probability).tolist()
+    }
     winners = [threshold for threshold, score in scores.items() if score == max(scores.values())]
     nearest = min(winners, key=lambda threshold: (abs(threshold - 0.5), threshold))
     assert tune_thresholds(*case, min_positives=1) == [nearest if gold.any() else 0.5]
@@ -55,14 +57,14 @@ def test_thresholds_no_threshold_whatsoever_does_better(case: tuple[NDArray[np.b
 
 
 def test_thresholds_lie_midway_between_neighbours() -> None:
-    assert candidates(np.array([0.2, 0.8, 0.4, 0.2])).tolist() == pytest.approx([0.1, 0.3, 0.5, 0.6])
+    assert threshold_candidates(np.array([0.2, 0.8, 0.4, 0.2])).tolist() == pytest.approx([0.1, 0.3, 0.5, 0.6])
 
 
 @given(scored())
 @settings(deadline=None)
 def test_thresholds_candidates_part_every_two_neighbours(case: tuple[NDArray[np.bool_], NDArray[np.float64]]) -> None:
     probability = case[1][:, 0]
-    given_rows = {int((probability >= threshold).sum()) for threshold in candidates(probability)}
+    given_rows = {int((probability >= threshold).sum()) for threshold in threshold_candidates(probability)}
     assert given_rows >= {int((probability >= value).sum()) for value in probability}
 
 
@@ -106,8 +108,8 @@ def test_calibrated_fits_what_the_problem_type_has(
     gold = np.eye(2, dtype=bool)[[0, 1] * 20]
     logits = np.where(gold, 1.0, -1.0) * np.linspace(0.5, 3.0, 40)[:, np.newaxis]
     logits[::7] *= -1.0  # some are wrong
-    single = calibrated(single_task(["a", "b"]), gold, logits).calibration
-    multi = calibrated(multi_task(["a", "b"], None), gold, logits).calibration
+    single = calibrate_task(single_task(["a", "b"]), gold, logits).calibration
+    multi = calibrate_task(multi_task(["a", "b"], None), gold, logits).calibration
     assert single.temperature != 1.0
     assert single.thresholds is None
     assert multi.temperature == 1.0

@@ -20,8 +20,8 @@ from sklearn.metrics import (
 )
 
 from glossator.evaluation.calibration.reliability import expected_calibration_error
-from glossator.evaluation.metrics.classification import COVERAGES, Evaluation, evaluate
-from glossator.evaluation.reports.evaluation_report import report
+from glossator.evaluation.metrics.classification import COVERAGES, Evaluation, evaluate_classifier
+from glossator.evaluation.reports.evaluation_report import evaluation_report
 from glossator.evaluation.statistics.bootstrap import Estimate
 from glossator.service.bundle.task import Calibration, TextClassification
 from glossator.service.errors import CorpusError, InputError
@@ -46,7 +46,7 @@ def test_classification_single_label_equals_scikit_learn(
 ) -> None:
     gold, probabilities = random_single(seed, rows=rows, labels=labels)
     names = LABELS[:labels]
-    result = evaluate([(names[i],) for i in gold], probabilities, single_task(names), resamples=10)
+    result = evaluate_classifier([(names[i],) for i in gold], probabilities, single_task(names), resamples=10)
     decided, every = probabilities.argmax(axis=1), list(range(labels))
     for average in ("macro", "weighted", "micro"):
         expected = f1_score(gold, decided, labels=every, average=average, zero_division=0)
@@ -73,7 +73,7 @@ def test_classification_multi_label_equals_scikit_learn(
     thresholds = rng.random(labels).round(2).tolist()
     names = LABELS[:labels]
     task = multi_task(names, thresholds)
-    result = evaluate([tuple(np.array(names)[row]) for row in gold], probabilities, task, resamples=10)
+    result = evaluate_classifier([tuple(np.array(names)[row]) for row in gold], probabilities, task, resamples=10)
     decided = probabilities >= thresholds
     for average in ("macro", "weighted", "micro"):
         expected = f1_score(gold, decided, average=average, zero_division=0)
@@ -99,7 +99,7 @@ def test_classification_headline_metrics_by_kind_of_task(
 
 def test_classification_a_label_absent_everywhere_counts_zero_in_the_macro_average(single_task: MakeTask) -> None:
     probabilities = np.array([[0.9, 0.1, 0.0], [0.1, 0.9, 0.0]])
-    result = evaluate([("billing",), ("delivery",)], probabilities, single_task(LABELS[:3]))
+    result = evaluate_classifier([("billing",), ("delivery",)], probabilities, single_task(LABELS[:3]))
     assert result.metrics["accuracy"].value == 1.0
     assert result.metrics["macro_f1"].value == pytest.approx(2 / 3)
     assert (result.classes[2].support, result.classes[2].predicted, result.classes[2].f1) == (0, 0, 0.0)
@@ -107,20 +107,23 @@ def test_classification_a_label_absent_everywhere_counts_zero_in_the_macro_avera
 
 def test_classification_decides_as_the_service_does(single_task: MakeTask, multi_task: MakeTask) -> None:
     tie = np.array([[0.4, 0.4, 0.2]])
-    assert evaluate([("billing",)], tie, single_task(LABELS[:3])).metrics["accuracy"].value == 1.0
+    assert evaluate_classifier([("billing",)], tie, single_task(LABELS[:3])).metrics["accuracy"].value == 1.0
     exactly_at_threshold = np.array([[0.30, 0.29]])
-    result = evaluate([("billing",)], exactly_at_threshold, multi_task(LABELS[:2], [0.3, 0.3]))
+    result = evaluate_classifier([("billing",)], exactly_at_threshold, multi_task(LABELS[:2], [0.3, 0.3]))
     assert result.metrics["subset_accuracy"].value == 1.0
-    assert evaluate([()], exactly_at_threshold, multi_task(LABELS[:2], None)).metrics["subset_accuracy"].value == 1.0
+    assert (
+        evaluate_classifier([()], exactly_at_threshold, multi_task(LABELS[:2], None)).metrics["subset_accuracy"].value
+        == 1.0
+    )
 
 
 def test_classification_calibration_by_hand(single_task: MakeTask, multi_task: MakeTask) -> None:
     probabilities = np.array([[0.62, 0.38], [0.36, 0.64], [0.9, 0.1]])
-    result = evaluate([("billing",), ("billing",), ("billing",)], probabilities, single_task(LABELS[:2]))
+    result = evaluate_classifier([("billing",), ("billing",), ("billing",)], probabilities, single_task(LABELS[:2]))
     # (0.6, 0.6667] holds 0.62, right, and 0.64, wrong; (0.8667, 0.9333] holds 0.9, right.
     assert result.ece == pytest.approx(2 / 3 * abs(0.63 - 0.5) + 1 / 3 * abs(0.9 - 1.0))
     assert [b.count for b in result.bins] == [2, 1]
-    several = evaluate([("billing",), (), ("delivery",)], np.array([[0.9, 0.2], [0.9, 0.2], [0.1, 0.2]]),
+    several = evaluate_classifier([("billing",), (), ("delivery",)], np.array([[0.9, 0.2], [0.9, 0.2], [0.1, 0.2]]),
                        multi_task(LABELS[:2], None))  # fmt: skip
     # billing: 0.9 twice came true once, 0.1 never did; delivery: 0.2 three times came true once.
     assert several.ece == pytest.approx(((2 / 3 * 0.4 + 1 / 3 * 0.1) + abs(0.2 - 1 / 3)) / 2)
@@ -130,10 +133,10 @@ def test_classification_calibration_by_hand(single_task: MakeTask, multi_task: M
 def test_classification_intervals_surround_the_value_and_repeat_with_the_seed(single_task: MakeTask) -> None:
     gold, probabilities = random_single(5, rows=300, labels=5)
     names = [(LABELS[i],) for i in gold]
-    result = evaluate(names, probabilities, single_task(LABELS), seed=1)
+    result = evaluate_classifier(names, probabilities, single_task(LABELS), seed=1)
     assert all(e.low < e.value < e.high for e in result.metrics.values())
-    assert result == evaluate(names, probabilities, single_task(LABELS), seed=1)
-    assert result != evaluate(names, probabilities, single_task(LABELS), seed=2)
+    assert result == evaluate_classifier(names, probabilities, single_task(LABELS), seed=1)
+    assert result != evaluate_classifier(names, probabilities, single_task(LABELS), seed=2)
     accuracy = result.metrics["accuracy"]
     normal = 1.96 * np.sqrt(accuracy.value * (1 - accuracy.value) / 300)
     assert (accuracy.high - accuracy.low) / 2 == pytest.approx(normal, rel=0.15)
@@ -143,7 +146,7 @@ def test_classification_top_confusions_commonest_first(single_task: MakeTask) ->
     gold = ["refund"] * 4 + ["login"] * 3 + ["billing"] * 3
     decided = [4, 0, 0, 0, 2, 1, 1, 0, 0, 4]
     probabilities = np.eye(5)[decided]
-    result = evaluate([(label,) for label in gold], probabilities, single_task(LABELS), resamples=1)
+    result = evaluate_classifier([(label,) for label in gold], probabilities, single_task(LABELS), resamples=1)
     found = [(c.gold, c.predicted, c.count, c.share) for c in result.top_confusions(2)]
     assert found == [("refund", "billing", 3, 0.75), ("login", "delivery", 2, pytest.approx(2 / 3))]
     assert len(result.top_confusions()) == 3
@@ -172,14 +175,14 @@ def test_classification_lists_every_gold_label_that_the_model_does_not_know(sing
     unknown = [f"an unknown label with a long name, number {i}" for i in range(12)]
     gold = [("billing",), *((label,) for label in unknown), (unknown[0],)]
     with pytest.raises(CorpusError, match="does not know") as caught:
-        evaluate(gold, np.full((14, 5), 0.2), single_task(LABELS))
+        evaluate_classifier(gold, np.full((14, 5), 0.2), single_task(LABELS))
     assert all(repr(label) in str(caught.value) for label in unknown)
     assert caught.value.hint is not None
 
 
 def test_classification_refuses_rows_without_exactly_one_label(single_task: MakeTask) -> None:
     with pytest.raises(CorpusError, match="exactly one gold label") as caught:
-        evaluate([("billing",), (), ("billing", "login")], np.full((3, 5), 0.2), single_task(LABELS))
+        evaluate_classifier([("billing",), (), ("billing", "login")], np.full((3, 5), 0.2), single_task(LABELS))
     assert "row 2" in str(caught.value)
     assert "row 3" in str(caught.value)
 
@@ -198,12 +201,12 @@ def test_classification_refuses_what_are_not_probabilities(
     probabilities: np.ndarray, message: str, single_task: MakeTask
 ) -> None:
     with pytest.raises(InputError, match=message):
-        evaluate([("billing",), ("login",)], probabilities, single_task(LABELS))
+        evaluate_classifier([("billing",), ("login",)], probabilities, single_task(LABELS))
 
 
 def test_classification_refuses_no_rows(single_task: MakeTask) -> None:
     with pytest.raises(CorpusError, match="no rows"):
-        evaluate([], np.zeros((0, 5)), single_task(LABELS))
+        evaluate_classifier([], np.zeros((0, 5)), single_task(LABELS))
 
 
 def test_classification_float32_gives_the_same_decisions(single_task: MakeTask) -> None:
@@ -211,8 +214,8 @@ def test_classification_float32_gives_the_same_decisions(single_task: MakeTask) 
     names = [(LABELS[i],) for i in gold]
     narrow = probabilities.astype(np.float32)
     assert (
-        evaluate(names, narrow, single_task(LABELS)).metrics
-        == evaluate(names, narrow.astype(np.float64), single_task(LABELS)).metrics
+        evaluate_classifier(names, narrow, single_task(LABELS)).metrics
+        == evaluate_classifier(names, narrow.astype(np.float64), single_task(LABELS)).metrics
     )
 
 
@@ -220,7 +223,7 @@ def test_of_two_labels_the_second_is_ranked(single_task: MakeTask) -> None:
     chance = np.random.default_rng(2)
     second = np.round(chance.random(80), 1)
     gold = [(("ham", "spam")[int(score + chance.normal(0, 0.4) > 0.5)],) for score in second]
-    found = evaluate(gold, np.column_stack([1 - second, second]), single_task(["ham", "spam"]))
+    found = evaluate_classifier(gold, np.column_stack([1 - second, second]), single_task(["ham", "spam"]))
     truth = [names[0] == "spam" for names in gold]
     assert found.metrics["auroc"].value == pytest.approx(roc_auc_score(truth, second))
     assert found.metrics["average_precision"].value == pytest.approx(average_precision_score(truth, second))
@@ -238,7 +241,7 @@ def test_temperature_and_sets_are_measured(single_task: MakeTask) -> None:
     scores = sorted(float(1.0 - row[label]) for row, label in zip(probability[fitted], gold[fitted], strict=True))
     calibration = Calibration(temperature=2.5, nonconformity=scores)
     task = single_task(LABELS[:4]).model_copy(update={"calibration": calibration})
-    result = evaluate([(LABELS[i],) for i in gold[held]], probability[held], task, resamples=10)
+    result = evaluate_classifier([(LABELS[i],) for i in gold[held]], probability[held], task, resamples=10)
 
     plain = softmax(logits[held], axis=1)
     right = plain.argmax(axis=1) == gold[held]
@@ -253,6 +256,6 @@ def test_temperature_and_sets_are_measured(single_task: MakeTask) -> None:
         assert each.measured.low < covered <= each.measured.high
         assert each.measured.low <= each.asked <= each.measured.high + 0.02
         assert each.labels == pytest.approx(sets.sum(axis=1).mean())
-    assert "for data like the validation data" in report(result)
-    assert "without the temperature of 2.5" in report(result)
+    assert "for data like the validation data" in evaluation_report(result)
+    assert "without the temperature of 2.5" in evaluation_report(result)
     assert Evaluation.from_dict(json.loads(json.dumps(result.to_dict()))) == result

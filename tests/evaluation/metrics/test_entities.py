@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from made import made_task
 
 from glossator.evaluation.metrics.entities import count_entities, score_types
-from glossator.evaluation.metrics.task_metrics import compare, evaluate_predictions
+from glossator.evaluation.metrics.task_metrics import compare_headline, evaluate_predictions
 from glossator.modeling.labelled_rows import GoldSpan, LabelledRows
 from glossator.service.errors import CorpusError
 from glossator.service.tasks.token_classification import Entities, Entity
@@ -75,9 +75,9 @@ def test_two_models_are_compared_on_the_same_rows() -> None:
     rows = LabelledRows(["x"] * 200, [("PER",)] * 200, spans=[GOLD] * 200)
     good, bad = found((0, 5, "PER"), (10, 20, "ORG"), (30, 33, "LOC")), found((0, 5, "PER"))
     task = made_task("token-classification", ["LOC", "ORG", "PER"])
-    same = compare(rows, [good] * 200, [good] * 200, task, margin=0.005)
+    same = compare_headline(rows, [good] * 200, [good] * 200, task, margin=0.005)
     assert (same.difference, same.non_inferior, same.flips) == (0.0, True, 0)
-    worse = compare(rows, [good] * 150 + [bad] * 50, [good] * 200, task, margin=0.005)
+    worse = compare_headline(rows, [good] * 150 + [bad] * 50, [good] * 200, task, margin=0.005)
     assert not worse.non_inferior
     assert (worse.flips, worse.lost) == (50, 50)
 

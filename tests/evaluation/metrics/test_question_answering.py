@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from made import made_task
 
-from glossator.evaluation.metrics.question_answering import exact_match, f1, normalise_answer
+from glossator.evaluation.metrics.question_answering import answer_f1, exact_match, normalise_answer
 from glossator.evaluation.metrics.task_metrics import evaluate_predictions
 from glossator.modeling.labelled_rows import GoldSpan, LabelledRows
 from glossator.service.tasks.question_answering import Extraction, Span
@@ -27,12 +27,12 @@ from glossator.service.tasks.question_answering import Extraction, Span
 )
 def test_single_answers(found: str, accepted: str, exact: bool, overlap: float) -> None:
     assert exact_match(found, accepted) == exact
-    assert f1(found, accepted) == pytest.approx(overlap)
+    assert answer_f1(found, accepted) == pytest.approx(overlap)
 
 
 def test_scripts_without_spaces_have_their_own_f1() -> None:
-    assert f1("東京都", "東京") == 0.0
-    assert f1("東京都", "東京", characters=True) == pytest.approx(0.8)
+    assert answer_f1("東京都", "東京") == 0.0
+    assert answer_f1("東京都", "東京", characters=True) == pytest.approx(0.8)
     assert normalise_answer(" An  apple, the pear ") == "apple pear"
 
 

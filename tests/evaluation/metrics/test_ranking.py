@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, label_ranking_average_precision_score, roc_auc_score
 
 from glossator.evaluation.metrics.ranking import ranking_metrics, reciprocal_ranks
-from glossator.evaluation.statistics.bootstrap import draw
+from glossator.evaluation.statistics.bootstrap import draw_resamples
 
 
 def sample(seed: int, rows: int = 60, labels: int = 3, steps: int | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -23,7 +23,7 @@ def sample(seed: int, rows: int = 60, labels: int = 3, steps: int | None = None)
 @given(st.integers(0, 10**6), st.sampled_from([None, 3, 10]))
 def test_ranking_equals_scikit_learn_weights_and_ties_included(seed: int, steps: int | None) -> None:
     truth, scores = sample(seed, steps=steps)
-    weights = draw(np.ones(len(truth), dtype=np.int64), resamples=4, seed=seed)
+    weights = draw_resamples(np.ones(len(truth), dtype=np.int64), resamples=4, seed=seed)
     areas, precisions = ranking_metrics(truth, scores, weights)
     for number, weight in enumerate(weights):
         kept = [label for label in range(3) if 0 < weight @ truth[:, label] < weight.sum()]

@@ -8,8 +8,8 @@ from made import made_task
 from scipy.stats import pearsonr, spearmanr
 
 from glossator.evaluation.metrics.task_metrics import evaluate_predictions
-from glossator.evaluation.reports.evaluation_files import pictures, to_json
-from glossator.evaluation.reports.evaluation_report import report
+from glossator.evaluation.reports.evaluation_files import draw_plots, evaluation_json
+from glossator.evaluation.reports.evaluation_report import evaluation_report
 from glossator.modeling.labelled_rows import LabelledRows
 from glossator.service.errors import CorpusError
 from glossator.service.tasks.text_embedding import Embedding
@@ -29,11 +29,11 @@ def test_correlations_equal_scipy() -> None:
     low, high = pearsonr(gold, found).confidence_interval()
     assert measured.metrics["pearson"].low == pytest.approx(low, abs=0.05)
     assert measured.metrics["pearson"].high == pytest.approx(high, abs=0.05)
-    text = report(measured)
+    text = evaluation_report(measured)
     assert "Pearson's r" in text
     assert "80 rows" in text
-    assert json.loads(to_json(measured))["metrics"]["pearson"]["value"] == measured.metrics["pearson"].value
-    assert pictures(measured) == {}
+    assert json.loads(evaluation_json(measured))["metrics"]["pearson"]["value"] == measured.metrics["pearson"].value
+    assert draw_plots(measured) == {}
 
 
 def test_the_nearest_row_is_asked_for_its_label() -> None:

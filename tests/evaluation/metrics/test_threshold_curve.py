@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import precision_score, recall_score
 
-from glossator.evaluation.metrics.threshold_curve import POINTS, threshold_curve
+from glossator.evaluation.metrics.threshold_curve import CURVE_POINTS, threshold_curve
 
 
 @settings(max_examples=20, deadline=None)
@@ -15,7 +15,7 @@ def test_multi_label_points_are_micro_precision_and_recall(seed: int) -> None:
     chance = np.random.default_rng(seed)
     truth, scores = chance.random((20, 3)) < 0.4, np.round(chance.random((20, 3)), 2)
     curve = threshold_curve(truth, scores, single_label=False)
-    assert len(curve) == POINTS
+    assert len(curve) == CURVE_POINTS
     for point in curve:
         decided = scores >= point.threshold
         assert point.given == pytest.approx(decided.sum() / 20)

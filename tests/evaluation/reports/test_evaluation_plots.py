@@ -10,7 +10,7 @@ import matplotlib as mpl
 import pytest
 
 from glossator.evaluation.metrics.classification import Evaluation
-from glossator.evaluation.reports.evaluation_plots import DRAWN_LABELS, class_f1_svg, confusion_svg, reliability_svg
+from glossator.evaluation.reports.evaluation_plots import MAX_DRAWN_LABELS, class_f1_svg, confusion_svg, reliability_svg
 from glossator.service.errors import ConfigError
 
 EIGHT = ["delivery", "refund", "login", "billing", "returns", "product question", "complaint", "other"]
@@ -94,15 +94,15 @@ def test_plots_keep_every_text_inside_the_picture(single_label: Make) -> None:
 
 
 def test_plots_of_more_labels_than_can_be_drawn_say_so(single_label: Make) -> None:
-    labels = [f"label {number}" for number in range(DRAWN_LABELS + 30)]
+    labels = [f"label {number}" for number in range(MAX_DRAWN_LABELS + 30)]
     result = single_label(labels, rows=600)
     for svg, note in (
-        (confusion_svg(result), f"the {DRAWN_LABELS} labels with the most mistakes"),
-        (class_f1_svg(result), f"the {DRAWN_LABELS} lowest"),
+        (confusion_svg(result), f"the {MAX_DRAWN_LABELS} labels with the most mistakes"),
+        (class_f1_svg(result), f"the {MAX_DRAWN_LABELS} lowest"),
     ):
         shown = texts(svg)
         assert any(text.endswith(note) for text in shown)
-        assert sum(label in shown for label in labels) == DRAWN_LABELS
+        assert sum(label in shown for label in labels) == MAX_DRAWN_LABELS
 
 
 def test_plots_show_labels_as_they_are_written(single_label: Make) -> None:

@@ -4,7 +4,12 @@ from collections.abc import Callable
 
 from glossator.evaluation.markdown import display_width, markdown_table
 from glossator.evaluation.metrics.classification import Evaluation
-from glossator.evaluation.reports.evaluation_report import class_table, confusion_table, headline_table, report
+from glossator.evaluation.reports.evaluation_report import (
+    class_table,
+    confusion_table,
+    evaluation_report,
+    headline_table,
+)
 
 LABELS = ["billing", "delivery", "login", "other", "refund"]
 Make = Callable[..., Evaluation]
@@ -73,10 +78,10 @@ def test_report_confusions(single_label: Make, multi_label: Make) -> None:
 
 
 def test_report_has_all_parts(single_label: Make, multi_label: Make) -> None:
-    text = report(single_label(LABELS, name="validation"), classes_shown=2)
+    text = evaluation_report(single_label(LABELS, name="validation"), classes_shown=2)
     assert text.startswith("## validation (400 rows, 5 labels)\n")
     assert [line for line in text.splitlines() if line.startswith("###")] == [
         "### Labels, lowest F1 first",
         "### Commonest confusions",
     ]
-    assert "confusions" not in report(multi_label(LABELS))
+    assert "confusions" not in evaluation_report(multi_label(LABELS))

@@ -12,11 +12,11 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from glossator.evaluation.statistics.bootstrap import (
     Weights,
-    draw,
-    draw_clusters,
+    draw_cluster_resamples,
+    draw_resamples,
     group_rows,
-    interval,
     paired_difference,
+    percentile_interval,
     weighted_metrics,
 )
 from glossator.service.errors import ConfigError
@@ -45,7 +45,7 @@ def test_bootstrap_groups_hold_every_row_once(pair: tuple[Bools, Bools]) -> None
 @settings(deadline=None, max_examples=50)
 def test_bootstrap_equals_scikit_learn_in_a_loop_over_the_same_resamples(pair: tuple[Bools, Bools], seed: int) -> None:
     counts, _, (gold, decided) = group_rows(*pair)
-    weights = draw(counts, resamples=4, seed=seed)
+    weights = draw_resamples(counts, resamples=4, seed=seed)
     fast = weighted_metrics(gold, decided, weights)
     for number, weight in enumerate(weights.astype(int)):
         truth, answer = np.repeat(gold, weight, axis=0), np.repeat(decided, weight, axis=0)
@@ -61,18 +61,18 @@ def test_bootstrap_equals_scikit_learn_in_a_loop_over_the_same_resamples(pair: t
 
 def test_bootstrap_draws_as_many_rows_as_there_are_and_repeats_with_its_seed() -> None:
     counts = np.array([1, 7, 92])
-    weights = draw(counts, resamples=500, seed=3)
+    weights = draw_resamples(counts, resamples=500, seed=3)
     assert weights.shape == (500, 3)
     assert (weights.sum(axis=1) == 100).all()
-    np.testing.assert_array_equal(weights, draw(counts, resamples=500, seed=3))
-    assert (weights != draw(counts, resamples=500, seed=4)).any()
+    np.testing.assert_array_equal(weights, draw_resamples(counts, resamples=500, seed=3))
+    assert (weights != draw_resamples(counts, resamples=500, seed=4)).any()
 
 
 def test_bootstrap_over_groups_spreads_like_drawing_row_by_row() -> None:
     rng = np.random.default_rng(0)
     gold, decided = rng.random((300, 4)) < 0.3, rng.random((300, 4)) < 0.4
     counts, _, (gold_once, decided_once) = group_rows(gold, decided)
-    grouped = weighted_metrics(gold_once, decided_once, draw(counts, resamples=4000))["macro_f1"]
+    grouped = weighted_metrics(gold_once, decided_once, draw_resamples(counts, resamples=4000))["macro_f1"]
     picks = rng.integers(300, size=(4000, 300))
     by_row = np.stack([np.bincount(pick, minlength=300) for pick in picks]).astype(float)
     single = weighted_metrics(gold, decided, by_row)["macro_f1"]
@@ -81,8 +81,8 @@ def test_bootstrap_over_groups_spreads_like_drawing_row_by_row() -> None:
 
 
 def test_bootstrap_interval_holds_the_middle() -> None:
-    assert interval(np.arange(1001.0)) == pytest.approx((25.0, 975.0))
-    assert interval(np.arange(1001.0), level=0.9) == pytest.approx((50.0, 950.0))
+    assert percentile_interval(np.arange(1001.0)) == pytest.approx((25.0, 975.0))
+    assert percentile_interval(np.arange(1001.0), level=0.9) == pytest.approx((50.0, 950.0))
 
 
 @pytest.mark.parametrize("metric", ["exact", "macro_f1"])
@@ -101,7 +101,9 @@ def test_bootstrap_interval_covers_the_truth_about_19_times_in_20(metric: str) -
     covered = 0
     for number in range(400):
         counts, _, (gold, decided) = group_rows(*sample(250))
-        low, high = interval(weighted_metrics(gold, decided, draw(counts, resamples=300, seed=number))[metric])
+        low, high = percentile_interval(
+            weighted_metrics(gold, decided, draw_resamples(counts, resamples=300, seed=number))[metric]
+        )
         covered += low <= truth <= high
     assert 0.91 <= covered / 400 <= 0.98
 
@@ -124,19 +126,19 @@ def test_bootstrap_paired_difference_is_narrower_than_the_two_apart() -> None:
     paired = paired_difference(metric_a, metric_b, counts)
     assert paired.value == pytest.approx(right_a.mean() - right_b.mean())
     assert paired.low <= paired.value <= paired.high
-    low, high = interval(metric_a(draw(counts, seed=1)) - metric_b(draw(counts, seed=2)))
+    low, high = percentile_interval(metric_a(draw_resamples(counts, seed=1)) - metric_b(draw_resamples(counts, seed=2)))
     assert paired.high - paired.low < (high - low) / 2
 
 
 def test_bootstrap_refuses_no_resamples() -> None:
     with pytest.raises(ConfigError, match="too few resamples"):
-        draw(np.array([3, 4]), resamples=0)
+        draw_resamples(np.array([3, 4]), resamples=0)
 
 
 def test_clusters_come_and_go_whole() -> None:
     groups = np.array([0, 0, 1, 1, 2, 0])
     clusters = ["a", "a", "a", "b", "b", "c"]
-    weights = draw_clusters(groups, clusters, resamples=500, seed=1)
+    weights = draw_cluster_resamples(groups, clusters, resamples=500, seed=1)
     assert weights.shape == (500, 3)
     parts = np.array([[2, 1, 0], [0, 1, 1], [1, 0, 0]])  # rows of each cluster by group
     counts = np.linalg.lstsq(parts.T, weights.T, rcond=None)[0].T
@@ -151,8 +153,8 @@ def test_clusters_of_one_row_are_the_plain_bootstrap_and_larger_ones_widen_the_i
     rows = np.arange(400)
 
     def width(clusters: list[str]) -> float:
-        weights = draw_clusters(rows, clusters, seed=2)
-        low, high = interval(weights @ right / weights.sum(axis=1))
+        weights = draw_cluster_resamples(rows, clusters, seed=2)
+        low, high = percentile_interval(weights @ right / weights.sum(axis=1))
         return high - low
 
     alone, together = width([str(row) for row in rows]), width([str(row // 10) for row in rows])

@@ -12,8 +12,8 @@ from scipy.stats import multinomial
 from sklearn.metrics import f1_score
 
 from glossator.evaluation.statistics.noninferiority import (
-    non_inferior,
-    non_inferior_macro_f1,
+    compare_accuracies,
+    compare_macro_f1,
     paired_proportions_interval,
 )
 from glossator.service.errors import InputError
@@ -88,7 +88,7 @@ def test_noninferiority_is_claimed_wrongly_about_once_in_20(lost_share: float, m
 
 
 def test_noninferiority_counts_flips() -> None:
-    verdict = non_inferior(*outcomes(both=900, gained=12, lost=10, neither=78))
+    verdict = compare_accuracies(*outcomes(both=900, gained=12, lost=10, neither=78))
     assert (verdict.rows, verdict.flips, verdict.gained, verdict.lost) == (1000, 22, 12, 10)
     assert (verdict.new, verdict.old) == (0.912, 0.910)
     assert verdict.difference == pytest.approx(0.002)
@@ -105,28 +105,28 @@ def test_noninferiority_counts_flips() -> None:
     ],
 )
 def test_noninferiority_verdict(counts: tuple[int, int, int, int], shown: bool) -> None:
-    verdict = non_inferior(*outcomes(*counts))
+    verdict = compare_accuracies(*outcomes(*counts))
     assert verdict.non_inferior is shown
     assert (verdict.low > -0.005) is shown
 
 
 def test_noninferiority_fewest_rows_that_show_half_a_point() -> None:
-    assert not non_inferior(*outcomes(538, 0, 0, 0)).non_inferior
-    assert non_inferior(*outcomes(539, 0, 0, 0)).non_inferior
-    assert non_inferior(*outcomes(0, 0, 0, 538)).low == pytest.approx(-(Z**2) / (538 + Z**2))
+    assert not compare_accuracies(*outcomes(538, 0, 0, 0)).non_inferior
+    assert compare_accuracies(*outcomes(539, 0, 0, 0)).non_inferior
+    assert compare_accuracies(*outcomes(0, 0, 0, 538)).low == pytest.approx(-(Z**2) / (538 + Z**2))
 
 
 def test_noninferiority_margin_decides() -> None:
     pairs = outcomes(900, 5, 15, 80)
-    assert not non_inferior(*pairs, margin=0.01).non_inferior
-    assert non_inferior(*pairs, margin=0.03).non_inferior
+    assert not compare_accuracies(*pairs, margin=0.01).non_inferior
+    assert compare_accuracies(*pairs, margin=0.03).non_inferior
 
 
 def test_noninferiority_of_macro_f1_equals_scikit_learn_in_a_loop() -> None:
     rng = np.random.default_rng(2)
     gold = rng.random((150, 5)) < 0.3
     old, new = gold ^ (rng.random(gold.shape) < 0.1), gold ^ (rng.random(gold.shape) < 0.1)
-    verdict = non_inferior_macro_f1(gold, new, old, resamples=2000)
+    verdict = compare_macro_f1(gold, new, old, resamples=2000)
 
     def difference(rows: np.ndarray) -> float:
         return float(
@@ -146,18 +146,18 @@ def test_noninferiority_of_macro_f1_tells_same_from_worse() -> None:
     rng = np.random.default_rng(3)
     gold = rng.random((600, 4)) < 0.3
     old = gold ^ (rng.random(gold.shape) < 0.05)
-    same = non_inferior_macro_f1(gold, old, old)
+    same = compare_macro_f1(gold, old, old)
     assert (same.low, same.high, same.flips, same.non_inferior) == (0.0, 0.0, 0, True)
-    worse = non_inferior_macro_f1(gold, old & (rng.random(gold.shape) < 0.9), old)
+    worse = compare_macro_f1(gold, old & (rng.random(gold.shape) < 0.9), old)
     assert not worse.non_inferior
     assert worse.high < 0.0
 
 
 def test_noninferiority_refuses_rows_that_do_not_pair() -> None:
     with pytest.raises(InputError, match="same rows"):
-        non_inferior(np.ones(3, dtype=bool), np.ones(4, dtype=bool))
+        compare_accuracies(np.ones(3, dtype=bool), np.ones(4, dtype=bool))
     with pytest.raises(InputError, match="same rows"):
-        non_inferior(np.ones(0, dtype=bool), np.ones(0, dtype=bool))
+        compare_accuracies(np.ones(0, dtype=bool), np.ones(0, dtype=bool))
     table = np.ones((3, 2), dtype=bool)
     with pytest.raises(InputError, match="same rows"):
-        non_inferior_macro_f1(table, table, table[:, :1])
+        compare_macro_f1(table, table, table[:, :1])

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy.special import expit, softmax
 
-from glossator.evaluation.calibration.thresholds import nonconformity
+from glossator.evaluation.calibration.thresholds import nonconformity_scores
 from glossator.service.bundle.task import Calibration, Encoding, ProblemType, Provenance, TextClassification
 from glossator.service.errors import ConfigError
 from glossator.service.tasks.options import Options
@@ -135,7 +135,7 @@ def test_conformal_sets_hold_the_true_label_as_often_as_asked(coverage: float) -
         logits = generator.normal(0, 1.5, (600, 3))
         true = (probabilities(logits, SINGLE).cumsum(axis=1) > generator.random((600, 1))).argmax(axis=1)
         gold = np.eye(3, dtype=bool)[true]
-        scores = nonconformity(probabilities(logits[:300], SINGLE)[gold[:300]])
+        scores = nonconformity_scores(probabilities(logits[:300], SINGLE)[gold[:300]])
         task = make_task("single_label_classification", nonconformity=scores)
         sets = conformal_set(probabilities(logits[300:], task), task, coverage)
         held.append((sets & gold[300:]).any(axis=1).mean())
@@ -157,7 +157,7 @@ def test_the_set_is_the_answer_and_needs_validation_rows() -> None:
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=60), st.integers(1, 20), st.floats(0, 1))
 def test_fewer_scores_promise_no_less(values: list[float], most: int, coverage: float) -> None:
-    whole, thinned = (nonconformity(np.array(values), most=count) for count in (1_000, most))
+    whole, thinned = (nonconformity_scores(np.array(values), most=count) for count in (1_000, most))
     assert len(thinned) == min(most, len(values))
 
     def limit(scores: list[float]) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from glossator.evaluation.languages import languages_of
+from glossator.evaluation.languages import detect_languages
 from glossator.evaluation.markdown import code_span
 from glossator.training.corpus.corpus import Corpus
 from glossator.training.corpus.reports.plain_summary import summary
@@ -54,7 +54,7 @@ def data_card(corpus: Corpus, *, file: str | None = None, changes: Mapping[str, 
 
 def _languages(corpus: Corpus) -> list[str]:
     """Those of one text in a hundred or more, the commonest first."""
-    told = [language for language in languages_of(corpus.texts[:_TOLD_ROWS]) if language is not None]
+    told = [language for language in detect_languages(corpus.texts[:_TOLD_ROWS]) if language is not None]
     counts = {language: told.count(language) for language in sorted(set(told))}
     return [name for name in sorted(counts, key=lambda name: -counts[name]) if counts[name] >= _LEAST_SHARE * len(told)]
 
