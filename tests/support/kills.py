@@ -206,14 +206,14 @@ def _work(asked: dict[str, Any], shared: mmap.mmap) -> int:
 
 def accept(folder: Path, source: Path, chunk_rows: int) -> None:
     """Makes a store with one job in it."""
-    from accepted import accepted
+    from submit_job import submit_job
 
     from glossator.service.jobs.job_files import Folder
     from glossator.service.jobs.open_store import store_of
 
     store = store_of(folder)
     files = Folder(folder, free_bytes=0)
-    accepted(store, files, Words(None), source.read_bytes(), "in.jsonl", job_id=JOB, chunk_rows=chunk_rows)
+    submit_job(store, files, Words(None), source.read_bytes(), "in.jsonl", job_id=JOB, chunk_rows=chunk_rows)
     store.close()
 
 

@@ -22,7 +22,7 @@ from starlette.responses import Response, StreamingResponse
 from glossator.service.api.dependencies import JobsDep, OwnerDep, StateDep
 from glossator.service.api.dialects.errors import ERRORS
 from glossator.service.api.dialects.openai import OpenAIRoute, listed
-from glossator.service.api.job_service import JobService, receiver
+from glossator.service.api.job_service import JobService
 from glossator.service.api.openapi_document import request_body
 from glossator.service.api.problems import InvalidRequest
 from glossator.service.api.transport.json_body import parse_object, read_json_body, validate
@@ -93,7 +93,7 @@ class _Stored:
 })  # fmt: skip
 async def upload(request: Request, jobs: JobsDep, owner: OwnerDep) -> dict[str, Any]:
     """JSON lines, a request each, for `POST /v1/batches`."""
-    form = await read_form(request, receiver(jobs), jobs.settings.max_upload_bytes)
+    form = await read_form(request, jobs.receive_upload, jobs.settings.max_upload_bytes)
     try:
         purpose = form.fields.get("purpose", [""])[-1]
         if purpose != PURPOSE:
@@ -183,12 +183,11 @@ async def create(request: Request, state: StateDep, jobs: JobsDep, owner: OwnerD
         kept = jobs.store.file(asked.input_file_id, owner)
         path = jobs.folder.file(kept.id)
         name, lines, brought = _looked_at(path, asked.endpoint)
-        job, _ = jobs.accept(
+        return jobs.accept(
             _Stored(kept, path, lines), kept.filename, owner=owner, model=state.model(name), name=name, kind="batch",
             options=LabelOptions(input_format=_FORMAT, output_format=_FORMAT), extra={"batch": asked.model_dump()},
-            asked=brought,
+            file_options=brought,
         )  # fmt: skip
-        return job
 
     return _batch(await to_thread.run_sync(accept))
 

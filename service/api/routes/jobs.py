@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from starlette.responses import FileResponse, Response, StreamingResponse
 
 from glossator.service.api.dependencies import JobsDep, OwnerDep, StateDep
-from glossator.service.api.job_service import JobService, receiver
+from glossator.service.api.job_service import JobService
 from glossator.service.api.openapi_document import problem_responses
 from glossator.service.api.problems import (
     BodyTooLarge,
@@ -93,19 +93,25 @@ async def submit(
     The bundle that answers, the options and how rows are put together are fixed now: the result is the same to the
     byte, however often a worker is lost on the way.
     """
-    form = await read_form(request, receiver(jobs), jobs.settings.max_upload_bytes)
+    form = await read_form(request, jobs.receive_upload, jobs.settings.max_upload_bytes)
     try:
         asked = _asked(form)
         model = state.model(asked.model)
 
-        def accept() -> tuple[Job, bool]:
+        def accept() -> Job:
             assert form.file is not None
             return jobs.accept(
-                form.file, form.filename, owner=owner, model=model, name=asked.model, options=asked.label_options(),
-                key=idempotency_key, url=asked.webhook,
-            )  # fmt: skip
+                form.file,
+                form.filename,
+                owner=owner,
+                model=model,
+                name=asked.model,
+                options=asked.label_options(),
+                idempotency_key=idempotency_key,
+                webhook_url=asked.webhook,
+            )
 
-        job, _ = await to_thread.run_sync(accept)
+        job = await to_thread.run_sync(accept)
     finally:
         form.discard()
     response.headers["Location"] = f"/v1/jobs/{job.id}"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from accepted import accepted
+from submit_job import submit_job
 
 from glossator.service.errors import BundleInvalid, ConfigError
 from glossator.service.inference.model import Model, load
@@ -58,7 +58,7 @@ def by_hand(data: bytes, name: str, model: Model, tmp_path: Path, output: str) -
 
 
 def test_job_gives_what_the_command_line_gives(store: Store, folder: Folder, model: Model, tmp_path: Path) -> None:
-    job_id = accepted(store, folder, model, rows())
+    job_id = submit_job(store, folder, model, rows())
     job = run(store, folder, model)
     assert job is not None
     assert (job.state, job.counts.rows, job.counts.errors) == ("completed", ROWS, {"empty-text": -(-(ROWS - 3) // 5)})
@@ -71,7 +71,7 @@ def test_job_gives_what_the_command_line_gives(store: Store, folder: Folder, mod
 
 @pytest.mark.parametrize("output", ["jsonl", "parquet", "csv.gz", "prodigy"])
 def test_results_come_in_other_formats(store: Store, folder: Folder, model: Model, output: str) -> None:
-    accepted(store, folder, model, rows(10), output_format=output)
+    submit_job(store, folder, model, rows(10), output_format=output)
     job = run(store, folder, model)
     assert job is not None
     assert job.state == "completed", job.error
@@ -80,7 +80,7 @@ def test_results_come_in_other_formats(store: Store, folder: Folder, model: Mode
 
 
 def test_attempt_that_was_stopped_is_gone_on_with(store: Store, folder: Folder, model: Model, tmp_path: Path) -> None:
-    job_id = accepted(store, folder, model, rows())
+    job_id = submit_job(store, folder, model, rows())
     asked = iter([False] * 3 + [True] * 9)
     assert run(store, folder, model, stopping=lambda: next(asked)) is None
     there = store.get(job_id)
@@ -95,7 +95,7 @@ def test_attempt_that_was_stopped_is_gone_on_with(store: Store, folder: Folder, 
 
 
 def test_part_that_was_lost_is_done_again(store: Store, folder: Folder, model: Model, tmp_path: Path) -> None:
-    job_id = accepted(store, folder, model, rows())
+    job_id = submit_job(store, folder, model, rows())
     claim = store.claim("w", [model.digest], 60)
     assert claim is not None
     _broken_off_after(2, store, folder, model, claim)
@@ -127,7 +127,7 @@ def _broken_off_after(chunks: int, store: Store, folder: Folder, model: Model, c
 
 
 def test_stale_attempt_neither_writes_nor_ends_the_job(store: Store, folder: Folder, model: Model) -> None:
-    job_id = accepted(store, folder, model, rows())
+    job_id = submit_job(store, folder, model, rows())
     late = store.claim("late", [model.digest], 0.01)
     assert late is not None
     time.sleep(0.05)
@@ -143,7 +143,7 @@ def test_stale_attempt_neither_writes_nor_ends_the_job(store: Store, folder: Fol
 
 
 def test_cancelled_job_ends_at_the_next_chunk(store: Store, folder: Folder, model: Model) -> None:
-    job_id = accepted(store, folder, model, rows())
+    job_id = submit_job(store, folder, model, rows())
     first = iter([True])
 
     def stopping() -> bool:
@@ -156,7 +156,7 @@ def test_cancelled_job_ends_at_the_next_chunk(store: Store, folder: Folder, mode
 
 
 def test_chunk_that_ends_its_worker_again_and_again_is_given_up(store: Store, folder: Folder, model: Model) -> None:
-    job_id = accepted(store, folder, model, rows())
+    job_id = submit_job(store, folder, model, rows())
     for strike in range(STRIKES):
         claim = store.claim("w", [model.digest], 60)
         assert claim is not None
@@ -183,7 +183,7 @@ def test_chunk_that_ends_its_worker_again_and_again_is_given_up(store: Store, fo
 
 
 def test_worker_that_ends_before_it_begins_fails_the_job(store: Store, folder: Folder, model: Model) -> None:
-    accepted(store, folder, model, rows(5))
+    submit_job(store, folder, model, rows(5))
     for _ in range(STRIKES):
         assert store.claim("w", [model.digest], 60) is not None
         store.lapse("w")
@@ -195,7 +195,7 @@ def test_worker_that_ends_before_it_begins_fails_the_job(store: Store, folder: F
 
 def test_errors_end_the_job_and_say_why(store: Store, folder: Folder, model: Model) -> None:
     def failed(data: bytes, name: str = "rows.csv", **options: Any) -> dict[str, Any]:
-        accepted(store, folder, model, data, name, **options)
+        submit_job(store, folder, model, data, name, **options)
         job = run(store, folder, model)
         assert job is not None
         assert job.state == "failed"
@@ -215,7 +215,7 @@ def test_what_is_wrong_with_the_worker_ends_the_job_without_its_inside(
     store: Store, folder: Folder, model: Model
 ) -> None:
     def fails_with(error: Exception) -> dict[str, Any]:
-        accepted(store, folder, model, rows(5))
+        submit_job(store, folder, model, rows(5))
         claim = store.claim("w", [model.digest], 60)
         assert claim is not None
 
@@ -233,7 +233,7 @@ def test_what_is_wrong_with_the_worker_ends_the_job_without_its_inside(
 
 
 def test_file_that_was_changed_is_not_labelled(store: Store, folder: Folder, model: Model) -> None:
-    job_id = accepted(store, folder, model, rows(5))
+    job_id = submit_job(store, folder, model, rows(5))
     (folder.job(job_id) / store.get(job_id).input).write_bytes(rows(6))
     job = run(store, folder, model)
     assert job is not None
@@ -242,7 +242,7 @@ def test_file_that_was_changed_is_not_labelled(store: Store, folder: Folder, mod
 
 
 def test_lease_is_renewed_while_a_chunk_is_computed(store: Store, folder: Folder, model: Model) -> None:
-    accepted(store, folder, model, rows(5))
+    submit_job(store, folder, model, rows(5))
     claim = store.claim("w", [model.digest], 0.4)
     assert claim is not None
     went = threading.Event()

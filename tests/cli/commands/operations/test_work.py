@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from accepted import accepted
+from submit_job import submit_job
 
 from glossator.service.inference.model import load
 from glossator.service.jobs.job_files import Folder
@@ -23,7 +23,7 @@ def bundle(tiny_bundle: Callable[[str], Path]) -> Path:
 
 def test_jobs_that_wait_are_done(run: Run, bundle: Path, folder: Path) -> None:
     store, files = store_of(folder / "jobs"), Folder(folder / "jobs", free_bytes=0)
-    job_id = accepted(store, files, load(bundle, threads=1), b"text\nwhere is my parcel\n\xe2\x80\xa8\n")
+    job_id = submit_job(store, files, load(bundle, threads=1), b"text\nwhere is my parcel\n\xe2\x80\xa8\n")
     ran = run("work", bundle, "--jobs", "jobs", "--idle", "0.5")
     assert ran.code == 0, ran.err
     assert "1 jobs ended" in ran.err

@@ -45,10 +45,10 @@ def test_keys_that_cannot_be_made_are_refused(file: Path) -> None:
     for name in ("shop", "../x", "a b", ""):
         with pytest.raises(ConfigError):
             add_key(file, name, ["infer"], None)
-    with pytest.raises(ConfigError, match="no key of this name"):
+    with pytest.raises(ConfigError, match="no key has this name"):
         revoke_key(file, "nobody")
     file.write_text("{")
-    with pytest.raises(ConfigError, match="no file of keys"):
+    with pytest.raises(ConfigError, match="not a key file"):
         read_keys(file)
 
 
