@@ -158,11 +158,12 @@ def near(chance: np.random.Generator, texts: list[str], share: float) -> Found:
 
 def wnut17(data: Path) -> list[dict[str, object]]:
     """Rows of text and spans."""
-    from glossator.cli.support.console import stderr
-    from glossator.cli.support.corpus_options import ReadingOptions, read_and_show
+    from glossator.workflows.corpus_reading import read_corpus
+    from glossator.workflows.reading_options import ReadingOptions
+    from glossator.workflows.reporter import Reporter
 
-    options = ReadingOptions(None, None, None, None, None, None, None, drop_duplicates=True)
-    corpus = read_and_show(str(data / "wnut17/train.conll"), options, stderr(quiet=True), None).corpus
+    options = ReadingOptions(drop_duplicates=True)
+    corpus = read_corpus(str(data / "wnut17/train.conll"), options, Reporter()).corpus
     assert corpus.spans is not None
     return [
         {"text": text, "spans": [{"start": s.start, "end": s.end, "label": s.label} for s in spans]}

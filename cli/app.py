@@ -1,4 +1,4 @@
-"""`glossator`: one program, a module a command."""
+"""`glossator`: one program, one module per command."""
 
 from __future__ import annotations
 
@@ -20,40 +20,52 @@ from glossator.cli.commands.corpus.restore import restore
 from glossator.cli.commands.corpus.suggest import suggest
 from glossator.cli.commands.corpus.wrangle import wrangle
 from glossator.cli.commands.inference.label import label
+from glossator.cli.commands.inference.predict import predict
 from glossator.cli.commands.inference.serve import serve
 from glossator.cli.commands.operations.demo import demo
 from glossator.cli.commands.operations.doctor import doctor
 from glossator.cli.commands.operations.keys import keys
 from glossator.cli.commands.operations.work import work
+from glossator.cli.commands.start.help import help_
+from glossator.cli.commands.start.version import version, version_line
 from glossator.cli.commands.training.compare import compare
 from glossator.cli.commands.training.curve import curve
 from glossator.cli.commands.training.evaluate import evaluate
 from glossator.cli.commands.training.runs import runs
 from glossator.cli.commands.training.select import select
 from glossator.cli.commands.training.train import train
-from glossator.cli.support import console
-from glossator.cli.support.command import PREFIX, Command, options_from, usage_error
+from glossator.cli.support import console, panels
+from glossator.cli.support.command import PREFIX, Command, Group, options_from, usage_error
 from glossator.service.errors import ConfigError, GlossatorError, OutputError
 
 CONFIG_FILE = "glossator.toml"
 HELP = {"-h", "--help"}
 
-# Plain help: rich would take a third of the program's start to draw boxes too narrow for their contents.
+# Plain help: rich would take a third of the program's start to draw boxes that are too narrow for their contents.
 app = typer.Typer(
     name="glossator",
-    add_completion=False,
+    cls=Group,
+    add_completion=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": sorted(HELP)},
 )
-COMMANDS = (
-    demo, wrangle, restore, context, train, select, curve, suggest, evaluate, compare, export, verify, serve, label,
-    bench, runs, work, doctor,
-)  # fmt: skip
-for command in COMMANDS:
-    app.command(cls=Command)(command)
-for group in (models, keys):
-    app.add_typer(group)
+_COMMANDS: dict[str, tuple[Any, ...]] = {
+    panels.START: (demo, help_, version),
+    panels.CORPUS: (wrangle, restore, context, suggest),
+    panels.TRAIN: (train, select, curve, evaluate, compare, runs),
+    panels.EXPORT: (export, verify, bench),
+    panels.USE: (predict, label, serve),
+    panels.OPERATE: (work, doctor, models, keys),
+}
+COMMANDS = tuple(command for commands in _COMMANDS.values() for command in commands if callable(command))
+"""The commands that are functions; `models` and `keys` are groups of commands."""
+for panel, commands in _COMMANDS.items():
+    for command in commands:
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, cls=Group, rich_help_panel=panel)
+        else:
+            app.command(command.__name__.rstrip("_"), cls=Command, rich_help_panel=panel)(command)
 
 
 @app.callback(invoke_without_command=True)
@@ -62,17 +74,17 @@ def options(
     config: Annotated[
         Path | None,
         typer.Option(
-            help=f"TOML file with a table of options a command; {CONFIG_FILE} in the current folder is read by itself.",
+            help=f"TOML file with one table of options per command; default: {CONFIG_FILE} in the current folder.",
             envvar=f"{PREFIX}CONFIG",
             show_envvar=False,
         ),
     ] = None,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
     """Labelled text to fast, verified text inference on plain CPUs.
 
     \b
-    The value of an option, of train --batch-size for example, comes from
+    An option, such as --batch-size of train, takes its value from
       1. the command line:  --batch-size 16
       2. the environment:   GLOSSATOR_TRAIN_BATCH_SIZE=16
       3. a TOML file:       [train]
@@ -82,42 +94,40 @@ def options(
     Data goes to standard output, progress and errors to standard error.
 
     \b
-    Exit codes: 0 done; 1 failed; 2 the command or its input is at fault;
-      3 done, but some rows could not be labelled or measured; 130 interrupted.
+    Exit codes: 0 done; 1 failed; 2 wrong command or input;
+      3 done, but some rows could not be used; 130 interrupted.
     """
-    if version:
-        from importlib.metadata import version as installed
-
-        sys.stdout.write(f"glossator {installed('glossator')}\n")
+    if show_version:
+        typer.echo(version_line())
         raise typer.Exit
     if context.invoked_subcommand is None:
         sys.stderr.write(context.get_help() + "\n")
         raise typer.Exit(console.USAGE)
-    if HELP.isdisjoint(sys.argv):  # help is given whatever else is wrong
+    if HELP.isdisjoint(sys.argv):  # help is shown even if options are wrong
         file = config or (Path(CONFIG_FILE) if Path(CONFIG_FILE).is_file() else None)
-        context.default_map = _options_given(context, file)
+        context.default_map = _read_options(context, file)
 
 
-def _options_given(context: typer.Context, file: Path | None) -> dict[str, Any]:
-    """Options a command from the file; raises ConfigError for all that is unknown in it and in the environment."""
+def _read_options(context: typer.Context, file: Path | None) -> dict[str, Any]:
+    """Return the options in the file by command; raises ConfigError with every unknown name in file and environment."""
     group = context.command
     assert isinstance(group, TyperGroup)
-    chosen, faults = options_from(_read(file), group.commands) if file is not None else ({}, [])
+    chosen, faults = options_from(_read_toml(file), group.commands) if file is not None else ({}, [])
     command = group.commands.get(context.invoked_subcommand or "")
     if isinstance(command, Command):
         faults += command.unknown_variables(os.environ)
     if faults:
         raise ConfigError(
-            "options are set that do not exist",
+            "unknown options",
             found=f"in {file} and the environment" if file is not None else "in the environment",
-            expected=f"the names of the command line; commands are {', '.join(group.commands)}",
+            expected=f"option names of the command line; commands: {', '.join(group.commands)}",
             faults=faults,
-            hint="See `glossator COMMAND --help` for the options of each.",
+            hint="See `glossator COMMAND --help` for the options of a command.",
         )
     return chosen
 
 
-def _read(file: Path) -> dict[str, object]:
+def _read_toml(file: Path) -> dict[str, object]:
     import tomllib
 
     try:
@@ -127,14 +137,14 @@ def _read(file: Path) -> dict[str, object]:
     except UnicodeDecodeError:
         what, hint = "the options file is not UTF-8", "Save it as UTF-8."
     except tomllib.TOMLDecodeError as error:
-        what, hint = f"the options file is not TOML: {error}", "Mend it, or give another one with --config."
-    raise ConfigError(what, found=file, expected="TOML with a table a command, such as [train]", hint=hint)
+        what, hint = f"the options file is not TOML: {error}", "Fix it, or give another one with --config."
+    raise ConfigError(what, found=file, expected="TOML with one table per command, such as [train]", hint=hint)
 
 
 def main() -> NoReturn:
-    """Runs the command line and exits with its code."""
+    """Run the command line and exit with its code."""
     console.prepare_environment()
-    signal.signal(signal.SIGTERM, _terminated)
+    signal.signal(signal.SIGTERM, _exit_on_signal)
     as_json = "--json" in sys.argv
     code: object
     try:
@@ -147,16 +157,16 @@ def main() -> NoReturn:
     except (KeyboardInterrupt, typer.Abort):
         code = console.INTERRUPTED
     except BrokenPipeError:
-        code = console.reader_gone()
-    except OSError as error:  # a full disk behind standard output, and whatever else no command has put into words
+        code = console.end_after_closed_pipe()
+    except OSError as error:  # a full disk behind standard output, and any other error that no command handles
         console.forget_stdout()
-        what = f"the system refuses: {error.strerror or error}"
+        what = f"the operating system reports an error: {error.strerror or error}"
         code = console.report(OutputError(what, found=error.filename or "standard output"), as_json=as_json)
     if code == console.INTERRUPTED:
         sys.stderr.write("interrupted\n")
     sys.exit(code if isinstance(code, int) else console.OK)
 
 
-def _terminated(number: int, _: object) -> NoReturn:
-    """Ends as after Ctrl-C: what is half-written is removed on the way out."""
+def _exit_on_signal(number: int, _: object) -> NoReturn:
+    """Exit as after Ctrl-C, so that unfinished files are removed."""
     sys.exit(128 + number)

@@ -1,1 +1,1 @@
-"""TODO-DOC workflows"""
+"""Tasks that take several steps, as plain functions: usable from Python, no terminal needed."""

@@ -1,7 +1,7 @@
-"""Runs on record: what was done, with what, and what came of it, one folder a run with `run.json` in it.
+"""Records of runs: what was done, with which options and data, and the results; one folder with `run.json` per run.
 
-A number in a report or a card leads back to a run by its id. A file of test rows is frozen by the first run that
-measures on it: its SHA-256 stands in the record, and later runs refuse a file of that name with other content.
+A number in a report or a model card names its run by id. A file of test rows is frozen by the first run that measures
+on it: its SHA-256 is in the record, and later runs refuse a file of that name with other content.
 """
 
 from __future__ import annotations
@@ -10,15 +10,18 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
-from glossator.service.bundle.folder import sha256
-from glossator.service.errors import ConfigError, CorpusError, FileMissing, OutputError
+from glossator.service.errors import ConfigError, CorpusError, FileMissing, GlossatorError, OutputError
+from glossator.service.files.durable import write_atomically
+from glossator.service.files.hashing import hash_file
+from glossator.workflows.reporter import Reporter
 
 RECORD = "run.json"
 _PACKAGES = ("glossator", "torch", "transformers", "onnxruntime", "tokenizers", "scikit-learn", "numpy")
@@ -28,8 +31,8 @@ Status = Literal["running", "done", "failed", "interrupted"]
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """A source of rows: its place from the folder that holds the runs, its SHA-256 where it is a file, its rows and
-    their fingerprint where they were read."""
+    """A source of rows: its path relative to the parent of the runs folder, the SHA-256 of a file, and, if they were
+    read, the number of rows and their fingerprint."""
 
     path: str
     sha256: str | None = None
@@ -39,7 +42,7 @@ class Data:
 
 @dataclass(slots=True, kw_only=True)
 class Run:
-    """One run. `metrics` are plain numbers by name, `data` sources by what they served for: train, validation, test."""
+    """One run. `metrics` are plain numbers by name, `data` are sources by their use: train, validation, test."""
 
     id: str
     command: str
@@ -54,28 +57,54 @@ class Run:
     data: dict[str, Data] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)
-    """What was written: files and folders by what they are, and the digest of a bundle."""
+    """Files and folders that were written, by kind, and the digest of a bundle."""
     versions: dict[str, str] = field(default_factory=dict)
     format_version: Literal[1] = 1
 
     def to_dict(self) -> dict[str, Any]:
-        """The run as plain fields."""
+        """Return the run as JSON-ready fields."""
         return asdict(self)
 
 
 class RunStore:
-    """The runs in a folder, which is made with the first of them."""
+    """The runs in a folder, which is created with the first run.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: Where the runs are.
+        arguments: The command line that new runs note.
+    """
+
+    def __init__(self, folder: Path, arguments: Sequence[str] = ()) -> None:
         self.folder = folder
+        self._arguments = list(arguments)
 
-    def begin(self, command: str, arguments: Sequence[str]) -> Recording:
-        """A new run, on record at once as running. Raises OutputError where the folder refuses."""
+    @contextmanager
+    def record(self, command: str, reporter: Reporter) -> Iterator[Recording]:
+        """Record what happens in the block, however it ends. If the record cannot be written, the run continues
+        without one and reports it."""
+        try:
+            recording = self.begin(command)
+        except OutputError as error:
+            reporter.stage(f"{error.message}: continuing without a record")
+            yield Recording(None, Run(id="unrecorded", command=command, arguments=[], started=""))
+            return
+        try:
+            yield recording
+        except GlossatorError as error:
+            recording.end("failed", error.message)
+            raise
+        except BaseException as error:
+            recording.end("interrupted" if isinstance(error, KeyboardInterrupt | SystemExit) else "failed", repr(error))
+            raise
+        recording.end("done")
+
+    def begin(self, command: str) -> Recording:
+        """Start a run and record it as running. Raises OutputError if the folder cannot be written."""
         started = datetime.now(UTC)
         run = Run(
             id=f"{started:%Y%m%d-%H%M%S}-{command}-{secrets.token_hex(2)}",
             command=command,
-            arguments=list(arguments),
+            arguments=self._arguments,
             started=started.isoformat(timespec="microseconds"),
             versions=_versions(),
         )
@@ -84,7 +113,7 @@ class RunStore:
         return recording
 
     def runs(self) -> list[Run]:
-        """All runs, the oldest first; records that cannot be read are left out."""
+        """Return all runs, the oldest first; unreadable records are left out."""
         found = []
         for path in sorted(self.folder.glob(f"*/{RECORD}")):
             try:
@@ -94,28 +123,32 @@ class RunStore:
         return sorted(found, key=lambda run: (run.started, run.id))
 
     def get(self, name: str) -> Run:
-        """The run of an id, or of what begins only one; raises FileMissing, ConfigError where several begin so."""
+        """Return the run with this id, or the only one whose id begins with it. Raises FileMissing, or ConfigError if
+        several begin with it."""
         names = sorted(path.parent.name for path in self.folder.glob(f"*/{RECORD}"))
         found = [each for each in names if each == name] or [each for each in names if each.startswith(name)]
         if not found:
             raise FileMissing(
                 "there is no such run",
                 found=name,
-                expected=f"one of those that `glossator runs` lists in {self.folder}",
+                expected=f"a run in {self.folder}",
+                hint="List them: glossator runs.",
             )
         if len(found) > 1:
-            raise ConfigError("several runs begin so", found=name, expected=", ".join(found[:10]))
+            raise ConfigError(
+                "several runs have an id that begins with this", found=name, expected=", ".join(found[:10])
+            )
         return _read(self.folder / found[0] / RECORD)
 
     def data(self, source: str, *, rows: int | None = None, fingerprint: str | None = None) -> Data:
-        """A source as a record holds it."""
+        """Return the description of a source for a record."""
         path = Path(source)
-        digest = sha256(path) if path.is_file() else None
-        return Data(self._place(source), digest, rows, fingerprint)
+        digest = hash_file(path) if path.is_file() else None
+        return Data(self._relative(source), digest, rows, fingerprint)
 
     def check_frozen(self, source: str, *, accept: bool = False) -> None:
-        """Raises ConfigError where an earlier run measured on a file of this name that had other content, unless
-        `accept`: figures before and after would not be comparable."""
+        """Raise ConfigError if an earlier run measured on a file of this name with other content, unless `accept`:
+        the figures would not be comparable."""
         data = self.data(source)
         if data.sha256 is None or accept:
             return
@@ -125,22 +158,23 @@ class RunStore:
                 continue
             if earlier.sha256 != data.sha256:
                 raise ConfigError(
-                    "the test rows have changed since they were measured on",
+                    "the test file has changed since an earlier run measured on it",
                     found=f"{source} with SHA-256 {data.sha256[:12]}…",
                     expected=f"{earlier.sha256[:12]}… as in run {run.id}",
-                    hint="Take back the change or give the file another name; to go on: --accept-changed-test.",
+                    hint="Undo the change, rename the file, or pass --accept-changed-test.",
                 )
             return
 
-    def _place(self, source: str) -> str:
-        """A path as seen from beside the folder of runs, so that a project can be moved; other names as they are."""
+    def _relative(self, source: str) -> str:
+        """Return a path relative to the parent of the runs folder, so that a project can be moved; other names are
+        unchanged."""
         if not Path(source).exists():
             return source
         return Path(os.path.relpath(Path(source).resolve(), self.folder.resolve().parent)).as_posix()
 
 
 class Recording:
-    """A run that is going on; `save` puts on record what is known so far, and nothing where there is no folder."""
+    """A run in progress. Without a folder nothing is saved."""
 
     def __init__(self, folder: Path | None, run: Run) -> None:
         self.folder = folder
@@ -148,23 +182,22 @@ class Recording:
         self._begin = time.monotonic()
 
     def end(self, status: Status, error: str | None = None) -> None:
-        """Puts on record how the run ended."""
+        """Record how the run ended."""
         self.run.status, self.run.error = status, error
         self.run.seconds = round(time.monotonic() - self._begin, 3)
         self.save()
 
     def save(self) -> None:
-        """Writes the record, aside and renamed; raises OutputError."""
+        """Write what is known so far. Raises OutputError."""
         if self.folder is None:
             return
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            aside = self.folder / f".{RECORD}.part"
-            aside.write_text(json.dumps(self.run.to_dict(), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-            aside.replace(self.folder / RECORD)
+            content = json.dumps(self.run.to_dict(), ensure_ascii=False, indent=2) + "\n"
+            write_atomically(self.folder / RECORD, content.encode())
         except OSError as error:
             raise OutputError(
-                f"the run cannot be put on record: {error.strerror or error}",
+                f"the run cannot be recorded: {error.strerror or error}",
                 found=self.folder,
                 hint="Name another folder with --runs.",
             ) from error
@@ -176,7 +209,7 @@ def _read(path: Path) -> Run:
         data = {name: Data(**each) for name, each in fields.pop("data").items()}
         return Run(**fields, data=data)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise CorpusError(f"the record {path} cannot be read", found=error) from error
+        raise CorpusError(f"the run record {path} cannot be read", found=error) from error
 
 
 def _versions() -> dict[str, str]:

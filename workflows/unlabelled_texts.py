@@ -1,35 +1,40 @@
-"""Texts without labels: those of a file that a model can read, and how many it cannot."""
+"""The texts of a file without labels."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from rich.console import Console
+from glossator.service.errors import CorpusError, InputError
+from glossator.workflows.reporter import Reporter
 
 
 @dataclass(frozen=True, slots=True)
-class Unlabelled:
-    """The texts, each once, with line and columns of the row that it first stood in; `unusable` counts rows without."""
+class UnlabelledTexts:
+    """Distinct texts, each with line and columns of the first row that has it."""
 
     texts: list[str]
     lines: list[int]
     rows: list[dict[str, object]]
     text_column: str
     unusable: dict[str, int] = field(default_factory=dict)
+    """How many rows have no usable text, by error code."""
 
 
 def read_unlabelled(
-    source: str, console: Console, *, text_column: str | None = None, input_format: str | None = None,
-    encoding: str | None = None, delimiter: str | None = None,
-) -> Unlabelled:  # fmt: skip
-    """The texts of a file; raises UnknownColumn where no column stands out as the text, CorpusError where none can be
-    used."""
-    from collections import Counter
+    source: str,
+    reporter: Reporter,
+    *,
+    text_column: str | None = None,
+    input_format: str | None = None,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+) -> UnlabelledTexts:
+    """Read the texts of a file.
 
+    Raises UnknownColumn if the text column cannot be detected, CorpusError if no row has a usable text.
+    """
     from glossator.service.documents.open_source import open_source
-    from glossator.service.errors import CorpusError, InputError
     from glossator.service.inference.encoding import check_text
     from glossator.service.labelling.column_plan import plan_columns
 
@@ -37,7 +42,7 @@ def read_unlabelled(
     found: dict[str, tuple[int, dict[str, object]]] = {}
     with open_source(source, format=input_format, encoding=encoding, delimiter=delimiter) as opened:
         column = plan_columns(opened.columns, text_column=text_column, prefix="_unused_").text
-        console.print(f"· {opened.described()}, text column {column!r}, no labels", markup=False)
+        reporter.stage(f"{opened.describe()}, text column {column!r}, no labels")
         for record in opened.records():
             try:
                 if record.error is not None:
@@ -48,10 +53,10 @@ def read_unlabelled(
                 continue
             found.setdefault(text, (record.line, dict(record.fields)))
     if unusable:
-        told = ", ".join(f"{count:,} {code}" for code, count in sorted(unusable.items()))
-        console.print(f"  rows without a text that can be read: {told}")
+        counts = ", ".join(f"{count:,} {code}" for code, count in sorted(unusable.items()))
+        reporter.detail(f"rows without a usable text: {counts}")
     if not found:
-        raise CorpusError("there is no text in this file", found=source, hint="Name the column: --text-column NAME.")
-    return Unlabelled(
+        raise CorpusError("no row has a usable text", found=source, hint="Name the column: --text-column NAME.")
+    return UnlabelledTexts(
         list(found), [line for line, _ in found.values()], [row for _, row in found.values()], column, dict(unusable)
     )

@@ -1,56 +1,71 @@
-"""What every command shares: data on stdout, progress and errors on stderr, and the table of exit codes."""
+"""What every command shares: data on stdout, progress and errors on stderr, exit codes."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from glossator.service.errors import ConfigError, ExtraMissing, GlossatorError, InputError
+from glossator.cli.support.panels import MACHINE, OUTPUT
+from glossator.service.errors import ConfigError, GlossatorError, InputError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from glossator.cli.support.progress import ConsoleReporter
+
 OK, FAILED, USAGE, REJECTED_ROWS, INTERRUPTED = 0, 1, 2, 3, 130
 
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
-Device = Annotated[
-    Literal["cpu", "cuda"], typer.Option(help="Where the graph runs; cuda needs onnxruntime-gpu and serves fp32.")
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.", rich_help_panel=OUTPUT)]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.", rich_help_panel=OUTPUT)]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace the output if Glossator wrote it.", rich_help_panel=OUTPUT)
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if Glossator wrote it.")]
+Threads = Annotated[
+    int | None, typer.Option(min=1, help="CPU threads; default: all CPUs allowed.", rich_help_panel=MACHINE)
+]
+Device = Annotated[
+    Literal["cpu", "cuda"],
+    typer.Option(help="Where the graph runs; cuda needs onnxruntime-gpu and serves fp32.", rich_help_panel=MACHINE),
+]
 
 
 def exit_code(error: GlossatorError) -> int:
-    """2 where the command or its input is at fault, 1 for everything else."""
+    """Return 2 if the command or its input is wrong, else 1."""
     return USAGE if isinstance(error, ConfigError | InputError) else FAILED
 
 
 def stderr(*, quiet: bool = False) -> Console:
-    """The console of progress and errors; rich honours NO_COLOR and plain terminals."""
+    """Return the console for progress and errors; it respects NO_COLOR and plain terminals."""
     from rich.console import Console
 
     return Console(stderr=True, quiet=quiet, highlight=False, soft_wrap=True)
 
 
 def stdout() -> Console:
-    """The console of results that a person reads."""
+    """Return the console for results that a person reads."""
     from rich.console import Console
 
     return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
 
 
+def reporter(*, quiet: bool = False) -> ConsoleReporter:
+    """Return a reporter that prints the progress of a workflow on stderr."""
+    from glossator.cli.support.progress import ConsoleReporter
+
+    return ConsoleReporter(stderr(quiet=quiet))
+
+
 def print_json(result: object, *, to_stderr: bool = False) -> None:
-    """The result as one JSON document, on stdout unless that carries data already."""
+    """Print the result as one JSON document, on stderr if stdout carries rows already."""
     (sys.stderr if to_stderr else sys.stdout).write(json.dumps(result, ensure_ascii=False, indent=2) + "\n")
 
 
 def report(error: GlossatorError, *, as_json: bool) -> int:
-    """Prints the error on stderr; returns its exit code."""
+    """Print the error on stderr; returns its exit code."""
     if as_json:
         sys.stderr.write(json.dumps({"error": error.to_dict()}, ensure_ascii=False, indent=2) + "\n")
     else:
@@ -58,41 +73,23 @@ def report(error: GlossatorError, *, as_json: bool) -> int:
     return exit_code(error)
 
 
-_EXTRAS = {
-    "evaluation": ("sklearn", "scipy", "matplotlib", "ftfy"),
-    "training": ("torch", "transformers", "datasets", "sklearn", "scipy", "ftfy", "optuna"),
-    "export": ("torch", "transformers", "onnx", "onnxscript", "sklearn", "scipy", "matplotlib"),
-}
-"""What each extra brings that commands import, most of it inside functions: too late to say it well there."""
-
-
-def need(name: str) -> None:
-    """Raises ExtraMissing, with the install command, where a package of that extra is not installed."""
-    absent = [package for package in _EXTRAS[name] if find_spec(package) is None]
-    if absent:
-        raise ExtraMissing(
-            f"this command needs packages that are not installed: {', '.join(absent)}",
-            hint=f"pip install 'glossator[{name}]'",
-        )
-
-
-def reader_gone() -> int:
-    """The exit code when the reader of our output has left, as `| head` does: nothing is left to say, not even at the
-    end of the process."""
+def end_after_closed_pipe() -> int:
+    """Return the exit code for a closed stdout, as after `| head`; makes sure that the exit of the process writes
+    nothing more."""
     forget_stdout()
     return OK
 
 
 def forget_stdout() -> None:
-    """Lets the interpreter flush nothing more when it ends, which would fail once again."""
+    """Replace stdout, so that the interpreter does not flush it at exit and fail once more."""
     sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
 
 def prepare_environment() -> None:
-    """Settings that libraries read when they are first imported; what the user has set stands.
+    """Set the variables that libraries read when they are imported, unless the user has set them.
 
-    PyTorch's CPU threads wait for each other many times a batch, and spin while they wait. Where another process uses
-    one of the CPUs the spinning threads keep each other from it: on two busy CPUs training was ten times slower than
+    PyTorch's CPU threads wait for each other many times per batch, and spin while they wait. If another process uses
+    one of the CPUs, the spinning threads slow each other down: on two busy CPUs training was ten times slower than
     with threads that sleep.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -1,4 +1,4 @@
-"""Training progress on a terminal: a bar with speed and time left, a line an epoch."""
+"""Draws the progress of workflows on a terminal: one line per step, and a bar while a model trains."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from glossator.training.progress import EpochDone, StepDone
+from glossator.workflows.reporter import Reporter
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -15,8 +16,27 @@ if TYPE_CHECKING:
 _LINE_EVERY_SECONDS = 30.0
 
 
+class ConsoleReporter(Reporter):
+    """Prints what a workflow reports."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def stage(self, line: str) -> None:
+        """Print `· line`."""
+        self._console.print(f"· {line}", markup=False)
+
+    def detail(self, line: str) -> None:
+        """Print an indented line."""
+        self._console.print(f"  {line}", markup=False)
+
+    def training(self) -> TrainingProgress:
+        """Return a progress bar."""
+        return TrainingProgress(self._console)
+
+
 class TrainingProgress:
-    """Draws what a run tells. On a plain stderr a line now and then takes the place of the bar."""
+    """A bar with speed and time left, and one line per epoch. Without a terminal: a line every half minute."""
 
     def __init__(self, console: Console) -> None:
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -32,7 +52,7 @@ class TrainingProgress:
             transient=True,
             disable=not console.is_terminal,
         )
-        self._said = time.monotonic()
+        self._last_line = time.monotonic()
         self._task = self._bar.add_task("", start=False, visible=False, total=1, what="", unit="", speed=0.0, left="")
 
     def __enter__(self) -> TrainingProgress:
@@ -43,18 +63,20 @@ class TrainingProgress:
         self._bar.stop()
 
     def stage(self, name: str) -> None:
-        """One line."""
+        """Print one line."""
         self._console.print(f"· {name}", markup=False)
 
     def step(self, event: StepDone) -> None:
-        """Moves the bar."""
-        if not self._console.is_terminal and time.monotonic() - self._said >= _LINE_EVERY_SECONDS:
-            self._said = time.monotonic()
+        """Move the bar."""
+        reading = math.isnan(event.loss)  # texts are encoded, no weights change
+        if not self._console.is_terminal and time.monotonic() - self._last_line >= _LINE_EVERY_SECONDS:
+            self._last_line = time.monotonic()
             where = (
-                f"epoch {event.epoch + 1}/{event.epochs}: {event.step:,}/{event.steps:,} batches, loss {event.loss:.3f}"
+                f"{event.step:,}/{event.steps:,} texts"
+                if reading
+                else f"epoch {event.epoch + 1}/{event.epochs}: {event.step:,}/{event.steps:,} batches, "
+                f"loss {event.loss:.3f}"
             )
-            if math.isnan(event.loss):  # texts are read, nothing learns
-                where = f"{event.step:,}/{event.steps:,} texts"
             speed = f"{event.examples_per_second:.0f} examples/s"
             self._console.print(f"  {where}, {speed}, {duration(event.eta_seconds)} left")
         self._bar.start_task(self._task)
@@ -63,14 +85,14 @@ class TrainingProgress:
             visible=True,
             completed=event.step,
             total=event.steps,
-            what="reading" if math.isnan(event.loss) else f"epoch {event.epoch + 1}/{event.epochs}",
-            unit="texts" if math.isnan(event.loss) else f"batches · loss {event.loss:.3f}",
+            what="reading" if reading else f"epoch {event.epoch + 1}/{event.epochs}",
+            unit="texts" if reading else f"batches · loss {event.loss:.3f}",
             speed=event.examples_per_second,
             left=duration(event.eta_seconds),
         )
 
     def epoch(self, event: EpochDone) -> None:
-        """One line."""
+        """Print one line."""
         best = ", the best so far" if event.best else ""
         self._console.print(
             f"  epoch {event.epoch + 1}: loss {event.loss:.3f}, validation {event.metric} {event.value:.4f}{best}"
@@ -78,7 +100,7 @@ class TrainingProgress:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them.
+    """Return seconds as minutes and seconds.
 
     >>> duration(75.2)
     '1 min 15 s'

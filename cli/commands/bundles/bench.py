@@ -64,10 +64,10 @@ def _read(source: str, text_column: str | None, limit: int) -> list[str]:
     from glossator.service.documents.open_source import open_source
     from glossator.service.errors import InputError
     from glossator.service.labelling.column_plan import plan_columns
-    from glossator.service.labelling.row_mapping import Rows
+    from glossator.service.labelling.row_mapping import RowMapper
 
     with open_source(source) as opened:
-        rows = Rows(plan_columns(opened.columns, text_column=text_column, prefix="_bench_"), nested=True, model="")
+        rows = RowMapper(plan_columns(opened.columns, text_column=text_column, prefix="_bench_"), nested=True, model="")
         found = (rows.text(record) for record in opened.records())
         texts = list(islice((text for text in found if isinstance(text, str) and text.strip()), limit))
     if not texts:

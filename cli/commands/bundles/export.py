@@ -7,89 +7,82 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from glossator.cli.support import corpus_options as corpora
-from glossator.cli.support import run_recording
-from glossator.cli.support.console import OK, REJECTED_ROWS, Json, Overwrite, Quiet, need, print_json, stderr, stdout
+from glossator.cli.support import corpus_options, run_options
+from glossator.cli.support.console import OK, REJECTED_ROWS, Json, Overwrite, Quiet, print_json, reporter, stdout
+from glossator.workflows.reading_options import ReadingOptions
 
 if TYPE_CHECKING:
     from glossator.export.exporter import Exported
 
 
+@corpus_options.with_reading_options(*corpus_options.LABELS)
 def export(
     checkpoint: Annotated[Path, typer.Argument(help="The folder that `glossator train` wrote.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The bundle's folder; its name becomes the model's.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for the bundle; the model gets the name of the folder.")
+    ],
     test: Annotated[
         str | None, typer.Option(help="Labelled file to measure the bundle on; default: the checkpoint's test rows.")
     ] = None,
-    text_column: corpora.TextColumn = None,
-    label_column: corpora.LabelColumn = None,
-    label_separator: corpora.LabelSeparator = None,
-    name: Annotated[str | None, typer.Option(help="The model's name, if not that of the folder.")] = None,
+    name: Annotated[str | None, typer.Option(help="The model's name; default: the name of the folder.")] = None,
     precision: Annotated[
-        Literal["auto", "int8", "fp32"], typer.Option(help="auto: int8 if validation shows it non-inferior.")
+        Literal["auto", "int8", "fp32"],
+        typer.Option(help="auto: int8 if the validation rows show that it is not worse, else fp32."),
     ] = "auto",
     fast: Annotated[
         Path | None,
-        typer.Option(help="A bundle that answers what it is sure of, in front of this model: makes a cascade."),
+        typer.Option(help="A bundle that answers first where it is confident, in front of this model: a cascade."),
     ] = None,
+    reading: ReadingOptions = ReadingOptions(),  # noqa: B008
     overwrite: Overwrite = False,
-    runs: run_recording.Runs = run_recording.RUNS,
-    accept_changed_test: run_recording.AcceptChangedTest = False,
+    runs: run_options.Runs = run_options.RUNS,
+    accept_changed_test: run_options.AcceptChangedTest = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> int:
-    """Convert a checkpoint into a self-verifying ONNX bundle.
+    """Convert a checkpoint to a self-verifying ONNX bundle.
 
-    Converts to ONNX, proves the graph against PyTorch, quantises to int8, serves int8 only if validation shows it
-    non-inferior, measures what will be served, and writes the bundle whole or not at all. Exits with 3 if some rows
-    of --test could not be used.
+    Converts to ONNX, compares the graph with PyTorch, quantises to int8, chooses the graph to serve, measures it, and
+    writes the bundle completely or not at all. Exits with 3 if some rows of --test could not be used.
 
     \b
     Examples:
       glossator export checkpoints/tickets --output models/tickets
       glossator export checkpoints/tickets --fast models/tickets-static -o models/tickets-cascade
     """
-    need("export")
-    from glossator.export.exporter import export as build
-    from glossator.modeling.checkpoint_reader import read_task
-    from glossator.workflows.run_records import RunStore
+    from glossator.workflows.bundle_export import export_checkpoint
 
-    console = stderr(quiet=quiet)
-    task = read_task(checkpoint)
-    rows, rejected = None, 0
-    store = RunStore(runs)
-    if test is not None:
-        store.check_frozen(test, accept=accept_changed_test)
-        options = corpora.ReadingOptions(text_column, label_column, label_separator, drop_duplicates=False)
-        corpus = corpora.read_and_show(test, options, console, None, held=corpora.held_by(task)).corpus
-        rows, rejected = corpus.rows(), len(corpus.rejects)
-    with run_recording.recorded("export", runs, console) as record:
-        exported = build(
-            checkpoint,
-            output,
-            name=name,
-            test=rows,
-            precision=None if precision == "auto" else precision,
-            fast=fast,
-            overwrite=overwrite,
-            stage=lambda stage: console.print(f"· {stage}"),
-        )
-        record.run.config = {"checkpoint": str(checkpoint), "training_run": task.provenance.run}
-        record.run.data = {} if test is None or rows is None else {"test": store.data(test, rows=len(rows))}
-        record.run.outputs = {"bundle": str(output), "digest": exported.manifest.digest}
-        record.run.metrics = {
-            f"{each.split} {name}": estimate.value
-            for each in exported.manifest.evaluation
-            for name, estimate in each.metrics.items()
-        }
+    result = export_checkpoint(
+        checkpoint,
+        output,
+        run_options.open_store(runs),
+        reporter(quiet=quiet),
+        test=test,
+        options=reading,
+        name=name,
+        precision=None if precision == "auto" else precision,
+        fast=fast,
+        overwrite=overwrite,
+        accept_changed_test=accept_changed_test,
+    )
     if as_json:
-        print_json({"output": str(output), "seconds": exported.seconds, "manifest": exported.manifest.model_dump()})
+        print_json(to_json(result.exported))
     else:
-        _show(exported)
-    return REJECTED_ROWS if rejected else OK
+        print_exported(result.exported)
+    return REJECTED_ROWS if result.rejected_rows else OK
 
 
-def _show(exported: Exported) -> None:
+def to_json(exported: Exported) -> dict[str, object]:
+    """Return a finished export as JSON-ready fields."""
+    return {
+        "output": str(exported.output),
+        "seconds": exported.seconds,
+        "manifest": exported.manifest.model_dump(),
+    }
+
+
+def print_exported(exported: Exported) -> None:
+    """Print parity, evaluation and speed of a finished export."""
     from rich.table import Table
 
     from glossator.export.model_card import cascade_told, graph_name

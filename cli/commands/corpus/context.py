@@ -2,111 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from glossator.cli.support import corpus_options as corpora
-from glossator.cli.support.console import OK, REJECTED_ROWS, Json, Overwrite, Quiet, print_json, stderr
-from glossator.service.errors import ConfigError, OutputError, UnknownColumn
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from glossator.service.documents.record import Record
-
-COLUMN = "context"
-SEPARATOR = " … "
-"""Between what comes before a text and what comes after it."""
-SIDES = ("previous", "next")
+from glossator.cli.support import corpus_options
+from glossator.cli.support.console import OK, REJECTED_ROWS, Json, Overwrite, Quiet, print_json, reporter
+from glossator.service.errors import OutputError
+from glossator.workflows.reading_options import ReadingOptions
 
 
+@corpus_options.with_reading_options("text_column", *corpus_options.FORMAT)
 def context(
     source: Annotated[
-        str, typer.Argument(help="File of texts in their order: sentences of documents, turns of talks.")
+        str, typer.Argument(help="File of texts in order: sentences of documents, messages of conversations.")
     ],
-    output: Annotated[str, typer.Option("--output", "-o", help="The file with a further column; - for stdout.")],
-    neighbours: Annotated[str, typer.Option(help="previous, next, or both with a comma.")] = "previous,next",
+    output: Annotated[str, typer.Option("--output", "-o", help="File for the rows and the new column; - for stdout.")],
+    neighbours: Annotated[str, typer.Option(help="previous, next, or both separated by a comma.")] = "previous,next",
     group_column: Annotated[
-        str | None, typer.Option(help="Rows with another value here are no neighbours: the document's id.")
+        str | None,
+        typer.Option(help="Only rows with the same value in this column are neighbours: the document's id."),
     ] = None,
-    text_column: corpora.TextColumn = None,
-    input_format: corpora.InputFormat = None,
-    encoding: corpora.Encoding = None,
-    delimiter: corpora.Delimiter = None,
+    reading: ReadingOptions = ReadingOptions(),  # noqa: B008
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> int:
-    """Put the neighbours of each text into a column `context`.
+    """Add the texts before and after each text as a column `context`.
 
-    The rows then are pairs: `train --task text-pair --second-column context` learns what a text is from what stands
-    around it, and `label` reads the same column. Rows stay in order; one that cannot be read has no context and gives
-    none.
+    The rows are pairs then: `train --task text-pair --second-column context` learns from a text and its context, and
+    `label` reads the same column. Rows stay in order. A row that cannot be read has no context and is not used as one.
 
     \b
     Example:
       glossator context sentences.jsonl --group-column doc -o with-context.jsonl
       glossator train with-context.jsonl --task text-pair --second-column context -o abstracts
     """
-    from glossator.service.documents.open_source import open_source
-    from glossator.service.documents.row_formats import open_sink
     from glossator.service.files.paths import refuse_same_file
-    from glossator.service.labelling.column_plan import plan_columns
+    from glossator.workflows.neighbour_context import add_context
 
-    wanted = tuple(part.strip() for part in neighbours.split(","))
-    if not wanted or set(wanted) - set(SIDES):
-        raise ConfigError("there are no such neighbours", found=neighbours, expected="previous, next, or previous,next")
     refuse_same_file(output, [source])
     if Path(output).is_file() and not overwrite:
         raise OutputError("the output file exists already", found=output, hint="Choose another, or pass --overwrite.")
-    console = stderr(quiet=quiet)
-    rows = unreadable = 0
-    with open_source(source, format=input_format, encoding=encoding, delimiter=delimiter) as opened:
-        text = plan_columns(opened.columns, text_column=text_column, prefix="_unused_").text
-        if COLUMN in opened.columns:
-            raise ConfigError("the file has such a column already", found=COLUMN, hint="Rename it.")
-        if group_column is not None and group_column not in opened.columns:
-            raise UnknownColumn("there is no such column", found=group_column, expected=", ".join(opened.columns))
-        console.print(f"· {opened.described()}, text column {text!r}", markup=False)
-        with open_sink(output, [*opened.columns, COLUMN], inputs=[source]) as sink:
-            for record, around in with_neighbours(opened.records(), text, group_column, wanted):
-                rows += 1
-                unreadable += record.error is not None
-                sink.write({**record.fields, COLUMN: around} if record.error is None else {COLUMN: ""})
+    progress = reporter(quiet=quiet)
+    summary = add_context(
+        source,
+        output,
+        progress,
+        neighbours=tuple(part.strip() for part in neighbours.split(",")),
+        group_column=group_column,
+        text_column=reading.text_column,
+        input_format=reading.input_format,
+        encoding=reading.encoding,
+        delimiter=reading.delimiter,
+    )
     if as_json:
-        print_json({"output": output, "rows": rows, "unreadable": unreadable}, to_stderr=output == "-")
+        fields = {"output": output, "rows": summary.rows, "unreadable": summary.unreadable}
+        print_json(fields, to_stderr=output == "-")
     else:
-        console.print(f"{output}: {rows:,} rows, {unreadable:,} of them unreadable", markup=False)
-    return REJECTED_ROWS if unreadable else OK
-
-
-def with_neighbours(
-    records: Iterable[Record], text: str, group: str | None, wanted: tuple[str, ...]
-) -> Iterator[tuple[Record, str]]:
-    """Each record with what stands around its text; three records are held at a time."""
-    before: Record | None = None
-    current: Record | None = None
-    for record in records:
-        if current is not None:
-            yield current, _around(before, current, record, text, group, wanted)
-            before = current
-        current = record
-    if current is not None:
-        yield current, _around(before, current, None, text, group, wanted)
-
-
-def _around(
-    before: Record | None, current: Record, after: Record | None, text: str, group: str | None, wanted: tuple[str, ...]
-) -> str:
-    def read(neighbour: Record | None) -> str:
-        if neighbour is None or neighbour.error is not None or current.error is not None:
-            return ""
-        if group is not None and neighbour.fields.get(group) != current.fields.get(group):
-            return ""
-        return str(neighbour.fields.get(text) or "")
-
-    sides = {"previous": read(before), "next": read(after)}
-    return SEPARATOR.join(sides[name] for name in SIDES if name in wanted) if any(sides.values()) else ""
+        progress.stage(f"wrote {output}: {summary.rows:,} rows, {summary.unreadable:,} of them unreadable")
+    return REJECTED_ROWS if summary.unreadable else OK

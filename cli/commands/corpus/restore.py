@@ -15,9 +15,9 @@ def restore(
     output: Annotated[Path, typer.Option("--output", "-o", help="File for the rows: .csv, .tsv or .jsonl.")],
     as_json: Json = False,
 ) -> int:
-    """Take back what `wrangle --apply` changed: write the rows as they were.
+    """Undo `wrangle --apply`: write the original rows.
 
-    The rows that come out are compared with what was read then; where they differ nothing is written.
+    The rows are checked against the original content; if they differ, nothing is written.
 
     \b
     Example, after `glossator wrangle tickets.csv --apply -o cleaned`:
@@ -25,12 +25,13 @@ def restore(
     """
     from glossator.workflows.cleaned_folder import restore_rows
 
-    told = restore_rows(corpus, output)
-    rows = told["rows_in"] - told["unreadable"]
+    description = restore_rows(corpus, output)
+    unreadable = description["unreadable"]
+    rows = description["rows_in"] - unreadable
     if as_json:
-        print_json({"output": str(output), "rows": rows, "unreadable": told["unreadable"]})
+        print_json({"output": str(output), "rows": rows, "unreadable": unreadable})
         return OK
-    stdout().print(f"wrote {output}: {rows:,} rows, as they were in {told['source']}", markup=False)
-    if told["unreadable"]:
-        stdout().print(f"{told['unreadable']:,} rows could never be read: they stand in rejects.jsonl", markup=False)
+    stdout().print(f"wrote {output}: {rows:,} rows, as they were in {description['source']}", markup=False)
+    if unreadable:
+        stdout().print(f"{unreadable:,} rows could not be read: they are in rejects.jsonl", markup=False)
     return OK

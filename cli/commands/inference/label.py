@@ -13,7 +13,7 @@ from glossator.cli.support.console import OK, REJECTED_ROWS, Device, Json, Quiet
 from glossator.service.errors import ConfigError
 
 if TYPE_CHECKING:
-    from glossator.service.labelling.estimate import Estimate
+    from glossator.service.labelling.estimate import LabellingEstimate
     from glossator.service.labelling.summary import LabelSummary
 
 
@@ -108,11 +108,12 @@ def label(
       glossator label notes.txt --model models/nli --zero-shot delivery --zero-shot refund
       zcat notes.txt.gz | glossator label - --model models/tickets | jq .label
     """
-    from glossator.service.documents.remote import fetched, is_remote
+    from glossator.service.documents.remote import is_remote, local_copy
     from glossator.service.inference.model import load
-    from glossator.service.labelling.file_labelling import Job, Reading, ZeroShot, check_output, run
-    from glossator.service.labelling.file_labelling import dry_run as estimate
-    from glossator.service.labelling.row_labelling import Part
+    from glossator.service.labelling.file_labelling import FileLabelling, InputOptions, ZeroShotOptions
+    from glossator.service.labelling.label_file import check_output, label_file
+    from glossator.service.labelling.label_file import estimate_file as estimate
+    from glossator.service.labelling.row_labelling import RowSelection
 
     console = stderr(quiet=quiet)
     if not zero_shot and (hypothesis is not None or multi_label):
@@ -124,11 +125,11 @@ def label(
         console.print(f"· {line}", markup=False)
 
     with ExitStack() as stack:
-        here = stack.enter_context(fetched(source, told)) if is_remote(source) else source
-        job = Job(
+        here = stack.enter_context(local_copy(source, told)) if is_remote(source) else source
+        job = FileLabelling(
             source=here,
             output=output,
-            reading=Reading(input_format, encoding, delimiter, False if no_header else None, whole),
+            reading=InputOptions(input_format, encoding, delimiter, False if no_header else None, whole),
             text_column=text_column,
             second_column=second_column,
             asked={
@@ -138,11 +139,11 @@ def label(
                 "aggregation": aggregation,
                 "truncate": truncate,
             },
-            zero_shot=ZeroShot(tuple(zero_shot), hypothesis, multi_label) if zero_shot else None,
+            zero_shot=ZeroShotOptions(tuple(zero_shot), hypothesis, multi_label) if zero_shot else None,
             prefix=prefix,
             output_format=output_format,
             formula_safe=not raw_cells,
-            part=Part(limit, sample, seed),
+            part=RowSelection(limit, sample, seed),
             max_error_rate=max_error_rate,
         )
         if dry_run:
@@ -156,11 +157,11 @@ def label(
         loaded = load(model, threads=threads, device=device)
         elsewhere = None
         if ray is not None:
-            from glossator.service.labelling.ray_cluster import Cluster, on_cluster
+            from glossator.service.labelling.ray_cluster import RayCluster, start_actors
 
-            elsewhere = stack.enter_context(on_cluster(Cluster(ray, actors, actor_cpus), loaded))
+            elsewhere = stack.enter_context(start_actors(RayCluster(ray, actors, actor_cpus), loaded))
         counter = stack.enter_context(_Counter(quiet=quiet))
-        summary = run(
+        summary = label_file(
             job, loaded, overwrite=overwrite, fresh=fresh, progress=counter, elsewhere=elsewhere, told=told
         )  # fmt: skip
     if as_json:
@@ -179,7 +180,7 @@ def _sentence(summary: LabelSummary, output: str) -> str:
     return f"{'stdout' if output == '-' else output}: " + "; ".join(parts)
 
 
-def _projection(found: Estimate, source: str) -> str:
+def _projection(found: LabellingEstimate, source: str) -> str:
     minutes, seconds = divmod(round(found.seconds), 60)
     hours, minutes = divmod(minutes, 60)
     time = (

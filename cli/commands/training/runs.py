@@ -8,23 +8,27 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from glossator.cli.support.console import OK, Json, print_json, stdout
-from glossator.cli.support.run_recording import RUNS
+from glossator.cli.support.run_options import RUNS
 
 if TYPE_CHECKING:
     from glossator.workflows.run_records import Run
 
+_SMALLER_IS_BETTER = ("ece", "brier", "loss")
+
 
 def runs(
-    run: Annotated[str | None, typer.Argument(help="Show this run whole: its id, or how that begins.")] = None,
-    command: Annotated[str | None, typer.Option(help="Runs of one command alone: train, evaluate, compare.")] = None,
-    sort: Annotated[
-        str | None, typer.Option(help="A metric to sort by, the best first; default: the newest first.")
+    run: Annotated[str | None, typer.Argument(help="Show everything about this run: its id or how it begins.")] = None,
+    command: Annotated[
+        str | None, typer.Option(help="Only runs of this command: train, evaluate, compare, select or export.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Runs shown, at most.")] = 20,
-    folder: Annotated[Path, typer.Option("--runs", help="Folder of the runs on record.")] = RUNS,
+    sort: Annotated[
+        str | None, typer.Option(help="Sort by this metric, best first; default: newest first.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Show at most this many runs.")] = 20,
+    folder: Annotated[Path, typer.Option("--runs", help="Folder of the recorded runs.")] = RUNS,
     as_json: Json = False,
 ) -> int:
-    """List the runs on record, or show one: what was done, on which rows, what came of it.
+    """List the recorded runs, or show one: options, data, results.
 
     \b
     Examples:
@@ -39,31 +43,31 @@ def runs(
         if as_json:
             print_json(found.to_dict())
         else:
-            _show(found)
+            _print_run(found)
         return OK
     listed = [each for each in store.runs() if command in (None, each.command)][::-1]
     if sort is not None:
         listed = sorted(
             (each for each in listed if sort in each.metrics),
             key=lambda each: each.metrics[sort],
-            reverse="error" not in sort and sort not in ("ece", "brier", "loss"),
+            reverse="error" not in sort and sort not in _SMALLER_IS_BETTER,
         )
     if as_json:
         print_json({"runs": [each.to_dict() for each in listed[:limit]]})
         return OK
-    _list(listed[:limit], sort)
+    _print_table(listed[:limit], sort)
     if len(listed) > limit:
         stdout().print(f"and {len(listed) - limit:,} more: --limit {len(listed)}", markup=False)
     return OK
 
 
-def _list(listed: list[Run], sort: str | None) -> None:
+def _print_table(listed: list[Run], sort: str | None) -> None:
     from rich.table import Column, Table
     from rich.text import Text
 
     console = stdout()
     if not listed:
-        console.print("no such run is on record", markup=False)
+        console.print("no runs found", markup=False)
         return
     table = Table(Column("run", no_wrap=True), "status", "metric", "value", "rows", "output")
     for each in listed:
@@ -75,8 +79,8 @@ def _list(listed: list[Run], sort: str | None) -> None:
     console.print(table)
 
 
-def _show(run: Run) -> None:
-    from glossator.service.documents.row_formats import to_json
+def _print_run(run: Run) -> None:
+    from glossator.service.documents.json_text import to_json
 
     for name, value in run.to_dict().items():
         if isinstance(value, dict):

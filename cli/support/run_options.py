@@ -1,0 +1,32 @@
+"""The options of commands that record a run."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from glossator.cli.support.panels import OUTPUT
+
+if TYPE_CHECKING:
+    from glossator.workflows.run_records import RunStore
+
+Runs = Annotated[Path, typer.Option(help="Folder of the recorded runs.", rich_help_panel=OUTPUT)]
+AcceptChangedTest = Annotated[
+    bool,
+    typer.Option(
+        "--accept-changed-test",
+        help="Measure even if the test file changed since an earlier run.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+RUNS = Path("runs")
+
+
+def open_store(folder: Path) -> RunStore:
+    """Return the runs in a folder; new ones note the command line of this process."""
+    from glossator.workflows.run_records import RunStore
+
+    return RunStore(folder, sys.argv[1:])

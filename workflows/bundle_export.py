@@ -1,0 +1,86 @@
+"""Exports a checkpoint to a bundle, on further test rows if given, and records the run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from glossator.workflows.corpus_reading import read_corpus
+from glossator.workflows.extras import require_extra
+from glossator.workflows.reading_options import ReadingOptions, labels_of
+from glossator.workflows.reporter import Reporter
+
+if TYPE_CHECKING:
+    from glossator.export.exporter import Exported
+    from glossator.workflows.run_records import RunStore
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedBundle:
+    """A finished export and how many of the given test rows could not be used."""
+
+    exported: Exported
+    rejected_rows: int
+
+
+def export_checkpoint(
+    checkpoint: Path,
+    output: Path,
+    store: RunStore,
+    reporter: Reporter,
+    *,
+    test: str | None = None,
+    options: ReadingOptions | None = None,
+    name: str | None = None,
+    precision: Literal["int8", "fp32"] | None = None,
+    fast: Path | None = None,
+    overwrite: bool = False,
+    accept_changed_test: bool = False,
+) -> ExportedBundle:
+    """Convert a checkpoint to a bundle.
+
+    Args:
+        checkpoint: The folder that training wrote.
+        output: The bundle's folder.
+        store: Where the run is recorded.
+        reporter: Receives the progress.
+        test: A labelled source to measure the bundle on; None takes the test rows in the checkpoint.
+        options: How to read `test`.
+        name: The model's name; None takes the name of the folder.
+        precision: None chooses int8 if the validation rows show that it is not worse, else fp32.
+        fast: A bundle that answers first, where it is confident: makes a cascade.
+        overwrite: Replace an existing bundle.
+        accept_changed_test: Measure even if the test file changed since an earlier run.
+    """
+    require_extra("export")
+    from glossator.export.exporter import export
+    from glossator.modeling.checkpoint_reader import read_task
+
+    task = read_task(checkpoint)
+    rows, rejected = None, 0
+    if test is not None:
+        store.check_frozen(test, accept=accept_changed_test)
+        reading = (options or ReadingOptions()).for_evaluation()
+        corpus = read_corpus(test, reading, reporter, expected=labels_of(task)).corpus
+        rows, rejected = corpus.rows(), len(corpus.rejects)
+    with store.record("export", reporter) as record:
+        exported = export(
+            checkpoint,
+            output,
+            name=name,
+            test=rows,
+            precision=precision,
+            fast=fast,
+            overwrite=overwrite,
+            stage=reporter.stage,
+        )
+        record.run.config = {"checkpoint": str(checkpoint), "training_run": task.provenance.run}
+        record.run.data = {} if test is None or rows is None else {"test": store.data(test, rows=len(rows))}
+        record.run.outputs = {"bundle": str(output), "digest": exported.manifest.digest}
+        record.run.metrics = {
+            f"{each.split} {metric}": estimate.value
+            for each in exported.manifest.evaluation
+            for metric, estimate in each.metrics.items()
+        }
+    return ExportedBundle(exported, rejected)

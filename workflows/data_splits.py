@@ -1,0 +1,114 @@
+"""Training, validation and test rows: separate sources if given, else shares of one corpus."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from glossator.service.errors import ConfigError
+from glossator.workflows.corpus_reading import CorpusReading, read_corpus
+from glossator.workflows.reading_options import ExpectedLabels, ReadingOptions
+from glossator.workflows.reporter import Reporter
+
+if TYPE_CHECKING:
+    from glossator.training.algorithms.algorithm import Splits
+    from glossator.training.corpus.corpus import Corpus
+    from glossator.training.corpus.splitting.split import Split
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataSources:
+    """Where the rows come from and how they are split."""
+
+    source: str
+    validation: str | None = None
+    test: str | None = None
+    validation_share: float = 0.1
+    """Share of the source, unless `validation` is given."""
+    test_share: float = 0.1
+    """Share of the source, unless `test` is given."""
+    group_column: str | None = None
+    """Rows with the same value in this column stay on the same side of the split."""
+    time_column: str | None = None
+    """The earliest rows are trained on, later ones are for validation, the latest for the test."""
+    seed: int = 13
+
+    def check(self) -> None:
+        """Raise ConfigError if rows should be split both by groups and by time."""
+        if self.group_column is not None and self.time_column is not None:
+            raise ConfigError(
+                "rows can be split by groups or by time, not both",
+                found=f"--group-column {self.group_column} and --time-column {self.time_column}",
+                hint="Leave one out.",
+            )
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that the split needs."""
+        return tuple(name for name in (self.group_column, self.time_column) if name is not None)
+
+
+def read_splits(
+    sources: DataSources,
+    options: ReadingOptions,
+    reporter: Reporter,
+    *,
+    rejects: Path | None = None,
+    task: str | None = None,
+    command: str = "train",
+) -> tuple[CorpusReading, Splits]:
+    """Read the rows and split them; leakage between the sides is reported.
+
+    With `task`, raises ConfigError if the source is for another task; `command` appears in that message.
+    """
+    from glossator.training.corpus.splitting.split import split
+
+    sources.check()
+    options = replace(options, extra_columns=sources.columns)
+    reading = read_corpus(sources.source, options, reporter, rejects=rejects)
+    corpus = reading.corpus
+    if task is not None and corpus.task != task:
+        raise ConfigError(f"{command} needs rows for {task}", found=corpus.task, hint="Use glossator train.")
+    indices = split(
+        corpus,
+        validation_share=0.0 if sources.validation else sources.validation_share,
+        test_share=0.0 if sources.test else sources.test_share,
+        seed=sources.seed,
+        group_by=sources.group_column,
+        order_by=sources.time_column,
+    )
+    return reading, _splits(corpus, indices, sources, options, reporter)
+
+
+def _splits(
+    corpus: Corpus, indices: Split, sources: DataSources, options: ReadingOptions, reporter: Reporter
+) -> Splits:
+    from glossator.training.algorithms.algorithm import Splits
+
+    options = replace(options, extra_columns=()).for_evaluation()
+    training_rows = corpus.subset(indices.train)
+    names = () if corpus.task == "question-answering" else tuple(corpus.label_names)
+    expected = ExpectedLabels(corpus.task, corpus.problem_type, names)
+    validation_rows, test_rows = corpus.subset(indices.validation), corpus.subset(indices.test)
+    if sources.validation:
+        validation_rows = read_corpus(sources.validation, options, reporter, expected=expected).corpus
+    if sources.test:
+        test_rows = read_corpus(sources.test, options, reporter, expected=expected).corpus
+    _report_leakage(training_rows, {"validation": validation_rows, "test": test_rows}, reporter)
+    reporter.stage(
+        f"{len(training_rows):,} rows to train on, {len(validation_rows):,} for validation, "
+        f"{len(test_rows):,} for the test"
+    )
+    return Splits(training_rows, validation_rows, test_rows.rows())
+
+
+def _report_leakage(training_rows: Corpus, others: dict[str, Corpus], reporter: Reporter) -> None:
+    from glossator.training.corpus.findings.leakage import check_leakage
+
+    for name, rows in others.items():
+        leakage = check_leakage(training_rows.input_keys(), rows.input_keys())
+        if leakage.count:
+            reporter.detail(f"found: {leakage.count:,} {name} texts are also training texts ({leakage.share:.1%})")
+        if leakage.near:
+            reporter.detail(f"found: {leakage.near:,} {name} texts are near-duplicates of training texts")

@@ -1,0 +1,92 @@
+"""Compares models on the same rows, records the run and writes the report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from glossator.service.bundle import file_names
+from glossator.service.errors import ConfigError
+from glossator.workflows.extras import require_extra
+from glossator.workflows.model_evaluation import open_model, read_test_rows
+from glossator.workflows.reading_options import ReadingOptions
+from glossator.workflows.report_files import write_files
+from glossator.workflows.reporter import Reporter
+
+if TYPE_CHECKING:
+    from glossator.evaluation.analysis.comparison import Comparison
+    from glossator.workflows.run_records import RunStore
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedModels:
+    """Each model against the first one."""
+
+    comparisons: Sequence[Comparison]
+    report: str
+    """Markdown."""
+    rejected_rows: int
+
+    def to_dict(self) -> dict[str, object]:
+        """Return JSON-ready fields."""
+        return {"comparisons": [each.to_dict() for each in self.comparisons]}
+
+
+def compare_models(
+    models: Sequence[Path],
+    data: str | None,
+    options: ReadingOptions,
+    store: RunStore,
+    reporter: Reporter,
+    *,
+    margin: float | None = None,
+    accept_changed_test: bool = False,
+    output: Path | None = None,
+) -> ComparedModels:
+    """Compare each model with the first one on the same rows.
+
+    Args:
+        models: Bundles or checkpoints; the first is the baseline.
+        data: A labelled source; None takes the test rows in the first model's checkpoint.
+        options: How to read `data`.
+        store: Where the run is recorded.
+        reporter: Receives the progress.
+        margin: Also test that no model is worse by more than this share (0.005 is half a point).
+        accept_changed_test: Measure even if the test file changed since an earlier run.
+        output: Folder for the report and the JSON.
+    """
+    require_extra("evaluation")
+    from glossator.evaluation.analysis import comparison
+    from glossator.evaluation.metrics.model_answers import answer_rows
+    from glossator.evaluation.reports.comparison_report import comparison_report
+
+    if len(models) < 2:
+        raise ConfigError("there is nothing to compare", found=f"{len(models)} model", expected="two or more")
+    pipelines = [open_model(model) for model in models]
+    if data is not None:
+        store.check_frozen(data, accept=accept_changed_test)
+    with store.record("compare", reporter) as record:
+        rows, rejected = read_test_rows(models[0], pipelines[0], data, options.for_evaluation(), reporter)
+        answers = []
+        for model, pipeline in zip(models, pipelines, strict=True):
+            reporter.stage(f"evaluating {model} on {len(rows):,} rows")
+            answers.append(answer_rows(pipeline, rows, name=str(model)))
+        comparisons = comparison.compare_models(rows, answers, margin=margin)
+        record.run.data = {"test": store.data(data or str(models[0] / file_names.TEST), rows=len(rows))}
+        record.run.config = {"models": list(map(str, models)), "margin": margin}
+        record.run.metrics = {f"difference of {each.name}": each.difference.value for each in comparisons}
+        record.run.outputs = {} if output is None else {"report": str(output)}
+    compared = ComparedModels(comparisons, comparison_report(rows, answers, comparisons), rejected)
+    if output is not None:
+        from glossator.evaluation.reports.html_page import html_page
+
+        files = {
+            "comparison.json": json.dumps(compared.to_dict(), indent=2, allow_nan=False) + "\n",
+            "report.md": compared.report,
+            "report.html": html_page(compared.report, title="Comparison"),
+        }
+        write_files(output, files)
+    return compared

@@ -1,0 +1,189 @@
+"""Evaluates a bundle or a checkpoint on labelled rows, records the run and writes the report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from glossator.service.bundle import file_names
+from glossator.service.errors import ConfigError, UnknownColumn
+from glossator.workflows.corpus_reading import read_corpus
+from glossator.workflows.extras import require_extra
+from glossator.workflows.reading_options import ReadingOptions, labels_of
+from glossator.workflows.report_files import write_files
+from glossator.workflows.reporter import Reporter
+
+if TYPE_CHECKING:
+    from glossator.evaluation.analysis.error_analysis import ErrorAnalysis
+    from glossator.evaluation.metrics.evaluate import AnyEvaluation
+    from glossator.modeling.labelled_rows import LabelledRows
+    from glossator.service.inference.pipeline import Pipeline
+    from glossator.workflows.run_records import Data, RunStore
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluatedModel:
+    """Metrics and error analysis of a model on labelled rows."""
+
+    evaluation: AnyEvaluation
+    analysis: ErrorAnalysis
+    rejected_rows: int
+    run_id: str
+
+    def report(self) -> str:
+        """Return the report as Markdown."""
+        from glossator.evaluation.reports.error_analysis_report import error_analysis_report
+        from glossator.evaluation.reports.evaluation_report import evaluation_report
+
+        return f"{evaluation_report(self.evaluation)}\n{error_analysis_report(self.analysis)}"
+
+    def to_dict(self) -> dict[str, object]:
+        """Return JSON-ready fields."""
+        fields: dict[str, object] = self.evaluation.to_dict() | self.analysis.to_dict()
+        return fields | {"rejected_rows": self.rejected_rows, "run": self.run_id}
+
+
+def evaluate_model(
+    model: Path,
+    data: str | None,
+    options: ReadingOptions,
+    store: RunStore,
+    reporter: Reporter,
+    *,
+    slice_by: Sequence[str] = (),
+    cluster_by: str | None = None,
+    robustness: bool = False,
+    accept_changed_test: bool = False,
+    output: Path | None = None,
+) -> EvaluatedModel:
+    """Evaluate a model through the decoder that serves it.
+
+    Args:
+        model: A bundle (the served graph is measured) or a checkpoint (PyTorch).
+        data: A labelled source; None takes the test rows in the checkpoint.
+        options: How to read `data`.
+        store: Where the run is recorded.
+        reporter: Receives the progress.
+        slice_by: Columns whose values are searched for weak parts of the rows.
+        cluster_by: Column of the unit that is resampled for intervals, such as the document of a row.
+        robustness: Also measure on changed texts: typing errors, case, punctuation.
+        accept_changed_test: Measure even if the test file changed since an earlier run.
+        output: Folder for the report, the JSON and the plots.
+    """
+    require_extra("evaluation")
+    from glossator.evaluation.analysis.error_analysis import analyse_errors
+    from glossator.evaluation.metrics.evaluate import evaluate_with_answers
+    from glossator.service.bundle.task import TokenClassification
+
+    pipeline = open_model(model)
+    columns = tuple(dict.fromkeys([*slice_by, *([cluster_by] if cluster_by is not None else ())]))
+    options = replace(options.for_evaluation(), extra_columns=columns)
+    if data is not None:
+        store.check_frozen(data, accept=accept_changed_test)
+    with store.record("evaluate", reporter) as record:
+        rows, rejected = read_test_rows(model, pipeline, data, options, reporter)
+        reporter.stage(f"evaluating {len(rows):,} rows")
+        _check_columns(rows, columns)
+        evaluation, answers = evaluate_with_answers(pipeline, rows, cluster_by=cluster_by)
+        test = store.data(data or str(model / file_names.TEST), rows=len(rows))
+        analysis = analyse_errors(
+            pipeline,
+            rows,
+            evaluation,
+            answers,
+            slice_by=slice_by,
+            languages=_languages(rows),
+            change=robustness,
+            before=_change_since_last_run(store, record.run.id, test, evaluation),
+        )
+        record.run.data = {"test": test}
+        record.run.config = {"model": str(model), "training_run": pipeline.task.provenance.run}
+        record.run.metrics = {name: estimate.value for name, estimate in evaluation.metrics.items()}
+        record.run.outputs = {} if output is None else {"report": str(output)}
+    evaluated = EvaluatedModel(evaluation, analysis, rejected, record.run.id)
+    if output is not None:
+        pages = {}
+        if isinstance(pipeline.task, TokenClassification):
+            from glossator.evaluation.reports.entity_page import entity_page
+
+            pages["entities.html"] = entity_page(rows, answers.predictions or [], name=evaluation.name)
+        write_files(output, _report_files(evaluated, rows) | pages)
+    return evaluated
+
+
+def open_model(model: Path) -> Pipeline:
+    """Open the served graph of a bundle, or a checkpoint through PyTorch."""
+    if (model / file_names.TASK).is_file() and not (model / file_names.MANIFEST).is_file():
+        require_extra("training")
+        from glossator.modeling.checkpoint_reader import load_checkpoint
+
+        return load_checkpoint(model)
+    from glossator.service.inference.model import load
+
+    return load(model).pipeline
+
+
+def read_test_rows(
+    model: Path, pipeline: Pipeline, data: str | None, options: ReadingOptions, reporter: Reporter
+) -> tuple[LabelledRows, int]:
+    """Return the rows of `data`, or the test rows in the checkpoint, and how many rows could not be used."""
+    if data is None:
+        from glossator.modeling.labelled_rows import read_rows
+
+        if not (model / file_names.TEST).is_file():
+            raise ConfigError("there are no rows to measure on", found=model, hint="Give a labelled file.")
+        return read_rows(model / file_names.TEST), 0
+    corpus = read_corpus(data, options, reporter, expected=labels_of(pipeline.task)).corpus
+    return corpus.rows(), len(corpus.rejects)
+
+
+def _check_columns(rows: LabelledRows, names: Sequence[str]) -> None:
+    """Raise UnknownColumn for a column that was not stored with the rows of a checkpoint."""
+    absent = [name for name in names if name not in rows.extra]
+    if absent:
+        raise UnknownColumn(
+            "these rows have no such column",
+            found=", ".join(absent),
+            expected=f"one of {', '.join(rows.extra) or '(none was kept)'}",
+            hint="Give the labelled file, which has all its columns.",
+        )
+
+
+def _languages(rows: LabelledRows) -> list[str] | None:
+    """Return the language of each row; None if the package that detects it is not installed."""
+    from importlib.util import find_spec
+
+    if find_spec("py3langid") is None:
+        return None
+    from glossator.evaluation.language_detection import detect_languages
+
+    return [language or "(unknown)" for language in detect_languages(rows.texts)]
+
+
+def _change_since_last_run(store: RunStore, own_id: str, test: Data, evaluation: AnyEvaluation) -> str:
+    """Return a sentence that compares with the last run that measured on the same rows; empty if there is none."""
+    from glossator.evaluation.analysis.error_analysis import change_since_run
+
+    for run in reversed(store.runs()):
+        same = run.data.get("test")
+        if run.id != own_id and run.command == "evaluate" and same is not None and same.sha256 == test.sha256:
+            return change_since_run(run.metrics, evaluation, run.id)
+    return ""
+
+
+def _report_files(evaluated: EvaluatedModel, rows: LabelledRows) -> dict[str, str]:
+    from glossator.evaluation.reports.evaluation_files import draw_plots, evaluation_json
+    from glossator.evaluation.reports.evaluation_plots import lengths_svg
+    from glossator.evaluation.reports.html_page import html_page
+
+    evaluation = evaluated.evaluation
+    plots = draw_plots(evaluation) | {"lengths": lengths_svg(rows.texts)}
+    text = evaluated.report()
+    return {
+        "evaluation.json": evaluation_json(evaluation, evaluated.analysis),
+        "report.md": text,
+        "report.html": html_page(text, title=f"Evaluation on {evaluation.name}", pictures=plots),
+        **{f"{name}.svg": plot for name, plot in plots.items()},
+    }

@@ -1,0 +1,168 @@
+"""Trains a model on a labelled source, with a search of options if wanted, and records the run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from glossator.service.errors import ConfigError, Fault
+from glossator.workflows.data_splits import DataSources, read_splits
+from glossator.workflows.extras import require_extra
+from glossator.workflows.reading_options import ReadingOptions
+from glossator.workflows.reporter import Reporter
+from glossator.workflows.unlabelled_texts import read_unlabelled
+
+if TYPE_CHECKING:
+    from glossator.training.algorithms.algorithm import Splits
+    from glossator.training.config import TrainingConfig
+    from glossator.training.fit import FitResult
+    from glossator.training.hyperparameter_search import SearchResult
+    from glossator.workflows.corpus_reading import CorpusReading
+    from glossator.workflows.run_records import Data, RunStore
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedModel:
+    """A finished training: the rows, the checkpoint, and the search if there was one."""
+
+    reading: CorpusReading
+    splits: Splits
+    fitted: FitResult
+    searched: SearchResult | None
+
+    def to_dict(self) -> dict[str, object]:
+        """Return JSON-ready fields."""
+        splits, fitted = self.splits, self.fitted
+        fields: dict[str, object] = {
+            "output": str(fitted.output),
+            "corpus": self.reading.to_dict(),
+            "rows": {"train": len(splits.train), "validation": len(splits.validation), "test": len(splits.test)},
+            "metric": fitted.metric,
+            "device": fitted.device,
+            "outcome": asdict(fitted.outcome),
+            "findings": [asdict(finding) for finding in fitted.findings],
+            "task": fitted.task.model_dump(),
+        }
+        if self.searched is None:
+            return fields
+        names = ("trials", "pruned", "default_value", "options")
+        return fields | {"search": {name: getattr(self.searched, name) for name in names}}
+
+
+def check_config(options: Mapping[str, object]) -> TrainingConfig:
+    """Return the training options; raises ConfigError with every invalid one, by its name on the command line."""
+    require_extra("training")
+    from pydantic import ValidationError
+
+    from glossator.training.config import TrainingConfig
+
+    try:
+        return TrainingConfig.model_validate(options)
+    except ValidationError as error:
+        faults = [
+            Fault(
+                fault["type"].replace("_", "-"),
+                f"{fault['msg']}, found {fault['input']!r}",
+                f"--{fault['loc'][0]}".replace("_", "-"),
+            )
+            for fault in error.errors(include_url=False)
+        ]
+        raise ConfigError("invalid training options", faults=faults, hint="See `glossator train --help`.") from None
+
+
+def train_model(
+    sources: DataSources,
+    output: Path,
+    config: TrainingConfig,
+    options: ReadingOptions,
+    store: RunStore,
+    reporter: Reporter,
+    *,
+    unlabelled: str | None = None,
+    trials: int | None = None,
+    search_minutes: float | None = None,
+    rejects: Path | None = None,
+    accept_changed_test: bool = False,
+    fresh: bool = False,
+    overwrite: bool = False,
+) -> TrainedModel:
+    """Train a model and write its checkpoint.
+
+    Args:
+        sources: Where the rows come from and how they are split.
+        output: The checkpoint's folder.
+        config: The algorithm and its options.
+        options: How to read the sources.
+        store: Where the run is recorded.
+        reporter: Receives the progress.
+        unlabelled: A file of texts without labels, for algorithms that learn from them.
+        trials: Try this many choices of the algorithm's options and keep the best.
+        search_minutes: Stop the search after this time.
+        rejects: A JSON Lines file for unusable rows; default: `<output>.rejects.jsonl`.
+        accept_changed_test: Train even if the test file changed since an earlier run.
+        fresh: Discard an interrupted training instead of resuming it.
+        overwrite: Replace an existing checkpoint.
+    """
+    require_extra("training")
+    from glossator.service.bundle.file_names import FOLDER_MARKERS
+    from glossator.service.files.atomic_folder import check_destination
+    from glossator.service.files.paths import refuse_same_file
+    from glossator.training.algorithms.registry import find_algorithm
+    from glossator.training.experiment_tracking import track_progress
+    from glossator.training.fit import fit
+    from glossator.training.hyperparameter_search import search
+
+    sources.check()
+    check_destination(output, overwrite=overwrite, markers=FOLDER_MARKERS)
+    algorithm = find_algorithm(config.algorithm)
+    if unlabelled is not None and not algorithm.reads_unlabelled:
+        raise ConfigError(
+            f"{config.algorithm} does not use unlabelled texts",
+            found=f"--unlabelled {unlabelled}",
+            hint="Leave it out, or use --algorithm distil with a --teacher.",
+        )
+    rejects = rejects or Path(f"{output}.rejects.jsonl")
+    refuse_same_file(str(rejects), [each for each in (sources.source, sources.validation, sources.test) if each])
+    if sources.test is not None:
+        store.check_frozen(sources.test, accept=accept_changed_test)
+    with store.record("train", reporter) as record:
+        reading, splits = read_splits(sources, options, reporter, rejects=rejects)
+        if unlabelled is not None:
+            splits = replace(splits, unlabelled=read_unlabelled(unlabelled, reporter).texts)
+        with (
+            reporter.training() as received,
+            track_progress(received, Path(f"{output}.logs"), config) as progress,
+        ):
+            shared: dict[str, Any] = {
+                "overwrite": overwrite,
+                "fresh": fresh,
+                "progress": progress,
+                "run_id": record.run.id,
+            }
+            searched = None
+            try:
+                if trials is not None:
+                    searched = search(splits, config, output, trials=trials, minutes=search_minutes, **shared)
+                fitted = fit(splits, config, output, **shared) if searched is None else searched.fitted
+            except KeyboardInterrupt:
+                progress.stage("stopped; the same command resumes from the last saved state")
+                raise
+        record.run.config, record.run.seed = config.model_dump(mode="json"), config.seed
+        record.run.data = _recorded_data(store, sources, splits)
+        record.run.outputs = {"checkpoint": str(output)}
+        record.run.metrics = {fitted.metric: fitted.outcome.best_metric}
+    return TrainedModel(reading, splits, fitted, searched)
+
+
+def _recorded_data(store: RunStore, sources: DataSources, splits: Splits) -> dict[str, Data]:
+    """Return what the run record says about its rows. Test rows taken from the source are frozen together with it."""
+    train = store.data(sources.source, rows=len(splits.train), fingerprint=splits.train.fingerprint())
+    validation = store.data(
+        sources.validation or sources.source,
+        rows=len(splits.validation),
+        fingerprint=splits.validation.fingerprint(),
+    )
+    found = {"train": train, "validation": validation}
+    return found | {"test": store.data(sources.test, rows=len(splits.test))} if sources.test is not None else found
