@@ -3,7 +3,7 @@
     python benchmarks/entity_errors.py [--data ../shared/data]
 
 Of the entities of wnut17's training rows a tenth is changed, for two seeds: every second one gets another type, the
-others are taken away. Words are ranked as the command ranks them; of as many words from the top as were changed, the
+others are taken away. WordVectors are ranked as the command ranks them; of as many words from the top as were changed, the
 precision is the share that was. The corpus has mistakes of its own, which count against it here, and names that are new
 by design, which an encoder that learnt nothing of them finds hard. Writes benchmarks/results/entity_errors.md and
 .json.
@@ -27,7 +27,7 @@ from glossator.training.corpus.corpus import Corpus
 from glossator.training.corpus.findings.entity_errors import find_entity_errors
 from glossator.training.corpus.reading.annotated_documents import read_annotated_documents
 from glossator.training.corpus.task_corpus_reader import read_task_corpus
-from glossator.training.text_vectors import Words, embed_words
+from glossator.training.text_vectors import WordVectors, embed_words
 
 RESULTS = Path(__file__).parent / "results"
 SEEDS = (1, 2)
@@ -98,7 +98,7 @@ def spoiled(corpus: Corpus, seed: int) -> Corpus:
     return replace(corpus, spans=[tuple(span for span in each if span is not None) for each in spans])
 
 
-def changed_words(corpus: Corpus, noisy: Corpus, words: list[Words]) -> set[tuple[int, int]]:
+def changed_words(corpus: Corpus, noisy: Corpus, words: list[WordVectors]) -> set[tuple[int, int]]:
     """Line and start of every word whose type is another."""
     found = set()
     for line, each, before, after in zip(corpus.lines, words, corpus.spans or (), noisy.spans or (), strict=True):

@@ -12,7 +12,7 @@ from labelled import rows_of
 from numpy.typing import NDArray
 
 from glossator.training.config import TrainingConfig
-from glossator.training.text_vectors import embed
+from glossator.training.text_vectors import embed_texts
 
 CORPORA = {
     "banking77": ("banking77/train.csv", "banking77/test.csv", "category"),
@@ -51,6 +51,6 @@ def _vectors(texts: list[str], work: Path) -> NDArray[np.float32]:
     file = work / f"{hashlib.sha256(json.dumps(texts).encode()).hexdigest()[:16]}.npy"
     if not file.is_file():
         file.parent.mkdir(parents=True, exist_ok=True)
-        np.save(file, embed(texts, TrainingConfig()))
+        np.save(file, embed_texts(texts, TrainingConfig()))
     found: NDArray[np.float32] = np.load(file)
     return found

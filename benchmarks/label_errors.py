@@ -24,7 +24,7 @@ from glossator.training.config import TrainingConfig
 from glossator.training.corpus.corpus_reader import read_corpus
 from glossator.training.corpus.findings.label_errors import find_label_errors, out_of_fold
 from glossator.training.corpus.row import SourceRow
-from glossator.training.text_vectors import embed
+from glossator.training.text_vectors import embed_texts
 
 RESULTS = Path(__file__).parent / "results"
 SEEDS = (1, 2, 3)
@@ -40,7 +40,7 @@ def main() -> None:
         rows = [SourceRow(line, record.fields) for line, record in enumerate(source.records(), start=1)]
     corpus = read_corpus(rows, source_name="banking77", text_column="text", label_column="category")
     began = time.monotonic()
-    vectors = embed(
+    vectors = embed_texts(
         corpus.texts, TrainingConfig(), progress=lambda done: print(f"{done:,} of {len(corpus):,}", end="\r")
     )
     embedding = time.monotonic() - began

@@ -39,7 +39,7 @@ from glossator.training.corpus.corpus import Corpus
 from glossator.training.corpus.corpus_reader import read_corpus
 from glossator.training.corpus.findings.label_errors import STRENGTH, find_label_errors
 from glossator.training.corpus.row import SourceRow
-from glossator.training.text_vectors import embed
+from glossator.training.text_vectors import embed_texts
 
 RESULTS = Path(__file__).parent / "results"
 SEEDS = (1, 2, 3)
@@ -58,7 +58,7 @@ def main() -> None:
     train, test = (corpus_of(options.data / f"banking77/{name}.csv") for name in ("train", "test"))
     place = {name: number for number, name in enumerate(train.label_names)}
     truth, gold = (np.array([place[names[0]] for names in side.labels]) for side in (train, test))
-    vectors, held = (embed(side.texts, TrainingConfig()) for side in (train, test))
+    vectors, held = (embed_texts(side.texts, TrainingConfig()) for side in (train, test))
     rows = []
     for seed in SEEDS:
         given, chance = spoiled(truth, seed)

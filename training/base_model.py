@@ -43,7 +43,7 @@ class BaseModel:
     hidden_size: int
 
 
-def resolve(base: str) -> BaseModel:
+def resolve_base_model(base: str) -> BaseModel:
     """The encoder that `base` names: `starter`, a local folder, or a hub name.
 
     Raises ConfigError where there is none, where it cannot be read, or where its family is not supported.

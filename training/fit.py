@@ -27,19 +27,19 @@ from glossator.service.bundle.task import (
     TextEmbedding,
     TextPair,
     TokenClassification,
-    tags_of,
+    iob2_tags,
 )
 from glossator.service.errors import ConfigError, CorpusError, Fault, InputError
 from glossator.service.inference.encoding import Encoder, encoder_of
 from glossator.service.tasks.encoded import EncodedText, Text
 from glossator.training.algorithms.algorithm import Algorithm, Run, Splits
-from glossator.training.algorithms.registry import check, find
+from glossator.training.algorithms.registry import check, find_algorithm
 from glossator.training.base_model import (
     BaseModel,
     encoding_of,
     learning_rate,
     open_tokenizer,
-    resolve,
+    resolve_base_model,
     save_tokenizer,
 )
 from glossator.training.config import TrainingConfig
@@ -90,11 +90,11 @@ def fit(
 
     progress = progress or SilentProgress()
     output = Path(output)
-    algorithm = find(config.algorithm)
+    algorithm = find_algorithm(config.algorithm)
     options = _options(algorithm, config)
     config = algorithm.schedule.fill(config)
     progress.stage(f"opening the base model {config.base}")
-    base = resolve(config.base)
+    base = resolve_base_model(config.base)
     device = choose(config, family=base.family)
     state = ResumeState(output)
     if fresh:
@@ -191,7 +191,7 @@ def _task(train: Corpus, encoding: Encoding, provenance: Provenance, base: BaseM
     """The task that the training rows pose."""
     shared: dict[str, Any] = {"encoding": encoding, "provenance": provenance}
     if train.task == "token-classification":
-        return TokenClassification(labels=tags_of(train.label_names), **shared)
+        return TokenClassification(labels=iob2_tags(train.label_names), **shared)
     if train.task == "question-answering":
         return QuestionAnswering(**shared)
     if train.task == "text-embedding":

@@ -14,7 +14,7 @@ from glossator.service.errors import ConfigError
 from glossator.service.bundle.file_names import FOLDER_MARKERS
 from glossator.service.files.atomic_folder import atomic_folder
 from glossator.training.algorithms.algorithm import Splits
-from glossator.training.algorithms.registry import find
+from glossator.training.algorithms.registry import find_algorithm
 from glossator.training.config import TrainingConfig
 from glossator.training.fit import FitResult, fit
 from glossator.training.progress import EpochDone, Progress, SilentProgress, StepDone
@@ -60,7 +60,7 @@ def search(
     from optuna.trial import TrialState
 
     progress = progress or SilentProgress()
-    algorithm = find(config.algorithm)
+    algorithm = find_algorithm(config.algorithm)
     suggest = algorithm.search
     if suggest is None:
         raise ConfigError(f"{algorithm.name} has nothing to search", hint="Leave --search out.")

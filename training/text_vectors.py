@@ -10,21 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glossator.modeling.checkpoint_reader import open_pipeline
-from glossator.service.bundle.task import Encoding, Provenance, TextEmbedding, TokenClassification, tags_of
+from glossator.service.bundle.task import Encoding, Provenance, TextEmbedding, TokenClassification, iob2_tags
 from glossator.service.inference.pipeline import Answer
 from glossator.service.tasks.token_classification import stitch_tokens
-from glossator.training.base_model import BaseModel, encoding_of, open_model, open_tokenizer, resolve, save_tokenizer
+from glossator.training.base_model import BaseModel, encoding_of, open_model, open_tokenizer, resolve_base_model, save_tokenizer
 from glossator.training.config import TrainingConfig
 
 CHUNK = 512
 
 
-def embed(
+def embed_texts(
     texts: Sequence[str], config: TrainingConfig, *, progress: Callable[[int], None] = lambda _: None
 ) -> NDArray[np.float32]:
     """The vectors `(texts, dimension)`, of length 1, of the encoder that `config.base` names: the mean over tokens, and
     over the windows of a long text. `progress` hears how many are done."""
-    base = resolve(config.base)
+    base = resolve_base_model(config.base)
     tokenizer = open_tokenizer(base)
     task = TextEmbedding(
         dimension=base.hidden_size,
@@ -42,7 +42,7 @@ def embed(
     return np.stack(vectors)
 
 
-class Words(NamedTuple):
+class WordVectors(NamedTuple):
     """The words of a text, as the encoder's tokenizer parts them: where they stand, `(words, 2)` in code points, and
     their vectors in the text, `(words, dimension)`."""
 
@@ -52,19 +52,19 @@ class Words(NamedTuple):
 
 def embed_words(
     texts: Sequence[str], config: TrainingConfig, *, progress: Callable[[int], None] = lambda _: None
-) -> list[Words]:
+) -> list[WordVectors]:
     """The words of each text with their vectors of length 1: what the last layer says of their first token."""
     import torch
 
-    base = resolve(config.base)
+    base = resolve_base_model(config.base)
     tokenizer = open_tokenizer(base)
     encoding: Encoding = encoding_of(base, config, tokenizer)
     # As many tags as the vector has numbers: the graph's interface for entities, with the vector where logits stand.
     names = [f"type {number}" for number in range((base.hidden_size - 1) // 2)]
-    task = TokenClassification(labels=tags_of(names), encoding=encoding, provenance=_provenance(base, config))
+    task = TokenClassification(labels=iob2_tags(names), encoding=encoding, provenance=_provenance(base, config))
     model = open_model(base, task).eval()
     model.classifier = torch.nn.Identity()
-    found: list[Words] = []
+    found: list[WordVectors] = []
     with tempfile.TemporaryDirectory() as folder:
         save_tokenizer(tokenizer, folder)
         encoder = open_pipeline(model, folder, task)
@@ -76,7 +76,7 @@ def embed_words(
                 last = np.append(first[1:], len(tokens.words)) - 1
                 offsets = np.column_stack([tokens.offsets[first, 0], tokens.offsets[last, 1]])
                 vectors = states[first] / np.maximum(np.linalg.norm(states[first], axis=1, keepdims=True), 1e-12)
-                found.append(Words(offsets, vectors.astype(np.float32)))
+                found.append(WordVectors(offsets, vectors.astype(np.float32)))
             progress(len(found))
     return found
 

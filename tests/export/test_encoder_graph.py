@@ -26,7 +26,7 @@ from glossator.modeling.torch_session import TorchSession
 from glossator.service.inference.encoding import reads_pairs
 from glossator.service.inference.runtime.session import Session
 from glossator.service.tasks.encoded import Floats, PairWindow
-from glossator.training.base_model import FAMILIES, open_model, resolve
+from glossator.training.base_model import FAMILIES, open_model, resolve_base_model
 
 KNOWN = sorted(FAMILIES - {"deberta", "deberta-v2", "modernbert"})
 LABELS = ["a", "b", "c"]
@@ -38,7 +38,7 @@ class Case:
 
     def __init__(self, folder: Path, kind: str = "text-classification") -> None:
         torch.manual_seed(11)
-        base = resolve(str(folder))
+        base = resolve_base_model(str(folder))
         self.task = made_task(kind, LABELS)
         model = open_model(base, self.task)
         with torch.no_grad():
@@ -186,13 +186,13 @@ def test_strange_windows_keep_special_tokens_and_lengths(windows: list[list[int]
 
 @pytest.mark.parametrize("family", ["deberta", "deberta-v2", "modernbert"])
 def test_other_families_are_not_known(family: str, tiny_base: Callable[[str], Path]) -> None:
-    model = open_model(resolve(str(tiny_base(family))), made_task(labels=LABELS))
+    model = open_model(resolve_base_model(str(tiny_base(family))), made_task(labels=LABELS))
     assert read_encoder(model, made_task(labels=LABELS)) is None
 
 
 @pytest.mark.parametrize("option", [{"hidden_act": "silu"}, {"is_decoder": True}])
 def test_a_kind_that_is_not_known_is_left_to_pytorch(option: dict[str, Any], tiny_base: Callable[[str], Path]) -> None:
-    model = open_model(resolve(str(tiny_base("bert"))), made_task(labels=LABELS))
+    model = open_model(resolve_base_model(str(tiny_base("bert"))), made_task(labels=LABELS))
     assert read_encoder(model, made_task(labels=LABELS)) is not None
     for name, value in option.items():
         setattr(model.config, name, value)

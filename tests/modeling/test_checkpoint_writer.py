@@ -19,7 +19,7 @@ from glossator.service.bundle import file_names
 from glossator.service.bundle.reference import parse_reference
 from glossator.service.errors import OutputError
 from glossator.training.algorithms.algorithm import Splits
-from glossator.training.base_model import open_model, resolve
+from glossator.training.base_model import open_model, resolve_base_model
 
 Checkpoints = Callable[..., Path]
 
@@ -61,7 +61,7 @@ def test_checkpoint_is_written_whole_or_not_at_all(
     tiny_checkpoint: Checkpoints, tiny_base: Callable[[str], Path], tmp_path: Path
 ) -> None:
     finished = tiny_checkpoint()
-    model = open_model(resolve(str(tiny_base("bert"))), made_task(labels=["a", "b"]))
+    model = open_model(resolve_base_model(str(tiny_base("bert"))), made_task(labels=["a", "b"]))
     rows = LabelledRows(["x"], [("a",)])
     tokenizer = tmp_path / "tokenizer"
     tokenizer.mkdir()

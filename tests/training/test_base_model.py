@@ -22,7 +22,7 @@ from glossator.training.base_model import (
     learning_rate,
     open_model,
     open_tokenizer,
-    resolve,
+    resolve_base_model,
     window_lengths,
 )
 from glossator.training.config import TrainingConfig
@@ -83,13 +83,13 @@ def copy(tiny_base: Bases, tmp_path: Path) -> Callable[..., Path]:
 
 
 def open_all(folder: Path) -> Any:
-    base = resolve(str(folder))
+    base = resolve_base_model(str(folder))
     open_tokenizer(base)
     return open_model(base, made_task(labels=LABELS))
 
 
 def test_starter_is_the_encoder_that_its_package_pins() -> None:
-    base = resolve("starter")
+    base = resolve_base_model("starter")
     weights = Path(base.folder, "model.safetensors").read_bytes()
     assert base.revision == STARTER_SHA256 == hashlib.sha256(weights).hexdigest()
     assert (base.name, base.family, base.max_positions, base.hidden_size) == (STARTER_NAME, "bert", 512, 384)
@@ -99,7 +99,7 @@ def test_starter_is_the_encoder_that_its_package_pins() -> None:
 
 def test_folder_is_named_by_its_last_part_and_its_weights(tiny_base: Bases) -> None:
     folder = tiny_base("bert")
-    base = resolve(str(folder))
+    base = resolve_base_model(str(folder))
     assert base.revision == hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
     assert base.name == folder.name  # no path of this machine ends up in a published card
     assert base.folder == str(folder)
@@ -108,18 +108,18 @@ def test_folder_is_named_by_its_last_part_and_its_weights(tiny_base: Bases) -> N
 def test_folder_may_be_given_from_home(tiny_base: Bases, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tiny_base("bert")
     monkeypatch.setenv("HOME", str(folder.parent))
-    assert resolve(f"~/{folder.name}").folder == str(folder)
+    assert resolve_base_model(f"~/{folder.name}").folder == str(folder)
 
 
 def test_revision_of_several_weight_files_covers_each(tiny_base: Bases, tmp_path: Path) -> None:
     folder = tmp_path / "parts"
     shutil.copytree(tiny_base("bert"), folder)
     shutil.copy(folder / "model.safetensors", folder / "more.safetensors")
-    first = resolve(str(folder)).revision
+    first = resolve_base_model(str(folder)).revision
     content = bytearray((folder / "more.safetensors").read_bytes())
     content[-1] ^= 1
     (folder / "more.safetensors").write_bytes(content)
-    assert resolve(str(folder)).revision != first
+    assert resolve_base_model(str(folder)).revision != first
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_a_folder_that_cannot_be_trained_is_refused(
 
 def test_unsupported_family_names_those_that_are(copy: Callable[..., Path]) -> None:
     with pytest.raises(ConfigError) as caught:
-        resolve(str(copy(set_config(model_type="gpt2"))))
+        resolve_base_model(str(copy(set_config(model_type="gpt2"))))
     assert caught.value.found == "gpt2"
     assert all(family in (caught.value.expected or "") for family in FAMILIES)
 
@@ -165,24 +165,24 @@ def test_unsupported_family_names_those_that_are(copy: Callable[..., Path]) -> N
 @pytest.mark.parametrize("base", ["./absent", "/absent/folder", "~/absent"])
 def test_a_path_that_is_no_folder_is_not_looked_up_on_the_hub(base: str) -> None:
     with pytest.raises(ConfigError, match="not a folder"):
-        resolve(base)
+        resolve_base_model(base)
 
 
 def test_a_file_is_refused(tiny_base: Bases) -> None:
     with pytest.raises(ConfigError, match="not a folder"):
-        resolve(str(tiny_base("bert") / "config.json"))
+        resolve_base_model(str(tiny_base("bert") / "config.json"))
 
 
 @pytest.mark.parametrize("base", ["no-such/encoder", "no-such-encoder", "not a name", "a/b/c"])
 def test_an_unknown_hub_name_is_refused_without_a_network(base: str) -> None:
     with pytest.raises(ConfigError, match="no such base model") as caught:
-        resolve(base)
+        resolve_base_model(base)
     assert caught.value.found == base
     assert "local folder" in (caught.value.expected or "")
 
 
 def test_classifier_has_our_labels_and_the_bases_weights(tiny_base: Bases) -> None:
-    base = resolve(str(tiny_base("bert")))
+    base = resolve_base_model(str(tiny_base("bert")))
     model = open_model(base, made_task(labels=LABELS, problem_type="multi_label_classification"))
     assert model.config.id2label == {0: "a", 1: "b", 2: "c"}
     assert model.config.label2id == {"a": 0, "b": 1, "c": 2}
@@ -205,7 +205,7 @@ def test_classifier_without_a_pooler_gets_a_new_one(copy: Callable[..., Path]) -
 
 
 def test_classifier_may_start_from_one_for_other_labels(copy: Callable[..., Path], tiny_base: Bases) -> None:
-    other = open_model(resolve(str(tiny_base("bert"))), made_task(labels=list("vwxyz")))
+    other = open_model(resolve_base_model(str(tiny_base("bert"))), made_task(labels=list("vwxyz")))
     model = open_all(copy(lambda folder: other.save_pretrained(folder)))
     assert model.classifier.weight.shape == (3, 32)
     assert model.config.num_labels == 3
@@ -220,7 +220,7 @@ def test_classifier_says_nothing(tiny_base: Bases, capfd: pytest.CaptureFixture[
 @pytest.mark.parametrize("family", sorted(FAMILIES))
 def test_encoder_holds_as_many_tokens_as_it_says(tiny_base: Bases, family: str) -> None:
     """A window of `max_positions` runs; where positions are learned, one more does not."""
-    base = resolve(str(tiny_base(family)))
+    base = resolve_base_model(str(tiny_base(family)))
     model = open_model(base, made_task(labels=LABELS)).eval()
     ids = torch.full((1, base.max_positions + 1), 9)
     with torch.inference_mode():

@@ -10,7 +10,7 @@ import torch
 from transformers import AutoModel, AutoTokenizer
 
 from glossator.training.config import TrainingConfig
-from glossator.training.text_vectors import embed, embed_words
+from glossator.training.text_vectors import embed_texts, embed_words
 
 TEXTS = ["where is my parcel", "refund, please!", "login"]
 
@@ -27,7 +27,7 @@ def states(folder: Path, text: str) -> tuple[np.ndarray, list[tuple[int, int]], 
 
 def test_texts_are_the_mean_over_their_tokens(tiny_base: Callable[[str], Path]) -> None:
     folder = tiny_base("bert")
-    ours = embed(TEXTS, TrainingConfig(base=str(folder)))
+    ours = embed_texts(TEXTS, TrainingConfig(base=str(folder)))
     for text, vector in zip(TEXTS, ours, strict=True):
         mean = states(folder, text)[0].mean(axis=0)
         np.testing.assert_allclose(vector, mean / np.linalg.norm(mean), atol=1e-5)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from glossator.service.bundle.task import ProblemType, TextClassification
 from glossator.service.errors import ConfigError
-from glossator.training.base_model import FAMILIES, FP32_ONLY, open_model, resolve
+from glossator.training.base_model import FAMILIES, FP32_ONLY, open_model, resolve_base_model
 from glossator.training.batches import Example
 from glossator.training.config import TrainingConfig
 from glossator.training.device import Device
@@ -51,7 +51,7 @@ def one_thread() -> Any:
 @pytest.fixture
 def model(tiny_base: Bases) -> Any:
     torch.manual_seed(5)
-    return open_model(resolve(str(tiny_base("bert"))), task_of())
+    return open_model(resolve_base_model(str(tiny_base("bert"))), task_of())
 
 
 def without_dropout(model: Any) -> Any:
@@ -193,7 +193,7 @@ def hand_loss(model: Any, problem_type: ProblemType, targets: NDArray[np.float32
 def test_run_loss_is_the_weighted_one_of_the_problem_type(
     tiny_base: Bases, tmp_path: Path, problem_type: ProblemType, smoothing: float
 ) -> None:
-    model = without_dropout(open_model(resolve(str(tiny_base("bert"))), task_of(problem_type)))
+    model = without_dropout(open_model(resolve_base_model(str(tiny_base("bert"))), task_of(problem_type)))
     with torch.no_grad():
         model.classifier.weight.normal_(0.0, 1.0)  # so that the two losses differ
     gold = np.array([[1, 0, 0], [0, 1, 0 if "single" in problem_type else 1]], dtype=np.float32)
@@ -210,7 +210,7 @@ def test_run_moves_encoder_and_head_at_their_own_rates_in_every_family(
 ) -> None:
     """AdamW's first step moves each parameter by its learning rate, whatever the gradient, and by its decay."""
     rate, factor, decay = 1e-4, 30.0, 50.0
-    model = open_model(resolve(str(tiny_base(family))), task_of())
+    model = open_model(resolve_base_model(str(tiny_base(family))), task_of())
     before = {name: tensor.clone() for name, tensor in model.named_parameters()}
     outcome = train(
         model, tmp_path, bf16=family not in FP32_ONLY, learning_rate=rate, epochs=1, batch_size=24,

@@ -1,4 +1,4 @@
-"""Rows to a clean corpus, with every fault found on the way in one report."""
+"""Reads rows of texts with labels into a clean corpus; all faults are reported together."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import get_args
 
 from glossator.service.bundle.task import ProblemType
 from glossator.service.errors import ConfigError, CorpusError, Fault
-from glossator.training.corpus.cleaning import deduplicate
+from glossator.training.corpus.cleaning.deduplicate import drop_exact_duplicates
+from glossator.training.corpus.cleaning.label_names import drop_rare_labels, report_respelled, unify_label_names
 from glossator.training.corpus.corpus import Corpus, CorpusColumns, Reject, UnusableCorpus
-from glossator.training.corpus.finding import Finding
-from glossator.training.corpus.findings import checks, corpus_faults
+from glossator.training.corpus.findings.checks import check_corpus
+from glossator.training.corpus.findings.corpus_faults import class_faults, label_faults, row_faults
 from glossator.training.corpus.reading.column_detection import (
     check_columns,
     choose_columns,
@@ -20,10 +21,10 @@ from glossator.training.corpus.reading.column_detection import (
     is_missing,
 )
 from glossator.training.corpus.reading.label_reader import LabelReader
-from glossator.training.corpus.row import Row, RowFault, raw_of, read_text, reason_of
+from glossator.training.corpus.row import Row, RowFault, raw_text, read_text, reject_reason
 
 HEAD_ROWS = 1_000
-"""Columns and problem type are told from this many first rows."""
+"""Columns and problem type are detected from this many first rows."""
 
 
 def read_corpus(
@@ -39,19 +40,33 @@ def read_corpus(
     drop_duplicates: bool | None = None,
     drop_rare: bool = False,
 ) -> Corpus:
-    """The corpus in `rows`, read once: bad rows are set aside as rejects and never stop the reading.
+    """The corpus in `rows`, read once. A row that cannot be used becomes a reject.
 
-    `known_labels` holds the rows against a model's labels (a validation or test file): another label is a row's fault,
-    no class needs rows, and duplicates are kept unless `drop_duplicates` is set (it is by default for training).
-    Raises UnknownColumn, ConfigError for options that contradict each other, and UnusableCorpus with every fault.
+    Args:
+        rows: The rows of a source.
+        source_name: What reports and errors call the source.
+        text_column: The column of texts; None: detected.
+        label_column: The column of labels; None: detected.
+        label_separator: What separates several labels in a cell. Makes the problem multi-label.
+        problem_type: None: detected.
+        fix_label_names: Write each label in its most frequent spelling.
+        known_labels: The labels of a model, for a validation or test file. Rows with other labels are rejects, and no
+            label needs a row.
+        drop_duplicates: Drop repeated rows; None: only if `known_labels` is None.
+        drop_rare: Drop labels that only one row has.
+
+    Raises:
+        UnknownColumn: The columns cannot be detected, or a named one does not exist.
+        ConfigError: Options contradict each other.
+        UnusableCorpus: No model can be trained on the corpus; has every fault.
     """
     _check_options(source_name, text_column, label_column, label_separator, problem_type)
     stream = iter(rows)
     head: list[Row] = []
-    _grow(head, stream, lambda row: bool(row.fields))
+    _extend_head(head, stream, lambda row: bool(row.fields))
     columns = _columns(head, text_column, label_column)
     if all(is_missing(row.fields.get(columns.label)) for row in head):  # labels may start late
-        _grow(head, stream, lambda row: not is_missing(row.fields.get(columns.label)))
+        _extend_head(head, stream, lambda row: not is_missing(row.fields.get(columns.label)))
     cells = (row.fields.get(columns.label) for row in head)
     label_values = [value for value in cells if not is_missing(value)]
     problem, why = choose_problem_type(label_values, given=problem_type, label_separator=label_separator)
@@ -60,19 +75,19 @@ def read_corpus(
     corpus = _read_rows(chain(head, stream), columns, problem, reader, source_name, known_labels)
     training = known_labels is None
     if training:
-        corpus = deduplicate.unify_label_names(corpus, fix=fix_label_names)
+        corpus = unify_label_names(corpus, fix=fix_label_names)
     elif reader.respelled:
-        corpus = deduplicate.note_respelled(corpus, reader.respelled, "taken for the model's label")
+        corpus = report_respelled(corpus, reader.respelled, "read as the model's label")
     if training if drop_duplicates is None else drop_duplicates:
-        corpus = deduplicate.drop_exact_duplicates(corpus)
-    found = corpus_faults.row_faults(corpus)
+        corpus = drop_exact_duplicates(corpus)
+    faults = row_faults(corpus)
     if training:
-        found += corpus_faults.label_faults(corpus)
-        corpus = deduplicate.drop_rare_labels(corpus) if drop_rare else corpus
-        found += corpus_faults.class_faults(corpus)
-    corpus = replace(corpus, findings=corpus.findings + checks.findings(corpus))
-    if found:
-        raise UnusableCorpus(corpus, found)
+        faults += label_faults(corpus)
+        corpus = drop_rare_labels(corpus) if drop_rare else corpus
+        faults += class_faults(corpus)
+    corpus = replace(corpus, findings=corpus.findings + check_corpus(corpus))
+    if faults:
+        raise UnusableCorpus(corpus, faults)
     return corpus
 
 
@@ -83,35 +98,35 @@ def _check_options(
     label_separator: str | None,
     problem_type: ProblemType | None,
 ) -> None:
-    """Raises ConfigError, or CorpusError where text and label are to be one column."""
-    found = []
+    """Raises ConfigError for options that contradict each other, CorpusError if text and label are the same column."""
+    faults = []
     if problem_type is not None and problem_type not in get_args(ProblemType):
-        found.append(Fault("problem-type", f"{problem_type!r} is none of {', '.join(get_args(ProblemType))}"))
+        faults.append(Fault("problem-type", f"{problem_type!r} is none of {', '.join(get_args(ProblemType))}"))
     if label_separator is not None and not label_separator.strip(" "):
-        found.append(Fault("label-separator", f"{label_separator!r} separates nothing; give a character such as ';'"))
+        faults.append(Fault("label-separator", f"{label_separator!r} separates nothing; give a character such as ';'"))
     if label_separator is not None and problem_type == "single_label_classification":
-        found.append(Fault("label-separator", "a separator makes several labels where single-label has one"))
-    if found:
+        faults.append(Fault("label-separator", "a separator gives several labels, but single-label has one per row"))
+    if faults:
         raise ConfigError(
-            "the corpus cannot be read with these options", faults=found, hint="Leave it out, or give another value."
+            "the corpus cannot be read with these options", faults=faults, hint="Omit it, or give another value."
         )
     if text_column is not None and text_column == label_column:
-        fault = Fault("same-column", f"text and label are both column {text_column!r}; name two columns")
+        fault = Fault("same-column", f"text and label are both column {text_column!r}; name two different columns")
         raise CorpusError(f"{source_name} cannot be used as a corpus: 1 fault", faults=[fault])
 
 
 def _columns(head: Sequence[Row], text_column: str | None, label_column: str | None) -> CorpusColumns:
     names = list(dict.fromkeys(name for row in head for name in row.fields))
-    if not names:  # no rows, or none that can be read: the rejects say why
+    if not names:  # no readable rows: the rejects say why
         return CorpusColumns(text_column or "", label_column or "", (), "as given", "as given")
     return choose_columns(names, head, text_column=text_column, label_column=label_column)
 
 
-def _grow(head: list[Row], stream: Iterator[Row], tells: Callable[[Row], bool]) -> None:
-    """Adds `HEAD_ROWS` rows to the head at a time, until one of them tells what is asked or there are no more."""
+def _extend_head(head: list[Row], stream: Iterator[Row], is_enough: Callable[[Row], bool]) -> None:
+    """Adds `HEAD_ROWS` rows to the head at a time, until one of them is enough or the stream ends."""
     while more := list(islice(stream, HEAD_ROWS)):
         head.extend(more)
-        if any(map(tells, more)):
+        if any(map(is_enough, more)):
             return
 
 
@@ -133,7 +148,7 @@ def _read_rows(
     for row in rows:
         rows_in += 1
         if row.error is not None:
-            rejects.append(Reject(row.line, *reason_of(row.error), raw_of(row)))
+            rejects.append(Reject(row.line, *reject_reason(row.error), raw_text(row)))
             continue
         if not row.fields.keys() <= existing.keys():
             existing |= dict.fromkeys(row.fields)
@@ -141,7 +156,7 @@ def _read_rows(
             text = read_text(row.fields.get(columns.text))
             names = reader.read(row.fields.get(columns.label))
         except RowFault as fault:
-            rejects.append(Reject(row.line, fault.reason, fault.message, raw_of(row)))
+            rejects.append(Reject(row.line, fault.reason, fault.message, raw_text(row)))
             continue
         texts.append(text)
         labels.append(names)
@@ -162,6 +177,5 @@ def _read_rows(
         rejects=rejects,
     )
     if reader.repeated:
-        share = reader.repeated / max(1, len(texts))
-        corpus.findings.append(Finding("repeated-labels", reader.repeated, share, (), "each label counted once a row"))
+        corpus = corpus.add_finding("repeated-labels", reader.repeated, (), "each label was counted once per row")
     return corpus

@@ -1,4 +1,4 @@
-"""What a corpus is read from: rows, whoever read them, and the one thing that makes a row unusable."""
+"""Rows as every reader yields them, and the error that makes one row unusable."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from glossator.service.errors import CorpusError, GlossatorError, InputError, sh
 from glossator.service.inference.encoding import check_text
 
 RAW_CHARACTERS = 2_000
-"""A rejected row is shown up to this length; its line number leads to the rest."""
+"""The rejects file shows at most this many characters of a row; its line number leads to the rest."""
 
-_NAMED = re.compile(r"([a-z]+(?:-[a-z]+)+): (.*)", re.DOTALL)
-_PLACE = re.compile(r"\Aline \d+: ")
+_NAMED_REASON = re.compile(r"([a-z]+(?:-[a-z]+)+): (.*)", re.DOTALL)
+_LINE_PREFIX = re.compile(r"\Aline \d+: ")
 
 
 class Row(Protocol):
-    """One row of a source, read or not. The records of the file readers are rows, and so is `SourceRow`."""
+    """One row of a source, readable or not: a `Record` of the file readers or a `SourceRow`."""
 
     @property
     def line(self) -> int:
@@ -28,7 +28,7 @@ class Row(Protocol):
 
     @property
     def fields(self) -> Mapping[str, object]:
-        """Column to value; empty where nothing could be read."""
+        """Column to value; empty if the row cannot be read."""
 
     @property
     def error(self) -> Exception | None:
@@ -36,12 +36,12 @@ class Row(Protocol):
 
     @property
     def raw(self) -> str:
-        """Source text of a row that cannot be read."""
+        """The source text of a row that cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceRow:
-    """One row of a dataset; `line` is its number, from 1."""
+    """A row of a dataset or of an annotated document. `line` is its line or its number, from 1."""
 
     line: int
     fields: Mapping[str, object]
@@ -50,28 +50,28 @@ class SourceRow:
 
 
 class RowFault(Exception):
-    """Why one row cannot be used: a stable kebab-case `reason`, and `what` was found. It never leaves this package."""
+    """Why one row cannot be used: a stable kebab-case `reason` and a `message`. Readers turn it into a reject."""
 
-    def __init__(self, reason: str, what: str) -> None:
-        super().__init__(reason, what)
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(reason, message)
         self.reason = reason
-        self.message = what
+        self.message = message
 
 
 def is_nan(value: object) -> bool:
-    """True for a real NaN; the string "nan" is a string."""
+    """True for the number NaN, False for the string "nan"."""
     return isinstance(value, float) and math.isnan(value)
 
 
 def read_text(value: object) -> str:
-    """The text in a text column, unchanged.
+    """The text in a cell, unchanged.
 
-    What the service would refuse to answer is not trained on either: one rule, that of `check_text`. Raises RowFault.
+    Texts that the service rejects are rejected here too, by the same function (`check_text`). Raises RowFault.
     """
     if value is None or is_nan(value):
         raise RowFault("missing-text", "the row has no text")
     if not isinstance(value, str):
-        # A number among texts is a shifted column more often than a text: never guessed at.
+        # A number is not turned into text: it is a sign of shifted columns.
         raise RowFault("text-not-a-string", f"the text is of type {type(value).__name__}: {shorten(value, 60)}")
     try:
         return check_text(value)
@@ -80,28 +80,28 @@ def read_text(value: object) -> str:
 
 
 def describe_error(error: Exception) -> str:
-    """An unreadable row's error in one line."""
-    what = error.message if isinstance(error, GlossatorError) else str(error) or type(error).__name__
-    what = _PLACE.sub("", what, count=1)  # a reject tells its line by itself
+    """The error of an unreadable row in one line."""
+    message = error.message if isinstance(error, GlossatorError) else str(error) or type(error).__name__
+    message = _LINE_PREFIX.sub("", message, count=1)  # a reject has its line in a field of its own
     found = f" (found: {error.found})" if isinstance(error, GlossatorError) and error.found else ""
-    return shorten(what + found, 300)
+    return shorten(message + found, 300)
 
 
-def reason_of(error: Exception) -> tuple[str, str]:
-    """The stable name and the words of an unreadable row's error; readers of documents put the name before the words.
+def reject_reason(error: Exception) -> tuple[str, str]:
+    """The stable name and the message for an unreadable row. Readers of documents write the name before the message.
 
-    >>> reason_of(CorpusError("tag-count: 2 tags for 3 tokens"))
+    >>> reject_reason(CorpusError("tag-count: 2 tags for 3 tokens"))
     ('tag-count', '2 tags for 3 tokens')
     """
-    what = describe_error(error)
-    named = _NAMED.match(what) if isinstance(error, CorpusError) else None
-    return (named[1], named[2]) if named else ("unreadable-row", what)
+    message = describe_error(error)
+    named = _NAMED_REASON.match(message) if isinstance(error, CorpusError) else None
+    return (named[1], named[2]) if named else ("unreadable-row", message)
 
 
-def raw_of(row: Row) -> str:
-    """The row as text for the rejects file: its source text, or its fields as JSON; at most `RAW_CHARACTERS` long.
+def raw_text(row: Row) -> str:
+    """The row as text for the rejects file: its source text, or its fields as JSON, at most `RAW_CHARACTERS` long.
 
-    Lone surrogates come out as their JSON escapes, so that the rejects file is always valid UTF-8.
+    Lone surrogates are written as JSON escapes, so that the rejects file is always valid UTF-8.
     """
     raw = row.raw or json.dumps(dict(row.fields), ensure_ascii=False, default=str)
     if len(raw) > RAW_CHARACTERS:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glossator.evaluation.calibration.thresholds import calibrate_task
+from glossator.evaluation.calibration.task_calibration import calibrate_task
 from glossator.evaluation.metrics.task_metrics import predict_rows, task_metrics
 from glossator.modeling.labelled_rows import LabelledRows, indicator, inputs_of
 from glossator.service.bundle.task import Task, TextClassification, TextPair

@@ -23,7 +23,7 @@ from glossator.training.algorithms.algorithm import Algorithm, Run, Splits
 from glossator.training.algorithms.distil import make_smaller_encoder
 from glossator.training.algorithms.few_shot import contrastive
 from glossator.training.algorithms.lora import LoraOptions, adapt
-from glossator.training.base_model import open_model, resolve
+from glossator.training.base_model import open_model, resolve_base_model
 from glossator.training.config import TrainingConfig
 from glossator.training.fit import fit
 from glossator.training.training_loop import Outcome
@@ -149,7 +149,7 @@ def test_adapters_change_nothing_before_training_and_are_gone_after_merging(tiny
     from made import made_task
     from torch.nn.utils import parametrize
 
-    model = open_model(resolve(str(tiny_base("bert"))), made_task()).eval()
+    model = open_model(resolve_base_model(str(tiny_base("bert"))), made_task()).eval()
     ids, mask = torch.tensor([[1, 5, 6, 2]]), torch.ones(1, 4, dtype=torch.int64)
     with torch.inference_mode():
         before = model(input_ids=ids, attention_mask=mask).logits

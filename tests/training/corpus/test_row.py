@@ -13,7 +13,7 @@ from glossator.training.corpus.row import (
     SourceRow,
     describe_error,
     is_nan,
-    raw_of,
+    raw_text,
     read_text,
 )
 
@@ -53,13 +53,13 @@ def test_is_nan_means_a_real_one(value: object, expected: bool) -> None:
 
 
 def test_raw_of_is_the_source_text_or_the_fields_as_json() -> None:
-    assert raw_of(SourceRow(1, {}, raw='"broken')) == '"broken'
-    assert json.loads(raw_of(SourceRow(1, {"text": "é", "n": 1}))) == {"text": "é", "n": 1}
+    assert raw_text(SourceRow(1, {}, raw='"broken')) == '"broken'
+    assert json.loads(raw_text(SourceRow(1, {"text": "é", "n": 1}))) == {"text": "é", "n": 1}
 
 
 def test_raw_of_is_short_and_always_utf8() -> None:
     row = SourceRow(1, {"text": "\ud800" + "x" * 5_000_000})
-    raw = raw_of(row)
+    raw = raw_text(row)
     assert raw.startswith('{"text": "\\ud800xx')
     assert len(raw) <= RAW_CHARACTERS + len("\\ud800")
     assert raw.encode("utf-8").decode("utf-8") == raw

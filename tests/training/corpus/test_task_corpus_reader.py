@@ -8,8 +8,10 @@ from glossator.modeling.labelled_rows import GoldSpan
 from glossator.service.bundle.task import TaskName
 from glossator.service.errors import UnknownColumn
 from glossator.training.corpus.corpus import Corpus, UnusableCorpus
+from glossator.training.corpus.reading.column_detection import ColumnRoles
+from glossator.training.corpus.reading.task_detection import detect_task
 from glossator.training.corpus.row import SourceRow
-from glossator.training.corpus.task_corpus_reader import ColumnRoles, detect_task, read_task_corpus
+from glossator.training.corpus.task_corpus_reader import read_task_corpus
 
 
 def rows(*fields: dict[str, Any]) -> list[SourceRow]:

@@ -1,1 +1,1 @@
-"""TODO-DOC training/corpus/cleaning"""
+"""Cleaning rules, each change recorded, and the review of suspicious rows by people."""

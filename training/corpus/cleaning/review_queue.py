@@ -1,4 +1,4 @@
-"""Suspicious rows as a queue for people, and their answers back: Label Studio (.json) or Prodigy (.jsonl)."""
+"""Writes suspect rows for review in Label Studio (.json) or Prodigy (.jsonl), and reads the answers back."""
 
 from __future__ import annotations
 
@@ -21,42 +21,45 @@ class ReviewAnswer(NamedTuple):
     label: str
 
 
-def label_studio(suspects: Sequence[SuspectLabel]) -> str:
-    """Tasks to import into a Label Studio project with `<Text name="text" value="$text"/>` and `<Choices name="label"
-    toName="text">`: the likelier label is the prediction, the given one stands in the data."""
+def label_studio_tasks(suspects: Sequence[SuspectLabel]) -> str:
+    """Suspect labels as tasks of Label Studio: the suggested label is the prediction, the given one is in `data`.
+
+    Import them into a project with `<Text name="text" value="$text"/>` and `<Choices name="label" toName="text">`.
+    """
     tasks = [
-        _task({"text": each.text, "line": each.line, "label": each.label}, each.suggestion, each.suggestion_probability)
+        _choice_task(
+            {"text": each.text, "line": each.line, "label": each.label}, each.suggestion, each.suggestion_probability
+        )
         for each in suspects
     ]
     return json.dumps(tasks, ensure_ascii=False, indent=1) + "\n"
 
 
-def _task(data: Mapping[str, Any], choice: str, score: float) -> dict[str, Any]:
-    """A task of Label Studio with one choice predicted."""
-    result = {"from_name": "label", "to_name": "text", "type": "choices", "value": {"choices": [choice]}}
-    return {"data": dict(data), "predictions": [{"model_version": "glossator", "score": score, "result": [result]}]}
+def suggestion_label_studio_tasks(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Unlabelled texts as tasks of Label Studio, for the same project; the most probable label is the prediction.
 
-
-def suggestions_label_studio(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Tasks for texts that want a label, in the form of `label_studio`; the likeliest label is the prediction. `rows`
-    have `line`, `text`, `likeliest`, `probability` and `uncertainty`."""
+    Each row has `line`, `text`, `likeliest`, `probability` and `uncertainty`.
+    """
     tasks = [
-        _task({name: row[name] for name in ("text", "line", "uncertainty")}, row["likeliest"], row["probability"])
+        _choice_task(
+            {name: row[name] for name in ("text", "line", "uncertainty")}, row["likeliest"], row["probability"]
+        )
         for row in rows
     ]
     return json.dumps(tasks, ensure_ascii=False, indent=1) + "\n"
 
 
-def suggestions_prodigy(rows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> str:
-    """Examples of Prodigy's `choice` interface for the same rows, with every label to choose from and none chosen."""
+def suggestion_prodigy_examples(rows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> str:
+    """The same rows as examples for Prodigy's `choice` interface, with all labels as options and none selected."""
     options = [{"id": label, "text": label} for label in labels]
     meta = ("line", "likeliest", "uncertainty")
     examples = [{"text": row["text"], "options": options, "meta": {name: row[name] for name in meta}} for row in rows]
     return "".join(json.dumps(example, ensure_ascii=False) + "\n" for example in examples)
 
 
-def prodigy(suspects: Sequence[SuspectLabel]) -> str:
-    """Examples of Prodigy's `choice` interface: the given label and the likelier one, which is accepted beforehand."""
+def prodigy_examples(suspects: Sequence[SuspectLabel]) -> str:
+    """Suspect labels as examples for Prodigy's `choice` interface: the suggested label, which is selected, and the
+    given one."""
     lines = []
     for each in suspects:
         options = [{"id": name, "text": name} for name in dict.fromkeys([each.suggestion, each.label])]
@@ -66,12 +69,15 @@ def prodigy(suspects: Sequence[SuspectLabel]) -> str:
     return "".join(lines)
 
 
-def label_studio_entities(corpus: Corpus, suspects: Sequence[SuspectWord]) -> str:
-    """Tasks for a project with `<Text name="text" value="$text"/>` and `<Labels name="label" toName="text">`: each row
-    once, its entities as they are given for prediction, and the words in doubt in `doubt`."""
+def label_studio_entity_tasks(corpus: Corpus, suspects: Sequence[SuspectWord]) -> str:
+    """Rows with suspect words as tasks of Label Studio: the given entities are the prediction, the suspect words are in
+    `doubt`.
+
+    Import them into a project with `<Text name="text" value="$text"/>` and `<Labels name="label" toName="text">`.
+    """
     tasks = [
         {
-            "data": {"text": corpus.texts[row], "line": corpus.lines[row], "doubt": _doubt(doubts)},
+            "data": {"text": corpus.texts[row], "line": corpus.lines[row], "doubt": _describe(words)},
             "predictions": [
                 {
                     "model_version": "given",
@@ -92,23 +98,30 @@ def label_studio_entities(corpus: Corpus, suspects: Sequence[SuspectWord]) -> st
                 }
             ],
         }
-        for row, doubts in _by_row(corpus, suspects)
+        for row, words in _words_by_row(corpus, suspects)
     ]
     return json.dumps(tasks, ensure_ascii=False, indent=1) + "\n"
 
 
-def prodigy_entities(corpus: Corpus, suspects: Sequence[SuspectWord]) -> str:
-    """Examples of Prodigy's `ner.manual`: the entities as they are given, the words in doubt in `meta`."""
+def prodigy_entity_examples(corpus: Corpus, suspects: Sequence[SuspectWord]) -> str:
+    """Rows with suspect words as examples for Prodigy's `ner.manual`: the given entities, the suspect words in
+    `meta`."""
     lines = []
-    for row, doubts in _by_row(corpus, suspects):
+    for row, words in _words_by_row(corpus, suspects):
         spans = [span._asdict() for span in (corpus.spans or [])[row]]
-        meta = {"line": corpus.lines[row], "doubt": _doubt(doubts)}
+        meta = {"line": corpus.lines[row], "doubt": _describe(words)}
         lines.append(json.dumps({"text": corpus.texts[row], "spans": spans, "meta": meta}, ensure_ascii=False) + "\n")
     return "".join(lines)
 
 
-def _by_row(corpus: Corpus, suspects: Sequence[SuspectWord]) -> list[tuple[int, list[SuspectWord]]]:
-    """The rows with suspects, those of the gravest first."""
+def _choice_task(data: Mapping[str, Any], choice: str, score: float) -> dict[str, Any]:
+    """A task of Label Studio with one predicted choice."""
+    result = {"from_name": "label", "to_name": "text", "type": "choices", "value": {"choices": [choice]}}
+    return {"data": dict(data), "predictions": [{"model_version": "glossator", "score": score, "result": [result]}]}
+
+
+def _words_by_row(corpus: Corpus, suspects: Sequence[SuspectWord]) -> list[tuple[int, list[SuspectWord]]]:
+    """The rows with suspect words, in the order of the suspects."""
     row_of = {line: row for row, line in enumerate(corpus.lines)}
     found: dict[int, list[SuspectWord]] = {}
     for each in suspects:
@@ -116,47 +129,49 @@ def _by_row(corpus: Corpus, suspects: Sequence[SuspectWord]) -> list[tuple[int, 
     return list(found.items())
 
 
-def _doubt(doubts: Sequence[SuspectWord]) -> str:
-    return "; ".join(f"{each.word}: {each.label}, more like {each.suggestion}" for each in doubts)
+def _describe(words: Sequence[SuspectWord]) -> str:
+    return "; ".join(f"{each.word}: {each.label}, more probable: {each.suggestion}" for each in words)
 
 
 def read_answers(path: Path) -> list[ReviewAnswer]:
-    """The answers in an export of Label Studio (.json) or Prodigy (.jsonl) of what `--review` wrote.
+    """The answers to the tasks that `--review` wrote, from an export of Label Studio (.json) or Prodigy (.jsonl).
 
-    Tasks that were skipped, rejected or not yet seen give none. Raises FileMissing, and CorpusError where the file is
-    no such export.
+    Tasks that were skipped, rejected or not yet seen have no answer. Raises ConfigError for another suffix,
+    FileMissing, and CorpusError if the file is not such an export.
     """
-    kinds = {".json": _of_label_studio, ".jsonl": _of_prodigy}
-    if path.suffix not in kinds:
-        raise ConfigError("the answers' format cannot be told", found=path, expected="a name ending in .json or .jsonl")
+    readers = {".json": _read_label_studio, ".jsonl": _read_prodigy}
+    if path.suffix not in readers:
+        raise ConfigError(
+            "the format of the answers cannot be detected", found=path, expected="a name ending in .json or .jsonl"
+        )
     try:
-        return list(kinds[path.suffix](path.read_text(encoding="utf-8-sig")))
+        return list(readers[path.suffix](path.read_text(encoding="utf-8-sig")))
     except FileNotFoundError:
         raise FileMissing(f"there is no file {path}", found=path) from None
     except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise CorpusError(
-            f"{path.name} is no export of reviewed rows",
+            f"{path.name} is not an export of reviewed rows",
             found=f"{type(error).__name__}: {error}",
             expected="Label Studio's JSON, or Prodigy's JSON lines, of the tasks that --review wrote",
         ) from error
 
 
-def _of_label_studio(text: str) -> Iterator[ReviewAnswer]:
+def _read_label_studio(text: str) -> Iterator[ReviewAnswer]:
     for task in json.loads(text):
         done = [each for each in task.get("annotations", ()) if not each.get("was_cancelled")]
         chosen = [choice for result in (done[-1]["result"] if done else ()) for choice in result["value"]["choices"]]
         yield from _answer(task["data"], chosen, task["data"]["text"])
 
 
-def _of_prodigy(text: str) -> Iterator[ReviewAnswer]:
-    for line in filter(str.strip, text.split("\n")):  # `splitlines` would part a text at U+2028
+def _read_prodigy(text: str) -> Iterator[ReviewAnswer]:
+    for line in filter(str.strip, text.split("\n")):  # `splitlines` would also split at U+2028
         example: Mapping[str, Any] = json.loads(line)
         if example.get("answer", "accept") == "accept":
             yield from _answer(example["meta"], example["accept"], example["text"])
 
 
-def _answer(place: Mapping[str, Any], chosen: Sequence[str], text: str) -> Iterator[ReviewAnswer]:
+def _answer(origin: Mapping[str, Any], chosen: Sequence[str], text: str) -> Iterator[ReviewAnswer]:
     if len(chosen) > 1:
-        raise ValueError(f"line {place['line']} was given {len(chosen)} labels")
+        raise ValueError(f"line {origin['line']} has {len(chosen)} labels, expected one")
     if chosen:
-        yield ReviewAnswer(int(place["line"]), text, str(chosen[0]))
+        yield ReviewAnswer(int(origin["line"]), text, str(chosen[0]))

@@ -1,1 +1,1 @@
-"""TODO-DOC training/corpus/findings"""
+"""Checks of a corpus: each returns findings or faults and changes nothing."""

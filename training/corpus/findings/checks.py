@@ -1,4 +1,4 @@
-"""What is noticed in a corpus and left as it is. Each check is a pure function from a corpus to its findings."""
+"""The checks that every corpus goes through. Each returns findings and changes nothing."""
 
 from __future__ import annotations
 
@@ -10,74 +10,74 @@ from itertools import chain, combinations, islice
 
 import numpy as np
 
-from glossator.evaluation.languages import LEAST_LETTERS, language_of
-from glossator.service.errors import ConfigError, shorten
-from glossator.training.corpus.cleaning.deduplicate import EXAMPLES
+from glossator.evaluation.language_detection import MIN_LETTERS, detect_language
+from glossator.service.errors import shorten
 from glossator.training.corpus.corpus import Corpus
-from glossator.training.corpus.finding import Finding
+from glossator.training.corpus.finding import EXAMPLES, Finding
 from glossator.training.corpus.findings.near_duplicates import group_near_duplicates, group_same_texts
-from glossator.training.corpus.findings.pii import find_personal_data, masked
-from glossator.training.corpus.findings.text_rules import TEXT_RULES
+from glossator.training.corpus.findings.pii import find_personal_data, mask
+from glossator.training.corpus.findings.text_rules import TEXT_RULES, TextRule
 
-IMBALANCE = 10
-"""A class with this many times fewer rows than the largest is pointed out."""
+IMBALANCE_RATIO = 10
+"""Labels with this many times fewer rows than the largest are reported."""
+LANGUAGE_ROWS = 5_000
+"""The language of this many first texts is detected; it takes 0.1 ms per text."""
 
 _PLACEHOLDERS = frozenset({"nan", "null", "none", "n/a", "na", "nil", "undefined", "unlabelled", "unlabeled", "-", "?"})
 _DIGITS = re.compile(r"\d")
-_ALIKE_LETTERS = 5
-LANGUAGE_ROWS = 5_000
-"""Texts whose language is told: it takes 0.1 ms each."""
+_MIN_SIMILAR_NAME = 5
+"""Shorter label names are not compared: many of them differ by one character."""
 
 
-def findings(corpus: Corpus) -> list[Finding]:
-    """All that is worth knowing about the rows and the labels of a task, in a fixed order."""
-    named = corpus.task in ("text-classification", "text-pair") and corpus.problem_type != "regression"
+def check_corpus(corpus: Corpus) -> list[Finding]:
+    """All findings about the rows and the labels of a corpus, in a fixed order."""
+    has_classes = corpus.task in ("text-classification", "text-pair") and corpus.problem_type != "regression"
     return [
-        *(label_findings(corpus) if named else ()),
-        *row_findings(corpus),
-        *(span_findings(corpus) if corpus.task == "token-classification" else ()),
-        *text_findings(corpus),
-        *language_findings(corpus),
+        *(check_labels(corpus) if has_classes else ()),
+        *check_duplicates(corpus),
+        *(check_spans(corpus) if corpus.task == "token-classification" else ()),
+        *check_texts(corpus),
+        *check_languages(corpus),
     ]
 
 
-def label_findings(corpus: Corpus) -> list[Finding]:
-    """Label names that look like placeholders or numbers, rows without labels, and classes out of balance."""
+def check_labels(corpus: Corpus) -> list[Finding]:
+    """Findings about label names (placeholders, numbers, similar names), rows without labels, and class imbalance."""
     counts = {name: count for name, count in corpus.label_counts().items() if count}
-    suspicious = [name for name in counts if name.strip().casefold() in _PLACEHOLDERS]
     found = []
+    suspicious = [name for name in counts if name.strip().casefold() in _PLACEHOLDERS]
     if suspicious:
         rows = [index for index, names in enumerate(corpus.labels) if not set(suspicious).isdisjoint(names)]
-        shown = [f"{name!r} ({counts[name]} rows)" for name in suspicious]
-        done = "kept as a label; if it stands for no label, empty these cells"
-        found.append(_finding(corpus, "suspicious-label-names", len(rows), shown, done))
+        examples = [f"{name!r} ({counts[name]} rows)" for name in suspicious]
+        done = "kept as a label. Hint: empty these cells if they mean that there is no label"
+        found.append(_finding(corpus, "suspicious-label-names", len(rows), examples, done))
     if counts and all(name.strip().lstrip("-").isdecimal() for name in counts):
-        shown = [f"{name!r} ({counts[name]} rows)" for name in counts]
-        done = "kept; answers will show these numbers, so give names if there are any"
-        found.append(_finding(corpus, "numeric-label-names", len(corpus), shown, done))
-    alike = _alike(counts)
-    if alike:
-        rows = [index for index, names in enumerate(corpus.labels) if any(set(pair) & set(names) for pair in alike)]
-        shown = [f"{one!r} ({counts[one]} rows) and {other!r} ({counts[other]} rows)" for one, other in alike]
-        done = "kept apart; if one is a slip of the other, rename it in the source"
-        found.append(_finding(corpus, "alike-label-names", len(rows), shown, done))
+        examples = [f"{name!r} ({counts[name]} rows)" for name in counts]
+        done = "kept. Hint: answers will show these numbers; write names instead if the labels have any"
+        found.append(_finding(corpus, "numeric-label-names", len(corpus), examples, done))
+    similar = _similar_names(counts)
+    if similar:
+        rows = [index for index, names in enumerate(corpus.labels) if any(set(pair) & set(names) for pair in similar)]
+        examples = [f"{one!r} ({counts[one]} rows) and {other!r} ({counts[other]} rows)" for one, other in similar]
+        done = "kept as separate labels. Hint: if one is a typing error, correct it in the source"
+        found.append(_finding(corpus, "alike-label-names", len(rows), examples, done))
     unlabelled = [index for index, names in enumerate(corpus.labels) if not names]
     if unlabelled:
-        shown = _lines(corpus, unlabelled)
+        done = "kept: they are examples to which no label applies. Hint: check that this is meant"
         found.append(
-            _finding(corpus, "rows-without-labels", len(unlabelled), shown, "kept: no label applies", unlabelled)
+            _finding(corpus, "rows-without-labels", len(unlabelled), _shown(corpus, unlabelled), done, unlabelled)
         )
     largest = max(counts.values(), default=0)
-    small = sorted((count, name) for name, count in counts.items() if count * IMBALANCE < largest)
+    small = sorted((count, name) for name, count in counts.items() if count * IMBALANCE_RATIO < largest)
     if small:
-        rows_hit = sum(count for count, _ in small)
-        shown = [f"{name!r}: {count} rows, the largest has {largest}" for count, name in small]
-        found.append(_finding(corpus, "class-imbalance", rows_hit, shown, "left as it is"))
+        examples = [f"{name!r}: {count} rows, the largest has {largest}" for count, name in small]
+        done = "kept. Hint: add rows of these labels, and read their own scores in the evaluation"
+        found.append(_finding(corpus, "class-imbalance", sum(count for count, _ in small), examples, done))
     return found
 
 
-def row_findings(corpus: Corpus) -> list[Finding]:
-    """Texts that are nearly those of an earlier row, and copies of a text whose labels differ."""
+def check_duplicates(corpus: Corpus) -> list[Finding]:
+    """Findings about texts that nearly repeat an earlier one, and about equal texts with different labels."""
     keys = corpus.input_keys()
     firsts = group_same_texts(keys)
     counts = np.bincount(firsts)
@@ -95,56 +95,65 @@ def row_findings(corpus: Corpus) -> list[Finding]:
         earlier.add(corpus.labels[index])
     found = []
     if copies:
-        done = "kept, and kept on one side of the split"
-        found.append(_finding(corpus, "near-duplicates", len(copies), _lines(corpus, copies), done, copies))
+        done = "kept on one side of the split. Hint: --apply --rule near-duplicates keeps the first of each group"
+        found.append(_finding(corpus, "near-duplicates", len(copies), _shown(corpus, copies), done, copies))
     if conflicts:
-        shown = [_conflict(corpus, group) for group in conflicts[:EXAMPLES]]
-        done = "kept, and kept on one side of the split; at most one of these labels can be right"
+        examples = [_shown_conflict(corpus, group) for group in conflicts[:EXAMPLES]]
+        done = "kept on one side of the split. Hint: correct the labels, or drop these rows with --apply --rule "
+        done += "conflicting-labels"
         if corpus.problem_type == "multi_label_classification":
-            done = "kept, and kept on one side of the split"
+            done = "kept on one side of the split. Hint: check whether labels are missing"
         rows = sorted(chain.from_iterable(conflicts))
-        found.append(_finding(corpus, "conflicting-labels", len(rows), shown, done, rows))
+        found.append(_finding(corpus, "conflicting-labels", len(rows), examples, done, rows))
     return found
 
 
-def text_findings(corpus: Corpus) -> list[Finding]:
-    """Texts that a rule of TEXT_RULES is about, one finding a rule; what looks personal is shown masked."""
+def check_texts(corpus: Corpus) -> list[Finding]:
+    """One finding for each rule of `TEXT_RULES` that applies to any text. Examples of personal data are masked."""
     found = []
     for rule in TEXT_RULES:
-        rows = [index for index, text in enumerate(corpus.texts) if rule.finds(text)]
+        rows = [index for index, text in enumerate(corpus.texts) if rule.applies(text)]
         if rows:
-            shown = _personal(corpus, rows) if rule.name == "personal-data" else _lines(corpus, rows)
-            done = f"left as it is; --apply {'mends it' if rule.safe else f'--rule {rule.name} mends it'}: {rule.hint}"
-            found.append(_finding(corpus, rule.name, len(rows), shown, done, rows))
+            examples = _shown_personal_data(corpus, rows) if rule.name == "personal-data" else _shown(corpus, rows)
+            found.append(_finding(corpus, rule.name, len(rows), examples, _rule_hint(rule), rows))
     return found
 
 
-def language_findings(corpus: Corpus) -> list[Finding]:
-    """Texts in another language than most, of the first LANGUAGE_ROWS that are long enough to tell."""
-    told = {index: language for index in _telling(corpus) if (language := language_of(corpus.texts[index])) is not None}
-    counts = Counter(told.values()).most_common()
+def check_languages(corpus: Corpus) -> list[Finding]:
+    """A finding about texts in another language than most, of the first `LANGUAGE_ROWS` long enough texts."""
+    long_enough = (row for row, text in enumerate(corpus.texts) if len(text) >= MIN_LETTERS)
+    languages = {row: detect_language(corpus.texts[row]) for row in islice(long_enough, LANGUAGE_ROWS)}
+    detected = {row: language for row, language in languages.items() if language is not None}
+    counts = Counter(detected.values()).most_common()
     if len(counts) < 2:
         return []
-    rows = [index for index, language in told.items() if language != counts[0][0]]
-    shown = [f"line {corpus.lines[index]}, {told[index]}: {shorten(corpus.texts[index], 80)}" for index in rows]
+    rows = [row for row, language in detected.items() if language != counts[0][0]]
+    examples = [f"line {corpus.lines[row]}, {detected[row]}: {shorten(corpus.texts[row], 80)}" for row in rows]
     parts = ", ".join(f"{language} {count:,}" for language, count in counts[:EXAMPLES])
-    done = f"kept; of {len(told):,} texts whose language can be told: {parts}"
-    return [_finding(corpus, "other-languages", len(rows), shown, done, rows)]
+    done = f"kept. The languages of {len(detected):,} texts were detected: {parts}"
+    return [_finding(corpus, "other-languages", len(rows), examples, done, rows)]
 
 
-def span_findings(corpus: Corpus) -> list[Finding]:
-    """Spans that begin or end in the middle of a word, or with white space: a sign of offsets that are shifted.
+def check_spans(corpus: Corpus) -> list[Finding]:
+    """A finding about spans that start or end inside a word or with white space: a sign of shifted offsets.
 
-    Letters of scripts that put no space between words say nothing of this.
+    Letters of scripts without spaces between words are no part of this check.
     """
-    rows, shown = [], []
+    rows, examples = [], []
     for index, (text, spans) in enumerate(zip(corpus.texts, corpus.spans or (), strict=False)):
         odd = [span for span in spans if _splits_word(text, span.start, span.end)]
         if odd:
             rows.append(index)
-            shown.append(f"line {corpus.lines[index]}: {text[odd[0].start : odd[0].end]!r} in {shorten(text, 60)}")
-    done = "kept; check whether all are shifted by the same number of characters"
-    return [_finding(corpus, "spans-across-words", len(rows), shown, done, rows)] if rows else []
+            examples.append(f"line {corpus.lines[index]}: {text[odd[0].start : odd[0].end]!r} in {shorten(text, 60)}")
+    if not rows:
+        return []
+    done = "kept. Hint: check whether all offsets are shifted by the same number of characters"
+    return [_finding(corpus, "spans-across-words", len(rows), examples, done, rows)]
+
+
+def _rule_hint(rule: TextRule) -> str:
+    option = "--apply" if rule.safe else f"--apply --rule {rule.name}"
+    return f"kept. Hint: {option} changes them: {rule.hint}"
 
 
 def _splits_word(text: str, start: int, end: int) -> bool:
@@ -157,44 +166,39 @@ def _in_word(character: str) -> bool:
     return character.isalnum() and unicodedata.category(character) != "Lo"
 
 
-def long_text_findings(corpus: Corpus, lengths: Sequence[int], room: int) -> list[Finding]:
-    """Rows of more tokens than the `room` of one window; `lengths` has the token count of each row. Empty where there
-    are none."""
-    if len(lengths) != len(corpus):
-        raise ConfigError("token counts and rows differ in number", found=len(lengths), expected=f"{len(corpus)}")
-    long = [index for index, length in enumerate(lengths) if length > room]
-    if not long:
-        return []
-    long.sort(key=lambda index: (-lengths[index], index))
-    shown = [f"line {corpus.lines[index]}: {lengths[index]} tokens" for index in long[:EXAMPLES]]
-    return [_finding(corpus, "too-long", len(long), shown, f"over {room} tokens: read in windows, nothing cut off")]
+def _similar_names(names: Iterable[str]) -> list[tuple[str, str]]:
+    """Pairs of names that differ by one character but not by a digit.
 
-
-def _telling(corpus: Corpus) -> list[int]:
-    """The first rows whose texts have letters enough to tell a language."""
-    return list(islice((row for row, text in enumerate(corpus.texts) if len(text) >= LEAST_LETTERS), LANGUAGE_ROWS))
-
-
-def _alike(names: Iterable[str]) -> list[tuple[str, str]]:
-    """Pairs of names that one letter more, less or other parts: by what is left when one letter is taken out, so that
-    ten thousand names are not compared with one another."""
+    Names are indexed by what is left of them without one character, so that not every pair has to be compared.
+    """
     by_rest: defaultdict[str, set[str]] = defaultdict(set)
     for name in names:
-        if len(name) >= _ALIKE_LETTERS:
+        if len(name) >= _MIN_SIMILAR_NAME:
             for rest in {name, *(name[:place] + name[place + 1 :] for place in range(len(name)))}:
                 by_rest[rest].add(name)
     pairs = {pair for group in by_rest.values() for pair in combinations(sorted(group), 2)}
     return sorted(pair for pair in pairs if _DIGITS.findall(pair[0]) == _DIGITS.findall(pair[1]))
 
 
-def _personal(corpus: Corpus, rows: Sequence[int]) -> list[str]:
+def _shown(corpus: Corpus, rows: Sequence[int]) -> list[str]:
+    return [f"line {corpus.lines[index]}: {shorten(corpus.texts[index], 80)}" for index in rows[:EXAMPLES]]
+
+
+def _shown_personal_data(corpus: Corpus, rows: Sequence[int]) -> list[str]:
+    """The number of each kind, then examples with their characters masked."""
     kinds = Counter(each.kind for row in rows for each in find_personal_data(corpus.texts[row]))
-    shown = [", ".join(f"{kind} {count:,}" for kind, count in kinds.most_common())]
+    examples = [", ".join(f"{kind} {count:,}" for kind, count in kinds.most_common())]
     for row in rows[: EXAMPLES - 1]:
         text = corpus.texts[row]
-        parts = [f"{each.kind} {masked(text[each.start : each.end])}" for each in find_personal_data(text)]
-        shown.append(f"line {corpus.lines[row]}: {', '.join(parts)}")
-    return shown
+        parts = [f"{each.kind} {mask(text[each.start : each.end])}" for each in find_personal_data(text)]
+        examples.append(f"line {corpus.lines[row]}: {', '.join(parts)}")
+    return examples
+
+
+def _shown_conflict(corpus: Corpus, group: Sequence[int]) -> str:
+    sides = [(" + ".join(corpus.labels[index]) or "(none)", corpus.lines[index]) for index in group[:4]]
+    labels = ", ".join(f"{names} (line {line})" for names, line in sides)
+    return f"{shorten(corpus.texts[group[0]], 60)}: {labels}"
 
 
 def _finding(
@@ -202,13 +206,3 @@ def _finding(
 ) -> Finding:
     lines = tuple(corpus.lines[index] for index in rows)
     return Finding(name, count, count / max(1, len(corpus)), tuple(examples)[:EXAMPLES], what_was_done, lines)
-
-
-def _lines(corpus: Corpus, rows: Sequence[int]) -> list[str]:
-    return [f"line {corpus.lines[index]}: {shorten(corpus.texts[index], 80)}" for index in rows[:EXAMPLES]]
-
-
-def _conflict(corpus: Corpus, group: Sequence[int]) -> str:
-    sides = [(" + ".join(corpus.labels[index]) or "(none)", corpus.lines[index]) for index in group[:4]]
-    told = ", ".join(f"{labels} (line {line})" for labels, line in sides)
-    return f"{shorten(corpus.texts[group[0]], 60)}: {told}"

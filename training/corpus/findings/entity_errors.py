@@ -1,7 +1,8 @@
-"""Words whose place in or outside an entity is likely wrong, by confident learning on words, ranked.
+"""Finds words that are probably in the wrong entity type, or wrongly in or outside an entity, by confident learning.
 
-As `suspects.py` does for labels: each word is judged by a classifier that has not seen its text, logistic regression on
-the vectors of the frozen encoder. A word is of the type of the entity it is part of, or outside.
+The method is that of `label_errors.py`, applied to words: logistic regression on the word vectors of the frozen encoder
+judges each word, and no classifier has seen the text of the words that it judges. The class of a word is the type of
+its entity, or `O`.
 """
 
 from __future__ import annotations
@@ -17,17 +18,17 @@ from numpy.typing import NDArray
 from glossator.service.bundle.task import OUTSIDE
 from glossator.service.errors import CorpusError, shorten
 from glossator.training.corpus.corpus import Corpus
-from glossator.training.corpus.finding import Finding
-from glossator.training.corpus.findings.label_errors import EXAMPLES, FOLDS, STRENGTH
-from glossator.training.text_vectors import Words
+from glossator.training.corpus.finding import EXAMPLES, Finding
+from glossator.training.corpus.findings.label_errors import FOLDS, STRENGTH
+from glossator.training.text_vectors import WordVectors
 
-MOST_OUTSIDE = 4
-"""Words outside are learnt from up to so many times those inside; their weight makes up for the rest."""
+MAX_OUTSIDE_RATIO = 4
+"""A classifier is trained on at most this many words outside entities per word inside; weights restore the balance."""
 
 
 @dataclass(frozen=True, slots=True)
 class SuspectWord:
-    """A word of a text, `start` to `end` in code points, that is likely no `label`, or not outside, as it is given."""
+    """A word whose `label` (an entity type, or `O`) is probably wrong. It is `text[start:end]`, in code points."""
 
     line: int
     text: str
@@ -40,96 +41,103 @@ class SuspectWord:
 
     @property
     def word(self) -> str:
+        """The word itself."""
         return self.text[self.start : self.end]
 
     def to_dict(self) -> dict[str, Any]:
-        """The suspect as plain fields."""
+        """The fields as JSON-ready values."""
         return asdict(self)
 
 
 def find_entity_errors(
-    corpus: Corpus, words: Sequence[Words], *, folds: int = FOLDS, seed: int = 13
+    corpus: Corpus, words: Sequence[WordVectors], *, folds: int = FOLDS, seed: int = 13
 ) -> list[SuspectWord]:
-    """The suspect words, the likeliest to be wrong first; `words` has those of each row, with their vectors.
+    """The words whose label is probably wrong, the least probable label first. `words` has the words of each row.
 
-    Raises CorpusError where the corpus has no entities, or fewer rows than folds.
+    Raises CorpusError if the corpus has no entities, or fewer rows than `folds`.
     """
     from cleanlab.count import num_label_issues
     from cleanlab.rank import get_label_quality_scores
 
     if corpus.spans is None or not corpus.label_names or len(corpus) < folds:
         raise CorpusError(
-            "there are too few rows with entities to look for wrong ones",
+            "there are too few rows with entities to find errors in them",
             found=f"{len(corpus)} rows, {len(corpus.label_names)} types",
         )
     names = [OUTSIDE, *corpus.label_names]
-    given = np.concatenate([_types(each, spans, names) for each, spans in zip(words, corpus.spans, strict=True)])
-    row = np.repeat(np.arange(len(words)), [len(each.offsets) for each in words])
-    vectors = np.concatenate([each.vectors for each in words])
-    offsets = np.concatenate([each.offsets for each in words])
-    probability = _out_of_fold(vectors, given, row, len(names), folds, seed)
-    count = num_label_issues(given, probability)
-    order = np.argsort(get_label_quality_scores(given, probability, method="self_confidence"), kind="stable")
-    likelier = probability.argmax(axis=1) != given
+    labels = np.concatenate([_word_labels(each, spans, names) for each, spans in zip(words, corpus.spans, strict=True)])
+    row_of = np.repeat(np.arange(len(words)), [len(each.offsets) for each in words])  # (words,)
+    vectors = np.concatenate([each.vectors for each in words])  # (words, dimension)
+    offsets = np.concatenate([each.offsets for each in words])  # (words, 2)
+    probability = _out_of_fold(vectors, labels, row_of, len(names), folds, seed)
+    count = num_label_issues(labels, probability)
+    order = np.argsort(get_label_quality_scores(labels, probability, method="self_confidence"), kind="stable")
+    disagrees = probability.argmax(axis=1) != labels
     found = []
-    for place in order[likelier[order]][:count].tolist():
-        best = int(probability[place].argmax())
-        start, end = offsets[place].tolist()
+    for word in order[disagrees[order]][:count].tolist():
+        best = int(probability[word].argmax())
+        start, end = offsets[word].tolist()
         found.append(
             SuspectWord(
-                line=corpus.lines[row[place]],
-                text=corpus.texts[row[place]],
+                line=corpus.lines[row_of[word]],
+                text=corpus.texts[row_of[word]],
                 start=start,
                 end=end,
-                label=names[given[place]],
-                probability=float(probability[place, given[place]]),
+                label=names[labels[word]],
+                probability=float(probability[word, labels[word]]),
                 suggestion=names[best],
-                suggestion_probability=float(probability[place, best]),
+                suggestion_probability=float(probability[word, best]),
             )
         )
     return found
 
 
 def entity_error_finding(corpus: Corpus, suspects: Sequence[SuspectWord]) -> Finding:
-    """The suspects as one finding of the report; its lines are those of the rows they stand in."""
-    shown = tuple(
-        f"line {each.line}: {shorten(each.word, 40)!r} is {each.label} ({each.probability:.2f}), more like "
+    """The suspect words as one finding of the report; it counts the rows that they are in."""
+    examples = tuple(
+        f"line {each.line}: {shorten(each.word, 40)!r} is {each.label} ({each.probability:.2f}), more probable: "
         f"{each.suggestion} ({each.suggestion_probability:.2f}): {shorten(each.text, 80)!r}"
         for each in suspects[:EXAMPLES]
     )
     lines = tuple(sorted({each.line for each in suspects}))
-    done = f"{len(suspects):,} words, kept; have these rows reviewed (--review)"
-    return Finding("likely-wrong-labels", len(lines), len(lines) / max(1, len(corpus)), shown, done, lines)
+    done = f"{len(suspects):,} words, kept. Hint: let people check these rows; --review writes them for Label Studio "
+    done += "or Prodigy"
+    return Finding("likely-wrong-labels", len(lines), len(lines) / max(1, len(corpus)), examples, done, lines)
 
 
-def _types(words: Words, spans: Sequence[Any], names: Sequence[str]) -> NDArray[np.int64]:
-    """The type of each word, as its place in `names`: that of the entity it overlaps, else the first."""
-    types = np.zeros(len(words.offsets), dtype=np.int64)
+def _word_labels(words: WordVectors, spans: Sequence[Any], names: Sequence[str]) -> NDArray[np.int64]:
+    """The label of each word as its index in `names`: the type of the entity that it overlaps, else 0."""
+    labels = np.zeros(len(words.offsets), dtype=np.int64)
     for span in spans:
-        types[(words.offsets[:, 1] > span.start) & (words.offsets[:, 0] < span.end)] = names.index(span.label)
-    return types
+        labels[(words.offsets[:, 1] > span.start) & (words.offsets[:, 0] < span.end)] = names.index(span.label)
+    return labels
 
 
 def _out_of_fold(
-    vectors: NDArray[np.float32], given: NDArray[np.int64], row: NDArray[np.int64], types: int, folds: int, seed: int
+    vectors: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    row_of: NDArray[np.int64],
+    classes: int,
+    folds: int,
+    seed: int,
 ) -> NDArray[np.float64]:
-    """Probabilities `(words, types)`, each by a classifier that saw no word of the same text."""
+    """Probabilities `(words, classes)`, each by a classifier that has seen no word of the same row."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
-    chance = np.random.default_rng(seed)
-    fold = chance.permutation(int(row.max()) + 1)[row] % folds
-    probability = np.zeros((len(given), types))
-    for held in range(folds):
-        inside = np.flatnonzero((fold != held) & (given > 0))
-        outside = np.flatnonzero((fold != held) & (given == 0))
-        some = chance.permutation(outside)[: MOST_OUTSIDE * max(1, len(inside))]
-        learnt = np.concatenate([inside, some])
-        weights = np.where(given[learnt] == 0, len(outside) / max(1, len(some)), 1.0)
+    generator = np.random.default_rng(seed)
+    fold_of = generator.permutation(int(row_of.max()) + 1)[row_of] % folds
+    probability = np.zeros((len(labels), classes))
+    for fold in range(folds):
+        inside = np.flatnonzero((fold_of != fold) & (labels > 0))
+        outside = np.flatnonzero((fold_of != fold) & (labels == 0))
+        sampled = generator.permutation(outside)[: MAX_OUTSIDE_RATIO * max(1, len(inside))]
+        train = np.concatenate([inside, sampled])
+        weights = np.where(labels[train] == 0, len(outside) / max(1, len(sampled)), 1.0)
         model = LogisticRegression(C=STRENGTH, max_iter=50)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # nearly there is good enough for a ranking
-            model.fit(vectors[learnt], given[learnt], sample_weight=weights)
-        asked = np.flatnonzero(fold == held)
-        probability[np.ix_(asked, model.classes_)] = model.predict_proba(vectors[asked])
+            warnings.simplefilter("ignore", ConvergenceWarning)  # a ranking needs no full convergence
+            model.fit(vectors[train], labels[train], sample_weight=weights)
+        test = np.flatnonzero(fold_of == fold)
+        probability[np.ix_(test, model.classes_)] = model.predict_proba(vectors[test])
     return probability

@@ -1,8 +1,8 @@
-"""Rows whose label is likely wrong, by confident learning (Northcutt, Jiang and Chuang 2021), ranked.
+"""Finds rows whose label is probably wrong, by confident learning (Northcutt, Jiang and Chuang 2021).
 
-Every row is judged by a classifier that has not seen it: logistic regression on the vectors of the frozen encoder, out
-of fold. How many labels are wrong is told by the estimated joint of given and true labels; suspect are so many rows
-whose given label is least probable, the least probable first. That finds more of them than pruning class by class
+Logistic regression on the vectors of the frozen encoder judges every row out of fold, so no classifier has seen the
+rows that it judges. The estimated joint distribution of given and true labels says how many labels are wrong; that many
+rows are returned, those with the least probable label first. This finds more label errors than pruning class by class
 (`benchmarks/label_errors.py`).
 """
 
@@ -19,17 +19,16 @@ from numpy.typing import NDArray
 
 from glossator.service.errors import CorpusError, shorten
 from glossator.training.corpus.corpus import Corpus
-from glossator.training.corpus.finding import Finding
+from glossator.training.corpus.finding import EXAMPLES, Finding
 
 FOLDS = 5
 STRENGTH = 10.0
-"""The inverse of the regularisation; vectors have length 1."""
-EXAMPLES = 5
+"""C of the logistic regression, the inverse of its regularisation; the vectors have length 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class SuspectLabel:
-    """A row whose `label` is likely wrong, the label that fits better, and how probable each is."""
+    """A row whose `label` is probably wrong, the most probable label, and the probability of each."""
 
     line: int
     text: str
@@ -39,44 +38,44 @@ class SuspectLabel:
     suggestion_probability: float
 
     def to_dict(self) -> dict[str, Any]:
-        """The suspect as plain fields."""
+        """The fields as JSON-ready values."""
         return asdict(self)
 
 
 def find_label_errors(
     corpus: Corpus, vectors: NDArray[np.float32], *, folds: int = FOLDS, seed: int = 13
 ) -> list[SuspectLabel]:
-    """The suspect rows, the likeliest to be wrong first; `vectors` is `(rows, dimension)`.
+    """The rows whose label is probably wrong, the least probable label first. `vectors` is `(rows, dimension)`.
 
-    Rows of classes with fewer rows than folds are judged by no classifier that knows their class, and left out. Raises
-    CorpusError where labels are several a row, or fewer than two classes are left.
+    Classes with fewer rows than `folds` are left out: some classifiers would not know them. Raises CorpusError if rows
+    have several labels, or if fewer than two classes are left.
     """
     from cleanlab.count import num_label_issues
     from cleanlab.rank import get_label_quality_scores
 
     if corpus.task != "text-classification" or corpus.problem_type != "single_label_classification":
         raise CorpusError(
-            "wrong labels are looked for where each text has one label",
+            "label errors can be found only if each text has one label",
             found=f"{corpus.task}, {corpus.problem_type}",
-            hint="Leave out --label-errors.",
+            hint="Omit --label-errors.",
         )
     counts = Counter(names[0] for names in corpus.labels)
     names = sorted(name for name, count in counts.items() if count >= folds)
     if len(names) < 2:
         raise CorpusError(
-            "there are too few rows to look for wrong labels",
-            found=f"{len(names)} classes of {folds} rows or more",
+            "there are too few rows to find label errors",
+            found=f"{len(names)} labels with {folds} rows or more",
             expected="two or more",
         )
     known = [index for index, (name,) in enumerate(corpus.labels) if counts[name] >= folds]
-    place = {name: index for index, name in enumerate(names)}
-    labels = np.array([place[corpus.labels[index][0]] for index in known])
+    number_of = {name: number for number, name in enumerate(names)}
+    labels = np.array([number_of[corpus.labels[index][0]] for index in known])  # (known rows,)
     probability = out_of_fold(vectors[known], labels, folds=folds, seed=seed)
     count = num_label_issues(labels, probability)
     order = np.argsort(get_label_quality_scores(labels, probability, method="self_confidence"), kind="stable")
-    likelier = probability.argmax(axis=1) != labels
+    disagrees = probability.argmax(axis=1) != labels
     found = []
-    for row in order[likelier[order]][:count].tolist():
+    for row in order[disagrees[order]][:count].tolist():
         best = int(probability[row].argmax())
         found.append(
             SuspectLabel(
@@ -94,13 +93,13 @@ def find_label_errors(
 def out_of_fold(
     vectors: NDArray[np.float32], labels: NDArray[np.int64], *, folds: int = FOLDS, seed: int = 13
 ) -> NDArray[np.float64]:
-    """Probabilities `(rows, classes)` of logistic regressions that have each not seen the rows they judge."""
+    """Probabilities `(rows, classes)` by logistic regressions that have not seen the rows they judge."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # nearly there is good enough for a ranking
+        warnings.simplefilter("ignore", ConvergenceWarning)  # a ranking needs no full convergence
         return np.asarray(
             cross_val_predict(
                 LogisticRegression(C=STRENGTH, max_iter=100),
@@ -112,12 +111,13 @@ def out_of_fold(
         )
 
 
-def finding(corpus: Corpus, suspects: Sequence[SuspectLabel]) -> Finding:
-    """The suspects as one finding of the report."""
-    shown = tuple(
-        f"line {each.line}: {shorten(each.label, 60)!r} ({each.probability:.2f}), more like "
+def label_error_finding(corpus: Corpus, suspects: Sequence[SuspectLabel]) -> Finding:
+    """The suspect labels as one finding of the report."""
+    examples = tuple(
+        f"line {each.line}: {shorten(each.label, 60)!r} ({each.probability:.2f}), more probable: "
         f"{shorten(each.suggestion, 60)!r} ({each.suggestion_probability:.2f}): {shorten(each.text)!r}"
         for each in suspects[:EXAMPLES]
     )
     share = len(suspects) / max(1, len(corpus))
-    return Finding("likely-wrong-labels", len(suspects), share, shown, "kept; have them reviewed (--review)")
+    done = "kept. Hint: let people check these rows; --review writes them for Label Studio or Prodigy"
+    return Finding("likely-wrong-labels", len(suspects), share, examples, done)

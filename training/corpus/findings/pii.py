@@ -1,6 +1,7 @@
-"""Hints of personal data in texts, by rules: e-mail addresses, telephone numbers, bank cards, IBANs.
+"""Finds personal data in texts by rules: e-mail addresses, phone numbers, bank cards, IBANs.
 
-These are hints for people, not a promise: names and addresses follow no rule, and a long number may be an order's.
+The rules are not complete and not exact: names and postal addresses follow no rule, and a long number may belong to an
+order.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ _PHONE = re.compile(
     r"|0\d{2,4}[ /.-]\d{3,8}(?:[ .-]\d{2,4})?"  # 020 79460958
     r"|0\d{9,10})(?![\w-]|[.,]\d)"
 )
-_LEAST_DIGITS, _MOST_DIGITS = 8, 15  # E.164 ends at fifteen
+_MIN_DIGITS, _MAX_DIGITS = 8, 15  # E.164 allows at most fifteen
 
 
 class PersonalData(NamedTuple):
-    """A part of a text that looks personal: what kind, and where it stands."""
+    """A part of a text that looks like personal data: its kind and its offsets in code points."""
 
     kind: str
     start: int
@@ -31,7 +32,7 @@ class PersonalData(NamedTuple):
 
 
 def find_personal_data(text: str) -> list[PersonalData]:
-    """What looks personal, in the order of the text, nothing twice.
+    """The personal data in a text, in the order of the text, without overlaps.
 
     >>> find_personal_data("call +44 20 7946 0958")
     [PersonalData(kind='phone', start=5, end=21)]
@@ -44,56 +45,55 @@ def find_personal_data(text: str) -> list[PersonalData]:
 
 
 def has_personal_data(text: str) -> bool:
-    """Whether `find_personal_data` finds anything."""
+    """True if `find_personal_data` finds anything."""
     return next(_candidates(text), None) is not None
 
 
 def redact_personal_data(text: str) -> str:
-    """The text with each such part put behind its kind.
+    """The text with each part that looks like personal data replaced by its kind.
 
     >>> redact_personal_data("write to ann@example.org")
     'write to [e-mail]'
     """
-    parts, at = [], 0
+    parts, position = [], 0
     for kind, start, end in find_personal_data(text):
-        parts += [text[at:start], f"[{kind}]"]
-        at = end
-    return "".join([*parts, text[at:]])
+        parts += [text[position:start], f"[{kind}]"]
+        position = end
+    return "".join([*parts, text[position:]])
 
 
-def masked(part: str) -> str:
-    """A part of a text to be shown: its last two letters or digits alone.
+def mask(part: str) -> str:
+    """The text with all letters and digits but the last two replaced by `*`.
 
-    >>> masked("+44 20 7946 0958")
+    >>> mask("+44 20 7946 0958")
     '+** ** **** **58'
     """
-    shown = {place for place, character in enumerate(part) if character.isalnum()}
-    shown = set(sorted(shown)[-2:])
-    return "".join("*" if each.isalnum() and place not in shown else each for place, each in enumerate(part))
+    shown = [index for index, character in enumerate(part) if character.isalnum()][-2:]
+    return "".join("*" if each.isalnum() and index not in shown else each for index, each in enumerate(part))
 
 
 def _candidates(text: str) -> Iterator[PersonalData]:
-    """The surest kinds first: a card's number could be read as a telephone's."""
+    """Candidates that may overlap, the most reliable kinds first: a card number could also be a phone number."""
     if "@" in text:
         yield from (PersonalData("e-mail", *found.span()) for found in _EMAIL.finditer(text))
     digits = sum(map(str.isdigit, text)) if any(map(text.__contains__, "0123456789")) else 0
-    if digits < _LEAST_DIGITS:
+    if digits < _MIN_DIGITS:
         return
     yield from (PersonalData("IBAN", *found.span()) for found in _IBAN.finditer(text) if _is_iban(found[0]))
     yield from (PersonalData("card", *found.span()) for found in _CARD.finditer(text) if _is_card(found[0]))
     for found in _PHONE.finditer(text):
-        if _LEAST_DIGITS <= sum(map(str.isdigit, found[0])) <= _MOST_DIGITS:
+        if _MIN_DIGITS <= sum(map(str.isdigit, found[0])) <= _MAX_DIGITS:
             yield PersonalData("phone", *found.span())
 
 
 def _is_card(number: str) -> bool:
-    """The check digit of ISO/IEC 7812 (Luhn), and a first digit that cards have."""
+    """True if the check digit is right (Luhn, ISO/IEC 7812) and the first digit is one that cards have."""
     digits = [int(digit) for digit in number if digit.isdigit()]
     doubled = [sum(divmod(2 * digit, 10)) for digit in digits[-2::-2]]
     return digits[0] in (2, 3, 4, 5, 6) and (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
 
 
 def _is_iban(number: str) -> bool:
-    """The check digits of ISO 13616: the rearranged number leaves 1 when divided by 97."""
+    """True if the check digits are right (ISO 13616: the rearranged number modulo 97 is 1)."""
     plain = number.replace(" ", "")
     return int("".join(str(int(character, 36)) for character in plain[4:] + plain[:4])) % 97 == 1

@@ -1,5 +1,7 @@
-"""What is wrong with a text and how it is mended: each rule finds and mends by one function, so that what is reported
-is what `--apply` would change."""
+"""Rules about single texts: what is wrong with a text, and how to clean it.
+
+Findings and cleaning use the same rules, so that a report shows what `--apply` would change.
+"""
 
 from __future__ import annotations
 
@@ -23,40 +25,43 @@ _BLANK_LINES = re.compile(r"(?:\r?\n[^\S\n]*){3,}")
 
 @dataclass(frozen=True, slots=True)
 class TextRule:
-    """A rule on single texts: `finds` tells the texts it is about, `mend` gives what they should be. Where `mend`
-    changes nothing the damage is beyond repair."""
+    """A rule about single texts."""
 
     name: str
-    finds: Callable[[str], bool]
-    mend: Callable[[str], str]
+    """The name of the finding and of the `--rule` option."""
+    applies: Callable[[str], bool]
+    """True if something is wrong with a text."""
+    clean: Callable[[str], str]
+    """The cleaned text; the same text if the damage cannot be repaired."""
     hint: str
+    """What `clean` does, or how to avoid the damage."""
     safe: bool
-    """Whether `--apply` mends it unasked: what it takes away means nothing."""
+    """True if `--apply` alone uses the rule, because the change loses no information."""
 
 
-def encoding_damaged(text: str) -> bool:
-    """True for the replacement character, and for UTF-8 that was read in another encoding ("Ã©" for "é")."""
+def has_encoding_damage(text: str) -> bool:
+    """True for the replacement character and for UTF-8 that was decoded with another encoding ("Ã©" for "é")."""
     if text.isascii():
         return False
     from ftfy.badness import is_bad
 
-    return "\ufffd" in text or is_bad(text) or any(_read_wrongly(run) for run in _BEYOND_ASCII.findall(text))
+    return "\ufffd" in text or is_bad(text) or any(_decoded_wrongly(run) for run in _BEYOND_ASCII.findall(text))
 
 
-def mend_encoding(text: str) -> str:
-    """The text read in its true encoding, as far as its characters tell it.
+def fix_encoding(text: str) -> str:
+    """The text decoded with the right encoding, as far as its characters show it.
 
-    >>> mend_encoding("un cafÃ© noir")
+    >>> fix_encoding("un cafÃ© noir")
     'un café noir'
     """
-    from ftfy import fix_encoding
+    import ftfy
 
-    mended = fix_encoding(text)
-    return _BEYOND_ASCII.sub(lambda run: _reread(run[0]), mended) if mended == text else mended
+    fixed = ftfy.fix_encoding(text)
+    return _BEYOND_ASCII.sub(lambda run: _decode_again(run[0]), fixed) if fixed == text else fixed
 
 
 def strip_html(text: str) -> str:
-    """The text without tags and comments, its entities as the characters they stand for.
+    """The text without HTML tags and comments, and with entities replaced by their characters.
 
     >>> strip_html("Tom &amp; Ann<br/>call <b>now</b>")
     'Tom & Ann call now'
@@ -64,10 +69,10 @@ def strip_html(text: str) -> str:
     return html.unescape(_TAG.sub(_tag_replacement, text)) if "<" in text or "&" in text else text
 
 
-def even_space(text: str) -> str:
-    """The text with single plain spaces within its lines, at most one blank line on end, and none at its edges.
+def normalise_space(text: str) -> str:
+    """The text with single spaces within lines, at most one blank line in a row, and no white space at its edges.
 
-    >>> even_space("  two\\u00a0words,\\t three\\n\\n\\n\\nend ")
+    >>> normalise_space("  two\\u00a0words,\\t three\\n\\n\\n\\nend ")
     'two words, three\\n\\nend'
     """
     return _BLANK_LINES.sub("\n\n", _SPACES.sub(" ", text)).strip()
@@ -82,16 +87,17 @@ def _has_control(text: str) -> bool:
 
 
 def _tag_replacement(tag: re.Match[str]) -> str:
-    """A tag that breaks a line parts words; one within a line does not."""
+    """A space for a tag that breaks the line, else nothing: `a<br>b` is two words, `a<b>b</b>` is one."""
     return " " if re.match(r"</?(?:br|p|div|li|tr|td|h[1-6])\b", tag[0], re.IGNORECASE) else ""
 
 
-def _read_wrongly(run: str) -> bool:
-    """Whether characters beyond ASCII are the bytes of UTF-8: by chance they hardly ever are."""
-    return _reread(run) != run
+def _decoded_wrongly(run: str) -> bool:
+    """True if the bytes of non-ASCII characters are valid UTF-8, which is hardly ever so by chance."""
+    return _decode_again(run) != run
 
 
-def _reread(run: str) -> str:
+def _decode_again(run: str) -> str:
+    """Windows-1252 characters decoded as UTF-8; the same characters if their bytes are not valid UTF-8."""
     try:
         return run.encode("cp1252").decode("utf-8")
     except UnicodeError:
@@ -101,29 +107,35 @@ def _reread(run: str) -> str:
 TEXT_RULES = (
     TextRule(
         "encoding-damage",
-        encoding_damaged,
-        mend_encoding,
-        "best read the source in its true encoding (--encoding)",
+        has_encoding_damage,
+        fix_encoding,
+        "repairs characters where possible; better read the source with its encoding (--encoding)",
         safe=True,
     ),
     TextRule(
         "unicode-form",
         lambda text: not unicodedata.is_normalized("NFC", text),
         lambda text: unicodedata.normalize("NFC", text),
-        "letters and accents in one character (NFC)",
+        "writes letters and their accents as one character (NFC)",
         safe=True,
     ),
-    TextRule("control-characters", _has_control, lambda text: _CONTROL.sub("", text), "taken out", safe=True),
-    TextRule("html-remains", _has_html, strip_html, "tags out, entities as characters", safe=False),
+    TextRule(
+        "control-characters", _has_control, lambda text: _CONTROL.sub("", text), "removes the characters", safe=True
+    ),
+    TextRule("html-remains", _has_html, strip_html, "removes tags, replaces entities by characters", safe=False),
     TextRule(
         "white-space",
         lambda text: _ODD_SPACE.search(text) is not None,
-        even_space,
-        "single spaces, none at the edges",
+        normalise_space,
+        "writes single spaces, none at the edges",
         safe=False,
     ),
     TextRule(
-        "personal-data", has_personal_data, redact_personal_data, "put behind a mark such as [e-mail]", safe=False
+        "personal-data",
+        has_personal_data,
+        redact_personal_data,
+        "replaces each part by a mark such as [e-mail]",
+        safe=False,
     ),
 )
-"""In the order in which they are applied."""
+"""All rules, in the order in which they are applied."""

@@ -1,1 +1,1 @@
-"""TODO-DOC training/corpus/reading"""
+"""Cells of a source to texts, labels, entities and answers: one module per format and per task."""

@@ -1,5 +1,4 @@
-"""Annotated documents of other programs as rows: SQuAD JSON, Label Studio JSON, spaCy's DocBin, CoNLL columns, and a
-folder a label of text files."""
+"""Reads files of annotation tools: SQuAD JSON, Label Studio JSON, spaCy's DocBin, CoNLL, and folders of text files."""
 
 from __future__ import annotations
 
@@ -9,16 +8,18 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from glossator.service.documents.column_names import CONTEXT_COLUMN, QUESTION_COLUMN
 from glossator.service.errors import CorpusError, ExtraMissing, FileMissing
 from glossator.training.corpus.reading.conll import SPANS, SUFFIXES, TEXT, TaggedFile, read_conll
 from glossator.training.corpus.row import SourceRow
 
+ANSWERS = "answers"
+"""The column of answers; those of questions and contexts are in `column_names.py`."""
 _HEAD_BYTES = 1 << 20
-QUESTION, CONTEXT, ANSWERS = "question", "context", "answers"
 
 
 def is_annotated_document(path: Path) -> bool:
-    """Whether a file or folder is of one of these formats: by its name, JSON by how it begins."""
+    """True if a file or folder has one of these formats, by its name, or for JSON by its beginning."""
     name = path.name.lower().removesuffix(".gz")
     if path.is_dir():
         return _is_folder_of_labels(path)
@@ -26,32 +27,34 @@ def is_annotated_document(path: Path) -> bool:
 
 
 def read_annotated_documents(path: Path) -> tuple[list[SourceRow], str]:
-    """The rows of a file, and what it is in a few words. Raises CorpusError where it is none of these."""
+    """The rows of a file or folder, and a short description of it. Raises CorpusError if it has none of the formats."""
     name = path.name.lower().removesuffix(".gz")
     if path.is_dir():
-        return list(_files(path)), f"{path}: a folder a label"
+        return list(_read_label_folders(path)), f"{path}: one folder per label"
     if name.endswith(".spacy"):
-        return list(_docbin(path)), f"{path}: spaCy DocBin"
+        return list(_read_docbin(path)), f"{path}: spaCy DocBin"
     if name.endswith(SUFFIXES):
-        tagged = read_conll(_text(path).split("\n"), name=path.name)
-        return tagged.rows, f"{path}: {_told(tagged)}"
+        tagged = read_conll(_read_text(path).split("\n"), name=path.name)
+        return tagged.rows, f"{path}: {_describe(tagged)}"
     try:
-        value = json.loads(_text(path))
+        value = json.loads(_read_text(path))
     except ValueError as error:
-        raise CorpusError(f"{path.name} is not JSON", found=error, hint="Give it another suffix.") from None
+        raise CorpusError(
+            f"{path.name} is not JSON", found=error, hint="Correct it, or rename it if it has another format."
+        ) from None
     if isinstance(value, Mapping) and "data" in value:
-        return list(_squad(value)), f"{path}: SQuAD JSON"
+        return list(_read_squad(value)), f"{path}: SQuAD JSON"
     if isinstance(value, list) and value and isinstance(value[0], Mapping) and "data" in value[0]:
-        return list(_label_studio(value)), f"{path}: Label Studio JSON"
+        return list(_read_label_studio(value)), f"{path}: Label Studio JSON"
     raise CorpusError(
-        f"{path.name} is no labelled JSON that is known here",
-        expected="a list of objects, SQuAD's {'data': [...]}, or an export of Label Studio",
+        f"{path.name} has no known format of labelled JSON",
+        expected="a list of objects, SQuAD's {'data': [...]}, or a Label Studio export",
     )
 
 
 def _is_plain_array(path: Path) -> bool:
-    """Whether JSON is an array of objects that hold their columns themselves, as far as its beginning tells: those of
-    Label Studio hold them in `data`."""
+    """True if JSON is an array of objects with the columns as keys. In Label Studio's arrays the columns are in `data`.
+    Only the beginning of the file is read."""
     head = _head(path).lstrip()
     if not head.startswith("["):
         return False
@@ -60,7 +63,7 @@ def _is_plain_array(path: Path) -> bool:
 
 
 def _head(path: Path) -> str:
-    """The first characters of a text file; "" where it cannot be read, which whoever reads it all will tell."""
+    """The first characters of a text file; "" if it cannot be read: reading the whole file then reports the error."""
     try:
         with gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as file:
             return file.read(_HEAD_BYTES).decode("utf-8-sig", "replace")
@@ -72,8 +75,8 @@ def _is_folder_of_labels(folder: Path) -> bool:
     return any(child.is_dir() and any(child.glob("*.txt")) for child in folder.iterdir())
 
 
-def _files(folder: Path) -> Iterator[SourceRow]:
-    """The text files of each subfolder, whose name is their label, in the order of their names; nothing else."""
+def _read_label_folders(folder: Path) -> Iterator[SourceRow]:
+    """The text files of each subfolder, in the order of their names; the name of the subfolder is the label."""
     files = [file for label in sorted(folder.iterdir()) if label.is_dir() for file in sorted(label.glob("*.txt"))]
     for number, file in enumerate(files, start=1):
         fields: dict[str, object] = {"label": file.parent.name, "file": file.relative_to(folder).as_posix()}
@@ -83,51 +86,55 @@ def _files(folder: Path) -> Iterator[SourceRow]:
             yield SourceRow(number, {}, CorpusError(f"{fields['file']} cannot be read as UTF-8", found=error))
 
 
-def _told(tagged: TaggedFile) -> str:
-    stray = f", {tagged.stray:,} entities begin with I- where B- is due" if tagged.stray else ""
-    return f"CoNLL columns, tags in column {tagged.tag_column + 1}, {tagged.scheme}{stray}"
+def _describe(tagged: TaggedFile) -> str:
+    stray = f", {tagged.stray:,} entities begin with I- instead of B-" if tagged.stray else ""
+    return f"CoNLL, tags in column {tagged.tag_column + 1}, {tagged.scheme}{stray}"
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
         data = path.read_bytes()
         return (gzip.decompress(data) if path.name.lower().endswith(".gz") else data).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise CorpusError(f"{path.name} is not UTF-8", found=error, hint="Convert it first.") from None
+        raise CorpusError(f"{path.name} is not UTF-8", found=error, hint="Convert it to UTF-8 first.") from None
     except FileNotFoundError:
         raise FileMissing(f"there is no file {path}", found=path) from None
     except OSError as error:
         raise CorpusError(f"{path.name} cannot be read", found=error) from None
 
 
-def _squad(value: Mapping[str, object]) -> Iterator[SourceRow]:
-    """Questions with their contexts and accepted answers (Rajpurkar et al. 2016, 2018)."""
+def _read_squad(value: Mapping[str, object]) -> Iterator[SourceRow]:
+    """Questions with their contexts and accepted answers (SQuAD: Rajpurkar et al. 2016, 2018)."""
     number = 0
     articles = value["data"]
     assert isinstance(articles, Sequence)
     for article in articles:
         for paragraph in article.get("paragraphs", ()):
-            for asked in paragraph.get("qas", ()):
+            for item in paragraph.get("qas", ()):
                 number += 1
                 answers = [
                     {"start": answer.get("answer_start"), "text": answer.get("text")}
-                    for answer in asked.get("answers", ())
+                    for answer in item.get("answers", ())
                 ]
-                fields = {QUESTION: asked.get("question"), CONTEXT: paragraph.get("context"), ANSWERS: answers}
+                fields = {
+                    QUESTION_COLUMN: item.get("question"),
+                    CONTEXT_COLUMN: paragraph.get("context"),
+                    ANSWERS: answers,
+                }
                 yield SourceRow(number, fields)
 
 
-def _label_studio(tasks: Sequence[Mapping[str, object]]) -> Iterator[SourceRow]:
-    """Tasks of the JSON export: the text, and of the first annotation that was not cancelled its spans or choices."""
+def _read_label_studio(tasks: Sequence[Mapping[str, object]]) -> Iterator[SourceRow]:
+    """Tasks of the JSON export: the text, and the spans or choices of the first annotation that was not cancelled."""
     for number, task in enumerate(tasks, start=1):
         data = task.get("data")
         fields: dict[str, object] = dict(data) if isinstance(data, Mapping) else {}
-        annotations = [each for each in _list(task, "annotations") if not each.get("was_cancelled")]
+        annotations = [each for each in _objects(task, "annotations") if not each.get("was_cancelled")]
         if not annotations:
             yield SourceRow(number, {}, CorpusError("the task has no annotation"), json.dumps(task)[:500])
             continue
         spans, choices = [], []
-        for result in _list(annotations[0], "result"):
+        for result in _objects(annotations[0], "result"):
             value = result.get("value")
             if not isinstance(value, Mapping):
                 continue
@@ -140,13 +147,14 @@ def _label_studio(tasks: Sequence[Mapping[str, object]]) -> Iterator[SourceRow]:
         yield SourceRow(number, fields)
 
 
-def _list(value: Mapping[str, object], name: str) -> list[Mapping[str, object]]:
+def _objects(value: Mapping[str, object], name: str) -> list[Mapping[str, object]]:
+    """The objects in a list of a JSON object; empty if there is no such list."""
     found = value.get(name)
     return [each for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
 
 
-def _docbin(path: Path) -> Iterator[SourceRow]:
-    """Documents with their entities, or with the categories that are above a half."""
+def _read_docbin(path: Path) -> Iterator[SourceRow]:
+    """Documents with their entities, and with their categories that score at least 0.5."""
     try:
         import spacy
         from spacy.tokens import DocBin
@@ -159,7 +167,7 @@ def _docbin(path: Path) -> Iterator[SourceRow]:
     try:
         bin_ = DocBin().from_disk(path)
     except Exception as error:  # msgpack and zlib each fail in their own way
-        raise CorpusError(f"{path.name} is no DocBin of spaCy", found=error) from error
+        raise CorpusError(f"{path.name} is not a spaCy DocBin", found=error) from error
     for number, doc in enumerate(bin_.get_docs(spacy.blank("xx").vocab), start=1):
         fields: dict[str, object] = {TEXT: doc.text}
         if doc.cats:

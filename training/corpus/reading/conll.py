@@ -1,11 +1,11 @@
-"""Columns of tokens and tags, a token a line, as the CoNLL tasks write them: to texts with entities.
+"""Reads CoNLL files: one token per line, with columns of tokens and tags.
 
-Tags may be IOB1, IOB2 (BIO), BILOU or BIOES; the file tells which. An entity begins where conlleval (Tjong Kim Sang and
-Buchholz 2000) sees one begin: at `B-`, `U-` and `S-`, and where the type changes or nothing stands before. In IOB2 an
-`I-` with nothing before it is a fault of the data; it is read as a begin and counted, as conlleval does.
+The scheme of the tags (IOB1, IOB2, BILOU or BIOES) is detected. An entity begins where conlleval (Tjong Kim Sang and
+Buchholz 2000) begins one: at `B-`, `U-` and `S-`, after `O`, and where the type changes. An `I-` after `O` is an error
+of IOB2 data; like conlleval, this reader begins an entity there and counts the error.
 
-A sentence ends at a line that is empty or blank. `# text = ...` gives the raw text, in which tokens are found one after
-another; without it they are put together with single spaces (CoNLL-U's `SpaceAfter=No` is heeded).
+A sentence ends at a blank line. If it has a comment `# text = ...`, its tokens are located in that text; otherwise they
+are joined by single spaces, or without a space after a token with CoNLL-U's `SpaceAfter=No`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Sentence:
 
 @dataclass(slots=True)
 class TaggedFile:
-    """What was read: rows, the scheme of the tags, and how many entities begin with `I-` where they may not."""
+    """The rows of a file, the scheme of its tags, and the number of entities that begin with `I-` instead of `B-`."""
 
     rows: list[SourceRow]
     scheme: str
@@ -48,9 +48,9 @@ class TaggedFile:
 
 
 def read_conll(lines: Iterable[str], *, name: str = "the file") -> TaggedFile:
-    """The sentences of a file as rows of `text` and `spans`. A sentence that cannot be read is a row with its error.
+    """The sentences of a file as rows of `text` and `spans`. A sentence that cannot be read is a row with an error.
 
-    Raises CorpusError where no column holds tags.
+    Raises CorpusError if no column holds tags.
     """
     sentences = list(_sentences(lines))
     tag_column = _tag_column(sentences, name)
@@ -61,17 +61,19 @@ def read_conll(lines: Iterable[str], *, name: str = "the file") -> TaggedFile:
     return TaggedFile(rows, scheme, stray, token_column, tag_column)
 
 
-def spans_of(tags: Sequence[str], offsets: Sequence[tuple[int, int]]) -> list[GoldSpan]:
-    """The entities of a sentence from the tags and the places of its tokens; raises RowFault for what is no tag.
+def spans_from_tags(tags: Sequence[str], offsets: Sequence[tuple[int, int]]) -> list[GoldSpan]:
+    """The entities of a sentence from the tags and the offsets of its tokens; raises RowFault for an invalid tag.
 
-    >>> spans_of(["B-PER", "I-PER", "O", "U-LOC"], [(0, 4), (5, 10), (11, 13), (14, 19)])
+    >>> spans_from_tags(["B-PER", "I-PER", "O", "U-LOC"], [(0, 4), (5, 10), (11, 13), (14, 19)])
     [GoldSpan(start=0, end=10, label='PER'), GoldSpan(start=14, end=19, label='LOC')]
     """
     spans: list[GoldSpan] = []
     open_span: GoldSpan | None = None
     for tag, (start, end) in zip(tags, offsets, strict=True):
         if not _TAG.fullmatch(tag):
-            raise RowFault("tag-outside-scheme", f"{shorten(tag, 40)!r} is neither O nor B-, I-, E-, S-, L- or U-TYPE")
+            raise RowFault(
+                "tag-outside-scheme", f"{shorten(tag, 40)!r} is not a tag; expected O or B-, I-, E-, S-, L- or U-TYPE"
+            )
         if tag == "O":
             open_span = None
             continue
@@ -102,7 +104,7 @@ def _sentences(lines: Iterable[str]) -> Iterator[Sentence]:
             continue
         columns = line.rstrip("\r\n").split("\t") if "\t" in line else line.split()
         if line.startswith("#") and "\t" not in line and not _TAG.fullmatch(columns[-1]):
-            continue  # a comment; a hash that has a tag is a token
+            continue  # a comment; a line that begins with a hash and ends with a tag is a token
         if columns[0] == "-DOCSTART-":
             continue
         if current is None:
@@ -113,7 +115,7 @@ def _sentences(lines: Iterable[str]) -> Iterator[Sentence]:
 
 
 def _tag_column(sentences: Sequence[Sentence], name: str) -> int:
-    """The column in which everything is a tag, and something is an entity's."""
+    """The index of the column with the largest share of tags (at least 90 %), one of which is not `O`."""
     width = Counter(len(row) for each in sentences for row in each.rows).most_common(1)
     columns = range(width[0][0] if width else 0)
     best: list[tuple[float, int]] = []
@@ -126,20 +128,21 @@ def _tag_column(sentences: Sequence[Sentence], name: str) -> int:
     if not best:
         raise CorpusError(
             f"no column of {name} holds tags",
-            expected="O, B-TYPE and I-TYPE (or those of IOB1, BILOU, BIOES), a token a line",
-            hint="Check the file: token and tag are parted by a tab or spaces, sentences by an empty line.",
+            expected="one token per line with a tag: O, B-TYPE, I-TYPE (or those of IOB1, BILOU, BIOES)",
+            hint="Separate token and tag by a tab or spaces, and sentences by an empty line.",
         )
     return -max(best)[1]
 
 
 def _token_column(sentences: Sequence[Sentence], tag_column: int) -> int:
-    """The first column, or the second where the first counts tokens."""
+    """The index of the first column, or of the second if the first has token numbers."""
     first = [row[0] for each in sentences for row in each.rows]
     numbers = sum(bool(re.fullmatch(r"\d+([-.]\d+)?", value)) for value in first)
     return 1 if numbers == len(first) and tag_column != 1 else 0
 
 
 def _scheme(tags: Iterable[Sequence[str]]) -> tuple[str, int]:
+    """The scheme of the tags, and the number of entities that begin with `I-` instead of `B-`."""
     prefixes: set[str] = set()
     stray = begins = 0
     for sentence in tags:
@@ -147,9 +150,9 @@ def _scheme(tags: Iterable[Sequence[str]]) -> tuple[str, int]:
         for tag in sentence:
             if tag != "O":
                 prefixes.add(tag[:1])
-            lone = before == "O" or before[2:] != tag[2:]
-            stray += tag.startswith("I-") and lone
-            begins += tag.startswith("B-") and lone
+            first = before == "O" or before[2:] != tag[2:]
+            stray += tag.startswith("I-") and first
+            begins += tag.startswith("B-") and first
             before = tag
     if prefixes & {"L", "U"}:
         return "BILOU", stray
@@ -163,28 +166,28 @@ def _scheme(tags: Iterable[Sequence[str]]) -> tuple[str, int]:
 def _row(sentence: Sentence, token_column: int, tag_column: int) -> SourceRow:
     raw = "\n".join("\t".join(row) for row in sentence.rows)
     try:
-        short = next((row for row in sentence.rows if len(row) <= max(token_column, tag_column)), None)
-        if short is not None:
-            raise RowFault("missing-tag", f"a line with too few columns: {shorten(' '.join(short), 60)}")
+        incomplete = next((row for row in sentence.rows if len(row) <= max(token_column, tag_column)), None)
+        if incomplete is not None:
+            raise RowFault("missing-tag", f"a line has too few columns: {shorten(' '.join(incomplete), 60)}")
         rows = [row for row in sentence.rows if not re.fullmatch(r"\d+[-.]\d+", row[0]) or token_column == 0]
-        text, offsets = _place([row[token_column] for row in rows], rows, sentence.raw)
-        spans = spans_of([row[tag_column] for row in rows], offsets)
+        text, offsets = _locate([row[token_column] for row in rows], rows, sentence.raw)
+        spans = spans_from_tags([row[tag_column] for row in rows], offsets)
         return SourceRow(sentence.line, {TEXT: text, SPANS: [span._asdict() for span in spans]})
     except RowFault as fault:
         return SourceRow(sentence.line, {}, CorpusError(f"{fault.reason}: {fault.message}"), raw)
 
 
-def _place(tokens: Sequence[str], rows: Sequence[Sequence[str]], raw: str | None) -> tuple[str, list[tuple[int, int]]]:
-    """The text of a sentence and where its tokens lie in it."""
+def _locate(tokens: Sequence[str], rows: Sequence[Sequence[str]], raw: str | None) -> tuple[str, list[tuple[int, int]]]:
+    """The text of a sentence and the offsets of its tokens."""
     offsets = []
     if raw is not None:
-        at = 0
+        position = 0
         for token in tokens:
-            found = raw.find(token, at)
+            found = raw.find(token, position)
             if found < 0:
                 raise RowFault("token-not-in-text", f"{shorten(token, 40)!r} is not in {shorten(raw, 60)!r}")
-            offsets.append((found, found + len(token)))
-            at = found + len(token)
+            position = found + len(token)
+            offsets.append((found, position))
         return raw, offsets
     text = ""
     for token, row in zip(tokens, rows, strict=True):

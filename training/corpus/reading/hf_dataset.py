@@ -1,4 +1,4 @@
-"""Rows of a Hugging Face dataset: one saved on disk by `save_to_disk`, or one of the hub by name."""
+"""Reads Hugging Face datasets: folders that `save_to_disk` wrote, and datasets of the hub."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _BATCH_ROWS = 1_000
 _HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
-_SAVE_FIRST = "Where the hub can be reached, save it: `load_dataset(...).save_to_disk(FOLDER)`; then give that folder."
+_SAVE_HINT = "On a machine that reaches the hub: `load_dataset(...).save_to_disk(FOLDER)`; then give that folder."
 
 
 def read_dataset(
@@ -25,11 +25,21 @@ def read_dataset(
     config: str | None = None,
     revision: str | None = None,
 ) -> Iterator[SourceRow]:
-    """The rows of one split: the one named, else the only one, else "train". `config` and `revision` are the hub's.
+    """The rows of one split of a dataset.
 
-    The numbers of a ClassLabel come out as the names they stand for; -1, the hub's mark of an unlabelled row, as None.
-    The dataset is opened before the first row is asked for. Raises ConfigError for whatever stands in the way: with no
-    network the hub's client gives up after some retries, at once where HF_HUB_OFFLINE is set.
+    The numbers of a ClassLabel become names; -1, which marks unlabelled rows, becomes None. The dataset is opened by
+    this call, not by the first row. Without a network the hub's client gives up after some retries, or at once if
+    HF_HUB_OFFLINE is set.
+
+    Args:
+        name_or_folder: A folder that `save_to_disk` wrote, or a name on the hub.
+        split: None: the only split, else "train".
+        config: The configuration of a dataset of the hub.
+        revision: The revision of a dataset of the hub.
+
+    Raises:
+        ConfigError: The dataset or the split does not exist, or cannot be loaded.
+        ExtraMissing: `datasets` is not installed.
     """
     try:
         import datasets  # noqa: F401
@@ -41,7 +51,7 @@ def read_dataset(
         ) from error
     if Path(name_or_folder).exists():
         if config is not None or revision is not None:
-            raise ConfigError("a dataset on disk has no config and no revision", hint="Leave both out.")
+            raise ConfigError("a dataset on disk has no config and no revision", hint="Omit both.")
         loaded = _from_disk(Path(name_or_folder))
     else:
         loaded = _from_hub(str(name_or_folder), config, revision)
@@ -55,10 +65,10 @@ def _from_disk(folder: Path) -> Dataset | DatasetDict:
         return load_from_disk(str(folder))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(
-            "this is not a dataset that `save_to_disk` wrote, or it is damaged",
+            "the folder is not a dataset that `save_to_disk` wrote, or it is damaged",
             found=folder,
             expected="a folder with dataset_dict.json, or with dataset_info.json, state.json and Arrow files",
-            hint=f"The reader says: {error}",
+            hint=f"The error of `datasets`: {error}",
         ) from error
 
 
@@ -75,8 +85,8 @@ def _from_hub(name: str, config: str | None, revision: str | None) -> DatasetDic
         raise ConfigError(
             f"the dataset cannot be loaded from the hub: {error}",
             found=name,
-            expected="a hub dataset that needs no code of its own, and a network or a copy in the hub's cache",
-            hint=_SAVE_FIRST,
+            expected="a dataset without code of its own, and a network connection or a copy in the hub's cache",
+            hint=_SAVE_HINT,
         ) from error
 
 
@@ -99,26 +109,28 @@ def _choose_split(loaded: Dataset | DatasetDict, split: str | None, name: str) -
 
 
 def _rows(dataset: Dataset) -> Iterator[SourceRow]:
-    """Rows straight from Arrow: images or sound in other columns are never decoded."""
-    namings = {name: naming for name, feature in dataset.features.items() if (naming := _naming(feature)) is not None}
+    """The rows, read from Arrow, so that images or audio in other columns are not decoded."""
+    converters = {
+        name: to_names for name, feature in dataset.features.items() if (to_names := _names_of(feature)) is not None
+    }
     line = 0
     for table in dataset.with_format("arrow").iter(batch_size=_BATCH_ROWS):
         for fields in table.to_pylist():
             line += 1
-            for name, naming in namings.items():
-                fields[name] = naming(fields[name])
+            for name, to_names in converters.items():
+                fields[name] = to_names(fields[name])
             yield SourceRow(line, fields)
 
 
-def _naming(feature: Any) -> Callable[[Any], object] | None:
-    """What turns the cells of a ClassLabel column, or of lists of them, into names; None for other columns."""
+def _names_of(feature: Any) -> Callable[[Any], object] | None:
+    """A function from the cells of a ClassLabel column, or of lists of them, to names; None for other columns."""
     from datasets import ClassLabel
 
     if isinstance(feature, ClassLabel):
         names = list(feature.names)
         return lambda number: names[number] if number is not None and 0 <= number < len(names) else None
     inner = getattr(feature, "feature", None)
-    naming = None if inner is None else _naming(inner)
-    if naming is None:
+    to_name = None if inner is None else _names_of(inner)
+    if to_name is None:
         return None
-    return lambda numbers: None if numbers is None else [naming(number) for number in numbers]
+    return lambda numbers: None if numbers is None else [to_name(number) for number in numbers]

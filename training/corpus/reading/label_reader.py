@@ -1,4 +1,4 @@
-"""The label column of one row to the labels it carries, and the spellings of a label to one name."""
+"""Reads the labels in a cell, and finds one spelling for each label."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from glossator.training.corpus.row import RowFault, is_nan
 
 
 def as_list(value: object) -> list[object] | None:
-    """The members of a JSON list, given as a list or as a string that holds one; None for anything else.
+    """The members of a list or of a JSON list in a string; None for anything else.
 
     >>> as_list('["joy", "relief"]'), as_list("[sic]"), as_list("joy")
     (['joy', 'relief'], None, None)
@@ -23,13 +23,13 @@ def as_list(value: object) -> list[object] | None:
         return None
     try:
         parsed = json.loads(value)
-    except (ValueError, RecursionError):  # thousands of nested brackets exhaust the parser's stack
+    except (ValueError, RecursionError):  # deeply nested brackets exhaust the parser's stack
         return None
     return parsed if isinstance(parsed, list) else None
 
 
 def name_key(name: str) -> str:
-    """What two spellings of one label share: case, runs of white space, and underscore for space do not count.
+    """A key that is equal for spellings of one label: they differ in case, white space, or underscores for spaces.
 
     >>> name_key(" Card_Arrival") == name_key("card arrival")
     True
@@ -38,8 +38,11 @@ def name_key(name: str) -> str:
 
 
 def common_spellings(counts: Mapping[str, int]) -> dict[str, str]:
-    """Each name that is to be written otherwise, and how: as the most frequent spelling of that label is, without
-    white space around it. `counts` says how often each spelling occurs; equals are settled by code point order."""
+    """The names to change, each with the most frequent spelling of its label, without outer white space.
+
+    `counts` has the number of rows of each spelling. Of equally frequent spellings the first in code point order is
+    chosen.
+    """
     spellings: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for name, count in counts.items():
         spellings[name_key(name)][name.strip()] += count
@@ -48,7 +51,7 @@ def common_spellings(counts: Mapping[str, int]) -> dict[str, str]:
 
 
 class LabelReader:
-    """Reads label cells. With `known` labels (those of a model), a row with any other label is at fault."""
+    """Reads label cells. With `known` labels (those of a model), a row with any other label raises RowFault."""
 
     def __init__(
         self,
@@ -66,13 +69,13 @@ class LabelReader:
             self._by_key = {name_key(name): name for name in self._known if keys[name_key(name)] == 1}
         else:
             self._by_key = {}
-        # A corpus has few label names and many rows: each is read once, and its rows share one tuple. Where something
-        # is counted row by row there is no shortcut.
-        self._read: dict[str, tuple[str, ...]] | None = None if self._multi or known is not None else {}
+        # A corpus has few label names and many rows, so each distinct cell is parsed once. This would break the counts
+        # of repeated and respelled labels, which need every row.
+        self._parsed: dict[str, tuple[str, ...]] | None = None if self._multi or known is not None else {}
         self.respelled: Counter[tuple[str, str]] = Counter()
-        """How often a name was taken for a known label that is spelled otherwise."""
+        """The number of rows for each (name in the row, known label that it was read as)."""
         self.repeated = 0
-        """Rows that gave one label more than once."""
+        """The number of rows that list a label more than once."""
 
     def read(self, value: object) -> tuple[str, ...]:
         """The labels of one row, sorted; raises RowFault."""
@@ -80,16 +83,16 @@ class LabelReader:
             raise RowFault("missing-label", "the row has no label")
         if is_nan(value):
             raise RowFault("nan-label", "the label is NaN")
-        if self._read is None or not isinstance(value, str):
+        if self._parsed is None or not isinstance(value, str):
             return self._parse(value)
-        labels = self._read.get(value)
+        labels = self._parsed.get(value)
         if labels is None:
-            labels = self._read[value] = self._parse(value)
+            labels = self._parsed[value] = self._parse(value)
         return labels
 
     def write(self, value: object, names: Sequence[str]) -> object:
-        """The cell with other names in it: a name, a list, the JSON of one, or names with the separator between them,
-        as `value` is."""
+        """A cell with other names, in the form of `value`: a name, a list, a JSON list, or names with the separator
+        between them."""
         if not self._multi:
             return [names[0]] if isinstance(value, list) else names[0]
         if self._separator is not None and isinstance(value, str):
@@ -102,7 +105,7 @@ class LabelReader:
             if members is None:
                 return (self._accept(_name(value)),)
             if len(members) != 1:
-                raise RowFault("label-is-a-list", f"{len(members)} labels, and single-label needs exactly one")
+                raise RowFault("label-is-a-list", f"{len(members)} labels, expected exactly one")
             return (self._accept(_member_name(members[0])),)
         names = [self._accept(name) for name in self._member_names(value)]
         distinct = sorted(set(names))
@@ -117,10 +120,10 @@ class LabelReader:
         if members is not None:
             return [_member_name(member) for member in members]
         if isinstance(value, str) and not value.strip():
-            raise RowFault("missing-label", "the label is empty; no labels are written []")
+            raise RowFault("missing-label", "the label is empty; write [] for a row without labels")
         if isinstance(value, str) and value.lstrip().startswith("["):
             raise RowFault("bad-label-list", f"not a JSON list: {shorten(value, 60)}")
-        raise RowFault("label-not-a-list", f"multi-label needs a JSON list or a separator: {shorten(value, 60)}")
+        raise RowFault("label-not-a-list", f"expected a JSON list, or give a separator: {shorten(value, 60)}")
 
     def _accept(self, name: str) -> str:
         if self._known is None or name in self._known:
@@ -133,7 +136,7 @@ class LabelReader:
 
 
 def _name(value: object) -> str:
-    """A label's name from a cell: a string as it is, a number as it is written, true or false."""
+    """The name of a label: a string as it is, a number as Python writes it, `true` or `false`."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (int, float)):
@@ -145,13 +148,13 @@ def _name(value: object) -> str:
     try:
         value.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise RowFault("undecodable-label", f"the label holds a lone surrogate at character {error.start}") from None
+        raise RowFault("undecodable-label", f"the label has a lone surrogate at character {error.start}") from None
     return value
 
 
 def _member_name(value: object) -> str:
     if value is None or is_nan(value) or isinstance(value, (list, tuple, dict)):
-        raise RowFault("bad-label-in-list", f"a member of the list is no label: {shorten(value, 60)}")
+        raise RowFault("bad-label-in-list", f"a member of the list is not a label: {shorten(value, 60)}")
     try:
         return _name(value)
     except RowFault as fault:

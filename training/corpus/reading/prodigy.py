@@ -1,4 +1,4 @@
-"""Rows that Prodigy wrote: which of them count, and where their label stands."""
+"""Reads the decisions of Prodigy's annotators: rows that they did not accept, and the options that they chose."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from glossator.training.corpus.row import Row, SourceRow
 _ANSWERS = ("accept", "reject", "ignore")
 
 
-def accepted(rows: Iterable[Row]) -> Iterator[Row]:
-    """The rows, those of Prodigy as any others: one that the annotator did not accept carries an error, and what was
-    chosen among options stands in `label`, as a list where several may be chosen."""
+def resolve_prodigy_answers(rows: Iterable[Row]) -> Iterator[Row]:
+    """The rows, with the decisions of annotators applied; rows that are not Prodigy's are unchanged.
+
+    A row that the annotator did not accept gets an error. The chosen options go into `label`, as a list if the
+    interface allows several.
+    """
     for row in rows:
         answer = row.fields.get("answer")
         if answer not in _ANSWERS or not {"_input_hash", "options", "spans", "label"} & row.fields.keys():

@@ -1,4 +1,4 @@
-"""Entities of one row: read from what the common formats write, checked against the text, never dropped in silence."""
+"""Reads the entities of one row in the formats of common tools, and checks them against the text."""
 
 from __future__ import annotations
 
@@ -13,33 +13,37 @@ from glossator.training.corpus.row import RowFault
 _LABEL_KEYS = ("label", "labels", "entity", "type", "entity_group", "category")
 
 
-def read_spans(value: object, text: str, *, spaced: list[str] | None = None) -> Spans:
-    """The entities in a cell, in the order of the text, white space at their edges left out; `spaced` takes those that
-    had some, as they stood.
+def read_spans(value: object, text: str, *, trimmed: list[str] | None = None) -> Spans:
+    """The entities in a cell, in the order of the text, without white space at their edges.
 
-    A cell holds a list (or its JSON) of objects with `start`, `end` and `label` (Prodigy, spaCy, Label Studio's values;
-    doccano calls them `start_offset` and `end_offset`) or of triples `[start, end, label]` (doccano too). Raises
-    RowFault for what is no span, lies outside the text, or overlaps another; offsets that count bytes or UTF-16 units
-    are named as such where they would fit.
+    Args:
+        value: A list, or a JSON list, of objects with `start`, `end` and `label` (Prodigy, spaCy, Label Studio; doccano
+            calls them `start_offset` and `end_offset`), or of `[start, end, label]` (doccano).
+        text: The text that the offsets refer to, in code points.
+        trimmed: Receives the texts of spans that had white space at their edges.
+
+    Raises:
+        RowFault: A span is malformed, lies outside the text or overlaps another. The message says so if the offsets
+            seem to count bytes or UTF-16 units.
     """
     if isinstance(value, str):
         try:
             value = json.loads(value)
         except ValueError:
-            raise RowFault("spans-not-a-list", f"the entities are no JSON list: {shorten(value, 60)}") from None
+            raise RowFault("spans-not-a-list", f"the entities are not a JSON list: {shorten(value, 60)}") from None
     if not isinstance(value, Sequence) or isinstance(value, str):
         raise RowFault("spans-not-a-list", f"the entities are of type {type(value).__name__}, expected a list")
-    spans = sorted(_read(item, text, spaced) for item in value)
+    spans = sorted(_read_span(item, text, trimmed) for item in value)
     for before, after in pairwise(spans):
         if after.start < before.end:
             raise RowFault(
                 "overlapping-spans",
-                f"{_shown(before, text)} and {_shown(after, text)} overlap; one token has one tag: keep one of them",
+                f"{_shown(before, text)} and {_shown(after, text)} overlap; keep one of them: a token has only one tag",
             )
     return tuple(spans)
 
 
-def _read(item: object, text: str, spaced: list[str] | None) -> GoldSpan:
+def _read_span(item: object, text: str, trimmed: list[str] | None) -> GoldSpan:
     if isinstance(item, Mapping):
         label = next((item[key] for key in _LABEL_KEYS if item.get(key) not in (None, "", [])), None)
         start, end = item.get("start", item.get("start_offset")), item.get("end", item.get("end_offset"))
@@ -48,7 +52,7 @@ def _read(item: object, text: str, spaced: list[str] | None) -> GoldSpan:
     elif isinstance(item, Sequence) and not isinstance(item, str) and len(item) == 3:
         start, end, label = item
     else:
-        raise RowFault("span-unreadable", f"not a span: {shorten(item, 60)}")
+        raise RowFault("span-unreadable", f"this is not a span: {shorten(item, 60)}")
     if isinstance(start, bool) or isinstance(end, bool) or not isinstance(start, int) or not isinstance(end, int):
         raise RowFault("span-unreadable", f"start and end must be whole numbers: {shorten(item, 60)}")
     if not isinstance(label, str) or not label.strip():
@@ -60,19 +64,19 @@ def _read(item: object, text: str, spaced: list[str] | None) -> GoldSpan:
         )
     part = text[start:end]
     if not part.strip():
-        raise RowFault("blank-span", f"{label} at {start} to {end} holds white space alone")
-    if spaced is not None and part != part.strip():
-        spaced.append(part)
+        raise RowFault("blank-span", f"{label} at {start} to {end} has only white space")
+    if trimmed is not None and part != part.strip():
+        trimmed.append(part)
     return GoldSpan(start + len(part) - len(part.lstrip()), end - len(part) + len(part.rstrip()), label.strip())
 
 
 def _likely_cause(start: int, end: int, text: str) -> str:
-    """What the offsets seem to count, where they do not fit as code points."""
+    """A hint for offsets that do not fit: what they seem to count instead of code points."""
     if start < 0 or start >= end:
-        return ": the end must lie behind the start"
+        return ": the end must be after the start"
     for name, size in (("units of UTF-16", len(text.encode("utf-16-le")) // 2), ("bytes of UTF-8", len(text.encode()))):
         if end <= size and size != len(text):
-            return f": they seem to count {name}; code points are expected"
+            return f": the offsets seem to count {name}; code points are expected"
     return ""
 
 

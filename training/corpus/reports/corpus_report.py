@@ -1,4 +1,4 @@
-"""What was read, kept, left out and noticed: as data, and as Markdown that a person reads."""
+"""The report on a corpus, as JSON-ready fields and as Markdown: rows read, kept and left out, labels, findings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from glossator.evaluation.markdown import code_span
 from glossator.service.errors import Fault
 from glossator.training.corpus.corpus import Corpus, DroppedRow, Reject
-from glossator.training.corpus.reports.plain_summary import summary
+from glossator.training.corpus.reports.plain_summary import summarise
 
 _QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 _EXAMPLES = 3
@@ -20,11 +20,11 @@ _EXAMPLES = 3
 def to_dict(corpus: Corpus, *, described: str = "", faults: Sequence[Fault] = ()) -> dict[str, Any]:
     """The report as JSON-ready fields.
 
-    `described` tells what else is known of the source (format, encoding, delimiter); `faults` are those of an
-    UnusableCorpus. `rows.in` is always the sum of kept, rejected and dropped.
+    `described` is a line about the source (format, encoding, delimiter); `faults` are those of an UnusableCorpus.
+    `rows.in` is always the sum of kept, rejected and dropped.
     """
     counts = corpus.label_counts()
-    carried = [count for count in counts.values() if count]
+    present = [count for count in counts.values() if count]
     lengths = [len(text) for text in corpus.texts]
     return {
         "source": corpus.source_name,
@@ -45,9 +45,9 @@ def to_dict(corpus: Corpus, *, described: str = "", faults: Sequence[Fault] = ()
         "dropped": _by_reason(corpus.dropped),
         "labels": counts,
         "labels_per_row": sum(map(len, corpus.labels)) / len(corpus) if len(corpus) else None,
-        "imbalance_ratio": max(carried) / min(carried) if carried else None,
+        "imbalance_ratio": max(present) / min(present) if present else None,
         "text_characters": _quantiles(lengths),
-        "findings": [asdict(finding) for finding in corpus.findings],
+        "findings": [asdict(finding) | {"description": finding.description} for finding in corpus.findings],
         "faults": [asdict(fault) for fault in faults],
         "fingerprint": corpus.fingerprint(),
     }
@@ -56,68 +56,68 @@ def to_dict(corpus: Corpus, *, described: str = "", faults: Sequence[Fault] = ()
 def report_lines(corpus: Corpus, *, described: str = "", faults: Sequence[Fault] = ()) -> list[str]:
     """The report as lines of Markdown, without line ends.
 
-    Whatever comes from the corpus stands in code spans, so that it formats nothing.
+    Everything from the corpus is in code spans, so that it cannot change the formatting.
     """
     report = to_dict(corpus, described=described, faults=faults)
     rows, columns, problem = report["rows"], report["columns"], report["problem_type"]
     lines = [
         f"# Corpus report: {code_span(report['source'])}",
         "",
-        *summary(corpus, faults),
+        *summarise(corpus, faults),
         "",
         "## What was read",
         "",
         *([f"- Source: {report['described']}"] if described else []),
         f"- Text: column {code_span(columns['text']['name'])} ({columns['text']['why']})",
         f"- Label: column {code_span(columns['label']['name'])} ({columns['label']['why']})",
-        f"- Columns there are: {', '.join(map(code_span, columns['existing'])) or 'none'}",
+        f"- All columns: {', '.join(map(code_span, columns['existing'])) or 'none'}",
         f"- Problem: {problem['name']} ({problem['why']})",
         f"- Rows: {rows['in']:,} in = {rows['kept']:,} kept + {rows['rejected']:,} rejected"
         f" + {rows['dropped']:,} dropped",
         f"- Fingerprint: {code_span(report['fingerprint'])}",
     ]
     if report["faults"]:
-        lines += ["", "## Faults: it cannot be trained on as it is", ""]
+        lines += ["", "## Faults: no model can be trained on this corpus", ""]
         lines += [
             f"- {fault.name}: {code_span(f'{fault.where} {fault.message}'.strip(), limit=1_000)}" for fault in faults
         ]
     for title, reasons in (("Rejected rows", report["rejected"]), ("Dropped rows", report["dropped"])):
         if reasons:
             lines += ["", f"## {title}", ""]
-            for reason, told in reasons.items():
-                lines.append(f"- {reason}: {told['count']:,}")
-                lines += [f"  - {code_span(example)}" for example in told["examples"]]
+            for reason, listed in reasons.items():
+                lines.append(f"- {reason}: {listed['count']:,}")
+                lines += [f"  - {code_span(example)}" for example in listed["examples"]]
     if report["labels"]:
         lines += ["", f"## Labels: {len(report['labels'])}", ""]
         if report["imbalance_ratio"] is not None:
-            lines += [f"The largest has {report['imbalance_ratio']:.1f} times the rows of the smallest.", ""]
+            lines += [f"The largest label has {report['imbalance_ratio']:.1f} times the rows of the smallest.", ""]
         lines += ["| label | rows | share |", "|---|---:|---:|"]
         ordered = sorted(report["labels"].items(), key=lambda item: (-item[1], item[0]))
         lines += [f"| {_cell(name)} | {count:,} | {count / max(1, len(corpus)):.1%} |" for name, count in ordered]
     if report["text_characters"]:
         quantiles = report["text_characters"]
-        lines += ["", "## Characters a text", "", f"| {' | '.join(quantiles)} |", "|" + "---:|" * len(quantiles)]
+        lines += ["", "## Characters per text", "", f"| {' | '.join(quantiles)} |", "|" + "---:|" * len(quantiles)]
         lines += [f"| {' | '.join(f'{number:,}' for number in quantiles.values())} |"]
     lines += ["", "## Findings", ""]
     for finding in corpus.findings:
-        lines.append(f"- {finding.name}: {finding.count:,} ({finding.share:.1%}); {finding.what_was_done}")
+        lines.append(f"- {finding.message}")
         lines += [f"  - {code_span(example)}" for example in finding.examples]
     return lines if corpus.findings else [*lines, "None."]
 
 
 def _by_reason(rows: Sequence[Reject] | Sequence[DroppedRow]) -> dict[str, dict[str, Any]]:
-    """Count and first examples of each reason, the most frequent first."""
+    """The count and the first examples of each reason, the most frequent reason first."""
     reasons: dict[str, dict[str, Any]] = {}
     for row in rows:
-        told = reasons.setdefault(row.reason, {"count": 0, "examples": []})
-        told["count"] += 1
-        if told["count"] <= _EXAMPLES:
-            told["examples"].append(f"line {row.line}: {row.message}")
+        listed = reasons.setdefault(row.reason, {"count": 0, "examples": []})
+        listed["count"] += 1
+        if listed["count"] <= _EXAMPLES:
+            listed["examples"].append(f"line {row.line}: {row.message}")
     return dict(sorted(reasons.items(), key=lambda item: (-item[1]["count"], item[0])))
 
 
 def _quantiles(lengths: Sequence[int]) -> dict[str, int]:
-    """Lengths that occur, from the shortest to the longest; empty where there is no text."""
+    """Quantiles of the lengths of texts by name; empty if there is no text."""
     if not lengths:
         return {}
     values = np.quantile(np.asarray(lengths), _QUANTILES, method="inverted_cdf")  # (quantiles,)

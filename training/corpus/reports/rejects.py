@@ -12,10 +12,10 @@ from glossator.training.corpus.corpus import Corpus
 
 
 def write_rejects(corpus: Corpus, path: str | Path) -> int:
-    """The number of rejects, after writing each as `{"line", "reason", "message", "raw"}`, in the order of the source.
+    """Writes each reject as `{"line", "reason", "message", "raw"}`, in the order of the source; returns their number.
 
-    The file is written even when there are none, so that one left by an earlier run misleads nobody. It is written
-    aside, flushed and renamed. Raises OutputError.
+    An empty file is written if there are none, so that no rejects of an earlier reading remain. The file is written
+    atomically. Raises OutputError.
     """
     path = Path(path)
     lines = [json.dumps(asdict(reject), ensure_ascii=False) + "\n" for reject in corpus.rejects]

@@ -1,1 +1,1 @@
-"""TODO-DOC training/corpus/splitting"""
+"""Splits a corpus into training, validation and test rows."""

@@ -1,4 +1,4 @@
-"""When rows came about: a column of times as numbers that can be ordered."""
+"""Parses a column of times."""
 
 from __future__ import annotations
 
@@ -12,26 +12,28 @@ from numpy.typing import NDArray
 from glossator.service.errors import CorpusError, Fault, shorten
 
 
-def times_of(values: Sequence[str], column: str, lines: Sequence[int]) -> NDArray[np.float64]:
-    """Times as numbers that rise with them, `(rows,)`: numbers as they are, dates and times of ISO 8601 in seconds
-    since 1970 (UTC, where they name no zone). Raises CorpusError with the rows that hold neither."""
-    found, strange = [], []
+def parse_times(values: Sequence[str], column: str, lines: Sequence[int]) -> NDArray[np.float64]:
+    """Times as increasing numbers, `(rows,)`: numbers as they are, ISO 8601 dates and times as seconds since 1970.
+
+    Times without a zone are UTC. Raises CorpusError with every row whose value is neither.
+    """
+    times, faults = [], []
     for value, line in zip(values, lines, strict=True):
         try:
-            found.append(_time(value.strip()))
+            times.append(_parse_time(value.strip()))
         except ValueError:
-            strange.append(Fault("time-unreadable", repr(shorten(value, 40)), f"line {line}"))
-    if strange:
+            faults.append(Fault("time-unreadable", repr(shorten(value, 40)), f"line {line}"))
+    if faults:
         raise CorpusError(
             f"the times in column {column!r} cannot be read",
-            found=f"{len(strange):,} of {len(values):,} rows",
-            expected="numbers, or dates and times of ISO 8601 such as 2026-01-31 or 2026-01-31T12:00:00Z",
-            faults=strange[:20],
+            found=f"{len(faults):,} of {len(values):,} rows",
+            expected="numbers, or ISO 8601 dates and times such as 2026-01-31 or 2026-01-31T12:00:00Z",
+            faults=faults[:20],
         )
-    return np.array(found)
+    return np.array(times)
 
 
-def _time(value: str) -> float:
+def _parse_time(value: str) -> float:
     try:
         number = float(value)
     except ValueError:

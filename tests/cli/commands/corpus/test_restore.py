@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from glossator.cli.support import corpus_options as corpora
 from glossator.cli.support.console import stderr
-from glossator.training.corpus.cleaning.cleaning_rules import RULES, mend
+from glossator.training.corpus.cleaning.cleaning_rules import RULES, clean
 from glossator.workflows.cleaned_folder import restore_rows, write_mended
 
 Run = Callable[..., Any]
@@ -173,7 +173,7 @@ def test_any_corpus_comes_back(rows: list[dict[str, object]], tmp_path_factory: 
     console = stderr(quiet=True)
     reading = corpora.inspect(str(source), options, console, None)
     assert reading.error is None
-    mended = mend(reading.corpus, RULES)
+    mended = clean(reading.corpus, RULES)
     (place / "out").mkdir()
     written = write_mended(str(source), options, mended, place / "out", console)
     assert written.rows_in == len(plenty) + len(rows)

@@ -17,7 +17,7 @@ from glossator.service.inference.composed.reranking import Ranked, Unranked, rer
 from glossator.service.inference.composed.zero_shot import zero_shot
 from glossator.service.inference.pipeline import Answer, Pipeline
 from glossator.service.tasks.text_classification import Classification, Score
-from glossator.training.base_model import open_model, resolve
+from glossator.training.base_model import open_model, resolve_base_model
 
 TEXTS = ["where is my parcel", "password reset fails again", "i want my money back"]
 LABELS = ["delivery", "refund", "login"]
@@ -29,7 +29,7 @@ def made(
 ) -> tuple[Any, Pipeline]:
     torch.manual_seed(3)
     task = made_task(kind, labels, problem_type)
-    model = open_model(resolve(str(folder)), task).eval()
+    model = open_model(resolve_base_model(str(folder)), task).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.3)

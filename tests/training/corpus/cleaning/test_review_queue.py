@@ -7,7 +7,12 @@ from typing import Any
 import pytest
 
 from glossator.service.errors import ConfigError, CorpusError, FileMissing
-from glossator.training.corpus.cleaning.review_queue import ReviewAnswer, label_studio, prodigy, read_answers
+from glossator.training.corpus.cleaning.review_queue import (
+    ReviewAnswer,
+    label_studio_tasks,
+    prodigy_examples,
+    read_answers,
+)
 from glossator.training.corpus.findings.label_errors import SuspectLabel
 
 SUSPECTS = [
@@ -16,8 +21,8 @@ SUSPECTS = [
 ]
 
 
-def test_label_studio_answers_come_back(tmp_path: Path) -> None:
-    tasks: list[dict[str, Any]] = json.loads(label_studio(SUSPECTS))
+def test_label_studio_answers_are_read(tmp_path: Path) -> None:
+    tasks: list[dict[str, Any]] = json.loads(label_studio_tasks(SUSPECTS))
     tasks[0]["annotations"] = [{"result": tasks[0]["predictions"][0]["result"], "was_cancelled": False}]
     tasks[1]["annotations"] = [{"result": [], "was_cancelled": True}]
     file = tmp_path / "export.json"
@@ -25,8 +30,8 @@ def test_label_studio_answers_come_back(tmp_path: Path) -> None:
     assert read_answers(file) == [ReviewAnswer(7, "where\u2028is it", "delivery")]
 
 
-def test_prodigy_answers_come_back(tmp_path: Path) -> None:
-    examples = [json.loads(line) for line in prodigy(SUSPECTS).strip().split("\n")]
+def test_prodigy_answers_are_read(tmp_path: Path) -> None:
+    examples = [json.loads(line) for line in prodigy_examples(SUSPECTS).strip().split("\n")]
     examples[0] |= {"answer": "accept", "accept": ["refund"]}
     examples[1] |= {"answer": "ignore"}
     file = tmp_path / "export.jsonl"
@@ -44,14 +49,14 @@ def test_prodigy_answers_come_back(tmp_path: Path) -> None:
         ("a.jsonl", '{"text": "x", "accept": ["a"]}'),
     ],
 )
-def test_what_is_no_export_is_refused(tmp_path: Path, name: str, content: str) -> None:
+def test_other_files_are_rejected(tmp_path: Path, name: str, content: str) -> None:
     (tmp_path / name).write_text(content)
-    with pytest.raises(CorpusError, match="no export of reviewed rows"):
+    with pytest.raises(CorpusError, match="not an export of reviewed rows"):
         read_answers(tmp_path / name)
 
 
-def test_no_file_and_no_known_format(tmp_path: Path) -> None:
+def test_missing_files_and_unknown_formats_are_rejected(tmp_path: Path) -> None:
     with pytest.raises(FileMissing):
         read_answers(tmp_path / "none.json")
-    with pytest.raises(ConfigError, match="cannot be told"):
+    with pytest.raises(ConfigError, match="cannot be detected"):
         read_answers(tmp_path / "answers.csv")

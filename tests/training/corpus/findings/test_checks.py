@@ -4,10 +4,9 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from glossator.service.errors import ConfigError
 from glossator.training.corpus.corpus import Corpus
 from glossator.training.corpus.finding import Finding
-from glossator.training.corpus.findings.checks import findings, long_text_findings
+from glossator.training.corpus.findings.checks import check_corpus
 from glossator.training.corpus.row import SourceRow
 from glossator.training.corpus.task_corpus_reader import read_task_corpus
 
@@ -15,7 +14,7 @@ ReadPairs = Callable[..., Corpus]
 
 
 def found(corpus: Corpus, name: str) -> Finding | None:
-    return next((finding for finding in findings(corpus) if finding.name == name), None)
+    return next((finding for finding in check_corpus(corpus) if finding.name == name), None)
 
 
 def of_texts(read_pairs: ReadPairs, texts: Sequence[str]) -> Corpus:
@@ -38,7 +37,7 @@ def of_texts(read_pairs: ReadPairs, texts: Sequence[str]) -> Corpus:
         ("a\x93b\x94", "control-characters"),
     ],
 )
-def test_text_findings_count_damage(read_pairs: ReadPairs, text: str, name: str) -> None:
+def test_check_texts_counts_damaged_texts(read_pairs: ReadPairs, text: str, name: str) -> None:
     corpus = of_texts(read_pairs, ["plain", text, "plain too", "and so on"])
     finding = found(corpus, name)
     assert finding is not None
@@ -54,12 +53,12 @@ def test_text_findings_count_damage(read_pairs: ReadPairs, text: str, name: str)
         "a < b and c > d", "AT&T; R&D", "x<3", "two\nlines\tand\r\ntabs", "السلام عليكم",
     ],
 )  # fmt: skip
-def test_text_findings_pass_honest_text(read_pairs: ReadPairs, text: str) -> None:
-    names = {finding.name for finding in findings(of_texts(read_pairs, [text]))}
+def test_check_texts_accepts_undamaged_text(read_pairs: ReadPairs, text: str) -> None:
+    names = {finding.name for finding in check_corpus(of_texts(read_pairs, [text]))}
     assert not names & {"encoding-damage", "html-remains", "control-characters"}
 
 
-def test_row_findings_count_near_duplicates_and_conflicts_apart(read_pairs: ReadPairs) -> None:
+def test_check_duplicates_counts_near_duplicates_and_conflicts_separately(read_pairs: ReadPairs) -> None:
     corpus = read_pairs(
         [("A card", "x"), ("a  CARD", "x"), ("a card", "y"), ("b", "y"), ("B", "y"), ("c", "x"), ("c", "y")],
         drop_duplicates=False,
@@ -74,7 +73,7 @@ def test_row_findings_count_near_duplicates_and_conflicts_apart(read_pairs: Read
     assert len(corpus) == 7
 
 
-def test_label_findings_tell_imbalance_from_over_ten_to_one(read_pairs: ReadPairs) -> None:
+def test_check_labels_reports_imbalance_above_ten_to_one(read_pairs: ReadPairs) -> None:
     def corpus(large: int) -> Corpus:
         return read_pairs([(f"l {i}", "large") for i in range(large)] + [(f"s {i}", "small") for i in range(3)])
 
@@ -84,7 +83,7 @@ def test_label_findings_tell_imbalance_from_over_ten_to_one(read_pairs: ReadPair
     assert (finding.count, finding.examples) == (3, ("'small': 3 rows, the largest has 31",))
 
 
-def test_label_findings_tell_numbers_and_rows_without_labels(read_pairs: ReadPairs) -> None:
+def test_check_labels_reports_numbers_and_rows_without_labels(read_pairs: ReadPairs) -> None:
     numbers = read_pairs([("a", 0), ("b", 0), ("c", 1), ("d", 1)])
     assert found(numbers, "numeric-label-names") is not None
     assert found(of_texts(read_pairs, ["a"]), "numeric-label-names") is None
@@ -94,28 +93,14 @@ def test_label_findings_tell_numbers_and_rows_without_labels(read_pairs: ReadPai
     assert (finding.count, finding.examples) == (1, ("line 4: c",))
 
 
-def test_findings_of_a_clean_corpus_are_none(read_pairs: ReadPairs) -> None:
-    assert findings(read_pairs([("a", "x"), ("b", "x"), ("c", "y"), ("d", "y")])) == []
+def test_a_clean_corpus_has_no_findings(read_pairs: ReadPairs) -> None:
+    assert check_corpus(read_pairs([("a", "x"), ("b", "x"), ("c", "y"), ("d", "y")])) == []
 
 
-def test_token_length_findings_count_the_long_rows_longest_first(read_pairs: ReadPairs) -> None:
-    corpus = of_texts(read_pairs, ["a", "b", "c"])
-    assert long_text_findings(corpus, [8, 7, 8], 8) == []
-    (finding,) = long_text_findings(corpus, [9, 8, 20], 8)
-    assert (finding.name, finding.count, finding.share) == ("too-long", 2, 2 / 3)
-    assert finding.examples == ("line 4: 20 tokens", "line 2: 9 tokens")
-    assert finding.what_was_done == "over 8 tokens: read in windows, nothing cut off"
-
-
-def test_token_length_findings_refuse_counts_of_another_corpus(read_pairs: ReadPairs) -> None:
-    with pytest.raises(ConfigError, match="differ in number"):
-        long_text_findings(of_texts(read_pairs, ["a"]), [1, 2], 8)
-
-
-def test_span_findings_tell_spans_that_split_words() -> None:
+def test_check_spans_reports_spans_that_split_words() -> None:
     rows = [
         ("my parcel is late", (3, 9), False),
-        ("my parcel is late", (4, 10), True),  # moved by one
+        ("my parcel is late", (4, 10), True),  # shifted by one
         ("my parcel is late", (2, 8), True),  # begins with white space
         ("in U.S. dollars", (3, 7), False),
         ("#38094 is missing", (1, 6), False),

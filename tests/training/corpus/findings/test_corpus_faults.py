@@ -27,7 +27,7 @@ def faults_of(read_pairs: ReadPairs, labels: list[object]) -> list[str]:
         ([[], []], ["one-class"]),
         ([f"class {i % 50}" for i in range(101)], []),  # 50 of 101: under half
         ([f"class {i % 51}" for i in range(101)] + ["class 50"], []),  # exactly half
-        ([f"about {i // 2}" for i in range(100)], []),  # too few rows to tell
+        ([f"about {i // 2}" for i in range(100)], []),  # too few rows to decide
         ([str(i % 77) for i in range(300)], []),  # class numbers
         ([f"{i % 10 / 2}" for i in range(100)], []),  # ten half stars
         ([f"{i % 11 / 2}" for i in range(100)], ["label-is-a-number"]),
@@ -44,12 +44,12 @@ def test_free_text_needs_more_than_half_of_more_than_a_hundred_rows(read_pairs: 
     assert "label-is-free-text" not in faults_of(read_pairs, [f"says {i}" for i in range(100)])
 
 
-def test_each_fault_names_its_way_out(read_pairs: ReadPairs) -> None:
+def test_each_fault_has_a_hint(read_pairs: ReadPairs) -> None:
     with pytest.raises(UnusableCorpus) as caught:
         read_pairs([(f"text {i}", f"label {i}") for i in range(120)])
-    told = str(caught.value)
-    assert "120 different labels in 120 rows; name the column of classes (--label-column)" in told
-    assert "'label 0' (line 2)" in told
-    assert "and 115 more" in told
-    assert "--drop-rare" in told
-    assert "pairs.csv cannot be used as a corpus: 2 faults" in told
+    message = str(caught.value)
+    assert "120 different labels in 120 rows; name the column of classes (--label-column)" in message
+    assert "'label 0' (line 2)" in message
+    assert "and 115 more" in message
+    assert "--drop-rare" in message
+    assert "pairs.csv cannot be used as a corpus: 2 faults" in message

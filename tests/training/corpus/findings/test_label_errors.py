@@ -1,4 +1,4 @@
-"""Wrong labels that were put there are found; the queue is what the tools import."""
+"""Changed labels are found, and the review tasks have the format that the tools import."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 
 from glossator.service.errors import CorpusError
-from glossator.training.corpus.cleaning.review_queue import label_studio, prodigy
+from glossator.training.corpus.cleaning.review_queue import label_studio_tasks, prodigy_examples
 from glossator.training.corpus.corpus import Corpus
 from glossator.training.corpus.corpus_reader import read_corpus
-from glossator.training.corpus.findings.label_errors import find_label_errors, finding, out_of_fold
+from glossator.training.corpus.findings.label_errors import find_label_errors, label_error_finding, out_of_fold
 from glossator.training.corpus.row import SourceRow
 
 NAMES = ["bird", "cat", "dog", "fish"]
 
 
-def made(rows: int = 400, wrong: int = 20) -> tuple[Corpus, np.ndarray, set[int]]:
-    """Texts in four clouds of vectors, and the lines whose label was changed."""
+def make_corpus(rows: int = 400, wrong: int = 20) -> tuple[Corpus, np.ndarray, set[int]]:
+    """Texts whose vectors form four clusters, and the lines whose label was changed."""
     generator = np.random.default_rng(5)
     truth = np.arange(rows) % 4
     centres = np.eye(4, 16) * 4.0
@@ -33,8 +33,8 @@ def made(rows: int = 400, wrong: int = 20) -> tuple[Corpus, np.ndarray, set[int]
     return read_corpus(source, source_name="animals"), vectors, {int(row) + 1 for row in changed}
 
 
-def test_changed_labels_are_found_and_the_true_one_is_suggested() -> None:
-    corpus, vectors, changed = made()
+def test_changed_labels_are_found_and_the_true_label_is_suggested() -> None:
+    corpus, vectors, changed = make_corpus()
     found = find_label_errors(corpus, vectors)
     first = {each.line for each in found[:20]}
     assert len(first & changed) >= 17
@@ -42,12 +42,12 @@ def test_changed_labels_are_found_and_the_true_one_is_suggested() -> None:
     assert probabilities == sorted(probabilities)
     right = [each for each in found if each.line in changed and each.suggestion == NAMES[(each.line - 1) % 4]]
     assert len(right) >= 17
-    shown = finding(corpus, found)
+    shown = label_error_finding(corpus, found)
     assert (shown.name, shown.count) == ("likely-wrong-labels", len(found))
 
 
 def test_no_row_is_judged_by_a_classifier_that_saw_it() -> None:
-    """Labels that are chance cannot be told out of fold, though each is learnt by heart from the rows themselves."""
+    """Random labels cannot be predicted out of fold, although a classifier can memorise the rows it is trained on."""
     generator = np.random.default_rng(1)
     vectors = generator.normal(size=(200, 150)).astype(np.float32)
     labels = generator.integers(2, size=200)
@@ -55,8 +55,8 @@ def test_no_row_is_judged_by_a_classifier_that_saw_it() -> None:
     assert 0.35 < accuracy < 0.65
 
 
-def test_rare_classes_are_left_out_and_hopeless_corpora_refused() -> None:
-    corpus, vectors, _ = made(40, 1)
+def test_rare_classes_are_left_out_and_unsuitable_corpora_are_rejected() -> None:
+    corpus, vectors, _ = make_corpus(40, 1)
     rare = replace(corpus, labels=[("rare",), *corpus.labels[1:]])
     assert all(each.label != "rare" for each in find_label_errors(rare, vectors))
     few = replace(corpus, labels=[(f"only {index}",) for index in range(40)])
@@ -66,13 +66,13 @@ def test_rare_classes_are_left_out_and_hopeless_corpora_refused() -> None:
         find_label_errors(replace(corpus, problem_type="multi_label_classification"), vectors)
 
 
-def test_the_queue_is_what_label_studio_and_prodigy_read() -> None:
-    corpus, vectors, _ = made()
+def test_review_tasks_have_the_format_of_label_studio_and_prodigy() -> None:
+    corpus, vectors, _ = make_corpus()
     found = find_label_errors(corpus, vectors)
-    tasks = json.loads(label_studio(found))
+    tasks = json.loads(label_studio_tasks(found))
     assert [task["data"]["line"] for task in tasks] == [each.line for each in found]
     assert tasks[0]["predictions"][0]["result"][0]["value"] == {"choices": [found[0].suggestion]}
-    examples = [json.loads(line) for line in prodigy(found).splitlines()]
+    examples = [json.loads(line) for line in prodigy_examples(found).splitlines()]
     assert [example["text"] for example in examples] == [each.text for each in found]
     for example, each in zip(examples, found, strict=True):
         assert example["accept"] == [each.suggestion]

@@ -20,12 +20,12 @@ def test_check_leakage_counts_test_rows() -> None:
     assert (leakage.count, leakage.share, leakage.examples) == (2, 0.5, ("A  B", "a b"))
 
 
-def test_check_leakage_tells_texts_that_are_nearly_the_same() -> None:
+def test_check_leakage_reports_near_duplicates() -> None:
     train = ["how long does a transfer from the bank take", "hello there"]
     leakage = check_leakage(train, ["How long does a transfer from teh bank take?", "hello there", "something else"])
     assert (leakage.count, leakage.near) == (1, 1)
 
 
-def test_check_leakage_of_nothing() -> None:
+def test_check_leakage_without_rows() -> None:
     leakage = check_leakage(["a"], [])
     assert (leakage.count, leakage.share, leakage.examples) == (0, 0.0, ())

@@ -1,4 +1,4 @@
-"""Near duplicates: against all pairs, whatever the order, and at a size where all pairs could not be compared."""
+"""Near-duplicates: compared with all pairs, in any order, and with more rows than all pairs would allow."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glossator.training.corpus.findings.near_duplicates import NEAR, group_near_duplicates, normalise_text
+from glossator.training.corpus.findings.near_duplicates import SIMILARITY, group_near_duplicates, normalise_text
 
 WORDS = ["card", "payment", "transfer", "where", "is", "my", "the", "late", "lost", "refund", "since", "monday"]
 SENTENCES = st.lists(st.sampled_from(WORDS), min_size=4, max_size=12).map(" ".join)
 
 
-def parts_of(text: str) -> set[str]:
-    """The runs of three characters of a text, with a space at either end; case and punctuation do not count."""
+def shingles_of(text: str) -> set[str]:
+    """The runs of three characters of a text with a space at each end, without case and punctuation."""
     words = re.findall(r"[^_\W]+", text.casefold())
     plain = f" {' '.join(words) or '.'} "
     return {plain[start : start + 3] for start in range(len(plain) - 2)}
 
 
-def likeness(ours: set[str], theirs: set[str]) -> float:
+def jaccard(ours: set[str], theirs: set[str]) -> float:
     return len(ours & theirs) / len(ours | theirs)
 
 
-def by_all_pairs(texts: list[str]) -> list[int]:
-    """The groups by comparing every pair, with no MinHash."""
+def group_by_all_pairs(texts: list[str]) -> list[int]:
+    """The groups from a comparison of every pair, without MinHash."""
     group = list(range(len(texts)))
     for one, other in combinations(range(len(texts)), 2):
         alike = normalise_text(texts[one]) == normalise_text(texts[other])
-        if alike or likeness(parts_of(texts[one]), parts_of(texts[other])) >= NEAR:
+        if alike or jaccard(shingles_of(texts[one]), shingles_of(texts[other])) >= SIMILARITY:
             low, high = sorted((group[one], group[other]))
             group = [low if each == high else each for each in group]
     return group
@@ -40,8 +40,8 @@ def by_all_pairs(texts: list[str]) -> list[int]:
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(SENTENCES, min_size=1, max_size=25))
-def test_groups_are_those_of_all_pairs_but_for_the_rare_miss(texts: list[str]) -> None:
-    found, true = group_near_duplicates(texts), by_all_pairs(texts)
+def test_groups_are_those_of_all_pairs_except_for_rare_misses(texts: list[str]) -> None:
+    found, true = group_near_duplicates(texts), group_by_all_pairs(texts)
     together = {(a, b) for a, b in combinations(range(len(texts)), 2) if found[a] == found[b]}
     right = {(a, b) for a, b in combinations(range(len(texts)), 2) if true[a] == true[b]}
     assert together <= right
@@ -58,12 +58,12 @@ def test_the_order_of_the_rows_does_not_matter(texts: list[str], chance: random.
     }
 
 
-def test_letters_that_become_several_in_lower_case_have_room() -> None:
+def test_letters_that_become_several_in_lower_case_are_handled() -> None:
     texts = ["\u0390" * length for length in (40, 41, 42)]  # three code points each
     assert group_near_duplicates(texts) == [0, 0, 0]
 
 
-def test_typing_mistakes_are_near_and_other_numbers_are_not() -> None:
+def test_texts_with_typing_errors_are_near_duplicates_and_texts_with_other_numbers_are_not() -> None:
     texts = [
         "my card payment was declined at the supermarket yesterday",
         "My card payment was decline at the supermarket yesterday!",
@@ -75,8 +75,8 @@ def test_typing_mistakes_are_near_and_other_numbers_are_not() -> None:
     assert group_near_duplicates(texts)[:4] == [0, 0, 2, 3]
 
 
-def test_many_rows_take_time_in_proportion() -> None:
-    """Eight thousand rows of a few words: all pairs would be 32 million."""
+def test_time_grows_linearly_with_rows() -> None:
+    """Eight thousand rows of a few words; all pairs would be 32 million."""
     generator = random.Random(3)
     texts = [" ".join(generator.choices(WORDS, k=8)) for _ in range(4_000)]
     texts += [text + "?" for text in texts]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glossator.training.corpus.findings.pii import find_personal_data, has_personal_data, masked, redact_personal_data
+from glossator.training.corpus.findings.pii import find_personal_data, has_personal_data, mask, redact_personal_data
 
 
 @pytest.mark.parametrize(
@@ -23,12 +23,12 @@ from glossator.training.corpus.findings.pii import find_personal_data, has_perso
         ("version 1.2.3.4567", []),
     ],
 )
-def test_find_personal(text: str, kinds: list[str]) -> None:
+def test_find_personal_data(text: str, kinds: list[str]) -> None:
     assert [found.kind for found in find_personal_data(text)] == kinds
     assert has_personal_data(text) == bool(kinds)
 
 
-def test_parts_are_where_they_say_and_hidden_there() -> None:
+def test_parts_have_the_right_offsets_and_are_redacted_there() -> None:
     text = "ann@example.org, +44 20 7946 0958, 4111111111111111"
     assert [text[found.start : found.end] for found in find_personal_data(text)] == [
         "ann@example.org",
@@ -39,7 +39,7 @@ def test_parts_are_where_they_say_and_hidden_there() -> None:
 
 
 @given(st.text(alphabet="0123456789 .-+()@abAB/", max_size=60))
-def test_parts_lie_in_the_text_in_order_and_apart_and_nothing_is_left_hidden(text: str) -> None:
+def test_parts_are_in_order_without_overlaps_and_none_is_left_after_redaction(text: str) -> None:
     found = find_personal_data(text)
     ends = [0, *(each.end for each in found)]
     assert all(end <= each.start < each.end <= len(text) for end, each in zip(ends, found, strict=False))
@@ -47,6 +47,6 @@ def test_parts_lie_in_the_text_in_order_and_apart_and_nothing_is_left_hidden(tex
 
 
 @given(st.text(min_size=3))
-def test_masked_shows_two_letters_at_most(part: str) -> None:
-    shown = [given for given, seen in zip(part, masked(part), strict=True) if given.isalnum() and seen == given]
+def test_mask_shows_at_most_two_letters(part: str) -> None:
+    shown = [given for given, seen in zip(part, mask(part), strict=True) if given.isalnum() and seen == given]
     assert len(shown) <= 2

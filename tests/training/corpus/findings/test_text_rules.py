@@ -26,15 +26,15 @@ RULES = {rule.name: rule for rule in TEXT_RULES}
         ("personal-data", "ann@example.org or +44 20 7946 0958", "[e-mail] or [phone]"),
     ],
 )
-def test_rules_find_and_mend(name: str, before: str, after: str) -> None:
-    assert RULES[name].finds(before)
-    assert RULES[name].mend(before) == after
+def test_rules_find_and_clean_damage(name: str, before: str, after: str) -> None:
+    assert RULES[name].applies(before)
+    assert RULES[name].clean(before) == after
 
 
-def test_what_is_lost_is_found_and_left() -> None:
+def test_lost_characters_are_found_but_not_changed() -> None:
     rule = RULES["encoding-damage"]
-    assert rule.finds("lost \ufffd here")
-    assert rule.mend("lost \ufffd here") == "lost \ufffd here"
+    assert rule.applies("lost \ufffd here")
+    assert rule.clean("lost \ufffd here") == "lost \ufffd here"
 
 
 @pytest.mark.parametrize("rule", TEXT_RULES, ids=lambda rule: rule.name)
@@ -46,33 +46,33 @@ def test_what_is_lost_is_found_and_left() -> None:
         "order 123456789 of 2021-10-12 12:30:00 at 10.0.0.1",
     ],
 )  # fmt: skip
-def test_honest_text_is_no_ones_business(rule: object, text: str) -> None:
-    assert not rule.finds(text)  # type: ignore[attr-defined]
+def test_no_rule_applies_to_undamaged_text(rule: object, text: str) -> None:
+    assert not rule.applies(text)  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("name", ["unicode-form", "control-characters", "white-space"])
 @given(text=st.text())
-def test_what_is_mended_is_not_found_again_and_what_is_not_found_stays(name: str, text: str) -> None:
+def test_a_cleaned_text_needs_no_further_cleaning_and_other_texts_do_not_change(name: str, text: str) -> None:
     rule = RULES[name]
-    assert not rule.finds(rule.mend(text))
-    if not rule.finds(text):
-        assert rule.mend(text) == text
+    assert not rule.applies(rule.clean(text))
+    if not rule.applies(text):
+        assert rule.clean(text) == text
 
 
 @given(text=st.text())
-def test_mending_never_raises_and_keeps_normal_text_apart_from_the_damage(text: str) -> None:
+def test_cleaning_never_raises_and_unicode_form_is_nfc(text: str) -> None:
     for rule in TEXT_RULES:
-        if rule.finds(text):
-            assert isinstance(rule.mend(text), str)
-    assert RULES["unicode-form"].mend(text) == unicodedata.normalize("NFC", text)
+        if rule.applies(text):
+            assert isinstance(rule.clean(text), str)
+    assert RULES["unicode-form"].clean(text) == unicodedata.normalize("NFC", text)
 
 
 @given(st.characters(min_codepoint=0xC0, max_codepoint=0x24F, categories=["L"]))
-def test_utf8_read_as_windows_1252_is_read_back(letter: str) -> None:
+def test_utf8_decoded_as_windows_1252_is_repaired(letter: str) -> None:
     try:
         damaged = f"a {letter}nd".encode().decode("cp1252")
     except UnicodeDecodeError:
         return  # five bytes have no character in Windows-1252
     rule = RULES["encoding-damage"]
-    assert rule.finds(damaged)
-    assert rule.mend(damaged) == f"a {letter}nd"
+    assert rule.applies(damaged)
+    assert rule.clean(damaged) == f"a {letter}nd"

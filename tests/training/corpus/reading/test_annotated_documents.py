@@ -63,7 +63,9 @@ def test_a_docbin_of_spacy(tmp_path: Path) -> None:
 
 def test_an_array_of_objects_is_left_to_the_reader_of_rows(tmp_path: Path) -> None:
     assert not is_annotated_document(put(tmp_path / "rows.json", [{"text": "a", "label": "x"}, 7]))
-    assert not is_annotated_document(put(tmp_path / "rows.json.gz", [{"text": '{"data": 1, "annotations": 2}', "label": "x"}]))
+    assert not is_annotated_document(
+        put(tmp_path / "rows.json.gz", [{"text": '{"data": 1, "annotations": 2}', "label": "x"}])
+    )
     assert is_annotated_document(put(tmp_path / "tasks.json", [{"id": 1, "annotations": [], "data": {"text": "a"}}]))
 
 

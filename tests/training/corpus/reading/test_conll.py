@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from glossator.modeling.labelled_rows import GoldSpan
 from glossator.service.errors import CorpusError
-from glossator.training.corpus.reading.conll import read_conll, spans_of
+from glossator.training.corpus.reading.conll import read_conll, spans_from_tags
 from glossator.training.corpus.row import RowFault
 
 WORDS = ["Anna", "lives", "in", "New", "York", "City", "."]
@@ -46,7 +46,7 @@ def test_every_scheme_tells_the_same_entities(scheme: str, tags: list[str], sepa
     ],
 )
 def test_where_conlleval_sees_entities_begin_and_end(tags: list[str], expected: list[tuple[int, int, str]]) -> None:
-    assert spans_of(tags, OFFSETS[:3]) == [GoldSpan(*each) for each in expected]
+    assert spans_from_tags(tags, OFFSETS[:3]) == [GoldSpan(*each) for each in expected]
 
 
 def test_an_inside_tag_with_nothing_before_it_is_counted() -> None:
@@ -57,7 +57,7 @@ def test_an_inside_tag_with_nothing_before_it_is_counted() -> None:
 @pytest.mark.parametrize("tag", ["PER", "X-PER", "B_PER", "B-", ""])
 def test_what_is_no_tag_is_a_fault_of_its_sentence(tag: str) -> None:
     with pytest.raises(RowFault) as caught:
-        spans_of([tag], [(0, 1)])
+        spans_from_tags([tag], [(0, 1)])
     assert caught.value.reason == "tag-outside-scheme"
 
 
@@ -110,4 +110,6 @@ def test_entities_come_back_from_iob2(parts: list[tuple[int, int, str]]) -> None
         expected.append((len(tags), len(tags) + size, label))
         tags += [f"B-{label}", *[f"I-{label}"] * (size - 1)]
     offsets = [(3 * place, 3 * place + 2) for place in range(len(tags))]
-    assert spans_of(tags, offsets) == [GoldSpan(3 * first, 3 * last - 1, label) for first, last, label in expected]
+    assert spans_from_tags(tags, offsets) == [
+        GoldSpan(3 * first, 3 * last - 1, label) for first, last, label in expected
+    ]

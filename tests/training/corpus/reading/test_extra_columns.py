@@ -20,7 +20,7 @@ ROWS = [
 def test_columns_stay_with_the_rows_that_are_kept() -> None:
     kept = ExtraColumns(["source", "n", "source"])
     rows = [SourceRow(number, fields) for number, fields in enumerate(ROWS, start=1)]
-    corpus = kept.added_to(read_corpus(kept.passing(rows), source_name="x", text_column="text", label_column="label"))
+    corpus = kept.add_to(read_corpus(kept.collect(rows), source_name="x", text_column="text", label_column="label"))
     assert corpus.extra == {"source": ["mail", "", "web", ""], "n": ["1", "3", "", "6"]}
     assert corpus.subset([2, 0]).extra == {"source": ["web", "mail"], "n": ["", "1"]}
     assert corpus.rows().extra == corpus.extra
@@ -29,6 +29,6 @@ def test_columns_stay_with_the_rows_that_are_kept() -> None:
 def test_a_column_that_is_not_there_is_named() -> None:
     kept = ExtraColumns(["channel"])
     rows = [SourceRow(number, fields) for number, fields in enumerate(ROWS, start=1)]
-    corpus = read_corpus(kept.passing(rows), source_name="x", text_column="text", label_column="label")
+    corpus = read_corpus(kept.collect(rows), source_name="x", text_column="text", label_column="label")
     with pytest.raises(UnknownColumn, match="does not exist"):
-        kept.added_to(corpus)
+        kept.add_to(corpus)

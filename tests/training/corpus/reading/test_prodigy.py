@@ -1,14 +1,14 @@
 from __future__ import annotations
 
-from glossator.training.corpus.reading.prodigy import accepted
-from glossator.training.corpus.row import SourceRow, reason_of
+from glossator.training.corpus.reading.prodigy import resolve_prodigy_answers
+from glossator.training.corpus.row import SourceRow, reject_reason
 
 TASK = {"text": "where is it", "_input_hash": 1, "_task_hash": 2}
 OPTIONS = {"options": [{"id": "delivery", "text": "Delivery"}, {"id": "refund", "text": "Refund"}]}
 
 
 def read(*fields: dict[str, object]) -> list[SourceRow]:
-    return list(accepted(SourceRow(number, each) for number, each in enumerate(fields, start=1)))  # type: ignore[arg-type]
+    return list(resolve_prodigy_answers(SourceRow(number, each) for number, each in enumerate(fields, start=1)))  # type: ignore[arg-type]
 
 
 def test_what_was_chosen_is_the_label() -> None:
@@ -25,7 +25,7 @@ def test_what_was_chosen_is_the_label() -> None:
 def test_what_was_not_accepted_is_an_error_with_its_name() -> None:
     for row in read({**TASK, "label": "refund", "answer": "reject"}, {**TASK, "label": "refund", "answer": "ignore"}):
         assert row.error is not None
-        assert reason_of(row.error)[0] == "not-accepted"
+        assert reject_reason(row.error)[0] == "not-accepted"
     (row,) = read({**TASK, "label": "refund", "answer": "accept"})
     assert (row.error, row.fields["label"]) == (None, "refund")
 

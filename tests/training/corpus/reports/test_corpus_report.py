@@ -16,7 +16,7 @@ PAIRS: list[tuple[object, object]] = [
 ]  # fmt: skip
 
 
-def test_to_dict_is_json_and_its_rows_add_up(read_pairs: ReadPairs) -> None:
+def test_to_dict_is_json_and_its_row_counts_add_up(read_pairs: ReadPairs) -> None:
     corpus = read_pairs(PAIRS)
     report = to_dict(corpus, described="CSV, UTF-8, comma")
     assert json.loads(json.dumps(report, allow_nan=False))["described"] == "CSV, UTF-8, comma"
@@ -41,7 +41,7 @@ def test_to_dict_quantiles_are_lengths_that_occur(read_pairs: ReadPairs) -> None
     }  # fmt: skip
 
 
-def test_report_lines_tell_ledger_columns_and_findings(read_pairs: ReadPairs) -> None:
+def test_report_lines_have_row_counts_columns_and_findings(read_pairs: ReadPairs) -> None:
     lines = report_lines(read_pairs(PAIRS), described="CSV, UTF-8, comma")
     assert lines[0] == "# Corpus report: `pairs.csv`"
     assert "- Source: CSV, UTF-8, comma" in lines
@@ -69,7 +69,7 @@ def test_report_lines_of_an_empty_corpus(read_pairs: ReadPairs) -> None:
     assert lines[-1] == "None."
 
 
-def test_report_lines_let_no_label_or_text_format_the_page(read_pairs: ReadPairs) -> None:
+def test_labels_and_texts_cannot_change_the_formatting_of_the_report(read_pairs: ReadPairs) -> None:
     lines = report_lines(read_pairs([("a", "x|y"), ("b", "x|y"), ("c", "``` `<b>`"), ("d", "``` `<b>`")]))
     assert "| `x\\|y` | 2 | 50.0% |" in lines
     assert "| ```` ``` `<b>` ```` | 2 | 50.0% |" in lines

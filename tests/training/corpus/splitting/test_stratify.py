@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glossator.training.corpus.splitting.stratify import Group, stratify, wanted_rows
+from glossator.training.corpus.splitting.stratify import Group, needed_rows, stratify
 
 
 def of_labels(rows: list[list[int]]) -> list[Group]:
@@ -31,7 +31,7 @@ def deviation(rows: list[list[int]], subset: list[int], labels: int, shares: lis
     second=st.sampled_from([0.0, 0.1, 0.3]),
 )
 def test_wanted_rows_add_up_and_stay_within_a_row_of_the_share(totals: list[int], share: float, second: float) -> None:
-    wanted = wanted_rows(totals, [1 - share - second, share, second])
+    wanted = needed_rows(totals, [1 - share - second, share, second])
     for total, numbers in zip(totals, wanted, strict=True):
         assert sum(numbers) == total
         assert min(numbers) >= 0
@@ -43,7 +43,7 @@ def test_wanted_rows_add_up_and_stay_within_a_row_of_the_share(totals: list[int]
 
 
 def test_wanted_rows_of_small_classes_do_not_all_round_to_nothing() -> None:
-    wanted = wanted_rows([4] * 150, [0.8, 0.1, 0.1])
+    wanted = needed_rows([4] * 150, [0.8, 0.1, 0.1])
     assert Counter(map(tuple, wanted)) == {(3, 1, 0): 60, (3, 0, 1): 60, (4, 0, 0): 30}
 
 
@@ -68,7 +68,7 @@ def test_stratify_keeps_label_shares_far_better_than_chance(seed: int) -> None:
     reached = deviation(rows, stratified, 40, shares)
     assert reached < 0.3 * deviation(rows, drawn, 40, shares)
     totals = [sum(label in row for row in rows) for label in range(40)]
-    wanted = wanted_rows(totals, shares)
+    wanted = needed_rows(totals, shares)
     rounding = [
         abs(number / total - share)
         for numbers, total in zip(wanted, totals, strict=True)
