@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from glossator.modeling.torch_session import auto_class
-from glossator.service.files.hashing import hash_file
 from glossator.service.bundle.task import Classifier, Encoding, Task, TokenClassification
 from glossator.service.errors import ConfigError, ExtraMissing, OutputError, shorten
+from glossator.service.files.hashing import hash_file
 from glossator.training.config import TrainingConfig
 
 STARTER = "starter"

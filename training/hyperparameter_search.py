@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from glossator.modeling.checkpoint_reader import read_task
-from glossator.service.errors import ConfigError
 from glossator.service.bundle.file_names import FOLDER_MARKERS
+from glossator.service.errors import ConfigError
 from glossator.service.files.atomic_folder import atomic_folder
 from glossator.training.algorithms.algorithm import Splits
 from glossator.training.algorithms.registry import find_algorithm

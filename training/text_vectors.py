@@ -13,7 +13,14 @@ from glossator.modeling.checkpoint_reader import open_pipeline
 from glossator.service.bundle.task import Encoding, Provenance, TextEmbedding, TokenClassification, iob2_tags
 from glossator.service.inference.pipeline import Answer
 from glossator.service.tasks.token_classification import stitch_tokens
-from glossator.training.base_model import BaseModel, encoding_of, open_model, open_tokenizer, resolve_base_model, save_tokenizer
+from glossator.training.base_model import (
+    BaseModel,
+    encoding_of,
+    open_model,
+    open_tokenizer,
+    resolve_base_model,
+    save_tokenizer,
+)
 from glossator.training.config import TrainingConfig
 
 CHUNK = 512
@@ -70,7 +77,7 @@ def embed_words(
         encoder = open_pipeline(model, folder, task)
         for begin in range(0, len(texts), CHUNK):
             encoded = encoder.encode_all(texts[begin : begin + CHUNK])
-            for text, states in zip(encoded, encoder.gathered(encoded), strict=True):
+            for text, states in zip(encoded, encoder.pooled_outputs(encoded), strict=True):
                 tokens = stitch_tokens(text)
                 _, first = np.unique(tokens.words, return_index=True)
                 last = np.append(first[1:], len(tokens.words)) - 1

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from glossator.modeling.labelled_rows import inputs_of
 from glossator.service.bundle.task import Classifier, Task
-from glossator.service.tasks.encoded import by_text, windows_of
+from glossator.service.tasks.encoded import group_by_text, windows_of
 from glossator.training.algorithms.algorithm import Run
 from glossator.training.objectives.labels import Labels
 
@@ -84,6 +84,6 @@ class Held:
     def score(self, head: Linear, vectors: Any) -> float:
         """The metric of a head on the vectors `(windows, width)`; windows are put together by the decoder's own
         rule."""
-        groups = by_text(self._texts, list(head(vectors)))
+        groups = group_by_text(self._texts, list(head(vectors)))
         pooled = [self._decoder.gather(text, group) for text, group in zip(self._texts, groups, strict=True)]
         return self._labels.score(np.stack(pooled), self._run.validation)

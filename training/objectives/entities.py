@@ -79,8 +79,8 @@ class Tokens:
     def validate(self, pipeline: Pipeline, rows: LabelledRows) -> float:
         """Strict F1 of entities."""
         encoded = pipeline.encode_all(inputs_of(rows, pipeline.task))
-        gathered = pipeline.gathered(encoded)
-        if not all(np.isfinite(each).all() for each in gathered):
+        pooled = pipeline.pooled_outputs(encoded)
+        if not all(np.isfinite(each).all() for each in pooled):
             return math.nan
         answers = predict_rows(pipeline, rows)
         return float(task_metrics(rows, answers, self._task).functions["f1"](np.ones((1, len(rows))))[0])
@@ -88,11 +88,11 @@ class Tokens:
     def calibrated(self, pipeline: Pipeline, rows: LabelledRows) -> Task:
         """The task with the bias against `O` at which strict F1 is highest, the smallest of equals."""
         encoded = pipeline.encode_all(inputs_of(rows, self._task))
-        gathered = pipeline.gathered(encoded)
+        pooled = pipeline.pooled_outputs(encoded)
         best, chosen = -1.0, self._task
         for bias in BIASES:
             task = self._task.model_copy(update={"outside_bias": bias})
-            answers = Decoder(task).answer(encoded, gathered, DEFAULTS)
+            answers = Decoder(task).answer(encoded, pooled, DEFAULTS)
             value = float(task_metrics(rows, answers, task).functions["f1"](np.ones((1, len(rows))))[0])
             if value > best:
                 best, chosen = value, task

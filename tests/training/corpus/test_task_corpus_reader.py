@@ -18,7 +18,7 @@ def rows(*fields: dict[str, Any]) -> list[SourceRow]:
     return [SourceRow(line, each) for line, each in enumerate(fields, start=1)]
 
 
-def read(task: TaskName, *fields: dict[str, Any], **options: Any) -> Corpus:
+def read_rows(task: TaskName, *fields: dict[str, Any], **options: Any) -> Corpus:
     corpus = read_task_corpus(rows(*fields), task, source_name="made", **options)
     assert corpus.rows_in == len(corpus) + len(corpus.rejects) + len(corpus.dropped)
     return corpus
@@ -41,24 +41,24 @@ PAIR = {"premise": "it rains", "hypothesis": "it is wet", "label": "yes"}
         ({"text": "x", "tags": ["z"]}, ColumnRoles(), "text-classification"),
     ],
 )
-def test_the_columns_tell_the_task(fields: dict[str, Any], roles: ColumnRoles, task: str) -> None:
+def test_the_task_is_detected_from_the_columns(fields: dict[str, Any], roles: ColumnRoles, task: str) -> None:
     found, why = detect_task(rows(fields, fields), roles)
     assert found == task
     assert why
 
 
 def test_entities_from_spans_tokens_and_tags_of_words() -> None:
-    corpus = read("token-classification", ENTITY, {"text": "none here", "spans": []})
+    corpus = read_rows("token-classification", ENTITY, {"text": "none here", "spans": []})
     assert corpus.spans == [(GoldSpan(8, 12, "LOC"),), ()]
     assert (corpus.labels, corpus.label_names) == ([("LOC",), ()], ["LOC"])
-    corpus = read("token-classification", {"tokens": ["Anna", "in", "York"], "ner_tags": ["O", "O", "B-LOC"]})
+    corpus = read_rows("token-classification", {"tokens": ["Anna", "in", "York"], "ner_tags": ["O", "O", "B-LOC"]})
     assert (corpus.texts, corpus.spans) == (["Anna in York"], [(GoldSpan(8, 12, "LOC"),)])
-    corpus = read("token-classification", {"text": "Anna  in York", "slots": "O O B-LOC"})
+    corpus = read_rows("token-classification", {"text": "Anna  in York", "slots": "O O B-LOC"})
     assert corpus.spans == [(GoldSpan(9, 13, "LOC"),)]
 
 
-def test_bad_rows_of_entities_are_rejects_with_a_reason() -> None:
-    corpus = read(
+def test_bad_rows_of_entities_become_rejects() -> None:
+    corpus = read_rows(
         "token-classification",
         ENTITY,
         {"text": "short", "spans": [{"start": 0, "end": 99, "label": "LOC"}]},
@@ -68,49 +68,49 @@ def test_bad_rows_of_entities_are_rejects_with_a_reason() -> None:
     )
     reasons = [reject.reason for reject in corpus.rejects]
     assert reasons == ["span-outside-text", "empty-text", "unknown-label"]
-    corpus = read("token-classification", ENTITY, {"text": "a b", "spans": "O"}, roles=ColumnRoles(label="spans"))
+    corpus = read_rows("token-classification", ENTITY, {"text": "a b", "spans": "O"}, roles=ColumnRoles(label="spans"))
     assert [reject.reason for reject in corpus.rejects] == ["tag-count"]
 
 
 def test_questions_with_several_answers_one_or_none() -> None:
     twice = QUESTION | {"answers": [{"start": 8, "text": "York"}, {"answer_start": 8, "text": "York"}]}
     columns = QUESTION | {"question": "Who?", "answers": {"text": ["Anna"], "answer_start": [0]}}
-    corpus = read("question-answering", twice, columns, QUESTION | {"question": "Why?", "answers": []})
+    corpus = read_rows("question-answering", twice, columns, QUESTION | {"question": "Why?", "answers": []})
     assert corpus.spans == [(GoldSpan(8, 12, "answer"),), (GoldSpan(0, 4, "answer"),), ()]
     assert corpus.seconds == ["Anna in York"] * 3
     assert corpus.labels == [("answer",), ("answer",), ()]
 
 
 @pytest.mark.parametrize(
-    ("answers", "reason", "said"),
+    ("answers", "reason", "message"),
     [
-        ([{"start": 3, "text": "York"}], "answer-not-there", "stands 'a in'"),
+        ([{"start": 3, "text": "York"}], "answer-not-there", "has 'a in' at 3"),
         ([{"start": 9, "text": "York"}], "answer-not-there", "bytes of UTF-8"),
         ([{"text": "York"}], "answer-unreadable", "a start and a text"),
         (["York"], "answer-unreadable", "not an answer"),
         (7, "answers-not-a-list", "int"),
     ],
 )
-def test_answers_that_do_not_stand_where_they_should(answers: object, reason: str, said: str) -> None:
-    row = {"question": "Where?", "context": "Änna in York" if said == "bytes of UTF-8" else "Anna in York"}
+def test_wrong_answers_become_rejects(answers: object, reason: str, message: str) -> None:
+    row = {"question": "Where?", "context": "Änna in York" if message == "bytes of UTF-8" else "Anna in York"}
     with pytest.raises(UnusableCorpus) as caught:
-        read("question-answering", row | {"answers": answers})
+        read_rows("question-answering", row | {"answers": answers})
     (reject,) = caught.value.corpus.rejects
     assert reject.reason == reason
-    assert said in reject.message
+    assert message in reject.message
 
 
 def test_pairs_with_classes_or_scores() -> None:
-    corpus = read("text-pair", PAIR, PAIR | {"label": "no", "hypothesis": "it is dry"})
+    corpus = read_rows("text-pair", PAIR, PAIR | {"label": "no", "hypothesis": "it is dry"})
     assert (corpus.problem_type, corpus.label_names) == ("single_label_classification", ["no", "yes"])
     assert corpus.seconds == ["it is wet", "it is dry"]
-    corpus = read("text-pair", *({"query": f"q{n}", "document": f"d{n}", "score": n / 2} for n in range(5)))
+    corpus = read_rows("text-pair", *({"query": f"q{n}", "document": f"d{n}", "score": n / 2} for n in range(5)))
     assert corpus.problem_type == "regression"
     assert corpus.scores == [0.0, 0.5, 1.0, 1.5, 2.0]
 
 
-def test_bad_pairs_are_rejects() -> None:
-    corpus = read(
+def test_bad_pairs_become_rejects() -> None:
+    corpus = read_rows(
         "text-pair",
         PAIR,
         PAIR | {"hypothesis": "  "},
@@ -122,32 +122,32 @@ def test_bad_pairs_are_rejects() -> None:
     assert corpus.rejects[0].message.startswith("hypothesis: ")
 
 
-def test_copies_of_a_pair_are_dropped_but_not_of_one_side() -> None:
-    corpus = read("text-pair", PAIR, PAIR, PAIR | {"hypothesis": "it is dry", "label": "no"})
+def test_repeated_pairs_are_dropped_but_not_pairs_that_share_one_text() -> None:
+    corpus = read_rows("text-pair", PAIR, PAIR, PAIR | {"hypothesis": "it is dry", "label": "no"})
     assert (len(corpus), len(corpus.dropped)) == (2, 1)
     assert len(set(corpus.input_keys())) == 2
-    other = read("text-pair", PAIR, PAIR | {"hypothesis": "it is hot", "label": "no"})
+    other = read_rows("text-pair", PAIR, PAIR | {"hypothesis": "it is hot", "label": "no"})
     assert corpus.fingerprint() != other.fingerprint()
     assert corpus.subset([1]).seconds == ["it is dry"]
 
 
-def test_columns_that_cannot_be_told_are_asked_for() -> None:
+def test_unknown_columns_are_reported() -> None:
     for task in ("token-classification", "text-pair", "question-answering"):
         with pytest.raises(UnknownColumn):
-            read(task, {"a": "x", "b": "y"})  # type: ignore[arg-type]
+            read_rows(task, {"a": "x", "b": "y"})  # type: ignore[arg-type]
 
 
 def test_a_corpus_without_an_entity_cannot_be_trained_on() -> None:
     with pytest.raises(UnusableCorpus, match="no-entities"):
-        read("token-classification", {"text": "a", "spans": []}, roles=ColumnRoles(label="spans"))
+        read_rows("token-classification", {"text": "a", "spans": []}, roles=ColumnRoles(label="spans"))
 
 
-def test_spans_with_white_space_at_their_edges_are_told_and_trimmed() -> None:
-    corpus = read(
+def test_spans_with_white_space_at_their_edges_are_reported_and_trimmed() -> None:
+    corpus = read_rows(
         "token-classification",
         {"text": "Ann is in Rome", "spans": [{"start": 0, "end": 4, "label": "PER"}]},
         {"text": "Bob is in Oslo", "spans": [{"start": 0, "end": 3, "label": "PER"}]},
     )
     assert corpus.spans == [(GoldSpan(0, 3, "PER"),), (GoldSpan(0, 3, "PER"),)]
-    told = next(each for each in corpus.findings if each.name == "spans-with-space")
-    assert (told.count, told.lines, told.examples) == (1, (1,), ("line 1: 'Ann '",))
+    finding = next(each for each in corpus.findings if each.name == "spans-with-space")
+    assert (finding.count, finding.lines, finding.examples) == (1, (1,), ("line 1: 'Ann '",))

@@ -10,7 +10,7 @@ from glossator.service.errors import CorpusError, FileMissing
 from glossator.training.corpus.reading.annotated_documents import is_annotated_document, read_annotated_documents
 
 
-def put(path: Path, value: object) -> Path:
+def write(path: Path, value: object) -> Path:
     data = value if isinstance(value, str) else json.dumps(value)
     path.write_bytes(gzip.compress(data.encode()) if path.suffix == ".gz" else data.encode())
     return path
@@ -22,7 +22,7 @@ def test_squad(tmp_path: Path) -> None:
         "context": "It Bob.",
         "qas": [{"id": "1", "question": "Who?", "answers": answers}, {"id": "2", "question": "Why?", "answers": []}],
     }
-    rows, described = read_annotated_documents(put(tmp_path / "s.json.gz", {"data": [{"paragraphs": [paragraph]}]}))
+    rows, described = read_annotated_documents(write(tmp_path / "s.json.gz", {"data": [{"paragraphs": [paragraph]}]}))
     assert "SQuAD" in described
     assert [row.fields for row in rows] == [
         {"question": "Who?", "context": "It Bob.", "answers": [{"start": 3, "text": "Bob"}]},
@@ -37,14 +37,14 @@ def test_label_studio(tmp_path: Path) -> None:
         {"data": {"text": "fine"}, "annotations": [{"result": [{"value": {"choices": ["good"]}}]}]},
         {"data": {"text": "skipped"}, "annotations": [{"was_cancelled": True, "result": []}]},
     ]
-    rows, described = read_annotated_documents(put(tmp_path / "tasks.json", tasks))
+    rows, described = read_annotated_documents(write(tmp_path / "tasks.json", tasks))
     assert "Label Studio" in described
     assert rows[0].fields == {"text": "It Bob.", "spans": [{"start": 3, "end": 6, "label": "PER"}]}
     assert rows[1].fields == {"text": "fine", "label": ["good"]}
     assert "no annotation" in str(rows[2].error)
 
 
-def test_a_docbin_of_spacy(tmp_path: Path) -> None:
+def test_spacy_docbin(tmp_path: Path) -> None:
     spacy = pytest.importorskip("spacy")
     from spacy.tokens import DocBin
 
@@ -61,15 +61,15 @@ def test_a_docbin_of_spacy(tmp_path: Path) -> None:
     assert rows[1].fields == {"text": "nothing", "spans": []}
 
 
-def test_an_array_of_objects_is_left_to_the_reader_of_rows(tmp_path: Path) -> None:
-    assert not is_annotated_document(put(tmp_path / "rows.json", [{"text": "a", "label": "x"}, 7]))
+def test_an_array_of_rows_is_not_an_annotated_document(tmp_path: Path) -> None:
+    assert not is_annotated_document(write(tmp_path / "rows.json", [{"text": "a", "label": "x"}, 7]))
     assert not is_annotated_document(
-        put(tmp_path / "rows.json.gz", [{"text": '{"data": 1, "annotations": 2}', "label": "x"}])
+        write(tmp_path / "rows.json.gz", [{"text": '{"data": 1, "annotations": 2}', "label": "x"}])
     )
-    assert is_annotated_document(put(tmp_path / "tasks.json", [{"id": 1, "annotations": [], "data": {"text": "a"}}]))
+    assert is_annotated_document(write(tmp_path / "tasks.json", [{"id": 1, "annotations": [], "data": {"text": "a"}}]))
 
 
-def test_a_folder_a_label(tmp_path: Path) -> None:
+def test_one_folder_per_label(tmp_path: Path) -> None:
     for label, name, text in (
         ("sport", "b.txt", "goal"),
         ("sport", "a.txt", "\ufeffrace\r\n"),
@@ -81,7 +81,7 @@ def test_a_folder_a_label(tmp_path: Path) -> None:
     (tmp_path / "topics/README.md").write_text("not a row")
     assert is_annotated_document(tmp_path / "topics")
     rows, described = read_annotated_documents(tmp_path / "topics")
-    assert described.endswith("topics: a folder a label")
+    assert described.endswith("topics: one folder per label")
     assert [dict(row.fields) for row in rows if row.error is None] == [
         {"text": "soup", "label": "food", "file": "food/c.txt"},
         {"text": "race\r\n", "label": "sport", "file": "sport/a.txt"},
@@ -95,20 +95,24 @@ def test_a_folder_a_label(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "known"), [("a.conll", True), ("a.IOB2.gz", True), ("a.json", True), ("a.csv", False)]
 )
-def test_names_tell_documents_apart(name: str, known: bool) -> None:
+def test_documents_are_recognised_by_their_names(name: str, known: bool) -> None:
     assert is_annotated_document(Path(name)) == known
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
-    [("a.json", "{", "is not JSON"), ("a.json", '{"a": 1}', "no labelled JSON"), ("a.spacy", "xx", "no DocBin")],
+    ("name", "content", "message"),
+    [
+        ("a.json", "{", "is not JSON"),
+        ("a.json", '{"a": 1}', "no known format"),
+        ("a.spacy", "xx", "not a spaCy DocBin"),
+    ],
 )
-def test_what_is_none_of_these_is_refused(tmp_path: Path, name: str, content: str, said: str) -> None:
-    with pytest.raises(CorpusError, match=said):
-        read_annotated_documents(put(tmp_path / name, content))
+def test_other_content_is_rejected(tmp_path: Path, name: str, content: str, message: str) -> None:
+    with pytest.raises(CorpusError, match=message):
+        read_annotated_documents(write(tmp_path / name, content))
 
 
-def test_bytes_that_are_not_utf8_and_files_that_are_not_there(tmp_path: Path) -> None:
+def test_files_that_are_missing_or_not_utf8_are_rejected(tmp_path: Path) -> None:
     (tmp_path / "a.conll").write_bytes(b"\xff\xfe")
     with pytest.raises(CorpusError, match="not UTF-8"):
         read_annotated_documents(tmp_path / "a.conll")

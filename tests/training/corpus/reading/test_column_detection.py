@@ -4,15 +4,20 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
+from glossator.service.documents.column_names import CONTEXT_COLUMN, PAIR_COLUMNS, QUESTION_COLUMN, TEXT_COLUMNS
 from glossator.service.errors import UnknownColumn
+from glossator.service.labelling.column_plan import plan_columns
 from glossator.training.corpus.corpus import CorpusColumns
 from glossator.training.corpus.reading.column_detection import (
+    ColumnRoles,
     check_columns,
     choose_columns,
     choose_problem_type,
     is_missing,
 )
+from glossator.training.corpus.reading.task_detection import detect_task
 from glossator.training.corpus.row import SourceRow
+from glossator.training.corpus.task_corpus_reader import read_task_corpus
 
 
 def choose(table: Mapping[str, Sequence[object]], **given: str) -> CorpusColumns:
@@ -43,17 +48,17 @@ def test_choose_columns_by_name(names: list[str], text: str, label: str) -> None
     columns = choose(table)
     assert (columns.text, columns.label) == (text, label)
     assert columns.existing == tuple(names)
-    assert columns.text_why.startswith(("it is named", "its name has the word"))
+    assert columns.text_why.startswith(("it is named", "its name contains the word"))
 
 
-def test_choose_columns_by_values_where_names_say_nothing() -> None:
+def test_choose_columns_by_values_if_names_are_unknown() -> None:
     columns = choose({"column_1": CLASSES, "column_2": SENTENCES})
     assert (columns.text, columns.label) == ("column_2", "column_1")
-    assert "only one that looks like one" in columns.text_why
-    assert "only one that looks like one" in columns.label_why
+    assert "only this one looks like one" in columns.text_why
+    assert "only this one looks like one" in columns.label_why
 
 
-def test_choose_columns_takes_what_is_given_even_where_the_head_lacks_it() -> None:
+def test_choose_columns_takes_given_columns_even_if_the_head_lacks_them() -> None:
     table = {"text": SENTENCES, "label": CLASSES, "other": SENTENCES}
     columns = choose(table, text_column="other", label_column="rare")
     assert (columns.text, columns.label) == ("other", "rare")
@@ -66,12 +71,12 @@ def test_choose_columns_never_takes_one_column_twice() -> None:
     assert choose({"label": SENTENCES, "intent": CLASSES}, text_column="label").label == "intent"
 
 
-def test_choose_columns_passes_over_a_mostly_empty_column_with_a_label_name() -> None:
+def test_choose_columns_ignores_a_mostly_empty_column_with_a_label_name() -> None:
     columns = choose({"text": SENTENCES, "Tags": [None, "", "old", float("nan")], "product": CLASSES})
     assert columns.label == "product"
 
 
-def test_choose_columns_refuses_to_guess_between_equals() -> None:
+def test_choose_columns_does_not_guess_between_equal_candidates() -> None:
     with pytest.raises(UnknownColumn) as caught:
         choose({"sentence_a": SENTENCES, "sentence_b": SENTENCES, "entailment": CLASSES, "side": CLASSES})
     faults = {fault.name: fault.message for fault in caught.value.faults}
@@ -80,7 +85,7 @@ def test_choose_columns_refuses_to_guess_between_equals() -> None:
     assert "--text-column" in (caught.value.hint or "")
 
 
-def test_check_columns_reports_both_and_names_the_nearest() -> None:
+def test_check_columns_reports_both_with_the_most_similar_names() -> None:
     columns = CorpusColumns("txt", "Labels", (), "as given", "as given")
     with pytest.raises(UnknownColumn) as caught:
         check_columns(columns, ["id", "text", "label"])
@@ -91,7 +96,7 @@ def test_check_columns_reports_both_and_names_the_nearest() -> None:
     assert "'id', 'text', 'label'" in str(caught.value)
 
 
-def test_check_columns_passes_columns_that_exist() -> None:
+def test_check_columns_accepts_existing_columns() -> None:
     check_columns(CorpusColumns("text", "label", (), "", ""), ["label", "text"])
 
 
@@ -109,15 +114,17 @@ def test_check_columns_passes_columns_that_exist() -> None:
         ([], "single_label_classification"),
     ],
 )
-def test_choose_problem_type_goes_by_form_never_by_count(values: list[object], expected: str) -> None:
+def test_choose_problem_type_depends_on_the_form_of_labels_not_on_their_number(
+    values: list[object], expected: str
+) -> None:
     assert choose_problem_type(values)[0] == expected
 
 
-def test_choose_problem_type_is_as_given_or_as_a_separator_says() -> None:
+def test_choose_problem_type_follows_the_given_type_or_separator() -> None:
     assert choose_problem_type([["a"]], given="single_label_classification")[0] == "single_label_classification"
     assert choose_problem_type(["a"], label_separator=";") == (
         "multi_label_classification",
-        "a label separator is given: ';'",
+        "the label separator is ';'",
     )
 
 
@@ -126,3 +133,29 @@ def test_choose_problem_type_is_as_given_or_as_a_separator_says() -> None:
 )
 def test_is_missing(value: object, expected: bool) -> None:
     assert is_missing(value) is expected
+
+
+@pytest.mark.parametrize("name", TEXT_COLUMNS)
+def test_training_and_labelling_detect_the_same_text_column(name: str) -> None:
+    table: dict[str, Sequence[object]] = {"id": [1, 2, 3, 4], name: SENTENCES, "label": CLASSES}
+    assert choose(table).text == name
+    assert plan_columns(list(table), prefix="predicted_").text == name
+
+
+@pytest.mark.parametrize(("first", "second"), PAIR_COLUMNS)
+def test_training_and_labelling_detect_the_same_pair_of_columns(first: str, second: str) -> None:
+    names = ["id", first, second, "label"]
+    head = [SourceRow(line, dict(zip(names, (line, "a", "b", "x"), strict=True))) for line in range(1, 5)]
+    assert detect_task(head, ColumnRoles())[0] == "text-pair"
+    corpus = read_task_corpus(head, "text-pair", source_name="pairs", problem_type="single_label_classification")
+    assert (corpus.columns.text, corpus.columns.second) == (first, second)
+    plan = plan_columns(names, pairs=True, prefix="predicted_")
+    assert (plan.text, plan.second) == (first, second)
+
+
+def test_training_and_labelling_detect_the_same_question_columns() -> None:
+    fields = {"id": 1, QUESTION_COLUMN: "Who?", CONTEXT_COLUMN: "Ann", "answers": [{"start": 0, "text": "Ann"}]}
+    corpus = read_task_corpus([SourceRow(1, fields)], "question-answering", source_name="questions")
+    assert (corpus.columns.text, corpus.columns.second) == (QUESTION_COLUMN, CONTEXT_COLUMN)
+    plan = plan_columns(list(fields), pairs=True)
+    assert (plan.text, plan.second) == (QUESTION_COLUMN, CONTEXT_COLUMN)

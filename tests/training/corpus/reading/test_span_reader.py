@@ -25,18 +25,18 @@ BOB = GoldSpan(10, 13, "PER")
         json.dumps([[10, 13, "PER"]]),
     ],
 )
-def test_the_formats_that_are_read(value: object) -> None:
+def test_formats_of_common_tools_are_read(value: object) -> None:
     assert read_spans(value, TEXT) == (BOB,)
 
 
-def test_spans_come_in_the_order_of_the_text() -> None:
+def test_spans_are_in_the_order_of_the_text() -> None:
     assert read_spans([[17, 21, "LOC"], [10, 13, "PER"]], TEXT) == (BOB, GoldSpan(17, 21, "LOC"))
 
 
 @pytest.mark.parametrize(
-    ("value", "reason", "said"),
+    ("value", "reason", "message"),
     [
-        ("PER", "spans-not-a-list", "no JSON list"),
+        ("PER", "spans-not-a-list", "not a JSON list"),
         ({"a": 1}, "spans-not-a-list", "dict"),
         (["PER"], "span-unreadable", "not a span"),
         ([[1, "4", "PER"]], "span-unreadable", "whole numbers"),
@@ -44,20 +44,20 @@ def test_spans_come_in_the_order_of_the_text() -> None:
         ([[1, 4, ""]], "span-without-label", "no label"),
         ([{"start": 1, "end": 4}], "span-without-label", "no label"),
         ([[10, 99, "PER"]], "span-outside-text", "22 characters"),
-        ([[5, 5, "PER"]], "span-outside-text", "behind the start"),
-        ([[-1, 3, "PER"]], "span-outside-text", "behind the start"),
+        ([[5, 5, "PER"]], "span-outside-text", "after the start"),
+        ([[-1, 3, "PER"]], "span-outside-text", "after the start"),
         ([[20, 26, "LOC"]], "span-outside-text", "bytes of UTF-8"),
         ([[9, 10, "PER"]], "blank-span", "white space"),
         ([[0, 3, "PER"], [2, 8, "ORG"]], "overlapping-spans", "overlap"),
         ([[0, 3, "PER"], [0, 3, "PER"]], "overlapping-spans", "overlap"),
     ],
 )
-def test_what_is_wrong_is_named_with_its_likely_cause(value: object, reason: str, said: str) -> None:
+def test_wrong_spans_are_rejected_with_the_likely_cause(value: object, reason: str, message: str) -> None:
     text = TEXT + "!"
     with pytest.raises(RowFault) as caught:
         read_spans(value, text)
     assert caught.value.reason == reason
-    assert said in caught.value.message
+    assert message in caught.value.message
 
 
 def test_offsets_in_utf16_units_are_recognised() -> None:
@@ -67,7 +67,7 @@ def test_offsets_in_utf16_units_are_recognised() -> None:
 
 
 @given(st.text(max_size=30), st.integers(-5, 40), st.integers(-5, 40))
-def test_a_span_that_is_read_lies_in_the_text(text: str, start: int, end: int) -> None:
+def test_every_span_is_inside_the_text(text: str, start: int, end: int) -> None:
     try:
         (span,) = read_spans([[start, end, "X"]], text)
     except RowFault:
