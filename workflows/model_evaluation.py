@@ -95,8 +95,8 @@ def evaluate_model(
             answers,
             slice_by=slice_by,
             languages=_languages(rows),
-            change=robustness,
-            before=_change_since_last_run(store, record.run.id, test, evaluation),
+            check_robustness=robustness,
+            change_since_last_run=_change_since_last_run(store, record.run.id, test, evaluation),
         )
         record.run.data = {"test": test}
         record.run.config = {"model": str(model), "training_run": pipeline.task.provenance.run}

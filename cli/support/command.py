@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -14,6 +15,8 @@ from glossator.service.errors import ConfigError, Fault, GlossatorError
 
 PREFIX = "GLOSSATOR_"
 _SHORT_HELP_CHARACTERS = 400
+_TYPE_NAMES = re.compile(r"<(int|float) range>|<list\[(\w+)\]>")
+"""How the parser writes ranges and lists in help; a reader needs only the type of one value."""
 
 
 class Command(TyperCommand):
@@ -103,6 +106,7 @@ def write_options(command: TyperCommand | TyperGroup, ctx: Any, formatter: Any) 
     for parameter in command.get_params(ctx):
         record = parameter.get_help_record(ctx)
         if record is not None:
+            record = (_TYPE_NAMES.sub(lambda found: f"<{(found[1] or found[2]).lower()}>", record[0]), record[1])
             default = "Arguments" if isinstance(parameter, TyperArgument) else "Options"
             panels.setdefault(getattr(parameter, "rich_help_panel", None) or default, []).append(record)
     for panel, rows in panels.items():

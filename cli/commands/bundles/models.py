@@ -21,19 +21,18 @@ Folder = Annotated[
     Path, typer.Option("--registry", envvar="GLOSSATOR_MODELS", help="Folder of the models and their audit.")
 ]
 Name = Annotated[str, typer.Argument(help="The model's name.")]
-Version = Annotated[str, typer.Argument(help="Digest, how it begins (7 digits at least), or alias.")]
+Version = Annotated[str, typer.Argument(help="A digest, its first 7 or more digits, or an alias.")]
 Why = Annotated[str, typer.Option(help="The reason, for the audit.")]
 
 models = typer.Typer(
     name="models",
     rich_markup_mode=None,
     no_args_is_help=True,
-    help="""Keep the versions of models in one folder.
+    help="""Keep versions of models in a registry: a folder with aliases and an audit.
 
-    One version of each answers. `glossator serve --models FOLDER` follows the folder: a version that gets an
-    alias answers within a second, when it has been loaded and verified, and the one before it is let go with
-    its last request. Nothing is lost in between. The audit (audit.jsonl) keeps what was live, when, why and by
-    whom.
+    One version of each model is its champion. `glossator serve --models FOLDER` follows the folder: a version that
+    gets an alias is loaded, verified and then serves, within about a second; the previous version finishes its
+    requests first, so none fails. The audit (audit.jsonl) records what was live, when, why, and who changed it.
 
     \b
     Examples:
@@ -44,9 +43,12 @@ models = typer.Typer(
 
 
 @models.command("list", cls=Subcommand)
-def listed(registry: Folder = REGISTRY, history: Annotated[bool, typer.Option(help="The audit too.")] = False,
-           as_json: Json = False) -> int:  # fmt: skip
-    """List the models, their versions and their aliases."""
+def list_models(
+    registry: Folder = REGISTRY,
+    history: Annotated[bool, typer.Option("--history", help="Also show the audit.")] = False,
+    as_json: Json = False,
+) -> int:
+    """List the models with their versions and aliases."""
     from glossator.service.registry import Registry, to_dict
 
     records = Registry(registry).records()
@@ -54,9 +56,9 @@ def listed(registry: Folder = REGISTRY, history: Annotated[bool, typer.Option(he
         print_json({"models": [to_dict(name, record) for name, record in records.items()]})
         return OK
     if not records:
-        stdout().print(f"no models in {registry}: glossator models add BUNDLE", markup=False)
+        stdout().print(f"no models in {registry}: add one with glossator models add BUNDLE", markup=False)
     for name, record in records.items():
-        _show(name, record, history=history)
+        _print_model(name, record, history=history)
     return OK
 
 
@@ -64,36 +66,38 @@ def listed(registry: Folder = REGISTRY, history: Annotated[bool, typer.Option(he
 def add(
     bundle: Annotated[Path, typer.Argument(help="The bundle's folder.")],
     registry: Folder = REGISTRY,
-    name: Annotated[str | None, typer.Option(help="Default: the bundle's own name.")] = None,
-    alias: Annotated[str | None, typer.Option(help="The alias that it gets; the first of a name is champion.")] = None,
+    name: Annotated[str | None, typer.Option(help="The model's name; default: the bundle's.")] = None,
+    alias: Annotated[
+        str | None, typer.Option(help="An alias for it; the first version of a name becomes champion.")
+    ] = None,
     why: Why = "",
     as_json: Json = False,
 ) -> int:
-    """Verify a bundle and keep a copy of it."""
+    """Verify a bundle and copy it into the registry."""
     from glossator.service.registry import Registry
 
-    return _tell(Registry(registry).add(bundle, name=name, alias=alias, why=why), as_json)
+    return _print_change(Registry(registry).add(bundle, name=name, alias=alias, why=why), as_json)
 
 
 @models.command("alias", cls=Subcommand)
 def alias(
     name: Name,
     version: Version,
-    alias: Annotated[str, typer.Argument(help="champion answers under the bare name.")] = CHAMPION,
+    alias: Annotated[str, typer.Argument(help="The alias; champion is what the plain name serves.")] = CHAMPION,
     registry: Folder = REGISTRY,
     why: Why = "",
     as_json: Json = False,
 ) -> int:
-    """Give an alias to a version: `champion` is promoted by it."""
+    """Give an alias to a version; the alias `champion` promotes it."""
     from glossator.service.registry import Registry
 
-    return _tell(Registry(registry).alias(name, version, alias, why=why), as_json)
+    return _print_change(Registry(registry).alias(name, version, alias, why=why), as_json)
 
 
 @models.command("rollback", cls=Subcommand)
 def rollback(
     name: Name,
-    alias: Annotated[str, typer.Argument(help="The alias that goes back.")] = CHAMPION,
+    alias: Annotated[str, typer.Argument(help="The alias to move back.")] = CHAMPION,
     registry: Folder = REGISTRY,
     why: Why = "",
     as_json: Json = False,
@@ -101,34 +105,34 @@ def rollback(
     """Give an alias back to the version that had it before."""
     from glossator.service.registry import Registry
 
-    return _tell(Registry(registry).rollback(name, alias, why=why), as_json)
+    return _print_change(Registry(registry).rollback(name, alias, why=why), as_json)
 
 
 @models.command("remove", cls=Subcommand)
 def remove(name: Name, version: Version, registry: Folder = REGISTRY, why: Why = "", as_json: Json = False) -> int:
-    """Remove a version that has no alias; the audit keeps that it was there."""
+    """Remove a version that has no alias; the audit keeps its history."""
     from glossator.service.registry import Registry
 
     if not registry.is_dir():
-        raise ConfigError("there is no such folder of models", found=registry, hint="Name it: --registry.")
-    return _tell(Registry(registry).remove(name, version, why=why), as_json)
+        raise ConfigError("there is no such registry", found=registry, hint="Name its folder: --registry.")
+    return _print_change(Registry(registry).remove(name, version, why=why), as_json)
 
 
-def _show(name: str, record: Record, *, history: bool) -> None:
+def _print_model(name: str, record: Record, *, history: bool) -> None:
     console = stdout()
     console.print(name, markup=False, style="bold")
     for digest in record.versions:
-        held = [alias for alias, holder in record.aliases.items() if holder == digest]
+        aliases = [alias for alias, aliased in record.aliases.items() if aliased == digest]
         added = next(
             entry.time for entry in reversed(record.history) if entry.digest == digest and entry.action == "add"
         )
-        console.print(f"  {digest[:12]}  added {added[:19]}  {', '.join(held)}".rstrip(), markup=False)
+        console.print(f"  {digest[:12]}  added {added[:19]}  {', '.join(aliases)}".rstrip(), markup=False)
     if history:
         for entry in record.history:
             console.print(f"  · {_sentence(entry)}", markup=False, style="dim")
 
 
-def _tell(entry: Entry, as_json: bool) -> int:
+def _print_change(entry: Entry, as_json: bool) -> int:
     if as_json:
         print_json(asdict(entry))
     else:
@@ -137,7 +141,12 @@ def _tell(entry: Entry, as_json: bool) -> int:
 
 
 def _sentence(entry: Entry) -> str:
-    what = {"add": "added", "alias": "named", "rollback": "rolled back to", "remove": "removed"}[entry.action]
-    alias = f" {entry.alias}" if entry.alias else ""
+    version = f"{entry.name}@{entry.digest[:12]}"
+    what = {
+        "add": f"added {version}" + (f" as {entry.alias}" if entry.alias else ""),
+        "alias": f"{entry.alias} is now {version}",
+        "rollback": f"{entry.alias} rolled back to {version}",
+        "remove": f"removed {version}",
+    }[entry.action]
     why = f": {entry.why}" if entry.why else ""
-    return f"{entry.time[:19]} {what} {entry.name}@{entry.digest[:12]}{alias}, by {entry.by}{why}"
+    return f"{entry.time[:19]} {what}, by {entry.by}{why}"

@@ -17,7 +17,7 @@ def verify(
 ) -> int:
     """Check a bundle: hashes, schema, graph safety, and a replay of its golden rows.
 
-    Exits with 1 and names every fault if anything is not as exported.
+    Exits with 1 and lists every fault if anything differs from the export.
 
     \b
     Example:
@@ -59,6 +59,7 @@ def verify(
         )
         if differs:
             stdout().print(
-                f"· the processor is another: {differs}; the answers were compared on this one", markup=False
+                f"· exported on another kind of processor: {differs}; the golden rows were checked on this one",
+                markup=False,
             )
     return OK

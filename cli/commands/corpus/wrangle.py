@@ -10,11 +10,9 @@ import typer
 
 from glossator.cli.support import corpus_options
 from glossator.cli.support.console import OK, REJECTED_ROWS, Json, Overwrite, Quiet, print_json, reporter
-from glossator.cli.support.panels import OUTPUT
+from glossator.cli.support.panels import CHECKS, CLEANING, OUTPUT
 from glossator.workflows.extras import require_extra
 from glossator.workflows.reading_options import ReadingOptions
-
-CHECKS, CLEANING = "Further checks", "Cleaning"
 
 
 @corpus_options.with_reading_options(

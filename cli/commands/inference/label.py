@@ -5,11 +5,13 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from glossator.cli.support.console import OK, REJECTED_ROWS, Device, Json, Quiet, print_json, stderr
+from glossator.cli.support import decoder_options
+from glossator.cli.support.console import OK, REJECTED_ROWS, Device, Json, Quiet, Threads, print_json, reporter, stderr
+from glossator.cli.support.panels import INPUT_FORMAT, JOB_SIZE, OUTPUT, RAY, ZERO_SHOT
 from glossator.service.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -19,87 +21,116 @@ if TYPE_CHECKING:
 
 def label(
     source: Annotated[
-        str, typer.Argument(help="File, folder, archive, pattern or URL to label, or - for standard input.")
+        str, typer.Argument(help="File, folder, archive, glob pattern or URL to label, or - for standard input.")
     ],
-    model: Annotated[Path, typer.Option("--model", "-m", help="The bundle's folder.")],
-    output: Annotated[str, typer.Option("--output", "-o", help="File to write, its format by its ending, or -.")] = "-",
-    text_column: Annotated[str | None, typer.Option(help="Column with the text; default: told from its name.")] = None,
+    model: Annotated[Path, typer.Option("--model", "-m", help="Folder of the bundle.")],
+    output: Annotated[
+        str, typer.Option("--output", "-o", help="File to write, in the format of its suffix; - for standard output.")
+    ] = "-",
+    text_column: Annotated[str | None, typer.Option(help="Column with the text; default: detected.")] = None,
     second_column: Annotated[
         str | None, typer.Option(help="Column with the second text, for models that read two (context, hypothesis).")
     ] = None,
-    threshold: Annotated[
-        float | None, typer.Option(min=0.0, max=1.0, help="Replaces the thresholds of a multi-label model.")
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Label nothing: estimate rows, tokens, time and cost.")
+    ] = False,
+    cost_per_hour: Annotated[
+        float | None, typer.Option(min=0.0, help="With --dry-run: the cost of an hour of this machine.")
     ] = None,
-    min_confidence: Annotated[
-        float | None, typer.Option(min=0.0, max=1.0, help="Give no label where its probability is lower.")
+    max_error_rate: Annotated[
+        float | None, typer.Option(min=0.0, max=1.0, help="Stop if a larger share of the rows has an error.")
     ] = None,
-    coverage: Annotated[
-        float | None,
-        typer.Option(min=0.0, max=1.0, help="Give the set of labels that holds the true one this often, 0.95 say."),
-    ] = None,
-    aggregation: Annotated[
-        Literal["none", "simple", "first", "average", "max"] | None,
-        typer.Option(help="How tokens become entities; default: first."),
-    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start again instead of resuming an earlier run.")] = False,
+    threshold: decoder_options.Threshold = None,
+    min_confidence: decoder_options.MinConfidence = None,
+    coverage: decoder_options.Coverage = None,
+    aggregation: decoder_options.Aggregation = None,
+    truncate: decoder_options.Truncate = False,
     zero_shot: Annotated[
         list[str] | None,
-        typer.Option(help="A label that the model was not trained on; give it once for each of two or more."),
+        typer.Option(help="A label; give the option once per label, at least twice.", rich_help_panel=ZERO_SHOT),
     ] = None,
     hypothesis: Annotated[
         str | None,
-        typer.Option(help="With --zero-shot: the sentence that a label completes, such as 'This example is {}.'"),
+        typer.Option(
+            help="The sentence that a label completes, such as 'This example is {}.'", rich_help_panel=ZERO_SHOT
+        ),
     ] = None,
     multi_label: Annotated[
-        bool, typer.Option("--multi-label", help="With --zero-shot: give each label that fits, none or several.")
+        bool,
+        typer.Option(
+            "--multi-label", help="Give every label that fits, also none or several.", rich_help_panel=ZERO_SHOT
+        ),
     ] = False,
-    truncate: Annotated[
-        bool, typer.Option("--truncate", help="Read only the first window of a long text, and say so in its row.")
-    ] = False,
-    prefix: Annotated[str, typer.Option(help="Put before the names of the columns that are added.")] = "",
-    input_format: Annotated[str | None, typer.Option(help="Format of the input; default: by its suffix.")] = None,
-    output_format: Annotated[str | None, typer.Option(help="Format of the output; default: by its suffix.")] = None,
-    encoding: Annotated[str | None, typer.Option(help="Encoding of the input; default: sniffed and shown.")] = None,
-    delimiter: Annotated[str | None, typer.Option(help="Delimiter of the input; default: sniffed and shown.")] = None,
-    no_header: Annotated[bool, typer.Option("--no-header", help="The CSV or TSV has no header line.")] = False,
-    whole: Annotated[
-        bool, typer.Option("--whole", help="A text file or a PDF is one text, not its lines or pages.")
-    ] = False,
-    raw_cells: Annotated[
-        bool, typer.Option("--raw-cells", help="Do not guard CSV cells that a spreadsheet would take for formulas.")
-    ] = False,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: the CPUs allowed.")] = None,
-    device: Device = "cpu",
-    limit: Annotated[int | None, typer.Option(min=1, help="Label the first rows alone, so many.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Label only the first N rows.", metavar="N", rich_help_panel=JOB_SIZE)
+    ] = None,
     sample: Annotated[
-        float | None, typer.Option(min=0.0, max=1.0, help="Label a random share of the rows, 0.01 say.")
+        float | None,
+        typer.Option(
+            min=0.0, max=1.0, help="Label a random share of the rows, such as 0.01.", rich_help_panel=JOB_SIZE
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Decides which rows --sample takes.")] = 13,
-    max_error_rate: Annotated[
-        float | None, typer.Option(min=0.0, max=1.0, help="Stop where a larger share of the rows carries an error.")
+    seed: Annotated[int, typer.Option(help="Seed of --sample.", rich_help_panel=JOB_SIZE)] = 13,
+    input_format: Annotated[
+        str | None,
+        typer.Option(help="Format of the input; default: detected from its suffix.", rich_help_panel=INPUT_FORMAT),
     ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Label nothing: tell rows, tokens, time and cost.")
+    encoding: Annotated[
+        str | None,
+        typer.Option(help="Character encoding of the input; default: detected.", rich_help_panel=INPUT_FORMAT),
+    ] = None,
+    delimiter: Annotated[
+        str | None,
+        typer.Option(help="Column delimiter of the input; default: detected.", rich_help_panel=INPUT_FORMAT),
+    ] = None,
+    no_header: Annotated[
+        bool, typer.Option("--no-header", help="The CSV or TSV has no header line.", rich_help_panel=INPUT_FORMAT)
     ] = False,
-    cost_per_hour: Annotated[
-        float | None, typer.Option(min=0.0, help="With --dry-run: what an hour of this machine costs.")
-    ] = None,
+    whole: Annotated[
+        bool,
+        typer.Option(
+            "--whole",
+            help="Read a text file or a PDF as one text, not by lines or pages.",
+            rich_help_panel=INPUT_FORMAT,
+        ),
+    ] = False,
+    threads: Threads = None,
+    device: Device = "cpu",
     ray: Annotated[
-        str | None, typer.Option(help="Answer on a Ray cluster: HOST:PORT, auto, or local for this machine.")
+        str | None,
+        typer.Option(help="Run on a Ray cluster: HOST:PORT, auto, or local for this machine.", rich_help_panel=RAY),
     ] = None,
     actors: Annotated[
-        int | None, typer.Option(min=1, help="With --ray: processes that answer; default: as many as its CPUs allow.")
+        int | None,
+        typer.Option(
+            min=1, help="Worker processes; default: as many as the cluster's CPUs allow.", rich_help_panel=RAY
+        ),
     ] = None,
-    actor_cpus: Annotated[int, typer.Option(min=1, help="With --ray: CPUs of each of them.")] = 1,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Begin again, whatever an earlier run has done.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output file.")] = False,
+    actor_cpus: Annotated[int, typer.Option(min=1, help="CPUs per worker process.", rich_help_panel=RAY)] = 1,
+    output_format: Annotated[
+        str | None, typer.Option(help="Format of the output; default: its suffix.", rich_help_panel=OUTPUT)
+    ] = None,
+    prefix: Annotated[str, typer.Option(help="Prefix for the names of added columns.", rich_help_panel=OUTPUT)] = "",
+    raw_cells: Annotated[
+        bool,
+        typer.Option(
+            "--raw-cells",
+            help="Do not escape CSV cells that a spreadsheet would run as formulas.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the output file.", rich_help_panel=OUTPUT)
+    ] = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> int:
     """Label every row of a file.
 
-    One row out for each row in, in order, with its columns as they were; a row that cannot be labelled carries its
-    error. The output appears whole or not at all. A run that was broken off goes on when the same command is given
-    again, and the output is the same to the byte. Exits with 3 if some rows carry an error.
+    Writes one output row per input row, in order, with all its columns; a row that cannot be labelled has an error.
+    The output is complete or does not exist. An interrupted run resumes when you repeat the command, and the output is
+    identical to the byte. Exits with 3 if some rows have an error.
 
     \b
     Examples:
@@ -115,17 +146,14 @@ def label(
     from glossator.service.labelling.label_file import estimate_file as estimate
     from glossator.service.labelling.row_labelling import RowSelection
 
-    console = stderr(quiet=quiet)
+    progress = reporter(quiet=quiet)
     if not zero_shot and (hypothesis is not None or multi_label):
-        raise ConfigError("--hypothesis and --multi-label go with --zero-shot", hint="Give the labels too.")
+        raise ConfigError("--hypothesis and --multi-label need --zero-shot", hint="Give the labels too.")
     if ray is not None and output == "-":
-        raise ConfigError("--ray writes to a file", found="-", hint="Name it: --output FILE. It keeps what is done.")
-
-    def told(line: str) -> None:
-        console.print(f"· {line}", markup=False)
+        raise ConfigError("--ray needs an output file", found="-", hint="Name one: --output FILE.")
 
     with ExitStack() as stack:
-        here = stack.enter_context(local_copy(source, told)) if is_remote(source) else source
+        here = stack.enter_context(local_copy(source, progress.stage)) if is_remote(source) else source
         job = FileLabelling(
             source=here,
             output=output,
@@ -151,7 +179,7 @@ def label(
             if as_json:
                 print_json(asdict(found))
             else:
-                typer.echo(_projection(found, source))
+                typer.echo(_estimate_text(found, source))
             return OK
         check_output(job, overwrite=overwrite, fresh=fresh)
         loaded = load(model, threads=threads, device=device)
@@ -160,19 +188,18 @@ def label(
             from glossator.service.labelling.ray_cluster import RayCluster, start_actors
 
             elsewhere = stack.enter_context(start_actors(RayCluster(ray, actors, actor_cpus), loaded))
-        counter = stack.enter_context(_Counter(quiet=quiet))
+        counter = stack.enter_context(_RowProgress(quiet=quiet))
         summary = label_file(
-            job, loaded, overwrite=overwrite, fresh=fresh, progress=counter, elsewhere=elsewhere, told=told
-        )  # fmt: skip
+            job, loaded, overwrite=overwrite, fresh=fresh, progress=counter, elsewhere=elsewhere, told=progress.stage
+        )
     if as_json:
-        # Where the rows themselves go to stdout, the summary may not stand among them.
         print_json(asdict(summary), to_stderr=output == "-")
     else:
-        console.print(_sentence(summary, output), markup=False)
+        stderr(quiet=quiet).print(_summary_text(summary, output), markup=False)
     return REJECTED_ROWS if summary.failed else OK
 
 
-def _sentence(summary: LabelSummary, output: str) -> str:
+def _summary_text(summary: LabelSummary, output: str) -> str:
     parts = [f"{summary.rows:,} rows: {summary.labelled:,} labelled, {summary.failed:,} with an error"]
     parts += [f"{count:,} {code}" for code, count in summary.errors.items()]
     parts.append(f"{summary.tokens:,} tokens in {summary.windows:,} windows, {summary.truncated:,} rows truncated")
@@ -180,22 +207,22 @@ def _sentence(summary: LabelSummary, output: str) -> str:
     return f"{'stdout' if output == '-' else output}: " + "; ".join(parts)
 
 
-def _projection(found: LabellingEstimate, source: str) -> str:
+def _estimate_text(found: LabellingEstimate, source: str) -> str:
     minutes, seconds = divmod(round(found.seconds), 60)
     hours, minutes = divmod(minutes, 60)
     time = (
         f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s" if minutes else f"{found.seconds:.1f} s"
     )
     lines = [
-        f"{source}: {found.rows:,} rows, {found.unreadable:,} without a text that can be read",
+        f"{source}: {found.rows:,} rows, {found.unreadable:,} without a usable text",
         f"about {found.tokens:,} tokens and {time} on this machine, {found.rows_per_second:,.0f} rows/s "
         f"(from {found.sampled:,} rows, {found.failed:,} of them with an error)",
     ]
     return "\n".join(lines if found.cost is None else [*lines, f"about {found.cost:,.2f} for the machine"])
 
 
-class _Counter:
-    """A line of progress on a terminal; nothing elsewhere."""
+class _RowProgress:
+    """A line with rows, speed and errors on a terminal; nothing elsewhere."""
 
     def __init__(self, *, quiet: bool) -> None:
         from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -213,7 +240,7 @@ class _Counter:
         )
         self._task = self._progress.add_task("", total=None, speed=0.0, failed=0)
 
-    def __enter__(self) -> _Counter:
+    def __enter__(self) -> _RowProgress:
         self._progress.start()
         return self
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from glossator.cli.support import decoder_options
 from glossator.cli.support.console import OK, REJECTED_ROWS, Device, Json, Threads, print_json, stdout
+from glossator.cli.support.panels import ANSWERS
 from glossator.service.errors import ConfigError, InputError, UndecodableFile
 
 if TYPE_CHECKING:
@@ -31,19 +33,17 @@ def predict(
         typer.Option(help="The second text, for models that read two: the context of a question, a hypothesis."),
     ] = None,
     top_k: Annotated[
-        int | None, typer.Option(min=1, help="List this many of the most probable labels; default: 3 on the terminal.")
+        int | None,
+        typer.Option(
+            min=1,
+            help="List this many of the most probable labels; default: 3 in the table.",
+            rich_help_panel=ANSWERS,
+        ),
     ] = None,
-    threshold: Annotated[
-        float | None, typer.Option(min=0.0, max=1.0, help="Replaces the thresholds of a multi-label model.")
-    ] = None,
-    min_confidence: Annotated[
-        float | None, typer.Option(min=0.0, max=1.0, help="Give no label if its probability is lower.")
-    ] = None,
-    aggregation: Annotated[
-        Literal["none", "simple", "first", "average", "max"] | None,
-        typer.Option(help="How tokens become entities; default: first."),
-    ] = None,
-    truncate: Annotated[bool, typer.Option("--truncate", help="Read only the first window of a long text.")] = False,
+    threshold: decoder_options.Threshold = None,
+    min_confidence: decoder_options.MinConfidence = None,
+    aggregation: decoder_options.Aggregation = None,
+    truncate: decoder_options.Truncate = False,
     threads: Threads = None,
     device: Device = "cpu",
     as_json: Json = False,

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from glossator.cli.support.command import PREFIX
-from glossator.cli.support.console import OK, Device, Quiet, stderr
+from glossator.cli.support.console import OK, Device, Quiet, Threads, stderr
+from glossator.service.errors import ConfigError
 
 if TYPE_CHECKING:
-    from glossator.service.api.model_catalog import ModelCatalog
     from glossator.service.api.settings import Settings
 
 
@@ -23,32 +23,30 @@ def serve(
     ] = None,
     models: Annotated[
         Path | None,
-        typer.Option(envvar=f"{PREFIX}MODELS", help="Folder of models (glossator models), followed as it changes."),
+        typer.Option(envvar=f"{PREFIX}MODELS", help="Registry to serve (see glossator models); changes apply at once."),
     ] = None,
     host: Annotated[
-        str, typer.Option(envvar=f"{PREFIX}HOST", help="Address to bind; any but loopback needs a key.")
+        str, typer.Option(envvar=f"{PREFIX}HOST", help="Address to listen on; all except loopback need an API key.")
     ] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(envvar=f"{PREFIX}PORT", min=0, max=65535, help="Port to bind; 0 picks a free one.")
+        int, typer.Option(envvar=f"{PREFIX}PORT", min=0, max=65535, help="Port to listen on; 0 picks a free one.")
     ] = 8000,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads a model; default: the CPUs allowed.")] = None,
-    replicas: Annotated[int, typer.Option(min=1, help="Processes that answer; one that dies is replaced.")] = 1,
+    threads: Threads = None,
+    replicas: Annotated[int, typer.Option(min=1, help="Server processes; one that dies is replaced.")] = 1,
     device: Device = "cpu",
     jobs: Annotated[
         Path | None,
-        typer.Option(
-            envvar=f"{PREFIX}JOBS", help="Folder for files that are labelled in the background (POST /v1/jobs)."
-        ),
+        typer.Option(envvar=f"{PREFIX}JOBS", help="Folder for jobs: files labelled in the background (POST /v1/jobs)."),
     ] = None,
     quiet: Quiet = False,
 ) -> int:
-    """Answer over HTTP. Bundles that do not verify are refused.
+    """Serve models over HTTP; refuses bundles that do not verify.
 
-    The first time that a bundle is served on a machine, two seconds of measuring run beside the first requests; what
-    they tell of good batches is kept (GLOSSATOR_CACHE_DIR).
+    When a bundle is served on a machine for the first time, the batch cost is measured for two seconds in parallel to
+    the first requests, and stored in GLOSSATOR_CACHE_DIR.
 
-    Runs until Ctrl-C or SIGTERM, and answers the requests that have begun before it ends. Keys come from
-    GLOSSATOR_API_KEYS or from the file that GLOSSATOR_API_KEYS_FILE names, never from the command line.
+    Runs until Ctrl-C or SIGTERM, and finishes started requests before it exits. API keys come from GLOSSATOR_API_KEYS,
+    or from the file named by GLOSSATOR_API_KEYS_FILE or GLOSSATOR_KEY_FILE, never from the command line.
 
     \b
     Example:
@@ -59,26 +57,35 @@ def serve(
     from glossator.service.api.settings import Settings
     from glossator.service.api.transport.server import serve as run
     from glossator.service.api.transport.server import serve_replicas
-    from glossator.service.errors import ConfigError
     from glossator.service.inference.runtime.threads import available_cpus
+    from glossator.workflows.model_serving import catalog_of_bundles, catalog_of_registry
 
     console = stderr(quiet=quiet)
     settings = Settings(host=host, port=port, jobs=jobs, models=models)
     if bool(bundles) == (models is not None):
         raise ConfigError(
-            "which models are to be served is not clear", found="both" if bundles else "none",
-            expected="bundle folders, or --models FOLDER", hint="See `glossator serve --help`.",
-        )  # fmt: skip
+            "it is not clear which models to serve",
+            found="bundles and --models" if bundles else "neither bundles nor --models",
+            expected="bundle folders, or --models FOLDER",
+            hint="See `glossator serve --help`.",
+        )
     if replicas > 1 and not is_replica():
         share = threads or max(1, available_cpus() // replicas)
         return serve_replicas(
-            _command(bundles or [], settings, share, device), settings, replicas,
+            _replica_command(bundles or [], settings, share, device),
+            settings,
+            replicas,
             on_ready=lambda url: console.print(f"listening on {url}, {replicas} replicas"),
-        )  # fmt: skip
-    quiet = quiet or is_replica()
-    console = stderr(quiet=quiet)
-    served = _fixed(bundles, threads, device) if bundles else _followed(settings, threads, device)
-    for _, model in served.loaded():
+        )
+    console = stderr(quiet=quiet or is_replica())
+    if bundles:
+        catalog = catalog_of_bundles(bundles, threads=threads, device=device)
+    else:
+        assert settings.models is not None
+        catalog = catalog_of_registry(
+            settings.models, memory_mb=settings.model_memory_mb, threads=threads, device=device
+        )
+    for _, model in catalog.loaded():
         console.print(f"· verified {model.version}, serving {model.bundle.manifest.served.precision}")
 
     if settings.jobs is not None:
@@ -87,56 +94,15 @@ def serve(
 
     def ready(url: str) -> None:
         console.print(f"listening on {url}")
-        fresh = [model for _, model in served.loaded() if not model.calibrated]
+        fresh = [model for _, model in catalog.loaded() if not model.calibrated]
         threading.Thread(target=lambda: [model.calibrate() for model in fresh], daemon=True).start()
 
-    run(create_app(served, settings), settings, on_ready=ready)
+    run(create_app(catalog, settings), settings, on_ready=ready)
     return OK
 
 
-def _fixed(bundles: list[Path], threads: int | None, device: Device) -> ModelCatalog:
-    """The models of bundle folders."""
-    from glossator.service.api.model_catalog import ModelCatalog
-    from glossator.service.errors import ConfigError
-    from glossator.service.inference.model import load
-    from glossator.service.inference.runtime.sandboxed_load import try_first
-
-    models = {}
-    for folder in bundles:
-        try_first(folder)
-        model = load(folder, threads=threads, device=device)
-        if model.name in models:
-            raise ConfigError("two bundles have the same name", found=model.name, hint="Export one with --name.")
-        models[model.name] = model
-    return ModelCatalog(models)
-
-
-def _followed(settings: Settings, threads: int | None, device: Device) -> ModelCatalog:
-    """The models of a registry."""
-    from glossator.service.api.registry_catalog import RegistryCatalog
-    from glossator.service.errors import ConfigError
-    from glossator.service.inference.model import Model, load
-    from glossator.service.inference.runtime.sandboxed_load import try_first
-    from glossator.service.registry import Registry
-
-    def tried(folder: Path) -> Model:
-        try_first(folder)
-        return load(folder, threads=threads, device=device)
-
-    assert settings.models is not None
-    budget = settings.model_memory_mb
-    found = RegistryCatalog(
-        Registry(settings.models), load=tried, budget_bytes=None if budget is None else budget << 20
-    )
-    if not found.names:
-        raise ConfigError(
-            "the folder has no model to serve", found=settings.models, hint="Add one: glossator models add BUNDLE."
-        )
-    return found
-
-
-def _command(bundles: list[Path], settings: Settings, threads: int, device: Device) -> list[str]:
-    """The command of one replica. What is set in the environment it finds there itself."""
+def _replica_command(bundles: list[Path], settings: Settings, threads: int, device: Device) -> list[str]:
+    """Return the command line of one replica; it reads the other settings from the environment."""
     options = ["--host", settings.host, "--port", str(settings.port), "--threads", str(threads), "--device", device]
     options += ["--models", str(settings.models)] if settings.models is not None else []
     options += ["--jobs", str(settings.jobs)] if settings.jobs is not None else []

@@ -14,12 +14,12 @@ _MARKS = {"good": "[green]ok[/green]  ", "warn": "[yellow]warn[/yellow]", "bad":
 
 
 def doctor(
-    folder: Annotated[Path, typer.Argument(help="Where jobs or models will stand.")] = Path("."),
+    folder: Annotated[Path, typer.Argument(help="Folder for jobs or models: its disk is checked.")] = Path("."),
     as_json: Json = False,
 ) -> int:
-    """Look at the machine: processor, threads, memory, disk, SQLite; each with its mend.
+    """Check this machine: processor, threads, memory, disk, SQLite; each problem with its fix.
 
-    Exits with 1 where something would fail; what is only slow is a warning.
+    Exits with 1 if something would fail. What is only slow is a warning.
 
     \b
     Example:

@@ -8,23 +8,23 @@ from typing import Annotated
 import typer
 
 from glossator.cli.support.command import PREFIX
-from glossator.cli.support.console import OK, Quiet, stderr
+from glossator.cli.support.console import OK, Quiet, Threads, stderr
 
 
 def work(
     bundles: Annotated[list[Path], typer.Argument(help="Bundle folders; jobs of other models are left to others.")],
     jobs: Annotated[
-        Path, typer.Option(envvar=f"{PREFIX}JOBS", help="Folder of the jobs, the one that glossator serve was given.")
+        Path, typer.Option(envvar=f"{PREFIX}JOBS", help="Folder of the jobs, as given to glossator serve.")
     ],
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: the CPUs allowed.")] = None,
-    idle: Annotated[float | None, typer.Option(min=0.0, help="End when no job has come for so many seconds.")] = None,
+    threads: Threads = None,
+    idle: Annotated[float | None, typer.Option(min=0.0, help="Exit after this many seconds without a job.")] = None,
     quiet: Quiet = False,
 ) -> int:
-    """Work at the jobs of a server, on this machine or another.
+    """Run jobs of a server, on this machine or another.
 
-    A server works at its jobs by itself; this adds workers. On another machine the folder is a shared one, and
-    GLOSSATOR_JOB_DATABASE names the PostgreSQL of the server. Ends on Ctrl-C or SIGTERM: the job that is being done
-    goes back, and another worker goes on after the chunks that are done.
+    A server runs its jobs itself; this command adds workers. On another machine the folder must be a shared one, and
+    GLOSSATOR_JOB_DATABASE must name the server's PostgreSQL. Ends on Ctrl-C or SIGTERM: an unfinished job goes back
+    into the queue, and another worker resumes it after its finished chunks.
 
     \b
     Example:
@@ -41,21 +41,25 @@ def work(
 
     settings = Settings(jobs=jobs)
     database = settings.job_database
-    shelf = ModelCache(bundles, threads=threads)
+    models = ModelCache(bundles, threads=threads)
     store = store_of(jobs, None if database is None else database.get_secret_value())
     folder = Folder(jobs, free_bytes=settings.free_disk_bytes)
     stopping = threading.Event()
-    before = {
-        kind: signal.signal(kind, lambda *_: stopping.set()) for kind in (signal.SIGTERM, signal.SIGINT)
-    }  # fmt: skip
+    signals = (signal.SIGTERM, signal.SIGINT)
+    previous = {number: signal.signal(number, lambda *_: stopping.set()) for number in signals}
     console = stderr(quiet=quiet)
-    console.print(f"· waiting for jobs of {len(shelf.digests)} models, process {os.getpid()}")
+    console.print(f"· waiting for jobs of {len(models.digests)} models, process {os.getpid()}")
     ended = work_at(
-        store, folder, shelf, worker=name_of_this(), lease=settings.job_lease_seconds,
-        idle=float("inf") if idle is None else idle, stopping=stopping,
-    )  # fmt: skip
+        store,
+        folder,
+        models,
+        worker=name_of_this(),
+        lease=settings.job_lease_seconds,
+        idle=float("inf") if idle is None else idle,
+        stopping=stopping,
+    )
     store.close()
-    for kind, handler in before.items():
-        signal.signal(kind, handler)
+    for number, handler in previous.items():
+        signal.signal(number, handler)
     console.print(f"{ended:,} jobs ended")
     return OK

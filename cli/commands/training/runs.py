@@ -21,9 +21,7 @@ def runs(
     command: Annotated[
         str | None, typer.Option(help="Only runs of this command: train, evaluate, compare, select or export.")
     ] = None,
-    sort: Annotated[
-        str | None, typer.Option(help="Sort by this metric, best first; default: newest first.")
-    ] = None,
+    sort: Annotated[str | None, typer.Option(help="Sort by this metric, best first; default: newest first.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="Show at most this many runs.")] = 20,
     folder: Annotated[Path, typer.Option("--runs", help="Folder of the recorded runs.")] = RUNS,
     as_json: Json = False,

@@ -9,11 +9,10 @@ import typer
 
 from glossator.cli.support import corpus_options, run_options
 from glossator.cli.support.console import OK, Json, Overwrite, Quiet, print_json, reporter
-from glossator.cli.support.panels import SPLIT
+from glossator.cli.support.panels import BUDGET, SPLIT
 from glossator.workflows.extras import require_extra
 from glossator.workflows.reading_options import ReadingOptions
 
-BUDGET = "Budget"
 ALGORITHMS = "majority, tfidf, bag, static, frozen, few-shot, finetune, distil"
 
 
