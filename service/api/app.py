@@ -1,4 +1,4 @@
-"""Makes the app: models and settings in, an ASGI application out. Nothing happens at import."""
+"""Creates the ASGI app from models and settings. Importing this module has no side effects."""
 
 from __future__ import annotations
 
@@ -34,14 +34,21 @@ from glossator.service.inference.model import Model
 
 
 def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
-    """The app that answers with `models`, each under its name, or with those of a catalog.
+    """Create the app.
 
-    The models are warmed when the app starts, and `/readyz` says so. Raises ConfigError where there is no model, or a
-    name that a model cannot have.
+    Args:
+        models: The models by name, or a ModelCatalog.
+        settings: The settings of the API.
+
+    Returns:
+        The app. It warms the models up when it starts; `/readyz` then reports that it is ready.
+
+    Raises:
+        ConfigError: There is no model, or a model has an invalid name.
     """
     catalog = models if isinstance(models, ModelCatalog) else ModelCatalog(models)
     _check_names(catalog)
-    release = _release()
+    release = _installed_version()
     metrics = Metrics(catalog.loaded, release)
     state = AppState(
         models=catalog,
@@ -57,8 +64,8 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        if (together := shared_folder()) is not None:
-            metrics.share(*together)
+        if (replica := shared_folder()) is not None:
+            metrics.share(*replica)
         await state.warm_up()
         if state.jobs is not None:
             state.jobs.supervisor.start()
@@ -72,16 +79,21 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
 
     app = DocumentedApp(
         title="Glossator",
-        summary="Text classification on plain CPUs, with verified models.",
+        summary="Text inference on plain CPUs with verified models.",
         version=release,
         lifespan=lifespan,
-        openapi_url=None,  # ours is a route like the others; FastAPI's pages load scripts from a CDN
+        openapi_url=None,  # our routes serve the document and the pages: FastAPI's pages load scripts from a CDN
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
         responses=DEFAULT_RESPONSES,
         middleware=[
-            Middleware(RequestMiddleware, metrics=metrics, draining=lambda: state.draining, span=span_factory(release) or no_span),
+            Middleware(
+                RequestMiddleware,
+                metrics=metrics,
+                draining=lambda: state.draining,
+                open_span=span_factory(release) or no_span,
+            ),
             Middleware(GuardMiddleware, settings=settings),
             Middleware(CompressionMiddleware),
         ],
@@ -93,7 +105,7 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
     for routes in (predict, zero_shot_rerank, models_routes, jobs, health):
         app.include_router(routes.router)
     app.include_router(pages.router)
-    app.bodies = BODIES
+    app.body_models = BODIES
     mount(app, root=settings.root_dialect, default=catalog.names[0], jobs=state.jobs is not None)
     return app
 
@@ -105,8 +117,8 @@ def _check_names(models: Mapping[str, Model]) -> None:
         check_model_name(name)
 
 
-def _release() -> str:
+def _installed_version() -> str:
     try:
         return version("glossator")
-    except PackageNotFoundError:  # run from a source tree that is not installed
+    except PackageNotFoundError:  # a source tree that is not installed
         return "0+unknown"

@@ -1,4 +1,4 @@
-"""What Prometheus may ask: base units, and labels of which there are only so many."""
+"""Metrics for Prometheus, in base units. The values of every label come from a fixed set."""
 
 from __future__ import annotations
 
@@ -28,12 +28,15 @@ _TOTALS: Mapping[str, tuple[str, Callable[[Totals], float]]] = {
     "glossator_batch_windows": ("Windows in these batches.", lambda each: each.windows),
     "glossator_batch_tokens": ("Tokens in these batches, special tokens included.", lambda each: each.tokens),
     "glossator_batch_padding_tokens": (
-        "Padding in these batches: divided by itself and the tokens, the share of padding.",
+        "Padding tokens in these batches. Padding / (padding + tokens) is the share of padding.",
         lambda each: each.padded - each.tokens,
     ),
-    "glossator_batch_seconds": ("Seconds in which these batches ran, of all workers.", lambda each: each.seconds),
-    "glossator_refused": ("Calls refused since too much waited.", lambda each: each.refused),
-    "glossator_late": ("Calls dropped since their deadline had passed.", lambda each: each.late),
+    "glossator_batch_seconds": (
+        "Seconds in which these batches ran, summed over all workers.",
+        lambda each: each.seconds,
+    ),
+    "glossator_refused": ("Calls refused because the queue was full.", lambda each: each.refused),
+    "glossator_late": ("Calls dropped because their deadline passed.", lambda each: each.late),
 }
 _TEI: Mapping[str, tuple[str, str | None]] = {
     "glossator_model_requests": ("te_request_count", None),
@@ -44,26 +47,26 @@ _TEI: Mapping[str, tuple[str, str | None]] = {
     "glossator_batches": ("te_batch_count", None),
     "glossator_batch_tokens": ("te_batch_tokens", None),
 }
-"""Ours under the names of text-embeddings-inference; of the stages, one each."""
+"""Our metric (with a suffix if it occurs twice) to the name in text-embeddings-inference and the stage it selects."""
 
 Models = Callable[[], Iterable[tuple[str, Model]]]
 
 
 class Metrics:
-    """Counts of one app, in a registry of its own: two apps in one process do not meet."""
+    """The metrics of one app, in a registry of its own, so that several apps can run in one process."""
 
     def __init__(self, models: Models, version: str) -> None:
         self._registry = CollectorRegistry()
         self._requests = Histogram(
             "glossator_request_seconds",
-            "Seconds from the request's headers to the end of its answer.",
+            "Seconds from the headers of a request to the end of its response.",
             ("method", "route", "status"),
             buckets=_REQUEST_SECONDS,
             registry=self._registry,
         )
         self._inference = Histogram(
             "glossator_inference_seconds",
-            "Seconds in which the texts of one request were encoded, run and decoded.",
+            "Seconds to encode, run and decode the texts of one request.",
             ("model",),
             buckets=_REQUEST_SECONDS,
             registry=self._registry,
@@ -79,81 +82,85 @@ class Metrics:
             "glossator_model_requests", "Requests that a model answered.", ("model",), registry=self._registry
         )
         self._texts = Counter("glossator_texts", "Texts received.", ("model",), registry=self._registry)
-        self._tokens = Counter("glossator_tokens", "Tokens that a model saw.", ("model",), registry=self._registry)
+        self._tokens = Counter("glossator_tokens", "Tokens that a model read.", ("model",), registry=self._registry)
         self._errors = Counter(
-            "glossator_errors", "Problems answered, and texts without an answer.", ("code",), registry=self._registry
+            "glossator_errors", "Problems returned, and texts without an answer.", ("code",), registry=self._registry
         )
         build = Gauge("glossator_build_info", "The version of Glossator.", ("version",), registry=self._registry)
         build.labels(version).set(1)
-        self._of_model: dict[str, _OfModel] = {}
+        self._by_model: dict[str, _ModelMetrics] = {}
         for name, _ in models():
-            self._labelled(name)  # a rate needs the zero before the first request
-        self._registry.register(_Queues(models))
+            self._add_model(name)  # a rate needs the value 0 before the first request
+        self._registry.register(_QueueCollector(models))
         ProcessCollector(registry=self._registry)
-        self._siblings: ReplicaMetrics | None = None
+        self._replicas: ReplicaMetrics | None = None
 
     def share(self, folder: Path, number: int) -> None:
-        """Tells also what the other replicas count that share a folder; this one is `number`. Where no socket can be
-        made there, each tells its own."""
+        """Report the metrics of all replicas that share a folder; this one is `number`.
+
+        If no socket can be created there, each replica reports only its own metrics.
+        """
         try:
-            self._siblings = ReplicaMetrics(folder, number, self._registry)
+            self._replicas = ReplicaMetrics(folder, number, self._registry)
         except OSError as error:
-            logger.warning("replicas tell their metrics apart: %s has no socket: %s", folder, error)
+            logger.warning(
+                "each replica reports only its own metrics: no socket can be created in %s: %s", folder, error
+            )
 
     def close(self) -> None:
-        """Shares no more."""
-        if self._siblings is not None:
-            self._siblings.close()
-            self._siblings = None
+        """Stop to share metrics with other replicas."""
+        if self._replicas is not None:
+            self._replicas.close()
+            self._replicas = None
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Counts a request; `route` is its template, never its path."""
+        """Count a request. `route` is the template of its path, never the path itself."""
         known = method if method in _METHODS else "other"
         self._requests.labels(known, route, f"{status // 100}xx").observe(seconds)
 
     def inference(self, model: str, pending: Pending, answers: Sequence[Answer | InputError], seconds: float) -> None:
-        """Counts the texts of one request, and the time of each stage. `model` is a name that is served."""
-        name = model.partition("@")[0]  # versions are asked for in many ways
-        counts = self._of_model.get(name) or self._labelled(name)
-        ticket = pending.future
-        waited, ran = (ticket.waited, ticket.ran) if isinstance(ticket, BatchFuture) else (0.0, 0.0)
-        counts.inference.observe(seconds)
+        """Count the texts of one request and the time of each stage. `model` is `NAME` or `NAME@VERSION`."""
+        name = model.partition("@")[0]  # no version: clients can write one in many ways
+        metrics = self._by_model.get(name) or self._add_model(name)
+        future = pending.future
+        waited, ran = (future.waited, future.ran) if isinstance(future, BatchFuture) else (0.0, 0.0)
+        metrics.inference.observe(seconds)
         rest = max(0.0, seconds - pending.encode_seconds - waited - ran)
-        for stage, took in zip(counts.stages, (pending.encode_seconds, waited, ran, rest), strict=True):
-            stage.observe(took)
-        counts.requests.inc()
-        counts.texts.inc(len(answers))
-        counts.tokens.inc(sum(answer.tokens for answer in answers if isinstance(answer, Answer)))
+        for stage, stage_seconds in zip(metrics.stages, (pending.encode_seconds, waited, ran, rest), strict=True):
+            stage.observe(stage_seconds)
+        metrics.requests.inc()
+        metrics.texts.inc(len(answers))
+        metrics.tokens.inc(sum(answer.tokens for answer in answers if isinstance(answer, Answer)))
 
     def error(self, code: str) -> None:
-        """Counts an error by its code."""
+        """Count an error by its code."""
         self._errors.labels(code).inc()
 
     def exposition(self) -> bytes:
-        """Everything counted, in the text format of Prometheus."""
+        """All metrics, in the text format of Prometheus."""
         return generate_latest(self._source)
 
     def tei_exposition(self, model: str) -> bytes:
-        """What is counted of one model under the names of text-embeddings-inference."""
-        return generate_latest(_Renamed(self._source, model))
+        """The metrics of one model, under the names of text-embeddings-inference."""
+        return generate_latest(_TeiMetrics(self._source, model))
 
     @property
     def _source(self) -> Collector:
-        return self._siblings or self._registry
+        return self._replicas or self._registry
 
-    def _labelled(self, model: str) -> _OfModel:
-        self._of_model[model] = made = _OfModel(
+    def _add_model(self, model: str) -> _ModelMetrics:
+        self._by_model[model] = metrics = _ModelMetrics(
             self._inference.labels(model),
             [self._stage.labels(model, stage) for stage in STAGES],
             self._model_requests.labels(model),
             self._texts.labels(model),
             self._tokens.labels(model),
         )
-        return made
+        return metrics
 
 
-class _OfModel:
-    """The counts of one model: requests need no look-up."""
+class _ModelMetrics:
+    """The metrics of one model, looked up once instead of for every request."""
 
     def __init__(
         self, inference: Histogram, stages: list[Histogram], requests: Counter, texts: Counter, tokens: Counter
@@ -162,8 +169,8 @@ class _OfModel:
         self.texts, self.tokens = texts, tokens
 
 
-class _Queues(Collector):
-    """What the queues of the models that are served say of themselves when they are asked."""
+class _QueueCollector(Collector):
+    """Collects the state of the served models and their queues at the time of the request."""
 
     def __init__(self, models: Models) -> None:
         self._models = models
@@ -171,9 +178,9 @@ class _Queues(Collector):
     def collect(self) -> Iterator[Metric]:
         served = list(self._models())
         info = GaugeMetricFamily("glossator_model_info", "The models served.", labels=["model", "version"])
-        size = GaugeMetricFamily("glossator_model_bytes", "Bytes of the graphs that are loaded.", labels=["model"])
+        size = GaugeMetricFamily("glossator_model_bytes", "Bytes of the loaded graphs.", labels=["model"])
         wait = GaugeMetricFamily(
-            "glossator_queue_wait_seconds", "Seconds until a worker would come to a request.", labels=["model", "lane"]
+            "glossator_queue_wait_seconds", "Expected wait of a new request, in seconds.", labels=["model", "lane"]
         )
         for name, model in served:
             info.add_metric([name, model.digest], 1)
@@ -188,8 +195,8 @@ class _Queues(Collector):
             yield family
 
 
-class _Renamed:
-    """The metrics of one model under other names."""
+class _TeiMetrics:
+    """The metrics of one model, under the names of text-embeddings-inference."""
 
     def __init__(self, source: Collector, model: str) -> None:
         self._source = source

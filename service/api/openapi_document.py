@@ -1,4 +1,4 @@
-"""The OpenAPI document: what FastAPI derives, with the bodies that it cannot see."""
+"""The OpenAPI document of FastAPI, plus the bodies that routes parse themselves."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from glossator.service.errors import GlossatorError
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
 
 TIMEOUT_HEADER = "x-request-timeout"
-_WAITS: list[dict[str, Any]] = [
+_TIMEOUT_PARAMETERS: list[dict[str, Any]] = [
     {
         "name": TIMEOUT_HEADER,
         "in": "header",
-        "description": "Seconds after which the answer is of no use: what has not begun then is dropped.",
+        "description": "Seconds until the client needs the answer. Work that has not started by then is dropped.",
         "schema": {"type": "number", "exclusiveMinimum": 0},
     }
 ]
-"""The parameters of every route that waits for a model."""
+"""The parameters of every route that runs a model."""
 
 PREDICT_BODY: dict[str, Any] = {
     "requestBody": {
@@ -37,25 +37,25 @@ PREDICT_BODY: dict[str, Any] = {
                 },
                 "examples": {
                     "one": {"summary": "One text", "value": {"text": "my card has not arrived", "top_k": 3}},
-                    "many": {"summary": "Many texts", "value": {"texts": ["my card has not arrived", "thank you"]}},
+                    "many": {"summary": "Several texts", "value": {"texts": ["my card has not arrived", "thank you"]}},
                 },
             }
         },
     },
-    "parameters": _WAITS,
+    "parameters": _TIMEOUT_PARAMETERS,
 }
-"""The body of a prediction, which its route reads by itself."""
+"""The body and the parameters of a prediction, which the route parses itself."""
 
-_READ: tuple[type[BaseModel], ...] = (PredictText, PredictTexts, ZeroShotRequest, RerankRequest)
-_READ_OF_JOBS: tuple[type[BaseModel], ...] = (JobForm,)
-"""The bodies that routes read by themselves."""
+_INFERENCE_BODIES: tuple[type[BaseModel], ...] = (PredictText, PredictTexts, ZeroShotRequest, RerankRequest)
+_JOB_BODIES: tuple[type[BaseModel], ...] = (JobForm,)
+"""The bodies that routes parse themselves."""
 
 
 def request_body(model: type[BaseModel], *, accepts_timeout: bool = True) -> dict[str, Any]:
-    """The `openapi_extra` of a route that reads one of these, and `waits` for a model."""
+    """The `openapi_extra` of a route that parses a `model` itself. `accepts_timeout` adds the timeout header."""
     schema = {"$ref": f"#/components/schemas/{model.__name__}"}
     body = {"required": True, "content": {"application/json": {"schema": schema}}}
-    return {"requestBody": body} | ({"parameters": _WAITS} if accepts_timeout else {})
+    return {"requestBody": body} | ({"parameters": _TIMEOUT_PARAMETERS} if accepts_timeout else {})
 
 
 DEFAULT_RESPONSES: dict[int | str, dict[str, Any]] = {
@@ -64,7 +64,7 @@ DEFAULT_RESPONSES: dict[int | str, dict[str, Any]] = {
 
 
 def problem_responses(path: str, *errors: GlossatorError) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route that may answer these errors, each shown as it would be answered at `path`."""
+    """The `responses` of a route that may raise these errors. Each is an example, as returned for `path`."""
     responses: dict[int | str, dict[str, Any]] = {}
     for error in errors:
         status = status_of(error)
@@ -79,20 +79,20 @@ def problem_responses(path: str, *errors: GlossatorError) -> dict[int | str, dic
 
 
 class DocumentedApp(FastAPI):
-    """FastAPI, with our OpenAPI document."""
+    """A FastAPI app with our OpenAPI document."""
 
     needs_key = False
-    bodies: tuple[type[BaseModel], ...] = ()
-    """What routes read by themselves, beside those of predictions and jobs."""
+    body_models: tuple[type[BaseModel], ...] = ()
+    """Further bodies that routes parse themselves: those of the dialects."""
 
     def openapi(self) -> dict[str, Any]:
-        """The document, made once."""
-        fresh = self.openapi_schema is None
+        """The document; it is built on the first call."""
+        is_first_call = self.openapi_schema is None
         document = super().openapi()
-        if fresh:
+        if is_first_call:
             parts = document.setdefault("components", {})
-            read = (*_READ, *_READ_OF_JOBS) if "/v1/jobs" in document["paths"] else _READ
-            parts["schemas"] = {**parts.get("schemas", {}), **component_schemas(*read, *self.bodies, Problem)}
+            native = (*_INFERENCE_BODIES, *_JOB_BODIES) if "/v1/jobs" in document["paths"] else _INFERENCE_BODIES
+            parts["schemas"] = {**parts.get("schemas", {}), **component_schemas(*native, *self.body_models, Problem)}
             if self.needs_key:
                 parts["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
                 document["security"] = [{"bearer": []}]
@@ -100,7 +100,7 @@ class DocumentedApp(FastAPI):
 
 
 def component_schemas(*models: type[BaseModel]) -> dict[str, Any]:
-    """The JSON Schemas of models that no route's signature mentions, for `components.schemas` of OpenAPI."""
+    """The JSON Schemas of models that are in no route's signature, for `components.schemas`."""
     _, schema = models_json_schema(
         [(model, "validation") for model in models], ref_template="#/components/schemas/{model}"
     )

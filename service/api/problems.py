@@ -1,24 +1,24 @@
-"""Errors to HTTP: the one table of status codes, and the bodies of RFC 9457.
+"""Errors as HTTP responses: the table of status codes, and bodies by RFC 9457.
 
 GlossatorError
-└── RequestError            what only HTTP can get wrong
+└── RequestError            errors that only HTTP requests cause
     ├── MalformedBody
     ├── Unauthorized
-    ├── ScopeMissing        the key is not good for this route
+    ├── ScopeMissing        the key does not allow this route
     ├── RateLimited
     ├── CrossSiteRefused
     ├── RouteNotFound
-    ├── JobsOff             this server takes no jobs
+    ├── JobsOff             jobs are disabled on this server
     ├── NotFinished         the job has no result yet
     ├── MethodNotAllowed
     ├── BodyTooLarge
     ├── BodyTooSlow
     ├── UnsupportedMediaType
     ├── HostRefused
-    ├── InvalidRequest      carries every fault of the body's fields
+    ├── InvalidRequest      lists all faults of the request's fields
     ├── TooManyTexts
     ├── NotReady
-    └── InternalError       anything that nobody raised on purpose
+    └── InternalError       an unexpected error
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ logger = logging.getLogger("glossator.service.api")
 
 
 class RequestError(GlossatorError):
-    """The root of what only HTTP can get wrong."""
+    """The base of errors that only HTTP requests cause."""
 
     code = "request-error"
 
@@ -84,7 +84,7 @@ class RateLimited(RequestError):
     def __init__(self, message: str, *, headers: dict[str, str] | None = None, **details: Any) -> None:
         super().__init__(message, **details)
         self.headers = headers or {}
-        """How many requests are left, and when there are more."""
+        """The rate limit headers of the response."""
 
 
 class CrossSiteRefused(RequestError):
@@ -172,7 +172,7 @@ STATUS: dict[type[GlossatorError], HTTPStatus] = {
     StoreUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     DeadlineExceeded: HTTPStatus.GATEWAY_TIMEOUT,
 }
-"""The status of an error is that of the nearest of its classes that stands here."""
+"""The status of an error is that of its nearest base class in this table."""
 
 _HEADERS = {
     HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": 'Bearer realm="glossator"'},
@@ -186,14 +186,14 @@ def status_of(error: GlossatorError) -> HTTPStatus:
 
 
 def headers_of(error: GlossatorError) -> dict[str, str]:
-    """The headers that go with an error."""
+    """The headers of the response to an error."""
     if isinstance(error, Overloaded):
         return {"Retry-After": str(error.retry_after)}
     return dict(_HEADERS.get(status_of(error), {}))
 
 
 def build_problem(error: GlossatorError, path: str) -> Problem:
-    """The error as RFC 9457 has it; `path` is what was asked for. Server errors say nothing of the server's inside."""
+    """The error as a problem (RFC 9457) for a request to `path`. Server errors reveal no internals."""
     status = status_of(error)
     fields = error.to_dict()
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -203,7 +203,7 @@ def build_problem(error: GlossatorError, path: str) -> Problem:
             "type": f"urn:glossator:problem:{error.code}",
             "title": error.code.replace("-", " ").capitalize(),
             "status": int(status),
-            "detail": fields.pop("message", "The server failed while it answered."),
+            "detail": fields.pop("message", "Internal server error."),
             "instance": quote(path, errors="replace"),
             **fields,
         }
@@ -211,42 +211,42 @@ def build_problem(error: GlossatorError, path: str) -> Problem:
 
 
 class ProblemResponse(Response):
-    """The answer that says an error. Notes the error's code in the scope, where the metrics find it."""
+    """The response to an error. Stores the error's code in the scope for the metrics."""
 
     media_type = MEDIA_TYPE
 
     def __init__(self, error: GlossatorError, scope: Scope) -> None:
         scope.setdefault("state", {})["problem"] = error.code
         body = build_problem(error, scope["path"])
-        # ASCII with escapes: no character of what is quoted can fail to be encoded.
+        # ASCII with escapes: `found` may quote characters that UTF-8 cannot encode.
         content = json.dumps(body.model_dump(exclude_none=True), ensure_ascii=True)
         super().__init__(content, status_code=body.status, headers=headers_of(error))
 
 
 def log_failure(error: BaseException, scope: Scope) -> None:
-    """Logs where an error arose and of what kind it is, without its message: that may quote a text."""
+    """Log the type and the place of an error, without its message, which may quote a text."""
     frames = traceback.extract_tb(error.__traceback__)
     places = " > ".join(f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in frames)
-    said = f": {error}" if isinstance(error, GlossatorError) else ""
+    message = f": {error}" if isinstance(error, GlossatorError) else ""
     logger.error(
         "request %s failed with %s%s at %s",
         scope.get("state", {}).get("request_id", "-"),
         type(error).__name__,
-        said,
+        message,
         places or "an unknown place",
     )
 
 
 def convert_validation_error(error: RequestValidationError) -> InvalidRequest:
-    """What FastAPI finds wrong with a request, in our words."""
+    """The errors that FastAPI found in a request, as our error."""
     faults = [Fault(item["type"].replace("_", "-"), item["msg"], field_path(item["loc"])) for item in error.errors()]
     return InvalidRequest(
-        "the request does not fit the route", faults=faults, hint="GET /openapi.json describes its parameters."
+        "invalid request parameters", faults=faults, hint="GET /openapi.json describes the parameters."
     )
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    """Makes the app answer every error that its routes raise, and those of the framework, as problems."""
+    """Make the app answer every error of its routes and of the framework with a problem."""
 
     @app.exception_handler(GlossatorError)
     async def on_error(request: Request, error: GlossatorError) -> Response:
@@ -266,10 +266,10 @@ def install_error_handlers(app: FastAPI) -> None:
 
 
 def _framework_error(request: Request, error: HTTPException) -> GlossatorError:
-    """What Starlette's router refuses, in our words."""
+    """An error of Starlette's router, as our error."""
     if error.status_code == HTTPStatus.NOT_FOUND:
-        return RouteNotFound("there is no such route", found=request.scope["path"], hint="GET / lists the routes.")
+        return RouteNotFound("no such route", found=request.scope["path"], hint="GET / lists the routes.")
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         allowed = (error.headers or {}).get("Allow")
-        return MethodNotAllowed("the route does not know this method", found=request.method, expected=allowed)
+        return MethodNotAllowed("the route does not support this method", found=request.method, expected=allowed)
     return RequestError("the request was refused", found=error.status_code)

@@ -1,4 +1,4 @@
-"""An answer in the words of the API."""
+"""Answers of models as response bodies of the API."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from glossator.service.tasks.text_pair import Rating
 from glossator.service.tasks.token_classification import Entities
 
 
-def result_body(item: Answer | InputError, explanation: Explanation | None = None) -> Result | FailedText:
-    """The body of one result."""
-    if isinstance(item, InputError):
-        return FailedText(error=ErrorBody.model_validate(item.to_dict()))
-    prediction = item.prediction
-    tokens, windows, truncated = item.tokens, item.windows, item.truncated
+def result_body(answer: Answer | InputError, explanation: Explanation | None = None) -> Result | FailedText:
+    """The body of the answer of one text, by its task."""
+    if isinstance(answer, InputError):
+        return FailedText(error=ErrorBody.model_validate(answer.to_dict()))
+    prediction = answer.prediction
+    tokens, windows, truncated = answer.tokens, answer.windows, answer.truncated
     if isinstance(prediction, Classification):
         return ClassificationBody(
             labels=list(prediction.labels),
@@ -43,7 +43,7 @@ def result_body(item: Answer | InputError, explanation: Explanation | None = Non
             tokens=tokens,
             windows=windows,
             truncated=truncated,
-            tier=item.tier,
+            tier=answer.tier,
             explanation=None if explanation is None else ExplanationBody.model_validate(asdict(explanation)),
         )
     if isinstance(prediction, Entities):
@@ -53,8 +53,8 @@ def result_body(item: Answer | InputError, explanation: Explanation | None = Non
         return RatingBody(score=prediction.score, tokens=tokens, windows=windows, truncated=truncated)
     if isinstance(prediction, Extraction):
         return AnswerBody(
-            answer=None if prediction.answer is None else _span(prediction.answer),
-            candidates=[_span(span) for span in prediction.candidates],
+            answer=None if prediction.answer is None else _span_body(prediction.answer),
+            candidates=[_span_body(span) for span in prediction.candidates],
             no_answer_score=prediction.no_answer_score,
             tokens=tokens,
             windows=windows,
@@ -64,17 +64,17 @@ def result_body(item: Answer | InputError, explanation: Explanation | None = Non
     return EmbeddingBody(embedding=vector, tokens=tokens, windows=windows, truncated=truncated)
 
 
-def sentences_body(found: Sequence[Sentence] | InputError) -> SentencesBody | FailedText:
-    """The body of one text that was answered sentence by sentence."""
-    if isinstance(found, InputError):
-        return FailedText(error=ErrorBody.model_validate(found.to_dict()))
+def sentences_body(sentences: Sequence[Sentence] | InputError) -> SentencesBody | FailedText:
+    """The body of one text whose sentences were predicted one by one."""
+    if isinstance(sentences, InputError):
+        return FailedText(error=ErrorBody.model_validate(sentences.to_dict()))
     return SentencesBody(
         sentences=[
             SentenceBody(start=each.start, end=each.end, text=each.text, result=result_body(each.answer))
-            for each in found
+            for each in sentences
         ]
     )
 
 
-def _span(span: Span) -> SpanBody:
+def _span_body(span: Span) -> SpanBody:
     return SpanBody(**asdict(span))

@@ -1,4 +1,4 @@
-"""How the API runs: options, then environment (`GLOSSATOR_...`), then defaults."""
+"""Settings of the API, from options, environment variables (`GLOSSATOR_...`) and defaults, in this order."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ Dialect = Literal["hugging-face", "text-embeddings-inference", "cohere", "label-
 Positive = Annotated[int, Field(ge=1)]
 
 
-def _split(value: object) -> object:
-    """The items of a list that an environment variable holds: commas or white space between them."""
+def _split_list(value: object) -> object:
+    """Split a list in an environment variable at commas and white space."""
     return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
 
 
-Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_list)]
 
 
 class Settings(BaseSettings):
-    """Settings of the API. Making one raises ConfigError with every fault where a value cannot be used.
+    """Settings of the API. The constructor raises ConfigError with all faults if values are invalid.
 
-    Keys are read from `GLOSSATOR_API_KEYS` or from the file that `GLOSSATOR_API_KEYS_FILE` names (one a line), and
-    kept only as SHA-256. They are no option of any command: other users of the machine can read its arguments.
+    Keys come from `GLOSSATOR_API_KEYS` or the file `GLOSSATOR_API_KEYS_FILE` (one per line). Only their SHA-256 is kept.
+    No command has an option for keys: other users of the machine could read it from the process list.
     """
 
     model_config = SettingsConfigDict(
@@ -51,69 +51,69 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8000
-    """0 takes any free port."""
+    """0 chooses a free port."""
     models: Path | None = None
-    """The folder of models (`glossator models`) that is followed; without one, the bundles given are served."""
+    """A registry (`glossator models`) to serve and follow. Without one, the bundles of the command are served."""
     model_memory_mb: Positive | None = None
-    """What the graphs of the models of the folder may take; those not asked for longest are let go."""
+    """Memory budget for the graphs of the registry's models. Above it, the least recently used models are evicted."""
     key_file: Path | None = None
-    """The file of keys with scopes and ends (`glossator keys`), read again when it changes."""
+    """The key file (`glossator keys`): keys with scopes and expiry times. It is reloaded when it changes."""
     requests_per_minute: Positive | None = None
-    """How many requests a key may make in a minute; without keys, an address."""
+    """Requests per minute for each key, or for each client address if no key is needed."""
     api_keys_file: Path | None = None
     api_keys: Annotated[Names, Field(repr=False, validate_default=True)] = ()
-    """`sha256:` hashes. Where there is one, every route but `/livez` and `/readyz` asks for a key."""
+    """`sha256:` hashes. If there is one, every route except `/livez` and `/readyz` needs a key."""
     allowed_hosts: Names = ()
-    """Host names that requests may be addressed to, besides those of the loopback address."""
+    """Allowed values of the Host header, in addition to the names of the loopback address."""
     root_dialect: Dialect | None = None
-    """The dialect whose routes also stand at the root, for clients that know no prefix."""
+    """The dialect whose routes are also available without their prefix."""
     queue_seconds: Annotated[float, Field(gt=0.0)] = 0.2
-    """How much work may wait before requests are refused (429), told in the seconds that it would take."""
+    """Requests are refused (429) while the queue holds more work than this many seconds."""
     max_body_bytes: Positive = 8 * 2**20
     max_texts: Positive = 1_000
-    """Texts in one request."""
+    """Maximum number of texts in one request."""
     max_characters: Positive = 1_000_000
-    """Characters in one text."""
+    """Maximum length of one text."""
     encoding_workers: Positive = 2
-    """Large requests that are parsed and encoded at the same time, beside the event loop."""
+    """Threads that parse and encode large requests."""
     timeout_seconds: Annotated[float, Field(gt=0.0)] = 30.0
-    """How long a request may wait for its answer; a client may ask for less by X-Request-Timeout."""
+    """Time limit of a request. Clients can set a shorter one with X-Request-Timeout."""
     grace_seconds: Positive = 30
-    """How long requests that have begun may take after SIGTERM."""
+    """Time for running requests to finish after SIGTERM."""
     jobs: Path | None = None
-    """The folder where files and results of jobs stand; without one there are no jobs."""
+    """The folder for the files and results of jobs. Without it, jobs are disabled."""
     job_database: Annotated[SecretStr | None, Field(repr=False)] = None
-    """`postgresql://...`; without one, SQLite in the folder."""
+    """`postgresql://...`. By default, SQLite in the jobs folder."""
     job_workers: Positive = 1
-    """Processes that work at jobs; they are started when there is work."""
+    """Maximum number of worker processes. They are started when jobs wait."""
     job_threads: Positive | None = None
     job_lease_seconds: Annotated[float, Field(ge=0.5)] = LEASE_SECONDS
-    """After how long a job of a worker that is not heard of any more goes to another."""
+    """A job is given to another worker when its worker has been silent for this long."""
     job_memory_mb: Positive = MEMORY_MB
-    """What a worker may have."""
+    """Memory limit of a worker."""
     job_keep_seconds: Annotated[float, Field(gt=0.0)] = 7 * 86_400.0
     """How long a job and its files are kept after its end."""
     max_upload_bytes: Positive = 4 * 2**30
     free_disk_bytes: Annotated[int, Field(ge=0)] = FREE_BYTES
-    """What must stay free on the disk of the jobs."""
+    """Disk space that jobs leave free."""
     webhook_hosts: Names = ()
-    """Hosts (`name` or `name:port`) that may be told of a job's end."""
+    """Hosts (`name` or `name:port`) that webhooks may be sent to."""
     webhook_secret: Annotated[SecretStr | None, Field(repr=False)] = None
-    """`whsec_` and base64: what signs these messages."""
+    """The secret that signs webhooks: `whsec_` and base64."""
 
     def __init__(self, **values: Any) -> None:
         try:
             super().__init__(**values)
         except ValidationError as error:
             raise ConfigError(
-                "the settings of the API cannot be used",
-                faults=[Fault(fault.name, fault.message, _named(fault.where)) for fault in list_faults(error)],
-                hint=f"Set them as options or as {PREFIX}... in the environment.",
+                "invalid settings",
+                faults=[Fault(fault.name, fault.message, _add_variable(fault.where)) for fault in list_faults(error)],
+                hint=f"Set them with options, or with environment variables ({PREFIX}...).",
             ) from None
 
     @property
     def is_loopback(self) -> bool:
-        """Whether only this machine can reach the address. A host name other than localhost counts as public."""
+        """Whether only this machine can reach the address. Host names other than localhost count as public."""
         try:
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
@@ -126,53 +126,53 @@ class Settings(BaseSettings):
 
     @field_validator("api_keys")
     @classmethod
-    def _keep_hashes_only(cls, keys: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+    def _hash_keys(cls, keys: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         from_file = _read_keys(info.data.get("api_keys_file"))
         return tuple(dict.fromkeys(hash_key(key) for key in (*keys, *from_file)))
 
     @field_validator("webhook_secret")
     @classmethod
-    def _is_secret(cls, secret: SecretStr | None) -> SecretStr | None:
+    def _check_secret(cls, secret: SecretStr | None) -> SecretStr | None:
         if secret is not None:
             webhook.secret_bytes(secret.get_secret_value())
         return secret
 
     @field_validator("allowed_hosts", "webhook_hosts")
     @classmethod
-    def _lower(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+    def _lowercase(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(host.lower() for host in hosts)
 
     @model_validator(mode="after")
-    def _webhooks_are_signed(self) -> Settings:
+    def _check_webhooks_are_signed(self) -> Settings:
         if self.webhook_hosts and self.webhook_secret is None:
-            raise ValueError(f"{PREFIX}WEBHOOK_HOSTS needs {PREFIX}WEBHOOK_SECRET, which signs what they are told")
+            raise ValueError(f"{PREFIX}WEBHOOK_HOSTS needs {PREFIX}WEBHOOK_SECRET, which signs the webhooks")
         return self
 
     @model_validator(mode="after")
-    def _public_needs_a_key(self) -> Settings:
+    def _check_public_needs_key(self) -> Settings:
         if not self.is_loopback and not self.needs_key:
             raise ValueError(
-                f"host {self.host!r} can be reached from other machines, and no API key is set: "
+                f"other machines can reach host {self.host!r}, but no API key is set: "
                 f"set {PREFIX}KEY_FILE or {PREFIX}API_KEYS, or bind 127.0.0.1"
             )
         return self
 
 
 def _read_keys(path: Path | None) -> list[str]:
-    """The keys in a file, separated by white space or commas; none where no file is named."""
+    """The keys in a file, separated by white space or commas. No path means no keys."""
     if path is None:
         return []
     try:
         keys = path.read_text(encoding="utf-8").replace(",", " ").split()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise ValueError(f"the file that {PREFIX}API_KEYS_FILE names cannot be read: {reason}") from None
+        raise ValueError(f"the file in {PREFIX}API_KEYS_FILE cannot be read: {reason}") from None
     if not keys:
-        raise ValueError(f"the file that {PREFIX}API_KEYS_FILE names holds no key")
+        raise ValueError(f"the file in {PREFIX}API_KEYS_FILE contains no key")
     return keys
 
 
-def _named(where: str) -> str:
-    """A field's place with the environment variable that sets it."""
+def _add_variable(where: str) -> str:
+    """The field, followed by the environment variable that sets it."""
     field = where.partition("[")[0]
     return f"{where} ({PREFIX}{field.upper()})" if where else ""

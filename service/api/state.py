@@ -1,4 +1,4 @@
-"""What the routes of one app share."""
+"""The state that all routes of an app share."""
 
 from __future__ import annotations
 
@@ -17,36 +17,38 @@ from glossator.service.inference.model import Model
 
 @dataclass(slots=True)
 class AppState:
-    """The models and how the app stands: it is ready once they are warm and until it drains."""
+    """Models, settings and status of an app. It is ready from the end of `warm_up` until `draining` is set."""
 
     models: ModelCatalog
     settings: Settings
     metrics: Metrics
     limiter: CapacityLimiter
-    """Keeps large requests to a few threads beside the event loop."""
+    """Limits the threads that parse, encode and decode large requests."""
     version: str
     jobs: JobService | None = None
     warm: bool = False
     draining: bool = False
     failure: GlossatorError | None = None
-    """Why a model did not warm up."""
+    """The error of a model that failed to warm up."""
 
     def model(self, name: str, version: str | None = None) -> Model:
-        """The model of a name or of `NAME@VERSION`; see `Catalog.find`."""
+        """The model of `NAME` or `NAME@VERSION`; see `ModelCatalog.find`."""
         return self.models.find(name, version)
 
     def embedding_model(self, name: str) -> Model:
-        """The model of that name; raises UnknownModel, and ConfigError where it gives no vectors."""
+        """The embedding model of this name. Raises UnknownModel, or ConfigError if it is not an embedding model."""
         model = self.model(name)
         if not isinstance(model.task, TextEmbedding):
             raise ConfigError(
-                "this model gives no vectors", found=f"{name}: {model.task.task}", expected="text-embedding",
-                hint="GET /v1/models tells the task of each.",
-            )  # fmt: skip
+                "this model returns no embeddings",
+                found=f"{name}: {model.task.task}",
+                expected="text-embedding",
+                hint="GET /v1/models lists the task of each model.",
+            )
         return model
 
     async def warm_up(self) -> None:
-        """Answers one text with each model: its first run allocates and compiles what the others reuse."""
+        """Run one text through each model: the first run allocates memory that later runs reuse."""
         try:
             for model in self.models.values():
                 await to_thread.run_sync(model.predict, ["warm up"], limiter=self.limiter)

@@ -1,4 +1,4 @@
-"""A real Chromium, and a server with a model of every kind that a page shows in its own way."""
+"""A real Chromium, and a server with one model for each kind of answer that a page shows."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 KINDS = ("token-classification", "question-answering", "text-pair-score", "text-embedding")
 
 
-@pytest.fixture(
-    scope="module"
-)  # Playwright's event loop runs in this thread until it ends: no other test could run one
+# Not the session's scope: Playwright's event loop runs in this thread, where no other test could run one.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     if CHROMIUM is None:
         if os.environ.get("GLOSSATOR_REQUIRE_BROWSER"):
@@ -27,9 +26,9 @@ def browser() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield made
-        made.close()
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture(scope="session")
@@ -40,5 +39,5 @@ def running(task_bundle: Callable[[str], Path], tmp_path_factory: pytest.TempPat
         vote_bundle(root / "tags", "multi_label_classification"),
         *(task_bundle(kind) for kind in KINDS),
     ]
-    with server(*bundles, jobs=root / "jobs", free_disk_bytes=0) as made:
-        yield made
+    with server(*bundles, jobs=root / "jobs", free_disk_bytes=0) as running:
+        yield running

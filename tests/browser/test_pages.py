@@ -1,4 +1,4 @@
-"""The pages in a real browser: what they show, that nothing comes from elsewhere, and that everybody can use them."""
+"""The pages in a real browser: content, no requests to other hosts, accessibility."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from glossator.service.api.security.key_file import add_key
 
 pytestmark = pytest.mark.slow
 SCREENSHOTS = os.environ.get("GLOSSATOR_SCREENSHOTS")
-"""A folder where pictures of the pages are left to be looked at."""
+"""A folder for screenshots of the pages."""
 
 
 class Visit:
-    """A page that is looked at, and what the browser said of it."""
+    """An open page, its console errors and its requests to other hosts."""
 
     def __init__(self, browser: Any, url: str, scheme: str = "light", width: int = 1100) -> None:
         self.url = url
@@ -31,21 +31,26 @@ class Visit:
         self.page = self.context.new_page()
         self.page.set_default_timeout(10_000)
         self.page.on(
-            "console", lambda said: self.errors.append(said.text) if said.type in ("error", "warning") else None
+            "console",
+            lambda message: self.errors.append(message.text) if message.type in ("error", "warning") else None,
         )
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("request", self._request)
+        self.page.on("request", self._record_request)
 
-    def _request(self, request: Any) -> None:
-        where = urlsplit(request.url)
-        if where.scheme not in ("data", "blob") and where.netloc != urlsplit(self.url).netloc:
+    def _record_message(self, message: Any) -> None:
+        if message.type in ("error", "warning"):
+            self.errors.append(message.text)
+
+    def _record_request(self, request: Any) -> None:
+        address = urlsplit(request.url)
+        if address.scheme not in ("data", "blob") and address.netloc != urlsplit(self.url).netloc:
             self.foreign.append(request.url)
 
     def open(self, path: str = "/ui") -> Any:
         self.page.goto(self.url + path)
         return self.page
 
-    def ask(self, text: str, model: str | None = None, other: str | None = None) -> Any:
+    def predict(self, text: str, model: str | None = None, other: str | None = None) -> Any:
         page = self.page
         page.wait_for_selector("#model")
         if model is not None:
@@ -53,11 +58,11 @@ class Visit:
         if other is not None:
             page.select_option("#other", other)
         page.fill("#text", text)
-        page.click("#ask button")
+        page.click("#predict button")
         page.wait_for_selector("#answer article")
         return page
 
-    def picture(self, name: str) -> None:
+    def screenshot(self, name: str) -> None:
         if SCREENSHOTS:
             self.page.screenshot(path=Path(SCREENSHOTS) / f"{name}.png", full_page=True)
 
@@ -68,20 +73,20 @@ class Visit:
 
 @pytest.fixture
 def visit(browser: Any, running: Server) -> Iterator[Callable[..., Visit]]:
-    made: list[Visit] = []
+    visits: list[Visit] = []
 
     def start(url: str = running.url, **options: Any) -> Visit:
-        made.append(Visit(browser, url, **options))
-        return made[-1]
+        visits.append(Visit(browser, url, **options))
+        return visits[-1]
 
     yield start
-    for each in made:
+    for each in visits:
         each.context.close()
         assert each.errors == []
         assert each.foreign == []
 
 
-def test_browser_at_the_root_comes_to_the_page(visit: Callable[..., Visit]) -> None:
+def test_browser_is_redirected_from_the_root_to_the_page(visit: Callable[..., Visit]) -> None:
     page = visit().open("/")
     assert page.url.endswith("/ui")
     assert page.title() == "Glossator"
@@ -89,71 +94,71 @@ def test_browser_at_the_root_comes_to_the_page(visit: Callable[..., Visit]) -> N
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_labels_are_shown_with_bars(visit: Callable[..., Visit], scheme: str) -> None:
-    seen = visit(scheme=scheme)
-    seen.open()
-    page = seen.ask("thanks for the money, money", "intents", "tags")
+    opened = visit(scheme=scheme)
+    opened.open()
+    page = opened.predict("thanks for the money, money", "intents", "tags")
     rows = page.locator("#answer article").nth(0).locator("tbody tr")
     assert rows.nth(0).inner_text().startswith("refund")
     assert rows.nth(0).get_attribute("class") == "chosen"
     assert float(rows.nth(0).locator("meter").get_attribute("value")) > 0.3
     assert page.locator("#answer article").count() == 2
-    assert "6 tokens seen in 1 window" in page.locator(".seen").nth(0).inner_text()
-    assert "ms in the server" in page.locator(".seen").nth(0).inner_text()
-    seen.picture(f"labels-{scheme}")
-    assert seen.violations() == []
+    assert "6 tokens read in 1 window" in page.locator(".counts").nth(0).inner_text()
+    assert "ms on the server" in page.locator(".counts").nth(0).inner_text()
+    opened.screenshot(f"labels-{scheme}")
+    assert opened.violations() == []
 
 
-def test_words_that_matter_are_marked(visit: Callable[..., Visit]) -> None:
-    seen = visit()
-    seen.open()
-    seen.page.wait_for_selector("#model")
-    seen.page.check("[name=explain]")
-    page = seen.ask("the money and the parcel money", "intents")
+def test_explanation_marks_the_words_with_influence(visit: Callable[..., Visit]) -> None:
+    opened = visit()
+    opened.open()
+    opened.page.wait_for_selector("#model")
+    opened.page.check("[name=explain]")
+    page = opened.predict("the money and the parcel money", "intents")
     marked = page.locator("mark.for-4")
     assert marked.all_inner_texts() == ["money", "money"]
     assert page.locator("#answer .text").inner_text() == "the money and the parcel money"
-    seen.picture("words")
-    assert seen.violations() == []
+    opened.screenshot("words")
+    assert opened.violations() == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_entities_are_marked_in_place(visit: Callable[..., Visit], scheme: str) -> None:
-    seen = visit(scheme=scheme)
-    seen.open()
-    page = seen.ask("🙂 <b>the parcel</b> came on monday & today", "token-classification")
+    opened = visit(scheme=scheme)
+    opened.open()
+    page = opened.predict("🙂 <b>the parcel</b> came on monday & today", "token-classification")
     assert {"monday DAY", "parcel ITEM"} <= set(page.locator("mark").all_inner_texts())
     shown = page.locator("#answer .text").inner_text()
     assert "<b>the" in shown
     assert page.locator("#answer b").count() == 0
-    seen.picture(f"entities-{scheme}")
-    assert seen.violations() == []
+    opened.screenshot(f"entities-{scheme}")
+    assert opened.violations() == []
 
 
-def test_second_field_is_there_for_models_that_read_two(visit: Callable[..., Visit]) -> None:
-    seen = visit()
-    page = seen.open()
+def test_second_field_appears_for_models_that_read_pairs(visit: Callable[..., Visit]) -> None:
+    opened = visit()
+    page = opened.open()
     page.wait_for_selector("#model")
     assert not page.is_visible("#second")
     page.select_option("#model", "question-answering")
     assert page.is_visible("#second")
     page.fill("#second", "where is my parcel")
-    seen.ask("the parcel came on monday")
+    opened.predict("the parcel came on monday")
     assert page.locator("#answer .text").inner_text().startswith("the")
     page.select_option("#model", "text-pair-score")
-    page.click("#ask button")
-    page.wait_for_selector("article[aria-label='What text-pair-score says']")
+    page.click("#predict button")
+    page.wait_for_selector("article[aria-label='Answer of text-pair-score']")
     assert float(page.locator("#answer .note").inner_text()) > 0
 
 
-def test_what_is_wrong_is_said(visit: Callable[..., Visit]) -> None:
-    seen = visit()
-    seen.open()
-    page = seen.ask("   \u3000", "intents")
+def test_errors_are_shown(visit: Callable[..., Visit]) -> None:
+    opened = visit()
+    opened.open()
+    page = opened.predict("   \u3000", "intents")
     assert "the text is empty" in page.locator("[role=alert]").inner_text()
-    assert seen.violations() == []
+    assert opened.violations() == []
 
 
-def test_keyboard_alone_is_enough(visit: Callable[..., Visit]) -> None:
+def test_page_works_with_the_keyboard_alone(visit: Callable[..., Visit]) -> None:
     page = visit().open()
     page.wait_for_selector("#model")
     page.keyboard.press("Tab")
@@ -166,11 +171,11 @@ def test_keyboard_alone_is_enough(visit: Callable[..., Visit]) -> None:
     assert "delivery" in page.locator("#answer tbody tr").nth(0).inner_text()
 
 
-def test_file_is_sent_watched_and_fetched(visit: Callable[..., Visit], tmp_path: Path) -> None:
+def test_file_is_submitted_followed_and_downloaded(visit: Callable[..., Visit], tmp_path: Path) -> None:
     file = tmp_path / "rows.csv"
     file.write_text("text\n" + "".join(f"money {number}\n" for number in range(3_000)) + '" "\n')
-    seen = visit()
-    page = seen.open()
+    opened = visit()
+    page = opened.open()
     page.wait_for_selector("#model")
     page.fill("#job-model", "intents")
     page.set_input_files("#file", file)
@@ -178,70 +183,70 @@ def test_file_is_sent_watched_and_fetched(visit: Callable[..., Visit], tmp_path:
     page.wait_for_selector("#jobs tr[id]")
     page.wait_for_selector("#jobs a[download]", timeout=60_000)
     assert "3,001, 1 with an error" in page.locator("#jobs tbody tr").nth(0).inner_text()
-    with page.expect_download() as handed:
+    with page.expect_download() as download:
         page.locator("#jobs a[download]").nth(0).click()
-    lines = Path(handed.value.path()).read_text().splitlines()
-    assert handed.value.suggested_filename == "rows-labelled.csv"
+    lines = Path(download.value.path()).read_text().splitlines()
+    assert download.value.suggested_filename == "rows-labelled.csv"
     assert len(lines) == 3_002
-    seen.picture("jobs")
-    assert seen.violations() == []
+    opened.screenshot("jobs")
+    assert opened.violations() == []
 
 
 def test_card_shows_its_pictures(visit: Callable[..., Visit], running: Server) -> None:
-    seen = visit()
-    page = seen.open("/ui/models/token-classification")
+    opened = visit()
+    page = opened.open("/ui/models/token-classification")
     page.wait_for_load_state("networkidle")
     pictures = page.locator("main img")
     assert pictures.count() > 0
     for index in range(pictures.count()):
         pictures.nth(index).scroll_into_view_if_needed()
     page.wait_for_function("[...document.images].every((image) => image.complete && image.naturalWidth > 0)")
-    seen.picture("card")
-    assert seen.violations() == []
+    opened.screenshot("card")
+    assert opened.violations() == []
     for path in ("../bundle.json", "bundle.json", "onnx/model.onnx", "..%2f..%2fetc%2fpasswd", "evaluation/none.svg"):
         answer = page.request.get(f"{running.url}/ui/models/token-classification/pictures/{path}")
         assert answer.status == 404, path
-        seen.errors.clear()
+        opened.errors.clear()
 
 
-def test_documentation_is_shown_from_our_own_files(visit: Callable[..., Visit]) -> None:
-    seen = visit()
-    page = seen.open("/docs")
+def test_documentation_loads_only_our_own_files(visit: Callable[..., Visit]) -> None:
+    opened = visit()
+    page = opened.open("/docs")
     page.locator("[data-path='/v1/models/{name}/predict']").wait_for()
     assert page.locator(".opblock").count() > 30
-    seen.picture("docs")
+    opened.screenshot("docs")
 
 
 @pytest.mark.parametrize("width", [360, 1400])
 def test_page_fits_narrow_and_wide_screens(visit: Callable[..., Visit], width: int) -> None:
-    seen = visit(width=width)
-    seen.open()
-    page = seen.ask("money parcel " * 30 + "x" * 300, "intents")
+    opened = visit(width=width)
+    opened.open()
+    page = opened.predict("money parcel " * 30 + "x" * 300, "intents")
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
-    seen.picture(f"width-{width}")
+    opened.screenshot(f"width-{width}")
 
 
-def test_key_is_asked_for_and_kept_nowhere(browser: Any, tmp_path: Path) -> None:
+def test_key_is_requested_and_not_stored(browser: Any, tmp_path: Path) -> None:
     """keys: never in the UI."""
     keys = tmp_path / "keys.json"
     key = add_key(keys, "me", ["infer", "label"], None)
     bundle = vote_bundle(tmp_path / "intents", "single_label_classification")
     with server(bundle, key_file=keys, jobs=tmp_path / "jobs", free_disk_bytes=0) as running:
-        seen = Visit(browser, running.url)
-        page = seen.open()
+        opened = Visit(browser, running.url)
+        page = opened.open()
         assert page.locator("#model").count() == 0
         page.fill("#key", key)
         page.click("#key-form button")
-        seen.ask("money", "intents")
+        opened.predict("money", "intents")
         assert key not in page.content()
         assert page.input_value("#key") == ""
         assert page.evaluate("JSON.stringify([localStorage, sessionStorage, document.cookie])").count(key) == 0
-        assert seen.violations() == []
+        assert opened.violations() == []
         page.set_input_files("#file", {"name": "a.txt", "mimeType": "text/plain", "buffer": b"money\n"})
         page.click("#upload button")
         page.wait_for_selector("#jobs a[download]", timeout=60_000)
-        with page.expect_download() as handed:
+        with page.expect_download() as download:
             page.locator("#jobs a[download]").click()
-        assert "refund" in Path(handed.value.path()).read_text()
-        assert seen.errors == []
-        seen.context.close()
+        assert "refund" in Path(download.value.path()).read_text()
+        assert opened.errors == []
+        opened.context.close()

@@ -38,7 +38,7 @@ from glossator.service.inference.pipeline import Answer
 from glossator.service.tasks.encoded import Pair, Text
 from glossator.service.tasks.question_answering import Extraction
 from glossator.service.tasks.text_classification import Score
-from glossator.service.tasks.text_embedding import cosine, shortened
+from glossator.service.tasks.text_embedding import cosine_similarities, truncate_vector
 from glossator.service.tasks.token_classification import Entity
 
 PREFIX = "/hf"
@@ -169,7 +169,7 @@ async def _vectors(state: AppState, request: Request, model: Model, name: str, a
         await inference_requests.predict(state, request, model, name, texts, truncate=parameters.truncate)
     )
     normalized = True if parameters.normalize is None else parameters.normalize
-    return [shortened(answer.vector, parameters.dimensions, normalize=normalized).tolist() for answer in answers]
+    return [truncate_vector(answer.vector, parameters.dimensions, normalize=normalized).tolist() for answer in answers]
 
 
 async def _zero_shot(
@@ -212,7 +212,7 @@ def scores_of(answer: Answer) -> Sequence[Score]:
 def similarities(answers: Sequence[Answer]) -> list[float]:
     """The cosines of the first answer's vector and the others'."""
     first, *others = [answer.vector[None] for answer in answers]
-    return [float(cosine(first, other)[0, 0]) for other in others]
+    return [float(cosine_similarities(first, other)[0, 0]) for other in others]
 
 
 def _score(score: Score) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from glossator.service.inference.encoding import reads_pairs
 from glossator.service.inference.model import Model
 from glossator.service.inference.pipeline import Answer
 from glossator.service.tasks.encoded import Pair, Text
-from glossator.service.tasks.options import Asked
+from glossator.service.tasks.options import DecodeKeywords
 from glossator.service.tasks.question_answering import Extraction, Span
 from glossator.service.tasks.token_classification import Entities, Entity
 
@@ -79,7 +79,7 @@ async def predict(name: ModelName, request: Request, state: StateDep) -> dict[st
     model = state.model(name)
     asked = await parse_body(request, state, LabelStudioPredict, _WAY_OUT)
     control = control_of(asked.label_config, model)
-    places: Asked = {} if isinstance(model.task, Classifier) else {"offset_unit": "utf16"}
+    places: DecodeKeywords = {} if isinstance(model.task, Classifier) else {"offset_unit": "utf16"}
     texts = [_text(task.data, control.columns, model) for task in asked.tasks]
     answers = await inference_requests.predict(state, request, model, name, texts, **places)
     return {"results": [_prediction(answer, control, model) for answer in answers], "model_version": model.version}
@@ -87,7 +87,7 @@ async def predict(name: ModelName, request: Request, state: StateDep) -> dict[st
 
 @router.post("/{name}/setup", summary="Says which version answers Label Studio")
 async def setup(name: ModelName, state: StateDep) -> dict[str, str]:
-    """Asked when a project is connected."""
+    """DecodeKeywords when a project is connected."""
     return {"model_version": state.model(name).version}
 
 

@@ -16,7 +16,7 @@ from glossator.service.api.dialects.openai import OpenAIRoute
 from glossator.service.api.inference_requests import parse_body, raise_first_error
 from glossator.service.api.openapi_document import request_body
 from glossator.service.api.problems import InvalidRequest
-from glossator.service.tasks.text_embedding import shortened
+from glossator.service.tasks.text_embedding import truncate_vector
 
 router = APIRouter(tags=["openai"], responses=ERRORS, route_class=OpenAIRoute)
 
@@ -56,7 +56,7 @@ async def embeddings(request: Request, state: StateDep) -> dict[str, Any]:
     answers = raise_first_error(
         await inference_requests.predict(state, request, model, asked.model, [str(text) for text in texts])
     )
-    vectors = [shortened(answer.vector, asked.dimensions) for answer in answers]
+    vectors = [truncate_vector(answer.vector, asked.dimensions) for answer in answers]
     tokens = sum(answer.tokens for answer in answers)
     return {
         "object": "list",

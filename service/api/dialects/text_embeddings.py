@@ -39,7 +39,7 @@ from glossator.service.errors import ConfigError
 from glossator.service.inference.model import Model
 from glossator.service.inference.pipeline import Answer
 from glossator.service.tasks.encoded import Pair, Text
-from glossator.service.tasks.text_embedding import shortened
+from glossator.service.tasks.text_embedding import truncate_vector
 
 PREFIX = "/tei"
 _STATUS = {
@@ -171,7 +171,7 @@ async def embed(name: ModelName, request: Request, state: StateDep) -> Response:
     answers = raise_first_error(
         await inference_requests.predict(state, request, model, name, texts, truncate=bool(asked.truncate))
     )
-    vectors = [shortened(each.vector, asked.dimensions, normalize=asked.normalize).tolist() for each in answers]
+    vectors = [truncate_vector(each.vector, asked.dimensions, normalize=asked.normalize).tolist() for each in answers]
     return _timed(vectors, began, texts, _tokens(answers))
 
 
@@ -192,7 +192,7 @@ async def rerank(name: ModelName, request: Request, state: StateDep) -> Response
 
 @router.post("/{name}/similarity", summary="Similarities, as TEI", openapi_extra=request_body(TeiSimilarity))
 async def similarity(name: ModelName, request: Request, state: StateDep) -> Response:
-    """`[float]`, a cosine for each sentence."""
+    """`[float]`, one cosine similarity per sentence."""
     began = time.perf_counter()
     model, asked = state.embedding_model(name), await parse_body(request, state, TeiSimilarity, _WAY_OUT)
     texts = [asked.inputs.source_sentence, *asked.inputs.sentences]
@@ -298,7 +298,7 @@ async def _logits(
     found = raise_first_error(await to_thread.run_sync(work, limiter=state.limiter))
     labels = model.task.labels
     rows = [
-        [{"score": float(each.gathered[i]), "label": labels[i]} for i in (-each.gathered).argsort(kind="stable")]
+        [{"score": float(each.pooled[i]), "label": labels[i]} for i in (-each.pooled).argsort(kind="stable")]
         for each in found
     ]
     return rows, sum(each.text.tokens for each in found)

@@ -26,12 +26,16 @@ class RequestMiddleware:
     """The outermost ASGI middleware. Unexpected errors are logged without their message, which may quote a text."""
 
     def __init__(
-        self, app: ASGIApp, metrics: Metrics, draining: Callable[[], bool] = lambda: False, span: SpanFactory = no_span
+        self,
+        app: ASGIApp,
+        metrics: Metrics,
+        draining: Callable[[], bool] = lambda: False,
+        open_span: SpanFactory = no_span,
     ) -> None:
         self._app = app
         self._metrics = metrics
         self._draining = draining
-        self._span = span
+        self._open_span = open_span
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -60,7 +64,7 @@ class RequestMiddleware:
                 message["headers"] = [*message.get("headers", ()), *common_headers, *closing]
             await send(message)
 
-        with self._span(scope) as span:
+        with self._open_span(scope) as span:
             status = await self._respond(scope, receive, send_with_headers, lambda: status)
             route = getattr(scope.get("route"), "path", "unmatched")
             if span is not None:
@@ -99,5 +103,5 @@ def _describe_span(span: Any, scope: Scope, route: str, status: int) -> None:
 
 
 def _full_match(pattern: re.Pattern[str], value: str | None) -> str | None:
-    """The value if all of it matches, else None. Values are repeated in headers and logs, so line breaks must not pass."""
+    """The value if all of it matches, else None. Line breaks must not pass: headers and logs repeat the value."""
     return value if value is not None and pattern.fullmatch(value) else None

@@ -1,6 +1,7 @@
 """OpenTelemetry tracing: one span per request, in the trace of its `traceparent` header.
 
-Tracing is on if OTEL_EXPORTER_OTLP_ENDPOINT is set. A span has the route, the status and the model's name, never a text.
+Tracing is on if OTEL_EXPORTER_OTLP_ENDPOINT is set. Spans carry the route, the status and the model's name, never a
+text.
 """
 
 from __future__ import annotations
@@ -37,9 +38,11 @@ def span_factory(version: str, exporter: Any = None) -> SpanFactory | None:
     )
     if exporter is None:
         otlp = import_optional(
-            "opentelemetry.exporter.otlp.proto.http.trace_exporter", "tracing",
-            package="opentelemetry-exporter-otlp-proto-http", extra="otel",
-        )  # fmt: skip
+            "opentelemetry.exporter.otlp.proto.http.trace_exporter",
+            "tracing",
+            package="opentelemetry-exporter-otlp-proto-http",
+            extra="otel",
+        )
         processor = export.BatchSpanProcessor(otlp.OTLPSpanExporter())
     else:
         processor = export.SimpleSpanProcessor(exporter)

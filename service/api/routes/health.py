@@ -1,4 +1,4 @@
-"""Whether the process lives, whether it may be sent requests, what it has counted, and what it offers."""
+"""Liveness, readiness, metrics, the OpenAPI document and the list of routes."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from glossator.service.api.state import AppState
 
 router = APIRouter(tags=["operations"])
 
-_STARTING = NotReady("the models are not warm yet", hint="Ask again in a second.")
-_DRAINING = NotReady("the server is stopping", hint="Send requests to another one.")
+_STARTING = NotReady("the models are still warming up", hint="Retry in a second.")
+_DRAINING = NotReady("the server is stopping", hint="Send requests to another server.")
 
 
-@router.get("/livez", summary="Whether the process lives", openapi_extra={"security": []})
+@router.get("/livez", summary="Check that the process is alive", openapi_extra={"security": []})
 async def livez() -> HealthStatus:
-    """Answers as long as the event loop runs, whatever the models do."""
+    """Answers as long as the event loop runs, even if a model fails."""
     return HealthStatus(status="alive")
 
 
 @router.get(
     "/readyz",
-    summary="Whether requests may be sent here",
+    summary="Check that the server is ready for requests",
     openapi_extra={"security": []},
     responses=problem_responses("/readyz", _STARTING, _DRAINING),
 )
 async def readyz(state: StateDep) -> HealthStatus:
-    """Ready once every model is warm, and no longer after SIGTERM."""
+    """The server is ready when every model is warm, until it receives SIGTERM."""
     raise_if_not_ready(state)
     return HealthStatus(status="ready")
 
 
 def raise_if_not_ready(state: AppState) -> None:
-    """Raises NotReady where no requests may be sent here."""
+    """Raise NotReady while the models warm up and while the server stops."""
     if state.draining or not state.warm:
         error = _DRAINING if state.draining else _STARTING
         raise NotReady(error.message, hint=error.hint)
@@ -46,12 +46,12 @@ def raise_if_not_ready(state: AppState) -> None:
 
 @router.get(
     "/metrics",
-    summary="Metrics for Prometheus",
+    summary="Get metrics for Prometheus",
     response_class=Response,
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
 async def metrics(state: StateDep) -> Response:
-    """Counts since the process started; of replicas at one address, those of each."""
+    """Metrics since the start of the process. With several replicas, the metrics of each."""
     return Response(await to_thread.run_sync(state.metrics.exposition), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
@@ -61,9 +61,9 @@ async def openapi(request: Request) -> Response:
     return JSONResponse(request.app.openapi())
 
 
-@router.get("/", summary="The routes of this server", response_model=RouteIndex)
+@router.get("/", summary="List the routes", response_model=RouteIndex)
 async def index(request: Request, state: StateDep) -> RouteIndex | Response:
-    """Where to go next; browsers are sent to the page."""
+    """The routes of this server. Browsers are redirected to the page."""
     if "text/html" in request.headers.get("accept", ""):
         return RedirectResponse("/ui")
     paths = request.app.openapi()["paths"]

@@ -1,4 +1,4 @@
-"""In the place of the routes of jobs, where a server takes none."""
+"""The routes of jobs on a server without jobs: every one answers how to turn them on."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _METHODS = ["GET", "POST", "DELETE"]
 @router.api_route("/v1/files/{rest:path}", methods=_METHODS, include_in_schema=False)
 @router.api_route("/v1/batches", methods=_METHODS, include_in_schema=False)
 @router.api_route("/v1/batches/{rest:path}", methods=_METHODS, include_in_schema=False)
-async def off() -> Response:
-    """Says what would turn them on."""
+async def report_jobs_disabled() -> Response:
+    """Raise JobsOff."""
     raise JobsOff(
-        "this server takes no jobs", hint="Start it with a folder for their files: glossator serve --jobs FOLDER."
+        "jobs are disabled on this server", hint="Start it with a jobs folder: glossator serve --jobs FOLDER."
     )

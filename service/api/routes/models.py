@@ -1,4 +1,4 @@
-"""Which models answer here, and everything known of each."""
+"""The models of this server and their details."""
 
 from __future__ import annotations
 
@@ -22,25 +22,27 @@ ModelName = Annotated[str, Path(description="A name that GET /v1/models lists.",
 UNKNOWN_MODEL = unknown_model("intent", ["intents", "tags"])
 
 
-@router.get("/v1/models", summary="The models that answer here")
+@router.get("/v1/models", summary="List the models")
 async def models(state: StateDep) -> ModelList:
-    """Each model in short."""
+    """A summary of each model."""
     listed = state.models.listed()
     return ModelList(
         models=[_summary(each) for each in listed],
-        data=[OpenAIModel(id=each.name, created=_trained(each.manifest)) for each in listed],
+        data=[OpenAIModel(id=each.name, created=_training_time(each.manifest)) for each in listed],
     )
 
 
-@router.get("/v1/models/{name}", summary="One model", responses=problem_responses("/v1/models/intent", UNKNOWN_MODEL))
+@router.get(
+    "/v1/models/{name}", summary="Get one model", responses=problem_responses("/v1/models/intent", UNKNOWN_MODEL)
+)
 async def model(name: ModelName, state: StateDep) -> ModelDetail:
-    """Labels and thresholds, how text is encoded, how good the model is, how that was checked, where it comes from."""
+    """Labels, thresholds, encoding, evaluation results, verification, speed and provenance of a model."""
     found = state.model(name)
     task, manifest = found.task, found.bundle.manifest
     return ModelDetail(
         **_summary(ListedModel(name, found.digest, manifest, is_loaded=True)).model_dump(),
         id=name,
-        created=_trained(manifest),
+        created=_training_time(manifest),
         labels=task.labels,
         thresholds=_thresholds(task),
         temperature=task.calibration.temperature if isinstance(task, Classifier) else None,
@@ -56,8 +58,8 @@ async def model(name: ModelName, state: StateDep) -> ModelDetail:
     )
 
 
-def _trained(manifest: Manifest) -> int:
-    """When a model was trained, in seconds since 1970; 0 where its provenance tells no time."""
+def _training_time(manifest: Manifest) -> int:
+    """When the model was trained, in seconds since 1970; 0 if its provenance has no time."""
     try:
         return int(datetime.fromisoformat(manifest.task.provenance.created).timestamp())
     except ValueError:

@@ -1,24 +1,25 @@
-"""Texts in, labels out."""
+"""POST /v1/models/{name}/predict: one text or many to labels, entities, scores, answers or vectors."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from anyio import to_thread
 from fastapi import APIRouter, Request
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from glossator.service.api.dependencies import StateDep
-from glossator.service.api.dependencies import get_state as state_of
+from glossator.service.api.dependencies import StateDep, get_state
 from glossator.service.api.inference_requests import (
     INLINE_CHARACTERS,
+    offload,
     read_deadline,
+    record_answers,
     replace_too_long,
-    wait_or_disconnect,
+    wait_for_batches,
 )
 from glossator.service.api.openapi_document import PREDICT_BODY, problem_responses
 from glossator.service.api.problems import (
@@ -59,20 +60,22 @@ from glossator.service.inference.pipeline import Answer, Pending
 from glossator.service.tasks.encoded import Pair, Text
 
 
-class _Direct(APIRoute):
-    """A route that FastAPI documents by its endpoint's signature, and whose endpoint is called straight from the
-    request: to resolve three parameters would take as long as to encode and decode a text."""
+class _DirectRoute(APIRoute):
+    """A route that FastAPI documents by its signature, but whose function is called directly.
+
+    FastAPI needs as much time to resolve three parameters as a short text needs to be encoded and decoded.
+    """
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] != "POST":
             await super().handle(scope, receive, send)
             return
         request = Request(scope, receive, send)
-        response = await predict(request.path_params["name"], request, await state_of(request))
+        response = await predict(request.path_params["name"], request, await get_state(request))
         await response(scope, receive, send)
 
 
-router = APIRouter(tags=["inference"], route_class=_Direct)
+router = APIRouter(tags=["inference"], route_class=_DirectRoute)
 
 _EXAMPLE = PredictResponse(
     model="intents",
@@ -90,22 +93,24 @@ _EXAMPLE = PredictResponse(
         ),
         FailedText(
             error=ErrorBody(
-                code="empty-text", message="the text is empty", expected="a character that is not white space"
+                code="empty-text",
+                message="the text is empty",
+                expected="at least one character that is not white space",
             )
         ),
     ],
 )
-_WAY_OUT = 'Send {"text": "..."} or {"texts": ["...", "..."]}; GET /openapi.json describes the options.'
+_HINT = 'Send {"text": "..."} or {"texts": ["...", "..."]}; GET /openapi.json describes all options.'
 
 
 @router.post(
     "/v1/models/{name}/predict",
-    summary="What the model says of one text or of many",
+    summary="Predict one text or many texts",
     openapi_extra=PREDICT_BODY,
     response_class=Response,
     responses={
         200: {
-            "description": "One result a text, in order; a text that cannot be answered has an error in its place",
+            "description": "One result per text, in order. A text that cannot be answered has an error as its result.",
             "model": PredictResponse,
             "content": {JSON: {"examples": {"many": {"value": _EXAMPLE.model_dump(exclude_none=True)}}}},
         },
@@ -118,153 +123,125 @@ _WAY_OUT = 'Send {"text": "..."} or {"texts": ["...", "..."]}; GET /openapi.json
             InvalidRequest(
                 "the body does not fit",
                 faults=[Fault("missing", "Field required", "text")],
-                hint=_WAY_OUT,
+                hint=_HINT,
             ),
             EmptyText("the text is empty", expected="at least one character that is not white space"),
             ConfigError(
-                "threshold does not apply: this model gives exactly one label a text",
+                "threshold does not apply to single-label models",
                 found=0.5,
                 expected="no threshold with single_label_classification",
             ),
-            InternalError("the server failed", hint="Try again."),
-            DeadlineExceeded("the deadline passed before the text could be read", hint="Ask again later."),
+            InternalError("internal server error", hint="Retry."),
+            DeadlineExceeded("the deadline passed before the model could read the text", hint="Retry later."),
         ),
     },
 )
 async def predict(name: ModelName, request: Request, state: StateDep) -> Response:
-    """Answers every text, in order: with labels, entities, a score, an answer or a vector, as the model's task is.
+    """Predict every text, in order. The model's task decides what a result contains.
 
-    With `text`, a text that cannot be answered is a problem (422). With `texts`, it has an error in its place, and
-    the others are answered. Long texts are read in full, in windows, unless `truncate` is set.
+    With `text`, a text that cannot be answered is a problem (422). With `texts`, its result is an error and the other
+    texts are answered. Long texts are read completely, in windows, unless `truncate` is set.
     """
     model, settings = state.model(name), state.settings
     deadline = read_deadline(request, settings)
     if declared_length(request) <= INLINE_CHARACTERS:
-        model.batcher.admit()  # before the body is read: what is refused should cost little
+        model.batcher.admit()  # before the body is read: refusing a request must be cheap
     body = await read_json_body(request, settings.max_body_bytes)
     began = time.perf_counter()
-    small = len(body) <= INLINE_CHARACTERS
-    if small:
-        started = start(model, body, settings, deadline)
-    else:
-        started = await to_thread.run_sync(start, model, body, settings, deadline, limiter=state.limiter)
-    if started.pending.future is not None:
-        await wait_or_disconnect(request, started.pending.future)
-    if started.asked.explain:
-        content = await to_thread.run_sync(
-            explained, state, model, name, started, began, deadline, limiter=state.limiter
-        )
-    elif small:
-        content = finish(state, model, name, started, began)
-    else:
-        content = await to_thread.run_sync(finish, state, model, name, started, began, limiter=state.limiter)
+    inline = len(body) <= INLINE_CHARACTERS
+    started = await offload(state, partial(_start, model, body, settings, deadline), inline=inline)
+    await wait_for_batches(request, started.pending)
+    finish = partial(_finish, state, model, name, started, began, deadline)
+    content = await offload(state, finish, inline=inline and not started.body.explain)
     return Response(content, media_type=JSON)
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
-    """What a request asks for, and the answers to come: of texts, or of the sentences of `documents`."""
+class _Started:
+    """A parsed request whose texts, or the sentences of whose `documents`, wait for the model."""
 
-    asked: PredictText | PredictTexts
+    body: PredictText | PredictTexts
     texts: Sequence[object]
     pending: Pending
     documents: Documents | None
 
     def results(
-        self, answers: Sequence[Answer | InputError], explanations: Sequence[Explanation | None] = ()
+        self, answers: Sequence[Answer | InputError], explanations: Sequence[Explanation | None] | None
     ) -> list[Result | SentencesBody | FailedText]:
         """The body of each result."""
-        if self.documents is None:
-            if explanations:
-                return [result_body(*each) for each in zip(answers, explanations, strict=True)]
+        if self.documents is not None:
+            by_document = self.documents.together(answers, offset_unit=self.body.offset_unit)
+            return [sentences_body(sentences) for sentences in by_document]
+        if explanations is None:
             return [result_body(answer) for answer in answers]
-        together = self.documents.together(answers, offset_unit=self.asked.offset_unit)
-        return [sentences_body(each) for each in together]
+        return [result_body(*pair) for pair in zip(answers, explanations, strict=True)]
 
 
-def start(model: Model, body: bytes, settings: Settings, deadline: float) -> Started:
-    """Begins to answer what the bytes of a request ask for."""
-    asked = _parse(body, settings.max_texts)
-    texts = replace_too_long(_inputs(asked), settings.max_characters)
-    documents = Documents(texts) if asked.unit == "sentence" else None
-    if asked.explain:
-        _check_explain(asked, model, texts, settings)
-    labels = isinstance(model.task, Classifier) and model.task.problem_type != "regression"
+def _start(model: Model, content: bytes, settings: Settings, deadline: float) -> _Started:
+    """Parse a body, encode its texts and queue them."""
+    body = _parse(content, settings.max_texts)
+    texts = replace_too_long(_input_texts(body), settings.max_characters)
+    documents = Documents(texts) if body.unit == "sentence" else None
+    if body.explain:
+        _check_explain(body, model, texts, settings)
+    has_labels = isinstance(model.task, Classifier) and model.task.problem_type != "regression"
     pending = model.start(
         texts if documents is None else documents.parts,
-        top_k=DEFAULT_TOP_K if asked.top_k is None and labels else asked.top_k,
-        threshold=asked.threshold,
-        min_confidence=asked.min_confidence,
-        coverage=asked.coverage,
-        aggregation=asked.aggregation,
-        offset_unit=asked.offset_unit,
-        truncate=asked.truncate,
+        top_k=DEFAULT_TOP_K if body.top_k is None and has_labels else body.top_k,
+        threshold=body.threshold,
+        min_confidence=body.min_confidence,
+        coverage=body.coverage,
+        aggregation=body.aggregation,
+        offset_unit=body.offset_unit,
+        truncate=body.truncate,
         deadline=deadline,
     )
-    return Started(asked, texts, pending, documents)
+    return _Started(body, texts, pending, documents)
 
 
-def _check_explain(
-    asked: PredictText | PredictTexts, model: Model, texts: Sequence[object], settings: Settings
-) -> None:
-    """Raises ConfigError where explanations cannot be had, TooManyTexts where they would cost too much."""
+def _check_explain(body: PredictText | PredictTexts, model: Model, texts: Sequence[object], settings: Settings) -> None:
+    """Raise ConfigError if these texts cannot be explained, TooManyTexts if it would take too many passes."""
     explanation.check(model.task)
-    if asked.unit == "sentence":
-        raise ConfigError("explain does not go with unit sentence", hint="Send the sentences as texts.")
+    if body.unit == "sentence":
+        raise ConfigError("explain cannot be combined with unit=sentence", hint="Send the sentences as texts.")
     check_count(range(explanation.passes(texts)), settings.max_texts)
 
 
-def explained(state: AppState, model: Model, name: str, started: Started, began: float, deadline: float) -> bytes:
-    """As `finish`, with explanations; they wait in the same queue."""
+def _finish(state: AppState, model: Model, name: str, started: _Started, began: float, deadline: float) -> bytes:
+    """The JSON of a PredictResponse, once the batches have run. Explanations wait in the queue again."""
     answers = started.pending.result()
-    explanations = model.explain(started.texts, answers, offset_unit=started.asked.offset_unit, deadline=deadline)
-    return _written(state, model, name, started, began, answers, explanations)
-
-
-def finish(state: AppState, model: Model, name: str, started: Started, began: float) -> bytes:
-    """The JSON of a PredictResponse, when the answers are there."""
-    return _written(state, model, name, started, began, started.pending.result(), ())
-
-
-def _written(
-    state: AppState,
-    model: Model,
-    name: str,
-    started: Started,
-    began: float,
-    answers: Sequence[Answer | InputError],
-    explanations: Sequence[Explanation | None],
-) -> bytes:
-    state.metrics.inference(name, started.pending, answers, time.perf_counter() - began)
-    for failed in answers:
-        if isinstance(failed, InputError):
-            if isinstance(started.asked, PredictText) and len(answers) == 1:
-                raise failed
-            state.metrics.error(failed.code)
+    explanations = None
+    if started.body.explain:
+        explanations = model.explain(started.texts, answers, offset_unit=started.body.offset_unit, deadline=deadline)
+    first = answers[0] if isinstance(started.body, PredictText) and len(answers) == 1 else None
+    raised = first if isinstance(first, InputError) else None
+    record_answers(state, name, started.pending, answers, began, count_errors=raised is None)
+    if raised is not None:
+        raise raised
     response = PredictResponse(model=name, version=model.digest, results=started.results(answers, explanations))
     return response.model_dump_json(exclude_none=True).encode("utf-8")
 
 
-def _parse(body: bytes, max_texts: int) -> PredictText | PredictTexts:
-    value = parse_object(body, hint=_WAY_OUT)
+def _parse(content: bytes, max_texts: int) -> PredictText | PredictTexts:
+    value = parse_object(content, hint=_HINT)
     texts = value.get("texts")
     if isinstance(texts, list):
         check_count(texts, max_texts)
     if "texts" in value:
-        return validate(value, PredictTexts, hint=_WAY_OUT)
-    return validate(value, PredictText, hint=_WAY_OUT)
+        return validate(value, PredictTexts, hint=_HINT)
+    return validate(value, PredictText, hint=_HINT)
 
 
-def _inputs(asked: PredictText | PredictTexts) -> Sequence[Text]:
+def _input_texts(body: PredictText | PredictTexts) -> Sequence[Text]:
     """The texts, or the pairs of texts."""
-    if isinstance(asked, PredictText):
-        return [asked.text if asked.text_pair is None else Pair(asked.text, asked.text_pair)]
-    if asked.text_pairs is None:
-        return asked.texts
-    if len(asked.text_pairs) != len(asked.texts):
+    if isinstance(body, PredictText):
+        return [body.text if body.text_pair is None else Pair(body.text, body.text_pair)]
+    if body.text_pairs is None:
+        return body.texts
+    if len(body.text_pairs) != len(body.texts):
         raise InvalidRequest(
-            "texts and text_pairs differ in number",
-            found=f"{len(asked.texts):,} and {len(asked.text_pairs):,}",
-            expected="a second text for each first one",
+            "texts and text_pairs have different lengths",
+            found=f"{len(body.texts):,} and {len(body.text_pairs):,}",
+            expected="one text_pair for each text",
         )
-    return [Pair(*sides) for sides in zip(asked.texts, asked.text_pairs, strict=True)]
+    return [Pair(*sides) for sides in zip(body.texts, body.text_pairs, strict=True)]

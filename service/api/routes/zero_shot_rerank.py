@@ -1,4 +1,4 @@
-"""Texts held against other texts: labels that no model was trained on, and documents that answer a query."""
+"""Zero-shot classification with labels of the request, and reranking of documents for a query."""
 
 from __future__ import annotations
 
@@ -26,64 +26,64 @@ from glossator.service.tasks.text_classification import Classification
 
 router = APIRouter(tags=["inference"])
 
-_ZERO_SHOT_WAY_OUT = 'Send {"texts": ["..."], "labels": ["...", "..."]}.'
-_RERANK_WAY_OUT = 'Send {"query": "...", "documents": ["...", "..."]}.'
+_ZERO_SHOT_HINT = 'Send {"texts": ["..."], "labels": ["...", "..."]}.'
+_RERANK_HINT = 'Send {"query": "...", "documents": ["...", "..."]}.'
 
 
 @router.post(
     "/v1/models/{name}/zero-shot",
-    summary="Which of some labels fits a text, though the model was trained on none of them",
+    summary="Classify texts with labels that the model was not trained on",
     openapi_extra=request_body(ZeroShotRequest),
     response_model_exclude_none=True,
     responses=problem_responses(
         "/v1/models/nli/zero-shot",
         UNKNOWN_MODEL,
-        InvalidRequest("the body does not fit", faults=[Fault("missing", "Field required", "labels")]),
-        TooManyTexts("the request holds too many texts", found="1,200", expected="at most 1,000"),
-        ConfigError("zero-shot needs a model of entailment (text-pair) or of vectors (text-embedding)"),
+        InvalidRequest("invalid request body", faults=[Fault("missing", "Field required", "labels")]),
+        TooManyTexts("too many texts in one request", found="1,200", expected="at most 1,000"),
+        ConfigError("zero-shot needs an entailment model (text-pair) or an embedding model (text-embedding)"),
     ),
 )
 async def zero_shot(name: ModelName, request: Request, state: StateDep) -> ZeroShotResponse:
-    """For each text the labels by their fit, the best first; a text that cannot be answered has an error in its place.
+    """Score the labels for each text, the best label first. A text that cannot be answered has an error as its result.
 
-    Models of entailment read each text beside each label, models of vectors each once.
+    Entailment models read every text with every label. Embedding models read each text and each label once.
     """
     model = state.model(name)
-    asked = await parse_body(request, state, ZeroShotRequest, _ZERO_SHOT_WAY_OUT)
+    body = await parse_body(request, state, ZeroShotRequest, _ZERO_SHOT_HINT)
     answers = await inference_requests.zero_shot(
-        state, request, model, asked.texts, asked.labels, hypothesis=asked.hypothesis, multi_label=asked.multi_label
+        state, request, model, body.texts, body.labels, hypothesis=body.hypothesis, multi_label=body.multi_label
     )
-    results = [_labelled(text, answer) for text, answer in zip(asked.texts, answers, strict=True)]
+    results = [_zero_shot_body(text, answer) for text, answer in zip(body.texts, answers, strict=True)]
     return ZeroShotResponse(model=name, version=model.digest, results=results)
 
 
 @router.post(
     "/v1/models/{name}/rerank",
-    summary="Documents in the order in which they answer a query",
+    summary="Rank documents by their relevance to a query",
     openapi_extra=request_body(RerankRequest),
     response_model_exclude_none=True,
     responses=problem_responses(
         "/v1/models/pairs/rerank",
         UNKNOWN_MODEL,
-        InvalidRequest("the body does not fit", faults=[Fault("missing", "Field required", "query")]),
-        TooManyTexts("the request holds too many texts", found="1,200", expected="at most 1,000"),
-        ConfigError("documents are ranked by a model of pairs or of vectors", found="token-classification"),
+        InvalidRequest("invalid request body", faults=[Fault("missing", "Field required", "query")]),
+        TooManyTexts("too many texts in one request", found="1,200", expected="at most 1,000"),
+        ConfigError("reranking needs a model for text pairs or an embedding model", found="token-classification"),
     ),
 )
 async def rerank(name: ModelName, request: Request, state: StateDep) -> RerankResponse:
-    """The documents by how well they fit the query, the best first; after them those that cannot be ranked.
+    """Rank the documents, the most relevant first. Documents that cannot be ranked come last, with an error.
 
     A query that cannot be read is a problem (422).
     """
     model = state.model(name)
-    asked = await parse_body(request, state, RerankRequest, _RERANK_WAY_OUT)
+    body = await parse_body(request, state, RerankRequest, _RERANK_HINT)
     ranked = await inference_requests.rerank(
-        state, request, model, asked.query, asked.documents, top_k=asked.top_k, label=asked.label
+        state, request, model, body.query, body.documents, top_k=body.top_k, label=body.label
     )
-    return RerankResponse(model=name, version=model.digest, results=[_ranked(each) for each in ranked])
+    return RerankResponse(model=name, version=model.digest, results=[_ranked_body(document) for document in ranked])
 
 
-def _labelled(text: str, answer: Answer | InputError) -> ZeroShotBody | FailedText:
+def _zero_shot_body(text: str, answer: Answer | InputError) -> ZeroShotBody | FailedText:
     if isinstance(answer, InputError):
         return FailedText(error=ErrorBody.model_validate(answer.to_dict()))
     assert isinstance(answer.prediction, Classification)
@@ -93,7 +93,7 @@ def _labelled(text: str, answer: Answer | InputError) -> ZeroShotBody | FailedTe
     )
 
 
-def _ranked(each: Ranked | Unranked) -> RankedBody | UnrankedBody:
-    if isinstance(each, Unranked):
-        return UnrankedBody(index=each.index, error=ErrorBody.model_validate(each.error.to_dict()))
-    return RankedBody(index=each.index, score=each.score, text=each.text)
+def _ranked_body(document: Ranked | Unranked) -> RankedBody | UnrankedBody:
+    if isinstance(document, Unranked):
+        return UnrankedBody(index=document.index, error=ErrorBody.model_validate(document.error.to_dict()))
+    return RankedBody(index=document.index, score=document.score, text=document.text)

@@ -1,1 +1,1 @@
-"""TODO-DOC service/api/schemas"""
+"""Bodies of requests and responses, as OpenAPI shows them."""

@@ -1,4 +1,4 @@
-"""Errors in answers: one text, or the whole request (RFC 9457)."""
+"""Errors of one text, and problems of a whole request (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class FaultBody(BaseModel):
-    """One of several things that are wrong."""
+    """One of the faults of a request."""
 
     name: str
     message: str
@@ -16,9 +16,9 @@ class FaultBody(BaseModel):
 
 
 class ErrorBody(BaseModel):
-    """Why one text of many has no answer."""
+    """The error of one text."""
 
-    code: Annotated[str, Field(description="A stable name that a client may switch on.")]
+    code: Annotated[str, Field(description="A stable name for programs. The message may change, the code does not.")]
     message: str
     found: str | None = None
     expected: str | None = None
@@ -27,7 +27,7 @@ class ErrorBody(BaseModel):
 
 
 class FailedText(BaseModel):
-    """Stands in the place of a text that cannot be answered."""
+    """The result of a text that cannot be answered."""
 
     error: ErrorBody
 
@@ -41,8 +41,8 @@ class Problem(BaseModel):
     title: str
     status: Annotated[int, Field(ge=400, le=599)]
     detail: str
-    instance: Annotated[str, Field(description="The path that was asked for.")]
-    code: Annotated[str, Field(description="A stable name that a client may switch on.")]
+    instance: Annotated[str, Field(description="The path of the request.")]
+    code: Annotated[str, Field(description="A stable name for programs. The message may change, the code does not.")]
     found: str | None = None
     expected: str | None = None
     hint: str | None = None

@@ -1,4 +1,4 @@
-"""The bodies of jobs, as OpenAPI shows them."""
+"""Bodies of jobs, as OpenAPI shows them."""
 
 from __future__ import annotations
 
@@ -13,54 +13,59 @@ from glossator.service.jobs.job_options import LabelOptions
 from glossator.service.jobs.records import Job, State
 
 
-def _with_file(schema: dict[str, Any]) -> None:
-    """The file, which is no field of the model: its bytes go to disk as they come."""
+def _add_file(schema: dict[str, Any]) -> None:
+    """Add the file to the schema. It is not a field of the model, because its bytes are streamed to disk."""
     file = {"type": "string", "format": "binary", "description": "The rows to label."}
     schema["properties"] = {"file": file, **schema["properties"]}
     schema["required"] = ["file", *schema["required"]]
 
 
 class JobForm(LabelOptions):
-    """The form that makes a job: a file, the model, and the options of `glossator label`."""
+    """The form that creates a job: a file, the model, and the options of `glossator label`."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra=_with_file)
+    model_config = ConfigDict(extra="forbid", json_schema_extra=_add_file)
 
     model: Annotated[str, Field(description="A name that GET /v1/models lists.")]
     webhook: Annotated[
-        str | None, Field(description="Is told of the end by a signed POST (Standard Webhooks), where it is allowed.")
+        str | None,
+        Field(
+            description="Receives a signed POST (Standard Webhooks) when the job ends. The server must allow the host."
+        ),
     ] = None
 
     def label_options(self) -> LabelOptions:
-        """The options alone."""
+        """The options of the labelling."""
         return LabelOptions.model_validate(self.model_dump(exclude={"model", "webhook"}, exclude_unset=True))
 
 
 class JobBody(BaseModel):
-    """A job, as it stands."""
+    """State and progress of a job."""
 
     id: str
     state: State
     model: str
-    version: Annotated[str, Field(description="SHA-256 digest of the bundle that answers.")]
+    version: Annotated[str, Field(description="SHA-256 digest of the bundle that labels the file.")]
     filename: str
     bytes: int
-    estimated_rows: Annotated[int | None, Field(description="By the lines of the file, where it has such.")] = None
-    rows: Annotated[int, Field(ge=0, description="Rows that are done and on disk.")]
-    failed: Annotated[int, Field(ge=0, description="Rows among them that carry an error.")]
-    errors: Annotated[dict[str, int], Field(description="These by the code of their error.")]
+    estimated_rows: Annotated[
+        int | None, Field(description="Estimated from the number of lines, for formats with lines.")
+    ] = None
+    rows: Annotated[int, Field(ge=0, description="Finished rows on disk.")]
+    failed: Annotated[int, Field(ge=0, description="Finished rows with an error.")]
+    errors: Annotated[dict[str, int], Field(description="Number of rows by error code.")]
     tokens: int
     windows: int
     truncated: int
-    attempt: Annotated[int, Field(ge=0, description="How often a worker has taken it.")]
-    created: Annotated[str, Field(description="ISO 8601, as all times here.")]
+    attempt: Annotated[int, Field(ge=0, description="How many times a worker has started the job.")]
+    created: Annotated[str, Field(description="ISO 8601, as all times of a job.")]
     started: str | None = None
     finished: str | None = None
-    expires: Annotated[str, Field(description="When the job and its files are removed.")]
+    expires: Annotated[str, Field(description="When the job and its files are deleted.")]
     result_bytes: int | None = None
     result_sha256: str | None = None
-    waiting_for: Annotated[str | None, Field(description="What the job waits for, where no worker here can do it.")] = (
-        None
-    )
+    waiting_for: Annotated[
+        str | None, Field(description="What the job waits for, if no worker of this server can run it.")
+    ] = None
     error: ErrorBody | None = None
 
 
@@ -68,13 +73,15 @@ class JobList(BaseModel):
     """Jobs, the newest first."""
 
     jobs: list[JobBody]
-    more: Annotated[bool, Field(description="Whether older ones follow: ask with `after`, the last id.")]
+    more: Annotated[
+        bool, Field(description="Whether there are older jobs: request them with `after` set to the last id.")
+    ]
 
 
-def body_of_job(job: Job, digests: Collection[str]) -> JobBody:
-    """The job in the words of the API; `digests` are the bundles that the workers here have."""
+def job_body(job: Job, digests: Collection[str]) -> JobBody:
+    """The job as a body. `digests` are the bundles that the workers of this server have."""
     counts = job.counts
-    absent = job.state == "queued" and job.digest not in digests
+    is_missing = job.state == "queued" and job.digest not in digests
     return JobBody(
         id=job.id,
         state=job.state,
@@ -96,7 +103,9 @@ def body_of_job(job: Job, digests: Collection[str]) -> JobBody:
         expires=_time(job.expires),
         result_bytes=job.result_bytes,
         result_sha256=job.result_sha256,
-        waiting_for=f"a worker that has {job.model}@{job.digest[:12]}, which this server does not" if absent else None,
+        waiting_for=f"a worker with {job.model}@{job.digest[:12]}: this server does not have that version"
+        if is_missing
+        else None,
         error=None if job.error is None else ErrorBody.model_validate(job.error),
     )
 

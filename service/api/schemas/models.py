@@ -11,21 +11,22 @@ from glossator.service.bundle.task import ProblemType, Provenance
 
 
 class ModelSummary(BaseModel):
-    """One model, in short."""
+    """A summary of one model."""
 
     name: str
     version: Annotated[str, Field(description="SHA-256 digest of the bundle.")]
     task: str
-    problem_type: Annotated[ProblemType | None, Field(description="Of models that give labels or a score.")]
+    problem_type: Annotated[ProblemType | None, Field(description="Only for models that return labels or a score.")]
     label_count: int
     precision: Precision
     loaded: Annotated[
-        bool, Field(description="A model that is not is loaded when it is asked for: 503 until it is there.")
+        bool,
+        Field(description="False: the first request loads the model, and is answered with 503 until it is loaded."),
     ] = True
 
 
 class OpenAIModel(BaseModel):
-    """A model, as clients of OpenAI list it."""
+    """A model in the form of OpenAI's API."""
 
     id: str
     object: Literal["model"] = "model"
@@ -34,7 +35,7 @@ class OpenAIModel(BaseModel):
 
 
 class ModelList(BaseModel):
-    """Every model that this server answers with; `object` and `data` say the same to clients of OpenAI."""
+    """Every model of this server. `object` and `data` are the same list in the form of OpenAI's API."""
 
     models: list[ModelSummary]
     object: Literal["list"] = "list"
@@ -42,13 +43,14 @@ class ModelList(BaseModel):
 
 
 class ModelDetail(OpenAIModel, ModelSummary):
-    """Everything that its bundle says of one model. `created` is a number, as clients of OpenAI read it, `trained` the
-    same time in words."""
+    """Everything that the bundle records about one model. `created` and `trained` are the same time."""
 
     labels: Annotated[list[str], Field(description="In the order of the logits.")]
     thresholds: Annotated[
         dict[str, float] | None,
-        Field(description="The probability from which each label is given; null where exactly one label is given."),
+        Field(
+            description="The score from which each label is assigned; null for models that assign exactly one label."
+        ),
     ]
     temperature: float | None
     max_length: Annotated[int, Field(description="Tokens in one window, special tokens included.")]
@@ -58,5 +60,5 @@ class ModelDetail(OpenAIModel, ModelSummary):
     evaluation: list[EvaluationRecord]
     verification: Verification
     speed: Speed | None
-    cascade: Annotated[CascadeRecord | None, Field(description="The fast model in front of it, where there is one.")]
+    cascade: Annotated[CascadeRecord | None, Field(description="The cascade, if the bundle has a fast model.")]
     provenance: Provenance

@@ -1,4 +1,4 @@
-"""Answers of the routes for operations."""
+"""Responses of the routes for operations."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel
 
 
 class HealthStatus(BaseModel):
-    """Said by the health routes."""
+    """The response of the health routes."""
 
     status: str
 
@@ -20,7 +20,7 @@ class RouteBody(BaseModel):
 
 
 class RouteIndex(BaseModel):
-    """What this server offers."""
+    """The name, version and routes of this server."""
 
     name: str
     version: str

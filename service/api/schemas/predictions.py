@@ -1,4 +1,4 @@
-"""The bodies of requests and answers, as OpenAPI shows them."""
+"""Results of predictions, as OpenAPI shows them."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ class ScoreBody(BaseModel):
 
 
 class InputCounts(BaseModel):
-    """How much of a text the model saw."""
+    """How much of a text the model read."""
 
-    tokens: Annotated[int, Field(ge=0, description="Tokens of the text that the model saw.")]
-    windows: Annotated[int, Field(ge=1, description="Passes over the model that the text needed.")]
-    truncated: Annotated[bool, Field(description="Whether tokens were left out, as `truncate` asked.")]
+    tokens: Annotated[int, Field(ge=0, description="Tokens of the text that the model read.")]
+    windows: Annotated[int, Field(ge=1, description="Windows of the text that the model read.")]
+    truncated: Annotated[bool, Field(description="Whether `truncate` cut off the rest of the text.")]
 
 
 class AttributionBody(BaseModel):
-    """A part of the text, and how much the probability of the label loses without it."""
+    """A part of the text, and how much the label's probability drops without it."""
 
     start: Annotated[int, Field(ge=0, description="In code points, or in `offset_unit`.")]
     end: Annotated[int, Field(ge=0)]
@@ -35,7 +35,7 @@ class AttributionBody(BaseModel):
 
 
 class ExplanationBody(BaseModel):
-    """What each part of the text is worth to the most probable label, in the text's order."""
+    """The influence of each part of the text on the most probable label, in text order."""
 
     label: str
     attributions: list[AttributionBody]
@@ -45,11 +45,14 @@ class ClassificationBody(InputCounts):
     """The labels of one text or pair."""
 
     labels: Annotated[
-        list[str], Field(description="The labels decided on: exactly one for single-label, any number for multi-label.")
+        list[str],
+        Field(
+            description="The assigned labels: exactly one for single-label models, any number for multi-label models."
+        ),
     ]
-    scores: Annotated[list[ScoreBody], Field(description="The most probable labels first, `top_k` of them.")]
-    tier: Annotated[Tier | None, Field(description="Of a cascade, which of its two models answered.")] = None
-    explanation: Annotated[ExplanationBody | None, Field(description="Where `explain` asked for it.")] = None
+    scores: Annotated[list[ScoreBody], Field(description="The `top_k` most probable labels, the best first.")]
+    tier: Annotated[Tier | None, Field(description="Cascades only: which of the two models answered.")] = None
+    explanation: Annotated[ExplanationBody | None, Field(description="Only if `explain` is set.")] = None
 
 
 class RatingBody(InputCounts):
@@ -59,7 +62,7 @@ class RatingBody(InputCounts):
 
 
 class EntityBody(BaseModel):
-    """A part of the text and what it is."""
+    """A span of the text and its label."""
 
     start: Annotated[int, Field(ge=0, description="In code points, or in `offset_unit`.")]
     end: Annotated[int, Field(ge=0)]
@@ -69,13 +72,13 @@ class EntityBody(BaseModel):
 
 
 class EntitiesBody(InputCounts):
-    """The entities of one text, in its order."""
+    """The entities of one text, in text order."""
 
     entities: list[EntityBody]
 
 
 class SpanBody(BaseModel):
-    """A part of the context, and how probable it is that it answers the question."""
+    """A span of the context, and the probability that it answers the question."""
 
     start: Annotated[int, Field(ge=0, description="In code points, or in `offset_unit`.")]
     end: Annotated[int, Field(ge=0)]
@@ -84,10 +87,10 @@ class SpanBody(BaseModel):
 
 
 class AnswerBody(InputCounts):
-    """The answer of one question."""
+    """The answer to one question."""
 
-    answer: Annotated[SpanBody | None, Field(description="Absent where the context holds none.")]
-    candidates: Annotated[list[SpanBody], Field(description="The best spans first, `top_k` of them.")]
+    answer: Annotated[SpanBody | None, Field(description="Absent if the context contains no answer.")]
+    candidates: Annotated[list[SpanBody], Field(description="The `top_k` best spans, the best first.")]
     no_answer_score: Annotated[float, Field(ge=0.0, le=1.0)]
 
 
@@ -98,11 +101,11 @@ class EmbeddingBody(InputCounts):
 
 
 Result = ClassificationBody | RatingBody | EntitiesBody | AnswerBody | EmbeddingBody
-"""The answer of one text, by the model's task."""
+"""The result of one text, by the model's task."""
 
 
 class SentenceBody(BaseModel):
-    """One sentence and its answer."""
+    """One sentence and its result."""
 
     start: Annotated[int, Field(ge=0, description="In code points of the text, or in `offset_unit`.")]
     end: Annotated[int, Field(ge=0)]
@@ -111,13 +114,13 @@ class SentenceBody(BaseModel):
 
 
 class SentencesBody(BaseModel):
-    """The sentences of one text, in its order, as `unit` asked."""
+    """The sentences of one text, in text order (`unit=sentence`)."""
 
     sentences: list[SentenceBody]
 
 
 class PredictResponse(BaseModel):
-    """One result a text, in the order of the texts."""
+    """One result per text, in the order of the texts."""
 
     model: str
     version: Annotated[str, Field(description="SHA-256 digest of the bundle that answered.")]
@@ -125,7 +128,7 @@ class PredictResponse(BaseModel):
 
 
 class ZeroShotBody(BaseModel):
-    """The labels of one text, the best first, with their scores: the shape of the Hugging Face pipeline."""
+    """The labels of one text and their scores, the best first, in the form of the Hugging Face pipeline."""
 
     sequence: str
     labels: list[str]
@@ -133,7 +136,7 @@ class ZeroShotBody(BaseModel):
 
 
 class ZeroShotResponse(BaseModel):
-    """One result a text, in the order of the texts."""
+    """One result per text, in the order of the texts."""
 
     model: str
     version: Annotated[str, Field(description="SHA-256 digest of the bundle that answered.")]
@@ -141,7 +144,7 @@ class ZeroShotResponse(BaseModel):
 
 
 class RankedBody(BaseModel):
-    """A document: its place in the request, and how well it fits, more being better."""
+    """A document: its index in the request and its relevance (higher is better)."""
 
     index: Annotated[int, Field(ge=0)]
     score: float
@@ -149,13 +152,13 @@ class RankedBody(BaseModel):
 
 
 class UnrankedBody(FailedText):
-    """A document that cannot be ranked, and why."""
+    """A document that cannot be ranked, and the reason."""
 
     index: Annotated[int, Field(ge=0)]
 
 
 class RerankResponse(BaseModel):
-    """The documents, the best first; after them those that cannot be ranked."""
+    """The documents, the best first, then those that cannot be ranked."""
 
     model: str
     version: Annotated[str, Field(description="SHA-256 digest of the bundle that answered.")]

@@ -13,10 +13,10 @@ DEFAULT_TOP_K = 5
 
 
 class PredictOptions(BaseModel):
-    """What one text and many have in common. Each task knows some of these and refuses the others.
+    """Options of a prediction. Each task accepts some of them and refuses the others.
 
-    Texts have no constraint of their own, not even a length: pydantic would then refuse the whole request for one
-    lone surrogate. Every text is judged by itself when it is encoded.
+    Text fields have no constraints, not even a length: pydantic would refuse the whole request for one lone surrogate.
+    Every text is checked on its own when it is encoded.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -25,8 +25,8 @@ class PredictOptions(BaseModel):
         int | None,
         Field(
             ge=1,
-            description="How many of the most probable labels `scores` lists (5 unless it is given); `labels` is not "
-            "affected. In question answering, how many `candidates`.",
+            description="Number of the most probable labels in `scores` (default 5); does not change `labels`. "
+            "For question answering: the number of `candidates`.",
         ),
     ] = None
     threshold: Annotated[
@@ -34,42 +34,42 @@ class PredictOptions(BaseModel):
         Field(
             ge=0.0,
             le=1.0,
-            description="Multi-label models only: replaces the thresholds of the bundle, for every label.",
+            description="Multi-label models only: replaces the threshold of every label.",
         ),
     ] = None
     min_confidence: Annotated[
         float | None,
-        Field(ge=0.0, le=1.0, description="Single-label models only: no label is given where it is less probable."),
+        Field(ge=0.0, le=1.0, description="Single-label models only: no label is assigned if its score is lower."),
     ] = None
     coverage: Annotated[
         float | None,
         Field(
             ge=0.0,
             le=1.0,
-            description="Single-label models only: `labels` is the set that holds the true one with this probability, "
-            "for texts like those that the model was validated on.",
+            description="Single-label models only: `labels` becomes a set that contains the true label with this "
+            "probability, for texts like those in the validation data.",
         ),
     ] = None
     aggregation: Annotated[
-        Aggregation | None, Field(description="How tokens become entities; `first` unless it is given.")
+        Aggregation | None, Field(description="How tokens are combined to entities (default `first`).")
     ] = None
     offset_unit: Annotated[
-        OffsetUnit | None, Field(description="What `start` and `end` count; code points unless it is given.")
+        OffsetUnit | None, Field(description="The unit of `start` and `end` (default code points).")
     ] = None
     unit: Annotated[
         Literal["text", "sentence"],
-        Field(description="What is answered: the text, or each of its sentences, with places that count in the text."),
+        Field(description="Predict the whole text, or each of its sentences. Offsets always refer to the text."),
     ] = "text"
     explain: Annotated[
         bool,
         Field(
-            description="Models that label one text: also what each word is worth to the most probable label. Costs a "
-            "pass over the model for each word, 48 at most; longer texts are explained by runs of words."
+            description="Text classification only: also return the influence of each word on the most probable label. "
+            "Needs one pass through the model per word, at most 48; longer texts are explained in groups of words."
         ),
     ] = False
     truncate: Annotated[
         bool,
-        Field(description="Sees the first window of a long text alone. By default every window is read and pooled."),
+        Field(description="Read only the first window of a long text. By default all windows are read and pooled."),
     ] = False
 
 
@@ -81,25 +81,27 @@ class PredictText(PredictOptions):
     text: str
     text_pair: Annotated[
         str | None,
-        Field(description="The second text, for models that read two: a hypothesis, a document, or the context."),
+        Field(description="The second text, for models that read pairs: a hypothesis, a document or a context."),
     ] = None
 
 
 class PredictTexts(PredictOptions):
-    """Many texts, answered in their order."""
+    """Several texts. The results have the same order."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"texts": ["my card has not arrived", "thank you"]}, {"texts": []}]}
     )
 
-    texts: Annotated[list[str], Field(description="At most 1,000 of them, unless the server is set otherwise.")]
-    text_pairs: Annotated[list[str] | None, Field(description="The second text of each, for models that read two.")] = (
-        None
-    )
+    texts: Annotated[
+        list[str], Field(description="At most 1,000 by default; the server's settings may change the limit.")
+    ]
+    text_pairs: Annotated[
+        list[str] | None, Field(description="The second text of each pair, for models that read pairs.")
+    ] = None
 
 
 class ZeroShotRequest(BaseModel):
-    """Texts and the labels that they may have."""
+    """Texts and candidate labels."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -108,18 +110,21 @@ class ZeroShotRequest(BaseModel):
     )
 
     texts: Annotated[
-        list[str], Field(description="At most 1,000 texts times labels, unless the server is set otherwise.")
+        list[str],
+        Field(description="Texts times labels: at most 1,000 by default; the server's settings may change the limit."),
     ]
-    labels: Annotated[list[str], Field(min_length=1, description="Names, or for models of vectors also descriptions.")]
+    labels: Annotated[
+        list[str], Field(min_length=1, description="Label names; for embedding models also descriptions.")
+    ]
     hypothesis: Annotated[
         str | None,
-        Field(description="The sentence that a label completes where {} stands, such as `This example is {}.`"),
+        Field(description="A sentence in which the label replaces {}, for example `This example is {}.`"),
     ] = None
-    multi_label: Annotated[bool, Field(description="Whether each label is judged by itself.")] = False
+    multi_label: Annotated[bool, Field(description="Score each label independently.")] = False
 
 
 class RerankRequest(BaseModel):
-    """A query, and documents that may answer it."""
+    """A query and the documents to rank."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -128,10 +133,12 @@ class RerankRequest(BaseModel):
     )
 
     query: str
-    documents: Annotated[list[str], Field(description="At most 1,000 of them, unless the server is set otherwise.")]
-    top_k: Annotated[int | None, Field(ge=1, description="How many of the best to give; all unless it is given.")] = (
+    documents: Annotated[
+        list[str], Field(description="At most 1,000 by default; the server's settings may change the limit.")
+    ]
+    top_k: Annotated[int | None, Field(ge=1, description="Return only the best `top_k` documents (default: all).")] = (
         None
     )
     label: Annotated[
-        str | None, Field(description="For models with labels: the one that says that a document fits.")
+        str | None, Field(description="For models with labels: the label that means that a document is relevant.")
     ] = None

@@ -112,7 +112,7 @@ class GuardMiddleware:
             )
 
     def _owner(self, headers: Headers, path: str) -> str:
-        """The owner of the key in the request. Raises Unauthorized, and ScopeMissing if the key does not allow the path."""
+        """The owner of the request's key. Raises Unauthorized, or ScopeMissing if the key does not allow the path."""
         scheme, _, key = headers.get("authorization", "").partition(" ")
         holder = self._keys.holder(key.strip().encode("latin-1", "replace")) if scheme.lower() == "bearer" else None
         if holder is None:

@@ -1,1 +1,1 @@
-"""TODO-DOC service/api/transport"""
+"""Reading requests and running the server: header limits, JSON bodies, forms, uvicorn."""

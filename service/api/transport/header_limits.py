@@ -1,5 +1,8 @@
-"""The head of a request (its line and its headers), bounded in time and in bytes: a client that sends it slowly, or
-without an end, must not hold a connection or memory. uvicorn bounds neither with this parser."""
+"""Limits on the head of a request (request line and headers): its size, and the time until it is complete.
+
+Without them, a client that sends its headers slowly or endlessly holds a connection and memory. uvicorn has no such
+limits for this parser.
+"""
 
 from __future__ import annotations
 
@@ -14,18 +17,18 @@ _TOO_LARGE = "431 Request Header Fields Too Large"
 
 
 class HeaderLimitsProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, which gives connections up whose request does not begin or whose head does not end."""
+    """uvicorn's HTTP protocol, which closes connections with a head that is too slow or too large."""
 
     _timer: asyncio.TimerHandle | None = None
     _bytes = 0
-    """Of a head that has not ended."""
+    """The received bytes of an incomplete head."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._expect()
+        self._start_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._ended()
+        self._stop_timer()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -35,31 +38,31 @@ class HeaderLimitsProtocol(HttpToolsProtocol):
             if self._bytes > HEAD_BYTES:
                 self._refuse(_TOO_LARGE)
         elif self.cycle is not None and self.cycle.response_complete and self.timeout_keep_alive_task is None:
-            # Empty lines begin no request, and uvicorn has taken its own time off at the first byte.
+            # Empty lines start no request, but uvicorn cancels its keep-alive timeout at the first byte: restart it.
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._expect()
+        self._start_timer()
 
     def on_headers_complete(self) -> None:
-        self._ended()
+        self._stop_timer()
         super().on_headers_complete()
 
-    def _expect(self) -> None:
+    def _start_timer(self) -> None:
         if self._timer is None:
             self._timer = self.loop.call_later(HEAD_SECONDS, self._refuse, _TOO_SLOW)
 
-    def _ended(self) -> None:
+    def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
         self._timer, self._bytes = None, 0
 
     def _refuse(self, status: str) -> None:
-        """Ends the connection; with an answer, where something was asked."""
+        """Close the connection. Send a response first if part of a request has arrived."""
         if self._bytes:
             self.transport.write(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
-        self._ended()
+        self._stop_timer()
         self.transport.close()

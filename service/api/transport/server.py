@@ -1,4 +1,4 @@
-"""Runs an app with uvicorn: on a socket that we bind ourselves, until SIGTERM, and without a word on stdout."""
+"""Runs an app with uvicorn on a socket that we bind, until SIGTERM or SIGINT. Writes nothing to stdout."""
 
 from __future__ import annotations
 
@@ -23,15 +23,20 @@ from glossator.service.errors import ConfigError
 _BACKLOG = 2048
 _LINGER_SECONDS = 0.3
 _KEEP_ALIVE_SECONDS = 75
-"""Longer than load balancers keep an idle connection: who closes first may meet a request on its way."""
+"""Longer than load balancers keep idle connections: the side that closes first may lose a request."""
 
 
 def serve(app: FastAPI, settings: Settings, *, on_ready: Callable[[str], None] | None = None) -> None:
-    """Serves `app` (of `create_app`) until SIGTERM or SIGINT; requests that have begun are answered first.
+    """Serve an app until SIGTERM or SIGINT; requests that have begun are still answered.
 
-    `on_ready` is called once with the URL when the models are warm and connections are accepted; with port 0 the URL
-    tells the port that was taken. Raises ConfigError where the address cannot be bound, and the error of a model that
-    does not warm up.
+    Args:
+        app: An app from `create_app`.
+        settings: The settings of the app.
+        on_ready: Called once with the URL when the server is ready. With port 0, the URL contains the chosen port.
+
+    Raises:
+        ConfigError: The address cannot be bound.
+        GlossatorError: A model failed to warm up.
     """
     state: AppState = app.state.service
     with _listening(settings) as listener:
@@ -50,9 +55,9 @@ def serve(app: FastAPI, settings: Settings, *, on_ready: Callable[[str], None] |
         )
         server = _Server(config, state, _url(listener), on_ready)
         try:
-            with _signals_survived(server):
+            with _return_after_signal(server):
                 server.run(sockets=[listener])
-        except SystemExit:  # uvicorn's way to say that the lifespan did not start
+        except SystemExit:  # uvicorn exits like this if the app does not start
             if state.failure is None:
                 raise
             raise state.failure from None
@@ -68,7 +73,7 @@ def serve_replicas(command: Sequence[str], settings: Settings, count: int, *, on
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server that tells when it is ready, and that it drains before it stops listening."""
+    """uvicorn's server, which also reports when it is ready and when it starts to drain."""
 
     def __init__(
         self, config: uvicorn.Config, state: AppState, url: str, on_ready: Callable[[str], None] | None
@@ -79,8 +84,10 @@ class _Server(uvicorn.Server):
         self._on_ready = on_ready
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Takes no more connections, then lets those that are open say what they have sent: an idle one may hold a
-        request that has not been read yet. Answers from now on say that the connection ends."""
+        """Accept no more connections, then read requests that are already on open connections.
+
+        An idle connection may hold a request that has not been read yet. Responses from now on close the connection.
+        """
         for server in self.servers:
             server.close()
         await asyncio.sleep(_LINGER_SECONDS)
@@ -99,37 +106,37 @@ class _Server(uvicorn.Server):
 
 @contextmanager
 def _listening(settings: Settings) -> Iterator[socket.socket]:
-    """A socket that listens at the address of the settings; in a replica, that of its parent."""
-    if (shared := inherited_socket()) is not None:
-        with shared:
-            yield shared
+    """A socket that listens at the address of the settings; in a replica, the parent's socket."""
+    if (inherited := inherited_socket()) is not None:
+        with inherited:
+            yield inherited
         return
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-    except (OSError, UnicodeError) as error:  # the latter for a name that DNS cannot hold
+    except (OSError, UnicodeError) as error:  # UnicodeError: a name that DNS cannot encode
         raise ConfigError(
             "the host name cannot be resolved", found=settings.host, hint="Bind 127.0.0.1 or another address."
         ) from error
     with socket.socket(family, kind, protocol) as listener:
-        # A port whose last connections still close may be bound again; one that is listened on may not.
+        # Allows a port whose old connections still close, but not a port with a listener.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(address)
             listener.listen(_BACKLOG)
         except OSError as error:
-            raise _unbindable(error, settings) from error
+            raise _bind_error(error, settings) from error
         yield listener
 
 
-def _unbindable(error: OSError, settings: Settings) -> ConfigError:
+def _bind_error(error: OSError, settings: Settings) -> ConfigError:
     found = f"{settings.host}:{settings.port}"
     if error.errno == errno.EADDRINUSE:
-        hint = f"Stop the program that listens there, or choose another port ({PREFIX}PORT; 0 takes any free one)."
+        hint = f"Stop the program that uses it, or choose another port ({PREFIX}PORT; 0 chooses a free one)."
         return ConfigError("the port is in use", found=found, expected="a free port", hint=hint)
     if error.errno == errno.EACCES:
-        return ConfigError("this user may not bind the port", found=found, hint="Choose a port above 1023.")
+        return ConfigError("no permission to bind the port", found=found, hint="Choose a port above 1023.")
     return ConfigError(f"the address cannot be bound: {error.strerror}", found=found, hint="Bind 127.0.0.1.")
 
 
@@ -139,10 +146,10 @@ def _url(listener: socket.socket) -> str:
 
 
 @contextmanager
-def _signals_survived(server: uvicorn.Server) -> Iterator[None]:
-    """Lets `serve` return after a signal: uvicorn raises it again when it is done, for the handler that stood before.
+def _return_after_signal(server: uvicorn.Server) -> Iterator[None]:
+    """Let `serve` return after a signal. uvicorn raises the signal again at the end, for the handler before its own.
 
-    That handler is ours, and also stops a server that has not come to setting its own.
+    That handler is ours. It also stops a server that receives a signal before uvicorn sets its handler.
     """
 
     def stop(*_: object) -> None:

@@ -1,1 +1,1 @@
-"""Pages to try the models in a browser: rendered here, with no script or style from elsewhere."""
+"""Web pages to try the models. They load scripts and styles only from this server."""

@@ -1,4 +1,4 @@
-"""An answer as a page shows it: bars, and parts of the text that are marked in place."""
+"""An answer as a page shows it: bars for labels, and marked parts of the text."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from glossator.service.tasks.token_classification import Entities
 
 HUES = 8
 _LEVELS = 4
-_NUMBERS = 12
+_SHOWN_NUMBERS = 12
 
 Kind = Literal["labels", "entities", "answer", "score", "vector"]
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A part of a text: marked with a label and a class of the style sheet, or as it is."""
+    """A part of a text: marked with a label and a CSS class, or plain."""
 
     text: str
     label: str = ""
@@ -34,7 +34,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A label, its probability, and whether it was decided on."""
+    """A label, its probability, and whether it is assigned."""
 
     label: str
     score: float
@@ -42,50 +42,52 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """What is shown of one answer."""
+class AnswerView:
+    """The content of the page for one answer."""
 
     kind: Kind
     bars: Sequence[Bar] = ()
     pieces: Sequence[Piece] = ()
     words: Sequence[Piece] = ()
-    """The text with what each part is worth to the first bar's label."""
+    """The text, each part marked by its influence on the label of the first bar."""
     note: str = ""
 
 
-def shown(text: Text, answer: Answer, explanation: Explanation | None) -> Shown:
-    """The answer, by its task."""
+def view_answer(text: Text, answer: Answer, explanation: Explanation | None) -> AnswerView:
+    """The view of an answer, by its task."""
     prediction = answer.prediction
     if isinstance(prediction, Classification):
         bars = [Bar(each.label, each.score, each.label in prediction.labels) for each in prediction.scores]
-        words = _worth(text, explanation) if explanation is not None and isinstance(text, str) else ()
-        note = "" if prediction.labels else "No label is probable enough."
-        return Shown("labels", bars=bars, words=words, note=note)
+        words = _mark_influence(text, explanation) if explanation is not None and isinstance(text, str) else ()
+        note = "" if prediction.labels else "No label reached its threshold."
+        return AnswerView("labels", bars=bars, words=words, note=note)
     if isinstance(prediction, Entities):
         assert isinstance(text, str)
         kinds = sorted({each.label for each in prediction.entities})
         marks = [
             (each.start, each.end, Piece(each.text, each.label, _hue(kinds.index(each.label)), f"{each.score:.1%}"))
             for each in prediction.entities
-        ]  # fmt: skip
-        return Shown("entities", pieces=pieces(text, marks), note="" if marks else "Nothing was found.")
+        ]
+        return AnswerView("entities", pieces=split_text(text, marks), note="" if marks else "No entities found.")
     if isinstance(prediction, Extraction):
         assert isinstance(text, Pair)
         best = prediction.answer
         if best is None:
             share = f"{prediction.no_answer_score:.1%}"
-            return Shown("answer", pieces=[Piece(text.second)], note=f"The text holds no answer ({share}).")
+            return AnswerView(
+                "answer", pieces=[Piece(text.second)], note=f"The text contains no answer (probability {share})."
+            )
         mark = (best.start, best.end, Piece(best.text, "answer", "hue-0", f"{best.score:.1%}"))
-        return Shown("answer", pieces=pieces(text.second, [mark]))
+        return AnswerView("answer", pieces=split_text(text.second, [mark]))
     if isinstance(prediction, Rating):
-        return Shown("score", note=f"{prediction.score:.3f}")
+        return AnswerView("score", note=f"{prediction.score:.3f}")
     assert isinstance(prediction, Embedding)
-    numbers = ", ".join(f"{value:.4f}" for value in prediction.vector[:_NUMBERS])
-    return Shown("vector", note=f"{len(prediction.vector)} numbers: {numbers}, …")
+    numbers = ", ".join(f"{value:.4f}" for value in prediction.vector[:_SHOWN_NUMBERS])
+    return AnswerView("vector", note=f"{len(prediction.vector)} numbers: {numbers}, …")
 
 
-def pieces(text: str, marks: Iterable[tuple[int, int, Piece]]) -> list[Piece]:
-    """The text in parts, those that are marked and those between; together they are the whole text."""
+def split_text(text: str, marks: Iterable[tuple[int, int, Piece]]) -> list[Piece]:
+    """The whole text in parts: marked spans and the plain text between them."""
     found, begin = [], 0
     for start, end, piece in marks:
         if start > begin:
@@ -101,14 +103,17 @@ def _hue(number: int) -> str:
     return f"hue-{number % HUES}"
 
 
-def _worth(text: str, explanation: Explanation) -> list[Piece]:
-    most = max((abs(each.score) for each in explanation.attributions), default=0.0)
-    return pieces(text, [
-        (each.start, each.end, Piece(each.text, "", _level(each.score, most), f"{each.score:+.3f}"))
-        for each in explanation.attributions
-    ])  # fmt: skip
+def _mark_influence(text: str, explanation: Explanation) -> list[Piece]:
+    largest = max((abs(each.score) for each in explanation.attributions), default=0.0)
+    return split_text(
+        text,
+        [
+            (each.start, each.end, Piece(each.text, "", _influence_level(each.score, largest), f"{each.score:+.3f}"))
+            for each in explanation.attributions
+        ],
+    )
 
 
-def _level(score: float, most: float) -> str:
-    level = round(_LEVELS * abs(score) / most) if most else 0
+def _influence_level(score: float, largest: float) -> str:
+    level = round(_LEVELS * abs(score) / largest) if largest else 0
     return f"{'for' if score > 0 else 'against'}-{level}" if level else ""

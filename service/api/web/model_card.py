@@ -1,4 +1,4 @@
-"""The card of a model as a page: its Markdown, with the pictures that stand in the bundle."""
+"""The model card of a bundle as HTML, with its pictures."""
 
 from __future__ import annotations
 
@@ -12,28 +12,30 @@ from glossator.service.bundle import file_names
 from glossator.service.inference.model import Model
 
 
-def rendered(model: Model, pictures: str) -> Markup:
-    """The card as HTML. Raw HTML in it is shown, not run; pictures are asked for below the path `pictures`."""
+def render_card(model: Model, picture_path: str) -> Markup:
+    """Render the card. Raw HTML in it is escaped; its pictures load from below `picture_path`."""
     text = (model.bundle.path / file_names.CARD).read_text(encoding="utf-8")
-    if text.startswith("---\n"):  # metadata for the Hugging Face hub
+    if text.startswith("---\n"):  # metadata for the Hugging Face Hub
         text = text.partition("\n---\n")[2]
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = markdown.parse(text)
     for token in (child for block in tokens for child in block.children or ()):
         if token.type == "image":
             source = str(token.attrs["src"])
-            token.attrs = {**token.attrs, "src": pictures + source, "loading": "lazy"} if "://" not in source else {}
+            token.attrs = (
+                {**token.attrs, "src": picture_path + source, "loading": "lazy"} if "://" not in source else {}
+            )
         elif token.type == "link_open" and "://" not in str(token.attrs.get("href", "")):
-            token.attrs = {}  # to a file of the bundle, which is not served
+            token.attrs = {}  # a link to a file of the bundle, which the server does not serve
     html = markdown.renderer.render(tokens, markdown.options, {})
-    # The page has its own first heading.
+    # The page has a first heading of its own.
     for level in range(5, 0, -1):
         html = html.replace(f"<h{level}>", f"<h{level + 1}>").replace(f"</h{level}>", f"</h{level + 1}>")
     return Markup(html)
 
 
-def picture_of(model: Model, path: str) -> Path:
-    """The file of a picture; raises RouteNotFound for what is no picture that the bundle's manifest lists."""
+def find_picture(model: Model, path: str) -> Path:
+    """The file of a picture. Raises RouteNotFound unless it is an SVG file in the bundle's manifest."""
     if path not in model.bundle.manifest.files or PurePosixPath(path).suffix != ".svg":
-        raise RouteNotFound("there is no such picture", found=path, hint="The card names its pictures.")
+        raise RouteNotFound("no such picture", found=path, hint="The model card shows its pictures.")
     return model.bundle.path / path

@@ -1,4 +1,4 @@
-// What the page does by itself: the key, the fields that a model needs, files that are dropped, Ctrl+Enter.
+// Behaviour of the page: the API key, the fields of the selected model, dropped files, Ctrl+Enter.
 "use strict";
 
 let key = "";
@@ -12,23 +12,23 @@ byId("key-form")?.addEventListener("submit", (event) => {
   event.preventDefault();
   key = byId("key").value.trim();
   byId("key").value = "";
-  htmx.trigger(document.body, "keyed");
+  htmx.trigger(document.body, "key-set");
 });
 
-function fitFields() {
-  const chosen = byId("model")?.selectedOptions[0];
-  if (!chosen) return;
-  byId("second-field").hidden = !chosen.dataset.pairs;
-  byId("explain-field").hidden = !chosen.dataset.explains;
+function showFields() {
+  const selected = byId("model")?.selectedOptions[0];
+  if (!selected) return;
+  byId("second-field").hidden = !selected.dataset.readsPairs;
+  byId("explain-field").hidden = !selected.dataset.canExplain;
   const jobModel = byId("job-model");
-  if (jobModel) jobModel.value = chosen.value;
+  if (jobModel) jobModel.value = selected.value;
 }
 
 document.body.addEventListener("change", (event) => {
-  if (event.target.id === "model") fitFields();
+  if (event.target.id === "model") showFields();
 });
 document.body.addEventListener("htmx:afterSettle", (event) => {
-  if (event.target.id === "models") fitFields();
+  if (event.target.id === "models") showFields();
 });
 
 const text = byId("text");
@@ -40,19 +40,19 @@ text.addEventListener("drop", async (event) => {
   text.value = await file.text();
 });
 text.addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && event.ctrlKey) byId("ask").requestSubmit();
+  if (event.key === "Enter" && event.ctrlKey) byId("predict").requestSubmit();
 });
 
-// A link carries no key: with one, the file is fetched and handed over.
+// A link cannot send the key, so the script fetches the file and saves it.
 document.body.addEventListener("click", async (event) => {
-  const link = event.target.closest("a[data-keyed]");
+  const link = event.target.closest("a[data-needs-key]");
   if (!link || !key) return;
   event.preventDefault();
-  const answer = await fetch(link.href, { headers: { Authorization: `Bearer ${key}` } });
-  const name = /filename="([^"]+)"/.exec(answer.headers.get("content-disposition") ?? "")?.[1] ?? "labelled";
-  const handed = document.createElement("a");
-  handed.href = URL.createObjectURL(await answer.blob());
-  handed.download = name;
-  handed.click();
-  URL.revokeObjectURL(handed.href);
+  const response = await fetch(link.href, { headers: { Authorization: `Bearer ${key}` } });
+  const name = /filename="([^"]+)"/.exec(response.headers.get("content-disposition") ?? "")?.[1] ?? "labelled";
+  const download = document.createElement("a");
+  download.href = URL.createObjectURL(await response.blob());
+  download.download = name;
+  download.click();
+  URL.revokeObjectURL(download.href);
 });
