@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glossator.evaluation.calibration.thresholds import calibrate_task, nonconformity_scores
+from glossator.evaluation.calibration.task_calibration import calibrate_task, nonconformity_scores
 from glossator.evaluation.metrics.evaluate import AnyEvaluation
 from glossator.evaluation.metrics.evaluate import evaluate_pipeline as evaluate_predictions
 from glossator.evaluation.metrics.task_metrics import predict_rows
@@ -135,7 +135,7 @@ def export(
         inputs = inputs_of(validation, task)
         edges = edge_inputs(torch_pipeline, validation)
         texts = [*edges, *inputs]
-        reference = torch_pipeline.gathered(torch_pipeline.encode_all(texts))
+        reference = torch_pipeline.pooled_outputs(torch_pipeline.encode_all(texts))
         with _opened(folder, file_names.GRAPH_FP32, task) as (fp32, _):
             difference = parity.check_fp32(fp32, reference, texts)
             reference = reference[len(edges) :]
@@ -150,7 +150,7 @@ def export(
                 folder / file_names.GRAPH_FP32,
                 encoder,
                 ranges,
-                lambda graph: np.concatenate([each.ravel() for each in _gathered(folder, graph, task, sample)]),
+                lambda graph: np.concatenate([each.ravel() for each in _pooled(folder, graph, task, sample)]),
             ):
                 candidate.write(folder / file_names.GRAPH_INT8)
                 with _opened(folder, file_names.GRAPH_INT8, task) as (int8, _):
@@ -163,13 +163,13 @@ def export(
             (folder / file_names.GRAPH_INT8).unlink(missing_ok=True)
 
         clock.start("measuring the served graph")
-        gathered = _gathered(folder, served.graph, task, inputs)
+        pooled = _pooled(folder, served.graph, task, inputs)
         if isinstance(task, Classifier) and task.problem_type != "regression":
-            task = calibrate_task(task, indicator(validation.labels, task.labels), np.stack(gathered))
+            task = calibrate_task(task, indicator(validation.labels, task.labels), np.stack(pooled))
         cascade = None
         if fast is not None:
             clock.start(f"fitting the gate of the fast model {fast}")
-            task, cascade = _cascade(folder, Path(fast), served, task, validation, np.stack(gathered))
+            task, cascade = _cascade(folder, Path(fast), served, task, validation, np.stack(pooled))
             clock.note(
                 f"the fast model answers {cascade.share:.1%} of the validation rows: accuracy "
                 f"{cascade.cascade_accuracy:.4f} against {cascade.full_accuracy:.4f}, bound {cascade.low:+.4f}"
@@ -245,16 +245,16 @@ def _compare(
 ) -> Parity:
     started = time.perf_counter()
     encoded = graph.encode_all(inputs_of(validation, graph.task))
-    gathered = graph.gathered(encoded)
+    pooled = graph.pooled_outputs(encoded)
     speed = round(len(encoded) / (time.perf_counter() - started), 1)
     return parity.compare(
-        gathered, reference, validation, encoded, graph.task, scheme=scheme, excluded=excluded, texts_per_second=speed
+        pooled, reference, validation, encoded, graph.task, scheme=scheme, excluded=excluded, texts_per_second=speed
     )
 
 
-def _gathered(folder: Path, graph: str | Path, task: Task, texts: Sequence[Text]) -> list[NDArray[np.float64]]:
+def _pooled(folder: Path, graph: str | Path, task: Task, texts: Sequence[Text]) -> list[NDArray[np.float64]]:
     with _opened(folder, graph, task) as (pipeline, _):
-        return pipeline.gathered(pipeline.encode_all(texts))
+        return pipeline.pooled_outputs(pipeline.encode_all(texts))
 
 
 def _ranges(encoder: Encoder, pipeline: Pipeline, torch_model: Any, texts: Sequence[Text]) -> dict[str, Range]:

@@ -88,8 +88,8 @@ def _answered(pipeline: Pipeline, name: str, text: Text) -> GoldenRow:
         return GoldenRow(name=name, text=first, second=second, error=encoded.code)
     # Seven digits are what float32 holds; the tolerance is far above.
     (tier,) = pipeline.tiers([encoded])
-    logits = np.round(pipeline.gathered([encoded], tier=tier)[0], 6)
-    labels, score = pipeline.decoder.summary(pipeline.decoder.answer([encoded], [logits], DEFAULTS)[0])
+    logits = np.round(pipeline.pooled_outputs([encoded], tier=tier)[0], 6)
+    labels, score = pipeline.decoder.summary(pipeline.decoder.decode([encoded], [logits], DEFAULTS)[0])
     return GoldenRow(
         name=name,
         text=first,

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from glossator.evaluation.calibration.thresholds import calibrated
-from glossator.evaluation.metrics.task_metrics import compare as compare_rows
-from glossator.evaluation.metrics.task_metrics import metrics_of
+from glossator.evaluation.calibration.task_calibration import calibrate_task
+from glossator.evaluation.metrics.task_metrics import compare_headline as compare_rows
+from glossator.evaluation.metrics.task_metrics import task_metrics
 from glossator.evaluation.statistics.noninferiority import (
-    non_inferior,
-    non_inferior_macro_f1,
+    compare_accuracies,
+    compare_macro_f1,
     paired_proportions_interval,
 )
 from glossator.modeling.labelled_rows import LabelledRows, indicator
@@ -44,7 +44,7 @@ def check_fp32(graph: Pipeline, reference: Sequence[Values], texts: Sequence[Tex
     """
     encoded = graph.encode_all(texts)
     difference = max(
-        largest_difference(graph.gathered(encoded), reference),
+        largest_difference(graph.pooled_outputs(encoded), reference),
         largest_difference(_in_batches(graph, encoded, _BATCH), reference),
         largest_difference(_in_batches(graph, encoded[:_BATCHED_ROWS], 1), reference[:_BATCHED_ROWS]),
     )
@@ -59,7 +59,7 @@ def check_fp32(graph: Pipeline, reference: Sequence[Values], texts: Sequence[Tex
 
 
 def compare(
-    gathered: Sequence[Values],
+    pooled: Sequence[Values],
     reference: Sequence[Values],
     rows: LabelledRows,
     encoded: Sequence[EncodedText],
@@ -77,27 +77,27 @@ def compare(
     if isinstance(task, Classifier) and task.problem_type != "regression":
         gold = indicator(rows.labels, task.labels)
         ours, theirs = (
-            decide(probabilities(np.stack(each), task), calibrated(task, gold, np.stack(each)))
-            for each in (gathered, reference)
+            decide(probabilities(np.stack(each), task), calibrate_task(task, gold, np.stack(each)))
+            for each in (pooled, reference)
         )
         flips = int((ours != theirs).any(axis=-1).sum())
         if task.problem_type == "multi_label_classification":
-            metric, verdict = "macro_f1", non_inferior_macro_f1(gold, ours, theirs, margin=margin)
+            metric, verdict = "macro_f1", compare_macro_f1(gold, ours, theirs, margin=margin)
         else:
             metric = "accuracy"
-            verdict = non_inferior((ours == gold).all(axis=-1), (theirs == gold).all(axis=-1), margin=margin)
+            verdict = compare_accuracies((ours == gold).all(axis=-1), (theirs == gold).all(axis=-1), margin=margin)
     else:
         deciding = decoder(task)
-        new, old = (list(deciding.answer(encoded, each, DEFAULTS)) for each in (gathered, reference))
+        new, old = (list(deciding.decode(encoded, each, DEFAULTS)) for each in (pooled, reference))
         verdict = compare_rows(rows, new, old, task, margin=margin)
-        metric = metrics_of(rows, new, task).headline
+        metric = task_metrics(rows, new, task).headline
         decided = [[deciding.summary(answer)[0] for answer in answers] for answers in (new, old)]
         flips = sum(mine != other for mine, other in zip(*decided, strict=True)) or verdict.flips
     return Parity(
         scheme=scheme,
         excluded=list(excluded),
         rows=len(rows),
-        max_logit_difference=largest_difference(gathered, reference),
+        max_logit_difference=largest_difference(pooled, reference),
         decision_flips=flips,
         metric=metric,
         reference_value=verdict.old,
@@ -132,10 +132,10 @@ def batch_difference(graph: Pipeline, texts: Sequence[Text]) -> float:
     """The largest |logit difference| of a text alone, in planned batches, and in batches of 32 as they come."""
     encoded = graph.encode_all(texts[:_BATCHED_ROWS])
     alone = _in_batches(graph, encoded, 1)
-    together = (graph.gathered(encoded), _in_batches(graph, encoded, _BATCH))
+    together = (graph.pooled_outputs(encoded), _in_batches(graph, encoded, _BATCH))
     return max(largest_difference(each, alone) for each in together)
 
 
 def _in_batches(pipeline: Pipeline, encoded: Sequence[EncodedText], size: int) -> list[Values]:
     """What the windows of each text come to, `size` texts at a time in the order given."""
-    return [each for start in range(0, len(encoded), size) for each in pipeline.gathered(encoded[start : start + size])]
+    return [each for start in range(0, len(encoded), size) for each in pipeline.pooled_outputs(encoded[start : start + size])]

@@ -20,7 +20,7 @@ from glossator.service.api.schemas.models import ModelDetail, ModelList
 from glossator.service.api.schemas.predictions import PredictResponse, RerankResponse, ZeroShotResponse
 from glossator.service.errors import Fault, GlossatorError
 from glossator.service.optional_packages import import_optional
-from glossator.service.tasks.options import Asked
+from glossator.service.tasks.options import DecodeKeywords
 
 httpx: Any = import_optional("httpx", "the client", extra="client")
 
@@ -120,7 +120,7 @@ class Client(_Common):
         pairs: str | Sequence[str] | None = None,
         *,
         explain: bool = False,
-        **asked: Unpack[Asked],
+        **asked: Unpack[DecodeKeywords],
     ) -> PredictResponse:
         """One result a text, in order. Of many texts, one that cannot be answered has its error in its place; one text
         alone raises. `pairs` are the second texts, for models that read two."""
@@ -186,7 +186,7 @@ class AsyncClient(_Common):
         pairs: str | Sequence[str] | None = None,
         *,
         explain: bool = False,
-        **asked: Unpack[Asked],
+        **asked: Unpack[DecodeKeywords],
     ) -> PredictResponse:
         """As `Client.predict`."""
         return await self._send(_predict(model, texts, pairs, explain, asked), PredictResponse)

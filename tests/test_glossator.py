@@ -1,4 +1,4 @@
-"""The public face: what it offers is pinned, and importing it costs nothing."""
+"""The public API: its names and signatures are pinned, and importing it loads nothing heavy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import glossator
 from glossator.service.errors import BundleNotFound
 from glossator.service.inference.model import Model
 from glossator.service.inference.pipeline import Answer
-from glossator.service.tasks.options import Asked
+from glossator.service.tasks.options import DecodeKeywords
 from glossator.service.tasks.text_classification import Classification, Score
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -44,7 +44,7 @@ def test_the_classes_are_those_of_the_service() -> None:
     assert (glossator.Classification, glossator.Score) == (Classification, Score)
 
 
-def test_another_name_is_an_attribute_error() -> None:
+def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'train'"):
         glossator.train  # noqa: B018
 
@@ -56,7 +56,7 @@ def test_the_signatures_are_pinned() -> None:
     call = inspect.signature(glossator.Model.__call__).parameters
     assert list(call) == ["self", "texts", "asked"]
     assert call["asked"].kind is inspect.Parameter.VAR_KEYWORD
-    assert list(Asked.__annotations__) == [
+    assert list(DecodeKeywords.__annotations__) == [
         "top_k", "threshold", "min_confidence", "coverage", "aggregation", "offset_unit", "truncate",
     ]  # fmt: skip
     assert {"labels", "label", "score", "scores"} <= set(dir(glossator.Classification))
@@ -72,7 +72,7 @@ def test_import_loads_nothing_but_the_standard_library() -> None:
     assert loaded - {"glossator"} <= sys.stdlib_module_names
 
 
-def test_a_text_or_many_give_an_answer_or_many(tiny_bundle: Callable[[str], Path]) -> None:
+def test_one_text_gives_one_answer_and_a_list_gives_a_list(tiny_bundle: Callable[[str], Path]) -> None:
     model = glossator.load(tiny_bundle("single_label_classification"), threads=1)
     one = model("where is my parcel please help")
     many = model(["where is my parcel please help", "cannot log in"])
@@ -81,7 +81,7 @@ def test_a_text_or_many_give_an_answer_or_many(tiny_bundle: Callable[[str], Path
     assert [answer.prediction.label for answer in many] == ["delivery", "login"]
 
 
-def test_errors_are_of_one_root() -> None:
+def test_errors_have_a_common_base() -> None:
     with pytest.raises(glossator.GlossatorError) as caught:
         glossator.load("no-such-bundle")
     assert isinstance(caught.value, BundleNotFound)

@@ -1,4 +1,4 @@
-"""Vectors of texts, and of their words, from an encoder as it comes, with nothing trained."""
+"""Vectors of texts and of words by an encoder without training."""
 
 from __future__ import annotations
 
@@ -23,14 +23,17 @@ from glossator.training.base_model import (
 )
 from glossator.training.config import TrainingConfig
 
-CHUNK = 512
+CHUNK_TEXTS = 512
 
 
 def embed_texts(
     texts: Sequence[str], config: TrainingConfig, *, progress: Callable[[int], None] = lambda _: None
 ) -> NDArray[np.float32]:
-    """The vectors `(texts, dimension)`, of length 1, of the encoder that `config.base` names: the mean over tokens, and
-    over the windows of a long text. `progress` hears how many are done."""
+    """The vectors of texts by the encoder `config.base`, `(texts, dimension)`, of length 1.
+
+    A vector is the mean over the tokens, and over the windows of a long text. `progress` receives the number of
+    finished texts.
+    """
     base = resolve_base_model(config.base)
     tokenizer = open_tokenizer(base)
     task = TextEmbedding(
@@ -42,16 +45,16 @@ def embed_texts(
     with tempfile.TemporaryDirectory() as folder:
         save_tokenizer(tokenizer, folder)
         encoder = open_pipeline(open_model(base, task).eval(), folder, task)
-        for begin in range(0, len(texts), CHUNK):
-            answers = encoder.predict(texts[begin : begin + CHUNK])
+        for begin in range(0, len(texts), CHUNK_TEXTS):
+            answers = encoder.predict(texts[begin : begin + CHUNK_TEXTS])
             vectors += [_vector(each) for each in answers]
             progress(len(vectors))
     return np.stack(vectors)
 
 
 class WordVectors(NamedTuple):
-    """The words of a text, as the encoder's tokenizer parts them: where they stand, `(words, 2)` in code points, and
-    their vectors in the text, `(words, dimension)`."""
+    """The words of a text as the tokenizer splits it: offsets in code points, `(words, 2)`, and vectors,
+    `(words, dimension)`."""
 
     offsets: NDArray[np.int64]
     vectors: NDArray[np.float32]
@@ -60,13 +63,13 @@ class WordVectors(NamedTuple):
 def embed_words(
     texts: Sequence[str], config: TrainingConfig, *, progress: Callable[[int], None] = lambda _: None
 ) -> list[WordVectors]:
-    """The words of each text with their vectors of length 1: what the last layer says of their first token."""
+    """The words of each text with their vectors of length 1: the last hidden state of the first token of each word."""
     import torch
 
     base = resolve_base_model(config.base)
     tokenizer = open_tokenizer(base)
     encoding: Encoding = encoding_of(base, config, tokenizer)
-    # As many tags as the vector has numbers: the graph's interface for entities, with the vector where logits stand.
+    # The vectors pass through the interface for entities in place of the logits: as many tags as the vector has values.
     names = [f"type {number}" for number in range((base.hidden_size - 1) // 2)]
     task = TokenClassification(labels=iob2_tags(names), encoding=encoding, provenance=_provenance(base, config))
     model = open_model(base, task).eval()
@@ -75,8 +78,8 @@ def embed_words(
     with tempfile.TemporaryDirectory() as folder:
         save_tokenizer(tokenizer, folder)
         encoder = open_pipeline(model, folder, task)
-        for begin in range(0, len(texts), CHUNK):
-            encoded = encoder.encode_all(texts[begin : begin + CHUNK])
+        for begin in range(0, len(texts), CHUNK_TEXTS):
+            encoded = encoder.encode_all(texts[begin : begin + CHUNK_TEXTS])
             for text, states in zip(encoded, encoder.pooled_outputs(encoded), strict=True):
                 tokens = stitch_tokens(text)
                 _, first = np.unique(tokens.words, return_index=True)
@@ -89,11 +92,19 @@ def embed_words(
 
 
 def _provenance(base: BaseModel, config: TrainingConfig) -> Provenance:
-    """Of a model that nothing was trained for."""
+    """The provenance of a model without training."""
     return Provenance(
-        corpus_fingerprint="", corpus_rows=0, base_model=base.name, base_revision=base.revision, algorithm="none",
-        config={}, seed=config.seed, code_version="", packages={}, created="",
-    )  # fmt: skip
+        corpus_fingerprint="",
+        corpus_rows=0,
+        base_model=base.name,
+        base_revision=base.revision,
+        algorithm="none",
+        config={},
+        seed=config.seed,
+        code_version="",
+        packages={},
+        created="",
+    )
 
 
 def _vector(answer: object) -> NDArray[np.float32]:

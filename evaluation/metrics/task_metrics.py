@@ -1,7 +1,7 @@
-"""How good a model is at a task other than classification: a headline metric with its interval, and what lies below it.
+"""Metrics of the tasks other than classification: entities, answers, scored pairs, embeddings.
 
-Every metric is a function of weights over the rows, so that one bootstrap gives the interval of each (`TaskEvaluation`), and
-one paired bootstrap compares two models on the same rows (`compare`).
+Every metric is a function of weights over the rows. One bootstrap then gives the intervals of all metrics
+(`evaluate_predictions`), and one paired bootstrap compares two models on the same rows (`compare_headline`).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from glossator.service.errors import CorpusError, InputError
 from glossator.service.inference.pipeline import Pipeline
 from glossator.service.tasks.decoders import Prediction
 from glossator.service.tasks.question_answering import Extraction
-from glossator.service.tasks.text_embedding import Embedding, cosine
+from glossator.service.tasks.text_embedding import Embedding, cosine_similarities
 from glossator.service.tasks.text_pair import Rating
 from glossator.service.tasks.token_classification import Entities
 
@@ -48,19 +48,21 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskEvaluation:
-    """A finished measurement.
+    """Metrics of a model on labelled rows.
 
     `metrics` by task, each with its 95 % bootstrap interval over the rows:
 
-    - token-classification: `f1`, `precision` and `recall` of entities whose span and type are both right (strict, micro
-      over all entities, as conlleval counts), then `exact_f1` (the span alone), `partial_f1` (overlap counts half) and
-      `type_f1` (some overlap, and the type), by the definitions of SemEval-2013 task 9.1;
+    - token-classification: `f1`, `precision` and `recall` of entities with the right span and type (strict, micro over
+      all entities, as in conlleval); `exact_f1` (the span only), `partial_f1` (an overlap counts half) and `type_f1`
+      (any overlap and the type), as in SemEval-2013 task 9.1;
     - text-pair with scores: `pearson`, `spearman`, `mean_absolute_error`;
-    - question-answering: `f1` and `exact_match` as SQuAD defines them, `character_f1` for scripts without spaces;
-    - text-embedding: `spearman` of cosine and rating for rated pairs, `nearest_accuracy` for labelled texts: how often
-      the nearest other row has the same label, and `mean_reciprocal_rank` of the nearest that has.
+    - question-answering: `f1` and `exact_match` as in SQuAD, `character_f1` for scripts without spaces;
+    - text-embedding: for rated pairs, `spearman` of cosine similarity and rating; for labelled texts,
+      `nearest_accuracy` (the share of rows whose nearest other row has the same label) and `mean_reciprocal_rank` of
+      the nearest row with the same label.
 
-    `clusters` is as in Evaluation: the contexts of questions are clusters unless others are named.
+    `types` has scores per entity type. `clusters` is as in Evaluation; questions are clustered by their contexts unless
+    other clusters are given.
     """
 
     format_version: Literal[1] = 1
@@ -74,13 +76,16 @@ class TaskEvaluation:
     seed: int = 0
 
     def to_dict(self) -> dict[str, Any]:
-        """The measurement as plain dicts, lists, strings and numbers."""
+        """Return JSON-ready fields."""
         return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
 class TaskMetrics:
-    """The metrics of one model on some rows, the headline first; `right` says which rows it has wholly right."""
+    """The metrics of one model as functions of row weights, the headline first.
+
+    `right` `(rows,)` says which rows are completely right.
+    """
 
     functions: Mapping[str, Metric]
     right: NDArray[np.bool_]
@@ -88,13 +93,16 @@ class TaskMetrics:
 
     @property
     def headline(self) -> str:
+        """The name of the first metric, by which models are compared."""
         return next(iter(self.functions))
 
 
 def task_metrics(rows: LabelledRows, predictions: Sequence[Prediction], task: Task) -> TaskMetrics:
-    """The metrics of a task. Raises CorpusError where there are no rows, or none of what the task needs."""
+    """Return the metrics of a task; raises CorpusError if there are no rows, or rows without what the task needs."""
     if not len(rows):
-        raise CorpusError("there are no rows to evaluate", found=0, expected="1 or more", hint="Check the file.")
+        raise CorpusError(
+            "there are no rows to evaluate", found=0, expected="1 or more", hint="Check the file and its rejected rows."
+        )
     if isinstance(task, TokenClassification):
         return _entity_metrics(rows, [each for each in predictions if isinstance(each, Entities)], task)
     if isinstance(task, QuestionAnswering):
@@ -102,13 +110,13 @@ def task_metrics(rows: LabelledRows, predictions: Sequence[Prediction], task: Ta
     if isinstance(task, TextEmbedding):
         return _embedding_metrics(rows, [each for each in predictions if isinstance(each, Embedding)])
     assert isinstance(task, TextPair)
-    found = np.array([each.score for each in predictions if isinstance(each, Rating)])
+    predicted = np.array([each.score for each in predictions if isinstance(each, Rating)])
     low, high = task.score_range
-    return _rating_metrics(_gold_scores(rows), found, near=0.1 * (high - low))
+    return _rating_metrics(_gold_scores(rows), predicted, tolerance=0.1 * (high - low))
 
 
 def predict_rows(pipeline: Pipeline, rows: LabelledRows) -> list[Prediction]:
-    """The prediction for each input of the rows; raises the InputError of the first that cannot be answered."""
+    """Return the prediction for each input of the rows; raises the first InputError."""
     predictions = []
     for answer in pipeline.predict(inputs_of(rows, pipeline.task)):
         if isinstance(answer, InputError):
@@ -127,9 +135,9 @@ def evaluate_predictions(
     seed: int = 0,
     clusters: Sequence[str] | None = None,
 ) -> TaskEvaluation:
-    """The measurement of one model's predictions, one a row; `clusters` names the cluster of each row."""
-    found = task_metrics(rows, predictions, task)
-    count = np.ones(len(found.right), dtype=np.int64)
+    """Evaluate the predictions of a model, one per row; `clusters` has the cluster of each row."""
+    metrics = task_metrics(rows, predictions, task)
+    count = np.ones(len(metrics.right), dtype=np.int64)
     if clusters is None and isinstance(task, QuestionAnswering):
         clusters = rows.seconds
     weights = draw_cluster_resamples(np.arange(len(count)), clusters, resamples=resamples, seed=seed)
@@ -140,9 +148,9 @@ def evaluate_predictions(
         rows=len(rows),
         metrics={
             key: Estimate(float(metric(whole)[0]), *percentile_interval(metric(weights)))
-            for key, metric in found.functions.items()
+            for key, metric in metrics.functions.items()
         },
-        types=found.types,
+        types=metrics.types,
         clusters=None if clusters is None else len(set(clusters)),
         resamples=resamples,
         seed=seed,
@@ -152,11 +160,10 @@ def evaluate_predictions(
 def compare_headline(
     rows: LabelledRows, new: Sequence[Prediction], old: Sequence[Prediction], task: Task, *, margin: float
 ) -> NonInferiority:
-    """Whether the new model is no worse than the old one by more than `margin` in the headline metric, by the paired
-    bootstrap over rows."""
-    ours, theirs = task_metrics(rows, new, task), task_metrics(rows, old, task)
-    count = np.ones(len(ours.right), dtype=np.int64)
-    metric_new, metric_old = (each.functions[each.headline] for each in (ours, theirs))
+    """Compare two models by the headline metric: is the new one at most `margin` worse, by the paired bootstrap?"""
+    metrics_new, metrics_old = task_metrics(rows, new, task), task_metrics(rows, old, task)
+    count = np.ones(len(metrics_new.right), dtype=np.int64)
+    metric_new, metric_old = (each.functions[each.headline] for each in (metrics_new, metrics_old))
     difference = paired_difference(metric_new, metric_old, count, level=2.0 * CONFIDENCE - 1.0)
     values = [float(metric(count[np.newaxis].astype(np.float64))[0]) for metric in (metric_new, metric_old)]
     return NonInferiority(
@@ -168,26 +175,26 @@ def compare_headline(
         margin=margin,
         non_inferior=difference.low > -margin,
         rows=len(rows),
-        flips=int((ours.right != theirs.right).sum()),
-        gained=int((ours.right & ~theirs.right).sum()),
-        lost=int((theirs.right & ~ours.right).sum()),
+        flips=int((metrics_new.right != metrics_old.right).sum()),
+        gained=int((metrics_new.right & ~metrics_old.right).sum()),
+        lost=int((metrics_old.right & ~metrics_new.right).sum()),
     )
 
 
 def _entity_metrics(rows: LabelledRows, predictions: Sequence[Entities], task: TokenClassification) -> TaskMetrics:
     if rows.spans is None:
-        raise CorpusError("the rows carry no entities", expected="spans", hint="Give a file with entities.")
+        raise CorpusError("the rows have no gold entities", expected="spans", hint="Use a file with entities.")
     counts = count_entities(rows.spans, predictions)
     return TaskMetrics(
         {
             "f1": _f1_metric(counts, counts.strict),
-            "precision": _ratio_metric(counts.strict, counts.found),
+            "precision": _ratio_metric(counts.strict, counts.predicted),
             "recall": _ratio_metric(counts.strict, counts.gold),
             "exact_f1": _f1_metric(counts, counts.exact),
             "partial_f1": _f1_metric(counts, counts.partial),
             "type_f1": _f1_metric(counts, counts.typed),
         },
-        (counts.strict == counts.gold) & (counts.strict == counts.found),
+        (counts.strict == counts.gold) & (counts.strict == counts.predicted),
         score_types(rows.spans, predictions, task.types),
     )
 
@@ -203,9 +210,9 @@ def _embedding_metrics(rows: LabelledRows, predictions: Sequence[Embedding]) -> 
     if rows.seconds is not None:
         gold, half = _gold_scores(rows), len(rows)
         similarity = np.einsum("rd,rd->r", *(_to_unit_length(side) for side in (vectors[:half], vectors[half:])))
-        ratings = _rating_metrics(gold, similarity, near=np.inf)
+        ratings = _rating_metrics(gold, similarity, tolerance=np.inf)
         return TaskMetrics({"spearman": ratings.functions["spearman"]}, ratings.right)
-    similarity = cosine(vectors, vectors)
+    similarity = cosine_similarities(vectors, vectors)
     np.fill_diagonal(similarity, -np.inf)
     nearest = similarity.argmax(axis=1)
     right = np.array([rows.labels[row] == rows.labels[other] for row, other in enumerate(nearest.tolist())])
@@ -216,22 +223,23 @@ def _embedding_metrics(rows: LabelledRows, predictions: Sequence[Embedding]) -> 
     return TaskMetrics(functions, right)
 
 
-def _rating_metrics(gold: Values, found: Values, *, near: float) -> TaskMetrics:
+def _rating_metrics(gold: Values, predicted: Values, *, tolerance: float) -> TaskMetrics:
+    """A row is right if its score differs from the gold score by at most `tolerance`."""
     from scipy.stats import rankdata
 
     return TaskMetrics(
         {
-            "pearson": _correlation_metric(gold, found),
-            "spearman": _correlation_metric(rankdata(gold), rankdata(found)),
-            "mean_absolute_error": _mean_metric(np.abs(gold - found)),
+            "pearson": _correlation_metric(gold, predicted),
+            "spearman": _correlation_metric(rankdata(gold), rankdata(predicted)),
+            "mean_absolute_error": _mean_metric(np.abs(gold - predicted)),
         },
-        np.abs(gold - found) <= near,
+        np.abs(gold - predicted) <= tolerance,
     )
 
 
 def _gold_scores(rows: LabelledRows) -> Values:
     if rows.scores is None:
-        raise CorpusError("the rows carry no scores", expected="a number a row", hint="Give a file with scores.")
+        raise CorpusError("the rows have no gold scores", expected="one number per row", hint="Use a file with scores.")
     return np.asarray(rows.scores, dtype=np.float64)
 
 
@@ -245,25 +253,27 @@ def _mean_metric(values: Values) -> Metric:
 
 def _ratio_metric(part: Values, whole: Values) -> Metric:
     def metric(weights: Weights) -> Values:
-        below = weights @ whole
-        return np.divide(weights @ part, below, out=np.zeros_like(below), where=below > 0)
+        total = weights @ whole
+        return np.divide(weights @ part, total, out=np.zeros_like(total), where=total > 0)
 
     return metric
 
 
 def _f1_metric(counts: EntityCounts, right: Values) -> Metric:
-    return _ratio_metric(2.0 * right, counts.gold + counts.found)
+    return _ratio_metric(2.0 * right, counts.gold + counts.predicted)
 
 
-def _correlation_metric(gold: Values, found: Values) -> Metric:
-    """Pearson's; of ranks it is Spearman's, with the ranks of the whole sample in every resample."""
+def _correlation_metric(gold: Values, predicted: Values) -> Metric:
+    """Return Pearson's correlation; applied to ranks it is Spearman's, with the ranks of the full sample."""
 
     def metric(weights: Weights) -> Values:
         total = weights.sum(axis=1)
-        means = [weights @ side / total for side in (gold, found)]
-        products = weights @ (gold * found) / total - means[0] * means[1]
-        variances = [weights @ (side * side) / total - mean**2 for side, mean in zip((gold, found), means, strict=True)]
-        below = np.sqrt(np.maximum(variances[0] * variances[1], 0.0))
-        return np.asarray(np.divide(products, below, out=np.zeros_like(below), where=below > 1e-12))
+        means = [weights @ side / total for side in (gold, predicted)]
+        products = weights @ (gold * predicted) / total - means[0] * means[1]
+        variances = [
+            weights @ (side * side) / total - mean**2 for side, mean in zip((gold, predicted), means, strict=True)
+        ]
+        scale = np.sqrt(np.maximum(variances[0] * variances[1], 0.0))
+        return np.asarray(np.divide(products, scale, out=np.zeros_like(scale), where=scale > 1e-12))
 
     return metric

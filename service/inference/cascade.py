@@ -17,7 +17,7 @@ import numpy as np
 from glossator.service.bundle.manifest import Tier
 from glossator.service.bundle.task import Calibration, Classifier
 from glossator.service.inference.batching import BatchFuture, Lane, Outputs, Windows
-from glossator.service.tasks.encoded import EncodedText, Floats, by_text, windows_of
+from glossator.service.tasks.encoded import EncodedText, Floats, group_by_text, windows_of
 from glossator.service.tasks.text_classification import pool_windows, probabilities
 
 
@@ -71,7 +71,7 @@ class Cascade:
             return together
 
         def decide(outputs: Outputs) -> Outputs | None:
-            found = by_text(texts, outputs)
+            found = group_by_text(texts, outputs)
             unsure = [] if tier == "fast" else self._unsure(texts, found)
             groups = [[each * self._rescale for each in group] for group in found]
             if not unsure:
@@ -79,7 +79,7 @@ class Cascade:
             rest = [texts[place] for place in unsure]
 
             def merge(found: Outputs) -> Outputs:
-                for place, group in zip(unsure, by_text(rest, found), strict=True):
+                for place, group in zip(unsure, group_by_text(rest, found), strict=True):
                     groups[place] = list(group)
                 tiers: list[Tier] = ["fast"] * len(texts)
                 for place in unsure:

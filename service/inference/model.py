@@ -29,7 +29,7 @@ from glossator.service.inference.runtime.session import Device, Session
 from glossator.service.inference.runtime.threads import available_cpus
 from glossator.service.tasks.encoded import EncodedText, Pair, Text
 from glossator.service.tasks.offsets import OffsetUnit
-from glossator.service.tasks.options import DEFAULTS, Asked
+from glossator.service.tasks.options import DEFAULTS, DecodeKeywords
 
 _SCORE_TOLERANCE = 1e-6
 """Between two ways to compute one score from the same logits, in float64."""
@@ -135,7 +135,7 @@ class Model:
         self.calibrated = True
         return self.batcher.cost
 
-    def predict(self, texts: Sequence[object], **asked: Unpack[Asked]) -> list[Answer | InputError]:
+    def predict(self, texts: Sequence[object], **asked: Unpack[DecodeKeywords]) -> list[Answer | InputError]:
         """One answer a text, in order; see `Pipeline.predict`."""
         return self.pipeline.predict(texts, **asked)
 
@@ -145,12 +145,12 @@ class Model:
         *,
         lane: Lane = "interactive",
         deadline: float | None = None,
-        **asked: Unpack[Asked],
+        **asked: Unpack[DecodeKeywords],
     ) -> Pending:
         """The answers of `predict` to come; see `Pipeline.start`."""
         return self.pipeline.start(texts, lane=lane, deadline=deadline, **asked)
 
-    def by_sentence(self, text: str, **asked: Unpack[Asked]) -> list[Sentence]:
+    def by_sentence(self, text: str, **asked: Unpack[DecodeKeywords]) -> list[Sentence]:
         """Each sentence of a document with its answer, places counting in the document; needs spaCy."""
         documents = Documents([check_text(text)])
         (sentences,) = documents.together(self.predict(documents.parts, **asked), offset_unit=asked.get("offset_unit"))
@@ -206,12 +206,12 @@ class Model:
         return self.pipeline.encoder.text(ids, skip_special_tokens=skip_special_tokens)
 
     @overload
-    def __call__(self, texts: Text, **asked: Unpack[Asked]) -> Answer: ...  # type: ignore[overload-overlap]
+    def __call__(self, texts: Text, **asked: Unpack[DecodeKeywords]) -> Answer: ...  # type: ignore[overload-overlap]
 
     @overload
-    def __call__(self, texts: Texts, **asked: Unpack[Asked]) -> list[Answer]: ...
+    def __call__(self, texts: Texts, **asked: Unpack[DecodeKeywords]) -> list[Answer]: ...
 
-    def __call__(self, texts: Text | Texts, **asked: Unpack[Asked]) -> Answer | list[Answer]:
+    def __call__(self, texts: Text | Texts, **asked: Unpack[DecodeKeywords]) -> Answer | list[Answer]:
         """The answer of one text (of a `Pair`, where the task reads two), or those of many in order. Raises the
         InputError of the first bad text."""
         answers = []
@@ -341,7 +341,7 @@ def _compare(model: Model, row: GoldenRow, where: str) -> list[Fault]:
     if seen != (row.tokens, row.windows):
         what = f"saw {seen[0]} tokens in {seen[1]} windows, expected {row.tokens} in {row.windows}"
         faults.append(Fault("golden-tokens", what, where))
-    (replayed,) = model.pipeline.gathered([encoded], tier=row.tier)
+    (replayed,) = model.pipeline.pooled_outputs([encoded], tier=row.tier)
     recorded = np.asarray(row.logits).reshape(replayed.shape)
     difference = float(np.abs(replayed - recorded).max(initial=0.0))
     tolerance = _tolerance(model)
@@ -350,7 +350,7 @@ def _compare(model: Model, row: GoldenRow, where: str) -> list[Fault]:
         faults.append(Fault("golden-logits", what, where))
     # The record decides, not the replay: a text on the edge of two labels may fall either way within the tolerance.
     decoder = model.pipeline.decoder
-    labels, score = decoder.summary(decoder.answer([encoded], [recorded], DEFAULTS)[0])
+    labels, score = decoder.summary(decoder.decode([encoded], [recorded], DEFAULTS)[0])
     if labels != row.labels:
         ours, theirs = ", ".join(labels) or "none", ", ".join(row.labels) or "none"
         faults.append(Fault("golden-labels", f"its logits decode to {ours}, recorded as {theirs}", where))

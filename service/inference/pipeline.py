@@ -19,8 +19,8 @@ from glossator.service.inference.batching import Lane, Outputs, Run, Windows
 from glossator.service.inference.cascade import Cascade, Executor, FastTier, Tiered
 from glossator.service.inference.encoding import Encoder, check_input, reads_pairs
 from glossator.service.tasks.decoders import Decoder, Prediction, decoder
-from glossator.service.tasks.encoded import EncodedText, Floats, Text, by_text, windows_of
-from glossator.service.tasks.options import Asked, Options
+from glossator.service.tasks.encoded import EncodedText, Floats, Text, group_by_text, windows_of
+from glossator.service.tasks.options import DecodeKeywords, DecodeOptions
 from glossator.service.tasks.question_answering import Extraction, Span
 from glossator.service.tasks.text_classification import Classification
 from glossator.service.tasks.text_embedding import Embedding
@@ -112,7 +112,7 @@ class Pending:
         decoder: Decoder,
         encoded: Sequence[EncodedText | InputError],
         future: Future[Outputs] | None,
-        options: Options,
+        options: DecodeOptions,
         encode_seconds: float = 0.0,
     ) -> None:
         self.encode_seconds = encode_seconds
@@ -126,7 +126,7 @@ class Pending:
     def result(self) -> list[Answer | InputError]:
         """One answer a text, in order, when all are there; raises what the executor raises."""
         texts = [item for item in self._encoded if isinstance(item, EncodedText)]
-        predictions = iter(self._decoder.answer(texts, gather(self._decoder, texts, self.future), self._options))
+        predictions = iter(self._decoder.decode(texts, pool_outputs(self._decoder, texts, self.future), self._options))
         tiers = iter(tiers_of(texts, self.future))
         return [
             Answer(next(predictions), item.tokens, len(item.windows), item.truncated, next(tiers))
@@ -140,7 +140,7 @@ class Raw(NamedTuple):
     """A text as it was encoded, and what its windows come to: logits, or a vector."""
 
     text: EncodedText
-    gathered: NDArray[np.float64]
+    pooled: NDArray[np.float64]
 
 
 class Pipeline:
@@ -159,7 +159,7 @@ class Pipeline:
         self.special_tokens = encoder.special_tokens
         """How many a window of one text has."""
 
-    def predict(self, texts: Sequence[object], **asked: Unpack[Asked]) -> list[Answer | InputError]:
+    def predict(self, texts: Sequence[object], **asked: Unpack[DecodeKeywords]) -> list[Answer | InputError]:
         """One answer a text, in order; a text that cannot be answered has its InputError in its place.
 
         Tasks that read two texts take pairs of them. Raises ConfigError where an option does not apply to the task,
@@ -167,7 +167,7 @@ class Pipeline:
         """
         # Few texts may share a batch with those of other callers. Many are planned among themselves, in chunks: one is
         # encoded, and another decoded, while workers run a third.
-        options = Options(**asked)
+        options = DecodeOptions(**asked)
         self.decoder.check(options)
         chunks = [
             self._start(texts[first : first + CHUNK_TEXTS], options) for first in range(0, len(texts), CHUNK_TEXTS)
@@ -180,18 +180,23 @@ class Pipeline:
         *,
         lane: Lane = "interactive",
         deadline: float | None = None,
-        **asked: Unpack[Asked],
+        **asked: Unpack[DecodeKeywords],
     ) -> Pending:
         """The answers of `predict` to come: the texts are encoded, and their windows wait for a worker.
 
         `lane` and `deadline` are those of `Batcher.submit`.
         """
-        options = Options(**asked)
+        options = DecodeOptions(**asked)
         self.decoder.check(options)
         return self._start(texts, options, lane=lane, deadline=deadline)
 
     def _start(
-        self, texts: Sequence[object], options: Options, *, lane: Lane = "interactive", deadline: float | None = None
+        self,
+        texts: Sequence[object],
+        options: DecodeOptions,
+        *,
+        lane: Lane = "interactive",
+        deadline: float | None = None,
     ) -> Pending:
         began = time.perf_counter()
         encoded = self.encode(texts, truncate=options.truncate)
@@ -216,7 +221,7 @@ class Pipeline:
             encoded.append(item)
         return encoded
 
-    def gathered(
+    def pooled_outputs(
         self,
         texts: Sequence[EncodedText],
         *,
@@ -224,9 +229,9 @@ class Pipeline:
         deadline: float | None = None,
         tier: Tier | None = None,
     ) -> list[NDArray[np.float64]]:
-        """What the windows of each text come to (see `Decoder.gather`); every window runs once, in batches of like
+        """What the windows of each text come to (see `Decoder.pool`); every window runs once, in batches of like
         length. `lane` and `deadline` are those of `Batcher.submit`; of a cascade, `tier` has that tier answer all."""
-        return gather(self.decoder, texts, self._submit(texts, lane, deadline, tier))
+        return pool_outputs(self.decoder, texts, self._submit(texts, lane, deadline, tier))
 
     def raw(
         self,
@@ -240,8 +245,8 @@ class Pipeline:
         text that cannot be encoded. For answers that are made of the logits of several texts."""
         encoded = self.encode(texts, truncate=truncate)
         good = [each for each in encoded if isinstance(each, EncodedText)]
-        gathered = iter(self.gathered(good, lane=lane, deadline=deadline))
-        return [Raw(each, next(gathered)) if isinstance(each, EncodedText) else each for each in encoded]
+        pooled = iter(self.pooled_outputs(good, lane=lane, deadline=deadline))
+        return [Raw(each, next(pooled)) if isinstance(each, EncodedText) else each for each in encoded]
 
     def tiers(self, texts: Sequence[EncodedText]) -> list[Tier | None]:
         """Which tier of a cascade answers each text; None where there is one graph alone."""
@@ -261,7 +266,7 @@ class Pipeline:
         """Logits `(texts, labels)`, pooled over windows (or vectors); for tasks that give each text as many. Raises the
         InputError of the first bad text."""
         width = next(iter(self.task.outputs.values()))[-1]
-        rows = self.gathered(self.encode_all(texts))
+        rows = self.pooled_outputs(self.encode_all(texts))
         return np.stack(rows) if rows else np.empty((0, width or 0))
 
     def _checked(self, text: object) -> Text | InputError:
@@ -273,11 +278,13 @@ class Pipeline:
             return error
 
 
-def gather(decoder: Decoder, texts: Sequence[EncodedText], future: Future[Outputs] | None) -> list[NDArray[np.float64]]:
+def pool_outputs(
+    decoder: Decoder, texts: Sequence[EncodedText], future: Future[Outputs] | None
+) -> list[NDArray[np.float64]]:
     """What the windows of each text come to, when their outputs are there."""
     if future is None:
         return []
-    return [decoder.gather(text, group) for text, group in zip(texts, by_text(texts, future.result()), strict=True)]
+    return [decoder.pool(text, group) for text, group in zip(texts, group_by_text(texts, future.result()), strict=True)]
 
 
 def tiers_of(texts: Sequence[EncodedText], future: Future[Outputs] | None) -> list[Tier | None]:

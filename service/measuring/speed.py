@@ -18,7 +18,7 @@ from glossator.service.inference.model import Model
 from glossator.service.inference.runtime.machine import describe_machine
 from glossator.service.measuring.matmul_limit import Limit, measure_limit
 from glossator.service.tasks.encoded import EncodedText, Floats
-from glossator.service.tasks.options import Options
+from glossator.service.tasks.options import DecodeOptions
 
 BUDGETS = (64, 128, 256, 512, 1024, 2048)
 CALLERS = (1, 2, 4, 8, 16, 32)
@@ -211,7 +211,7 @@ def _stages(model: Model, texts: list[str], cost: Cost) -> dict[str, float]:
         outputs |= zip(batch, model.run([windows[index] for index in batch]), strict=True)
     took["infer"] = passed()
     decoder, places = model.pipeline.decoder, iter(range(len(windows)))
-    gathered = [decoder.gather(text, [outputs[next(places)] for _ in text.windows]) for text in encoded]
-    decoder.answer(encoded, gathered, Options())
+    pooled = [decoder.pool(text, [outputs[next(places)] for _ in text.windows]) for text in encoded]
+    decoder.decode(encoded, pooled, DecodeOptions())
     took["decode"] = passed()
     return {name: seconds / sum(took.values()) for name, seconds in took.items()}

@@ -1,1 +1,1 @@
-"""Logits to predictions: one module a task, and the only place where a logit becomes a label."""
+"""Logits to predictions, one module per task. No other code turns a logit into a label."""

@@ -1,4 +1,4 @@
-"""Which decoder answers for which task."""
+"""The decoder of each task."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from glossator.service.tasks import (
     token_classification,
 )
 from glossator.service.tasks.encoded import EncodedText, Floats
-from glossator.service.tasks.options import Options
+from glossator.service.tasks.options import DecodeOptions
 
 Prediction = (
     text_classification.Classification
@@ -26,30 +26,32 @@ Prediction = (
     | question_answering.Extraction
     | text_embedding.Embedding
 )
-"""What is answered, by task."""
+"""The prediction types of the tasks."""
 
 
 class Decoder(Protocol):
-    """From what the graph gives for the windows of a text to its answer, in two steps: `gather` puts the windows of a
-    text together, `answer` decides."""
+    """Turns the graph's outputs for the windows of a text into a prediction, in two steps.
+
+    `pool` merges the outputs of the windows of one text; `decode` makes predictions.
+    """
 
     @property
     def needs_alignment(self) -> bool:
-        """Whether texts must be encoded with the places of their tokens."""
+        """Whether texts must be encoded with the positions of their tokens."""
 
-    def check(self, options: Options) -> None:
-        """Raises ConfigError where an option cannot apply."""
+    def check(self, options: DecodeOptions) -> None:
+        """Raise ConfigError if an option does not apply to the task."""
 
-    def gather(self, text: EncodedText, outputs: Sequence[Floats]) -> NDArray[np.float64]:
-        """What the windows of one text come to; `outputs` has what the graph gave for each window."""
+    def pool(self, text: EncodedText, outputs: Sequence[Floats]) -> NDArray[np.float64]:
+        """Merge the graph's `outputs` for the windows of one text."""
 
-    def answer(
-        self, texts: Sequence[EncodedText], gathered: Sequence[NDArray[np.float64]], options: Options
+    def decode(
+        self, texts: Sequence[EncodedText], pooled: Sequence[NDArray[np.float64]], options: DecodeOptions
     ) -> Sequence[Prediction]:
-        """The answer for each text from what was gathered."""
+        """Return the prediction for each text from its merged outputs."""
 
     def summary(self, answer: Any) -> tuple[tuple[str, ...], float]:
-        """Labels and score that golden rows record of an answer."""
+        """Return the labels and the score that golden rows record."""
 
 
 _DECODERS: dict[str, type[Any]] = {
@@ -62,6 +64,6 @@ _DECODERS: dict[str, type[Any]] = {
 
 
 def decoder(task: Task) -> Decoder:
-    """The decoder of a task."""
+    """Return the decoder of a task."""
     made: Decoder = _DECODERS[task.task](task)
     return made

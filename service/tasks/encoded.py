@@ -1,4 +1,4 @@
-"""What a decoder knows of a text beside what the graph gave: its windows, and where their tokens lie in it."""
+"""Encoded texts: their windows of token ids and the position of each token in the text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Floats = NDArray[np.float32] | NDArray[np.float64]
 
 
 class Pair(NamedTuple):
-    """Two texts that are read together: premise and hypothesis, query and document, question and context."""
+    """Two texts for one input: premise and hypothesis, query and document, question and context."""
 
     first: str
     second: str
@@ -23,7 +23,7 @@ Text = str | Pair
 
 
 class PairWindow(list[int]):
-    """Token ids of two texts. The second begins at `second`: what models with token types want to know."""
+    """Token ids of two texts; the second text begins at index `second` (for `token_type_ids`)."""
 
     __slots__ = ("second",)
 
@@ -34,10 +34,10 @@ class PairWindow(list[int]):
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
-    """Where the tokens of one window lie. Special tokens, and the question in question answering, lie nowhere.
+    """Positions of the tokens of one window in the text.
 
-    `offsets` `(seq, 2)` count code points of the text, start and end; `words` `(seq,)` number the words that tokens
-    are parts of, as the tokenizer parts them, -1 for tokens that lie nowhere.
+    `offsets` `(seq, 2)`: start and end in code points. `words` `(seq,)`: the index of each token's word, split by
+    the tokenizer, -1 for tokens outside the text: special tokens, and the question in question answering.
     """
 
     offsets: NDArray[np.int64]
@@ -45,17 +45,20 @@ class Alignment:
 
     @property
     def inside(self) -> NDArray[np.intp]:
-        """The places of the tokens that lie in the text, in order."""
+        """Indices of the tokens that belong to the text, in order."""
         return np.flatnonzero(self.words >= 0)
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedText:
-    """The windows of one text. `windows[i]` holds token ids with special tokens; `new_tokens[i]` counts the tokens
-    of the text that window i adds to those before it, so that `sum(new_tokens)` is the text's length in tokens.
+    """The windows of one text.
 
-    `text` is the text that offsets count in (of a pair the second one), `alignment` says where its tokens lie: one for
-    each window, or none where the task does not ask for it.
+    Attributes:
+        windows: Token ids of each window, with special tokens.
+        new_tokens: For each window, the number of tokens that no earlier window contains; the sum is the length of the
+            text in tokens.
+        text: The text that offsets refer to; of a pair, the second one.
+        alignment: One per window, or empty if the task does not need it.
     """
 
     windows: tuple[list[int], ...]
@@ -66,22 +69,22 @@ class EncodedText:
 
     @property
     def tokens(self) -> int:
-        """Tokens of the text that the model sees, special tokens and overlaps not counted."""
+        """Number of tokens that the model sees, without special tokens and overlaps."""
         return sum(self.new_tokens)
 
 
 def weighted_mean(windows: Floats, new_tokens: Sequence[int]) -> NDArray[np.float64]:
-    """The mean over windows `(windows, ...)`, weighted by the tokens that each adds."""
+    """Return the mean over windows `(windows, ...)`, weighted by the new tokens of each."""
     return np.asarray(np.average(windows, axis=0, weights=np.asarray(new_tokens, dtype=np.float64)))
 
 
 def windows_of(texts: Sequence[EncodedText]) -> list[list[int]]:
-    """The windows of all texts, in order."""
+    """Return the windows of all texts, in order."""
     return [window for text in texts for window in text.windows]
 
 
-def by_text(texts: Sequence[EncodedText], outputs: Sequence[Floats]) -> list[Sequence[Floats]]:
-    """What belongs to the windows of each text, out of what belongs to `windows_of` all of them."""
+def group_by_text(texts: Sequence[EncodedText], outputs: Sequence[Floats]) -> list[Sequence[Floats]]:
+    """Group the outputs of `windows_of(texts)` by text."""
     groups, start = [], 0
     for text in texts:
         groups.append(outputs[start : start + len(text.windows)])

@@ -1,4 +1,4 @@
-"""Positions in a text: code points, as Python counts, or the units of UTF-16 (JavaScript) and UTF-8 (Go, Rust)."""
+"""Units of offsets: code points (Python), UTF-16 code units (JavaScript) or UTF-8 bytes (Go, Rust)."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 OffsetUnit = Literal["codepoint", "utf16", "utf8"]
 
 
-def counter(text: str, unit: OffsetUnit | None) -> Callable[[int], int]:
-    """A function from a position in code points to the same position in `unit`.
+def offset_converter(text: str, unit: OffsetUnit | None) -> Callable[[int], int]:
+    """Return a function that converts a position in code points of `text` to `unit`.
 
-    >>> count = counter("a\N{WINKING FACE}b", "utf16")
+    >>> count = offset_converter("a\N{WINKING FACE}b", "utf16")
     >>> [count(position) for position in range(4)]
     [0, 1, 3, 4]
     """

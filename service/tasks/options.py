@@ -1,4 +1,4 @@
-"""What a caller may ask of an answer. Each task takes some of these and refuses the others by name."""
+"""DecodeOptions of a prediction. Each task accepts some of them and rejects the others by name."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from glossator.service.errors import ConfigError
 from glossator.service.tasks.offsets import OffsetUnit
 
 Aggregation = Literal["none", "simple", "first", "average", "max"]
-"""How the tags of tokens become entities, by the names of transformers' token classification pipeline."""
+"""How tags of tokens become entities; the names are those of transformers' token classification pipeline."""
 
 
-class Asked(TypedDict, total=False):
-    """The options as keywords."""
+class DecodeKeywords(TypedDict, total=False):
+    """The fields of `DecodeOptions` as keyword arguments."""
 
     top_k: int | None
     threshold: float | None
@@ -26,13 +26,17 @@ class Asked(TypedDict, total=False):
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """None (for `truncate` False) leaves an option to the task.
+class DecodeOptions:
+    """DecodeOptions of a prediction; None means the default of the task.
 
-    `top_k` limits what is listed, `threshold` replaces the multi-label thresholds of the bundle, below
-    `min_confidence` a single label is withheld, `coverage` asks for a conformal set of labels, `aggregation` says how
-    tokens become entities, `offset_unit` what `start` and `end` count, and `truncate` reads the first window of a long
-    text alone.
+    Attributes:
+        top_k: The number of scores to list.
+        threshold: Replaces the multi-label thresholds of the bundle; for entities, the lowest score to return.
+        min_confidence: A single-label answer below this probability gets no label.
+        coverage: Return a conformal set: labels that contain the right one with this probability.
+        aggregation: How tokens become entities.
+        offset_unit: The unit of `start` and `end`.
+        truncate: Read only the first window of a long text.
     """
 
     top_k: int | None = None
@@ -44,7 +48,7 @@ class Options:
     truncate: bool = False
 
     def check(self, task: str, known: Collection[str]) -> None:
-        """Raises ConfigError for an option that `task` does not know, and for numbers outside their range."""
+        """Raise ConfigError for an option that `task` does not accept, and for numbers outside their range."""
         for name in (field.name for field in fields(self)):
             value = getattr(self, name)
             if value not in (None, False) and name not in (*known, "truncate"):
@@ -52,7 +56,7 @@ class Options:
                     f"{name} does not apply to {task}",
                     found=value,
                     expected=f"one of {', '.join(sorted(known)) or 'no options'}",
-                    hint="Leave it out.",
+                    hint="Remove this option.",
                 )
         if self.top_k is not None and self.top_k < 1:
             raise ConfigError("top_k is too small", found=self.top_k, expected="1 or more")
@@ -62,4 +66,4 @@ class Options:
                 raise ConfigError(f"{name} is outside its range", found=value, expected="a number from 0 to 1")
 
 
-DEFAULTS = Options()
+DEFAULTS = DecodeOptions()

@@ -1,14 +1,14 @@
 """Start and end logits to the answer of a question. This is the one file where a logit becomes an answer.
 
-The rule, in order (Devlin et al. 2019, section 4.3, for windows and for questions without an answer):
+Follows Devlin et al. 2019, section 4.3, for windows and for questions without an answer:
 
-1. A span's score is the sum of the start logit of its first token and the end logit of its last, both in one window and
-   in the context, the last at most `max_answer_tokens - 1` behind the first. No answer has the score of the first
-   token of a window, of all windows the lowest: each must find that the answer is not in it.
-2. The best span of all windows is the answer; overlapping windows may offer one span twice, the better one counts.
-3. Probabilities are the softmax over the scores of the twenty best spans and of no answer.
-4. Where the model was trained on questions without an answer, none is given where its score is higher than the best
-   span's by more than the threshold that was fitted on validation data.
+1. The score of a span is the start logit of its first token plus the end logit of its last. Both tokens are in the
+   context and in the same window, at most `max_answer_tokens` long. The score of "no answer" is that of the first token
+   of a window; the lowest over all windows counts, because the answer must be absent from each of them.
+2. The best span of all windows is the answer. If overlapping windows contain the same span, the higher score counts.
+3. Probabilities are the softmax over the scores of the twenty best spans and of "no answer".
+4. For models trained on questions without an answer: there is no answer if the score of "no answer" exceeds that of the
+   best span by more than the threshold fitted on validation data.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from numpy.typing import NDArray
 
 from glossator.service.bundle.task import QuestionAnswering
 from glossator.service.tasks.encoded import Alignment, EncodedText, Floats
-from glossator.service.tasks.offsets import counter
-from glossator.service.tasks.options import Options
+from glossator.service.tasks.offsets import offset_converter
+from glossator.service.tasks.options import DecodeOptions
 
 CANDIDATES = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A part of the context, `text == context[start:end]` in code points, with its probability."""
+    """A span of the context: `text == context[start:end]` in code points, with its probability."""
 
     start: int
     end: int
@@ -39,9 +39,9 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """The answers to a question, the best first, at most `top_k`. `answer` is None where the context holds none.
+    """The answers to a question, best first, at most `top_k`. `answer` is None if the context contains no answer.
 
-    `no_answer_score` is the probability that there is none; `margin` is the score of none less that of the best span.
+    `no_answer_score`: the probability of "no answer". `margin`: the score of "no answer" minus that of the best span.
     """
 
     answer: Span | None
@@ -51,33 +51,33 @@ class Extraction:
 
 
 class Decoder:
-    """Logits of windows to the answers of questions."""
+    """Decodes the answers of questions."""
 
     needs_alignment = True
 
     def __init__(self, task: QuestionAnswering) -> None:
         self.task = task
 
-    def check(self, options: Options) -> None:
-        """Raises ConfigError where an option cannot apply."""
+    def check(self, options: DecodeOptions) -> None:
+        """Raise ConfigError if an option does not apply."""
         options.check(self.task.task, ("top_k", "offset_unit"))
 
-    def gather(self, text: EncodedText, outputs: Sequence[Floats]) -> NDArray[np.float64]:
-        """Start and end logits `(tokens of all windows, 2)`."""
+    def pool(self, text: EncodedText, outputs: Sequence[Floats]) -> NDArray[np.float64]:
+        """Return start and end logits `(tokens of all windows, 2)`."""
         return np.concatenate(outputs).astype(np.float64)
 
-    def answer(
-        self, texts: Sequence[EncodedText], gathered: Sequence[NDArray[np.float64]], options: Options
+    def decode(
+        self, texts: Sequence[EncodedText], pooled: Sequence[NDArray[np.float64]], options: DecodeOptions
     ) -> list[Extraction]:
-        """The answers to each question."""
-        return [self._extract(text, logits, options) for text, logits in zip(texts, gathered, strict=True)]
+        """Return the answers to each question."""
+        return [self._extract(text, logits, options) for text, logits in zip(texts, pooled, strict=True)]
 
     def summary(self, answer: Extraction) -> tuple[tuple[str, ...], float]:
-        """What golden rows record: the best span as `start:end`, and its probability."""
+        """Return the best span as `start:end`, and its probability."""
         best = answer.candidates[:1]
         return tuple(f"{span.start}:{span.end}" for span in best), best[0].score if best else answer.no_answer_score
 
-    def _extract(self, text: EncodedText, logits: NDArray[np.float64], options: Options) -> Extraction:
+    def _extract(self, text: EncodedText, logits: NDArray[np.float64], options: DecodeOptions) -> Extraction:
         spans: dict[tuple[int, int], float] = {}
         nulls = []
         begin = 0
@@ -92,7 +92,7 @@ class Decoder:
         scores = np.array([score for _, score in best] + [null])
         shares = np.exp(scores - scores.max())
         shares /= shares.sum()
-        count = counter(text.text, options.offset_unit)
+        count = offset_converter(text.text, options.offset_unit)
         found = tuple(
             Span(count(start), count(end), text.text[start:end], float(share))
             for ((start, end), _), share in zip(best, shares, strict=False)
@@ -104,7 +104,7 @@ class Decoder:
 
 
 def _spans(logits: NDArray[np.float64], alignment: Alignment, most_tokens: int) -> list[tuple[tuple[int, int], float]]:
-    """The best spans of one window, each with its score."""
+    """Return the best spans of one window, each with its score."""
     inside = alignment.inside
     if not len(inside):
         return []

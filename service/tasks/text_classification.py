@@ -1,13 +1,11 @@
 """Logits to labels, for single- and multi-label classification. This is the one file where a logit becomes a label.
 
-The rule, in order:
-
-1. The windows of a long text are pooled on their logits: the mean over windows weighted by the tokens that each adds
-   for a single label (the text is *about* one thing), the maximum for multi-label (a tag present anywhere is present).
-2. Logits are divided by the temperature that was fitted on validation data.
-3. `problem_type` says softmax or sigmoid, as the model was trained; the number of labels says nothing.
-4. Single-label answers the most probable label (the first of equals, in label order). Multi-label answers each label
-   whose probability reaches its threshold: the caller's, else the one tuned on validation data, else 0.5.
+1. The logits of the windows of a long text are pooled. Single-label: the mean, weighted by the new tokens of each
+   window (the text has one topic). Multi-label: the maximum (a label that applies anywhere applies).
+2. Logits are divided by the temperature fitted on validation data.
+3. `problem_type` decides between softmax and sigmoid, never the number of labels.
+4. Single-label: the most probable label; of equals, the first in label order. Multi-label: each label whose
+   probability reaches its threshold: the caller's, else the one tuned on validation data, else 0.5.
 """
 
 from __future__ import annotations
@@ -22,22 +20,21 @@ from numpy.typing import NDArray
 from glossator.service.bundle.task import Classifier
 from glossator.service.errors import ConfigError
 from glossator.service.tasks.encoded import EncodedText, Floats, weighted_mean
-from glossator.service.tasks.options import DEFAULTS, Options
+from glossator.service.tasks.options import DEFAULTS, DecodeOptions
 
 DEFAULT_THRESHOLD = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One label and its probability."""
+    """A label and its probability."""
 
     label: str
     score: float
 
 
 class Scores(Sequence[Score]):
-    """Scores of one text, most probable first, made when they are read: most readers want the first alone, and a
-    thousand texts of a hundred labels would be a hundred thousand objects."""
+    """Scores of one text, most probable first. `Score` objects are created on access, because most callers read one."""
 
     __slots__ = ("_indices", "_labels", "_values")
 
@@ -71,10 +68,10 @@ class Scores(Sequence[Score]):
 
 @dataclass(frozen=True, slots=True)
 class Classification:
-    """The answer for one text.
+    """The prediction for one text.
 
-    `labels` are the labels decided on: exactly one for single-label, any number for multi-label. `scores` are the
-    probabilities of the `top_k` most probable labels, most probable first.
+    `labels`: the assigned labels, exactly one for single-label, any number for multi-label. `scores`: the `top_k` most
+    probable labels, most probable first.
     """
 
     labels: tuple[str, ...]
@@ -82,18 +79,22 @@ class Classification:
 
     @property
     def label(self) -> str | None:
-        """The most probable label decided on, or None where a multi-label text carries none."""
+        """The most probable assigned label, or None if no label is assigned."""
         return self.labels[0] if self.labels else None
 
     @property
     def score(self) -> float:
-        """The probability of the most probable label, decided on or not."""
+        """The probability of the most probable label, assigned or not."""
         return self.scores[0].score
 
 
-def choose(labels: Sequence[str], probability: NDArray[np.float64], threshold: float | None = None) -> Classification:
-    """The answer from probabilities `(labels,)` that no task of ours stands behind: the most probable label, or with a
-    threshold each label that reaches it."""
+def label_by_probability(
+    labels: Sequence[str], probability: NDArray[np.float64], threshold: float | None = None
+) -> Classification:
+    """Return the classification for probabilities `(labels,)` of labels that are not those of a trained task.
+
+    Assigns the most probable label or, with a threshold, each label that reaches it.
+    """
     order = np.argsort(-probability, kind="stable")
     values = probability[order]
     count = 1 if threshold is None else int((values >= threshold).sum())
@@ -101,9 +102,9 @@ def choose(labels: Sequence[str], probability: NDArray[np.float64], threshold: f
 
 
 def pool_windows(logits: Floats | Sequence[Floats], new_tokens: Sequence[int], task: Classifier) -> NDArray[np.float64]:
-    """The logits of one text from those of its windows: `(windows, labels)` to `(labels,)`.
+    """Pool the logits of the windows of one text: `(windows, labels)` to `(labels,)`.
 
-    `new_tokens` says how many tokens each window adds that no earlier window held.
+    `new_tokens`: for each window, the number of tokens that no earlier window contains.
     """
     if len(logits) == 1:
         return np.asarray(logits[0], dtype=np.float64)
@@ -114,17 +115,17 @@ def pool_windows(logits: Floats | Sequence[Floats], new_tokens: Sequence[int], t
 
 
 def probabilities(logits: Floats, task: Classifier) -> NDArray[np.float64]:
-    """Probabilities from pooled logits, over the last axis: softmax or sigmoid as `problem_type` says."""
+    """Return probabilities from pooled logits over the last axis: softmax or sigmoid, according to `problem_type`."""
     scaled = np.asarray(logits, dtype=np.float64) / task.calibration.temperature
     if task.problem_type == "multi_label_classification":
-        return np.asarray(0.5 * (1.0 + np.tanh(0.5 * scaled)))  # the logistic function, with no overflow
+        return np.asarray(0.5 * (1.0 + np.tanh(0.5 * scaled)))  # the logistic function, without overflow
     scaled = scaled - scaled.max(axis=-1, keepdims=True)
     exponentials = np.exp(scaled)
     return np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True))
 
 
 def decide(probability: Floats, task: Classifier, threshold: float | None = None) -> NDArray[np.bool_]:
-    """Which labels are given, over the last axis: `(..., labels)` of bool."""
+    """Return which labels are assigned, over the last axis: `(..., labels)` of bool."""
     if task.problem_type == "multi_label_classification":
         limits: float | Sequence[float] = DEFAULT_THRESHOLD if threshold is None else threshold
         if threshold is None and task.calibration.thresholds is not None:
@@ -134,17 +135,17 @@ def decide(probability: Floats, task: Classifier, threshold: float | None = None
     return np.asarray(np.arange(probability.shape[-1]) == best)
 
 
-def decode(logits: Floats, task: Classifier, options: Options = DEFAULTS) -> Classification:
-    """The answer for one text from its pooled logits `(labels,)`; see `decode_all`."""
+def decode(logits: Floats, task: Classifier, options: DecodeOptions = DEFAULTS) -> Classification:
+    """Return the classification of one text from its pooled logits `(labels,)`; see `decode_all`."""
     (answer,) = decode_all(logits[np.newaxis], task, options)
     return answer
 
 
-def decode_all(logits: Floats, task: Classifier, options: Options = DEFAULTS) -> list[Classification]:
-    """The answer for each text from pooled logits `(texts, labels)`.
+def decode_all(logits: Floats, task: Classifier, options: DecodeOptions = DEFAULTS) -> list[Classification]:
+    """Return the classification of each text from pooled logits `(texts, labels)`.
 
-    `top_k` limits the scores that are listed (all by default), never the labels decided on. Raises ConfigError where
-    an option cannot apply.
+    `top_k` limits the listed scores (default: all), never the assigned labels. Raises ConfigError if an option does not
+    apply.
     """
     check_options(task, options)
     probability = probabilities(logits, task)  # (texts, labels)
@@ -170,71 +171,72 @@ def decode_all(logits: Floats, task: Classifier, options: Options = DEFAULTS) ->
 
 
 def conformal_set(probability: Floats, task: Classifier, coverage: float) -> NDArray[np.bool_]:
-    """The labels that a set must hold to have the true one in it with probability `coverage`, for texts like those of
-    the validation rows: `(texts, labels)`.
+    """Return the smallest label sets that contain the right label with probability `coverage`: `(texts, labels)`.
+
+    The probability holds for texts like the validation rows.
 
     Split conformal prediction with the score `1 - probability of the true label` (Sadinle, Lei and Wasserman 2019;
-    Angelopoulos and Bates 2021, section 1). The most probable label is always in the set.
+    Angelopoulos and Bates 2021, section 1). The most probable label is always included.
     """
     scores = task.calibration.nonconformity
     if scores is None:
         raise ConfigError(
-            "coverage cannot be had: this model was calibrated on no validation rows",
+            "coverage is not available: the model was trained without validation rows",
             found=coverage,
-            hint="Leave it out, or train with validation rows.",
+            hint="Remove the option, or train with validation rows.",
         )
     rank = int(np.ceil((len(scores) + 1) * coverage - 1e-9))
-    limit = scores[max(rank, 1) - 1] if rank <= len(scores) else 1.0  # too few rows to promise less than all labels
+    limit = scores[max(rank, 1) - 1] if rank <= len(scores) else 1.0  # too few validation rows for a smaller set
     best = np.arange(probability.shape[-1]) == probability.argmax(axis=-1, keepdims=True)
     return np.asarray((1.0 - probability <= limit + 1e-12) | best)
 
 
-def check_options(task: Classifier, options: Options) -> None:
-    """Raises ConfigError where an option cannot apply to this task."""
+def check_options(task: Classifier, options: DecodeOptions) -> None:
+    """Raise ConfigError if an option does not apply to this task."""
     options.check(task.task, ("top_k", "threshold", "min_confidence", "coverage"))
     if task.problem_type == "multi_label_classification":
         for name in ("min_confidence", "coverage"):
             if (value := getattr(options, name)) is not None:
                 raise ConfigError(
-                    f"{name} does not apply: this model gives any number of labels a text",
+                    f"{name} does not apply: this model assigns any number of labels to a text",
                     found=value,
-                    hint="Use threshold: a label is given where its probability reaches it.",
+                    hint="Use threshold: labels with at least this probability are assigned.",
                 )
     elif options.threshold is not None:
         raise ConfigError(
-            "threshold does not apply: this model gives exactly one label a text",
+            "threshold does not apply: this model assigns exactly one label to a text",
             found=options.threshold,
             expected="no threshold with single_label_classification",
-            hint="Use min_confidence: below it no label is given.",
+            hint="Use min_confidence: below this probability, no label is assigned.",
         )
     if options.min_confidence is not None and options.coverage is not None:
-        raise ConfigError("min_confidence and coverage exclude each other", hint="Give one of them.")
+        raise ConfigError("min_confidence and coverage cannot be combined", hint="Use one of them.")
 
 
 class Decoder:
-    """Logits of windows to labels, for a text or a pair."""
+    """Decodes labels of texts and pairs."""
 
     needs_alignment = False
 
     def __init__(self, task: Classifier) -> None:
         self.task = task
 
-    def check(self, options: Options) -> None:
-        """Raises ConfigError where an option cannot apply."""
+    def check(self, options: DecodeOptions) -> None:
+        """Raise ConfigError if an option does not apply."""
         check_options(self.task, options)
 
-    def gather(self, text: EncodedText, outputs: Sequence[Floats]) -> NDArray[np.float64]:
-        """The pooled logits `(labels,)` of a text."""
+    def pool(self, text: EncodedText, outputs: Sequence[Floats]) -> NDArray[np.float64]:
+        """Return the pooled logits `(labels,)` of a text."""
         return pool_windows(outputs, text.new_tokens, self.task)
 
-    def answer(
-        self, texts: Sequence[EncodedText], gathered: Sequence[NDArray[np.float64]], options: Options
+    def decode(
+        self, texts: Sequence[EncodedText], pooled: Sequence[NDArray[np.float64]], options: DecodeOptions
     ) -> list[Classification]:
-        """The answer for each text from its pooled logits."""
-        if not gathered:
+        """Return the classification of each text from its pooled logits."""
+        if not pooled:
             return []
-        return decode_all(np.stack(gathered), self.task, options)
+        return decode_all(np.stack(pooled), self.task, options)
 
     def summary(self, answer: Classification) -> tuple[tuple[str, ...], float]:
-        """What golden rows record of an answer: its labels and the score of the most probable one."""
+        """Return the assigned labels and the score of the most probable label."""
         return answer.labels, answer.score

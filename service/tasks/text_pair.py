@@ -1,7 +1,7 @@
-"""Logits to the label or the score of two texts. Labels are decided as for one text (`text_classification`).
+"""Logits to the label or the score of a pair of texts. Labels are decided by `text_classification`.
 
-A score lies in the range that the training data had: `low + (high - low) * sigmoid(logit)`. The windows of a long pair
-are pooled as those of a text: their logits' mean, weighted by the tokens that each adds.
+A score is in the range of the training data: `low + (high - low) * sigmoid(logit)`. The windows of a long pair are
+pooled like those of a text: the mean of their logits, weighted by the new tokens of each.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from glossator.service.bundle.task import TextPair
 from glossator.service.tasks import text_classification
 from glossator.service.tasks.encoded import EncodedText, Floats
-from glossator.service.tasks.options import Options
+from glossator.service.tasks.options import DecodeOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +26,13 @@ class Rating:
 
 
 def scores(logits: Floats, task: TextPair) -> NDArray[np.float64]:
-    """Scores `(pairs,)` from pooled logits `(pairs, 1)`."""
+    """Return scores `(pairs,)` from pooled logits `(pairs, 1)`."""
     low, high = task.score_range
     return np.asarray(low + (high - low) * 0.5 * (1.0 + np.tanh(0.5 * np.asarray(logits, dtype=np.float64)[:, 0])))
 
 
 class Decoder:
-    """Logits of windows to the label or the score of a pair."""
+    """Decodes the label or the score of pairs."""
 
     needs_alignment = False
 
@@ -40,25 +40,25 @@ class Decoder:
         self.task = task
         self._labels = text_classification.Decoder(task)
 
-    def check(self, options: Options) -> None:
-        """Raises ConfigError where an option cannot apply."""
+    def check(self, options: DecodeOptions) -> None:
+        """Raise ConfigError if an option does not apply."""
         if self.task.problem_type == "regression":
-            options.check("a text-pair that gives scores", ())
+            options.check("a text-pair model with scores", ())
         else:
             self._labels.check(options)
 
-    def gather(self, text: EncodedText, outputs: Sequence[Floats]) -> NDArray[np.float64]:
-        """The pooled logits `(labels,)` of a pair."""
-        return self._labels.gather(text, outputs)
+    def pool(self, text: EncodedText, outputs: Sequence[Floats]) -> NDArray[np.float64]:
+        """Return the pooled logits `(labels,)` of a pair."""
+        return self._labels.pool(text, outputs)
 
-    def answer(
-        self, texts: Sequence[EncodedText], gathered: Sequence[NDArray[np.float64]], options: Options
+    def decode(
+        self, texts: Sequence[EncodedText], pooled: Sequence[NDArray[np.float64]], options: DecodeOptions
     ) -> Sequence[text_classification.Classification | Rating]:
-        """The label or the score of each pair from its pooled logits."""
-        if self.task.problem_type != "regression" or not gathered:
-            return self._labels.answer(texts, gathered, options)
-        return [Rating(float(score)) for score in scores(np.stack(gathered), self.task)]
+        """Return the label or the score of each pair from its pooled logits."""
+        if self.task.problem_type != "regression" or not pooled:
+            return self._labels.decode(texts, pooled, options)
+        return [Rating(float(score)) for score in scores(np.stack(pooled), self.task)]
 
     def summary(self, answer: text_classification.Classification | Rating) -> tuple[tuple[str, ...], float]:
-        """What golden rows record of an answer."""
+        """Return the labels and the score that golden rows record."""
         return ((), answer.score) if isinstance(answer, Rating) else self._labels.summary(answer)

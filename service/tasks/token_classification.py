@@ -1,18 +1,15 @@
 """Logits of tokens to entities. This is the one file where a tag becomes an entity.
 
-The rule, in order:
-
-1. Windows of a long text are stitched: of a token that several windows hold, the logits of the window in which it
-   stands farthest from an edge count (the first of equals).
-2. The bias that was fitted on validation data is taken from the logit of `O`, and a softmax over the tags gives each
-   token its probabilities.
-3. `aggregation` makes words of tokens, by the names of transformers' pipeline: with `first` (the default, as the model
-   was trained) a word has the probabilities of its first token, with `average` their mean, with `max` those of its
-   surest token; with `simple` and `none` every token stands for itself.
-4. Of all sequences of tags that IOB2 allows (no `I-X` but after `B-X` or `I-X`), the most probable is taken (Viterbi
-   1967, with transitions that cost nothing or are forbidden). `none` takes each token's own best tag instead.
-5. `B-X` and the `I-X` behind it make an entity, from the first character of its first word to the last of its last;
-   its score is the mean over its words. With `none`, every token that is not `O` is answered by itself.
+1. Overlapping windows are stitched: each token takes its logits from the window in which it is farthest from an edge
+   (of equals, the first window).
+2. The bias fitted on validation data is subtracted from the logit of `O`; a softmax over the tags gives probabilities.
+3. `aggregation` merges tokens into words, with the names of transformers' pipeline: `first` (default; models are
+   trained this way) takes the probabilities of the first token, `average` the mean, `max` those of the most confident
+   token. `simple` and `none` keep tokens separate.
+4. The most probable tag sequence that IOB2 allows is chosen (`I-X` only after `B-X` or `I-X`; Viterbi 1967 with free
+   or forbidden transitions). `none` takes the best tag of each token instead.
+5. `B-X` and the following `I-X` form an entity from the first character of its first word to the last character of its
+   last word; its score is the mean over its words. With `none`, each token that is not `O` is an entity.
 """
 
 from __future__ import annotations
@@ -25,17 +22,17 @@ from numpy.typing import NDArray
 
 from glossator.service.bundle.task import OUTSIDE, TokenClassification
 from glossator.service.tasks.encoded import EncodedText, Floats
-from glossator.service.tasks.offsets import counter
-from glossator.service.tasks.options import Aggregation, Options
+from glossator.service.tasks.offsets import offset_converter
+from glossator.service.tasks.options import Aggregation, DecodeOptions
 
 DEFAULT_AGGREGATION: Aggregation = "first"
 
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """A part of a text, `text == document[start:end]` in code points (or the unit asked for), and what it is.
+    """An entity: `text == document[start:end]`, in code points or the requested unit.
 
-    With aggregation `none` the label is a tag (`B-PER`), else a type (`PER`).
+    `label` is a type (`PER`), or with aggregation `none` a tag (`B-PER`).
     """
 
     start: int
@@ -47,36 +44,36 @@ class Entity:
 
 @dataclass(frozen=True, slots=True)
 class Entities:
-    """The entities of a text, in its order."""
+    """The entities of a text, in text order."""
 
     entities: tuple[Entity, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Stitched:
-    """The tokens of a text, each once: where they lie `(tokens, 2)`, and which word each is part of `(tokens,)`."""
+class TokenPositions:
+    """The tokens of a text, each once: offsets `(tokens, 2)` and the index of each token's word `(tokens,)`."""
 
     offsets: NDArray[np.int64]
     words: NDArray[np.int64]
 
 
 def stitch_logits(text: EncodedText, outputs: Sequence[Floats]) -> NDArray[np.float64]:
-    """Logits `(tokens, tags)` of the tokens of a text, each from the window in which it has most context around it."""
-    chosen = [output[places] for output, places in zip(outputs, _places(text), strict=True)]
+    """Return the logits `(tokens, tags)` of a text, each token's from the window with most context around it."""
+    chosen = [output[places] for output, places in zip(outputs, _tokens_by_window(text), strict=True)]
     return np.concatenate(chosen).astype(np.float64)
 
 
-def stitch_tokens(text: EncodedText) -> Stitched:
-    """Where the rows of `stitch_logits` lie."""
-    pairs = list(zip(text.alignment, _places(text), strict=True))
-    return Stitched(
+def stitch_tokens(text: EncodedText) -> TokenPositions:
+    """Return the positions of the rows of `stitch_logits`."""
+    pairs = list(zip(text.alignment, _tokens_by_window(text), strict=True))
+    return TokenPositions(
         np.concatenate([alignment.offsets[places] for alignment, places in pairs]),
         np.concatenate([alignment.words[places] for alignment, places in pairs]),
     )
 
 
-def _places(text: EncodedText) -> list[NDArray[np.intp]]:
-    """Of each window the tokens that it speaks for: its share of the text's tokens, in order."""
+def _tokens_by_window(text: EncodedText) -> list[NDArray[np.intp]]:
+    """Return for each window the indices of the tokens that it decides, in order; each token has one window."""
     inside = [alignment.inside for alignment in text.alignment]
     if len(inside) == 1:
         return inside
@@ -88,7 +85,7 @@ def _places(text: EncodedText) -> list[NDArray[np.intp]]:
     for window, (start, places) in enumerate(zip(starts, inside, strict=True)):
         count = len(places)
         distance = np.minimum(np.arange(count), np.arange(count)[::-1])
-        # Beyond the text's own ends there is nothing to see, so they are no edges.
+        # The start and the end of the text are not edges: there is no context that the window misses.
         if start == 0:
             distance = np.arange(count)[::-1]
         if start + count == total:
@@ -103,13 +100,13 @@ def _places(text: EncodedText) -> list[NDArray[np.intp]]:
 
 
 def probabilities(logits: Floats) -> NDArray[np.float64]:
-    """The softmax over the last axis."""
+    """Return the softmax over the last axis."""
     shifted = np.exp(np.asarray(logits, dtype=np.float64) - logits.max(axis=-1, keepdims=True))
     return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
 
 
-def allowed(labels: Sequence[str]) -> NDArray[np.bool_]:
-    """Which tag may follow which, `(tags + 1, tags)`: row -1 is the begin of a text."""
+def allowed_transitions(labels: Sequence[str]) -> NDArray[np.bool_]:
+    """Return which tag (column) may follow which (row), `(tags + 1, tags)`; row -1 is the start of the text."""
     follows = np.ones((len(labels) + 1, len(labels)), dtype=bool)
     for column, label in enumerate(labels):
         if label.startswith("I-"):
@@ -119,10 +116,10 @@ def allowed(labels: Sequence[str]) -> NDArray[np.bool_]:
 
 
 def best_tags(probability: NDArray[np.float64], follows: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """The most probable sequence of tags `(words,)` that is allowed; `probability` is `(words, tags)`."""
+    """Return the most probable allowed_transitions tag sequence `(words,)`; `probability` is `(words, tags)`."""
     best: NDArray[np.intp] = probability.argmax(axis=1)
     if follows[np.concatenate([[-1], best[:-1]]), best].all():
-        return best  # nothing is more probable than each word's best
+        return best  # the best tags of the single words are an allowed_transitions sequence
     with np.errstate(divide="ignore"):
         log = np.log(probability)
         cost = np.log(follows.astype(np.float64))  # 0 or minus infinity
@@ -140,9 +137,9 @@ def best_tags(probability: NDArray[np.float64], follows: NDArray[np.bool_]) -> N
 
 
 def merge_words(
-    probability: NDArray[np.float64], tokens: Stitched, aggregation: Aggregation
+    probability: NDArray[np.float64], tokens: TokenPositions, aggregation: Aggregation
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Probabilities `(words, tags)` and offsets `(words, 2)` of words from those of their tokens."""
+    """Merge tokens into words: return probabilities `(words, tags)` and offsets `(words, 2)`."""
     if aggregation in ("none", "simple") or not len(probability):
         return probability, tokens.offsets
     begins = np.flatnonzero(np.diff(tokens.words, prepend=-1))
@@ -158,36 +155,36 @@ def merge_words(
 
 
 class Decoder:
-    """Logits of windows to the entities of texts."""
+    """Decodes the entities of texts."""
 
     needs_alignment = True
 
     def __init__(self, task: TokenClassification) -> None:
         self.task = task
-        self._follows = allowed(task.labels)
+        self._follows = allowed_transitions(task.labels)
         self._outside = task.labels.index(OUTSIDE)
 
-    def check(self, options: Options) -> None:
-        """Raises ConfigError where an option cannot apply."""
+    def check(self, options: DecodeOptions) -> None:
+        """Raise ConfigError if an option does not apply."""
         options.check(self.task.task, ("aggregation", "threshold", "offset_unit"))
 
-    def gather(self, text: EncodedText, outputs: Sequence[Floats]) -> NDArray[np.float64]:
-        """The logits `(tokens, tags)` of a text, stitched."""
+    def pool(self, text: EncodedText, outputs: Sequence[Floats]) -> NDArray[np.float64]:
+        """Return the stitched logits `(tokens, tags)` of a text."""
         return stitch_logits(text, outputs)
 
-    def answer(
-        self, texts: Sequence[EncodedText], gathered: Sequence[NDArray[np.float64]], options: Options
+    def decode(
+        self, texts: Sequence[EncodedText], pooled: Sequence[NDArray[np.float64]], options: DecodeOptions
     ) -> list[Entities]:
-        """The entities of each text. With a `threshold`, those of at least that score."""
-        return [Entities(self._entities(text, logits, options)) for text, logits in zip(texts, gathered, strict=True)]
+        """Return the entities of each text; with a `threshold`, only those with at least this score."""
+        return [Entities(self._entities(text, logits, options)) for text, logits in zip(texts, pooled, strict=True)]
 
     def summary(self, answer: Entities) -> tuple[tuple[str, ...], float]:
-        """What golden rows record of an answer: each entity as `start:end:label`, and the mean of their scores."""
+        """Return each entity as `start:end:label`, and the mean of their scores."""
         found = answer.entities
         score = sum(entity.score for entity in found) / len(found) if found else 0.0
         return tuple(f"{entity.start}:{entity.end}:{entity.label}" for entity in found), score
 
-    def _entities(self, text: EncodedText, logits: NDArray[np.float64], options: Options) -> tuple[Entity, ...]:
+    def _entities(self, text: EncodedText, logits: NDArray[np.float64], options: DecodeOptions) -> tuple[Entity, ...]:
         if not len(logits):
             return ()
         aggregation = options.aggregation or DEFAULT_AGGREGATION
@@ -204,12 +201,12 @@ class Decoder:
             else:
                 groups.append([word])
         found = []
-        count = counter(text.text, options.offset_unit)
+        count = offset_converter(text.text, options.offset_unit)
         for group in groups:
             start, end = int(offsets[group[0], 0]), int(offsets[group[-1], 1])
             score = float(np.mean([probability[word, tags[word]] for word in group]))
             if end <= start or (options.threshold is not None and score < options.threshold):
-                continue  # a token of no characters, as some tokenizers make
+                continue  # some tokenizers produce tokens without characters
             label = self.task.labels[tags[group[0]]]
             counted = count(start), count(end)
             found.append(Entity(*counted, text.text[start:end], label if aggregation == "none" else label[2:], score))

@@ -1,8 +1,8 @@
-"""Entities: a tag for the first token of each word, cross-entropy over the tags; the other tokens of a word count for
-nothing, as the decoder reads the first alone.
+"""The objective of entities: cross-entropy over the tags of the first token of each word.
 
-Spans are put to the words of the tokenizer. One that begins or ends within a word is widened to whole words for
-training and told as a finding; measured, it stays as it is.
+The other tokens of a word are ignored, because the decoder reads the first only. Spans are aligned with the words of
+the tokenizer: one that starts or ends inside a word is extended to whole words for training, and reported as a finding.
+Validation uses the original span.
 """
 
 from __future__ import annotations
@@ -23,19 +23,18 @@ from glossator.service.tasks.encoded import EncodedText
 from glossator.service.tasks.options import DEFAULTS
 from glossator.service.tasks.token_classification import Decoder, Entities, stitch_tokens
 from glossator.training.batches import Example
-from glossator.training.corpus.finding import Finding
+from glossator.training.corpus.finding import EXAMPLES, Finding
 from glossator.training.device import Device
 from glossator.training.objectives.objective import forward
 
-BIASES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0)
-"""What is tried, in logits."""
+OUTSIDE_BIASES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0)
+"""The values that calibration tries for the bias against `O`, in logits."""
 IGNORED = -100
-"""The target of tokens that are not learnt from: what PyTorch's cross-entropy leaves out."""
-_EXAMPLES = 5
+"""The target of tokens that the loss ignores, as in PyTorch."""
 
 
-class Tokens:
-    """Entities of a text."""
+class EntityObjective:
+    """Entities in texts."""
 
     metric = "f1"
 
@@ -43,28 +42,28 @@ class Tokens:
         self._task = task
 
     def examples(self, encoded: Sequence[EncodedText], rows: LabelledRows) -> tuple[list[Example], list[Finding]]:
-        """Every window with the tag of each of its tokens, `(seq,)`."""
+        """Every window with the tags of its tokens, `(seq,)`."""
         assert rows.spans is not None
         made = []
-        crossing: list[str] = []
+        examples: list[str] = []
         for row, (text, spans) in enumerate(zip(encoded, rows.spans, strict=True)):
-            targets, misfits = tag(text, spans, self._task)
-            crossing += [f"{shorten(text.text[span.start : span.end], 40)!r} in row {row + 1}" for span in misfits]
+            targets, misfits = tag_windows(text, spans, self._task)
+            examples += [f"{shorten(text.text[span.start : span.end], 40)!r} in row {row + 1}" for span in misfits]
             made += [
                 Example(window, row, 1.0 / len(text.windows), target)
                 for window, target in zip(text.windows, targets, strict=True)
             ]
-        if not crossing:
+        if not examples:
             return made, []
         total = sum(len(spans) for spans in rows.spans)
-        done = "widened to whole words for training; measured as they are"
+        done = "extended to whole words for training; validation and test use the original spans"
         found = Finding(
-            "spans-within-words", len(crossing), len(crossing) / max(1, total), tuple(crossing[:_EXAMPLES]), done
+            "spans-within-words", len(examples), len(examples) / max(1, total), tuple(examples[:EXAMPLES]), done
         )
         return made, [found]
 
     def loss(self, model: Any, batch: Sequence[Example], device: Device) -> Any:
-        """The mean loss over the words of a batch, those of a text in several windows by the weight of each."""
+        """The mean loss over the words of a batch."""
         import torch
         from torch.nn import functional
 
@@ -85,29 +84,33 @@ class Tokens:
         answers = predict_rows(pipeline, rows)
         return float(task_metrics(rows, answers, self._task).functions["f1"](np.ones((1, len(rows))))[0])
 
-    def calibrated(self, pipeline: Pipeline, rows: LabelledRows) -> Task:
-        """The task with the bias against `O` at which strict F1 is highest, the smallest of equals."""
+    def calibrate(self, pipeline: Pipeline, rows: LabelledRows) -> Task:
+        """The task with the bias against `O` that has the highest strict F1; of equally good ones the smallest."""
         encoded = pipeline.encode_all(inputs_of(rows, self._task))
         pooled = pipeline.pooled_outputs(encoded)
         best, chosen = -1.0, self._task
-        for bias in BIASES:
+        for bias in OUTSIDE_BIASES:
             task = self._task.model_copy(update={"outside_bias": bias})
-            answers = Decoder(task).answer(encoded, pooled, DEFAULTS)
+            answers = Decoder(task).decode(encoded, pooled, DEFAULTS)
             value = float(task_metrics(rows, answers, task).functions["f1"](np.ones((1, len(rows))))[0])
             if value > best:
                 best, chosen = value, task
         return chosen
 
     def confidence(self, pipeline: Pipeline, rows: LabelledRows) -> NDArray[np.float64]:
-        """The mean score of the entities of each row, 1 where there are none."""
+        """The mean score of the entities of each row, 1 for a row without entities."""
         answers = predict_rows(pipeline, rows)
         found = [each.entities for each in answers if isinstance(each, Entities)]
         return np.array([float(np.mean([entity.score for entity in each])) if each else 1.0 for each in found])
 
 
-def tag(text: EncodedText, spans: Spans, task: TokenClassification) -> tuple[list[NDArray[np.int64]], list[GoldSpan]]:
-    """For each window the tag of each of its tokens, `(seq,)`, IGNORED for all but the first of a word; and the spans
-    that begin or end within a word."""
+def tag_windows(
+    text: EncodedText, spans: Spans, task: TokenClassification
+) -> tuple[list[NDArray[np.int64]], list[GoldSpan]]:
+    """The tags of the tokens of each window, `(seq,)`, and the spans that start or end inside a word.
+
+    Tokens other than the first of a word have the tag IGNORED.
+    """
     tokens = stitch_tokens(text)
     words, first = np.unique(tokens.words, return_index=True)
     starts = tokens.offsets[first, 0]  # (words,)
@@ -119,7 +122,7 @@ def tag(text: EncodedText, spans: Spans, task: TokenClassification) -> tuple[lis
     for span in spans:
         covered = np.flatnonzero((ends > span.start) & (starts < span.end))
         if not len(covered):
-            misfits.append(span)  # characters that the tokenizer drops
+            misfits.append(span)  # the tokenizer drops these characters
             continue
         if starts[covered[0]] != span.start or ends[covered[-1]] != span.end:
             misfits.append(span)
@@ -131,10 +134,10 @@ def tag(text: EncodedText, spans: Spans, task: TokenClassification) -> tuple[lis
     for alignment in text.alignment:
         target = np.full(len(alignment.words), IGNORED, dtype=np.int64)
         before = -1
-        for place in alignment.inside.tolist():
-            word = int(alignment.words[place])
-            if word != before and alignment.offsets[place, 0] == start_of[word]:  # else the window begins within it
-                target[place] = tag_of[word]
+        for position in alignment.inside.tolist():
+            word = int(alignment.words[position])
+            if word != before and alignment.offsets[position, 0] == start_of[word]:  # else the window begins inside it
+                target[position] = tag_of[word]
             before = word
         targets.append(target)
     return targets, misfits

@@ -16,7 +16,7 @@ from glossator.service.bundle.task import Classifier, TextClassification
 from glossator.service.errors import ConfigError, InputError
 from glossator.service.inference.batching import Lane
 from glossator.service.inference.pipeline import Answer, Pipeline, Raw
-from glossator.service.tasks.offsets import OffsetUnit, counter
+from glossator.service.tasks.offsets import OffsetUnit, offset_converter
 from glossator.service.tasks.text_classification import Classification, probabilities
 
 MOST_PARTS = 48
@@ -89,7 +89,7 @@ def explain(
         assert isinstance(answer.prediction, Classification)
         best = answer.prediction.scores[0]
         place = pipeline.task.labels.index(best.label)
-        count = counter(text, offset_unit)
+        count = offset_converter(text, offset_unit)
         found = [next(rows) for _ in each]
         explained.append(
             Explanation(
@@ -117,4 +117,4 @@ def _probability(pipeline: Pipeline, row: Raw | InputError, place: int) -> float
     if isinstance(row, InputError):  # nothing is left of the text
         return 0.0
     assert isinstance(pipeline.task, Classifier)
-    return float(probabilities(row.gathered, pipeline.task)[place])
+    return float(probabilities(row.pooled, pipeline.task)[place])

@@ -13,7 +13,7 @@ from glossator.service.inference.encoding import check_text
 from glossator.service.inference.pipeline import Answer, Pipeline
 from glossator.service.tasks.encoded import Pair
 from glossator.service.tasks.text_classification import Classification
-from glossator.service.tasks.text_embedding import cosine
+from glossator.service.tasks.text_embedding import cosine_similarities
 from glossator.service.tasks.text_pair import Rating
 
 _RELEVANT = ("relevant", "entailment", "yes", "true", "1", "match")
@@ -57,7 +57,9 @@ def rerank(
         query_vector = pipeline.logits([query])
         answers = pipeline.start(documents, deadline=deadline).result()
         scores = [
-            each if isinstance(each, InputError) else float(cosine(query_vector, each.vector[np.newaxis])[0, 0])
+            each
+            if isinstance(each, InputError)
+            else float(cosine_similarities(query_vector, each.vector[np.newaxis])[0, 0])
             for each in answers
         ]
     elif isinstance(task, TextPair):
@@ -67,7 +69,7 @@ def rerank(
         if raw:
             place = 0 if wanted is None else task.labels.index(wanted)
             found = pipeline.raw(pairs, deadline=deadline)
-            scores = [each if isinstance(each, InputError) else float(each.gathered[place]) for each in found]
+            scores = [each if isinstance(each, InputError) else float(each.pooled[place]) for each in found]
         else:
             answers = pipeline.start(pairs, deadline=deadline).result()
             scores = [each if isinstance(each, InputError) else _score(each, wanted) for each in answers]

@@ -15,7 +15,7 @@ from glossator.service.errors import ConfigError, ExtraMissing, InputError
 from glossator.service.inference.encoding import check_text
 from glossator.service.inference.pipeline import Answer
 from glossator.service.tasks.encoded import Pair
-from glossator.service.tasks.offsets import OffsetUnit, counter
+from glossator.service.tasks.offsets import OffsetUnit, offset_converter
 from glossator.service.tasks.token_classification import Entities
 
 MAX_CHARACTERS = 1_000_000
@@ -60,7 +60,7 @@ class Documents:
                 next(left)
                 together.append(document)
             else:
-                together.append(list(_answered(document, places, left, counter(document, offset_unit))))
+                together.append(list(_answered(document, places, left, offset_converter(document, offset_unit))))
         return together
 
 

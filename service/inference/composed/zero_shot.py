@@ -20,8 +20,8 @@ from glossator.service.errors import ConfigError, InputError
 from glossator.service.inference.batching import Lane
 from glossator.service.inference.pipeline import Answer, Pipeline, Raw
 from glossator.service.tasks.encoded import Floats, Pair
-from glossator.service.tasks.text_classification import DEFAULT_THRESHOLD, Classification, choose
-from glossator.service.tasks.text_embedding import cosine
+from glossator.service.tasks.text_classification import DEFAULT_THRESHOLD, Classification, label_by_probability
+from glossator.service.tasks.text_embedding import cosine_similarities
 
 HYPOTHESIS = "This example is {}."
 SCALE = 20.0
@@ -57,7 +57,7 @@ def zero_shot(
         read = [text if isinstance(text, InputError) else Pair(text, each) for text in texts for each in described]
         count = len(labels)
     elif isinstance(task, TextEmbedding):
-        anchors = np.stack(pipeline.gathered(pipeline.encode_all(described), lane=lane, deadline=deadline))
+        anchors = np.stack(pipeline.pooled_outputs(pipeline.encode_all(described), lane=lane, deadline=deadline))
         score = partial(_by_vectors, anchors, multi_label)
         read, count = texts, 1
     else:
@@ -70,7 +70,9 @@ def zero_shot(
         part = [each for each in found[begin : begin + count] if isinstance(each, Raw)]
         error = next((each for each in found[begin : begin + count] if isinstance(each, InputError)), None)
         if error is None:
-            answers.append(_answer(part, choose(labels, score(np.stack([each.gathered for each in part])), threshold)))
+            answers.append(
+                _answer(part, label_by_probability(labels, score(np.stack([each.pooled for each in part])), threshold))
+            )
         else:
             answers.append(error)
     return answers
@@ -102,7 +104,7 @@ def _by_entailment(task: TextPair, labels: int, multi_label: bool) -> _Score:
 
 def _by_vectors(anchors: Floats, multi_label: bool, vector: Floats) -> NDArray[np.float64]:
     """From the vector `(1, dimension)` of a text to the scores `(labels,)`."""
-    near = cosine(vector, anchors)[0]
+    near = cosine_similarities(vector, anchors)[0]
     return np.clip(near, 0.0, 1.0) if multi_label else _softmax(SCALE * near)
 
 

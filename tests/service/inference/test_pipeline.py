@@ -139,7 +139,7 @@ def test_every_window_runs_once_in_batches_of_bounded_size(
     encoder = Encoder(bundle.path / file_names.TOKENIZER, bundle.task.encoding)
     pipeline = Pipeline(encoder, Sequential(runner.run), bundle.task)
     encoded = [item for item in pipeline.encode(texts) if not isinstance(item, InputError)]
-    logits = pipeline.gathered(encoded)
+    logits = pipeline.pooled_outputs(encoded)
     ran = [window for batch in runner.batches for window in batch]
     assert sorted(ran) == sorted(window for text in encoded for window in text.windows)
     assert all(max(map(len, batch)) * len(batch) <= UNMEASURED.most_tokens for batch in runner.batches)

@@ -16,7 +16,7 @@ from made import made_task
 from glossator.service.bundle.task import QuestionAnswering
 from glossator.service.inference.encoding import Encoder
 from glossator.service.tasks.encoded import EncodedText, Pair
-from glossator.service.tasks.options import Options
+from glossator.service.tasks.options import DecodeOptions
 from glossator.service.tasks.question_answering import CANDIDATES, Decoder
 
 WORDS = ["parcel", "monday", "qx7", "where", "ünder", "😀", "login"]
@@ -50,7 +50,7 @@ def test_the_best_span_is_the_best_of_all(encoder: Encoder, words: list[str], se
     text = encode(encoder, " ".join(words))
     outputs = drawn(text, seed)
     decoder = Decoder(task())
-    (found,) = decoder.answer([text], [decoder.gather(text, outputs)], Options())
+    (found,) = decoder.decode([text], [decoder.pool(text, outputs)], DecodeOptions())
     every = [
         (logits[first, 0] + logits[last, 1], alignment.offsets[first, 0], alignment.offsets[last, 1])
         for logits, alignment in zip(outputs, text.alignment, strict=True)
@@ -71,15 +71,15 @@ def test_the_best_span_is_the_best_of_all(encoder: Encoder, words: list[str], se
 
 
 @pytest.mark.parametrize(("threshold", "answered"), [(None, True), (-100.0, False), (100.0, True)])
-def test_no_answer_is_given_from_the_threshold_on(encoder: Encoder, threshold: float | None, answered: bool) -> None:
+def test_no_answer_is_returned_above_the_threshold(encoder: Encoder, threshold: float | None, answered: bool) -> None:
     text = encode(encoder, "parcel monday")
     decoder = Decoder(task(null_threshold=threshold))
-    (found,) = decoder.answer([text], [decoder.gather(text, drawn(text, 1))], Options(top_k=1))
+    (found,) = decoder.decode([text], [decoder.pool(text, drawn(text, 1))], DecodeOptions(top_k=1))
     assert (found.answer is not None) == answered
     assert len(found.candidates) == 1
 
 
-def test_a_context_that_is_said_twice_over_has_its_windows_beside_the_whole_question(encoder: Encoder) -> None:
+def test_every_window_of_a_long_context_contains_the_whole_question(encoder: Encoder) -> None:
     text = encode(encoder, "parcel monday " * 30)
     begin = text.windows[0][: text.windows[0].index(text.windows[0][4]) + 1]
     assert len(text.windows) > 3

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy.special import expit, softmax
 
-from glossator.evaluation.calibration.thresholds import nonconformity_scores
+from glossator.evaluation.calibration.task_calibration import nonconformity_scores
 from glossator.service.bundle.task import Calibration, Encoding, ProblemType, Provenance, TextClassification
 from glossator.service.errors import ConfigError
-from glossator.service.tasks.options import Options
+from glossator.service.tasks.options import DecodeOptions
 from glossator.service.tasks.text_classification import conformal_set, decide, decode, pool_windows, probabilities
 
 LABELS = ["a", "b", "c"]
@@ -56,7 +56,7 @@ def test_temperature_divides_logits() -> None:
 
 
 @given(LOGITS)
-def test_single_label_gives_exactly_the_first_best(logits: np.ndarray) -> None:
+def test_single_label_assigns_exactly_the_first_most_probable_label(logits: np.ndarray) -> None:
     answer = decode(logits, SINGLE)
     best = probabilities(logits, SINGLE)
     assert answer.labels == (LABELS[int(np.argmax(best))],)
@@ -65,7 +65,7 @@ def test_single_label_gives_exactly_the_first_best(logits: np.ndarray) -> None:
 
 
 @given(LOGITS, st.lists(st.floats(0, 1), min_size=3, max_size=3))
-def test_multi_label_gives_every_label_that_reaches_its_threshold(logits: np.ndarray, thresholds: list[float]) -> None:
+def test_multi_label_assigns_every_label_that_reaches_its_threshold(logits: np.ndarray, thresholds: list[float]) -> None:
     task = make_task("multi_label_classification", thresholds=thresholds)
     expected = {label for label, p, t in zip(LABELS, probabilities(logits, task), thresholds, strict=True) if p >= t}
     assert set(decode(logits, task).labels) == expected
@@ -76,12 +76,12 @@ def test_threshold_of_the_caller_replaces_those_of_the_bundle() -> None:
     logits = np.array([0.1, -0.1, -4.0])
     assert decode(logits, task).labels == ()
     assert decode(logits, task).label is None
-    assert decode(logits, task, Options(threshold=0.5)).labels == ("a",)
-    assert decode(logits, task, Options(threshold=0.0)).labels == ("a", "b", "c")
+    assert decode(logits, task, DecodeOptions(threshold=0.5)).labels == ("a",)
+    assert decode(logits, task, DecodeOptions(threshold=0.0)).labels == ("a", "b", "c")
 
 
 def test_top_k_limits_scores_but_never_decisions() -> None:
-    answer = decode(np.array([1.0, 2.0, 3.0]), MULTI, Options(top_k=1))
+    answer = decode(np.array([1.0, 2.0, 3.0]), MULTI, DecodeOptions(top_k=1))
     assert answer.labels == ("c", "b", "a")
     assert [score.label for score in answer.scores] == ["c"]
 
@@ -95,9 +95,9 @@ def test_top_k_limits_scores_but_never_decisions() -> None:
         (SINGLE, {"top_k": 0}, "0"),
     ],
 )
-def test_options_that_cannot_apply_are_refused(task: TextClassification, options: dict[str, float], found: str) -> None:
+def test_options_that_do_not_apply_are_rejected(task: TextClassification, options: dict[str, float], found: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        decode(np.zeros(3), task, Options(**options))  # type: ignore[arg-type]
+        decode(np.zeros(3), task, DecodeOptions(**options))  # type: ignore[arg-type]
     assert caught.value.found == found
 
 
@@ -106,29 +106,28 @@ def test_decide_works_on_rows() -> None:
     assert decide(rows, SINGLE).tolist() == [[False, True, False], [True, False, False]]
 
 
-def test_windows_pool_by_the_stated_rule() -> None:
+def test_windows_are_pooled_by_mean_or_maximum() -> None:
     windows = np.array([[1.0, 0.0, 2.0], [4.0, -3.0, 2.0]], dtype=np.float32)
     np.testing.assert_allclose(pool_windows(windows, (10, 5), SINGLE), [2.0, -1.0, 2.0])
     np.testing.assert_allclose(pool_windows(windows, (10, 5), MULTI), [4.0, 0.0, 2.0])
 
 
 @given(arrays.arrays(np.float32, (1, 3), elements=st.floats(-100, 100, width=32)))
-def test_one_window_is_its_own_pool(windows: np.ndarray) -> None:
+def test_a_single_window_is_returned_unchanged(windows: np.ndarray) -> None:
     for task in (SINGLE, MULTI):
         np.testing.assert_array_equal(pool_windows(windows, (7,), task), windows[0].astype(np.float64))
 
 
-def test_below_the_least_confidence_no_label_is_given() -> None:
+def test_no_label_is_assigned_below_min_confidence() -> None:
     logits = np.array([0.0, 0.1, 0.2])
-    assert decode(logits, SINGLE, Options(min_confidence=0.3)).label == "c"
-    answer = decode(logits, SINGLE, Options(min_confidence=0.5))
+    assert decode(logits, SINGLE, DecodeOptions(min_confidence=0.3)).label == "c"
+    answer = decode(logits, SINGLE, DecodeOptions(min_confidence=0.5))
     assert (answer.label, answer.scores[0].label) == (None, "c")
 
 
 @pytest.mark.parametrize("coverage", [0.8, 0.9, 0.95])  # lower ones the most probable label exceeds by itself
-def test_conformal_sets_hold_the_true_label_as_often_as_asked(coverage: float) -> None:
-    """For rows like those that they were told from, by the theorem of split conformal prediction: measured over many
-    draws of validation and test rows."""
+def test_conformal_sets_contain_the_right_label_with_the_requested_probability(coverage: float) -> None:
+    """The guarantee of split conformal prediction, measured over many draws of validation and test rows."""
     generator = np.random.default_rng(5)
     held = []
     for _ in range(40):
@@ -145,19 +144,19 @@ def test_conformal_sets_hold_the_true_label_as_often_as_asked(coverage: float) -
 
 def test_the_set_is_the_answer_and_needs_validation_rows() -> None:
     task = make_task("single_label_classification", nonconformity=[0.1, 0.4, 0.7])
-    answer = decode(np.array([1.0, 0.9, -3.0]), task, Options(coverage=0.7))
+    answer = decode(np.array([1.0, 0.9, -3.0]), task, DecodeOptions(coverage=0.7))
     assert answer.labels == ("a", "b")
-    with pytest.raises(ConfigError, match="coverage cannot be had"):
-        decode(np.zeros(3), SINGLE, Options(coverage=0.9))
+    with pytest.raises(ConfigError, match="coverage is not available"):
+        decode(np.zeros(3), SINGLE, DecodeOptions(coverage=0.9))
     with pytest.raises(ConfigError, match="coverage does not apply"):
-        decode(np.zeros(3), MULTI, Options(coverage=0.9))
-    with pytest.raises(ConfigError, match="exclude each other"):
-        decode(np.zeros(3), task, Options(coverage=0.9, min_confidence=0.5))
+        decode(np.zeros(3), MULTI, DecodeOptions(coverage=0.9))
+    with pytest.raises(ConfigError, match="cannot be combined"):
+        decode(np.zeros(3), task, DecodeOptions(coverage=0.9, min_confidence=0.5))
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=60), st.integers(1, 20), st.floats(0, 1))
-def test_fewer_scores_promise_no_less(values: list[float], most: int, coverage: float) -> None:
-    whole, thinned = (nonconformity_scores(np.array(values), most=count) for count in (1_000, most))
+def test_keeping_fewer_scores_never_makes_the_sets_smaller(values: list[float], most: int, coverage: float) -> None:
+    whole, thinned = (nonconformity_scores(np.array(values), limit=count) for count in (1_000, most))
     assert len(thinned) == min(most, len(values))
 
     def limit(scores: list[float]) -> float:

@@ -19,11 +19,11 @@ from glossator.service.bundle.task import TokenClassification
 from glossator.service.errors import ConfigError
 from glossator.service.inference.encoding import Encoder
 from glossator.service.tasks.encoded import EncodedText
-from glossator.service.tasks.options import Aggregation, Options
+from glossator.service.tasks.options import Aggregation, DecodeOptions
 from glossator.service.tasks.token_classification import (
     Decoder,
     Entity,
-    allowed,
+    allowed_transitions,
     best_tags,
     probabilities,
     stitch_logits,
@@ -53,7 +53,7 @@ def encode(encoder: Encoder, text: str) -> EncodedText:
 
 
 def entities(text: EncodedText, logits: NDArray[np.float64], **options: Any) -> tuple[Entity, ...]:
-    return Decoder(task()).answer([text], [logits], Options(**options))[0].entities
+    return Decoder(task()).decode([text], [logits], DecodeOptions(**options))[0].entities
 
 
 @settings(max_examples=60, deadline=None)
@@ -71,7 +71,7 @@ def test_entities_are_those_of_the_transformers_pipeline(
         begins = place == 0 or tokens.words[place] != tokens.words[place - 1]
         if begins:
             before = tags[-1] if tags else labels.index("O")
-            tags.append(data.draw(st.sampled_from(np.flatnonzero(allowed(labels)[before]).tolist())))
+            tags.append(data.draw(st.sampled_from(np.flatnonzero(allowed_transitions(labels)[before]).tolist())))
         else:
             tags.append(labels.index(labels[tags[-1]].replace("B-", "I-")))
     first = [tags[int(np.flatnonzero(tokens.words == word)[0])] for word in tokens.words]
@@ -129,7 +129,7 @@ def hugging_face(tiny_base: Callable[[str], Path]) -> Any:
 @given(seed=st.integers(0, 10**6), words=st.integers(1, 5))
 def test_the_best_sequence_is_the_best_of_all_that_are_allowed(seed: int, words: int) -> None:
     labels = task().labels
-    follows = allowed(labels)
+    follows = allowed_transitions(labels)
     probability = probabilities(np.random.default_rng(seed).normal(0, 2, (words, len(labels))))
     found = best_tags(probability, follows)
     every = [tags for tags in product(range(len(labels)), repeat=words) if follows[[-1, *tags[:-1]], list(tags)].all()]
@@ -139,13 +139,13 @@ def test_the_best_sequence_is_the_best_of_all_that_are_allowed(seed: int, words:
 
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 10**6), words=st.lists(st.sampled_from(WORDS), min_size=1, max_size=40))
-def test_no_entity_begins_within_another_and_every_one_is_in_the_text(
+def test_entities_never_overlap_and_lie_in_the_text(
     encoder: Encoder, seed: int, words: list[str]
 ) -> None:
     text = encode(encoder, " ".join(words))
     generator = np.random.default_rng(seed)
     outputs = [generator.normal(0, 2, (len(window), len(task().labels))) for window in text.windows]
-    found = entities(text, Decoder(task()).gather(text, outputs))
+    found = entities(text, Decoder(task()).pool(text, outputs))
     end = 0
     for entity in found:
         assert end <= entity.start < entity.end <= len(text.text)
@@ -173,16 +173,18 @@ def test_each_token_is_stitched_once_from_the_window_with_most_context(encoder: 
         assert (shared >= task().encoding.stride // 2 - 1).all()
 
 
-def test_the_bias_makes_the_model_less_shy(encoder: Encoder) -> None:
+def test_the_bias_yields_more_entities(encoder: Encoder) -> None:
     text = encode(encoder, "parcel")
     logits = np.array([[1.0, 0.5, 0.0, 0.0, 0.0]])
     assert entities(text, logits) == ()
-    bold = Decoder(task().model_copy(update={"outside_bias": 1.0})).answer([text], [logits], Options())[0].entities
+    bold = (
+        Decoder(task().model_copy(update={"outside_bias": 1.0})).decode([text], [logits], DecodeOptions())[0].entities
+    )
     assert [(each.label, each.text) for each in bold] == [("DAY", "parcel")]
 
 
 @pytest.mark.parametrize("unit", ["codepoint", "utf16", "utf8"])
-def test_offsets_count_what_was_asked_for(encoder: Encoder, unit: str) -> None:
+def test_offsets_use_the_requested_unit(encoder: Encoder, unit: str) -> None:
     text = "😀 ünder parcel"
     encoded = encode(encoder, text)
     logits = np.zeros((encoded.tokens, 5))
@@ -194,13 +196,13 @@ def test_offsets_count_what_was_asked_for(encoder: Encoder, unit: str) -> None:
     assert raw.decode(encoding) == entity.text == "parcel"
 
 
-def test_a_threshold_keeps_what_is_sure(encoder: Encoder) -> None:
+def test_a_threshold_keeps_only_confident_entities(encoder: Encoder) -> None:
     text = encode(encoder, "parcel")
     logits = np.array([[0.0, 1.0, 0.0, 0.0, 0.0]])
     assert len(entities(text, logits, threshold=0.3)) == 1
     assert entities(text, logits, threshold=0.9) == ()
 
 
-def test_options_of_other_tasks_are_refused(encoder: Encoder) -> None:
+def test_options_of_other_tasks_are_rejected(encoder: Encoder) -> None:
     with pytest.raises(ConfigError, match="top_k does not apply to token-classification"):
-        Decoder(task()).check(Options(top_k=3))
+        Decoder(task()).check(DecodeOptions(top_k=3))
