@@ -1,4 +1,4 @@
-"""Runs the program inside the tests' process, in a folder of its own, and tells what came of it."""
+"""Runs the program in the process of the tests, in a folder of its own."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ ENDINGS = ["please help", "thanks", "hello", "order 1234", "again", "today"]
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
-    """What a run of the program came to."""
+class ProgramResult:
+    """Exit code and output of a run of the program."""
 
     code: int
     out: str
@@ -35,16 +35,16 @@ class Ran:
 
     @property
     def json(self) -> Any:
-        """Standard output as one JSON document: nothing may stand beside it."""
+        """Standard output as one JSON document, with nothing before or after it."""
         return json.loads(self.out)
 
 
-Run = Callable[..., Ran]
+Run = Callable[..., ProgramResult]
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder, empty."""
+    """An empty current folder."""
     here = tmp_path / "here"
     here.mkdir()
     monkeypatch.chdir(here)
@@ -53,12 +53,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def run(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
-    """Calls `main` with arguments, and with bytes on standard input."""
+    """A function that calls `main` with arguments and with bytes on standard input."""
     for name in [name for name in os.environ if name.startswith("GLOSSATOR_") and name != "GLOSSATOR_CACHE_DIR"]:
         monkeypatch.delenv(name)
     environment, handler = dict(os.environ), signal.getsignal(signal.SIGTERM)
 
-    def call(*arguments: object, stdin: bytes = b"") -> Ran:
+    def call(*arguments: object, stdin: bytes = b"") -> ProgramResult:
         monkeypatch.setattr(sys, "argv", ["glossator", *map(str, arguments)])
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(stdin))))
         capsys.readouterr()
@@ -66,7 +66,7 @@ def run(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
             main()
         captured = capsys.readouterr()
         assert "Traceback" not in captured.err
-        return Ran(int(str(ended.value.code)), captured.out, captured.err)
+        return ProgramResult(int(str(ended.value.code)), captured.out, captured.err)
 
     yield call
     signal.signal(signal.SIGTERM, handler)
@@ -76,7 +76,7 @@ def run(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
 
 @pytest.fixture
 def topics_csv(folder: Path) -> Path:
-    """A labelled file of three classes, every text another."""
+    """A labelled file of three classes with distinct texts."""
     path = folder / "topics.csv"
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -88,5 +88,5 @@ def topics_csv(folder: Path) -> Path:
 
 @pytest.fixture
 def names(folder: Path) -> Callable[[], list[str]]:
-    """Lists the current folder, hidden names included; runs on record are another matter."""
+    """A function that lists the current folder, with hidden names, without recorded runs."""
     return lambda: sorted(path.name for path in folder.iterdir() if path.name != "runs")

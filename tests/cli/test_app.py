@@ -18,51 +18,38 @@ import typer
 from glossator.cli.app import app
 
 Run = Callable[..., Any]
-COMMANDS = [
-    "demo",
-    "wrangle",
-    "restore",
-    "context",
-    "train",
-    "select",
-    "curve",
-    "suggest",
-    "evaluate",
-    "compare",
-    "export",
-    "verify",
-    "serve",
-    "label",
-    "bench",
-    "runs",
-    "work",
-    "doctor",
-    "models",
-    "keys",
-]
+PANELS = {
+    "Start": ["demo", "help", "version"],
+    "Corpus": ["wrangle", "restore", "context", "suggest"],
+    "Train and evaluate": ["train", "select", "curve", "evaluate", "compare", "runs"],
+    "Export and verify": ["export", "verify", "bench"],
+    "Use a model": ["predict", "label", "serve"],
+    "Operate": ["work", "doctor", "models", "keys"],
+}
+COMMANDS = [command for commands in PANELS.values() for command in commands]
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_every_command_is_listed_with_its_whole_first_sentence(run: Run) -> None:
-    ran = run("--help")
-    assert ran.code == 0
-    listed = ran.out.partition("\nCommands:\n")[2]
-    assert re.findall(r"^  (\w+)", listed, re.M) == COMMANDS
-    assert "..." not in listed
-    assert ran.err == ""
+def test_every_command_is_listed_in_its_group_with_its_complete_first_sentence(run: Run) -> None:
+    result = run("--help")
+    assert result.code == 0
+    sections = dict(re.findall(r"^(\w[\w ]*):\n((?:  .*\n)+)", result.out, re.M))
+    assert {name: re.findall(r"^  (\w+) ", sections[name], re.M) for name in PANELS} == PANELS
+    assert "..." not in result.out.partition("\nStart:\n")[2]
+    assert result.err == ""
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_shows_examples_that_fit_and_no_markup(run: Run, command: str) -> None:
-    ran = run(command, "--help")
-    assert ran.code == 0
-    assert ran.err == ""
-    assert not re.search(r"\[/?(bold|red|green|dim)\]", ran.out)
-    assert "\b" not in ran.out
-    example = re.search(r"^ +(?:[^\n]+ \| )?glossator (\w+)", ran.out.partition("Example")[2], re.M)
+    result = run(command, "--help")
+    assert result.code == 0
+    assert result.err == ""
+    assert not re.search(r"\[/?(bold|red|green|dim)\]", result.out)
+    assert "\b" not in result.out
+    example = re.search(r"^ +(?:[^\n]+ \| )?glossator (\w+)", result.out.partition("Example")[2], re.M)
     assert example is not None
     assert example.group(1) == command
-    assert max(map(len, ran.out.splitlines())) <= 100
+    assert max(map(len, result.out.splitlines())) <= 100
 
 
 def test_help_explains_every_option(run: Run) -> None:
@@ -73,18 +60,18 @@ def test_help_explains_every_option(run: Run) -> None:
 
 
 def test_no_command_is_a_usage_error_that_shows_the_help_on_stderr(run: Run) -> None:
-    ran = run()
-    assert (ran.code, ran.out) == (2, "")
-    assert ran.err.startswith("Usage: glossator ")
+    result = run()
+    assert (result.code, result.out) == (2, "")
+    assert result.err.startswith("Usage: glossator ")
 
 
 def test_version(run: Run) -> None:
-    ran = run("--version")
-    assert (ran.code, ran.out, ran.err) == (0, f"glossator {version('glossator')}\n", "")
+    result = run("--version")
+    assert (result.code, result.out, result.err) == (0, f"glossator {version('glossator')}\n", "")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["trian"], "No such command 'trian'. Did you mean 'train'?"),
         (["train", "--epoch", "3"], "No such option: --epoch"),
@@ -95,20 +82,20 @@ def test_version(run: Run) -> None:
         (["train", "x.csv", "-o", "y", "--precision", "fp64"], "found: 'fp64'"),
     ],
 )
-def test_a_wrong_command_line_ends_with_2_and_the_way_to_help(run: Run, arguments: list[str], said: str) -> None:
-    ran = run(*arguments)
-    assert (ran.code, ran.out) == (2, "")
-    assert said in ran.err
-    assert re.search(r"See `glossator( train| label)? --help`", ran.err)
+def test_a_wrong_command_line_exits_with_2_and_refers_to_the_help(run: Run, arguments: list[str], message: str) -> None:
+    result = run(*arguments)
+    assert (result.code, result.out) == (2, "")
+    assert message in result.err
+    assert re.search(r"See `glossator( train| label)? --help`", result.err)
 
 
 def test_with_json_a_usage_error_is_json_on_stderr(run: Run) -> None:
-    ran = run("verify", "x", "--json", "--colour")
-    assert (ran.code, ran.out) == (2, "")
-    assert json.loads(ran.err)["error"]["code"] == "config-error"
+    result = run("verify", "x", "--json", "--colour")
+    assert (result.code, result.out) == (2, "")
+    assert json.loads(result.err)["error"]["code"] == "config-error"
 
 
-# Where values come from. `wrangle` is the command that tells: the label column that it reads shows in its report.
+# Where the values of options come from: the report of `wrangle` shows which label column it reads.
 
 LABELS = "text,a,b,c,d\n" + "".join(f"some text no {i},a{i % 2},b{i % 2},c{i % 2},d{i % 2}\n" for i in range(20))
 
@@ -121,9 +108,9 @@ def labels_csv(folder: Path) -> Path:
 
 
 def _label_column(run: Run, *arguments: object) -> str:
-    ran = run("wrangle", "labels.csv", "--json", *arguments)
-    assert ran.code == 0, ran.err
-    return str(ran.json["columns"]["label"]["name"])
+    result = run("wrangle", "labels.csv", "--json", *arguments)
+    assert result.code == 0, result.err
+    return str(result.json["columns"]["label"]["name"])
 
 
 def test_an_option_comes_from_the_command_line_else_the_environment_else_the_file(
@@ -141,13 +128,13 @@ def test_the_options_file_may_be_named_by_option_or_environment(
     run: Run, labels_csv: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Path("mine.toml").write_text('[wrangle]\nlabel_column = "d"\n')
-    ran = run("--config", "mine.toml", "wrangle", "labels.csv", "--json")
-    assert ran.json["columns"]["label"]["name"] == "d"
+    result = run("--config", "mine.toml", "wrangle", "labels.csv", "--json")
+    assert result.json["columns"]["label"]["name"] == "d"
     monkeypatch.setenv("GLOSSATOR_CONFIG", "mine.toml")
     assert _label_column(run) == "d"
 
 
-def test_arguments_and_flags_may_stand_in_the_options_file(run: Run, labels_csv: Path) -> None:
+def test_arguments_and_flags_may_be_in_the_options_file(run: Run, labels_csv: Path) -> None:
     Path("glossator.toml").write_text('[wrangle]\nsource = "labels.csv"\nlabel-column = "a"\njson = true\n')
     assert run("wrangle").json["columns"]["label"]["name"] == "a"
 
@@ -155,8 +142,8 @@ def test_arguments_and_flags_may_stand_in_the_options_file(run: Run, labels_csv:
 def test_a_flag_may_come_from_the_environment(run: Run, labels_csv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GLOSSATOR_WRANGLE_JSON", "1")
     assert run("wrangle", "labels.csv", "--label-column", "a").json["rows"]["in"] == 20
-    ran = run("wrangle", "nope.csv")  # its errors are JSON then, too
-    assert json.loads(ran.err)["error"]["code"] == "file-missing"
+    result = run("wrangle", "nope.csv")  # its errors are JSON then, too
+    assert json.loads(result.err)["error"]["code"] == "file-missing"
 
 
 def test_every_unknown_entry_is_reported_at_once(run: Run, labels_csv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,45 +151,45 @@ def test_every_unknown_entry_is_reported_at_once(run: Run, labels_csv: Path, mon
         'colour = 1\n[wrangle]\nlabl-column = "a"\n[train]\nepohs = 3\n[tain]\nepochs = 3\n'
     )
     monkeypatch.setenv("GLOSSATOR_WRANGLE_ENCODNG", "utf-8")
-    monkeypatch.setenv("GLOSSATOR_MAX_TEXTS", "5")  # the API's, and no business of this check
-    ran = run("wrangle", "labels.csv")
-    assert ran.code == 2
+    monkeypatch.setenv("GLOSSATOR_MAX_TEXTS", "5")  # an option of the API, which this check ignores
+    result = run("wrangle", "labels.csv")
+    assert result.code == 2
     for entry in ("colour", "labl-column", "epohs", "tain", "GLOSSATOR_WRANGLE_ENCODNG"):
-        assert entry in ran.err
-    assert "GLOSSATOR_MAX_TEXTS" not in ran.err
+        assert entry in result.err
+    assert "GLOSSATOR_MAX_TEXTS" not in result.err
 
 
-def test_a_value_that_does_not_fit_says_where_it_came_from(
+def test_the_error_for_an_invalid_value_names_its_source(
     run: Run, labels_csv: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Path("glossator.toml").write_text('[train]\nseed = "blue"\n')
-    ran = run("train", "labels.csv", "-o", "x")
-    assert ran.code == 2
-    assert "'--seed'" in ran.err
-    assert "found: 'blue', from the options file" in ran.err
+    result = run("train", "labels.csv", "-o", "x")
+    assert result.code == 2
+    assert "'--seed'" in result.err
+    assert "found: 'blue', from the options file" in result.err
     monkeypatch.setenv("GLOSSATOR_TRAIN_EPOCHS", "many")
-    ran = run("train", "labels.csv", "-o", "x", "--seed", "1")
-    assert "found: 'many', from the environment variable GLOSSATOR_TRAIN_EPOCHS" in ran.err
+    result = run("train", "labels.csv", "-o", "x", "--seed", "1")
+    assert "found: 'many', from the environment variable GLOSSATOR_TRAIN_EPOCHS" in result.err
 
 
 @pytest.mark.parametrize(
-    ("content", "said"), [(b"[train", "not TOML"), (b"\xff\xfe", "not UTF-8"), (None, "cannot be read")]
+    ("content", "message"), [(b"[train", "not TOML"), (b"\xff\xfe", "not UTF-8"), (None, "cannot be read")]
 )
-def test_an_unreadable_options_file_is_named(run: Run, folder: Path, content: bytes | None, said: str) -> None:
+def test_an_unreadable_options_file_is_named(run: Run, folder: Path, content: bytes | None, message: str) -> None:
     if content is not None:
         (folder / "options.toml").write_bytes(content)
-    ran = run("--config", "options.toml", "verify", "x")
-    assert ran.code == 2
-    assert said in ran.err
-    assert "options.toml" in ran.err
+    result = run("--config", "options.toml", "verify", "x")
+    assert result.code == 2
+    assert message in result.err
+    assert "options.toml" in result.err
 
 
-def test_help_is_given_whatever_the_options_file_says(run: Run, folder: Path) -> None:
+def test_help_is_shown_even_if_the_options_file_is_invalid(run: Run, folder: Path) -> None:
     (folder / "glossator.toml").write_text("[train")
     assert run("train", "--help").code == 0
 
 
-# Whole processes: what only they can show.
+# Separate processes.
 
 
 def _process(*arguments: str, stdout: Any = subprocess.PIPE, **more: Any) -> subprocess.CompletedProcess[str]:
@@ -220,14 +207,17 @@ def test_importing_the_program_is_light() -> None:
     assert heavy.isdisjoint(loaded)
 
 
-def test_a_full_disk_behind_stdout_is_an_error(folder: Path) -> None:
+def test_a_full_disk_is_an_error_that_names_stdout(folder: Path) -> None:
     with open("/dev/full", "w") as full:
         finished = _process("--version", stdout=full)
     assert finished.returncode == 1
-    assert finished.stderr == "error: the system refuses: No space left on device\n  found: standard output\n"
+    assert (
+        finished.stderr
+        == "error: the operating system reports an error: No space left on device\n  found: standard output\n"
+    )
 
 
-def test_a_reader_that_leaves_is_no_error(folder: Path) -> None:
+def test_a_closed_pipe_is_no_error(folder: Path) -> None:
     (folder / "labels.csv").write_text(LABELS)
     reading, writing = os.pipe()
     os.close(reading)

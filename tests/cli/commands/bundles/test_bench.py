@@ -1,4 +1,4 @@
-"""`glossator bench`: what it prints, and what it refuses."""
+"""`glossator bench`"""
 
 from __future__ import annotations
 
@@ -23,37 +23,37 @@ def bundle(tiny_bundle: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) 
     return tiny_bundle("single_label_classification")
 
 
-def test_tables_for_a_reader(run: Run, topics_csv: Path, bundle: Path) -> None:
-    ran = run("bench", bundle, "--texts", "topics.csv", "--price", "0.05", "--limit", "40")
-    assert ran.code == 0
-    assert "40 texts" in ran.out
-    for said in (
-        "tokens a batch",
+def test_tables_and_the_cost(run: Run, topics_csv: Path, bundle: Path) -> None:
+    result = run("bench", bundle, "--texts", "topics.csv", "--price", "0.05", "--limit", "40")
+    assert result.code == 0
+    assert "40 texts" in result.out
+    for message in (
+        "tokens per batch",
         "p99 ms",
         "time by stage: tokenise",
-        "of that is reached",
-        "which cost",
-        "0.05 each",
+        "this bundle reaches",
+        "at a price of 0.05 each",
     ):
-        assert said in ran.out
-    assert "· throughput with batches of 64 tokens" in ran.err
+        assert message in result.out
+    assert "· throughput with batches of 64 tokens" in result.err
 
 
 def test_json_and_files(run: Run, bundle: Path, folder: Path) -> None:
-    ran = run("bench", bundle, "--json", "-q", "-o", "speed")
-    assert (ran.code, ran.err) == (0, "")
-    assert ran.json["share_of_limit"] > 0
-    assert "cost_per_million" not in ran.json
-    assert json.loads((folder / "speed/bench.json").read_text()) == ran.json
+    result = run("bench", bundle, "--json", "-q", "-o", "speed")
+    assert (result.code, result.err) == (0, "")
+    assert result.json["share_of_limit"] > 0
+    assert "cost_per_million" not in result.json
+    assert json.loads((folder / "speed/bench.json").read_text()) == result.json
     assert ElementTree.parse(folder / "speed/bench.svg").getroot().tag.endswith("svg")
 
 
 @pytest.mark.parametrize(
-    ("content", "said"), [("text,topic\n,a\n", "no text to measure"), ("a,b\n1,2\n", "--text-column"), ("", "empty")]
+    ("content", "message"),
+    [("text,topic\n,a\n", "no texts to measure"), ("a,b\n1,2\n", "--text-column"), ("", "empty")],
 )
-def test_a_file_without_texts_is_refused(run: Run, folder: Path, bundle: Path, content: str, said: str) -> None:
+def test_a_file_without_texts_is_refused(run: Run, folder: Path, bundle: Path, content: str, message: str) -> None:
     (folder / "in.csv").write_text(content)
-    ran = run("bench", bundle, "--texts", "in.csv")
-    assert ran.code == 2
-    assert said in ran.err
-    assert ran.out == ""
+    result = run("bench", bundle, "--texts", "in.csv")
+    assert result.code == 2
+    assert message in result.err
+    assert result.out == ""

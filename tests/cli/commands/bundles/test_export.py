@@ -10,17 +10,19 @@ import pytest
 
 Run = Callable[..., Any]
 Names = Callable[[], list[str]]
-Made = Callable[[str], Path]
+MakeFolder = Callable[[str], Path]
 SINGLE = "single_label_classification"
 
 
 @pytest.mark.slow
-def test_a_bundle_and_its_manifest_as_json(run: Run, tiny_checkpoint: Made, topics_csv: Path, names: Names) -> None:
+def test_a_bundle_and_its_manifest_as_json(
+    run: Run, tiny_checkpoint: MakeFolder, topics_csv: Path, names: Names
+) -> None:
     with topics_csv.open("a") as file:
         file.write("good day,greeting\n")
-    ran = run("export", tiny_checkpoint(SINGLE), "-o", "my.bundle", "--test", "topics.csv", "--json", "-q")
-    assert (ran.code, ran.err) == (3, "")  # one of the test rows has a label that the model does not know
-    manifest = ran.json["manifest"]
+    result = run("export", tiny_checkpoint(SINGLE), "-o", "my.bundle", "--test", "topics.csv", "--json", "-q")
+    assert (result.code, result.err) == (3, "")  # one of the test rows has a label that the model does not know
+    manifest = result.json["manifest"]
     assert manifest["name"] == "my.bundle"
     assert [(record["split"], record["rows"]) for record in manifest["evaluation"]] == [
         ("validation", 60),
@@ -31,7 +33,7 @@ def test_a_bundle_and_its_manifest_as_json(run: Run, tiny_checkpoint: Made, topi
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "message"),
     [
         (["-o", "topics.csv"], 1, "pass --overwrite"),
         (["-o", "topics.csv", "--overwrite"], 1, "did not write"),
@@ -43,17 +45,17 @@ def test_a_bundle_and_its_manifest_as_json(run: Run, tiny_checkpoint: Made, topi
     ],
 )
 def test_a_refusal_leaves_nothing(
-    run: Run, tiny_checkpoint: Made, topics_csv: Path, names: Names, arguments: list[str], code: int, said: str
+    run: Run, tiny_checkpoint: MakeFolder, topics_csv: Path, names: Names, arguments: list[str], code: int, message: str
 ) -> None:
-    ran = run("export", tiny_checkpoint(SINGLE), *arguments)
-    assert (ran.code, ran.out) == (code, "")
-    assert said in ran.err
+    result = run("export", tiny_checkpoint(SINGLE), *arguments)
+    assert (result.code, result.out) == (code, "")
+    assert message in result.err
     assert names() == ["topics.csv"]
 
 
 @pytest.mark.parametrize("checkpoint", ["nope", "."])
-def test_what_is_no_checkpoint(run: Run, topics_csv: Path, names: Names, checkpoint: str) -> None:
-    ran = run("export", checkpoint, "-o", "out")
-    assert ran.code == 2
-    assert "Give the folder that `glossator train` wrote." in ran.err
+def test_a_folder_without_a_checkpoint_is_refused(run: Run, topics_csv: Path, names: Names, checkpoint: str) -> None:
+    result = run("export", checkpoint, "-o", "out")
+    assert result.code == 2
+    assert "Give the folder that `glossator train` wrote." in result.err
     assert names() == ["topics.csv"]

@@ -1,4 +1,4 @@
-"""`glossator wrangle`, and through it how every command reads labelled files: what is told, and what is refused."""
+"""`glossator wrangle`, and with it how every command reads labelled files."""
 
 from __future__ import annotations
 
@@ -24,38 +24,38 @@ def _zip() -> bytes:
 
 
 def test_report_on_stdout_progress_on_stderr(run: Run, topics_csv: Path) -> None:
-    ran = run("wrangle", "topics.csv")
-    assert ran.code == 0
-    assert ran.out.startswith("# Corpus report: `topics.csv`\n")
-    assert "72 in = 72 kept + 0 rejected + 0 dropped" in ran.out
-    assert ran.err == "· topics.csv: csv, utf-8, delimiter ',', columns text, topic\n"
+    result = run("wrangle", "topics.csv")
+    assert result.code == 0
+    assert result.out.startswith("# Corpus report: `topics.csv`\n")
+    assert "72 in = 72 kept + 0 rejected + 0 dropped" in result.out
+    assert result.err == "· topics.csv: csv, utf-8, delimiter ',', columns text, topic\n"
 
 
-def test_json_is_all_of_stdout_and_quiet_is_quiet(run: Run, topics_csv: Path) -> None:
-    ran = run("wrangle", "topics.csv", "--json", "--quiet")
-    assert (ran.code, ran.err) == (0, "")
-    assert ran.json["rows"] == {"in": 72, "kept": 72, "rejected": 0, "dropped": 0}
-    assert ran.json["described"] == "topics.csv: csv, utf-8, delimiter ',', columns text, topic"
+def test_json_is_all_of_stdout_and_quiet_prints_no_progress(run: Run, topics_csv: Path) -> None:
+    result = run("wrangle", "topics.csv", "--json", "--quiet")
+    assert (result.code, result.err) == (0, "")
+    assert result.json["rows"] == {"in": 72, "kept": 72, "rejected": 0, "dropped": 0}
+    assert result.json["described"] == "topics.csv: csv, utf-8, delimiter ',', columns text, topic"
 
 
 @pytest.mark.parametrize("compressed", [False, True])
 def test_stdin_with_a_format(run: Run, topics_csv: Path, compressed: bool) -> None:
     data = topics_csv.read_bytes()
-    ran = run(
+    result = run(
         "wrangle", "-", "--json", "--input-format", "csv.gz" if compressed else "csv",
         stdin=gzip.compress(data) if compressed else data,
     )  # fmt: skip
-    assert ran.json["rows"]["kept"] == 72
+    assert result.json["rows"]["kept"] == 72
 
 
 def test_rejects_are_written_with_line_and_reason_and_the_code_is_3(run: Run, topics_csv: Path) -> None:
     with topics_csv.open("a") as file:
         file.write("a row with no label,\n,delivery\n")
-    ran = run("wrangle", "topics.csv", "--rejects", "rejects.jsonl")
-    assert ran.code == 3
+    result = run("wrangle", "topics.csv", "--rejects", "rejects.jsonl")
+    assert result.code == 3
     rejects = [json.loads(line) for line in Path("rejects.jsonl").read_text().splitlines()]
     assert [(row["line"], row["reason"]) for row in rejects] == [(74, "missing-label"), (75, "empty-text")]
-    assert "wrote 2 rejected rows to rejects.jsonl" in ran.err
+    assert "wrote 2 rejected rows to rejects.jsonl" in result.err
 
 
 def test_rejects_of_an_earlier_run_do_not_stay(run: Run, topics_csv: Path) -> None:
@@ -64,16 +64,16 @@ def test_rejects_of_an_earlier_run_do_not_stay(run: Run, topics_csv: Path) -> No
     assert Path("rejects.jsonl").read_text() == ""
 
 
-def test_the_source_is_never_the_rejects_file(run: Run, topics_csv: Path) -> None:
+def test_the_rejects_file_may_not_be_the_source(run: Run, topics_csv: Path) -> None:
     before = topics_csv.read_bytes()
-    ran = run("wrangle", "topics.csv", "--rejects", "./topics.csv")
-    assert ran.code == 2
-    assert "the output is the input" in ran.err
+    result = run("wrangle", "topics.csv", "--rejects", "./topics.csv")
+    assert result.code == 2
+    assert "the output is the input" in result.err
     assert topics_csv.read_bytes() == before
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--label-column", "topik"], "no label column 'topik'; did you mean 'topic'?"),
         (["--text-column", "body"], "one of the columns 'text', 'topic'"),
@@ -85,33 +85,35 @@ def test_the_source_is_never_the_rejects_file(run: Run, topics_csv: Path) -> Non
         (["--dataset-split", "train"], "a file takes no --dataset-split"),
     ],
 )
-def test_options_that_do_not_fit_the_file(run: Run, topics_csv: Path, arguments: list[str], said: str) -> None:
-    ran = run("wrangle", "topics.csv", *arguments)
-    assert ran.code in {1, 2}
-    assert said in ran.err
-    assert ran.out == ""
+def test_options_that_do_not_apply_to_the_file_are_refused(
+    run: Run, topics_csv: Path, arguments: list[str], message: str
+) -> None:
+    result = run("wrangle", "topics.csv", *arguments)
+    assert result.code in {1, 2}
+    assert message in result.err
+    assert result.out == ""
 
 
-def test_a_dataset_takes_no_options_of_files(run: Run, folder: Path) -> None:
+def test_a_dataset_refuses_the_options_of_files(run: Run, folder: Path) -> None:
     (folder / "dataset").mkdir()
-    ran = run("wrangle", "dataset", "--encoding", "utf-8", "--delimiter", ";")
-    assert ran.code == 2
-    assert "a dataset takes no --encoding and no --delimiter" in ran.err
+    result = run("wrangle", "dataset", "--encoding", "utf-8", "--delimiter", ";")
+    assert result.code == 2
+    assert "a dataset takes no --encoding and no --delimiter" in result.err
 
 
-def test_a_folder_that_is_no_dataset(run: Run, folder: Path) -> None:
+def test_a_folder_without_a_dataset_is_refused(run: Run, folder: Path) -> None:
     (folder / "dataset").mkdir()
-    ran = run("wrangle", "dataset")
-    assert ran.code == 2
-    assert "not a dataset that `save_to_disk` wrote" in ran.err
-    assert "found: dataset\n" in ran.err
+    result = run("wrangle", "dataset")
+    assert result.code == 2
+    assert "not a dataset that `save_to_disk` wrote" in result.err
+    assert "found: dataset\n" in result.err
 
 
-def test_a_name_with_no_suffix_is_looked_for_on_the_hub_and_that_is_said(run: Run, folder: Path) -> None:
-    ran = run("wrangle", "tickets")
-    assert ran.code == 2
-    assert "no file is named tickets" in ran.err
-    assert "cannot be loaded from the hub" in ran.err
+def test_a_name_with_no_suffix_is_looked_for_on_the_hub_and_this_is_reported(run: Run, folder: Path) -> None:
+    result = run("wrangle", "tickets")
+    assert result.code == 2
+    assert "no file is named tickets" in result.err
+    assert "cannot be loaded from the hub" in result.err
 
 
 ROWS = "".join(f"{text} {i},{topic}\n" for i in range(8) for text, topic in [("late box", "a"), ("bad login", "b")])
@@ -137,17 +139,17 @@ NO_CORPUS = {
 
 
 @pytest.mark.parametrize("name", NO_CORPUS)
-def test_what_is_no_corpus_is_refused_with_a_way_out_and_leaves_nothing(run: Run, names: Names, name: str) -> None:
-    data, code, said = NO_CORPUS[name]
+def test_a_file_that_is_no_corpus_is_refused_with_a_hint_and_leaves_nothing(run: Run, names: Names, name: str) -> None:
+    data, code, message = NO_CORPUS[name]
     if data is not None:
         Path(name).write_bytes(data)
     before = names()
-    ran = (
+    result = (
         run("wrangle", name, "--text-column", "text", "--label-column", "topic") if code == 1 else run("wrangle", name)
     )
-    assert ran.code == code
-    assert said in ran.err
-    assert len(ran.err) < 2_000
+    assert result.code == code
+    assert message in result.err
+    assert len(result.err) < 2_000
     assert names() == before
 
 
@@ -165,17 +167,17 @@ def test_a_bad_row_is_rejected_with_its_line_and_the_others_are_read(run: Run, f
     content, line, reason = BAD_ROWS[name]
     data = content.encode() + (b"\xe9 closed,b\n" if name == "mixed.csv" else b"")
     Path(name).write_bytes(data)
-    ran = run("wrangle", name, "--label-column", "topic", "--rejects", "rejects.jsonl", "--json")
-    assert ran.code == 3, ran.err
+    result = run("wrangle", name, "--label-column", "topic", "--rejects", "rejects.jsonl", "--json")
+    assert result.code == 3, result.err
     (reject, *_) = [json.loads(text) for text in Path("rejects.jsonl").read_text().splitlines()]
     assert (reject["line"], reject["reason"]) == (line, reason)
-    assert ran.json["rows"]["kept"] >= 16
+    assert result.json["rows"]["kept"] >= 16
     assert not reject["message"].startswith("line ")
 
 
-def test_a_line_of_5_megabytes_is_read_and_floods_nothing(run: Run, folder: Path) -> None:
+def test_a_line_of_5_megabytes_is_read_and_keeps_the_report_short(run: Run, folder: Path) -> None:
     Path("long.csv").write_text("text,topic\n" + "x" * 5_000_000 + ",a\n" + ROWS)
-    ran = run("wrangle", "long.csv")
-    assert ran.code == 0
-    assert "17 in = 17 kept" in ran.out
-    assert len(ran.out) < 5_000
+    result = run("wrangle", "long.csv")
+    assert result.code == 0
+    assert "17 in = 17 kept" in result.out
+    assert len(result.out) < 5_000

@@ -1,4 +1,4 @@
-"""`glossator label`: pipes, refusals, and a file that appears whole or not at all."""
+"""`glossator label`: pipes, errors, and an output that is complete or does not exist."""
 
 from __future__ import annotations
 
@@ -20,64 +20,66 @@ import pytest
 
 Run = Callable[..., Any]
 Names = Callable[[], list[str]]
-Bundle = Callable[[str], Path]
+MakeFolder = Callable[[str], Path]
 SINGLE, MULTI = "single_label_classification", "multi_label_classification"
 ROOT = Path(__file__).resolve().parents[4]
 
 
 @pytest.fixture
-def bundle(tiny_bundle: Bundle) -> Path:
+def bundle(tiny_bundle: MakeFolder) -> Path:
     return tiny_bundle(SINGLE)
 
 
 def test_one_row_out_for_each_row_in_original_columns_first(run: Run, topics_csv: Path, bundle: Path) -> None:
-    ran = run("label", "topics.csv", "-m", bundle, "-o", "out.csv")
-    assert (ran.code, ran.out) == (0, "")
+    result = run("label", "topics.csv", "-m", bundle, "-o", "out.csv")
+    assert (result.code, result.out) == (0, "")
     with open("out.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0])[:4] == ["text", "topic", "label", "score"]
     assert len(rows) == 72
     assert sum(row["topic"] == row["label"] for row in rows) > 60
-    assert "72 labelled, 0 with an error" in ran.err
+    assert "72 labelled, 0 with an error" in result.err
 
 
 def test_stdin_to_stdout_is_pure_json_lines(run: Run, bundle: Path) -> None:
-    ran = run("label", "-", "-m", bundle, stdin=b"where is my parcel\n\ncannot log in\n")
-    rows = [json.loads(line) for line in ran.out.splitlines()]
-    assert ran.code == 3
+    result = run("label", "-", "-m", bundle, stdin=b"where is my parcel\n\ncannot log in\n")
+    rows = [json.loads(line) for line in result.out.splitlines()]
+    assert result.code == 3
     assert [row["label"] for row in rows] == ["delivery", None, "login"]
     assert [row["_status"] for row in rows] == ["ok", "error", "ok"]
     assert rows[1]["_error"].startswith("empty-text")
 
 
-def test_json_goes_to_stderr_where_the_rows_take_stdout(run: Run, topics_csv: Path, bundle: Path) -> None:
-    ran = run("label", "topics.csv", "-m", bundle, "--json", "--quiet")
-    assert json.loads(ran.err)["rows"] == 72
-    assert len(ran.out.splitlines()) == 72
-    ran = run("label", "topics.csv", "-m", bundle, "--json", "-o", "out.jsonl")
-    assert ran.json["labelled"] == 72
+def test_json_goes_to_stderr_if_the_rows_go_to_stdout(run: Run, topics_csv: Path, bundle: Path) -> None:
+    result = run("label", "topics.csv", "-m", bundle, "--json", "--quiet")
+    assert json.loads(result.err)["rows"] == 72
+    assert len(result.out.splitlines()) == 72
+    result = run("label", "topics.csv", "-m", bundle, "--json", "-o", "out.jsonl")
+    assert result.json["labelled"] == 72
 
 
-def test_quiet_says_nothing(run: Run, topics_csv: Path, bundle: Path) -> None:
-    ran = run("label", "topics.csv", "-m", bundle, "-o", "out.tsv.gz", "--quiet")
-    assert (ran.code, ran.out, ran.err) == (0, "", "")
+def test_quiet_prints_nothing(run: Run, topics_csv: Path, bundle: Path) -> None:
+    result = run("label", "topics.csv", "-m", bundle, "-o", "out.tsv.gz", "--quiet")
+    assert (result.code, result.out, result.err) == (0, "", "")
     assert len(gzip.decompress(Path("out.tsv.gz").read_bytes()).splitlines()) == 73
 
 
-def test_a_multi_label_model_writes_lists_and_takes_a_threshold(run: Run, folder: Path, tiny_bundle: Bundle) -> None:
+def test_a_multi_label_model_writes_lists_and_takes_a_threshold(
+    run: Run, folder: Path, tiny_bundle: MakeFolder
+) -> None:
     text = b"money is missing since monday\n"
-    ran = run("label", "-", "-m", tiny_bundle(MULTI), stdin=text)
-    assert isinstance(json.loads(ran.out)["labels"], list)
-    ran = run("label", "-", "-m", tiny_bundle(MULTI), "--threshold", "0", stdin=text)
-    assert len(json.loads(ran.out)["labels"]) == 4
+    result = run("label", "-", "-m", tiny_bundle(MULTI), stdin=text)
+    assert isinstance(json.loads(result.out)["labels"], list)
+    result = run("label", "-", "-m", tiny_bundle(MULTI), "--threshold", "0", stdin=text)
+    assert len(json.loads(result.out)["labels"]) == 4
 
 
-def test_the_rows_of_bad_values_are_kept_with_an_error(run: Run, folder: Path, bundle: Path) -> None:
+def test_rows_with_invalid_values_are_kept_with_an_error(run: Run, folder: Path, bundle: Path) -> None:
     rows = ['{"text": "half \\ud83d", "n": 1}', '{"text": 3, "n": 2}', '{"text": null}', "no json", '{"text": "hello"}']
     Path("in.jsonl").write_text("\n".join(rows) + "\n")
-    ran = run("label", "in.jsonl", "-m", bundle, "-o", "out.jsonl")
+    result = run("label", "in.jsonl", "-m", bundle, "-o", "out.jsonl")
     out = [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()]
-    assert ran.code == 3
+    assert result.code == 3
     assert [row["_status"] for row in out] == ["error"] * 4 + ["ok"]
     assert [row["_error"].partition(":")[0] for row in out[:4]] == [
         "undecodable-text", "undecodable-text", "empty-text", "unreadable-row",
@@ -85,11 +87,13 @@ def test_the_rows_of_bad_values_are_kept_with_an_error(run: Run, folder: Path, b
     assert out[0]["text"] == "half \ud83d"
 
 
-def test_an_existing_output_is_kept_unless_told(run: Run, topics_csv: Path, bundle: Path, names: Names) -> None:
+def test_an_existing_output_is_kept_unless_overwrite_is_given(
+    run: Run, topics_csv: Path, bundle: Path, names: Names
+) -> None:
     Path("out.jsonl").write_text("precious")
-    ran = run("label", "topics.csv", "-m", bundle, "-o", "out.jsonl")
-    assert ran.code == 1
-    assert "pass --overwrite" in ran.err
+    result = run("label", "topics.csv", "-m", bundle, "-o", "out.jsonl")
+    assert result.code == 1
+    assert "pass --overwrite" in result.err
     assert Path("out.jsonl").read_text() == "precious"
     assert run("label", "topics.csv", "-m", bundle, "-o", "out.jsonl", "--overwrite").code == 0
     assert names() == ["out.jsonl", "topics.csv"]
@@ -100,14 +104,14 @@ def test_the_output_is_never_the_input(run: Run, topics_csv: Path, bundle: Path,
     before = topics_csv.read_bytes()
     os.link("topics.csv", "same.csv")
     for output in ("topics.csv", "same.csv"):
-        ran = run("label", "topics.csv", "-m", bundle, "-o", output, *options)
-        assert ran.code == 2
-        assert "the output is the input" in ran.err
+        result = run("label", "topics.csv", "-m", bundle, "-o", output, *options)
+        assert result.code == 2
+        assert "the output is the input" in result.err
     assert topics_csv.read_bytes() == before
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "message"),
     [
         (["topics.csv", "-o", "no/such/folder/out.jsonl"], 1, "Make its folder first"),
         (["topics.csv", "-o", "topics.csv/out.jsonl"], 1, "cannot be written"),
@@ -122,32 +126,36 @@ def test_the_output_is_never_the_input(run: Run, topics_csv: Path, bundle: Path,
     ],
 )
 def test_a_refusal_leaves_no_file(
-    run: Run, topics_csv: Path, bundle: Path, names: Names, arguments: list[str], code: int, said: str
+    run: Run, topics_csv: Path, bundle: Path, names: Names, arguments: list[str], code: int, message: str
 ) -> None:
     Path("names.csv").write_text("first,second\na,b\n")
     Path("taken.csv").write_text("text,label\na,b\n")
     Path("picture.csv").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)))
     Path("empty.csv").touch()
     before = names()
-    ran = run("label", *arguments, "-m", bundle)
-    assert ran.code == code
-    assert said in ran.err
+    result = run("label", *arguments, "-m", bundle)
+    assert result.code == code
+    assert message in result.err
     assert names() == before
 
 
-def test_what_is_no_bundle_labels_nothing(run: Run, topics_csv: Path, bundle: Path, names: Names) -> None:
+def test_nothing_is_labelled_without_a_valid_bundle(run: Run, topics_csv: Path, bundle: Path, names: Names) -> None:
     shutil.copytree(bundle, "damaged")
     Path("damaged/golden.jsonl").write_text("")
     before = names()
-    for model, said in (("nope", "there is no bundle here"), (".", "holds no bundle.json"), ("damaged", "wrong-size")):
-        ran = run("label", "topics.csv", "-m", model, "-o", "out.jsonl")
-        assert ran.code == 1
-        assert said in ran.err
-        assert f"found: {model}" in ran.err
+    for model, message in (
+        ("nope", "there is no bundle here"),
+        (".", "holds no bundle.json"),
+        ("damaged", "wrong-size"),
+    ):
+        result = run("label", "topics.csv", "-m", model, "-o", "out.jsonl")
+        assert result.code == 1
+        assert message in result.err
+        assert f"found: {model}" in result.err
     assert names() == before
 
 
-# Whole processes.
+# Separate processes.
 
 
 def _start(*arguments: str, **more: Any) -> subprocess.Popen[str]:
@@ -179,7 +187,7 @@ def test_an_interrupted_run_leaves_nothing(
 ) -> None:
     with _start("-", "-m", str(bundle), "-o", "out.jsonl", "--input-format", "jsonl") as process:
         assert process.stdin is not None
-        # More than the reader wants to see before it begins, and then no end: it waits for further rows.
+        # More than the reader needs to start, and then no end: it waits for further rows.
         process.stdin.write((json.dumps({"text": "hello", "more": "x" * 100_000}) + "\n") * 15)
         process.stdin.flush()
         for _ in range(400):
@@ -189,14 +197,14 @@ def test_an_interrupted_run_leaves_nothing(
         written = names()
         process.send_signal(number)
         _, err = process.communicate(timeout=60)
-    assert len(written) == 1  # the file on its way, under another name
+    assert len(written) == 1  # the unfinished file, under another name
     assert written != ["out.jsonl"]
     assert process.returncode == code
     assert "Traceback" not in err
     assert names() == []
 
 
-def test_a_reader_that_leaves_ends_the_run_in_silence(folder: Path, bundle: Path) -> None:
+def test_a_closed_pipe_ends_the_run_silently(folder: Path, bundle: Path) -> None:
     reading, writing = os.pipe()
     command = [sys.executable, "-m", "glossator", "label", "-", "-m", str(bundle), "-q", "--input-format", "txt"]
     os.close(reading)

@@ -1,4 +1,4 @@
-"""`glossator serve`: refusals before it listens. The road's test has it answer and stop."""
+"""`glossator serve`: errors before it listens; test_full_pipeline has it answer and stop."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def bundle(tiny_bundle: Callable[[str], Path]) -> Path:
     return tiny_bundle(SINGLE)
 
 
-def test_a_port_in_use(run: Run, bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_in_use_is_an_error(run: Run, bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         by_option = run("serve", bundle, "--port", port)
@@ -28,42 +28,42 @@ def test_a_port_in_use(run: Run, bundle: Path, monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setenv("GLOSSATOR_PORT", "99999")
         monkeypatch.setenv("GLOSSATOR_SERVE_PORT", port)
         by_own_variable = run("serve", bundle)
-    for ran in (by_option, by_variable, by_own_variable):
-        assert (ran.code, ran.out) == (2, "")
-        assert f"the port is in use\n  found: 127.0.0.1:{port}" in ran.err
+    for result in (by_option, by_variable, by_own_variable):
+        assert (result.code, result.out) == (2, "")
+        assert f"the port is in use\n  found: 127.0.0.1:{port}" in result.err
 
 
-def test_an_address_that_others_reach_needs_a_key(run: Run, bundle: Path) -> None:
-    ran = run("serve", bundle, "--host", "0.0.0.0", "--port", "0")
-    assert ran.code == 2
-    assert "GLOSSATOR_API_KEYS" in ran.err
+def test_an_address_beyond_loopback_needs_a_key(run: Run, bundle: Path) -> None:
+    result = run("serve", bundle, "--host", "0.0.0.0", "--port", "0")
+    assert result.code == 2
+    assert "GLOSSATOR_API_KEYS" in result.err
 
 
-def test_a_wrong_setting_of_the_api_is_named(run: Run, bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_setting_of_the_api_is_named(run: Run, bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GLOSSATOR_MAX_TEXTS", "many")
-    ran = run("serve", bundle, "--port", "0")
-    assert ran.code == 2
-    assert "GLOSSATOR_MAX_TEXTS" in ran.err
+    result = run("serve", bundle, "--port", "0")
+    assert result.code == 2
+    assert "GLOSSATOR_MAX_TEXTS" in result.err
 
 
-def test_two_bundles_of_one_name(run: Run, bundle: Path) -> None:
-    ran = run("serve", bundle, bundle, "--port", "0")
-    assert ran.code == 2
-    assert "two bundles have the same name" in ran.err
+def test_two_bundles_with_the_same_name_are_refused(run: Run, bundle: Path) -> None:
+    result = run("serve", bundle, bundle, "--port", "0")
+    assert result.code == 2
+    assert "two bundles have the same name" in result.err
 
 
 def test_a_damaged_bundle_is_refused_by_name(run: Run, bundle: Path, folder: Path) -> None:
     shutil.copytree(bundle, "damaged")
     with Path("damaged/onnx/model.onnx").open("r+b") as file:
         file.write(b"x")
-    ran = run("serve", bundle, "damaged", "--port", "0")
-    assert ran.code == 1
-    assert "found: damaged\n" in ran.err
-    assert "wrong-hash: onnx/model.onnx" in ran.err
+    result = run("serve", bundle, "damaged", "--port", "0")
+    assert result.code == 1
+    assert "found: damaged\n" in result.err
+    assert "wrong-hash: onnx/model.onnx" in result.err
 
 
 @pytest.mark.parametrize("folder_name", ["nope", "."])
-def test_what_is_no_bundle(run: Run, folder: Path, folder_name: str) -> None:
-    ran = run("serve", folder_name)
-    assert ran.code == 1
-    assert "Give the folder that `glossator export` wrote." in ran.err
+def test_a_folder_without_a_bundle_is_refused(run: Run, folder: Path, folder_name: str) -> None:
+    result = run("serve", folder_name)
+    assert result.code == 1
+    assert "Give the folder that `glossator export` wrote." in result.err

@@ -1,4 +1,4 @@
-"""`glossator work`: a worker beside a server, or on another machine."""
+"""`glossator work`"""
 
 from __future__ import annotations
 
@@ -21,25 +21,27 @@ def bundle(tiny_bundle: Callable[[str], Path]) -> Path:
     return tiny_bundle("single_label_classification")
 
 
-def test_jobs_that_wait_are_done(run: Run, bundle: Path, folder: Path) -> None:
+def test_queued_jobs_are_run(run: Run, bundle: Path, folder: Path) -> None:
     store, files = store_of(folder / "jobs"), Folder(folder / "jobs", free_bytes=0)
     job_id = submit_job(store, files, load(bundle, threads=1), b"text\nwhere is my parcel\n\xe2\x80\xa8\n")
-    ran = run("work", bundle, "--jobs", "jobs", "--idle", "0.5")
-    assert ran.code == 0, ran.err
-    assert "1 jobs ended" in ran.err
+    result = run("work", bundle, "--jobs", "jobs", "--idle", "0.5")
+    assert result.code == 0, result.err
+    assert "1 jobs ended" in result.err
     job = store.get(job_id)
     assert (job.state, job.counts.rows) == ("completed", 2)
     store.close()
 
 
-def test_what_is_missing_is_told(run: Run, bundle: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ran = run("work", bundle)
-    assert ran.code == 2
-    assert "--jobs" in ran.err
+def test_missing_and_invalid_settings_are_errors(
+    run: Run, bundle: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = run("work", bundle)
+    assert result.code == 2
+    assert "--jobs" in result.err
     monkeypatch.setenv("GLOSSATOR_JOB_DATABASE", "mysql://user:secret@host/x")
-    ran = run("work", bundle, "--jobs", "jobs", "--idle", "0.5")
-    assert ran.code == 2
-    assert "not a database" in ran.err
-    assert "secret" not in ran.err
-    ran = run("work", "nowhere", "--jobs", "jobs")
-    assert ran.code == 1
+    result = run("work", bundle, "--jobs", "jobs", "--idle", "0.5")
+    assert result.code == 2
+    assert "not a database" in result.err
+    assert "secret" not in result.err
+    result = run("work", "nowhere", "--jobs", "jobs")
+    assert result.code == 1

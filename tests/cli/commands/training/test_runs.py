@@ -1,4 +1,4 @@
-"""`glossator runs`, and how the other commands put theirs on record."""
+"""`glossator runs`, and how the other commands record theirs."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 Run = Callable[..., Any]
-Made = Callable[[str], Path]
+MakeFolder = Callable[[str], Path]
 SINGLE = "single_label_classification"
 
 
-def test_runs_are_listed_sorted_and_shown(run: Run, tiny_bundle: Made, topics_csv: Path) -> None:
+def test_runs_are_listed_sorted_and_shown(run: Run, tiny_bundle: MakeFolder, topics_csv: Path) -> None:
     bundle = tiny_bundle(SINGLE)
     assert run("evaluate", bundle, "topics.csv", "-q").code == 0
     assert run("evaluate", bundle, "nope.csv", "-q").code == 2
@@ -29,31 +29,31 @@ def test_runs_are_listed_sorted_and_shown(run: Run, tiny_bundle: Made, topics_cs
     shown = run("runs", done["id"])
     assert f"accuracy: {done['metrics']['accuracy']}" in shown.out
     assert done["id"] in run("runs").out.replace("\n", "")
-    assert run("runs", "--command", "train").out == "no such run is on record\n"
+    assert run("runs", "--command", "train").out == "no runs found\n"
     assert run("runs", "2001").code == 2
 
 
-def test_test_rows_that_changed_are_refused_until_it_is_said(run: Run, tiny_bundle: Made, topics_csv: Path) -> None:
+def test_changed_test_rows_are_refused_unless_accepted(run: Run, tiny_bundle: MakeFolder, topics_csv: Path) -> None:
     bundle = tiny_bundle(SINGLE)
     run("evaluate", bundle, "topics.csv")
     with topics_csv.open("a") as file:
         file.write("the parcel is lost again,delivery\n")
     for command in (["evaluate", bundle, "topics.csv"], ["compare", bundle, bundle, "--data", "topics.csv"]):
-        ran = run(*command)
-        assert (ran.code, "--accept-changed-test" in ran.err) == (2, True)
+        result = run(*command)
+        assert (result.code, "--accept-changed-test" in result.err) == (2, True)
     assert run("evaluate", bundle, "topics.csv", "--accept-changed-test").code == 0
     assert run("compare", bundle, bundle, "--data", "topics.csv").code == 0
 
 
-def test_a_folder_that_cannot_hold_runs_stops_nothing(run: Run, tiny_bundle: Made, topics_csv: Path) -> None:
+def test_a_run_continues_if_it_cannot_be_recorded(run: Run, tiny_bundle: MakeFolder, topics_csv: Path) -> None:
     Path("runs").write_text("a file")
-    ran = run("evaluate", tiny_bundle(SINGLE), "topics.csv")
-    assert ran.code == 0
-    assert "it goes on without" in ran.err
+    result = run("evaluate", tiny_bundle(SINGLE), "topics.csv")
+    assert result.code == 0
+    assert "continuing without a record" in result.err
 
 
 @pytest.mark.slow
-def test_a_card_leads_back_to_its_run(run: Run, topics_csv: Path, tiny_base: Callable[..., Path]) -> None:
+def test_a_model_card_names_its_run(run: Run, topics_csv: Path, tiny_base: Callable[..., Path]) -> None:
     assert run("train", "topics.csv", "-o", "model", "--base", tiny_base("bert"), "--epochs", "1").code == 0
     assert run("export", "model", "-o", "bundle").code == 0
     exported, trained = run("runs", "--json").json["runs"]

@@ -1,4 +1,4 @@
-"""`glossator train`: what it says, and what it refuses before and after it has begun."""
+"""`glossator train`"""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ def _process(*arguments: object, **more: Any) -> subprocess.Popen[str]:
 def test_json_on_stdout_and_a_checkpoint(run: Run, topics_csv: Path, base: Path, names: Names) -> None:
     with topics_csv.open("a") as file:
         file.write("a row with no label,\n")
-    ran = run("train", "topics.csv", "-o", "checkpoint", "--base", base, "--epochs", "1", "--json", "--quiet")
-    assert (ran.code, ran.err) == (0, "")
-    assert ran.json["rows"] == {"train": 58, "validation": 7, "test": 7}
-    assert ran.json["corpus"]["described"].startswith("topics.csv: csv, utf-8")
-    assert ran.json["task"]["labels"] == ["delivery", "login", "refund"]
-    assert ran.json["outcome"]["epochs_run"] == 1
+    result = run("train", "topics.csv", "-o", "checkpoint", "--base", base, "--epochs", "1", "--json", "--quiet")
+    assert (result.code, result.err) == (0, "")
+    assert result.json["rows"] == {"train": 58, "validation": 7, "test": 7}
+    assert result.json["corpus"]["described"].startswith("topics.csv: csv, utf-8")
+    assert result.json["task"]["labels"] == ["delivery", "login", "refund"]
+    assert result.json["outcome"]["epochs_run"] == 1
     assert {"checkpoint", "checkpoint.rejects.jsonl"} <= set(names())
     assert "checkpoint.partial" not in names()
     assert json.loads(Path("checkpoint.rejects.jsonl").read_text())["line"] == 74
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "message"),
     [
         (["nope.csv", "-o", "out"], 2, "there is no file nope.csv"),
         (["topics.csv", "-o", "out", "--label-column", "topik"], 2, "did you mean 'topic'?"),
@@ -67,39 +67,39 @@ def test_json_on_stdout_and_a_checkpoint(run: Run, topics_csv: Path, base: Path,
     ],
 )
 def test_a_refusal_leaves_nothing(
-    run: Run, topics_csv: Path, base: Path, names: Names, arguments: list[str], code: int, said: str
+    run: Run, topics_csv: Path, base: Path, names: Names, arguments: list[str], code: int, message: str
 ) -> None:
     Path("oneclass.csv").write_text("text,topic\nhello,a\ngood day,a\nbye,a\n")
     before = names()
-    ran = run("train", *arguments, *([] if "--base" in arguments else ["--base", base]), "--epochs", "1")
-    assert ran.code == code
-    assert said in ran.err
-    assert ran.out == ""
+    result = run("train", *arguments, *([] if "--base" in arguments else ["--base", base]), "--epochs", "1")
+    assert result.code == code
+    assert message in result.err
+    assert result.out == ""
     assert names() == before
 
 
-def test_every_option_that_cannot_be_used_is_named_at_once(run: Run, topics_csv: Path, names: Names) -> None:
-    ran = run("train", "topics.csv", "-o", "out", "--epochs", "5000", "--learning-rate", "7", "--max-length", "2")
-    assert ran.code == 2
+def test_all_invalid_options_are_reported_together(run: Run, topics_csv: Path, names: Names) -> None:
+    result = run("train", "topics.csv", "-o", "out", "--epochs", "5000", "--learning-rate", "7", "--max-length", "2")
+    assert result.code == 2
     for option in ("--epochs", "--learning-rate", "--max-length"):
-        assert f"{option}: " in ran.err
+        assert f"{option}: " in result.err
     assert names() == ["topics.csv"]
 
 
 def test_rejects_of_the_validation_file_are_counted(run: Run, topics_csv: Path, base: Path) -> None:
     Path("validation.csv").write_text("text,topic\nmy parcel again,delivery\nhello,greeting\nno money yet,refund\n")
-    ran = run(
+    result = run(
         "train", "topics.csv", "-o", "out", "--base", base, "--epochs", "1", "--validation", "validation.csv",
     )  # fmt: skip
-    assert ran.code == 0
-    assert "3 rows = 2 kept + 1 rejected + 0 dropped" in ran.err
-    assert "rejected: unknown-label 1" in ran.err
-    assert ran.out.startswith("wrote out: validation accuracy ")
+    assert result.code == 0
+    assert "3 rows = 2 kept + 1 rejected + 0 dropped" in result.err
+    assert "rejected: unknown-label 1" in result.err
+    assert result.out.startswith("wrote out: validation accuracy ")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kilobytes", [2, 40])
-def test_a_full_disk_is_an_error_with_a_way_out(topics_csv: Path, base: Path, names: Names, kilobytes: int) -> None:
+def test_a_full_disk_is_an_error_with_a_hint(topics_csv: Path, base: Path, names: Names, kilobytes: int) -> None:
     def small_files() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (kilobytes * 1024, kilobytes * 1024))
 
@@ -114,7 +114,7 @@ def test_a_full_disk_is_an_error_with_a_way_out(topics_csv: Path, base: Path, na
 
 
 @pytest.mark.slow
-def test_ctrl_c_says_how_to_go_on_and_the_same_command_does(topics_csv: Path, base: Path, names: Names) -> None:
+def test_after_ctrl_c_the_same_command_resumes(topics_csv: Path, base: Path, names: Names) -> None:
     command = ["topics.csv", "-o", "out", "--base", base, "--epochs", "60", "--patience", "60", "--threads", "1"]
     with _process(*command) as process:
         assert process.stderr is not None

@@ -1,4 +1,4 @@
-"""The whole road as a user walks it: the installed program, one process a step, on the first rows of the example."""
+"""The full pipeline with the installed program: one process per step, on the first rows of the example corpus."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _step(*arguments: str | Path, codes: tuple[int, ...] = (0,)) -> subprocess.C
 
 @pytest.fixture
 def tickets(folder: Path) -> list[dict[str, str]]:
-    """The first rows of the example corpus, in `tickets.csv` of the current folder."""
+    """Write the first rows of the example corpus to `tickets.csv` in the current folder; returns them."""
     with EXAMPLE.open(newline="", encoding="utf-8") as file:
         rows = [row for row, _ in zip(csv.reader(file), range(ROWS + 1), strict=False)]
     with (folder / "tickets.csv").open("w", newline="", encoding="utf-8") as file:
@@ -37,7 +37,9 @@ def tickets(folder: Path) -> list[dict[str, str]]:
 
 
 @pytest.mark.slow
-def test_the_road(tickets: list[dict[str, str]], folder: Path, tiny_base: Callable[[str], Path]) -> None:
+def test_wrangle_train_evaluate_export_verify_label_and_serve(
+    tickets: list[dict[str, str]], folder: Path, tiny_base: Callable[[str], Path]
+) -> None:
     report = json.loads(_step("wrangle", "tickets.csv", "--label-column", "category", "--json", codes=(0, 3)).stdout)
     counts = report["rows"]
     assert counts["in"] == ROWS == counts["kept"] + counts["rejected"] + counts["dropped"]

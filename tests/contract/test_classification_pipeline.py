@@ -1,4 +1,4 @@
-"""The whole road on a tiny corpus: train, export, verify, answer from Python, from a file and over HTTP, all alike."""
+"""The full pipeline on a tiny corpus: Python, files and HTTP give the same answers."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from glossator.modeling.labelled_rows import read_rows
 from glossator.service.api.app import create_app
 from glossator.service.api.settings import Settings
 from glossator.service.documents.open_source import open_source
-from glossator.service.documents.row_formats import open_sink
+from glossator.service.documents.row_writer import open_row_writer
 from glossator.service.errors import EmptyText
 from glossator.service.inference.pipeline import Answer
 from glossator.service.labelling.answer_cells import LABEL, LABELS
 from glossator.service.labelling.column_plan import plan_columns
-from glossator.service.labelling.destination import Streamed
-from glossator.service.labelling.row_labelling import label
+from glossator.service.labelling.destination import StreamDestination
+from glossator.service.labelling.row_labelling import label_rows
 
 PROBLEM_TYPES = ["single_label_classification", "multi_label_classification"]
 
@@ -31,7 +31,7 @@ def problem_type(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def test_the_served_graph_has_learnt_what_it_was_taught(tiny_bundle: Callable[[str], Path], problem_type: str) -> None:
+def test_the_served_graph_has_learned_the_labels(tiny_bundle: Callable[[str], Path], problem_type: str) -> None:
     manifest = glossator.load(tiny_bundle(problem_type)).bundle.manifest
     (test,) = [record for record in manifest.evaluation if record.split == "test"]
     metric = "accuracy" if problem_type == "single_label_classification" else "micro_f1"
@@ -56,7 +56,7 @@ def test_the_bundle_answers_as_the_checkpoint(
     assert different <= max(1, len(texts) // 20)
 
 
-def test_python_file_and_http_give_one_answer(
+def test_python_files_and_http_give_the_same_answer(
     tiny_bundle: Callable[[str], Path], tmp_path: Path, problem_type: str
 ) -> None:
     model = glossator.load(tiny_bundle(problem_type))
@@ -67,8 +67,8 @@ def test_python_file_and_http_give_one_answer(
     rows.write_text("".join(json.dumps({"id": i, "text": text}) + "\n" for i, text in enumerate([*texts, ""])))
     with open_source(rows) as source:
         columns = plan_columns(source.columns, answers=LABELS if "multi" in problem_type else LABEL)
-        with open_sink(tmp_path / "out.jsonl", columns.all, inputs=[rows]) as sink:
-            summary = label(source, Streamed(sink), model.start, columns=columns, model=model.version)
+        with open_row_writer(tmp_path / "out.jsonl", columns.all, inputs=[rows]) as sink:
+            summary = label_rows(source, StreamDestination(sink), model.start, columns=columns, model=model.version)
     written = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
 
     client = TestClient(create_app({model.name: model}, Settings()), base_url="http://127.0.0.1")
@@ -90,7 +90,7 @@ def test_python_file_and_http_give_one_answer(
     assert answers[4]["error"]["code"] == "empty-text"
 
 
-def test_a_long_text_is_read_whole(tiny_bundle: Callable[[str], Path]) -> None:
+def test_a_long_text_is_read_completely(tiny_bundle: Callable[[str], Path]) -> None:
     model = glossator.load(tiny_bundle("single_label_classification"))
     long = "cannot log in " * 100
     whole, cut = model(long), model(long, truncate=True)
@@ -101,7 +101,7 @@ def test_a_long_text_is_read_whole(tiny_bundle: Callable[[str], Path]) -> None:
     assert cut.tokens < whole.tokens
 
 
-def test_calling_with_a_bad_text_raises_its_error(tiny_bundle: Callable[[str], Path]) -> None:
+def test_calling_with_an_invalid_text_raises_its_error(tiny_bundle: Callable[[str], Path]) -> None:
     model = glossator.load(tiny_bundle("single_label_classification"))
     with pytest.raises(EmptyText):
         model(["fine", " "])

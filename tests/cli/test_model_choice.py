@@ -1,4 +1,4 @@
-"""Commands that help to choose: algorithm, select, curve, suggest, context, search, cascade."""
+"""Commands and options for choosing a model: algorithms, select, curve, suggest, context, search, cascades."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WORDS = ("red", "blue", "big", "small", "new", "old", "first", "last", "green", 
 
 @pytest.fixture
 def corpus(run: Run) -> Path:
-    """120 rows of three topics in the folder that commands run in."""
+    """A file of 120 rows of three topics in the current folder."""
     with Path("corpus.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["text", "topic"])
@@ -42,63 +42,63 @@ def base(tiny_base: Callable[[str], Path]) -> Path:
 
 
 def train(run: Run, base: Path, name: str, *further: object) -> Any:
-    ran = run(
+    result = run(
         "train", "corpus.csv", "-o", f"checkpoints/{name}", "--algorithm", name, "--base", base,
         "--validation-share", "0.25", "--quiet", *further,
     )  # fmt: skip
-    assert ran.code == 0, ran.err
-    return ran
+    assert result.code == 0, result.err
+    return result
 
 
 @pytest.mark.usefixtures("corpus")
-def test_an_algorithm_with_options_of_its_own(run: Run, base: Path) -> None:
-    ran = train(run, base, "bag", "--set", "dimension=8", "--set", "buckets=0", "--epochs", "3", "--json")
-    provenance = ran.json["task"]["provenance"]
+def test_an_algorithm_reads_its_own_options(run: Run, base: Path) -> None:
+    result = train(run, base, "bag", "--set", "dimension=8", "--set", "buckets=0", "--epochs", "3", "--json")
+    provenance = result.json["task"]["provenance"]
     assert (provenance["algorithm"], provenance["config"]["dimension"], provenance["config"]["epochs"]) == ("bag", 8, 3)
 
 
 @pytest.mark.parametrize(
-    ("further", "said"),
+    ("further", "message"),
     [
         (["--algorithm", "bagg"], "one of majority, tfidf, bag"),
         (["--algorithm", "bag", "--set", "dimension"], "NAME=VALUE"),
         (["--algorithm", "bag", "--set", "dimension=many"], "dimension"),
-        (["--algorithm", "bag", "--unlabelled", "corpus.csv"], "learns nothing from unlabelled texts"),
+        (["--algorithm", "bag", "--unlabelled", "corpus.csv"], "does not use unlabelled texts"),
         (["--algorithm", "distil"], "distil needs a teacher"),
         (["--algorithm", "distil", "--teacher", "nowhere"], "this is not a checkpoint"),
         (["--algorithm", "majority", "--search", "2"], "nothing to search"),
     ],
 )
 @pytest.mark.usefixtures("corpus")
-def test_what_train_refuses(run: Run, base: Path, further: list[str], said: str) -> None:
-    ran = run("train", "corpus.csv", "-o", "out", "--base", base, *further)
-    assert (ran.code, Path("out").exists()) == (2, False)
-    assert said in ran.err
+def test_train_refuses_invalid_options(run: Run, base: Path, further: list[str], message: str) -> None:
+    result = run("train", "corpus.csv", "-o", "out", "--base", base, *further)
+    assert (result.code, Path("out").exists()) == (2, False)
+    assert message in result.err
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("corpus")
-def test_unlabelled_texts_teach_a_student(run: Run, base: Path) -> None:
+def test_a_student_is_trained_on_unlabelled_texts(run: Run, base: Path) -> None:
     train(run, base, "bag", "--epochs", "5", "--set", "dimension=8")
     Path("more.txt").write_text("where is the red box\n\nthe old code is wrong\n")
-    ran = run(
+    result = run(
         "train", "corpus.csv", "-o", "student", "--algorithm", "distil", "--teacher", "checkpoints/bag", "--set",
         "student=static", "--set", "dimension=8", "--unlabelled", "more.txt", "--base", base, "--epochs", "2",
     )  # fmt: skip
-    assert ran.code == 0
-    assert "2 unlabelled texts" in ran.err
+    assert result.code == 0
+    assert "2 unlabelled texts" in result.err
     assert json.loads(Path("student/task.json").read_text())["provenance"]["config"]["teacher"] == "bag"
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("corpus")
-def test_a_cascade_from_two_checkpoints_to_files_and_http(run: Run, base: Path) -> None:
+def test_a_cascade_answers_files_and_http_alike(run: Run, base: Path) -> None:
     train(run, base, "bag", "--epochs", "12", "--set", "dimension=16")
     train(run, base, "tfidf")
     assert run("export", "checkpoints/bag", "-o", "models/fast", "--quiet").code == 0
-    ran = run("export", "checkpoints/tfidf", "--fast", "models/fast", "-o", "models/both", "--json", "--quiet")
-    assert ran.code == 0, ran.err
-    cascade = ran.json["manifest"]["cascade"]
+    result = run("export", "checkpoints/tfidf", "--fast", "models/fast", "-o", "models/both", "--json", "--quiet")
+    assert result.code == 0, result.err
+    cascade = result.json["manifest"]["cascade"]
     assert cascade["algorithm"] == "bag"
     assert 0.0 < cascade["share"] <= 1.0
     assert cascade["low"] > -cascade["margin"]
@@ -122,13 +122,13 @@ def test_a_cascade_from_two_checkpoints_to_files_and_http(run: Run, base: Path) 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("corpus")
-def test_a_fast_model_of_other_rows_is_refused(run: Run, base: Path) -> None:
+def test_a_fast_model_that_was_trained_on_other_rows_is_refused(run: Run, base: Path) -> None:
     train(run, base, "tfidf")
     train(run, base, "majority", "--seed", "14")
     assert run("export", "checkpoints/majority", "-o", "models/fast", "--quiet").code == 0
-    ran = run("export", "checkpoints/tfidf", "--fast", "models/fast", "-o", "models/both")
-    assert (ran.code, Path("models/both").exists()) == (2, False)
-    assert "the two models were trained on other rows" in ran.err
+    result = run("export", "checkpoints/tfidf", "--fast", "models/fast", "-o", "models/both")
+    assert (result.code, Path("models/both").exists()) == (2, False)
+    assert "the two models were trained on other rows" in result.err
 
 
 @pytest.mark.slow
@@ -138,30 +138,32 @@ def test_select_takes_the_cheapest_that_is_good_enough(run: Run, base: Path) -> 
         "select", "corpus.csv", "-o", "chosen", "--base", base, "--algorithm", "majority", "--algorithm", "tfidf",
         "--algorithm", "frozen", "--algorithm", "distil",
     ]  # fmt: skip
-    ran = run(*command, "--json")
-    assert ran.code == 0, ran.err
-    verdicts = {each["rung"]["name"]: each for each in ran.json["verdicts"]}
+    result = run(*command, "--json")
+    assert result.code == 0, result.err
+    verdicts = {each["model"]["name"]: each for each in result.json["verdicts"]}
     good = [name for name, each in verdicts.items() if each["against_best"]["non_inferior"]]
-    chosen = ran.json["chosen"]
-    assert chosen == good[0]  # the fastest first, and which of two so small models that is, this machine decides
+    chosen = result.json["chosen"]
+    assert chosen == good[0]  # the fastest is first; which of two such small models that is depends on the machine
     assert verdicts[chosen]["kept"]
     assert chosen in {"tfidf", "frozen"}
-    assert "not shown to be as good" in verdicts["majority"]["why"]
-    assert ran.json["skipped"] == {"distil": "there is no finetune to learn from"}
+    assert "may be worse than the best" in verdicts["majority"]["why"]
+    assert result.json["skipped"] == {"distil": "there is no finetune to learn from"}
     assert {path.name for path in Path("chosen").iterdir()} == {
-        "frontier.svg", "model", "report.html", "report.md", "rungs", "selection.json",
+        "candidates", "frontier.svg", "model", "report.html", "report.md", "selection.json",
     }  # fmt: skip
     manifest = json.loads(Path("chosen/model/bundle.json").read_text())
     assert [each["split"] for each in manifest["evaluation"]] == ["validation", "test"]
-    rung = json.loads(Path(f"chosen/rungs/{chosen}/bundle/bundle.json").read_text())
-    assert [each["split"] for each in rung["evaluation"]] == ["validation"]  # the test rows waited for the end
+    candidate = json.loads(Path(f"chosen/candidates/{chosen}/bundle/bundle.json").read_text())
+    assert [each["split"] for each in candidate["evaluation"]] == [
+        "validation"
+    ]  # the test rows are used only at the end
     again = run(*command, "--overwrite")
-    assert again.err.count("done before") == 3
+    assert again.err.count("reused from an earlier run") == 3
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("corpus")
-def test_select_says_what_comes_closest(run: Run, base: Path) -> None:
+def test_select_names_the_model_closest_to_the_budget(run: Run, base: Path) -> None:
     command = [
         "select",
         "corpus.csv",
@@ -174,10 +176,10 @@ def test_select_says_what_comes_closest(run: Run, base: Path) -> None:
         "--algorithm",
         "tfidf",
     ]
-    ran = run(*command, "--max-size-mb", "0.000001")
-    assert (ran.code, Path("chosen/model").exists()) == (2, False)
-    assert "no model keeps to the budget" in ran.err
-    assert "comes closest" in ran.err
+    result = run(*command, "--max-size-mb", "0.000001")
+    assert (result.code, Path("chosen/model").exists()) == (2, False)
+    assert "no model keeps to the budget" in result.err
+    assert "comes closest" in result.err
     early = run(*command, "--min-accuracy", "0.1", "--overwrite", "--json")
     assert early.json["skipped"] == {"tfidf": "a cheaper one is good enough"}
     late = run(*command, "--max-train-minutes", "0", "--overwrite", "--seed", "1")
@@ -187,11 +189,11 @@ def test_select_says_what_comes_closest(run: Run, base: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("corpus")
-def test_a_curve_tells_what_more_rows_bring(run: Run, base: Path) -> None:
-    ran = run("curve", "corpus.csv", "--base", base, "-o", "curve", "--repeats", "1", "--json")
-    assert ran.code == 0, ran.err
-    assert [each["more"] for each in ran.json["forecasts"]] == [100, 500, 1000]
-    assert [point["rows"] for point in ran.json["points"]][-1] == 96
+def test_a_curve_forecasts_the_gain_from_more_rows(run: Run, base: Path) -> None:
+    result = run("curve", "corpus.csv", "--base", base, "-o", "curve", "--repeats", "1", "--json")
+    assert result.code == 0, result.err
+    assert [each["more"] for each in result.json["forecasts"]] == [100, 500, 1000]
+    assert [point["rows"] for point in result.json["points"]][-1] == 96
     assert {path.name for path in Path("curve").iterdir()} == {"curve.json", "curve.svg", "report.html", "report.md"}
 
 
@@ -201,10 +203,10 @@ def test_a_search_is_no_worse_than_the_defaults(run: Run, base: Path) -> None:
     command = [
         "train", "corpus.csv", "-o", "out", "--algorithm", "bag", "--base", base, "--epochs", "3", "--search", "3",
     ]  # fmt: skip
-    ran = run(*command, "--json")
-    assert ran.code == 0, ran.err
-    assert ran.json["search"]["trials"] == 3
-    assert ran.json["outcome"]["best_metric"] >= ran.json["search"]["default_value"]
+    result = run(*command, "--json")
+    assert result.code == 0, result.err
+    assert result.json["search"]["trials"] == 3
+    assert result.json["outcome"]["best_metric"] >= result.json["search"]["default_value"]
     assert not Path("out.search").exists()
     assert Path("out/model.safetensors").is_file()
 
@@ -214,9 +216,13 @@ def test_suggest_writes_for_labelling_tools(run: Run, tiny_bundle: Callable[[str
     texts = [form.format(word) for forms in ROWS.values() for form in forms for word in WORDS[:3]]
     Path("mail.txt").write_text("\n".join([*texts, "", texts[0]]))
     model = tiny_bundle("single_label_classification")
-    ran = run("suggest", model, "mail.txt", "-o", f"next.{suffix}", "--count", "5", "--json")
-    assert ran.code == 3  # one row holds no text
-    assert (ran.json["texts"], ran.json["suggested"], ran.json["unusable"]) == (len(texts), 5, {"empty-text": 1})
+    result = run("suggest", model, "mail.txt", "-o", f"next.{suffix}", "--count", "5", "--json")
+    assert result.code == 3  # one row has no text
+    assert (result.json["texts"], result.json["suggested"], result.json["unusable"]) == (
+        len(texts),
+        5,
+        {"empty-text": 1},
+    )
     written = Path(f"next.{suffix}").read_text()
     if suffix == "csv":
         found = list(csv.DictReader(written.splitlines()))
@@ -235,25 +241,27 @@ def test_suggest_writes_for_labelling_tools(run: Run, tiny_bundle: Callable[[str
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
-        (["mail.txt", "-o", "next.xml"], "the format of the output cannot be told"),
+        (["mail.txt", "-o", "next.xml"], "unknown format of the output"),
         (["nothing.csv", "-o", "next.csv"], "there is no file"),
         (["odd.csv", "-o", "next.csv"], "no column stands out as the text"),
-        (["empty.txt", "-o", "next.csv"], "there is no text in this file"),
+        (["empty.txt", "-o", "next.csv"], "no row has a usable text"),
         (["odd.csv", "-o", "odd.csv"], "the output is the input"),
     ],
 )
-def test_what_suggest_refuses(run: Run, tiny_bundle: Callable[[str], Path], arguments: list[str], said: str) -> None:
+def test_suggest_refuses_invalid_input(
+    run: Run, tiny_bundle: Callable[[str], Path], arguments: list[str], message: str
+) -> None:
     Path("mail.txt").write_text("where is it\n")
     Path("odd.csv").write_text("one,two\na,b\n")
     Path("empty.txt").write_text("\n\n")
-    ran = run("suggest", tiny_bundle("single_label_classification"), *arguments)
-    assert ran.code in (1, 2)
-    assert said in ran.err
+    result = run("suggest", tiny_bundle("single_label_classification"), *arguments)
+    assert result.code in (1, 2)
+    assert message in result.err
 
 
-def test_context_puts_neighbours_beside_each_text(run: Run) -> None:
+def test_context_adds_the_neighbours_of_each_text(run: Run) -> None:
     rows = [("a", "one"), ("a", "two"), ("a", "three"), ("b", "four")]
     Path("in.jsonl").write_text("".join(json.dumps({"doc": doc, "text": text}) + "\n" for doc, text in rows))
     assert run("context", "in.jsonl", "--group-column", "doc", "-o", "out.jsonl").code == 0
@@ -266,17 +274,17 @@ def test_context_puts_neighbours_beside_each_text(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
-        (["--neighbours", "above"], "there are no such neighbours"),
-        (["--group-column", "document"], "there is no such column"),
+        (["--neighbours", "above"], "unknown neighbours"),
+        (["--group-column", "document"], "the file has no such column"),
         (["-o", "in.jsonl"], "the output is the input"),
     ],
 )
-def test_what_context_refuses(run: Run, arguments: list[str], said: str) -> None:
+def test_context_refuses_invalid_options(run: Run, arguments: list[str], message: str) -> None:
     Path("in.jsonl").write_text('{"text": "one"}\n')
     further = arguments if "-o" in arguments else [*arguments, "-o", "out.jsonl"]
-    ran = run("context", "in.jsonl", *further)
-    assert ran.code == 2
-    assert said in ran.err
+    result = run("context", "in.jsonl", *further)
+    assert result.code == 2
+    assert message in result.err
     assert Path("in.jsonl").read_text() == '{"text": "one"}\n'

@@ -1,4 +1,4 @@
-"""The whole road for the tasks beside classification: train, export, verify, answer from Python, file and HTTP."""
+"""The full pipeline for tasks other than classification: Python, files and HTTP give the same answers."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from glossator.modeling.pooling import pool
 from glossator.service.api.app import create_app
 from glossator.service.api.settings import Settings
 from glossator.service.documents.open_source import open_source
-from glossator.service.documents.row_formats import open_sink
+from glossator.service.documents.row_writer import open_row_writer
 from glossator.service.errors import BundleInvalid, ConfigError, InputError
 from glossator.service.inference.composed.reranking import Ranked
 from glossator.service.inference.encoding import reads_pairs
 from glossator.service.inference.pipeline import Answer
 from glossator.service.labelling.answer_cells import answer_columns
 from glossator.service.labelling.column_plan import plan_columns
-from glossator.service.labelling.destination import Streamed
-from glossator.service.labelling.row_labelling import label
+from glossator.service.labelling.destination import StreamDestination
+from glossator.service.labelling.row_labelling import label_rows
 from glossator.service.tasks.encoded import Pair
 
-Made = Callable[[str], Path]
-LEARNT = {
+MakeFolder = Callable[[str], Path]
+LEAST_METRIC = {
     "token-classification": ("f1", 0.9),
     "question-answering": ("f1", 0.8),
     "text-pair": ("accuracy", 0.5),
     "text-pair-score": ("pearson", 0.8),
     "text-embedding": ("nearest_accuracy", 0.9),
 }
-KINDS = sorted(LEARNT)
+KINDS = sorted(LEAST_METRIC)
 pytestmark = pytest.mark.slow
 
 
@@ -51,10 +51,10 @@ def inputs(folder: Path) -> list[Any]:
     return inputs_of(read_rows(folder / "test.jsonl"), read_task(folder))[:20]
 
 
-def test_the_served_graph_has_learnt_what_it_was_taught(task_bundle: Made, kind: str) -> None:
+def test_the_served_graph_has_learned_the_task(task_bundle: MakeFolder, kind: str) -> None:
     manifest = glossator.load(task_bundle(kind)).bundle.manifest
     (test,) = [record for record in manifest.evaluation if record.split == "test"]
-    metric, least = LEARNT[kind]
+    metric, least = LEAST_METRIC[kind]
     assert test.metrics[metric].value > least
     assert next(iter(test.metrics)) == metric
     fp32 = manifest.verification.parity[0]
@@ -66,7 +66,7 @@ def test_the_served_graph_has_learnt_what_it_was_taught(task_bundle: Made, kind:
     assert f"{test.metrics[metric].value:.4f}" in card
 
 
-def test_the_bundle_answers_as_the_checkpoint(task_bundle: Made, task_checkpoint: Made, kind: str) -> None:
+def test_the_bundle_answers_as_the_checkpoint(task_bundle: MakeFolder, task_checkpoint: MakeFolder, kind: str) -> None:
     texts = inputs(task_checkpoint(kind))
     model, checkpoint = glossator.load(task_bundle(kind)), load_checkpoint(task_checkpoint(kind))
     ours, theirs = model.predict(texts), checkpoint.predict(texts)
@@ -83,8 +83,8 @@ def test_the_bundle_answers_as_the_checkpoint(task_bundle: Made, task_checkpoint
         assert (mine.tokens, mine.windows, mine.truncated) == (other.tokens, other.windows, other.truncated)
 
 
-def test_python_file_and_http_give_one_answer(
-    task_bundle: Made, task_checkpoint: Made, tmp_path: Path, kind: str
+def test_python_files_and_http_give_the_same_answer(
+    task_bundle: MakeFolder, task_checkpoint: MakeFolder, tmp_path: Path, kind: str
 ) -> None:
     model = glossator.load(task_bundle(kind), threads=1)
     texts = [*inputs(task_checkpoint(kind)), Pair("where is it", "") if reads_pairs(model.task) else ""]
@@ -96,8 +96,8 @@ def test_python_file_and_http_give_one_answer(
     (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     with open_source(tmp_path / "in.jsonl") as source:
         columns = plan_columns(source.columns, answers=answer_columns(model.task), pairs=pairs)
-        with open_sink(tmp_path / "out.jsonl", columns.all) as sink:
-            summary = label(source, Streamed(sink), model.start, columns=columns, model=model.version)
+        with open_row_writer(tmp_path / "out.jsonl", columns.all) as sink:
+            summary = label_rows(source, StreamDestination(sink), model.start, columns=columns, model=model.version)
     assert (summary.rows, summary.failed) == (len(texts), 1)
     written = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
 
@@ -135,7 +135,7 @@ def test_python_file_and_http_give_one_answer(
     assert {key: value for key, value in alone.items() if key != "embedding"}.keys() <= results[0].keys()
 
 
-def test_a_long_text_is_read_in_windows_and_each_place_is_right(task_bundle: Made) -> None:
+def test_a_long_text_is_read_in_windows_and_all_offsets_are_right(task_bundle: MakeFolder) -> None:
     model = glossator.load(task_bundle("token-classification"))
     part = "where is my parcel since monday please help "
     answer = model(part * 20)
@@ -149,7 +149,7 @@ def test_a_long_text_is_read_in_windows_and_each_place_is_right(task_bundle: Mad
     assert [each.start - 12 for each in moved.entities] == [each.start for each in alone.entities]
 
 
-def test_an_answer_stands_where_it_says_in_a_long_context(task_bundle: Made) -> None:
+def test_the_offsets_of_an_answer_are_right_in_a_long_context(task_bundle: MakeFolder) -> None:
     model = glossator.load(task_bundle("question-answering"))
     context = "please help " * 40 + "cannot find the parcel again " + "thanks " * 40
     answer = model(Pair("where is it", context))
@@ -158,7 +158,7 @@ def test_an_answer_stands_where_it_says_in_a_long_context(task_bundle: Made) -> 
     assert context[answer.span.start : answer.span.end] == answer.span.text == "parcel"
 
 
-def test_vectors_equal_the_mean_of_the_last_hidden_states(task_bundle: Made, task_checkpoint: Made) -> None:
+def test_vectors_equal_the_mean_of_the_last_hidden_states(task_bundle: MakeFolder, task_checkpoint: MakeFolder) -> None:
     """Against transformers and the formula of sentence-transformers, in fp32 and as served."""
     import torch
     from transformers import AutoModel, AutoTokenizer
@@ -178,7 +178,7 @@ def test_vectors_equal_the_mean_of_the_last_hidden_states(task_bundle: Made, tas
     assert ((served * expected).sum(axis=1) > 0.98).all()
 
 
-def test_http_ranks_labels_and_documents_as_python_does(task_bundle: Made) -> None:
+def test_http_ranks_labels_and_documents_as_python_does(task_bundle: MakeFolder) -> None:
     vectors = glossator.load(task_bundle("text-embedding"), threads=1)
     pairs, rated = (glossator.load(task_bundle(kind), threads=1) for kind in ("text-pair", "text-pair-score"))
     texts, labels = ["where is my parcel", "", "i cannot log in"], ["the parcel", "login page"]
@@ -194,18 +194,18 @@ def test_http_ranks_labels_and_documents_as_python_does(task_bundle: Made) -> No
         assert good["scores"][0] == pytest.approx(expected.score, abs=1e-6)
         assert empty["error"]["code"] == "empty-text"
 
-        for name, model, label in (("vectors", vectors, None), ("rated", rated, None), ("pairs", pairs, "refund")):
-            body = {"query": texts[0], "documents": [*labels, ""], "top_k": 1, "label": label}
+        for name, model, label_rows in (("vectors", vectors, None), ("rated", rated, None), ("pairs", pairs, "refund")):
+            body = {"query": texts[0], "documents": [*labels, ""], "top_k": 1, "label": label_rows}
             answered = client.post(f"/v1/models/{name}/rerank", json=body)
             assert answered.status_code == 200, answered.text
             best, bad = answered.json()["results"]
-            first = model.rerank(texts[0], labels, label=label)[0]
+            first = model.rerank(texts[0], labels, label=label_rows)[0]
             assert isinstance(first, Ranked)
             assert (best["index"], best["text"]) == (first.index, first.text)
             assert best["score"] == pytest.approx(first.score, abs=1e-5)
             assert (bad["index"], bad["error"]["code"]) == (2, "empty-text")
 
-        for path, wrong, status, said in (
+        for path, wrong, status, message in (
             ("vectors/zero-shot", {"texts": texts, "labels": []}, 422, "does not fit"),
             ("vectors/zero-shot", {"texts": texts * 2, "labels": labels}, 422, "too many texts"),
             ("pairs/zero-shot", {"texts": texts, "labels": labels}, 422, "not trained on entailment"),
@@ -215,10 +215,10 @@ def test_http_ranks_labels_and_documents_as_python_does(task_bundle: Made) -> No
             ("nobody/rerank", {"query": "a", "documents": labels}, 404, "no model"),
         ):
             answered = client.post(f"/v1/models/{path}", json=wrong)
-            assert (answered.status_code, said in answered.text) == (status, True), answered.text
+            assert (answered.status_code, message in answered.text) == (status, True), answered.text
 
 
-def test_http_answers_sentence_by_sentence(task_bundle: Made) -> None:
+def test_http_answers_sentence_by_sentence(task_bundle: MakeFolder) -> None:
     pytest.importorskip("spacy")
     entities = glossator.load(task_bundle("token-classification"), threads=1)
     pairs = glossator.load(task_bundle("text-pair"), threads=1)
@@ -240,7 +240,7 @@ def test_http_answers_sentence_by_sentence(task_bundle: Made) -> None:
         assert (refused.status_code, "reads two" in refused.text) == (422, True)
 
 
-def test_what_a_task_does_not_know_is_refused(task_bundle: Made) -> None:
+def test_options_and_inputs_of_other_tasks_are_refused(task_bundle: MakeFolder) -> None:
     model = glossator.load(task_bundle("token-classification"))
     with pytest.raises(ConfigError, match="coverage does not apply to token-classification"):
         model("parcel", coverage=0.9)
@@ -250,7 +250,7 @@ def test_what_a_task_does_not_know_is_refused(task_bundle: Made) -> None:
         glossator.load(task_bundle("text-pair"))("one")
 
 
-def test_a_bundle_that_says_another_task_is_refused(task_bundle: Made, tmp_path: Path) -> None:
+def test_a_bundle_that_claims_another_task_is_refused(task_bundle: MakeFolder, tmp_path: Path) -> None:
     import shutil
 
     from tampering import seal
@@ -258,12 +258,12 @@ def test_a_bundle_that_says_another_task_is_refused(task_bundle: Made, tmp_path:
     folder = tmp_path / "bundle"
     shutil.copytree(task_bundle("token-classification"), folder)
 
-    def turn(fields: dict[str, Any]) -> None:
+    def claim_another_task(fields: dict[str, Any]) -> None:
         task = fields["task"]
         fields["task"] = {key: task[key] for key in ("format_version", "encoding", "provenance")} | {
             "task": "text-embedding", "pooling": "mean", "normalized": True, "dimension": 32,
         }  # fmt: skip
 
-    seal(turn, folder)
+    seal(claim_another_task, folder)
     with pytest.raises(BundleInvalid, match=r"graph-outputs|manifest"):
         glossator.load(folder)
