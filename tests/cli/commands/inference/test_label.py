@@ -121,7 +121,7 @@ def test_the_output_is_never_the_input(run: Run, topics_csv: Path, bundle: Path,
         (["nope.csv", "-o", "out.jsonl"], 2, "there is no file nope.csv"),
         (["names.csv", "-o", "out.jsonl"], 2, "--text-column NAME"),
         (["taken.csv", "-o", "out.jsonl"], 2, "--prefix predicted_"),
-        (["picture.csv", "-o", "out.jsonl"], 2, "a PNG picture, not text"),
+        (["picture.csv", "-o", "out.jsonl"], 2, "a PNG image, not text"),
         (["empty.csv", "-o", "out.jsonl"], 2, "the file is empty"),
     ],
 )
