@@ -224,3 +224,25 @@ def test_a_closed_pipe_is_no_error(folder: Path) -> None:
     with os.fdopen(writing, "w") as pipe:
         finished = _process("wrangle", "labels.csv", "--label-column", "a", "--quiet", stdout=pipe, cwd=folder)
     assert (finished.returncode, finished.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("words", "completions"),
+    [
+        ("glossator tr", ["train"]),
+        ("glossator train --val", ["--validation", "--validation-share"]),
+        ("glossator train --precision b", ["bf16"]),
+        ("glossator models r", ["rollback", "remove"]),
+    ],
+)
+def test_bash_completion(words: str, completions: list[str]) -> None:
+    variables = {"_GLOSSATOR_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    command = [sys.executable, "-m", "glossator"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
+    finished = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+    assert finished.stdout.split() == completions
+
+
+def test_the_completion_script_can_be_shown(run: Run) -> None:
+    finished = _process("--show-completion", "bash")
+    assert (finished.returncode, "_GLOSSATOR_COMPLETE=complete_bash" in finished.stdout) == (0, True)

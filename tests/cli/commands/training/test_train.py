@@ -130,3 +130,30 @@ def test_after_ctrl_c_the_same_command_resumes(topics_csv: Path, base: Path, nam
     assert process.returncode == 0, err
     assert "epoch 1:" not in err
     assert "out.partial" not in names()
+
+
+@pytest.mark.slow
+def test_export_writes_a_verified_bundle_in_the_same_command(run: Run, topics_csv: Path, names: Names) -> None:
+    command = ["train", "topics.csv", "-o", "checkpoint", "--algorithm", "tfidf", "--export", "topics"]
+    result = run(*command, "--json", "--quiet")
+    assert (result.code, result.err) == (0, "")
+    assert result.json["export"]["manifest"]["name"] == "topics"
+    assert run("verify", "topics", "--json").json["digest"] == result.json["export"]["manifest"]["digest"]
+    assert [each["command"] for each in run("runs", "--json").json["runs"]] == ["export", "train"]
+    before = names()
+    result = run(*command)
+    assert (result.code, "pass --overwrite" in result.err) == (1, True)
+    assert names() == before
+
+
+@pytest.mark.parametrize(
+    ("folder_name", "code", "message"),
+    [("my model", 2, "choose another --export"), ("out", 2, "the same folder"), ("topics.csv", 1, "pass --overwrite")],
+)
+def test_an_export_that_cannot_be_written_is_refused_before_training(
+    run: Run, topics_csv: Path, names: Names, folder_name: str, code: int, message: str
+) -> None:
+    result = run("train", "topics.csv", "-o", "out", "--algorithm", "tfidf", "--export", folder_name)
+    assert (result.code, result.out) == (code, "")
+    assert message in result.err
+    assert names() == ["topics.csv"]
