@@ -1,1 +1,1 @@
-"""How good probabilities and decisions are: metrics with intervals, comparisons, thresholds, pictures, tables."""
+"""Evaluation of models: metrics, statistics, calibration, analysis, reports."""

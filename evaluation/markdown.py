@@ -1,4 +1,4 @@
-"""Markdown tables and code spans that hold any text without markup taking effect."""
+"""Markdown tables and code spans that show any text literally."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from glossator.service.errors import shorten
 
 _CELL_WIDTH = 60
-_MARKUP = re.compile(r"[\\|`*<\[$]|(?<![^\W_])_|_(?![^\W_])")  # an underscore inside a word starts nothing
+_MARKUP = re.compile(r"[\\|`*<\[$]|(?<![^\W_])_|_(?![^\W_])")  # an underscore inside a word is no markup
 
 
 def code_span(text: str, *, limit: int = 200) -> str:
-    """A code span that holds any text, on one line, shortened: its fence is longer than any run of backticks inside.
+    """Return a code span with the text, shortened, on one line; its fence is longer than any run of backticks inside.
 
     >>> code_span("plain"), code_span("with ` one")
     ('`plain`', '`` with ` one ``')
@@ -27,7 +27,7 @@ def code_span(text: str, *, limit: int = 200) -> str:
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:
-    """A Markdown table padded to even columns; the columns numbered in `right` are set flush right.
+    """Return a Markdown table with padded columns; the columns with a number in `right` are right-aligned.
 
     >>> print(markdown_table(["label", "F1"], [["spam|ham", "0.5"]], right=[1]))
     | label     |  F1 |
@@ -42,7 +42,7 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, righ
 
 
 def _escape(text: str) -> str:
-    """One printable line in which no character can end a cell or start markup; `snake_case` stays as it is."""
+    """Return one printable line in which no character ends a cell or starts markup; `snake_case` stays unchanged."""
     return _MARKUP.sub(r"\\\g<0>", shorten(text, _CELL_WIDTH))
 
 
@@ -52,7 +52,7 @@ def _pad(text: str, width: int, right: bool) -> str:
 
 
 def display_width(text: str) -> int:
-    """Columns of a terminal: East Asian wide characters take two, combining ones none."""
+    """Return the width in terminal columns: wide East Asian characters take two, combining ones none."""
     return sum(
         0 if unicodedata.combining(character) else 1 + (unicodedata.east_asian_width(character) in "WF")
         for character in text

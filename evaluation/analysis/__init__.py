@@ -1,1 +1,1 @@
-"""TODO-DOC evaluation/analysis"""
+"""Analyses built on metrics: comparisons, selection, weak slices, robustness, learning curves, suggestions."""

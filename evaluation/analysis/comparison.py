@@ -1,16 +1,13 @@
-"""Which of two models is better, on the same rows: how large the difference is, whether chance explains it, and what
-these rows could have shown.
+"""Compares models with a baseline on the same rows: how large is the difference, is it chance, could it be seen at all?
 
-Three questions, three answers:
-
-- **How large**: the difference of the task's headline metric with its 95 % interval, by the paired bootstrap over rows.
-- **By chance?** For accuracies McNemar's test on the rows that one model alone has right, as the mid-p value, which
-  unlike the exact one keeps 5 % of false alarms at 5 % (Fagerland, Lydersen and Laake 2013); the exact one is told too.
-  For other metrics approximate randomisation: the two models' answers change places at random, row by row (Noreen 1989;
-  Yeh 2000). Several models beside one baseline are corrected by Holm (1979).
-- **What could be shown**: the smallest true difference that a test set like this one finds four times in five, at 5 %
-  of false alarms: (1.96 + 0.84) standard errors of the difference. Where the two agree on every row, 3 rows of all are
-  taken to differ: up to so many, none would be no surprise (the rule of three, Hanley and Lippman-Hand 1983).
+- **Size**: the difference of the headline metric with its 95 % interval, by the paired bootstrap over rows.
+- **Chance**: for accuracies, McNemar's test on the rows that only one model gets right. The mid-p value is used: unlike
+  the exact one it keeps 5 % of false alarms at 5 % (Fagerland, Lydersen and Laake 2013); the exact one is reported too.
+  For other metrics, approximate randomisation: the answers of the two models are swapped at random, row by row (Noreen
+  1989; Yeh 2000). With several models the p-values are corrected by Holm's method (1979).
+- **Smallest detectable difference**: the true difference that a test set like this one reveals four times out of five,
+  with 5 % of false alarms: (1.96 + 0.84) standard errors of the difference. If the models agree on every row, 3 rows
+  are assumed to differ: with up to 3, seeing none is no surprise (the rule of three, Hanley and Lippman-Hand 1983).
 """
 
 from __future__ import annotations
@@ -49,19 +46,25 @@ from glossator.service.errors import ConfigError
 from glossator.service.tasks.decoders import Prediction
 
 POWER = 0.8
-
+"""How often the smallest detectable difference is found."""
 
 Verdict = Literal["better", "worse", "not shown"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """One model beside the baseline on the same rows.
+    """One model compared with the baseline on the same rows.
 
-    `difference` is the model's `metric` less the baseline's, with its 95 % interval, `bound` its one-sided 95 % lower
-    bound. `gained` are rows that the model alone has right, `lost` those that the baseline alone has. `p_exact` is
-    McNemar's exact value. `verdict` says what `p_corrected` shows at 5 %; `non_inferior` whether `bound` lies above
-    minus `margin`, None where no margin was given.
+    Attributes:
+        value, baseline_value: The headline `metric` of the model and of the baseline.
+        difference: `value - baseline_value` with its 95 % interval.
+        bound: The one-sided 95 % lower bound of the difference.
+        p_value: The two-sided p-value by `test`; `p_corrected` is corrected for the number of models.
+        p_exact: McNemar's exact p-value; None for other tests.
+        detectable: The smallest detectable difference.
+        gained, lost: The rows that only the model, or only the baseline, gets right.
+        verdict: What `p_corrected` shows at 5 %.
+        non_inferior: Whether `bound` is above `-margin`; None without a margin.
     """
 
     name: str
@@ -84,7 +87,7 @@ class Comparison:
     non_inferior: bool | None
 
     def to_dict(self) -> dict[str, Any]:
-        """The comparison as plain dicts, lists, strings and numbers."""
+        """Return JSON-ready fields."""
         return asdict(self)
 
 
@@ -97,24 +100,38 @@ def compare_models(
     shuffles: int = SHUFFLES,
     seed: int = 0,
 ) -> list[Comparison]:
-    """Each model but the first beside the first, the baseline. Raises ConfigError where there are fewer than two, or
-    their tasks or labels differ."""
+    """Compare each model with the first one, the baseline.
+
+    Args:
+        rows: The labelled rows that the models answered.
+        answers: The answers of the baseline, then of the other models.
+        margin: How much worse a model may be, as a share, to be non-inferior.
+        resamples: Bootstrap resamples per interval.
+        shuffles: Random swaps per p-value of approximate randomisation.
+        seed: Seed of resamples and swaps.
+
+    Returns:
+        One comparison per model, without the baseline.
+
+    Raises:
+        ConfigError: There are fewer than two models, or their tasks or labels differ.
+    """
     if len(answers) < 2:
-        raise ConfigError("there is nothing to compare", found=f"{len(answers)} models", expected="two or more")
+        raise ConfigError("a comparison needs two models or more", found=len(answers), expected="2 or more")
     baseline, *others = answers
-    found = [
+    comparisons = [
         _compare_pair(rows, other, baseline, margin=margin, resamples=resamples, shuffles=shuffles, seed=seed)
         for other in others
     ]
-    corrected = holm_correction([each.p_value for each in found])
+    corrected = holm_correction([each.p_value for each in comparisons])
     return [
         replace(each, p_corrected=p, verdict=_verdict_of(each.difference.value, p))
-        for each, p in zip(found, corrected, strict=True)
+        for each, p in zip(comparisons, corrected, strict=True)
     ]
 
 
 def correct_rows(rows: LabelledRows, model: ModelAnswers) -> NDArray[np.bool_]:
-    """Which rows the model has wholly right, `(rows,)`."""
+    """Return which rows the model gets completely right, `(rows,)`."""
     return _headline_metric(rows, model)[2]
 
 
@@ -135,8 +152,8 @@ def _compare_pair(
     weights = draw_resamples(np.ones(count, dtype=np.int64), resamples=resamples, seed=seed)
     differences = metric_new(weights) - metric_old(weights)
     gained, lost = np.flatnonzero(right_new & ~right_old), np.flatnonzero(right_old & ~right_new)
-    accuracies = name in ("accuracy", "nearest_accuracy")
-    if accuracies:
+    is_accuracy = name in ("accuracy", "nearest_accuracy")
+    if is_accuracy:
         p_value, exact = mcnemar(len(gained), len(lost))
         bound = paired_proportions_interval(len(gained), len(lost), count)[0]
     else:
@@ -145,7 +162,7 @@ def _compare_pair(
             None,
         )
         bound = percentile_interval(differences, level=2.0 * CONFIDENCE - 1.0)[0]
-    error = float(differences.std()) or math.sqrt(3.0) / count
+    standard_error = float(differences.std()) or math.sqrt(3.0) / count
     normal = NormalDist()
     return Comparison(
         name=new.name,
@@ -156,11 +173,11 @@ def _compare_pair(
         baseline_value=baseline_value,
         difference=Estimate(value - baseline_value, *percentile_interval(differences)),
         bound=bound,
-        test="McNemar, mid-p" if accuracies else "approximate randomisation",
+        test="McNemar, mid-p" if is_accuracy else "approximate randomisation",
         p_value=p_value,
         p_exact=exact,
         p_corrected=p_value,
-        detectable=(normal.inv_cdf(1 - SIGNIFICANCE_LEVEL / 2) + normal.inv_cdf(POWER)) * error,
+        detectable=(normal.inv_cdf(1 - SIGNIFICANCE_LEVEL / 2) + normal.inv_cdf(POWER)) * standard_error,
         gained=tuple(gained.tolist()),
         lost=tuple(lost.tolist()),
         verdict=_verdict_of(value - baseline_value, p_value),
@@ -172,7 +189,7 @@ def _compare_pair(
 def _check_same_task(new: ModelAnswers, old: ModelAnswers) -> None:
     if (new.task.task, new.task.labels) != (old.task.task, old.task.labels):
         raise ConfigError(
-            "the models answer different questions",
+            "the models have different tasks or labels",
             found=f"{new.name}: {new.task.task}, {len(new.task.labels)} labels; "
             f"{old.name}: {old.task.task}, {len(old.task.labels)} labels",
             expected="the same task and the same labels in the same order",
@@ -180,11 +197,11 @@ def _check_same_task(new: ModelAnswers, old: ModelAnswers) -> None:
 
 
 def _headline_metric(rows: LabelledRows, model: ModelAnswers) -> tuple[str, Metric, NDArray[np.bool_]]:
-    """The headline metric of a model over weights of the rows, its name, and which rows it has right."""
+    """Return the name of the headline metric, the metric as a function of row weights, and which rows are right."""
     if model.decided is None:
         assert model.predictions is not None
-        found = task_metrics(rows, model.predictions, model.task)
-        return found.headline, found.functions[found.headline], found.right
+        metrics = task_metrics(rows, model.predictions, model.task)
+        return metrics.headline, metrics.functions[metrics.headline], metrics.right
     gold = indicator(rows.labels, model.task.labels)
     single = getattr(model.task, "problem_type", "") == "single_label_classification"
     name, source = ("accuracy", "exact") if single else ("macro_f1", "macro_f1")
@@ -198,14 +215,14 @@ def _label_metric(
 
 
 def _stacked_metric(rows: LabelledRows, new: ModelAnswers, old: ModelAnswers) -> Metric:
-    """The headline metric over the answers of both models, the new one's first."""
+    """Return the headline metric over the answers of both models, those of the new one first."""
     if new.decided is not None and old.decided is not None:
         decided = np.vstack([new.decided, old.decided])
         return _headline_metric(_repeat_rows(rows), replace(new, decided=decided))[1]
     assert new.predictions is not None
     assert old.predictions is not None
     both: list[Prediction] = []
-    for begin in range(0, len(new.predictions), len(rows)):  # vectors of pairs: of the first texts, then of the second
+    for begin in range(0, len(new.predictions), len(rows)):  # pairs have two vectors: all first texts, then all second
         part = slice(begin, begin + len(rows))
         both += [*new.predictions[part], *old.predictions[part]]
     return _headline_metric(_repeat_rows(rows), replace(new, predictions=both))[1]

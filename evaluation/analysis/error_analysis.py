@@ -1,4 +1,4 @@
-"""What lies below a measurement: parts of the rows, changed texts, mistakes as they are, and what came before."""
+"""Analyses the errors of a model: weak slices, examples of mistakes, robustness, the change since the last run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MAX_CONFUSIONS = 5
 
 @dataclass(frozen=True, slots=True)
 class Mistakes:
-    """Rows of `gold` that were called `decided`, as they stand in the file: a few of them."""
+    """A confusion with some of its texts: rows of label `gold` that were labelled `decided`."""
 
     gold: str
     decided: str
@@ -33,15 +33,18 @@ class Mistakes:
 
 @dataclass(frozen=True, slots=True)
 class ErrorAnalysis:
-    """All of it; `robustness` is empty where it was not asked for, `before` what is said of an earlier run."""
+    """The parts of an error analysis.
+
+    `robustness` is empty unless it was requested, `change_since_last_run` if there is no earlier run on these rows.
+    """
 
     slices: list[Slice]
     mistakes: list[Mistakes] = field(default_factory=list)
     robustness: list[Comparison] = field(default_factory=list)
-    before: str = ""
+    change_since_last_run: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """The details as plain fields."""
+        """Return JSON-ready fields."""
         return {
             "slices": [each.to_dict() for each in self.slices],
             "mistakes": [{"gold": each.gold, "decided": each.decided, "texts": each.texts} for each in self.mistakes],
@@ -57,33 +60,45 @@ def analyse_errors(
     *,
     slice_by: Sequence[str] = (),
     languages: Sequence[str] | None = None,
-    change: bool = False,
-    before: str = "",
+    check_robustness: bool = False,
+    change_since_last_run: str = "",
 ) -> ErrorAnalysis:
-    """The details of a measurement of `pipeline` on `rows`, and of its `answers`: slices by columns of `rows.extra`,
-    and by `languages` (a name a row); the model on changed texts where `change` is set. Raises ConfigError for a column
-    that parts nothing."""
+    """Analyse the errors of a model on labelled rows.
+
+    Args:
+        pipeline: The model.
+        rows: The rows.
+        evaluation: The metrics of the model on the rows.
+        answers: The answers of the model to the rows.
+        slice_by: Columns of `rows.extra` whose values define slices.
+        languages: The language of each row, for slices by language.
+        check_robustness: Measure the model on changed texts too.
+        change_since_last_run: A sentence about an earlier run, for the report.
+
+    Raises:
+        ConfigError: A column in `slice_by` has too few repeated values.
+    """
     keys: dict[str, Sequence[str]] = {name: rows.extra[name] for name in slice_by}
     if languages is not None and len(set(languages)) > 1:
         keys = {"language": languages, **keys}
     return ErrorAnalysis(
         slices=evaluate_slices(rows, correct_rows(rows, answers), keys),
         mistakes=_find_mistakes(rows, answers, evaluation) if isinstance(evaluation, Evaluation) else [],
-        robustness=measure_robustness(pipeline, rows, answers) if change else [],
-        before=before,
+        robustness=measure_robustness(pipeline, rows, answers) if check_robustness else [],
+        change_since_last_run=change_since_last_run,
     )
 
 
 def change_since_run(metrics: Mapping[str, float], evaluation: AnyEvaluation, run: str) -> str:
-    """How the headline metric stands to that of an earlier run on the same rows."""
+    """Return a sentence that compares the headline metric with that of an earlier run; empty if it lacks the metric."""
     name, now = next(iter(evaluation.metrics.items()))
     if name not in metrics:
         return ""
-    change = now.value - metrics[name]
-    told = "the same" if abs(change) < 5e-5 else f"{'up' if change > 0 else 'down'} from {metrics[name]:.4f}"
+    difference = now.value - metrics[name]
+    change = "unchanged" if abs(difference) < 5e-5 else "higher" if difference > 0 else "lower"
     return (
-        f"On the same rows run `{run}` had {name} {metrics[name]:.4f}; now it is {now.value:.4f}, {told}. Whether "
-        "chance explains a difference between two models is for `glossator compare` to say."
+        f"On the same rows, {name} was {metrics[name]:.4f} in run `{run}` and is {now.value:.4f} now: {change}. To see "
+        "whether chance can explain a difference, use `glossator compare`."
     )
 
 
@@ -92,10 +107,12 @@ def _find_mistakes(rows: LabelledRows, answers: ModelAnswers, evaluation: Evalua
     if evaluation.confusion is None:
         return []
     decided = answers.decided.argmax(axis=1)
-    place = {name: index for index, name in enumerate(evaluation.labels)}
-    gold = np.array([place[names[0]] for names in rows.labels])
-    found = []
+    index_of = {name: index for index, name in enumerate(evaluation.labels)}
+    gold = np.array([index_of[names[0]] for names in rows.labels])
+    mistakes = []
     for each in evaluation.top_confusions(MAX_CONFUSIONS):
-        hit = np.flatnonzero((gold == place[each.gold]) & (decided == place[each.predicted]))[:MAX_EXAMPLES]
-        found.append(Mistakes(each.gold, each.predicted, tuple(shorten(rows.texts[row], 120) for row in hit.tolist())))
-    return found
+        confused = np.flatnonzero((gold == index_of[each.gold]) & (decided == index_of[each.predicted]))[:MAX_EXAMPLES]
+        mistakes.append(
+            Mistakes(each.gold, each.predicted, tuple(shorten(rows.texts[row], 120) for row in confused.tolist()))
+        )
+    return mistakes

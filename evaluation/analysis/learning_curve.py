@@ -1,9 +1,9 @@
-"""How much better a model would be with more rows: a power law through what it comes to with fewer.
+"""Predicts how much better a model becomes with more rows: a power law fitted to smaller training sets.
 
-`error(rows) = floor + scale * rows ** -power` describes how errors fall for many models and tasks (Cortes et al.
-1994; Hestness et al. 2017). It is fitted by least squares, weighted by how many validation rows each point rests on and
-how far repeats lie apart. The interval is that of the gain that would be measured: fits to points drawn anew, and how
-far single models lie from the law.
+`error(rows) = floor + scale * rows ** -power` describes how errors fall for many models and tasks (Cortes et al. 1994;
+Hestness et al. 2017). It is fitted by least squares; a point weighs more with more validation rows and with repeats
+that agree. The interval is for the gain that would be measured: it includes refits to resampled points and the scatter
+of single models around the law.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MAX_POWER = 2.0
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
-    """What a model comes to that was trained on so many rows; one value for each repeat."""
+    """The metric of models that were trained on `rows` rows: one value per repeat."""
 
     rows: int
     values: tuple[float, ...]
@@ -35,8 +35,7 @@ class CurvePoint:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """With `more` rows: the value that the curve gives, its gain over now, and in what range the gain would be measured
-    with 95 % probability."""
+    """A prediction for `more` additional rows: the metric, the gain, and the 95 % interval of the measured gain."""
 
     more: int
     value: float
@@ -47,7 +46,7 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True)
 class LearningCurve:
-    """The points, the law through them and what it says of more rows."""
+    """The measured points, the fitted power law, and predictions for more rows."""
 
     metric: str
     validation_rows: int
@@ -57,12 +56,12 @@ class LearningCurve:
     power: float
     forecasts: tuple[Forecast, ...]
 
-    def at(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The value with so many rows."""
+    def value_at(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the metric that the law predicts for these numbers of training rows."""
         return 1.0 - _error_at(np.array([self.floor, self.scale, self.power]), rows)
 
     def to_dict(self) -> dict[str, object]:
-        """JSON-ready fields."""
+        """Return JSON-ready fields."""
         return asdict(self)
 
 
@@ -71,56 +70,65 @@ def fit_learning_curve(
     *,
     metric: str,
     validation_rows: int,
-    more: Sequence[int] = EXTRA_ROWS,
+    extra_rows: Sequence[int] = EXTRA_ROWS,
     seed: int = 0,
 ) -> LearningCurve:
-    """The curve through the points, the one of most rows being where we stand; values are shares from 0 to 1.
+    """Fit the power law and predict the gain from more rows.
 
-    Raises CorpusError where there are too few points.
+    Args:
+        points: Metrics by number of training rows, as shares from 0 to 1; the largest is the present state.
+        metric: The name of the metric.
+        validation_rows: How many rows each point was measured on.
+        extra_rows: For how many additional rows to predict.
+        seed: Seed of the resamples.
+
+    Raises:
+        CorpusError: There are fewer than four different sizes.
     """
     if len({point.rows for point in points}) < 4:
         raise CorpusError(
-            "a learning curve needs four sizes at least",
-            found=f"{len(points)} of them",
-            hint="Give more rows: the smallest subset must still hold every class.",
+            "a learning curve needs four different sizes",
+            found=len({point.rows for point in points}),
+            expected="4 or more",
+            hint="Use a larger corpus: the smallest subset must hold every class.",
         )
     points = sorted(points, key=lambda point: point.rows)
     rows = np.array([point.rows for point in points], dtype=np.float64)
     errors = np.array([1.0 - point.mean for point in points])
     spread = np.array([_point_deviation(point, validation_rows) for point in points])
     law = _fit_power_law(rows, errors, spread)
-    apart = _residual_deviation(points, law)
+    scatter = _residual_deviation(points, law)
     generator = np.random.default_rng(seed)
-    now, targets = rows[-1], rows[-1] + np.array(more, dtype=np.float64)
+    now, targets = rows[-1], rows[-1] + np.array(extra_rows, dtype=np.float64)
     gains = []
     for _ in range(RESAMPLES):
-        drawn = _fit_power_law(rows, np.clip(errors + generator.normal(0.0, spread), 1e-6, 1.0), spread)
-        seen = generator.normal(0.0, apart * np.sqrt(2.0), len(targets))  # one model now, and one then
-        gains.append(_error_at(drawn, now) - _error_at(drawn, targets) + seen)
+        refitted = _fit_power_law(rows, np.clip(errors + generator.normal(0.0, spread), 1e-6, 1.0), spread)
+        noise = generator.normal(0.0, scatter * np.sqrt(2.0), len(targets))  # of the model now and of the later one
+        gains.append(_error_at(refitted, now) - _error_at(refitted, targets) + noise)
     low, high = np.quantile(gains, [0.025, 0.975], axis=0)
     ahead = _error_at(law, targets)
     forecasts = tuple(
         Forecast(int(count), float(1.0 - error), float(_error_at(law, now) - error), float(lower), float(upper))
-        for count, error, lower, upper in zip(more, ahead, low, high, strict=True)
+        for count, error, lower, upper in zip(extra_rows, ahead, low, high, strict=True)
     )
     floor, scale, power = (float(each) for each in law)
     return LearningCurve(metric, validation_rows, tuple(points), floor, scale, power, forecasts)
 
 
 def _residual_deviation(points: Sequence[CurvePoint], law: NDArray[np.float64]) -> float:
-    """How far single models lie from the law, as a standard deviation."""
-    left = [1.0 - value - float(_error_at(law, point.rows)) for point in points for value in point.values]
-    return float(np.sqrt(np.sum(np.square(left)) / max(1, len(left) - len(law))))
+    """Return the standard deviation of single models around the law."""
+    residuals = [1.0 - value - float(_error_at(law, point.rows)) for point in points for value in point.values]
+    return float(np.sqrt(np.sum(np.square(residuals)) / max(1, len(residuals) - len(law))))
 
 
 def _point_deviation(point: CurvePoint, validation_rows: int) -> float:
-    """The standard deviation of a point: of its repeats or of so few validation rows, whichever is larger."""
+    """Return the standard deviation of a point: that of its repeats or of its validation rows, the larger one."""
     least = 1.0 / (validation_rows + 1)
     error = min(max(1.0 - point.mean, least), 1.0 - least)
-    # All points are measured on the same rows and share some of their luck: this is careful.
-    own = np.sqrt(error * (1.0 - error) / validation_rows)
+    # Conservative: all points are measured on the same rows, so part of this error is common to them.
+    sampling = np.sqrt(error * (1.0 - error) / validation_rows)
     repeats = np.std(point.values, ddof=1) if len(point.values) > 1 else 0.0
-    return float(max(own, repeats) / np.sqrt(len(point.values)))
+    return float(max(sampling, repeats) / np.sqrt(len(point.values)))
 
 
 def _error_at(law: NDArray[np.float64], rows: NDArray[np.float64] | float) -> NDArray[np.float64]:
@@ -131,7 +139,7 @@ def _error_at(law: NDArray[np.float64], rows: NDArray[np.float64] | float) -> ND
 def _fit_power_law(
     rows: NDArray[np.float64], errors: NDArray[np.float64], spread: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Floor, scale and power: for each power of a grid the two others are a least-squares fit, neither negative."""
+    """Return floor, scale and power; for each power of a grid the other two are a non-negative least-squares fit."""
     from scipy.optimize import nnls
 
     best, law = np.inf, np.array([errors[-1], 0.0, 1.0])
@@ -144,7 +152,7 @@ def _fit_power_law(
 
 
 def subset_sizes(rows: int, classes: int, count: int = 6) -> list[int]:
-    """How many rows the subsets have, evenly on a logarithmic scale, up to all."""
+    """Return the sizes of the training subsets, evenly spaced on a logarithmic scale, up to all rows."""
     smallest = max(2 * classes, rows // 16, 20)
     if smallest >= rows:
         return [rows]

@@ -1,4 +1,4 @@
-"""Which of several models to take: the cheapest that is shown to be as good as the best, within a budget."""
+"""Chooses a model within a budget: the cheapest that is not measurably worse than the best."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from glossator.service.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class TriedModel:
-    """A model that was tried, as validation rows and this machine show it. `low` and `high` are the 95 % interval of
-    its `value`."""
+    """A model with its measurements on the validation rows and on this machine.
+
+    `value` is the metric, `low` and `high` its 95 % interval.
+    """
 
     name: str
     value: float
@@ -29,45 +31,49 @@ class TriedModel:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What a model must keep to; None: anything goes."""
+    """The limits that a model must keep; None means no limit."""
 
     min_accuracy: float | None = None
     max_latency_ms: float | None = None
     max_size_mb: float | None = None
     max_train_minutes: float | None = None
 
-    def broken(self, rung: TriedModel) -> list[str]:
-        """What the model does not keep to, in words."""
-        over = []
-        if self.min_accuracy is not None and rung.value < self.min_accuracy:
-            over.append(f"{rung.value:.4f} is under {self.min_accuracy:g}")
+    def violations(self, model: TriedModel) -> list[str]:
+        """Return a phrase for each limit that the model exceeds."""
+        violations = []
+        if self.min_accuracy is not None and model.value < self.min_accuracy:
+            violations.append(f"{model.value:.4f} is below {self.min_accuracy:g}")
         for limit, found, what in (
-            (self.max_latency_ms, rung.latency_ms, "ms a text"),
-            (self.max_size_mb, rung.megabytes, "MB"),
-            (self.max_train_minutes, rung.train_minutes, "minutes of training"),
+            (self.max_latency_ms, model.latency_ms, "ms per text"),
+            (self.max_size_mb, model.megabytes, "MB"),
+            (self.max_train_minutes, model.train_minutes, "minutes of training"),
         ):
             if limit is not None and found > limit:
-                over.append(f"{found:.3g} {what} is over {limit:g}")
-        return over
+                violations.append(f"{found:.3g} {what} is above {limit:g}")
+        return violations
 
-    def told(self) -> str:
-        """The budget in words."""
+    def describe(self) -> str:
+        """Return the limits as one phrase."""
         names = {
-            "min_accuracy": "at least {:g}",
-            "max_latency_ms": "at most {:g} ms a text",
+            "min_accuracy": "a validation metric of at least {:g}",
+            "max_latency_ms": "at most {:g} ms per text",
             "max_size_mb": "at most {:g} MB",
             "max_train_minutes": "at most {:g} minutes of training",
         }
-        given = [names[each.name].format(getattr(self, each.name)) for each in fields(self)
-                 if getattr(self, each.name) is not None]  # fmt: skip
+        limits = {each.name: getattr(self, each.name) for each in fields(self)}
+        given = [names[name].format(limit) for name, limit in limits.items() if limit is not None]
         return ", ".join(given) or "none"
 
 
 @dataclass(frozen=True, slots=True)
 class ModelVerdict:
-    """What became of a model. `against_best` compares it with the best one that keeps to the budget."""
+    """Whether a model was chosen and why.
 
-    rung: TriedModel
+    `on_frontier`: no other model is both faster and better. `against_best` compares it with the best model within the
+    budget; None outside the budget.
+    """
+
+    model: TriedModel
     kept: bool
     why: str
     on_frontier: bool
@@ -76,7 +82,7 @@ class ModelVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The model to take, the best one within the budget, and why each other was dropped; the cheapest first."""
+    """The chosen model, the best one within the budget, and a verdict on every model, the fastest first."""
 
     metric: str
     chosen: str
@@ -88,12 +94,12 @@ class Selection:
     """Algorithms that were not tried, and why."""
 
     def to_dict(self) -> dict[str, object]:
-        """JSON-ready fields."""
+        """Return JSON-ready fields."""
         return asdict(self)
 
 
-def select_model(
-    rungs: Sequence[TriedModel],
+def choose_model(
+    models: Sequence[TriedModel],
     decided: dict[str, NDArray[np.bool_]],
     gold: NDArray[np.bool_],
     budget: Budget,
@@ -102,28 +108,45 @@ def select_model(
     margin: float,
     skipped: dict[str, str] | None = None,
 ) -> Selection:
-    """The choice. `decided` has the labels `(rows, labels)` that each model gives to the validation rows, `gold` the
-    true ones; cheapest is what answers most texts a second here.
+    """Choose the fastest model that is not measurably worse than the best one within the budget.
 
-    Accuracies are compared by Tango's score bounds, macro-F1 by the paired bootstrap, one-sided at 95 %. The best of
-    several is a little flattered by these rows, which makes the choice careful. Raises ConfigError, with what comes
-    closest, where nothing keeps to the budget.
+    Accuracies are compared by Tango's score bounds, macro F1 by the paired bootstrap, one-sided at 95 %. The best of
+    several models looks slightly too good on the rows that it was picked on, so the choice is conservative.
+
+    Args:
+        models: The models that were tried.
+        decided: The labels that each model assigns to the validation rows, `(rows, labels)`, by model name.
+        gold: The gold labels, `(rows, labels)`.
+        budget: The limits.
+        metric: `accuracy` or `macro_f1`.
+        margin: How much worse than the best a model may be, as a share.
+        skipped: Algorithms that were not tried, with the reason; copied into the result.
+
+    Raises:
+        ConfigError: No model is within the budget; the error names the one that is closest.
     """
-    cheapest_first = sorted(rungs, key=lambda rung: -rung.texts_per_second)
-    within = [rung for rung in cheapest_first if not budget.broken(rung)]
+    fastest_first = sorted(models, key=lambda model: -model.texts_per_second)
+    within = [model for model in fastest_first if not budget.violations(model)]
     if not within:
-        raise _no_model_fits(cheapest_first, budget, metric)
-    best = max(within, key=lambda rung: rung.value)
+        raise _no_model_fits(fastest_first, budget, metric)
+    best = max(within, key=lambda model: model.value)
     compared = {
-        rung.name: _compare_decisions(metric, gold, decided[rung.name], decided[best.name], margin) for rung in within
+        model.name: _compare_decisions(metric, gold, decided[model.name], decided[best.name], margin)
+        for model in within
     }
-    chosen = next(rung for rung in within if rung.name == best.name or compared[rung.name].non_inferior)
-    frontier = _frontier_names(cheapest_first)
+    chosen = next(model for model in within if model.name == best.name or compared[model.name].non_inferior)
+    frontier = _frontier_names(fastest_first)
     verdicts = []
-    for rung in cheapest_first:
-        broken, found = budget.broken(rung), compared.get(rung.name)
+    for model in fastest_first:
+        violations, comparison = budget.violations(model), compared.get(model.name)
         verdicts.append(
-            ModelVerdict(rung, rung is chosen, _reason(rung, chosen, best, broken, found), rung.name in frontier, found)
+            ModelVerdict(
+                model,
+                model is chosen,
+                _reason(model, chosen, best, violations, comparison),
+                model.name in frontier,
+                comparison,
+            )
         )
     return Selection(metric, chosen.name, best.name, budget, margin, tuple(verdicts), skipped or {})
 
@@ -136,44 +159,45 @@ def _compare_decisions(
     return compare_accuracies((new == gold).all(axis=-1), (old == gold).all(axis=-1), margin=margin)
 
 
-def _frontier_names(cheapest_first: Sequence[TriedModel]) -> set[str]:
-    """The models that no other beats in both speed and value."""
+def _frontier_names(fastest_first: Sequence[TriedModel]) -> set[str]:
+    """Return the names of the models for which no other is both faster and better."""
     names, highest = set(), -1.0
-    for rung in cheapest_first:
-        if rung.value > highest:
-            names.add(rung.name)
-            highest = rung.value
+    for model in fastest_first:
+        if model.value > highest:
+            names.add(model.name)
+            highest = model.value
     return names
 
 
 def _reason(
-    rung: TriedModel, chosen: TriedModel, best: TriedModel, broken: list[str], found: NonInferiority | None
+    model: TriedModel, chosen: TriedModel, best: TriedModel, violations: list[str], comparison: NonInferiority | None
 ) -> str:
-    if broken or found is None:
-        return f"outside the budget: {'; '.join(broken)}"
-    bound = f"{found.difference:+.4f} against {best.name}, bound {found.low:+.4f}, margin {found.margin:g}"
-    if rung is chosen:
-        return (
-            "chosen: the best within the budget"
-            if rung is best
-            else f"chosen: the cheapest as good as the best, {bound}"
-        )
-    if rung is best:
-        return f"the best, but {chosen.name} is as good and cheaper"
-    if found.non_inferior:
-        return f"as good as the best, but {chosen.name} is cheaper; {bound}"
-    return f"not shown to be as good as the best: {bound}"
+    if violations or comparison is None:
+        return f"outside the budget: {'; '.join(violations)}"
+    figures = (
+        f"{comparison.difference:+.4f} compared with {best.name}, with 95 % confidence at least {comparison.low:+.4f}; "
+        f"margin {comparison.margin:g}"
+    )
+    if model is chosen:
+        if model is best:
+            return "selected: the best within the budget"
+        return f"selected: the cheapest that is not measurably worse than the best ({figures})"
+    if model is best:
+        return f"the best, but {chosen.name} is cheaper and not measurably worse"
+    if comparison.non_inferior:
+        return f"not measurably worse than the best, but {chosen.name} is cheaper ({figures})"
+    return f"may be worse than the best by more than the margin ({figures})"
 
 
-def _no_model_fits(rungs: Sequence[TriedModel], budget: Budget, metric: str) -> ConfigError:
-    closest = min(rungs, key=lambda rung: (len(budget.broken(rung)), -rung.value), default=None)
+def _no_model_fits(models: Sequence[TriedModel], budget: Budget, metric: str) -> ConfigError:
+    closest = min(models, key=lambda model: (len(budget.violations(model)), -model.value), default=None)
     if closest is None:
         return ConfigError(
-            "no model could be trained within the budget", expected=budget.told(), hint="Widen the budget."
+            "no model could be trained within the budget", expected=budget.describe(), hint="Widen the budget."
         )
     return ConfigError(
-        "no model keeps to the budget",
-        found=f"{closest.name} comes closest, with {metric} {closest.value:.4f}: {'; '.join(budget.broken(closest))}",
-        expected=budget.told(),
-        hint="Widen the budget, give more rows, or clean the labels: glossator wrangle --label-errors.",
+        "no model keeps the budget",
+        found=f"closest: {closest.name}, {metric} {closest.value:.4f}: {'; '.join(budget.violations(closest))}",
+        expected=budget.describe(),
+        hint="Widen the budget, add rows, or fix wrong labels (glossator wrangle --label-errors).",
     )

@@ -1,7 +1,7 @@
-"""How much worse a model gets when texts are written otherwise: typing mistakes, case, punctuation, white space.
+"""Measures how a model handles changed texts: typing mistakes, case, punctuation, white space.
 
-Every change is decided by the text and a seed. Where spans say what stands where, only changes are made that move
-nothing; of questions and their contexts the question alone is changed.
+Every change is determined by the text and a seed. If the rows have spans, only changes that keep all offsets are made.
+For questions with contexts only the question is changed.
 """
 
 from __future__ import annotations
@@ -19,65 +19,65 @@ from glossator.service.inference.pipeline import Pipeline
 _WORD = re.compile(r"[^\W\d_]{4,}")
 _PUNCTUATION = re.compile(r"[^\w\s]|_")
 TYPO_SHARE = 0.15
-"""The share of words of four letters and more that get a typing mistake, and at least one a text."""
+"""The share of words with four letters or more that get a typing mistake; at least one per text."""
 
 
 def add_typos(text: str, *, seed: int = 0) -> str:
-    """The text with two neighbouring letters of some words exchanged; of the same length.
+    """Swap two neighbouring letters in some words; the length stays the same.
 
-    >>> typos("where is my parcel")
+    >>> add_typos("where is my parcel")
     'where is my aprcel'
     """
     words = list(_WORD.finditer(text))
     if not words:
         return text
-    chance = random.Random(f"{seed}\n{text}")
+    generator = random.Random(f"{seed}\n{text}")
     letters = list(text)
-    for word in chance.sample(words, max(1, round(TYPO_SHARE * len(words)))):
-        place = chance.randrange(word.start(), word.end() - 1)
+    for word in generator.sample(words, max(1, round(TYPO_SHARE * len(words)))):
+        place = generator.randrange(word.start(), word.end() - 1)
         letters[place], letters[place + 1] = letters[place + 1], letters[place]
     return "".join(letters)
 
 
 def to_upper_case(text: str) -> str:
-    """The text in capitals, each letter that stays one letter."""
+    """Convert to upper case, except letters whose upper case is longer than one character."""
     return "".join(each.upper() if len(each.upper()) == 1 else each for each in text)
 
 
 def to_lower_case(text: str) -> str:
-    """The text in small letters, each letter that stays one letter."""
+    """Convert to lower case, except letters whose lower case is longer than one character."""
     return "".join(each.lower() if len(each.lower()) == 1 else each for each in text)
 
 
 def remove_punctuation(text: str) -> str:
-    """The text without punctuation; as it is where nothing else would be left."""
+    """Remove punctuation; a text of nothing else stays unchanged."""
     bare = " ".join(_PUNCTUATION.sub(" ", text).split())
     return bare or text
 
 
 def add_white_space(text: str) -> str:
-    """The text with two spaces for one, and one at either end."""
+    """Double every space and add one at both ends."""
     return f" {text.replace(' ', '  ')} "
 
 
 SAME_OFFSETS_CHANGES: dict[str, Callable[[str], str]] = {
     "typing mistakes": add_typos,
-    "capitals": to_upper_case,
-    "small letters": to_lower_case,
+    "upper case": to_upper_case,
+    "lower case": to_lower_case,
 }
-"""Changes that leave every character where it is."""
-CHANGES = {**SAME_OFFSETS_CHANGES, "no punctuation": remove_punctuation, "odd white space": add_white_space}
+"""Changes that keep the offset of every character."""
+CHANGES = {**SAME_OFFSETS_CHANGES, "no punctuation": remove_punctuation, "extra white space": add_white_space}
 
 
 def measure_robustness(pipeline: Pipeline, rows: LabelledRows, answers: ModelAnswers) -> list[Comparison]:
-    """The model on changed texts beside itself on the texts as they are (`answers`), a comparison a change."""
+    """Compare the answers to changed texts with `answers`, those to the original texts; one comparison per change."""
     changes = SAME_OFFSETS_CHANGES if rows.spans is not None and pipeline.task.task != "question-answering" else CHANGES
     changed = [answer_rows(pipeline, _change_texts(rows, change), name=name) for name, change in changes.items()]
-    return compare_models(rows, [replace(answers, name="texts as they are"), *changed])
+    return compare_models(rows, [replace(answers, name="original texts"), *changed])
 
 
 def _change_texts(rows: LabelledRows, change: Callable[[str], str]) -> LabelledRows:
-    """The rows with other texts and the same truth."""
+    """Return the rows with changed texts and the same gold labels."""
     texts = [change(text) for text in rows.texts]
     if rows.seconds is None or rows.spans is not None:
         return replace(rows, texts=texts)

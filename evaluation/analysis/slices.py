@@ -1,7 +1,7 @@
-"""Where a model is worse than elsewhere: parts of the test rows by length, label, language, or any column.
+"""Finds slices of the test rows on which a model is worse: by length, label, language, or the values of any column.
 
-A part is held against all other rows by Fisher's exact test, one-sided; the p-values of all parts together are
-corrected by Holm (1979), so that among many parts chance flags none in nineteen test sets of twenty.
+Each slice is compared with all other rows by Fisher's exact test, one-sided. The p-values of all slices together are
+corrected by Holm's method (1979): if no slice is worse, one is flagged by chance in at most 5 % of test sets.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from glossator.modeling.labelled_rows import LabelledRows
 from glossator.service.errors import ConfigError, shorten
 
 MIN_ROWS = 10
-"""Values with fewer rows are put together."""
+"""Values with fewer rows are merged into one slice."""
 MAX_VALUES = 50
 RARE_VALUES, NO_VALUE = "(rare values)", "(none)"
 _LENGTHS = ("shortest quarter", "second quarter", "third quarter", "longest quarter")
@@ -27,8 +27,11 @@ _LENGTHS = ("shortest quarter", "second quarter", "third quarter", "longest quar
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Rows with one `value` of `by`: how many, the share that is wholly right with its 95 % Wilson interval, that of
-    all other rows, and the p-value that it is no worse, corrected. `worse` is whether that is below 0.05."""
+    """The rows with one `value` of `by`.
+
+    `right` is the share of rows that are completely right, with its 95 % Wilson interval; `elsewhere` is that of all
+    other rows. `worse` is whether `p_corrected` is below 5 %.
+    """
 
     by: str
     value: str
@@ -40,24 +43,29 @@ class Slice:
     worse: bool
 
     def to_dict(self) -> dict[str, Any]:
-        """The slice as plain fields."""
+        """Return JSON-ready fields."""
         return asdict(self)
 
 
 def evaluate_slices(rows: LabelledRows, right: NDArray[np.bool_], keys: Mapping[str, Sequence[str]]) -> list[Slice]:
-    """The slices by length, by gold label where each row has one, and by each of `keys` (a value a row), in that order;
-    `right` `(rows,)` says which rows the model has wholly right.
+    """Return the slices by length, by gold label if each row has exactly one, and by each of `keys`, in that order.
 
-    Raises ConfigError where a key has nothing but different values.
+    Args:
+        rows: The rows.
+        right: Which rows the model gets completely right, `(rows,)`.
+        keys: Further columns: a value per row, by name.
+
+    Raises:
+        ConfigError: A column in `keys` has no value that occurs on `MIN_ROWS` rows or more.
     """
-    found = []
+    slices = []
     built_in = _built_in_columns(rows)
     for by, values in {**built_in, **keys}.items():
-        for value, members in _members_by_value(by, values, asked=by not in built_in).items():
-            found.append(_evaluate_slice(by, value, right, members))
-    corrected = holm_correction([each.p_value for each in found])
+        for value, members in _members_by_value(by, values, requested=by not in built_in).items():
+            slices.append(_evaluate_slice(by, value, right, members))
+    corrected = holm_correction([each.p_value for each in slices])
     return [
-        replace(each, p_corrected=p, worse=p < SIGNIFICANCE_LEVEL) for each, p in zip(found, corrected, strict=True)
+        replace(each, p_corrected=p, worse=p < SIGNIFICANCE_LEVEL) for each, p in zip(slices, corrected, strict=True)
     ]
 
 
@@ -70,20 +78,20 @@ def _built_in_columns(rows: LabelledRows) -> dict[str, list[str]]:
     return keys
 
 
-def _members_by_value(by: str, values: Sequence[str], *, asked: bool) -> dict[str, NDArray[np.bool_]]:
-    """The rows of each value, `(rows,)`; none where all have the same. A key that was asked for must part them."""
+def _members_by_value(by: str, values: Sequence[str], *, requested: bool) -> dict[str, NDArray[np.bool_]]:
+    """Return which rows have each value, `(rows,)`; nothing if all rows share one value."""
     named = np.array([value or NO_VALUE for value in values], dtype=object)
     names, counts = np.unique(named.astype(str), return_counts=True)
-    often = names[counts >= MIN_ROWS]
-    if asked and len(often) == 0:
+    frequent = names[counts >= MIN_ROWS]
+    if requested and len(frequent) == 0:
         raise ConfigError(
-            f"column {by!r} does not part the rows",
-            found=f"{len(names):,} different values, none on {MIN_ROWS} rows or more",
-            expected="values that recur, such as a source or a product",
+            f"column {by!r} defines no slices",
+            found=f"{len(names):,} different values, none of them on {MIN_ROWS} rows or more",
+            expected="values that many rows share, such as a source or a product",
         )
-    often = often[np.argsort(-counts[counts >= MIN_ROWS], kind="stable")][:MAX_VALUES]
-    parts = {str(name): named == name for name in often}
-    rest = ~np.isin(named.astype(str), often)
+    frequent = frequent[np.argsort(-counts[counts >= MIN_ROWS], kind="stable")][:MAX_VALUES]
+    parts = {str(name): named == name for name in frequent}
+    rest = ~np.isin(named.astype(str), frequent)
     if rest.sum() >= MIN_ROWS:
         parts[RARE_VALUES] = rest
     return {name: members for name, members in parts.items() if not members.all()}

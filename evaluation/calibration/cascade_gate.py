@@ -1,4 +1,4 @@
-"""The gate of a cascade: how sure the fast model must be to answer in the place of the full one."""
+"""Fits the gate of a cascade: the confidence from which the fast model answers instead of the full one."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 from glossator.evaluation.statistics.noninferiority import MARGIN, NonInferiority, compare_accuracies
 
 SHARES_TRIED = 40
-"""How many shares are tried, from few texts to all."""
+"""How many shares of texts for the fast model are tried, from few to all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Texts whose `confidence` reaches `threshold` are the fast model's: `share` of the rows that it was fitted on.
-    `comparison` sets the cascade's accuracy against the full model's on these rows."""
+    """The fast model answers texts whose confidence reaches `threshold`: `share` of the validation rows.
+
+    `comparison` compares the accuracy of the cascade with that of the full model on these rows.
+    """
 
     threshold: float
     share: float
@@ -30,12 +32,13 @@ def fit_gate(
     *,
     margin: float = MARGIN,
 ) -> Gate | None:
-    """The gate at which the cascade is non-inferior to the full model and the fast one answers most; None where even
-    the surest texts are too few to show it. All three are `(rows,)`, of validation rows.
+    """Return the gate with the largest share for the fast model at which the cascade is non-inferior to the full model.
 
-    Shares are tried from the smallest on, and the first that is not shown to be non-inferior ends the search: tests in
-    a fixed order keep the level of one test, however many there are (fixed sequence testing: Maurer, Hothorn and
-    Lehmacher 1995; for such gates Angelopoulos et al. 2021, Learn then Test).
+    None if no share is shown to be non-inferior. All arrays are `(rows,)`, of validation rows.
+
+    Shares are tried in ascending order until the first that is not shown to be non-inferior. Tests in a fixed order
+    keep the level of a single test (fixed sequence testing: Maurer, Hothorn and Lehmacher 1995; for such gates
+    Angelopoulos et al. 2021, Learn then Test).
     """
     order = np.argsort(-confidence, kind="stable")
     sorted_confidence = confidence[order]
@@ -50,9 +53,8 @@ def fit_gate(
     return best
 
 
-def _threshold_after(falling: NDArray[np.float64], count: int) -> float:
-    """A threshold that parts the first `count` from the rest, half way between them: a text of the one side does not
-    come to the other by rounding."""
-    if count >= len(falling):
+def _threshold_after(descending: NDArray[np.float64], count: int) -> float:
+    """Return a threshold half way between the first `count` values and the rest, so that rounding moves no text."""
+    if count >= len(descending):
         return 0.0
-    return float((falling[count - 1] + falling[count]) / 2.0)
+    return float((descending[count - 1] + descending[count]) / 2.0)

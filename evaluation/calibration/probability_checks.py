@@ -1,4 +1,4 @@
-"""The check that every measure starts with: are these numbers probabilities of these labels?"""
+"""Checks that an array holds probabilities of the labels of a task."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ _SUM_TOLERANCE = 1e-3  # probabilities computed in bfloat16 add up to 1 no bette
 def check_probabilities(
     probabilities: Floats, shape: tuple[int, int], *, single_label: bool = False
 ) -> NDArray[np.float64]:
-    """The same numbers as `(rows, labels)` of float64.
+    """Return the probabilities as float64, `(rows, labels)`.
 
-    Raises InputError where the shape is another, a number is NaN or outside 0 to 1, or, with `single_label`, a row
-    does not add up to 1: logits and sigmoids passed by mistake would give a calibration error that means nothing.
+    Raises InputError if the shape differs, a number is NaN or outside 0 to 1, or, with `single_label`, a row does not
+    add up to 1. With logits or sigmoids passed by mistake, a calibration error would be meaningless.
     """
-    wide = np.asarray(probabilities, dtype=np.float64)
-    if wide.shape != shape:
+    checked = np.asarray(probabilities, dtype=np.float64)
+    if checked.shape != shape:
         raise InputError(
-            "the probabilities do not fit the gold labels",
-            found=f"an array of shape {wide.shape}",
-            expected=f"one row for each labelled row and one column for each label: {shape}",
+            "the probabilities do not match the gold labels",
+            found=f"an array of shape {checked.shape}",
+            expected=f"one row per labelled row and one column per label: {shape}",
         )
-    outside = ~((wide >= 0.0) & (wide <= 1.0))  # NaN compares false with both
+    outside = ~((checked >= 0.0) & (checked <= 1.0))  # NaN compares false with both
     if outside.any():
         row, column = np.argwhere(outside)[0]
         raise InputError(
-            "these are not probabilities",
-            found=f"{wide[row, column]} in row {row}, column {column}; {int(outside.sum()):,} like it in all",
+            "the array holds numbers that are not probabilities",
+            found=f"{checked[row, column]} in row {row}, column {column}; {int(outside.sum()):,} such numbers in total",
             expected="numbers from 0 to 1",
             hint="Pass the output of glossator.service.tasks.text_classification.probabilities, not logits.",
         )
-    totals = wide.sum(axis=1)
+    totals = checked.sum(axis=1)
     if single_label and np.abs(totals - 1.0).max(initial=0.0) > _SUM_TOLERANCE:
         row = int(np.abs(totals - 1.0).argmax())
         raise InputError(
             "the probabilities of a single-label row do not add up to 1",
             found=f"{totals[row]:.4f} in row {row}",
             expected="a softmax over the labels",
-            hint="Check `problem_type`: these look like independent sigmoids.",
+            hint="Check `problem_type`: these look like independent sigmoids (multi-label).",
         )
-    return wide
+    return checked

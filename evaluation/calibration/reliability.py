@@ -1,7 +1,7 @@
-"""Whether a probability means what it says: reliability, expected calibration error, Brier score.
+"""Measures calibration: reliability bins, expected calibration error, Brier score.
 
 The expected calibration error follows Guo et al., On Calibration of Modern Neural Networks (2017): 15 bins of equal
-width, each open below and closed above, and the mean over bins, weighted by their rows, of |confidence - accuracy|.
+width, each open below and closed above, and the mean of |confidence - accuracy| over bins, weighted by their rows.
 """
 
 from __future__ import annotations
@@ -12,12 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 BINS = 15
-TEMPERATURE_RANGE = (0.25, 4.0)
 
 
 @dataclass(frozen=True, slots=True)
 class ReliabilityBin:
-    """The probabilities above `low` and up to `high`: how many, their mean, and how often they came true."""
+    """The probabilities above `low` and up to `high`: their number, their mean, and how often they were right."""
 
     low: float
     high: float
@@ -29,12 +28,12 @@ class ReliabilityBin:
 def reliability_bins(
     confidence: NDArray[np.float64], correct: NDArray[np.bool_], *, bins: int = BINS
 ) -> tuple[ReliabilityBin, ...]:
-    """The bins that hold something, lowest first. Both arrays are `(n,)`; a confidence of 0 is in the first bin."""
+    """Return the bins that are not empty, lowest first. Both arrays are `(n,)`; 0 belongs to the first bin."""
     edges = np.linspace(0.0, 1.0, bins + 1)
-    number = np.digitize(confidence, edges[1:-1], right=True)  # (n,)
-    counts = np.bincount(number, minlength=bins)
-    sums = np.bincount(number, weights=confidence, minlength=bins)
-    hits = np.bincount(number, weights=correct, minlength=bins)
+    bin_of = np.digitize(confidence, edges[1:-1], right=True)  # (n,)
+    counts = np.bincount(bin_of, minlength=bins)
+    sums = np.bincount(bin_of, weights=confidence, minlength=bins)
+    hits = np.bincount(bin_of, weights=correct, minlength=bins)
     return tuple(
         ReliabilityBin(
             low=float(edges[i]),
@@ -50,29 +49,15 @@ def reliability_bins(
 def expected_calibration_error(
     confidence: NDArray[np.float64], correct: NDArray[np.bool_], *, bins: int = BINS
 ) -> float:
-    """The mean |confidence - accuracy| over the bins, weighted by what they hold: 0 is best, 1 worst."""
+    """Return the mean |confidence - accuracy| over the bins, weighted by their rows: 0 is best, 1 is worst."""
     filled = reliability_bins(confidence, correct, bins=bins)
     return sum(each.count * abs(each.confidence - each.accuracy) for each in filled) / len(confidence)
 
 
-def fit_temperature(gold: NDArray[np.bool_], logits: NDArray[np.float64]) -> float:
-    """The number that logits are divided by so that their softmax is most likely on these rows; both `(rows, labels)`.
-
-    Temperature scaling (Guo et al. 2017): one number, which moves no decision. Kept within `TEMPERATURES`, since a few
-    rows that are all right, or all wrong, would drive it to 0 or to infinity. Give validation rows.
-    """
-    from scipy.optimize import minimize_scalar
-    from scipy.special import log_softmax
-
-    def loss(log_temperature: float) -> float:
-        return -float(log_softmax(logits / np.exp(log_temperature), axis=1)[gold].mean())
-
-    return float(np.exp(minimize_scalar(loss, bounds=np.log(TEMPERATURE_RANGE), method="bounded").x))
-
-
 def brier_score(gold: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> float:
-    """The squared error summed over the labels, mean over rows: 0 is best, 2 worst for rows that add up to 1.
+    """Return the squared error summed over labels, averaged over rows: 0 is best, 2 is worst if rows add up to 1.
 
-    This is Brier's own definition (1950), and scikit-learn's with `scale_by_half=False`. Both are `(rows, labels)`.
+    This is the definition of Brier (1950), and that of scikit-learn with `scale_by_half=False`. Both arrays are
+    `(rows, labels)`.
     """
     return float(np.square(probabilities - gold).sum(axis=1).mean())

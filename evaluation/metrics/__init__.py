@@ -1,1 +1,1 @@
-"""TODO-DOC evaluation/metrics"""
+"""Metrics of every task, computed from the answers of the decoder that serves, each with an interval."""

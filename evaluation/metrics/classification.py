@@ -1,4 +1,4 @@
-"""How good a classifier is on labelled rows, decided by the decoder that serves."""
+"""Metrics of a classifier on labelled rows. The decisions are those of the decoder that serves."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ from glossator.service.tasks.encoded import Floats
 from glossator.service.tasks.text_classification import conformal_set, decide, probabilities
 
 COVERAGES = (0.9, 0.95, 0.99)
-"""Which coverages are measured."""
+"""The coverages of conformal sets that are measured."""
 
 _MAX_LISTED_ROWS = 20
 _MIN_RESAMPLES = 50
 _MAX_RANKED_CELLS = 1_500_000_000
-"""Rows by labels by resamples that are ranked, at most: about ten seconds."""
+"""The largest rows x labels x resamples for ranking metrics: about ten seconds. More cells get fewer resamples."""
 _SINGLE_LABEL_METRICS = {
     "accuracy": "exact",
     "macro_f1": "macro_f1",
@@ -56,12 +56,12 @@ _MULTI_LABEL_METRICS = {
     "subset_accuracy": "exact",
     "hamming_accuracy": "hamming",
 }
-"""Headline metrics in the order shown, and what `weighted_metrics` calls each."""
+"""The metrics in the order shown, and the name of each in `weighted_metrics`."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClassScore:
-    """One label: its gold rows (`support`), the rows it was given to (`predicted`), and how the two meet."""
+    """Scores of one label. `support` counts its gold rows, `predicted` the rows that it was assigned to."""
 
     label: str
     support: int
@@ -73,7 +73,7 @@ class ClassScore:
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """Rows of `gold` that were called `predicted`; `share` is their part of all rows of `gold`."""
+    """Rows of label `gold` that were labelled `predicted`; `share` is their share of all rows of `gold`."""
 
     gold: str
     predicted: str
@@ -83,43 +83,46 @@ class Confusion:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How often the set of labels given for `asked` coverage holds the true label, with its 95 % Wilson interval, and
-    how many labels such a set has in the mean."""
+    """How often a conformal set with requested coverage `asked` contains the gold label.
+
+    `measured` has a 95 % Wilson interval; `labels` is the average size of a set.
+    """
 
     asked: float
     measured: Estimate
     labels: float
 
 
-@with_config(ConfigDict(extra="forbid"))  # a newer writer's fields are refused, not half understood
+@with_config(ConfigDict(extra="forbid"))  # unknown fields of a newer version are an error
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """A finished measurement; `to_dict` is ready for JSON and `from_dict` reads it back, equal.
+    """Metrics of a classifier on labelled rows. `to_dict` returns JSON-ready fields, `from_dict` reads them.
 
     `metrics`, each with its 95 % bootstrap interval:
 
-    - single-label: `accuracy`, `macro_f1`, `weighted_f1`, `micro_f1` (which equals accuracy);
-    - multi-label: `macro_f1`, `micro_f1`, `weighted_f1`, `subset_accuracy` (the whole set of labels is right) and
+    - single-label: `accuracy`, `macro_f1`, `weighted_f1`, `micro_f1` (equal to accuracy);
+    - multi-label: `macro_f1`, `micro_f1`, `weighted_f1`, `subset_accuracy` (all labels of the row are right) and
       `hamming_accuracy` (the share of right yes-or-no decisions);
-    - multi-label, and single-label with two labels: `auroc` and `average_precision`, the mean over labels that have
-      rows with and without them; of two labels the second.
+    - multi-label, and single-label with two labels: `auroc` and `average_precision`, averaged over the labels that have
+      rows with and without them; for two labels, of the second one.
 
-    `macro_f1` is the plain mean over *every* label of the task: one that occurs neither in gold nor in decisions counts
-    as 0 (scikit-learn with `labels=` all labels and `zero_division=0`), so that leaving a class out never helps.
+    `macro_f1` is the plain mean over *every* label of the task. A label that occurs neither in gold nor in predictions
+    counts as 0 (scikit-learn with `labels=` all labels and `zero_division=0`), so leaving out a class never helps.
 
-    `ece` is the expected calibration error in 15 bins. Single-label bins the probability of the label decided on;
-    multi-label bins each label's own probability against its gold rows and takes the mean over the labels. `brier` is
-    the squared error summed over labels for single-label (0 to 2), the mean over labels for multi-label (0 to 1).
-    `bins` is the reliability diagram; for multi-label it pools the decisions of all labels. `ece_before` is the `ece`
-    without the temperature, `temperature` that temperature; None where none was fitted.
-
-    `coverages` has what conformal sets of labels come to, for each of COVERAGES; empty where the model gives none.
-
-    `curve` is what a threshold on the probability gives and takes. `clusters` is how many clusters of rows the
-    resamples were drawn from; None where rows were drawn one by one.
-
-    `confusion` counts rows, gold label down and decided label across, both in the order of `labels`; None for
-    multi-label, where a missed label has no counterpart.
+    Attributes:
+        name: The split, such as `test`.
+        ece: Expected calibration error in 15 bins. Single-label: of the probability of the predicted label.
+            Multi-label: the mean over labels, of each label's own probability.
+        ece_before: `ece` with temperature 1; None for multi-label.
+        temperature: The temperature of the model; None for multi-label.
+        brier: Squared error. Single-label: summed over labels (0 to 2). Multi-label: mean over labels (0 to 1).
+        coverages: Conformal sets, one entry per value of `COVERAGES`; empty if the model has none.
+        classes: Scores per label.
+        bins: The reliability diagram; for multi-label, of the decisions of all labels together.
+        confusion: Row counts, gold label down and predicted label across, in the order of `labels`. None for
+            multi-label, where a missed label has no counterpart.
+        curve: Precision and recall by threshold.
+        clusters: How many clusters of rows the resamples were drawn from; None if rows were drawn one by one.
     """
 
     format_version: Literal[1] = 1
@@ -142,30 +145,30 @@ class Evaluation:
     seed: int
 
     def top_confusions(self, limit: int = 10) -> list[Confusion]:
-        """The commonest mistakes of a single-label task, most rows first; empty for multi-label."""
+        """Return the most frequent mistakes of a single-label task, most rows first; empty for multi-label."""
         if self.confusion is None:
             return []
-        found = [
+        confusions = [
             Confusion(gold, predicted, count, count / sum(row))
             for gold, row in zip(self.labels, self.confusion, strict=True)
             for predicted, count in zip(self.labels, row, strict=True)
             if count and gold != predicted
         ]
-        return sorted(found, key=lambda confusion: -confusion.count)[:limit]
+        return sorted(confusions, key=lambda confusion: -confusion.count)[:limit]
 
     def to_dict(self) -> dict[str, Any]:
-        """The evaluation as plain dicts, lists, strings and finite numbers."""
+        """Return JSON-ready fields; all numbers are finite."""
         fields: dict[str, Any] = _ADAPTER.dump_python(self, mode="json")
         return fields
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Evaluation:
-        """The evaluation that `to_dict` gave; raises InputError where the fields are not one, naming each fault."""
+        """Return the evaluation from the fields of `to_dict`; raises InputError that lists every fault."""
         try:
             return _ADAPTER.validate_python(dict(fields))
         except ValidationError as error:
             raise InputError(
-                "this is not an evaluation",
+                "the fields are not those of an evaluation",
                 expected="the fields that Evaluation.to_dict writes, format version 1",
                 faults=[
                     Fault("evaluation-schema", item["msg"], ".".join(str(part) for part in item["loc"]))
@@ -187,88 +190,96 @@ def evaluate_classifier(
     name: str = "test",
     clusters: Sequence[str] | None = None,
 ) -> Evaluation:
-    """Measures `probability` `(rows, labels)` against the gold labels of each row; `name` says which split it is.
+    """Evaluate probabilities against gold labels; decisions follow `glossator.service.tasks`, thresholds included.
 
-    `clusters` names the cluster of each row, a document say: then intervals are over clusters.
+    Args:
+        gold: The gold labels of each row.
+        probability: The probabilities, `(rows, labels)`.
+        task: The task of the model, with its calibration.
+        seed: Seed of the resamples.
+        resamples: Bootstrap resamples per interval.
+        name: The split, such as `test`.
+        clusters: The cluster of each row, such as its document: intervals are then over clusters.
 
-    Decisions are those of `glossator.service.tasks`, thresholds included. Raises CorpusError where there are no rows, where gold
-    labels are unknown to the model (all of them are listed) or a single-label row has not exactly one, and InputError
-    where the probabilities do not fit.
+    Raises:
+        CorpusError: There are no rows, the model does not know a gold label (all are listed), or a row of a
+            single-label task does not have exactly one label.
+        InputError: The array has the wrong shape or does not hold probabilities.
     """
     single = task.problem_type == "single_label_classification"
     truth = _gold_matrix(gold, task)  # (rows, labels)
-    wide = check_probabilities(probability, truth.shape, single_label=single)
-    decided = decide(wide, task)
+    checked = check_probabilities(probability, truth.shape, single_label=single)
+    decided = decide(checked, task)
     right = decided == truth
     if single:
-        confidence, correct = wide[decided], right.all(axis=1)
+        confidence, correct = checked[decided], right.all(axis=1)
         ece = expected_calibration_error(confidence, correct)
-        brier = brier_score(truth, wide)
+        brier = brier_score(truth, checked)
     else:
-        confidence, correct = wide.ravel(), truth.ravel()
-        ece = float(np.mean([expected_calibration_error(wide[:, i], truth[:, i]) for i in range(len(task.labels))]))
-        brier = brier_score(truth, wide) / len(task.labels)
+        confidence, correct = checked.ravel(), truth.ravel()
+        ece = float(np.mean([expected_calibration_error(checked[:, i], truth[:, i]) for i in range(len(task.labels))]))
+        brier = brier_score(truth, checked) / len(task.labels)
     return Evaluation(
         name=name,
         problem_type=task.problem_type,
         labels=tuple(task.labels),
         rows=len(truth),
         metrics=_estimate_metrics(truth, decided, clusters, single=single, resamples=resamples, seed=seed)
-        | _estimate_ranking_metrics(truth, wide, clusters, single=single, resamples=resamples, seed=seed),
+        | _estimate_ranking_metrics(truth, checked, clusters, single=single, resamples=resamples, seed=seed),
         ece=ece,
-        ece_before=_ece_before(wide, decided, correct, task) if single else None,
+        ece_before=_ece_before(checked, decided, correct, task) if single else None,
         temperature=task.calibration.temperature if single else None,
         brier=brier,
-        coverages=_measure_coverages(wide, truth, task) if single else (),
+        coverages=_measure_coverages(checked, truth, task) if single else (),
         classes=_class_scores(truth, decided, task.labels),
         bins=reliability_bins(confidence, correct),
         confusion=_confusion_matrix(truth, decided) if single else None,
-        curve=threshold_curve(truth, wide, single_label=single),
+        curve=threshold_curve(truth, checked, single_label=single),
         clusters=None if clusters is None else len(set(clusters)),
         resamples=resamples,
         seed=seed,
     )
 
 
-def _ece_before(wide: Floats, decided: NDArray[np.bool_], correct: NDArray[np.bool_], task: Classifier) -> float:
-    """The calibration error of softmax without the temperature: the logits are known from it up to a constant."""
-    logits = task.calibration.temperature * np.log(np.maximum(np.asarray(wide, dtype=np.float64), 1e-300))
+def _ece_before(checked: Floats, decided: NDArray[np.bool_], correct: NDArray[np.bool_], task: Classifier) -> float:
+    """Return the calibration error with temperature 1; the logits follow from the probabilities up to a constant."""
+    logits = task.calibration.temperature * np.log(np.maximum(np.asarray(checked, dtype=np.float64), 1e-300))
     plain = task.model_copy(update={"calibration": Calibration()})
     return expected_calibration_error(probabilities(logits, plain)[decided], correct)
 
 
-def _measure_coverages(wide: Floats, truth: NDArray[np.bool_], task: Classifier) -> tuple[Coverage, ...]:
+def _measure_coverages(checked: Floats, truth: NDArray[np.bool_], task: Classifier) -> tuple[Coverage, ...]:
     if task.calibration.nonconformity is None:
         return ()
-    found = []
+    coverages = []
     for asked in COVERAGES:
-        sets = conformal_set(wide, task, asked)
-        held = int((sets & truth).any(axis=1).sum())
-        low, high = binomtest(held, len(truth)).proportion_ci(method="wilson")
-        found.append(
-            Coverage(asked, Estimate(held / len(truth), float(low), float(high)), float(sets.sum(axis=1).mean()))
+        sets = conformal_set(checked, task, asked)
+        covered = int((sets & truth).any(axis=1).sum())
+        low, high = binomtest(covered, len(truth)).proportion_ci(method="wilson")
+        coverages.append(
+            Coverage(asked, Estimate(covered / len(truth), float(low), float(high)), float(sets.sum(axis=1).mean()))
         )
-    return tuple(found)
+    return tuple(coverages)
 
 
 def _gold_matrix(gold: Sequence[tuple[str, ...]], task: Classifier) -> NDArray[np.bool_]:
-    """The gold labels as `(rows, labels)`, checked."""
+    """Return the gold labels as `(rows, labels)`; raises CorpusError as in `evaluate_classifier`."""
     if not gold:
         raise CorpusError(
-            "there are no rows to evaluate", found=0, expected="1 or more", hint="Check the file and its rejects."
+            "there are no rows to evaluate", found=0, expected="1 or more", hint="Check the file and its rejected rows."
         )
     truth = indicator(gold, task.labels)
-    odd = np.flatnonzero(truth.sum(axis=1) != 1)
-    if task.problem_type == "single_label_classification" and len(odd):
-        counts = Counter(int(count) for count in truth.sum(axis=1)[odd])
+    not_one = np.flatnonzero(truth.sum(axis=1) != 1)
+    if task.problem_type == "single_label_classification" and len(not_one):
+        counts = Counter(int(count) for count in truth.sum(axis=1)[not_one])
         raise CorpusError(
-            "a single-label model is measured on rows with exactly one gold label",
+            "a single-label model needs rows with exactly one gold label",
             found="; ".join(f"{rows:,} rows with {count} labels" for count, rows in sorted(counts.items())),
-            expected="one label a row",
-            hint="Split or drop those rows, or train a multi-label model.",
+            expected="one label per row",
+            hint="Split or remove these rows, or train a multi-label model.",
             faults=[
                 Fault("not-one-label", ", ".join(gold[row]) or "no label", f"row {row + 1}")
-                for row in odd[:_MAX_LISTED_ROWS].tolist()
+                for row in not_one[:_MAX_LISTED_ROWS].tolist()
             ],
         )
     return truth
@@ -276,17 +287,17 @@ def _gold_matrix(gold: Sequence[tuple[str, ...]], task: Classifier) -> NDArray[n
 
 def _estimate_ranking_metrics(
     truth: NDArray[np.bool_],
-    wide: Floats,
+    checked: Floats,
     clusters: Sequence[str] | None,
     *,
     single: bool,
     resamples: int,
     seed: int,
 ) -> dict[str, Estimate]:
-    """How well the probabilities rank; over very many cells with fewer resamples, so that it ends."""
+    """Return AUROC and average precision, with fewer resamples for very large inputs."""
     if single and truth.shape[1] != 2:
         return {}
-    truth, scores = (truth[:, 1:], wide[:, 1:]) if single else (truth, wide)
+    truth, scores = (truth[:, 1:], checked[:, 1:]) if single else (truth, checked)
     resamples = min(resamples, max(_MIN_RESAMPLES, _MAX_RANKED_CELLS // truth.size))
     weights = draw_cluster_resamples(np.arange(len(truth)), clusters, resamples=resamples, seed=seed)
     whole = [float(values[0]) for values in ranking_metrics(truth, scores, np.ones((1, len(truth))))]
@@ -308,7 +319,7 @@ def _estimate_metrics(
     resamples: int,
     seed: int,
 ) -> dict[str, Estimate]:
-    """Values by scikit-learn, intervals by resampling."""
+    """Return the values by scikit-learn with bootstrap intervals."""
     values = {
         "exact": float(accuracy_score(truth, decided)),
         "hamming": 1.0 - float(hamming_loss(truth, decided)),
@@ -341,6 +352,6 @@ def _class_scores(
 
 
 def _confusion_matrix(truth: NDArray[np.bool_], decided: NDArray[np.bool_]) -> tuple[tuple[int, ...], ...]:
-    """Rows by gold label (down) and decided label (across)."""
+    """Return row counts by gold label (down) and predicted label (across)."""
     counts = truth.astype(np.int64).T @ decided.astype(np.int64)  # (labels, labels)
     return tuple(tuple(row) for row in counts.tolist())

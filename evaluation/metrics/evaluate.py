@@ -1,4 +1,4 @@
-"""One way to measure a model, whatever its task: rows in, figures out, through the decoder that serves."""
+"""Evaluates a model of any task on labelled rows, through the decoder that serves."""
 
 from __future__ import annotations
 
@@ -16,22 +16,30 @@ AnyEvaluation = Evaluation | TaskEvaluation
 def evaluate_pipeline(
     pipeline: Pipeline, rows: LabelledRows, *, name: str = "test", cluster_by: str | None = None
 ) -> AnyEvaluation:
-    """What the model of `pipeline` comes to on labelled rows; `cluster_by` names the column of `rows.extra` that says
-    which rows belong together. Raises CorpusError where they do not fit its task."""
+    """Evaluate the model of `pipeline` on labelled rows.
+
+    Args:
+        pipeline: The model.
+        rows: The rows.
+        name: The split, such as `test`.
+        cluster_by: The column of `rows.extra` with the cluster of each row, such as its document.
+
+    Raises:
+        CorpusError: The rows do not fit the task.
+    """
     return evaluate_with_answers(pipeline, rows, name=name, cluster_by=cluster_by)[0]
 
 
 def evaluate_with_answers(
     pipeline: Pipeline, rows: LabelledRows, *, name: str = "test", cluster_by: str | None = None
 ) -> tuple[AnyEvaluation, ModelAnswers]:
-    """The same, and what the model said of each row: it is asked once."""
+    """Return the evaluation as `evaluate_pipeline`, with the answers of the model; each row is predicted once."""
     task = pipeline.task
     clusters = None if cluster_by is None else rows.extra[cluster_by]
     if isinstance(task, Classifier) and task.problem_type != "regression":
         probability = probabilities(pipeline.logits(inputs_of(rows, task)), task)
-        measured = evaluate_classifier(rows.labels, probability, task, name=name, clusters=clusters)
-        return measured, ModelAnswers(name, task, decide(probability, task), None)
+        evaluation = evaluate_classifier(rows.labels, probability, task, name=name, clusters=clusters)
+        return evaluation, ModelAnswers(name, task, decide(probability, task), None)
     predictions = predict_rows(pipeline, rows)
-    return evaluate_predictions(rows, predictions, task, name=name, clusters=clusters), ModelAnswers(
-        name, task, None, predictions
-    )
+    evaluation_of_task = evaluate_predictions(rows, predictions, task, name=name, clusters=clusters)
+    return evaluation_of_task, ModelAnswers(name, task, None, predictions)

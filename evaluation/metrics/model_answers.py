@@ -1,4 +1,4 @@
-"""A model's answers to labelled rows, computed once and used by every analysis."""
+"""The answers of a model to labelled rows: computed once, used by every analysis."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ from glossator.service.tasks.text_classification import decide, probabilities
 
 @dataclass(frozen=True, slots=True)
 class ModelAnswers:
-    """One model's answers on rows: for classifiers the labels decided on, `(rows, labels)`, else predictions."""
+    """The answers of one model.
+
+    Classifiers have `decided`, the assigned labels `(rows, labels)`; other tasks have `predictions`.
+    """
 
     name: str
     task: Task
@@ -27,7 +30,7 @@ class ModelAnswers:
 
 
 def answer_rows(pipeline: Pipeline, rows: LabelledRows, *, name: str) -> ModelAnswers:
-    """What a model says of the rows; raises CorpusError or InputError where they do not fit its task."""
+    """Return the answers of a model; raises CorpusError or InputError if the rows do not fit its task."""
     task = pipeline.task
     if isinstance(task, Classifier) and task.problem_type != "regression":
         decided = decide(probabilities(pipeline.logits(inputs_of(rows, task)), task), task)

@@ -1,9 +1,9 @@
-"""Answers against the answers accepted, by SQuAD's definition (Rajpurkar et al. 2016; for no answer 2018).
+"""Scores of extracted answers, as SQuAD defines them (Rajpurkar et al. 2016; for unanswerable questions 2018).
 
-Case, punctuation, the articles a, an and the, and white space do not count. F1 is that of the bags of words; of several
-accepted answers the one that fits best counts; a question without an answer is right where none is given. Words are
-what white space parts: in scripts without spaces that makes F1 as strict as exact match, so there is an F1 of
-characters too.
+Case, punctuation, white space and the articles a, an and the are ignored. F1 compares bags of words; of several
+accepted answers the best match counts; an unanswerable question is right if the model gives no answer. Words are
+separated by white space. In scripts without spaces this makes F1 as strict as exact match, so F1 over characters is
+computed too.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
 def normalise_answer(text: str) -> str:
-    """The answer as it is compared.
+    """Normalise an answer for comparison.
 
     >>> normalise_answer("The  Denver Broncos!")
     'denver broncos'
@@ -33,40 +33,43 @@ def normalise_answer(text: str) -> str:
     return " ".join(_ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split())
 
 
-def exact_match(found: str, accepted: str) -> bool:
-    """Whether two answers are the same."""
-    return normalise_answer(found) == normalise_answer(accepted)
+def exact_match(predicted: str, accepted: str) -> bool:
+    """Return whether two answers are equal after normalisation."""
+    return normalise_answer(predicted) == normalise_answer(accepted)
 
 
-def answer_f1(found: str, accepted: str, *, characters: bool = False) -> float:
-    """F1 of the words (or characters) of two answers; where one has none, 1 if the other has none either.
+def answer_f1(predicted: str, accepted: str, *, characters: bool = False) -> float:
+    """Return F1 over the words (or characters) of two answers; if one is empty, 1 if both are, else 0.
 
-    >>> f1("in the year 1066", "1066")
+    >>> answer_f1("in the year 1066", "1066")
     0.5
     """
-    sides = [normalise_answer(text) for text in (found, accepted)]
-    ours, theirs = ([*side.replace(" ", "")] if characters else side.split() for side in sides)
-    if not ours or not theirs:
-        return float(ours == theirs)
-    common = (Counter(ours) & Counter(theirs)).total()
-    return 2.0 * common / (len(ours) + len(theirs))
+    sides = [normalise_answer(text) for text in (predicted, accepted)]
+    first, second = ([*side.replace(" ", "")] if characters else side.split() for side in sides)
+    if not first or not second:
+        return float(first == second)
+    common = (Counter(first) & Counter(second)).total()
+    return 2.0 * common / (len(first) + len(second))
 
 
 def score_answers(
-    rows: LabelledRows, found: Sequence[Extraction]
+    rows: LabelledRows, predictions: Sequence[Extraction]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """F1, exact match and F1 of characters of each row, `(rows,)` each."""
+    """Return F1, exact match and character F1 of each row, `(rows,)` each.
+
+    Raises CorpusError if the rows have no answers.
+    """
     if rows.spans is None or rows.seconds is None:
-        raise CorpusError("the rows carry no answers", expected="SQuAD JSON", hint="Give a file with answers.")
+        raise CorpusError("the rows have no gold answers", expected="SQuAD JSON", hint="Use a file with answers.")
     scores = []
-    for context, spans, extraction in zip(rows.seconds, rows.spans, found, strict=True):
-        ours = "" if extraction.answer is None else extraction.answer.text
+    for context, spans, extraction in zip(rows.seconds, rows.spans, predictions, strict=True):
+        predicted = "" if extraction.answer is None else extraction.answer.text
         accepted = [context[span.start : span.end] for span in spans] or [""]
         scores.append(
             (
-                max(answer_f1(ours, text) for text in accepted),
-                float(any(exact_match(ours, text) for text in accepted)),
-                max(answer_f1(ours, text, characters=True) for text in accepted),
+                max(answer_f1(predicted, text) for text in accepted),
+                float(any(exact_match(predicted, text) for text in accepted)),
+                max(answer_f1(predicted, text, characters=True) for text in accepted),
             )
         )
     columns = np.array(scores, dtype=np.float64).reshape(-1, 3).T

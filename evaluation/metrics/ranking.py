@@ -1,7 +1,7 @@
-"""How well scores rank the rows that carry a label before those that do not: AUROC and average precision.
+"""Ranking metrics over weighted rows: AUROC, average precision, reciprocal rank.
 
-Both as scikit-learn defines them, over weighted rows: one sort a label serves every bootstrap resample. Equal scores
-count as one step. Average precision is the sum of precisions weighted by the rise in recall, without interpolation.
+AUROC and average precision are defined as in scikit-learn. One sort per label serves every bootstrap resample. Equal
+scores count as one step. Average precision is the sum of precisions weighted by the rise in recall, not interpolated.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from glossator.evaluation.statistics.bootstrap import Weights
 
 Values = NDArray[np.float64]
 _MAX_CELLS = 20_000_000
-"""Weights worked on at a time, which bounds memory at some 500 MB."""
+"""Weights processed at a time; limits memory to about 500 MB."""
 
 
 def ranking_metrics(truth: NDArray[np.bool_], scores: NDArray[np.floating], weights: Weights) -> tuple[Values, Values]:
-    """Macro AUROC and macro average precision of each resample, `(resamples,)` both.
+    """Return macro AUROC and macro average precision of each resample, `(resamples,)` each.
 
-    `truth` and `scores` are `(rows, labels)`, `weights` `(resamples, rows)`. A label counts where a resample has rows
-    with it and rows without it; NaN where no label does.
+    `truth` and `scores` are `(rows, labels)`, `weights` is `(resamples, rows)`. A label counts if the resample has rows
+    with it and rows without it. NaN if no label counts.
     """
     chunk = max(1, _MAX_CELLS // max(1, len(truth)))
     parts = [
@@ -35,8 +35,8 @@ def ranking_metrics(truth: NDArray[np.bool_], scores: NDArray[np.floating], weig
 def _ranking_metrics_of_chunk(
     truth: NDArray[np.bool_], scores: NDArray[np.floating], weights: Weights
 ) -> tuple[Values, Values]:
-    """Only steps that hold a row with the label count: there are few of these, and every row is summed once."""
-    counts = weights.astype(np.int32)  # resamples count rows
+    """Return the metrics of one chunk of resamples. Only the few steps with a row of the label are evaluated."""
+    counts = weights.astype(np.int32)  # weights are counts of rows
     areas, precisions = [], []
     for label in range(truth.shape[1]):
         order = np.argsort(-scores[:, label], kind="stable")
@@ -45,7 +45,7 @@ def _ranking_metrics_of_chunk(
         if not len(hits):
             continue
         ends = np.append(np.flatnonzero(ordered[1:] != ordered[:-1]), len(ordered) - 1)
-        step = np.searchsorted(ends, hits)  # of each row with the label
+        step = np.searchsorted(ends, hits)  # the step of each row with the label
         steps, firsts = np.unique(step, return_index=True)
         drawn = counts[:, order]
         given = np.cumsum(drawn, axis=1, dtype=np.int32)
@@ -70,16 +70,16 @@ def _ranking_metrics_of_chunk(
 
 
 def reciprocal_ranks(similarity: Values, labels: list[tuple[str, ...]]) -> Values:
-    """For each row 1 over the rank of the nearest other row with the same labels, 0 where there is none, `(rows,)`.
+    """Return for each row 1 / rank of the nearest other row with the same labels, or 0 if there is none, `(rows,)`.
 
-    `similarity` is `(rows, rows)`; a row is no neighbour of its own.
+    `similarity` is `(rows, rows)`; a row is not its own neighbour.
     """
     numbers = {names: number for number, names in enumerate(dict.fromkeys(labels))}
-    kinds = np.array([numbers[names] for names in labels])
-    found = np.zeros(len(kinds))
-    for row in range(len(kinds)):
+    classes = np.array([numbers[names] for names in labels])
+    ranks = np.zeros(len(classes))
+    for row in range(len(classes)):
         others = np.argsort(-similarity[row], kind="stable")
         others = others[others != row]
-        same = np.flatnonzero(kinds[others] == kinds[row])
-        found[row] = 1.0 / (same[0] + 1) if len(same) else 0.0
-    return found
+        same = np.flatnonzero(classes[others] == classes[row])
+        ranks[row] = 1.0 / (same[0] + 1) if len(same) else 0.0
+    return ranks

@@ -1,4 +1,4 @@
-"""What a threshold on the probability gives and takes: precision and recall of the labels that reach it."""
+"""Precision and recall of the labels whose probability reaches a threshold, for thresholds from 0 to 1."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ CURVE_POINTS = 51
 
 @dataclass(frozen=True, slots=True)
 class ThresholdPoint:
-    """Labels are given where their probability is `threshold` or more; for single-label the likeliest alone. `given` is
-    how many labels a row gets in the mean, `precision` the share of these that is right (1 where none is given),
-    `recall` the share of gold labels that is found."""
+    """The effect of assigning labels whose probability reaches `threshold`; single-label: only the most probable one.
+
+    `given` is the average number of labels per row, `precision` the share of these that is right (1 if there are none),
+    `recall` the share of gold labels that is found.
+    """
 
     threshold: float
     given: float
@@ -25,8 +27,10 @@ class ThresholdPoint:
 def threshold_curve(
     truth: NDArray[np.bool_], probability: NDArray[np.floating], *, single_label: bool
 ) -> tuple[ThresholdPoint, ...]:
-    """POINTS points from threshold 0 to 1, over all labels together (micro). `truth` and `probability` are
-    `(rows, labels)`."""
+    """Return `CURVE_POINTS` points from threshold 0 to 1, over all labels together (micro average).
+
+    `truth` and `probability` are `(rows, labels)`.
+    """
     if single_label:
         best = probability.argmax(axis=1)
         rows = np.arange(len(truth))

@@ -1,1 +1,1 @@
-"""TODO-DOC evaluation/reports"""
+"""Reports and plots of evaluations, comparisons, selections and learning curves: Markdown, HTML, SVG, JSON."""

@@ -1,4 +1,4 @@
-"""A comparison in plain words, then in tables."""
+"""Writes a comparison of models as Markdown: a verdict per model, the figures, and rows where the answers differ."""
 
 from __future__ import annotations
 
@@ -15,13 +15,63 @@ from glossator.service.tasks.decoders import decoder
 MAX_EXAMPLES = 5
 
 
-def comparison_report(rows: LabelledRows, answers: Sequence[ModelAnswers], found: Sequence[Comparison]) -> str:
-    """The verdict on each model, the figures behind it, and rows that were gained and lost."""
-    metric = METRIC_NAMES.get(found[0].metric, found[0].metric)
+def comparison_report(rows: LabelledRows, answers: Sequence[ModelAnswers], comparisons: Sequence[Comparison]) -> str:
+    """Return the report; `answers` are those of the baseline first, then of each compared model."""
+    first = comparisons[0]
+    metric = METRIC_NAMES.get(first.metric, first.metric)
     parts = [
-        f"## {metric} on {len(rows):,} rows, beside {found[0].baseline}",
-        *(_verdict_sentence(each) for each in found),
+        f"## Comparison with {first.baseline}: {metric} on {len(rows):,} rows",
+        *(_verdict(each, metric) for each in comparisons),
+        _figures(comparisons, metric),
+        _legend(first),
     ]
+    for each, model in zip(comparisons, answers[1:], strict=True):
+        for winner, places in ((each.name, each.gained), (each.baseline, each.lost)):
+            if places:
+                heading = f"### Rows that only {winner} gets right"
+                other = each.baseline if winner == each.name else each.name
+                if len(comparisons) > 1:
+                    heading += f", compared with {other}"
+                parts += [heading, _examples(rows, places, answers[0], model)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _verdict(each: Comparison, metric: str) -> str:
+    points = f"{abs(each.difference.value) * 100:.2f} points"
+    chance = f"p = {each.p_corrected:.2g}"
+    if each.verdict == "not shown":
+        if each.difference.value == 0:
+            result = f"Its {metric} equals that of {each.baseline}."
+        else:
+            side = "above" if each.difference.value > 0 else "below"
+            result = f"Its {metric} is {points} {side} that of {each.baseline}, which chance can explain ({chance})."
+        verdict = (
+            f"**{each.name}: no difference found.** {result} This test set can detect differences of about "
+            f"{each.detectable * 100:.1f} points or more."
+        )
+    else:
+        sign = 1 if each.verdict == "better" else -1
+        low, high = sorted(100 * sign * bound for bound in (each.difference.low, each.difference.high))
+        verdict = (
+            f"**{each.name} is {each.verdict}** than {each.baseline} by {points} of {metric} (95 % interval "
+            f"{low:.2f} to {high:.2f}). Chance is an unlikely explanation ({chance})."
+        )
+    if each.margin is not None:
+        bound = f"the difference is {each.bound * 100:+.2f} points or better with 95 % confidence"
+        if each.non_inferior:
+            verdict += f" It is at most {each.margin * 100:g} points worse (non-inferior): {bound}."
+        else:
+            verdict += (
+                f" It may be more than {each.margin * 100:g} points worse (not shown to be non-inferior): {bound}."
+            )
+    return verdict
+
+
+def _figures(comparisons: Sequence[Comparison], metric: str) -> str:
+    header = [
+        "model", metric, "difference", "95 % interval", "p", "p, corrected", "detectable", "gained", "lost",
+    ]  # fmt: skip
+    baseline = [comparisons[0].baseline, f"{comparisons[0].baseline_value:.4f}", *[""] * 7]
     table = [
         [
             each.name,
@@ -34,45 +84,24 @@ def comparison_report(rows: LabelledRows, answers: Sequence[ModelAnswers], found
             f"{len(each.gained):,}",
             f"{len(each.lost):,}",
         ]
-        for each in found
+        for each in comparisons
     ]
-    header = ["model", metric, "difference", "95 % interval", "p", "p, Holm", "could be shown", "gained", "lost"]
-    parts += [
-        markdown_table(
-            header, [[found[0].baseline, f"{found[0].baseline_value:.4f}", *[""] * 7], *table], right=range(1, 9)
-        ),
-        f'p: {found[0].test}, two-sided; intervals by the paired bootstrap. "Could be shown" is the smallest true '
-        "difference that rows like these find four times in five. Gained rows are right with this model alone, lost "
-        "ones with the baseline alone.",
-    ]
-    for each, model in zip(found, answers[1:], strict=True):
-        for title, places in (("gained", each.gained), ("lost", each.lost)):
-            if places:
-                parts += [f"### Rows {title}: {each.name}", _changed_rows_table(rows, places, answers[0], model)]
-    return "\n\n".join(parts) + "\n"
+    return markdown_table(header, [baseline, *table], right=range(1, 9))
 
 
-def _verdict_sentence(each: Comparison) -> str:
-    points = f"{abs(each.difference.value) * 100:.2f} points"
-    if each.verdict == "not shown":
-        side = "above" if each.difference.value >= 0 else "below"
-        said = (
-            f"**{each.name}: no difference is shown.** It is {points} {side} {each.baseline}, which chance explains "
-            f"(p = {each.p_corrected:.2g}); these rows could have shown "
-            f"{each.detectable * 100:.2f} points."
-        )
-    else:
-        said = f"**{each.name} is {each.verdict}** than {each.baseline} by {points} (p = {each.p_corrected:.2g})."
-    if each.margin is not None:
-        shown = "It is shown to be" if each.non_inferior else "It is not shown to be"
-        said += (
-            f" {shown} non-inferior within {each.margin * 100:g} points: the one-sided 95 % bound is "
-            f"{each.bound * 100:+.2f} points."
-        )
-    return said
+def _legend(first: Comparison) -> str:
+    return "\n".join([
+        "- 95 % interval: of the difference, by paired bootstrap over the rows.",
+        f"- p: how probable a difference of at least this size is if the models are equally good ({first.test}).",
+        "- p, corrected: the same, corrected for the number of models compared (Holm).",
+        "- detectable: the smallest true difference that a test set like this one reveals four times out of five.",
+        "- gained: rows that only this model gets right; lost: rows that only the baseline gets right.",
+        "",
+        "The terms are explained in docs/glossary.md.",
+    ])  # fmt: skip
 
 
-def _changed_rows_table(rows: LabelledRows, places: Sequence[int], old: ModelAnswers, new: ModelAnswers) -> str:
+def _examples(rows: LabelledRows, places: Sequence[int], old: ModelAnswers, new: ModelAnswers) -> str:
     table = [
         [
             str(place + 1),
@@ -83,7 +112,7 @@ def _changed_rows_table(rows: LabelledRows, places: Sequence[int], old: ModelAns
         ]
         for place in places[:MAX_EXAMPLES]
     ]
-    return markdown_table(["row", "text", "true", old.name, new.name], table)
+    return markdown_table(["row", "text", "gold", old.name, new.name], table)
 
 
 def _row_text(rows: LabelledRows, place: int) -> str:

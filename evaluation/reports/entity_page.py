@@ -1,4 +1,4 @@
-"""Entities on a page: what was found in rows, beside what is true of them, drawn by displaCy."""
+"""Shows predicted and gold entities in their texts, as a page of HTML drawn by displaCy."""
 
 from __future__ import annotations
 
@@ -16,28 +16,30 @@ _COLOURS = ("#9ecae9", "#ffcf8f", "#b5dfa8", "#f4b6c2", "#cdbfe8", "#f2e394", "#
 
 
 def entity_page(rows: LabelledRows, predictions: Sequence[Prediction], *, name: str) -> str:
-    """A page of HTML with the first rows that have entities or were given some, those that are wrong first: what was
-    found in each, and where that is not what is true, the truth below it. Raises ExtraMissing without spaCy."""
+    """Return a page with the first rows that have predicted or gold entities, wrong rows first.
+
+    A wrong row is followed by its gold entities. Raises ExtraMissing if spaCy is not installed.
+    """
     try:
         from spacy import displacy
     except ImportError as error:
         raise ExtraMissing(
-            "the page of entities cannot be drawn: an optional dependency is not installed",
+            "the page of entities needs a package that is not installed",
             found=error,
             hint="pip install 'glossator[spacy]'",
         ) from error
     assert rows.spans is not None
-    found = [_displacy_entities(each.entities) for each in predictions if isinstance(each, Entities)]
-    true = [_displacy_entities(sorted(spans)) for spans in rows.spans]
-    order = [row for row in range(len(rows)) if found[row] or true[row]]
-    order.sort(key=lambda row: found[row] == true[row])
+    predicted = [_displacy_entities(each.entities) for each in predictions if isinstance(each, Entities)]
+    gold = [_displacy_entities(sorted(spans)) for spans in rows.spans]
+    order = [row for row in range(len(rows)) if predicted[row] or gold[row]]
+    order.sort(key=lambda row: predicted[row] == gold[row])
     documents: list[dict[str, Any]] = []
     for row in order[:MAX_ROWS]:
-        right = found[row] == true[row]
-        title = f"{name} row {row + 1}, found{' (right)' if right else ''}"
-        documents.append({"text": rows.texts[row], "ents": found[row], "title": title})
+        right = predicted[row] == gold[row]
+        title = f"{name} row {row + 1}, predicted{' (right)' if right else ''}"
+        documents.append({"text": rows.texts[row], "ents": predicted[row], "title": title})
         if not right:
-            documents.append({"text": rows.texts[row], "ents": true[row], "title": f"{name} row {row + 1}, true"})
+            documents.append({"text": rows.texts[row], "ents": gold[row], "title": f"{name} row {row + 1}, gold"})
     labels = sorted({entity["label"] for document in documents for entity in document["ents"]})
     options = {"colors": dict(zip(labels, cycle(_COLOURS), strict=False))}
     page: str = displacy.render(documents, style="ent", manual=True, page=True, options=options)

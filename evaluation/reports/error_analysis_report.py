@@ -1,4 +1,4 @@
-"""Error analysis as Markdown: slices, mistakes, changed texts."""
+"""Writes an error analysis as Markdown: the change since the last run, mistakes, weak slices, robustness."""
 
 from __future__ import annotations
 
@@ -10,48 +10,69 @@ from glossator.evaluation.analysis.slices import Slice
 from glossator.evaluation.markdown import code_span, markdown_table
 from glossator.evaluation.metrics.metric_names import METRIC_NAMES
 
+MAX_SLICES = 5
+"""How many slices are shown if none is worse than the rest."""
 
-def error_analysis_report(details: ErrorAnalysis) -> str:
-    """The details as Markdown, each under its heading."""
-    parts = [f"### What changed\n\n{details.before}"] if details.before else []
-    if details.mistakes:
+
+def error_analysis_report(analysis: ErrorAnalysis) -> str:
+    """Return one section per part of the analysis that is not empty."""
+    parts = (
+        [f"### Change since the last run\n\n{analysis.change_since_last_run}"] if analysis.change_since_last_run else []
+    )
+    if analysis.mistakes:
         lines = [
-            f"- {code_span(each.gold)} called {code_span(each.decided)}: {'; '.join(map(code_span, each.texts))}"
-            for each in details.mistakes
+            f"- {code_span(each.gold)} labelled {code_span(each.decided)}: {'; '.join(map(code_span, each.texts))}"
+            for each in analysis.mistakes
         ]
-        parts += ["### Mistakes as they are", "\n".join(lines)]
-    parts += ["### Parts of the rows", slice_table(details.slices)] if details.slices else []
-    if details.robustness:
-        parts += ["### The same texts written otherwise", robustness_table(details.robustness)]
+        parts += ["### Examples of mistakes", "\n".join(lines)]
+    parts += ["### Weak slices", slice_table(analysis.slices)] if analysis.slices else []
+    if analysis.robustness:
+        parts += ["### Robustness: the same texts with changes", robustness_table(analysis.robustness)]
     return "\n\n".join(parts) + "\n"
 
 
-def slice_table(found: Sequence[Slice]) -> str:
-    """The slices as Markdown: those that are worse, then of the others the lowest."""
-    ordered = sorted(found, key=lambda each: (not each.worse, each.right.value))
-    shown = [each for each in ordered if each.worse] or ordered[:5]
-    worse = sum(each.worse for each in found)
+def slice_table(slices: Sequence[Slice]) -> str:
+    """Return the slices that are worse than the rest, or else the weakest ones, and how they were tested."""
+    worse = [each for each in slices if each.worse]
+    shown = sorted(worse or slices, key=lambda each: each.right.value)
+    if worse:
+        verb = "is" if len(worse) == 1 else "are"
+        result = f"{len(worse)} of {len(slices)} groups of rows (slices) {verb} worse than the rest:"
+    else:
+        shown = shown[:MAX_SLICES]
+        result = f"None of {len(slices)} groups of rows (slices) is measurably worse than the rest. The weakest:"
     rows = [
-        [each.by, each.value, f"{each.rows:,}", f"{each.right.value:.3f}",
-         f"{each.right.low:.3f} to {each.right.high:.3f}", f"{each.elsewhere:.3f}", f"{each.p_corrected:.2g}"]
+        [
+            each.by,
+            each.value,
+            f"{each.rows:,}",
+            f"{each.right.value:.3f}",
+            f"{each.right.low:.3f} to {each.right.high:.3f}",
+            f"{each.elsewhere:.3f}",
+            f"{each.p_corrected:.2g}",
+        ]
         for each in shown
-    ]  # fmt: skip
-    header = ["by", "value", "rows", "right", "95 % interval", "elsewhere", "p, corrected"]
-    said = (
-        f"{worse} of {len(found)} parts of the rows are worse than the rest"
-        if worse
-        else f"None of {len(found)} parts of the rows is shown to be worse than the rest; the lowest"
+    ]
+    header = ["by", "value", "rows", "share right", "95 % interval", "other rows", "p, corrected"]
+    return (
+        f"{result}\n\n{markdown_table(header, rows, right=range(2, 7))}\n\n"
+        "p: how probable such a slice is by chance, corrected for the number of slices (Fisher's exact test, Holm; see "
+        "docs/glossary.md)."
     )
-    return f"{said} (Fisher's exact test, corrected by Holm):\n\n{markdown_table(header, rows, right=range(2, 7))}"
 
 
-def robustness_table(found: Sequence[Comparison]) -> str:
-    """The comparisons as a Markdown table, the largest loss first."""
+def robustness_table(comparisons: Sequence[Comparison]) -> str:
+    """Return how each change of the texts affects the metric, the largest loss first."""
     rows = [
-        [each.name, f"{each.value:.4f}", f"{each.difference.value:+.4f}",
-         f"{each.difference.low:+.4f} to {each.difference.high:+.4f}", f"{len(each.lost):,}"]
-        for each in sorted(found, key=lambda each: each.difference.value)
-    ]  # fmt: skip
-    metric = METRIC_NAMES.get(found[0].metric, found[0].metric)
-    header = ["texts with", metric, "change", "95 % interval", "rows lost"]
+        [
+            each.name,
+            f"{each.value:.4f}",
+            f"{each.difference.value:+.4f}",
+            f"{each.difference.low:+.4f} to {each.difference.high:+.4f}",
+            f"{len(each.lost):,}",
+        ]
+        for each in sorted(comparisons, key=lambda each: each.difference.value)
+    ]
+    metric = METRIC_NAMES.get(comparisons[0].metric, comparisons[0].metric)
+    header = ["change", metric, "difference", "95 % interval", "newly wrong rows"]
     return markdown_table(header, rows, right=range(1, 5))

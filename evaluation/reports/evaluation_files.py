@@ -1,4 +1,4 @@
-"""An evaluation as files: its JSON, its report in words, its pictures."""
+"""Turns an evaluation into the contents of report files: JSON and plots."""
 
 from __future__ import annotations
 
@@ -11,18 +11,21 @@ from glossator.evaluation.reports.evaluation_plots import class_f1_svg, confusio
 
 
 def draw_plots(evaluation: AnyEvaluation) -> dict[str, str]:
-    """SVG pictures by name: `per-class`, `reliability`, `thresholds`, and for single-label `confusion`; for entities
-    `per-class`."""
+    """Return SVG plots by name.
+
+    A classifier has `per-class`, `reliability`, `thresholds` and, if single-label, `confusion`. Entities have
+    `per-class`.
+    """
     if isinstance(evaluation, TaskEvaluation):
         return {"per-class": class_f1_svg(evaluation)} if evaluation.types else {}
-    drawn = {"per-class": class_f1_svg(evaluation), "reliability": reliability_svg(evaluation)}
-    drawn |= {"thresholds": thresholds_svg(evaluation)} if evaluation.curve else {}
+    plots = {"per-class": class_f1_svg(evaluation), "reliability": reliability_svg(evaluation)}
+    plots |= {"thresholds": thresholds_svg(evaluation)} if evaluation.curve else {}
     if evaluation.confusion is not None:
-        drawn["confusion"] = confusion_svg(evaluation)
-    return drawn
+        plots["confusion"] = confusion_svg(evaluation)
+    return plots
 
 
-def evaluation_json(evaluation: AnyEvaluation, details: ErrorAnalysis | None = None) -> str:
-    """The evaluation as a JSON document, with what lies below it."""
-    fields = evaluation.to_dict() | ({} if details is None else details.to_dict())
+def evaluation_json(evaluation: AnyEvaluation, analysis: ErrorAnalysis | None = None) -> str:
+    """Return the evaluation, and its error analysis if given, as one JSON document."""
+    fields = evaluation.to_dict() | ({} if analysis is None else analysis.to_dict())
     return json.dumps(fields, ensure_ascii=False, indent=2, allow_nan=False) + "\n"

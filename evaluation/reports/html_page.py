@@ -1,4 +1,4 @@
-"""A report as one page of HTML that needs nothing else: no network, no script, pictures inside."""
+"""Turns a Markdown report into one self-contained page of HTML: plots included, no network, no script."""
 
 from __future__ import annotations
 
@@ -18,20 +18,22 @@ code { background: #f3f3f3; padding: 0.1rem 0.3rem; }
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
-def html_page(markdown: str, *, title: str, pictures: Mapping[str, str] | None = None) -> str:
-    """The page: the Markdown's words and tables, then each SVG picture under its name. HTML in the Markdown is shown as
-    text."""
+def html_page(markdown: str, *, title: str, plots: Mapping[str, str] | None = None) -> str:
+    """Return the page: the rendered Markdown, then each SVG plot with its name as caption.
+
+    HTML in the Markdown is shown as text.
+    """
     from markdown_it import MarkdownIt
 
     heading = "" if markdown.startswith("# ") else f"<h1>{escape(title)}</h1>\n"
-    words = MarkdownIt("commonmark", {"html": False}).enable("table").render(markdown)
+    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(markdown)
     figures = "".join(
         f"<figure>{svg[svg.index('<svg') :]}<figcaption>{escape(name)}</figcaption></figure>"
-        for name, svg in (pictures or {}).items()
+        for name, svg in (plots or {}).items()
     )
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>\n'
         f'<meta name="viewport" content="width=device-width">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
-        f"<style>{_STYLE}</style></head><body>{heading}{words}{figures}</body></html>\n"
+        f"<style>{_STYLE}</style></head><body>{heading}{body}{figures}</body></html>\n"
     )

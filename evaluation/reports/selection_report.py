@@ -1,39 +1,62 @@
-"""A model selection as Markdown."""
+"""Writes a model selection as Markdown."""
 
 from __future__ import annotations
 
 from glossator.evaluation.analysis.model_selection import Selection
 from glossator.evaluation.markdown import markdown_table
+from glossator.evaluation.metrics.metric_names import METRIC_NAMES
 
 
 def selection_report(selection: Selection) -> str:
-    """The choice in words and a table."""
+    """Return the selected model, the figures of every tried model, and why each was selected or not."""
     columns = [
-        "algorithm", f"validation {selection.metric}", "texts/s", "ms a text", "MB", "train min", "frontier", "kept"
-    ]  # fmt: skip
+        "algorithm",
+        f"validation {METRIC_NAMES.get(selection.metric, selection.metric)}",
+        "texts/s",
+        "ms per text",
+        "MB",
+        "training min",
+        "frontier",
+        "selected",
+    ]
     rows = [
         [
-            verdict.rung.name,
-            f"{verdict.rung.value:.4f} ({verdict.rung.low:.4f} to {verdict.rung.high:.4f})",
-            f"{verdict.rung.texts_per_second:,.0f}",
-            f"{verdict.rung.latency_ms:.2f}",
-            f"{verdict.rung.megabytes:.1f}",
-            f"{verdict.rung.train_minutes:.1f}",
+            verdict.model.name,
+            f"{verdict.model.value:.4f} ({verdict.model.low:.4f} to {verdict.model.high:.4f})",
+            f"{verdict.model.texts_per_second:,.0f}",
+            f"{verdict.model.latency_ms:.2f}",
+            f"{verdict.model.megabytes:.1f}",
+            f"{verdict.model.train_minutes:.1f}",
             "yes" if verdict.on_frontier else "",
             "yes" if verdict.kept else "",
         ]
         for verdict in selection.verdicts
     ]
     lines = [
-        "# Which model to take",
+        f"# Selected model: {selection.chosen}",
         "",
-        f"**{selection.chosen}**: the cheapest that is shown to be no worse than the best ({selection.best}) by more "
-        f"than {selection.margin:g}, one-sided at 95 %. Budget: {selection.budget.told()}.",
+        _choice(selection),
         "",
         markdown_table(columns, rows),
         "",
-        *(f"- {verdict.rung.name}: {verdict.why}." for verdict in selection.verdicts),
+        "frontier: no other model is both faster and better. texts/s and ms per text: measured on this machine.",
+        "",
+        *(f"- {verdict.model.name}: {verdict.why}." for verdict in selection.verdicts),
     ]
     if selection.skipped:
         lines += ["", "Not tried:", "", *(f"- {name}: {why}" for name, why in selection.skipped.items())]
     return "\n".join(lines) + "\n"
+
+
+def _choice(selection: Selection) -> str:
+    if selection.chosen == selection.best:
+        choice = (
+            f"**{selection.chosen}** is the best model within the budget. No cheaper model is less than "
+            f"{selection.margin:g} worse with 95 % confidence."
+        )
+    else:
+        choice = (
+            f"**{selection.chosen}** is the cheapest model that is not measurably worse than the best "
+            f"({selection.best}): with 95 % confidence it is less than {selection.margin:g} worse."
+        )
+    return f"{choice} Budget: {selection.budget.describe()}."

@@ -1,15 +1,15 @@
-"""A speed measurement as a picture: throughput by size of batch, latency by number of callers."""
+"""Draws a speed measurement: throughput by batch size, latency by number of concurrent callers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from glossator.evaluation.reports.evaluation_plots import BLUE, GREY, ORANGE, add_title, render_svg
+from glossator.evaluation.reports.svg_drawing import BLUE, GREY, ORANGE, add_title, render_svg
 
 
 def speed_svg(speed: Mapping[str, Any]) -> str:
-    """The picture of what `glossator.service.measuring.speed.Speed.to_dict` gives."""
+    """Return the plot; `speed` has the fields of `glossator.service.measuring.speed.Speed.to_dict`."""
     return render_svg(lambda: _figure(speed))
 
 
@@ -22,14 +22,16 @@ def _figure(speed: Mapping[str, Any]) -> tuple[Any, str, str]:
     rates = speed["throughput"]
     budgets = [str(each["most_tokens"]) for each in rates]
     medians = [each["texts_per_second"] for each in rates]
-    spread = [[value - each["low"] for value, each in zip(medians, rates, strict=True)],
-              [each["high"] - value for value, each in zip(medians, rates, strict=True)]]  # fmt: skip
+    spread = [
+        [value - each["low"] for value, each in zip(medians, rates, strict=True)],
+        [each["high"] - value for value, each in zip(medians, rates, strict=True)],
+    ]
     left.bar(budgets, medians, color=BLUE, width=0.7, yerr=spread, ecolor=GREY, capsize=3)
-    left.set(xlabel="tokens in a batch, at most", ylabel="texts a second", ylim=(0, None))
+    left.set(xlabel="tokens per batch, at most", ylabel="texts per second", ylim=(0, None))
     callers = [each["callers"] for each in speed["latency"]]
     for name, colour, marker in (("p50", BLUE, "o"), ("p99", ORANGE, "s")):
         right.plot(callers, [each[name] for each in speed["latency"]], color=colour, marker=marker, label=name)
-    right.set(xlabel="callers at once, one text each", ylabel="milliseconds", xscale="log", ylim=(0, None))
+    right.set(xlabel="concurrent callers, one text each", ylabel="milliseconds", xscale="log", ylim=(0, None))
     right.set_xticks(callers, [str(each) for each in callers])
     right.minorticks_off()
     right.legend(frameon=False)
@@ -40,8 +42,8 @@ def _figure(speed: Mapping[str, Any]) -> tuple[Any, str, str]:
     figure.text(0.02, 0.865, speed["machine"], color=GREY, fontsize=8.5)
     best = max(medians)
     first, last = speed["latency"][0], speed["latency"][-1]
-    told = (
-        f"At best {best:,.0f} texts a second. One caller waits {first['p50']:.1f} ms (p99 {first['p99']:.1f}), "
-        f"each of {last['callers']} waits {last['p50']:.1f} ms (p99 {last['p99']:.1f})."
+    description = (
+        f"At most {best:,.0f} texts per second. Latency with one caller: p50 {first['p50']:.1f} ms, p99 "
+        f"{first['p99']:.1f} ms; with {last['callers']} callers: p50 {last['p50']:.1f} ms, p99 {last['p99']:.1f} ms."
     )
-    return figure, title, told
+    return figure, title, description

@@ -1,1 +1,1 @@
-"""TODO-DOC evaluation/statistics"""
+"""Statistics on the rows of a test set: bootstrap intervals, significance tests, non-inferiority."""

@@ -1,8 +1,8 @@
-"""Percentile bootstrap over rows, on weighted counts: a thousand resamples are a few matrix products.
+"""Percentile bootstrap over rows, computed on row counts: a thousand resamples are a few matrix products.
 
-Rows whose gold labels and decisions are alike count alike in every metric here, so they are grouped first, and one
-resample of n rows is one multinomial draw of n over the groups. The distribution is that of drawing rows one by one
-(Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13); the work no longer grows with the rows.
+Rows with equal gold labels and equal predictions have the same effect on every metric here. They are grouped first, and
+one resample of n rows is one multinomial draw of n over the groups. The distribution is that of drawing rows one by one
+(Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13), but the cost no longer grows with the rows.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Weights = NDArray[np.float64]
 """How often each group of rows occurs, `(resamples, groups)`."""
 
 Metric = Callable[[Weights], NDArray[np.float64]]
-"""From weights `(resamples, groups)` to the metric of each resample, `(resamples,)`."""
+"""Maps weights `(resamples, groups)` to the metric of each resample, `(resamples,)`."""
 
 CONFIDENCE_LEVEL = 0.95
 RESAMPLES = 1000
@@ -27,7 +27,7 @@ RESAMPLES = 1000
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A number and the interval around it. `low` and `high` are percentiles of resamples, not value ± error."""
+    """A value with its interval. `low` and `high` are percentiles of resamples, not value ± error."""
 
     value: float
     low: float
@@ -37,14 +37,14 @@ class Estimate:
 def group_rows(
     *matrices: NDArray[np.bool_],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], tuple[NDArray[np.bool_], ...]]:
-    """How many rows each group has, `(groups,)`, the group of each row, `(rows,)`, and the matrices with one row a
-    group.
+    """Group equal rows; return the size of each group, the group of each row, and the matrices with one row per group.
 
-    The matrices, each `(rows, labels)`, have the same rows; two rows are in one group where they agree in all.
+    The matrices, each `(rows, labels)`, describe the same rows; rows that agree in all matrices form a group. Sizes are
+    `(groups,)`, groups `(rows,)`.
 
     >>> gold = np.array([[True, False], [False, True], [True, False]])
-    >>> counts, groups, (one_each,) = group_rows(gold)
-    >>> counts.tolist(), groups.tolist(), one_each.tolist()
+    >>> counts, groups, (grouped,) = group_rows(gold)
+    >>> counts.tolist(), groups.tolist(), grouped.tolist()
     ([1, 2], [1, 0, 1], [[False, True], [True, False]])
     """
     packed = np.packbits(np.concatenate(matrices, axis=1), axis=1)
@@ -53,9 +53,9 @@ def group_rows(
 
 
 def draw_resamples(counts: NDArray[np.int64], *, resamples: int = RESAMPLES, seed: int = 0) -> Weights:
-    """Resamples of as many rows as there are, with replacement: `(resamples, groups)`, seeded."""
+    """Draw resamples with replacement, each with as many rows as the data: `(resamples, groups)`."""
     if resamples < 1:
-        raise ConfigError("there are too few resamples for an interval", found=resamples, expected="1 or more")
+        raise ConfigError("an interval needs at least one resample", found=resamples, expected="1 or more")
     rows = int(counts.sum())
     drawn = np.random.default_rng(seed).multinomial(rows, counts / rows, size=resamples)
     return drawn.astype(np.float64)
@@ -64,9 +64,9 @@ def draw_resamples(counts: NDArray[np.int64], *, resamples: int = RESAMPLES, see
 def draw_cluster_resamples(
     groups: NDArray[np.int64], clusters: Sequence[str] | None, *, resamples: int = RESAMPLES, seed: int = 0
 ) -> Weights:
-    """As `draw`, but whole clusters are drawn: rows that belong together come and go together (Field and Welsh 2007).
+    """Draw resamples of entire clusters, since rows of one cluster are not independent (Field and Welsh 2007).
 
-    `groups` `(rows,)` says which group each row is of, `clusters` which cluster, None where each row is its own;
+    `groups` `(rows,)` is the group of each row, `clusters` its cluster; None makes each row its own cluster. Returns
     `(resamples, groups)`.
     """
     if clusters is None:
@@ -82,7 +82,7 @@ def draw_cluster_resamples(
 
 
 def percentile_interval(values: NDArray[np.float64], *, level: float = CONFIDENCE_LEVEL) -> tuple[float, float]:
-    """The percentile interval that holds the middle `level` of the values."""
+    """Return the percentile interval that contains the middle `level` of the values."""
     low, high = np.quantile(values, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
     return float(low), float(high)
 
@@ -90,11 +90,11 @@ def percentile_interval(values: NDArray[np.float64], *, level: float = CONFIDENC
 def weighted_metrics(
     gold: NDArray[np.bool_], decided: NDArray[np.bool_], weights: Weights
 ) -> dict[str, NDArray[np.float64]]:
-    """The metrics of each resample, `(resamples,)` each, from one row a group: `gold` and `decided` `(groups, labels)`.
+    """Return the metrics of each resample, `(resamples,)` each; `gold` and `decided` are `(groups, labels)`.
 
-    `exact` is the share of rows whose set of labels is right (accuracy for single-label, subset accuracy for
-    multi-label), `hamming` the share of right yes-or-no decisions. F1 follows scikit-learn with every label of the
-    task and `zero_division=0`: a label that a resample happens to miss in gold and in decisions counts 0 in it.
+    `exact` is the share of rows with exactly the right labels (accuracy for single-label, subset accuracy for
+    multi-label), `hamming` the share of right yes-or-no decisions. F1 follows scikit-learn with every label of the task
+    and `zero_division=0`: a label that is absent from a resample, in gold and decisions, counts as 0.
     """
     right = weights @ (gold & decided).astype(np.float64)  # (resamples, labels)
     support = weights @ gold.astype(np.float64)
@@ -120,9 +120,9 @@ def paired_difference(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Estimate:
-    """`metric_a` minus `metric_b` on the same rows, with its interval: each resample is measured by both.
+    """Return `metric_a - metric_b` on the same rows with its interval; both metrics see the same resamples.
 
-    Pairing takes out what both find hard alike, so the interval is far narrower than two separate ones would suggest.
+    Pairing cancels the difficulty of the rows, so the interval is much narrower than two separate ones suggest.
     """
     weights = draw_resamples(counts, resamples=resamples, seed=seed)
     whole = counts[np.newaxis].astype(np.float64)
@@ -131,5 +131,5 @@ def paired_difference(
 
 
 def _divide_or_zero(numerator: NDArray[np.float64], denominator: NDArray[np.float64]) -> NDArray[np.float64]:
-    """`numerator / denominator`, and 0 where there is nothing to divide by."""
+    """Return `numerator / denominator`, or 0 where the denominator is 0."""
     return np.divide(numerator, denominator, out=np.zeros_like(numerator), where=denominator > 0)

@@ -1,8 +1,7 @@
-"""Is the new model no worse than the old one, by more than a margin, on the same rows?
+"""Non-inferiority: is the new model at most a given margin worse than the old one, on the same rows?
 
-A one-sided question with a one-sided answer: the new model is non-inferior where the 95 % lower bound of the
-difference (new minus old) lies above minus the margin. Where rows are few the bound is low, and the answer is "not
-shown", which is not "worse".
+The new model is non-inferior if the one-sided 95 % lower bound of the difference (new minus old) is above minus the
+margin. With few rows the bound is low and the result is "not shown", which does not mean "worse".
 """
 
 from __future__ import annotations
@@ -26,15 +25,15 @@ from glossator.service.errors import InputError
 
 MARGIN = 0.005
 CONFIDENCE = 0.95
-"""Of each bound by itself: `low` to `high` is a two-sided 90 % interval."""
+"""The confidence of each bound alone: `low` to `high` is a two-sided 90 % interval."""
 
 
 @dataclass(frozen=True, slots=True)
 class NonInferiority:
-    """A comparison on the same rows. `difference` is `new - old`; `low` and `high` are its one-sided 95 % bounds.
+    """A comparison of two models on the same rows.
 
-    `flips` counts the rows where the two differ, `gained` those that only the new one has right, `lost` those that
-    only the old one has right.
+    `difference` is `new - old`; `low` and `high` are its one-sided 95 % bounds. `flips` counts the rows where the
+    models differ, `gained` those that only the new one gets right, `lost` those that only the old one gets right.
     """
 
     new: float
@@ -53,12 +52,12 @@ class NonInferiority:
 def compare_accuracies(
     correct_new: NDArray[np.bool_], correct_old: NDArray[np.bool_], *, margin: float = MARGIN
 ) -> NonInferiority:
-    """Compares two accuracies from which rows each model has right, both `(rows,)`.
+    """Compare two accuracies; the arguments say which rows each model gets right, `(rows,)` each.
 
-    The bounds are Tango's score bounds (Statistics in Medicine 17, 1998, 891-908), which keep their level with few
-    rows and few flips, where a normal approximation fails: with no flip at all the lower bound is still below 0, at
-    `-z²/(rows + z²)`, so about 540 rows are the fewest that can show a margin of 0.005. Flips between two wrong
-    answers cannot be seen here. Raises InputError where the rows do not pair.
+    The bounds are Tango's score bounds (Statistics in Medicine 17, 1998, 891-908). They keep their level with few rows
+    and few flips, where a normal approximation fails: even without a flip the lower bound is below 0, at
+    `-z²/(rows + z²)`, so a margin of 0.005 needs about 540 rows. Flips between two wrong answers are not counted.
+    Raises InputError if the arrays differ in length or are empty.
     """
     _check_same_rows(correct_new.shape, correct_old.shape)
     rows = len(correct_new)
@@ -88,11 +87,11 @@ def compare_macro_f1(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> NonInferiority:
-    """Compares two macro-F1 by the paired bootstrap; all three are `(rows, labels)`.
+    """Compare two macro F1 by the paired bootstrap; all arrays are `(rows, labels)`.
 
-    `gained` and `lost` count rows whose whole set of labels is right. A bootstrap knows only flips that happened: of
-    two models that agree on every row it says that they are equal, however few the rows. Raises InputError where the
-    rows do not pair.
+    `gained` and `lost` count rows with exactly the right labels. A bootstrap only sees flips that occurred: if two
+    models agree on every row, it finds them equal even with few rows. Raises InputError if the arrays differ in shape
+    or are empty.
     """
     _check_same_rows(gold.shape, decided_new.shape)
     _check_same_rows(gold.shape, decided_old.shape)
@@ -125,7 +124,7 @@ def compare_macro_f1(
 def paired_proportions_interval(
     gained: int, lost: int, rows: int, *, confidence: float = CONFIDENCE
 ) -> tuple[float, float]:
-    """Tango's score bounds of `(gained - lost) / rows`, each one-sided at `confidence`.
+    """Return Tango's score bounds of `(gained - lost) / rows`, each one-sided at `confidence`.
 
     The table of Bentur et al. (2009), two-sided 95 %, as in Fagerland, Lydersen and Laake (2014), table V:
 
@@ -150,9 +149,9 @@ def _lower_bound(gained: int, lost: int, rows: int, quantile: float) -> float:
 
 
 def _tango_score(difference: float, gained: int, lost: int, rows: int) -> float:
-    """Tango's statistic: how many standard errors the data lie above `difference`, were that the true difference.
+    """Return Tango's statistic: the distance of the data from a true `difference`, in standard errors.
 
-    The standard error takes the most likely share of lost rows under that difference, the root of a quadratic.
+    The standard error uses the most likely share of lost rows given that difference, the root of a quadratic.
     """
     a = 2.0 * rows
     b = (2.0 * rows - gained + lost) * difference - gained - lost
@@ -172,10 +171,10 @@ def _macro_f1_metric(gold: NDArray[np.bool_], decided: NDArray[np.bool_]) -> Met
     return metric
 
 
-def _check_same_rows(ours: tuple[int, ...], theirs: tuple[int, ...]) -> None:
-    if ours != theirs or ours[0] == 0:
+def _check_same_rows(first: tuple[int, ...], second: tuple[int, ...]) -> None:
+    if first != second or first[0] == 0:
         raise InputError(
-            "two models are compared on the same rows, at least one",
-            found=f"arrays of shape {ours} and {theirs}",
+            "a comparison needs the same rows for both models, and at least one",
+            found=f"arrays of shape {first} and {second}",
             expected="the same shape",
         )

@@ -1,4 +1,4 @@
-"""Significance tests for two models on the same rows, and their correction for multiple comparisons."""
+"""Significance tests for two models on the same rows, and the correction for several comparisons."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from glossator.evaluation.statistics.bootstrap import Metric
 SIGNIFICANCE_LEVEL = 0.05
 SHUFFLES = 2000
 _MAX_CELLS = 20_000_000
-"""Weights held at a time, which bounds memory at 160 MB."""
+"""Weights processed at a time; limits memory to 160 MB."""
 
 
 def mcnemar(gained: int, lost: int) -> tuple[float, float]:
-    """McNemar's two-sided p-values from the rows that one model alone has right: the mid-p and the exact one.
+    """Return McNemar's two-sided p-values, mid-p and exact, from the number of rows that only one model gets right.
 
-    The vignette of Fagerland, Lydersen and Laake (2013), 1 and 7 discordant pairs:
+    The example of Fagerland, Lydersen and Laake (2013), 1 and 7 discordant pairs:
 
     >>> mid, exact = mcnemar(1, 7)
     >>> round(mid, 3), round(exact, 3)
@@ -36,9 +36,9 @@ def mcnemar(gained: int, lost: int) -> tuple[float, float]:
 
 
 def holm_correction(p_values: Sequence[float]) -> list[float]:
-    """The p-values corrected for their number, each at most 1 and in the order given (Holm 1979).
+    """Correct p-values for their number (Holm 1979); each is at most 1, in the order given.
 
-    >>> holm([0.01, 0.04, 0.03])
+    >>> holm_correction([0.01, 0.04, 0.03])
     [0.03, 0.06, 0.06]
     """
     order = sorted(range(len(p_values)), key=lambda index: p_values[index])
@@ -50,20 +50,20 @@ def holm_correction(p_values: Sequence[float]) -> list[float]:
 
 
 def approximate_randomisation(metric: Metric, rows: int, *, shuffles: int = SHUFFLES, seed: int = 0) -> float:
-    """The two-sided p-value of the difference of two models, by approximate randomisation.
+    """Return the two-sided p-value of the difference of two models, by approximate randomisation.
 
-    `metric` takes weights `(n, 2 * rows)` of the first model's answers, then the second's.
+    `metric` takes weights `(n, 2 * rows)`: of the answers of the first model, then of the second.
     """
     generator = np.random.default_rng(seed)
     observed = abs(_difference_after_swap(metric, np.zeros((1, rows), dtype=bool))[0])
-    as_far = 0
+    at_least_as_large = 0
     for begin in range(0, shuffles, step := max(1, _MAX_CELLS // (2 * rows))):
         swapped = generator.random((min(step, shuffles - begin), rows)) < 0.5
-        as_far += int((np.abs(_difference_after_swap(metric, swapped)) >= observed - 1e-12).sum())
-    return (as_far + 1) / (shuffles + 1)
+        at_least_as_large += int((np.abs(_difference_after_swap(metric, swapped)) >= observed - 1e-12).sum())
+    return (at_least_as_large + 1) / (shuffles + 1)
 
 
 def _difference_after_swap(metric: Metric, swapped: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """The difference of the metric where the two models' answers have changed places as `swapped` `(n, rows)` says."""
-    kept, moved = (~swapped).astype(np.float64), swapped.astype(np.float64)
-    return metric(np.hstack([kept, moved])) - metric(np.hstack([moved, kept]))
+    """Return the difference of the metric after swapping the two models' answers where `swapped` `(n, rows)` is set."""
+    unswapped, moved = (~swapped).astype(np.float64), swapped.astype(np.float64)
+    return metric(np.hstack([unswapped, moved])) - metric(np.hstack([moved, unswapped]))

@@ -1,4 +1,4 @@
-"""Tasks without a model, and an evaluation of each kind."""
+"""Tasks without a model, and a single-label and a multi-label evaluation."""
 
 from __future__ import annotations
 
@@ -26,10 +26,18 @@ def _make_task(
         encoding=Encoding(max_length=64, stride=16),
         calibration=Calibration(thresholds=thresholds),
         provenance=Provenance(
-            corpus_fingerprint="f", corpus_rows=1, base_model="tiny", base_revision="r", algorithm="finetune",
-            config={}, seed=0, code_version="0", packages={}, created="2026-01-01T00:00:00Z",
+            corpus_fingerprint="f",
+            corpus_rows=1,
+            base_model="tiny",
+            base_revision="r",
+            algorithm="finetune",
+            config={},
+            seed=0,
+            code_version="0",
+            packages={},
+            created="2026-01-01T00:00:00Z",
         ),
-    )  # fmt: skip
+    )
 
 
 def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -39,13 +47,13 @@ def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @pytest.fixture(scope="session")
 def single_task() -> MakeTask:
-    """Makes a single-label task of labels."""
+    """Makes a single-label task with these labels."""
     return _make_task
 
 
 @pytest.fixture(scope="session")
 def multi_task() -> MakeTask:
-    """Makes a multi-label task of labels and their thresholds, or None for 0.5."""
+    """Makes a multi-label task with these labels and thresholds; None for 0.5."""
 
     def make(labels: Sequence[str], thresholds: list[float] | None) -> TextClassification:
         return _make_task(labels, problem_type="multi_label_classification", thresholds=thresholds)
@@ -71,7 +79,7 @@ def single_label() -> Callable[..., Evaluation]:
 
 @pytest.fixture(scope="session")
 def multi_label() -> Callable[..., Evaluation]:
-    """Evaluates a random tagger."""
+    """Evaluates a random multi-label classifier."""
 
     def make(labels: Sequence[str], *, rows: int = 400, name: str = "test", seed: int = 0) -> Evaluation:
         rng = np.random.default_rng(seed)

@@ -16,7 +16,7 @@ def rows_of(count: int, seed: int = 0) -> LabelledRows:
     return LabelledRows(texts, [("ab"[label],) for label in chance.integers(0, 2, count)])
 
 
-def test_a_part_that_is_worse_is_flagged_and_told_first() -> None:
+def test_a_weak_slice_is_flagged_and_shown_first() -> None:
     rows = rows_of(400)
     source = ["web" if row % 4 else "mail" for row in range(400)]
     right = np.array([name == "web" or row % 8 == 0 for row, name in enumerate(source)])
@@ -39,17 +39,17 @@ def test_the_p_value_is_the_tail_of_the_hypergeometric_distribution() -> None:
     assert one.p_value == pytest.approx(hypergeom(60, total, 20).cdf(hits))
 
 
-def test_chance_alone_flags_a_part_in_one_test_set_of_twenty_at_most() -> None:
+def test_chance_flags_a_slice_in_at_most_one_test_set_of_twenty() -> None:
     flagged = 0
     for seed in range(200):
         chance = np.random.default_rng(seed)
         rows = rows_of(150, seed)
         key = [str(each) for each in chance.integers(0, 6, 150)]
         flagged += any(each.worse for each in evaluate_slices(rows, chance.random(150) < 0.8, {"key": key}))
-    assert flagged <= 16  # 10 expected at most; 17 or more would come by chance in 2 % of such tests
+    assert flagged <= 16  # at most 10 expected; 17 or more occur by chance in 2 % of such tests
 
 
-def test_rare_values_are_put_together_and_empty_ones_named() -> None:
+def test_rare_values_are_merged_and_empty_values_named() -> None:
     rows = rows_of(60)
     key = ["often"] * 30 + [""] * 15 + [f"once {row}" for row in range(15)]
     found = {
@@ -61,11 +61,11 @@ def test_rare_values_are_put_together_and_empty_ones_named() -> None:
     assert MIN_ROWS <= 15
 
 
-def test_a_column_of_nothing_but_different_values_is_refused() -> None:
-    with pytest.raises(ConfigError, match="does not part the rows"):
+def test_a_column_of_distinct_values_is_refused() -> None:
+    with pytest.raises(ConfigError, match="defines no slices"):
         evaluate_slices(rows_of(30), np.ones(30, dtype=bool), {"id": [str(row) for row in range(30)]})
 
 
-def test_a_column_of_one_value_parts_nothing() -> None:
+def test_a_column_of_one_value_gives_no_slices() -> None:
     found = evaluate_slices(rows_of(30), np.ones(30, dtype=bool), {"split": ["test"] * 30})
     assert not [each for each in found if each.by == "split"]

@@ -1,4 +1,4 @@
-"""Which texts to label next."""
+"""Suggestions of texts to label next."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def task(multi: bool = False) -> Classifier:
     return made
 
 
-def test_margin_by_hand() -> None:
+def test_uncertainty_of_single_label_by_hand() -> None:
     probability = np.array([[0.5, 0.5, 0.0], [0.9, 0.06, 0.04], [1.0, 0.0, 0.0]])
     assert uncertainty(probability, task()) == pytest.approx([1.0, 0.16, 0.0])
 
 
-def test_any_number_of_labels_goes_by_the_thresholds() -> None:
+def test_uncertainty_of_multi_label_uses_the_thresholds() -> None:
     made = task(multi=True)
     tuned = made.model_copy(update={"calibration": Calibration(thresholds=[0.2, 0.5, 0.5])})
     probability = np.array([[0.2, 0.5, 0.5], [0.0, 0.0, 1.0]])
@@ -33,7 +33,7 @@ def test_any_number_of_labels_goes_by_the_thresholds() -> None:
 
 
 def probabilities_for(texts: list[str]) -> np.ndarray:
-    """The least sure are all of one kind."""
+    """The most uncertain texts are all of one kind."""
     generator = np.random.default_rng(1)
     first = (
         np.array([0.34 if text.startswith("refund") else 0.5 for text in texts]) + generator.random(len(texts)) / 100
@@ -46,15 +46,15 @@ def kinds_of(rows: list[int]) -> set[int]:
     return {row // 30 for row in rows}
 
 
-def test_uncertain_takes_the_least_sure() -> None:
+def test_uncertain_takes_the_most_uncertain_texts() -> None:
     found = suggest_texts(TEXTS, probabilities_for(TEXTS), task(), count=10, strategy="uncertain")
-    unsure = uncertainty(probabilities_for(TEXTS), task())
-    assert [each.row for each in found] == np.argsort(-unsure, kind="stable")[:10].tolist()
+    uncertainties = uncertainty(probabilities_for(TEXTS), task())
+    assert [each.row for each in found] == np.argsort(-uncertainties, kind="stable")[:10].tolist()
     assert kinds_of([each.row for each in found]) == {2}
 
 
 @pytest.mark.parametrize("strategy", ["both", "diverse"])
-def test_the_others_take_of_every_kind(strategy: str) -> None:
+def test_other_strategies_take_texts_of_every_kind(strategy: str) -> None:
     found = suggest_texts(TEXTS, probabilities_for(TEXTS), task(), count=12, strategy=strategy)  # type: ignore[arg-type]
     rows = [each.row for each in found]
     assert len(set(rows)) == 12
@@ -63,13 +63,13 @@ def test_the_others_take_of_every_kind(strategy: str) -> None:
 
 @pytest.mark.parametrize("strategy", ["uncertain", "both", "diverse"])
 @pytest.mark.parametrize("count", [1, 3, 120, 500])
-def test_each_text_comes_once_and_the_least_sure_first(strategy: str, count: int) -> None:
+def test_each_text_is_suggested_once_and_the_most_uncertain_first(strategy: str, count: int) -> None:
     found = suggest_texts(TEXTS, probabilities_for(TEXTS), task(), count=count, strategy=strategy)  # type: ignore[arg-type]
     assert len(found) == len({each.row for each in found}) == min(count, len(TEXTS))
     assert [each.uncertainty for each in found] == sorted((each.uncertainty for each in found), reverse=True)
 
 
-def test_texts_that_are_all_alike_do_no_harm() -> None:
+def test_identical_texts_are_no_problem() -> None:
     texts = ["the same"] * 40
     probability = np.full((40, 3), 1 / 3)
     assert len(suggest_texts(texts, probability, task(), count=5)) == 5

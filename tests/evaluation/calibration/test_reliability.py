@@ -8,20 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
-from scipy.special import softmax
 from sklearn.metrics import brier_score_loss
 
-from glossator.evaluation.calibration.reliability import (
-    TEMPERATURE_RANGE,
-    brier_score,
-    expected_calibration_error,
-    fit_temperature,
-    reliability_bins,
-)
+from glossator.evaluation.calibration.reliability import brier_score, expected_calibration_error, reliability_bins
 
 
 def test_calibration_error_by_hand() -> None:
-    # Two bins hold something: (0.6, 0.6667] has 2 rows, mean 0.63, 1 right; (0.8667, 0.9333] 3, mean 0.9, 3 right.
+    # Two bins have rows: (0.6, 0.6667] has 2, mean 0.63, 1 right; (0.8667, 0.9333] has 3, mean 0.9, 3 right.
     confidence = np.array([0.62, 0.64, 0.88, 0.90, 0.92])
     correct = np.array([True, False, True, True, True])
     by_hand = 2 / 5 * abs(0.63 - 1 / 2) + 3 / 5 * abs(0.9 - 1.0)
@@ -32,20 +25,20 @@ def test_calibration_error_by_hand() -> None:
     assert (high.low, high.high) == pytest.approx((13 / 15, 14 / 15))
 
 
-def test_calibration_is_perfect_where_shares_match_and_worst_where_surely_wrong() -> None:
+def test_calibration_error_is_0_if_shares_match_and_1_if_certain_answers_are_wrong() -> None:
     assert expected_calibration_error(np.full(4, 0.75), np.array([True, True, True, False])) == 0.0
     assert expected_calibration_error(np.ones(7), np.zeros(7, dtype=bool)) == 1.0
 
 
 def test_calibration_bins_close_above() -> None:
-    # As Guo et al. (2017) define them: 0.2 belongs to (0.1, 0.2], and 0 to the first.
+    # As in Guo et al. (2017): 0.2 belongs to (0.1, 0.2], and 0 to the first bin.
     bins = reliability_bins(np.array([0.0, 0.2, 0.2000001, 1.0]), np.ones(4, dtype=bool), bins=10)
     assert [(round(b.low, 1), b.count) for b in bins] == [(0.0, 1), (0.1, 1), (0.2, 1), (0.9, 1)]
 
 
 @given(arrays(np.float64, st.integers(1, 40), elements=st.floats(0, 1)), st.integers(0, 99))
 @settings(deadline=None)
-def test_calibration_loses_no_row_and_equals_a_loop(confidence: NDArray[np.float64], seed: int) -> None:
+def test_calibration_error_counts_every_row_and_equals_a_loop(confidence: NDArray[np.float64], seed: int) -> None:
     correct = np.random.default_rng(seed).random(len(confidence)) < 0.5
     assert sum(b.count for b in reliability_bins(confidence, correct)) == len(confidence)
     total = 0.0
@@ -63,19 +56,3 @@ def test_brier_equals_scikit_learn() -> None:
     gold = rng.integers(4, size=60)
     expected = brier_score_loss(gold, probabilities, labels=[0, 1, 2, 3], scale_by_half=False)
     assert brier_score(np.eye(4, dtype=bool)[gold], probabilities) == pytest.approx(expected)
-
-
-@given(st.floats(0.3, 3.0), st.integers(0, 100))
-def test_fit_temperature_finds_the_one_that_the_labels_were_drawn_with(temperature: float, seed: int) -> None:
-    generator = np.random.default_rng(seed)
-    logits = generator.normal(scale=3.0, size=(4_000, 3))
-    shares = softmax(logits / temperature, axis=1)
-    drawn = (shares.cumsum(axis=1) > generator.random((4_000, 1))).argmax(axis=1)
-    assert fit_temperature(np.eye(3, dtype=bool)[drawn], logits) == pytest.approx(temperature, rel=0.15)
-
-
-def test_fit_temperature_is_kept_within_bounds() -> None:
-    gold = np.eye(2, dtype=bool)[[0, 1, 0]]
-    logits = np.where(gold, 5.0, 0.0)
-    assert fit_temperature(gold, logits) == pytest.approx(TEMPERATURE_RANGE[0], rel=0.01)
-    assert fit_temperature(~gold, logits) == pytest.approx(TEMPERATURE_RANGE[1], rel=0.01)

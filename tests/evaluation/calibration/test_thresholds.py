@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
@@ -9,14 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
-from scipy.special import expit
 from sklearn.metrics import f1_score
 
-from glossator.evaluation.calibration.thresholds import calibrate_task, threshold_candidates, tune_thresholds
-from glossator.service.bundle.task import TextClassification
+from glossator.evaluation.calibration.thresholds import threshold_candidates, tune_thresholds
 from glossator.service.errors import InputError
 
-# Few different values, so that rows tie often; 0, 1 and neighbouring floats, where midpoints go wrong.
+# Few different values, so that ties are frequent; 0, 1 and neighbouring floats, where midpoints are a trap.
 VALUES = st.one_of(st.sampled_from([0.0, 1.0, 0.5, float(np.nextafter(0.5, 1)), 0.1, 0.3, 0.7]), st.floats(0.0, 1.0))
 
 
@@ -48,7 +45,7 @@ def test_thresholds_equal_a_brute_force_search(case: tuple[NDArray[np.bool_], ND
 
 @given(scored())
 @settings(deadline=None, max_examples=300)
-def test_thresholds_no_threshold_whatsoever_does_better(case: tuple[NDArray[np.bool_], NDArray[np.float64]]) -> None:
+def test_no_other_threshold_is_better(case: tuple[NDArray[np.bool_], NDArray[np.float64]]) -> None:
     gold, probability = case[0][:, 0], case[1][:, 0]
     (tuned,) = tune_thresholds(*case, min_positives=1)
     assert 0.0 <= tuned <= 1.0
@@ -62,13 +59,13 @@ def test_thresholds_lie_midway_between_neighbours() -> None:
 
 @given(scored())
 @settings(deadline=None)
-def test_thresholds_candidates_part_every_two_neighbours(case: tuple[NDArray[np.bool_], NDArray[np.float64]]) -> None:
+def test_threshold_candidates_separate_all_neighbours(case: tuple[NDArray[np.bool_], NDArray[np.float64]]) -> None:
     probability = case[1][:, 0]
     given_rows = {int((probability >= threshold).sum()) for threshold in threshold_candidates(probability)}
     assert given_rows >= {int((probability >= value).sum()) for value in probability}
 
 
-def test_thresholds_stay_at_a_half_unless_there_is_a_gain() -> None:
+def test_thresholds_stay_at_one_half_without_a_gain() -> None:
     probability = np.array([[0.9], [0.8], [0.7], [0.2], [0.1]])
     perfect_already = np.array([[True], [True], [True], [False], [False]])
     assert tune_thresholds(perfect_already, probability, min_positives=1) == [0.5]
@@ -76,7 +73,7 @@ def test_thresholds_stay_at_a_half_unless_there_is_a_gain() -> None:
     assert tune_thresholds(one_more, probability, min_positives=1) == [pytest.approx(0.15)]
 
 
-def test_thresholds_of_rare_labels_stay_at_a_half() -> None:
+def test_thresholds_of_rare_labels_stay_at_one_half() -> None:
     gold = np.zeros((50, 3), dtype=bool)
     gold[:4, 0] = gold[:5, 1] = True
     probability = np.where(gold, 0.3, 0.1)
@@ -84,7 +81,7 @@ def test_thresholds_of_rare_labels_stay_at_a_half() -> None:
     assert tune_thresholds(gold, probability, min_positives=0) == [pytest.approx(0.2), pytest.approx(0.2), 0.5]
 
 
-def test_thresholds_beat_a_half_in_macro_f1_on_a_tagger_that_is_too_shy() -> None:
+def test_thresholds_raise_macro_f1_of_a_model_with_low_probabilities() -> None:
     rng = np.random.default_rng(0)
     gold = rng.random((800, 6)) < 0.2
     probability = 1 / (1 + np.exp(-(rng.normal(size=gold.shape) - 3 + 3 * gold)))
@@ -94,23 +91,9 @@ def test_thresholds_beat_a_half_in_macro_f1_on_a_tagger_that_is_too_shy() -> Non
     assert after > before + 0.05
 
 
-def test_thresholds_refuse_what_are_not_probabilities() -> None:
+def test_thresholds_refuse_arrays_that_are_not_probabilities() -> None:
     gold = np.ones((2, 1), dtype=bool)
     with pytest.raises(InputError, match="not probabilities"):
         tune_thresholds(gold, np.array([[0.5], [np.nan]]))
-    with pytest.raises(InputError, match="do not fit"):
+    with pytest.raises(InputError, match="do not match"):
         tune_thresholds(gold, np.array([[0.5], [0.5], [0.5]]))
-
-
-def test_calibrated_fits_what_the_problem_type_has(
-    single_task: Callable[..., TextClassification], multi_task: Callable[..., TextClassification]
-) -> None:
-    gold = np.eye(2, dtype=bool)[[0, 1] * 20]
-    logits = np.where(gold, 1.0, -1.0) * np.linspace(0.5, 3.0, 40)[:, np.newaxis]
-    logits[::7] *= -1.0  # some are wrong
-    single = calibrate_task(single_task(["a", "b"]), gold, logits).calibration
-    multi = calibrate_task(multi_task(["a", "b"], None), gold, logits).calibration
-    assert single.temperature != 1.0
-    assert single.thresholds is None
-    assert multi.temperature == 1.0
-    assert multi.thresholds == tune_thresholds(gold, expit(logits))

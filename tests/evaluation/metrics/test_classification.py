@@ -93,8 +93,14 @@ def test_classification_headline_metrics_by_kind_of_task(
 ) -> None:
     assert list(single_label(LABELS).metrics) == ["accuracy", "macro_f1", "weighted_f1", "micro_f1"]
     assert list(multi_label(LABELS).metrics) == [
-        "macro_f1", "micro_f1", "weighted_f1", "subset_accuracy", "hamming_accuracy", "auroc", "average_precision",
-    ]  # fmt: skip
+        "macro_f1",
+        "micro_f1",
+        "weighted_f1",
+        "subset_accuracy",
+        "hamming_accuracy",
+        "auroc",
+        "average_precision",
+    ]
 
 
 def test_classification_a_label_absent_everywhere_counts_zero_in_the_macro_average(single_task: MakeTask) -> None:
@@ -120,12 +126,13 @@ def test_classification_decides_as_the_service_does(single_task: MakeTask, multi
 def test_classification_calibration_by_hand(single_task: MakeTask, multi_task: MakeTask) -> None:
     probabilities = np.array([[0.62, 0.38], [0.36, 0.64], [0.9, 0.1]])
     result = evaluate_classifier([("billing",), ("billing",), ("billing",)], probabilities, single_task(LABELS[:2]))
-    # (0.6, 0.6667] holds 0.62, right, and 0.64, wrong; (0.8667, 0.9333] holds 0.9, right.
+    # (0.6, 0.6667] has 0.62, right, and 0.64, wrong; (0.8667, 0.9333] has 0.9, right.
     assert result.ece == pytest.approx(2 / 3 * abs(0.63 - 0.5) + 1 / 3 * abs(0.9 - 1.0))
     assert [b.count for b in result.bins] == [2, 1]
-    several = evaluate_classifier([("billing",), (), ("delivery",)], np.array([[0.9, 0.2], [0.9, 0.2], [0.1, 0.2]]),
-                       multi_task(LABELS[:2], None))  # fmt: skip
-    # billing: 0.9 twice came true once, 0.1 never did; delivery: 0.2 three times came true once.
+    several = evaluate_classifier(
+        [("billing",), (), ("delivery",)], np.array([[0.9, 0.2], [0.9, 0.2], [0.1, 0.2]]), multi_task(LABELS[:2], None)
+    )
+    # billing: of two with 0.9 one is right, of one with 0.1 none; delivery: of three with 0.2 one is right.
     assert several.ece == pytest.approx(((2 / 3 * 0.4 + 1 / 3 * 0.1) + abs(0.2 - 1 / 3)) / 2)
     assert sum(b.count for b in several.bins) == 6
 
@@ -142,7 +149,7 @@ def test_classification_intervals_surround_the_value_and_repeat_with_the_seed(si
     assert (accuracy.high - accuracy.low) / 2 == pytest.approx(normal, rel=0.15)
 
 
-def test_classification_top_confusions_commonest_first(single_task: MakeTask) -> None:
+def test_classification_top_confusions_most_frequent_first(single_task: MakeTask) -> None:
     gold = ["refund"] * 4 + ["login"] * 3 + ["billing"] * 3
     decided = [4, 0, 0, 0, 2, 1, 1, 0, 0, 4]
     probabilities = np.eye(5)[decided]
@@ -163,10 +170,10 @@ def test_classification_round_trip_through_json(kind: str, request: pytest.Fixtu
 
 
 @pytest.mark.parametrize("damage", [{"format_version": 2}, {"surprise": 1}, {"rows": "many"}, {"classes": [{}]}])
-def test_classification_refuses_a_record_that_is_not_one(
+def test_classification_refuses_fields_of_something_else(
     damage: dict[str, object], single_label: Callable[..., Evaluation]
 ) -> None:
-    with pytest.raises(InputError, match="not an evaluation") as caught:
+    with pytest.raises(InputError, match="not those of an evaluation") as caught:
         Evaluation.from_dict(single_label(LABELS).to_dict() | damage)
     assert next(iter(damage)) in str(caught.value)
 
@@ -190,14 +197,14 @@ def test_classification_refuses_rows_without_exactly_one_label(single_task: Make
 @pytest.mark.parametrize(
     ("probabilities", "message"),
     [
-        (np.full((2, 4), 0.25), "do not fit"),
-        (np.full((1, 5), 0.2), "do not fit"),
+        (np.full((2, 4), 0.25), "do not match"),
+        (np.full((1, 5), 0.2), "do not match"),
         (np.array([[0.2] * 5, [np.nan] * 5]), "not probabilities"),
         (np.array([[0.2] * 5, [4.0, -3.0, 0.0, 0.0, 0.0]]), "not probabilities"),
         (np.array([[0.2] * 5, [0.9] * 5]), "do not add up to 1"),
     ],
 )
-def test_classification_refuses_what_are_not_probabilities(
+def test_classification_refuses_arrays_that_are_not_probabilities(
     probabilities: np.ndarray, message: str, single_task: MakeTask
 ) -> None:
     with pytest.raises(InputError, match=message):
@@ -219,7 +226,7 @@ def test_classification_float32_gives_the_same_decisions(single_task: MakeTask) 
     )
 
 
-def test_of_two_labels_the_second_is_ranked(single_task: MakeTask) -> None:
+def test_ranking_metrics_of_two_labels_are_of_the_second(single_task: MakeTask) -> None:
     chance = np.random.default_rng(2)
     second = np.round(chance.random(80), 1)
     gold = [(("ham", "spam")[int(score + chance.normal(0, 0.4) > 0.5)],) for score in second]
@@ -231,7 +238,7 @@ def test_of_two_labels_the_second_is_ranked(single_task: MakeTask) -> None:
 
 
 def test_temperature_and_sets_are_measured(single_task: MakeTask) -> None:
-    """The error before the temperature from the logits themselves, and the coverage by counting."""
+    """The error before calibration is computed from the logits, the coverage by counting."""
     rng = np.random.default_rng(4)
     gold = rng.integers(4, size=600)
     logits = rng.normal(size=(600, 4)) * 2.0
@@ -256,6 +263,6 @@ def test_temperature_and_sets_are_measured(single_task: MakeTask) -> None:
         assert each.measured.low < covered <= each.measured.high
         assert each.measured.low <= each.asked <= each.measured.high + 0.02
         assert each.labels == pytest.approx(sets.sum(axis=1).mean())
-    assert "for data like the validation data" in evaluation_report(result)
-    assert "without the temperature of 2.5" in evaluation_report(result)
+    assert "only for texts like the validation rows" in evaluation_report(result)
+    assert "ECE before calibration (temperature 2.5)" in evaluation_report(result)
     assert Evaluation.from_dict(json.loads(json.dumps(result.to_dict()))) == result

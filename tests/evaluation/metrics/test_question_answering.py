@@ -1,4 +1,4 @@
-"""Answers by SQuAD's definition, against the figures that its official script gives for these."""
+"""Scores of answers, compared with those of the official script of SQuAD."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from glossator.service.tasks.question_answering import Extraction, Span
         ("Paris", "London", False, 0.0),
         ("", "", True, 1.0),
         ("", "London", False, 0.0),
-        ("a", "the", True, 1.0),  # nothing is left of either
+        ("a", "the", True, 1.0),  # both are empty after normalisation
         ("U.S.A.", "usa", True, 1.0),
     ],
 )
@@ -41,13 +41,13 @@ def extraction(start: int, end: int, context: str) -> Extraction:
     return Extraction(span, (span,), 0.1, -1.0)
 
 
-def test_the_best_of_several_accepted_answers_counts_and_none_is_right_where_there_is_none() -> None:
+def test_the_best_accepted_answer_counts_and_no_answer_is_right_if_there_is_none() -> None:
     context = "It began in the year 1066 and ended in 1071."
     gold = (GoldSpan(12, 25, "answer"), GoldSpan(21, 25, "answer"))
     rows = LabelledRows(["when?", "who?", "where?"], [()] * 3, seconds=[context] * 3, spans=[gold, (), ()])
     none = Extraction(None, (), 0.9, 3.0)
     found = [extraction(21, 25, context), none, extraction(0, 2, context)]
-    measured = evaluate_predictions(rows, found, made_task("question-answering"))
-    assert measured.metrics["exact_match"].value == pytest.approx(2 / 3)
-    assert measured.metrics["f1"].value == pytest.approx(2 / 3)
-    assert measured.metrics["f1"].low <= 2 / 3 <= measured.metrics["f1"].high
+    evaluation = evaluate_predictions(rows, found, made_task("question-answering"))
+    assert evaluation.metrics["exact_match"].value == pytest.approx(2 / 3)
+    assert evaluation.metrics["f1"].value == pytest.approx(2 / 3)
+    assert evaluation.metrics["f1"].low <= 2 / 3 <= evaluation.metrics["f1"].high

@@ -21,7 +21,7 @@ def sample(seed: int, rows: int = 60, labels: int = 3, steps: int | None = None)
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from([None, 3, 10]))
-def test_ranking_equals_scikit_learn_weights_and_ties_included(seed: int, steps: int | None) -> None:
+def test_ranking_equals_scikit_learn_with_weights_and_ties(seed: int, steps: int | None) -> None:
     truth, scores = sample(seed, steps=steps)
     weights = draw_resamples(np.ones(len(truth), dtype=np.int64), resamples=4, seed=seed)
     areas, precisions = ranking_metrics(truth, scores, weights)
@@ -37,7 +37,7 @@ def test_ranking_equals_scikit_learn_weights_and_ties_included(seed: int, steps:
         assert precisions[number] == pytest.approx(np.mean(theirs))
 
 
-def test_labels_without_rows_do_not_count_and_none_at_all_is_nan() -> None:
+def test_labels_without_rows_do_not_count_and_no_labels_give_nan() -> None:
     truth, scores = sample(1)
     truth[:, 1] = False
     (area,), (precision,) = ranking_metrics(truth, scores, np.ones((1, len(truth))))
@@ -63,6 +63,6 @@ def test_reciprocal_ranks_are_those_of_the_first_relevant_row(seed: int) -> None
         assert found[row] == pytest.approx(theirs)
 
 
-def test_a_row_alone_with_its_label_counts_nothing() -> None:
+def test_a_row_alone_with_its_label_has_rank_0() -> None:
     similarity = np.array([[-np.inf, 0.5], [0.5, -np.inf]])
     assert reciprocal_ranks(similarity, [("a",), ("b",)]).tolist() == [0.0, 0.0]

@@ -22,29 +22,29 @@ def test_correlations_equal_scipy() -> None:
     found = gold + generator.normal(0, 0.7, 80)
     rows = LabelledRows(["a"] * 80, [()] * 80, seconds=["b"] * 80, scores=gold.tolist())
     task = made_task("text-pair", ["score"], "regression", score_range=(1.0, 5.0))
-    measured = evaluate_predictions(rows, [Rating(float(each)) for each in found], task)
-    assert measured.metrics["pearson"].value == pytest.approx(pearsonr(gold, found).statistic)
-    assert measured.metrics["spearman"].value == pytest.approx(spearmanr(gold, found).statistic)
-    assert measured.metrics["mean_absolute_error"].value == pytest.approx(np.abs(gold - found).mean())
+    evaluation = evaluate_predictions(rows, [Rating(float(each)) for each in found], task)
+    assert evaluation.metrics["pearson"].value == pytest.approx(pearsonr(gold, found).statistic)
+    assert evaluation.metrics["spearman"].value == pytest.approx(spearmanr(gold, found).statistic)
+    assert evaluation.metrics["mean_absolute_error"].value == pytest.approx(np.abs(gold - found).mean())
     low, high = pearsonr(gold, found).confidence_interval()
-    assert measured.metrics["pearson"].low == pytest.approx(low, abs=0.05)
-    assert measured.metrics["pearson"].high == pytest.approx(high, abs=0.05)
-    text = evaluation_report(measured)
+    assert evaluation.metrics["pearson"].low == pytest.approx(low, abs=0.05)
+    assert evaluation.metrics["pearson"].high == pytest.approx(high, abs=0.05)
+    text = evaluation_report(evaluation)
     assert "Pearson's r" in text
     assert "80 rows" in text
-    assert json.loads(evaluation_json(measured))["metrics"]["pearson"]["value"] == measured.metrics["pearson"].value
-    assert draw_plots(measured) == {}
+    assert json.loads(evaluation_json(evaluation))["metrics"]["pearson"]["value"] == evaluation.metrics["pearson"].value
+    assert draw_plots(evaluation) == {}
 
 
-def test_the_nearest_row_is_asked_for_its_label() -> None:
+def test_nearest_accuracy_uses_the_label_of_the_nearest_row() -> None:
     vectors = np.array([[1, 0], [0.9, 0.1], [0, 1], [0.1, 0.9], [0.8, 0.3]], dtype=np.float32)
     rows = LabelledRows(["t"] * 5, [("a",), ("a",), ("b",), ("b",), ("b",)])
-    measured = evaluate_predictions(rows, [Embedding(vector) for vector in vectors], made_task("text-embedding"))
-    assert measured.metrics["nearest_accuracy"].value == pytest.approx(0.8)
+    evaluation = evaluate_predictions(rows, [Embedding(vector) for vector in vectors], made_task("text-embedding"))
+    assert evaluation.metrics["nearest_accuracy"].value == pytest.approx(0.8)
 
 
-def test_pairs_without_scores_cannot_be_measured_as_rated() -> None:
-    with pytest.raises(CorpusError, match="no scores"):
+def test_pairs_without_gold_scores_are_refused() -> None:
+    with pytest.raises(CorpusError, match="no gold scores"):
         evaluate_predictions(
             LabelledRows(["a"], [()], seconds=["b"]),
             [Rating(1.0)],

@@ -26,7 +26,7 @@ def test_multi_label_points_are_micro_precision_and_recall(seed: int) -> None:
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10**6))
-def test_single_label_points_are_of_the_likeliest_label_alone(seed: int) -> None:
+def test_single_label_points_use_only_the_most_probable_label(seed: int) -> None:
     chance = np.random.default_rng(seed)
     probability = chance.dirichlet(np.ones(4), size=25)
     truth = np.eye(4, dtype=bool)[chance.integers(0, 4, 25)]

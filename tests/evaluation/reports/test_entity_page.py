@@ -1,4 +1,4 @@
-"""The page of entities, read back by Python's own HTML parser."""
+"""The page of entities, read by Python's HTML parser."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Marks(HTMLParser):
             self.headings.append(data.strip())
 
 
-def test_wrong_rows_come_first_with_the_truth_below_them() -> None:
+def test_wrong_rows_are_first_followed_by_their_gold_entities() -> None:
     texts = ["nothing here", "my <b>parcel</b> & tent", "due monday", "a tent"]
     rows = LabelledRows(
         texts,
@@ -54,6 +54,10 @@ def test_wrong_rows_come_first_with_the_truth_below_them() -> None:
     read = Marks()
     read.feed(entity_page(rows, found, name="test"))
     assert read.headings == [
-        "test row 3, found", "test row 3, true", "test row 4, found", "test row 4, true", "test row 2, found (right)",
-    ]  # fmt: skip
+        "test row 3, predicted",
+        "test row 3, gold",
+        "test row 4, predicted",
+        "test row 4, gold",
+        "test row 2, predicted (right)",
+    ]
     assert read.marks == [["monday", "DAY"], ["tent", "ITEM"], ["parcel", "ITEM"]]

@@ -24,7 +24,7 @@ EVERY = pytest.mark.parametrize("draw", [confusion_svg, reliability_svg, class_f
 
 
 def texts(svg: str) -> list[str]:
-    """Every piece of text that the picture shows."""
+    """Every piece of text that the plot shows."""
     return ["".join(element.itertext()).strip() for element in ElementTree.fromstring(svg).iter(f"{SVG}text")]
 
 
@@ -42,7 +42,7 @@ def test_plots_are_well_formed_and_named(draw: Draw, labels: list[str], single_l
 
 
 @EVERY
-def test_plots_are_the_same_bytes_whatever_the_users_style(draw: Draw, single_label: Make) -> None:
+def test_plots_are_the_same_bytes_with_any_matplotlib_style(draw: Draw, single_label: Make) -> None:
     result = single_label(EIGHT)
     first = draw(result)
     with mpl.rc_context({"font.size": 20.0, "axes.facecolor": "black", "svg.hashsalt": None, "svg.fonttype": "path"}):
@@ -54,7 +54,8 @@ def test_plots_are_the_same_bytes_whatever_the_users_style(draw: Draw, single_la
 def test_plots_are_the_same_bytes_in_another_process(single_label: Make) -> None:
     result = single_label(EIGHT)
     program = (
-        "import json, sys; from glossator.evaluation.metrics.classification import Evaluation; from glossator.evaluation.reports.evaluation_plots import *;"
+        "import json, sys; from glossator.evaluation.metrics.classification import Evaluation;"
+        "from glossator.evaluation.reports.evaluation_plots import *;"
         "e = Evaluation.from_dict(json.load(sys.stdin)); assert 'matplotlib.pyplot' not in sys.modules;"
         "sys.stdout.reconfigure(encoding='utf-8', newline='');"
         "sys.stdout.write(confusion_svg(e) + reliability_svg(e) + class_f1_svg(e))"
@@ -75,7 +76,7 @@ def test_plots_confusion_of_few_labels_shows_every_number(single_label: Make) ->
     assert all(shown.count(label) == 2 for label in EIGHT)
 
 
-def test_plots_confusion_of_many_labels_lists_the_commonest_beside(single_label: Make) -> None:
+def test_plots_confusion_of_many_labels_lists_the_most_frequent(single_label: Make) -> None:
     result = single_label(MANY, rows=900)
     shown = texts(confusion_svg(result))
     top = result.top_confusions(30)
@@ -85,7 +86,7 @@ def test_plots_confusion_of_many_labels_lists_the_commonest_beside(single_label:
     assert all(label in shown for label in MANY)
 
 
-def test_plots_keep_every_text_inside_the_picture(single_label: Make) -> None:
+def test_plots_keep_every_text_inside_the_plot(single_label: Make) -> None:
     root = ElementTree.fromstring(confusion_svg(single_label(MANY[:21], rows=300)))
     height = float((root.get("viewBox") or "").split()[3])
     placed = [float(element.get("y") or 0.0) for element in root.iter(f"{SVG}text")]
@@ -93,7 +94,7 @@ def test_plots_keep_every_text_inside_the_picture(single_label: Make) -> None:
     assert all(0.0 <= y <= height for y in placed)
 
 
-def test_plots_of_more_labels_than_can_be_drawn_say_so(single_label: Make) -> None:
+def test_plots_of_too_many_labels_say_so(single_label: Make) -> None:
     labels = [f"label {number}" for number in range(MAX_DRAWN_LABELS + 30)]
     result = single_label(labels, rows=600)
     for svg, note in (
@@ -118,10 +119,10 @@ def test_plots_class_f1_lowest_first(multi_label: Make) -> None:
 
 def test_plots_reliability_says_what_multi_label_pools(single_label: Make, multi_label: Make) -> None:
     result = multi_label(EIGHT)
-    assert any(f"{result.ece:.4f}, the mean over labels" in text for text in texts(reliability_svg(result)))
+    assert any(f"{result.ece:.4f} (mean over labels" in text for text in texts(reliability_svg(result)))
     assert not any("mean over labels" in text for text in texts(reliability_svg(single_label(EIGHT))))
 
 
-def test_plots_refuse_a_confusion_matrix_of_multi_label(multi_label: Make) -> None:
+def test_plots_refuse_a_confusion_matrix_for_multi_label(multi_label: Make) -> None:
     with pytest.raises(ConfigError, match="exactly one label"):
         confusion_svg(multi_label(EIGHT))

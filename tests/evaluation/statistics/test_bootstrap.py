@@ -33,7 +33,7 @@ def decisions(draw_: st.DrawFn) -> tuple[Bools, Bools]:
 
 @given(decisions())
 @settings(deadline=None)
-def test_bootstrap_groups_hold_every_row_once(pair: tuple[Bools, Bools]) -> None:
+def test_group_rows_counts_every_row_once(pair: tuple[Bools, Bools]) -> None:
     counts, _, (gold, decided) = group_rows(*pair)
     rows = Counter((tuple(g), tuple(d)) for g, d in zip(*(matrix.tolist() for matrix in pair), strict=True))
     groups = {(tuple(g), tuple(d)): n for g, d, n in zip(gold.tolist(), decided.tolist(), counts, strict=True)}
@@ -80,7 +80,7 @@ def test_bootstrap_over_groups_spreads_like_drawing_row_by_row() -> None:
     assert grouped.std() == pytest.approx(single.std(), rel=0.08)
 
 
-def test_bootstrap_interval_holds_the_middle() -> None:
+def test_percentile_interval_contains_the_middle_of_the_values() -> None:
     assert percentile_interval(np.arange(1001.0)) == pytest.approx((25.0, 975.0))
     assert percentile_interval(np.arange(1001.0), level=0.9) == pytest.approx((50.0, 950.0))
 
@@ -108,9 +108,9 @@ def test_bootstrap_interval_covers_the_truth_about_19_times_in_20(metric: str) -
     assert 0.91 <= covered / 400 <= 0.98
 
 
-def test_bootstrap_paired_difference_is_narrower_than_the_two_apart() -> None:
+def test_bootstrap_paired_difference_is_narrower_than_two_separate_intervals() -> None:
     rng = np.random.default_rng(5)
-    hard = rng.random(500) < 0.3  # both models fail where it is hard
+    hard = rng.random(500) < 0.3  # both models fail on hard rows
     right_a, right_b = ~hard, ~hard & (rng.random(500) > 0.02)
     counts, _, (a, b) = group_rows(right_a[:, np.newaxis], right_b[:, np.newaxis])
 
@@ -130,12 +130,12 @@ def test_bootstrap_paired_difference_is_narrower_than_the_two_apart() -> None:
     assert paired.high - paired.low < (high - low) / 2
 
 
-def test_bootstrap_refuses_no_resamples() -> None:
-    with pytest.raises(ConfigError, match="too few resamples"):
+def test_bootstrap_refuses_zero_resamples() -> None:
+    with pytest.raises(ConfigError, match="at least one resample"):
         draw_resamples(np.array([3, 4]), resamples=0)
 
 
-def test_clusters_come_and_go_whole() -> None:
+def test_clusters_are_drawn_as_a_unit() -> None:
     groups = np.array([0, 0, 1, 1, 2, 0])
     clusters = ["a", "a", "a", "b", "b", "c"]
     weights = draw_cluster_resamples(groups, clusters, resamples=500, seed=1)

@@ -22,7 +22,7 @@ Z = NormalDist().inv_cdf(0.95)
 
 
 def outcomes(both: int, gained: int, lost: int, neither: int) -> tuple[np.ndarray, np.ndarray]:
-    """Which rows the new and the old model have right, from the four counts of a paired table."""
+    """Which rows the new and the old model get right, from the four counts of a paired table."""
     new = np.repeat([True, True, False, False], [both, gained, lost, neither])
     old = np.repeat([True, False, True, False], [both, gained, lost, neither])
     return new, old
@@ -67,14 +67,14 @@ def test_noninferiority_bounds_solve_the_score_equation(table: tuple[int, int, i
 
 @given(tables())
 @settings(deadline=None, max_examples=50)
-def test_noninferiority_bounds_mirror_when_the_models_change_places(table: tuple[int, int, int]) -> None:
+def test_noninferiority_bounds_are_mirrored_if_the_models_are_swapped(table: tuple[int, int, int]) -> None:
     gained, lost, rows = table
     low, high = paired_proportions_interval(gained, lost, rows)
     assert paired_proportions_interval(lost, gained, rows) == pytest.approx((-high, -low), abs=1e-9)
 
 
 @pytest.mark.parametrize(("lost_share", "margin"), [(0.06, 0.04), (0.15, 0.05)])
-def test_noninferiority_is_claimed_wrongly_about_once_in_20(lost_share: float, margin: float) -> None:
+def test_noninferiority_is_wrongly_claimed_about_once_in_20(lost_share: float, margin: float) -> None:
     # The new model is worse by exactly the margin; the chance of a wrong claim is summed over every table of 120 rows.
     rows = 120
     shares = [lost_share - margin, lost_share, 1.0 - 2.0 * lost_share + margin]
@@ -100,8 +100,8 @@ def test_noninferiority_counts_flips() -> None:
     [
         ((2800, 10, 10, 260), True),  # many rows, few flips
         ((2800, 10, 30, 240), False),  # 0.65 points lost
-        ((90, 0, 0, 10), False),  # no flip at all, but too few rows to know
-        ((1000, 60, 0, 20), True),  # plainly better
+        ((90, 0, 0, 10), False),  # no flips, but too few rows
+        ((1000, 60, 0, 20), True),  # clearly better
     ],
 )
 def test_noninferiority_verdict(counts: tuple[int, int, int, int], shown: bool) -> None:
@@ -142,7 +142,7 @@ def test_noninferiority_of_macro_f1_equals_scikit_learn_in_a_loop() -> None:
     assert verdict.gained - verdict.lost == (new == gold).all(axis=1).sum() - (old == gold).all(axis=1).sum()
 
 
-def test_noninferiority_of_macro_f1_tells_same_from_worse() -> None:
+def test_noninferiority_of_macro_f1_distinguishes_same_from_worse() -> None:
     rng = np.random.default_rng(3)
     gold = rng.random((600, 4)) < 0.3
     old = gold ^ (rng.random(gold.shape) < 0.05)
@@ -153,7 +153,7 @@ def test_noninferiority_of_macro_f1_tells_same_from_worse() -> None:
     assert worse.high < 0.0
 
 
-def test_noninferiority_refuses_rows_that_do_not_pair() -> None:
+def test_noninferiority_refuses_different_or_empty_arrays() -> None:
     with pytest.raises(InputError, match="same rows"):
         compare_accuracies(np.ones(3, dtype=bool), np.ones(4, dtype=bool))
     with pytest.raises(InputError, match="same rows"):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from glossator.evaluation.languages import detect_language, detect_languages
+from glossator.evaluation.language_detection import detect_language, detect_languages
 
 
 @pytest.mark.parametrize(
@@ -21,5 +21,5 @@ def test_language_of(text: str, language: str | None) -> None:
     assert detect_language(text) == language
 
 
-def test_languages_of_are_one_a_text() -> None:
+def test_languages_are_detected_per_text() -> None:
     assert detect_languages(["ok", "The committee approved the annual budget without discussion."]) == [None, "en"]

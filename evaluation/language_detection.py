@@ -1,4 +1,4 @@
-"""In which languages the texts are: told for texts that are long enough to tell it."""
+"""Detects the language of texts that are long enough."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ def _language_identifier() -> Any:
 
     try:
         return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    except OSError as error:  # it is unpacked into a temporary file
+    except OSError as error:  # the model is unpacked into a temporary file
         raise OutputError(
-            f"the model that tells languages cannot be unpacked: {error.strerror or error}",
-            found="the folder of temporary files",
-            hint="Free some space, or set TMPDIR to a folder that has some.",
+            f"the language detection model cannot be unpacked: {error.strerror or error}",
+            found="the folder for temporary files",
+            hint="Free some space, or set TMPDIR to a folder with free space.",
         ) from error
 
 
 def detect_language(text: str) -> str | None:
-    """The ISO 639-1 code of a text's language, or None where the text is too short or too mixed to say.
+    """Return the ISO 639-1 code of the language, or None if the text is too short or the language is uncertain.
 
-    By `py3langid` (Lui and Baldwin 2012), asked for a probability of 0.9.
+    Uses `py3langid` (Lui and Baldwin 2012) with a minimum probability of 0.9.
     """
     if sum(map(str.isalpha, text)) < MIN_LETTERS:
         return None
@@ -38,5 +38,5 @@ def detect_language(text: str) -> str | None:
 
 
 def detect_languages(texts: Sequence[str]) -> list[str | None]:
-    """`language_of` each text."""
+    """Return the language of each text, as `detect_language`."""
     return [detect_language(text) for text in texts]
