@@ -1,1 +1,1 @@
-"""The command line: parses here, works elsewhere. Imports what is heavy inside its functions alone."""
+"""The command line: parses arguments and prints results; workflows do the work. Heavy imports are inside functions."""

@@ -49,11 +49,23 @@ _PUBLIC_CLASSES = {
 
 
 def load(path: str | Path, *, threads: int | None = None, device: Literal["cpu", "cuda"] = "cpu") -> Model:
-    """The model in the bundle at `path`, verified: `model("text")` answers one text, `model([...])` many. Models that
-    read two texts take a `Pair` for each.
+    """Load and verify a bundle.
 
-    `threads` defaults to the CPUs that this process may use. Raises BundleNotFound, BundleVersionUnsupported or
-    BundleInvalid, with every fault by name, and ConfigError where there is no such device.
+    `model("text")` answers one text, `model(["a", "b"])` several. A model that reads two texts takes a `Pair` for each.
+
+    Args:
+        path: The folder of the bundle.
+        threads: CPU threads; None takes all CPUs that this process may use.
+        device: Where the graph runs; `cuda` needs onnxruntime-gpu.
+
+    Returns:
+        A model that several threads may share.
+
+    Raises:
+        BundleNotFound: There is no bundle in the folder.
+        BundleVersionUnsupported: The bundle's format is newer than this version of Glossator.
+        BundleInvalid: The bundle does not verify; lists every fault by name.
+        ConfigError: The device is not available.
     """
     from glossator.service.inference.model import load
 
@@ -61,14 +73,14 @@ def load(path: str | Path, *, threads: int | None = None, device: Literal["cpu",
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line."""
     from glossator.cli.app import main
 
     main()
 
 
 def __getattr__(name: str) -> object:
-    """The version and the public classes, imported on first use, so that importing this module costs nothing."""
+    """Import the version and the public classes on first use, so that importing this package loads nothing heavy."""
     if name == "__version__":
         from importlib.metadata import version
 

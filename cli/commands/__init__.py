@@ -1,1 +1,1 @@
-"""TODO-DOC cli/commands"""
+"""One module per command, in the groups of `glossator --help`."""

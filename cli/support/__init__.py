@@ -1,1 +1,1 @@
-"""TODO-DOC cli/support"""
+"""What commands share: options, console, progress, help by panels, errors as exit codes."""

@@ -1,4 +1,4 @@
-"""What labelled files may look like, by the programs that write them, and what is message of files that are wrong."""
+"""Labelled files as other programs write them, and damaged files."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ ROWS = {
     "refund": ("i want my {} money back", "refund my {} order", "give the {} money back", "the {} refund is missing"),
     "login": ("cannot log in to my {} account", "the {} password fails", "{} login is broken", "my {} code is wrong"),
 }
-WORDS = ("red", "blue", "big", "small", "new", "old", "first", "last", "green", "other")
+ADJECTIVES = ("red", "blue", "big", "small", "new", "old", "first", "last", "green", "other")
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def corpus(run: Run) -> Path:
         writer = csv.writer(file)
         writer.writerow(["text", "topic"])
         for topic, forms in ROWS.items():
-            writer.writerows([form.format(word), topic] for form in forms for word in WORDS)
+            writer.writerows([form.format(word), topic] for form in forms for word in ADJECTIVES)
     return Path("corpus.csv")
 
 
@@ -213,7 +213,7 @@ def test_a_search_is_no_worse_than_the_defaults(run: Run, base: Path) -> None:
 
 @pytest.mark.parametrize("suffix", ["json", "jsonl", "csv"])
 def test_suggest_writes_for_labelling_tools(run: Run, tiny_bundle: Callable[[str], Path], suffix: str) -> None:
-    texts = [form.format(word) for forms in ROWS.values() for form in forms for word in WORDS[:3]]
+    texts = [form.format(word) for forms in ROWS.values() for form in forms for word in ADJECTIVES[:3]]
     Path("mail.txt").write_text("\n".join([*texts, "", texts[0]]))
     model = tiny_bundle("single_label_classification")
     result = run("suggest", model, "mail.txt", "-o", f"next.{suffix}", "--count", "5", "--json")

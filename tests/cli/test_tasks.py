@@ -1,4 +1,4 @@
-"""The commands on tasks beside classification: what is inferred is message, and rows come out as the task answers."""
+"""The commands with tasks other than classification."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""TODO-DOC cli/commands/bundles"""
+"""Commands for bundles: export, verify, bench, models."""

@@ -35,8 +35,8 @@ def bench(
 ) -> int:
     """Measure how fast a bundle answers on this machine.
 
-    Reports throughput by batch size, latency by number of callers, padding, time by stage, and how close the bundle
-    comes to the processor's limit for matrix products. Takes about half a minute; run nothing else meanwhile.
+    Reports throughput by batch size, latency by number of callers, padding, time by stage, and which share of the
+    processor's limit for matrix products the bundle reaches. Takes about half a minute; run nothing else meanwhile.
 
     \b
     Examples:

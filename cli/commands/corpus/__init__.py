@@ -1,1 +1,1 @@
-"""TODO-DOC cli/commands/corpus"""
+"""Commands for labelled files: wrangle, restore, context, suggest."""

@@ -1,1 +1,1 @@
-"""TODO-DOC cli/commands/inference"""
+"""Commands that use a model: predict, label, serve."""

@@ -142,8 +142,7 @@ def label(
     from glossator.service.documents.remote import is_remote, local_copy
     from glossator.service.inference.model import load
     from glossator.service.labelling.file_labelling import FileLabelling, InputOptions, ZeroShotOptions
-    from glossator.service.labelling.label_file import check_output, label_file
-    from glossator.service.labelling.label_file import estimate_file as estimate
+    from glossator.service.labelling.label_file import check_output, estimate_file, label_file
     from glossator.service.labelling.row_labelling import RowSelection
 
     progress = reporter(quiet=quiet)
@@ -157,10 +156,10 @@ def label(
         job = FileLabelling(
             source=here,
             output=output,
-            reading=InputOptions(input_format, encoding, delimiter, False if no_header else None, whole),
+            input_options=InputOptions(input_format, encoding, delimiter, False if no_header else None, whole),
             text_column=text_column,
             second_column=second_column,
-            asked={
+            task_options={
                 "threshold": threshold,
                 "min_confidence": min_confidence,
                 "coverage": coverage,
@@ -171,11 +170,11 @@ def label(
             prefix=prefix,
             output_format=output_format,
             formula_safe=not raw_cells,
-            part=RowSelection(limit, sample, seed),
+            selection=RowSelection(limit, sample, seed),
             max_error_rate=max_error_rate,
         )
         if dry_run:
-            found = estimate(job, load(model, threads=threads, device=device), cost_an_hour=cost_per_hour)
+            found = estimate_file(job, load(model, threads=threads, device=device), cost_per_hour=cost_per_hour)
             if as_json:
                 print_json(asdict(found))
             else:
@@ -183,14 +182,20 @@ def label(
             return OK
         check_output(job, overwrite=overwrite, fresh=fresh)
         loaded = load(model, threads=threads, device=device)
-        elsewhere = None
+        remote_start = None
         if ray is not None:
             from glossator.service.labelling.ray_cluster import RayCluster, start_actors
 
-            elsewhere = stack.enter_context(start_actors(RayCluster(ray, actors, actor_cpus), loaded))
+            remote_start = stack.enter_context(start_actors(RayCluster(ray, actors, actor_cpus), loaded))
         counter = stack.enter_context(_RowProgress(quiet=quiet))
         summary = label_file(
-            job, loaded, overwrite=overwrite, fresh=fresh, progress=counter, elsewhere=elsewhere, told=progress.stage
+            job,
+            loaded,
+            overwrite=overwrite,
+            fresh=fresh,
+            progress=counter,
+            remote_start=remote_start,
+            report=progress.stage,
         )
     if as_json:
         print_json(asdict(summary), to_stderr=output == "-")

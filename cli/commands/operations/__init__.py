@@ -1,1 +1,1 @@
-"""TODO-DOC cli/commands/operations"""
+"""Commands for operators: work, doctor, keys; and the demo."""

@@ -1,1 +1,1 @@
-"""TODO-DOC cli/commands/training"""
+"""Commands that train and evaluate: train, select, curve, evaluate, compare, runs."""

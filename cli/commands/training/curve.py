@@ -44,7 +44,7 @@ def curve(
       glossator curve tickets.csv --label-column category -o curve
     """
     require_extra("training")
-    from glossator.evaluation.reports.learning_curve_report import curve_report
+    from glossator.evaluation.reports.learning_curve_report import learning_curve_report
     from glossator.workflows.data_splits import DataSources
     from glossator.workflows.learning_curve import VALIDATION_SHARE, measure_learning_curve
 
@@ -63,5 +63,5 @@ def curve(
     if as_json:
         print_json(found.to_dict())
     else:
-        typer.echo(curve_report(found), nl=False)
+        typer.echo(learning_curve_report(found), nl=False)
     return OK

@@ -168,8 +168,8 @@ _CORPUS = st.lists(
 @given(rows=_CORPUS)
 def test_any_corpus_is_restored(rows: list[dict[str, object]], tmp_path_factory: pytest.TempPathFactory) -> None:
     place = tmp_path_factory.mktemp("any")
-    words = (("a train to the coast", "a"), ("two boats", "a"), ("bread and butter", "b"), ("soup", "b"))
-    plenty: list[dict[str, object]] = [{"text": text, "label": label, "n": 0} for text, label in words]
+    statements = (("a train to the coast", "a"), ("two boats", "a"), ("bread and butter", "b"), ("soup", "b"))
+    plenty: list[dict[str, object]] = [{"text": text, "label": label, "n": 0} for text, label in statements]
     source = place / "rows.jsonl"
     source.write_text("".join(json.dumps(row) + "\n" for row in (*plenty, *rows)))
     options = ReadingOptions(text_column="text", label_column="label", drop_duplicates=True, drop_rare=True)

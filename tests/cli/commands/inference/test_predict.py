@@ -47,7 +47,7 @@ def test_the_table_shows_each_text_with_its_most_probable_labels(run: Run, bundl
 def test_top_k_lists_scores_in_order(run: Run, bundle: Path) -> None:
     (answer,) = run("predict", TEXTS[0], "-m", bundle, "--top-k", "3", "--json").json["results"]
     scores = [each["score"] for each in answer["scores"]]
-    assert [each["label"] for each in answer["scores"]][0] == answer["label"] == "delivery"
+    assert answer["scores"][0]["label"] == answer["label"] == "delivery"
     assert scores == sorted(scores, reverse=True)
     assert sum(scores) == pytest.approx(1.0)
 
