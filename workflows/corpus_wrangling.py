@@ -132,7 +132,7 @@ def _report_files(
     card = data_card(corpus, file=summary.file if summary else None, changes=summary.changes if summary else None)
     return {
         "report.md": text,
-        "report.html": html_page(text, title=f"Corpus {Path(corpus.source_name).name}", pictures=plots),
+        "report.html": html_page(text, title=f"Corpus {Path(corpus.source_name).name}", plots=plots),
         "report.json": json.dumps(reading.to_dict(), ensure_ascii=False, indent=2) + "\n",
         "README.md": card,
         **{f"{name}.svg": plot for name, plot in plots.items()},

@@ -84,7 +84,7 @@ def _report_files(curve: LearningCurve) -> dict[str, str]:
     text, plot = learning_curve_report(curve), learning_curve_svg(curve)
     return {
         "report.md": text,
-        "report.html": html_page(text, title="How much more labels would help", pictures={"Learning curve": plot}),
+        "report.html": html_page(text, title="Predicted gain from more labels", plots={"Learning curve": plot}),
         "curve.svg": plot,
         "curve.json": json.dumps(curve.to_dict(), indent=2) + "\n",
     }

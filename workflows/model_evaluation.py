@@ -184,6 +184,6 @@ def _report_files(evaluated: EvaluatedModel, rows: LabelledRows) -> dict[str, st
     return {
         "evaluation.json": evaluation_json(evaluation, evaluated.analysis),
         "report.md": text,
-        "report.html": html_page(text, title=f"Evaluation on {evaluation.name}", pictures=plots),
+        "report.html": html_page(text, title=f"Evaluation on {evaluation.name}", plots=plots),
         **{f"{name}.svg": plot for name, plot in plots.items()},
     }

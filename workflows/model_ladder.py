@@ -171,12 +171,12 @@ class ModelLadder:
 
     def select(self, margin: float | None) -> Selection:
         """Return the choice; raises ConfigError if no candidate keeps to the budget."""
-        from glossator.evaluation.analysis.model_selection import select_model
+        from glossator.evaluation.analysis.model_selection import choose_model
         from glossator.export.parity import resolvable_margin
         from glossator.modeling.labelled_rows import indicator
 
         validation = self._splits.validation
-        return select_model(
+        return choose_model(
             [each.model for each in self._candidates],
             {each.model.name: each.decisions for each in self._candidates},
             indicator(validation.labels, validation.label_names),
@@ -203,7 +203,7 @@ class ModelLadder:
     def _reason_to_skip(self, name: str) -> str | None:
         rows, classes = len(self._splits.train), len(self._splits.train.label_names)
         has_minimum = self._budget.min_accuracy is not None
-        if has_minimum and any(not self._budget.broken(each.model) for each in self._candidates):
+        if has_minimum and any(not self._budget.violations(each.model) for each in self._candidates):
             return "a cheaper one is good enough"
         if name == "few-shot" and rows > FEW_SHOT_ROWS * classes:
             return f"{rows / classes:.0f} rows per class are more than the {FEW_SHOT_ROWS} that few-shot is for"
@@ -342,7 +342,7 @@ def _report_files(selected: SelectedModel) -> dict[str, str]:
     fields = selected.selection.to_dict() | {"test": selected.evaluation.to_dict()}
     return {
         "report.md": text,
-        "report.html": html_page(text, title="Which model to take", pictures={"Value over speed": plot}),
+        "report.html": html_page(text, title=f"Selected model: {selected.selection.chosen}", plots={"Quality over speed": plot}),
         "frontier.svg": plot,
         "selection.json": json.dumps(fields, indent=2) + "\n",
     }
