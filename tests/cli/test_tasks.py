@@ -104,7 +104,7 @@ def test_evaluate_reports_the_metrics_of_the_task(
         "evaluate", task_bundle("token-classification"), task_checkpoint("token-classification") / "test.jsonl"
     )
     assert result.code == 0, result.err
-    assert "F1 of spans, whatever the type" in result.out
+    assert "F1 of boundaries, any type" in result.out
 
 
 def test_pairs_longer_than_a_window_are_reported_before_training(run: Run, tiny_base: MakeFolder, folder: Path) -> None:

@@ -106,7 +106,7 @@ def test_slices_clusters_and_changed_texts(run: Run, tiny_bundle: MakeFolder, to
         == result.json["metrics"]["accuracy"]["value"]
     )
     again = run("evaluate", tiny_bundle(SINGLE), "topics.csv", "--label-column", "topic")
-    assert f"On the same rows run `{result.json['run']}` had accuracy" in again.out
+    assert f"in run `{result.json['run']}` and is" in again.out
 
 
 def test_missing_columns_are_refused(
