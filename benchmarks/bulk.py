@@ -38,7 +38,8 @@ from glossator.service.documents.open_source import open_source
 from glossator.service.inference.batch_planning import Cost, plan
 from glossator.service.inference.model import load
 from glossator.service.inference.runtime.machine import describe_machine
-from glossator.service.labelling.file_labelling import Job, run
+from glossator.service.labelling.file_labelling import FileLabelling
+from glossator.service.labelling.label_file import label_file
 from glossator.service.labelling.summary import LabelSummary
 from glossator.service.tasks.encoded import windows_of
 
@@ -138,7 +139,7 @@ def serve_label(options: argparse.Namespace) -> None:
     output = options.texts.with_suffix(".out.jsonl")
     for _ in sys.stdin:
         began = time.perf_counter()
-        summary = run(Job(source=str(options.texts), output=str(output)), model, overwrite=True)
+        summary = label_file(FileLabelling(source=str(options.texts), output=str(output)), model, overwrite=True)
         told(summary.rows, began, cost)
 
 
@@ -247,8 +248,8 @@ def serve_memory(options: argparse.Namespace) -> None:
             curve.append(psutil.Process().memory_info().rss / 1e6)
 
     sys.stdin.readline()
-    summary = run(
-        Job(source=str(options.texts), output=str(options.texts.with_suffix(".out.jsonl"))), model, progress=note
+    summary = label_file(
+        FileLabelling(source=str(options.texts), output=str(options.texts.with_suffix(".out.jsonl"))), model, progress=note
     )
     print(json.dumps({"rows": summary.rows, "seconds": summary.seconds, "megabytes": curve}), flush=True)
 

@@ -22,8 +22,9 @@ import ray
 from glossator.evaluation.markdown import markdown_table
 from glossator.service.inference.model import load
 from glossator.service.inference.runtime.machine import describe_machine
-from glossator.service.labelling.file_labelling import Job, run
-from glossator.service.labelling.ray_cluster import Cluster, on_cluster
+from glossator.service.labelling.file_labelling import FileLabelling
+from glossator.service.labelling.label_file import label_file
+from glossator.service.labelling.ray_cluster import RayCluster, start_actors
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -45,12 +46,12 @@ def main() -> None:
             "".join(json.dumps({"text": f"{texts[n % len(texts)]} {n}"}) + "\n" for n in range(options.rows))
         )
         model = load(options.bundle, threads=1)
-        sets = {count: stack.enter_context(on_cluster(Cluster("auto", count), model)) for count in seconds}
+        sets = {count: stack.enter_context(start_actors(RayCluster("auto", count), model)) for count in seconds}
         for number in range(options.rounds + 1):
             for count, elsewhere in sets.items():
                 began = time.perf_counter()
-                job = Job(source=str(source), output=str(folder / "out.jsonl"), chunk_rows=128)
-                run(job, model, overwrite=True, elsewhere=elsewhere)
+                job = FileLabelling(source=str(source), output=str(folder / "out.jsonl"), chunk_rows=128)
+                label_file(job, model, overwrite=True, remote_start=elsewhere)
                 if number:  # the first warms up
                     seconds[count].append(time.perf_counter() - began)
             print({count: each[-1:] for count, each in seconds.items()}, file=sys.stderr, flush=True)

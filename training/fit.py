@@ -1,4 +1,4 @@
-"""The road from clean rows to a checkpoint, whatever the algorithm: tokens, task, training, calibration, files."""
+"""Trains a model with any algorithm, from clean rows to a checkpoint: tokens, task, training, calibration, files."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ from glossator.service.bundle.task import (
 from glossator.service.errors import ConfigError, CorpusError, Fault, InputError
 from glossator.service.inference.encoding import Encoder, encoder_of
 from glossator.service.tasks.encoded import EncodedText, Text
-from glossator.training.algorithms.algorithm import Algorithm, Run, Splits
-from glossator.training.algorithms.registry import check, find_algorithm
+from glossator.training.algorithms.algorithm import Algorithm, Splits, TrainingContext
+from glossator.training.algorithms.registry import check_task, find_algorithm
 from glossator.training.base_model import (
     BaseModel,
     encoding_of,
@@ -45,12 +45,12 @@ from glossator.training.base_model import (
 from glossator.training.config import TrainingConfig
 from glossator.training.corpus.corpus import Corpus
 from glossator.training.corpus.finding import Finding
-from glossator.training.corpus.findings.checks import long_text_findings
-from glossator.training.device import choose
-from glossator.training.objectives.answers import Answers
-from glossator.training.objectives.embeddings import Embeddings
-from glossator.training.objectives.entities import Tokens
-from glossator.training.objectives.labels import Labels
+from glossator.training.corpus.findings.token_lengths import long_text_findings
+from glossator.training.device import choose_device
+from glossator.training.objectives.answers import AnswerObjective
+from glossator.training.objectives.embeddings import EmbeddingObjective
+from glossator.training.objectives.entities import EntityObjective
+from glossator.training.objectives.labels import LabelObjective
 from glossator.training.objectives.objective import Objective
 from glossator.training.progress import Progress, SilentProgress
 from glossator.training.resume_state import ResumeState
@@ -59,7 +59,7 @@ from glossator.training.training_loop import Outcome
 
 @dataclass(frozen=True, slots=True)
 class FitResult:
-    """A finished run: where the checkpoint is, what it does, how training went, and what was found in the rows."""
+    """The result of training: the folder of the checkpoint, its task, how training went, and findings in the rows."""
 
     output: Path
     task: Task
@@ -79,12 +79,23 @@ def fit(
     progress: Progress | None = None,
     run_id: str | None = None,
 ) -> FitResult:
-    """Trains `config.algorithm` on `splits.train`, keeps what does best on `splits.validation`, writes the checkpoint
-    `output`.
+    """Train a model, and write the checkpoint that is the best on the validation rows.
 
-    A run that was killed leaves `<output>.partial`; the same call resumes it and comes to the same result. `fresh`
-    discards it; `run_id` names the run on record. Raises ConfigError for options that cannot work, OutputError where
-    the disk refuses.
+    If the process is killed, `<output>.partial` remains; the same call then continues training, with the same result.
+
+    Args:
+        splits: The rows.
+        config: The algorithm and its options.
+        output: The folder of the checkpoint.
+        overwrite: Replace a checkpoint at `output`.
+        fresh: Discard unfinished training at `output` instead of continuing it.
+        progress: Receives events; None: they are ignored.
+        run_id: The id of the recorded run, for the provenance of the checkpoint.
+
+    Raises:
+        ConfigError: An option cannot be used, or unfinished training had other options.
+        CorpusError: A training row does not fit the encoder's windows.
+        OutputError: Something cannot be written.
     """
     import torch
 
@@ -95,7 +106,7 @@ def fit(
     config = algorithm.schedule.fill(config)
     progress.stage(f"opening the base model {config.base}")
     base = resolve_base_model(config.base)
-    device = choose(config, family=base.family)
+    device = choose_device(config, family=base.family)
     state = ResumeState(output)
     if fresh:
         state.discard()
@@ -104,21 +115,21 @@ def fit(
         save_tokenizer(tokenizer, tokenizer_folder)
         provenance = _provenance(base, config, options, splits, run_id)
         task = _task(splits.train, encoding_of(base, config, tokenizer), provenance, base)
-        check(algorithm, task)
+        check_task(algorithm, task)
         objective = _objective(task, config, splits.train)
         train = splits.train.rows()
         progress.stage(f"encoding {len(train):,} texts")
         encoder = encoder_of(Path(tokenizer_folder) / file_names.TOKENIZER, task)
         encoded = _encoded(encoder, inputs_of(train, task))
         lengths = [text.tokens for text in encoded]
-        room = task.encoding.max_length - encoder.special_tokens
-        findings = long_text_findings(splits.train, lengths[: len(train)], room)
-        examples, noticed = objective.examples(encoded, train)
-        findings += noticed
+        window_tokens = task.encoding.max_length - encoder.special_tokens
+        findings = long_text_findings(splits.train, lengths[: len(train)], window_tokens)
+        examples, target_findings = objective.examples(encoded, train)
+        findings += target_findings
         for finding in findings:
-            progress.stage(f"found: {finding.name} {finding.count:,}; {finding.what_was_done}")
-        torch.manual_seed(config.seed)  # the first weights
-        prepared = Run(
+            progress.stage(f"found: {finding.message}")
+        torch.manual_seed(config.seed)  # for the initial weights
+        context = TrainingContext(
             splits=splits,
             config=config,
             options=options,
@@ -133,18 +144,18 @@ def fit(
             fingerprint=_fingerprint(splits, config, base),
             progress=progress,
         )
-        model, outcome = algorithm.train(prepared)
+        model, outcome = algorithm.train(context)
         progress.stage("writing the checkpoint")
         model.to("cpu").eval()
-        served = prepared.served(model)
-        task = objective.calibrated(served, prepared.validation)
+        pipeline = context.pipeline(model)
+        task = objective.calibrate(pipeline, context.validation)
         write_checkpoint(
             output,
             model=model,
             tokenizer_folder=Path(tokenizer_folder),
             task=task,
-            reference=_reference(splits.train, lengths, objective.confidence(served, prepared.validation), task),
-            validation=prepared.validation,
+            reference=_reference(splits.train, lengths, objective.confidence(pipeline, context.validation), task),
+            validation=context.validation,
             test=splits.test,
             history=outcome.history,
             overwrite=overwrite,
@@ -154,7 +165,7 @@ def fit(
 
 
 def _encoded(encoder: Encoder, texts: Sequence[Text]) -> list[EncodedText]:
-    """The windows of every text; raises CorpusError that names the rows that have none."""
+    """The windows of every text. Raises CorpusError with every row that does not fit the encoder's windows."""
     encoded, faults = [], []
     for row, each in enumerate(encoder.encode(texts), start=1):
         if isinstance(each, InputError):
@@ -163,14 +174,15 @@ def _encoded(encoder: Encoder, texts: Sequence[Text]) -> list[EncodedText]:
             encoded.append(each)
     if faults:
         raise CorpusError(
-            f"{len(faults):,} training rows do not fit the encoder's windows", faults=faults,
-            hint="Shorten them or take them out; a longer --max-length makes room where the encoder allows it.",
-        )  # fmt: skip
+            f"{len(faults):,} training rows do not fit the encoder's windows",
+            faults=faults,
+            hint="Shorten or remove them, or increase --max-length.",
+        )
     return encoded
 
 
 def _options(algorithm: Algorithm, config: TrainingConfig) -> Any:
-    """What the algorithm alone takes; raises ConfigError with every option that it cannot use."""
+    """The options of the algorithm itself. Raises ConfigError with every option that is unknown or invalid."""
     known = ", ".join(algorithm.options.model_fields) or "none"
     try:
         return algorithm.options.model_validate(config.options)
@@ -181,14 +193,14 @@ def _options(algorithm: Algorithm, config: TrainingConfig) -> Any:
         ]
         raise ConfigError(
             f"the options of {algorithm.name} cannot be used",
-            expected=f"of its options: {known}",
+            expected=f"options of {algorithm.name}: {known}",
             faults=faults,
             hint="See docs/algorithms.md.",
         ) from None
 
 
 def _task(train: Corpus, encoding: Encoding, provenance: Provenance, base: BaseModel) -> Task:
-    """The task that the training rows pose."""
+    """The task of the training rows."""
     shared: dict[str, Any] = {"encoding": encoding, "provenance": provenance}
     if train.task == "token-classification":
         return TokenClassification(labels=iob2_tags(train.label_names), **shared)
@@ -204,21 +216,21 @@ def _task(train: Corpus, encoding: Encoding, provenance: Provenance, base: BaseM
 
 
 def _objective(task: Task, config: TrainingConfig, train: Corpus) -> Objective:
-    """What is learnt for a task."""
+    """The training objective of a task."""
     if isinstance(task, TokenClassification):
-        return Tokens(task)
+        return EntityObjective(task)
     if isinstance(task, QuestionAnswering):
-        return Answers(task)
+        return AnswerObjective(task)
     if isinstance(task, TextEmbedding):
-        return Embeddings(task, config, pairs=train.seconds is not None)
-    return Labels(task, config)
+        return EmbeddingObjective(task, config, pairs=train.seconds is not None)
+    return LabelObjective(task, config)
 
 
 def _provenance(
     base: BaseModel, config: TrainingConfig, options: Any, splits: Splits, run_id: str | None
 ) -> Provenance:
     packages = package_versions()
-    kept = config.model_dump(exclude={"seed", "base", "algorithm", "options", "teacher", "state_every_seconds"})
+    options_used = config.model_dump(exclude={"seed", "base", "algorithm", "options", "teacher", "state_every_seconds"})
     teacher = {} if config.teacher is None else {"teacher": Path(config.teacher).name}
     return Provenance(
         corpus_fingerprint=splits.train.fingerprint(),
@@ -226,7 +238,7 @@ def _provenance(
         base_model=base.name,
         base_revision=base.revision,
         algorithm=config.algorithm,
-        config=kept | {"learning_rate": learning_rate(base, config)} | options.model_dump() | teacher,
+        config=options_used | {"learning_rate": learning_rate(base, config)} | options.model_dump() | teacher,
         seed=config.seed,
         code_version=packages["glossator"],
         packages=packages,
@@ -236,19 +248,20 @@ def _provenance(
 
 
 def _fingerprint(splits: Splits, config: TrainingConfig, base: BaseModel) -> str:
-    """Names a run: rows in their order, options that decide the result, and the base model's weights."""
+    """A hash of everything that decides the result: rows in their order, options, weights of the base model."""
     options = config.model_dump(exclude={"state_every_seconds"})
     rows = [[side.task, side.texts, side.labels, *side.task_columns()] for side in (splits.train, splits.validation)]
     return hashlib.sha256(json.dumps([rows, splits.unlabelled, options, base.revision]).encode()).hexdigest()
 
 
 def _reference(train: Corpus, tokens: list[int], confidence: NDArray[np.float64], task: Task) -> Reference:
+    """The distributions of labels, text lengths and confidence that drift is measured against."""
     edges_wanted = np.round(np.geomspace(1, max(2, *tokens) + 1, 20))
-    counts, edges = np.histogram(tokens, bins=np.unique([0, *edges_wanted]))  # a text may come out with no token
-    sure, confidence_edges = np.histogram(confidence, bins=20, range=(0.0, 1.0))
+    counts, edges = np.histogram(tokens, bins=np.unique([0, *edges_wanted]))  # a text may have no tokens
+    confidence_counts, confidence_edges = np.histogram(confidence, bins=20, range=(0.0, 1.0))
     return Reference(
         rows=len(train.texts),
         label_counts=train.label_counts(),
         tokens=Histogram(edges=edges.tolist(), counts=counts.tolist()),
-        confidence=Histogram(edges=confidence_edges.tolist(), counts=sure.tolist()),
+        confidence=Histogram(edges=confidence_edges.tolist(), counts=confidence_counts.tolist()),
     )

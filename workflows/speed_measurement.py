@@ -62,7 +62,7 @@ def _read_texts(source: str, text_column: str | None, limit: int) -> list[str]:
 
     with open_source(source) as opened:
         rows = RowMapper(plan_columns(opened.columns, text_column=text_column, prefix="_bench_"), nested=True, model="")
-        found = (rows.text(record) for record in opened.records())
+        found = (rows.read_text(record) for record in opened.records())
         texts = list(islice((text for text in found if isinstance(text, str) and text.strip()), limit))
     if not texts:
         raise InputError(

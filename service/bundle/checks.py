@@ -19,9 +19,10 @@ from glossator.service.files.hashing import hash_file
 
 
 def check_files(root: Path, manifest: Manifest) -> list[Fault]:
-    """Faults of the folder against the manifest's list: links, strangers, absences, sizes, hashes.
+    """Compare the folder with the manifest: unlisted and missing files, sizes, hashes, links and other special files.
 
-    Raises OSError where a file or folder cannot be read.
+    Raises:
+        OSError: A file or folder cannot be read.
     """
     faults = [
         Fault("unsafe-path", "the manifest lists a path outside the bundle", name)
@@ -44,8 +45,8 @@ def check_files(root: Path, manifest: Manifest) -> list[Fault]:
                 faults.append(Fault("not-a-file", "a pipe, a socket or a device", shorten(relative)))
     listed = set(manifest.files)
     faults += [
-        Fault("missing-entry", "every bundle has this file, the manifest does not list it", name)
-        for name in (*file_names.REQUIRED, manifest.served.graph, *_fast(manifest))
+        Fault("missing-entry", "the manifest does not list this file, which every bundle needs", name)
+        for name in (*file_names.REQUIRED, manifest.served.graph, *_fast_graphs(manifest))
         if name not in listed
     ]
     faults += [
@@ -61,7 +62,7 @@ def check_files(root: Path, manifest: Manifest) -> list[Fault]:
 
 
 def check_contents(root: Path, manifest: Manifest) -> list[Fault]:
-    """Faults of files that are what the manifest lists but do not fit one another, or must not be loaded."""
+    """Check what is in the files: graphs that must not be loaded, files that contradict the manifest."""
     checks: list[Callable[[], list[Fault]]] = [
         lambda: _check_graphs(root, manifest),
         lambda: _check_config(root, manifest),
@@ -77,7 +78,7 @@ def _check_file(root: Path, name: str, manifest: Manifest) -> list[Fault]:
     if size != entry.size:
         return [Fault("wrong-size", f"{size} bytes, expected {entry.size}", name)]
     if hash_file(root / name) != entry.sha256:
-        return [Fault("wrong-hash", "its content is not what was exported", name)]
+        return [Fault("wrong-hash", "its content has changed since export", name)]
     return []
 
 
@@ -88,12 +89,12 @@ def _check_graphs(root: Path, manifest: Manifest) -> list[Fault]:
         faults.append(Fault("served-graph", "the served graph is not an ONNX file", manifest.served.graph))
     faults += [
         Fault("fast-graph", "the fast graph is not an ONNX file", name)
-        for name in _fast(manifest)
+        for name in _fast_graphs(manifest)
         if name not in graphs
     ]
-    if manifest.cascade is not None and not _one_label(manifest.task):
+    if manifest.cascade is not None and not _is_single_label(manifest.task):
         faults.append(
-            Fault("cascade-task", "a cascade answers single-label texts and pairs alone", file_names.MANIFEST)
+            Fault("cascade-task", "only single-label models of texts and pairs can be a cascade", file_names.MANIFEST)
         )
     for name in graphs:
         summary = inspect_onnx((root / name).read_bytes(), name)
@@ -101,17 +102,17 @@ def _check_graphs(root: Path, manifest: Manifest) -> list[Fault]:
     return faults
 
 
-def _fast(manifest: Manifest) -> list[str]:
-    """The graphs that a cascade has beside the served one."""
+def _fast_graphs(manifest: Manifest) -> list[str]:
+    """Return the fast graph of a cascade; no graph if the bundle is not a cascade."""
     return [] if manifest.cascade is None else [manifest.cascade.graph]
 
 
-def _one_label(task: Task) -> bool:
+def _is_single_label(task: Task) -> bool:
     return isinstance(task, Classifier) and task.problem_type == "single_label_classification"
 
 
 def _check_config(root: Path, manifest: Manifest) -> list[Fault]:
-    """`config.json` is what other tools read: its labels and problem type must be those of the manifest."""
+    """Compare `config.json`, which other tools read, with the manifest: labels and problem type."""
     task = manifest.task
     try:
         config = json.loads((root / file_names.CONFIG).read_bytes())

@@ -1,7 +1,4 @@
-"""`golden.jsonl`: real inputs with the answers expected, replayed before a bundle is served.
-
-`reference.json`: the distribution of the training data, which drift is measured against.
-"""
+"""`golden.jsonl`: real inputs with the expected answers, replayed before a bundle is served."""
 
 from __future__ import annotations
 
@@ -14,11 +11,11 @@ from glossator.service.errors import BundleInvalid, Fault
 
 
 class GoldenRow(StrictModel):
-    """One input and its answer: labels and score as the task's decoder sums an answer up, the logits that they were
-    decided by and what was seen; or the code of the error it must give.
+    """One input, and either its expected answer or the code of its expected error.
 
-    `second` is the second text where the task reads two. `logits` holds what the windows come to, row by row: pooled
-    logits of a classifier, those of each token, start and end of each token of each window, or a vector.
+    `second` is the second text of a task that reads two. `labels` and `score` summarise the answer of the task's
+    decoder. `logits` are what the decoder decided on: the pooled logits of a classifier; the logits of each token,
+    token by token; the start and end logit of each token of each window; or a vector.
     """
 
     name: str
@@ -31,28 +28,32 @@ class GoldenRow(StrictModel):
     windows: Count = 0
     error: str | None = None
     tier: Tier | None = None
-    """Of a cascade, the tier that the answer is of; a replay asks the same one."""
+    """The graph of a cascade that answered; a replay runs the same graph."""
 
     @model_validator(mode="after")
     def _answer_or_error(self) -> GoldenRow:
-        answered = bool(self.logits) or (self.windows > 0 and self.tokens == 0)  # a text may have no token to tag
+        answered = bool(self.logits) or (self.windows > 0 and self.tokens == 0)  # a text may have no tokens to tag
         if (self.error is None) != answered:
             raise ValueError("a golden row has either an answer or an error")
         return self
 
     @property
     def input(self) -> object:
-        """The text, or the two texts."""
+        """The text, or both texts as a tuple."""
         return self.text if self.second is None else (self.text, self.second)
 
 
 def dump_golden(rows: list[GoldenRow]) -> bytes:
-    """The bytes of `golden.jsonl`."""
+    """Return the bytes of `golden.jsonl`."""
     return "".join(row.model_dump_json(exclude_defaults=True) + "\n" for row in rows).encode("utf-8")
 
 
 def parse_golden(data: bytes) -> list[GoldenRow]:
-    """The rows in the bytes of `golden.jsonl`; raises BundleInvalid with every bad line."""
+    """Return the rows in the bytes of `golden.jsonl`.
+
+    Raises:
+        BundleInvalid: Lines are invalid; the error lists all of them.
+    """
     rows, faults = [], []
     for number, line in enumerate(data.rstrip(b"\n").split(b"\n"), start=1):
         try:

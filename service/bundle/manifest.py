@@ -1,4 +1,4 @@
-"""`bundle.json`: what a bundle is, what it holds, how good it is and how that was checked."""
+"""`bundle.json`: the manifest of a bundle. docs/bundle.md documents every field."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from glossator.service.errors import BundleInvalid, BundleVersionUnsupported, Fa
 
 Precision = Literal["fp32", "int8"]
 Scheme = Literal["fp32", "static", "row", "block"]
-"""How a graph computes its products: in fp32, or in int8 with activation scales that are fixed (`static`), found for
-each token (`row`), or found for each block of a token (`block`)."""
+"""How a graph computes its matrix products: in fp32, or in int8 with activation scales that are fixed at export
+(`static`), computed for each token (`row`), or computed for each block of a token (`block`)."""
 Tier = Literal["fast", "full"]
 """Which graph of a cascade answered."""
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -24,14 +24,14 @@ Count = Annotated[int, Field(ge=0)]
 
 
 class FileEntry(StrictModel):
-    """What one file of the bundle must be. `size` is in bytes."""
+    """Hash and size in bytes of one file."""
 
     sha256: Sha256
     size: Count
 
 
 class Served(StrictModel):
-    """The graph that the service runs, and why this one."""
+    """The graph that the service runs, and why this graph was chosen."""
 
     graph: str
     precision: Precision
@@ -48,7 +48,7 @@ class Estimate(StrictModel):
 
 
 class EvaluationRecord(StrictModel):
-    """How good the served graph is on one split; `precision` says which graph was measured."""
+    """Metrics on one split, measured with the graph of this precision."""
 
     split: str
     rows: Count
@@ -57,15 +57,15 @@ class EvaluationRecord(StrictModel):
 
 
 class Parity(StrictModel):
-    """One graph against the PyTorch fp32 checkpoint, on real texts."""
+    """One graph compared with the PyTorch checkpoint in fp32 on real texts."""
 
     scheme: Scheme
     excluded: list[str]
-    """Tensors whose products stay in fp32 in an int8 graph, because int8 hurt most there."""
+    """Tensors of an int8 graph whose products stay in fp32, because int8 changed their results most."""
     rows: Count
     max_logit_difference: float
     decision_flips: Count
-    """Rows whose set of labels differs."""
+    """Rows with other labels."""
     metric: str
     reference_value: float
     graph_value: float
@@ -75,21 +75,20 @@ class Parity(StrictModel):
 
 
 class Verification(StrictModel):
-    """Parity figures of export, and what a replay of the golden rows must meet."""
+    """Parity measured by export, and the tolerance for replaying the golden rows."""
 
     parity: list[Parity]
-    """The fp32 graph, then each int8 graph that was tried, in the order in which they were tried."""
+    """The fp32 graph, then each int8 graph in the order in which they were tried."""
     golden_rows: Count
     tolerance: Annotated[float, Field(gt=0.0)]
-    """Largest |logit difference| between a golden row's record and its replay."""
+    """Largest |logit difference| allowed between a golden row and its replay."""
     batch_difference: float
-    """Largest |logit difference| measured for one text alone and among others in a batch: the bound on how far
-    neighbours move an answer of the served graph."""
+    """Largest |logit difference| measured between a text alone and the same text in a batch, with the served graph."""
 
 
 class BatchCost(StrictModel):
-    """What one batch of windows takes on one CPU, in milliseconds: `batch + padded * (token + attention * longest)`
-    for `padded = count * longest` tokens; and how many padded tokens a batch has at most."""
+    """The time of one batch of windows on one CPU, in milliseconds: `batch + padded * (token + attention * longest)`
+    for `padded = count * longest` tokens. `most_tokens` is the largest number of padded tokens per batch."""
 
     batch: Annotated[float, Field(ge=0.0)]
     token: Annotated[float, Field(gt=0.0)]
@@ -98,7 +97,7 @@ class BatchCost(StrictModel):
 
 
 class Speed(StrictModel):
-    """Measured by export, strings to labels; only comparable on the machine named."""
+    """Speed from text to answer, measured by export; comparable only on the same machine."""
 
     machine: str
     threads: Count
@@ -106,13 +105,13 @@ class Speed(StrictModel):
     texts_per_second: float
     tokens_per_second: float
     cost: BatchCost
-    """What the planner goes by until it is measured anew on the machine that serves."""
+    """Used to plan batches until the batch cost is measured on the machine that serves."""
 
 
 class CascadeRecord(StrictModel):
-    """A fast graph in front of the served one, and the gate between them, fitted on validation rows.
+    """The fast graph of a cascade, and the gate, fitted on validation rows.
 
-    The fast graph answers where the probability of its most probable label, at `temperature`, reaches `threshold`.
+    The fast graph answers if the probability of its most probable label, at `temperature`, reaches `threshold`.
     """
 
     graph: str
@@ -121,21 +120,21 @@ class CascadeRecord(StrictModel):
     temperature: Annotated[float, Field(gt=0.0)]
     threshold: Annotated[float, Field(ge=0.0, le=1.0)]
     model: str
-    """`name@digest` of the bundle that the graph was taken from."""
+    """`name@digest` of the bundle that the fast graph was copied from."""
     algorithm: str
     rows: Count
     share: Annotated[float, Field(ge=0.0, le=1.0)]
-    """Of the validation rows, those that the fast graph answers."""
+    """Share of the validation rows that the fast graph answers."""
     full_accuracy: float
     cascade_accuracy: float
     low: float
-    """One-sided 95 % bound of the difference of these accuracies, cascade minus full; above `-margin`."""
+    """One-sided 95 % lower bound of `cascade_accuracy - full_accuracy`; above `-margin`."""
     margin: float
     cost: BatchCost
 
 
 class Manifest(StrictModel):
-    """The whole of `bundle.json`. `digest` is the SHA-256 of the canonical JSON of every other field."""
+    """The content of `bundle.json`. `digest` is the SHA-256 of the canonical JSON of all other fields."""
 
     format_version: Literal[2] = file_names.FORMAT_VERSION
     name: Name
@@ -149,17 +148,17 @@ class Manifest(StrictModel):
     digest: str = ""
 
     @model_serializer(mode="wrap")
-    def _without_no_cascade(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
-        """Manifests from before there were cascades keep their bytes, and so their digest."""
+    def _omit_missing_cascade(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Omit `cascade` if it is None, so that older manifests keep their bytes and their digest."""
         fields: dict[str, object] = handler(self)
         return {name: value for name, value in fields.items() if name != "cascade" or value is not None}
 
     def sealed(self) -> Manifest:
-        """This manifest with the digest of its other fields."""
+        """Return this manifest with the digest of its other fields."""
         return self.model_copy(update={"digest": self._digest()})
 
     def to_bytes(self) -> bytes:
-        """The canonical bytes of `bundle.json`: the only ones that `parse_manifest` accepts for this manifest."""
+        """Return the canonical bytes of `bundle.json`; `parse_manifest` accepts no other bytes for this manifest."""
         return _canonical(self.model_dump(mode="json"))
 
     def _digest(self) -> str:
@@ -167,21 +166,22 @@ class Manifest(StrictModel):
 
 
 def parse_manifest(data: bytes) -> Manifest:
-    """The manifest in the bytes of a `bundle.json`.
+    """Return the manifest in the bytes of a `bundle.json`.
 
-    Raises BundleVersionUnsupported for another format version and BundleInvalid, with every fault by name, for
-    anything else that is not exactly what `Manifest.to_bytes` writes.
+    Raises:
+        BundleVersionUnsupported: The format version is another one.
+        BundleInvalid: The bytes are not exactly what `Manifest.to_bytes` writes; the error lists every fault.
     """
     try:
         fields = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise _invalid([Fault("manifest-not-json", str(error), file_names.MANIFEST)]) from None
     if not isinstance(fields, dict):
-        raise _invalid([Fault("manifest-schema", "it is not an object", file_names.MANIFEST)])
+        raise _invalid([Fault("manifest-schema", "not a JSON object", file_names.MANIFEST)])
     version = fields.get("format_version")
     if version != file_names.FORMAT_VERSION:
         raise BundleVersionUnsupported(
-            "the bundle has a format version that this Glossator does not read",
+            "this version of Glossator does not read the bundle's format version",
             found=version,
             expected=str(file_names.FORMAT_VERSION),
             hint="Upgrade Glossator, or export the checkpoint again.",
@@ -198,7 +198,7 @@ def parse_manifest(data: bytes) -> Manifest:
 def _is_canonical(manifest: Manifest, data: bytes) -> bool:
     try:
         return manifest.sealed().to_bytes() == data
-    except UnicodeEncodeError:  # JSON can escape a lone surrogate, UTF-8 cannot hold one
+    except UnicodeEncodeError:  # JSON can escape a lone surrogate, which UTF-8 cannot encode
         return False
 
 
@@ -206,7 +206,7 @@ def _schema_fault(item: object) -> Fault:
     assert isinstance(item, dict)
     parts = [str(part) for part in item["loc"]]
     if parts[:1] == ["task"] and parts[1:2] and parts[1] in get_args(TaskName):
-        del parts[1]  # which of the tasks' schemas was taken
+        del parts[1]  # the name of the task, which pydantic adds to the path
     where = f"{file_names.MANIFEST}:{'.'.join(parts)}"
     name = "manifest-unknown-field" if item["type"] == "extra_forbidden" else "manifest-schema"
     return Fault(name, str(item["msg"]), where)

@@ -1,8 +1,8 @@
-"""What an ONNX file holds, read from its bytes, so that nothing unsafe reaches ONNX Runtime.
+"""Reads an ONNX file without loading it, so that nothing unsafe reaches ONNX Runtime.
 
-ONNX files are protocol buffers. This walks the wire format (https://protobuf.dev/programming-guides/encoding) and
-looks at the few fields of `onnx.proto` that decide whether a graph may be loaded: where tensors keep their data, which
-operator sets are used, and the shape of the inputs and outputs. Nothing is copied, and no package is needed.
+ONNX files are protocol buffers. This module reads the few fields of `onnx.proto` that decide whether a graph may be
+loaded: where tensors store their data, which operator sets are used, and the shapes of inputs and outputs. The field
+numbers are those of https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from glossator.service.bundle.protobuf import (
 from glossator.service.errors import Fault
 
 ALLOWED_DOMAINS = frozenset({"", "ai.onnx", "com.microsoft"})
-"""Operator sets that ONNX Runtime itself implements; anything else would need a custom library."""
+"""Operator sets that ONNX Runtime implements; any other would need a custom library."""
 MAX_TENSOR_ELEMENTS = 2**31
 _MAX_DEPTH = 32
-_SHOWN_DIMS = 8
-_PRODUCTS = frozenset({"MatMul", "MatMulInteger", "MatMulIntegerToFloat", "Gemm"})
+_MAX_DIMENSIONS = 8
+_MATRIX_PRODUCTS = frozenset({"MatMul", "MatMulInteger", "MatMulIntegerToFloat", "Gemm"})
 
 Dimension = int | str
-"""A fixed size, or the name of a free one ("" where it has none)."""
+"""A fixed size, or the name of a free axis ("" if it has no name)."""
 
 
 @dataclass(slots=True)
 class GraphSummary:
-    """Inputs and outputs with their dimensions, and everything that forbids loading the graph.
+    """Inputs and outputs with their dimensions, and every fault that forbids loading the graph.
 
-    `tensors` has the dimensions of each constant, `multiplied` the names of what matrix products multiply with.
+    `tensors` has the dimensions of each constant, `multiplied` the name of each matrix product's second operand.
     """
 
     inputs: dict[str, list[Dimension]] = field(default_factory=dict)
@@ -48,13 +48,13 @@ class GraphSummary:
 
     @property
     def products(self) -> list[tuple[int, int]]:
-        """The shape of the constant matrix of each product, (in, out)."""
+        """Shape (in, out) of the constant matrix of each product."""
         shapes = [self.tensors.get(name, ()) for name in self.multiplied]
         return [(shape[0], shape[1]) for shape in shapes if len(shape) == 2]
 
 
 def inspect_onnx(data: bytes | memoryview, where: str) -> GraphSummary:
-    """The summary of the ONNX model in `data`; `where` names the file in its faults. Never raises for bad bytes."""
+    """Return the summary of the ONNX model in `data`; never raises. `where` is the file name in the faults."""
     summary = GraphSummary()
     try:
         _walk_model(memoryview(data), summary, where)
@@ -64,8 +64,11 @@ def inspect_onnx(data: bytes | memoryview, where: str) -> GraphSummary:
 
 
 def check_interface(summary: GraphSummary, outputs: Mapping[str, Sequence[int | None]], where: str) -> list[Fault]:
-    """Faults of a graph against its task: `input_ids, attention_mask[, token_type_ids]` of `(batch, seq)`, both free,
-    to `outputs`, each with its axes, None where one is free."""
+    """Return the faults of a graph whose inputs and outputs are not those of its task.
+
+    Inputs are `input_ids, attention_mask[, token_type_ids]` of shape (batch, seq), both axes free. `outputs` has the
+    axes of each output, None for a free axis.
+    """
     faults = []
     names = set(summary.inputs)
     if not {"input_ids", "attention_mask"} <= names <= {"input_ids", "attention_mask", "token_type_ids"}:
@@ -77,7 +80,7 @@ def check_interface(summary: GraphSummary, outputs: Mapping[str, Sequence[int | 
             faults.append(Fault("frozen-axis", f"{name} has shape {dimensions}, expected two free axes", where))
     for name, expected in outputs.items():
         if name not in summary.outputs:
-            continue  # told above
+            continue  # reported above
         dimensions = summary.outputs[name]
         pairs = list(zip(dimensions, expected, strict=False))
         if len(dimensions) != len(expected) or any(isinstance(found, int) and size is None for found, size in pairs):
@@ -100,7 +103,7 @@ def _walk_model(model: Buffer, summary: GraphSummary, where: str) -> None:
         elif number == 25:  # functions
             _walk_function(as_message(value), summary, where)
         elif number == 20:
-            summary.faults.append(Fault("training-info", "the file carries a training graph", where))
+            summary.faults.append(Fault("training-info", "the file contains a training graph", where))
     if graphs != 1:
         raise MalformedMessage(f"the file holds {graphs} graphs, expected 1")
 
@@ -143,7 +146,7 @@ def _walk_node(node: Buffer, summary: GraphSummary, where: str, depth: int) -> N
             _check_domain(as_text(value), summary, where)
         elif number == 5:
             _walk_attribute(as_message(value), summary, where, depth)
-    if operator in _PRODUCTS and len(inputs) > 1:
+    if operator in _MATRIX_PRODUCTS and len(inputs) > 1:
         summary.multiplied.append(inputs[1])
 
 
@@ -164,12 +167,12 @@ def _check_sparse(sparse: Buffer, summary: GraphSummary, where: str) -> None:
 
 
 def _check_tensor(tensor: Buffer, summary: GraphSummary, where: str) -> str:
-    """The tensor's name, after its place and size have been judged."""
+    """Check where a tensor stores its data and how large it is; return its name."""
     name, elements, external, dims = "", 1, False, list[int]()
     for number, value in read_fields(tensor):
         if number == 1:  # dims, packed or not
             for size in [value] if isinstance(value, int) else read_packed_varints(value):
-                if len(dims) < _SHOWN_DIMS:
+                if len(dims) < _MAX_DIMENSIONS:
                     dims.append(size)
                 # Capped: the product of a million axes would take hours.
                 elements = min(elements * size, MAX_TENSOR_ELEMENTS + 1)
@@ -178,7 +181,7 @@ def _check_tensor(tensor: Buffer, summary: GraphSummary, where: str) -> str:
         elif number == 13 or (number == 14 and value == 1):  # external_data, data_location = EXTERNAL
             external = True
     if external:
-        summary.faults.append(Fault("external-data", f"tensor {name!r} keeps its data in another file", where))
+        summary.faults.append(Fault("external-data", f"tensor {name!r} stores its data in another file", where))
     if elements > MAX_TENSOR_ELEMENTS:
         what = f"tensor {name!r} claims more than {MAX_TENSOR_ELEMENTS} elements"
         summary.faults.append(Fault("tensor-too-large", what, where))
@@ -195,7 +198,10 @@ def _check_domain(domain: str, summary: GraphSummary, where: str) -> None:
 
 
 def _dimensions(value_info: Buffer) -> list[Dimension]:
-    """Dimensions of a ValueInfoProto: type (2) -> tensor_type (1) -> shape (2) -> dim (1) -> value (1) or name (2)."""
+    """Return the dimensions of a ValueInfoProto.
+
+    The fields are type (2) -> tensor_type (1) -> shape (2) -> dim (1) -> value (1) or name (2).
+    """
     dimensions: list[Dimension] = []
     for shape in nested_messages(value_info, (2, 1, 2)):
         for number, dim in read_fields(shape):

@@ -17,7 +17,7 @@ class MalformedMessage(ValueError):
 
 
 def read_fields(message: Buffer) -> Iterator[tuple[int, int | Buffer]]:
-    """Field numbers and values: an int for a varint, bytes for the rest."""
+    """Yield field numbers and values: an int for a varint, bytes for everything else."""
     position = 0
     while position < len(message):
         key, position = _read_varint(message, position)
@@ -60,7 +60,7 @@ def read_packed_varints(message: Buffer) -> Iterator[int]:
 
 def as_message(value: int | Buffer) -> Buffer:
     if isinstance(value, int):
-        raise MalformedMessage("a number stands where a message is expected")
+        raise MalformedMessage("found a number, expected a message")
     return value
 
 
@@ -69,7 +69,7 @@ def as_text(value: int | Buffer) -> str:
 
 
 def string_field(value: int | Buffer, wanted: int) -> str:
-    """The string field `wanted` of a message, "" where it is absent."""
+    """Return the string field `wanted` of a message, "" if it is absent."""
     return next((as_text(item) for number, item in read_fields(as_message(value)) if number == wanted), "")
 
 

@@ -13,7 +13,7 @@ from glossator.service.errors import BundleInvalid, Fault
 
 
 class Histogram(StrictModel):
-    """`counts[i]` values lie in `[edges[i], edges[i + 1])`; the last edge is included."""
+    """`counts[i]` values are in `[edges[i], edges[i + 1])`; the last bin includes its upper edge."""
 
     edges: list[float]
     counts: list[Count]
@@ -26,8 +26,7 @@ class Histogram(StrictModel):
 
 
 class Reference(StrictModel):
-    """What the training data looked like: rows, how often each label occurs, tokens a text, and the confidence of
-    the model on validation data."""
+    """Training rows, rows per label, tokens per training text, and the model's confidence on validation rows."""
 
     rows: Count
     label_counts: dict[str, Count]
@@ -36,7 +35,7 @@ class Reference(StrictModel):
 
 
 def parse_reference(data: bytes) -> Reference:
-    """The content of `reference.json`; raises BundleInvalid."""
+    """Return the reference in the bytes of `reference.json`; raises BundleInvalid."""
     try:
         return Reference.model_validate(json.loads(data))
     except (ValueError, RecursionError) as error:  # pydantic's ValidationError is a ValueError too

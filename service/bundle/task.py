@@ -1,9 +1,9 @@
-"""What a model was trained to do: written by training as `task.json`, carried by export into `bundle.json`.
+"""What a model was trained to do: training writes it as `task.json`, export copies it into `bundle.json`.
 
 text-classification    a text                  -> logits (labels,)
-text-pair              two texts               -> logits (labels,), or one that stands for a score
+text-pair              two texts               -> logits (labels,), or one logit for a score
 token-classification   a text                  -> logits (tokens, tags)
-question-answering     a question, a context   -> start and end logits (tokens,) each
+question-answering     a question, a context   -> start and end logits, (tokens,) each
 text-embedding         a text                  -> a vector
 """
 
@@ -24,7 +24,7 @@ from pydantic import (
 from glossator.service.bundle import file_names
 
 ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
-"""The names of transformers' `config.problem_type`: softmax over the labels, a sigmoid for each, or one number."""
+"""The names of transformers' `config.problem_type`: softmax over the labels, a sigmoid per label, or one number."""
 
 TaskName = Literal["text-classification", "text-pair", "token-classification", "question-answering", "text-embedding"]
 
@@ -32,38 +32,38 @@ Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 Labels = Annotated[list[str], Field(min_length=1)]
 
 OUTSIDE = "O"
-"""The tag of tokens outside every entity; the others are `B-TYPE` and `I-TYPE` (IOB2)."""
+"""The tag of tokens outside all entities; the other tags are `B-TYPE` and `I-TYPE` (IOB2)."""
 
 
 class StrictModel(BaseModel):
-    """Refuses unknown fields and NaN, so that a file from a newer or another writer is not half understood."""
+    """Base of all schemas. Refuses unknown fields and NaN: a file of a newer version must not be partly understood."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Encoding(StrictModel):
-    """How text becomes windows of tokens. Both lengths count tokens; `max_length` includes special tokens."""
+    """How text is split into windows of tokens. Lengths are in tokens; `max_length` includes special tokens."""
 
     max_length: Annotated[int, Field(ge=4, le=65_536)]
     stride: Annotated[int, Field(ge=0)]
-    """Tokens shared by two neighbouring windows of a long text."""
+    """Tokens that two neighbouring windows of a long text share."""
     pad_token_id: Annotated[int, Field(ge=0, lt=2**31)] = 0
 
     @model_validator(mode="after")
-    def _windows_advance(self) -> Encoding:
+    def _stride_below_half(self) -> Encoding:
         if self.stride >= self.max_length // 2:
             raise ValueError(f"stride {self.stride} must be under half of max_length {self.max_length}")
         return self
 
 
 class Calibration(StrictModel):
-    """Numbers fitted on validation data. `thresholds` has one entry a label, in the order of `labels`."""
+    """Parameters fitted on validation data. `thresholds` has one entry per label, in the order of `labels`."""
 
     temperature: Annotated[float, Field(gt=0.0)] = 1.0
     thresholds: list[Probability] | None = None
     nonconformity: list[Probability] | None = None
-    """How improbable the true label of each validation row was, `1 - probability`, in rising order: what conformal
-    label sets are told from (Vovk et al. 2005; Angelopoulos and Bates 2021). Single-label alone."""
+    """`1 - probability` of the true label of each validation row, ascending: the basis of conformal label sets (Vovk et
+    al. 2005; Angelopoulos and Bates 2021). For single-label models only."""
 
 
 class Provenance(StrictModel):
@@ -73,7 +73,7 @@ class Provenance(StrictModel):
     corpus_rows: int
     base_model: str
     base_revision: str
-    """SHA-256 of the base model's weights, or the hub's commit."""
+    """SHA-256 of the base model's weights, or its commit on the Hugging Face hub."""
     algorithm: str
     config: dict[str, str | int | float | bool | None]
     seed: int
@@ -82,21 +82,20 @@ class Provenance(StrictModel):
     created: str
     """ISO 8601, UTC."""
     run: str | None = None
-    """The id of the run on record that made it. It is written where there is one: manifests from before there were
-    runs keep their bytes, and so their digest."""
+    """Id of the recorded run that made the model; omitted if None, so that older manifests keep their digest."""
 
     @model_serializer(mode="wrap")
-    def _without_no_run(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
+    def _omit_missing_run(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
         fields: dict[str, object] = handler(self)
         return {name: value for name, value in fields.items() if name != "run" or value is not None}
 
 
 Shape = tuple[int | None, ...]
-"""The axes of an output, batch first; None where they are free."""
+"""The axes of an output, batch first; None for a free axis."""
 
 
-class _Task(StrictModel):
-    """What every task has. `format_version` is that of checkpoints and bundles."""
+class _TaskFields(StrictModel):
+    """Fields of every task. `format_version` is the version of checkpoints and bundles."""
 
     format_version: Literal[2] = file_names.FORMAT_VERSION
     task: TaskName
@@ -104,15 +103,15 @@ class _Task(StrictModel):
     provenance: Provenance
 
 
-class Classifier(_Task):
-    """Logits to labels, of a text or of a pair. `labels` are in the order of the logits."""
+class Classifier(_TaskFields):
+    """A task whose logits become labels or a score, for one text or two. `labels` are in the order of the logits."""
 
     problem_type: ProblemType
     labels: Labels
     calibration: Calibration = Calibration()
 
     @model_validator(mode="after")
-    def _one_label_a_logit(self) -> Classifier:
+    def _labels_fit_the_problem(self) -> Classifier:
         if len(set(self.labels)) != len(self.labels):
             raise ValueError("labels repeat")
         if (len(self.labels) == 1) != (self.problem_type == "regression"):
@@ -130,27 +129,26 @@ class Classifier(_Task):
 
 
 class TextClassification(Classifier):
-    """One label a text, or any number of them."""
+    """One label for a text, or any number of labels."""
 
     task: Literal["text-classification"] = "text-classification"
 
     @model_validator(mode="after")
-    def _labels_not_a_number(self) -> TextClassification:
+    def _not_regression(self) -> TextClassification:
         if self.problem_type == "regression":
             raise ValueError("regression belongs to text-pair")
         return self
 
 
 class TextPair(Classifier):
-    """One label for two texts (entailment), or with `regression` a score (similarity, relevance)."""
+    """One label for two texts (entailment), or a score if `problem_type` is `regression` (similarity, relevance)."""
 
     task: Literal["text-pair"] = "text-pair"
     score_range: tuple[float, float] = (0.0, 1.0)
-    """What a score's lowest and highest value mean, as the training data had them; the graph gives the logit of the
-    place between them."""
+    """The lowest and the highest score of the training data: score = low + (high - low) * sigmoid(logit)."""
 
     @model_validator(mode="after")
-    def _a_range(self) -> TextPair:
+    def _valid_score_range(self) -> TextPair:
         if self.problem_type == "multi_label_classification":
             raise ValueError("a pair has one label or one score")
         if not self.score_range[0] < self.score_range[1]:
@@ -158,24 +156,27 @@ class TextPair(Classifier):
         return self
 
 
-class TokenClassification(_Task):
-    """Entities. `labels` are IOB2 tags in the order of the logits: `O`, `B-PER`, `I-PER`, ... `outside_bias`, fitted on
-    validation data, is taken from the logit of `O`: entities are rare, and models too shy."""
+class TokenClassification(_TaskFields):
+    """Entities in a text. `labels` are IOB2 tags in the order of the logits: `O`, `B-PER`, `I-PER`, ...
+
+    `outside_bias` is subtracted from the logit of `O`. It is fitted on validation data, because models find too few
+    entities: entities are rare.
+    """
 
     task: Literal["token-classification"] = "token-classification"
     labels: Labels
     outside_bias: float = 0.0
 
     @model_validator(mode="after")
-    def _tags(self) -> TokenClassification:
-        expected = tags_of(self.types)
+    def _valid_tags(self) -> TokenClassification:
+        expected = iob2_tags(self.types)
         if sorted(self.labels) != sorted(expected):
             raise ValueError(f"labels are not the IOB2 tags of some types: expected {', '.join(expected)}")
         return self
 
     @property
     def types(self) -> list[str]:
-        """The types of entities, in the order of their tags."""
+        """The entity types, in the order of their tags."""
         return list(dict.fromkeys(label[2:] for label in self.labels if label != OUTSIDE))
 
     @property
@@ -183,9 +184,12 @@ class TokenClassification(_Task):
         return {"logits": (None, None, len(self.labels))}
 
 
-class QuestionAnswering(_Task):
-    """The part of a context that answers a question. Spans have at most `max_answer_tokens` tokens. With
-    `null_threshold`, there is no answer where the score of none is higher than the best span's by more than that."""
+class QuestionAnswering(_TaskFields):
+    """The span of a context that answers a question; it has at most `max_answer_tokens` tokens.
+
+    If `null_threshold` is set, the model may give no answer: when the score of no answer exceeds the score of the best
+    span by more than the threshold.
+    """
 
     task: Literal["question-answering"] = "question-answering"
     max_answer_tokens: Annotated[int, Field(ge=1)] = 30
@@ -193,7 +197,7 @@ class QuestionAnswering(_Task):
 
     @property
     def labels(self) -> list[str]:
-        """What the two logits of a token stand for."""
+        """The names of a token's two logits."""
         return ["start", "end"]
 
     @property
@@ -201,8 +205,8 @@ class QuestionAnswering(_Task):
         return {"start_logits": (None, None), "end_logits": (None, None)}
 
 
-class TextEmbedding(_Task):
-    """A vector for a text: the `mean` of its tokens' or that of the first (`cls`), of length 1 if `normalized`."""
+class TextEmbedding(_TaskFields):
+    """A vector for a text: the mean of the token vectors or the vector of the first token, length 1 if `normalized`."""
 
     task: Literal["text-embedding"] = "text-embedding"
     pooling: Literal["mean", "cls"] = "mean"
@@ -211,7 +215,7 @@ class TextEmbedding(_Task):
 
     @property
     def labels(self) -> list[str]:
-        """None: the numbers of a vector have no names."""
+        """Empty: the dimensions of a vector have no names."""
         return []
 
     @property
@@ -222,20 +226,20 @@ class TextEmbedding(_Task):
 Task = Annotated[
     TextClassification | TextPair | TokenClassification | QuestionAnswering | TextEmbedding, Field(discriminator="task")
 ]
-"""Everything that turns what a graph gives into an answer, and where the model came from."""
+"""What is needed to decode the outputs of a graph, and where the model came from."""
 
 _TASK: TypeAdapter[Task] = TypeAdapter(Task)
 
 
 def parse_task(data: bytes) -> Task:
-    """The task in the bytes of a `task.json`; raises ValueError."""
+    """Return the task in the bytes of a `task.json`; raises ValueError."""
     return _TASK.validate_json(data)
 
 
-def tags_of(types: list[str]) -> list[str]:
-    """The IOB2 tags of some types of entities.
+def iob2_tags(types: list[str]) -> list[str]:
+    """Return the IOB2 tags of entity types.
 
-    >>> tags_of(["LOC", "PER"])
+    >>> iob2_tags(["LOC", "PER"])
     ['O', 'B-LOC', 'I-LOC', 'B-PER', 'I-PER']
     """
     return [OUTSIDE, *(f"{prefix}-{name}" for name in types for prefix in "BI")]

@@ -1,1 +1,1 @@
-"""Files that people have to rows, and predictions to files: one module a format."""
+"""Reading files of many formats as rows, and writing rows to JSON Lines, CSV and TSV."""

@@ -20,56 +20,60 @@ from glossator.service.documents.record import Record
 from glossator.service.documents.source import Source
 from glossator.service.errors import FileMissing, InputError, UndecodableFile
 from glossator.service.files import compression
-from glossator.service.files.paths import open_bytes
+from glossator.service.files.paths import UNFINISHED_SUFFIX, open_bytes
 
-FILE = "_file"
-"""The column that names the file of a row."""
+FILE_COLUMN = "_file"
+"""The column with the name of a row's file."""
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-UNFINISHED = ".unfinished"
-"""Folders of this ending hold the parts of outputs, not inputs."""
-_MAGIC = frozenset("*?[")
-Open = Callable[[Path], Source]
+_WILDCARDS = frozenset("*?[")
+OpenFile = Callable[[Path], Source]
 
 
-def is_many(path: str) -> bool:
-    """Whether a path stands for many files: a folder, or a pattern that is not itself the name of a file."""
-    return os.path.isdir(path) or (bool(_MAGIC & set(path)) and not os.path.exists(path))
+def names_many_files(path: str) -> bool:
+    """Return whether a path is a folder, or a pattern that is not itself the name of a file."""
+    return os.path.isdir(path) or (bool(_WILDCARDS & set(path)) and not os.path.exists(path))
 
 
 def is_archive(path: str) -> bool:
-    """Whether a file holds others, by its name."""
+    """Return whether a file is an archive, by its suffix."""
     return path.lower().endswith(ARCHIVES)
 
 
-def files_of(path: str) -> list[Path]:
-    """The files below a folder or of a pattern (`**` goes into folders), in the order of their names; names that begin
-    with a dot are left out. Raises FileMissing where there is none."""
+def list_files(path: str) -> list[Path]:
+    """Return the files below a folder or of a pattern, sorted by name; `**` in a pattern matches folders at any depth.
+
+    Names that begin with a dot, and the parts of unfinished outputs, are left out. Raises FileMissing if there is no
+    file.
+    """
     found = glob.glob(os.path.join(glob.escape(path), "**") if os.path.isdir(path) else path, recursive=True)
-    files = sorted(Path(each) for each in found if os.path.isfile(each) and not _is_part(Path(each)))
+    files = sorted(Path(name) for name in found if os.path.isfile(name) and not _is_unfinished(Path(name)))
     if not files:
         raise FileMissing(
-            f"there is no file {'in the folder' if os.path.isdir(path) else 'like'} {path}", expected="one at least",
-            hint="Look at the path; within quotes ** goes into folders.",
-        )  # fmt: skip
+            f"there is no file {'in the folder' if os.path.isdir(path) else 'that matches'} {path}",
+            expected="at least one file",
+            hint="Check the path. In quotes, ** matches folders at any depth.",
+        )
     return files
 
 
-def _is_part(path: Path) -> bool:
-    return any(part.endswith(UNFINISHED) for part in path.parts)
+def _is_unfinished(path: Path) -> bool:
+    return any(part.endswith(UNFINISHED_SUFFIX) for part in path.parts)
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A file of many. `error` says why it cannot be read; else `opened` gives its rows, once."""
+    """One of many files. `open` returns its rows as a context manager; `error` says why it cannot be read."""
 
     name: str
-    opened: Callable[[], Any] | None = None
+    open: Callable[[], Any] | None = None
     error: InputError | None = None
 
 
-class ManySource(Source):
-    """The rows of one file after another, each with its file's name in the column FILE. A file that cannot be read is a
-    row with an error."""
+class MultiFileSource(Source):
+    """The rows of one file after another, each with the name of its file in FILE_COLUMN.
+
+    A file that cannot be read is a row with an error.
+    """
 
     @abstractmethod
     def _members(self) -> Iterator[Member]: ...
@@ -77,90 +81,98 @@ class ManySource(Source):
     def _records(self) -> Iterator[Record]:
         for member in self._members():
             try:
-                if member.error is not None or member.opened is None:
+                if member.error is not None or member.open is None:
                     raise member.error or InputError(f"{member.name} is not a file")
-                with member.opened() as source:
+                with member.open() as source:
                     for record in source.records():
-                        fields = dict(record.fields) | {FILE: member.name}
+                        fields = dict(record.fields) | {FILE_COLUMN: member.name}
                         yield Record(record.line, fields, record.error, record.raw)
             except InputError as error:
-                yield Record(1, {FILE: member.name}, error)
+                yield Record(1, {FILE_COLUMN: member.name}, error)
 
 
-class FolderSource(ManySource):
-    """The files of a folder or a pattern. `columns` are those of all files."""
+class FolderSource(MultiFileSource):
+    """The files of a folder or a pattern. `columns` are the columns of all files."""
 
     format = "folder"
 
-    def __init__(self, path: str, opened: Open) -> None:
+    def __init__(self, path: str, open_file: OpenFile) -> None:
         self.name = path
-        self._files = files_of(path)
+        self._files = list_files(path)
         self._root = path if os.path.isdir(path) else None
-        self._open = opened
-        self.columns = (*dict.fromkeys(column for file in self._files for column in self._columns(file)), FILE)
+        self._open_file = open_file
+        columns = dict.fromkeys(column for file in self._files for column in self._columns_of(file))
+        self.columns = (*columns, FILE_COLUMN)
 
-    def _columns(self, file: Path) -> tuple[str, ...]:
+    def _columns_of(self, file: Path) -> tuple[str, ...]:
         try:
-            with self._open(file) as source:
+            with self._open_file(file) as source:
                 return source.columns
-        except InputError:  # told as a row
+        except InputError:  # becomes a row with this error
             return ()
 
     def _members(self) -> Iterator[Member]:
         for file in self._files:
             name = os.path.relpath(file, self._root) if self._root else str(file)
-            yield Member(name, partial(self._open, file))
+            yield Member(name, partial(self._open_file, file))
 
     def close(self) -> None:
-        """Nothing is open between two files."""
+        """Do nothing: no file is open between two members."""
 
     def details(self) -> list[str]:
         return [f"{len(self._files):,} files"]
 
 
-class ArchiveSource(ManySource):
-    """The members of a ZIP or tar archive, each unpacked into a temporary file while it is read. One that is a bomb
-    (`codecs.bomb`), is encrypted, a link, or an archive itself, is a row with an error. `columns` are those of the
-    first member that can be read; others may bring more."""
+class ArchiveSource(MultiFileSource):
+    """The members of a ZIP or tar archive; each is unpacked into a temporary file while it is read.
+
+    A member is a row with an error if it expands too far (`compression.expansion_error`), is encrypted, a link, or an
+    archive. `columns` are those of the first member that can be read; later members may have others.
+    """
 
     format = "archive"
 
-    def __init__(self, path: str, opened: Open) -> None:
+    def __init__(self, path: str, open_file: OpenFile) -> None:
         self.name = self._path = path
-        self._open = opened
-        open_bytes(path).close()  # raises what is truly wrong
-        self._rest = super()._records()
-        self._head: list[Record] = []
-        for record in self._rest:
-            self._head.append(record)
-            if any(name != FILE for name in record.fields):
+        self._open_file = open_file
+        open_bytes(path).close()  # raises the actual error of an unreadable path
+        self._remaining = super()._records()
+        self._first: list[Record] = []
+        for record in self._remaining:
+            self._first.append(record)
+            if any(name != FILE_COLUMN for name in record.fields):
                 break
-        self.columns = (*(name for name in (self._head[-1].fields if self._head else ()) if name != FILE), FILE)
+        fields = self._first[-1].fields if self._first else ()
+        self.columns = (*(name for name in fields if name != FILE_COLUMN), FILE_COLUMN)
 
     def _records(self) -> Iterator[Record]:
-        head, self._head = self._head, []
-        yield from head
-        yield from self._rest
+        first, self._first = self._first, []
+        yield from first
+        yield from self._remaining
 
     def close(self) -> None:
-        if isinstance(self._rest, Generator):
-            self._rest.close()  # takes the member that is being read away
+        if isinstance(self._remaining, Generator):
+            self._remaining.close()  # removes the temporary file of the current member
 
     def _members(self) -> Iterator[Member]:
-        inside = self._zip if self._path.lower().endswith(".zip") else self._tar
+        members = self._zip_members if self._path.lower().endswith(".zip") else self._tar_members
         try:
-            yield from inside()
+            yield from members()
         except (zipfile.BadZipFile, tarfile.TarError, OSError, EOFError, zlib.error) as error:
-            what = f"{self._path}: the archive is damaged or cut off"
-            hint = "Copy or make it again; the rows before this one are whole."
-            yield Member(self._path, error=UndecodableFile(what, found=error, expected="a whole archive", hint=hint))
+            fault = UndecodableFile(
+                f"{self._path}: the archive is damaged or truncated",
+                found=error,
+                expected="a complete archive",
+                hint="Copy it or create it again; the rows before this one are complete.",
+            )
+            yield Member(self._path, error=fault)
 
-    def _zip(self) -> Iterator[Member]:
+    def _zip_members(self) -> Iterator[Member]:
         with zipfile.ZipFile(self._path) as archive:
             for member in archive.infolist():
                 if member.is_dir():
                     continue
-                error = self._fault(member.filename, member.file_size, member.compress_size)
+                error = self._check(member.filename, member.file_size, member.compress_size)
                 if member.flag_bits & 1:
                     error = UndecodableFile(
                         f"{member.filename} is encrypted",
@@ -169,15 +181,15 @@ class ArchiveSource(ManySource):
                     )
                 yield self._member(member.filename, member.file_size, partial(archive.open, member), error)
 
-    def _tar(self) -> Iterator[Member]:
-        packed = os.path.getsize(self._path)
+    def _tar_members(self) -> Iterator[Member]:
+        archive_size = os.path.getsize(self._path)
         total = 0
         with tarfile.open(self._path, "r:*") as archive:
             for member in archive:
                 if member.isdir():
                     continue
                 total += member.size
-                error = self._fault(member.name, total, packed)
+                error = self._check(member.name, total, archive_size)
                 if not member.isreg():
                     error = InputError(
                         f"{member.name} is a link or a device",
@@ -186,26 +198,28 @@ class ArchiveSource(ManySource):
                     )
                 yield self._member(member.name, member.size, partial(archive.extractfile, member), error)
 
-    def _fault(self, name: str, size: int, packed: int) -> InputError | None:
+    def _check(self, name: str, expanded: int, size: int) -> InputError | None:
         if is_archive(name):
             return InputError(f"{name} is an archive within an archive", hint="Unpack the outer one first.")
-        return compression.expansion_error(name, packed, size)
+        return compression.expansion_error(name, size, expanded)
 
-    def _member(self, name: str, size: int, stream: Callable[[], Any], error: InputError | None) -> Member:
-        return Member(name, partial(self._unpacked, name, size, stream), error)
+    def _member(self, name: str, size: int, open_stream: Callable[[], Any], error: InputError | None) -> Member:
+        return Member(name, partial(self._open_member, name, size, open_stream), error)
 
     @contextmanager
-    def _unpacked(self, name: str, size: int, stream: Callable[[], Any]) -> Iterator[Source]:
-        # The name decides the format and nothing else: no member is written under it.
+    def _open_member(self, name: str, size: int, open_stream: Callable[[], Any]) -> Iterator[Source]:
+        # The member's name decides its format and nothing else: no file is written under that name.
         with tempfile.TemporaryDirectory(prefix="glossator-") as folder:
             file = Path(folder, f"member{''.join(Path(name).suffixes[-2:])}")
             try:
-                with stream() as member, open(file, "wb") as unpacked:
+                with open_stream() as member, open(file, "wb") as unpacked:
                     while block := member.read(1 << 20):
                         unpacked.write(block)
                         if unpacked.tell() > size:
-                            raise UndecodableFile(f"{name} is larger than it says", expected=f"{size:,} bytes")
+                            raise UndecodableFile(f"{name} is larger than the archive says", expected=f"{size:,} bytes")
             except (zipfile.BadZipFile, OSError, EOFError, zlib.error, NotImplementedError, RuntimeError) as error:
-                raise UndecodableFile(f"{name} cannot be unpacked", found=error, expected="a whole archive") from None
-            with self._open(file) as source:
+                raise UndecodableFile(
+                    f"{name} cannot be unpacked", found=error, expected="a complete archive"
+                ) from None
+            with self._open_file(file) as source:
                 yield source

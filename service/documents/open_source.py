@@ -1,4 +1,4 @@
-"""The one way in: a path to a Source of rows, its format found by its suffix."""
+"""Opens any supported file as a Source of rows."""
 
 from __future__ import annotations
 
@@ -11,21 +11,19 @@ from typing import BinaryIO, cast
 from glossator.service.documents.decoding.lines import MAX_ROW_CHARACTERS
 from glossator.service.documents.formats.arrow import ArrowSource
 from glossator.service.documents.formats.delimited import CsvSource, TsvSource
+from glossator.service.documents.formats.document import WholeTextSource
+from glossator.service.documents.formats.html import HtmlSource
 from glossator.service.documents.formats.json_array import JsonSource
 from glossator.service.documents.formats.jsonl import JsonlSource
+from glossator.service.documents.formats.mail import MailSource
 from glossator.service.documents.formats.openai_batch import OpenAIBatchSource
 from glossator.service.documents.formats.parquet import ParquetSource
-from glossator.service.documents.formats.plain_text import TxtSource
-from glossator.service.documents.formats.rich_text import (
-    DocxSource,
-    HtmlSource,
-    MailSource,
-    PdfSource,
-    WholeTextSource,
-)
-from glossator.service.documents.formats.spreadsheet import XlsxSource
-from glossator.service.documents.multi_file import ArchiveSource, FolderSource, is_archive, is_many
-from glossator.service.documents.source import Options, Source
+from glossator.service.documents.formats.pdf import PdfSource
+from glossator.service.documents.formats.plain_text import PlainTextSource
+from glossator.service.documents.formats.spreadsheet import SpreadsheetSource
+from glossator.service.documents.formats.word import WordSource
+from glossator.service.documents.multi_file import ArchiveSource, FolderSource, is_archive, names_many_files
+from glossator.service.documents.source import Source, SourceOptions
 from glossator.service.errors import ConfigError, InputError
 from glossator.service.files import compression
 from glossator.service.files.paths import STANDARD_STREAM, open_bytes
@@ -33,30 +31,31 @@ from glossator.service.files.paths import STANDARD_STREAM, open_bytes
 __all__ = ["FORMATS", "SUFFIXES", "Source", "open_source"]
 
 SUFFIXES: dict[str, type[Source]] = {
-    ".txt": TxtSource,
+    ".txt": PlainTextSource,
     ".csv": CsvSource,
     ".tsv": TsvSource,
     ".jsonl": JsonlSource,
     ".ndjson": JsonlSource,
     ".json": JsonSource,
     ".parquet": ParquetSource,
-    ".xlsx": XlsxSource,
-    ".xls": XlsxSource,
-    ".ods": XlsxSource,
+    ".xlsx": SpreadsheetSource,
+    ".xls": SpreadsheetSource,
+    ".ods": SpreadsheetSource,
     ".arrow": ArrowSource,
     ".feather": ArrowSource,
     ".html": HtmlSource,
     ".htm": HtmlSource,
-    ".docx": DocxSource,
+    ".docx": WordSource,
     ".pdf": PdfSource,
     ".eml": MailSource,
 }
-"""Each may be followed by one of `codecs.SUFFIXES`, save `.parquet`, `.arrow` and spreadsheets."""
+"""Formats by suffix. One of `compression.SUFFIXES` may follow, except after `.parquet`, `.arrow` and spreadsheets."""
 
 FORMATS: dict[str, type[Source]] = {
     **{source.format: source for source in SUFFIXES.values()},
-    OpenAIBatchSource.format: OpenAIBatchSource,  # asked for by name alone
+    OpenAIBatchSource.format: OpenAIBatchSource,  # by name only
 }
+"""Formats by name."""
 
 
 def open_source(
@@ -68,63 +67,79 @@ def open_source(
     header: bool | None = None,
     stdin: BinaryIO | None = None,
     max_row: int = MAX_ROW_CHARACTERS,
-    whole: bool = False,
+    whole_file: bool = False,
 ) -> Source:
-    """The rows of a file, or of standard input where `path` is `-`. What is not said is found out from the file.
+    """Open the rows of a file, standard input (`-`), a folder, a pattern such as `notes/*.txt`, or an archive.
 
-    `format` is one of FORMATS, with one of `codecs.SUFFIXES` after it for compressed data under another name. Standard
-    input with no format is read as JSON lines if its first character is `{`, as a JSON array if it is `[`, else as
-    plain text.
-    `header=False` says that CSV, TSV or a spreadsheet has no header line; its columns are then `column_1` and so on.
-    `max_row` bounds a line, a CSV row or a cell, in characters. `whole` takes a text file or a PDF as one text.
-    `stdin` stands in for the process's own, and is
-    buffered as that is. A folder, a pattern such as `notes/*.txt` and an archive are read file by file (see
+    Options that are not given are detected from the file. Folders, patterns and archives are read file by file (see
     `glossator.service.documents.multi_file`).
 
-    Raises FileMissing, UndecodableFile or another InputError where the file cannot be read at all, ConfigError where an
-    option does not apply. What is wrong with one row is carried by its Record.
+    Args:
+        path: What to read.
+        format: One of FORMATS, followed by one of `compression.SUFFIXES` for compressed data. By default the suffix
+            decides. Standard input is JSON Lines if its first character is `{`, a JSON array if it is `[`, else plain
+            text.
+        encoding: A Python name of an encoding.
+        delimiter: The character that separates the cells of CSV.
+        header: False if CSV, TSV or a spreadsheet has no header line; its columns are then `column_1`, `column_2`, ...
+        stdin: Replaces the process's standard input; must be buffered.
+        max_row: Longest line, CSV row or cell, in characters.
+        whole_file: Read a text file or a PDF as one text.
+
+    Raises:
+        FileMissing: There is no such file.
+        InputError: The file cannot be read at all; UndecodableFile is one. A single bad row raises nothing: its Record
+            carries the error.
+        ConfigError: An option does not apply to the format.
     """
     path = str(path)
     if path == STANDARD_STREAM:
         stdin = stdin or sys.stdin.buffer
-        format = format or _sniff(cast(BufferedReader, stdin))
-    if is_many(path) or (format is None and is_archive(path) and Path(path).is_file()):
-        each = partial(
-            open_source, format=format, encoding=encoding, delimiter=delimiter, header=header, max_row=max_row,
-            whole=whole,
-        )  # fmt: skip
-        return FolderSource(path, each) if is_many(path) else ArchiveSource(path, each)
-    kind, codec = _kind(path, format)
-    if whole and kind is TxtSource:
-        kind = WholeTextSource
-    return kind(path, Options(codec, encoding, delimiter, header, stdin, max_row, whole))
+        format = format or _detect_stdin_format(cast(BufferedReader, stdin))
+    if names_many_files(path) or (format is None and is_archive(path) and Path(path).is_file()):
+        open_file = partial(
+            open_source,
+            format=format,
+            encoding=encoding,
+            delimiter=delimiter,
+            header=header,
+            max_row=max_row,
+            whole_file=whole_file,
+        )
+        return FolderSource(path, open_file) if names_many_files(path) else ArchiveSource(path, open_file)
+    source_class, codec = _find_format(path, format)
+    if whole_file and source_class is PlainTextSource:
+        source_class = WholeTextSource
+    return source_class(path, SourceOptions(codec, encoding, delimiter, header, stdin, max_row, whole_file))
 
 
-def _kind(path: str, asked: str | None) -> tuple[type[Source], str | None]:
-    """The class that reads the file, and the ending that says how it is compressed."""
-    name, packed = compression.split_suffix(Path(path).name.lower())
-    if asked is not None:
-        named, codec = compression.split_suffix(asked)
-        kind = FORMATS.get(named)
-        if kind is None:
-            raise ConfigError("this format is not read", found=asked, expected=f"one of {', '.join(FORMATS)}{_PACKED}")
-        return kind, codec or packed
+def _find_format(path: str, requested: str | None) -> tuple[type[Source], str | None]:
+    """Return the class that reads the file, and the suffix of its compression or None."""
+    name, codec = compression.split_suffix(Path(path).name.lower())
+    if requested is not None:
+        format_name, requested_codec = compression.split_suffix(requested)
+        source_class = FORMATS.get(format_name)
+        if source_class is None:
+            raise ConfigError(
+                "unknown input format", found=requested, expected=f"one of {', '.join(FORMATS)}{_COMPRESSED}"
+            )
+        return source_class, requested_codec or codec
     suffix = Path(name).suffix
     if suffix not in SUFFIXES:
         if not Path(path).exists() or Path(path).is_dir():
-            open_bytes(path)  # raises what is truly wrong
+            open_bytes(path)  # raises the actual error
         raise InputError(
-            f"the format of {path} is not known by its name",
+            f"the name of {path} does not tell its format",
             found=suffix or "no suffix",
-            expected=f"one of {', '.join(SUFFIXES)}{_PACKED}",
-            hint="Name its format: --input-format jsonl (format='jsonl' in Python) for one JSON object a line.",
+            expected=f"one of {', '.join(SUFFIXES)}{_COMPRESSED}",
+            hint="Name the format: --input-format jsonl (format='jsonl' in Python) for one JSON object per line.",
         )
-    return SUFFIXES[suffix], packed
+    return SUFFIXES[suffix], codec
 
 
-_PACKED = f", or one of these and {', '.join(compression.SUFFIXES)}"
+_COMPRESSED = f", optionally followed by {', '.join(compression.SUFFIXES)}"
 
 
-def _sniff(stdin: BufferedReader) -> str:
+def _detect_stdin_format(stdin: BufferedReader) -> str:
     first = stdin.peek(1).lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
     return {b"{": "jsonl", b"[": "json"}.get(first, "txt")

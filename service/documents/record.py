@@ -1,4 +1,4 @@
-"""One row of a file, read or not."""
+"""One row of a file, readable or not."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from glossator.service.errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A row as its format gave it. A row that cannot be read is a Record too: it carries `error` and its `raw` text."""
+    """A row as it was read. A row that cannot be read is a Record too: it carries `error` and its `raw` text."""
 
     line: int
     """1-based line of the source where the row starts; the row's number in formats without lines."""
     fields: Mapping[str, object]
-    """Column to value; empty where nothing could be read."""
+    """Column to value; empty if nothing could be read."""
     error: InputError | None = None
     raw: str = ""
     """Source text of an unreadable row, shortened."""

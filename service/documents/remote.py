@@ -1,8 +1,8 @@
-"""Files that are elsewhere: `https://`, `s3://`, `gs://` and whatever else fsspec knows, fetched before they are read.
+"""Remote files: `https://`, `s3://`, `gs://` and the other protocols of fsspec. They are copied before they are read.
 
-They are copied to a temporary folder first: tables and archives are read from both ends, and a labelling is known by
-the bytes of its input. Only the command line comes here: a server that fetched what it is told to would reach into its
-own network. Needs fsspec, of the extra `files`, and for some stores a package of theirs (s3fs, gcsfs).
+The copy is needed because Parquet files and archives are read from both ends, and because a resumed labelling compares
+the bytes of its input. Only the command line uses this module: a server that fetched any URL would give its clients
+access to its own network. Needs fsspec, of the extra `files`, and for some stores another package (s3fs, gcsfs).
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from glossator.service.errors import ConfigError, ExtraMissing, FileMissing, Inp
 from glossator.service.optional_packages import import_optional
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
-_MAGIC = frozenset("*?[")
+_WILDCARDS = frozenset("*?[")
 
 
 def is_remote(path: str) -> bool:
-    """Whether a path is a URL.
+    """Return whether a path is a URL.
 
     >>> [is_remote(path) for path in ("s3://bucket/a.csv", "a.csv", "-", "C:/a.csv")]
     [True, False, False, False]
@@ -32,58 +32,70 @@ def is_remote(path: str) -> bool:
 
 
 @contextmanager
-def fetched(url: str, told: Callable[[str], None] = lambda _: None) -> Iterator[str]:
-    """The path of a copy, until the block ends: of the file, or of a folder with all that a pattern or a folder holds.
+def local_copy(url: str, report: Callable[[str], None] = lambda _: None) -> Iterator[str]:
+    """Yield the path of a temporary copy: a file, or a folder with the files of a remote folder or pattern.
 
-    Raises FileMissing where nothing is there, InputError where it cannot be had, ConfigError for a kind of URL that is
-    not known, ExtraMissing where a package is wanting, and OutputError where there is no room.
+    Args:
+        url: What to copy.
+        report: Called with a sentence about what was copied.
+
+    Raises:
+        FileMissing: There is nothing at the URL.
+        InputError: It cannot be fetched.
+        ConfigError: The protocol is unknown.
+        ExtraMissing: A package is not installed.
     """
     core = import_optional("fsspec.core", f"reading {url.partition(':')[0]}://", package="fsspec")
     with tempfile.TemporaryDirectory(prefix="glossator-") as folder:
         try:
             system, path = core.url_to_fs(url)
-            yield_path = _fetch(system, path, url, Path(folder), told)
+            copy = _fetch(system, path, url, Path(folder), report)
         except ImportError as error:
-            raise ExtraMissing(f"{url} cannot be read: {error}", hint="Install the package that it names.") from None
+            raise ExtraMissing(f"{url} cannot be read: {error}", hint="Install that package.") from None
         except ValueError as error:
             raise ConfigError(
-                "this kind of URL is not known", found=url, expected="https://, s3://, gs:// or another of fsspec's",
+                "unknown protocol",
+                found=url,
+                expected="https://, s3://, gs:// or another protocol of fsspec",
                 hint=f"Fetch the file yourself. ({error})",
-            ) from None  # fmt: skip
-        except FileNotFoundError as error:  # also where no server answers
+            ) from None
+        except FileNotFoundError as error:  # also if no server answers
             raise FileMissing(
-                f"nothing is at {url}", found=error.__cause__, expected="a file, a folder or a pattern",
-                hint="Check the address and the network.",
-            ) from None  # fmt: skip
+                f"nothing found at {url}",
+                found=error.__cause__,
+                expected="a file, a folder or a pattern",
+                hint="Check the URL and the network.",
+            ) from None
         except InputError:
             raise
-        except Exception as error:  # each store has errors of its own
+        except Exception as error:  # each store raises its own errors
             raise InputError(
-                f"{url} cannot be fetched", found=f"{type(error).__name__}: {error}",
-                hint="Check the address, the network and your rights; or fetch it yourself.",
-            ) from error  # fmt: skip
-        yield yield_path
+                f"{url} cannot be fetched",
+                found=f"{type(error).__name__}: {error}",
+                hint="Check the URL, the network and your permissions, or fetch it yourself.",
+            ) from error
+        yield copy
 
 
-def _fetch(system: Any, path: str, url: str, folder: Path, told: Callable[[str], None]) -> str:
-    """Copies what is there; the path of the copy."""
+def _fetch(system: Any, path: str, url: str, folder: Path, report: Callable[[str], None]) -> str:
+    """Copy the file or the files; return the path of the copy."""
     web = "http" in (system.protocol if isinstance(system.protocol, str) else "|".join(system.protocol))
-    magic = next((place for place, letter in enumerate(path) if letter in _MAGIC), None)
-    if not web and (magic is not None or system.isdir(path)):  # a page of links is no folder
-        before = PurePosixPath(path if magic is None else path[:magic].rpartition("/")[0])
+    magic = next((place for place, letter in enumerate(path) if letter in _WILDCARDS), None)
+    if not web and (magic is not None or system.isdir(path)):  # a page of links is not a folder
+        root = PurePosixPath(path if magic is None else path[:magic].rpartition("/")[0])
         pattern = f"{path.rstrip('/')}/**" if magic is None else path
         found = sorted(each for each in system.glob(pattern) if system.isfile(each))
         if not found:
             raise FileNotFoundError(url)
-        for each in found:
-            inside = PurePosixPath(each)
-            name = inside.relative_to(before) if inside.is_relative_to(before) else PurePosixPath(inside.name)
-            _copy(system, each, folder / Path(*(part for part in name.parts if part not in ("..", "/"))))
-        told(f"fetched {len(found):,} files from {url}")
+        for remote in found:
+            inside = PurePosixPath(remote)
+            name = inside.relative_to(root) if inside.is_relative_to(root) else PurePosixPath(inside.name)
+            _copy(system, remote, folder / Path(*(part for part in name.parts if part not in ("..", "/"))))
+        report(f"fetched {len(found):,} files from {url}")
         return str(folder)
     target = folder / (PurePosixPath(path.partition("?")[0]).name or "file")
     size = _copy(system, path, target)
-    told(f"fetched {url}: {size:,} bytes")
+    report(f"fetched {url}: {size:,} bytes")
     return str(target)
 
 

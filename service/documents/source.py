@@ -1,4 +1,4 @@
-"""What every format's reader offers: one class, of which each format module defines a kind."""
+"""The interface of every reader: each module of `formats` defines a kind of `Source`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, BinaryIO, ClassVar, Self
 
-from glossator.service.documents.decoding.lines import MAX_ROW_CHARACTERS, Lines
+from glossator.service.documents.decoding.lines import MAX_ROW_CHARACTERS, LineStream
 from glossator.service.documents.record import Record
 from glossator.service.errors import ConfigError, shorten
 
@@ -16,59 +16,63 @@ _SHOWN_COLUMNS = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """What the caller said of a source; None where it is to be found out."""
+class SourceOptions:
+    """How to read a source. None: detected from the file."""
 
     codec: str | None = None
-    """The ending that says how the file is compressed: one of `codecs.SUFFIXES`."""
+    """The compression: one of `compression.SUFFIXES`, or None for no compression."""
     encoding: str | None = None
     delimiter: str | None = None
     header: bool | None = None
     stdin: BinaryIO | None = None
     max_row: int = MAX_ROW_CHARACTERS
-    whole: bool = False
-    """Whether a text file or a PDF is one text, not one for each line or page."""
+    """Longest line, CSV row or cell, in characters."""
+    whole_file: bool = False
+    """Read a text file or a PDF as one text, not as one text per line or page."""
 
 
 class Source(ABC):
-    """Rows of one file, read as they are asked for. A context manager; its records can be read once."""
+    """The rows of a file, read when they are needed. A context manager; its records can be read once."""
 
     format: ClassVar[str]
     name: str
     encoding: str | None = None
     delimiter: str | None = None
     columns: tuple[str, ...]
-    """As the header or the file's schema says; for JSON lines those of the first rows, in order of appearance."""
+    """As in the header or the schema of the file; for JSON Lines those of the first rows, in order of appearance."""
 
-    asked: Mapping[str, Any] = {}
-    """Options that the file itself brings for all of its rows; formats of requests do."""
+    request_options: Mapping[str, Any] = {}
+    """Prediction options that the file sets for all of its rows; only files of requests do."""
 
-    _taken = False
+    _records_taken = False
 
     @abstractmethod
-    def __init__(self, path: str, options: Options) -> None: ...
+    def __init__(self, path: str, options: SourceOptions) -> None: ...
 
     @abstractmethod
     def _records(self) -> Iterator[Record]: ...
 
     def records(self) -> Iterator[Record]:
-        """One Record a row, in order; one that cannot be read carries its error. Raises RuntimeError when asked twice:
-        the rows have gone by."""
-        if self._taken:
+        """Return one Record per row, in order; an unreadable row carries its error.
+
+        Raises:
+            RuntimeError: The records were read before.
+        """
+        if self._records_taken:
             raise RuntimeError(f"the records of {self.name} have been read: open it again")
-        self._taken = True
+        self._records_taken = True
         return self._records()
 
     @abstractmethod
     def close(self) -> None:
-        """Closes the file. Standard input is left open."""
+        """Close the file. Standard input is left open."""
 
     def details(self) -> list[str]:
-        """What was found out about the file, in the words of `described`."""
+        """Return what was detected, in the words of `describe`."""
         return []
 
-    def described(self) -> str:
-        """The source in one line for its user.
+    def describe(self) -> str:
+        """Return the source in one line for its user.
 
         For example `train.csv: csv, utf-8, delimiter ',', columns text, category`.
         """
@@ -86,9 +90,9 @@ class Source(ABC):
         self.close()
 
 
-def open_lines(path: str, options: Options) -> Lines:
-    """The lines of a source whose format is text."""
-    return Lines(
+def open_lines(path: str, options: SourceOptions) -> LineStream:
+    """Return the lines of a source whose format is text."""
+    return LineStream(
         path,
         codec=options.codec,
         encoding=options.encoding,
@@ -98,7 +102,7 @@ def open_lines(path: str, options: Options) -> Lines:
 
 
 def refuse_options(format_name: str, **options: object) -> None:
-    """Raises ConfigError for options that were given and that the format has no use for."""
+    """Raise ConfigError for options that were given and that the format does not use."""
     given = {name: value for name, value in options.items() if value is not None}
     if given:
         raise ConfigError(

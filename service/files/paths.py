@@ -14,6 +14,8 @@ from glossator.service.errors import ConfigError, FileMissing, InputError
 
 STANDARD_STREAM = "-"
 """The path that names standard input or standard output."""
+UNFINISHED_SUFFIX = ".unfinished"
+"""Suffix of the folder that holds the parts of an unfinished output: not an input."""
 
 
 def display_name(path: str) -> str:

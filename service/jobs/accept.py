@@ -16,7 +16,8 @@ from glossator.service.jobs.job_files import Folder, new_id
 from glossator.service.jobs.job_options import LabelOptions, input_name, labelling_of
 from glossator.service.jobs.records import Job, Kind, NewJob
 from glossator.service.jobs.store import Store
-from glossator.service.labelling.file_labelling import check_options, plan_of
+from glossator.service.labelling.identity import batch_costs
+from glossator.service.labelling.prepared_labelling import check_options
 
 
 class Upload(Protocol):
@@ -92,7 +93,7 @@ def accept_job(
         model=name,
         digest=model.digest,
         options=given | dict(extra or {}),
-        settings=plan_of(model),
+        settings=batch_costs(model),
         filename=filename,
         input=input_name(filename, options),
         input_sha256=upload.sha256,
@@ -104,8 +105,8 @@ def accept_job(
         webhook=webhook_url,
     )
     labelling = labelling_of(new_job)
-    task_options: Any = {**labelling.asked, **(file_options or {})}
-    check_options(replace(labelling, asked=task_options), model)
+    task_options: Any = {**labelling.task_options, **(file_options or {})}
+    check_options(replace(labelling, task_options=task_options), model)
     upload.keep(folder.job(new_job.id) / new_job.input)
     job, is_new = store.submit(new_job)
     if not is_new:

@@ -34,9 +34,10 @@ from glossator.service.jobs.job_ledger import JobLedger
 from glossator.service.jobs.job_options import labelling_of, options_of, output_ending
 from glossator.service.jobs.records import Job
 from glossator.service.jobs.store import Store
-from glossator.service.labelling.destination import Kept
-from glossator.service.labelling.file_labelling import opened, use_plan
-from glossator.service.labelling.row_labelling import AHEAD, Pending, Start
+from glossator.service.labelling.destination import LedgerDestination
+from glossator.service.labelling.identity import use_batch_costs
+from glossator.service.labelling.prepared_labelling import prepare
+from glossator.service.labelling.row_labelling import CHUNKS_AHEAD, PendingAnswers, StartAnswers
 from glossator.service.tasks.encoded import Text
 
 STRIKES = 3
@@ -104,15 +105,16 @@ def _label(store: Store, folder: Folder, claim: Job, model: Model, ledger: JobLe
         if hash_file(Path(job.source)) != claim.input_sha256:
             raise JobError("the file is not as it was uploaded", found=claim.filename, hint="Send it again.")
         compression.check_expansion(Path(job.source))
-        use_plan(model, claim.settings)
-        with opened(job, model) as work:
+        use_batch_costs(model, claim.settings)
+        with prepare(job, model) as prepared:
             careful = claim.strikes > 0
-            start: Start = _Checked(work.start, check)
+            start: StartAnswers = _Checked(prepared.start, check)
             if careful:
                 start = _Careful(start, store, claim, ledger)
-            work.label_into(Kept(ledger, work.layout), start, ahead=0 if careful else AHEAD)
+            destination = LedgerDestination(ledger, prepared.row_format)
+            prepared.label_into(destination, start, ahead=0 if careful else CHUNKS_AHEAD)
             check()
-            return ledger.finish(work.layout, work.codec, output_ending(options_of(claim), job.source))
+            return ledger.finish(prepared.row_format, prepared.codec, output_ending(options_of(claim), job.source))
 
 
 def _checks(held: _Held, ledger: JobLedger, stopping: Callable[[], bool]) -> Callable[[], None]:
@@ -129,11 +131,11 @@ def _checks(held: _Held, ledger: JobLedger, stopping: Callable[[], bool]) -> Cal
 class _Checked:
     """A start that asks first whether to go on."""
 
-    def __init__(self, start: Start, check: Callable[[], None]) -> None:
+    def __init__(self, start: StartAnswers, check: Callable[[], None]) -> None:
         self._start = start
         self._check = check
 
-    def __call__(self, texts: Sequence[Text | InputError]) -> Pending:
+    def __call__(self, texts: Sequence[Text | InputError]) -> PendingAnswers:
         self._check()
         return self._start(texts)
 
@@ -141,7 +143,7 @@ class _Checked:
 class _Careful:
     """A start that notes each chunk before it begins it, and gives up the one that has ended too many attempts."""
 
-    def __init__(self, start: Start, store: Store, claim: Job, ledger: JobLedger) -> None:
+    def __init__(self, start: StartAnswers, store: Store, claim: Job, ledger: JobLedger) -> None:
         self._start = start
         self._store = store
         self._claim = claim
@@ -155,7 +157,7 @@ class _Careful:
                 )  # fmt: skip
             self._given_up = claim.suspect
 
-    def __call__(self, texts: Sequence[Text | InputError]) -> Pending:
+    def __call__(self, texts: Sequence[Text | InputError]) -> PendingAnswers:
         number = self._ledger.next
         if number == self._given_up:
             return _GivenUp(texts)

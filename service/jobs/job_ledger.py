@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from glossator.service.documents.row_formats import Layout
+from glossator.service.documents.row_formats import RowFormat
 from glossator.service.errors import JobError, OutputError
 from glossator.service.files.atomic_file import AtomicFile
 from glossator.service.files.durable import write_atomically
@@ -13,7 +13,7 @@ from glossator.service.files.hashing import hash_file
 from glossator.service.jobs.job_files import Folder
 from glossator.service.jobs.records import Chunk, Job, Result
 from glossator.service.jobs.store import Store
-from glossator.service.labelling.summary import Counts
+from glossator.service.labelling.summary import RowCounts
 
 
 class JobLedger:
@@ -46,7 +46,7 @@ class JobLedger:
         """The first chunk that is not there."""
         return next(number for number in range(len(self._chunks) + 1) if number not in self._chunks)
 
-    def put(self, index: int, data: bytes, counts: Counts) -> None:
+    def put(self, index: int, data: bytes, counts: RowCounts) -> None:
         """Enters a chunk. Raises StaleAttempt, OutputError, NoRoom."""
         self._folder.check_room(len(data))
         name = f"{index:08d}-{self._claim.attempt}.part"
@@ -60,7 +60,7 @@ class JobLedger:
         self._chunks[index] = chunk
         self.done[index] = counts
 
-    def finish(self, layout: Layout, codec: str | None, kind: str) -> Job:
+    def finish(self, layout: RowFormat, codec: str | None, kind: str) -> Job:
         """Joins the chunks to the result, and ends the job with it. Raises StaleAttempt, OutputError, JobError."""
         if sorted(self._chunks) != list(range(len(self._chunks))):
             raise JobError("chunks are missing", found=sorted(self._chunks)[-1], hint="Retry the job.")

@@ -15,8 +15,8 @@ from glossator.service.files import compression
 from glossator.service.jobs.records import Job, NewJob
 from glossator.service.labelling import file_labelling as labelling
 from glossator.service.labelling.chunks import CHUNK_ROWS
-from glossator.service.labelling.outputs.output_formats import NAMED, SUFFIXES
-from glossator.service.labelling.row_labelling import Part
+from glossator.service.labelling.outputs.output_formats import NAMED_FORMATS, SUFFIXES
+from glossator.service.labelling.row_labelling import RowSelection
 from glossator.service.tasks.options import Aggregation
 
 Share = Annotated[float | None, Field(ge=0.0, le=1.0)]
@@ -85,7 +85,7 @@ def output_ending(options: LabelOptions, name: str) -> str:
         ending = PurePath(compression.split_suffix(name)[0]).suffix
         return ending if ending in SUFFIXES else ".jsonl"
     bare, codec = compression.split_suffix(options.output_format.lower())
-    endings = {kind.format: ending for ending, kind in reversed(SUFFIXES.items())} | dict.fromkeys(NAMED, ".jsonl")
+    endings = {kind.format: ending for ending, kind in reversed(SUFFIXES.items())} | dict.fromkeys(NAMED_FORMATS, ".jsonl")
     if bare not in endings:
         raise ConfigError(
             "this format is not written", found=options.output_format, expected=f"one of {', '.join(endings)}"
@@ -98,7 +98,7 @@ def options_of(job: NewJob | Job) -> LabelOptions:
     return LabelOptions.model_validate({name: value for name, value in job.options.items() if name != "batch"})
 
 
-def labelling_of(job: NewJob | Job) -> labelling.Job:
+def labelling_of(job: NewJob | Job) -> labelling.FileLabelling:
     """The labelling that a job means; its files are named as seen from the job's folder."""
     options = options_of(job)
     asked: Any = options.model_dump(
@@ -108,22 +108,22 @@ def labelling_of(job: NewJob | Job) -> labelling.Job:
         raise ConfigError("hypothesis and multi_label go with labels", hint="Give the labels too.")
     zero_shot = None
     if options.labels is not None:
-        zero_shot = labelling.ZeroShot(tuple(options.labels), options.hypothesis, options.multi_label)
-    named = options.output_format if options.output_format in NAMED else None
-    return labelling.Job(
+        zero_shot = labelling.ZeroShotOptions(tuple(options.labels), options.hypothesis, options.multi_label)
+    named = options.output_format if options.output_format in NAMED_FORMATS else None
+    return labelling.FileLabelling(
         source=job.input,
         output=f"{OUTPUT}{output_ending(options, job.input)}",
-        reading=labelling.Reading(
+        input_options=labelling.InputOptions(
             options.input_format, options.encoding, options.delimiter, options.header, options.whole
         ),
         text_column=options.text_column,
         second_column=options.second_column,
-        asked=asked,
+        task_options=asked,
         zero_shot=zero_shot,
         prefix=options.prefix,
         output_format=named,
         formula_safe=not options.raw_cells,
-        part=Part(options.limit, options.sample, options.seed),
+        selection=RowSelection(options.limit, options.sample, options.seed),
         max_error_rate=options.max_error_rate,
         chunk_rows=options.chunk_rows,
     )

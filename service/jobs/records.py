@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from glossator.service.labelling.summary import Counts
+from glossator.service.labelling.summary import RowCounts
 
 State = Literal["queued", "running", "completed", "failed", "cancelled"]
 STATES: tuple[State, ...] = get_args(State)
@@ -55,7 +55,7 @@ class Job(NewJob):
     suspect: int | None
     """The chunk that the last of them was at, where it worked chunk by chunk."""
     worker: str | None
-    counts: Counts
+    counts: RowCounts
     result: str | None
     """The result's file name in the job's folder."""
     result_sha256: str | None
@@ -79,7 +79,7 @@ class Chunk:
     number: int
     part: str
     sha256: str
-    counts: Counts
+    counts: RowCounts
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from typing import Any
 from glossator.service.errors import ConfigError, IdempotencyConflict, JobConflict, StaleAttempt, UnknownJob
 from glossator.service.jobs.database import Database, Execute
 from glossator.service.jobs.records import ENDED, Chunk, Delivery, Job, NewJob, Page, Result, State, StoredFile
-from glossator.service.labelling.summary import Counts
+from glossator.service.labelling.summary import RowCounts
 
 VERSION = 1
 _SCHEMA = """
@@ -49,7 +49,7 @@ CREATE TABLE IF NOT EXISTS files (
 _NEW = tuple(each.name for each in fields(NewJob))
 _JSON = ("options", "settings")
 _MINE = "id = :id AND attempt = :attempt AND state = 'running'"
-_EMPTY = json.dumps(asdict(Counts()))
+_EMPTY = json.dumps(asdict(RowCounts()))
 
 
 class Store:
@@ -413,11 +413,11 @@ class Store:
             execute("DELETE FROM chunks WHERE job = :id AND number = :number", {"id": job_id, "number": chunk.number})
         self._set_counts(execute, job_id, [chunk.counts for chunk in self._chunks(execute, job_id)])
 
-    def _set_counts(self, execute: Execute, job_id: str, parts: Sequence[Counts]) -> None:
+    def _set_counts(self, execute: Execute, job_id: str, parts: Sequence[RowCounts]) -> None:
         execute("UPDATE jobs SET counts = :counts WHERE id = :id", {"id": job_id, "counts": _summed(parts)})
 
 
-def _summed(parts: Sequence[Counts]) -> str:
+def _summed(parts: Sequence[RowCounts]) -> str:
     errors: Counter[str] = Counter()
     for part in parts:
         errors.update(part.errors)
@@ -425,8 +425,8 @@ def _summed(parts: Sequence[Counts]) -> str:
     return json.dumps(numbers | {"errors": dict(errors)})
 
 
-def _counts(stored: str) -> Counts:
-    return Counts(**json.loads(stored))
+def _counts(stored: str) -> RowCounts:
+    return RowCounts(**json.loads(stored))
 
 
 def _job(row: Mapping[str, Any]) -> Job:

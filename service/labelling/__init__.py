@@ -1,1 +1,1 @@
-"""The bulk road: a file of rows in, the same rows with their predictions out."""
+"""Labelling files: rows in, the same rows with their answers out."""

@@ -1,4 +1,4 @@
-"""What an answer becomes in a row: which columns a task has, and what goes into them."""
+"""The columns of an answer in a labelled row, and their values."""
 
 from __future__ import annotations
 
@@ -25,20 +25,25 @@ _COLUMNS = {
 }
 
 
-def answer_columns(task: Task, *, sets: bool = False, tiers: bool = False) -> tuple[str, ...]:
-    """The columns that a task's answers take; `sets` says that labels are asked for as sets, `tiers` that the model is
-    a cascade."""
-    if tiers:
-        return (*answer_columns(task, sets=sets), "_tier")
+def answer_columns(task: Task, *, label_sets: bool = False, cascade: bool = False) -> tuple[str, ...]:
+    """Return the columns of a task's answers.
+
+    Args:
+        task: The task of the model.
+        label_sets: Conformal sets of labels are requested instead of single labels.
+        cascade: The model is a cascade: add the tier that answered.
+    """
+    if cascade:
+        return (*answer_columns(task, label_sets=label_sets), "_tier")
     if not isinstance(task, Classifier):
         return _COLUMNS[task.task]
     if task.problem_type == "regression":
         return ("score",)
-    return LABELS if sets or task.problem_type == "multi_label_classification" else LABEL
+    return LABELS if label_sets or task.problem_type == "multi_label_classification" else LABEL
 
 
 def answer_cells(answer: Answer, *, nested: bool) -> dict[str, object]:
-    """The value of each of these columns; `nested` says whether a cell may hold a list, as in JSON lines."""
+    """Return the value of each column; `nested` says whether a cell may be a list, as in JSON Lines."""
     prediction = answer.prediction
     if isinstance(prediction, Classification):
         labels = prediction.labels
@@ -61,7 +66,7 @@ def answer_cells(answer: Answer, *, nested: bool) -> dict[str, object]:
 
 
 def join_labels(labels: Sequence[str]) -> str:
-    r"""The labels in one cell, `|` between them; a `|` within a label becomes `\|`, a backslash two.
+    r"""Return the labels in one cell, separated by `|`. A `|` in a label becomes `\|`, a backslash `\\`.
 
     >>> join_labels(["late", "wrong item"])
     'late|wrong item'

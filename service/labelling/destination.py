@@ -1,13 +1,14 @@
-"""Where labelled rows go: straight into a stream, or chunk by chunk into a ledger."""
+"""Where labelled rows are written: directly to a stream, or chunk by chunk to a ledger."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from glossator.service.documents.row_formats import Layout, Row, Sink
+from glossator.service.documents.row_formats import Row, RowFormat
+from glossator.service.documents.row_writer import RowWriter
 from glossator.service.labelling.chunks import Chunk
-from glossator.service.labelling.summary import Counts
+from glossator.service.labelling.summary import RowCounts
 
 
 class Destination(Protocol):
@@ -15,48 +16,48 @@ class Destination(Protocol):
 
     @property
     def nested(self) -> bool:
-        """Whether a cell may hold a list."""
+        """Whether a cell may be a list."""
 
     @property
-    def done(self) -> Mapping[int, Counts]:
-        """What came of chunks that need not be done again."""
+    def done(self) -> Mapping[int, RowCounts]:
+        """Counts of finished chunks by index; they are not answered again."""
 
-    def put(self, chunk: Chunk, rows: Iterable[Row], counts: Counts) -> None:
-        """Takes the rows of one chunk."""
+    def put(self, chunk: Chunk, rows: Iterable[Row], counts: RowCounts) -> None:
+        """Take the rows of one chunk."""
 
 
-class Streamed:
-    """Rows straight into a sink. Nothing is kept of a run that is broken off."""
+class StreamDestination:
+    """Writes rows directly. An interrupted labelling cannot be resumed."""
 
-    def __init__(self, sink: Sink) -> None:
-        self._sink = sink
-        self.nested = sink.nested
-        self.done: Mapping[int, Counts] = {}
+    def __init__(self, writer: RowWriter) -> None:
+        self._writer = writer
+        self.nested = writer.nested
+        self.done: Mapping[int, RowCounts] = {}
 
-    def put(self, chunk: Chunk, rows: Iterable[Row], counts: Counts) -> None:
+    def put(self, chunk: Chunk, rows: Iterable[Row], counts: RowCounts) -> None:
         for row in rows:
-            self._sink.write(row)
+            self._writer.write(row)
 
 
-class Chunks(Protocol):
-    """Keeps the bytes of chunks, and knows which are done: the ledger of a file, or of a job of the API."""
+class ChunkStore(Protocol):
+    """Stores the bytes of chunks: the ledger of a file, or of a job of the API."""
 
     @property
-    def done(self) -> Mapping[int, Counts]:
-        """What came of the chunks that are there, by their index."""
+    def done(self) -> Mapping[int, RowCounts]:
+        """Counts of the stored chunks by index."""
 
-    def put(self, index: int, data: bytes, counts: Counts) -> None:
-        """Keeps a chunk."""
+    def put(self, index: int, data: bytes, counts: RowCounts) -> None:
+        """Store a chunk."""
 
 
-class Kept:
-    """Chunks into a ledger, in the format of the output."""
+class LedgerDestination:
+    """Encodes chunks in the output's format and stores them in a ledger."""
 
-    def __init__(self, ledger: Chunks, layout: Layout) -> None:
+    def __init__(self, ledger: ChunkStore, row_format: RowFormat) -> None:
         self._ledger = ledger
-        self._layout = layout
-        self.nested = layout.nested
-        self.done: Mapping[int, Counts] = dict(ledger.done)
+        self._format = row_format
+        self.nested = row_format.nested
+        self.done: Mapping[int, RowCounts] = dict(ledger.done)
 
-    def put(self, chunk: Chunk, rows: Iterable[Row], counts: Counts) -> None:
-        self._ledger.put(chunk.index, self._layout.part(rows), counts)
+    def put(self, chunk: Chunk, rows: Iterable[Row], counts: RowCounts) -> None:
+        self._ledger.put(chunk.index, self._format.encode(rows), counts)

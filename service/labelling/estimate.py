@@ -1,4 +1,4 @@
-"""What labelling a source would take, before it is done: all of it is read, a sample of it is answered."""
+"""Estimates the time and cost of labelling a source: reads all of it and answers a sample."""
 
 from __future__ import annotations
 
@@ -10,66 +10,66 @@ from time import perf_counter
 from glossator.service.documents.source import Source
 from glossator.service.errors import InputError
 from glossator.service.inference.pipeline import Answer
-from glossator.service.labelling.chunks import chosen
-from glossator.service.labelling.column_plan import Columns
-from glossator.service.labelling.row_labelling import WHOLE, Part, Start
-from glossator.service.labelling.row_mapping import Rows
+from glossator.service.labelling.chunks import select_rows
+from glossator.service.labelling.column_plan import ColumnPlan
+from glossator.service.labelling.row_labelling import ALL_ROWS, RowSelection, StartAnswers
+from glossator.service.labelling.row_mapping import RowMapper
 from glossator.service.tasks.encoded import Text
 
-SAMPLE = 2_048
-_SECONDS_AN_HOUR = 3_600
+SAMPLE_ROWS = 2_048
+_SECONDS_PER_HOUR = 3_600
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
-    """`tokens`, `seconds` and `cost` are projected from `sampled` rows, `rows` and `unreadable` are counted."""
+class LabellingEstimate:
+    """`rows` and `unreadable` are counted; `tokens`, `seconds` and `cost` are projected from `sampled` rows."""
 
     rows: int
     unreadable: int
-    """Rows that hold no text that can be read. More may turn out bad when they are answered."""
+    """Rows without a readable text. Answering may find more rows with errors."""
     sampled: int
     failed: int
-    """Of the sampled rows, those with an error."""
+    """Sampled rows with an error."""
     tokens: int
     seconds: float
     rows_per_second: float
     cost: float | None
-    """Of the machine, in the unit of what an hour was said to cost."""
+    """Cost of the machine, in the unit of `cost_per_hour`."""
 
 
-def estimate(
+def estimate_labelling(
     source: Source,
-    start: Start,
+    start: StartAnswers,
     *,
-    columns: Columns,
-    part: Part = WHOLE,
-    cost_an_hour: float | None = None,
-) -> Estimate:
-    """Reads the whole source, answers a random sample of SAMPLE rows (reservoir sampling, Vitter 1985) and projects.
+    columns: ColumnPlan,
+    selection: RowSelection = ALL_ROWS,
+    cost_per_hour: float | None = None,
+) -> LabellingEstimate:
+    """Read the whole source, answer a random sample of SAMPLE_ROWS rows (reservoir sampling, Vitter 1985) and project.
 
-    The sample runs in one piece, as a file does, after a part of it that warms up.
+    A sixteenth of the sample runs first as a warm-up; then the sample runs at once.
     """
-    rows = Rows(columns, nested=True, model="")
+    mapper = RowMapper(columns, nested=True, model="")
     chance = random.Random(0)
     count = unreadable = 0
     sample: list[Text | InputError] = []
-    began = perf_counter()
-    for _, record in chosen(source.records(), limit=part.limit, share=part.share, seed=part.seed):
-        text = rows.text(record)
+    started = perf_counter()
+    for _, record in select_rows(source.records(), limit=selection.limit, share=selection.share, seed=selection.seed):
+        text = mapper.read_text(record)
         unreadable += isinstance(text, InputError)
-        place = count if count < SAMPLE else chance.randrange(count + 1)
-        if place < SAMPLE:
+        place = count if count < SAMPLE_ROWS else chance.randrange(count + 1)
+        if place < SAMPLE_ROWS:
             sample[place : place + 1] = [text]
         count += 1
-    reading = perf_counter() - began
-    start(sample[: SAMPLE // 16]).result()
-    began = perf_counter()
+    reading_seconds = perf_counter() - started
+    start(sample[: SAMPLE_ROWS // 16]).result()
+    started = perf_counter()
     outcomes: Sequence[Answer | InputError] = start(sample).result()
-    answering = perf_counter() - began
+    answering_seconds = perf_counter() - started
     answers = [each for each in outcomes if isinstance(each, Answer)]
     scale = count / max(1, len(sample))
-    seconds = max(reading, answering * scale)  # reading goes on while others are answered
-    return Estimate(
+    seconds = max(reading_seconds, answering_seconds * scale)  # both happen at the same time
+    return LabellingEstimate(
         rows=count,
         unreadable=unreadable,
         sampled=len(sample),
@@ -77,5 +77,5 @@ def estimate(
         tokens=round(sum(each.tokens for each in answers) * scale),
         seconds=seconds,
         rows_per_second=count / max(seconds, 1e-9),
-        cost=None if cost_an_hour is None else cost_an_hour * seconds / _SECONDS_AN_HOUR,
+        cost=None if cost_per_hour is None else cost_per_hour * seconds / _SECONDS_PER_HOUR,
     )

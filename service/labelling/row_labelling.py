@@ -1,4 +1,4 @@
-"""Labels a source: one row out for each row in, in order, whatever the rows hold."""
+"""Labels the rows of a source: one row out for each row in, in order."""
 
 from __future__ import annotations
 
@@ -9,73 +9,86 @@ from typing import TYPE_CHECKING, Protocol
 
 from glossator.service.documents.source import Source
 from glossator.service.errors import InferenceError, InputError, JobError
-from glossator.service.labelling.chunks import CHUNK_ROWS, Chunk, chosen, chunks
-from glossator.service.labelling.column_plan import Columns
+from glossator.service.labelling.chunks import CHUNK_ROWS, Chunk, select_rows, split_into_chunks
+from glossator.service.labelling.column_plan import ColumnPlan
 from glossator.service.labelling.destination import Destination
-from glossator.service.labelling.row_mapping import Rows
-from glossator.service.labelling.summary import Counts, LabelSummary, Tally, count
+from glossator.service.labelling.row_mapping import RowMapper
+from glossator.service.labelling.summary import LabelSummary, RowCounts, RunningTotal, count_outcomes
 from glossator.service.tasks.encoded import Text
 
 if TYPE_CHECKING:
     from glossator.service.inference.pipeline import Answer
 
-AHEAD = 2
-"""Chunks that wait for their answers while the next one is read: workers always have one to run, and memory stays flat
-however large the file is."""
+CHUNKS_AHEAD = 2
+"""Chunks that wait for their answers while the next one is read: workers always have work, and memory stays bounded."""
 
 
-class Pending(Protocol):
-    """Answers on their way: one a text, in order; an InputError in the place of a bad text."""
+class PendingAnswers(Protocol):
+    """Answers that are being computed."""
 
-    def result(self) -> Sequence[Answer | InputError]: ...
+    def result(self) -> Sequence[Answer | InputError]:
+        """Wait for the answers, and return one per text, in order; an InputError for a bad text."""
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """Which rows of a source are labelled: the first `limit`, or a random `share` of them, or both."""
+class RowSelection:
+    """Which rows are labelled: the first `limit`, a random `share` (0 to 1), or both."""
 
     limit: int | None = None
     share: float | None = None
     seed: int = 0
 
 
-WHOLE = Part()
+ALL_ROWS = RowSelection()
 
-Start = Callable[[Sequence[Text | InputError]], Pending]
-"""Begins to answer texts; an InputError stands for itself. `Model.start` is one."""
+StartAnswers = Callable[[Sequence[Text | InputError]], PendingAnswers]
+"""Starts to answer texts; an InputError is returned unchanged. `Model.start` is one."""
 
 
-def label(
+def label_rows(
     source: Source,
     destination: Destination,
-    start: Start,
+    start: StartAnswers,
     *,
-    columns: Columns,
+    columns: ColumnPlan,
     model: str,
-    part: Part = WHOLE,
+    selection: RowSelection = ALL_ROWS,
     chunk_rows: int = CHUNK_ROWS,
     max_error_rate: float | None = None,
-    ahead: int = AHEAD,
+    ahead: int = CHUNKS_AHEAD,
     progress: Callable[[LabelSummary], None] | None = None,
 ) -> LabelSummary:
-    """Gives the rows of `source` with their answers to `destination`, chunk by chunk, and returns the counts.
+    """Write the rows of `source` with their answers to `destination`, chunk by chunk, and return the counts.
 
-    Reading, encoding, inference and writing overlap: a chunk is read while others are answered, and what stands in it
-    several times is computed once; chunks that the destination has are passed over. `columns` come from
-    `plan_columns`; `model` is `name@digest12`; `ahead` chunks wait for their answers while the next one is read.
-    `progress` hears the counts after each chunk. A bad row becomes a row
-    whose status is `error`; where more than `max_error_rate` of the rows so far carry one, JobError ends the run.
-    InferenceError, OutputError and the like end it too.
+    Reading, encoding, inference and writing overlap. Within a chunk, duplicate texts are computed once. Chunks that the
+    destination already has are skipped. A bad row becomes a row with status `error`.
+
+    Args:
+        source: The rows.
+        destination: Takes the labelled rows.
+        start: Starts to answer texts.
+        columns: From `plan_columns`.
+        model: `name@digest12`, written to each row.
+        selection: Which rows are labelled.
+        chunk_rows: Most rows per chunk.
+        max_error_rate: Stop when more than this share of the rows so far carry an error.
+        ahead: Chunks that wait for their answers while the next one is read.
+        progress: Called with the counts after each chunk.
+
+    Raises:
+        JobError: More than `max_error_rate` of the rows carry an error.
+        InferenceError: A graph failed.
+        OutputError: The destination cannot be written.
     """
-    rows = Rows(columns, nested=destination.nested, model=model)
-    tally = Tally()
-    waiting: deque[tuple[Chunk, list[int], Pending]] = deque()
+    mapper = RowMapper(columns, nested=destination.nested, model=model)
+    total = RunningTotal()
+    waiting: deque[tuple[Chunk, list[int], PendingAnswers]] = deque()
 
-    def told(counts: Counts, *, resumed: bool = False) -> None:
-        tally.add(counts, resumed=resumed)
+    def add_counts(counts: RowCounts, *, resumed: bool = False) -> None:
+        total.add(counts, resumed=resumed)
         if progress is not None or max_error_rate is not None:
-            summary = tally.summary()
-            _check_errors(summary, max_error_rate)
+            summary = total.summary()
+            _check_error_rate(summary, max_error_rate)
             if progress is not None:
                 progress(summary)
 
@@ -83,32 +96,30 @@ def label(
         chunk, places, pending = waiting.popleft()
         answers = pending.result()
         if len(answers) != max(places) + 1:
-            raise InferenceError(
-                f"{len(answers)} answers came for {max(places) + 1} texts", expected="one answer a text"
-            )
+            raise InferenceError(f"got {len(answers)} answers for {max(places) + 1} texts", expected="one per text")
         outcomes = [answers[place] for place in places]
-        answered = (rows.answered(*each) for each in zip(chunk.records, outcomes, chunk.row_ids, strict=True))
-        counts = count(outcomes)
-        destination.put(chunk, answered, counts)
-        told(counts)
+        rows = (mapper.labelled_row(*each) for each in zip(chunk.records, outcomes, chunk.row_ids, strict=True))
+        counts = count_outcomes(outcomes)
+        destination.put(chunk, rows, counts)
+        add_counts(counts)
 
-    for chunk in chunks(chosen(source.records(), limit=part.limit, share=part.share, seed=part.seed),
-                        chunk_rows=chunk_rows):  # fmt: skip
+    selected = select_rows(source.records(), limit=selection.limit, share=selection.share, seed=selection.seed)
+    for chunk in split_into_chunks(selected, chunk_rows=chunk_rows):
         done = destination.done.get(chunk.index)
         if done is not None:
-            told(done, resumed=True)
+            add_counts(done, resumed=True)
             continue
-        texts, places = _distinct([rows.text(record) for record in chunk.records])
+        texts, places = _deduplicate([mapper.read_text(record) for record in chunk.records])
         waiting.append((chunk, places, start(texts)))
         if len(waiting) > ahead:
             write_one()
     while waiting:
         write_one()
-    return tally.summary()
+    return total.summary()
 
 
-def _distinct(texts: Sequence[Text | InputError]) -> tuple[list[Text | InputError], list[int]]:
-    """Texts of which the same may stand in several rows, each once, and the place of each row's among them."""
+def _deduplicate(texts: Sequence[Text | InputError]) -> tuple[list[Text | InputError], list[int]]:
+    """Return the distinct texts, and for each row the index of its text among them."""
     places: dict[object, int] = {}
     keys = [id(text) if isinstance(text, InputError) else text for text in texts]
     distinct: list[Text | InputError] = []
@@ -119,12 +130,12 @@ def _distinct(texts: Sequence[Text | InputError]) -> tuple[list[Text | InputErro
     return distinct, [places[key] for key in keys]
 
 
-def _check_errors(summary: LabelSummary, most: float | None) -> None:
-    if most is not None and summary.failed > most * summary.rows:
+def _check_error_rate(summary: LabelSummary, limit: float | None) -> None:
+    if limit is not None and summary.failed > limit * summary.rows:
         listed = ", ".join(f"{number:,} {code}" for code, number in summary.errors.items())
         raise JobError(
             "too many rows carry an error",
             found=f"{summary.failed:,} of {summary.rows:,}: {listed}",
-            expected=f"at most {most:.2%}",
-            hint="Look at the rows, name the right column or format, or raise --max-error-rate.",
+            expected=f"at most {limit:.2%}",
+            hint="Check the rows, the column and the format, or raise --max-error-rate.",
         )

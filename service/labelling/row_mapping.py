@@ -1,4 +1,4 @@
-"""One row on its way: its text out of the record, and the record with its answer to the row that is written."""
+"""Maps rows: from a record to its text, and from a record and its answer to the labelled row."""
 
 from __future__ import annotations
 
@@ -7,57 +7,59 @@ from typing import TYPE_CHECKING
 from glossator.service.documents.record import Record
 from glossator.service.errors import EmptyText, InputError, UndecodableText, UnreadableRow
 from glossator.service.labelling.answer_cells import answer_cells
-from glossator.service.labelling.column_plan import Columns
+from glossator.service.labelling.column_plan import ColumnPlan
 from glossator.service.tasks.encoded import Pair
 
 if TYPE_CHECKING:
     from glossator.service.inference.pipeline import Answer
 
 
-class Rows:
-    """What is read from a record and what is written of it.
+class RowMapper:
+    """Reads texts from records and makes labelled rows.
 
-    `nested` says whether the output holds lists, and fields that only some rows have, as JSON lines do. `model` is
-    `name@digest12`.
+    Args:
+        columns: The columns of the output.
+        nested: Whether the output holds lists, and fields that only some rows have, as JSON Lines do.
+        model: `name@digest12`, written to each row.
     """
 
-    def __init__(self, columns: Columns, *, nested: bool, model: str) -> None:
+    def __init__(self, columns: ColumnPlan, *, nested: bool, model: str) -> None:
         self._columns = columns
         self._original = frozenset(columns.original)
         self._added = frozenset(columns.added)
-        self._ours = tuple((column, column[len(columns.prefix) :]) for column in columns.added)
+        self._added_names = tuple((column, column[len(columns.prefix) :]) for column in columns.added)
         self._nested = nested
         self._model = model
 
-    def text(self, record: Record) -> str | Pair | InputError:
-        """The text of a row (the two texts, where the task reads two), or why the row cannot be labelled."""
+    def read_text(self, record: Record) -> str | Pair | InputError:
+        """Return the text of a row (both texts, if the task reads two), or why the row cannot be labelled."""
         if record.error is not None:
             return record.error
-        homeless = self._homeless(record)
-        if homeless:
+        without_column = self._fields_without_column(record)
+        if without_column:
             return UnreadableRow(
-                f"line {record.line}: the output has no place for {', '.join(homeless)}, which the first rows lack",
-                found=", ".join(homeless),
+                f"line {record.line}: the output has no column for {', '.join(without_column)}, which the first rows lack",
+                found=", ".join(without_column),
                 expected=", ".join(self._columns.original),
-                hint="Write JSON lines, with a prefix for the columns of the answers.",
+                hint="Write JSON Lines, with a prefix for the columns of the answers.",
             )
-        first = _cell(record, self._columns.text)
+        first = _read_cell(record, self._columns.text)
         if self._columns.second is None or isinstance(first, InputError):
             return first
-        second = _cell(record, self._columns.second)
+        second = _read_cell(record, self._columns.second)
         return second if isinstance(second, InputError) else Pair(first, second)
 
-    def answered(self, record: Record, outcome: Answer | InputError, row_id: int) -> dict[str, object]:
-        """The row that is written: the original columns, then ours, empty where there is no answer."""
-        blank = dict.fromkeys(self._columns.original) if record.error is not None else {}
-        original = blank | dict(record.fields)
-        for name in self._homeless(record):
-            del original[name]  # the row's error names it
-        ours = self._failed(outcome) if isinstance(outcome, InputError) else self._labelled(outcome)
-        ours |= {"_row_id": row_id, "_model": self._model}
-        return original | {column: ours.get(name) for column, name in self._ours}
+    def labelled_row(self, record: Record, outcome: Answer | InputError, row_id: int) -> dict[str, object]:
+        """Return the row to write: the original columns, then the added ones, empty if there is no answer."""
+        empty = dict.fromkeys(self._columns.original) if record.error is not None else {}
+        original = empty | dict(record.fields)
+        for name in self._fields_without_column(record):
+            del original[name]  # the error of the row lists it
+        cells = self._error_cells(outcome) if isinstance(outcome, InputError) else self._answer_cells(outcome)
+        cells |= {"_row_id": row_id, "_model": self._model}
+        return original | {column: cells.get(name) for column, name in self._added_names}
 
-    def _labelled(self, answer: Answer) -> dict[str, object]:
+    def _answer_cells(self, answer: Answer) -> dict[str, object]:
         return {
             **answer_cells(answer, nested=self._nested),
             "_status": "ok",
@@ -68,19 +70,22 @@ class Rows:
             "_tier": answer.tier,
         }
 
-    def _failed(self, error: InputError) -> dict[str, object]:
+    def _error_cells(self, error: InputError) -> dict[str, object]:
         return {"_status": "error", "_error": f"{error.code}: {error.message}"}
 
-    def _homeless(self, record: Record) -> list[str]:
-        """Fields that the output cannot hold: of the name of one of ours, or with no column in a format of fixed ones.
-        Only JSON lines bring such, in rows that come after the first."""
+    def _fields_without_column(self, record: Record) -> list[str]:
+        """Return the fields that the output cannot hold.
+
+        These are fields with the name of an added column, and unknown fields if the format has fixed columns. Only JSON
+        Lines have such fields, in later rows.
+        """
         if self._nested:
             return [name for name in record.fields if name in self._added]
         return [name for name in record.fields if name not in self._original]
 
 
-def _cell(record: Record, name: str) -> str | InputError:
-    """The text in one column of a row, or why there is none."""
+def _read_cell(record: Record, name: str) -> str | InputError:
+    """Return the text in a column of a row, or why there is none."""
     if name not in record.fields:
         return UnreadableRow(f"line {record.line}: the row has no {name!r}", expected="a text in every row")
     text = record.fields[name]
@@ -89,16 +94,16 @@ def _cell(record: Record, name: str) -> str | InputError:
     if text is None:
         return EmptyText(f"line {record.line}: {name!r} is null", expected="a text")
     return UndecodableText(
-        f"line {record.line}: {name!r} holds {_kind(text)}, not a text",
+        f"line {record.line}: {name!r} is {_describe_type(text)}, not a text",
         found=text,
         expected="a string",
-        hint="Name the column that holds the text, or write its values as strings.",
+        hint="Name the column with the text, or write its values as strings.",
     )
 
 
-def _kind(value: object) -> str:
+def _describe_type(value: object) -> str:
     if isinstance(value, bool):
-        return "a truth value"
+        return "a boolean"
     if isinstance(value, int | float):
         return "a number"
     if isinstance(value, list | dict):

@@ -1,4 +1,4 @@
-"""What came of labelling a file."""
+"""Counts of labelled rows."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
-    """What came of some rows."""
+class RowCounts:
+    """Counts of some rows, such as those of a chunk."""
 
     rows: int = 0
     tokens: int = 0
     windows: int = 0
     truncated: int = 0
-    """Rows of which the model did not see the end, because truncation was asked for."""
+    """Rows whose end the model did not read, because truncation was requested."""
     errors: Mapping[str, int] = field(default_factory=dict)
     """Failed rows by the code of their error."""
 
@@ -32,8 +32,8 @@ class Counts:
         return sum(self.errors.values())
 
 
-def count(outcomes: Iterable[Answer | InputError]) -> Counts:
-    """The counts of one outcome a row."""
+def count_outcomes(outcomes: Iterable[Answer | InputError]) -> RowCounts:
+    """Return the counts of rows from one outcome per row."""
     errors: Counter[str] = Counter()
     rows = tokens = windows = truncated = 0
     for outcome in outcomes:
@@ -43,12 +43,12 @@ def count(outcomes: Iterable[Answer | InputError]) -> Counts:
         else:
             tokens, windows = tokens + outcome.tokens, windows + outcome.windows
             truncated += outcome.truncated
-    return Counts(rows, tokens, windows, truncated, dict(errors))
+    return RowCounts(rows, tokens, windows, truncated, dict(errors))
 
 
 @dataclass(frozen=True, slots=True)
 class LabelSummary:
-    """Counts over the rows written so far; `labelled + failed == rows`."""
+    """Counts of the rows written so far; `labelled + failed == rows`."""
 
     rows: int
     labelled: int
@@ -58,27 +58,27 @@ class LabelSummary:
     tokens: int
     windows: int
     truncated: int
-    """Rows of which the model did not see the end, because truncation was asked for."""
+    """Rows whose end the model did not read, because truncation was requested."""
     seconds: float
     resumed: int = 0
-    """Rows that an earlier run had done, of which `seconds` knows nothing."""
+    """Rows that were finished before the labelling was resumed; not part of `seconds`."""
 
     @property
     def rows_per_second(self) -> float:
-        """Rows that this run did, by the seconds that it took."""
+        """Rows labelled since the start or the resumption, per second."""
         return (self.rows - self.resumed) / max(self.seconds, 1e-9)
 
 
-class Tally:
-    """Adds up counts as they come."""
+class RunningTotal:
+    """Adds up the counts of chunks."""
 
     def __init__(self) -> None:
         self._started = perf_counter()
         self._rows = self._tokens = self._windows = self._truncated = self._resumed = 0
         self._errors: Counter[str] = Counter()
 
-    def add(self, counts: Counts, *, resumed: bool = False) -> None:
-        """Adds the counts of some rows; `resumed` says that an earlier run did them."""
+    def add(self, counts: RowCounts, *, resumed: bool = False) -> None:
+        """Add the counts of some rows; `resumed` says that they were finished before the labelling was resumed."""
         self._rows += counts.rows
         self._tokens += counts.tokens
         self._windows += counts.windows
@@ -88,7 +88,7 @@ class Tally:
             self._resumed += counts.rows
 
     def summary(self) -> LabelSummary:
-        """The counts so far."""
+        """Return the counts so far."""
         failed = self._errors.total()
         return LabelSummary(
             rows=self._rows,

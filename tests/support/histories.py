@@ -208,7 +208,7 @@ def work(url: str | None, folder: Path, name: str, journal: Path, lease: float) 
     from glossator.service.errors import StaleAttempt, StoreUnavailable
     from glossator.service.jobs.open_store import store_of
     from glossator.service.jobs.records import Chunk, Result
-    from glossator.service.labelling.summary import Counts
+    from glossator.service.labelling.summary import RowCounts
 
     store = None
     while store is None:
@@ -234,7 +234,7 @@ def work(url: str | None, folder: Path, name: str, journal: Path, lease: float) 
                 there = {chunk.number for chunk in store.chunks(claim.id)}
                 for number in sorted(set(range(CHUNKS)) - there):
                     time.sleep(chance.random() * 0.002)
-                    store.enter(claim, Chunk(number, str(claim.attempt), "0", Counts(rows=1)))
+                    store.enter(claim, Chunk(number, str(claim.attempt), "0", RowCounts(rows=1)))
                     note("enter", claim.id, chunk=number)
                 store.complete(claim, Result(f"result-{claim.attempt}", "0", 1))
                 note("end", claim.id)

@@ -192,11 +192,12 @@ class Words:
 
 def _work(asked: dict[str, Any], shared: mmap.mmap) -> int:
     from glossator.service.errors import GlossatorError
-    from glossator.service.labelling.file_labelling import Job, run
+    from glossator.service.labelling.file_labelling import FileLabelling
+    from glossator.service.labelling.label_file import label_file
 
-    job = Job(source=asked["source"], output=asked["output"], chunk_rows=asked["chunk_rows"])
+    job = FileLabelling(source=asked["source"], output=asked["output"], chunk_rows=asked["chunk_rows"])
     try:
-        run(job, Words(shared))  # type: ignore[arg-type]
+        label_file(job, Words(shared))  # type: ignore[arg-type]
     except GlossatorError as error:
         told = str(error).encode()[: _SHARED - 8]
         shared[8 : 8 + len(told)] = told

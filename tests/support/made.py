@@ -14,7 +14,7 @@ from glossator.service.bundle.task import (
     TextEmbedding,
     TextPair,
     TokenClassification,
-    tags_of,
+    iob2_tags,
 )
 
 TASKS = ("text-classification", "text-pair", "token-classification", "question-answering", "text-embedding")
@@ -45,7 +45,7 @@ def made_task(
         "provenance": provenance(),
     } | further
     if kind == "token-classification":
-        return TokenClassification(labels=tags_of(labels), **shared)
+        return TokenClassification(labels=iob2_tags(labels), **shared)
     if kind == "question-answering":
         return QuestionAnswering(**shared)
     if kind == "text-embedding":

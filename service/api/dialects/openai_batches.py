@@ -227,7 +227,7 @@ def _looked_at(path: Path, endpoint: str) -> tuple[str, int, Mapping[str, Any]]:
         with open_source(path, format=_FORMAT) as source:
             assert isinstance(source, OpenAIBatchSource)
             begin = next(iter(source.records()), None)
-            request, asked = source.first, source.asked
+            request, asked = source.first_request, source.request_options
     except InputError:  # empty, or no text at all; the message would name the server's path
         begin = request = None
     if begin is None or begin.error is not None or request is None:

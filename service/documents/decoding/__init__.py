@@ -1,1 +1,1 @@
-"""TODO-DOC service/documents/decoding"""
+"""From bytes to lines of text: encodings, decoding, splitting."""

@@ -1,4 +1,4 @@
-"""Bytes to lines: opening, unpacking, decoding and splitting, in bounded memory whatever the file holds."""
+"""Opens, decompresses and decodes a file and splits it into lines, in bounded memory whatever the file contains."""
 
 from __future__ import annotations
 
@@ -9,23 +9,31 @@ from io import BufferedReader
 from itertools import chain
 from typing import BinaryIO, cast
 
-from glossator.service.documents.decoding.encodings import Detected, detect, marking_decoder, show_marks
+from glossator.service.documents.decoding.encodings import (
+    DetectedEncoding,
+    detect_encoding,
+    escape_undecoded,
+    surrogate_decoder,
+)
 from glossator.service.errors import InputError, UndecodableFile, UnreadableRow, shorten
 from glossator.service.files import compression
 from glossator.service.files.paths import STANDARD_STREAM, display_name, open_bytes
 
-SAMPLE = 1 << 20
-"""Bytes, and then characters, from which encoding, delimiter and columns are found."""
+SAMPLE_SIZE = 1 << 20
+"""Bytes from which the encoding is detected, and characters from which delimiter and columns are."""
 MAX_ROW_CHARACTERS = 64 << 20
-"""A line, or a CSV row of many lines, above this is skipped and becomes a row with an error."""
-_CHUNK = 1 << 18
-_SHOWN_RAW = 500
+"""A longer line, or a longer CSV row of several lines, is skipped and becomes a row with an error."""
+_BLOCK_BYTES = 1 << 18
+_EXCERPT_CHARACTERS = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line with its line end as it stands, LF or CRLF. Where `error` is set, `text` is only the start of what was
-    lost: a line above the limit, or all that follows a break in the stream."""
+    """A line with its line end, LF or CRLF.
+
+    If `error` is set, `text` is only the beginning of what could not be read: a line above the limit, or everything
+    after a failure of the stream.
+    """
 
     number: int
     text: str
@@ -37,10 +45,10 @@ class Line:
         return self.text.removesuffix("\n").removesuffix("\r") if self.text.endswith("\n") else self.text
 
 
-class Text:
-    """The text of a file or of standard input, once, in blocks.
+class TextStream:
+    """The text of a file or of standard input in blocks; can be read once.
 
-    Bytes that cannot be decoded stand in it as marks (see `encodings`).
+    Undecodable bytes are lone surrogates in it (see `encodings.surrogate_decoder`).
     """
 
     def __init__(
@@ -52,10 +60,12 @@ class Text:
         try:
             self._codec = codec
             self._stream: compression.ByteStream = raw if codec is None else compression.open_decompressed(raw, codec)
-            self._head, self._broken = self._read_head()
-            self.detected: Detected = detect(self._head, self.name, whole=len(self._head) < SAMPLE, asked=encoding)
-            if len(self._head) == self.detected.mark and self._broken is None:
-                raise empty_file(self.name)
+            self._head, self._failure = self._read_head()
+            self.detected: DetectedEncoding = detect_encoding(
+                self._head, self.name, complete=len(self._head) < SAMPLE_SIZE, requested=encoding
+            )
+            if len(self._head) == self.detected.bom_length and self._failure is None:
+                raise empty_file_error(self.name)
         except BaseException:
             self.close()
             raise
@@ -64,38 +74,38 @@ class Text:
     def encoding(self) -> str:
         return self.detected.encoding
 
-    def encoding_described(self) -> str:
-        """The encoding and how it was found: `utf-8`, `windows-1252 (guessed)`."""
+    def describe_encoding(self) -> str:
+        """Return the encoding and how it was found: `utf-8`, `windows-1252 (guessed)`."""
         return f"{self.encoding} ({self.detected.note})" if self.detected.note else self.encoding
 
     def blocks(self) -> Iterator[str | InputError]:
-        """The text in blocks; an error, last, where the stream breaks."""
-        decoder = marking_decoder(self.encoding)
-        head, self._head = self._head[self.detected.mark :], b""
+        """Yield the text in blocks; the last item is an error if the stream fails."""
+        decoder = surrogate_decoder(self.encoding)
+        head, self._head = self._head[self.detected.bom_length :], b""
         yield decoder.decode(head)
-        broken = self._broken
-        while broken is None:
+        failure = self._failure
+        while failure is None:
             try:
-                block = self._stream.read1(_CHUNK)
+                block = self._stream.read1(_BLOCK_BYTES)
             except compression.READ_ERRORS as error:
-                broken = _broken(self.name, error, self._codec)
+                failure = _stream_error(self.name, error, self._codec)
                 break
             if not block:
                 break
             yield decoder.decode(block)
         yield decoder.decode(b"", final=True)
-        if broken is not None:
-            yield broken
+        if failure is not None:
+            yield failure
 
     def close(self) -> None:
-        """Closes the file; standard input is left open."""
+        """Close the file; standard input is left open."""
         if self._owned is not None:
             self._owned.close()
 
     def _read_head(self) -> tuple[bytes, InputError | None]:
-        head = bytearray()  # by read1, here and below: read() forgets what it has unpacked when the data break off
+        head = bytearray()  # read1 here and below: read() loses decompressed bytes when the data are truncated
         try:
-            while len(head) < SAMPLE and (block := self._stream.read1(SAMPLE - len(head))):
+            while len(head) < SAMPLE_SIZE and (block := self._stream.read1(SAMPLE_SIZE - len(head))):
                 head += block
         except compression.READ_ERRORS as error:
             if not head and self._codec is not None and not isinstance(error, EOFError):
@@ -103,18 +113,18 @@ class Text:
                 raise UndecodableFile(
                     f"{self.name} is not {kind} data",
                     found=error,
-                    expected=f"{kind} data, as its name or format says",
-                    hint=f"Take {self._codec} off its name or format.",
+                    expected=f"{kind} data, because of its name or format",
+                    hint=f"Remove {self._codec} from its name or format.",
                 ) from None
-            return bytes(head), _broken(self.name, error, self._codec)
+            return bytes(head), _stream_error(self.name, error, self._codec)
         return bytes(head), None
 
 
-class Lines(Text):
-    """The lines of a text file or of standard input, once, in order.
+class LineStream(TextStream):
+    """The lines of a text file or of standard input, in order; can be read once.
 
-    Only LF and CRLF end a line: U+2028, U+0085, vertical tab, form feed and a lone CR are text. A stream that breaks
-    (truncated gzip, a failing disk) ends with a Line that carries the error.
+    Only LF and CRLF end a line: U+2028, U+0085, vertical tab, form feed and a lone CR are text. If the stream fails
+    (truncated gzip, a failing disk), the last line carries the error.
     """
 
     def __init__(
@@ -129,30 +139,30 @@ class Lines(Text):
         super().__init__(path, codec=codec, encoding=encoding, stdin=stdin)
         self.limit = limit
         try:
-            self._rest = self._split()
+            self._remaining = self._split()
             self._sample = self._take_sample()
         except BaseException:
             self.close()
             raise
 
     def sample(self) -> list[Line]:
-        """The first lines, about a million characters and never fewer than one line; they are not used up."""
+        """Return the first lines, about a million characters and at least one line; iteration still yields them."""
         return list(self._sample)
 
     @property
-    def sample_is_whole(self) -> bool:
-        """Whether the sample holds every line."""
+    def sample_is_complete(self) -> bool:
+        """Whether the sample contains every line."""
         return self._exhausted
 
     def __iter__(self) -> Iterator[Line]:
-        return chain(self._sample, self._rest)
+        return chain(self._sample, self._remaining)
 
     def _take_sample(self) -> list[Line]:
         taken: list[Line] = []
         characters = 0
         self._exhausted = False
-        while characters < SAMPLE:
-            line = next(self._rest, None)
+        while characters < SAMPLE_SIZE:
+            line = next(self._remaining, None)
             if line is None:
                 self._exhausted = True
                 break
@@ -161,23 +171,23 @@ class Lines(Text):
         return taken
 
     def _split(self) -> Iterator[Line]:
-        pending = _Pending(self.limit)
+        buffer = _LineBuffer(self.limit)
         for block in self.blocks():
             if isinstance(block, InputError):
-                yield pending.take(_at_line(block, pending.number))
+                yield buffer.take(_at_line(block, buffer.number))
                 return
             start = 0
             while stop := block.find("\n", start) + 1:
-                pending.add(block[start:stop])
-                yield pending.take()
+                buffer.add(block[start:stop])
+                yield buffer.take()
                 start = stop
-            pending.add(block[start:])
-        if pending.length:
-            yield pending.take()
+            buffer.add(block[start:])
+        if buffer.length:
+            yield buffer.take()
 
 
-class _Pending:
-    """The line being read, in pieces, so that a long line is joined once. Above the limit only its start is kept."""
+class _LineBuffer:
+    """The pieces of the current line, joined once at its end. Above the limit only the beginning is kept."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -189,42 +199,42 @@ class _Pending:
         self.length += len(piece)
         if self.length <= self._limit:
             self._pieces.append(piece)
-        elif len(self._pieces) != 1 or len(self._pieces[0]) != _SHOWN_RAW:
-            self._pieces = ["".join([*self._pieces, piece])[:_SHOWN_RAW]]
+        elif len(self._pieces) != 1 or len(self._pieces[0]) != _EXCERPT_CHARACTERS:
+            self._pieces = ["".join([*self._pieces, piece])[:_EXCERPT_CHARACTERS]]
 
     def take(self, error: InputError | None = None) -> Line:
-        """The line, which ends here; the next one begins."""
+        """Return the line that ends here, and start the next one."""
         if error is None and self.length > self._limit:
-            error = too_long(self.number, self.length, self._limit)
+            error = too_long_error(self.number, self.length, self._limit)
         line = Line(self.number, "".join(self._pieces), error)
         self.number, self.length, self._pieces = self.number + 1, 0, []
         return line
 
 
-def too_long(line: int, found: int, limit: int) -> UnreadableRow:
-    """The error of a row above the limit."""
+def too_long_error(line: int, found: int, limit: int) -> UnreadableRow:
+    """Return the error of a row above the limit."""
     return UnreadableRow(
         f"line {line}: the row is too long",
         found=f"{found:,} characters",
         expected=f"at most {limit:,} characters",
-        hint="Check that the file has line breaks and that its quotes are closed, or split the text.",
+        hint="Check for missing line breaks and unclosed quotes, or split the text.",
     )
 
 
-def raw_text(text: str) -> str:
-    """The text of a row as a report shows it: short, with undecodable bytes escaped."""
-    return shorten(show_marks(text), _SHOWN_RAW)
+def excerpt(text: str) -> str:
+    """Return the text of a row for a report: shortened, with undecodable bytes escaped."""
+    return shorten(escape_undecoded(text), _EXCERPT_CHARACTERS)
 
 
-def empty_file(name: str) -> InputError:
-    """The error of a file with nothing in it."""
+def empty_file_error(name: str) -> InputError:
+    """Return the error of an empty file."""
     return InputError(f"the file is empty: {name}", expected="at least one row")
 
 
-def _broken(name: str, error: Exception, codec: str | None) -> UndecodableFile:
-    hint = "Copy the file again; the rows before this one are whole."
-    damaged = None if codec is None else f"the {compression.CODEC_NAMES[codec]} data are cut off or damaged"
-    what = damaged or "the file cannot be read further"
+def _stream_error(name: str, error: Exception, codec: str | None) -> UndecodableFile:
+    hint = "Copy the file again; the rows before this one are complete."
+    damaged = None if codec is None else f"the {compression.CODEC_NAMES[codec]} data are truncated or damaged"
+    what = damaged or "the rest of the file cannot be read"
     return UndecodableFile(f"{what}: {name}", found=error, expected="the rest of the file", hint=hint)
 
 

@@ -1,1 +1,1 @@
-"""TODO-DOC service/documents/formats"""
+"""Readers: one module per format, each with a kind of `Source`."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from glossator.service.documents.formats.parquet import check_names, without_nanoseconds
+from glossator.service.documents.formats.parquet import check_column_names, convert_nanoseconds
 from glossator.service.documents.record import Record
-from glossator.service.documents.source import Options, Source, refuse_options
+from glossator.service.documents.source import Source, SourceOptions, refuse_options
 from glossator.service.errors import InputError, UndecodableFile, UnreadableRow
 from glossator.service.files.paths import STANDARD_STREAM, display_name, is_regular_file, open_bytes
 from glossator.service.optional_packages import import_optional
@@ -18,31 +18,35 @@ class ArrowSource(Source):
 
     format = "arrow"
 
-    def __init__(self, path: str, options: Options) -> None:
+    def __init__(self, path: str, options: SourceOptions) -> None:
         refuse_options("Arrow", encoding=options.encoding, delimiter=options.delimiter, header=options.header)
         pa = import_optional("pyarrow", "Arrow")
 
         self.name = display_name(path)
         if options.codec is not None or path == STANDARD_STREAM or not is_regular_file(path):
             if path != STANDARD_STREAM:
-                open_bytes(path).close()  # raises what is truly wrong
-            raise InputError(f"Arrow is read from a plain file: {self.name}", hint="Save it to a file first.")
+                open_bytes(path).close()  # raises the actual error
+            raise InputError(
+                f"Arrow cannot be read from a stream or compressed: {self.name}", hint="Save it to a file first."
+            )
         self._stream = open_bytes(path)
         try:
-            self._batches, schema = self._opened(pa)
-            check_names(schema.names, self.name)
-        except (ValueError, OSError) as error:  # pyarrow's errors are kinds of these
+            self._batches, schema = self._open(pa)
+            check_column_names(schema.names, self.name)
+        except (ValueError, OSError) as error:  # pyarrow's errors are subclasses of these
             self.close()
             raise UndecodableFile(
-                f"{self.name} is not a whole Arrow file", found=error, expected="Arrow IPC",
+                f"{self.name} is not a complete Arrow file",
+                found=error,
+                expected="Arrow IPC",
                 hint="Write it again, or name its format: --input-format parquet (format='parquet' in Python).",
-            ) from None  # fmt: skip
+            ) from None
         except InputError:
             self.close()
             raise
         self.columns = tuple(schema.names)
 
-    def _opened(self, pa: Any) -> tuple[Iterator[Any], Any]:
+    def _open(self, pa: Any) -> tuple[Iterator[Any], Any]:
         if self._stream.read(6) == b"ARROW1":
             self._stream.seek(0)
             file = pa.ipc.open_file(self._stream)
@@ -55,14 +59,14 @@ class ArrowSource(Source):
         row = 0
         try:
             for batch in self._batches:
-                for fields in without_nanoseconds(batch).to_pylist():
+                for fields in convert_nanoseconds(batch).to_pylist():
                     row += 1
                     yield Record(row, fields)
         except (ValueError, OSError, NotImplementedError) as error:
-            yield Record(
-                row + 1, {},
-                UnreadableRow(f"from row {row + 1} on {self.name} cannot be read", found=error, expected="Arrow IPC"),
-            )  # fmt: skip
+            fault = UnreadableRow(
+                f"{self.name} cannot be read from row {row + 1} on", found=error, expected="Arrow IPC"
+            )
+            yield Record(row + 1, {}, fault)
 
     def close(self) -> None:
         self._stream.close()

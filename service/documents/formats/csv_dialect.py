@@ -1,4 +1,4 @@
-"""Which delimiter parts the cells of a file, and whether its quotes are quotes, from its first rows."""
+"""Detects the delimiter of a file, and whether its quotes are quotes, from its first rows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Literal, TypedDict
 from glossator.service.errors import ConfigError
 
 DELIMITERS = ",\t;|"
-"""Tried in this order; the first wins where several fit equally."""
+"""Tried in this order; if several fit equally well, the first is used."""
 
 
 class _CsvOptions(TypedDict):
@@ -21,25 +21,25 @@ class _CsvOptions(TypedDict):
 
 
 @dataclass(frozen=True, slots=True)
-class Dialect:
-    """How a file's cells are parted. `width` is the number of fields that its rows have."""
+class CsvDialect:
+    """How the cells of a file are separated. `width` is the number of fields per row."""
 
     delimiter: str
     quoting: bool
     width: int
 
     def csv_options(self) -> _CsvOptions:
-        """Options of csv.reader. Strict: text after a closing quote is the one sign of a quote that ran away."""
+        """Return the options of csv.reader; strict, because text after a closing quote shows that a quote is unclosed."""
         return {
             "delimiter": self.delimiter,
             "quoting": csv.QUOTE_MINIMAL if self.quoting else csv.QUOTE_NONE,
             "strict": True,
         }
 
-    def open_quote(self, record: str) -> int | None:
-        """Where the quote stands that is not closed before a delimiter or the end of the record; None if all are.
+    def find_open_quote(self, record: str) -> int | None:
+        """Return the position of a quote that is not closed before a delimiter or the end of the record, or None.
 
-        >>> Dialect(",", True, 2).open_quote('1,"a ""b"" c","d')
+        >>> Dialect(",", True, 2).find_open_quote('1,"a ""b"" c","d')
         14
         """
         if not self.quoting:
@@ -58,7 +58,7 @@ class Dialect:
 
 
 def _closing_quote(record: str, opening: int) -> int:
-    """Position of the quote that closes the cell, doubled ones stepped over; -1 if there is none."""
+    """Return the position of the quote that closes the cell, skipping doubled quotes; -1 if there is none."""
     end = record.find('"', opening + 1)
     while end >= 0 and record[end + 1 : end + 2] == '"':
         end = record.find('"', end + 2)
@@ -66,35 +66,36 @@ def _closing_quote(record: str, opening: int) -> int:
 
 
 def check_delimiter(delimiter: str | None) -> str | None:
-    """The delimiter itself; raises ConfigError where it cannot be one."""
+    """Return the delimiter unchanged; raises ConfigError if it cannot be one."""
     if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
         raise ConfigError(
-            "this cannot part the cells of a row",
+            "invalid delimiter",
             found=delimiter,
-            expected="one character that is no quote and no line break, such as ',' or ';'",
+            expected="one character, neither a quote nor a line break, such as ',' or ';'",
         )
     return delimiter
 
 
-def find_dialect(lines: Sequence[str], *, whole: bool, header: bool, delimiter: str | None = None) -> Dialect:
-    """The dialect of a file from its first lines; `whole` says that they are all.
+def detect_dialect(lines: Sequence[str], *, complete: bool, header: bool, delimiter: str | None = None) -> CsvDialect:
+    """Return the dialect of a file from its first lines; `complete` says that they are all lines.
 
-    A delimiter that parts the header (most rows, where there is none) is judged by how many rows have as many fields as
-    it, then by their number. One that fits badly is still taken where no other does: bad rows then show as errors,
-    whereas one column too few would pass whole lines for one text. Quotes are taken literally only where tabs part the
-    cells, reading them as quotes fails, and reading them literally gives every row the same number of fields: many
-    tab-separated files know no quoting.
+    The expected number of fields is that of the header, or of most rows if there is no header. The delimiter with the
+    most rows of this number wins; of equal ones, the one with more fields. Even a delimiter that fits few rows is
+    preferred to none: the other rows become errors, whereas reading each line as a single text would hide the fault.
+
+    Quotes are ordinary characters only if tabs separate the cells, parsing them as quotes fails, and reading them as
+    ordinary characters gives every row the same number of fields: many tab-separated files have no quoting.
     """
-    best, best_score = Dialect(DELIMITERS[0], True, 1), (-1.0, 0)
+    best, best_score = CsvDialect(DELIMITERS[0], True, 1), (-1.0, 0)
     for candidate in delimiter or DELIMITERS:
-        widths = _widths(lines, Dialect(candidate, True, 0), whole=whole)
+        widths = _widths(lines, CsvDialect(candidate, True, 0), complete=complete)
         quoting = True
         if candidate == "\t" and (0 in widths or len(set(widths)) > 1):
-            literal = _widths(lines, Dialect(candidate, False, 0), whole=whole)
+            literal = _widths(lines, CsvDialect(candidate, False, 0), complete=complete)
             if len(set(literal)) == 1:
                 widths, quoting = literal, False
-        width = _width(widths, header=header)
-        dialect = Dialect(candidate, quoting, max(width, 1))
+        width = _expected_width(widths, header=header)
+        dialect = CsvDialect(candidate, quoting, max(width, 1))
         if delimiter is not None:
             return dialect
         score = (_agreement(widths[header:], width), width)
@@ -103,7 +104,7 @@ def find_dialect(lines: Sequence[str], *, whole: bool, header: bool, delimiter: 
     return best
 
 
-def _width(widths: Sequence[int], *, header: bool) -> int:
+def _expected_width(widths: Sequence[int], *, header: bool) -> int:
     if header and widths:
         return widths[0]
     return max(Counter(width for width in widths if width).most_common(1), default=(1, 0))[0]
@@ -113,8 +114,8 @@ def _agreement(widths: Sequence[int], width: int) -> float:
     return sum(found == width for found in widths) / len(widths) if widths else 1.0
 
 
-def _widths(lines: Sequence[str], dialect: Dialect, *, whole: bool) -> list[int]:
-    """Fields of each record of the sample, blank lines left out; 0 for a record that cannot be parsed."""
+def _widths(lines: Sequence[str], dialect: CsvDialect, *, complete: bool) -> list[int]:
+    """Return the number of fields of each record, without blank lines; 0 for a record that cannot be parsed."""
     widths: list[int] = []
     reader = csv.reader(iter(lines), **dialect.csv_options())
     while True:
@@ -126,6 +127,6 @@ def _widths(lines: Sequence[str], dialect: Dialect, *, whole: bool) -> list[int]
             widths.append(0)
         else:
             widths += [len(row)] if row else []
-    if not whole and reader.line_num == len(lines) and len(widths) > 1:
-        widths.pop()  # the sample may end in the middle of it
+    if not complete and reader.line_num == len(lines) and len(widths) > 1:
+        widths.pop()  # the sample may end in the middle of this record
     return widths

@@ -1,8 +1,8 @@
-"""JSON lines: an object a line. Blank lines are skipped, and counted in line numbers.
+"""JSON Lines: one object per line. Blank lines are skipped but counted in line numbers.
 
-Strict where leniency would change data in silence: a repeated key, NaN, Infinity and a number too large for a double
-are faults of their row. Lone surrogates (`\\ud83d` with no second half) stay in the fields: whoever uses the text
-refuses it.
+Strict where tolerance would silently change data: a repeated key, NaN, Infinity and a number too large for a double are
+faults of their row. Lone surrogates (`\\ud83d` without its second half) stay in the fields: encoding refuses such a
+text later.
 """
 
 from __future__ import annotations
@@ -13,30 +13,29 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from glossator.service.documents.decoding.encodings import undecodable
-from glossator.service.documents.decoding.lines import Line, raw_text
+from glossator.service.documents.decoding.encodings import undecodable_error
+from glossator.service.documents.decoding.lines import Line, excerpt
 from glossator.service.documents.record import Record
-from glossator.service.documents.source import Options, Source, open_lines, refuse_options
+from glossator.service.documents.source import Source, SourceOptions, open_lines, refuse_options
 from glossator.service.errors import InputError, UnreadableRow, shorten
 
 MAX_DEPTH = 100
-"""Lists and objects within one another. Deeper ones could exhaust the stack of whoever writes the row back."""
-
+"""Levels of nested lists and objects. Deeper ones could overflow the stack when the row is written."""
 
 _BLANK = " \t\r\n"
-"""JSON's white space, and no other: U+2028 alone on a line is a fault, not a blank."""
+"""The white space of JSON: a line with only U+2028 is a fault, not a blank line."""
 
 _STRUCTURE = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
-"""Strings, to step over, and brackets. Possessive, and content with a string cut off: linear on any input."""
+"""Strings, which are skipped, and brackets. Possessive, and accepts unclosed strings: linear on any input."""
 
 
 class JsonlSource(Source):
-    """Objects of a JSON lines file. `columns` are the keys of the first rows; later rows may bring others."""
+    """Objects of a JSON Lines file. `columns` are the keys of the first rows; later rows may have others."""
 
     format = "jsonl"
 
-    def __init__(self, path: str, options: Options) -> None:
-        refuse_options("JSON lines", delimiter=options.delimiter, header=options.header)
+    def __init__(self, path: str, options: SourceOptions) -> None:
+        refuse_options("JSON Lines", delimiter=options.delimiter, header=options.header)
         self._lines = open_lines(path, options)
         self.name = self._lines.name
         self.encoding = self._lines.encoding
@@ -46,9 +45,9 @@ class JsonlSource(Source):
         if opening == "[" or (opening.startswith("[") and all(record.error for record in first)):
             self.close()
             raise InputError(
-                f"{self.name} holds a JSON array, not an object a line",
+                f"{self.name} contains a JSON array, not one object per line",
                 found=shorten(lines[0].content, 40),
-                hint="Say --input-format json (format='json' in Python), or let its name end in .json.",
+                hint="Pass --input-format json (format='json' in Python), or rename it to end in .json.",
             )
         self.columns = tuple(dict.fromkeys(key for record in first for key in record.fields))
 
@@ -61,20 +60,20 @@ class JsonlSource(Source):
         self._lines.close()
 
     def details(self) -> list[str]:
-        return [self._lines.encoding_described()]
+        return [self._lines.describe_encoding()]
 
     def _read(self, line: Line) -> Record:
-        error = line.error or undecodable(line.text, line.number, self._lines.encoding)
+        error = line.error or undecodable_error(line.text, line.number, self._lines.encoding)
         if error is None:
             try:
                 return Record(line.number, parse_object(line.content, line.number))
             except UnreadableRow as fault:
                 error = fault
-        return Record(line.number, {}, error, raw_text(line.text))
+        return Record(line.number, {}, error, excerpt(line.text))
 
 
 def parse_object(text: str, line: int) -> dict[str, object]:
-    """The JSON object in `text`; raises UnreadableRow that names the line.
+    """Return the JSON object in `text`; raises UnreadableRow, which names the line.
 
     >>> parse_object('{"text": "hello"}', 1)
     {'text': 'hello'}
@@ -88,10 +87,13 @@ def parse_object(text: str, line: int) -> dict[str, object]:
             found=text[max(0, error.pos - 20) : error.pos + 40],
             expected="one JSON object",
         ) from None
-    except (ValueError, RecursionError) as error:  # ValueError: ours, or an integer of more digits than Python reads
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # ValueError: raised below, or an integer with more digits than Python reads
         raise UnreadableRow(f"line {line}: {error}", found=text, expected="one JSON object") from None
     if not isinstance(value, dict):
-        kind = {list: "a list", str: "a string", type(None): "null", bool: "a truth value"}.get(type(value), "a number")
+        kind = {list: "a list", str: "a string", type(None): "null", bool: "a boolean"}.get(type(value), "a number")
         raise UnreadableRow(
             f"line {line}: the row is {kind}",
             found=text,
@@ -101,7 +103,7 @@ def parse_object(text: str, line: int) -> dict[str, object]:
     return value
 
 
-def _unrepeated(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def _refuse_repeated_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
     fields = dict(pairs)
     if len(fields) < len(pairs):
         repeated = [key for key, times in Counter(key for key, _ in pairs).items() if times > 1]
@@ -113,7 +115,7 @@ def _refuse_constant(name: str) -> object:
     raise ValueError(f"{name} is not JSON")
 
 
-def _finite_float(text: str) -> float:
+def _parse_float(text: str) -> float:
     number = float(text)
     if math.isinf(number):
         raise ValueError(f"the number {shorten(text, 40)} is too large")
@@ -127,9 +129,9 @@ def _check_depth(text: str) -> None:
     for token in _STRUCTURE.finditer(text):
         depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token[0], 0)
         if depth > MAX_DEPTH:
-            raise ValueError(f"lists and objects lie more than {MAX_DEPTH} deep")
+            raise ValueError(f"lists and objects are nested more than {MAX_DEPTH} levels deep")
 
 
 _DECODER = json.JSONDecoder(
-    object_pairs_hook=_unrepeated, parse_constant=_refuse_constant, parse_float=_finite_float
-)  # `json.loads` would make one for each row
+    object_pairs_hook=_refuse_repeated_keys, parse_constant=_refuse_constant, parse_float=_parse_float
+)  # `json.loads` would create a decoder for each row

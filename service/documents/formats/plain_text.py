@@ -1,22 +1,22 @@
-"""Plain text: a line a document. An empty line is an empty document, so that line n is row n."""
+"""Plain text: one document per line. A blank line is an empty document, so that line n is row n."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from glossator.service.documents.decoding.encodings import undecodable
-from glossator.service.documents.decoding.lines import raw_text
+from glossator.service.documents.decoding.encodings import undecodable_error
+from glossator.service.documents.decoding.lines import excerpt
 from glossator.service.documents.record import Record
-from glossator.service.documents.source import Options, Source, open_lines, refuse_options
+from glossator.service.documents.source import Source, SourceOptions, open_lines, refuse_options
 
 
-class TxtSource(Source):
-    """Documents of a text file, in the column `text`."""
+class PlainTextSource(Source):
+    """The lines of a text file, in the column `text`."""
 
     format = "txt"
     columns = ("text",)
 
-    def __init__(self, path: str, options: Options) -> None:
+    def __init__(self, path: str, options: SourceOptions) -> None:
         refuse_options("plain text", delimiter=options.delimiter, header=options.header)
         self._lines = open_lines(path, options)
         self.name = self._lines.name
@@ -24,9 +24,9 @@ class TxtSource(Source):
 
     def _records(self) -> Iterator[Record]:
         for line in self._lines:
-            error = line.error or undecodable(line.text, line.number, self._lines.encoding)
+            error = line.error or undecodable_error(line.text, line.number, self._lines.encoding)
             if error is not None:
-                yield Record(line.number, {}, error, raw_text(line.text))
+                yield Record(line.number, {}, error, excerpt(line.text))
             else:
                 yield Record(line.number, {"text": line.content})
 
@@ -34,4 +34,4 @@ class TxtSource(Source):
         self._lines.close()
 
     def details(self) -> list[str]:
-        return [self._lines.encoding_described()]
+        return [self._lines.describe_encoding()]

@@ -1,1 +1,1 @@
-"""Formats that labelled rows are written in beside JSON lines, CSV and TSV: one module a format."""
+"""Formats of labelled rows besides JSON Lines, CSV and TSV: Parquet and the formats of other tools."""

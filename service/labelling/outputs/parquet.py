@@ -1,4 +1,4 @@
-"""Parquet, a row group a chunk. Needs pyarrow, of the extra `files`."""
+"""Parquet, with one row group per chunk. Needs pyarrow, of the extra `files`."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from glossator.service.documents.row_formats import Layout, Put, Row, plain, to_json
-from glossator.service.labelling.column_plan import Columns
+from glossator.service.documents.json_text import to_json, to_json_value
+from glossator.service.documents.row_formats import Row, RowFormat, WriteBytes
+from glossator.service.labelling.column_plan import ColumnPlan
 from glossator.service.optional_packages import import_optional
 
 _COMPRESSION = "zstd"
 
 
-class ParquetLayout(Layout):
-    """Values keep their types; a column of several kinds becomes text, strings as they are and all else as JSON. Rows
-    that bring fields of their own have them in columns at the end."""
+class ParquetFormat(RowFormat):
+    """Values keep their types. A column with values of several types becomes text: strings unchanged, all else as JSON.
+    Fields that only some rows have get columns at the end."""
 
     format = "parquet"
-    streamed = False
+    streamable = False
 
-    def __init__(self, columns: Columns) -> None:
+    def __init__(self, columns: ColumnPlan) -> None:
         self._pq = import_optional("pyarrow.parquet", "Parquet", package="pyarrow")
         self._columns = columns.all
 
-    def part(self, rows: Iterable[Row]) -> bytes:
+    def encode(self, rows: Iterable[Row]) -> bytes:
         import pyarrow as pa
 
         listed = list(rows)
@@ -36,7 +37,7 @@ class ParquetLayout(Layout):
         self._pq.write_table(pa.table(arrays, names=names), sink, compression=_COMPRESSION)
         return bytes(sink.getvalue().to_pybytes())
 
-    def join(self, parts: Sequence[Path], put: Put) -> None:
+    def join(self, parts: Sequence[Path], write: WriteBytes) -> None:
         import pyarrow as pa
 
         schemas = [self._pq.read_schema(file) for file in parts]
@@ -46,7 +47,7 @@ class ParquetLayout(Layout):
             for name in names
         ]
         whole = pa.schema(fields)
-        with self._pq.ParquetWriter(pa.PythonFile(_Forward(put), "w"), whole, compression=_COMPRESSION) as writer:
+        with self._pq.ParquetWriter(pa.PythonFile(_Forward(write), "w"), whole, compression=_COMPRESSION) as writer:
             for file in parts:
                 table = self._pq.read_table(file)
                 columns = [
@@ -70,7 +71,7 @@ def _array(values: list[object]) -> Any:
 
 
 def _common(types: list[Any]) -> Any:
-    """A type that holds the values of all chunks."""
+    """Return a type that can represent the values of all parts."""
     import pyarrow as pa
 
     try:
@@ -78,7 +79,7 @@ def _common(types: list[Any]) -> Any:
         found = pa.unify_schemas(schemas, promote_options="permissive").field(0).type if schemas else pa.null()
     except pa.ArrowException:
         return pa.string()
-    return pa.string() if pa.types.is_null(found) else found  # readers take a column of nothing badly
+    return pa.string() if pa.types.is_null(found) else found  # some readers fail on a column of nulls
 
 
 def _cast(column: Any, kind: Any) -> Any:
@@ -94,14 +95,14 @@ def _cast(column: Any, kind: Any) -> Any:
 def _text(value: object) -> str | None:
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)  # JSON has none
-    value = plain(value)
+    value = to_json_value(value)
     return value if value is None or isinstance(value, str) else to_json(value)
 
 
 class _Forward(io.RawIOBase):
-    """A file that is written forwards into `put`."""
+    """A file that passes what is written to a function; it cannot seek."""
 
-    def __init__(self, put: Put) -> None:
+    def __init__(self, put: WriteBytes) -> None:
         self._put = put
         self._place = 0
 

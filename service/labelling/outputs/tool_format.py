@@ -1,4 +1,4 @@
-"""What the formats of other tools are made from: a row taken apart into the user's columns and ours."""
+"""Base of the formats of other tools: splits a labelled row into the user's columns and the answer."""
 
 from __future__ import annotations
 
@@ -7,69 +7,71 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from glossator.service.bundle.task import Task
-from glossator.service.documents.row_formats import Layout, Row, encoded, to_json
+from glossator.service.documents.json_text import to_json
+from glossator.service.documents.row_formats import Row, RowFormat, encode_line
 from glossator.service.errors import ConfigError
-from glossator.service.labelling.column_plan import Columns
+from glossator.service.labelling.column_plan import ColumnPlan
 
 
-class View(Layout):
-    """A format that another tool reads. Raises ConfigError for a task that it has no form for."""
+class ToolFormat(RowFormat):
+    """A format that another tool reads. Raises ConfigError for a task that it cannot represent."""
 
     tasks: ClassVar[tuple[str, ...]]
 
-    def __init__(self, columns: Columns, task: Task) -> None:
+    def __init__(self, columns: ColumnPlan, task: Task) -> None:
         if task.task not in self.tasks:
             raise ConfigError(
-                f"{self.format} has no form for what this model gives",
+                f"{self.format} cannot represent the answers of this model",
                 found=task.task,
                 expected=", ".join(self.tasks),
-                hint="Write JSON lines.",
+                hint="Write JSON Lines.",
             )
         self.columns = columns
         self.task = task
 
-    def ours(self, row: Row, name: str) -> Any:
-        """One of our cells."""
+    def added_value(self, row: Row, name: str) -> Any:
+        """Return the value of an added column; `name` is without the prefix."""
         return row.get(f"{self.columns.prefix}{name}")
 
     def text(self, row: Row) -> str:
-        """The text; empty where the row has none that could be read."""
+        """Return the text; empty if the row has no readable text."""
         text = row.get(self.columns.text)
         return text if isinstance(text, str) else ""
 
-    def data(self, row: Row) -> dict[str, object]:
-        """The user's own columns."""
+    def user_columns(self, row: Row) -> dict[str, object]:
+        """Return the columns of the input."""
         added = set(self.columns.added)
         return {name: value for name, value in row.items() if name not in added}
 
     def labels(self, row: Row) -> list[str]:
-        """The labels that were decided on."""
-        if self.ours(row, "labels") is not None:
-            return list(self.ours(row, "labels"))
-        label = self.ours(row, "label")
+        """Return the predicted labels."""
+        if self.added_value(row, "labels") is not None:
+            return list(self.added_value(row, "labels"))
+        label = self.added_value(row, "label")
         return [] if label is None else [label]
 
     def entities(self, row: Row) -> list[dict[str, Any]]:
-        """The entities, or the answer to a question as one of label `answer`."""
+        """Return the entities; the answer to a question is an entity with label `answer`."""
         if self.task.task == "question-answering":
-            if self.ours(row, "answer") is None:
+            if self.added_value(row, "answer") is None:
                 return []
-            span = {name: self.ours(row, name) for name in ("start", "end", "score")}
-            return [{**span, "label": "answer", "text": self.ours(row, "answer")}]
-        return self.ours(row, "entities") or []
+            span = {name: self.added_value(row, name) for name in ("start", "end", "score")}
+            return [{**span, "label": "answer", "text": self.added_value(row, "answer")}]
+        return self.added_value(row, "entities") or []
 
     def meta(self, row: Row) -> dict[str, object]:
-        """Which row it is, by which model, and what went wrong if anything did."""
-        told = {"row_id": self.ours(row, "_row_id"), "model": self.ours(row, "_model")}
-        return told | ({"error": self.ours(row, "_error")} if self.ours(row, "_status") != "ok" else {})
+        """Return the number of the row, the model, and the error if there is one."""
+        meta = {"row_id": self.added_value(row, "_row_id"), "model": self.added_value(row, "_model")}
+        failed = self.added_value(row, "_status") != "ok"
+        return meta | ({"error": self.added_value(row, "_error")} if failed else {})
 
 
-class JsonView(View):
-    """A format of JSON objects, one a line."""
+class JsonToolFormat(ToolFormat):
+    """A format with one JSON object per line."""
 
-    def part(self, rows: Iterable[Row]) -> bytes:
-        return b"".join([encoded(to_json(self.item(row))) for row in rows])
+    def encode(self, rows: Iterable[Row]) -> bytes:
+        return b"".join([encode_line(to_json(self.item(row))) for row in rows])
 
     @abstractmethod
     def item(self, row: Row) -> dict[str, object]:
-        """What stands for a row."""
+        """Return the object of a row."""

@@ -46,7 +46,7 @@ def fault_names(source: str) -> Iterator[str]:
 
 
 def test_every_fault_is_documented_and_every_documented_fault_exists() -> None:
-    sources = [path for folder in ("bundle", "inference") for path in (ROOT / "service" / folder).glob("*.py")]
+    sources = [path for folder in ("bundle", "inference") for path in (ROOT / "service" / folder).rglob("*.py")]
     ours = {name for path in sources for name in fault_names(path.read_text(encoding="utf-8"))}
     table = PAGE.split("\n## Refusals\n")[1].split("\n## ")[0]
     documented = {

@@ -57,11 +57,11 @@ def test_a_folder_is_read_file_by_file_and_each_row_names_its_own(tmp_path: Path
         assert source.columns == ("text", "n", "_file")
 
 
-def test_a_pattern_names_files_and_goes_into_folders(tmp_path: Path) -> None:
+def test_a_pattern_matches_files_and_nested_folders(tmp_path: Path) -> None:
     folder(tmp_path)
     assert [row[1] for row in rows(tmp_path / "**" / "*.txt")] == ["three", "four"]
     assert [row[1] for row in rows(tmp_path / "[ab].*")] == ["one", "two", None]
-    with pytest.raises(FileMissing, match="no file like"):
+    with pytest.raises(FileMissing, match="no file that matches"):
         rows(tmp_path / "*.pdf")
     (tmp_path / "empty").mkdir()
     with pytest.raises(FileMissing, match="no file in the folder"):
@@ -113,7 +113,7 @@ def test_a_damaged_archive_ends_with_an_error(tmp_path: Path, name: str) -> None
     found = rows(path)
     assert found
     if name != "a.tar":  # a tar that lacks its closing blocks is whole
-        assert "the archive is damaged or cut off" in found[-1][2]
+        assert "the archive is damaged or truncated" in found[-1][2]
 
 
 def test_names_that_lead_elsewhere_write_nothing(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ CONTENT = {
 }
 
 
-def test_formats_are_those_of_the_suffixes() -> None:
+def test_every_suffix_has_a_format() -> None:
     assert set(FORMATS) == {
         "txt", "csv", "tsv", "jsonl", "json", "parquet", "xlsx", "arrow", "html", "docx", "pdf", "eml", "openai-batch",
     }  # fmt: skip
@@ -51,14 +51,14 @@ def test_each_text_format_is_read_by_its_suffix_and_through_gzip(tmp_path: Path,
         assert [record.fields["text"] for record in source.records()] == ["one", "two"]
 
 
-def test_a_format_that_is_named_goes_before_the_suffix(tmp_path: Path) -> None:
+def test_a_named_format_takes_precedence_over_the_suffix(tmp_path: Path) -> None:
     path = tmp_path / "notes.log"
     path.write_bytes(gzip.compress(b"a;b\n1;2\n"))
     with open_source(path, format="csv.gz") as source:
         assert (source.format, source.delimiter, source.columns) == ("csv", ";", ("a", "b"))
 
 
-def test_a_compressed_file_without_the_suffix_says_what_to_do(tmp_path: Path) -> None:
+def test_a_compressed_file_without_its_suffix_gives_a_hint(tmp_path: Path) -> None:
     path = tmp_path / "notes.csv"
     path.write_bytes(gzip.compress(b"a,b\n"))
     with pytest.raises(UndecodableFile, match="gzip data") as caught:
@@ -80,7 +80,7 @@ def test_an_unknown_format_lists_the_known_ones(tmp_path: Path) -> None:
     assert "parquet" in (caught.value.expected or "")
 
 
-def test_what_is_not_there_is_said_before_what_is_not_known(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported_before_an_unknown_format(tmp_path: Path) -> None:
     with pytest.raises(FileMissing):
         open_source(tmp_path / "notes")
     with pytest.raises(FileMissing, match="no file in the folder"):
@@ -90,10 +90,10 @@ def test_what_is_not_there_is_said_before_what_is_not_known(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("data", "format_name"), [(b'\xef\xbb\xbf \n{"text": "one"}\n', "jsonl"), (b"one\n", "txt"), (b"[1]\n", "json")]
 )
-def test_standard_input_is_json_lines_if_it_looks_so_else_text(data: bytes, format_name: str) -> None:
+def test_the_format_of_standard_input_is_detected(data: bytes, format_name: str) -> None:
     with open_source("-", stdin=io.BufferedReader(io.BytesIO(data))) as source:
         assert source.format == format_name
-        assert source.described().startswith(f"standard input: {format_name}, ")
+        assert source.describe().startswith(f"standard input: {format_name}, ")
 
 
 def test_empty_standard_input_is_an_error() -> None:
@@ -101,7 +101,7 @@ def test_empty_standard_input_is_an_error() -> None:
         open_source("-", stdin=io.BufferedReader(io.BytesIO(b"")))
 
 
-def test_the_process_own_standard_input_is_read() -> None:
+def test_the_standard_input_of_the_process_is_read() -> None:
     program = (
         "from glossator.service.documents.open_source import open_source\n"
         "with open_source('-', format='csv') as source:\n"
@@ -113,7 +113,7 @@ def test_the_process_own_standard_input_is_read() -> None:
     assert done.stdout == "['one', 'two']\n"
 
 
-def test_records_are_given_once_and_asking_again_is_an_error(tmp_path: Path) -> None:
+def test_records_can_be_read_only_once(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("one\n")
     with open_source(tmp_path / "a.txt") as source:
         assert len(list(source.records())) == 1
@@ -121,16 +121,16 @@ def test_records_are_given_once_and_asking_again_is_an_error(tmp_path: Path) -> 
             source.records()
 
 
-def test_described_cuts_a_long_list_of_columns(tmp_path: Path) -> None:
+def test_describe_shortens_a_long_list_of_columns(tmp_path: Path) -> None:
     path = tmp_path / "wide.csv"
     path.write_text(",".join(f"c{number}" for number in range(20)) + "\n")
     with open_source(path) as source:
-        assert source.described() == (
+        assert source.describe() == (
             f"{path}: csv, utf-8, delimiter ',', columns c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11 and 8 more"
         )
 
 
-def test_a_line_above_the_limit_is_not_held_in_memory(tmp_path: Path) -> None:
+def test_a_line_above_the_limit_is_not_kept_in_memory(tmp_path: Path) -> None:
     """A line of 300 MB against a limit of 1 MB, in a process that may not hold 300 MB."""
     path = tmp_path / "long.jsonl.gz"
     with gzip.open(path, "wb", compresslevel=1) as file:
@@ -151,7 +151,7 @@ def test_a_line_above_the_limit_is_not_held_in_memory(tmp_path: Path) -> None:
     assert done.stdout == "1 300,000,013 characters None\n2 None after\n", done.stderr
 
 
-def test_real_files_of_every_kind_are_read_without_an_error(shared_data: Path) -> None:
+def test_real_files_are_read_without_an_error(shared_data: Path) -> None:
     counts = {
         "goemotions/dev.jsonl": 5426,
         "csabstruct/train.jsonl.gz": 1668,

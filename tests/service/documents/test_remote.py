@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from glossator.service.documents.open_source import open_source
-from glossator.service.documents.remote import fetched, is_remote
+from glossator.service.documents.remote import is_remote, local_copy
 from glossator.service.errors import ConfigError, ExtraMissing, FileMissing
 
 
@@ -37,25 +37,25 @@ def texts(path: str) -> list[object]:
         return [record.fields["text"] for record in source.records()]
 
 
-def test_file_behind_a_url_is_read_as_a_file(site: str) -> None:
+def test_a_file_at_a_url_is_read_like_a_local_file(site: str) -> None:
     told: list[str] = []
-    with fetched(f"{site}/a.csv?version=1", told.append) as path:
+    with local_copy(f"{site}/a.csv?version=1", told.append) as path:
         assert Path(path).name == "a.csv"
         assert texts(path) == ["hello", "world"]
     assert not Path(path).exists()
     assert told == [f"fetched {site}/a.csv?version=1: 17 bytes"]
 
 
-def test_folder_and_pattern_are_fetched_whole(tmp_path: Path, site: str) -> None:
-    with fetched(f"file://{tmp_path}/site") as path:
+def test_a_folder_and_a_pattern_are_fetched_with_all_files(tmp_path: Path, site: str) -> None:
+    with local_copy(f"file://{tmp_path}/site") as path:
         assert texts(path) == ["hello", "world", "one", "two"]
-    with fetched(f"file://{tmp_path}/site/*.csv") as path:
+    with local_copy(f"file://{tmp_path}/site/*.csv") as path:
         assert [file.name for file in Path(path).iterdir()] == ["a.csv"]
     import fsspec
 
     memory = fsspec.filesystem("memory")
     memory.pipe({"/bucket/x/1.jsonl": b'{"text": "p"}\n', "/bucket/x/y/2.jsonl": b'{"text": "q"}\n'})
-    with fetched("memory://bucket/x/**/*.jsonl") as path:
+    with local_copy("memory://bucket/x/**/*.jsonl") as path:
         assert texts(path) == ["p", "q"]
     memory.rm("/bucket", recursive=True)
 
@@ -63,21 +63,21 @@ def test_folder_and_pattern_are_fetched_whole(tmp_path: Path, site: str) -> None
 @pytest.mark.parametrize(
     ("url", "error", "message"),
     [
-        ("{site}/none.csv", FileMissing, "nothing is at"),
-        ("file://{folder}/none.csv", FileMissing, "nothing is at"),
-        ("file://{folder}/*.none", FileMissing, "nothing is at"),
+        ("{site}/none.csv", FileMissing, "nothing found at"),
+        ("file://{folder}/none.csv", FileMissing, "nothing found at"),
+        ("file://{folder}/*.none", FileMissing, "nothing found at"),
         ("odd://x/y", ConfigError, "not known"),
         ("http://127.0.0.1:1/x.csv", FileMissing, "Cannot connect"),
         ("gs://bucket/x.csv", ExtraMissing, "gcsfs"),
     ],
 )
-def test_what_cannot_be_fetched_is_told(
+def test_urls_that_cannot_be_fetched_raise_errors(
     site: str, tmp_path: Path, url: str, error: type[Exception], message: str
 ) -> None:
-    with pytest.raises(error, match=message), fetched(url.format(site=site, folder=tmp_path)):
+    with pytest.raises(error, match=message), local_copy(url.format(site=site, folder=tmp_path)):
         pass
 
 
-def test_paths_are_no_urls() -> None:
+def test_paths_are_not_urls() -> None:
     assert not any(map(is_remote, ("a.csv", "-", "/x", "C:\\x", "C:/x", "://x", "")))
     assert all(map(is_remote, ("s3://b/x", "HTTPS://h/x", "gs://b")))

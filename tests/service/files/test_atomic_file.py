@@ -103,14 +103,14 @@ def test_a_file_above_the_size_limit_leaves_nothing_behind(tmp_path: Path, name:
     (tmp_path / name).write_text("old")
     program = (
         "import os, resource, signal, sys\n"
-        "from glossator.service.documents.row_formats import open_sink\n"
+        "from glossator.service.documents.row_writer import open_row_writer\n"
         "from glossator.service.errors import OutputError\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"
         "try:\n"
-        "    with open_sink(sys.argv[1], ['text']) as sink:\n"
+        "    with open_row_writer(sys.argv[1], ['text']) as writer:\n"
         "        for _ in range(1000):\n"
-        "            sink.write({'text': os.urandom(500).hex()})\n"
+        "            writer.write({'text': os.urandom(500).hex()})\n"
         "except OutputError as error:\n"
         "    print(error.found)\n"
     )

@@ -12,7 +12,7 @@ import pytest
 from glossator.service.jobs.open_store import store_of
 from glossator.service.jobs.records import Chunk, Job, NewJob
 from glossator.service.jobs.store import Store
-from glossator.service.labelling.summary import Counts
+from glossator.service.labelling.summary import RowCounts
 
 
 @pytest.fixture
@@ -38,4 +38,4 @@ D = ["d" * 64]
 
 
 def chunk(number: int, attempt: int = 1, **counts: object) -> Chunk:
-    return Chunk(number, f"{number:08d}-{attempt}.part", f"{number}", Counts(**{"rows": 4, **counts}))  # type: ignore[arg-type]
+    return Chunk(number, f"{number:08d}-{attempt}.part", f"{number}", RowCounts(**{"rows": 4, **counts}))  # type: ignore[arg-type]

@@ -21,8 +21,9 @@ from glossator.service.jobs.job_files import Folder
 from glossator.service.jobs.job_options import LabelOptions, input_name, labelling_of, output_ending
 from glossator.service.jobs.records import Job
 from glossator.service.jobs.store import Store
-from glossator.service.labelling import file_labelling as labelling
 from glossator.service.labelling.chunks import CHUNK_ROWS
+from glossator.service.labelling.file_labelling import FileLabelling
+from glossator.service.labelling.label_file import label_file
 
 from .conftest import NEW
 
@@ -53,7 +54,7 @@ def run(store: Store, folder: Folder, model: Model, **further: Any) -> Job | Non
 def by_hand(data: bytes, name: str, model: Model, tmp_path: Path, output: str) -> bytes:
     """What `glossator label` makes of the same file."""
     (tmp_path / name).write_bytes(data)
-    labelling.run(labelling.Job(source=str(tmp_path / name), output=str(tmp_path / output)), model)
+    label_file(FileLabelling(source=str(tmp_path / name), output=str(tmp_path / output)), model)
     return (tmp_path / output).read_bytes()
 
 

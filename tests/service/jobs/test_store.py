@@ -13,7 +13,7 @@ from glossator.service.jobs.open_store import store_of
 from glossator.service.jobs.records import Job, Result, StoredFile
 from glossator.service.jobs.sqlite import Sqlite
 from glossator.service.jobs.store import Store
-from glossator.service.labelling.summary import Counts
+from glossator.service.labelling.summary import RowCounts
 
 from .conftest import NEW, D, chunk, submitted
 
@@ -29,7 +29,7 @@ def test_job_comes_back_as_it_was_submitted(store: Store) -> None:
     job, fresh = store.submit(new)
     assert fresh
     assert {name: getattr(job, name) for name in NewFields} == {name: getattr(new, name) for name in NewFields}
-    assert (job.state, job.attempt, job.counts) == ("queued", 0, Counts())
+    assert (job.state, job.attempt, job.counts) == ("queued", 0, RowCounts())
     assert abs(job.created - time.time()) < 5
     assert job.expires == pytest.approx(job.created + 3_600, abs=1)
     assert store.get("job_1") == job == store.get("job_1", "ann")
@@ -187,13 +187,13 @@ def test_chunks_add_up(store: Store) -> None:
     store.enter(job, chunk(0, rows=4, tokens=9, windows=4, errors={"empty-text": 1}))
     store.enter(job, chunk(1, rows=2, tokens=3, windows=2, truncated=1, errors={"empty-text": 1, "x": 1}))
     found = store.get("job_1").counts
-    assert found == Counts(6, 12, 6, 1, {"empty-text": 2, "x": 1})
+    assert found == RowCounts(6, 12, 6, 1, {"empty-text": 2, "x": 1})
     assert store.chunks("job_1") == [
         chunk(0, rows=4, tokens=9, windows=4, errors={"empty-text": 1}),
         chunk(1, rows=2, tokens=3, windows=2, truncated=1, errors={"empty-text": 1, "x": 1}),
     ]
     store.forget(job, [chunk(0)])
-    assert store.get("job_1").counts == Counts(2, 3, 2, 1, {"empty-text": 1, "x": 1})
+    assert store.get("job_1").counts == RowCounts(2, 3, 2, 1, {"empty-text": 1, "x": 1})
 
 
 def test_completed_job_has_its_result_and_is_kept_for_its_time(store: Store) -> None:
@@ -231,7 +231,7 @@ def test_retry_keeps_what_was_done_without_an_error(store: Store) -> None:
     store.enter(job, chunk(1, errors={"chunk-failed": 4}))
     store.complete(job, Result("r", "0", 1))
     again, parts = store.retry("job_1", "ann")
-    assert (again.state, again.result, again.counts) == ("queued", None, Counts(rows=4))
+    assert (again.state, again.result, again.counts) == ("queued", None, RowCounts(rows=4))
     assert parts == ["00000001-1.part"]
     assert [each.number for each in store.chunks("job_1")] == [0]
     job = claimed(store)

@@ -8,42 +8,44 @@ from glossator.service.labelling.column_plan import plan_columns
 
 
 @pytest.mark.parametrize(
-    ("original", "asked", "text", "chosen"),
+    ("original", "requested", "text", "reason"),
     [
-        (["id", "note"], "note", "note", "as asked"),
+        (["id", "note"], "note", "note", "as requested"),
         (["note"], None, "note", "the only column"),
         (["id", "sentence", "text"], None, "text", "by its name"),
         (["id", "utterance"], None, "utterance", "by its name"),
-        ([], "note", "note", "as asked"),  # no readable row among the first: later rows may have it
+        ([], "note", "note", "as requested"),  # no readable row among the first: later rows may have it
     ],
 )
-def test_the_text_column_is_chosen_and_said(original: list[str], asked: str | None, text: str, chosen: str) -> None:
-    columns = plan_columns(original, text_column=asked)
-    assert (columns.text, columns.chosen) == (text, chosen)
+def test_the_text_column_is_reason_with_a_reason(
+    original: list[str], requested: str | None, text: str, reason: str
+) -> None:
+    columns = plan_columns(original, text_column=requested)
+    assert (columns.text, columns.text_reason) == (text, reason)
 
 
-def test_a_column_that_is_not_there_lists_those_that_are() -> None:
+def test_the_error_of_a_missing_column_lists_the_columns() -> None:
     with pytest.raises(UnknownColumn) as caught:
         plan_columns(["id", "note"], text_column="text")
     assert (caught.value.found, caught.value.expected) == ("text", "one of id, note")
 
 
-def test_no_column_that_stands_out_lists_those_that_are() -> None:
-    with pytest.raises(UnknownColumn, match="stands out") as caught:
+def test_the_error_of_an_unclear_text_column_lists_the_columns() -> None:
+    with pytest.raises(UnknownColumn, match="not clear") as caught:
         plan_columns(["id", "note"])
     assert caught.value.found == "id, note"
     with pytest.raises(UnknownColumn, match="no row could be read"):
         plan_columns([])
 
 
-def test_our_columns_come_after_the_original_ones() -> None:
+def test_added_columns_follow_the_original_ones() -> None:
     ours = ("score", "_row_id", "_status", "_error", "_model", "_tokens", "_windows", "_truncated")
     assert plan_columns(["text", "id"]).all == ("text", "id", "label", *ours)
     assert plan_columns(["text"], answers=LABELS).added == ("labels", *ours)
     assert plan_columns(["text"], prefix="p_").added == tuple(f"p_{name}" for name in ("label", *ours))
 
 
-def test_a_column_that_is_taken_is_refused_with_a_way_out() -> None:
+def test_an_existing_column_is_refused_with_a_hint() -> None:
     with pytest.raises(ConfigError) as caught:
         plan_columns(["text", "label", "_status"])
     assert caught.value.found == "label, _status"

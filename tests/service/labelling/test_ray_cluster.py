@@ -14,8 +14,9 @@ import pytest
 from ray_nodes import ray_nodes
 
 from glossator.service.inference.model import load
-from glossator.service.labelling.file_labelling import Job, run
-from glossator.service.labelling.ledger import folder_of
+from glossator.service.labelling.file_labelling import FileLabelling
+from glossator.service.labelling.label_file import label_file
+from glossator.service.labelling.ledger import ledger_folder
 
 pytest.importorskip("ray")
 ROOT = Path(__file__).resolve().parents[3]
@@ -35,7 +36,7 @@ def write(path: Path, rows: int) -> Path:
 
 
 def communicate(process: subprocess.Popen[str], seconds: float = 60) -> tuple[str, str]:
-    """What it printed until its end; it is killed where that does not come in time."""
+    """Return what the process printed; it is killed if it does not end in time."""
     try:
         return process.communicate(timeout=seconds)
     finally:
@@ -52,15 +53,17 @@ def label(source: Path, bundle: Path, output: Path, address: str, *further: str)
     )  # fmt: skip
 
 
-def test_actors_that_there_are_no_machines_for_get_no_chunks(
+def test_actors_without_a_machine_get_no_chunks(
     bundles: dict[str, Path], tmp_path: Path, cluster: tuple[str, Callable[[], None]]
 ) -> None:
     source = write(tmp_path / "in.jsonl", 5_000)
-    told, said = communicate(label(source, bundles["intents"], tmp_path / "out.jsonl", cluster[0], "--actors", "9"))
-    assert json.loads(told)["rows"] == 5_000, said
+    output_text, errors = communicate(
+        label(source, bundles["intents"], tmp_path / "out.jsonl", cluster[0], "--actors", "9")
+    )
+    assert json.loads(output_text)["rows"] == 5_000, errors
 
 
-def test_node_that_is_killed_loses_nothing(
+def test_a_killed_node_loses_no_rows(
     bundles: dict[str, Path], tmp_path: Path, cluster: tuple[str, Callable[[], None]]
 ) -> None:
     address, kill = cluster
@@ -70,37 +73,42 @@ def test_node_that_is_killed_loses_nothing(
     try:
         _killed_in_the_middle(process, output, kill)
     finally:
-        told, said = communicate(process, 100)
-    assert process.returncode == 3, said
-    summary = json.loads(told)
+        output_text, errors = communicate(process, 100)
+    assert process.returncode == 3, errors
+    summary = json.loads(output_text)
     assert (summary["rows"], summary["errors"]) == (ROWS, {"empty-text": ROWS // 5})
-    run(Job(source=str(source), output=str(tmp_path / "here.jsonl")), load(bundles["intents"], threads=1))
+    label_file(
+        FileLabelling(source=str(source), output=str(tmp_path / "here.jsonl")), load(bundles["intents"], threads=1)
+    )
     assert output.read_bytes() == (tmp_path / "here.jsonl").read_bytes()
 
 
 def _killed_in_the_middle(process: subprocess.Popen[str], output: Path, kill: Callable[[], None]) -> None:
     until = time.monotonic() + 60
-    while len(list(folder_of(output).glob("*.part"))) < 3 and time.monotonic() < until:
+    while len(list(ledger_folder(output).glob("*.part"))) < 3 and time.monotonic() < until:
         assert process.poll() is None
         time.sleep(0.01)
     kill()
 
 
-def test_options_and_their_errors_come_through(
+def test_options_and_their_errors_reach_the_actors(
     bundles: dict[str, Path], tmp_path: Path, cluster: tuple[str, Callable[[], None]]
 ) -> None:
     source = write(tmp_path / "in.jsonl", 10)
     process = label(source, bundles["intents"], tmp_path / "out.jsonl", cluster[0], "--threshold", "0.5")
-    told, said = communicate(process)
-    assert process.returncode == 2, said
-    assert '"code": "config-error"' in told + said  # Ray may have said something before
+    output_text, errors = communicate(process)
+    assert process.returncode == 2, errors
+    assert '"code": "config-error"' in output_text + errors  # Ray may print something first
 
 
-def test_cluster_that_is_not_there_is_told(bundles: dict[str, Path], tmp_path: Path) -> None:
+def test_a_missing_cluster_is_an_error_with_a_hint(bundles: dict[str, Path], tmp_path: Path) -> None:
     source = write(tmp_path / "in.jsonl", 10)
-    for output, address, message in (("out.jsonl", "127.0.0.1:1", "no Ray cluster"), ("-", "x", "writes to a file")):
+    for output, address, message in (
+        ("out.jsonl", "127.0.0.1:1", "no Ray cluster"),
+        ("-", "x", "needs an output file"),
+    ):
         place = Path("-") if output == "-" else tmp_path / output
         process = label(source, bundles["intents"], place, address)
-        told, said = communicate(process)
-        assert process.returncode == 2, said
-        assert message in told + said
+        output_text, errors = communicate(process)
+        assert process.returncode == 2, errors
+        assert message in output_text + errors

@@ -38,7 +38,7 @@ tables = st.integers(2, 5).flatmap(
 
 
 @given(tables, st.sampled_from([",", ";", "\t", "|"]), st.sampled_from(["\n", "\r\n"]))
-def test_rows_written_by_the_csv_module_are_read_as_they_were(
+def test_rows_written_by_the_csv_module_are_read_unchanged(
     table: list[list[str]], delimiter: str, line_end: str
 ) -> None:
     header = [f"c{number}" for number in range(len(table[0]))]
@@ -71,7 +71,7 @@ def test_line_numbers_count_lines_within_cells_and_blank_lines() -> None:
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
-def test_the_delimiter_is_found(delimiter: str) -> None:
+def test_the_delimiter_is_detected(delimiter: str) -> None:
     rows = [["text", "label", "note"], ["one, two; three", "a", "x|y"], ["four, five", "b", "z\tz"]]
     written = io.StringIO()
     csv.writer(written, delimiter=delimiter).writerows(rows)
@@ -99,7 +99,7 @@ def test_too_few_and_too_many_fields_are_errors_of_their_rows() -> None:
     assert (records[2].line, records[2].raw, dict(records[2].fields)) == (4, "long,a,b ", {})
 
 
-def test_columns_of_the_same_name_are_named() -> None:
+def test_repeated_column_names_are_refused_with_the_names() -> None:
     with pytest.raises(InputError, match="same name") as caught:
         source_of("text,label,text\na,b,c\n")
     assert caught.value.found == "text"
@@ -108,7 +108,7 @@ def test_columns_of_the_same_name_are_named() -> None:
 def test_no_header_numbers_the_columns() -> None:
     source = source_of("good,a\nbad,b\n", header=False)
     assert source.columns == ("column_1", "column_2")
-    assert "no header" in source.described()
+    assert "no header" in source.describe()
     assert values(list(source.records())) == [["good", "a"], ["bad", "b"]]
 
 
@@ -129,7 +129,7 @@ def test_a_header_alone_has_no_rows() -> None:
     assert read("text,label\n") == []
 
 
-def test_a_quote_never_closed_costs_one_row_and_says_where_it_opened() -> None:
+def test_an_unclosed_quote_affects_one_row_and_the_error_names_its_line() -> None:
     records = read('text,label\none,a\n"two,b\nthree,c\nfour,d\n')
     assert [record.line for record in records] == [2, 3, 4, 5]
     assert [record.error is None for record in records] == [True, False, True, True]
@@ -138,7 +138,7 @@ def test_a_quote_never_closed_costs_one_row_and_says_where_it_opened() -> None:
     assert records[1].raw == '"two,b '
 
 
-def test_a_quote_closed_by_the_opening_quote_of_a_later_row_costs_one_row() -> None:
+def test_a_quote_closed_by_the_opening_quote_of_a_later_row_affects_one_row() -> None:
     records = read('text,label\n"two,b\nthree,c\n"four, five",d\nsix,e\n')
     assert [record.error is None for record in records] == [False, True, True, True]
     assert records[0].error is not None
@@ -146,7 +146,7 @@ def test_a_quote_closed_by_the_opening_quote_of_a_later_row_costs_one_row() -> N
     assert values(records[1:]) == [["three", "c"], ["four, five", "d"], ["six", "e"]]
 
 
-def test_the_line_is_that_of_the_quote_not_of_the_row() -> None:
+def test_the_error_names_the_line_of_the_quote_not_of_the_row() -> None:
     records = read('a,b\n"x\ny","never closed\nz,1\n')
     assert records[0].error is not None
     assert (records[0].line, records[0].raw) == (2, '"x y","never closed ')
@@ -175,7 +175,7 @@ def test_a_file_of_lone_cr_line_ends_is_refused_not_read_as_no_rows() -> None:
     assert "LF" in (caught.value.hint or "")
 
 
-def test_bytes_that_are_not_utf8_cost_their_row() -> None:
+def test_bytes_that_are_not_utf8_affect_only_their_row() -> None:
     records = read("text,label\nnaïve,a\nété,b\n".encode() + "naïve,c\n".encode("cp1252") + b"ok,d\n")
     assert [record.error is None for record in records] == [True, True, False, True]
     assert isinstance(records[2].error, UndecodableText)
@@ -183,20 +183,20 @@ def test_bytes_that_are_not_utf8_cost_their_row() -> None:
     assert records[2].raw == "na\\xefve,c "
 
 
-def test_bad_bytes_after_the_sample_cost_their_row() -> None:
+def test_invalid_bytes_after_the_sample_affect_only_their_row() -> None:
     data = b"text,label\n" + (b"plain words " * 100 + b",a\n") * 1000 + b"caf\xe9,b\nlast,c\n"
     *_, bad, last = read(data)
     assert isinstance(bad.error, UndecodableText)
     assert (bad.line, last.fields["text"]) == (1002, "last")
 
 
-def test_windows_1252_is_guessed_said_and_read() -> None:
+def test_windows_1252_is_guessed_reported_and_read() -> None:
     source = source_of("text,label\nnaïve “café”,a\n".encode("cp1252"))
-    assert "windows-1252 (guessed)" in source.described()
+    assert "windows-1252 (guessed)" in source.describe()
     assert values(list(source.records())) == [["naïve “café”", "a"]]
 
 
-def test_utf16_with_a_mark_is_read() -> None:
+def test_utf16_with_a_byte_order_mark_is_read() -> None:
     assert values(read('text,label\r\n"naïve\r\nツ",a\r\n'.encode("utf-16"))) == [["naïve\r\nツ", "a"]]
 
 
@@ -208,7 +208,7 @@ def test_a_cell_of_five_megabytes_is_read(quoted: bool) -> None:
     assert [len(str(record.fields["text"])) for record in records] == [len(text) + 5 * quoted, 4]
 
 
-def test_a_row_above_the_limit_is_an_error_and_reading_goes_on() -> None:
+def test_a_row_above_the_limit_is_an_error_and_reading_continues() -> None:
     records = read("text,label\none,a\n" + "x" * 3000 + ",b\ntwo,c\n", max_row=1000)
     assert [record.error is None for record in records] == [True, False, True]
     assert records[1].error is not None
@@ -229,10 +229,10 @@ def test_an_overlong_line_within_quotes_ends_the_row() -> None:
     records = read('text,label\n"open,a\n' + "y" * 600 + "\nlast,c\n", max_row=300)
     assert [record.error is None for record in records] == [False, False, True]
     assert records[0].error is not None
-    assert "is not closed before line 3, which is lost" in records[0].error.message
+    assert "is not closed before line 3, which could not be read" in records[0].error.message
 
 
-def test_a_row_of_very_many_lines_ends() -> None:
+def test_a_row_has_a_maximum_number_of_lines() -> None:
     first = next(source_of('a\n"' + "\n" * (MAX_ROW_LINES + 2)).records())
     assert first.error is not None
     assert f"{MAX_ROW_LINES:,} lines" in first.error.message
@@ -248,18 +248,18 @@ def test_truncated_gzip_gives_the_rows_so_far_then_an_error() -> None:
     assert "from line" in str(records[-1].error)
 
 
-def test_tsv_quotes_are_literal_where_reading_them_as_quotes_fails() -> None:
+def test_tsv_quotes_are_literal_if_parsing_them_as_quotes_fails() -> None:
     source = source_of('ham\t"Wen u miss" gdeve..\nspam\t"Win" now\n', format="tsv", header=False)
-    assert "quotes taken literally" in source.described()
+    assert "quotes taken literally" in source.describe()
     assert values(list(source.records())) == [["ham", '"Wen u miss" gdeve..'], ["spam", '"Win" now']]
 
 
-def test_tsv_quotes_are_quotes_where_they_work() -> None:
+def test_tsv_quotes_are_quotes_if_they_can_be_parsed() -> None:
     assert values(read('a\tb\n"x\ty"\t"1\n2"\n', format="tsv")) == [["x\ty", "1\n2"]]
 
 
 @pytest.mark.parametrize("delimiter", [",,", "", '"', "\n"])
-def test_a_delimiter_that_cannot_be_is_refused(delimiter: str) -> None:
+def test_an_invalid_delimiter_is_refused(delimiter: str) -> None:
     with pytest.raises(ConfigError):
         source_of("a,b\n", delimiter=delimiter)
 

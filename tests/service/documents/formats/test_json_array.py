@@ -21,12 +21,12 @@ def read(data: bytes, **options: Any) -> list[Record]:
         return list(source.records())
 
 
-def test_items_come_in_order_with_their_columns(tmp_path: Path) -> None:
+def test_items_are_read_in_order_with_their_columns(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text('[{"text": "one"},\n {"text": "two", "id": 2}]\n')
     with open_source(path) as source:
         assert (source.columns, source.encoding) == (("text", "id"), "utf-8")
-        assert source.described() == f"{path}: json, utf-8, columns text, id"
+        assert source.describe() == f"{path}: json, utf-8, columns text, id"
         records = list(source.records())
     assert records == [Record(1, {"text": "one"}), Record(2, {"text": "two", "id": 2})]
 
@@ -56,7 +56,7 @@ def test_any_array_is_read_as_pythons_reader_reads_it(
         assert len(good) == len(items)
 
 
-def test_items_that_straddle_the_blocks_are_whole(tmp_path: Path) -> None:
+def test_items_across_blocks_are_complete(tmp_path: Path) -> None:
     chance = random.Random(5)
     items = [{"n": number, "text": 'é\\"]},{' * chance.randrange(400)} for number in range(4_000)]
     path = tmp_path / "big.json.gz"
@@ -65,7 +65,7 @@ def test_items_that_straddle_the_blocks_are_whole(tmp_path: Path) -> None:
         assert [record.fields for record in source.records()] == items
 
 
-def test_items_that_are_no_objects_are_rows_with_errors() -> None:
+def test_items_that_are_not_objects_are_rows_with_errors() -> None:
     records = read(b'[{"a": 1}, 5, "x", [1], null, {"a": 1, "a": 2}, {"a": NaN}, {"a": 2}]')
     assert [record.fields for record in records if record.error is None] == [{"a": 1}, {"a": 2}]
     assert [record.line for record in records if record.error is not None] == [2, 3, 4, 5, 6, 7]
@@ -84,7 +84,7 @@ def test_items_that_are_no_objects_are_rows_with_errors() -> None:
         (b"[", 0),
     ],
 )
-def test_where_the_json_breaks_the_rest_is_one_row_that_says_so(data: bytes, good: int) -> None:
+def test_after_invalid_json_the_rest_is_one_row_with_an_error(data: bytes, good: int) -> None:
     records = read(data)
     assert [record.error is None for record in records] == [True] * good + [False] * (len(records) - good)
     assert records[-1].error is not None
@@ -98,36 +98,36 @@ def test_an_item_above_the_limit_ends_the_reading_with_an_error() -> None:
     assert "too long" in str(records[1].error)
 
 
-def test_cut_off_gzip_ends_with_an_error(tmp_path: Path) -> None:
+def test_truncated_gzip_ends_with_an_error(tmp_path: Path) -> None:
     path = tmp_path / "cut.json.gz"
     noise = random.Random(1).randbytes(400_000).hex()
     path.write_bytes(gzip.compress(json.dumps([{"a": 1}, {"a": noise}]).encode())[:-2_000])
     with open_source(path) as source:
         records = list(source.records())
     assert records[0].fields == {"a": 1}
-    assert "cut off or damaged" in str(records[-1].error)
+    assert "truncated or damaged" in str(records[-1].error)
 
 
 @pytest.mark.parametrize("data", [b'{"a": 1}', b"  \n ", b"5", b"nothing"])
-def test_what_is_no_array_is_refused(data: bytes) -> None:
+def test_a_file_without_an_array_is_refused(data: bytes) -> None:
     with pytest.raises(InputError):
         read(data)
 
 
-def test_options_that_do_not_apply() -> None:
+def test_options_that_do_not_apply_are_refused() -> None:
     with pytest.raises(ConfigError, match="takes no delimiter"):
         read(b"[]", delimiter=",")
 
 
-def test_standard_input_is_told_by_its_first_character() -> None:
+def test_an_array_on_standard_input_is_detected_by_its_first_character() -> None:
     with open_source("-", stdin=io.BufferedReader(io.BytesIO(b' [{"a": 1}]'))) as source:  # type: ignore[arg-type]
         assert source.format == "json"
 
 
-def test_an_array_that_is_called_lines_is_told(tmp_path: Path) -> None:
+def test_an_array_in_a_jsonl_file_is_refused_with_a_hint(tmp_path: Path) -> None:
     for text in ('[{"a": 1}, {"a": 2}]', '[\n{"a": 1},\n{"a": 2}\n]'):
         path = tmp_path / "a.jsonl"
         path.write_text(text)
-        with pytest.raises(InputError, match="holds a JSON array") as raised:
+        with pytest.raises(InputError, match="contains a JSON array") as raised:
             open_source(path)
         assert "--input-format json" in (raised.value.hint or "")

@@ -37,7 +37,7 @@ json_values = st.recursive(
     st.booleans(),
     st.sampled_from(["\n", "\r\n"]),
 )
-def test_objects_written_by_json_are_read_as_they_were(
+def test_objects_written_by_the_json_module_are_read_unchanged(
     rows: list[dict[str, object]], ascii_only: bool, line_end: str
 ) -> None:
     text = "".join(json.dumps(row, ensure_ascii=ascii_only) + line_end for row in rows)
@@ -55,7 +55,7 @@ def test_blank_lines_are_skipped_and_counted() -> None:
 def test_columns_are_those_of_the_first_rows_in_order() -> None:
     source = source_of('{"text": "a", "id": 1}\nbad\n{"id": 2, "note": null}\n')
     assert source.columns == ("text", "id", "note")
-    assert source.described() == "standard input: jsonl, utf-8, columns text, id, note"
+    assert source.describe() == "standard input: jsonl, utf-8, columns text, id, note"
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_columns_are_those_of_the_first_rows_in_order() -> None:
         ('["a", "b"]', "the row is a list"),
         ('"a"', "the row is a string"),
         ("17", "the row is a number"),
-        ("true", "the row is a truth value"),
+        ("true", "the row is a boolean"),
         ("null", "the row is null"),
         ('{"score": NaN}', "NaN is not JSON"),
         ('{"score": [-Infinity]}', "-Infinity is not JSON"),
@@ -77,11 +77,11 @@ def test_columns_are_those_of_the_first_rows_in_order() -> None:
         ('{"id": ' + "9" * 5000 + "}", "4300 digits"),
         ('{"text": "a", "text": "b"}', "the key text is repeated"),
         ('{"a": {"b": 1, "b": 2}}', "the key b is repeated"),
-        ('{"a": ' + "[" * 200 + "]" * 200 + "}", f"more than {MAX_DEPTH} deep"),
-        ('{"a": ' * 100_000, f"more than {MAX_DEPTH} deep"),
+        ('{"a": ' + "[" * 200 + "]" * 200 + "}", f"more than {MAX_DEPTH} levels deep"),
+        ('{"a": ' * 100_000, f"more than {MAX_DEPTH} levels deep"),
     ],
 )
-def test_a_bad_line_costs_its_own_row(line: str, message: str) -> None:
+def test_an_invalid_line_affects_only_its_own_row(line: str, message: str) -> None:
     records = read(f'{{"text": "before"}}\n{line}\n{{"text": "after"}}\n')
     assert [record.line for record in records] == [1, 2, 3]
     assert [record.error is None for record in records] == [True, False, True]
@@ -92,14 +92,14 @@ def test_a_bad_line_costs_its_own_row(line: str, message: str) -> None:
     assert dict(records[1].fields) == {}
 
 
-def test_brackets_within_strings_are_not_depth() -> None:
+def test_brackets_in_strings_do_not_count_as_nesting() -> None:
     text = '\\"[{' * 500
     assert parse_object(f'{{"text": "{text}"}}', 1) == {"text": '"[{' * 500}
     nested = '{"a": ' + "[" * (MAX_DEPTH - 1) + "]" * (MAX_DEPTH - 1) + "}"
     assert parse_object(nested, 1).keys() == {"a"}
 
 
-def test_the_check_of_depth_is_linear() -> None:
+def test_the_check_of_nesting_takes_linear_time() -> None:
     started = time.perf_counter()
     with pytest.raises(UnreadableRow):
         parse_object('{"a": "' + '\\"[' * 500_000, 1)  # a string that never ends, with a quote at every third step
@@ -112,7 +112,7 @@ def test_lone_surrogates_stay_in_the_fields() -> None:
     assert dict(record.fields) == {"text": "cut \ud83d here", "pair": "\U0001f600"}
 
 
-def test_bytes_that_are_not_utf8_cost_their_row() -> None:
+def test_bytes_that_are_not_utf8_affect_only_their_row() -> None:
     records = read('{"text": "naïve"}\n'.encode() + b'{"text": "na\xefve"}\n')
     assert isinstance(records[1].error, UndecodableText)
     assert "\\xef" in records[1].raw

@@ -16,7 +16,7 @@ def write(tmp_path: Path, content: bytes) -> Path:
     return path
 
 
-def test_a_line_is_a_document_and_an_empty_line_an_empty_one(tmp_path: Path) -> None:
+def test_each_line_is_a_document_and_an_empty_line_an_empty_document(tmp_path: Path) -> None:
     path = write(tmp_path, "one\r\n\n  \ntwo\u2028still two\x85\x0b\x0c\rand this\nlast".encode())
     with open_source(path) as source:
         records = list(source.records())
@@ -37,17 +37,17 @@ def test_one_line_in_one_row_out(tmp_path_factory: pytest.TempPathFactory, texts
         assert [record.fields["text"] for record in source.records()] == texts
 
 
-def test_mixed_encodings_cost_the_lines_at_fault(tmp_path: Path) -> None:
+def test_mixed_encodings_affect_only_the_invalid_lines(tmp_path: Path) -> None:
     path = write(tmp_path, "Größe\nété\n".encode() + b"Gr\xf6\xdfe\nlast\n")
     with open_source(path) as source:
-        assert "utf-8 (not in every line)" in source.described()
+        assert "utf-8 (not in every line)" in source.describe()
         records = list(source.records())
     assert [record.error is None for record in records] == [True, True, False, True]
     assert isinstance(records[2].error, UndecodableText)
     assert (records[2].line, records[2].raw, dict(records[2].fields)) == (3, "Gr\\xf6\\xdfe ", {})
 
 
-def test_the_encoding_named_is_used(tmp_path: Path) -> None:
+def test_a_named_encoding_is_used(tmp_path: Path) -> None:
     with open_source(write(tmp_path, "荷物\n届きません\n".encode("shift_jis")), encoding="shift_jis") as source:
         assert [record.fields["text"] for record in source.records()] == ["荷物", "届きません"]
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from glossator.service.documents.formats.spreadsheet import XlsxSource
+from glossator.service.documents.formats.spreadsheet import SpreadsheetSource
 from glossator.service.documents.open_source import open_source
 from glossator.service.errors import ConfigError, InputError, UndecodableFile
 
@@ -40,7 +40,7 @@ def test_rows_keep_their_types_and_their_numbers(tmp_path: Path) -> None:
     )
     with open_source(path) as source:
         assert source.columns == ("text", "n", "when", "yes")
-        assert source.described() == f"{path}: xlsx, sheet 'Data', the first of 3 sheets, columns text, n, when, yes"
+        assert source.describe() == f"{path}: xlsx, sheet 'Data', the first of 3 sheets, columns text, n, when, yes"
         records = list(source.records())
     assert [record.fields for record in records] == [
         {"text": "a", "n": 1, "when": when, "yes": True},
@@ -58,13 +58,13 @@ _CELLS = st.text(
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.lists(_CELLS, min_size=2, max_size=2), min_size=1, max_size=6))
-def test_any_text_comes_as_it_was_written(rows: list[list[object]], tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_any_text_is_read_unchanged(rows: list[list[object]], tmp_path_factory: pytest.TempPathFactory) -> None:
     path = write(tmp_path_factory.mktemp("any") / "a.xlsx", [["one", "two"], *rows])
     with open_source(path) as source:
         assert [list(record.fields.values()) for record in source.records()] == rows
 
 
-def test_columns_without_a_name_get_one_and_rows_may_be_short(tmp_path: Path) -> None:
+def test_unnamed_columns_get_a_name_and_short_rows_are_filled(tmp_path: Path) -> None:
     path = write(tmp_path / "a.xlsx", [["text", None, "label"], ["a", "b"], ["c", "d", "e"]])
     with open_source(path) as source:
         assert source.columns == ("text", "column_2", "label")
@@ -78,22 +78,22 @@ def test_without_a_header_every_row_is_data(tmp_path: Path) -> None:
         assert [record.line for record in source.records()] == [1, 2]
 
 
-def test_columns_of_one_name_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="columns of the same name"):
+def test_repeated_column_names_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="columns with the same name"):
         open_source(write(tmp_path / "a.xlsx", [["text", "text"], ["a", "b"]]))
 
 
-def test_a_sheet_with_a_password_is_told(tmp_path: Path) -> None:
+def test_a_spreadsheet_with_a_password_is_refused_with_a_hint(tmp_path: Path) -> None:
     plain = write(tmp_path / "plain.xlsx", [["text"], ["a"]])
     with plain.open("rb") as file, (tmp_path / "locked.xlsx").open("wb") as out:
         msoffcrypto.format.ooxml.OOXMLFile(file).encrypt("secret", out)
     with pytest.raises(UndecodableFile, match="protected by a password") as raised:
         open_source(tmp_path / "locked.xlsx")
-    assert "take the password off" in (raised.value.hint or "")
+    assert "remove the password" in (raised.value.hint or "")
 
 
 @pytest.mark.parametrize("content", [b"not a sheet", b"PK\x03\x04 cut off", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" * 70])
-def test_what_is_no_spreadsheet_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_spreadsheet_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.xlsx").write_bytes(content)
     with pytest.raises(UndecodableFile):
         open_source(tmp_path / "a.xlsx")
@@ -115,19 +115,19 @@ def test_streams_gzip_and_options_are_refused(tmp_path: Path) -> None:
         open_source(path, encoding="utf-8")
 
 
-def test_a_file_that_unpacks_to_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("glossator.service.documents.formats.spreadsheet.MAX_UNPACKED", 100_000)
+def test_a_file_that_expands_too_far_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("glossator.service.documents.formats.spreadsheet.MAX_EXPANDED_BYTES", 100_000)
     path = write(tmp_path / "a.xlsx", [["text"], ["a"]])
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("bomb.bin", b"\0" * 200_000)
-    with pytest.raises(InputError, match="unpacks to"):
+    with pytest.raises(InputError, match="expands to"):
         open_source(path)
 
 
 def test_a_cell_above_the_limit_is_a_row_with_an_error(tmp_path: Path) -> None:
     path = write(tmp_path / "a.xlsx", [["text"], ["x" * 200], ["short"]])
     with open_source(path, max_row=100) as source:
-        assert isinstance(source, XlsxSource)
+        assert isinstance(source, SpreadsheetSource)
         records = list(source.records())
     assert "200 characters" in str(records[0].error)
     assert records[1].fields == {"text": "short"}

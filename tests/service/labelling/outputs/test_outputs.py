@@ -1,4 +1,4 @@
-"""Every output format, read back by the tool that it is for, or by a reader that is not ours."""
+"""Every output format is read by the tool that it is for, or by another independent reader."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from spacy.tokens import DocBin
 from glossator.service.documents.row_formats import Row
 from glossator.service.errors import ConfigError
 from glossator.service.labelling.answer_cells import LABEL, LABELS
-from glossator.service.labelling.column_plan import Columns
-from glossator.service.labelling.outputs.conll import tagged
-from glossator.service.labelling.outputs.output_formats import NAMED, SUFFIXES, layout_of
+from glossator.service.labelling.column_plan import ColumnPlan
+from glossator.service.labelling.outputs.conll import tag_tokens
+from glossator.service.labelling.outputs.output_formats import NAMED_FORMATS, SUFFIXES, create_output_format
 from glossator.training.corpus.reading.conll import read_conll
 
 OURS = {"_status": "ok", "_error": "", "_model": "m@1", "_tokens": 3, "_windows": 1, "_truncated": False}
@@ -33,8 +33,8 @@ def classes(problem: str) -> Any:
     return TextClassification.model_construct(problem_type=problem, labels=("a", "b"), task="text-classification")
 
 
-def columns(answers: tuple[str, ...], prefix: str = "", original: tuple[str, ...] = ("text", "n")) -> Columns:
-    return Columns("text", "by its name", original, prefix, answers)
+def columns(answers: tuple[str, ...], prefix: str = "", original: tuple[str, ...] = ("text", "n")) -> ColumnPlan:
+    return ColumnPlan("text", "by its name", original, prefix, answers)
 
 
 def row(number: int, text: object, prefix: str = "", **answer: object) -> dict[str, object]:
@@ -56,14 +56,14 @@ Whole = Callable[..., bytes]
 
 @pytest.fixture
 def whole(tmp_path: Path) -> Whole:
-    def call(path: str, named: str | None, columns: Columns, task: Any, parts: list[list[Row]]) -> bytes:
-        layout, _ = layout_of(path, named, columns, task)
+    def call(path: str, named: str | None, columns: ColumnPlan, task: Any, parts: list[list[Row]]) -> bytes:
+        row_format, _ = create_output_format(path, named, columns, task)
         files = []
         for index, rows in enumerate(parts):
             files.append(tmp_path / f"{index}.part")
-            files[-1].write_bytes(layout.part(rows))
+            files[-1].write_bytes(row_format.encode(rows))
         found: list[bytes] = []
-        layout.join(files, found.append)
+        row_format.join(files, found.append)
         return b"".join(found)
 
     return call
@@ -113,7 +113,7 @@ def test_prodigy_gets_options_or_spans(whole: Whole) -> None:
     assert json.loads(data)["spans"] == [{"start": 3, "end": 6, "label": "place"}]
 
 
-def test_openai_batch_lines_answer_their_ids(whole: Whole) -> None:
+def test_openai_batch_lines_have_their_custom_ids(whole: Whole) -> None:
     given = columns(LABEL, original=("custom_id", "text", "n"))
     rows: list[Row] = [{"custom_id": "ticket-7", **row(0, "one", label="a", score=0.9)}, failed(1)]
     data = whole("out.jsonl", "openai-batch", given, CLASSES, [rows])
@@ -169,7 +169,7 @@ def test_tags_mark_exactly_the_entities(pieces: list[str], spans: list[tuple[int
         start = max(start, taken[-1]["end"] if taken else 0)
         if start + length <= len(text) and text[start : start + length].strip():
             taken.append({"start": start, "end": start + length, "label": "e"})
-    found = tagged(text, taken)
+    found = tag_tokens(text, taken)
     assert "".join(token for token, _ in found) == "".join(text.split())
     assert sum(tag == "B-e" for _, tag in found) == len(taken)
     inside = "".join("".join(text[each["start"] : each["end"]].split()) for each in taken)
@@ -185,13 +185,13 @@ def test_parquet_has_every_row_whatever_kinds_meet(
     tmp_path_factory: pytest.TempPathFactory, parts: list[list[dict[str, object]]]
 ) -> None:
     folder = tmp_path_factory.mktemp("parquet")
-    layout, _ = layout_of("out.parquet", None, columns(LABEL), ENTITIES)  # type: ignore[arg-type]
+    row_format, _ = create_output_format("out.parquet", None, columns(LABEL), ENTITIES)  # type: ignore[arg-type]
     files = []
     for index, rows in enumerate(parts):
         files.append(folder / f"{index}.part")
-        files[-1].write_bytes(layout.part(rows))
+        files[-1].write_bytes(row_format.encode(rows))
     with open(folder / "out.parquet", "wb") as file:
-        layout.join(files, file.write)
+        row_format.join(files, file.write)
     found = pq.read_table(folder / "out.parquet").to_pylist()
     sent = [each for rows in parts for each in rows]
     assert len(found) == len(sent)
@@ -206,7 +206,7 @@ def test_parquet_has_every_row_whatever_kinds_meet(
             ]  # fmt: skip
 
 
-def test_a_prefix_is_taken_off_again(whole: Whole) -> None:
+def test_a_prefix_is_removed_again(whole: Whole) -> None:
     rows: list[Row] = [row(0, "one", "p_", label="a", score=0.9) | {"label": "gold"}]
     given = columns(LABEL, "p_", ("text", "n", "label"))
     data = whole("out.jsonl", "prodigy", given, CLASSES, [rows])
@@ -215,12 +215,12 @@ def test_a_prefix_is_taken_off_again(whole: Whole) -> None:
     assert task["meta"]["label"] == "gold"
 
 
-def test_a_format_without_a_form_for_the_task_is_refused() -> None:
-    with pytest.raises(ConfigError, match="has no form for what this model gives") as caught:
-        layout_of("out.conll", None, columns(LABEL), CLASSES)
-    assert caught.value.hint == "Write JSON lines."
+def test_a_format_that_cannot_represent_the_task_is_refused() -> None:
+    with pytest.raises(ConfigError, match="cannot represent the answers of this model") as caught:
+        create_output_format("out.conll", None, columns(LABEL), CLASSES)
+    assert caught.value.hint == "Write JSON Lines."
 
 
-def test_formats_by_ending_and_by_name() -> None:
+def test_formats_are_found_by_suffix_and_by_name() -> None:
     assert {kind.format for kind in SUFFIXES.values()} == {"jsonl", "csv", "tsv", "parquet", "spacy", "conll"}
-    assert set(NAMED) == {"label-studio", "prodigy", "openai-batch"}
+    assert set(NAMED_FORMATS) == {"label-studio", "prodigy", "openai-batch"}
