@@ -1,1 +1,1 @@
-"""Wrangles corpora and fine-tunes text models; what it makes is a checkpoint folder."""
+"""Reads and cleans corpora and trains text models on them; the result is a checkpoint folder."""

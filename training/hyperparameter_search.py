@@ -1,4 +1,4 @@
-"""Searches an algorithm's options (optuna): Bayesian search, poor trials cut short, resumable."""
+"""Searches for good options of an algorithm with optuna: Bayesian, poor trials are stopped early, resumable."""
 
 from __future__ import annotations
 
@@ -22,19 +22,23 @@ from glossator.training.training_loop import Outcome, TrainingDiverged
 
 _JOURNAL = "journal.log"
 _DEFAULTS = "defaults"
-_FITTED = "fitted"
+_RESULT = "result"
 
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """The best run, how many trials ended and how many of them were cut short, what the defaults came to on the
-    validation rows, and the options that won: none where the defaults did."""
+    """The result of a search."""
 
     fitted: FitResult
+    """The best trial, or the defaults if no trial was better."""
     trials: int
+    """The number of trials that ended."""
     pruned: int
+    """The number of trials that were stopped early."""
     default_value: float
+    """The validation metric of the defaults."""
     options: dict[str, Any]
+    """The best options; empty if no trial was better than the defaults."""
 
 
 def search(
@@ -49,11 +53,24 @@ def search(
     progress: Progress | None = None,
     run_id: str | None = None,
 ) -> SearchResult:
-    """Trains the defaults, then up to `trials` other choices, in `minutes` at most, and writes the best checkpoint to
-    `output`. All are judged on the validation rows.
+    """Train with the defaults, then with other options, and write the checkpoint that is the best on validation rows.
 
-    What is done stands in `<output>.search`: the same call goes on where one was killed, `fresh` begins anew. Raises
-    ConfigError where the algorithm has nothing to search.
+    Finished trials are kept in `<output>.search` until the search ends: if the process is killed, the same call
+    continues.
+
+    Args:
+        splits: The rows.
+        config: The algorithm, and options that are not searched.
+        output: The folder of the checkpoint.
+        trials: The number of trials after the defaults.
+        minutes: No trial begins or continues after this time.
+        overwrite: Replace a checkpoint at `output`.
+        fresh: Discard an unfinished search.
+        progress: Receives events; None: they are ignored.
+        run_id: The id of the recorded run, for the provenance of the checkpoint.
+
+    Raises:
+        ConfigError: The algorithm has no options to search, or an option cannot be used.
     """
     import optuna
     from optuna.storages.journal import JournalFileBackend
@@ -63,7 +80,7 @@ def search(
     algorithm = find_algorithm(config.algorithm)
     suggest = algorithm.search
     if suggest is None:
-        raise ConfigError(f"{algorithm.name} has nothing to search", hint="Leave --search out.")
+        raise ConfigError(f"{algorithm.name} has no options to search", hint="Omit --search.")
     folder = Path(f"{output}.search")
     if fresh:
         shutil.rmtree(folder, ignore_errors=True)
@@ -79,44 +96,44 @@ def search(
     )
     deadline = None if minutes is None else time.monotonic() + minutes * 60.0
     if _DEFAULTS not in study.user_attrs:
-        progress.stage("the defaults")
+        progress.stage("training with the default options")
         fitted = fit(splits, config, folder / _DEFAULTS, overwrite=True, progress=progress, run_id=run_id)
-        study.set_user_attr(_DEFAULTS, _kept(fitted))
+        study.set_user_attr(_DEFAULTS, _to_dict(fitted))
     default = study.user_attrs[_DEFAULTS]
 
     def objective(trial: Any) -> float:
         chosen = _with(config, suggest(trial))
-        progress.stage(f"trial {trial.number + 1}: {_told(trial.params)}")
-        place = folder / f"trial-{trial.number}"
-        judged = _Judged(progress, trial, deadline)
+        progress.stage(f"trial {trial.number + 1}: {_describe(trial.params)}")
+        trial_folder = folder / f"trial-{trial.number}"
+        pruning = _PruningProgress(progress, trial, deadline)
         try:
-            fitted = fit(splits, chosen, place, overwrite=True, fresh=True, progress=judged, run_id=run_id)
-        except TrainingDiverged:  # as poor as a trial can be
-            progress.stage("cut short: it diverged")
+            fitted = fit(splits, chosen, trial_folder, overwrite=True, fresh=True, progress=pruning, run_id=run_id)
+        except TrainingDiverged:  # counts as a poor trial
+            progress.stage("trial stopped: training diverged")
             raise optuna.TrialPruned from None
-        trial.set_user_attr(_FITTED, _kept(fitted))
+        trial.set_user_attr(_RESULT, _to_dict(fitted))
         return fitted.outcome.best_metric
 
     ended = (TrialState.COMPLETE, TrialState.PRUNED)
     while len(study.get_trials(states=ended)) < trials and (deadline is None or time.monotonic() < deadline):
         study.optimize(objective, n_trials=1)
     finished = study.get_trials(states=(TrialState.COMPLETE,))
-    winner, kept, options = folder / _DEFAULTS, default, dict[str, Any]()
+    winner, result, options = folder / _DEFAULTS, default, dict[str, Any]()
     for trial in finished:
-        if trial.value > kept["outcome"]["best_metric"]:
-            winner, kept, options = folder / f"trial-{trial.number}", trial.user_attrs[_FITTED], dict(trial.params)
+        if trial.value > result["outcome"]["best_metric"]:
+            winner, result, options = folder / f"trial-{trial.number}", trial.user_attrs[_RESULT], dict(trial.params)
     pruned = len(study.get_trials(states=(TrialState.PRUNED,)))
     with atomic_folder(output, overwrite=overwrite, markers=FOLDER_MARKERS) as aside:
         shutil.copytree(winner, aside, dirs_exist_ok=True)
     fitted = FitResult(
-        Path(output), read_task(output), Outcome(**kept["outcome"]), kept["device"], kept["metric"], findings=[]
+        Path(output), read_task(output), Outcome(**result["outcome"]), result["device"], result["metric"], findings=[]
     )
     shutil.rmtree(folder, ignore_errors=True)
     return SearchResult(fitted, len(finished) + pruned, pruned, default["outcome"]["best_metric"], options)
 
 
-class _Judged:
-    """Passes a trial's progress on, and cuts it short where others did better by then, or the time is up."""
+class _PruningProgress:
+    """Forwards the progress of a trial; stops the trial if others were better at this epoch, or if the time is over."""
 
     def __init__(self, progress: Progress, trial: Any, deadline: float | None) -> None:
         self._progress = progress
@@ -139,22 +156,22 @@ class _Judged:
         self._progress.epoch(event)
         self._trial.report(event.value, event.epoch)
         if self._trial.should_prune():
-            self._progress.stage("cut short: others did better by now")
+            self._progress.stage("trial stopped: others were better at this epoch")
             raise optuna.TrialPruned
 
 
 def _with(config: TrainingConfig, chosen: Mapping[str, Any]) -> TrainingConfig:
-    """The configuration with what a trial chose: its own fields, and options of the algorithm."""
-    own = {name: value for name, value in chosen.items() if name in TrainingConfig.model_fields}
-    others = {name: value for name, value in chosen.items() if name not in own}
-    return config.model_copy(update={**own, "options": config.options | others})
+    """The configuration with the values of a trial: fields of the configuration, and options of the algorithm."""
+    fields = {name: value for name, value in chosen.items() if name in TrainingConfig.model_fields}
+    options = {name: value for name, value in chosen.items() if name not in fields}
+    return config.model_copy(update={**fields, "options": config.options | options})
 
 
-def _kept(fitted: FitResult) -> dict[str, Any]:
+def _to_dict(fitted: FitResult) -> dict[str, Any]:
     return {"outcome": asdict(fitted.outcome), "device": fitted.device, "metric": fitted.metric}
 
 
-def _told(params: Mapping[str, Any]) -> str:
+def _describe(params: Mapping[str, Any]) -> str:
     return ", ".join(
         f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}" for name, value in params.items()
     )

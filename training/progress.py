@@ -1,4 +1,4 @@
-"""What a run tells while it runs. The command line draws it; tests collect it."""
+"""Progress events of training. The command line shows them; tests collect them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class StepDone:
-    """After a batch. `loss` is a running mean, NaN where texts are only read; `eta_seconds` counts on all epochs being
-    run."""
+    """Sent after each batch. `loss` is a running mean, NaN if texts are only read; `eta_seconds` assumes all epochs."""
 
     epoch: int
     epochs: int
     step: int
-    """Batches done, over all epochs."""
+    """The number of finished batches in all epochs."""
     steps: int
     loss: float
     examples_per_second: float
@@ -23,7 +22,7 @@ class StepDone:
 
 @dataclass(frozen=True, slots=True)
 class EpochDone:
-    """After an epoch's validation."""
+    """Sent after the validation of each epoch."""
 
     epoch: int
     metric: str
@@ -33,17 +32,20 @@ class EpochDone:
 
 
 class Progress(Protocol):
-    """Hears of a run's progress."""
+    """Receives the progress of training."""
 
-    def stage(self, name: str) -> None: ...
+    def stage(self, name: str) -> None:
+        """A new stage of the work begins."""
 
-    def step(self, event: StepDone) -> None: ...
+    def step(self, event: StepDone) -> None:
+        """A batch is finished."""
 
-    def epoch(self, event: EpochDone) -> None: ...
+    def epoch(self, event: EpochDone) -> None:
+        """An epoch is finished."""
 
 
 class SilentProgress:
-    """Hears nothing."""
+    """Ignores the progress of training."""
 
     def stage(self, name: str) -> None: ...
 

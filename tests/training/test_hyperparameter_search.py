@@ -1,4 +1,4 @@
-"""The search over an algorithm's options: it goes on after a kill, cuts poor trials short and keeps to its time."""
+"""The search for options: it continues after a kill, stops poor trials early and respects its time limit."""
 
 from __future__ import annotations
 
@@ -47,13 +47,15 @@ def config(tiny_base: Bases) -> TrainingConfig:
     )  # fmt: skip
 
 
-def test_a_killed_search_goes_on_and_trains_nothing_twice(few: Splits, config: TrainingConfig, tmp_path: Path) -> None:
+def test_a_killed_search_continues_without_repeating_trials(
+    few: Splits, config: TrainingConfig, tmp_path: Path
+) -> None:
     with pytest.raises(KeyboardInterrupt):
         search(few, config, tmp_path / "out", trials=3, progress=Stages("trial 2"))
     assert (tmp_path / "out.search").is_dir()
     stages = Stages()
     found = search(few, config, tmp_path / "out", trials=3, progress=stages)
-    assert "the defaults" not in stages.names
+    assert "training with the default options" not in stages.names
     assert sum(name.startswith("trial ") for name in stages.names) == 2
     assert found.trials == 3
     assert found.fitted.outcome.best_metric >= found.default_value
@@ -61,11 +63,11 @@ def test_a_killed_search_goes_on_and_trains_nothing_twice(few: Splits, config: T
     assert load_checkpoint(tmp_path / "out").predict(few.test.texts)
 
 
-def of(draws: Iterator[dict[str, Any]]) -> Callable[[Any], Mapping[str, Any]]:
-    """A search that gives these choices, one after another, and tells the trial of them."""
+def suggest_from(choices: Iterator[dict[str, Any]]) -> Callable[[Any], Mapping[str, Any]]:
+    """A search function that returns these choices in turn, and gives the trial a parameter."""
 
     def suggest(trial: Any) -> Mapping[str, Any]:
-        chosen = next(draws)
+        chosen = next(choices)
         trial.suggest_int("place", 0, 99)
         return chosen
 
@@ -73,14 +75,14 @@ def of(draws: Iterator[dict[str, Any]]) -> Callable[[Any], Mapping[str, Any]]:
 
 
 def with_choices(patch: pytest.MonkeyPatch, *choices: dict[str, Any]) -> None:
-    algorithm = replace(registry.find("bag"), search=of(iter(choices)))
-    patch.setattr("glossator.training.hyperparameter_search.find", lambda _: algorithm)
+    algorithm = replace(registry.find_algorithm("bag"), search=suggest_from(iter(choices)))
+    patch.setattr("glossator.training.hyperparameter_search.find_algorithm", lambda _: algorithm)
 
 
-def test_the_better_choice_wins_and_is_written(
+def test_better_options_are_chosen_and_written(
     few: Splits, config: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A learning rate with which nothing is learnt, and one that learns; the defaults here are the former."""
+    """A learning rate that is far too small, and a good one; the defaults here have the former."""
     hopeless = config.model_copy(update={"learning_rate": 1e-7})
     with_choices(monkeypatch, {"learning_rate": 1e-7}, {"learning_rate": 3e-2, "dimension": 16})
     found = search(few, hopeless, tmp_path / "out", trials=2)
@@ -89,7 +91,7 @@ def test_the_better_choice_wins_and_is_written(
     assert (provenance.config["learning_rate"], provenance.config["dimension"]) == (3e-2, 16)
 
 
-def test_the_defaults_win_where_nothing_beats_them(
+def test_the_defaults_are_chosen_if_nothing_is_better(
     few: Splits, config: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     good = config.model_copy(update={"learning_rate": 3e-2})
@@ -110,12 +112,14 @@ def test_a_trial_that_diverges_does_not_end_the_search(
     assert found.fitted.outcome.best_metric > found.default_value
 
 
-def test_time_that_is_up_ends_the_search_with_the_defaults(few: Splits, config: TrainingConfig, tmp_path: Path) -> None:
+def test_a_search_without_time_ends_with_the_defaults(few: Splits, config: TrainingConfig, tmp_path: Path) -> None:
     found = search(few, config, tmp_path / "out", trials=50, minutes=0.0)
     assert (found.trials, found.options) == (0, {})
     assert load_checkpoint(tmp_path / "out")
 
 
-def test_nothing_to_search_is_told(few: Splits, config: TrainingConfig, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="nothing to search"):
+def test_an_algorithm_without_options_to_search_is_rejected(
+    few: Splits, config: TrainingConfig, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match="no options to search"):
         search(few, config.model_copy(update={"algorithm": "majority"}), tmp_path / "out", trials=2)

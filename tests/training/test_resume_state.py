@@ -1,4 +1,4 @@
-"""A run that was killed comes to the same result, to the bit; a state is whole or not there."""
+"""Training that was killed ends with exactly the same result; a state is either complete or absent."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from glossator.service.bundle import file_names
 from glossator.service.errors import ConfigError, OutputError
 from glossator.training.resume_state import Position, ResumeState
 
-PROGRAM = Path(__file__).with_name("killed_runs.py")
+PROGRAM = Path(__file__).with_name("killed_training.py")
 OPTIONS = {
     "epochs": 3, "batch_size": 8, "learning_rate": 5e-3, "head_learning_rate_factor": 1.0, "max_length": 32,
     "patience": 3, "device": "cpu", "threads": 1, "state_every_seconds": 0.0,
 }  # fmt: skip
-STEPS_AN_EPOCH = 8
+STEPS_PER_EPOCH = 8
 ROWS = [
     (f"{verb} {thing} {number}", label)
     for verb in ("please help with", "where is", "again")
@@ -32,65 +32,65 @@ ROWS = [
     for number in range(9)
 ]
 MODEL_BYTES, STATE_BYTES = 20_000, 150_000
-"""Less than the tiny model takes, and less than its state does: a write that is cut there is cut in the middle."""
+"""Fewer bytes than the tiny model and its state have, so that a write that is cut there is incomplete."""
 
 
 def kill(kind: str, when: int | str) -> dict[str, Any]:
-    return {"fate": "kill", "moment": [kind, when]}
+    return {"failure": "kill", "moment": [kind, when]}
 
 
 def cut(kind: str, when: int | str, size: int) -> dict[str, Any]:
-    return {"fate": "cut", "moment": [kind, when], "bytes": size}
+    return {"failure": "cut", "moment": [kind, when], "bytes": size}
 
 
 def refuse(kind: str, when: int | str, size: int) -> dict[str, Any]:
-    return {"fate": "refuse", "moment": [kind, when], "bytes": size}
+    return {"failure": "refuse", "moment": [kind, when], "bytes": size}
 
 
-RUNS: dict[str, list[dict[str, Any] | None]] = {
+CASES: dict[str, list[dict[str, Any] | None]] = {
     "before the first state": [kill("step", 1)],
-    "in the middle of an epoch": [kill("step", STEPS_AN_EPOCH + 5)],
-    "on the last batch of an epoch": [kill("step", STEPS_AN_EPOCH)],
+    "in the middle of an epoch": [kill("step", STEPS_PER_EPOCH + 5)],
+    "on the last batch of an epoch": [kill("step", STEPS_PER_EPOCH)],
     "after validation, before the epoch's state": [kill("epoch", 0)],
     "after the last validation": [kill("epoch", 2)],
     "after the last state": [kill("stage", "writing the checkpoint")],
-    "again and again": [kill("step", step) for step in (2, 5, 11, STEPS_AN_EPOCH * 2, 19)],
-    "while a state is written": [cut("step", STEPS_AN_EPOCH + 3, STATE_BYTES)],
-    "while the best weights are written": [cut("step", STEPS_AN_EPOCH * 2, MODEL_BYTES)],
+    "again and again": [kill("step", step) for step in (2, 5, 11, STEPS_PER_EPOCH * 2, 19)],
+    "while a state is written": [cut("step", STEPS_PER_EPOCH + 3, STATE_BYTES)],
+    "while the best weights are written": [cut("step", STEPS_PER_EPOCH * 2, MODEL_BYTES)],
     "while the checkpoint is written": [cut("stage", "writing the checkpoint", MODEL_BYTES)],
-    "the disk is full": [refuse("step", STEPS_AN_EPOCH + 3, STATE_BYTES)],
-    "the disk is full for the best weights": [refuse("step", STEPS_AN_EPOCH * 2, MODEL_BYTES)],
+    "the disk is full": [refuse("step", STEPS_PER_EPOCH + 3, STATE_BYTES)],
+    "the disk is full for the best weights": [refuse("step", STEPS_PER_EPOCH * 2, MODEL_BYTES)],
 }
 SIGNALS = {"kill": signal.SIGKILL, "cut": signal.SIGXFSZ, "refuse": 0}
 
 
-class Runs:
-    """What became of the runs, and where their checkpoints are."""
+class Results:
+    """How the cases ended, and where their checkpoints are."""
 
     def __init__(self, folder: Path, base: Path) -> None:
         self.folder = folder
-        runs = [self._run(name, [*attempts, None]) for name, attempts in RUNS.items()]
-        runs += [
-            self._run("left alone", [None]),
-            self._run("left alone too", [None]),
-            self._run("another seed", [None], seed=14),
-            self._run("states at epochs' ends alone", [kill("step", 13), None], state_every_seconds=1e6),
+        cases = [self._case(name, [*attempts, None]) for name, attempts in CASES.items()]
+        cases += [
+            self._case("not interrupted", [None]),
+            self._case("not interrupted again", [None]),
+            self._case("another seed", [None], seed=14),
+            self._case("states only at the end of epochs", [kill("step", 13), None], state_every_seconds=1e6),
         ]
-        plan = {"base": str(base), "rows": ROWS, "options": OPTIONS, "runs": runs}
+        plan = {"base": str(base), "rows": ROWS, "options": OPTIONS, "cases": cases}
         (folder / "plan.json").write_text(json.dumps(plan))
         command = [sys.executable, str(PROGRAM), str(folder / "plan.json")]
         done = subprocess.run(command, capture_output=True, text=True, timeout=250, cwd=PROGRAM.parents[2])
         assert done.returncode == 0, done.stderr
         self.attempts: dict[str, list[dict[str, Any]]] = json.loads(done.stdout)
 
-    def _run(self, name: str, attempts: list[dict[str, Any] | None], **options: object) -> dict[str, Any]:
+    def _case(self, name: str, attempts: list[dict[str, Any] | None], **options: object) -> dict[str, Any]:
         return {"name": name, "output": str(self.output(name)), "attempts": attempts, "options": options}
 
     def output(self, name: str) -> Path:
         return self.folder / name.replace(" ", "-").replace("'", "")
 
     def result(self, name: str) -> dict[str, Any]:
-        """Everything that a finished run leaves and that time does not decide."""
+        """Everything in the result of training that does not depend on time."""
         output = self.output(name)
         task = json.loads((output / file_names.TASK).read_text())
         del task["provenance"]["created"]
@@ -104,39 +104,39 @@ class Runs:
 
 
 @pytest.fixture(scope="module")
-def runs(tiny_base: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Runs:
-    return Runs(tmp_path_factory.mktemp("killed"), tiny_base("bert"))
+def results(tiny_base: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Results:
+    return Results(tmp_path_factory.mktemp("killed"), tiny_base("bert"))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [*RUNS, "states at epochs' ends alone"])
-def test_a_killed_run_comes_to_the_same_result(runs: Runs, name: str) -> None:
-    fates = [SIGNALS[attempt["fate"]] if attempt else 0 for attempt in RUNS.get(name, [kill("step", 13)])]
-    assert [attempt["signal"] for attempt in runs.attempts[name]] == [*fates, 0]
-    assert runs.result(name) == runs.result("left alone")
-    assert runs.attempts[name][-1]["state"] == []
+@pytest.mark.parametrize("name", [*CASES, "states only at the end of epochs"])
+def test_killed_training_ends_with_the_same_result(results: Results, name: str) -> None:
+    signals = [SIGNALS[attempt["failure"]] if attempt else 0 for attempt in CASES.get(name, [kill("step", 13)])]
+    assert [attempt["signal"] for attempt in results.attempts[name]] == [*signals, 0]
+    assert results.result(name) == results.result("not interrupted")
+    assert results.attempts[name][-1]["state"] == []
 
 
 @pytest.mark.slow
-def test_a_run_repeats_to_the_bit_and_another_seed_does_not(runs: Runs) -> None:
-    assert runs.result("left alone too") == runs.result("left alone")
-    assert runs.result("another seed")["weights"] != runs.result("left alone")["weights"]
+def test_training_repeats_exactly_and_another_seed_differs(results: Results) -> None:
+    assert results.result("not interrupted again") == results.result("not interrupted")
+    assert results.result("another seed")["weights"] != results.result("not interrupted")["weights"]
 
 
 @pytest.mark.slow
-def test_a_write_cut_in_the_middle_leaves_the_state_before_it(runs: Runs) -> None:
-    best, before, half = runs.attempts["while a state is written"][0]["state"]
+def test_an_incomplete_write_leaves_the_earlier_state(results: Results) -> None:
+    best, before, incomplete = results.attempts["while a state is written"][0]["state"]
     assert (best, before) == ("best.safetensors", f"step-0001-{2:08d}")
-    assert half.startswith("writing-")
-    best, before, half = runs.attempts["while the best weights are written"][0]["state"]
+    assert incomplete.startswith("writing-")
+    best, before, incomplete = results.attempts["while the best weights are written"][0]["state"]
     assert (best, before) == ("best.safetensors", f"step-0001-{7:08d}")
-    assert half.startswith("writing-")
+    assert incomplete.startswith("writing-")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["the disk is full", "the disk is full for the best weights"])
-def test_a_full_disk_is_an_error_and_leaves_nothing_half_written(runs: Runs, name: str) -> None:
-    first = runs.attempts[name][0]
+def test_a_full_disk_is_an_error_and_leaves_no_incomplete_file(results: Results, name: str) -> None:
+    first = results.attempts[name][0]
     assert first["error"] == OutputError.__name__
     assert "Free some space" in first["message"]
     assert any(entry.startswith("step-") for entry in first["state"])
@@ -144,7 +144,7 @@ def test_a_full_disk_is_an_error_and_leaves_nothing_half_written(runs: Runs, nam
 
 
 class Net:
-    """A small model with an optimiser that has moments, and dropout that draws random numbers."""
+    """A small model with dropout, and an optimiser with moments."""
 
     def __init__(self, seed: int) -> None:
         torch.manual_seed(seed)
@@ -164,63 +164,63 @@ def state(tmp_path: Path) -> ResumeState:
     return ResumeState(tmp_path / "model")
 
 
-def test_state_brings_back_weights_moments_and_random_numbers(state: ResumeState) -> None:
+def test_a_state_restores_weights_moments_and_random_numbers(state: ResumeState) -> None:
     net = Net(1)
     net.step()
-    place = Position(
-        "run", epoch=2, step=5, best_metric=0.5, best_epoch=1, seconds=3.0, history=[{"epoch": 1, "loss": 0.25}]
+    position = Position(
+        "fingerprint", epoch=2, step=5, best_metric=0.5, best_epoch=1, seconds=3.0, history=[{"epoch": 1, "loss": 0.25}]
     )
-    place.add_loss(0.125)
-    state.save(place, net.model, net.optimizer)
+    position.add_loss(0.125)
+    state.save(position, net.model, net.optimizer)
     expected = [net.step() for _ in range(3)]
 
     other = Net(2)
-    found = state.newest("run")
+    found = state.newest("fingerprint")
     assert found is not None
-    assert asdict(found) == asdict(place)
+    assert asdict(found) == asdict(position)
     state.load(other.model, other.optimizer)
     assert [other.step() for _ in range(3)] == expected
 
 
-def test_state_keeps_the_newest_and_no_other(state: ResumeState) -> None:
+def test_only_the_newest_state_is_kept(state: ResumeState) -> None:
     net = Net(1)
     for epoch, step in ((0, 3), (0, 11), (1, 0)):
-        state.save(Position("run", epoch=epoch, step=step), net.model, net.optimizer)
+        state.save(Position("fingerprint", epoch=epoch, step=step), net.model, net.optimizer)
     assert [path.name for path in state.path.iterdir()] == ["step-0001-00000000"]
-    found = state.newest("run")
+    found = state.newest("fingerprint")
     assert found is not None
     assert (found.epoch, found.step) == (1, 0)
 
 
-def test_state_without_a_run_is_none(state: ResumeState) -> None:
-    assert state.newest("run") is None
+def test_without_a_state_there_is_no_position(state: ResumeState) -> None:
+    assert state.newest("fingerprint") is None
     state.path.mkdir()
-    (state.path / "writing-abc").mkdir()  # killed while the first state was written
-    assert state.newest("run") is None
+    (state.path / "writing-abc").mkdir()  # the process was killed while it wrote the first state
+    assert state.newest("fingerprint") is None
 
 
-def test_state_of_another_run_is_refused(state: ResumeState) -> None:
+def test_a_state_with_another_fingerprint_is_rejected(state: ResumeState) -> None:
     net = Net(1)
-    state.save(Position("run"), net.model, net.optimizer)
+    state.save(Position("fingerprint"), net.model, net.optimizer)
     with pytest.raises(ConfigError, match="other data or options") as caught:
         state.newest("another")
     assert "--fresh" in (caught.value.hint or "")
-    assert state.newest("run") is not None
+    assert state.newest("fingerprint") is not None
 
 
-@pytest.mark.parametrize("content", ["{", '{"epoch": 1}', '{"fingerprint": "run", "unknown": 1}', ""])
-def test_state_with_a_damaged_place_is_refused(state: ResumeState, content: str) -> None:
+@pytest.mark.parametrize("content", ["{", '{"epoch": 1}', '{"fingerprint": "x", "unknown": 1}', ""])
+def test_a_state_with_a_damaged_position_is_rejected(state: ResumeState, content: str) -> None:
     net = Net(1)
-    state.save(Position("run"), net.model, net.optimizer)
+    state.save(Position("fingerprint"), net.model, net.optimizer)
     (state.path / "step-0000-00000000" / "state.json").write_text(content)
     with pytest.raises(ConfigError, match="damaged") as caught:
-        state.newest("run")
+        state.newest("fingerprint")
     assert "--fresh" in (caught.value.hint or "")
 
 
-def test_state_with_damaged_weights_is_refused(state: ResumeState) -> None:
+def test_a_state_with_damaged_weights_is_rejected(state: ResumeState) -> None:
     net = Net(1)
-    state.save(Position("run"), net.model, net.optimizer)
+    state.save(Position("fingerprint"), net.model, net.optimizer)
     state.save_best(net.model)
     for file in (state.path / "step-0000-00000000" / "state.safetensors", state.path / "best.safetensors"):
         file.write_bytes(file.read_bytes()[:-7])
@@ -230,15 +230,15 @@ def test_state_with_damaged_weights_is_refused(state: ResumeState) -> None:
         state.load_best(net.model)
 
 
-def test_state_of_another_model_is_refused(state: ResumeState) -> None:
+def test_a_state_of_another_model_is_rejected(state: ResumeState) -> None:
     net = Net(1)
-    state.save(Position("run"), net.model, net.optimizer)
+    state.save(Position("fingerprint"), net.model, net.optimizer)
     smaller = torch.nn.Linear(4, 8)
     with pytest.raises(ConfigError, match="damaged"):
         state.load(smaller, torch.optim.AdamW(smaller.parameters()))
 
 
-def test_state_best_weights_come_back(state: ResumeState) -> None:
+def test_the_best_weights_are_restored(state: ResumeState) -> None:
     net, other = Net(1), Net(2)
     state.save_best(net.model)
     state.load_best(other.model)
@@ -247,29 +247,29 @@ def test_state_best_weights_come_back(state: ResumeState) -> None:
     assert load_file(state.path / "best.safetensors").keys() == net.model.state_dict().keys()
 
 
-def test_state_where_nothing_may_be_written_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "model.partial").write_text("a file stands in the way")
+def test_a_state_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "model.partial").write_text("a file with the name of the folder")
     net = Net(1)
     with pytest.raises(OutputError, match="cannot be written"):
-        ResumeState(tmp_path / "model").save(Position("run"), net.model, net.optimizer)
+        ResumeState(tmp_path / "model").save(Position("fingerprint"), net.model, net.optimizer)
 
 
 def test_discard_removes_everything(state: ResumeState) -> None:
     net = Net(1)
-    state.save(Position("run"), net.model, net.optimizer)
+    state.save(Position("fingerprint"), net.model, net.optimizer)
     state.discard()
     state.discard()
     assert not state.path.exists()
 
 
-def test_place_loss_is_an_unbiased_exponential_mean() -> None:
+def test_position_loss_is_an_unbiased_exponential_mean() -> None:
     losses = [float(value) for value in torch.linspace(3.0, 1.0, 250, dtype=torch.float64)]
-    place = Position("run")
+    position = Position("fingerprint")
     for value in losses:
-        place.add_loss(value)
+        position.add_loss(value)
     weights = [0.99**age for age in range(len(losses))][::-1]
     expected = sum(weight * value for weight, value in zip(weights, losses, strict=True)) / sum(weights)
-    assert place.loss == pytest.approx(expected, rel=1e-12)
-    first = Position("run")
+    assert position.loss == pytest.approx(expected, rel=1e-12)
+    first = Position("fingerprint")
     first.add_loss(2.5)
     assert first.loss == 2.5

@@ -1,4 +1,4 @@
-"""Vectors of texts and words from an encoder as it comes: against transformers itself."""
+"""Vectors of texts and words by an untrained encoder, compared with transformers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TEXTS = ["where is my parcel", "refund, please!", "login"]
 
 
 def states(folder: Path, text: str) -> tuple[np.ndarray, list[tuple[int, int]], list[int | None]]:
-    """The last layer, the offsets and the words of each token of a text."""
+    """The last hidden state, the offset and the word of each token of a text."""
     tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder).eval()
     encoded = tokenizer(text, return_tensors="pt", return_offsets_mapping=True)
     offsets = [tuple(each) for each in encoded.pop("offset_mapping")[0].tolist()]
@@ -33,12 +33,14 @@ def test_texts_are_the_mean_over_their_tokens(tiny_base: Callable[[str], Path]) 
         np.testing.assert_allclose(vector, mean / np.linalg.norm(mean), atol=1e-5)
 
 
-def test_words_are_what_is_said_of_their_first_token(tiny_base: Callable[[str], Path]) -> None:
+def test_words_have_the_vector_of_their_first_token(tiny_base: Callable[[str], Path]) -> None:
     folder = tiny_base("bert")
     for text, words in zip(TEXTS, embed_words(TEXTS, TrainingConfig(base=str(folder))), strict=True):
         found, offsets, word_ids = states(folder, text)
         tokens = {
-            word: [at for at, each in enumerate(word_ids) if each == word] for word in word_ids if word is not None
+            word: [index for index, each in enumerate(word_ids) if each == word]
+            for word in word_ids
+            if word is not None
         }
         assert words.offsets.tolist() == [[offsets[at[0]][0], offsets[at[-1]][1]] for at in tokens.values()]
         first = found[[at[0] for at in tokens.values()]]

@@ -1,1 +1,1 @@
-"""One module an algorithm, all of one shape: `fit(corpus, split, config, output)` writes a checkpoint folder."""
+"""The algorithms, one module each: `ALGORITHM` describes it, its `train` returns a model and an outcome."""

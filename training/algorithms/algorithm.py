@@ -1,4 +1,4 @@
-"""The shape of an algorithm, and what it is given."""
+"""The interface of an algorithm, and the context that its `train` function receives."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from glossator.training.device import Device
 from glossator.training.objectives.objective import Objective
 from glossator.training.progress import Progress, StepDone
 from glossator.training.resume_state import ResumeState
-from glossator.training.training_loop import LossOf, Outcome, run
+from glossator.training.training_loop import LossFunction, Outcome, train_loop
 
 TEXTS: frozenset[TaskName] = frozenset({"text-classification"})
 EVERY_TASK: frozenset[TaskName] = frozenset(
@@ -35,27 +35,28 @@ EVERY_TASK: frozenset[TaskName] = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Splits:
-    """The rows of a run. `test` is not looked at: it travels with the checkpoint for export to measure. `unlabelled`
-    texts are for the algorithms that can learn from them."""
+    """The rows that a model is trained, validated and tested on."""
 
     train: Corpus
     validation: Corpus
     test: LabelledRows
+    """Not used in training: it is stored in the checkpoint, and export measures the model on it."""
     unlabelled: list[str] = field(default_factory=list)
+    """Further texts, for algorithms that can learn from texts without labels."""
 
 
-class NoOptions(StrictModel):
-    """An algorithm with none of its own."""
+class AlgorithmOptions(StrictModel):
+    """The base class of an algorithm's options (a pydantic model); without fields: the algorithm has none."""
 
 
 @dataclass(frozen=True)
-class Run:
-    """A run that has been prepared: the task is known, the texts are tokens."""
+class TrainingContext:
+    """What an algorithm needs to train a model: rows, tokens, task and configuration, and the common steps."""
 
     splits: Splits
     config: TrainingConfig
     options: Any
-    """Of the type that the algorithm names."""
+    """An instance of the algorithm's options class."""
     base: BaseModel
     task: Task
     device: Device
@@ -63,21 +64,23 @@ class Run:
     special_tokens: frozenset[int]
     objective: Objective
     examples: Sequence[Example]
-    """Every window of the training rows, with what is to be learnt from it."""
+    """Every window of the training rows with its target. The windows of a long text are separate examples."""
     state: ResumeState
     fingerprint: str
     progress: Progress
 
     @property
     def labels(self) -> list[str]:
+        """The label names, in the order of the logits."""
         return self.task.labels
 
     @cached_property
     def validation(self) -> LabelledRows:
+        """The validation rows."""
         return self.splits.validation.rows()
 
     def model_settings(self) -> dict[str, Any]:
-        """What the configuration of a model of ours says of the task and its tokens."""
+        """The arguments that describe vocabulary and labels to the configuration of a model."""
         assert isinstance(self.task, Classifier)
         return {
             "vocab_size": self.base.vocabulary,
@@ -86,29 +89,39 @@ class Run:
             "problem_type": self.task.problem_type,
         }
 
-    def served(self, model: Any) -> Pipeline:
-        """The model behind the decoder that serves."""
+    def pipeline(self, model: Any) -> Pipeline:
+        """A pipeline that predicts with `model`, through the same decoder as the service."""
         return open_pipeline(model, self.tokenizer_folder, self.task)
 
-    def score(self, model: Any) -> float:
-        """The metric on the validation rows; higher is better."""
-        return self.objective.validate(self.served(model), self.validation)
+    def validate(self, model: Any) -> float:
+        """The metric of `model` on the validation rows; higher is better."""
+        return self.objective.validate(self.pipeline(model), self.validation)
 
-    def descend(
+    def train_model(
         self,
         model: Any,
         *,
         examples: Sequence[Example] | None = None,
-        loss: LossOf | None = None,
+        loss: LossFunction | None = None,
         validate: Callable[[], float] | None = None,
         device: Device | None = None,
     ) -> Outcome:
-        """Trains by gradient descent, from where a killed run stood if one did, and leaves the weights of the best
-        epoch."""
+        """Trains `model` in place by gradient descent and leaves it with the weights of its best epoch.
+
+        Training that was interrupted continues where it stopped. Raises TrainingDiverged, and OutputError if the state
+        cannot be written.
+
+        Args:
+            model: Has `parameters`, `state_dict` and `base_model`, as the models of transformers do.
+            examples: None: the windows of the training rows.
+            loss: None: the loss of the task's objective.
+            validate: The metric of the current model; None: that of the task's objective.
+            device: None: the configured device.
+        """
         if validate is None:
-            served = self.served(model)  # once: it reads the tokenizer
-            validate = lambda: self.objective.validate(served, self.validation)  # noqa: E731
-        return run(
+            pipeline = self.pipeline(model)  # built once, because it reads the tokenizer
+            validate = lambda: self.objective.validate(pipeline, self.validation)  # noqa: E731
+        return train_loop(
             model,
             self.examples if examples is None else examples,
             loss or self.objective.loss,
@@ -122,24 +135,24 @@ class Run:
             progress=self.progress,
         )
 
-    def fitted(self, value: float, started: float) -> Outcome:
-        """The outcome of a fit that has no epochs; `started` is a time of `time.monotonic`."""
+    def outcome_without_epochs(self, score: float, started: float) -> Outcome:
+        """The outcome of training without epochs; `score` is the validation metric, `started` a `time.monotonic()`."""
         seconds = time.monotonic() - started
-        history = [{"epoch": 1.0, self.objective.metric: value}]
-        return Outcome(value, 1, 1, seconds, len(self.splits.train) / max(seconds, 1e-9), history)
+        history = [{"epoch": 1.0, self.objective.metric: score}]
+        return Outcome(score, 1, 1, seconds, len(self.splits.train) / max(seconds, 1e-9), history)
 
     def targets(self) -> NDArray[np.float32]:
-        """Which labels each example carries, `(examples, labels)`."""
+        """The labels of each example as 0 and 1, `(examples, labels)`."""
         return np.stack([example.target for example in self.examples])
 
     def weights(self) -> NDArray[np.float64]:
-        """What each example counts, `(examples,)`: the windows of a text share 1."""
+        """The weight of each example, `(examples,)`: the windows of a text share a weight of 1."""
         return np.array([example.weight for example in self.examples])
 
     def in_chunks(
         self, items: Sequence[Any], size: int = 512, *, texts_in: Callable[[Any], int] = lambda _: 1
     ) -> Iterator[Sequence[Any]]:
-        """The items in chunks, telling how far the work has come; `texts_in` says how many texts an item is."""
+        """Yields the items in chunks and reports progress; `texts_in` returns the number of texts in an item."""
         started, done, total = time.monotonic(), 0, sum(texts_in(item) for item in items)
         for begin in range(0, len(items), size):
             chunk = items[begin : begin + size]
@@ -149,23 +162,27 @@ class Run:
             self.progress.step(StepDone(0, 1, done, total, math.nan, speed, (total - done) / speed))
 
 
-Train = Callable[[Run], tuple[Any, Outcome]]
-"""The trained model, on any device, and how it went."""
+TrainFunction = Callable[[TrainingContext], tuple[Any, Outcome]]
+"""Returns the trained model, on any device, and how training went."""
 
 
 @dataclass(frozen=True, slots=True)
 class Algorithm:
-    """A way to come from labelled rows to a model. `train` may rely on the task being among `tasks`."""
+    """A way to train a model on labelled rows."""
 
     name: str
     summary: str
-    """One line, for people who choose."""
-    train: Train
+    """One line that helps people to choose."""
+    train: TrainFunction
+    """Called only for tasks in `tasks`."""
     tasks: frozenset[TaskName] = TEXTS
     multi_label: bool = True
-    """Whether a text may have any number of labels."""
-    options: type[StrictModel] = NoOptions
+    """True if a text may have any number of labels."""
+    options: type[AlgorithmOptions] = AlgorithmOptions
+    """The options of `--set`."""
     schedule: Schedule = field(default_factory=Schedule)
+    """The defaults of epochs, batch size and learning rate."""
     search: Callable[[Any], Mapping[str, Any]] | None = None
-    """Options to try, drawn from an optuna trial; the names are those of `options` or of the configuration."""
+    """Draws values from an optuna trial for `--search`, by names of `options` or of TrainingConfig."""
     reads_unlabelled: bool = False
+    """True if the algorithm learns from texts without labels too."""

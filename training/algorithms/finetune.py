@@ -1,22 +1,22 @@
-"""The whole encoder with a new head, for any task."""
+"""Fine-tunes the whole encoder with a new head, for any task."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from glossator.training.algorithms.algorithm import EVERY_TASK, Algorithm, Run
+from glossator.training.algorithms.algorithm import EVERY_TASK, Algorithm, TrainingContext
 from glossator.training.base_model import open_model
 from glossator.training.training_loop import Outcome
 
 
-def train(run: Run) -> tuple[Any, Outcome]:
-    """Every weight learns."""
-    model = open_model(run.base, run.task)
-    return model, run.descend(model)
+def train(context: TrainingContext) -> tuple[Any, Outcome]:
+    """Trains every weight."""
+    model = open_model(context.base, context.task)
+    return model, context.train_model(model)
 
 
-def search(trial: Any) -> dict[str, Any]:
-    """What is worth trying (Mosbach et al. 2021: learning rate and epochs decide most)."""
+def suggest_options(trial: Any) -> dict[str, Any]:
+    """Values to try; learning rate and epochs matter most (Mosbach et al. 2021)."""
     return {
         "learning_rate": trial.suggest_float("learning_rate", 3e-5, 6e-4, log=True),
         "batch_size": trial.suggest_categorical("batch_size", [16, 32, 64]),
@@ -27,8 +27,8 @@ def search(trial: Any) -> dict[str, Any]:
 
 ALGORITHM = Algorithm(
     name="finetune",
-    summary="every weight of the encoder learns: the most accurate, the slowest to train",
+    summary="trains every weight of the encoder: the most accurate, the slowest to train",
     train=train,
     tasks=EVERY_TASK,
-    search=search,
+    search=suggest_options,
 )

@@ -1,4 +1,4 @@
-"""The encoder as it comes, and a logistic head on the mean of its tokens."""
+"""Fits a logistic head on the mean of the token vectors of the unchanged encoder."""
 
 from __future__ import annotations
 
@@ -7,47 +7,52 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from glossator.service.bundle.task import StrictModel
-from glossator.training.algorithms.algorithm import Algorithm, Run
-from glossator.training.algorithms.linear import Held
-from glossator.training.algorithms.window_vectors import STRENGTHS, fit_head, open_encoder, put_head, window_vectors
+from glossator.training.algorithms.algorithm import Algorithm, AlgorithmOptions, TrainingContext
+from glossator.training.algorithms.linear import ValidationScorer
+from glossator.training.algorithms.window_vectors import (
+    STRENGTHS,
+    embed_windows,
+    fit_head,
+    make_pooled_model,
+    open_encoder,
+    set_head,
+)
 from glossator.training.training_loop import Outcome
 
 
-class FrozenOptions(StrictModel):
-    """`strength`: the inverse of the regularisation, C; None: the best of a few on validation rows."""
+class FrozenOptions(AlgorithmOptions):
+    """Options of the head."""
 
     strength: Annotated[float, Field(gt=0.0)] | None = None
+    """C of the logistic regression, the inverse of its regularisation; None: chosen on the validation rows."""
 
 
-def train(run: Run) -> tuple[Any, Outcome]:
-    """Each text goes through the encoder once."""
-    from glossator.modeling.architectures.pooled import PooledConfig, PooledModel
-
+def train(context: TrainingContext) -> tuple[Any, Outcome]:
+    """Compute every vector once, then fit a head for each strength and keep the best on the validation rows."""
     started = time.monotonic()
-    encoder, task = open_encoder(run)
-    model = PooledModel(PooledConfig(encoder=encoder.config, **run.model_settings()), encoder)
-    run.progress.stage(f"vectors of {len(run.examples):,} windows")
-    vectors = window_vectors(run, encoder, task, [example.window for example in run.examples])
-    held = Held(run, model)
-    held_vectors = window_vectors(run, encoder, task, held.windows)
-    options: FrozenOptions = run.options
+    encoder, task = open_encoder(context)
+    model = make_pooled_model(context, encoder)
+    context.progress.stage(f"computing the vectors of {len(context.examples):,} windows")
+    vectors = embed_windows(context, encoder, task, [example.window for example in context.examples])
+    scorer = ValidationScorer(context, model)
+    validation_vectors = embed_windows(context, encoder, task, scorer.windows)
+    options: FrozenOptions = context.options
     best, chosen = -1.0, None
     for strength in STRENGTHS if options.strength is None else (options.strength,):
-        head = fit_head(run, vectors, strength)
-        value = held.score(head, held_vectors)
-        run.progress.stage(f"C {strength:g}: validation {run.objective.metric} {value:.4f}")
-        if chosen is not None and value <= best:
-            break  # the weaker the regularisation, the longer the fit: the first that brings nothing ends the search
-        best, chosen = value, head
+        head = fit_head(context, vectors, strength)
+        score = scorer.score(head, validation_vectors)
+        context.progress.stage(f"C {strength:g}: validation {context.objective.metric} {score:.4f}")
+        if chosen is not None and score <= best:
+            break  # weaker regularisation takes longer to fit: stop at the first that is not better
+        best, chosen = score, head
     assert chosen is not None
-    put_head(model, chosen)
-    return model, run.fitted(best, started)
+    set_head(model, chosen)
+    return model, context.outcome_without_epochs(best, started)
 
 
 ALGORITHM = Algorithm(
     name="frozen",
-    summary="a logistic head on the encoder as it comes: under a minute, near the best on many corpora",
+    summary="a logistic head on the unchanged encoder: under a minute, near the best on many corpora",
     train=train,
     options=FrozenOptions,
 )

@@ -1,4 +1,4 @@
-"""TF-IDF of tokens, and of pairs of neighbours where validation wants them, with a linear support vector machine."""
+"""A linear support vector machine on TF-IDF of tokens, and of token pairs if that is better on the validation rows."""
 
 from __future__ import annotations
 
@@ -11,75 +11,75 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from glossator.service.bundle.task import StrictModel
-from glossator.training.algorithms.algorithm import Algorithm, Run
-from glossator.training.algorithms.linear import Held, Linear, fit_linear
+from glossator.training.algorithms.algorithm import Algorithm, AlgorithmOptions, TrainingContext
+from glossator.training.algorithms.linear import LinearHead, ValidationScorer, fit_linear_head
 from glossator.training.training_loop import Outcome
 
 
-class TfidfOptions(StrictModel):
-    """`pairs`: whether neighbours count as a gram of their own; auto: where that is better on validation rows.
-    `strength`: the inverse of the regularisation, C; None: the best of a few on validation rows."""
+class TfidfOptions(AlgorithmOptions):
+    """Options of the features and the classifier."""
 
     pairs: Literal["auto", "yes", "no"] = "auto"
+    """Whether pairs of neighbouring tokens are features; auto: if that is better on the validation rows."""
     strength: Annotated[float, Field(gt=0.0)] | None = None
+    """C of the support vector machine, the inverse of its regularisation; None: chosen on the validation rows."""
     buckets: Annotated[int, Field(ge=1, le=2**22)] = 2**16
-    """Rows that pairs share."""
+    """Rows of the table that pairs share by hashing."""
 
 
 STRENGTHS = (0.1, 0.3, 1.0, 3.0)
 MARGIN_SCALE = 8.0
-"""Margins of 1 are a sure answer, as logits they would be a doubtful one: this brings them into the range in which the
-temperature is fitted."""
-PAIRS_GAIN = 0.005
-"""How much better pairs must be to be worth the size of their table."""
+"""A margin of 1 is a confident answer, but a logit of 1 is not. This factor brings margins into the range of logits in
+which the temperature is fitted."""
+MIN_PAIRS_GAIN = 0.005
+"""Pairs are used only if they improve the metric by more than this, because they need a large table."""
 
 
-def train(run: Run) -> tuple[Any, Outcome]:
-    """Fits one machine for each choice that is open, and keeps the one that does best on the validation rows."""
+def train(context: TrainingContext) -> tuple[Any, Outcome]:
+    """Fit a classifier for each combination of open options, and keep the best one on the validation rows."""
     from glossator.modeling.architectures.ngrams import occurring_tokens
     from glossator.modeling.architectures.tfidf import TfidfConfig, TfidfModel
 
     started = time.monotonic()
-    options: TfidfOptions = run.options
+    options: TfidfOptions = context.options
     strengths = STRENGTHS if options.strength is None else (options.strength,)
-    windows = [example.window for example in run.examples]
-    tokens = occurring_tokens(windows, run.special_tokens)
+    windows = [example.window for example in context.examples]
+    tokens = occurring_tokens(windows, context.special_tokens)
     best, chosen = -math.inf, None
     for buckets in {"no": (0,), "yes": (options.buckets,), "auto": (0, options.buckets)}[options.pairs]:
-        model = TfidfModel(TfidfConfig(tokens=len(tokens), buckets=buckets, **run.model_settings()))
+        model = TfidfModel(TfidfConfig(tokens=len(tokens), buckets=buckets, **context.model_settings()))
         model.grams.assign_rows(tokens)
-        counts = _rows(model, windows)
-        model.idf.copy_(_idf(counts, model.grams.rows))
-        vectors, held = _matrix(model, counts), Held(run, model)
-        held_vectors = _matrix(model, _rows(model, held.windows))
-        needed = best + PAIRS_GAIN if chosen is not None else best
+        counts = _count_rows(model, windows)
+        model.idf.copy_(_inverse_frequencies(counts, model.grams.rows))
+        vectors, scorer = _tfidf_vectors(model, counts), ValidationScorer(context, model)
+        validation_vectors = _tfidf_vectors(model, _count_rows(model, scorer.windows))
+        needed = best + MIN_PAIRS_GAIN if chosen is not None else best
         for strength in strengths:
-            linear = _fit(run, vectors, strength)
-            value = held.score(linear, held_vectors)
-            run.progress.stage(
+            head = _fit(context, vectors, strength)
+            score = scorer.score(head, validation_vectors)
+            context.progress.stage(
                 f"{'tokens and pairs' if buckets else 'tokens'}, C {strength:g}: validation "
-                f"{run.objective.metric} {value:.4f}"
+                f"{context.objective.metric} {score:.4f}"
             )
-            if value > max(best, needed):
-                best, chosen = value, (model, linear)
+            if score > max(best, needed):
+                best, chosen = score, (model, head)
     assert chosen is not None
-    _put(*chosen)
-    return chosen[0], run.fitted(best, started)
+    _set_weights(*chosen)
+    return chosen[0], context.outcome_without_epochs(best, started)
 
 
-def _idf(counts: Sequence[Counter[int]], rows: int) -> Any:
-    """The weight of each row, `(rows,)`, as scikit-learn smooths it."""
+def _inverse_frequencies(counts: Sequence[Counter[int]], rows: int) -> Any:
+    """The inverse document frequency of each row of the table, `(rows,)`, smoothed as in scikit-learn."""
     import torch
 
-    occurs = np.zeros(rows)
+    frequency = np.zeros(rows)
     for count in counts:
-        occurs[list(count)] += 1
-    return torch.from_numpy(np.log((1.0 + len(counts)) / (1.0 + occurs)) + 1.0)
+        frequency[list(count)] += 1
+    return torch.from_numpy(np.log((1.0 + len(counts)) / (1.0 + frequency)) + 1.0)
 
 
-def _rows(model: Any, windows: Sequence[Sequence[int]]) -> list[Counter[int]]:
-    """How often each row of the table occurs in each window."""
+def _count_rows(model: Any, windows: Sequence[Sequence[int]]) -> list[Counter[int]]:
+    """The number of occurrences of each row of the table in each window."""
     import torch
 
     found = []
@@ -90,8 +90,8 @@ def _rows(model: Any, windows: Sequence[Sequence[int]]) -> list[Counter[int]]:
     return found
 
 
-def _matrix(model: Any, counts: Sequence[Counter[int]]) -> Any:
-    """The TF-IDF vectors `(windows, rows)`, sparse, of length 1, from how often each row occurs."""
+def _tfidf_vectors(model: Any, counts: Sequence[Counter[int]]) -> Any:
+    """The sparse TF-IDF vectors of windows, `(windows, rows)`, of length 1."""
     from scipy.sparse import csr_matrix
 
     idf = model.idf.numpy()
@@ -104,26 +104,30 @@ def _matrix(model: Any, counts: Sequence[Counter[int]]) -> Any:
     return matrix
 
 
-def _fit(run: Run, vectors: Any, strength: float) -> Linear:
+def _fit(context: TrainingContext, vectors: Any, strength: float) -> LinearHead:
     from sklearn.svm import LinearSVC
 
-    linear = fit_linear(
-        vectors, run.targets(), run.weights(), run.task, lambda: LinearSVC(C=strength, random_state=run.config.seed)
+    head = fit_linear_head(
+        vectors,
+        context.targets(),
+        context.weights(),
+        context.task,
+        lambda: LinearSVC(C=strength, random_state=context.config.seed),
     )
-    return Linear(linear.weights * MARGIN_SCALE, linear.bias * MARGIN_SCALE)
+    return LinearHead(head.weights * MARGIN_SCALE, head.bias * MARGIN_SCALE)
 
 
-def _put(model: Any, linear: Linear) -> None:
+def _set_weights(model: Any, head: LinearHead) -> None:
     import torch
 
     with torch.no_grad():
-        model.weights.weight.copy_(torch.from_numpy(linear.weights))
-        model.bias.copy_(torch.from_numpy(linear.bias))
+        model.weights.weight.copy_(torch.from_numpy(head.weights))
+        model.bias.copy_(torch.from_numpy(head.bias))
 
 
 ALGORITHM = Algorithm(
     name="tfidf",
-    summary="TF-IDF of tokens and a linear support vector machine: seconds to train, hard to beat on long texts",
+    summary="TF-IDF and a linear support vector machine: trains in seconds, hard to beat on long texts",
     train=train,
     options=TfidfOptions,
 )

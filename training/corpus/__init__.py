@@ -1,1 +1,1 @@
-"""Labelled rows to a clean corpus: read, repaired, checked, split, and reported with every fault found."""
+"""Labelled rows to a clean corpus: reading, findings, cleaning, splitting, reports."""

@@ -1,1 +1,1 @@
-"""What is learnt, one module a kind of task: examples and their targets, the loss, the validation metric."""
+"""Training objectives, one per kind of task: examples with targets, loss, validation metric, calibration."""

@@ -1,5 +1,7 @@
-"""Answers: the first and the last token of the answer in each window, cross-entropy over the window's tokens; a window
-that does not hold the answer points at its first token (Devlin et al. 2019, section 4.3)."""
+"""The objective of question answering: cross-entropy over a window's tokens for the first and last token of the answer.
+
+In windows without the answer the target is the first token of the window (Devlin et al. 2019, section 4.3).
+"""
 
 from __future__ import annotations
 
@@ -22,11 +24,11 @@ from glossator.training.corpus.finding import Finding
 from glossator.training.device import Device
 from glossator.training.objectives.objective import forward, weights_of
 
-_NONE = (0, 0)
+_NO_ANSWER = (0, 0)
 
 
-class Answers:
-    """The answer of a question in a context."""
+class AnswerObjective:
+    """Answers to questions, as spans of their contexts."""
 
     metric = "f1"
 
@@ -34,27 +36,29 @@ class Answers:
         self._task = task
 
     def examples(self, encoded: Sequence[EncodedText], rows: LabelledRows) -> tuple[list[Example], list[Finding]]:
-        """Every window with the places of the first and the last token of its answer, `(2,)`. Of several accepted
-        answers the first is learnt from."""
+        """Every window with the positions of the first and the last token of the answer, `(2,)`.
+
+        Of several accepted answers the first is used.
+        """
         assert rows.spans is not None
         made = []
         for row, (text, spans) in enumerate(zip(encoded, rows.spans, strict=True)):
             for window, alignment in zip(text.windows, text.alignment, strict=True):
-                place = locate(alignment, spans[0]) if spans else _NONE
-                made.append(Example(window, row, 1.0 / len(text.windows), np.array(place, dtype=np.int64)))
+                positions = locate_answer(alignment, spans[0]) if spans else _NO_ANSWER
+                made.append(Example(window, row, 1.0 / len(text.windows), np.array(positions, dtype=np.int64)))
         return made, []
 
     def loss(self, model: Any, batch: Sequence[Example], device: Device) -> Any:
-        """The weighted mean over the windows of a batch of the losses of start and end."""
+        """The mean of the losses of start and end, weighted over the windows of the batch."""
         import torch
         from torch.nn import functional
 
         outputs = forward(model, self._task, [example.window for example in batch], device)  # (batch, seq) each
         gold = torch.from_numpy(np.stack([example.target for example in batch])).to(device.name)  # (batch, 2)
         lengths = torch.tensor([len(example.window) for example in batch], device=device.name)
-        beyond = torch.arange(outputs[0].shape[1], device=device.name)[None] >= lengths[:, None]  # (batch, seq)
+        padding = torch.arange(outputs[0].shape[1], device=device.name)[None] >= lengths[:, None]  # (batch, seq)
         losses = sum(
-            functional.cross_entropy(logits.masked_fill(beyond, -1e4), gold[:, side], reduction="none")
+            functional.cross_entropy(logits.masked_fill(padding, -1e4), gold[:, side], reduction="none")
             for side, logits in enumerate(outputs)
         )
         weights = weights_of(batch, device)
@@ -67,8 +71,8 @@ class Answers:
             return math.nan
         return float(score_answers(rows, answers)[0].mean())
 
-    def calibrated(self, pipeline: Pipeline, rows: LabelledRows) -> Task:
-        """The task with the threshold of no answer at which F1 is highest, where some questions have none."""
+    def calibrate(self, pipeline: Pipeline, rows: LabelledRows) -> Task:
+        """The task with the no-answer threshold that has the highest F1; unchanged if every question has an answer."""
         assert rows.spans is not None
         if all(rows.spans):
             return self._task
@@ -79,7 +83,7 @@ class Answers:
         absent = np.array([float(not spans) for spans in rows.spans])
         margins = np.array([each.margin for each in answers])
         order = np.argsort(margins)
-        # With the threshold behind the i-th margin, the first i are answered and the others are not.
+        # With the threshold after the i-th margin, the first i questions are answered and the others are not.
         totals = np.concatenate([[0.0], np.cumsum(answered[order])]) + np.concatenate(
             [np.cumsum(absent[order][::-1])[::-1], [0.0]]
         )
@@ -94,16 +98,15 @@ class Answers:
         return np.array([each.candidates[0].score if each.candidates else 0.0 for each in answers])
 
 
-def locate(alignment: Alignment, span: GoldSpan) -> tuple[int, int]:
-    """The places of the first and the last token of a span in one window; twice 0 where the window does not hold it
-    whole."""
+def locate_answer(alignment: Alignment, span: GoldSpan) -> tuple[int, int]:
+    """The positions of the first and the last token of a span in a window; (0, 0) if the window lacks a part of it."""
     inside = alignment.inside
     offsets = alignment.offsets[inside]
     if not len(inside) or offsets[0, 0] > span.start or offsets[-1, 1] < span.end:
-        return _NONE
+        return _NO_ANSWER
     covered = np.flatnonzero((offsets[:, 1] > span.start) & (offsets[:, 0] < span.end))
     if not len(covered):
-        return _NONE
+        return _NO_ANSWER
     return int(inside[covered[0]]), int(inside[covered[-1]])
 
 

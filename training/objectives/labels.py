@@ -1,5 +1,8 @@
-"""Labels of a text or a pair, and scores of a pair: cross-entropy over the labels, or binary for each (a score is one
-place between its lowest and its highest value)."""
+"""The objective of labels and scores.
+
+Single-label: cross-entropy over the labels. Multi-label: binary cross-entropy for each label. Scores: binary
+cross-entropy with the score, scaled to the range from 0 to 1.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +27,8 @@ from glossator.training.device import Device
 from glossator.training.objectives.objective import forward, weights_of
 
 
-class Labels:
-    """One label, any number of labels, or a score."""
+class LabelObjective:
+    """Classification of texts or pairs with one label or any number, and regression of pairs."""
 
     def __init__(self, task: TextClassification | TextPair, config: TrainingConfig) -> None:
         self._task = task
@@ -34,7 +37,7 @@ class Labels:
         self.metric = by_problem.get(task.problem_type, "accuracy")
 
     def examples(self, encoded: Sequence[EncodedText], rows: LabelledRows) -> tuple[list[Example], list[Finding]]:
-        """Every window, with the labels `(labels,)` of its text as 0 and 1, or its score from 0 to 1."""
+        """Every window with the labels of its text as 0 and 1, `(labels,)`, or with its score from 0 to 1."""
         return make_examples(encoded, list(self._targets(rows))), []
 
     def loss(self, model: Any, batch: Sequence[Example], device: Device) -> Any:
@@ -54,7 +57,7 @@ class Labels:
         return (losses * weights).sum() / weights.sum()
 
     def validate(self, pipeline: Pipeline, rows: LabelledRows) -> float:
-        """Accuracy; for multi-label macro-F1 at the thresholds that suit these rows best; for scores Pearson's r."""
+        """Accuracy; for multi-label macro-F1 at the best thresholds for these rows; for scores Pearson's r."""
         logits = pipeline.logits(inputs_of(rows, pipeline.task))
         if self._task.problem_type == "regression" and np.isfinite(logits).all():
             answers = predict_rows(pipeline, rows)
@@ -63,7 +66,7 @@ class Labels:
         return self.score(logits, rows)
 
     def score(self, logits: NDArray[np.float64], rows: LabelledRows) -> float:
-        """The metric of labels from pooled logits `(rows, labels)`."""
+        """The metric of labels from pooled logits, `(rows, labels)`."""
         from sklearn.metrics import accuracy_score, f1_score
 
         if not np.isfinite(logits).all():
@@ -74,8 +77,8 @@ class Labels:
         task = calibrate_task(self._task, gold, logits)
         return float(f1_score(gold, decide(probabilities(logits, task), task), average="macro", zero_division=0))
 
-    def calibrated(self, pipeline: Pipeline, rows: LabelledRows) -> Task:
-        """The task with temperature or thresholds."""
+    def calibrate(self, pipeline: Pipeline, rows: LabelledRows) -> Task:
+        """The task with a temperature, and for multi-label with thresholds."""
         if self._task.problem_type == "regression":
             return self._task
         return calibrate_task(
@@ -83,13 +86,14 @@ class Labels:
         )
 
     def confidence(self, pipeline: Pipeline, rows: LabelledRows) -> NDArray[np.float64]:
-        """The probability of the most probable label, or the score's place in its range."""
+        """The probability of the most probable label; for scores the position of the score in its range."""
         logits = pipeline.logits(inputs_of(rows, pipeline.task))
         if self._task.problem_type == "regression":
             return np.asarray(0.5 * (1.0 + np.tanh(0.5 * logits[:, 0])))
         return np.asarray(probabilities(logits, self._task).max(axis=-1))
 
     def _targets(self, rows: LabelledRows) -> NDArray[np.float32]:
+        """The target of each row, `(rows, labels)`."""
         if self._task.problem_type != "regression":
             return indicator(rows.labels, self._task.labels).astype(np.float32)
         assert isinstance(self._task, TextPair)

@@ -1,4 +1,4 @@
-"""The shape of an objective, and the forward pass that all share."""
+"""The interface of a training objective, and the forward pass that all objectives use."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ from glossator.training.device import Device
 
 
 class Objective(Protocol):
-    """One kind of task as training sees it. `metric` names what `validate` gives; higher is better."""
+    """What training needs to know about a kind of task. `metric` is the name of the validation metric."""
 
     metric: str
 
     def examples(self, encoded: Sequence[EncodedText], rows: LabelledRows) -> tuple[list[Example], list[Finding]]:
-        """Every window to learn from, and what was noticed while targets were put to its tokens."""
+        """The windows to train on with their targets, and findings about targets that do not fit the tokens."""
 
     def loss(self, model: Any, batch: Sequence[Example], device: Device) -> Any:
         """The weighted mean loss of a batch, a scalar tensor."""
 
     def validate(self, pipeline: Pipeline, rows: LabelledRows) -> float:
-        """The metric on validation rows, NaN where the model gives no numbers."""
+        """The metric on validation rows; higher is better, NaN if outputs of the model are not finite."""
 
-    def calibrated(self, pipeline: Pipeline, rows: LabelledRows) -> Task:
-        """The task with what is fitted on validation rows."""
+    def calibrate(self, pipeline: Pipeline, rows: LabelledRows) -> Task:
+        """The task with parameters of its decoder fitted on validation rows, such as a temperature."""
 
     def confidence(self, pipeline: Pipeline, rows: LabelledRows) -> NDArray[np.float64]:
-        """How sure the model is of each validation row, from 0 to 1: part of the reference that drift is told by."""
+        """The confidence of the model in each validation row, from 0 to 1, `(rows,)`. Drift is measured against it."""
 
 
 def forward(model: Any, task: Task, windows: Sequence[Sequence[int]], device: Device) -> tuple[Any, ...]:
-    """The outputs of `task.outputs` for some windows, in fp32."""
+    """The outputs of the model for some windows, as listed in `task.outputs`, in fp32."""
     types = takes_token_types(model, task)
     inputs = batch_tensors(windows, task.encoding.pad_token_id, types=types, device=device.name)
     with device.autocast():
@@ -49,7 +49,7 @@ def forward(model: Any, task: Task, windows: Sequence[Sequence[int]], device: De
 
 
 def weights_of(batch: Sequence[Example], device: Device) -> Any:
-    """The weight of each example, `(batch,)`."""
+    """The weights of the examples, `(batch,)`."""
     import torch
 
     return torch.tensor([example.weight for example in batch], device=device.name)

@@ -17,7 +17,7 @@ ReadPairs = Callable[..., Corpus]
 
 @pytest.fixture(scope="session")
 def read_pairs() -> ReadPairs:
-    """A function from (text, label) pairs to their corpus; the header stands in line 1, so rows start at line 2."""
+    """A function from (text, label) pairs to their corpus; the header is line 1, so rows start at line 2."""
 
     def read(pairs: Iterable[tuple[object, object]], **options: Any) -> Corpus:
         rows = (SourceRow(line, {"text": text, "label": label}) for line, (text, label) in enumerate(pairs, start=2))
@@ -29,5 +29,5 @@ def read_pairs() -> ReadPairs:
 
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
-    """The folder of public corpora beside the repository."""
+    """The folder of public corpora next to the repository."""
     return Path(__file__).resolve().parents[3] / "../shared/data"

@@ -45,14 +45,14 @@ def test_fingerprint_does_not_change_with_the_order_of_rows(rows: list[tuple[str
 
 @settings(deadline=None)
 @given(rows=rows_of_labels, others=rows_of_labels)
-def test_fingerprint_differs_where_the_rows_do(
+def test_fingerprint_differs_if_rows_differ(
     rows: list[tuple[str, tuple[str, ...]]], others: list[tuple[str, tuple[str, ...]]]
 ) -> None:
     assume(sorted(rows) != sorted(others))
     assert corpus_of(rows).fingerprint() != corpus_of(others).fingerprint()
 
 
-def test_fingerprint_counts_copies_and_tells_text_from_label() -> None:
+def test_fingerprint_depends_on_copies_and_separates_text_and_label() -> None:
     tables: list[list[tuple[str, tuple[str, ...]]]] = [
         [("a", ("b",))],
         [("a", ("b",)), ("a", ("b",))],
@@ -65,7 +65,7 @@ def test_fingerprint_counts_copies_and_tells_text_from_label() -> None:
     assert len({corpus_of(rows).fingerprint() for rows in tables}) == len(tables)
 
 
-def test_subset_keeps_the_label_names_and_the_ledger_adds_up(read_pairs: ReadPairs) -> None:
+def test_subset_keeps_the_label_names_and_its_row_counts_add_up(read_pairs: ReadPairs) -> None:
     corpus = read_pairs([("a", "x"), ("b", "x"), ("c", "y"), ("d", "y"), ("", "y"), ("a", "x")])
     part = corpus.subset([2, 0])
     assert (part.texts, part.labels, part.lines) == (["c", "a"], [("y",), ("x",)], [4, 2])
@@ -74,6 +74,6 @@ def test_subset_keeps_the_label_names_and_the_ledger_adds_up(read_pairs: ReadPai
     assert (part.rejects, part.dropped) == ([], [])
 
 
-def test_label_counts_stand_in_label_order_with_zeros(read_pairs: ReadPairs) -> None:
+def test_label_counts_are_in_label_order_with_zeros(read_pairs: ReadPairs) -> None:
     corpus = read_pairs([("a", "x"), ("b", "x")], known_labels=["z", "x"])
     assert list(corpus.label_counts().items()) == [("z", 0), ("x", 2)]

@@ -49,7 +49,7 @@ def test_read_corpus_reads_a_separator(read_pairs: ReadPairs) -> None:
     assert corpus.labels == [("a", "b"), ("b",), ("a",), ()]
 
 
-def test_read_corpus_sets_every_kind_of_bad_row_aside_and_reads_on(read_pairs: ReadPairs) -> None:
+def test_every_kind_of_bad_row_becomes_a_reject(read_pairs: ReadPairs) -> None:
     bad: list[tuple[object, object, str]] = [
         (None, "card", "missing-text"),
         ("  ", "card", "empty-text"),
@@ -88,7 +88,7 @@ def test_read_corpus_keeps_the_strings_nan_and_null_as_labels(read_pairs: ReadPa
     assert finding.count == 4
 
 
-def test_read_corpus_names_both_wrong_columns_and_those_that_exist(read_pairs: ReadPairs) -> None:
+def test_wrong_columns_are_reported_with_the_existing_ones(read_pairs: ReadPairs) -> None:
     with pytest.raises(UnknownColumn) as caught:
         read_pairs(GOOD, text_column="texts", label_column="labl")
     assert [fault.message for fault in caught.value.faults] == [
@@ -97,7 +97,7 @@ def test_read_corpus_names_both_wrong_columns_and_those_that_exist(read_pairs: R
     ]
 
 
-def test_read_corpus_takes_a_column_that_only_late_rows_have() -> None:
+def test_a_column_may_exist_in_late_rows_only() -> None:
     rows = [SourceRow(i, {"text": f"text {i}"}) for i in range(HEAD_ROWS + 10)]
     late = range(HEAD_ROWS + 10, HEAD_ROWS + 30)
     rows += [SourceRow(i, {"text": f"labelled {i}", "tags": ["a", "b"][: i % 3]}) for i in late]
@@ -107,7 +107,7 @@ def test_read_corpus_takes_a_column_that_only_late_rows_have() -> None:
     assert corpus.columns.existing == ("text", "tags")
 
 
-def test_read_corpus_finds_the_columns_behind_many_unreadable_rows() -> None:
+def test_columns_are_found_after_many_unreadable_rows() -> None:
     error = UnreadableRow("broken")
     rows = [Record(i, {}, error, "?") for i in range(HEAD_ROWS + 1)]
     rows += [Record(HEAD_ROWS + i, {"text": text, "label": label}) for i, (text, label) in enumerate(GOOD)]
@@ -127,14 +127,14 @@ def test_read_corpus_reads_a_stream_once() -> None:
     assert len(read_corpus(stream(), source_name="x")) == asked == 3 * HEAD_ROWS
 
 
-def test_read_corpus_with_no_rows_says_so() -> None:
+def test_a_source_without_rows_is_an_unusable_corpus() -> None:
     with pytest.raises(UnusableCorpus, match="empty-corpus") as caught:
         read_corpus([], source_name="empty.csv")
     assert caught.value.corpus.rows_in == 0
     assert "empty.csv" in str(caught.value)
 
 
-def test_read_corpus_with_no_usable_row_tells_every_reason_and_keeps_the_rejects(read_pairs: ReadPairs) -> None:
+def test_a_source_without_usable_rows_reports_every_reason_and_keeps_the_rejects(read_pairs: ReadPairs) -> None:
     with pytest.raises(UnusableCorpus, match="no-usable-rows") as caught:
         read_pairs([("", "a"), ("", "b"), ("t", None)])
     assert "empty-text in 2 (line 2" in str(caught.value)
@@ -149,7 +149,7 @@ def test_read_corpus_reports_all_faults_of_a_corpus_together(read_pairs: ReadPai
     assert names(caught) == ["label-is-free-text", "label-is-a-number", "class-with-one-row"]
 
 
-def test_read_corpus_drops_rare_classes_only_when_told(read_pairs: ReadPairs) -> None:
+def test_rare_labels_are_dropped_only_on_request(read_pairs: ReadPairs) -> None:
     pairs = [*GOOD, ("once", "rare")]
     with pytest.raises(UnusableCorpus, match=r"'rare' \(line 6\).*--drop-rare"):
         read_pairs(pairs)
@@ -158,24 +158,24 @@ def test_read_corpus_drops_rare_classes_only_when_told(read_pairs: ReadPairs) ->
     assert [(dropped.line, dropped.reason) for dropped in corpus.dropped] == [(6, "rare-label")]
 
 
-def test_read_corpus_where_every_class_is_rare_has_one_class_too_few(read_pairs: ReadPairs) -> None:
+def test_a_corpus_with_only_rare_labels_has_too_few_labels(read_pairs: ReadPairs) -> None:
     with pytest.raises(UnusableCorpus, match="no label at all") as caught:
         read_pairs([("t1", "a"), ("t2", "b")], drop_rare=True)
     assert len(caught.value.corpus.dropped) == 2
 
 
-def test_read_corpus_drops_exact_duplicates_unless_told_otherwise(read_pairs: ReadPairs) -> None:
+def test_exact_duplicates_are_dropped_by_default(read_pairs: ReadPairs) -> None:
     assert len(read_pairs([*GOOD, GOOD[0]])) == 4
     assert len(read_pairs([*GOOD, GOOD[0]], drop_duplicates=False)) == 5
 
 
-def test_read_corpus_finds_duplicates_that_fixed_names_reveal(read_pairs: ReadPairs) -> None:
+def test_rows_that_are_duplicates_after_unifying_labels_are_dropped(read_pairs: ReadPairs) -> None:
     corpus = read_pairs([*GOOD, ("what is the fee", "Fee")])
     assert [dropped.line for dropped in corpus.dropped] == [6]
     assert corpus.label_names == ["card", "fee"]
 
 
-def test_read_corpus_against_known_labels_keeps_duplicates_and_the_models_order(read_pairs: ReadPairs) -> None:
+def test_with_known_labels_duplicates_and_the_order_of_labels_are_kept(read_pairs: ReadPairs) -> None:
     pairs = [("t", "Fee"), ("t", "Fee"), ("u", "unheard of")]
     corpus = read_pairs(pairs, known_labels=["fee", "card", "atm"])
     assert corpus.label_names == ["fee", "card", "atm"]
@@ -198,14 +198,12 @@ def test_read_corpus_counts_repeated_labels() -> None:
         ({"problem_type": "multi"}, "problem-type"),
     ],
 )
-def test_read_corpus_refuses_options_that_contradict_each_other(
-    read_pairs: ReadPairs, options: dict[str, object], fault: str
-) -> None:
+def test_contradictory_options_are_rejected(read_pairs: ReadPairs, options: dict[str, object], fault: str) -> None:
     with pytest.raises(ConfigError, match=fault):
         read_pairs(GOOD, **options)
 
 
-def test_read_corpus_refuses_one_column_for_both(read_pairs: ReadPairs) -> None:
+def test_one_column_for_text_and_label_is_rejected(read_pairs: ReadPairs) -> None:
     with pytest.raises(CorpusError, match="same-column"):
         read_pairs(GOOD, text_column="label")
 
@@ -239,7 +237,7 @@ mixed_rows = st.lists(
     drop_rare=st.booleans(),
     known=st.sampled_from([None, ["ham", "spam"]]),
 )
-def test_rows_in_are_kept_rejected_or_dropped_each_once(
+def test_every_row_is_kept_rejected_or_dropped_once(
     mixed: list[dict[str, object] | None], problem_type: str | None, fix: bool, drop_rare: bool, known: list[str] | None
 ) -> None:
     error = UnreadableRow("broken")

@@ -1,4 +1,4 @@
-"""Public corpora as published, read from the folder beside the repository; figures are counted here by other means."""
+"""Public corpora as published, read from the folder next to the repository; figures are counted here in other ways."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from glossator.training.corpus.splitting.split import split
 
 def need(file: Path) -> Path:
     if not file.is_file():
-        pytest.skip(f"the public corpus {file.parent.name}/{file.name} is not beside the repository")
+        pytest.skip(f"the public corpus {file.parent.name}/{file.name} is not next to the repository")
     return file
 
 
@@ -41,7 +41,7 @@ def test_banking77(data_folder: Path) -> None:
     corpus = read_corpus(csv_rows(data_folder / "banking77/train.csv"), source_name="banking77")
     assert (corpus.columns.text, corpus.columns.label) == ("text", "category")
     assert (corpus.rows_in, len(corpus), len(corpus.label_names)) == (10_003, 10_003, 77)
-    assert "Refund_not_showing_up" in corpus.label_names  # the only spelling of this label: no variant, kept as it is
+    assert "Refund_not_showing_up" in corpus.label_names  # the only spelling of this label, so it is not changed
     odd_space = sum(text != text.strip() or "  " in text or "\t" in text or "\xa0" in text for text in corpus.texts)
     assert counted(corpus) == {"near-duplicates": 504, "white-space": odd_space}
     sides = split(corpus, validation_share=0.1, seed=42)
@@ -85,7 +85,7 @@ def test_goemotions(data_folder: Path) -> None:
     assert all(abs(held[name] / count - 0.1) < 0.005 for name, count in corpus.label_counts().items() if count > 200)
 
 
-def test_cfpb_complaints_is_not_guessed_at(data_folder: Path) -> None:
+def test_cfpb_complaints(data_folder: Path) -> None:
     rows = csv_rows(data_folder / "cfpb-complaints/complaints_sample.csv")
     corpus = read_corpus(rows, source_name="cfpb", label_column="Product", drop_rare=True)
     assert corpus.columns.text == "Consumer complaint narrative"

@@ -38,7 +38,7 @@ def test_read_text_returns_the_text_unchanged(text: str) -> None:
         ("x" * 10_000_001, "text-too-long"),
     ],
 )
-def test_read_text_names_the_fault(value: object, reason: str) -> None:
+def test_invalid_texts_are_rejected(value: object, reason: str) -> None:
     with pytest.raises(RowFault) as caught:
         read_text(value)
     assert caught.value.reason == reason
@@ -48,16 +48,16 @@ def test_read_text_names_the_fault(value: object, reason: str) -> None:
 @pytest.mark.parametrize(
     ("value", "expected"), [(float("nan"), True), ("nan", False), (None, False), (float("inf"), False), (0, False)]
 )
-def test_is_nan_means_a_real_one(value: object, expected: bool) -> None:
+def test_is_nan_is_true_only_for_the_number(value: object, expected: bool) -> None:
     assert is_nan(value) is expected
 
 
-def test_raw_of_is_the_source_text_or_the_fields_as_json() -> None:
+def test_raw_text_is_the_source_text_or_the_fields_as_json() -> None:
     assert raw_text(SourceRow(1, {}, raw='"broken')) == '"broken'
     assert json.loads(raw_text(SourceRow(1, {"text": "é", "n": 1}))) == {"text": "é", "n": 1}
 
 
-def test_raw_of_is_short_and_always_utf8() -> None:
+def test_raw_text_is_short_and_always_utf8() -> None:
     row = SourceRow(1, {"text": "\ud800" + "x" * 5_000_000})
     raw = raw_text(row)
     assert raw.startswith('{"text": "\\ud800xx')

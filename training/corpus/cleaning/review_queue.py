@@ -77,7 +77,7 @@ def label_studio_entity_tasks(corpus: Corpus, suspects: Sequence[SuspectWord]) -
     """
     tasks = [
         {
-            "data": {"text": corpus.texts[row], "line": corpus.lines[row], "doubt": _describe(words)},
+            "data": {"text": corpus.texts[row], "line": corpus.lines[row], "doubt": _describe(doubtful)},
             "predictions": [
                 {
                     "model_version": "given",
@@ -98,7 +98,7 @@ def label_studio_entity_tasks(corpus: Corpus, suspects: Sequence[SuspectWord]) -
                 }
             ],
         }
-        for row, words in _words_by_row(corpus, suspects)
+        for row, doubtful in _group_by_row(corpus, suspects)
     ]
     return json.dumps(tasks, ensure_ascii=False, indent=1) + "\n"
 
@@ -107,9 +107,9 @@ def prodigy_entity_examples(corpus: Corpus, suspects: Sequence[SuspectWord]) -> 
     """Rows with suspect words as examples for Prodigy's `ner.manual`: the given entities, the suspect words in
     `meta`."""
     lines = []
-    for row, words in _words_by_row(corpus, suspects):
+    for row, doubtful in _group_by_row(corpus, suspects):
         spans = [span._asdict() for span in (corpus.spans or [])[row]]
-        meta = {"line": corpus.lines[row], "doubt": _describe(words)}
+        meta = {"line": corpus.lines[row], "doubt": _describe(doubtful)}
         lines.append(json.dumps({"text": corpus.texts[row], "spans": spans, "meta": meta}, ensure_ascii=False) + "\n")
     return "".join(lines)
 
@@ -120,7 +120,7 @@ def _choice_task(data: Mapping[str, Any], choice: str, score: float) -> dict[str
     return {"data": dict(data), "predictions": [{"model_version": "glossator", "score": score, "result": [result]}]}
 
 
-def _words_by_row(corpus: Corpus, suspects: Sequence[SuspectWord]) -> list[tuple[int, list[SuspectWord]]]:
+def _group_by_row(corpus: Corpus, suspects: Sequence[SuspectWord]) -> list[tuple[int, list[SuspectWord]]]:
     """The rows with suspect words, in the order of the suspects."""
     row_of = {line: row for row, line in enumerate(corpus.lines)}
     found: dict[int, list[SuspectWord]] = {}
@@ -129,8 +129,8 @@ def _words_by_row(corpus: Corpus, suspects: Sequence[SuspectWord]) -> list[tuple
     return list(found.items())
 
 
-def _describe(words: Sequence[SuspectWord]) -> str:
-    return "; ".join(f"{each.word}: {each.label}, more probable: {each.suggestion}" for each in words)
+def _describe(suspects: Sequence[SuspectWord]) -> str:
+    return "; ".join(f"{each.word}: {each.label}, more probable: {each.suggestion}" for each in suspects)
 
 
 def read_answers(path: Path) -> list[ReviewAnswer]:

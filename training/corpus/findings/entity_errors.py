@@ -50,9 +50,9 @@ class SuspectWord:
 
 
 def find_entity_errors(
-    corpus: Corpus, words: Sequence[WordVectors], *, folds: int = FOLDS, seed: int = 13
+    corpus: Corpus, word_vectors: Sequence[WordVectors], *, folds: int = FOLDS, seed: int = 13
 ) -> list[SuspectWord]:
-    """The words whose label is probably wrong, the least probable label first. `words` has the words of each row.
+    """The words whose label is probably wrong, the least probable label first. `word_vectors` has those of each row.
 
     Raises CorpusError if the corpus has no entities, or fewer rows than `folds`.
     """
@@ -65,10 +65,12 @@ def find_entity_errors(
             found=f"{len(corpus)} rows, {len(corpus.label_names)} types",
         )
     names = [OUTSIDE, *corpus.label_names]
-    labels = np.concatenate([_word_labels(each, spans, names) for each, spans in zip(words, corpus.spans, strict=True)])
-    row_of = np.repeat(np.arange(len(words)), [len(each.offsets) for each in words])  # (words,)
-    vectors = np.concatenate([each.vectors for each in words])  # (words, dimension)
-    offsets = np.concatenate([each.offsets for each in words])  # (words, 2)
+    labels = np.concatenate(
+        [_word_labels(each, spans, names) for each, spans in zip(word_vectors, corpus.spans, strict=True)]
+    )
+    row_of = np.repeat(np.arange(len(word_vectors)), [len(each.offsets) for each in word_vectors])  # (words,)
+    vectors = np.concatenate([each.vectors for each in word_vectors])  # (words, dimension)
+    offsets = np.concatenate([each.offsets for each in word_vectors])  # (words, 2)
     probability = _out_of_fold(vectors, labels, row_of, len(names), folds, seed)
     count = num_label_issues(labels, probability)
     order = np.argsort(get_label_quality_scores(labels, probability, method="self_confidence"), kind="stable")

@@ -107,13 +107,13 @@ def _detect(role: str, wanted: Sequence[str], names: Sequence[str], head: Sequen
     """The column and why it was chosen, or None and why none was."""
     fits = _could_be_label if role == "label" else _could_be_text
     possible = [name for name in names if fits(_values(head, name))]
-    for how, words_of in (
+    for how, variants_of in (
         ("it is named", {name: [name.strip().casefold()] for name in possible}),
         ("it is named", {name: [" ".join(_words(name))] for name in possible}),
         ("its name contains the word", {name: _words(name) for name in possible}),
     ):
         for word in wanted:
-            found = [name for name in possible if word in words_of[name]]
+            found = [name for name in possible if word in variants_of[name]]
             if len(found) == 1:
                 return found[0], f"{how} {word!r}"
             if found:

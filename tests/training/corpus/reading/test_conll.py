@@ -23,7 +23,7 @@ OFFSETS = [(0, 4), (5, 10), (11, 13), (14, 17), (18, 22), (23, 27), (28, 29)]
     ],
 )
 @pytest.mark.parametrize("separator", ["\t", " "])
-def test_every_scheme_tells_the_same_entities(scheme: str, tags: list[str], separator: str) -> None:
+def test_every_scheme_gives_the_same_entities(scheme: str, tags: list[str], separator: str) -> None:
     lines = [f"{word}{separator}{tag}" for word, tag in zip(WORDS, tags, strict=True)]
     tagged = read_conll([*lines, "", *lines, "\t", *lines])
     assert (tagged.scheme, tagged.stray, len(tagged.rows)) == (scheme, 0, 3)
@@ -37,31 +37,31 @@ def test_every_scheme_tells_the_same_entities(scheme: str, tags: list[str], sepa
 @pytest.mark.parametrize(
     ("tags", "expected"),
     [
-        (["I-A", "B-A", "I-A"], [(0, 4, "A"), (5, 13, "A")]),  # IOB1: B- parts two neighbours
+        (["I-A", "B-A", "I-A"], [(0, 4, "A"), (5, 13, "A")]),  # IOB1: B- separates two adjacent entities
         (["B-A", "I-B", "I-B"], [(0, 4, "A"), (5, 13, "B")]),  # the type changes
-        (["B-A", "O", "I-A"], [(0, 4, "A"), (11, 13, "A")]),  # nothing before it
+        (["B-A", "O", "I-A"], [(0, 4, "A"), (11, 13, "A")]),  # O before it
         (["B-A", "E-A", "I-A"], [(0, 10, "A"), (11, 13, "A")]),
         (["U-A", "U-A", "U-A"], [(0, 4, "A"), (5, 10, "A"), (11, 13, "A")]),
         (["B-X-Y", "I-X-Y", "O"], [(0, 10, "X-Y")]),
     ],
 )
-def test_where_conlleval_sees_entities_begin_and_end(tags: list[str], expected: list[tuple[int, int, str]]) -> None:
+def test_entities_begin_and_end_as_in_conlleval(tags: list[str], expected: list[tuple[int, int, str]]) -> None:
     assert spans_from_tags(tags, OFFSETS[:3]) == [GoldSpan(*each) for each in expected]
 
 
-def test_an_inside_tag_with_nothing_before_it_is_counted() -> None:
+def test_an_inside_tag_after_outside_is_counted() -> None:
     tagged = read_conll(["a B-X", "b O", "c I-X", "", "d I-X", "e O"])
     assert (tagged.scheme, tagged.stray) == ("IOB2", 2)
 
 
 @pytest.mark.parametrize("tag", ["PER", "X-PER", "B_PER", "B-", ""])
-def test_what_is_no_tag_is_a_fault_of_its_sentence(tag: str) -> None:
+def test_an_invalid_tag_makes_its_sentence_unusable(tag: str) -> None:
     with pytest.raises(RowFault) as caught:
         spans_from_tags([tag], [(0, 1)])
     assert caught.value.reason == "tag-outside-scheme"
 
 
-def test_a_bad_sentence_is_a_row_with_its_error_and_the_others_are_read() -> None:
+def test_a_bad_sentence_is_a_row_with_an_error_and_the_others_are_read() -> None:
     good = ["a B-X", "b O", ""] * 20
     tagged = read_conll([*good, "c NO-TAG", "d O", "", "lonely", ""])
     assert [row.error is None for row in tagged.rows] == [True] * 20 + [False] * 2
@@ -84,17 +84,17 @@ def test_raw_text_and_columns_of_universal_ner() -> None:
     assert tagged.rows[0].fields == {"text": "It's 東京.", "spans": [{"start": 5, "end": 7, "label": "LOC"}]}
 
 
-def test_a_token_that_its_raw_text_lacks_is_named() -> None:
+def test_a_token_that_is_not_in_the_raw_text_is_reported() -> None:
     tagged = read_conll(["# text = a b", "a B-X", "c O"])
     assert "token-not-in-text" in str(tagged.rows[0].error)
 
 
-def test_hashes_are_tokens_unless_they_begin_a_comment() -> None:
+def test_a_hash_is_a_token_unless_it_begins_a_comment() -> None:
     tagged = read_conll(["# newdoc id = 1", "#tag B-X", "# O", "-DOCSTART- -X- O", "b O"])
     assert tagged.rows[0].fields["text"] == "#tag # b"
 
 
-def test_a_file_without_tags_is_refused() -> None:
+def test_a_file_without_tags_is_rejected() -> None:
     with pytest.raises(CorpusError, match=r"no column of x\.conll holds tags"):
         read_conll(["a b", "c d"], name="x.conll")
 
@@ -103,7 +103,7 @@ ENTITIES = st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["A", "B"])), m
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(1, 3), st.sampled_from(["A", "B"])), max_size=5))
-def test_entities_come_back_from_iob2(parts: list[tuple[int, int, str]]) -> None:
+def test_entities_written_as_iob2_are_read_back(parts: list[tuple[int, int, str]]) -> None:
     tags, expected = [], []
     for before, size, label in parts:
         tags += ["O"] * before

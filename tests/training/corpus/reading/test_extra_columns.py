@@ -17,7 +17,7 @@ ROWS = [
 ]
 
 
-def test_columns_stay_with_the_rows_that_are_kept() -> None:
+def test_columns_are_added_for_the_usable_rows() -> None:
     kept = ExtraColumns(["source", "n", "source"])
     rows = [SourceRow(number, fields) for number, fields in enumerate(ROWS, start=1)]
     corpus = kept.add_to(read_corpus(kept.collect(rows), source_name="x", text_column="text", label_column="label"))
@@ -26,7 +26,7 @@ def test_columns_stay_with_the_rows_that_are_kept() -> None:
     assert corpus.rows().extra == corpus.extra
 
 
-def test_a_column_that_is_not_there_is_named() -> None:
+def test_a_missing_column_is_reported() -> None:
     kept = ExtraColumns(["channel"])
     rows = [SourceRow(number, fields) for number, fields in enumerate(ROWS, start=1)]
     corpus = read_corpus(kept.collect(rows), source_name="x", text_column="text", label_column="label")

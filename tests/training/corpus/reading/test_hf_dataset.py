@@ -28,7 +28,7 @@ def dataset() -> Dataset:
     return Dataset.from_dict(ROWS, features=FEATURES)
 
 
-def test_read_dataset_gives_names_for_class_labels(tmp_path: Path) -> None:
+def test_class_labels_are_read_as_names(tmp_path: Path) -> None:
     dataset().save_to_disk(tmp_path / "saved")
     rows = list(read_dataset(tmp_path / "saved"))
     assert [row.line for row in rows] == [1, 2, 3, 4]
@@ -40,7 +40,7 @@ def test_read_dataset_gives_names_for_class_labels(tmp_path: Path) -> None:
     ]
 
 
-def test_read_dataset_chooses_the_split_named_or_train_or_the_only_one(tmp_path: Path) -> None:
+def test_the_named_split_or_train_or_the_only_split_is_read(tmp_path: Path) -> None:
     parts = {name: Dataset.from_dict({"text": [name], "label": ["x"]}) for name in ("test", "train")}
     DatasetDict(parts).save_to_disk(tmp_path / "both")
     DatasetDict(only=parts["test"]).save_to_disk(tmp_path / "one")
@@ -49,7 +49,7 @@ def test_read_dataset_chooses_the_split_named_or_train_or_the_only_one(tmp_path:
     assert [row.fields["text"] for row in read_dataset(str(tmp_path / "one"))] == ["test"]
 
 
-def test_read_dataset_names_the_splits_that_exist(tmp_path: Path) -> None:
+def test_the_error_about_an_unknown_split_lists_the_existing_ones(tmp_path: Path) -> None:
     parts = {name: Dataset.from_dict({"text": [name]}) for name in ("dev", "test")}
     DatasetDict(parts).save_to_disk(tmp_path / "saved")
     for wanted in ("validation", None):
@@ -57,7 +57,7 @@ def test_read_dataset_names_the_splits_that_exist(tmp_path: Path) -> None:
             read_dataset(tmp_path / "saved", split=wanted)
 
 
-def test_read_dataset_takes_the_split_of_a_single_dataset(tmp_path: Path) -> None:
+def test_a_dataset_without_splits_is_read(tmp_path: Path) -> None:
     Dataset.from_dict({"text": ["a"]}, split=NamedSplit("train")).save_to_disk(tmp_path / "named")
     dataset().save_to_disk(tmp_path / "unnamed")
     assert len(list(read_dataset(tmp_path / "named", split="train"))) == 1
@@ -66,7 +66,7 @@ def test_read_dataset_takes_the_split_of_a_single_dataset(tmp_path: Path) -> Non
         read_dataset(tmp_path / "named", split="test")
 
 
-def test_read_dataset_feeds_read_corpus_over_many_batches(tmp_path: Path) -> None:
+def test_many_batches_are_read_into_a_corpus(tmp_path: Path) -> None:
     count = 2_500
     table = {"text": [f"text {i}" for i in range(count)], "label": [i % 2 for i in range(count)]}
     features = Features({"text": Value("string"), "label": ClassLabel(names=NAMES)})
@@ -76,7 +76,7 @@ def test_read_dataset_feeds_read_corpus_over_many_batches(tmp_path: Path) -> Non
     assert corpus.label_counts() == {"card": 1_250, "fee": 1_250}
 
 
-def test_read_dataset_refuses_a_folder_that_is_none(tmp_path: Path) -> None:
+def test_another_folder_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="save_to_disk"):
         read_dataset(tmp_path)
     dataset().save_to_disk(tmp_path / "cut")
@@ -86,25 +86,25 @@ def test_read_dataset_refuses_a_folder_that_is_none(tmp_path: Path) -> None:
         read_dataset(tmp_path / "cut")
 
 
-def test_read_dataset_refuses_damaged_metadata(tmp_path: Path) -> None:
+def test_damaged_metadata_is_rejected(tmp_path: Path) -> None:
     dataset().save_to_disk(tmp_path / "saved")
     (tmp_path / "saved" / "state.json").write_text(json.dumps({"_data_files": 7}))
     with pytest.raises(ConfigError, match="damaged"):
         read_dataset(tmp_path / "saved")
 
 
-def test_read_dataset_refuses_hub_options_for_a_folder(tmp_path: Path) -> None:
+def test_hub_options_for_a_folder_are_rejected(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no revision"):
         read_dataset(tmp_path, revision="main")
 
 
 @pytest.mark.parametrize("name", ["missing/folder/deep", "s3://bucket/data", "a b", "../nowhere"])
-def test_read_dataset_refuses_what_is_neither_folder_nor_name(name: str) -> None:
+def test_a_source_that_is_neither_folder_nor_name_is_rejected(name: str) -> None:
     with pytest.raises(ConfigError, match="no such dataset"):
         read_dataset(name)
 
 
-def test_read_dataset_without_network_gives_up_at_once_and_shows_the_way_out(tmp_path: Path) -> None:
+def test_reading_from_the_hub_without_a_network_fails_at_once_with_a_hint(tmp_path: Path) -> None:
     code = (
         "from glossator.service.errors import ConfigError\n"
         "from glossator.training.corpus.reading.hf_dataset import read_dataset\n"

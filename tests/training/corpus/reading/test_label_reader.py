@@ -51,7 +51,7 @@ def test_single_label_reads_one_name(value: object, expected: str) -> None:
         ([None], "bad-label-in-list"),
     ],
 )
-def test_single_label_names_the_fault(value: object, reason: str) -> None:
+def test_invalid_single_labels_are_rejected(value: object, reason: str) -> None:
     with pytest.raises(RowFault) as caught:
         LabelReader(SINGLE).read(value)
     assert caught.value.reason == reason
@@ -89,7 +89,7 @@ def test_multi_label_reads_sorted_distinct_names(value: object, expected: tuple[
         (["\ud800"], "bad-label-in-list"),
     ],
 )
-def test_multi_label_names_the_fault(value: object, reason: str) -> None:
+def test_invalid_multi_labels_are_rejected(value: object, reason: str) -> None:
     with pytest.raises(RowFault) as caught:
         LabelReader(MULTI).read(value)
     assert caught.value.reason == reason
@@ -102,19 +102,19 @@ def test_separator_splits_and_trims(value: object, expected: tuple[str, ...]) ->
     assert LabelReader(MULTI, separator=";").read(value) == expected
 
 
-def test_separator_still_tells_a_missing_cell_from_an_empty_one() -> None:
+def test_with_a_separator_a_missing_cell_differs_from_an_empty_one() -> None:
     with pytest.raises(RowFault, match="no label"):
         LabelReader(MULTI, separator=";").read(None)
 
 
-def test_repeated_labels_are_counted_by_row() -> None:
+def test_rows_with_repeated_labels_are_counted() -> None:
     reader = LabelReader(MULTI)
     for value in (["a", "a", "a"], ["a"], ["b", "b"]):
         reader.read(value)
     assert reader.repeated == 2
 
 
-def test_known_labels_take_other_spellings_and_count_them() -> None:
+def test_other_spellings_of_known_labels_are_accepted_and_counted() -> None:
     reader = LabelReader(SINGLE, known=["card arrival", "fee"])
     assert [reader.read(value) for value in ("fee", "Fee", " Card_Arrival", "Fee")] == [
         ("fee",),
@@ -125,7 +125,7 @@ def test_known_labels_take_other_spellings_and_count_them() -> None:
     assert reader.respelled == {("Fee", "fee"): 2, (" Card_Arrival", "card arrival"): 1}
 
 
-def test_known_labels_refuse_others() -> None:
+def test_unknown_labels_are_rejected() -> None:
     with pytest.raises(RowFault) as caught:
         LabelReader(SINGLE, known=["fee"]).read("fees")
     assert caught.value.reason == "unknown-label"
@@ -133,7 +133,7 @@ def test_known_labels_refuse_others() -> None:
         LabelReader(SINGLE, known=["fee"], fix_names=False).read("Fee")
 
 
-def test_known_labels_that_differ_by_case_alone_are_never_guessed_between() -> None:
+def test_known_labels_that_differ_only_by_case_are_not_confused() -> None:
     reader = LabelReader(SINGLE, known=["Fee", "fee"])
     assert reader.read("Fee") == ("Fee",)
     with pytest.raises(RowFault):
@@ -158,5 +158,5 @@ def test_common_spellings_follow_the_most_frequent() -> None:
     }
 
 
-def test_common_spellings_settle_equals_by_code_point() -> None:
+def test_of_equally_frequent_spellings_the_first_by_code_point_is_chosen() -> None:
     assert common_spellings({"spam": 2, "Spam": 2}) == {"spam": "Spam"}

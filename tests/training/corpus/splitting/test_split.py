@@ -24,7 +24,7 @@ def corpus_of(rows: Sequence[tuple[str, tuple[str, ...]]]) -> Corpus:
         texts=[text for text, _ in rows],
         labels=[labels for _, labels in rows],
         label_names=sorted({name for _, labels in rows for name in labels}),
-        problem_type="multi_label_classification",  # the split goes by the labels alone
+        problem_type="multi_label_classification",  # the split depends on the labels only
         lines=list(range(1, len(rows) + 1)),
         source_name="x",
         rows_in=len(rows),
@@ -36,8 +36,8 @@ def texts_of(corpus: Corpus, rows: np.ndarray) -> set[str]:
     return {normalise_text(corpus.texts[row]) for row in rows}
 
 
-def check(corpus: Corpus, sides: Split) -> None:
-    """What holds for every split."""
+def check_sides(corpus: Corpus, sides: Split) -> None:
+    """Check what is true for every split."""
     together = np.concatenate([sides.train, sides.validation, sides.test])
     assert sorted(together.tolist()) == list(range(len(corpus)))
     for rows in (sides.train, sides.validation, sides.test):
@@ -62,17 +62,17 @@ multi = st.tuples(texts, st.sets(st.sampled_from("pqrstu"), max_size=3).map(lamb
     seed=st.integers(0, 10),
     test_share=st.sampled_from([0.0, 0.2]),
 )
-def test_split_is_disjoint_complete_and_never_straddles(
+def test_split_is_disjoint_and_complete_and_keeps_texts_on_one_side(
     rows: list[tuple[str, tuple[str, ...]]], seed: int, test_share: float
 ) -> None:
     corpus = corpus_of(rows)
     try:
         sides = split(corpus, validation_share=0.25, test_share=test_share, seed=seed)
     except CorpusError:
-        # Refused only where the distinct texts are few: training needs one for each label, and each side one.
+        # An error only if there are few distinct texts: training needs one per label, and each side one.
         assert len({normalise_text(text) for text, _ in rows}) <= 12
         return
-    check(corpus, sides)
+    check_sides(corpus, sides)
     assert (len(sides.test) > 0) == (test_share > 0)
 
 
@@ -91,7 +91,7 @@ def test_split_keeps_class_shares(counts: list[int], share: float, seed: int) ->
     assert abs(len(sides.validation) - max(1, share * len(rows))) <= 0.5 + 1e-9
 
 
-def test_split_has_the_class_counts_of_scikit_learn() -> None:
+def test_split_has_the_same_label_counts_as_scikit_learn() -> None:
     labels = ["a"] * 100 + ["b"] * 50 + ["c"] * 10
     corpus = corpus_of([(f"text {i}", (label,)) for i, label in enumerate(labels)])
     sides = split(corpus, validation_share=0.2, seed=3)
@@ -99,14 +99,14 @@ def test_split_has_the_class_counts_of_scikit_learn() -> None:
     assert Counter(labels[row] for row in sides.validation) == Counter(theirs)
 
 
-def test_split_is_the_same_for_the_same_seed_and_another_for_another() -> None:
+def test_split_depends_on_the_seed() -> None:
     corpus = corpus_of([(f"text {i}", ("ab"[i % 2],)) for i in range(200)])
     first, again, other = (split(corpus, validation_share=0.2, seed=seed).validation.tolist() for seed in (1, 1, 2))
     assert first == again
     assert first != other
 
 
-def test_split_is_pinned_so_that_no_platform_or_version_changes_it() -> None:
+def test_split_is_the_same_on_every_platform_and_version() -> None:
     corpus = corpus_of([(f"text {i}", ("ab"[i % 2],)) for i in range(20)])
     sides = split(corpus, validation_share=0.2, test_share=0.1, seed=42)
     assert (sides.validation.tolist(), sides.test.tolist()) == ([3, 6, 11, 12], [10, 13])
@@ -126,10 +126,10 @@ def test_split_does_not_depend_on_the_order_of_rows() -> None:
 def test_split_keeps_conflicting_copies_together(read_pairs: ReadPairs) -> None:
     pairs = [(f"text {i}", "ab"[i % 2]) for i in range(40)] + [(f"TEXT  {i}", "ab"[i % 3 % 2]) for i in range(40)]
     corpus = read_pairs(pairs)
-    check(corpus, split(corpus, validation_share=0.3, test_share=0.2, seed=0))
+    check_sides(corpus, split(corpus, validation_share=0.3, test_share=0.2, seed=0))
 
 
-def test_split_of_few_rows_a_class_still_validates() -> None:
+def test_split_of_few_rows_per_label_has_validation_rows() -> None:
     corpus = corpus_of([(f"{i} {j}", (f"class {i}",)) for i in range(150) for j in range(4)])
     sides = split(corpus, validation_share=0.1, seed=0)
     assert len(sides.validation) == 60
@@ -141,7 +141,7 @@ def test_split_without_validation_trains_on_all() -> None:
     assert (sides.train.tolist(), len(sides.validation), len(sides.test)) == ([0, 1], 0, 0)
 
 
-def test_split_refuses_where_a_side_would_be_empty() -> None:
+def test_split_rejects_shares_that_leave_a_side_empty() -> None:
     corpus = corpus_of([("a", ("x",)), ("A", ("x",)), ("b", ("y",)), (" b", ("y",))])
     with pytest.raises(CorpusError, match="too few rows to split") as caught:
         split(corpus, validation_share=0.25, test_share=0.25, seed=0)
@@ -149,7 +149,7 @@ def test_split_refuses_where_a_side_would_be_empty() -> None:
 
 
 @pytest.mark.parametrize("shares", [(-0.1, 0.0), (1.0, 0.0), (0.5, 0.5), (float("nan"), 0.0), (0.1, 1.5)])
-def test_split_refuses_shares_that_make_no_sense(shares: tuple[float, float]) -> None:
+def test_split_rejects_invalid_shares(shares: tuple[float, float]) -> None:
     with pytest.raises(ConfigError, match="share"):
         split(corpus_of([("a", ("x",))]), validation_share=shares[0], test_share=shares[1], seed=0)
 
@@ -166,7 +166,7 @@ def test_split_keeps_groups_on_one_side(rows: list[tuple[int, str]], seed: int) 
     )
     try:
         sides = split(corpus, validation_share=0.3, seed=seed, group_by="customer")
-    except CorpusError:  # few large groups may leave a side empty
+    except CorpusError:  # a side may be empty if there are few large groups
         return
     train, held = ({rows[row][0] for row in side.tolist()} for side in (sides.train, sides.validation))
     assert not (train & held) - {0}
@@ -184,7 +184,7 @@ def test_split_by_time_trains_on_the_past() -> None:
     assert [len(side) for side in (sides.train, sides.validation, sides.test)] == [65, 10, 25]  # whole days
 
 
-def test_split_by_time_keeps_a_text_with_its_first() -> None:
+def test_split_by_time_keeps_a_repeated_text_with_its_first_row() -> None:
     corpus = corpus_of([(f"text {row}", ("ab"[row % 2],)) for row in range(18)] + [("Text 0", ("a",)), ("new", ("b",))])
     corpus = replace(corpus, extra={"when": [str(row) for row in range(20)]})
     sides = split(corpus, validation_share=0.0, test_share=0.1, seed=0, order_by="when")
@@ -192,7 +192,7 @@ def test_split_by_time_keeps_a_text_with_its_first() -> None:
 
 
 @pytest.mark.parametrize("value", ["", "yesterday", "nan", "2026-13-01"])
-def test_split_by_time_names_the_rows_whose_time_cannot_be_read(value: str) -> None:
+def test_split_by_time_reports_rows_whose_time_cannot_be_read(value: str) -> None:
     corpus = replace(corpus_of([("a", ("x",)), ("b", ("y",))]), extra={"when": ["2026-01-01", value]})
     with pytest.raises(CorpusError, match="times in column 'when'") as raised:
         split(corpus, validation_share=0.5, seed=0, order_by="when")

@@ -15,7 +15,7 @@ def of_labels(rows: list[list[int]]) -> list[Group]:
 
 
 def deviation(rows: list[list[int]], subset: list[int], labels: int, shares: list[float]) -> float:
-    """Mean distance of the label shares of the subsets from those wanted: "LD" of Sechidis et al., by label share."""
+    """The mean distance of the label shares from the requested ones: "LD" of Sechidis et al., by label share."""
     total = Counter(label for row in rows for label in row)
     distances = []
     for where, share in enumerate(shares):
@@ -30,7 +30,9 @@ def deviation(rows: list[list[int]], subset: list[int], labels: int, shares: lis
     share=st.sampled_from([0.05, 0.1, 0.2, 1 / 3]),
     second=st.sampled_from([0.0, 0.1, 0.3]),
 )
-def test_wanted_rows_add_up_and_stay_within_a_row_of_the_share(totals: list[int], share: float, second: float) -> None:
+def test_needed_rows_add_up_and_differ_from_the_share_by_less_than_a_row(
+    totals: list[int], share: float, second: float
+) -> None:
     wanted = needed_rows(totals, [1 - share - second, share, second])
     for total, numbers in zip(totals, wanted, strict=True):
         assert sum(numbers) == total
@@ -38,16 +40,16 @@ def test_wanted_rows_add_up_and_stay_within_a_row_of_the_share(totals: list[int]
         assert numbers[0] >= min(1, total)
         assert numbers[1] <= share * total + 1
         assert abs(numbers[1] - share * total) < 1 + 1e-9 or numbers[0] == 1
-    if min(totals) >= 4:  # no label gives less than wanted for the sake of training
+    if min(totals) >= 4:  # no label gives up rows to training
         assert abs(sum(numbers[1] for numbers in wanted) - max(1, share * sum(totals))) <= 0.5 + 1e-9
 
 
-def test_wanted_rows_of_small_classes_do_not_all_round_to_nothing() -> None:
+def test_needed_rows_of_many_small_labels_are_not_all_rounded_to_zero() -> None:
     wanted = needed_rows([4] * 150, [0.8, 0.1, 0.1])
     assert Counter(map(tuple, wanted)) == {(3, 1, 0): 60, (3, 0, 1): 60, (4, 0, 0): 30}
 
 
-def test_stratify_gives_single_labels_exactly_what_they_want() -> None:
+def test_stratify_gives_single_labels_exactly_their_share() -> None:
     rows = [[0]] * 50 + [[1]] * 30 + [[2]] * 20
     random.Random(1).shuffle(rows)
     subset = stratify(of_labels(rows), 3, [0.7, 0.2, 0.1])
@@ -74,13 +76,13 @@ def test_stratify_keeps_label_shares_far_better_than_chance(seed: int) -> None:
         for numbers, total in zip(wanted, totals, strict=True)
         for number, share in zip(numbers, shares, strict=True)
     ]
-    assert reached < 1.05 * sum(rounding) / len(rounding)  # hardly more than whole rows force
+    assert reached < 1.05 * sum(rounding) / len(rounding)  # hardly more than rounding to whole rows requires
     sizes = Counter(stratified)
     assert abs(sizes[1] - 200) <= 5
     assert abs(sizes[2] - 200) <= 5
 
 
-def test_stratify_places_large_groups_first_so_that_small_ones_even_out() -> None:
+def test_stratify_places_large_groups_first() -> None:
     groups = [Group(1, {0: 1}) for _ in range(9)] + [Group(5, {0: 5})]
     subset = stratify(groups, 1, [0.5, 0.5])
     assert sum(group.rows for group, where in zip(groups, subset, strict=True) if where == 1) == 7
