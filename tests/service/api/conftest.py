@@ -1,4 +1,4 @@
-"""Models of the bundles, and clients of apps that serve them."""
+"""Loaded models of the test bundles, and clients of apps that serve them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def served_models(bundles: dict[str, Path]) -> dict[str, Model]:
 
 @pytest.fixture
 def make_client(served_models: dict[str, Model]) -> Iterator[Callable[..., TestClient]]:
-    """Makes clients of apps with the settings given, whose lifespans run until the test ends."""
+    """Create clients of apps with these settings. The apps run until the end of the test."""
     clients: list[TestClient] = []
 
     def make(models: Mapping[str, Model] | None = None, **settings: object) -> TestClient:
@@ -40,7 +40,7 @@ def make_client(served_models: dict[str, Model]) -> Iterator[Callable[..., TestC
 
 @pytest.fixture(scope="session")
 def make_model(bundles: dict[str, Path], served_models: dict[str, Model]) -> Callable[[Run], Model]:
-    """Makes a model of the `intents` bundle whose graph is run by something else than ONNX Runtime."""
+    """Create a model of the `intents` bundle in which `run` replaces ONNX Runtime."""
     bundle = served_models["intents"].bundle
     encoder = Encoder(bundle.path / file_names.TOKENIZER, bundle.task.encoding)
 
@@ -54,6 +54,6 @@ def make_model(bundles: dict[str, Path], served_models: dict[str, Model]) -> Cal
 
 @pytest.fixture(scope="module")
 def client(served_models: dict[str, Model]) -> Iterator[TestClient]:
-    """A client of one app with default settings, shared by the tests of a module."""
+    """A client of an app with default settings, shared by the tests of a module."""
     with TestClient(create_app(served_models, Settings()), base_url="http://127.0.0.1:8000") as client:
         yield client

@@ -46,57 +46,57 @@ def test_metrics_name_the_build_and_the_models(
     assert found["glossator_model_info", "tags", served_models["tags"].digest] == 1
 
 
-def test_metrics_labels_do_not_grow_with_what_callers_send(make_client: Callable[..., TestClient]) -> None:
+def test_metrics_labels_do_not_depend_on_the_requests(make_client: Callable[..., TestClient]) -> None:
     client = make_client()
 
-    def ask(number: int) -> None:
+    def send_requests(number: int) -> None:
         client.get(f"/nothing/{number}")
         client.get(f"/v1/models/model-{number}")
         client.post(f"/v1/models/model-{number}/predict", json={"text": f"text {number}"})
         client.request(f"METHOD{number}", "/livez")
         client.get("/livez", headers={"Host": f"host-{number}.example"})
 
-    ask(0)
+    send_requests(0)
     samples(client)
     before = set(samples(client))
     for number in range(1, 20):
-        ask(number)
+        send_requests(number)
     assert set(samples(client)) == before
     assert ("glossator_request_seconds_count", "other", "/livez", "4xx") in before
 
 
-def test_metrics_of_two_apps_do_not_meet(make_client: Callable[..., TestClient]) -> None:
+def test_metrics_of_two_apps_are_separate(make_client: Callable[..., TestClient]) -> None:
     one, other = make_client(), make_client()
     one.post("/v1/models/intents/predict", json={"text": "money"})
     assert samples(one)["glossator_texts_total", "intents"] == 1
     assert samples(other)["glossator_texts_total", "intents"] == 0
 
 
-def test_metrics_of_replicas_are_told_together(tmp_path: Path, served_models: dict[str, Model]) -> None:
+def test_metrics_of_all_replicas_are_reported_together(tmp_path: Path, served_models: dict[str, Model]) -> None:
     replicas = [Metrics(served_models.items, "1") for _ in range(2)]
     for number, each in enumerate(replicas):
         each.share(tmp_path, number)
         each.error(f"error-{number}")
     try:
         for each in replicas:
-            told = each.exposition().decode()
-            assert 'glossator_errors_total{code="error-0",replica="0"} 1.0' in told
-            assert 'glossator_errors_total{code="error-1",replica="1"} 1.0' in told
+            text = each.exposition().decode()
+            assert 'glossator_errors_total{code="error-0",replica="0"} 1.0' in text
+            assert 'glossator_errors_total{code="error-1",replica="1"} 1.0' in text
             assert 'te_request_count_total{replica="1"} 0.0' in each.tei_exposition("intents").decode()
     finally:
         for each in replicas:
             each.close()
 
 
-def test_metrics_are_told_apart_where_replicas_cannot_share(
+def test_replicas_that_cannot_share_report_their_own_metrics(
     tmp_path: Path, served_models: dict[str, Model], caplog: pytest.LogCaptureFixture
 ) -> None:
-    deep = tmp_path / ("a" * 120)  # longer than the path of a socket may be
+    deep = tmp_path / ("a" * 120)  # too long for the path of a socket
     deep.mkdir()
     metrics = Metrics(served_models.items, "1")
     caplog.set_level(logging.WARNING)
     metrics.share(deep, 0)
     metrics.error("error-0")
-    assert "replicas tell their metrics apart" in caplog.text
+    assert "each replica reports only its own metrics" in caplog.text
     assert 'glossator_errors_total{code="error-0"} 1.0' in metrics.exposition().decode()
     metrics.close()

@@ -1,4 +1,4 @@
-"""Versions that are swapped while they answer."""
+"""Catalogs of registries: swapping, loading and evicting models while requests are answered."""
 
 from __future__ import annotations
 
@@ -31,49 +31,49 @@ def versions(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 @pytest.fixture
 def registry(tmp_path: Path, versions: list[Path]) -> Registry:
-    made = Registry(tmp_path / "registry")
-    made.add(versions[0])
-    return made
+    registry = Registry(tmp_path / "registry")
+    registry.add(versions[0])
+    return registry
 
 
-def quick(folder: Path) -> Model:
+def load_one_thread(folder: Path) -> Model:
     return load(folder, threads=1)
 
 
 @pytest.fixture
 def follow(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., RegistryCatalog]]:
     monkeypatch.setattr(registry_catalog, "POLL_SECONDS", 0.02)
-    made: list[RegistryCatalog] = []
+    catalogs: list[RegistryCatalog] = []
 
     def start(**options: Any) -> RegistryCatalog:
-        made.append(RegistryCatalog(registry, load=quick, **options))
-        made[-1].start()
-        return made[-1]
+        catalogs.append(RegistryCatalog(registry, load=load_one_thread, **options))
+        catalogs[-1].start()
+        return catalogs[-1]
 
     yield start
-    for each in made:
+    for each in catalogs:
         each.close()
 
 
-def until(check: Callable[[], object], seconds: float = 10.0) -> None:
+def wait_until(check: Callable[[], object], seconds: float = 10.0) -> None:
     end = time.monotonic() + seconds
     while not check():
         assert time.monotonic() < end
         time.sleep(0.01)
 
 
-def loaded(catalog: RegistryCatalog, asked: str) -> Model:
-    """A version that is loaded when it is asked for."""
+def find_loaded(catalog: RegistryCatalog, requested: str) -> Model:
+    """Request a version until it is loaded."""
     found: list[Model] = []
 
-    def ask() -> bool:
+    def is_found() -> bool:
         try:
-            found.append(catalog.find(asked))
-        except (ModelLoading, UnknownModel):  # not loaded yet, or not heard of yet
+            found.append(catalog.find(requested))
+        except (ModelLoading, UnknownModel):  # not loaded yet, or not in the catalog yet
             return False
         return True
 
-    until(ask)
+    wait_until(is_found)
     return found[0]
 
 
@@ -83,16 +83,16 @@ def test_promotion_and_rollback_are_followed(
     catalog = follow()
     first = catalog.find("intents").digest
     second = registry.add(versions[1], alias="challenger").digest
-    assert loaded(catalog, "intents@challenger").digest == second
+    assert find_loaded(catalog, "intents@challenger").digest == second
     assert catalog.find("intents").digest == first
     registry.alias("intents", "challenger")
-    until(lambda: catalog.find("intents").digest == second)
-    assert loaded(catalog, f"intents@{first[:7]}").digest == first
+    wait_until(lambda: catalog.find("intents").digest == second)
+    assert find_loaded(catalog, f"intents@{first[:7]}").digest == first
     registry.rollback("intents")
-    until(lambda: catalog.find("intents").digest == first)
-    for asked in ("intents@nothing", "nothing", "nothing@champion"):
+    wait_until(lambda: catalog.find("intents").digest == first)
+    for requested in ("intents@nothing", "nothing", "nothing@champion"):
         with pytest.raises(UnknownModel):
-            catalog.find(asked)
+            catalog.find(requested)
 
 
 def test_damaged_version_is_refused_while_the_old_one_serves(
@@ -105,17 +105,17 @@ def test_damaged_version_is_refused_while_the_old_one_serves(
     whole = graph.read_bytes()
     graph.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     registry.alias("intents", second)
-    until(lambda: "intents" in catalog.failures)
+    wait_until(lambda: "intents" in catalog.failures)
     assert isinstance(catalog.failures["intents"], BundleError)
     assert catalog.find("intents").digest == first
     registry.rollback("intents")
-    until(lambda: "intents" not in catalog.failures)
+    wait_until(lambda: "intents" not in catalog.failures)
 
 
-def test_memory_that_may_be_taken_is_not_exceeded(
+def test_memory_budget_is_not_exceeded(
     registry: Registry, versions: list[Path], follow: Callable[..., RegistryCatalog]
 ) -> None:
-    size = quick(versions[0]).bytes
+    size = load_one_thread(versions[0]).bytes
     registry.add(versions[0], name="other")
     registry.add(versions[1])
     catalog = follow(budget_bytes=int(1.5 * size))
@@ -123,22 +123,22 @@ def test_memory_that_may_be_taken_is_not_exceeded(
     assert [name for name, _ in catalog.loaded()] == ["intents"]
     listed = [(each.name, each.digest, each.is_loaded) for each in catalog.listed()]
     assert listed == [
-        ("intents", catalog.find("intents").digest, True), ("other", quick(versions[0]).digest, False),
+        ("intents", catalog.find("intents").digest, True), ("other", load_one_thread(versions[0]).digest, False),
     ]  # fmt: skip
-    assert loaded(catalog, "other").digest == quick(versions[0]).digest
-    until(lambda: len(catalog.loaded()) == 1)
-    assert loaded(catalog, "intents")
-    until(lambda: len(catalog.loaded()) == 1)
+    assert find_loaded(catalog, "other").digest == load_one_thread(versions[0]).digest
+    wait_until(lambda: len(catalog.loaded()) == 1)
+    assert find_loaded(catalog, "intents")
+    wait_until(lambda: len(catalog.loaded()) == 1)
     assert [name for name, _ in catalog.loaded()] == ["intents"]
 
 
 def test_models_that_are_not_loaded_are_listed_too(registry: Registry, versions: list[Path]) -> None:
     registry.add(versions[0], name="other")
-    catalog = RegistryCatalog(registry, load=quick, budget_bytes=1)
+    catalog = RegistryCatalog(registry, load=load_one_thread, budget_bytes=1)
     with TestClient(create_app(catalog, Settings()), base_url="http://127.0.0.1:8000") as client:
-        told = client.get("/v1/models").json()
-        assert [(each["name"], each["loaded"]) for each in told["models"]] == [("intents", True), ("other", False)]
-        assert [each["id"] for each in told["data"]] == ["intents", "other"]
+        listing = client.get("/v1/models").json()
+        assert [(each["name"], each["loaded"]) for each in listing["models"]] == [("intents", True), ("other", False)]
+        assert [each["id"] for each in listing["data"]] == ["intents", "other"]
         index = client.post("/v2/repository/index").json()
         assert [(each["name"], each["state"]) for each in index] == [("intents", "READY"), ("other", "UNAVAILABLE")]
         assert "not loaded yet" in client.get("/ui/models").text
@@ -152,20 +152,20 @@ def test_damaged_manifest_does_not_hide_the_other_models(
     assert [each.name for each in follow(budget_bytes=1).listed()] == ["intents"]
 
 
-def test_version_of_a_model_that_was_let_go_is_loaded_by_itself(
+def test_version_of_an_evicted_model_is_loaded_alone(
     registry: Registry, versions: list[Path], follow: Callable[..., RegistryCatalog]
 ) -> None:
     second = registry.add(versions[1]).digest
     registry.add(versions[0], name="other")
     catalog = follow(budget_bytes=1)
     assert [name for name, _ in catalog.loaded()] == ["intents"]
-    assert loaded(catalog, "other").digest == catalog.registry.version("other", "champion")
-    until(lambda: [name for name, _ in catalog.loaded()] == ["other"])
-    assert loaded(catalog, f"intents@{second[:12]}").digest == second
-    until(lambda: len(catalog.loaded()) == 1)
+    assert find_loaded(catalog, "other").digest == catalog.registry.version("other", "champion")
+    wait_until(lambda: [name for name, _ in catalog.loaded()] == ["other"])
+    assert find_loaded(catalog, f"intents@{second[:12]}").digest == second
+    wait_until(lambda: len(catalog.loaded()) == 1)
 
 
-def test_model_that_cannot_be_loaded_says_why_to_those_who_ask(
+def test_requests_for_a_model_that_cannot_be_loaded_get_its_error(
     registry: Registry, versions: list[Path], follow: Callable[..., RegistryCatalog]
 ) -> None:
     digest = registry.add(versions[0], name="other").digest
@@ -173,7 +173,7 @@ def test_model_that_cannot_be_loaded_says_why_to_those_who_ask(
     catalog = follow()
     assert [each.name for each in catalog.listed()] == ["intents"]
 
-    def told() -> bool:
+    def is_reported() -> bool:
         try:
             catalog.find("other")
         except ModelLoading:
@@ -182,65 +182,66 @@ def test_model_that_cannot_be_loaded_says_why_to_those_who_ask(
             return True
         raise AssertionError
 
-    until(told)
+    wait_until(is_reported)
     assert catalog.find("intents")
 
 
-def test_models_that_are_removed_are_unknown(
+def test_removed_versions_are_unknown(
     registry: Registry, versions: list[Path], follow: Callable[..., RegistryCatalog]
 ) -> None:
     catalog = follow()
     second = registry.add(versions[1]).digest
-    assert loaded(catalog, f"intents@{second}")
+    assert find_loaded(catalog, f"intents@{second}")
     registry.remove("intents", second)
 
-    def gone() -> bool:
+    def is_gone() -> bool:
         try:
             catalog.find(f"intents@{second}")
         except UnknownModel:
             return True
         return False
 
-    until(gone)
+    wait_until(is_gone)
     shutil.rmtree(registry.root / "intents")
     assert catalog.find("intents").predict(["money"])
 
 
-def test_swaps_under_load_fail_nobody_and_every_answer_names_its_version(
+def test_swaps_under_load_fail_no_request_and_answers_name_their_version(
     registry: Registry, versions: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """R10: promotions, rollbacks and damaged versions in turns while requests are answered."""
     monkeypatch.setattr(registry_catalog, "POLL_SECONDS", 0.01)
-    catalog = RegistryCatalog(registry, load=quick)
+    catalog = RegistryCatalog(registry, load=load_one_thread)
     digests = [catalog.find("intents").digest, registry.add(versions[1]).digest]
     expected = {
-        digest: quick(folder).predict(["money parcel"])[0] for digest, folder in zip(digests, versions, strict=True)
+        digest: load_one_thread(folder).predict(["money parcel"])[0]
+        for digest, folder in zip(digests, versions, strict=True)
     }
     damaged = registry.folder("intents", "f" * 64)
     with TestClient(create_app(catalog, Settings(queue_seconds=30)), base_url="http://127.0.0.1:8000") as client:
-        over = threading.Event()
+        stop = threading.Event()
         answers: list[tuple[int, Any]] = []
 
-        def ask() -> None:
-            while not over.is_set():
+        def send_requests() -> None:
+            while not stop.is_set():
                 answer = client.post("/v1/models/intents/predict", json={"texts": ["money parcel"] * 3})
                 answers.append((answer.status_code, answer.json()))
 
-        threads = [threading.Thread(target=ask) for _ in range(3)]
+        threads = [threading.Thread(target=send_requests) for _ in range(3)]
         for thread in threads:
             thread.start()
         for number in range(20):
             if number % 2:
                 registry.alias("intents", digests[number // 2 % 2])
-            else:  # half of the swaps are to a version that is damaged
+            else:  # half of the swaps are to a damaged version
                 shutil.copytree(versions[number // 2 % 2], damaged, dirs_exist_ok=True)
                 (damaged / "bundle.json").write_text("{}")
                 with registry._locked():
                     registry._append("add", "intents", "f" * 64, "champion", "damaged")
             time.sleep(0.05)
         registry.alias("intents", digests[0])
-        until(lambda: catalog.find("intents").digest == digests[0])
-        over.set()
+        wait_until(lambda: catalog.find("intents").digest == digests[0])
+        stop.set()
         for thread in threads:
             thread.join()
     assert len(answers) > 50

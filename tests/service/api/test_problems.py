@@ -26,13 +26,13 @@ SECRET = "the text of a customer"
 
 
 def any_text(max_size: int) -> st.SearchStrategy[str]:
-    """Any text, with lone surrogates often: `st.text` draws them about never."""
+    """Any text, often with lone surrogates, which `st.text` almost never draws."""
     character = st.characters() | st.sampled_from(["\ud800", "\udbff", "\udc00", "\udfff"])
     return st.lists(character, max_size=max_size).map("".join)
 
 
 class Failing:
-    """A runner that raises what it is told to."""
+    """A graph that raises this error after the warm-up."""
 
     def __init__(self, error: Exception) -> None:
         self.error: Exception | None = None
@@ -45,7 +45,7 @@ class Failing:
         return np.zeros((len(windows), 6), dtype=np.float32)
 
 
-def test_status_every_error_has_one() -> None:
+def test_every_error_has_a_status() -> None:
     for module in (errors, problems):
         for _, kind in inspect.getmembers(module, inspect.isclass):
             if issubclass(kind, GlossatorError):
@@ -88,16 +88,16 @@ def test_problem_has_the_members_of_rfc_9457_and_ours() -> None:
     }
 
 
-def test_problem_of_the_server_says_nothing_of_its_inside() -> None:
+def test_problem_of_a_server_error_reveals_no_internals() -> None:
     error = InferenceError("the graph failed in /srv/model", found="secret", faults=[Fault("a", "secret")])
     shown = build_problem(error, "/").model_dump(exclude_none=True)
-    assert shown["detail"] == "The server failed while it answered."
+    assert shown["detail"] == "Internal server error."
     assert "secret" not in str(shown)
     assert "found" not in shown
 
 
 @pytest.mark.parametrize(("kind", "header"), [(errors.Overloaded, "retry-after"), (problems.NotReady, "retry-after")])
-def test_problem_response_says_when_to_come_back(kind: type[GlossatorError], header: str) -> None:
+def test_problem_response_says_when_to_retry(kind: type[GlossatorError], header: str) -> None:
     assert ProblemResponse(kind("later"), {"path": "/"}).headers[header] == "1"
 
 
@@ -105,7 +105,7 @@ def test_problem_response_says_when_to_come_back(kind: type[GlossatorError], hea
     any_text(300),
     any_text(50),
 )
-def test_problem_response_survives_whatever_it_quotes(found: str, path: str) -> None:
+def test_problem_response_can_quote_any_text(found: str, path: str) -> None:
     faults = [Fault("name", found, found)]
     body = ProblemResponse(GlossatorError(found, found=found), {"path": path}).body
     assert Problem.model_validate_json(bytes(body)).status == 500
@@ -161,7 +161,7 @@ def test_routes_and_methods_that_do_not_exist_are_problems(client: TestClient) -
         Problem.model_validate(answer.json())
 
 
-def test_parameters_that_do_not_fit_are_problems(served_models: dict[str, Model]) -> None:
+def test_invalid_parameters_are_problems(served_models: dict[str, Model]) -> None:
     app = create_app(served_models, Settings())
 
     @app.get("/double")

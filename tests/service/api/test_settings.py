@@ -18,7 +18,7 @@ def test_settings_bind_the_loopback_address_without_a_key_by_default() -> None:
     assert (settings.max_body_bytes, settings.max_texts, settings.max_characters) == (8 * 2**20, 1_000, 1_000_000)
 
 
-def test_settings_take_the_option_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_options_override_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GLOSSATOR_PORT", "9000")
     monkeypatch.setenv("GLOSSATOR_MAX_TEXTS", "7")
     monkeypatch.setenv("GLOSSATOR_ALLOWED_HOSTS", "Labels.example, other.example")
@@ -33,7 +33,7 @@ def test_settings_need_no_key_on_a_loopback_address(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "192.0.2.7", "labels.example", "localhost.example"])
-def test_settings_refuse_an_address_that_others_reach_without_a_key(host: str) -> None:
+def test_settings_refuse_a_public_address_without_a_key(host: str) -> None:
     with pytest.raises(ConfigError, match="no API key is set") as caught:
         Settings(host=host)
     assert "GLOSSATOR_API_KEYS" in str(caught.value)
@@ -62,7 +62,7 @@ def test_settings_refuse_a_weak_key_and_do_not_repeat_it(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\xff\xfe"])
-def test_settings_refuse_a_file_of_keys_that_gives_none(tmp_path: Path, content: bytes | None) -> None:
+def test_settings_refuse_a_key_file_without_keys(tmp_path: Path, content: bytes | None) -> None:
     file = tmp_path / "keys"
     if content is not None:
         file.write_bytes(content)
@@ -82,6 +82,6 @@ def test_settings_report_every_fault_together() -> None:
     }
 
 
-def test_settings_do_not_change() -> None:
+def test_settings_are_immutable() -> None:
     with pytest.raises(ValueError, match="frozen"):
         Settings().host = "0.0.0.0"

@@ -12,24 +12,24 @@ from glossator.service.inference.model import Model
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"  # the example of W3C Trace Context
 
 
-def test_observe_echoes_a_request_id_or_makes_one(client: TestClient) -> None:
+def test_request_id_is_repeated_or_created(client: TestClient) -> None:
     assert client.get("/livez", headers={"X-Request-Id": "a.B_c~1-2"}).headers["x-request-id"] == "a.B_c~1-2"
-    made = {client.get("/livez").headers["x-request-id"] for _ in range(3)}
-    assert len(made) == 3
+    created = {client.get("/livez").headers["x-request-id"] for _ in range(3)}
+    assert len(created) == 3
 
 
 @pytest.mark.parametrize("given", ["", "a b", "x" * 129, "<script>", "ü"])
-def test_observe_replaces_a_request_id_that_does_not_fit(client: TestClient, given: str) -> None:
+def test_invalid_request_id_is_replaced(client: TestClient, given: str) -> None:
     answer = client.get("/livez", headers={b"X-Request-Id": given.encode()})
     assert len(answer.headers["x-request-id"]) == 32
 
 
-def test_observe_echoes_a_trace_that_is_one(client: TestClient) -> None:
+def test_valid_traceparent_is_repeated(client: TestClient) -> None:
     assert client.get("/livez", headers={"traceparent": TRACEPARENT}).headers["traceparent"] == TRACEPARENT
     assert "traceparent" not in client.get("/livez", headers={"traceparent": "00-ZZ"}).headers
 
 
-def test_observe_marks_every_answer(client: TestClient) -> None:
+def test_every_response_has_the_common_headers(client: TestClient) -> None:
     answers = [
         client.post("/v1/models/intents/predict", json={"text": "money"}),
         client.post("/v1/models/intents/predict", json={}),
@@ -44,11 +44,11 @@ def test_observe_marks_every_answer(client: TestClient) -> None:
         assert "server" not in answer.headers
 
 
-def test_observe_counts_a_client_that_goes_away_and_answers_nothing(served_models: dict[str, Model]) -> None:
+def test_client_that_disconnects_is_counted_and_gets_no_response(served_models: dict[str, Model]) -> None:
     app = create_app(served_models, Settings())
     sent: list[Message] = []
 
-    async def ask() -> None:
+    async def send_request() -> None:
         async def receive() -> Message:
             return {"type": "http.disconnect"}
 
@@ -60,7 +60,7 @@ def test_observe_counts_a_client_that_goes_away_and_answers_nothing(served_model
         scope = {"type": "http", "method": "POST", "path": path, "headers": headers, "query_string": b""}
         await app(scope, receive, send)
 
-    anyio.run(ask)
+    anyio.run(send_request)
     assert sent == []
     counted = app.state.service.metrics.exposition().decode()
     assert 'count{method="POST",route="/v1/models/{name}/predict",status="4xx"} 1.0' in counted

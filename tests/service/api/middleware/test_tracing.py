@@ -1,4 +1,4 @@
-"""Spans as OpenTelemetry's own exporter in memory receives them."""
+"""Spans, as OpenTelemetry's in-memory exporter receives them."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ def exporter() -> InMemorySpanExporter:
     return InMemorySpanExporter()
 
 
-def ask(served_models: dict[str, Model], exporter: InMemorySpanExporter, path: str, body: Any) -> Any:
+def post(served_models: dict[str, Model], exporter: InMemorySpanExporter, path: str, body: Any) -> Any:
     inner = create_app(served_models, Settings())
-    span = tracing.span_factory("1", exporter)
-    assert span is not None
+    open_span = tracing.span_factory("1", exporter)
+    assert open_span is not None
     metrics = Metrics(list, "1")
-    app = Starlette(middleware=[Middleware(RequestMiddleware, metrics=metrics, span=span)])
+    app = Starlette(middleware=[Middleware(RequestMiddleware, metrics=metrics, open_span=open_span)])
     app.mount("/", inner)
     headers = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
     with TestClient(inner):
         return TestClient(app, base_url="http://127.0.0.1:8000").post(path, json=body, headers=headers)
 
 
-def test_span_continues_the_trace_and_holds_no_text(served_models: dict[str, Model], exporter: Any) -> None:
-    answer = ask(served_models, exporter, "/v1/models/intents/predict", {"text": "money secret-words"})
+def test_span_continues_the_trace_and_contains_no_text(served_models: dict[str, Model], exporter: Any) -> None:
+    answer = post(served_models, exporter, "/v1/models/intents/predict", {"text": "money secret-words"})
     assert answer.status_code == 200
     (span,) = exporter.get_finished_spans()
     assert f"{span.context.trace_id:032x}" == TRACE
@@ -48,12 +48,12 @@ def test_span_continues_the_trace_and_holds_no_text(served_models: dict[str, Mod
 
 
 def test_error_is_named_in_the_span(served_models: dict[str, Model], exporter: Any) -> None:
-    ask(served_models, exporter, "/v1/models/intents/predict", {"text": ""})
+    post(served_models, exporter, "/v1/models/intents/predict", {"text": ""})
     (span,) = exporter.get_finished_spans()
     assert (span.attributes["error.type"], span.attributes["http.response.status_code"]) == ("empty-text", 422)
 
 
-def test_nothing_is_traced_unless_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tracing_is_off_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(tracing.ENDPOINT, raising=False)
     assert tracing.span_factory("1") is None
     with tracing.no_span({"type": "http"}) as span:

@@ -18,16 +18,16 @@ def replica(folder: Path, number: int, texts: int) -> Iterator[ReplicaMetrics]:
     Counter("texts", "Texts.", ("model",), registry=registry).labels("a").inc(texts)
     Gauge("wait", "Wait.", registry=registry).set(number)
     Histogram("seconds", "Seconds.", buckets=(1.0, 2.0), registry=registry).observe(1.5)
-    siblings = ReplicaMetrics(folder, number, registry)
+    metrics = ReplicaMetrics(folder, number, registry)
     try:
-        yield siblings
+        yield metrics
     finally:
-        siblings.close()
+        metrics.close()
 
 
-def samples(siblings: ReplicaMetrics) -> dict[tuple[str, ...], float]:
-    """What a Prometheus would read, by name and the values of the labels."""
-    text = generate_latest(siblings).decode()
+def samples(metrics: ReplicaMetrics) -> dict[tuple[str, ...], float]:
+    """The samples that Prometheus reads, by name and label values."""
+    text = generate_latest(metrics).decode()
     assert text.count("# TYPE texts_total counter") == 1
     return {
         (sample.name, *(sample.labels[label] for label in sorted(sample.labels))): sample.value
@@ -36,28 +36,28 @@ def samples(siblings: ReplicaMetrics) -> dict[tuple[str, ...], float]:
     }
 
 
-def test_each_tells_what_all_have_counted(tmp_path: Path) -> None:
+def test_every_replica_reports_the_metrics_of_all(tmp_path: Path) -> None:
     with replica(tmp_path, 0, texts=3) as first, replica(tmp_path, 1, texts=5) as second:
-        told = samples(first)
-        assert told["texts_total", "a", "0"] == 3
-        assert told["texts_total", "a", "1"] == 5
-        assert told["wait", "1"] == 1
-        assert told["seconds_bucket", "2.0", "0"] == told["seconds_count", "1"] == 1
-        assert samples(second) == told
+        found = samples(first)
+        assert found["texts_total", "a", "0"] == 3
+        assert found["texts_total", "a", "1"] == 5
+        assert found["wait", "1"] == 1
+        assert found["seconds_bucket", "2.0", "0"] == found["seconds_count", "1"] == 1
+        assert samples(second) == found
 
 
-def test_one_that_is_gone_is_left_out_and_its_place_is_taken(tmp_path: Path) -> None:
+def test_dead_replica_is_left_out_until_it_is_replaced(tmp_path: Path) -> None:
     with replica(tmp_path, 0, texts=3) as first:
         with replica(tmp_path, 1, texts=5):
             pass
         assert ("texts_total", "a", "1") not in samples(first)
-        (tmp_path / "1.metrics").touch()  # as it stays of one that was killed
+        (tmp_path / "1.metrics").touch()  # as a killed replica leaves it
         assert ("texts_total", "a", "1") not in samples(first)
         with replica(tmp_path, 1, texts=7):
             assert samples(first)["texts_total", "a", "1"] == 7
 
 
-def test_one_that_hangs_holds_the_others_up_for_a_moment_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_replica_that_hangs_delays_the_others_only_briefly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("glossator.service.api.replicas.replica_metrics.TIMEOUT_SECONDS", 0.1)
     with replica(tmp_path, 0, texts=3) as first, socket.socket(socket.AF_UNIX) as hung:
         hung.bind(str(tmp_path / "1.metrics"))

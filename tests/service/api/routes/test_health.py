@@ -9,7 +9,7 @@ from glossator.service.api.settings import Settings
 from glossator.service.inference.model import Model
 
 
-def test_livez_and_readyz_of_a_server_that_runs(client: TestClient) -> None:
+def test_livez_and_readyz_of_a_running_server(client: TestClient) -> None:
     assert client.get("/livez").json() == {"status": "alive"}
     assert client.get("/readyz").json() == {"status": "ready"}
 
@@ -19,7 +19,7 @@ def test_readyz_waits_for_the_models_while_livez_answers(served_models: dict[str
     client = TestClient(app, base_url="http://localhost")  # no `with`: the app does not start
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json()["code"]) == (503, "not-ready")
-    assert answer.json()["detail"] == "the models are not warm yet"
+    assert answer.json()["detail"] == "the models are still warming up"
     assert answer.headers["retry-after"] == "1"
     assert client.get("/livez").status_code == 200
     with client:
@@ -52,5 +52,5 @@ def test_index_lists_every_route(make_client: Callable[..., TestClient]) -> None
         ("GET", "/"),
     }
     assert client.get(index["openapi"]).status_code == 200
-    sent_on = client.get("/", headers={"Accept": "text/html"}, follow_redirects=False)
-    assert (sent_on.status_code, sent_on.headers["location"]) == (307, "/ui")
+    redirect = client.get("/", headers={"Accept": "text/html"}, follow_redirects=False)
+    assert (redirect.status_code, redirect.headers["location"]) == (307, "/ui")

@@ -23,7 +23,8 @@ from glossator.service.api.settings import Settings
 from glossator.service.api.transport.multipart import MAX_FIELDS_BYTES
 from glossator.service.errors import ConfigError
 from glossator.service.inference.model import Model
-from glossator.service.labelling import file_labelling as labelling
+from glossator.service.labelling.file_labelling import FileLabelling
+from glossator.service.labelling.label_file import label_file
 
 MakeClient = Callable[..., TestClient]
 ROWS = ["money", "the parcel", "thanks", "", "money money the"]
@@ -45,7 +46,7 @@ def submit(client: TestClient, data: bytes = b"", name: str = "rows.csv", **fiel
     )
 
 
-def ended(client: TestClient, job_id: str, seconds: float = 60.0) -> dict[str, Any]:
+def wait_for_end(client: TestClient, job_id: str, seconds: float = 60.0) -> dict[str, Any]:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         body: dict[str, Any] = client.get(f"/v1/jobs/{job_id}").json()
@@ -66,17 +67,17 @@ def test_file_is_labelled_as_on_the_command_line(
 ) -> None:
     answer = submit(client, rows(3_000))
     assert answer.status_code == 202, answer.text
-    made = answer.json()
-    assert answer.headers["location"] == f"/v1/jobs/{made['id']}"
-    assert (made["state"], made["filename"], made["estimated_rows"]) == ("queued", "rows.csv", 3_000)
-    job = ended(client, made["id"])
+    created = answer.json()
+    assert answer.headers["location"] == f"/v1/jobs/{created['id']}"
+    assert (created["state"], created["filename"], created["estimated_rows"]) == ("queued", "rows.csv", 3_000)
+    job = wait_for_end(client, created["id"])
     assert (job["state"], job["rows"], job["failed"], job["errors"]) == ("completed", 3_000, 600, {"empty-text": 600})
     assert job["version"] == served_models["intents"].digest
     (tmp_path / "rows.csv").write_bytes(rows(3_000))
-    labelling.run(
-        labelling.Job(source=str(tmp_path / "rows.csv"), output=str(tmp_path / "out.csv")), served_models["intents"]
+    label_file(
+        FileLabelling(source=str(tmp_path / "rows.csv"), output=str(tmp_path / "out.csv")), served_models["intents"]
     )
-    result = client.get(f"/v1/jobs/{made['id']}/result")
+    result = client.get(f"/v1/jobs/{created['id']}/result")
     assert result.content == (tmp_path / "out.csv").read_bytes()
     assert hashlib.sha256(result.content).hexdigest() == job["result_sha256"]
     assert result.headers["content-type"] == "text/csv; charset=utf-8"
@@ -84,9 +85,9 @@ def test_file_is_labelled_as_on_the_command_line(
     assert len(result.content) == job["result_bytes"]
 
 
-def test_result_comes_in_ranges(client: TestClient) -> None:
+def test_result_supports_range_requests(client: TestClient) -> None:
     job_id = submit(client, rows(100)).json()["id"]
-    ended(client, job_id)
+    wait_for_end(client, job_id)
     whole = client.get(f"/v1/jobs/{job_id}/result")
     etag = whole.headers["etag"]
     middle = client.get(f"/v1/jobs/{job_id}/result", headers={"Range": "bytes=10-29", "If-Range": etag})
@@ -98,21 +99,21 @@ def test_result_comes_in_ranges(client: TestClient) -> None:
     assert client.get(f"/v1/jobs/{job_id}/result", headers={"Range": "bytes=999999-"}).status_code == 416
 
 
-def test_options_are_those_of_the_command(client: TestClient) -> None:
+def test_options_are_those_of_the_label_command(client: TestClient) -> None:
     data = gzip.compress(b'{"body": "money"}\n{"body": "parcel"}\n')
     job_id = submit(
         client, data, "rows.jsonl.gz", text_column="body", output_format="jsonl", coverage="0.9", truncate="true",
     ).json()["id"]  # fmt: skip
-    job = ended(client, job_id)
+    job = wait_for_end(client, job_id)
     assert job["state"] == "failed", job
     assert "coverage" in json.dumps(job["error"])
     job_id = submit(client, data, "rows.jsonl.gz", text_column="body", prefix="p_", limit="1").json()["id"]
-    assert ended(client, job_id)["rows"] == 1
+    assert wait_for_end(client, job_id)["rows"] == 1
     (row,) = [json.loads(line) for line in client.get(f"/v1/jobs/{job_id}/result").text.splitlines()]
     assert row["p_label"] == "refund"
 
 
-def test_events_tell_of_the_job_until_its_end(client: TestClient) -> None:
+def test_events_follow_the_job_until_its_end(client: TestClient) -> None:
     job_id = submit(client, rows(5_000)).json()["id"]
     with client.stream("GET", f"/v1/jobs/{job_id}/events") as stream:
         assert stream.headers["content-type"].startswith("text/event-stream")
@@ -127,7 +128,7 @@ def test_events_tell_of_the_job_until_its_end(client: TestClient) -> None:
         assert "event: completed" in "".join(stream.iter_text())
 
 
-def test_same_key_is_one_job(client: TestClient) -> None:
+def test_same_idempotency_key_creates_one_job(client: TestClient) -> None:
     first = submit(client, headers={"Idempotency-Key": "k"})
     again = submit(client, headers={"Idempotency-Key": "k"})
     assert first.json()["id"] == again.json()["id"]
@@ -139,14 +140,14 @@ def test_same_key_is_one_job(client: TestClient) -> None:
 
 
 def test_jobs_are_listed_page_by_page(client: TestClient) -> None:
-    made = [submit(client).json()["id"] for _ in range(3)]
-    for job_id in made:
-        ended(client, job_id)
+    ids = [submit(client).json()["id"] for _ in range(3)]
+    for job_id in ids:
+        wait_for_end(client, job_id)
     page = client.get("/v1/jobs", params={"limit": 2}).json()
-    assert [job["id"] for job in page["jobs"]] == made[:0:-1]
+    assert [job["id"] for job in page["jobs"]] == ids[:0:-1]
     assert page["more"]
     rest = client.get("/v1/jobs", params={"limit": 2, "after": page["jobs"][-1]["id"]}).json()
-    assert [job["id"] for job in rest["jobs"]] == made[:1]
+    assert [job["id"] for job in rest["jobs"]] == ids[:1]
     assert not rest["more"]
     assert client.get("/v1/jobs", params={"state": "failed"}).json() == {"jobs": [], "more": False}
     assert client.get("/v1/jobs", params={"state": "odd"}).status_code == 422
@@ -177,7 +178,7 @@ def _no_workers(plan: Any) -> Any:
     return replace(plan, workers=0)
 
 
-def test_jobs_belong_to_the_key_that_made_them(make_client: MakeClient, tmp_path: Path) -> None:
+def test_jobs_are_visible_only_to_their_key(make_client: MakeClient, tmp_path: Path) -> None:
     """jobs <- other tenants: 404, not 403."""
     keys = ("first-key-of-some-length", "second-key-of-some-length")
     client = make_client(jobs=tmp_path / "jobs", free_disk_bytes=0, api_keys=keys)
@@ -191,8 +192,8 @@ def test_jobs_belong_to_the_key_that_made_them(make_client: MakeClient, tmp_path
     assert client.get("/v1/jobs").status_code == 401
 
 
-def test_worker_that_is_killed_is_replaced_and_nothing_is_lost(client: TestClient) -> None:
-    """R4, R5: whenever the worker is killed, the job ends with every row once."""
+def test_killed_worker_is_replaced_and_no_row_is_lost(client: TestClient) -> None:
+    """R4, R5: however often the worker is killed, every row is in the result exactly once."""
     job_id = submit(client, rows(40_000)).json()["id"]
     killed = 0
     until = time.monotonic() + 60
@@ -205,20 +206,20 @@ def test_worker_that_is_killed_is_replaced_and_nothing_is_lost(client: TestClien
             os.kill(pids[0], signal.SIGKILL)
             killed += 1
         time.sleep(0.01)
-    job = ended(client, job_id, 120)
+    job = wait_for_end(client, job_id, 120)
     assert killed
     assert (job["state"], job["rows"], job["attempt"]) == ("completed", 40_000, killed + 1)
     found = list(csv.DictReader(io.StringIO(client.get(f"/v1/jobs/{job_id}/result").text)))
     assert [int(row["n"]) for row in found] == list(range(40_000))
 
 
-def test_jobs_go_on_when_the_server_comes_back(make_client: MakeClient, tmp_path: Path) -> None:
+def test_jobs_continue_after_a_server_restart(make_client: MakeClient, tmp_path: Path) -> None:
     first = make_client(jobs=tmp_path / "jobs", free_disk_bytes=0)
     supervisor(first)._plan = _no_workers(supervisor(first)._plan)
     job_id = submit(first, rows(50)).json()["id"]
     first.__exit__(None, None, None)
     second = make_client(jobs=tmp_path / "jobs", free_disk_bytes=0)
-    assert ended(second, job_id)["rows"] == 50
+    assert wait_for_end(second, job_id)["rows"] == 50
 
 
 @pytest.mark.parametrize(
@@ -238,7 +239,7 @@ def test_jobs_go_on_when_the_server_comes_back(make_client: MakeClient, tmp_path
         ({"output_format": "docbin"}, "rows.csv", 422, "config-error"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_done_is_refused_at_once(
+def test_invalid_jobs_are_refused_at_once(
     client: TestClient, tmp_path: Path, fields: dict[str, Any], name: str, status: int, code: str
 ) -> None:
     answer = submit(client, rows(5), name, **fields)
@@ -274,12 +275,12 @@ def test_forms_that_cannot_be_read_are_refused(
     assert list((tmp_path / "jobs" / "incoming").iterdir()) == []
 
 
-def test_name_of_a_file_opens_nothing(client: TestClient, tmp_path: Path) -> None:
-    """files <- path traversal: ids are made by the server, names of users are only shown."""
+def test_file_names_of_clients_are_never_opened(client: TestClient, tmp_path: Path) -> None:
+    """files <- path traversal: the server creates the ids and only shows the names of clients."""
     for name in ("../../../etc/cron.csv", "/etc/x.csv", "..\\..\\x.csv", "a\x00b.csv", "é🙂.csv", "con.csv"):
         answer = submit(client, rows(5), name)
         assert answer.status_code == 202, (name, answer.text)
-        job = ended(client, answer.json()["id"])
+        job = wait_for_end(client, answer.json()["id"])
         assert job["state"] == "completed"
         found = sorted(path.name for path in (tmp_path / "jobs" / "jobs" / job["id"]).iterdir())
         assert found == ["input.csv", "parts", "result-1.csv"]
@@ -301,7 +302,7 @@ def test_upload_that_would_fill_the_disk_is_refused(make_client: MakeClient, tmp
     assert (answer.status_code, answer.json()["code"]) == (507, "no-room")
 
 
-def test_server_without_a_folder_says_how_to_get_one(make_client: MakeClient) -> None:
+def test_server_without_a_jobs_folder_says_how_to_set_one(make_client: MakeClient) -> None:
     client = make_client()
     for path in ("/v1/jobs", "/v1/jobs/x/result", "/v1/files", "/v1/batches"):
         answer = client.get(path)
@@ -309,7 +310,7 @@ def test_server_without_a_folder_says_how_to_get_one(make_client: MakeClient) ->
         assert "--jobs" in answer.json()["hint"]
 
 
-def test_job_of_a_model_that_is_not_here_says_what_it_waits_for(
+def test_job_of_a_missing_model_says_what_it_waits_for(
     make_client: MakeClient, served_models: dict[str, Model], tmp_path: Path
 ) -> None:
     first = make_client(jobs=tmp_path / "jobs", free_disk_bytes=0)
@@ -320,13 +321,13 @@ def test_job_of_a_model_that_is_not_here_says_what_it_waits_for(
     assert served_models["intents"].digest[:12] in waits
 
 
-def test_end_is_told_to_a_webhook_until_it_is_heard(make_client: MakeClient, tmp_path: Path) -> None:
-    heard: list[bytes] = []
+def test_webhook_is_retried_until_it_succeeds(make_client: MakeClient, tmp_path: Path) -> None:
+    received: list[bytes] = []
 
     class Receiver(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            heard.append(self.rfile.read(int(self.headers["Content-Length"])))
-            self.send_response(503 if len(heard) == 1 else 204)
+            received.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(503 if len(received) == 1 else 204)
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
@@ -339,14 +340,14 @@ def test_end_is_told_to_a_webhook_until_it_is_heard(make_client: MakeClient, tmp
         host = f"127.0.0.1:{server.server_port}"
         secret = "whsec_" + base64.b64encode(b"k" * 32).decode()
         client = make_client(jobs=tmp_path / "jobs", free_disk_bytes=0, webhook_hosts=host, webhook_secret=secret)
-        job_id = submit(client, webhook=f"http://{host}/told").json()["id"]
-        ended(client, job_id)
+        job_id = submit(client, webhook=f"http://{host}/ended").json()["id"]
+        wait_for_end(client, job_id)
         until = time.monotonic() + 30
-        while len(heard) < 2 and time.monotonic() < until:
+        while len(received) < 2 and time.monotonic() < until:
             time.sleep(0.1)
-        assert len(heard) == 2
-        assert heard[0] == heard[1]
-        assert json.loads(heard[0])["data"]["id"] == job_id
+        assert len(received) == 2
+        assert received[0] == received[1]
+        assert json.loads(received[0])["data"]["id"] == job_id
     finally:
         server.shutdown()
         thread.join()
@@ -354,7 +355,7 @@ def test_end_is_told_to_a_webhook_until_it_is_heard(make_client: MakeClient, tmp
 
 
 def test_webhooks_need_a_secret() -> None:
-    with pytest.raises(ConfigError, match="cannot be used") as caught:
+    with pytest.raises(ConfigError, match="invalid settings") as caught:
         Settings(webhook_hosts="a.test")
     assert "WEBHOOK_SECRET" in str(caught.value)
     with pytest.raises(ConfigError) as weak:

@@ -7,7 +7,7 @@ from glossator.service.inference.model import Model
 LABELS = ["refund", "delivery", "praise", "greeting", "complaint", "other"]
 
 
-def test_models_lists_each_in_short(client: TestClient, served_models: dict[str, Model]) -> None:
+def test_models_lists_a_summary_of_each(client: TestClient, served_models: dict[str, Model]) -> None:
     assert client.get("/v1/models").json() == {
         "models": [
             {
@@ -37,7 +37,7 @@ def test_models_lists_each_in_short(client: TestClient, served_models: dict[str,
     }
 
 
-def test_model_shows_what_its_bundle_says(client: TestClient, served_models: dict[str, Model]) -> None:
+def test_model_returns_the_records_of_its_bundle(client: TestClient, served_models: dict[str, Model]) -> None:
     shown = client.get("/v1/models/tags").json()
     manifest = served_models["tags"].bundle.manifest
     assert shown["version"] == manifest.digest
@@ -57,11 +57,11 @@ def test_model_shows_what_its_bundle_says(client: TestClient, served_models: dic
     assert shown["trained"] == "2026-01-02T03:04:05Z"
 
 
-def test_model_of_one_label_has_no_thresholds(client: TestClient) -> None:
+def test_single_label_model_has_no_thresholds(client: TestClient) -> None:
     assert client.get("/v1/models/intents").json()["thresholds"] is None
 
 
-def test_model_that_is_unknown_names_those_that_exist(client: TestClient) -> None:
+def test_unknown_model_lists_the_models_that_exist(client: TestClient) -> None:
     for answer in (client.get("/v1/models/intent"), client.post("/v1/models/intent/predict", json={"text": "money"})):
         assert answer.status_code == 404
         assert answer.json()["code"] == "unknown-model"

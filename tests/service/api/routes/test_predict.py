@@ -32,7 +32,7 @@ JSON = {"Content-Type": "application/json"}
 
 
 def any_text(max_size: int) -> st.SearchStrategy[str]:
-    """Any text, with lone surrogates often: `st.text` draws them about never."""
+    """Any text, often with lone surrogates, which `st.text` almost never draws."""
     character = st.characters() | st.sampled_from(["\ud800", "\udbff", "\udc00", "\udfff"])
     return st.lists(character, max_size=max_size).map("".join)
 
@@ -57,7 +57,7 @@ def post(client: TestClient, url: str, **body: Any) -> Any:
     return answer.json()
 
 
-def test_predict_one_text_by_hand(client: TestClient, served_models: dict[str, Model]) -> None:
+def test_predict_equals_a_calculation_by_hand(client: TestClient, served_models: dict[str, Model]) -> None:
     answer = post(client, INTENTS, text="Money money", top_k=6)
     exponentials = [math.exp(2), 1, 1, 1, 1, 1]  # "[CLS] money money [SEP]": (0 + 4 + 4 + 0) / 4
     expected = [value / sum(exponentials) for value in exponentials]
@@ -70,7 +70,7 @@ def test_predict_one_text_by_hand(client: TestClient, served_models: dict[str, M
     assert (result["tokens"], result["windows"], result["truncated"]) == (2, 1, False)
 
 
-def test_predict_multi_label_uses_the_thresholds_of_the_bundle_or_the_callers(client: TestClient) -> None:
+def test_predict_multi_label_uses_the_thresholds_of_the_bundle_or_the_request(client: TestClient) -> None:
     (result,) = post(client, TAGS, text="thanks thanks thanks", top_k=1)["results"]
     assert result["labels"] == ["praise"]
     assert result["scores"] == [{"label": "praise", "score": pytest.approx(1 / (1 + math.exp(-12 / 5)), abs=1e-6)}]
@@ -89,7 +89,7 @@ def test_predict_lists_five_scores_by_default(client: TestClient) -> None:
     assert len(post(client, INTENTS, text="money", top_k=10**30)["results"][0]["scores"]) == 6
 
 
-def test_predict_reads_a_long_text_in_full_unless_asked_not_to(client: TestClient) -> None:
+def test_predict_reads_long_texts_completely_unless_truncate_is_set(client: TestClient) -> None:
     long = "the " * 20 + "money " * 20
     (result,) = post(client, INTENTS, text=long)["results"]
     assert (result["labels"], result["tokens"], result["windows"], result["truncated"]) == (["refund"], 40, 4, False)
@@ -97,7 +97,7 @@ def test_predict_reads_a_long_text_in_full_unless_asked_not_to(client: TestClien
     assert (cut["tokens"], cut["windows"], cut["truncated"]) == (14, 1, True)  # 16 less [CLS] and [SEP]
 
 
-def test_predict_puts_an_error_in_the_place_of_a_bad_text(client: TestClient) -> None:
+def test_predict_returns_an_error_as_the_result_of_a_bad_text(client: TestClient) -> None:
     answer = client.post(INTENTS, content=rb'{"texts": ["money", " ", "half \ud83d", "parcel"]}', headers=JSON)
     assert answer.status_code == 200
     results = answer.json()["results"]
@@ -111,14 +111,14 @@ def test_predict_puts_an_error_in_the_place_of_a_bad_text(client: TestClient) ->
     assert results[2]["error"]["message"].endswith("at character 5")
 
 
-def test_predict_a_single_bad_text_is_a_problem(client: TestClient) -> None:
+def test_predict_answers_a_single_bad_text_with_a_problem(client: TestClient) -> None:
     for body, code in ((b'{"text": ""}', "empty-text"), (rb'{"text": "\ud800"}', "undecodable-text")):
         answer = client.post(INTENTS, content=body, headers=JSON)
         assert (answer.status_code, answer.json()["code"]) == (422, code)
         assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_predict_no_text_has_no_result(client: TestClient) -> None:
+def test_predict_without_texts_has_no_results(client: TestClient) -> None:
     assert post(client, INTENTS, texts=[])["results"] == []
 
 
@@ -176,14 +176,14 @@ def test_predict_never_fails_on_bytes(client: TestClient, body: bytes) -> None:
         ({"text": "money", "threshold": 1.1, "truncate": 1}, ["threshold", "truncate"]),
     ],
 )
-def test_predict_names_every_field_that_does_not_fit(client: TestClient, body: object, where: list[str]) -> None:
+def test_predict_lists_every_invalid_field(client: TestClient, body: object, where: list[str]) -> None:
     answer = client.post(TAGS, json=body)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid-request")
     assert [fault["where"] for fault in answer.json()["faults"]] == where
     assert "texts" in answer.json()["hint"]
 
 
-def test_predict_refuses_a_threshold_that_means_nothing(client: TestClient) -> None:
+def test_predict_refuses_a_threshold_for_single_label_models(client: TestClient) -> None:
     answer = client.post(INTENTS, json={"text": "money", "threshold": 0.5})
     assert (answer.status_code, answer.json()["code"]) == (422, "config-error")
 
@@ -201,7 +201,7 @@ def test_predict_refuses_a_threshold_that_means_nothing(client: TestClient) -> N
         (b" " * 8 * 2**20 + b"{}", JSON, 413, "body-too-large"),
     ],
 )
-def test_predict_refuses_bodies_that_are_none(
+def test_predict_refuses_invalid_bodies(
     client: TestClient, content: bytes, headers: dict[str, str], status: int, code: str
 ) -> None:
     answer = client.post(INTENTS, content=content, headers=headers)
@@ -209,7 +209,7 @@ def test_predict_refuses_bodies_that_are_none(
     Problem.model_validate(answer.json())
 
 
-def test_predict_keeps_to_its_limits(make_client: Callable[..., TestClient]) -> None:
+def test_predict_enforces_its_limits(make_client: Callable[..., TestClient]) -> None:
     client = make_client(max_texts=2, max_characters=10, max_body_bytes=100)
     assert client.post(INTENTS, json={"texts": ["a", "b"]}).status_code == 200
     many = client.post(INTENTS, json={"texts": ["a", "b", "c"]})
@@ -231,7 +231,7 @@ def test_predict_survives_long_and_odd_texts(client: TestClient, text: str) -> N
     assert answer.status_code in (200, 422)
 
 
-def test_predict_neither_echoes_nor_logs_the_text(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
+def test_predict_neither_returns_nor_logs_the_text(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
     secret = "my card number is 4929"
     with caplog.at_level(logging.DEBUG):
         answers = [
@@ -247,7 +247,7 @@ def test_predict_neither_echoes_nor_logs_the_text(client: TestClient, caplog: py
 
 
 class Gate:
-    """A runner that stays inside until it is let go, and counts how many are inside at once."""
+    """A graph whose runs block until `open` is set; counts how many run at once."""
 
     def __init__(self) -> None:
         self.open = threading.Event()
@@ -270,13 +270,13 @@ class Gate:
         return np.zeros((len(windows), len(LABELS)), dtype=np.float32)
 
 
-def test_predict_leaves_the_event_loop_free_and_runs_few_at_once(
+def test_predict_keeps_the_event_loop_free_and_limits_parallel_runs(
     make_client: Callable[..., TestClient], make_model: Callable[[Run], Model]
 ) -> None:
     gate = Gate()
     client = make_client({"slow": make_model(gate.run)})
     with ThreadPoolExecutor(6) as pool:
-        asked = [pool.submit(client.post, "/v1/models/slow/predict", json={"text": "money"}) for _ in range(6)]
+        futures = [pool.submit(client.post, "/v1/models/slow/predict", json={"text": "money"}) for _ in range(6)]
         try:
             assert gate.entered.acquire(timeout=10)
             assert gate.entered.acquire(timeout=10)
@@ -284,11 +284,11 @@ def test_predict_leaves_the_event_loop_free_and_runs_few_at_once(
             assert not gate.entered.acquire(timeout=0.3)
         finally:
             gate.open.set()
-        assert [future.result().status_code for future in asked] == [200] * 6
+        assert [future.result().status_code for future in futures] == [200] * 6
     assert gate.most == 2
 
 
-def test_predict_drops_what_is_late_before_it_runs(
+def test_predict_drops_late_work_before_it_runs(
     make_client: Callable[..., TestClient], make_model: Callable[[Run], Model]
 ) -> None:
     gate = Gate()
@@ -312,18 +312,18 @@ def test_predict_drops_what_is_late_before_it_runs(
 
 
 @pytest.mark.parametrize("seconds", ["0", "-1", "soon", "nan"])
-def test_predict_refuses_a_timeout_that_is_none(client: TestClient, seconds: str) -> None:
+def test_predict_refuses_an_invalid_timeout(client: TestClient, seconds: str) -> None:
     answer = client.post(INTENTS, json={"text": "money"}, headers={"X-Request-Timeout": seconds})
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid-request")
     assert "x-request-timeout" in answer.json()["faults"][0]["where"]
 
 
-def test_predict_drops_the_work_of_a_client_that_has_left(make_model: Callable[[Run], Model]) -> None:
+def test_predict_drops_the_work_of_a_disconnected_client(make_model: Callable[[Run], Model]) -> None:
     gate = Gate()
     app = create_app({"slow": make_model(gate.run)}, Settings())
     statuses: list[int] = []
 
-    async def ask(leaves: asyncio.Event) -> None:
+    async def send_request(leaves: asyncio.Event) -> None:
         body: list[Message] = [{"type": "http.request", "body": b'{"text": "money"}', "more_body": False}]
 
         async def receive() -> Message:
@@ -347,13 +347,13 @@ def test_predict_drops_the_work_of_a_client_that_has_left(make_model: Callable[[
     async def scenario() -> None:
         async with app.router.lifespan_context(app):
             stay, leave = asyncio.Event(), asyncio.Event()
-            running = [asyncio.ensure_future(ask(stay)) for _ in range(2)]
+            running = [asyncio.ensure_future(send_request(stay)) for _ in range(2)]
             for _ in running:
                 assert await asyncio.to_thread(gate.entered.acquire, timeout=10)
-            waiting = asyncio.ensure_future(ask(leave))
+            waiting = asyncio.ensure_future(send_request(leave))
             await asyncio.sleep(0.3)
             leave.set()
-            await asyncio.wait_for(waiting, 10)  # it ends while both workers are still busy
+            await asyncio.wait_for(waiting, 10)  # it ends while both workers are busy
             gate.open.set()
             await asyncio.gather(*running)
 
@@ -362,9 +362,7 @@ def test_predict_drops_the_work_of_a_client_that_has_left(make_model: Callable[[
     assert not gate.entered.acquire(timeout=0.1)
 
 
-def test_predict_never_answers_what_is_no_number(
-    make_client: Callable[..., TestClient], make_model: Callable[[Run], Model]
-) -> None:
+def test_predict_never_returns_nan(make_client: Callable[..., TestClient], make_model: Callable[[Run], Model]) -> None:
     class Broken:
         def run(self, windows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
             return np.full((len(windows), len(LABELS)), np.nan, dtype=np.float32)

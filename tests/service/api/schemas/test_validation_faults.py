@@ -13,7 +13,7 @@ class Form(BaseModel):
     numbers: list[int]
 
 
-def test_faults_name_the_place_and_not_the_value() -> None:
+def test_faults_contain_the_path_and_not_the_value() -> None:
     with pytest.raises(ValidationError) as caught:
         Form.model_validate({"numbers": [1, "secret"], "other": "secret"})
     found = list_faults(caught.value)
@@ -24,7 +24,7 @@ def test_faults_name_the_place_and_not_the_value() -> None:
     assert "secret" not in str(found)
 
 
-def test_faults_say_how_many_they_leave_out() -> None:
+def test_faults_count_those_left_out() -> None:
     with pytest.raises(ValidationError) as caught:
         Form.model_validate({"numbers": ["x"] * 1_234})
     found = list_faults(caught.value)
@@ -32,7 +32,7 @@ def test_faults_say_how_many_they_leave_out() -> None:
     assert found[-1] == Fault("more-faults", "1,214 more")
 
 
-def test_where_shortens_names_of_the_caller() -> None:
+def test_field_path_shortens_names_of_the_client() -> None:
     assert field_path(("numbers", 3, "x")) == "numbers[3].x"
     assert len(field_path(("n" * 1_000,))) == 40
     assert field_path(()) == ""

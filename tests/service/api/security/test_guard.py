@@ -15,16 +15,16 @@ BODY = {"text": "money"}
 PATH = "/v1/models/intents/predict"
 
 
-async def _welcome(scope: Scope, receive: Receive, send: Send) -> None:
+async def _inner_app(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": b""})
 
 
 def status(settings: Settings, *headers: tuple[str, str], method: str = "GET", path: str = "/v1/models") -> int:
-    """What the guard of a server with these settings answers."""
+    """The status of the response of a server with these settings."""
     sent: list[Message] = []
 
-    async def ask() -> None:
+    async def send_request() -> None:
         async def receive() -> Message:
             raise AssertionError("the guard reads no body")
 
@@ -32,16 +32,16 @@ def status(settings: Settings, *headers: tuple[str, str], method: str = "GET", p
             sent.append(message)
 
         raw = [(name.encode(), value.encode("latin-1")) for name, value in headers]
-        await GuardMiddleware(_welcome, settings)(
+        await GuardMiddleware(_inner_app, settings)(
             {"type": "http", "method": method, "path": path, "headers": raw}, receive, send
         )
 
-    anyio.run(ask)
+    anyio.run(send_request)
     return int(sent[0]["status"])
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost", "LocalHost:99", "localhost.", "[::1]:8000"])
-def test_guard_answers_loopback_hosts(host: str) -> None:
+def test_loopback_hosts_are_accepted(host: str) -> None:
     assert status(Settings(), ("host", host)) == 200
 
 
@@ -60,12 +60,12 @@ def test_guard_answers_loopback_hosts(host: str) -> None:
         ["localhost", "evil.example"],
     ],
 )
-def test_guard_refuses_other_hosts_on_loopback(hosts: list[str]) -> None:
+def test_other_hosts_are_refused_on_loopback(hosts: list[str]) -> None:
     assert status(Settings(), *[("host", host) for host in hosts]) == 421
     assert status(Settings(), *[("host", host) for host in hosts], path="/livez") == 421
 
 
-def test_guard_answers_the_hosts_that_are_allowed() -> None:
+def test_allowed_hosts_are_accepted() -> None:
     behind_proxy = Settings(allowed_hosts=("Labels.example",))
     assert status(behind_proxy, ("host", "labels.example")) == 200
     assert status(behind_proxy, ("host", "127.0.0.1")) == 200
@@ -75,7 +75,7 @@ def test_guard_answers_the_hosts_that_are_allowed() -> None:
     assert status(public, ("host", "127.0.0.1"), authorization) == 421
 
 
-def test_guard_answers_every_host_off_loopback_where_none_is_listed() -> None:
+def test_public_server_without_a_host_list_accepts_every_host() -> None:
     public = Settings(host="0.0.0.0", api_keys=(KEY,))
     assert status(public, ("host", "whatever.example"), ("authorization", f"Bearer {KEY}")) == 200
     assert status(public, ("authorization", f"Bearer {KEY}")) == 200
@@ -99,7 +99,7 @@ def test_guard_answers_every_host_off_loopback_where_none_is_listed() -> None:
         ([("sec-fetch-site", "same-origin"), ("origin", "https://evil.example")], 403),
     ],
 )
-def test_guard_refuses_what_pages_of_other_sites_post(headers: list[tuple[str, str]], expected: int) -> None:
+def test_posts_from_pages_of_other_sites_are_refused(headers: list[tuple[str, str]], expected: int) -> None:
     host = ("host", "127.0.0.1:8000")
     assert status(Settings(), host, *headers, method="POST") == expected
     assert status(Settings(), host, *headers, method="DELETE") == expected
@@ -119,7 +119,7 @@ def test_guard_refuses_what_pages_of_other_sites_post(headers: list[tuple[str, s
         ("Bearer correct-horse-batterÿ", 401),
     ],
 )
-def test_guard_asks_for_a_key_where_there_is_one(authorization: str | None, expected: int) -> None:
+def test_key_is_required_if_one_is_set(authorization: str | None, expected: int) -> None:
     headers = [("host", "localhost")] + ([("authorization", authorization)] if authorization else [])
     settings = Settings(api_keys=(KEY, "another-key-of-the-ring"))
     assert status(settings, *headers) == expected
@@ -129,7 +129,7 @@ def test_guard_asks_for_a_key_where_there_is_one(authorization: str | None, expe
     assert status(settings, *headers, path="/readyz") == 200
 
 
-def test_guard_answers_with_problems(make_client: Callable[..., TestClient]) -> None:
+def test_refusals_are_problems(make_client: Callable[..., TestClient]) -> None:
     client = make_client(api_keys=(KEY,))
     unknown = client.post(PATH, json=BODY)
     assert (unknown.status_code, unknown.json()["code"]) == (401, "unauthorized")
@@ -144,7 +144,7 @@ def test_guard_answers_with_problems(make_client: Callable[..., TestClient]) -> 
     assert (rebound.status_code, rebound.json()["found"]) == (421, "evil.example")
 
 
-def test_guard_lets_no_other_origin_read(client: TestClient) -> None:
-    asked = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
-    for answer in (client.options(PATH, headers=asked), client.get("/v1/models", headers=asked)):
+def test_no_other_origin_can_read_responses(client: TestClient) -> None:
+    preflight = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
+    for answer in (client.options(PATH, headers=preflight), client.get("/v1/models", headers=preflight)):
         assert not [name for name in answer.headers if name.startswith("access-control-")]

@@ -30,17 +30,17 @@ def bearer(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
 
 
-def test_file_holds_hashes_alone_and_is_its_owners(file: Path) -> None:
+def test_file_contains_only_hashes_and_is_private(file: Path) -> None:
     key = add_key(file, "shop", ["infer"], 90)
     assert key not in file.read_text()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    (kept,) = read_keys(file).keys
-    assert (kept.name, kept.scopes) == ("shop", ["infer"])
-    assert kept.expires is not None
-    assert timedelta(days=89) < kept.expires - datetime.now(UTC) <= timedelta(days=90)
+    (entry,) = read_keys(file).keys
+    assert (entry.name, entry.scopes) == ("shop", ["infer"])
+    assert entry.expires is not None
+    assert timedelta(days=89) < entry.expires - datetime.now(UTC) <= timedelta(days=90)
 
 
-def test_keys_that_cannot_be_made_are_refused(file: Path) -> None:
+def test_invalid_keys_are_refused(file: Path) -> None:
     add_key(file, "shop", ["infer"], None)
     for name in ("shop", "../x", "a b", ""):
         with pytest.raises(ConfigError):
@@ -52,15 +52,15 @@ def test_keys_that_cannot_be_made_are_refused(file: Path) -> None:
         read_keys(file)
 
 
-def test_scopes_say_what_a_key_is_good_for(make_client: Callable[..., TestClient], file: Path) -> None:
+def test_scopes_limit_a_key_to_its_routes(make_client: Callable[..., TestClient], file: Path) -> None:
     """keys: scopes infer, label and admin."""
-    made = {scope: add_key(file, scope, [scope], None) for scope in ("infer", "label", "admin")}
+    keys = {scope: add_key(file, scope, [scope], None) for scope in ("infer", "label", "admin")}
     client = make_client(key_file=file)
     paths = {"/v1/models": "infer", "/v1/jobs": "label", "/metrics": "admin", "/tei/intents/metrics": "admin",
              "/v2/models/intents": "infer", "/v1/files": "label"}  # fmt: skip
     for path, scope in paths.items():
         assert client.get(path).status_code == 401
-        for name, key in made.items():
+        for name, key in keys.items():
             answer = client.get(path, headers=bearer(key))
             if name == scope:
                 assert answer.status_code in (200, 404), (path, name)
@@ -69,7 +69,7 @@ def test_scopes_say_what_a_key_is_good_for(make_client: Callable[..., TestClient
                 assert key not in answer.text
 
 
-def test_changes_need_no_restart(
+def test_changes_apply_without_a_restart(
     make_client: Callable[..., TestClient], file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """keys: expiry, rotation and revocation without restart."""
@@ -122,7 +122,7 @@ def test_requests_are_counted_by_key(make_client: Callable[..., TestClient], fil
     assert "ratelimit" not in client.get("/livez").headers
 
 
-def test_server_off_the_loopback_address_takes_a_key_file_for_protection(file: Path) -> None:
+def test_key_file_protects_a_public_server(file: Path) -> None:
     from glossator.service.api.settings import Settings
 
     add_key(file, "a", ["infer"], None)

@@ -13,7 +13,7 @@ from starlette.routing import Route
 from glossator.service.api.transport import header_limits
 from glossator.service.api.transport.header_limits import HEAD_BYTES, HeaderLimitsProtocol
 
-WHOLE = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+REQUEST = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
 @asynccontextmanager
@@ -43,12 +43,12 @@ async def answer(reader: asyncio.StreamReader) -> bytes:
 
 
 @pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(header_limits, "HEAD_SECONDS", 0.2)
 
 
-@pytest.mark.usefixtures("quick")
-def test_connection_that_asks_nothing_is_closed() -> None:
+@pytest.mark.usefixtures("short_time_limit")
+def test_idle_connection_is_closed() -> None:
     async def run() -> bytes:
         async with connection() as (reader, _):
             return await asyncio.wait_for(reader.read(), 5)
@@ -56,16 +56,16 @@ def test_connection_that_asks_nothing_is_closed() -> None:
     assert asyncio.run(run()) == b""
 
 
-@pytest.mark.usefixtures("quick")
-@pytest.mark.parametrize("before", [b"", WHOLE], ids=["first", "later"])
-def test_head_that_comes_slowly_is_refused(before: bytes) -> None:
+@pytest.mark.usefixtures("short_time_limit")
+@pytest.mark.parametrize("before", [b"", REQUEST], ids=["first", "later"])
+def test_slow_head_is_refused(before: bytes) -> None:
     async def run() -> bytes:
         async with connection() as (reader, writer):
             if before:
                 writer.write(before)
                 assert (await answer(reader)).endswith(b"fine")
-            writer.write(WHOLE[:20])
-            for _ in range(3):  # a byte now and then gains no time
+            writer.write(REQUEST[:20])
+            for _ in range(3):  # single bytes do not extend the time limit
                 await asyncio.sleep(0.05)
                 writer.write(b"x")
             return await asyncio.wait_for(reader.read(), 5)
@@ -73,10 +73,10 @@ def test_head_that_comes_slowly_is_refused(before: bytes) -> None:
     assert asyncio.run(run()).startswith(b"HTTP/1.1 408 ")
 
 
-def test_empty_lines_hold_no_connection_open() -> None:
+def test_empty_lines_do_not_keep_a_connection_open() -> None:
     async def run() -> bytes:
         async with connection(keep_alive=1) as (reader, writer):
-            writer.write(WHOLE)
+            writer.write(REQUEST)
             assert (await answer(reader)).endswith(b"fine")
             writer.write(b"\r\n")
             return await asyncio.wait_for(reader.read(), 5)
@@ -84,23 +84,23 @@ def test_empty_lines_hold_no_connection_open() -> None:
     assert asyncio.run(run()) == b""
 
 
-def test_head_without_an_end_is_refused() -> None:
+def test_endless_head_is_refused() -> None:
     async def run() -> bytes:
         async with connection() as (reader, writer):
-            writer.write(WHOLE[:-2] + b"X-Long: " + b"a" * (HEAD_BYTES + 1))
+            writer.write(REQUEST[:-2] + b"X-Long: " + b"a" * (HEAD_BYTES + 1))
             return await asyncio.wait_for(reader.read(), 5)
 
     assert asyncio.run(run()).startswith(b"HTTP/1.1 431 ")
 
 
-@pytest.mark.usefixtures("quick")
-def test_connections_that_are_kept_and_pipelined_requests_are_served() -> None:
+@pytest.mark.usefixtures("short_time_limit")
+def test_kept_connections_and_pipelined_requests_are_served() -> None:
     async def run() -> list[bytes]:
         async with connection() as (reader, writer):
-            writer.write(WHOLE + WHOLE)
+            writer.write(REQUEST + REQUEST)
             found = [await answer(reader), await answer(reader)]
-            await asyncio.sleep(0.4)  # idle, which is bounded by another time
-            writer.write(WHOLE)
+            await asyncio.sleep(0.4)  # idle: the keep-alive timeout applies
+            writer.write(REQUEST)
             return [*found, await answer(reader)]
 
     assert [each[-4:] for each in asyncio.run(run())] == [b"fine"] * 3

@@ -24,7 +24,7 @@ VALUES = st.recursive(
 
 
 class Upload:
-    """A request whose body arrives in chunks; counts those that were asked for."""
+    """A request whose body arrives in chunks; counts the chunks that were read."""
 
     def __init__(self, chunks: list[bytes], headers: dict[str, str]) -> None:
         self._chunks = iter(chunks)
@@ -65,7 +65,7 @@ def test_read_json_body_refuses_a_declared_length_before_reading(length: str) ->
     assert declared.received == 0
 
 
-def test_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_body_that_does_not_arrive_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(body_module, "BODY_SECONDS", 0.05)
 
     async def receive() -> Message:
@@ -82,7 +82,7 @@ def test_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zlib.compress])
-def test_read_json_body_unpacks_what_is_compressed(pack: Callable[[bytes], bytes]) -> None:
+def test_read_json_body_decompresses_bodies(pack: Callable[[bytes], bytes]) -> None:
     coding = "gzip" if pack is gzip.compress else "deflate"
     assert upload(pack(b'{"a": 1}'), content_encoding=coding).read(10) == b'{"a": 1}'
     with pytest.raises(BodyTooLarge):
@@ -109,18 +109,18 @@ def test_read_json_body_reads_json_in_utf8(kind: str) -> None:
         {"content_encoding": "br"},
     ],
 )
-def test_read_json_body_refuses_other_kinds(headers: dict[str, str]) -> None:
+def test_read_json_body_refuses_other_content_types(headers: dict[str, str]) -> None:
     with pytest.raises(UnsupportedMediaType):
         upload(b"{}", **headers).read(10)
 
 
 @given(VALUES)
-def test_parse_json_gives_what_was_written(value: object) -> None:
+def test_parse_json_reads_what_json_dumps_writes(value: object) -> None:
     assert parse_json(json.dumps(value).encode()) == value
     assert parse_json(json.dumps(value, ensure_ascii=False).encode()) == value
 
 
-def test_parse_json_lets_escaped_surrogates_pass() -> None:
+def test_parse_json_accepts_escaped_surrogates() -> None:
     assert parse_json(rb'["\ud83d\ude42", "\ud800"]') == ["🙂", "\ud800"]
 
 
@@ -134,11 +134,11 @@ def test_parse_json_lets_escaped_surrogates_pass() -> None:
         (b'"\n"', "not JSON"),
         (b'"\xed\xa0\x80"', "byte 1 cannot be decoded"),
         ('"ü"'.encode("utf-16"), "not UTF-8"),
-        (b'{"a": NaN}', "a number that JSON does not have"),
-        (b"[-Infinity]", "a number that JSON does not have"),
-        (b'{"a": 1, "a": 2}', "a name stands twice"),
-        (b"[" * 100_000, "nested too deep"),
-        (b"1" * 5_000, "a number that is too long"),
+        (b'{"a": NaN}', "a number that JSON does not allow"),
+        (b"[-Infinity]", "a number that JSON does not allow"),
+        (b'{"a": 1, "a": 2}', "duplicate name"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b"1" * 5_000, "a number with too many digits"),
     ],
 )
 def test_parse_json_refuses(body: bytes, message: str) -> None:
@@ -147,7 +147,7 @@ def test_parse_json_refuses(body: bytes, message: str) -> None:
 
 
 @given(st.binary(max_size=64))
-def test_parse_json_raises_nothing_else(body: bytes) -> None:
+def test_parse_json_raises_only_malformed_body(body: bytes) -> None:
     try:
         value = parse_json(body)
     except MalformedBody:

@@ -83,38 +83,38 @@ def server(bundles: dict[str, Path]) -> Iterator[Running]:
         yield started
 
 
-def ask(connection: http.client.HTTPConnection, body: object, **options: object) -> tuple[int, dict[str, object]]:
+def post(connection: http.client.HTTPConnection, body: object, **options: object) -> tuple[int, dict[str, object]]:
     headers = {"Content-Type": "application/json"}
     connection.request("POST", PATH, body=body, headers=headers, **options)  # type: ignore[arg-type]
     answer = connection.getresponse()
     return answer.status, json.loads(answer.read())
 
 
-def test_serve_on_a_free_port_is_ready_and_says_where(server: Running) -> None:
+def test_serve_on_a_free_port_reports_its_url(server: Running) -> None:
     assert server.port != 0
     connection = server.connect()
     connection.request("GET", "/readyz")
     answer = connection.getresponse()
     assert (answer.status, answer.read()) == (200, b'{"status":"ready"}')
     assert answer.getheader("server") is None
-    status, body = ask(connection, BODY)
+    status, body = post(connection, BODY)
     connection.close()
     assert (status, body["model"]) == (200, "intents")
 
 
-def test_serve_reads_chunked_bodies_and_cuts_them_at_the_limit(server: Running) -> None:
+def test_serve_reads_chunked_bodies_up_to_the_limit(server: Running) -> None:
     connection = server.connect()
-    status, body = ask(connection, iter([BODY[:5], BODY[5:]]), encode_chunked=True)
+    status, body = post(connection, iter([BODY[:5], BODY[5:]]), encode_chunked=True)
     assert (status, body["model"]) == (200, "intents")
-    status, body = ask(connection, iter([b" " * 50_000] * 40), encode_chunked=True)
+    status, body = post(connection, iter([b" " * 50_000] * 40), encode_chunked=True)
     assert (status, body["code"]) == (413, "body-too-large")
-    assert ask(connection, BODY)[0] == 200  # the rest of the long body was not taken for a request
-    status, body = ask(connection, b" " * 100_001)
+    assert post(connection, BODY)[0] == 200  # the rest of the long body was not parsed as a request
+    status, body = post(connection, b" " * 100_001)
     connection.close()
     assert (status, body["code"]) == (413, "body-too-large")
 
 
-def test_serve_survives_what_is_no_http(server: Running) -> None:
+def test_serve_survives_invalid_http(server: Running) -> None:
     for nonsense in (b"\x16\x03\x01\x00\xa5", b"GET\r\n\r\n", b"GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n"):
         with socket.create_connection((server.host, server.port), timeout=20) as client:
             client.sendall(nonsense)
@@ -122,11 +122,11 @@ def test_serve_survives_what_is_no_http(server: Running) -> None:
             while client.recv(4096):
                 pass
     connection = server.connect()
-    assert ask(connection, BODY)[0] == 200
+    assert post(connection, BODY)[0] == 200
     connection.close()
 
 
-def test_serve_on_sigterm_answers_what_has_begun_and_returns(bundles: dict[str, Path]) -> None:
+def test_serve_on_sigterm_finishes_running_requests_and_returns(bundles: dict[str, Path]) -> None:
     with running(bundles["intents"]) as server, socket.create_connection((server.host, server.port), 20) as client:
         head = f"POST {PATH} HTTP/1.1\r\nHost: {server.host}\r\nContent-Type: application/json\r\n"
         client.sendall(head.encode() + f"Content-Length: {len(BODY)}\r\n\r\n".encode() + BODY[:5])
@@ -149,12 +149,12 @@ def test_serve_on_sigterm_answers_what_has_begun_and_returns(bundles: dict[str, 
 def _accepts(server: Running) -> bool:
     try:
         socket.create_connection((server.host, server.port), timeout=5).close()
-    except (ConnectionRefusedError, ConnectionResetError):  # reset: it stopped listening at that very moment
+    except (ConnectionRefusedError, ConnectionResetError):  # reset: it stopped listening just then
         return False
     return True
 
 
-def test_server_drains_from_the_signal_on(served_models: dict[str, Model]) -> None:
+def test_server_drains_after_the_signal(served_models: dict[str, Model]) -> None:
     app = create_app(served_models, Settings())
     server = _Server(uvicorn.Config(app, log_config=None), app.state.service, "http://127.0.0.1", None)
     assert not app.state.service.draining
@@ -175,17 +175,17 @@ def test_serve_refuses_a_port_in_use(served_models: dict[str, Model]) -> None:
 @pytest.mark.parametrize(
     ("host", "message"),
     [
-        ("192.0.2.1", "the address cannot be bound"),  # TEST-NET-1: no machine has it
+        ("192.0.2.1", "the address cannot be bound"),  # TEST-NET-1: no machine has this address
         ("x" * 64, "cannot be resolved"),  # DNS allows 63 letters
     ],
 )
-def test_serve_refuses_an_address_that_is_not_here(served_models: dict[str, Model], host: str, message: str) -> None:
+def test_serve_refuses_an_address_of_another_machine(served_models: dict[str, Model], host: str, message: str) -> None:
     settings = Settings(host=host, port=0, api_keys=("correct-horse-battery",))
     with pytest.raises(ConfigError, match=message):
         serve(create_app(served_models, settings), settings)
 
 
-def test_serve_raises_the_error_of_a_model_that_does_not_warm_up(make_model: Callable[[Run], Model]) -> None:
+def test_serve_raises_the_error_of_a_failed_warm_up(make_model: Callable[[Run], Model]) -> None:
     class Failing:
         def run(self, windows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
             raise InferenceError("the graph failed")
