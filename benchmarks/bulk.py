@@ -135,7 +135,7 @@ def told(rows: int, began: float, cost: str = "") -> None:
 def serve_label(options: argparse.Namespace) -> None:
     """Labels the file, again and again."""
     model = load(options.bundle)
-    cost = json.dumps(asdict(model.calibrate()))
+    cost = json.dumps(asdict(model.measure_batch_cost()))
     output = options.texts.with_suffix(".out.jsonl")
     for _ in sys.stdin:
         began = time.perf_counter()

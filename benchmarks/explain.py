@@ -21,7 +21,7 @@ import texts as texts_of
 
 import glossator
 from glossator.evaluation.markdown import markdown_table
-from glossator.service.inference.composed.explanation import Attribution, parts_of
+from glossator.service.inference.composed.explanation import Attribution, split_parts
 from glossator.service.inference.model import Model
 from glossator.service.inference.runtime.machine import describe_machine
 
@@ -43,7 +43,7 @@ def losses(
     """The mean comprehensiveness and sufficiency over SHARES."""
     without, alone = [], []
     for text, order in zip(texts, orders, strict=True):
-        spans = parts_of(text)
+        spans = split_parts(text)
         for share in SHARES:
             chosen = set(order[: max(1, round(share * len(spans)))])
             without.append(kept(text, spans, chosen))
@@ -69,7 +69,7 @@ def main() -> None:
     parser.add_argument("bundle", nargs="?", type=Path, default=ROOT / "demo" / "tickets")
     options = parser.parse_args()
     model = glossator.load(options.bundle)
-    texts = [text for text in texts_of.tickets() if 5 <= len(parts_of(text)) <= 40][:COUNT]
+    texts = [text for text in texts_of.tickets() if 5 <= len(split_parts(text)) <= 40][:COUNT]
     answers = model(texts)
     explanations = [each for each in model.explain(texts, answers) if each is not None]
     labels = [each.label for each in explanations]

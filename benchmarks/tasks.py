@@ -31,7 +31,7 @@ from glossator.modeling.labelled_rows import inputs_of, read_rows
 from glossator.service.bundle import file_names
 from glossator.service.bundle.reader import read_bundle
 from glossator.service.inference.batching import Batcher
-from glossator.service.inference.encoding import encoder_of
+from glossator.service.inference.encoding import make_encoder
 from glossator.service.inference.pipeline import Answer, Pipeline
 from glossator.service.inference.runtime.machine import describe_machine
 from glossator.service.inference.runtime.session import Session
@@ -105,7 +105,7 @@ def measured(checkpoint: Path, bundle: Path) -> dict[str, Any]:
                 session = Session(folder / graph, pad_token_id=task.encoding.pad_token_id)
                 batcher = stack.enter_context(Batcher(session.run, workers=available_cpus()))
                 name = f"graph {precision}" + (", served" if served.precision == precision else "")
-                pipelines[name] = Pipeline(encoder_of(folder / file_names.TOKENIZER, task), batcher, task)
+                pipelines[name] = Pipeline(make_encoder(folder / file_names.TOKENIZER, task), batcher, task)
         seconds: dict[str, list[float]] = {name: [] for name in pipelines}
         answers: dict[str, list[Answer]] = {}
         for _ in range(ROUNDS):

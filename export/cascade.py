@@ -69,7 +69,7 @@ def add_fast(
             hint="Train a better fast model, give more validation rows, or export without --fast.",
         )
     manifest = model.bundle.manifest
-    cost = model.calibrate()
+    cost = model.measure_batch_cost()
     shutil.copyfile(model.bundle.path / manifest.served.graph, folder / file_names.GRAPH_FAST)
     return CascadeRecord(
         graph=file_names.GRAPH_FAST,

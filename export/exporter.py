@@ -51,10 +51,10 @@ from glossator.service.errors import BundleInvalid
 from glossator.service.files.atomic_folder import atomic_folder
 from glossator.service.inference.batch_planning import Cost
 from glossator.service.inference.batching import Batcher
-from glossator.service.inference.encoding import encoder_of
-from glossator.service.inference.model import Model, fast_tier, load_unverified, replay
+from glossator.service.inference.encoding import make_encoder
+from glossator.service.inference.model import Model, fast_tier, load_unverified, replay_golden_rows
 from glossator.service.inference.pipeline import Pipeline
-from glossator.service.inference.runtime.batch_cost import measure
+from glossator.service.inference.runtime.batch_cost import measure_cost
 from glossator.service.inference.runtime.machine import describe_machine
 from glossator.service.inference.runtime.session import Session
 from glossator.service.inference.runtime.threads import available_cpus
@@ -284,7 +284,7 @@ def _opened(
 
     With texts to measure on, batches are planned by what they cost here; with a cascade its fast graph goes first.
     """
-    encoder = encoder_of(folder / file_names.TOKENIZER, task)
+    encoder = make_encoder(folder / file_names.TOKENIZER, task)
     session = Session(folder / graph, pad_token_id=task.encoding.pad_token_id)
     with ExitStack() as stack:
         batcher = stack.enter_context(Batcher(session.run, workers=available_cpus()))
@@ -295,7 +295,9 @@ def _opened(
         if measure_on:
             encoded = pipeline.encode_all(measure_on)
             tokens = [token for text in encoded for window in text.windows for token in window]
-            batcher.cost = measure(session.run, tokens, workers=batcher.workers, max_length=task.encoding.max_length)
+            batcher.cost = measure_cost(
+                session.run, tokens, workers=batcher.workers, max_length=task.encoding.max_length
+            )
         yield pipeline, batcher.cost
 
 
@@ -344,7 +346,7 @@ def _measure_speed(pipeline: Pipeline, cost: Cost, texts: Sequence[Text]) -> Spe
 def _verify(folder: Path) -> None:
     """Reads the bundle back as the service will."""
     model: Model = load_unverified(read_bundle(folder))
-    faults = replay(model)
+    faults = replay_golden_rows(model)
     if faults:
         raise BundleInvalid("the bundle does not repeat its own golden rows", faults=faults, hint="Report this.")
 

@@ -9,8 +9,8 @@ from glossator.modeling.torch_session import TorchSession, auto_class
 from glossator.service.bundle import file_names
 from glossator.service.bundle.task import Task, TaskName, parse_task
 from glossator.service.errors import ConfigError
-from glossator.service.inference.encoding import encoder_of
-from glossator.service.inference.pipeline import Pipeline, Sequential
+from glossator.service.inference.encoding import make_encoder
+from glossator.service.inference.pipeline import InlineExecutor, Pipeline
 
 
 def read_task(folder: str | Path) -> Task:
@@ -34,8 +34,8 @@ def load_checkpoint(folder: str | Path) -> Pipeline:
 
 def open_pipeline(model: Any, folder: str | Path, task: Task) -> Pipeline:
     """Return the serving pipeline around a PyTorch model, with the tokenizer in `folder`."""
-    encoder = encoder_of(Path(folder) / file_names.TOKENIZER, task)
-    return Pipeline(encoder, Sequential(TorchSession(model, task).run), task)
+    encoder = make_encoder(Path(folder) / file_names.TOKENIZER, task)
+    return Pipeline(encoder, InlineExecutor(TorchSession(model, task).run), task)
 
 
 def load_model(folder: str | Path, task: TaskName) -> Any:

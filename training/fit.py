@@ -30,7 +30,7 @@ from glossator.service.bundle.task import (
     iob2_tags,
 )
 from glossator.service.errors import ConfigError, CorpusError, Fault, InputError
-from glossator.service.inference.encoding import Encoder, encoder_of
+from glossator.service.inference.encoding import Encoder, make_encoder
 from glossator.service.tasks.encoded import EncodedText, Text
 from glossator.training.algorithms.algorithm import Algorithm, Splits, TrainingContext
 from glossator.training.algorithms.registry import check_task, find_algorithm
@@ -119,7 +119,7 @@ def fit(
         objective = _objective(task, config, splits.train)
         train = splits.train.rows()
         progress.stage(f"encoding {len(train):,} texts")
-        encoder = encoder_of(Path(tokenizer_folder) / file_names.TOKENIZER, task)
+        encoder = make_encoder(Path(tokenizer_folder) / file_names.TOKENIZER, task)
         encoded = _encoded(encoder, inputs_of(train, task))
         lengths = [text.tokens for text in encoded]
         window_tokens = task.encoding.max_length - encoder.special_tokens

@@ -12,7 +12,7 @@ import glossator
 class Ours:
     def prepare(self, checkpoint: str, bundle: str, work: str) -> None:
         self._model = glossator.load(bundle)
-        self._model.calibrate()
+        self._model.measure_batch_cost()
 
     def settings(self) -> list[Setting]:
         return [{"found by": "calibration"}]

@@ -29,7 +29,7 @@ from glossator.service.api.state import AppState
 from glossator.service.api.web import pages
 from glossator.service.bundle.names import check_model_name
 from glossator.service.errors import ConfigError
-from glossator.service.inference.batching import Limit
+from glossator.service.inference.batching import QueueLimit
 from glossator.service.inference.model import Model
 
 
@@ -58,7 +58,7 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
         version=release,
         jobs=open_jobs(catalog, settings),
     )
-    catalog.limit = Limit(settings.queue_seconds)
+    catalog.limit = QueueLimit(settings.queue_seconds)
     for _, model in catalog.loaded():
         model.limit = catalog.limit
 

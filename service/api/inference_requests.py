@@ -25,9 +25,9 @@ from glossator.service.api.settings import Settings
 from glossator.service.api.state import AppState
 from glossator.service.api.transport.json_body import check_count, length_error, parse_object, read_json_body, validate
 from glossator.service.errors import Fault, InputError
-from glossator.service.inference.composed.reranking import Ranked, Unranked
+from glossator.service.inference.composed.reranking import RankedDocument, UnrankedDocument
 from glossator.service.inference.model import Model
-from glossator.service.inference.pipeline import Answer, Pending
+from glossator.service.inference.pipeline import Answer, PendingAnswers
 from glossator.service.tasks.encoded import Pair, Text
 from glossator.service.tasks.options import DecodeKeywords
 
@@ -102,7 +102,7 @@ async def rerank(
     top_k: int | None = None,
     label: str | None = None,
     raw: bool = False,
-) -> list[Ranked | Unranked]:
+) -> list[RankedDocument | UnrankedDocument]:
     """The documents by their relevance to the query (`Model.rerank`). Raises the error of the query."""
     settings = state.settings
     check_count(documents, settings.max_texts)
@@ -120,7 +120,7 @@ async def offload(state: AppState, function: Callable[[], _T], *, inline: bool =
     return function() if inline else await to_thread.run_sync(function, limiter=state.limiter)
 
 
-async def wait_for_batches(request: Request, pending: Pending) -> None:
+async def wait_for_batches(request: Request, pending: PendingAnswers) -> None:
     """Return when the batches of a started prediction have run. Raises ClientDisconnect."""
     if pending.future is not None:
         await wait_or_disconnect(request, pending.future)
@@ -142,7 +142,7 @@ async def wait_or_disconnect(request: Request, future: Future[Any]) -> None:
     if not waiting.done():
         waiting.cancel()
         raise ClientDisconnect
-    waiting.exception()  # mark as retrieved; `Pending.result` raises it
+    waiting.exception()  # mark as retrieved; `PendingAnswers.result` raises it
 
 
 async def _wait_for_disconnect(request: Request) -> None:
@@ -153,7 +153,7 @@ async def _wait_for_disconnect(request: Request) -> None:
 def record_answers(
     state: AppState,
     name: str,
-    pending: Pending,
+    pending: PendingAnswers,
     answers: Sequence[Answer | InputError],
     began: float,
     *,
@@ -221,16 +221,16 @@ def raise_first_error(answers: Sequence[_T | InputError]) -> list[_T]:
     return found
 
 
-def raise_first_unranked(ranked: Sequence[Ranked | Unranked]) -> list[Ranked]:
+def raise_first_unranked(ranked: Sequence[RankedDocument | UnrankedDocument]) -> list[RankedDocument]:
     """The documents, if all are ranked; otherwise raise the error of the first that is not.
 
     For dialects that cannot report the error of one document. The message gets the index of the document.
     """
     for document in ranked:
-        if isinstance(document, Unranked):
+        if isinstance(document, UnrankedDocument):
             document.error.message = f"text {document.index}: {document.error.message}"
             raise document.error
-    return [document for document in ranked if isinstance(document, Ranked)]
+    return [document for document in ranked if isinstance(document, RankedDocument)]
 
 
 def _characters(text: Text | InputError) -> int:

@@ -16,7 +16,7 @@ from glossator.service.api.replicas.replica_metrics import ReplicaMetrics
 from glossator.service.errors import InputError
 from glossator.service.inference.batching import BatchFuture, Totals
 from glossator.service.inference.model import Model
-from glossator.service.inference.pipeline import Answer, Pending
+from glossator.service.inference.pipeline import Answer, PendingAnswers
 
 logger = logging.getLogger("glossator.service.api")
 
@@ -118,7 +118,7 @@ class Metrics:
         known = method if method in _METHODS else "other"
         self._requests.labels(known, route, f"{status // 100}xx").observe(seconds)
 
-    def inference(self, model: str, pending: Pending, answers: Sequence[Answer | InputError], seconds: float) -> None:
+    def inference(self, model: str, pending: PendingAnswers, answers: Sequence[Answer | InputError], seconds: float) -> None:
         """Count the texts of one request and the time of each stage. `model` is `NAME` or `NAME@VERSION`."""
         name = model.partition("@")[0]  # no version: clients can write one in many ways
         metrics = self._by_model.get(name) or self._add_model(name)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from glossator.service.bundle.manifest import Manifest
 from glossator.service.errors import GlossatorError, UnknownModel
-from glossator.service.inference.batching import UNLIMITED, Limit
+from glossator.service.inference.batching import UNLIMITED, QueueLimit
 from glossator.service.inference.model import Model
 from glossator.service.registry import SHORTEST_VERSION
 
@@ -27,7 +27,7 @@ class ModelCatalog(Mapping[str, Model]):
 
     def __init__(self, models: Mapping[str, Model]) -> None:
         self._live: dict[str, Model] = dict(models)
-        self.limit: Limit = UNLIMITED
+        self.limit: QueueLimit = UNLIMITED
         self.on_change: Callable[[], None] = lambda: None
         """Called after every change of the live models."""
         self.failures: dict[str, GlossatorError] = {}

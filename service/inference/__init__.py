@@ -1,1 +1,1 @@
-"""Text to answers: encoding, windows, planning, the ONNX Runtime session, and the pipeline over them."""
+"""Text to answers: the pipeline of encoding, batching, running the graph and decoding; the `Model` around it."""

@@ -1,8 +1,8 @@
-"""Which windows run together: the cut of windows sorted by length into batches that takes the least time.
+"""Splits windows, sorted by length, into the batches that take the least time.
 
-One planner serves files and requests. It knows what a batch costs (`Cost`), measured on the machine, and so neither
-pads much nor cuts small: a few texts of unlike length, as online, are cut apart where padding would cost more than
-another batch does; many texts, as in a file, fill batches as large as the processor's cache likes them.
+Files and requests share one planner. It knows the cost of a batch on this machine (`Cost`) and balances padding against
+the overhead of a batch: a few texts of different lengths are split if padding would cost more than another batch; many
+texts fill batches of the size that suits the processor's cache.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one batch of `count` windows, padded to `longest` tokens, takes: milliseconds of one worker.
+    """The time of a batch of `count` windows padded to `longest` tokens, in milliseconds of one worker.
 
-    `batch + padded * (token + attention * longest)`, with `padded = count * longest`. No batch is planned with more
-    than `most_tokens` padded tokens, unless one window alone has more: beyond that, activations leave the cache.
+    `batch + padded * (token + attention * longest)`, with `padded = count * longest`. A batch has at most `most_tokens`
+    padded tokens, unless a single window is longer: larger batches do not fit in the processor's cache.
     """
 
     batch: float
@@ -25,19 +25,18 @@ class Cost:
     most_tokens: int
 
     def milliseconds(self, count: int, longest: int) -> float:
-        """The time of one batch."""
+        """Return the time of one batch."""
         return self.batch + count * longest * (self.token + self.attention * longest)
 
 
 UNMEASURED = Cost(batch=0.3, token=0.04, attention=2e-5, most_tokens=512)
-"""What is assumed before anything is measured: the order of magnitude of a small int8 encoder on one core."""
+"""The assumption before a measurement: the order of magnitude of a small int8 encoder on one core."""
 
 
 def plan(lengths: Sequence[int], cost: Cost = UNMEASURED) -> list[list[int]]:
-    """Batches of indices into `lengths`, longest windows first, each index once: of all cuts of the sorted windows
-    the one that costs the least.
+    """Return the cheapest batches of the windows, as indices into `lengths`; each index occurs once.
 
-    Longest first, so that the largest buffers are allocated once, at the start.
+    The longest windows come first, so that the largest buffers are allocated once, at the start.
 
     >>> plan([3, 9, 2, 3], Cost(batch=0.1, token=1.0, attention=0.0, most_tokens=9))
     [[1], [0, 3, 2]]
@@ -46,7 +45,7 @@ def plan(lengths: Sequence[int], cost: Cost = UNMEASURED) -> list[list[int]]:
     """
     order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
     falling = [lengths[index] for index in order]
-    cheapest = [0.0] * (len(order) + 1)  # [i]: the least that the first i windows cost
+    cheapest = [0.0] * (len(order) + 1)  # [i]: the lowest cost of the first i windows
     begins = [0] * (len(order) + 1)  # [i]: where the last batch of that plan begins
     per_batch, per_token, per_square, most = cost.batch, cost.token, cost.attention, cost.most_tokens
     for end in range(1, len(order) + 1):

@@ -1,15 +1,16 @@
-"""The queue between those who ask and the workers that run batches: what waits together runs together.
+"""The queue between callers and the workers that run batches: windows that wait together run together.
 
-A worker that is free takes what is there at once: with few requests there is no wait, with many the batches grow by
-themselves. Of what waits it runs the batch, as planned, in which the oldest window stands, so nobody is overtaken for
-long. There are two lanes. Windows in the `interactive` lane go first; windows in the `bulk` lane, planned as a whole
-when they come, get a turn whenever the lane has waited `BULK_PATIENCE_SECONDS`. A call with more than
-`INTERACTIVE_WINDOWS` windows, be it one very long text, goes through the bulk lane whoever asks: it would hold up the
-others. Work whose deadline has passed or whose caller has left is dropped before it runs.
+A free worker takes the waiting windows immediately: with few requests nothing waits, with many the batches grow. It
+runs the planned batch that contains the oldest window, so that no request is overtaken for long.
 
-A queue that serves has a limit: what comes when as much work waits as `Limit` allows is refused at once, with the time
-after which to ask again. Work is counted in milliseconds, by the cost of its padded tokens as it is learned batch by
-batch; requests are not counted, since one may be a thousand times another.
+There are two lanes. Windows in the `interactive` lane go first. Windows in the `bulk` lane are planned as a whole when
+they arrive and get a turn whenever the lane has waited `BULK_PATIENCE_SECONDS`. A call with more than
+`INTERACTIVE_WINDOWS` windows always takes the bulk lane, because it would delay the others. Work whose deadline has
+passed or whose caller has disconnected is dropped before it runs.
+
+The queue of a server has a limit: if more work waits than `QueueLimit` allows, a call is rejected immediately, with
+the seconds after which to retry. Work is measured in milliseconds, from the cost of padded tokens as learned batch by
+batch. Requests are not counted, since one may be a thousand times larger than another.
 """
 
 from __future__ import annotations
@@ -33,33 +34,33 @@ from glossator.service.tasks.encoded import Floats
 Lane = Literal["interactive", "bulk"]
 Windows = Sequence[Sequence[int]]
 Outputs = Sequence[Floats]
-"""What the graph gives, for each window its own."""
+"""The outputs of the graph, one array per window."""
 Run = Callable[[Windows], Outputs]
-"""The outputs of one batch."""
+"""A function that returns the outputs of one batch."""
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
-    """How much work may wait before a call is refused, in seconds until a worker would come to it.
+class QueueLimit:
+    """How much work may wait before calls are rejected, in seconds until a worker would start the call.
 
-    `interactive` bounds what small calls wait for: at least what FEW_CALLS of them take, however slow the model is. A
-    large one, which lets the small ones pass, waits as long as its deadline allows.
+    `interactive` applies to small calls; FEW_CALLS small calls may always wait, however slow the model is. Large calls
+    let small ones pass and may wait until their deadline.
     """
 
     interactive: float = math.inf
 
 
-UNLIMITED = Limit()
+UNLIMITED = QueueLimit()
 
 
 class BatchFuture(Future[Outputs]):
-    """The outputs to come, and what they took: seconds until a worker came to the first window, and in the graph."""
+    """Future outputs of a call, with the seconds that its first window waited and that the graph ran."""
 
     waited = 0.0
     ran = 0.0
 
     def add(self, other: Future[Outputs]) -> None:
-        """Counts what another one took to this."""
+        """Add the times of another future to this one."""
         if isinstance(other, BatchFuture):
             self.waited += other.waited
             self.ran += other.ran
@@ -67,7 +68,7 @@ class BatchFuture(Future[Outputs]):
 
 @dataclass(slots=True)
 class Totals:
-    """What one queue has done since it was made. Tokens are counted with special tokens, `padded` with padding."""
+    """What a queue has done since it was created. `tokens` includes special tokens, `padded` also padding."""
 
     batches: int = 0
     windows: int = 0
@@ -75,24 +76,24 @@ class Totals:
     padded: int = 0
     seconds: float = 0.0
     late: int = 0
-    """Calls dropped since their deadline had passed."""
+    """Calls dropped because their deadline had passed."""
     refused: int = 0
 
 
 BULK_PATIENCE_SECONDS = 0.1
 INTERACTIVE_WINDOWS = 32
 LOOKAHEAD = 256
-"""How many waiting windows of the interactive lane are planned together."""
+"""Number of waiting interactive windows that are planned together."""
 FEW_CALLS = 8
 _LEARNING = 0.1
-"""The weight of the last batch in what is learned of the time that batches take."""
+"""Weight of the last batch in the running estimate of batch times."""
 _FIRST_GUESS = 1.5
 _NOTHING: Floats = np.empty(0, dtype=np.float32)
 
 
 @dataclass(slots=True)
 class _Request:
-    """The windows of one call, and where their outputs gather."""
+    """The windows of one call and their outputs so far."""
 
     windows: Windows
     deadline: float | None
@@ -104,13 +105,13 @@ class _Request:
     begun: bool = False
 
     def keep(self, index: int, output: Floats) -> bool:
-        """Keeps the output of one window; whether it was the last. The batcher's lock is held."""
+        """Store the output of one window; return whether it was the last. Needs the batcher's lock."""
         self.outputs[index] = output
         self.left -= 1
         return self.left == 0
 
     def end(self, outcome: Outputs | BaseException) -> None:
-        """Tells the caller, once; the batcher's lock is not held, since callbacks run here."""
+        """Finish the future. Must be called without the batcher's lock, because callbacks run here."""
         if self.future.set_running_or_notify_cancel():
             if isinstance(outcome, BaseException):
                 self.future.set_exception(outcome)
@@ -120,27 +121,27 @@ class _Request:
 
 @dataclass(slots=True)
 class _Batch:
-    """Windows to run together: for each its request and its place there."""
+    """Windows to run together, each as its request and its index there."""
 
     places: list[tuple[_Request, int]]
     since: float = field(default_factory=time.monotonic)
 
 
 class Batcher:
-    """Runs windows on `workers` threads. Threads may share one.
+    """Runs windows on `workers` threads. Thread-safe.
 
-    `close`, the end of a `with` block, or the last reference that goes ends it: the threads know the queue alone.
+    Ends with `close`, at the end of a `with` block, or when it is garbage-collected.
     """
 
-    def __init__(self, run: Run, *, workers: int, cost: Cost = UNMEASURED, limit: Limit = UNLIMITED) -> None:
+    def __init__(self, run: Run, *, workers: int, cost: Cost = UNMEASURED, limit: QueueLimit = UNLIMITED) -> None:
         self.workers = workers
         self._queue = _Queue(run, workers, cost, limit)
         self.close = weakref.finalize(self, self._queue.close)
-        """Ends the workers when the batches that run have ended; what waits fails."""
+        """Stop the workers after their current batches; waiting calls fail."""
 
     @property
     def cost(self) -> Cost:
-        """What the planner goes by; may be replaced at any time."""
+        """The cost that batches are planned with; may be replaced at any time."""
         return self._queue.cost
 
     @cost.setter
@@ -148,33 +149,41 @@ class Batcher:
         self._queue.cost = cost
 
     @property
-    def limit(self) -> Limit:
-        """How much may wait; may be replaced at any time."""
+    def limit(self) -> QueueLimit:
+        """How much work may wait; may be replaced at any time."""
         return self._queue.limit
 
     @limit.setter
-    def limit(self, limit: Limit) -> None:
+    def limit(self, limit: QueueLimit) -> None:
         self._queue.limit = limit
 
     @property
     def totals(self) -> Totals:
-        """What has been done so far."""
+        """What the queue has done so far."""
         return self._queue.totals
 
     def admit(self) -> None:
-        """Raises Overloaded where a small call that is made now would be refused."""
+        """Raise Overloaded if a small call would be rejected now."""
         self._queue.admit()
 
     def wait(self, lane: Lane = "interactive") -> float:
-        """The seconds until a worker would come to a call that is made now, as far as can be told."""
+        """Return the estimated seconds until a worker would start a call that is submitted now."""
         return self._queue.wait(lane)
 
     def submit(self, windows: Windows, *, lane: Lane = "interactive", deadline: float | None = None) -> BatchFuture:
-        """The outputs to come, one a window in the order given.
+        """Queue windows and return their future outputs, one per window, in order.
 
-        Raises Overloaded where too much waits already. The future fails with DeadlineExceeded where `deadline`, a time
-        of `time.monotonic`, passes before all of it has run, with InferenceError where the graph fails. Cancelling it
-        drops what has not begun.
+        Cancelling the future drops windows that have not started.
+
+        Args:
+            windows: Token ids of each window.
+            lane: "interactive" windows go first; "bulk" windows fill the gaps.
+            deadline: A time of `time.monotonic`; windows that have not run by then are dropped.
+
+        Raises:
+            Overloaded: Too much work waits.
+            DeadlineExceeded: From the future, if the deadline passes first.
+            InferenceError: From the future, if the graph fails.
         """
         return self._queue.submit(windows, lane, deadline)
 
@@ -186,9 +195,9 @@ class Batcher:
 
 
 class _Queue:
-    """The lanes, and the threads that take from them."""
+    """The two lanes and the threads that work on them."""
 
-    def __init__(self, run: Run, workers: int, cost: Cost, limit: Limit) -> None:
+    def __init__(self, run: Run, workers: int, cost: Cost, limit: QueueLimit) -> None:
         self.cost = cost
         self.limit = limit
         self.totals = Totals()
@@ -200,23 +209,23 @@ class _Queue:
         self._changed = threading.Condition()
         self._threads: list[threading.Thread] = []
         self._work_in: dict[Lane, float] = {"interactive": 0.0, "bulk": 0.0}
-        """Milliseconds of the windows that wait or run, were each alone in its batch and batches free."""
+        """Estimated milliseconds of the waiting and running windows, without the overhead of batches."""
         self._factor = _FIRST_GUESS
-        """By how much batches take longer than that."""
+        """Ratio of the measured time to that estimate."""
         self._usual = 0.0
-        """Milliseconds of work that a small call has brought lately."""
+        """Running mean of the milliseconds of work in a small call."""
 
     def wait(self, lane: Lane) -> float:
         waiting = self._work_in["interactive"] + (self._work_in["bulk"] if lane == "bulk" else 0.0)
         return 1e-3 * waiting * self._factor / self._workers
 
     def _estimate(self, window: Sequence[int]) -> float:
-        """Milliseconds that a window adds to its batch."""
+        """Return the milliseconds that a window adds to its batch."""
         length = len(window)
         return length * (self.cost.token + self.cost.attention * length)
 
     def admit(self) -> None:
-        if self.wait("interactive") > self._patience():  # without the lock: nearly right is right enough
+        if self.wait("interactive") > self._patience():  # without the lock: an approximate value is good enough
             with self._changed:
                 self._admit("interactive", None)
 
@@ -224,7 +233,7 @@ class _Queue:
         return max(self.limit.interactive, 1e-3 * FEW_CALLS * self._usual * self._factor / self._workers)
 
     def _admit(self, lane: Lane, deadline: float | None) -> None:
-        """Raises Overloaded where a worker would come too late; the lock is held."""
+        """Raise Overloaded if a worker would start too late. Needs the lock."""
         wait = self.wait(lane)
         patience = math.inf if deadline is None else deadline - time.monotonic()
         if lane == "interactive":
@@ -232,10 +241,12 @@ class _Queue:
         if wait > patience and self.limit is not UNLIMITED:
             self.totals.refused += 1
             raise Overloaded(
-                "more is asked than can be answered in time", found=f"{wait:.2f} s of work wait",
-                expected=f"at most {max(patience, 0.0):.2f} s", hint="Ask again after Retry-After seconds.",
+                "the server is overloaded",
+                found=f"{wait:.2f} s of queued work",
+                expected=f"at most {max(patience, 0.0):.2f} s",
+                hint="Retry after the number of seconds in Retry-After.",
                 retry_after=max(1, math.ceil(wait)),
-            )  # fmt: skip
+            )
 
     def submit(self, windows: Windows, lane: Lane, deadline: float | None) -> BatchFuture:
         request = _Request(windows, deadline, BatchFuture(), len(windows), [_NOTHING] * len(windows), time.monotonic())
@@ -243,19 +254,19 @@ class _Queue:
         asked, lane = lane, "bulk" if len(windows) > INTERACTIVE_WINDOWS else lane
         if lane == "bulk":
             lengths = [len(window) for window in windows]
-            # A file is cut in the same way whatever the number of workers; a large request is parted among them.
+            # A file is batched the same way for any number of workers; a large request is split among them.
             cost = self.cost if asked == "bulk" else self._cost(lengths)
             batches = [_Batch([places[index] for index in batch]) for batch in plan(lengths, cost)]
         work = sum(map(self._estimate, windows))
         with self._changed:
             if self._closed:
-                raise InferenceError("the model has been closed", hint="Load it again.")
+                raise InferenceError("the model is closed", hint="Load it again.")
             self._admit(lane, deadline)
             self._start()
             self._work_in[lane] += work
             if lane == "interactive":
                 self._usual += _LEARNING * (work - self._usual)
-            # Callbacks of a future run where it ends, with no lock held.
+            # Callbacks run in the thread that finishes the future, without the lock.
             request.future.add_done_callback(lambda _: self._took(lane, work))
             if lane == "bulk":
                 self._bulk.extend(batches)
@@ -279,11 +290,11 @@ class _Queue:
         for request in waiting.values():
             self._end(request, InferenceError("the model was closed before it answered"))
         for thread in self._threads:
-            if thread is not threading.current_thread():  # the last reference may go in a callback
+            if thread is not threading.current_thread():  # garbage collection may happen in a callback
                 thread.join()
 
     def _start(self) -> None:
-        """Starts the workers with the first work: a process that forks after loading finds them in the child too."""
+        """Start the workers with the first call, so that a process may fork after loading a model."""
         if not self._threads:
             self._threads = [
                 threading.Thread(target=self._work, name=f"batcher-{number}", daemon=True)
@@ -304,13 +315,13 @@ class _Queue:
             for request in late:
                 self._end(
                     request,
-                    DeadlineExceeded("the deadline passed before the text could be read", hint="Ask again later."),
+                    DeadlineExceeded("the deadline passed before the text was processed", hint="Retry later."),
                 )
             if batch:
                 self._answer(batch)
 
     def _take(self) -> tuple[list[tuple[_Request, int]], list[_Request]]:
-        """The windows to run next, and requests found to be late; the lock is held."""
+        """Return the windows to run next, and the requests whose deadline has passed. Needs the lock."""
         bulk_waits = self._bulk and time.monotonic() - self._bulk[0].since > BULK_PATIENCE_SECONDS
         if self._bulk and (bulk_waits or not self._interactive):
             taken = self._bulk.popleft()
@@ -327,7 +338,7 @@ class _Queue:
         return [each for place, each in enumerate(waiting) if place in chosen], late
 
     def _cost(self, lengths: Sequence[int]) -> Cost:
-        """The cost by which to plan: batches small enough that every worker gets a part."""
+        """Return the cost to plan with: batches are small enough that every worker gets one."""
         if self._workers == 1:
             return self.cost
         part = -(-sum(lengths) // self._workers)
@@ -338,19 +349,19 @@ class _Queue:
         began = time.monotonic()
         try:
             outputs = self._run(windows)
-        except BaseException as error:  # whatever it is, those who wait must hear of it
+        except BaseException as error:  # the waiting callers must get the error, whatever it is
             for request, _ in batch:
                 self._end(request, error)
             return
         took = time.monotonic() - began
-        with self._changed:  # once for all: every turn of the lock is one in which the event loop waits
+        with self._changed:  # once for all windows: the event loop waits for this lock
             self._note(batch, windows, began, took)
             done = [request for (request, index), each in zip(batch, outputs, strict=True) if request.keep(index, each)]
         for request in done:
             self._end(request, request.outputs)
 
     def _note(self, batch: list[tuple[_Request, int]], windows: Windows, began: float, took: float) -> None:
-        """Counts a batch, and learns from it; the lock is held."""
+        """Update totals and the time estimate after a batch. Needs the lock."""
         totals, lengths = self.totals, [len(window) for window in windows]
         totals.batches += 1
         totals.windows += len(lengths)
@@ -375,7 +386,7 @@ class _Queue:
 
 
 def _alive(places: list[tuple[_Request, int]]) -> tuple[list[tuple[_Request, int]], list[_Request]]:
-    """The windows that somebody still waits for, and the requests whose deadline has passed."""
+    """Return the windows that a caller still waits for, and the requests whose deadline has passed."""
     now = time.monotonic()
     alive, late = [], []
     for request, index in places:

@@ -1,8 +1,8 @@
-"""Two tiers: a fast graph answers what it is sure of, the full one answers the rest.
+"""Cascade of two graphs: the fast tier answers where it is confident, the full tier answers the rest.
 
-A text's windows all go through one tier: the fast one first; where its most probable label has a probability under the
-gate's threshold, the full one. The outputs of the fast tier are brought to the temperature of the full one, so that one
-decoder reads both.
+All windows of a text go through the fast tier. If the probability of its most probable label is below the gate's
+threshold, they go through the full tier. Outputs of the fast tier are rescaled to the temperature of the full tier, so
+that one decoder reads both.
 """
 
 from __future__ import annotations
@@ -22,16 +22,18 @@ from glossator.service.tasks.text_classification import pool_windows, probabilit
 
 
 class Executor(Protocol):
-    """What turns windows of token ids into outputs, in order: the queue of a served model
-    (`glossator.service.inference.batching`), or a graph or PyTorch model that runs where it is called (`pipeline.Sequential`)."""
+    """Turns windows of token ids into outputs, in order.
+
+    Either the queue of a served model (`Batcher`), or `InlineExecutor`, which runs a graph in the caller's thread.
+    """
 
     def submit(
         self, windows: Windows, *, lane: Lane = "interactive", deadline: float | None = None
     ) -> Future[Outputs]: ...
 
 
-class Tiered(list[Floats]):
-    """Outputs, one a window, and which tier gave those of each text."""
+class TieredOutputs(list[Floats]):
+    """Outputs, one per window, and the tier that answered each text."""
 
     __slots__ = ("tiers",)
 
@@ -42,8 +44,11 @@ class Tiered(list[Floats]):
 
 @dataclass(frozen=True, slots=True)
 class FastTier:
-    """The fast graph and its gate: `temperature` calibrates its probabilities, `threshold` is what the most probable
-    label must reach."""
+    """The fast graph and its gate.
+
+    `temperature` calibrates its probabilities; `threshold` is the lowest probability of the most probable label with
+    which the fast tier answers.
+    """
 
     executor: Executor
     temperature: float
@@ -62,12 +67,14 @@ class Cascade:
     def submit(
         self, texts: Sequence[EncodedText], *, lane: Lane, deadline: float | None, tier: Tier | None = None
     ) -> Future[Outputs]:
-        """The outputs to come, `Tiered`, one a window in the order of the texts; cancelling drops what has not begun.
-        With `tier` that one answers, sure or not."""
+        """Queue the texts and return their future `TieredOutputs`, one per window, in text order.
+
+        Cancelling drops windows that have not started. With `tier`, that tier answers all texts.
+        """
         together = BatchFuture()
         if tier == "full":
             every = self._full.submit(windows_of(texts), lane=lane, deadline=deadline)
-            _follow(together, every, lambda outputs: Tiered(outputs, ["full"] * len(texts)))
+            _follow(together, every, lambda outputs: TieredOutputs(outputs, ["full"] * len(texts)))
             return together
 
         def decide(outputs: Outputs) -> Outputs | None:
@@ -75,7 +82,7 @@ class Cascade:
             unsure = [] if tier == "fast" else self._unsure(texts, found)
             groups = [[each * self._rescale for each in group] for group in found]
             if not unsure:
-                return Tiered([each for group in groups for each in group], ["fast"] * len(texts))
+                return TieredOutputs([each for group in groups for each in group], ["fast"] * len(texts))
             rest = [texts[place] for place in unsure]
 
             def merge(found: Outputs) -> Outputs:
@@ -84,7 +91,7 @@ class Cascade:
                 tiers: list[Tier] = ["fast"] * len(texts)
                 for place in unsure:
                     tiers[place] = "full"
-                return Tiered([each for group in groups for each in group], tiers)
+                return TieredOutputs([each for group in groups for each in group], tiers)
 
             _follow(together, self._full.submit(windows_of(rest), lane=lane, deadline=deadline), merge)
             return None
@@ -93,7 +100,7 @@ class Cascade:
         return together
 
     def _unsure(self, texts: Sequence[EncodedText], outputs: Sequence[Sequence[Floats]]) -> list[int]:
-        """The places of the texts that the fast tier leaves to the full one."""
+        """Return the indices of the texts that the full tier must answer."""
         pooled = [pool_windows(group, text.new_tokens, self._task) for text, group in zip(texts, outputs, strict=True)]
         confidence = probabilities(np.stack(pooled), self._task).max(axis=-1)
         places: list[int] = np.flatnonzero(confidence < self._fast.threshold).tolist()
@@ -101,8 +108,10 @@ class Cascade:
 
 
 def _follow(together: BatchFuture, step: Future[Outputs], then: Callable[[Outputs], Outputs | None]) -> None:
-    """Ends `together` with what `then` makes of the outputs of `step`, where that is something; an error of either ends
-    it too, and cancelling it cancels the step."""
+    """When `step` is done, finish `together` with the result of `then`, unless that is None.
+
+    An error in `step` or `then` finishes `together` too. Cancelling `together` cancels `step`.
+    """
 
     def done(step: Future[Outputs]) -> None:
         if together.cancelled():
@@ -110,7 +119,7 @@ def _follow(together: BatchFuture, step: Future[Outputs], then: Callable[[Output
         together.add(step)
         try:
             outcome: Outputs | BaseException | None = then(step.result())
-        except BaseException as error:  # whoever waits must hear of it
+        except BaseException as error:  # the waiting caller must get the error
             outcome = error
         if outcome is None or not together.set_running_or_notify_cancel():
             return

@@ -1,7 +1,7 @@
-"""Text to windows of token ids, with nothing cut off unless the caller asks.
+"""Text to windows of token ids. Nothing is cut off unless the caller asks for truncation.
 
-Of two texts that do not fit one window together, the longer one is read in windows, each beside the whole of the
-shorter one; in question answering it is always the context that is parted.
+If two texts do not fit in one window, the longer one is split into windows, each with the whole shorter text; in
+question answering, the context is always the one that is split.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from glossator.service.errors import BundleInvalid, EmptyText, Fault, InputError
 from glossator.service.tasks.encoded import Alignment, EncodedText, Pair, PairWindow, Text
 
 MAX_CHARACTERS = 10_000_000
-"""A text above this is refused: its windows would hold one worker for minutes."""
+"""Longer texts are rejected: their windows would occupy a worker for minutes."""
 
 
 def check_text(text: object) -> str:
-    """The text itself; raises UndecodableText, EmptyText or TextTooLong where it cannot be encoded."""
+    """Return the text. Raises UndecodableText, EmptyText or TextTooLong if it cannot be encoded."""
     if not isinstance(text, str):
         raise UndecodableText("this is not a text", found=type(text).__name__, expected="a string")
     if len(text) > MAX_CHARACTERS:
@@ -40,17 +40,19 @@ def check_text(text: object) -> str:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
         raise UndecodableText(
-            f"the text holds a lone surrogate at character {error.start}",
+            f"the text contains a lone surrogate at character {error.start}",
             found=text[error.start],
             expected="Unicode scalar values",
-            hint="The writer cut an emoji in half or mixed encodings: mend the source.",
+            hint="An emoji was cut in half or encodings were mixed: fix the program that wrote the text.",
         ) from None
     return text
 
 
 def check_input(value: object, *, pair: bool) -> Text:
-    """The text, or with `pair` the two texts, that `value` holds; raises what `check_text` raises, with the side that
-    is at fault."""
+    """Return `value` as a text, or with `pair` as two texts.
+
+    Raises the errors of `check_text`; for a pair, the message names the invalid side.
+    """
     if isinstance(value, str) or not pair:
         text = check_text(value)
         if pair:
@@ -59,7 +61,7 @@ def check_input(value: object, *, pair: bool) -> Text:
             )
         return text
     if not isinstance(value, tuple | list) or len(value) != 2:
-        raise UndecodableText("these are not two texts", found=type(value).__name__, expected="two strings")
+        raise UndecodableText("this is not a pair of texts", found=type(value).__name__, expected="two strings")
     checked = []
     for side, text in zip(("first", "second"), value, strict=True):
         try:
@@ -72,7 +74,7 @@ def check_input(value: object, *, pair: bool) -> Text:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token of a text, and where it lies in it, in code points; special tokens lie nowhere."""
+    """A token with its offsets in the text, in code points; None for special tokens."""
 
     id: int
     text: str
@@ -81,18 +83,18 @@ class Token:
     stop: int | None
 
 
-Parted = Literal["longer", "second"]
-"""Which of two texts is read in windows where they do not fit one together."""
+SplitSide = Literal["longer", "second"]
+"""Which of two texts is split if they do not fit in one window."""
 
 
 class Encoder:
-    """Encodes texts with a bundle's tokenizer. Threads may share one: truncation and padding are set once, here.
+    """Encodes texts with a bundle's tokenizer. Thread-safe: truncation and padding are set once, in the constructor.
 
-    With `aligned`, texts come out with the places of their tokens.
+    With `aligned`, encoded texts contain the positions of their tokens.
     """
 
     def __init__(
-        self, tokenizer_file: Path, encoding: Encoding, *, aligned: bool = False, parted: Parted = "longer"
+        self, tokenizer_file: Path, encoding: Encoding, *, aligned: bool = False, split_side: SplitSide = "longer"
     ) -> None:
         try:
             self._tokenizer = Tokenizer.from_file(str(tokenizer_file))
@@ -107,16 +109,16 @@ class Encoder:
             raise BundleInvalid("the tokenizer does not know the padding token", faults=[fault])
         self.encoding = encoding
         self._aligned = aligned
-        self._parted = parted
+        self._split_side = split_side
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(encoding.max_length, stride=encoding.stride)
         self._whole.no_padding()
         self._whole.no_truncation()
         self.special_tokens: int = self._tokenizer.num_special_tokens_to_add(is_pair=False)
-        """How many a window of one text has."""
+        """The number of special tokens in a window of one text."""
 
     def tokens(self, text: str, *, special_tokens: bool = True) -> list[Token]:
-        """Every token of a text, whatever the length of a window."""
+        """Return all tokens of a text, not split into windows."""
         found = self._whole.encode(text, add_special_tokens=special_tokens)
         return [
             Token(number, token, True, None, None) if special else Token(number, token, False, *place)
@@ -126,7 +128,7 @@ class Encoder:
         ]
 
     def text(self, ids: Sequence[int], *, skip_special_tokens: bool = True) -> str:
-        """The text of tokens; raises InputError for an id that is not known."""
+        """Return the text of token ids. Raises InputError for an unknown id."""
         for number in ids:
             if not 0 <= number < 1 << 32 or self._whole.id_to_token(number) is None:
                 size = self._whole.get_vocab_size()
@@ -136,17 +138,17 @@ class Encoder:
         return str(self._whole.decode(list(ids), skip_special_tokens=skip_special_tokens))
 
     def encode(self, texts: Sequence[Text], *, truncate: bool = False) -> list[EncodedText | InputError]:
-        """The windows of each text, all of them unless `truncate` asks for the first alone.
+        """Return the windows of each text; with `truncate`, only the first window.
 
-        Texts must have passed `check_input`. A text may come out with no token of its own (a tokenizer that drops
-        every character): then it has one window of special tokens. A pair whose shorter side takes more than half of a
-        window has its TextTooLong in its place, unless `truncate` is set.
+        Texts must have passed `check_input`. A text without tokens (some tokenizers drop characters) has one window of
+        special tokens. A pair whose shorter text takes more than half of a window yields TextTooLong, unless `truncate`
+        is set.
         """
         pairs = [text for text in texts if isinstance(text, Pair)]
         if pairs:
             together = self._whole.encode_batch([tuple(pair) for pair in pairs], add_special_tokens=True)
             return [self._pair(found, pair, truncate) for found, pair in zip(together, pairs, strict=True)]
-        if len(texts) == 1:  # as online: the threads that share a batch out would cost more than the work
+        if len(texts) == 1:  # starting the tokenizer's threads would take longer than the work
             encoded = [self._tokenizer.encode(texts[0], add_special_tokens=True)]
         elif self._aligned:
             encoded = self._tokenizer.encode_batch(list(texts), add_special_tokens=True)
@@ -170,31 +172,31 @@ class Encoder:
         return texts_encoded
 
     def _pair(self, found: Any, pair: Pair, truncate: bool) -> EncodedText | InputError:
-        """The windows of two texts that the tokenizer has put together."""
+        """Return the windows of a pair that the tokenizer encoded as one sequence."""
         sides = np.array([-1 if side is None else side for side in found.sequence_ids])
         counts = [int((sides == side).sum()) for side in (0, 1)]
-        parted = 1 if self._parted == "second" or counts[1] >= counts[0] else 0
-        kept = counts[1 - parted]
-        room = self.encoding.max_length - (len(found.ids) - counts[parted])
-        if counts[parted] <= room:
-            slices = [(0, counts[parted])]
+        split = 1 if self._split_side == "second" or counts[1] >= counts[0] else 0
+        kept = counts[1 - split]
+        room = self.encoding.max_length - (len(found.ids) - counts[split])
+        if counts[split] <= room:
+            slices = [(0, counts[split])]
         else:
             half = (self.encoding.max_length - (len(found.ids) - sum(counts))) // 2
             if kept > half and not truncate:
                 return TextTooLong(
-                    f"the {'first' if parted else 'second'} text takes more than half of a window, and the other does "
-                    "not fit beside it",
+                    f"the {'first' if split else 'second'} text takes more than half of a window, and the other does "
+                    "not fit into the rest",
                     found=f"{kept:,} tokens",
                     expected=f"at most {half:,} tokens",
                     hint="Shorten it, or set truncate.",
                 )
             if kept > half:
                 return self._cut(found, pair, sides, counts, half)
-            slices = _slices(counts[parted], room, min(self.encoding.stride, room // 2))
+            slices = _slices(counts[split], room, min(self.encoding.stride, room // 2))
         cut = truncate and len(slices) > 1
         if cut:
             slices = slices[:1]
-        places = np.flatnonzero(sides == parted)
+        places = np.flatnonzero(sides == split)
         first, last = (int(places[0]), int(places[-1]) + 1) if len(places) else (1, 1)
         windows = []
         for start, stop in slices:
@@ -207,7 +209,7 @@ class Encoder:
     def _cut(
         self, found: Any, pair: Pair, sides: np.ndarray[Any, Any], counts: Sequence[int], half: int
     ) -> EncodedText:
-        """Both texts cut to what fits one window, as was asked."""
+        """Truncate both texts to fit in one window."""
         shares = [min(counts[0], max(half, 2 * half - counts[1])), min(counts[1], max(half, 2 * half - counts[0]))]
         number = [0, 0]
         taken = []
@@ -222,7 +224,7 @@ class Encoder:
     def _pair_windows(
         self, found: Any, pair: Pair, windows: Sequence[Sequence[int]], new_tokens: Sequence[int], *, truncated: bool
     ) -> EncodedText:
-        """The windows that hold the tokens at these places."""
+        """Return the windows that contain the tokens at these positions."""
         ids, types = found.ids, found.type_ids
         made: list[list[int]] = []
         for places in windows:
@@ -241,13 +243,13 @@ class Encoder:
         return EncodedText(tuple(made), tuple(new_tokens), truncated=truncated, text=pair.second, alignment=alignment)
 
 
-def encoder_of(tokenizer_file: Path, task: Task) -> Encoder:
-    """The encoder that a task needs."""
+def make_encoder(tokenizer_file: Path, task: Task) -> Encoder:
+    """Return the encoder for a task."""
     return Encoder(
         tokenizer_file,
         task.encoding,
         aligned=task.task in ("token-classification", "question-answering"),
-        parted="second" if task.task == "question-answering" else "longer",
+        split_side="second" if task.task == "question-answering" else "longer",
     )
 
 
@@ -262,7 +264,7 @@ def _alignment(encoding: Any) -> Alignment:
 
 
 def _slices(length: int, room: int, stride: int) -> list[tuple[int, int]]:
-    """Where windows of `room` tokens that overlap by `stride` begin and end in `length` tokens.
+    """Return start and end of the windows of `room` tokens that overlap by `stride` and cover `length` tokens.
 
     >>> _slices(10, 6, 2)
     [(0, 6), (4, 10)]

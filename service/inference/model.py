@@ -1,4 +1,4 @@
-"""A bundle that has verified, loaded and ready to answer."""
+"""A loaded bundle: verified and ready to answer."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from glossator.service.bundle.reader import Bundle
 from glossator.service.bundle.task import Task
 from glossator.service.errors import BundleError, BundleInvalid, Fault, InputError, shorten
 from glossator.service.inference.batch_planning import Cost
-from glossator.service.inference.batching import Batcher, Lane, Limit, Outputs, Windows
+from glossator.service.inference.batching import Batcher, Lane, Outputs, QueueLimit, Windows
 from glossator.service.inference.cascade import FastTier
 from glossator.service.inference.composed.explanation import Explanation, explain
-from glossator.service.inference.composed.reranking import Ranked, Unranked, rerank
+from glossator.service.inference.composed.reranking import RankedDocument, UnrankedDocument, rerank
 from glossator.service.inference.composed.sentences import Documents, Sentence
 from glossator.service.inference.composed.zero_shot import zero_shot
-from glossator.service.inference.encoding import Token, check_text, encoder_of
-from glossator.service.inference.pipeline import Answer, Pending, Pipeline
+from glossator.service.inference.encoding import Token, check_text, make_encoder
+from glossator.service.inference.pipeline import Answer, PendingAnswers, Pipeline
 from glossator.service.inference.runtime import batch_cost
 from glossator.service.inference.runtime.session import Device, Session
 from glossator.service.inference.runtime.threads import available_cpus
@@ -32,65 +32,65 @@ from glossator.service.tasks.offsets import OffsetUnit
 from glossator.service.tasks.options import DEFAULTS, DecodeKeywords
 
 _SCORE_TOLERANCE = 1e-6
-"""Between two ways to compute one score from the same logits, in float64."""
+"""Tolerance between two ways to compute a score from the same logits, in float64."""
 
 Texts = list[str] | list[Pair] | tuple[str, ...]
-"""Many texts. Not any Sequence of strings, since a single string is one too."""
+"""Many texts. Not `Sequence[str]`, because a single string is one too."""
 
 
 class Model:
-    """Answers texts with one bundle. Threads may share one.
+    """Answers texts with one bundle. Thread-safe.
 
-    `model("text")` gives an Answer, `model(["a", "b"])` a list of them; a bad text raises its InputError. `predict`
-    is the form for many texts of which some may be bad: it puts the InputError in the bad text's place.
+    `model("text")` returns an `Answer`, `model(["a", "b"])` a list of answers; an invalid text raises its InputError.
+    `predict` is for many texts: an invalid text yields its InputError in the list instead.
     """
 
     def __init__(
-        self, bundle: Bundle, pipeline: Pipeline, batcher: Batcher, session: Session, fast: Quick | None = None
+        self, bundle: Bundle, pipeline: Pipeline, batcher: Batcher, session: Session, fast: FastModel | None = None
     ) -> None:
         self.bundle = bundle
         self.pipeline = pipeline
         self.batcher = batcher
         self.fast = fast
-        """The fast tier, where the bundle is a cascade."""
+        """The fast tier if the bundle is a cascade, else None."""
         self._session = session
-        self.calibrated = False
-        """Whether batches are planned by what was measured on this machine, not where the bundle was exported."""
+        self.batch_cost_measured = False
+        """Whether batches are planned with costs measured on this machine, not on the one that exported the bundle."""
 
     @property
     def device(self) -> Device:
-        """Where the graph runs."""
+        """The device that the graph runs on."""
         return self._session.device
 
     @property
     def threads(self) -> int:
-        """How many batches run at the same time, each on one CPU."""
+        """Number of batches that run at the same time, each on one CPU."""
         return self.batcher.workers
 
     @property
-    def limit(self) -> Limit:
-        """How much work may wait; may be set, to both tiers of a cascade."""
+    def limit(self) -> QueueLimit:
+        """How much work may wait; setting it applies to both tiers of a cascade."""
         return self.batcher.limit
 
     @limit.setter
-    def limit(self, limit: Limit) -> None:
+    def limit(self, limit: QueueLimit) -> None:
         for batcher in self.batchers:
             batcher.limit = limit
 
     @property
     def batchers(self) -> list[Batcher]:
-        """The queues: one, or two where the model is a cascade."""
+        """The queues: one, or two for a cascade."""
         return [self.batcher, *([] if self.fast is None else [self.fast.batcher])]
 
     @property
     def bytes(self) -> int:
-        """The size of the graphs that are loaded: about the memory that the weights take."""
+        """Size of the loaded graphs in bytes, which is about the memory that the weights take."""
         graphs = {self.graph} | ({self.bundle.manifest.cascade.graph} if self.bundle.manifest.cascade else set())
         return sum(self.bundle.manifest.files[graph].size for graph in graphs)
 
     @property
     def graph(self) -> str:
-        """The file of the graph that answers."""
+        """The file name of the served graph."""
         return self.bundle.manifest.served.graph if self.device == "cpu" else file_names.GRAPH_FP32
 
     @property
@@ -99,44 +99,44 @@ class Model:
 
     @property
     def digest(self) -> str:
-        """SHA-256 that names this version of the model."""
+        """The SHA-256 digest that identifies this version of the model."""
         return self.bundle.digest
 
     @property
     def version(self) -> str:
-        """`name@digest`, the digest cut to 12 digits: what answers and rows carry."""
+        """`name@digest` with the first 12 digits of the digest, as in answers and labelled rows."""
         return f"{self.name}@{self.digest[:12]}"
 
     def run(self, windows: Windows) -> Outputs:
-        """The outputs of one batch, on the thread that calls: past the queue, for measuring."""
+        """Run one batch in the caller's thread, without the queue; for measurements."""
         return self._session.run(windows)
 
     @property
     def task(self) -> Task:
         return self.bundle.task
 
-    def calibrate(self, *, seconds: float = batch_cost.SECONDS) -> Cost:
-        """What batches cost on this machine: measured in about `seconds`, used from now on, and kept for later loads.
+    def measure_batch_cost(self, *, seconds: float = batch_cost.SECONDS) -> Cost:
+        """Measure the cost of batches on this machine for about `seconds`, use it and cache it for later loads.
 
-        Answers do not change, only how texts are put together.
+        Changes how texts are batched, never the answers.
         """
         tiers = [(self.digest, self._session, self.batcher)]
         if self.fast is not None:
             tiers.append((_fast_key(self.digest), self.fast.session, self.fast.batcher))
         for key, session, batcher in tiers:
-            batcher.cost = batch_cost.measure(
+            batcher.cost = batch_cost.measure_cost(
                 session.run,
                 _tokens(self),
                 workers=self.threads,
                 max_length=self.task.encoding.max_length,
                 seconds=seconds,
             )
-            batch_cost.keep(key, self.threads, batcher.cost, self.device)
-        self.calibrated = True
+            batch_cost.store_cost(key, self.threads, batcher.cost, self.device)
+        self.batch_cost_measured = True
         return self.batcher.cost
 
     def predict(self, texts: Sequence[object], **asked: Unpack[DecodeKeywords]) -> list[Answer | InputError]:
-        """One answer a text, in order; see `Pipeline.predict`."""
+        """Return one answer per text, in order; an invalid text yields its InputError. See `Pipeline.predict`."""
         return self.pipeline.predict(texts, **asked)
 
     def start(
@@ -146,14 +146,14 @@ class Model:
         lane: Lane = "interactive",
         deadline: float | None = None,
         **asked: Unpack[DecodeKeywords],
-    ) -> Pending:
-        """The answers of `predict` to come; see `Pipeline.start`."""
+    ) -> PendingAnswers:
+        """Queue the texts; the result yields what `predict` returns. See `Pipeline.start`."""
         return self.pipeline.start(texts, lane=lane, deadline=deadline, **asked)
 
     def by_sentence(self, text: str, **asked: Unpack[DecodeKeywords]) -> list[Sentence]:
-        """Each sentence of a document with its answer, places counting in the document; needs spaCy."""
+        """Return the answer to each sentence of a document, with offsets in the document. Needs spaCy."""
         documents = Documents([check_text(text)])
-        (sentences,) = documents.together(self.predict(documents.parts, **asked), offset_unit=asked.get("offset_unit"))
+        (sentences,) = documents.assemble(self.predict(documents.parts, **asked), offset_unit=asked.get("offset_unit"))
         assert not isinstance(sentences, InputError)
         return sentences
 
@@ -165,7 +165,7 @@ class Model:
         offset_unit: OffsetUnit | None = None,
         deadline: float | None = None,
     ) -> list[Explanation | None]:
-        """Which parts of each text its answer rests on; see `glossator.service.inference.composed.explanation`."""
+        """Return how much each part of a text contributes to its answer; see `composed.explanation`."""
         return explain(self.pipeline, texts, answers, offset_unit=offset_unit, deadline=deadline)
 
     def zero_shot(
@@ -178,11 +178,16 @@ class Model:
         lane: Lane = "interactive",
         deadline: float | None = None,
     ) -> list[Answer | InputError]:
-        """Which of some labels fits each text, with a model that never saw them; see `glossator.service.inference.composed.zero_shot`."""
+        """Classify texts with labels that the model was not trained on; see `composed.zero_shot`."""
         return zero_shot(
-            self.pipeline, texts, labels,
-            hypothesis=hypothesis, multi_label=multi_label, lane=lane, deadline=deadline,
-        )  # fmt: skip
+            self.pipeline,
+            texts,
+            labels,
+            hypothesis=hypothesis,
+            multi_label=multi_label,
+            lane=lane,
+            deadline=deadline,
+        )
 
     def rerank(
         self,
@@ -193,16 +198,16 @@ class Model:
         label: str | None = None,
         deadline: float | None = None,
         raw: bool = False,
-    ) -> list[Ranked | Unranked]:
-        """The documents in the order in which they answer a query; see `glossator.service.inference.composed.reranking`."""
+    ) -> list[RankedDocument | UnrankedDocument]:
+        """Sort documents by how well they answer a query; see `composed.reranking`."""
         return rerank(self.pipeline, query, documents, top_k=top_k, label=label, deadline=deadline, raw=raw)
 
     def tokenize(self, text: str, *, special_tokens: bool = True) -> list[Token]:
-        """The tokens of a text, all of them; raises the text's InputError."""
+        """Return all tokens of a text. Raises the text's InputError."""
         return self.pipeline.encoder.tokens(check_text(text), special_tokens=special_tokens)
 
     def detokenize(self, ids: Sequence[int], *, skip_special_tokens: bool = True) -> str:
-        """The text of tokens; raises InputError for an id that the tokenizer does not know."""
+        """Return the text of token ids. Raises InputError for an unknown id."""
         return self.pipeline.encoder.text(ids, skip_special_tokens=skip_special_tokens)
 
     @overload
@@ -212,8 +217,10 @@ class Model:
     def __call__(self, texts: Texts, **asked: Unpack[DecodeKeywords]) -> list[Answer]: ...
 
     def __call__(self, texts: Text | Texts, **asked: Unpack[DecodeKeywords]) -> Answer | list[Answer]:
-        """The answer of one text (of a `Pair`, where the task reads two), or those of many in order. Raises the
-        InputError of the first bad text."""
+        """Return the answer to one text (or `Pair`), or a list of answers to many, in order.
+
+        Raises the InputError of the first invalid text.
+        """
         answers = []
         alone = isinstance(texts, str | Pair)
         for answer in self.predict([texts] if alone else texts, **asked):
@@ -224,33 +231,40 @@ class Model:
 
 
 def load(path: str | Path, *, threads: int | None = None, device: Device = "cpu") -> Model:
-    """The model in the bundle at `path`, after every check and a replay of its golden rows.
+    """Load and verify a bundle: every check, then a replay of its golden rows.
 
-    `threads` defaults to the CPUs that this process may use. On `cuda` the fp32 graph runs: the int8 one is made for
-    CPUs. Raises BundleNotFound, BundleVersionUnsupported or BundleInvalid (with every fault by name), and ConfigError
-    where there is no such device.
+    Args:
+        path: The bundle folder.
+        threads: Number of worker threads; default: the CPUs that this process may use.
+        device: "cuda" runs the fp32 graph, since the int8 graph is made for CPUs.
+
+    Raises:
+        BundleNotFound: There is no bundle at `path`.
+        BundleVersionUnsupported: The format version is not supported.
+        BundleInvalid: A check failed; the error lists every fault.
+        ConfigError: The device is not available.
     """
-    with _naming(path):
+    with _name_bundle_in_errors(path):
         model = load_unverified(reader.read_bundle(path), threads=threads, device=device)
-    faults = replay(model)
+    faults = replay_golden_rows(model)
     if faults:
         raise BundleInvalid(
-            f"the bundle {model.name!r} does not give the answers that it was exported with",
+            f"the bundle {model.name!r} does not reproduce its recorded answers",
             faults=faults,
-            hint="Export it again on this machine, and compare the package versions in its provenance.",
+            hint="Export it again on this machine, or compare the package versions in its provenance.",
         )
     return model
 
 
 def read_bundle(path: str | Path) -> Bundle:
-    """The bundle at `path`, after every check that needs no graph to run; raises what `load` raises for it."""
-    with _naming(path):
+    """Read a bundle and run every check that does not run the graph. Raises the errors of `load`."""
+    with _name_bundle_in_errors(path):
         return reader.read_bundle(path)
 
 
 @contextmanager
-def _naming(path: str | Path) -> Iterator[None]:
-    """Has errors say which of several bundles it is."""
+def _name_bundle_in_errors(path: str | Path) -> Iterator[None]:
+    """Add the bundle's path to errors that do not name it."""
     try:
         yield
     except BundleError as error:
@@ -259,10 +273,10 @@ def _naming(path: str | Path) -> Iterator[None]:
 
 
 def load_unverified(bundle: Bundle, *, threads: int | None = None, device: Device = "cpu") -> Model:
-    """The model of a bundle whose golden rows have not been replayed; for export, which makes them."""
+    """Load a bundle without replaying its golden rows; for export, which creates them."""
     task = bundle.task
     try:
-        encoder = encoder_of(bundle.path / file_names.TOKENIZER, task)
+        encoder = make_encoder(bundle.path / file_names.TOKENIZER, task)
     except BaseException as error:
         if not _is_panic(error):
             raise
@@ -275,48 +289,48 @@ def load_unverified(bundle: Bundle, *, threads: int | None = None, device: Devic
     fast = fast_tier(bundle.path, bundle.manifest.cascade, task, workers)
     pipeline = Pipeline(encoder, batcher, task, fast=None if fast is None else fast.tier)
     model = Model(bundle, pipeline, batcher, session, fast)
-    speed, measured = bundle.manifest.speed, batch_cost.kept(bundle.digest, workers, device)
-    model.calibrated = measured is not None
+    speed, measured = bundle.manifest.speed, batch_cost.load_cost(bundle.digest, workers, device)
+    model.batch_cost_measured = measured is not None
     if measured is not None:
         batcher.cost = measured
     elif speed is not None:
         batcher.cost = Cost(**speed.cost.model_dump())
     if fast is not None:
-        fast.batcher.cost = batch_cost.kept(_fast_key(bundle.digest), workers, device) or fast.batcher.cost
+        fast.batcher.cost = batch_cost.load_cost(_fast_key(bundle.digest), workers, device) or fast.batcher.cost
     return model
 
 
 def _fast_key(digest: str) -> str:
-    """The name under which the cost of a cascade's fast tier is kept."""
+    """Return the cache key for the cost of a cascade's fast tier."""
     return f"{digest}-fast"
 
 
-class Quick(NamedTuple):
-    """The fast tier of a cascade, with the queue and the graph behind it."""
+class FastModel(NamedTuple):
+    """The fast tier of a cascade with its queue and its session."""
 
     tier: FastTier
     batcher: Batcher
     session: Session
 
 
-def fast_tier(folder: Path, cascade: CascadeRecord | None, task: Task, workers: int) -> Quick | None:
-    """The fast graph of a cascade, on the CPU wherever the full one runs; None where there is none."""
+def fast_tier(folder: Path, cascade: CascadeRecord | None, task: Task, workers: int) -> FastModel | None:
+    """Load the fast graph of a cascade, always on the CPU; None if the bundle is no cascade."""
     if cascade is None:
         return None
     session = Session(folder / cascade.graph, pad_token_id=task.encoding.pad_token_id)
     batcher = Batcher(session.run, workers=workers, cost=Cost(**cascade.cost.model_dump()))
-    return Quick(FastTier(batcher, cascade.temperature, cascade.threshold), batcher, session)
+    return FastModel(FastTier(batcher, cascade.temperature, cascade.threshold), batcher, session)
 
 
 def _tokens(model: Model) -> list[int]:
-    """Token ids of real texts, to fill windows with: those of the golden rows."""
+    """Return the token ids of the golden rows, to fill windows with."""
     encoded = model.pipeline.encode([row.input for row in model.bundle.golden if row.error is None])
     texts = [each for each in encoded if isinstance(each, EncodedText)]
     return [token for text in texts for window in text.windows for token in window]
 
 
-def replay(model: Model) -> list[Fault]:
-    """Faults of the golden rows: each is answered again, alone, and compared with its record."""
+def replay_golden_rows(model: Model) -> list[Fault]:
+    """Answer each golden row again, alone, and return the differences from its record as faults."""
     return [fault for row in model.bundle.golden for fault in _replay_row(model, row)]
 
 
@@ -324,7 +338,7 @@ def _replay_row(model: Model, row: GoldenRow) -> list[Fault]:
     where = f"{file_names.GOLDEN}: {row.name}"
     try:
         return _compare(model, row, where)
-    except BaseException as error:  # a tokenizer or a graph that loads may still fail, in more ways than can be listed
+    except BaseException as error:  # a tokenizer or a graph that loads may still fail in many ways
         if not isinstance(error, Exception) and not _is_panic(error):
             raise
         return [Fault("golden-error", f"failed: {shorten(str(error))}", where)]
@@ -345,10 +359,10 @@ def _compare(model: Model, row: GoldenRow, where: str) -> list[Fault]:
     recorded = np.asarray(row.logits).reshape(replayed.shape)
     difference = float(np.abs(replayed - recorded).max(initial=0.0))
     tolerance = _tolerance(model)
-    if not difference <= tolerance:  # a NaN is not within it
+    if not difference <= tolerance:  # also True for NaN
         what = f"logits differ by {difference:.4g}, at most {tolerance:g} allowed"
         faults.append(Fault("golden-logits", what, where))
-    # The record decides, not the replay: a text on the edge of two labels may fall either way within the tolerance.
+    # Decode the recorded logits, not the replayed ones: a text between two labels may change within the tolerance.
     decoder = model.pipeline.decoder
     labels, score = decoder.summary(decoder.decode([encoded], [recorded], DEFAULTS)[0])
     if labels != row.labels:
@@ -361,8 +375,11 @@ def _compare(model: Model, row: GoldenRow, where: str) -> list[Fault]:
 
 
 def _tolerance(model: Model) -> float:
-    """How far a logit may lie from its record. Golden rows record the served graph; on another device the fp32 graph
-    answers, and may differ from it by as much as export saw."""
+    """Return the largest allowed difference between a logit and its record.
+
+    Golden rows record the served graph. On another device the fp32 graph answers, which may differ by as much as export
+    measured.
+    """
     verification, served = model.bundle.manifest.verification, model.bundle.manifest.served
     if model.device == "cpu" or served.precision == "fp32":
         return verification.tolerance
@@ -370,5 +387,5 @@ def _tolerance(model: Model) -> float:
 
 
 def _is_panic(error: BaseException) -> bool:
-    """Whether Rust code (tokenizers) panicked: a BaseException of a class that cannot be imported."""
+    """Whether Rust code (tokenizers) panicked; the exception class cannot be imported."""
     return type(error).__module__ == "pyo3_runtime"

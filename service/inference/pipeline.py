@@ -1,4 +1,4 @@
-"""Texts to answers, in order: the one path that HTTP, files, Python, evaluation and verification share."""
+"""Texts to answers, in order: the one path for HTTP, files, Python, evaluation and verification."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from glossator.service.bundle.task import Classifier, Task
 from glossator.service.errors import InputError
 from glossator.service.inference.batch_planning import plan
 from glossator.service.inference.batching import Lane, Outputs, Run, Windows
-from glossator.service.inference.cascade import Cascade, Executor, FastTier, Tiered
+from glossator.service.inference.cascade import Cascade, Executor, FastTier, TieredOutputs
 from glossator.service.inference.encoding import Encoder, check_input, reads_pairs
 from glossator.service.tasks.decoders import Decoder, Prediction, decoder
 from glossator.service.tasks.encoded import EncodedText, Floats, Text, group_by_text, windows_of
@@ -34,65 +34,64 @@ _P = TypeVar("_P")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the model says of one text, and how much of it the model saw.
+    """The prediction for one text, and how much of the text the model saw.
 
-    `prediction` is what the task gives; the properties are short ways to its parts, and raise TypeError where the
-    model's task gives something else.
+    The properties are shortcuts to the parts of `prediction`; they raise TypeError if the task has no such part.
     """
 
     prediction: Prediction
     tokens: int
-    """Tokens of the text that the model saw, special tokens and overlaps not counted."""
+    """Number of tokens that the model saw, without special tokens and overlaps."""
     windows: int
     truncated: bool
-    """Whether tokens were left out. Only ever True where truncation was asked for."""
+    """Whether tokens were cut off; only with the option `truncate`."""
     tier: Tier | None = None
-    """Of a cascade, the tier that answered."""
+    """The tier of a cascade that answered."""
 
     @property
     def label(self) -> str | None:
-        """The most probable label decided on, or None where there is none."""
+        """The most probable assigned label, or None."""
         return self._a(Classification).label
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The labels decided on, most probable first."""
+        """The assigned labels, most probable first."""
         return self._a(Classification).labels
 
     @property
     def score(self) -> float:
-        """The probability of the most probable label, decided on or not; of a pair that is rated, its score."""
+        """The probability of the most probable label; for models that rate pairs, the score of the pair."""
         return self.prediction.score if isinstance(self.prediction, Rating) else self._a(Classification).score
 
     @property
     def entities(self) -> tuple[Entity, ...]:
-        """The entities, in the order of the text."""
+        """The entities, in text order."""
         return self._a(Entities).entities
 
     @property
     def span(self) -> Span | None:
-        """The part of the context that answers the question, None where none does."""
+        """The span of the context that answers the question, or None."""
         return self._a(Extraction).answer
 
     @property
     def vector(self) -> NDArray[np.float32]:
-        """The text's vector `(dimension,)`."""
+        """The vector `(dimension,)` of the text."""
         return self._a(Embedding).vector
 
     def _a(self, kind: type[_P]) -> _P:
         if not isinstance(self.prediction, kind):
-            raise TypeError(f"this model gives {type(self.prediction).__name__}, not {kind.__name__}")
+            raise TypeError(f"this model returns {type(self.prediction).__name__}, not {kind.__name__}")
         return self.prediction
 
 
-class Sequential:
-    """An executor that runs planned batches at once, in the caller's thread."""
+class InlineExecutor:
+    """An executor that runs batches immediately, in the caller's thread."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
 
     def submit(self, windows: Windows, *, lane: Lane = "interactive", deadline: float | None = None) -> Future[Outputs]:
-        """The outputs, there already; a lane and a deadline mean nothing here."""
+        """Run the windows and return a finished future. `lane` and `deadline` are ignored."""
         future: Future[Outputs] = Future()
         try:
             outputs: dict[int, Floats] = {}
@@ -104,8 +103,8 @@ class Sequential:
         return future
 
 
-class Pending:
-    """Answers on their way."""
+class PendingAnswers:
+    """Answers to texts whose windows are queued or running."""
 
     def __init__(
         self,
@@ -116,15 +115,15 @@ class Pending:
         encode_seconds: float = 0.0,
     ) -> None:
         self.encode_seconds = encode_seconds
-        """What it took to encode the texts."""
+        """Seconds that encoding took."""
         self._decoder = decoder
         self._encoded = encoded
         self.future = future
-        """The outputs of the windows to come; None where no text has any."""
+        """The future outputs of all windows; None if there are no windows."""
         self._options = options
 
     def result(self) -> list[Answer | InputError]:
-        """One answer a text, in order, when all are there; raises what the executor raises."""
+        """Wait for all answers and return one per text, in order. Raises the executor's error."""
         texts = [item for item in self._encoded if isinstance(item, EncodedText)]
         predictions = iter(self._decoder.decode(texts, pool_outputs(self._decoder, texts, self.future), self._options))
         tiers = iter(tiers_of(texts, self.future))
@@ -136,15 +135,15 @@ class Pending:
         ]
 
 
-class Raw(NamedTuple):
-    """A text as it was encoded, and what its windows come to: logits, or a vector."""
+class PooledText(NamedTuple):
+    """An encoded text with the pooled outputs of its windows: logits or a vector."""
 
     text: EncodedText
     pooled: NDArray[np.float64]
 
 
 class Pipeline:
-    """Encodes, runs and decodes. Threads may share one."""
+    """Encodes texts, runs the graph and decodes its outputs. Thread-safe."""
 
     def __init__(self, encoder: Encoder, executor: Executor, task: Task, *, fast: FastTier | None = None) -> None:
         self.encoder = encoder
@@ -157,16 +156,16 @@ class Pipeline:
         self.decoder = decoder(task)
         self._pairs = reads_pairs(task)
         self.special_tokens = encoder.special_tokens
-        """How many a window of one text has."""
+        """The number of special tokens in a window of one text."""
 
     def predict(self, texts: Sequence[object], **asked: Unpack[DecodeKeywords]) -> list[Answer | InputError]:
-        """One answer a text, in order; a text that cannot be answered has its InputError in its place.
+        """Return one answer per text, in order; an invalid text yields its InputError.
 
-        Tasks that read two texts take pairs of them. Raises ConfigError where an option does not apply to the task,
-        InferenceError where the graph fails.
+        Tasks that read two texts take `Pair`s. Raises ConfigError if an option does not apply to the task, and
+        InferenceError if the graph fails.
         """
-        # Few texts may share a batch with those of other callers. Many are planned among themselves, in chunks: one is
-        # encoded, and another decoded, while workers run a third.
+        # A few texts may share a batch with other callers' texts. Many are processed in chunks: one chunk is encoded
+        # and another decoded while the workers run a third.
         options = DecodeOptions(**asked)
         self.decoder.check(options)
         chunks = [
@@ -181,10 +180,10 @@ class Pipeline:
         lane: Lane = "interactive",
         deadline: float | None = None,
         **asked: Unpack[DecodeKeywords],
-    ) -> Pending:
-        """The answers of `predict` to come: the texts are encoded, and their windows wait for a worker.
+    ) -> PendingAnswers:
+        """Encode the texts and queue their windows; the result yields what `predict` returns.
 
-        `lane` and `deadline` are those of `Batcher.submit`.
+        `lane` and `deadline`: see `Batcher.submit`.
         """
         options = DecodeOptions(**asked)
         self.decoder.check(options)
@@ -197,23 +196,22 @@ class Pipeline:
         *,
         lane: Lane = "interactive",
         deadline: float | None = None,
-    ) -> Pending:
+    ) -> PendingAnswers:
         began = time.perf_counter()
         encoded = self.encode(texts, truncate=options.truncate)
         took = time.perf_counter() - began
         future = self._submit([item for item in encoded if isinstance(item, EncodedText)], lane, deadline)
-        return Pending(self.decoder, encoded, future, options, took)
+        return PendingAnswers(self.decoder, encoded, future, options, took)
 
     def encode(self, texts: Sequence[object], *, truncate: bool = False) -> list[EncodedText | InputError]:
-        """The windows of each text, in order; a text that cannot be encoded has its InputError in its place, and an
-        InputError given for a text stays."""
+        """Return the windows of each text, in order; an invalid text yields its InputError."""
         checked = [self._checked(text) for text in texts]
         good = [text for text in checked if not isinstance(text, InputError)]
         encoded = iter(self.encoder.encode(good, truncate=truncate))
         return [item if isinstance(item, InputError) else next(encoded) for item in checked]
 
     def encode_all(self, texts: Sequence[object]) -> list[EncodedText]:
-        """The windows of each text; raises the InputError of the first bad text."""
+        """Return the windows of each text. Raises the InputError of the first invalid text."""
         encoded = []
         for item in self.encode(texts):
             if isinstance(item, InputError):
@@ -229,33 +227,37 @@ class Pipeline:
         deadline: float | None = None,
         tier: Tier | None = None,
     ) -> list[NDArray[np.float64]]:
-        """What the windows of each text come to (see `Decoder.pool`); every window runs once, in batches of like
-        length. `lane` and `deadline` are those of `Batcher.submit`; of a cascade, `tier` has that tier answer all."""
+        """Run the windows of all texts and return the pooled outputs of each (see `Decoder.pool`).
+
+        `lane` and `deadline`: see `Batcher.submit`. `tier`: the tier of a cascade that must answer all texts.
+        """
         return pool_outputs(self.decoder, texts, self._submit(texts, lane, deadline, tier))
 
-    def raw(
+    def pooled_texts(
         self,
         texts: Sequence[object],
         *,
         lane: Lane = "interactive",
         deadline: float | None = None,
         truncate: bool = False,
-    ) -> list[Raw | InputError]:
-        """Each text as it was encoded, with what its windows come to before a decision; an InputError in the place of a
-        text that cannot be encoded. For answers that are made of the logits of several texts."""
+    ) -> list[PooledText | InputError]:
+        """Return each encoded text with its pooled outputs, not decoded; an invalid text yields its InputError.
+
+        For answers that combine the logits of several texts.
+        """
         encoded = self.encode(texts, truncate=truncate)
         good = [each for each in encoded if isinstance(each, EncodedText)]
         pooled = iter(self.pooled_outputs(good, lane=lane, deadline=deadline))
-        return [Raw(each, next(pooled)) if isinstance(each, EncodedText) else each for each in encoded]
+        return [PooledText(each, next(pooled)) if isinstance(each, EncodedText) else each for each in encoded]
 
     def tiers(self, texts: Sequence[EncodedText]) -> list[Tier | None]:
-        """Which tier of a cascade answers each text; None where there is one graph alone."""
+        """Return which tier of a cascade answers each text; None for each text if the model is no cascade."""
         return tiers_of(texts, None if self._cascade is None else self._submit(texts, "bulk", None))
 
     def _submit(
         self, texts: Sequence[EncodedText], lane: Lane, deadline: float | None, tier: Tier | None = None
     ) -> Future[Outputs] | None:
-        """The outputs of the windows of all texts, to come; None where there is no text."""
+        """Queue the windows of all texts; None if there are no texts."""
         if not texts:
             return None
         if self._cascade is not None:
@@ -263,14 +265,16 @@ class Pipeline:
         return self._executor.submit(windows_of(texts), lane=lane, deadline=deadline)
 
     def logits(self, texts: Sequence[object]) -> NDArray[np.float64]:
-        """Logits `(texts, labels)`, pooled over windows (or vectors); for tasks that give each text as many. Raises the
-        InputError of the first bad text."""
+        """Return pooled logits `(texts, labels)` or vectors `(texts, dimension)`.
+
+        Not for tasks with outputs per token. Raises the InputError of the first invalid text.
+        """
         width = next(iter(self.task.outputs.values()))[-1]
         rows = self.pooled_outputs(self.encode_all(texts))
         return np.stack(rows) if rows else np.empty((0, width or 0))
 
     def _checked(self, text: object) -> Text | InputError:
-        if isinstance(text, InputError):  # found before the text came here
+        if isinstance(text, InputError):  # rejected earlier, for example by a reader
             return text
         try:
             return check_input(text, pair=self._pairs)
@@ -281,13 +285,13 @@ class Pipeline:
 def pool_outputs(
     decoder: Decoder, texts: Sequence[EncodedText], future: Future[Outputs] | None
 ) -> list[NDArray[np.float64]]:
-    """What the windows of each text come to, when their outputs are there."""
+    """Wait for the outputs and pool those of each text."""
     if future is None:
         return []
     return [decoder.pool(text, group) for text, group in zip(texts, group_by_text(texts, future.result()), strict=True)]
 
 
 def tiers_of(texts: Sequence[EncodedText], future: Future[Outputs] | None) -> list[Tier | None]:
-    """Which tier gave the outputs of each text, when they are there; None where there is one graph alone."""
+    """Wait for the outputs and return which tier answered each text; None if the model is no cascade."""
     outputs = None if future is None else future.result()
-    return list(outputs.tiers) if isinstance(outputs, Tiered) else [None] * len(texts)
+    return list(outputs.tiers) if isinstance(outputs, TieredOutputs) else [None] * len(texts)

@@ -145,6 +145,6 @@ def _can_be_renamed_to(output: str) -> bool:
 
 
 def _measure_batch_cost(files: Sequence[Path], model: Model, report: Callable[[str], None]) -> None:
-    if not model.calibrated and sum(os.path.getsize(file) for file in files) > LARGE_BYTES:
+    if not model.batch_cost_measured and sum(os.path.getsize(file) for file in files) > LARGE_BYTES:
         report("measuring the batch cost of this machine, once (2 s)")
-        model.calibrate()
+        model.measure_batch_cost()

@@ -24,7 +24,7 @@ _FLOAT, _UINT8, _INT8, _INT32 = 1, 2, 3, 6
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
+class MatmulLimit:
     """How many operations (a multiplication and an addition count two) the products of a token need, how many the
     workers do in a second, and how many tokens a second that would be if the model were nothing but its products."""
 
@@ -38,7 +38,7 @@ class Limit:
 
 def measure_limit(
     products: Sequence[tuple[int, int]], *, precision: Precision, workers: int, seconds: float = _SECONDS
-) -> Limit:
+) -> MatmulLimit:
     """The limit for a model with weights of the shapes `products`, from about `seconds` of each different shape.
 
     Every product counts for every token; a graph that computes the last layer for one token alone does less.
@@ -47,7 +47,7 @@ def measure_limit(
     for shape in set(products):
         spent += products.count(shape) * _seconds(shape, precision, workers, seconds)
     operations = 2 * sum(rows * columns for rows, columns in products)
-    return Limit(operations, operations * BATCH_TOKENS * workers / spent)
+    return MatmulLimit(operations, operations * BATCH_TOKENS * workers / spent)
 
 
 def _seconds(shape: tuple[int, int], precision: Precision, workers: int, seconds: float) -> float:

@@ -16,7 +16,7 @@ from glossator.service.bundle.reference import Histogram, parse_reference
 from glossator.service.inference.batch_planning import Cost, plan
 from glossator.service.inference.model import Model
 from glossator.service.inference.runtime.machine import describe_machine
-from glossator.service.measuring.matmul_limit import Limit, measure_limit
+from glossator.service.measuring.matmul_limit import MatmulLimit, measure_limit
 from glossator.service.tasks.encoded import EncodedText, Floats
 from glossator.service.tasks.options import DecodeOptions
 
@@ -68,7 +68,7 @@ class Speed:
     latency: tuple[Latency, ...]
     stages: dict[str, float]
     padding_in_arrival_order: float
-    limit: Limit
+    limit: MatmulLimit
 
     @property
     def best(self) -> Throughput:
@@ -94,7 +94,7 @@ class Speed:
 def measure_speed(model: Model, texts: Sequence[str], *, stage: Stage = lambda _: None) -> Speed:
     """Measures `model` on `texts`, in under half a minute for a small encoder. Nothing else should run meanwhile."""
     stage("finding which batches suit this machine")
-    cost = model.calibrate()
+    cost = model.measure_batch_cost()
     encoded = list(zip(texts, model.pipeline.encode(texts), strict=True))
     good = [text for text, each in encoded if isinstance(each, EncodedText)]
     lengths = [len(window) for _, each in encoded if isinstance(each, EncodedText) for window in each.windows]

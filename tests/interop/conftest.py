@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 import glossator
 from glossator.service.bundle import file_names
 from glossator.service.inference.encoding import Encoder
-from glossator.service.inference.pipeline import Answer, Pipeline, Sequential
+from glossator.service.inference.pipeline import Answer, InlineExecutor, Pipeline
 from glossator.service.inference.runtime.session import Session
 from glossator.service.tasks.text_classification import Classification
 
@@ -70,7 +70,7 @@ class Ours:
         if model.bundle.manifest.served.graph != graph:  # load() opens the served graph alone
             session = Session(folder / graph, pad_token_id=model.task.encoding.pad_token_id)
             encoder = Encoder(folder / file_names.TOKENIZER, model.task.encoding)
-            self._pipeline = Pipeline(encoder, Sequential(session.run), model.task)
+            self._pipeline = Pipeline(encoder, InlineExecutor(session.run), model.task)
 
     def predict(self, text: str, *, threshold: float | None = None) -> Classification:
         """The answer of one text, asked alone: neighbours move int8 logits a little."""

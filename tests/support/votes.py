@@ -16,14 +16,14 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 
 from glossator.service.bundle import file_names
 from glossator.service.bundle.golden import GoldenRow, dump_golden
-from glossator.service.bundle.reference import Histogram, Reference
 from glossator.service.bundle.manifest import Estimate, EvaluationRecord, Manifest, Served, Verification
+from glossator.service.bundle.reference import Histogram, Reference
 from glossator.service.bundle.task import Calibration, Encoding, ProblemType, Provenance, TextClassification
+from glossator.service.bundle.writer import list_files, write_manifest
 from glossator.service.errors import InputError
 from glossator.service.files.atomic_folder import atomic_folder
-from glossator.service.bundle.writer import list_files, write_manifest
 from glossator.service.inference.encoding import Encoder
-from glossator.service.inference.pipeline import Pipeline, Sequential
+from glossator.service.inference.pipeline import InlineExecutor, Pipeline
 from glossator.service.inference.runtime.session import Session
 from glossator.service.tasks.text_classification import decode
 
@@ -144,14 +144,14 @@ def _graph(ballast: int) -> onnx.ModelProto:
 
 def _golden(root: Path, task: TextClassification) -> list[GoldenRow]:
     run = Session(root / file_names.GRAPH_FP32).run
-    pipeline = Pipeline(Encoder(root / file_names.TOKENIZER, task.encoding), Sequential(run), task)
+    pipeline = Pipeline(Encoder(root / file_names.TOKENIZER, task.encoding), InlineExecutor(run), task)
     rows = []
     for name, text in GOLDEN_TEXTS.items():
         (encoded,) = pipeline.encode([text])
         if isinstance(encoded, InputError):
             rows.append(GoldenRow(name=name, text=text, error=encoded.code))
             continue
-        (logits,) = pipeline.gathered([encoded])
+        (logits,) = pipeline.pooled_outputs([encoded])
         answer = decode(logits, task)
         rows.append(
             GoldenRow(

@@ -18,7 +18,7 @@ from glossator.modeling.labelled_rows import inputs_of
 from glossator.service.bundle import file_names
 from glossator.service.bundle.task import Classifier, TaskName
 from glossator.service.errors import ConfigError
-from glossator.service.inference.encoding import encoder_of
+from glossator.service.inference.encoding import make_encoder
 from glossator.service.inference.model import load
 from glossator.service.inference.pipeline import Pipeline
 from glossator.service.tasks.encoded import EncodedText, Text
@@ -185,7 +185,7 @@ def _teacher_logits(context: TrainingContext, teacher: Pipeline, inputs: Sequenc
 def _unlabelled_examples(
     context: TrainingContext, texts: Sequence[Text], answers: np.ndarray[Any, Any]
 ) -> list[Example]:
-    encoder = encoder_of(context.tokenizer_folder / file_names.TOKENIZER, context.task)
+    encoder = make_encoder(context.tokenizer_folder / file_names.TOKENIZER, context.task)
     encoded = [each for each in encoder.encode(list(texts)) if isinstance(each, EncodedText)]
     return make_examples(encoded, [(None, answer) for answer in answers])
 

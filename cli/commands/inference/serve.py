@@ -94,8 +94,8 @@ def serve(
 
     def ready(url: str) -> None:
         console.print(f"listening on {url}")
-        fresh = [model for _, model in catalog.loaded() if not model.calibrated]
-        threading.Thread(target=lambda: [model.calibrate() for model in fresh], daemon=True).start()
+        fresh = [model for _, model in catalog.loaded() if not model.batch_cost_measured]
+        threading.Thread(target=lambda: [model.measure_batch_cost() for model in fresh], daemon=True).start()
 
     run(create_app(catalog, settings), settings, on_ready=ready)
     return OK

@@ -294,7 +294,7 @@ async def _logits(
     check_count(texts, settings.max_texts)
     deadline = read_deadline(request, settings)
     limited = replace_too_long(texts, settings.max_characters)
-    work = partial(model.pipeline.raw, limited, deadline=deadline, truncate=truncate)
+    work = partial(model.pipeline.pooled_texts, limited, deadline=deadline, truncate=truncate)
     found = raise_first_error(await to_thread.run_sync(work, limiter=state.limiter))
     labels = model.task.labels
     rows = [

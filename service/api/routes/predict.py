@@ -56,7 +56,7 @@ from glossator.service.inference.composed import explanation
 from glossator.service.inference.composed.explanation import Explanation
 from glossator.service.inference.composed.sentences import Documents
 from glossator.service.inference.model import Model
-from glossator.service.inference.pipeline import Answer, Pending
+from glossator.service.inference.pipeline import Answer, PendingAnswers
 from glossator.service.tasks.encoded import Pair, Text
 
 
@@ -162,7 +162,7 @@ class _Started:
 
     body: PredictText | PredictTexts
     texts: Sequence[object]
-    pending: Pending
+    pending: PendingAnswers
     documents: Documents | None
 
     def results(
@@ -170,7 +170,7 @@ class _Started:
     ) -> list[Result | SentencesBody | FailedText]:
         """The body of each result."""
         if self.documents is not None:
-            by_document = self.documents.together(answers, offset_unit=self.body.offset_unit)
+            by_document = self.documents.assemble(answers, offset_unit=self.body.offset_unit)
             return [sentences_body(sentences) for sentences in by_document]
         if explanations is None:
             return [result_body(answer) for answer in answers]
@@ -201,10 +201,10 @@ def _start(model: Model, content: bytes, settings: Settings, deadline: float) ->
 
 def _check_explain(body: PredictText | PredictTexts, model: Model, texts: Sequence[object], settings: Settings) -> None:
     """Raise ConfigError if these texts cannot be explained, TooManyTexts if it would take too many passes."""
-    explanation.check(model.task)
+    explanation.check_explainable(model.task)
     if body.unit == "sentence":
         raise ConfigError("explain cannot be combined with unit=sentence", hint="Send the sentences as texts.")
-    check_count(range(explanation.passes(texts)), settings.max_texts)
+    check_count(range(explanation.count_passes(texts)), settings.max_texts)
 
 
 def _finish(state: AppState, model: Model, name: str, started: _Started, began: float, deadline: float) -> bytes:

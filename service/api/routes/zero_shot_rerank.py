@@ -20,7 +20,7 @@ from glossator.service.api.schemas.predictions import (
 )
 from glossator.service.api.schemas.requests import RerankRequest, ZeroShotRequest
 from glossator.service.errors import ConfigError, Fault, InputError
-from glossator.service.inference.composed.reranking import Ranked, Unranked
+from glossator.service.inference.composed.reranking import RankedDocument, UnrankedDocument
 from glossator.service.inference.pipeline import Answer
 from glossator.service.tasks.text_classification import Classification
 
@@ -93,7 +93,7 @@ def _zero_shot_body(text: str, answer: Answer | InputError) -> ZeroShotBody | Fa
     )
 
 
-def _ranked_body(document: Ranked | Unranked) -> RankedBody | UnrankedBody:
-    if isinstance(document, Unranked):
+def _ranked_body(document: RankedDocument | UnrankedDocument) -> RankedBody | UnrankedBody:
+    if isinstance(document, UnrankedDocument):
         return UnrankedBody(index=document.index, error=ErrorBody.model_validate(document.error.to_dict()))
     return RankedBody(index=document.index, score=document.score, text=document.text)

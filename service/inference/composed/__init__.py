@@ -1,1 +1,1 @@
-"""TODO-DOC service/inference/composed"""
+"""Answers composed of several predictions: explanations, reranking, sentences, zero-shot."""

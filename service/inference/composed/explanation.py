@@ -1,9 +1,8 @@
-"""Which parts of a text an answer rests on, told by leaving each out (occlusion).
+"""Explains a label by occlusion: how much its probability drops without each part of the text.
 
-A part is a word, with the white space before it; of a text with more words than MOST_PARTS, a run of words. What a part
-is worth is the probability of the label less its probability without the part (Zeiler and Fergus 2014 for images; Li,
-Monroe and Jurafsky 2016, "Understanding neural networks through representation erasure", for texts). Every part costs
-one more pass over the model.
+A part is a word; in texts with more than MOST_PARTS words, a run of words. Its contribution is the probability of the
+label minus the probability without the part (Zeiler and Fergus 2014 for images; Li, Monroe and Jurafsky 2016,
+"Understanding neural networks through representation erasure", for texts). Each part costs one pass over the model.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from dataclasses import dataclass
 from glossator.service.bundle.task import Classifier, TextClassification
 from glossator.service.errors import ConfigError, InputError
 from glossator.service.inference.batching import Lane
-from glossator.service.inference.pipeline import Answer, Pipeline, Raw
+from glossator.service.inference.pipeline import Answer, Pipeline, PooledText
 from glossator.service.tasks.offsets import OffsetUnit, offset_converter
 from glossator.service.tasks.text_classification import Classification, probabilities
 
@@ -25,7 +24,7 @@ _WORD = re.compile(r"\S+")
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """A part of a text, `text == document[start:end]`, and what it is worth to the label, from -1 to 1."""
+    """A part of a text, `text == document[start:end]`, and its contribution to the label, from -1 to 1."""
 
     start: int
     end: int
@@ -35,16 +34,16 @@ class Attribution:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What the parts of a text, in its order, are worth to its most probable label."""
+    """The contributions of the parts of a text, in text order, to its most probable label."""
 
     label: str
     attributions: tuple[Attribution, ...]
 
 
-def parts_of(text: str, most: int = MOST_PARTS) -> list[tuple[int, int]]:
-    """Where the parts of a text begin and end: its words, or runs of as many words each, at most `most`.
+def split_parts(text: str, most: int = MOST_PARTS) -> list[tuple[int, int]]:
+    """Return start and end of the parts of a text: its words, or runs of equally many words, at most `most` parts.
 
-    >>> parts_of("the parcel came")
+    >>> split_parts("the parcel came")
     [(0, 3), (4, 10), (11, 15)]
     """
     words = [match.span() for match in _WORD.finditer(text)]
@@ -52,9 +51,9 @@ def parts_of(text: str, most: int = MOST_PARTS) -> list[tuple[int, int]]:
     return [(words[first][0], words[min(first + run, len(words)) - 1][1]) for first in range(0, len(words), run or 1)]
 
 
-def passes(texts: Sequence[object]) -> int:
-    """How many passes over the model explanations of these texts take, at the least."""
-    return sum(len(parts_of(text)) for text in texts if isinstance(text, str))
+def count_passes(texts: Sequence[object]) -> int:
+    """Return the smallest number of passes over the model that explanations of these texts take."""
+    return sum(len(split_parts(text)) for text in texts if isinstance(text, str))
 
 
 def explain(
@@ -66,21 +65,23 @@ def explain(
     lane: Lane = "interactive",
     deadline: float | None = None,
 ) -> list[Explanation | None]:
-    """The explanation of each answer, None for a text that has none. Raises ConfigError for models that do not label
-    texts, and what `Pipeline.raw` raises.
+    """Return the explanation of each answer, or None for an invalid text.
 
-    Of a text of one part nothing is left without it: the part is worth the whole probability.
+    In a text with a single part, its contribution is the whole probability. Raises ConfigError for models that do not
+    label texts, and the errors of `Pipeline.pooled_texts`.
     """
-    check(pipeline.task)
+    check_explainable(pipeline.task)
     spans = [
-        parts_of(text) if isinstance(text, str) and isinstance(answer, Answer) else []
+        split_parts(text) if isinstance(text, str) and isinstance(answer, Answer) else []
         for text, answer in zip(texts, answers, strict=True)
     ]
     without = [
-        text[:start] + text[end:] for text, each in zip(texts, spans, strict=True) for start, end in each
+        text[:start] + text[end:]
+        for text, each in zip(texts, spans, strict=True)
+        for start, end in each
         if isinstance(text, str)
-    ]  # fmt: skip
-    rows = iter(pipeline.raw(without, lane=lane, deadline=deadline))
+    ]
+    rows = iter(pipeline.pooled_texts(without, lane=lane, deadline=deadline))
     explained: list[Explanation | None] = []
     for text, answer, each in zip(texts, answers, spans, strict=True):
         if not each or not isinstance(text, str) or not isinstance(answer, Answer):
@@ -105,16 +106,18 @@ def explain(
     return explained
 
 
-def check(task: object) -> None:
-    """Raises ConfigError for a task whose answers are not explained."""
+def check_explainable(task: object) -> None:
+    """Raise ConfigError for a task whose answers cannot be explained."""
     if not isinstance(task, TextClassification) or task.problem_type == "regression":
         raise ConfigError(
-            "explain applies to models that label one text", found=getattr(task, "task", None), hint="Leave it out."
+            "explain only applies to models that label one text",
+            found=getattr(task, "task", None),
+            hint="Remove the option.",
         )
 
 
-def _probability(pipeline: Pipeline, row: Raw | InputError, place: int) -> float:
-    if isinstance(row, InputError):  # nothing is left of the text
+def _probability(pipeline: Pipeline, row: PooledText | InputError, place: int) -> float:
+    if isinstance(row, InputError):  # the text was this part alone
         return 0.0
     assert isinstance(pipeline.task, Classifier)
     return float(probabilities(row.pooled, pipeline.task)[place])

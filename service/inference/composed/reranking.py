@@ -1,4 +1,4 @@
-"""Documents in the order in which they answer a query."""
+"""Sorts documents by how well they answer a query."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _RELEVANT = ("relevant", "entailment", "yes", "true", "1", "match")
 
 
 @dataclass(frozen=True, slots=True)
-class Ranked:
-    """A document: its place in the list given, its text and how well it fits, more being better."""
+class RankedDocument:
+    """A document: its index in the given list, its text, and its score (higher is better)."""
 
     index: int
     text: str
@@ -29,8 +29,8 @@ class Ranked:
 
 
 @dataclass(frozen=True, slots=True)
-class Unranked:
-    """A document that cannot be ranked, and why."""
+class UnrankedDocument:
+    """A document that cannot be ranked, and its error."""
 
     index: int
     error: InputError
@@ -45,12 +45,13 @@ def rerank(
     label: str | None = None,
     deadline: float | None = None,
     raw: bool = False,
-) -> list[Ranked | Unranked]:
-    """The documents, the best first, at most `top_k`; after them all that cannot be read.
+) -> list[RankedDocument | UnrankedDocument]:
+    """Return the documents, best first, at most `top_k`, followed by all invalid documents.
 
-    A pair model that rates gives its score, one with classes the probability of `label` (by default of one named
-    relevant, entailment, yes, true, 1 or match), a model of vectors the cosine; `raw`, of pairs, the logit. Raises
-    ConfigError for other models, and the query's InputError.
+    The score depends on the model. Text pairs with scores: the score. Text pairs with labels: the probability of
+    `label`, by default the one named relevant, entailment, yes, true, 1 or match. Embeddings: the cosine similarity.
+    `raw` returns the logit of a text-pair model instead. Raises ConfigError for other models, and the query's
+    InputError.
     """
     task = pipeline.task
     if isinstance(task, TextEmbedding):
@@ -68,19 +69,19 @@ def rerank(
         pairs = [each if isinstance(each, InputError) else Pair(query, each) for each in documents]
         if raw:
             place = 0 if wanted is None else task.labels.index(wanted)
-            found = pipeline.raw(pairs, deadline=deadline)
+            found = pipeline.pooled_texts(pairs, deadline=deadline)
             scores = [each if isinstance(each, InputError) else float(each.pooled[place]) for each in found]
         else:
             answers = pipeline.start(pairs, deadline=deadline).result()
             scores = [each if isinstance(each, InputError) else _score(each, wanted) for each in answers]
     else:
-        raise ConfigError("documents are ranked by a model of pairs or of vectors", found=task.task)
+        raise ConfigError("reranking needs a text-pair or a text-embedding model", found=task.task)
     ranked, unranked = [], []
     for index, (document, score) in enumerate(zip(documents, scores, strict=True)):
         if isinstance(score, InputError):
-            unranked.append(Unranked(index, score))
+            unranked.append(UnrankedDocument(index, score))
         elif isinstance(document, str):
-            ranked.append(Ranked(index, document, score))
+            ranked.append(RankedDocument(index, document, score))
     ranked.sort(key=lambda each: (-each.score, each.index))
     return [*ranked[:top_k], *unranked]
 
@@ -89,10 +90,10 @@ def _wanted(task: TextPair, label: str | None) -> str:
     names = [label] if label is not None else [name for name in task.labels if name.casefold() in _RELEVANT]
     if len(names) != 1 or names[0] not in task.labels:
         raise ConfigError(
-            "which label means that a document fits cannot be told",
+            "it is unclear which label means that a document is relevant",
             found=label or ", ".join(task.labels),
             expected=f"one of {', '.join(task.labels)}",
-            hint="Name it: label=...",
+            hint="Set label.",
         )
     return names[0]
 

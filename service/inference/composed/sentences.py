@@ -1,7 +1,7 @@
-"""Answers documents sentence by sentence, with places that count in the document.
+"""Answers documents sentence by sentence, with offsets in the document.
 
-Sentences are those of spaCy's rule-based sentencizer on a blank pipeline: no model, any language that ends sentences
-with the usual marks and puts white space between them. White space at their edges is left out.
+Sentences come from spaCy's rule-based sentencizer on a blank pipeline. It needs no model and works for languages that
+end sentences with the usual marks followed by white space. White space around a sentence is not part of it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MAX_CHARACTERS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """A sentence of a document, `text == document[start:end]`, and its answer. Entities count in the document."""
+    """A sentence, `text == document[start:end]`, and its answer. Offsets of entities refer to the document."""
 
     start: int
     end: int
@@ -32,9 +32,9 @@ class Sentence:
 
 
 class Documents:
-    """Documents parted into their sentences, to be answered all together and put back.
+    """Splits documents into sentences, to answer them together, and assembles the answers.
 
-    `parts` are the sentences of all documents, in order; a document that is no text stands among them as its error.
+    `parts` are the sentences of all documents, in order; an invalid document is included as its error.
     """
 
     def __init__(self, documents: Sequence[object]) -> None:
@@ -49,10 +49,10 @@ class Documents:
                 self._places.append(split_sentences(document))
                 self.parts += [document[start:end] for start, end in self._places[-1]]
 
-    def together(
+    def assemble(
         self, answers: Sequence[Answer | InputError], *, offset_unit: OffsetUnit | None = None
     ) -> list[list[Sentence] | InputError]:
-        """The sentences of each document with the answers of `parts`, places counting in `offset_unit`."""
+        """Return the sentences of each document with the answers to `parts`; offsets in `offset_unit`."""
         left = iter(answers)
         together: list[list[Sentence] | InputError] = []
         for document, places in zip(self._documents, self._places, strict=True):
@@ -65,7 +65,7 @@ class Documents:
 
 
 def split_sentences(text: str) -> list[tuple[int, int]]:
-    """Where the sentences of a text begin and end, in code points; raises ExtraMissing without spaCy.
+    """Return start and end of the sentences of a text, in code points. Raises ExtraMissing without spaCy.
 
     >>> split_sentences("It rains. Take a coat!")  # doctest: +SKIP
     [(0, 9), (10, 22)]
@@ -84,7 +84,7 @@ def split_sentences(text: str) -> list[tuple[int, int]]:
 
 def _checked(document: object) -> str | InputError:
     if isinstance(document, Pair):
-        raise ConfigError("sentences are told apart in one text, and this model reads two")
+        raise ConfigError("sentences need a model that reads one text, and this model reads two")
     try:
         return document if isinstance(document, InputError) else check_text(document)
     except InputError as error:
@@ -116,7 +116,7 @@ def _sentencizer() -> Any:
         import spacy
     except ImportError as error:
         raise ExtraMissing(
-            "sentences cannot be told apart: an optional dependency is not installed",
+            "splitting into sentences needs an optional dependency that is not installed",
             found=error,
             hint="pip install 'glossator[spacy]'",
         ) from error

@@ -1,10 +1,10 @@
-"""Labels with no training data: which of some labels fits a text, told by a model that was trained on something else.
+"""Zero-shot classification: labels that the model was not trained on.
 
-- With a model of entailment (text-pair with labels that name entailment and contradiction): each label stands in a
-  hypothesis, and the probability that the text entails it decides (Yin, Hay and Roth 2019), as in transformers'
-  zero-shot pipeline. With `multi_label` each label is judged against contradiction alone, else against the others.
-- With a model of vectors: labels are described by texts, and the cosine of text and description, times 20, decides by a
-  softmax; with `multi_label` the cosine itself is the score.
+- With a text-pair model of entailment (labels named entailment and contradiction): each label is put into a hypothesis,
+  and its score is the probability that the text entails it (Yin, Hay and Roth 2019), as in transformers' zero-shot
+  pipeline. With `multi_label` each label competes only with contradiction, otherwise with the other labels.
+- With a text-embedding model: each label is described by a text. The scores are a softmax over 20 times the cosine
+  similarity of text and description; with `multi_label`, the cosine similarity itself.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from glossator.service.bundle.task import TextEmbedding, TextPair
 from glossator.service.errors import ConfigError, InputError
 from glossator.service.inference.batching import Lane
-from glossator.service.inference.pipeline import Answer, Pipeline, Raw
+from glossator.service.inference.pipeline import Answer, Pipeline, PooledText
 from glossator.service.tasks.encoded import Floats, Pair
 from glossator.service.tasks.text_classification import DEFAULT_THRESHOLD, Classification, label_by_probability
 from glossator.service.tasks.text_embedding import cosine_similarities
@@ -40,11 +40,15 @@ def zero_shot(
     lane: Lane = "interactive",
     deadline: float | None = None,
 ) -> list[Answer | InputError]:
-    """For each text its candidate labels by their fit, in the form of a classifier's answer; an InputError in the place
-    of a bad text. The best label is given, with `multi_label` each whose score is 0.5 or more.
+    """Return an answer over the candidate labels for each text; an invalid text yields its InputError.
 
-    `hypothesis` has `{}` where the label goes; it defaults to HYPOTHESIS for entailment, to the bare label for vectors.
-    Raises ConfigError where the model can do neither, or the labels cannot be told apart.
+    Assigns the best label, with `multi_label` each label with a score of at least 0.5.
+
+    Args:
+        hypothesis: A template with `{}` for the label; default: HYPOTHESIS for entailment, the label for embeddings.
+
+    Raises:
+        ConfigError: The model supports neither way, or labels are empty or repeat.
     """
     task = pipeline.task
     template = hypothesis or (HYPOTHESIS if isinstance(task, TextPair) else "{}")
@@ -61,13 +65,11 @@ def zero_shot(
         score = partial(_by_vectors, anchors, multi_label)
         read, count = texts, 1
     else:
-        raise ConfigError(
-            "zero-shot needs a model of entailment (text-pair) or of vectors (text-embedding)", found=task.task
-        )
-    found = pipeline.raw(read, lane=lane, deadline=deadline)
+        raise ConfigError("zero-shot needs a text-pair model of entailment or a text-embedding model", found=task.task)
+    found = pipeline.pooled_texts(read, lane=lane, deadline=deadline)
     answers: list[Answer | InputError] = []
     for begin in range(0, len(found), count):
-        part = [each for each in found[begin : begin + count] if isinstance(each, Raw)]
+        part = [each for each in found[begin : begin + count] if isinstance(each, PooledText)]
         error = next((each for each in found[begin : begin + count] if isinstance(each, InputError)), None)
         if error is None:
             answers.append(
@@ -78,24 +80,24 @@ def zero_shot(
     return answers
 
 
-def _answer(part: Sequence[Raw], chosen: Classification) -> Answer:
+def _answer(part: Sequence[PooledText], chosen: Classification) -> Answer:
     windows = sum(len(each.text.windows) for each in part)
     return Answer(chosen, tokens=part[0].text.tokens, windows=windows, truncated=False)
 
 
 def _check(labels: Sequence[str], template: str) -> None:
     if len(labels) < 1 or len(set(labels)) != len(labels) or not all(label.strip() for label in labels):
-        raise ConfigError(
-            "the candidate labels are empty or repeat", found=", ".join(labels), expected="different names"
-        )
+        raise ConfigError("candidate labels are empty or repeat", found=", ".join(labels), expected="different names")
     if "{}" not in template:
         raise ConfigError(
-            "the hypothesis has no place for the label", found=template, expected=f"such as {HYPOTHESIS!r}"
+            "the hypothesis has no placeholder for the label",
+            found=template,
+            expected=f"a text with {{}}, such as {HYPOTHESIS!r}",
         )
 
 
 def _by_entailment(task: TextPair, labels: int, multi_label: bool) -> _Score:
-    """From the logits `(labels, classes)` of a text beside each hypothesis to the scores `(labels,)`."""
+    """Return a function from the logits `(labels, classes)` of a text with each hypothesis to scores `(labels,)`."""
     entailment, contradiction = _place(task, _ENTAILMENT), _place(task, _CONTRADICTION)
     if multi_label or labels == 1:
         return lambda logits: _softmax(logits[:, [contradiction, entailment]])[:, 1]
@@ -103,7 +105,7 @@ def _by_entailment(task: TextPair, labels: int, multi_label: bool) -> _Score:
 
 
 def _by_vectors(anchors: Floats, multi_label: bool, vector: Floats) -> NDArray[np.float64]:
-    """From the vector `(1, dimension)` of a text to the scores `(labels,)`."""
+    """Return the scores `(labels,)` of a text from its vector `(1, dimension)`."""
     near = cosine_similarities(vector, anchors)[0]
     return np.clip(near, 0.0, 1.0) if multi_label else _softmax(SCALE * near)
 

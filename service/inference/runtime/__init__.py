@@ -1,1 +1,1 @@
-"""TODO-DOC service/inference/runtime"""
+"""The ONNX Runtime session and the machine that it runs on."""

@@ -1,8 +1,7 @@
-"""What batches cost on this machine: measured once in two seconds, kept, and used by the planner from then on.
+"""The cost of batches on this machine: measured once, in two seconds, cached, and used to plan batches.
 
-The measurement is kept in the cache folder, one file for each bundle, machine and number of workers. The folder is
-`GLOSSATOR_CACHE_DIR`, else `glossator` under `XDG_CACHE_HOME` or `~/.cache`. Where it cannot be written, nothing is
-kept.
+The cache folder has one file per bundle, machine and number of workers. It is `GLOSSATOR_CACHE_DIR`, else `glossator`
+under `XDG_CACHE_HOME` or `~/.cache`. If it is not writable, nothing is cached.
 """
 
 from __future__ import annotations
@@ -32,13 +31,13 @@ _FORMAT = 1
 _LENGTHS = (8, 16, 32, 64, 128, 256, 512)
 _BUDGETS = (64, 256, 512, 1024, 2048)
 _NEARLY = 0.97
-"""A smaller budget is taken where it gives this share of the best speed: it answers sooner."""
+"""A smaller budget that reaches this share of the best speed is preferred: its latency is lower."""
 
 
-def measure(run: Run, tokens: Sequence[int], *, workers: int, max_length: int, seconds: float = SECONDS) -> Cost:
-    """The cost of batches run by `workers` threads at once, from about `seconds` of batches of all shapes.
+def measure_cost(run: Run, tokens: Sequence[int], *, workers: int, max_length: int, seconds: float = SECONDS) -> Cost:
+    """Measure the cost of batches with `workers` threads, from about `seconds` of batches of all shapes.
 
-    `tokens` are ids to fill windows with.
+    `tokens`: token ids to fill windows with.
     """
     shapes = [
         (budget // length, length)
@@ -58,23 +57,25 @@ def measure(run: Run, tokens: Sequence[int], *, workers: int, max_length: int, s
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(timed, [shapes[0]] * workers))  # the first run allocates
         while time.perf_counter() < until:
-            # Short batches and long ones in turn, so that a pass cut short has seen both.
+            # In a mixed order, so that a pass that is cut short has seen short and long batches.
             for shape in sorted(shapes, key=lambda shape: hashlib.sha256(repr(shape).encode()).digest()):
                 took[shape] += pool.map(timed, [shape] * workers)
                 if time.perf_counter() > until and len(took) >= min(8, len(shapes)):
                     break
-    return fit({shape: statistics.median(times) for shape, times in took.items()})
+    return fit_cost({shape: statistics.median(times) for shape, times in took.items()})
 
 
-def fit(took: dict[tuple[int, int], float]) -> Cost:
-    """The cost that explains the milliseconds of batches of (count, longest), by least squares of relative errors;
-    and the budget at which tokens went fastest."""
+def fit_cost(took: dict[tuple[int, int], float]) -> Cost:
+    """Fit a cost to the milliseconds of batches of (count, longest), by least squares of relative errors.
+
+    `most_tokens` is the budget with the most tokens per second.
+    """
     counts, longest = (np.array(side, dtype=np.float64) for side in zip(*took, strict=True))
     times = np.array(list(took.values()))
     padded = counts * longest
     columns = np.stack([np.ones_like(padded), padded, padded * longest], axis=1) / times[:, np.newaxis]
     used = [0, 1, 2]
-    while True:  # no coefficient is negative: the worst goes, and the others are fitted again
+    while True:  # coefficients must not be negative: drop the most negative one and fit again
         found = np.linalg.lstsq(columns[:, used], np.ones_like(times), rcond=None)[0]
         if found.min() >= 0 or len(used) == 1:
             break
@@ -89,8 +90,8 @@ def fit(took: dict[tuple[int, int], float]) -> Cost:
     return Cost(batch=batch, token=token or UNMEASURED.token, attention=attention, most_tokens=most_tokens)
 
 
-def kept(digest: str, workers: int, device: str = "cpu") -> Cost | None:
-    """What was measured before for this bundle on this machine, None where nothing was or it cannot be read."""
+def load_cost(digest: str, workers: int, device: str = "cpu") -> Cost | None:
+    """Return the cached cost of this bundle on this machine, or None."""
     try:
         fields = json.loads(_file(digest, workers, device).read_bytes())
         return Cost(**fields["cost"])
@@ -98,8 +99,8 @@ def kept(digest: str, workers: int, device: str = "cpu") -> Cost | None:
         return None
 
 
-def keep(digest: str, workers: int, cost: Cost, device: str = "cpu") -> None:
-    """Keeps a measurement, whole or not at all."""
+def store_cost(digest: str, workers: int, cost: Cost, device: str = "cpu") -> None:
+    """Cache a cost, atomically."""
     file = _file(digest, workers, device)
     fields = {"format": _FORMAT, "machine": describe_machine()[0], "workers": workers, "cost": asdict(cost)}
     with contextlib.suppress(OSError):
@@ -108,7 +109,7 @@ def keep(digest: str, workers: int, cost: Cost, device: str = "cpu") -> None:
 
 
 def cache_folder() -> Path:
-    """Where what was learned of this machine is kept."""
+    """Return the folder for measurements of this machine."""
     root = os.environ.get("GLOSSATOR_CACHE_DIR")
     if root is None:
         home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
@@ -118,4 +119,4 @@ def cache_folder() -> Path:
 
 def _file(digest: str, workers: int, device: str) -> Path:
     key = hashlib.sha256(json.dumps([_FORMAT, digest, workers, device, describe_machine()]).encode()).hexdigest()
-    return cache_folder() / "calibration" / f"{key[:32]}.json"
+    return cache_folder() / "batch-cost" / f"{key[:32]}.json"

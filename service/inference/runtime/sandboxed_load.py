@@ -1,7 +1,7 @@
-"""The first load of a bundle that this machine does not know: in a process of its own, with little memory and time.
+"""Loads an unknown bundle in a separate process first, with limits on memory and CPU time.
 
-A graph is foreign input. What it does to ONNX Runtime, a crash, endless memory, an endless loop, it then does to that
-process. A bundle that passed is noted by its digest in the cache folder, and is loaded straight from then on.
+A graph is untrusted input: if it makes ONNX Runtime crash, loop or use unlimited memory, only that process is affected.
+Bundles that passed are recorded by digest in the cache folder and skip this step afterwards.
 """
 
 from __future__ import annotations
@@ -18,53 +18,58 @@ from glossator.service.inference.model import load, read_bundle
 from glossator.service.inference.runtime.batch_cost import cache_folder
 
 MEMORY_FACTOR = 8
-"""What loading may take, as a multiple of the size of the graphs, beside BASE_MB: optimising a graph copies weights."""
+"""Memory for loading, as a multiple of the size of the graphs, plus BASE_MB; optimising a graph copies its weights."""
 BASE_MB = 2_048
 CPU_SECONDS = 300
 
 
-def try_first(folder: Path) -> None:
-    """Loads a bundle in another process unless it passed before; raises BundleInvalid where that does not end well."""
+def load_sandboxed(folder: Path) -> None:
+    """Load a bundle in another process, unless it passed before. Raises BundleInvalid if that process fails."""
     bundle = read_bundle(folder)
     note = cache_folder() / "tried" / bundle.digest
     if note.exists():
         return
-    limits = ["--memory-mb", str(memory_mb(bundle)), "--cpu-seconds", str(CPU_SECONDS)]
+    limits = ["--memory-mb", str(memory_limit_mb(bundle)), "--cpu-seconds", str(CPU_SECONDS)]
     ran = subprocess.run(
         [sys.executable, "-m", "glossator.service.inference.runtime.sandboxed_load", *limits, str(folder.absolute())],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True,
-    )  # fmt: skip
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
     if ran.returncode:
-        raise _refused(bundle, ran.returncode, ran.stdout)
+        raise _error_of(bundle, ran.returncode, ran.stdout)
     with contextlib.suppress(OSError):
         note.parent.mkdir(parents=True, exist_ok=True)
         note.touch()
 
 
-def memory_mb(bundle: Bundle) -> int:
-    """The address space that loading a bundle may take."""
+def memory_limit_mb(bundle: Bundle) -> int:
+    """Return the limit for the address space of the process that loads a bundle, in MB."""
     graphs = sum(entry.size for name, entry in bundle.manifest.files.items() if name.endswith(".onnx"))
     return BASE_MB + MEMORY_FACTOR * (graphs >> 20)
 
 
-def _refused(bundle: Bundle, code: int, told: str) -> BundleInvalid:
+def _error_of(bundle: Bundle, code: int, output: str) -> BundleInvalid:
     if code == 1:
         with contextlib.suppress(ValueError, TypeError, KeyError):
-            fields = json.loads(told)
+            fields = json.loads(output)
             return BundleInvalid(
-                fields["message"], found=fields.get("found"), hint=fields.get("hint"),
+                fields["message"],
+                found=fields.get("found"),
+                hint=fields.get("hint"),
                 faults=[Fault(each["name"], each["message"], each["where"]) for each in fields.get("faults", ())],
-            )  # fmt: skip
+            )
     how = f"signal {-code}" if code < 0 else f"exit code {code}"
     return BundleInvalid(
-        f"loading the bundle {bundle.name!r} ended its process", found=how,
-        expected=f"to be loaded within {memory_mb(bundle):,} MB and {CPU_SECONDS} s of CPU time",
-        hint="Do not serve it: export it again from a checkpoint that you trust.",
-    )  # fmt: skip
+        f"the process that loaded the bundle {bundle.name!r} failed",
+        found=how,
+        expected=f"a bundle that loads within {memory_limit_mb(bundle):,} MB and {CPU_SECONDS} s of CPU time",
+        hint="Do not serve it. Export it again from a checkpoint that you trust.",
+    )
 
 
 def main() -> int:
-    """Loads the bundle under limits; the error as JSON on stdout, exit code 1."""
+    """Load the bundle under limits. On an error, write it as JSON to stdout and return 1."""
     import argparse
     import resource
 
@@ -83,9 +88,7 @@ def main() -> int:
         print(json.dumps(error.to_dict()))
         return 1
     except MemoryError:
-        print(
-            json.dumps({"message": "the bundle does not load in the memory that it may take", "found": shorten(size)})
-        )
+        print(json.dumps({"message": "the bundle needs more memory than it may use", "found": shorten(size)}))
         return 1
     return 0
 

@@ -27,7 +27,7 @@ _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 def providers(device: Device, available: Sequence[str]) -> list[str]:
     """ONNX Runtime's execution providers for a device, the preferred one first; what it cannot run, the CPU does.
 
-    Raises ConfigError where the device is not among the `available` ones: a graph would run on the CPU in silence.
+    Raises ConfigError where the device is not among the `available` ones: a graph would run on the CPU silently.
     """
     wanted = _PROVIDERS[device]
     if wanted not in available:
@@ -129,7 +129,7 @@ def token_types(windows: Sequence[Sequence[int]]) -> NDArray[np.int64]:
 def by_window(
     outputs: Sequence[NDArray[np.float32]], windows: Sequence[Sequence[int]], *, per_token: bool
 ) -> Sequence[Floats]:
-    """The outputs of a batch, `(batch, labels)` or `(batch, seq[, labels])`, parted into those of its windows, without
+    """The outputs of a batch, `(batch, labels)` or `(batch, seq[, labels])`, split into those of its windows, without
     the padding. Two outputs (start and end) are put side by side."""
     together = np.asarray(outputs[0] if len(outputs) == 1 else np.stack(outputs, axis=-1), dtype=np.float32)
     if not per_token:

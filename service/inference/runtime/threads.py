@@ -1,4 +1,4 @@
-"""How many threads inference may use: what the kernel lets this process run on, not what the machine has."""
+"""The number of CPUs that the kernel lets this process use, which may be fewer than the machine has."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _MEMBERSHIP = Path("/proc/self/cgroup")
 
 
 def available_cpus(cgroup_root: Path = _CGROUP_ROOT, membership: Path = _MEMBERSHIP) -> int:
-    """The smaller of the CPU affinity and the cgroup's CPU quota (rounded up), at least 1.
+    """Return the smaller of the CPU affinity and the cgroup's CPU quota (rounded up), at least 1.
 
-    Containers limit CPU time by quota, which `os.cpu_count()` does not show: a pool with a thread for each CPU of
-    the host is then throttled most of the time.
+    Containers limit CPU time by a quota that `os.cpu_count()` ignores: with one thread per CPU of the host, a process
+    is throttled most of the time.
     """
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quotas = [quota for folder in _groups(cgroup_root, membership) if (quota := _quota(folder)) is not None]
@@ -24,8 +24,10 @@ def available_cpus(cgroup_root: Path = _CGROUP_ROOT, membership: Path = _MEMBERS
 
 
 def _groups(root: Path, membership: Path) -> Iterator[Path]:
-    """The folders of the groups that this process is in, each with those around it: every one may limit it. A container
-    sees its own group as the root."""
+    """Return the cgroup folders of this process and their parents, each of which may set a limit.
+
+    A container sees its own group as the root.
+    """
     places = {root, root / "cpu"}
     with contextlib.suppress(OSError, ValueError):
         for line in membership.read_text().splitlines():
@@ -39,7 +41,7 @@ def _groups(root: Path, membership: Path) -> Iterator[Path]:
 
 
 def _quota(group: Path) -> float | None:
-    """CPUs granted by cgroup v2 `cpu.max` or v1 `cpu.cfs_quota_us`, None where there is no limit."""
+    """Return the CPUs granted by cgroup v2 `cpu.max` or v1 `cpu.cfs_quota_us`; None without a limit."""
     try:
         quota, period = (group / "cpu.max").read_text().split()
         return None if quota == "max" else int(quota) / int(period)

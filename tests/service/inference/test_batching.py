@@ -1,4 +1,4 @@
-"""The queue with a runner that is let go by hand, so that what waits is known when a worker comes free."""
+"""The queue with a runner that is released by hand: the test knows what waits when a worker becomes free."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from glossator.service.inference.batching import (
     INTERACTIVE_WINDOWS,
     Batcher,
     BatchFuture,
-    Limit,
+    QueueLimit,
     Windows,
 )
 from glossator.service.tasks.encoded import Floats
@@ -56,7 +56,7 @@ class Held:
         assert self._go.acquire(timeout=20)
         return logits_of(windows)
 
-    def let_go(self, batches: int = 100) -> None:
+    def release(self, batches: int = 100) -> None:
         for _ in range(batches):
             self._go.release()
 
@@ -65,7 +65,7 @@ class Held:
 def held() -> Iterator[Held]:
     runner = Held()
     yield runner
-    runner.let_go()
+    runner.release()
 
 
 def busy(held: Held, cost: Cost = DEAR_BATCHES) -> tuple[Batcher, Future[NDArray[np.float32]]]:
@@ -114,7 +114,7 @@ def test_a_free_worker_takes_a_lone_window_at_once() -> None:
 def test_what_waits_runs_together(held: Held) -> None:
     batcher, _ = busy(held)
     futures = [batcher.submit([[number, number]]) for number in range(5)]
-    held.let_go()
+    held.release()
     for number, future in enumerate(futures):
         assert rows(future.result(10)) == [[2, 2 * number]]
     assert [len(batch) for batch in held.batches] == [1, 5]
@@ -124,7 +124,7 @@ def test_of_what_waits_the_batch_of_the_oldest_runs_first(held: Held) -> None:
     batcher, _ = busy(held, Cost(batch=1.0, token=1.0, attention=0.0, most_tokens=1_000))
     lengths = [3, 50, 3, 51, 3]
     futures = [batcher.submit([[7] * length]) for length in lengths]
-    held.let_go()
+    held.release()
     assert [future.result(10)[0][0] for future in futures] == lengths
     assert [sorted(map(len, batch)) for batch in held.batches[1:]] == [[3, 3, 3], [50], [51]]
 
@@ -133,7 +133,7 @@ def test_the_interactive_lane_goes_first(held: Held) -> None:
     batcher, _ = busy(held)
     bulk = batcher.submit([[1] * 5, [1] * 6], lane="bulk")
     quick = batcher.submit([[2] * 3])
-    held.let_go()
+    held.release()
     assert quick.result(10)[0][0] == 3
     assert [row[0] for row in bulk.result(10)] == [5, 6]
     assert [len(batch[0]) for batch in held.batches[1:]] == [3, 6]
@@ -143,10 +143,10 @@ def test_a_call_of_many_windows_does_not_hold_up_the_others(held: Held) -> None:
     batcher, _ = busy(held, CHEAP_BATCHES)
     long = batcher.submit([[7] * 9] * (INTERACTIVE_WINDOWS + 1))
     short = batcher.submit([[1, 2]])
-    held.let_go(2)
+    held.release(2)
     np.testing.assert_array_equal(short.result(10), logits_of([[1, 2]]))
     assert not long.done()
-    held.let_go()
+    held.release()
     assert len(long.result(10)) == INTERACTIVE_WINDOWS + 1
 
 
@@ -155,7 +155,7 @@ def test_bulk_that_has_waited_gets_its_turn(held: Held) -> None:
     bulk = batcher.submit([[1] * 9], lane="bulk")
     quick = [batcher.submit([[2] * length]) for length in (3, 4, 5)]
     time.sleep(BULK_PATIENCE_SECONDS * 1.5)
-    held.let_go()
+    held.release()
     assert bulk.result(10)[0][0] == 9
     assert [future.result(10)[0][0] for future in quick] == [3, 4, 5]
     assert len(held.batches[1][0]) == 9
@@ -180,7 +180,7 @@ def test_work_past_its_deadline_never_runs(held: Held) -> None:
     late = batcher.submit([[1, 1]], deadline=time.monotonic() + 0.05)
     in_time = batcher.submit([[2, 2]], deadline=time.monotonic() + 60)
     time.sleep(0.1)
-    held.let_go()
+    held.release()
     assert rows(first.result(10)) == [[1, 0]]
     with pytest.raises(DeadlineExceeded) as caught:
         late.result(10)
@@ -196,7 +196,7 @@ def test_cancelled_work_never_runs(held: Held, lane: str) -> None:
     unwanted = batcher.submit([[1, 1], [1, 1, 1]], lane=lane)  # type: ignore[arg-type]
     assert unwanted.cancel()
     wanted = batcher.submit([[2, 2]])
-    held.let_go()
+    held.release()
     assert rows(wanted.result(10)) == [[2, 4]]
     with pytest.raises(CancelledError):
         unwanted.result(10)
@@ -225,7 +225,7 @@ def test_closing_answers_what_runs_and_fails_what_waits(held: Held) -> None:
     for future in waiting:
         with pytest.raises(InferenceError, match="closed"):
             future.result(10)
-    held.let_go()
+    held.release()
     closing.join(10)
     assert rows(first.result(10)) == [[1, 0]]
     with pytest.raises(InferenceError, match="closed"):
@@ -255,7 +255,7 @@ def test_queue_that_is_limited_refuses_when_too_much_waits() -> None:
         return [np.zeros(1, dtype=np.float32) for _ in windows]
 
     cost = Cost(batch=0.0, token=1.0, attention=0.0, most_tokens=64)
-    with Batcher(run, workers=1, cost=cost, limit=Limit(0.5)) as batcher:
+    with Batcher(run, workers=1, cost=cost, limit=QueueLimit(0.5)) as batcher:
         accepted = [batcher.submit([[1] * 64])]
         assert begin.wait(10)
         assert 0.05 < batcher.wait() < 0.2
@@ -292,7 +292,7 @@ def test_slow_model_is_not_refused_its_few_calls() -> None:
         return [np.zeros(1, dtype=np.float32) for _ in windows]
 
     cost = Cost(batch=0.0, token=100.0, attention=0.0, most_tokens=16)
-    with Batcher(run, workers=1, cost=cost, limit=Limit(0.01)) as batcher:
+    with Batcher(run, workers=1, cost=cost, limit=QueueLimit(0.01)) as batcher:
         batcher._queue._usual = 1_600.0
         tickets = [batcher.submit([[1] * 16]) for _ in range(FEW_CALLS)]
         go.set()
@@ -305,7 +305,7 @@ def test_time_that_batches_take_is_learned() -> None:
         time.sleep(0.02)
         return [np.zeros(1, dtype=np.float32) for _ in windows]
 
-    with Batcher(run, workers=1, cost=Cost(0.0, 0.1, 0.0, 64), limit=Limit(10)) as batcher:
+    with Batcher(run, workers=1, cost=Cost(0.0, 0.1, 0.0, 64), limit=QueueLimit(10)) as batcher:
         for _ in range(60):
             batcher.submit([[1] * 10]).result(10)  # guessed 1 ms, takes 20
         tickets = [batcher.submit([[1] * 10]) for _ in range(10)]

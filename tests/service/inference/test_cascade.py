@@ -16,8 +16,8 @@ from made import made_task
 from glossator.service.bundle.task import Calibration, TextClassification
 from glossator.service.errors import InferenceError
 from glossator.service.inference.batching import Batcher
-from glossator.service.inference.cascade import Cascade, FastTier, Tiered
-from glossator.service.inference.pipeline import Sequential
+from glossator.service.inference.cascade import Cascade, FastTier, TieredOutputs
+from glossator.service.inference.pipeline import InlineExecutor
 from glossator.service.tasks.encoded import EncodedText
 from glossator.service.tasks.text_classification import Decoder, probabilities
 
@@ -46,13 +46,13 @@ def full_logits(windows: Windows) -> list[Any]:
 
 
 def cascade(threshold: float, *, fast: Any = fast_logits, full: Any = full_logits, temperature: float = 1.0) -> Cascade:
-    return Cascade(FastTier(Sequential(fast), temperature, threshold), Sequential(full), task(2.0))
+    return Cascade(FastTier(InlineExecutor(fast), temperature, threshold), InlineExecutor(full), task(2.0))
 
 
 def test_the_fast_tier_answers_what_it_is_sure_of() -> None:
     texts = [text([5]), text([0]), text([-5]), text([1])]
     outputs = cascade(0.9).submit(texts, lane="bulk", deadline=None).result()
-    assert isinstance(outputs, Tiered)
+    assert isinstance(outputs, TieredOutputs)
     assert outputs.tiers == ("fast", "full", "fast", "full")
     assert [each.argmax() for each in outputs] == [1, 0, 0, 0]
 
@@ -67,7 +67,7 @@ def test_one_decoder_reads_both_tiers_with_their_own_temperatures() -> None:
 def test_a_tier_can_be_asked_by_name(tier: Any, winner: int) -> None:
     texts = [text([3]), text([1])]
     outputs = cascade(0.9).submit(texts, lane="bulk", deadline=None, tier=tier).result()
-    assert isinstance(outputs, Tiered)
+    assert isinstance(outputs, TieredOutputs)
     assert outputs.tiers == (tier, tier)
     assert [each.argmax() for each in outputs] == [winner, winner]
 
@@ -82,7 +82,7 @@ def test_a_text_goes_through_one_tier_whole(contents: list[list[list[int]]], thr
     if not texts:
         return
     outputs = cascade(threshold).submit(texts, lane="bulk", deadline=None).result()
-    assert isinstance(outputs, Tiered)
+    assert isinstance(outputs, TieredOutputs)
     place = 0
     for each, tier in zip(texts, outputs.tiers, strict=True):
         own = fast_logits(each.windows)
@@ -137,5 +137,5 @@ def test_many_callers_share_the_tiers() -> None:
         for number, future in enumerate(futures):
             expected = "fast" if probabilities(np.array([0.0, number % 7]), task()).max() >= 0.9 else "full"
             outputs = future.result(timeout=10)
-            assert isinstance(outputs, Tiered)
+            assert isinstance(outputs, TieredOutputs)
             assert set(outputs.tiers) == {expected}

@@ -11,7 +11,7 @@ import pytest
 from glossator.service.bundle.golden import GoldenRow
 from glossator.service.bundle.reader import read_bundle
 from glossator.service.errors import BundleNotFound, ConfigError, EmptyText, InputError, UndecodableText
-from glossator.service.inference.model import Model, load, load_unverified, replay
+from glossator.service.inference.model import Model, load, load_unverified, replay_golden_rows
 from glossator.service.inference.pipeline import Answer
 from glossator.service.inference.runtime.threads import available_cpus
 from glossator.service.tasks.text_classification import decode
@@ -57,7 +57,7 @@ def test_many_texts_give_a_list_in_order(model: Model, kind: Callable[[list[str]
     assert model(kind(texts[:1]))[0].prediction.label == "login"
 
 
-def test_a_bad_text_raises_when_called_and_stands_in_its_place_when_predicted(model: Model) -> None:
+def test_an_invalid_text_raises_when_called_and_yields_its_error_when_predicted(model: Model) -> None:
     with pytest.raises(EmptyText):
         model("")
     with pytest.raises(UndecodableText):
@@ -97,7 +97,7 @@ def test_where_no_bundle_stands_none_is_loaded(tmp_path: Path) -> None:
 
 
 def test_a_bundle_repeats_its_golden_rows(model: Model) -> None:
-    assert replay(model) == []
+    assert replay_golden_rows(model) == []
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_a_row_that_is_not_repeated_is_named(
     model: Model, name: str, changes: dict[str, object], faults: list[str]
 ) -> None:
     row = golden(model, name).model_copy(update=changes)
-    found = replay(with_golden(model, row))
+    found = replay_golden_rows(with_golden(model, row))
     assert [fault.name for fault in found] == faults
     assert {fault.where for fault in found} == {f"golden.jsonl: {name}"}
 
@@ -131,8 +131,8 @@ def test_logits_may_differ_by_the_tolerance_and_no_more(model: Model) -> None:
         logits = tuple(value + by if value == highest else value for value in row.logits)
         return row.model_copy(update={"logits": logits, "score": decode(np.asarray(logits), model.task).score})
 
-    assert replay(with_golden(model, moved(0.9 * tolerance))) == []
-    assert [fault.name for fault in replay(with_golden(model, moved(1.1 * tolerance)))] == ["golden-logits"]
+    assert replay_golden_rows(with_golden(model, moved(0.9 * tolerance))) == []
+    assert [fault.name for fault in replay_golden_rows(with_golden(model, moved(1.1 * tolerance)))] == ["golden-logits"]
 
 
 def test_a_row_that_cannot_be_answered_at_all_is_a_fault_and_the_others_are_replayed(model: Model) -> None:
@@ -140,7 +140,10 @@ def test_a_row_that_cannot_be_answered_at_all_is_a_fault_and_the_others_are_repl
     row = golden(model, "one-token")
     short = row.model_copy(update={"logits": row.logits[:2]})
     wrong = golden(model, "shortest").model_copy(update={"tokens": 99})
-    assert [fault.name for fault in replay(with_golden(model, short, wrong))] == ["golden-error", "golden-tokens"]
+    assert [fault.name for fault in replay_golden_rows(with_golden(model, short, wrong))] == [
+        "golden-error",
+        "golden-tokens",
+    ]
 
 
 def test_loading_for_export_replays_nothing(model: Model) -> None:

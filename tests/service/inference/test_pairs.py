@@ -49,21 +49,21 @@ def test_the_longer_text_is_parted_and_both_are_read_whole(
         assert sum(map(len, sides)) > room
         return
     assert encoded.tokens == sum(map(len, sides))
-    parted = 0 if len(sides[0]) > len(sides[1]) else 1
+    split = 0 if len(sides[0]) > len(sides[1]) else 1
     start, end = encoded.windows[0][0], encoded.windows[0][-1]
     rebuilt: list[int] = []
     for window in encoded.windows:
         assert len(window) <= ENCODING.max_length
         assert (window[0], window[-1]) == (start, end)
-        kept = sides[1 - parted]
-        inner = window[1 : -1 - len(kept) - 1] if parted == 0 else window[1 + len(kept) + 1 : -1]
-        assert (window[-1 - len(kept) : -1] if parted == 0 else window[1 : 1 + len(kept)]) == kept
+        kept = sides[1 - split]
+        inner = window[1 : -1 - len(kept) - 1] if split == 0 else window[1 + len(kept) + 1 : -1]
+        assert (window[-1 - len(kept) : -1] if split == 0 else window[1 : 1 + len(kept)]) == kept
         for overlap in range(min(len(inner), len(rebuilt)), -1, -1):
             if rebuilt[len(rebuilt) - overlap :] == inner[:overlap] and overlap in (0, *range(1, ENCODING.stride + 1)):
                 rebuilt += inner[overlap:]
                 break
-    if len({*sides[parted]}) == len(sides[parted]):  # else an overlap cannot be told from words that recur
-        assert rebuilt == sides[parted]
+    if len({*sides[split]}) == len(sides[split]):  # else an overlap cannot be recognised by words that recur
+        assert rebuilt == sides[split]
 
 
 @settings(max_examples=60, deadline=None)

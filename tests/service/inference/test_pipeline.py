@@ -14,7 +14,7 @@ from glossator.service.bundle.reader import read_bundle
 from glossator.service.errors import ConfigError, EmptyText, InputError, TextTooLong, UndecodableText
 from glossator.service.inference.batch_planning import UNMEASURED
 from glossator.service.inference.encoding import MAX_CHARACTERS, Encoder
-from glossator.service.inference.pipeline import Answer, Pipeline, Sequential
+from glossator.service.inference.pipeline import Answer, InlineExecutor, Pipeline
 from glossator.service.inference.runtime.session import Session
 
 SINGLE, MULTI = "single_label_classification", "multi_label_classification"
@@ -30,7 +30,7 @@ def make(bundle: Path) -> Pipeline:
     """The pipeline over the fp32 graph, where a text's logits do not hang on its neighbours."""
     task = read_bundle(bundle).task
     session = Session(bundle / file_names.GRAPH_FP32, pad_token_id=task.encoding.pad_token_id)
-    return Pipeline(Encoder(bundle / file_names.TOKENIZER, task.encoding), Sequential(session.run), task)
+    return Pipeline(Encoder(bundle / file_names.TOKENIZER, task.encoding), InlineExecutor(session.run), task)
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +137,7 @@ def test_every_window_runs_once_in_batches_of_bounded_size(
     bundle = read_bundle(tiny_bundle(SINGLE))
     runner = CountingRunner()
     encoder = Encoder(bundle.path / file_names.TOKENIZER, bundle.task.encoding)
-    pipeline = Pipeline(encoder, Sequential(runner.run), bundle.task)
+    pipeline = Pipeline(encoder, InlineExecutor(runner.run), bundle.task)
     encoded = [item for item in pipeline.encode(texts) if not isinstance(item, InputError)]
     logits = pipeline.pooled_outputs(encoded)
     ran = [window for batch in runner.batches for window in batch]

@@ -11,7 +11,7 @@ from onnx import numpy_helper
 from glossator.service.bundle.manifest import Precision
 from glossator.service.bundle.onnx_inspection import inspect_onnx
 from glossator.service.inference.runtime.session import session_options
-from glossator.service.measuring.matmul_limit import BATCH_TOKENS, Limit, measure_limit, product_graph
+from glossator.service.measuring.matmul_limit import BATCH_TOKENS, MatmulLimit, measure_limit, product_graph
 
 
 @pytest.mark.parametrize("precision", ["int8", "fp32"])
@@ -44,7 +44,7 @@ def test_a_limit_counts_two_operations_for_each_weight() -> None:
     limit = measure_limit([(32, 32), (32, 64), (32, 64)], precision="int8", workers=1, seconds=0.05)
     assert limit.operations_per_token == 2 * (32 * 32 + 2 * 32 * 64)
     assert 0 < limit.tokens_per_second == limit.operations_per_second / limit.operations_per_token
-    assert Limit(10, 1000.0).tokens_per_second == 100.0
+    assert MatmulLimit(10, 1000.0).tokens_per_second == 100.0
 
 
 def test_a_larger_product_takes_longer() -> None:

@@ -30,7 +30,7 @@ def task(**further: Any) -> QuestionAnswering:
 
 @pytest.fixture(scope="module")
 def encoder(tiny_base: Callable[[str], Path]) -> Encoder:
-    return Encoder(tiny_base("bert") / "tokenizer.json", task().encoding, aligned=True, parted="second")
+    return Encoder(tiny_base("bert") / "tokenizer.json", task().encoding, aligned=True, split_side="second")
 
 
 def encode(encoder: Encoder, context: str) -> EncodedText:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glossator.service.errors import ConfigError, EmptyText
-from glossator.service.inference.composed.explanation import MOST_PARTS, explain, parts_of
+from glossator.service.inference.composed.explanation import MOST_PARTS, explain, split_parts
 from glossator.service.inference.model import Model, load
 
 
@@ -20,7 +20,7 @@ def models(bundles: dict[str, Path]) -> dict[str, Model]:
 
 @given(st.text(), st.integers(1, 8))
 def test_parts_hold_every_word_once(text: str, most: int) -> None:
-    found = parts_of(text, most)
+    found = split_parts(text, most)
     assert len(found) <= most
     assert "".join(text[start:end] for start, end in found).split() == [] or text.split() == [
         word for start, end in found for word in text[start:end].split()

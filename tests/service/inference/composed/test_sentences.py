@@ -14,7 +14,7 @@ from glossator.service.errors import EmptyText
 from glossator.service.inference.composed.sentences import split_sentences
 
 
-def test_sentences_are_told_by_their_marks() -> None:
+def test_sentences_end_at_their_marks() -> None:
     text = "  It rains. Take a coat!\n\nReally?  東京に行く。 はい。"
     assert [text[start:end] for start, end in split_sentences(text)] == [
         "It rains.", "Take a coat!", "Really?", "東京に行く。", "はい。",

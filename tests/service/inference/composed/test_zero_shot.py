@@ -13,7 +13,7 @@ from made import made_task
 
 from glossator.modeling.checkpoint_reader import open_pipeline
 from glossator.service.errors import ConfigError, EmptyText
-from glossator.service.inference.composed.reranking import Ranked, Unranked, rerank
+from glossator.service.inference.composed.reranking import RankedDocument, UnrankedDocument, rerank
 from glossator.service.inference.composed.zero_shot import zero_shot
 from glossator.service.inference.pipeline import Answer, Pipeline
 from glossator.service.tasks.text_classification import Classification, Score
@@ -71,7 +71,7 @@ def test_vectors_choose_the_nearest_description(tiny_base: Callable[[str], Path]
     assert cosines.score == pytest.approx(1.0)
 
 
-def test_what_cannot_be_told_is_refused(tiny_base: Callable[[str], Path]) -> None:
+def test_unclear_requests_are_rejected(tiny_base: Callable[[str], Path]) -> None:
     _, classifier = made(tiny_base("bert"), "text-classification", LABELS)
     _, pairs = made(tiny_base("bert"), "text-pair", LABELS)
     _, entailment = made(tiny_base("bert"), "text-pair", ENTAILMENT)
@@ -94,17 +94,17 @@ def test_what_cannot_be_told_is_refused(tiny_base: Callable[[str], Path]) -> Non
         ("text-embedding", ["x"], "single_label_classification"),
     ],
 )
-def test_documents_are_ranked_and_bad_ones_told(
+def test_documents_are_ranked_and_invalid_ones_reported(
     tiny_base: Callable[[str], Path], kind: str, labels: list[str], problem_type: str
 ) -> None:
     _, ours = made(tiny_base("bert"), kind, labels, problem_type)
     documents = [*TEXTS, "", "hello"]
     ranked = rerank(ours, TEXTS[0], documents)
-    good = [each for each in ranked if isinstance(each, Ranked)]
+    good = [each for each in ranked if isinstance(each, RankedDocument)]
     assert sorted(each.index for each in good) == [0, 1, 2, 4]
     assert [each.score for each in good] == sorted((each.score for each in good), reverse=True)
     assert all(documents[each.index] == each.text for each in good)
-    assert isinstance(ranked[-1], Unranked)
+    assert isinstance(ranked[-1], UnrankedDocument)
     assert ranked[-1].index == 3
     assert isinstance(ranked[-1].error, EmptyText)
     if kind == "text-embedding":
@@ -114,7 +114,7 @@ def test_documents_are_ranked_and_bad_ones_told(
 
 def test_a_label_that_means_relevant_must_be_known(tiny_base: Callable[[str], Path]) -> None:
     _, ours = made(tiny_base("bert"), "text-pair", ["red", "green"])
-    with pytest.raises(ConfigError, match="cannot be told"):
+    with pytest.raises(ConfigError, match="unclear which label"):
         rerank(ours, "a", ["b"])
     assert len(rerank(ours, "a", ["b"], label="green")) == 1
     _, classifier = made(tiny_base("bert"), "text-classification", LABELS)

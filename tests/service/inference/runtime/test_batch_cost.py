@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from glossator.service.inference.batch_planning import Cost
 from glossator.service.inference.model import load
-from glossator.service.inference.runtime.batch_cost import fit, keep, kept, measure
+from glossator.service.inference.runtime.batch_cost import fit_cost, load_cost, measure_cost, store_cost
 
 SHAPES = [(count, longest) for count in (1, 4, 16, 64) for longest in (8, 32, 128)]
 
@@ -23,14 +23,14 @@ SHAPES = [(count, longest) for count in (1, 4, 16, 64) for longest in (8, 32, 12
 @given(st.floats(0.01, 5.0), st.floats(1e-3, 0.5), st.floats(1e-6, 1e-3))
 def test_fit_finds_the_cost_that_made_the_times(batch: float, token: float, attention: float) -> None:
     law = Cost(batch, token, attention, most_tokens=1)
-    found = fit({shape: law.milliseconds(*shape) for shape in SHAPES})
+    found = fit_cost({shape: law.milliseconds(*shape) for shape in SHAPES})
     for shape in SHAPES:
         assert found.milliseconds(*shape) == pytest.approx(law.milliseconds(*shape), rel=0.01)
 
 
 @given(st.lists(st.floats(1e-3, 1e3), min_size=len(SHAPES), max_size=len(SHAPES)))
 def test_fit_of_any_times_is_a_cost_that_can_be_planned_by(times: list[float]) -> None:
-    found = fit(dict(zip(SHAPES, times, strict=True)))
+    found = fit_cost(dict(zip(SHAPES, times, strict=True)))
     assert found.batch >= 0
     assert found.token > 0
     assert found.attention >= 0
@@ -41,7 +41,7 @@ def test_fit_of_any_times_is_a_cost_that_can_be_planned_by(times: list[float]) -
 def test_fit_takes_the_smallest_budget_that_is_nearly_the_fastest() -> None:
     speeds = {64: 10.0, 256: 30.0, 512: 40.0, 1024: 41.0, 2048: 20.0}  # tokens a millisecond
     times = {(budget // length, length): budget / speed for budget, speed in speeds.items() for length in (8, 16, 32)}
-    assert fit(times).most_tokens == 512
+    assert fit_cost(times).most_tokens == 512
 
 
 def test_measure_runs_workers_side_by_side_for_about_as_long_as_asked() -> None:
@@ -51,7 +51,7 @@ def test_measure_runs_workers_side_by_side_for_about_as_long_as_asked() -> None:
         return np.zeros((len(windows), 2), dtype=np.float32)
 
     began = time.monotonic()
-    cost = measure(run, [5, 6, 7], workers=2, max_length=64, seconds=0.5)
+    cost = measure_cost(run, [5, 6, 7], workers=2, max_length=64, seconds=0.5)
     assert time.monotonic() - began < 5.0
     assert cost.milliseconds(1, 8) == pytest.approx(1.1, rel=0.6)
     assert cost.milliseconds(32, 64) == pytest.approx(21.5, rel=0.3)
@@ -62,11 +62,11 @@ def test_what_is_kept_comes_back_for_the_same_bundle_and_workers(
 ) -> None:
     monkeypatch.setenv("GLOSSATOR_CACHE_DIR", str(tmp_path / "cache"))
     cost = Cost(0.5, 0.03, 1e-5, 512)
-    assert kept("digest", 2) is None
-    keep("digest", 2, cost)
-    assert kept("digest", 2) == cost
-    assert kept("digest", 4) is None
-    assert kept("other", 2) is None
+    assert load_cost("digest", 2) is None
+    store_cost("digest", 2, cost)
+    assert load_cost("digest", 2) == cost
+    assert load_cost("digest", 4) is None
+    assert load_cost("other", 2) is None
     (file,) = (tmp_path / "cache" / "calibration").iterdir()
     assert json.loads(file.read_text())["workers"] == 2
 
@@ -74,16 +74,16 @@ def test_what_is_kept_comes_back_for_the_same_bundle_and_workers(
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"cost": {"batch": 1}}', '{"cost": 3}', "\0"])
 def test_a_damaged_file_is_as_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str) -> None:
     monkeypatch.setenv("GLOSSATOR_CACHE_DIR", str(tmp_path))
-    keep("digest", 2, Cost(0.5, 0.03, 1e-5, 512))
+    store_cost("digest", 2, Cost(0.5, 0.03, 1e-5, 512))
     (file,) = (tmp_path / "calibration").iterdir()
     file.write_text(content)
-    assert kept("digest", 2) is None
+    assert load_cost("digest", 2) is None
 
 
 def test_where_nothing_can_be_kept_nothing_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GLOSSATOR_CACHE_DIR", "/dev/null/nowhere")
-    keep("digest", 2, Cost(0.5, 0.03, 1e-5, 512))
-    assert kept("digest", 2) is None
+    store_cost("digest", 2, Cost(0.5, 0.03, 1e-5, 512))
+    assert load_cost("digest", 2) is None
 
 
 def test_a_model_plans_by_its_bundle_until_it_is_measured_here(
@@ -94,13 +94,13 @@ def test_a_model_plans_by_its_bundle_until_it_is_measured_here(
     model = load(bundle, threads=1)
     speed = model.bundle.manifest.speed
     assert speed is not None
-    assert not model.calibrated
+    assert not model.batch_cost_measured
     assert model.batcher.cost == Cost(**speed.cost.model_dump())
     before = model("where is my parcel")
-    cost = model.calibrate(seconds=0.2)
-    assert model.calibrated
+    cost = model.measure_batch_cost(seconds=0.2)
+    assert model.batch_cost_measured
     assert model.batcher.cost == cost
     assert model("where is my parcel").labels == before.labels
     again = load(bundle, threads=1)
-    assert again.calibrated
+    assert again.batch_cost_measured
     assert again.batcher.cost == cost

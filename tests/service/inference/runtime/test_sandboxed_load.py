@@ -19,10 +19,10 @@ def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_bundle_that_passed_is_not_tried_again(bundles: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    sandboxed_load.try_first(bundles["intents"])
+    sandboxed_load.load_sandboxed(bundles["intents"])
     assert (cache_folder() / "tried" / read_bundle(bundles["intents"]).digest).exists()
     monkeypatch.setattr(sandboxed_load.sys, "executable", "/nonexistent")
-    sandboxed_load.try_first(bundles["intents"])
+    sandboxed_load.load_sandboxed(bundles["intents"])
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_process_that_does_not_end_well_refuses_the_bundle(
     script.chmod(0o700)
     monkeypatch.setattr(sandboxed_load.sys, "executable", str(script))
     with pytest.raises(BundleInvalid) as caught:
-        sandboxed_load.try_first(bundles["intents"])
+        sandboxed_load.load_sandboxed(bundles["intents"])
     assert caught.value.found == found
     assert not (cache_folder() / "tried").exists()
 
@@ -45,12 +45,12 @@ def test_process_that_does_not_end_well_refuses_the_bundle(
 def test_memory_that_loading_may_take_is_bounded(bundles: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sandboxed_load, "BASE_MB", 60)
     with pytest.raises(BundleInvalid):
-        sandboxed_load.try_first(bundles["intents"])
+        sandboxed_load.load_sandboxed(bundles["intents"])
 
 
-def test_what_is_wrong_is_told_as_if_it_were_loaded_here(bundles: dict[str, Path], tmp_path: Path) -> None:
+def test_errors_are_the_same_as_when_loading_in_this_process(bundles: dict[str, Path], tmp_path: Path) -> None:
     damaged = tmp_path / "intents"
     shutil.copytree(bundles["intents"], damaged)
     (damaged / "tokenizer.json").write_text("{}")
     with pytest.raises(BundleInvalid, match="tokenizer"):
-        sandboxed_load.try_first(damaged)
+        sandboxed_load.load_sandboxed(damaged)
