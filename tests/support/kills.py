@@ -154,7 +154,7 @@ class Words:
     name = "words"
     version = "words@000000000000"
     device = "cpu"
-    calibrated = True
+    batch_cost_measured = True
     fast = None
 
     def __init__(self, computed: mmap.mmap | None) -> None:
@@ -166,6 +166,8 @@ class Words:
         self._computed = computed
 
     def start(self, texts: Sequence[object], **_: object) -> Words._Ready:
+        if not texts:  # a check of the options
+            return Words._Ready([])
         assert self._computed is not None
         self._computed.seek(0)
         chunks = int.from_bytes(self._computed.read(8), "big") + 1
