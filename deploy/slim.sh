@@ -1,12 +1,12 @@
 #!/bin/sh
-# Removes from a virtual environment what an installed service never uses.
+# Removes files from a virtual environment that an installed service never uses.
 # Usage: deploy/slim.sh VENV
 set -eu
-venv=${1:?give a virtual environment}
+venv=${1:?pass the path of a virtual environment}
 packages=$(echo "$venv"/lib/python3*/site-packages)
 
 "$venv/bin/python" -m pip --quiet uninstall --yes hf-xet setuptools pip
-# A second copy of the runtime, for programs in C++, and what converts and quantises models.
+# A second copy of ONNX Runtime, for C++ programs, and its tools to convert and quantise models.
 rm -f "$packages"/onnxruntime/capi/libonnxruntime.so*
 for part in transformers tools quantization datasets; do
     rm -rf "$packages/onnxruntime/$part"

@@ -1,7 +1,8 @@
-"""What `deploy/` says, against what the program knows; and its load balancer in front of two servers."""
+"""The files in `deploy/` match the program, and its load balancer works in front of two servers."""
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import shutil
@@ -29,11 +30,11 @@ DEPLOY = ROOT / "deploy"
 
 @pytest.fixture(scope="module")
 def compose() -> dict[str, Any]:
-    made: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
-    return made
+    content: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    return content
 
 
-def test_compose_sets_what_there_is(compose: dict[str, Any]) -> None:
+def test_compose_uses_existing_settings_and_commands(compose: dict[str, Any]) -> None:
     ours = [each for each in compose["services"].values() if each["image"] == "glossator"]
     assert len(ours) == 3
     for service in ours:
@@ -48,17 +49,22 @@ def test_compose_sets_what_there_is(compose: dict[str, Any]) -> None:
         assert service["cap_drop"] == ["ALL"]
 
 
-def test_balancer_knows_the_servers(compose: dict[str, Any]) -> None:
+def test_balancer_lists_the_servers(compose: dict[str, Any]) -> None:
     named = re.findall(r"server (\S+):8000", (DEPLOY / "nginx.conf").read_text())
     assert named == [name for name, each in compose["services"].items() if each.get("command", [""])[0] == "serve"]
     assert compose["services"]["balancer"]["depends_on"] == named
 
 
-def test_image_holds_the_packages_and_installs_extras_that_there_are() -> None:
+def test_image_contains_all_packages_and_installs_existing_extras() -> None:
     text = (DEPLOY / "Dockerfile").read_text()
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    packages = {name.rstrip("*") for name in project["tool"]["setuptools"]["packages"]["find"]["include"]}
-    assert {name for name in packages if f"COPY {name} {name}" in text} == packages
+    folders = re.search(r"^FOLDERS = (\(.*\))$", (ROOT / "setup.py").read_text(), re.M)
+    assert folders is not None
+    for folder in ast.literal_eval(folders[1]):
+        assert f"COPY {folder} {folder}\n" in text
+    own = subprocess.run(["git", "ls-files", "glossator"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert f"COPY {' '.join(own.split())} glossator/\n" in text
+    assert "setup.py" in text
     extras = re.search(r"^ARG EXTRAS=([a-z,]+)$", text, re.M)
     assert extras is not None
     assert set(extras[1].split(",")) <= set(project["project"]["optional-dependencies"])
@@ -66,13 +72,13 @@ def test_image_holds_the_packages_and_installs_extras_that_there_are() -> None:
 
 
 def free_port() -> int:
-    with socket.socket() as made:
-        made.bind(("127.0.0.1", 0))
-        return int(made.getsockname()[1])
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 @pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed")
-def test_servers_behind_the_balancer_stand_in_for_each_other(tmp_path: Path, postgres_url: str) -> None:
+def test_servers_behind_the_balancer_replace_each_other(tmp_path: Path, postgres_url: str) -> None:
     bundle = vote_bundle(tmp_path / "intents", "single_label_classification")
     shared = {"jobs": tmp_path / "jobs", "free_disk_bytes": 0, "job_database": postgres_url, "job_lease_seconds": 1.5}
     with server(bundle, **shared) as first, server(bundle, **shared) as second:
@@ -116,7 +122,7 @@ def _until_ready(client: httpx.Client) -> None:
         except httpx.HTTPError:
             pass
         time.sleep(0.1)
-    raise AssertionError("the balancer does not answer")
+    raise AssertionError("the load balancer does not answer")
 
 
 def test_dashboard_asks_for_metrics_that_there_are(tmp_path: Path) -> None:
@@ -127,14 +133,14 @@ def test_dashboard_asks_for_metrics_that_there_are(tmp_path: Path) -> None:
         exposition = httpx.get(f"{running.url}/metrics").text
     samples = [line for line in exposition.splitlines() if not line.startswith("#")]
     names = {re.split(r"[{ ]", line)[0] for line in samples}
-    asked = {target["expr"] for panel in dashboard["panels"] for target in panel["targets"]}
-    used = {name for expression in asked for name in re.findall(r"\b(?:glossator|process)_\w+", expression)}
+    expressions = {target["expr"] for panel in dashboard["panels"] for target in panel["targets"]}
+    used = {name for expression in expressions for name in re.findall(r"\b(?:glossator|process)_\w+", expression)}
     assert used <= names
     bare = {re.sub(r"_(bucket|sum|count)$", "", name) for name in names if not name.endswith("_created")}
     shown = {re.sub(r"_(bucket|sum|count)$", "", name) for name in used}
     left_out = {name for name in bare - shown if name.startswith("glossator_")}
     assert left_out == {"glossator_inference_seconds", "glossator_model_requests_total"}
-    for expression in asked:
+    for expression in expressions:
         for metric, labels in re.findall(r"(glossator_\w+)\{([^}]*)\}", expression.replace("{name}", "NAME")):
             wanted = set(re.findall(r"(\w+)=", labels))
             there = next(line for line in samples if line.startswith(metric + "{"))
@@ -145,39 +151,39 @@ CHART = DEPLOY / "helm" / "glossator"
 
 
 def program(name: str) -> str:
-    """A program that was installed beside Python, or stands in the path."""
-    beside = Path(sys.executable).parent / name
-    found = str(beside) if beside.exists() else shutil.which(name)
+    """The path of a program next to the Python interpreter or in PATH; skips the test without it."""
+    next_to_python = Path(sys.executable).parent / name
+    found = str(next_to_python) if next_to_python.exists() else shutil.which(name)
     if found is None:
         pytest.skip(f"{name} is not installed")
     return found
 
 
 def rendered(*options: str) -> dict[str, Any]:
-    """What helm makes of the chart, by kind."""
+    """The resources that helm renders from the chart, by kind."""
     ran = subprocess.run(
         [program("helm"), "template", "release", str(CHART), *options], capture_output=True, text=True, check=True
     )
     return {each["kind"]: each for each in yaml.safe_load_all(ran.stdout)}
 
 
-def test_chart_pleases_helm() -> None:
+def test_chart_passes_helm_lint() -> None:
     ran = subprocess.run([program("helm"), "lint", "--strict", str(CHART)], capture_output=True, text=True)
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
 @pytest.mark.parametrize("options", [[], ["--set", "replicas.metric=", "--set", "rootDialect=cohere"]])
 @pytest.mark.parametrize("version", ["1.28", "1.37"])
-def test_chart_makes_what_kubernetes_knows(version: str, options: list[str]) -> None:
-    made = rendered(*options)
-    assert set(made) == {"Deployment", "Service", "HorizontalPodAutoscaler", "PodDisruptionBudget"}
-    for each in made.values():
+def test_chart_renders_valid_kubernetes_resources(version: str, options: list[str]) -> None:
+    resources = rendered(*options)
+    assert set(resources) == {"Deployment", "Service", "HorizontalPodAutoscaler", "PodDisruptionBudget"}
+    for each in resources.values():
         kubernetes_validate.validate(each, version, strict=True)
 
 
-def test_chart_sets_what_there_is() -> None:
-    made = rendered("--set", "rootDialect=cohere")
-    (container,) = made["Deployment"]["spec"]["template"]["spec"]["containers"]
+def test_chart_uses_existing_settings() -> None:
+    resources = rendered("--set", "rootDialect=cohere")
+    (container,) = resources["Deployment"]["spec"]["template"]["spec"]["containers"]
     names = {each["name"].removeprefix(PREFIX).lower() for each in container["env"]}
     assert "root_dialect" in names
     assert names - {"cache_dir"} <= set(Settings.model_fields)
@@ -186,13 +192,13 @@ def test_chart_sets_what_there_is() -> None:
     assert {container[f"{probe}Probe"]["httpGet"]["path"] for probe in ("readiness", "liveness")} == {
         "/readyz", "/livez",
     }  # fmt: skip
-    metrics = made["HorizontalPodAutoscaler"]["spec"]["metrics"]
+    metrics = resources["HorizontalPodAutoscaler"]["spec"]["metrics"]
     assert metrics[0]["pods"]["metric"]["name"] == "glossator_queue_wait_seconds"
     without = rendered("--set", "replicas.metric=")["HorizontalPodAutoscaler"]["spec"]["metrics"]
     assert [each["type"] for each in without] == ["Resource"]
 
 
-def test_chart_asks_for_no_value_that_it_does_not_have() -> None:
+def test_templates_use_only_existing_values() -> None:
     values = yaml.safe_load((CHART / "values.yaml").read_text())
     for file in (CHART / "templates").iterdir():
         for path in re.findall(r"\.Values\.([\w.]+)", file.read_text()):
@@ -203,7 +209,7 @@ def test_chart_asks_for_no_value_that_it_does_not_have() -> None:
 
 
 @pytest.mark.parametrize("name", ["hadolint", "yamllint"])
-def test_files_please_their_own_checkers(name: str) -> None:
+def test_files_pass_their_linters(name: str) -> None:
     rules = "{extends: relaxed, rules: {line-length: {max: 140}, commas: disable}}"
     plain = [DEPLOY / "compose.yaml", DEPLOY / "helm/glossator/values.yaml", DEPLOY / "helm/glossator/Chart.yaml"]
     arguments = [DEPLOY / "Dockerfile"] if name == "hadolint" else ["--strict", "-d", rules, *plain]
