@@ -57,7 +57,7 @@ def _verdict(each: Comparison, metric: str) -> str:
             f"{low:.2f} to {high:.2f}). Chance is an unlikely explanation ({chance})."
         )
     if each.margin is not None:
-        bound = f"the difference is {each.bound * 100:+.2f} points or better with 95 % confidence"
+        bound = f"at worst, the difference is {each.bound * 100:+.2f} points with 95 % confidence"
         if each.non_inferior:
             verdict += f" It is at most {each.margin * 100:g} points worse (non-inferior): {bound}."
         else:

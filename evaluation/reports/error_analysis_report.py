@@ -56,8 +56,8 @@ def slice_table(slices: Sequence[Slice]) -> str:
     header = ["by", "value", "rows", "share right", "95 % interval", "other rows", "p, corrected"]
     return (
         f"{result}\n\n{markdown_table(header, rows, right=range(2, 7))}\n\n"
-        "p: how probable such a slice is by chance, corrected for the number of slices (Fisher's exact test, Holm; see "
-        "docs/glossary.md)."
+        "p, corrected: how probable such a weak slice is by chance, given the number of slices (Fisher's exact test, "
+        "Holm; see docs/glossary.md)."
     )
 
 

@@ -37,8 +37,8 @@ def test_verdicts_give_the_difference_and_what_the_test_set_can_detect() -> None
 
 def test_a_margin_adds_whether_the_model_is_non_inferior() -> None:
     text = report(margin=0.01)
-    assert "It is at most 1 points worse (non-inferior): the difference is +9." in text
-    assert "It may be more than 1 points worse (not shown to be non-inferior): the difference is -2." in text
+    assert "It is at most 1 points worse (non-inferior): at worst, the difference is +9." in text
+    assert "It may be more than 1 points worse (not shown to be non-inferior): at worst, the difference is -2." in text
 
 
 def test_gained_and_lost_rows_are_listed_with_both_answers() -> None:
