@@ -53,7 +53,7 @@ def test_a_killed_run_resumes_to_the_same_bytes(run: Run, folder: Path, bundle: 
     kill_a_run(bundle)
     result = run("label", "long.txt", "-m", bundle, "-o", "out.csv", "--threads", "1", "--json")
     assert result.code == 0
-    assert "going on after" in result.err
+    assert "resuming after" in result.err
     assert 1_000 < result.json["resumed"] < result.json["rows"] == ROWS
     assert Path("out.csv").read_bytes() == Path("whole.csv").read_bytes()
     assert names() == ["long.txt", "out.csv", "whole.csv"]

@@ -66,7 +66,7 @@ def test_an_algorithm_reads_its_own_options(run: Run, base: Path) -> None:
         (["--algorithm", "bag", "--unlabelled", "corpus.csv"], "does not use unlabelled texts"),
         (["--algorithm", "distil"], "distil needs a teacher"),
         (["--algorithm", "distil", "--teacher", "nowhere"], "this is not a checkpoint"),
-        (["--algorithm", "majority", "--search", "2"], "nothing to search"),
+        (["--algorithm", "majority", "--search", "2"], "no options to search"),
     ],
 )
 @pytest.mark.usefixtures("corpus")
@@ -245,7 +245,7 @@ def test_suggest_writes_for_labelling_tools(run: Run, tiny_bundle: Callable[[str
     [
         (["mail.txt", "-o", "next.xml"], "unknown format of the output"),
         (["nothing.csv", "-o", "next.csv"], "there is no file"),
-        (["odd.csv", "-o", "next.csv"], "no column stands out as the text"),
+        (["odd.csv", "-o", "next.csv"], "the text column is not clear"),
         (["empty.txt", "-o", "next.csv"], "no row has a usable text"),
         (["odd.csv", "-o", "odd.csv"], "the output is the input"),
     ],

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version as installed_version
-
 import typer
 
 from glossator.cli.support.console import OK, Json, print_json
@@ -17,7 +15,7 @@ def version(as_json: Json = False) -> int:
       glossator version
     """
     if as_json:
-        print_json({"version": installed_version("glossator")})
+        print_json({"version": installed_version()})
     else:
         typer.echo(version_line())
     return OK
@@ -25,4 +23,11 @@ def version(as_json: Json = False) -> int:
 
 def version_line() -> str:
     """Return the name of the program and its version."""
-    return f"glossator {installed_version('glossator')}"
+    return f"glossator {installed_version()}"
+
+
+def installed_version() -> str:
+    """Return the version of the installed package."""
+    import importlib.metadata
+
+    return importlib.metadata.version("glossator")
