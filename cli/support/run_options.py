@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from glossator.cli.support.panels import OUTPUT
+from glossator.cli.support.panels import OUTPUT, READING
 
 if TYPE_CHECKING:
     from glossator.workflows.run_records import RunStore
@@ -19,7 +19,7 @@ AcceptChangedTest = Annotated[
     typer.Option(
         "--accept-changed-test",
         help="Measure even if the test file changed since an earlier run.",
-        rich_help_panel=OUTPUT,
+        rich_help_panel=READING,
     ),
 ]
 RUNS = Path("runs")

@@ -35,7 +35,7 @@ def context(
     `label` reads the same column. Rows stay in order. A row that cannot be read has no context and is not used as one.
 
     \b
-    Example:
+    Examples:
       glossator context sentences.jsonl --group-column doc -o with-context.jsonl
       glossator train with-context.jsonl --task text-pair --second-column context -o abstracts
     """

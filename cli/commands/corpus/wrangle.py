@@ -61,10 +61,14 @@ def wrangle(
     ] = False,
     rule: Annotated[
         list[str] | None,
-        typer.Option(help="Also clean this, by the name of the finding; may be repeated.", rich_help_panel=CLEANING),
+        typer.Option(
+            help="Also clean what this finding reports, such as html-remains; may be repeated.",
+            rich_help_panel=CLEANING,
+        ),
     ] = None,
     without_rule: Annotated[
-        list[str] | None, typer.Option(help="Do not clean this; may be repeated.", rich_help_panel=CLEANING)
+        list[str] | None,
+        typer.Option(help="Do not clean what this finding reports; may be repeated.", rich_help_panel=CLEANING),
     ] = None,
     answers: Annotated[
         Path | None,

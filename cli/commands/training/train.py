@@ -33,7 +33,7 @@ def train(
     algorithm: Annotated[
         str,
         typer.Option(
-            help="majority, tfidf, bag, static, frozen, few-shot, distil, lora, finetune, or one of a plug-in."
+            help="How to train: majority, tfidf, bag, static, frozen, few-shot, distil, lora, finetune, or a plug-in's."
         ),
     ] = "finetune",
     base: Annotated[
@@ -44,7 +44,7 @@ def train(
         str | None, typer.Option(help="File of texts without labels, for algorithms that learn from them: distil.")
     ] = None,
     export: Annotated[
-        Path | None, typer.Option(help="Also export the checkpoint: folder for the bundle, named after the model.")
+        Path | None, typer.Option(help="Also export the checkpoint: folder for the bundle; the model gets its name.")
     ] = None,
     reading: ReadingOptions = ReadingOptions(),  # noqa: B008
     drop_rare: Annotated[
