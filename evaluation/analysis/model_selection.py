@@ -62,7 +62,7 @@ class Budget:
         }
         limits = {each.name: getattr(self, each.name) for each in fields(self)}
         given = [names[name].format(limit) for name, limit in limits.items() if limit is not None]
-        return ", ".join(given) or "none"
+        return ", ".join(given) or "no limits"
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,18 +175,19 @@ def _reason(
     if violations or comparison is None:
         return f"outside the budget: {'; '.join(violations)}"
     figures = (
-        f"{comparison.difference:+.4f} compared with {best.name}, with 95 % confidence at least {comparison.low:+.4f}; "
+        f"{comparison.difference:+.4f} compared with {best.name}, at worst {comparison.low:+.4f} with 95 % confidence; "
         f"margin {comparison.margin:g}"
     )
     if model is chosen:
         if model is best:
-            return "selected: the best within the budget"
-        return f"selected: the cheapest that is not measurably worse than the best ({figures})"
+            return "selected as the best within the budget"
+        return f"selected as the cheapest that is not measurably worse than the best ({figures})"
     if model is best:
         return f"the best, but {chosen.name} is cheaper and not measurably worse"
     if comparison.non_inferior:
         return f"not measurably worse than the best, but {chosen.name} is cheaper ({figures})"
-    return f"may be worse than the best by more than the margin ({figures})"
+    verb = "is" if comparison.high < -comparison.margin else "may be"
+    return f"{verb} worse than the best by more than the margin ({figures})"
 
 
 def _no_model_fits(models: Sequence[TriedModel], budget: Budget, metric: str) -> ConfigError:

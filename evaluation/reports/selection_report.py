@@ -11,7 +11,7 @@ def selection_report(selection: Selection) -> str:
     """Return the selected model, the figures of every tried model, and why each was selected or not."""
     columns = [
         "algorithm",
-        f"validation {METRIC_NAMES.get(selection.metric, selection.metric)}",
+        f"validation {METRIC_NAMES.get(selection.metric, selection.metric)} (95 % interval)",
         "texts/s",
         "ms per text",
         "MB",
@@ -49,14 +49,14 @@ def selection_report(selection: Selection) -> str:
 
 
 def _choice(selection: Selection) -> str:
-    if selection.chosen == selection.best:
-        choice = (
-            f"**{selection.chosen}** is the best model within the budget. No cheaper model is less than "
-            f"{selection.margin:g} worse with 95 % confidence."
-        )
-    else:
-        choice = (
+    if selection.chosen != selection.best:
+        return (
             f"**{selection.chosen}** is the cheapest model that is not measurably worse than the best "
-            f"({selection.best}): with 95 % confidence it is less than {selection.margin:g} worse."
+            f"({selection.best}): with 95 % confidence it is less than {selection.margin:g} worse. "
+            f"Budget: {selection.budget.describe()}."
         )
+    names = [verdict.model.name for verdict in selection.verdicts if verdict.against_best is not None]
+    choice = f"**{selection.chosen}** is the best model within the budget."
+    if names.index(selection.chosen) > 0:
+        choice += f" Every cheaper model may be more than {selection.margin:g} worse."
     return f"{choice} Budget: {selection.budget.describe()}."
