@@ -86,7 +86,7 @@ def test_a_text_goes_through_one_tier_whole(contents: list[list[list[int]]], thr
     place = 0
     for each, tier in zip(texts, outputs.tiers, strict=True):
         own = fast_logits(each.windows)
-        pooled = Decoder(task()).gather(each, own)
+        pooled = Decoder(task()).pool(each, own)
         sure = probabilities(pooled, task()).max() >= threshold
         assert (tier == "fast") == sure
         expected = [window * 2.0 for window in own] if sure else full_logits(each.windows)

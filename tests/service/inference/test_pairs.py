@@ -104,9 +104,9 @@ def test_token_types_begin_with_the_second_text(tmp_path: Path) -> None:
     ("value", "kind", "said"),
     [
         ("one text", UndecodableText, "two texts at a time"),
-        (("a",), UndecodableText, "not two texts"),
-        (("a", "b", "c"), UndecodableText, "not two texts"),
-        (7, UndecodableText, "not two texts"),
+        (("a",), UndecodableText, "not a pair of texts"),
+        (("a", "b", "c"), UndecodableText, "not a pair of texts"),
+        (7, UndecodableText, "not a pair of texts"),
         (("a", ""), EmptyText, "second text: the text is empty"),
         ((" ", "b"), EmptyText, "first text: the text is empty"),
         (("a", None), UndecodableText, "second text: this is not a text"),

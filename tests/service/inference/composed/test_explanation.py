@@ -73,5 +73,5 @@ def test_other_tasks_are_not_explained() -> None:
     class Pipeline:
         task = None
 
-    with pytest.raises(ConfigError, match="explain applies"):
+    with pytest.raises(ConfigError, match="explain only applies"):
         explain(Pipeline(), [], [])  # type: ignore[arg-type]

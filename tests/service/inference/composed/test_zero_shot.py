@@ -76,11 +76,11 @@ def test_unclear_requests_are_rejected(tiny_base: Callable[[str], Path]) -> None
     _, pairs = made(tiny_base("bert"), "text-pair", LABELS)
     _, entailment = made(tiny_base("bert"), "text-pair", ENTAILMENT)
     for model, labels, hypothesis, said in (
-        (classifier, LABELS, None, "needs a model of entailment"),
+        (classifier, LABELS, None, "needs a text-pair model of entailment"),
         (pairs, LABELS, None, "not trained on entailment"),
         (entailment, ["a", "a"], None, "repeat"),
         (entailment, [], None, "empty"),
-        (entailment, LABELS, "about it", "no place for the label"),
+        (entailment, LABELS, "about it", "no placeholder for the label"),
     ):
         with pytest.raises(ConfigError, match=said):
             zero_shot(model, TEXTS, labels, hypothesis=hypothesis)
@@ -118,5 +118,5 @@ def test_a_label_that_means_relevant_must_be_known(tiny_base: Callable[[str], Pa
         rerank(ours, "a", ["b"])
     assert len(rerank(ours, "a", ["b"], label="green")) == 1
     _, classifier = made(tiny_base("bert"), "text-classification", LABELS)
-    with pytest.raises(ConfigError, match="model of pairs or of vectors"):
+    with pytest.raises(ConfigError, match="reranking needs a text-pair"):
         rerank(classifier, "a", ["b"])

@@ -67,7 +67,7 @@ def test_what_is_kept_comes_back_for_the_same_bundle_and_workers(
     assert load_cost("digest", 2) == cost
     assert load_cost("digest", 4) is None
     assert load_cost("other", 2) is None
-    (file,) = (tmp_path / "cache" / "calibration").iterdir()
+    (file,) = (tmp_path / "cache" / "batch-cost").iterdir()
     assert json.loads(file.read_text())["workers"] == 2
 
 
@@ -75,7 +75,7 @@ def test_what_is_kept_comes_back_for_the_same_bundle_and_workers(
 def test_a_damaged_file_is_as_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str) -> None:
     monkeypatch.setenv("GLOSSATOR_CACHE_DIR", str(tmp_path))
     store_cost("digest", 2, Cost(0.5, 0.03, 1e-5, 512))
-    (file,) = (tmp_path / "calibration").iterdir()
+    (file,) = (tmp_path / "batch-cost").iterdir()
     file.write_text(content)
     assert load_cost("digest", 2) is None
 
