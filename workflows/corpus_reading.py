@@ -165,7 +165,7 @@ def _report(corpus: Corpus, reporter: Reporter) -> None:
     for reason, count in sorted(reasons.items(), key=lambda item: (-item[1], item[0])):
         reporter.detail(f"rejected: {reason} {count:,}")
     for finding in corpus.findings:
-        reporter.detail(f"found: {finding.name} {finding.count:,}; {finding.what_was_done}")
+        reporter.detail(f"found: {finding.message}")
 
 
 def _label_summary(corpus: Corpus) -> str:

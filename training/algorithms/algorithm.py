@@ -106,7 +106,7 @@ class TrainingContext:
         validate: Callable[[], float] | None = None,
         device: Device | None = None,
     ) -> Outcome:
-        """Trains `model` in place by gradient descent and leaves it with the weights of its best epoch.
+        """Train `model` in place by gradient descent, and leave it with the weights of its best epoch.
 
         Training that was interrupted continues where it stopped. Raises TrainingDiverged, and OutputError if the state
         cannot be written.
@@ -152,7 +152,7 @@ class TrainingContext:
     def in_chunks(
         self, items: Sequence[Any], size: int = 512, *, texts_in: Callable[[Any], int] = lambda _: 1
     ) -> Iterator[Sequence[Any]]:
-        """Yields the items in chunks and reports progress; `texts_in` returns the number of texts in an item."""
+        """Yield the items in chunks and report progress; `texts_in` returns the number of texts in an item."""
         started, done, total = time.monotonic(), 0, sum(texts_in(item) for item in items)
         for begin in range(0, len(items), size):
             chunk = items[begin : begin + size]

@@ -10,7 +10,7 @@ from glossator.training.training_loop import Outcome
 
 
 def train(context: TrainingContext) -> tuple[Any, Outcome]:
-    """Trains every weight."""
+    """Train every weight."""
     model = open_model(context.base, context.task)
     return model, context.train_model(model)
 

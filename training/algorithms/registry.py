@@ -118,7 +118,7 @@ def find_algorithm(name: str) -> Algorithm:
 
 
 def check_task(algorithm: Algorithm, task: Task) -> None:
-    """Raises ConfigError if the algorithm cannot train models for the task."""
+    """Raise ConfigError if the algorithm cannot train models for the task."""
     if task.task not in algorithm.tasks:
         able = [name for name in algorithm_names() if task.task in find_algorithm(name).tasks]
         raise ConfigError(

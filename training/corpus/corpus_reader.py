@@ -98,7 +98,7 @@ def _check_options(
     label_separator: str | None,
     problem_type: ProblemType | None,
 ) -> None:
-    """Raises ConfigError for options that contradict each other, CorpusError if text and label are the same column."""
+    """Raise ConfigError for options that contradict each other, CorpusError if text and label are the same column."""
     faults = []
     if problem_type is not None and problem_type not in get_args(ProblemType):
         faults.append(Fault("problem-type", f"{problem_type!r} is none of {', '.join(get_args(ProblemType))}"))
@@ -123,7 +123,7 @@ def _columns(head: Sequence[Row], text_column: str | None, label_column: str | N
 
 
 def _extend_head(head: list[Row], stream: Iterator[Row], is_enough: Callable[[Row], bool]) -> None:
-    """Adds `HEAD_ROWS` rows to the head at a time, until one of them is enough or the stream ends."""
+    """Add `HEAD_ROWS` rows to the head at a time, until one of them is enough or the stream ends."""
     while more := list(islice(stream, HEAD_ROWS)):
         head.extend(more)
         if any(map(is_enough, more)):

@@ -70,7 +70,7 @@ def clean(
     leakage: Leakage | None = None,
     answers: Sequence[ReviewAnswer] = (),
 ) -> CleanedCorpus:
-    """Applies `rules`: first to the texts, then to rows that are duplicates after that.
+    """Apply `rules`: first to the texts, then to rows that are duplicates after that.
 
     Texts with spans are not changed, because spans are offsets into them. A text is not changed if a rule would leave
     nothing of it.

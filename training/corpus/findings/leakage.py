@@ -25,7 +25,7 @@ class Leakage:
 
 
 def check_leakage(train_texts: Iterable[str], test_texts: Sequence[str]) -> Leakage:
-    """Compares texts by `normalise_text` and by `group_near_duplicates`."""
+    """Compare texts by `normalise_text` and by `group_near_duplicates`."""
     train = list(train_texts)
     seen = {normalise_text(text) for text in train}
     exact = [row for row, text in enumerate(test_texts) if normalise_text(text) in seen]

@@ -63,7 +63,7 @@ def choose_columns(
 
 
 def check_columns(columns: CorpusColumns, existing: Sequence[str]) -> None:
-    """Raises UnknownColumn for each chosen column that no row has, with the most similar name that exists."""
+    """Raise UnknownColumn for each chosen column that no row has, with the most similar name that exists."""
     faults = []
     for role, name in (("text", columns.text), ("label", columns.label)):
         if name not in existing:

@@ -18,7 +18,7 @@ class ExtraColumns:
         self._values: dict[int, tuple[str, ...]] = {}
 
     def collect(self, rows: Iterable[Row]) -> Iterator[Row]:
-        """Yields the rows unchanged and remembers the values of the columns."""
+        """Yield the rows unchanged, and remember the values of the columns."""
         for row in rows:
             if self._names:
                 self._values[row.line] = tuple(_as_text(row.fields.get(name)) for name in self._names)

@@ -12,7 +12,7 @@ from glossator.training.corpus.corpus import Corpus
 
 
 def write_rejects(corpus: Corpus, path: str | Path) -> int:
-    """Writes each reject as `{"line", "reason", "message", "raw"}`, in the order of the source; returns their number.
+    """Write each reject as `{"line", "reason", "message", "raw"}`, in the order of the source; return their number.
 
     An empty file is written if there are none, so that no rejects of an earlier reading remain. The file is written
     atomically. Raises OutputError.

@@ -35,7 +35,7 @@ def split(
     group_by: str | None = None,
     order_by: str | None = None,
 ) -> Split:
-    """Splits so that each label has its share of rows on each side, and at least one row in `train`.
+    """Split so that each label has its share of rows on each side, and at least one row in `train`.
 
     Near-duplicates stay on one side. The side of a row depends on the seed and the texts only, through a hash: not on
     the order of the rows, the platform or library versions.
