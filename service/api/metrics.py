@@ -118,7 +118,9 @@ class Metrics:
         known = method if method in _METHODS else "other"
         self._requests.labels(known, route, f"{status // 100}xx").observe(seconds)
 
-    def inference(self, model: str, pending: PendingAnswers, answers: Sequence[Answer | InputError], seconds: float) -> None:
+    def inference(
+        self, model: str, pending: PendingAnswers, answers: Sequence[Answer | InputError], seconds: float
+    ) -> None:
         """Count the texts of one request and the time of each stage. `model` is `NAME` or `NAME@VERSION`."""
         name = model.partition("@")[0]  # no version: clients can write one in many ways
         metrics = self._by_model.get(name) or self._add_model(name)

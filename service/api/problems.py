@@ -224,7 +224,7 @@ class ProblemResponse(Response):
 
 
 def log_failure(error: BaseException, scope: Scope) -> None:
-    """Log the type and the place of an error, without its message, which may quote a text."""
+    """Log the type and the place of an error. Only our own messages are logged: others may quote a text."""
     frames = traceback.extract_tb(error.__traceback__)
     places = " > ".join(f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in frames)
     message = f": {error}" if isinstance(error, GlossatorError) else ""

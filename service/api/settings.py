@@ -42,8 +42,7 @@ class Settings(BaseSettings):
     """Settings of the API. The constructor raises ConfigError with all faults if values are invalid.
 
     Keys come from `GLOSSATOR_API_KEYS` or the file `GLOSSATOR_API_KEYS_FILE` (one per line). Only their SHA-256 is
-    kept.
-    No command has an option for keys: other users of the machine could read it from the process list.
+    kept. No command has an option for keys: other users of the machine could read it from the process list.
     """
 
     model_config = SettingsConfigDict(

@@ -19,8 +19,8 @@ from glossator.export.exporter import choose, export
 from glossator.export.int8_candidates import candidates, most_hurt
 from glossator.modeling.checkpoint_reader import load_model
 from glossator.modeling.labelled_rows import read_rows
-from glossator.service.bundle.reader import read_bundle
 from glossator.service.bundle.manifest import Parity, Scheme
+from glossator.service.bundle.reader import read_bundle
 from glossator.service.inference.model import load
 from glossator.service.inference.runtime.session import Session
 

@@ -71,7 +71,7 @@ _FORM: dict[str, Any] = {
         "/v1/jobs",
         UNKNOWN_MODEL,
         MalformedBody("the form has no file", hint="Send one, for example: curl -F file=@rows.csv."),
-        UnsupportedMediaType("the body has a content type that this route does not read", found="application/json"),
+        UnsupportedMediaType("unsupported Content-Type", found="application/json"),
         BodyTooLarge("the file is too large", expected="at most 4,294,967,296 bytes"),
         InvalidRequest("invalid form fields"),
         ConfigError("the format of the file cannot be detected from its name", found="rows.dat"),

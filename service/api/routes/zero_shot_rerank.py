@@ -40,7 +40,7 @@ _RERANK_HINT = 'Send {"query": "...", "documents": ["...", "..."]}.'
         UNKNOWN_MODEL,
         InvalidRequest("invalid request body", faults=[Fault("missing", "Field required", "labels")]),
         TooManyTexts("too many texts in one request", found="1,200", expected="at most 1,000"),
-        ConfigError("zero-shot needs an entailment model (text-pair) or an embedding model (text-embedding)"),
+        ConfigError("zero-shot needs a text-pair model of entailment or a text-embedding model"),
     ),
 )
 async def zero_shot(name: ModelName, request: Request, state: StateDep) -> ZeroShotResponse:
@@ -67,7 +67,7 @@ async def zero_shot(name: ModelName, request: Request, state: StateDep) -> ZeroS
         UNKNOWN_MODEL,
         InvalidRequest("invalid request body", faults=[Fault("missing", "Field required", "query")]),
         TooManyTexts("too many texts in one request", found="1,200", expected="at most 1,000"),
-        ConfigError("reranking needs a model for text pairs or an embedding model", found="token-classification"),
+        ConfigError("reranking needs a text-pair or a text-embedding model", found="token-classification"),
     ),
 )
 async def rerank(name: ModelName, request: Request, state: StateDep) -> RerankResponse:

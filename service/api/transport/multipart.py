@@ -104,6 +104,7 @@ class _Reader:
             raise _malformed(error) from None
 
     def feed(self, chunk: bytes) -> None:
+        """Parse the next chunk of the body."""
         try:
             self._parser.write(chunk)
         except FormParserError as error:
@@ -116,6 +117,7 @@ class _Reader:
             self.unwritten.clear()
 
     def finish(self) -> None:
+        """Raise MalformedBody if the form is incomplete or has no file."""
         if not self._ended:
             raise MalformedBody("the form ends before its last boundary", hint="Send the complete form again.")
         if self.form.file is None:
@@ -177,7 +179,9 @@ class _Reader:
 
 def _too_large(limit: int) -> BodyTooLarge:
     return BodyTooLarge(
-        "the file is too large", expected=f"at most {limit:,} bytes", hint="Compress it, or send it in parts."
+        "the file is too large",
+        expected=f"at most {limit:,} bytes",
+        hint="Compress it, or split it into several files.",
     )
 
 

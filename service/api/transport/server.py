@@ -64,7 +64,10 @@ def serve(app: FastAPI, settings: Settings, *, on_ready: Callable[[str], None] |
 
 
 def serve_replicas(command: Sequence[str], settings: Settings, count: int, *, on_ready: Callable[[str], None]) -> int:
-    """Runs `count` processes of a command that serves (see `Replicas`) until SIGTERM or SIGINT; the exit code."""
+    """Run `count` processes of a serving command (see `ReplicaSupervisor`) until SIGTERM or SIGINT.
+
+    Returns the exit code.
+    """
     with _listening(settings) as listener:
         replicas = ReplicaSupervisor(command, listener, count, grace_seconds=settings.grace_seconds)
         for kind in (signal.SIGTERM, signal.SIGINT):

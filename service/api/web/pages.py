@@ -20,6 +20,7 @@ from glossator.service.api import inference_requests
 from glossator.service.api.dependencies import OwnerDep, StateDep
 from glossator.service.api.dialects.errors import Told, route_class
 from glossator.service.api.inference_requests import read_deadline
+from glossator.service.api.job_service import JobService
 from glossator.service.api.problems import InvalidRequest, JobsOff, RouteNotFound
 from glossator.service.api.routes import jobs as job_routes
 from glossator.service.api.state import AppState
@@ -98,8 +99,8 @@ async def models(state: StateDep) -> Response:
             "name": each.name,
             "task": each.manifest.task.task,
             "version": each.digest[:SHORTEST_VERSION],
-            "pairs": reads_pairs(each.manifest.task),
-            "explains": _can_explain(each.manifest.task),
+            "reads_pairs": reads_pairs(each.manifest.task),
+            "can_explain": _can_explain(each.manifest.task),
             "loaded": each.is_loaded,
         }
         for each in state.models.listed()
@@ -159,7 +160,7 @@ def _static_files() -> frozenset[str]:
     return frozenset(file.relative_to(STATIC).as_posix() for file in STATIC.rglob("*") if file.is_file())
 
 
-def _jobs(state: AppState) -> Any:
+def _jobs(state: AppState) -> JobService:
     if state.jobs is None:
         raise JobsOff("jobs are disabled on this server", hint="Start it with --jobs FOLDER.")
     return state.jobs

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import TfidfVectorizer
 from transformers import AutoModelForSequenceClassification, BertConfig
 
-from glossator.modeling.registration import register_architectures
 from glossator.modeling.architectures.bag import BagConfig, BagModel
 from glossator.modeling.architectures.majority import MajorityConfig, MajorityModel
 from glossator.modeling.architectures.ngrams import NgramRows, occurring_tokens, summed_by_row
 from glossator.modeling.architectures.pooled import PooledConfig, PooledModel
 from glossator.modeling.architectures.tfidf import TfidfConfig, TfidfModel
+from glossator.modeling.registration import register_architectures
 from glossator.service.inference.runtime.session import pad
 
 LABELS: dict[str, Any] = {
