@@ -61,7 +61,10 @@ FORMAT = ("input_format", "encoding", "delimiter")
 
 
 def with_reading_options(*names: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
-    """Replace the parameter `reading` of a command by one option for each named field of `ReadingOptions`."""
+    """Replace the parameter `reading` of a command by one option for each named field of `ReadingOptions`.
+
+    `reading` must be keyword-only. The signature is rewritten because the parser reads the options from it.
+    """
 
     def decorate(command: Callable[..., int]) -> Callable[..., int]:
         signature = inspect.signature(command, eval_str=True)
@@ -69,13 +72,11 @@ def with_reading_options(*names: str) -> Callable[[Callable[..., int]], Callable
             inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_OPTIONS[name])
             for name in names
         ]
-        parameters = []
-        for parameter in signature.parameters.values():
-            parameters += (
-                options
-                if parameter.name == "reading"
-                else [parameter if parameter.default is parameter.empty else parameter.replace(kind=options[0].kind)]
-            )
+        parameters = [
+            each
+            for parameter in signature.parameters.values()
+            for each in (options if parameter.name == "reading" else [parameter])
+        ]
 
         @functools.wraps(command)
         def run(*arguments: Any, **given: Any) -> int:

@@ -33,7 +33,8 @@ def export(
         Path | None,
         typer.Option(help="A bundle that answers first where it is confident, in front of this model: a cascade."),
     ] = None,
-    reading: ReadingOptions = ReadingOptions(),  # noqa: B008
+    *,
+    reading: ReadingOptions,
     overwrite: Overwrite = False,
     runs: run_options.Runs = run_options.RUNS,
     accept_changed_test: run_options.AcceptChangedTest = False,

@@ -24,7 +24,8 @@ def context(
         str | None,
         typer.Option(help="Only rows with the same value in this column are neighbours: the document's id."),
     ] = None,
-    reading: ReadingOptions = ReadingOptions(),  # noqa: B008
+    *,
+    reading: ReadingOptions,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     as_json: Json = False,

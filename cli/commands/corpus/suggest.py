@@ -25,7 +25,8 @@ def suggest(
         typer.Option(help="Texts that the model is least sure of, texts that differ most, or both combined."),
     ] = "both",
     seed: Annotated[int, typer.Option(help="Seed of the clustering.")] = 0,
-    reading: ReadingOptions = ReadingOptions(),  # noqa: B008
+    *,
+    reading: ReadingOptions,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     as_json: Json = False,

@@ -77,7 +77,8 @@ def wrangle(
             rich_help_panel=CLEANING,
         ),
     ] = None,
-    reading: ReadingOptions = ReadingOptions(),  # noqa: B008
+    *,
+    reading: ReadingOptions,
     rejects: Annotated[
         Path | None, typer.Option(help="Write unusable rows to this JSON Lines file.", rich_help_panel=OUTPUT)
     ] = None,

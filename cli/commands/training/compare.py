@@ -27,7 +27,8 @@ def compare(
             help="Fail unless each model is shown to be at most this many percentage points worse, such as 0.5.",
         ),
     ] = None,
-    reading: ReadingOptions = ReadingOptions(),  # noqa: B008
+    *,
+    reading: ReadingOptions,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Folder for the report and the JSON.", rich_help_panel=OUTPUT),

@@ -26,7 +26,8 @@ def curve(
         str, typer.Option(help="Encoder to start from: starter, a local folder, or the name of a hub model.")
     ] = "starter",
     seed: Annotated[int, typer.Option(help="Seed of the split and of the subsets.")] = 13,
-    reading: ReadingOptions = ReadingOptions(),  # noqa: B008
+    *,
+    reading: ReadingOptions,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Folder for the report and the plot.", rich_help_panel=OUTPUT),

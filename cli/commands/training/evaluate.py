@@ -30,7 +30,8 @@ def evaluate(
     robustness: Annotated[
         bool, typer.Option("--robustness", help="Also measure on changed texts: typing errors, case, punctuation.")
     ] = False,
-    reading: ReadingOptions = ReadingOptions(),  # noqa: B008
+    *,
+    reading: ReadingOptions,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Folder for the report, the JSON and the plots.", rich_help_panel=OUTPUT),

@@ -65,7 +65,8 @@ def select(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the split and of every training.", rich_help_panel=SPLIT)] = 13,
-    reading: ReadingOptions = ReadingOptions(),  # noqa: B008
+    *,
+    reading: ReadingOptions,
     runs: run_options.Runs = run_options.RUNS,
     accept_changed_test: run_options.AcceptChangedTest = False,
     overwrite: Overwrite = False,

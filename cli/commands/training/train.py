@@ -46,7 +46,8 @@ def train(
     export: Annotated[
         Path | None, typer.Option(help="Also export the checkpoint: folder for the bundle; the model gets its name.")
     ] = None,
-    reading: ReadingOptions = ReadingOptions(),  # noqa: B008
+    *,
+    reading: ReadingOptions,
     drop_rare: Annotated[
         bool,
         typer.Option(
