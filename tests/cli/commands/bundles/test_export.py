@@ -37,7 +37,7 @@ def test_a_bundle_and_its_manifest_as_json(
     [
         (["-o", "topics.csv"], 1, "pass --overwrite"),
         (["-o", "topics.csv", "--overwrite"], 1, "did not write"),
-        (["-o", "topics.csv/out"], 1, "to be a folder that you may write to"),
+        (["-o", "topics.csv/out"], 1, "permission to write to the folder"),
         (["-o", "my model"], 2, "--name"),
         (["-o", "out", "--name", "a/b"], 2, "found: a/b"),
         (["-o", "out", "--test", "nope.csv"], 2, "there is no file nope.csv"),

@@ -55,7 +55,7 @@ def test_rows_that_cannot_be_used_are_counted_and_the_code_is_3(
         ([], 2, "Give a labelled file"),
         (["nope.csv"], 2, "there is no file nope.csv"),
         (["topics.csv", "--label-column", "topik"], 2, "did you mean 'topic'?"),
-        (["topics.csv", "--label-separator", "|"], 2, "a separator makes several labels"),
+        (["topics.csv", "--label-separator", "|"], 2, "a separator gives several labels"),
         (["topics.csv", "-o", "topics.csv"], 1, "Choose another --output"),
     ],
 )
@@ -86,7 +86,7 @@ def test_a_damaged_checkpoint_is_refused(run: Run, topics_csv: Path) -> None:
 def test_a_multi_label_model_refuses_a_single_label_file(run: Run, tiny_bundle: MakeFolder, topics_csv: Path) -> None:
     result = run("evaluate", tiny_bundle(MULTI), "topics.csv")
     assert result.code == 1
-    assert "multi-label needs a JSON list or a separator" in result.err
+    assert "expected a JSON list, or give a separator" in result.err
 
 
 def test_slices_clusters_and_changed_texts(run: Run, tiny_bundle: MakeFolder, topics_csv: Path) -> None:
