@@ -57,8 +57,14 @@ def test_the_signatures_are_pinned() -> None:
     assert list(call) == ["self", "texts", "asked"]
     assert call["asked"].kind is inspect.Parameter.VAR_KEYWORD
     assert list(DecodeKeywords.__annotations__) == [
-        "top_k", "threshold", "min_confidence", "coverage", "aggregation", "offset_unit", "truncate",
-    ]  # fmt: skip
+        "top_k",
+        "threshold",
+        "min_confidence",
+        "coverage",
+        "aggregation",
+        "offset_unit",
+        "truncate",
+    ]
     assert {"labels", "label", "score", "scores"} <= set(dir(glossator.Classification))
 
 

@@ -45,9 +45,22 @@ def test_wrangle_train_evaluate_export_verify_label_and_serve(
     assert counts["in"] == ROWS == counts["kept"] + counts["rejected"] + counts["dropped"]
 
     trained = _step(
-        "train", "tickets.csv", "--label-column", "category", "-o", "checkpoint", "--base", tiny_base("bert"),
-        "--epochs", "2", "--max-length", "32", "--threads", "1", "--json",
-    )  # fmt: skip
+        "train",
+        "tickets.csv",
+        "--label-column",
+        "category",
+        "-o",
+        "checkpoint",
+        "--base",
+        tiny_base("bert"),
+        "--epochs",
+        "2",
+        "--max-length",
+        "32",
+        "--threads",
+        "1",
+        "--json",
+    )
     result = json.loads(trained.stdout)
     assert sum(result["rows"].values()) == counts["kept"]
     assert "epoch 2: loss" in trained.stderr

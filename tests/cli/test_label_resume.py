@@ -126,9 +126,11 @@ def test_a_folder_and_an_archive_give_the_same_rows(run: Run, folder: Path, bund
         assert run("label", source, "-m", bundle, "-o", f"{source}.jsonl").code == 3
     rows = [json.loads(line) for line in Path("in.jsonl").read_text().splitlines()]
     assert [(row["_file"], row["label"], row["_status"]) for row in rows] == [
-        ("a.html", "delivery", "ok"), ("b.txt", "login", "ok"), ("b.txt", rows[2]["label"], "ok"),
+        ("a.html", "delivery", "ok"),
+        ("b.txt", "login", "ok"),
+        ("b.txt", rows[2]["label"], "ok"),
         ("c.bin", None, "error"),
-    ]  # fmt: skip
+    ]
     zipped = [json.loads(line) for line in Path("in.zip.jsonl").read_text().splitlines()]
     assert [(row["_file"], row["label"]) for row in zipped] == [(row["_file"], row["label"]) for row in rows]
     assert run("label", "in/b.txt", "-m", bundle, "-o", "one.jsonl", "--whole", "--json").json["rows"] == 1

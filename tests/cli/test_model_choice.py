@@ -43,9 +43,19 @@ def base(tiny_base: Callable[[str], Path]) -> Path:
 
 def train(run: Run, base: Path, name: str, *further: object) -> Any:
     result = run(
-        "train", "corpus.csv", "-o", f"checkpoints/{name}", "--algorithm", name, "--base", base,
-        "--validation-share", "0.25", "--quiet", *further,
-    )  # fmt: skip
+        "train",
+        "corpus.csv",
+        "-o",
+        f"checkpoints/{name}",
+        "--algorithm",
+        name,
+        "--base",
+        base,
+        "--validation-share",
+        "0.25",
+        "--quiet",
+        *further,
+    )
     assert result.code == 0, result.err
     return result
 
@@ -82,9 +92,25 @@ def test_a_student_is_trained_on_unlabelled_texts(run: Run, base: Path) -> None:
     train(run, base, "bag", "--epochs", "5", "--set", "dimension=8")
     Path("more.txt").write_text("where is the red box\n\nthe old code is wrong\n")
     result = run(
-        "train", "corpus.csv", "-o", "student", "--algorithm", "distil", "--teacher", "checkpoints/bag", "--set",
-        "student=static", "--set", "dimension=8", "--unlabelled", "more.txt", "--base", base, "--epochs", "2",
-    )  # fmt: skip
+        "train",
+        "corpus.csv",
+        "-o",
+        "student",
+        "--algorithm",
+        "distil",
+        "--teacher",
+        "checkpoints/bag",
+        "--set",
+        "student=static",
+        "--set",
+        "dimension=8",
+        "--unlabelled",
+        "more.txt",
+        "--base",
+        base,
+        "--epochs",
+        "2",
+    )
     assert result.code == 0
     assert "2 unlabelled texts" in result.err
     assert json.loads(Path("student/task.json").read_text())["provenance"]["config"]["teacher"] == "bag"
@@ -135,9 +161,21 @@ def test_a_fast_model_that_was_trained_on_other_rows_is_refused(run: Run, base: 
 @pytest.mark.usefixtures("corpus")
 def test_select_takes_the_cheapest_that_is_good_enough(run: Run, base: Path) -> None:
     command = [
-        "select", "corpus.csv", "-o", "chosen", "--base", base, "--algorithm", "majority", "--algorithm", "tfidf",
-        "--algorithm", "frozen", "--algorithm", "distil",
-    ]  # fmt: skip
+        "select",
+        "corpus.csv",
+        "-o",
+        "chosen",
+        "--base",
+        base,
+        "--algorithm",
+        "majority",
+        "--algorithm",
+        "tfidf",
+        "--algorithm",
+        "frozen",
+        "--algorithm",
+        "distil",
+    ]
     result = run(*command, "--json")
     assert result.code == 0, result.err
     verdicts = {each["model"]["name"]: each for each in result.json["verdicts"]}
@@ -149,8 +187,13 @@ def test_select_takes_the_cheapest_that_is_good_enough(run: Run, base: Path) -> 
     assert "worse than the best by more than the margin" in verdicts["majority"]["why"]
     assert result.json["skipped"] == {"distil": "there is no finetune to learn from"}
     assert {path.name for path in Path("chosen").iterdir()} == {
-        "candidates", "frontier.svg", "model", "report.html", "report.md", "selection.json",
-    }  # fmt: skip
+        "candidates",
+        "frontier.svg",
+        "model",
+        "report.html",
+        "report.md",
+        "selection.json",
+    }
     manifest = json.loads(Path("chosen/model/bundle.json").read_text())
     assert [each["split"] for each in manifest["evaluation"]] == ["validation", "test"]
     candidate = json.loads(Path(f"chosen/candidates/{chosen}/bundle/bundle.json").read_text())
@@ -201,8 +244,19 @@ def test_a_curve_forecasts_the_gain_from_more_rows(run: Run, base: Path) -> None
 @pytest.mark.usefixtures("corpus")
 def test_a_search_is_no_worse_than_the_defaults(run: Run, base: Path) -> None:
     command = [
-        "train", "corpus.csv", "-o", "out", "--algorithm", "bag", "--base", base, "--epochs", "3", "--search", "3",
-    ]  # fmt: skip
+        "train",
+        "corpus.csv",
+        "-o",
+        "out",
+        "--algorithm",
+        "bag",
+        "--base",
+        base,
+        "--epochs",
+        "3",
+        "--search",
+        "3",
+    ]
     result = run(*command, "--json")
     assert result.code == 0, result.err
     assert result.json["search"]["trials"] == 3

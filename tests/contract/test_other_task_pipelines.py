@@ -261,8 +261,11 @@ def test_a_bundle_that_claims_another_task_is_refused(task_bundle: MakeFolder, t
     def claim_another_task(fields: dict[str, Any]) -> None:
         task = fields["task"]
         fields["task"] = {key: task[key] for key in ("format_version", "encoding", "provenance")} | {
-            "task": "text-embedding", "pooling": "mean", "normalized": True, "dimension": 32,
-        }  # fmt: skip
+            "task": "text-embedding",
+            "pooling": "mean",
+            "normalized": True,
+            "dimension": 32,
+        }
 
     seal(claim_another_task, folder)
     with pytest.raises(BundleInvalid, match=r"graph-outputs|manifest"):

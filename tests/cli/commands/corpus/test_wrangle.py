@@ -42,9 +42,13 @@ def test_json_is_all_of_stdout_and_quiet_prints_no_progress(run: Run, topics_csv
 def test_stdin_with_a_format(run: Run, topics_csv: Path, compressed: bool) -> None:
     data = topics_csv.read_bytes()
     result = run(
-        "wrangle", "-", "--json", "--input-format", "csv.gz" if compressed else "csv",
+        "wrangle",
+        "-",
+        "--json",
+        "--input-format",
+        "csv.gz" if compressed else "csv",
         stdin=gzip.compress(data) if compressed else data,
-    )  # fmt: skip
+    )
     assert result.json["rows"]["kept"] == 72
 
 

@@ -82,8 +82,11 @@ def test_rows_with_invalid_values_are_kept_with_an_error(run: Run, folder: Path,
     assert result.code == 3
     assert [row["_status"] for row in out] == ["error"] * 4 + ["ok"]
     assert [row["_error"].partition(":")[0] for row in out[:4]] == [
-        "undecodable-text", "undecodable-text", "empty-text", "unreadable-row",
-    ]  # fmt: skip
+        "undecodable-text",
+        "undecodable-text",
+        "empty-text",
+        "unreadable-row",
+    ]
     assert out[0]["text"] == "half \ud83d"
 
 

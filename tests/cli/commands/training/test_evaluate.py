@@ -31,9 +31,15 @@ def test_a_bundle_is_measured_on_a_file_and_the_report_is_written(
     assert result.json["rejected_rows"] == 0
     report = Path("report")
     assert sorted(path.name for path in report.iterdir()) == [
-        "confusion.svg", "evaluation.json", "lengths.svg", "per-class.svg", "reliability.svg", "report.html",
-        "report.md", "thresholds.svg",
-    ]  # fmt: skip
+        "confusion.svg",
+        "evaluation.json",
+        "lengths.svg",
+        "per-class.svg",
+        "reliability.svg",
+        "report.html",
+        "report.md",
+        "thresholds.svg",
+    ]
     written = json.loads((report / "evaluation.json").read_text())
     assert written["metrics"] == result.json["metrics"]
 
@@ -94,9 +100,18 @@ def test_slices_clusters_and_changed_texts(run: Run, tiny_bundle: MakeFolder, to
     rows = [f"{line},{'web' if number % 3 else 'mail'},{number // 6}" for number, line in enumerate(lines[1:])]
     topics_csv.write_text("\n".join([f"{lines[0]},source,document", *rows]) + "\n")
     result = run(
-        "evaluate", tiny_bundle(SINGLE), "topics.csv", "--label-column", "topic", "--slice-by", "source",
-        "--cluster-by", "document", "--robustness", "--json",
-    )  # fmt: skip
+        "evaluate",
+        tiny_bundle(SINGLE),
+        "topics.csv",
+        "--label-column",
+        "topic",
+        "--slice-by",
+        "source",
+        "--cluster-by",
+        "document",
+        "--robustness",
+        "--json",
+    )
     assert result.code == 0
     assert {each["by"] for each in result.json["slices"]} >= {"length", "label", "source"}
     assert result.json["clusters"] == 12

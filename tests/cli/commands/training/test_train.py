@@ -59,7 +59,11 @@ def test_json_on_stdout_and_a_checkpoint(run: Run, topics_csv: Path, base: Path,
         (["topics.csv", "-o", "topics.csv/out"], 1, "permission to write to the folder"),
         (["topics.csv", "-o", "out", "--rejects", "topics.csv"], 2, "the output is the input"),
         (["topics.csv", "-o", "out", "--base", "./nope"], 2, "the base model is not a folder"),
-        (["topics.csv", "-o", "out", "--base", "no/such-encoder"], 2, "Without a network, download it on another machine"),
+        (
+            ["topics.csv", "-o", "out", "--base", "no/such-encoder"],
+            2,
+            "Without a network, download it on another machine",
+        ),
         (["topics.csv", "-o", "out", "--base", "."], 2, "model.safetensors"),
         (["topics.csv", "-o", "out", "--max-length", "100000"], 2, "positions"),
         (["topics.csv", "-o", "out", "--validation", "nope.csv"], 2, "there is no file nope.csv"),
@@ -89,8 +93,17 @@ def test_all_invalid_options_are_reported_together(run: Run, topics_csv: Path, n
 def test_rejects_of_the_validation_file_are_counted(run: Run, topics_csv: Path, base: Path) -> None:
     Path("validation.csv").write_text("text,topic\nmy parcel again,delivery\nhello,greeting\nno money yet,refund\n")
     result = run(
-        "train", "topics.csv", "-o", "out", "--base", base, "--epochs", "1", "--validation", "validation.csv",
-    )  # fmt: skip
+        "train",
+        "topics.csv",
+        "-o",
+        "out",
+        "--base",
+        base,
+        "--epochs",
+        "1",
+        "--validation",
+        "validation.csv",
+    )
     assert result.code == 0
     assert "3 rows = 2 kept + 1 rejected + 0 dropped" in result.err
     assert "rejected: unknown-label 1" in result.err
