@@ -206,12 +206,12 @@ def test_http_ranks_labels_and_documents_as_python_does(task_bundle: MakeFolder)
             assert (bad["index"], bad["error"]["code"]) == (2, "empty-text")
 
         for path, wrong, status, message in (
-            ("vectors/zero-shot", {"texts": texts, "labels": []}, 422, "does not fit"),
+            ("vectors/zero-shot", {"texts": texts, "labels": []}, 422, "invalid request body"),
             ("vectors/zero-shot", {"texts": texts * 2, "labels": labels}, 422, "too many texts"),
             ("pairs/zero-shot", {"texts": texts, "labels": labels}, 422, "not trained on entailment"),
             ("vectors/rerank", {"query": "", "documents": labels}, 422, "empty"),
-            ("vectors/rerank", {"query": "a", "documents": labels, "how": 1}, 422, "does not fit"),
-            ("vectors/rerank", ["a"], 422, "not an object"),
+            ("vectors/rerank", {"query": "a", "documents": labels, "how": 1}, 422, "invalid request body"),
+            ("vectors/rerank", ["a"], 422, "not a JSON object"),
             ("nobody/rerank", {"query": "a", "documents": labels}, 404, "no model"),
         ):
             answered = client.post(f"/v1/models/{path}", json=wrong)

@@ -108,7 +108,7 @@ def test_state_of_an_endpoint(running: Server) -> None:
 @pytest.mark.parametrize(
     ("model", "body", "status", "message"),
     [
-        ("nothing", {"inputs": "a"}, 404, "no model of this name"),
+        ("nothing", {"inputs": "a"}, 404, "no model has this name"),
         ("intents", {}, 422, "inputs: Field required"),
         ("intents", {"inputs": ""}, 422, "the text is empty"),
         ("intents", {"inputs": ["fine", "\ud800"]}, 422, "text 1: the text holds a lone surrogate"),

@@ -109,7 +109,7 @@ def test_server_and_models_describe_themselves(client: Any) -> None:
 
 @slow
 def test_errors_are_those_that_the_client_knows(client: Any, running: Server) -> None:
-    with pytest.raises(InferenceServerException, match="no model of this name"):
+    with pytest.raises(InferenceServerException, match="no model has this name"):
         infer(client, "nothing", tensor("text", TEXTS, binary=True))
     with pytest.raises(InferenceServerException, match="text 1: the text is empty"):
         infer(client, "intents", tensor("text", ["a", " "], binary=True))

@@ -48,9 +48,9 @@ def test_models_are_listed(client: openai.OpenAI) -> None:
 
 
 def test_errors_are_those_that_the_client_knows(client: openai.OpenAI) -> None:
-    with pytest.raises(openai.NotFoundError, match="no model of this name"):
+    with pytest.raises(openai.NotFoundError, match="no model has this name"):
         client.embeddings.create(model="nothing", input="a")
-    with pytest.raises(openai.UnprocessableEntityError, match="gives no vectors"):
+    with pytest.raises(openai.UnprocessableEntityError, match="returns no embeddings"):
         client.embeddings.create(model="intents", input="a")
     with pytest.raises(openai.UnprocessableEntityError, match="token ids"):
         client.embeddings.create(model="text-embedding", input=[[1, 2, 3]])
