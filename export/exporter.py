@@ -34,6 +34,7 @@ from glossator.service.bundle.manifest import (
     BatchCost,
     CascadeRecord,
     EvaluationRecord,
+    Kernels,
     Manifest,
     Parity,
     Precision,
@@ -55,6 +56,7 @@ from glossator.service.inference.encoding import make_encoder
 from glossator.service.inference.model import Model, fast_tier, load_unverified, replay_golden_rows
 from glossator.service.inference.pipeline import Pipeline
 from glossator.service.inference.runtime.batch_cost import measure_cost
+from glossator.service.inference.runtime.int8_kernels import measure_kernels
 from glossator.service.inference.runtime.machine import describe_machine
 from glossator.service.inference.runtime.session import Session
 from glossator.service.inference.runtime.threads import available_cpus
@@ -340,6 +342,7 @@ def _measure_speed(pipeline: Pipeline, cost: Cost, texts: Sequence[Text]) -> Spe
         texts_per_second=round(len(texts) / best, 1),
         tokens_per_second=round(tokens / best, 1),
         cost=BatchCost(**asdict(cost)),
+        kernels=Kernels(**asdict(measure_kernels())),
     )
 
 

@@ -14,6 +14,7 @@ from glossator.service.bundle import file_names
 from glossator.service.bundle.manifest import CascadeRecord, Manifest, Parity
 from glossator.service.bundle.task import QuestionAnswering, Task, TextEmbedding, TextPair, TokenClassification
 from glossator.service.errors import shorten
+from glossator.service.inference.runtime.int8_kernels import KernelSpeed
 
 FOLDER = "evaluation"
 
@@ -206,9 +207,10 @@ def _speed(manifest: Manifest) -> list[str]:
     if manifest.speed is None:
         return []
     speed = manifest.speed
+    kernels = "" if speed.kernels is None else f" Int8 products: {KernelSpeed(**speed.kernels.model_dump()).summary()}."
     return [
         f"Speed at export, strings to labels: {speed.texts_per_second:,.0f} texts/s ({speed.tokens_per_second:,.0f} "
-        f"tokens/s) on {speed.machine}."
+        f"tokens/s) on {speed.machine}.{kernels}"
     ]
 
 

@@ -177,6 +177,17 @@ def faults(result: Any) -> Figures:
     }
 
 
+def int8_kernels(result: Any) -> Figures:
+    """Milliseconds of one product, by how it is computed."""
+    names = {
+        "fast": "uint8 x int8 (without the option)",
+        "exact": "uint8 x uint8 (with the option)",
+        "fp32": "fp32",
+    }
+    found = {name: f"{result['milliseconds'][key]['median']:.2f}" for name, key in names.items()}
+    return found | {"machine": result["machine"]}
+
+
 def invariance(result: Any) -> Figures:
     found = {"texts": f"{result['texts']:,}", "ways": str(len(result["moved_and_flips"]))}
     for name, model in (("ours", "served (static)"), ("stock", "stock recipe")):
@@ -353,6 +364,7 @@ FIGURES: Mapping[str, Callable[[Any], Figures]] = {
     "explain": explain,
     "false_alarms": false_alarms,
     "faults": faults,
+    "int8_kernels": int8_kernels,
     "invariance": invariance,
     "job_history": job_history,
     "kill_sweep": kill_sweep,

@@ -17,6 +17,9 @@ Precision = Literal["fp32", "int8"]
 Scheme = Literal["fp32", "static", "row", "block"]
 """How a graph computes its matrix products: in fp32, or in int8 with activation scales that are fixed at export
 (`static`), computed for each token (`row`), or computed for each block of a token (`block`)."""
+Int8Kernel = Literal["uint8 x int8", "uint8 x uint8"]
+"""The products that ONNX Runtime computes for an int8 graph. Products of uint8 and int8 are faster, but overflow on
+some processors."""
 Tier = Literal["fast", "full"]
 """Which graph of a cascade answered."""
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -96,6 +99,18 @@ class BatchCost(StrictModel):
     most_tokens: Annotated[int, Field(ge=1)]
 
 
+class Kernels(StrictModel):
+    """The int8 kernels of the machine that ran export, and their speed.
+
+    `int8_gops` and `fp32_gops`: the highest speed of one thread, in 10^9 operations a second, on a product of 512 x 384
+    by 384 x 1536. A multiplication and an addition count as two operations.
+    """
+
+    int8: Int8Kernel
+    int8_gops: Annotated[float, Field(gt=0.0)]
+    fp32_gops: Annotated[float, Field(gt=0.0)]
+
+
 class Speed(StrictModel):
     """Speed from text to answer, measured by export; comparable only on the same machine."""
 
@@ -106,6 +121,8 @@ class Speed(StrictModel):
     tokens_per_second: float
     cost: BatchCost
     """Used to plan batches until the batch cost is measured on the machine that serves."""
+    kernels: Kernels | None = None
+    """None in bundles older than this field."""
 
 
 class CascadeRecord(StrictModel):
@@ -148,9 +165,12 @@ class Manifest(StrictModel):
     digest: str = ""
 
     @model_serializer(mode="wrap")
-    def _omit_missing_cascade(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
-        """Omit `cascade` if it is None, so that older manifests keep their bytes and their digest."""
+    def _omit_absent_fields(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Omit `cascade` and `speed.kernels` if they are None, so that older manifests keep their bytes and digest."""
         fields: dict[str, object] = handler(self)
+        speed = fields.get("speed")
+        if isinstance(speed, dict) and speed["kernels"] is None:
+            fields["speed"] = {name: value for name, value in speed.items() if name != "kernels"}
         return {name: value for name, value in fields.items() if name != "cascade" or value is not None}
 
     def sealed(self) -> Manifest:

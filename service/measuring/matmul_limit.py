@@ -1,8 +1,4 @@
-"""What the processor's matrix products allow: the products of a model alone, run as fast as ONNX Runtime can.
-
-A graph of one product is written here byte by byte, as a protocol buffer of `onnx.proto`, so that measuring needs no
-more packages than serving does.
-"""
+"""What the processor's matrix products allow: the products of a model alone, run as fast as ONNX Runtime can."""
 
 from __future__ import annotations
 
@@ -15,12 +11,11 @@ import numpy as np
 import onnxruntime as ort
 
 from glossator.service.bundle.manifest import Precision
+from glossator.service.inference.runtime.product_graph import product_graph
 from glossator.service.inference.runtime.session import session_options
 
 BATCH_TOKENS = 512
 _SECONDS = 0.5
-_FLOAT, _UINT8, _INT8, _INT32 = 1, 2, 3, 6
-"""Element types of `onnx.proto`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,47 +62,3 @@ def _seconds(shape: tuple[int, int], precision: Precision, workers: int, seconds
         one = max(pool.map(several, [3] * workers))
         times = max(1, int(seconds / 4 / one))
         return min(max(pool.map(several, [times] * workers)) for _ in range(4))
-
-
-def product_graph(rows: int, columns: int, precision: Precision) -> bytes:
-    """The bytes of an ONNX model: `y = x @ weight` for `x` of (tokens, rows), with a constant weight."""
-    generator = np.random.default_rng(1)
-    if precision == "int8":
-        weight = generator.integers(-127, 128, (rows, columns)).astype(np.int8)
-        operator, inputs, taken, given, stored = "MatMulInteger", ["x", "weight", "zero"], _UINT8, _INT32, _INT8
-        tensors = [_tensor("weight", weight, stored), _tensor("zero", np.uint8(128), _UINT8)]
-    else:
-        weight = generator.normal(size=(rows, columns)).astype(np.float32)
-        operator, inputs, taken, given = "MatMul", ["x", "weight"], _FLOAT, _FLOAT
-        tensors = [_tensor("weight", weight, _FLOAT)]
-    node = b"".join(_field(1, name.encode()) for name in inputs) + _field(2, b"y") + _field(4, operator.encode())
-    graph = _field(1, node) + _field(2, b"product") + b"".join(_field(5, tensor) for tensor in tensors)
-    graph += _field(11, _value("x", taken, rows)) + _field(12, _value("y", given, columns))
-    return _number(1, 10) + _field(8, _field(1, b"") + _number(2, 20)) + _field(7, graph)
-
-
-def _tensor(name: str, value: np.ndarray | np.generic, kind: int) -> bytes:
-    dims = b"".join(_number(1, size) for size in value.shape)
-    return dims + _number(2, kind) + _field(8, name.encode()) + _field(9, value.tobytes())
-
-
-def _value(name: str, kind: int, width: int) -> bytes:
-    shape = _field(1, _field(2, b"tokens")) + _field(1, _number(1, width))
-    return _field(1, name.encode()) + _field(2, _field(1, _number(1, kind) + _field(2, shape)))
-
-
-def _field(number: int, content: bytes) -> bytes:
-    """A field of bytes: its key, its length, itself."""
-    return _varint(number << 3 | 2) + _varint(len(content)) + content
-
-
-def _number(number: int, value: int) -> bytes:
-    return _varint(number << 3) + _varint(value)
-
-
-def _varint(value: int) -> bytes:
-    parts = []
-    while value > 0x7F:
-        parts.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*parts, value])

@@ -15,6 +15,7 @@ from glossator.service.bundle import file_names, onnx_inspection
 from glossator.service.bundle.reference import Histogram, parse_reference
 from glossator.service.inference.batch_planning import Cost, plan
 from glossator.service.inference.model import Model
+from glossator.service.inference.runtime.int8_kernels import KernelSpeed, measure_kernels
 from glossator.service.inference.runtime.machine import describe_machine
 from glossator.service.measuring.matmul_limit import MatmulLimit, measure_limit
 from glossator.service.tasks.encoded import EncodedText, Floats
@@ -68,6 +69,7 @@ class Speed:
     latency: tuple[Latency, ...]
     stages: dict[str, float]
     padding_in_arrival_order: float
+    kernels: KernelSpeed
     limit: MatmulLimit
 
     @property
@@ -128,6 +130,7 @@ def measure_speed(model: Model, texts: Sequence[str], *, stage: Stage = lambda _
         latency=tuple(latency),
         stages=stages,
         padding_in_arrival_order=1.0 - sum(lengths) / padded,
+        kernels=measure_kernels(),
         limit=limit,
     )
 

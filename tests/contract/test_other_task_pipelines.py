@@ -24,6 +24,7 @@ from glossator.service.errors import BundleInvalid, ConfigError, InputError
 from glossator.service.inference.composed.reranking import Ranked
 from glossator.service.inference.encoding import reads_pairs
 from glossator.service.inference.pipeline import Answer
+from glossator.service.inference.runtime.int8_kernels import int8_kernel
 from glossator.service.labelling.answer_cells import answer_columns
 from glossator.service.labelling.column_plan import plan_columns
 from glossator.service.labelling.destination import StreamDestination
@@ -64,6 +65,10 @@ def test_the_served_graph_has_learned_the_task(task_bundle: MakeFolder, kind: st
     card = (task_bundle(kind) / "README.md").read_text()
     assert "How good it is" in card
     assert f"{test.metrics[metric].value:.4f}" in card
+    assert manifest.speed is not None
+    assert manifest.speed.kernels is not None
+    assert manifest.speed.kernels.int8 == int8_kernel()
+    assert f"{manifest.speed.kernels.int8_gops:,.0f} GOP/s on one thread" in card
 
 
 def test_the_bundle_answers_as_the_checkpoint(task_bundle: MakeFolder, task_checkpoint: MakeFolder, kind: str) -> None:

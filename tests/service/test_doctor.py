@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from glossator.service import doctor
+from glossator.service.inference.runtime.int8_kernels import KernelSpeed
 
 
 def by_name(folder: Path) -> dict[str, doctor.Finding]:
@@ -13,7 +14,17 @@ def by_name(folder: Path) -> dict[str, doctor.Finding]:
 
 def test_machine_of_the_tests_is_looked_at(tmp_path: Path) -> None:
     found = by_name(tmp_path)
-    assert {"onnxruntime", "processor", "threads", "memory", "disk", "open files", "sqlite", "cache"} <= set(found)
+    assert {
+        "onnxruntime",
+        "processor",
+        "int8 products",
+        "threads",
+        "memory",
+        "disk",
+        "open files",
+        "sqlite",
+        "cache",
+    } <= set(found)
     assert found["sqlite"].state == "good"
     assert all((finding.state == "good") == (finding.mend is None) for finding in found.values())
 
@@ -31,6 +42,17 @@ def test_what_is_wrong_comes_with_its_mend(tmp_path: Path, monkeypatch: pytest.M
         assert found[name].state == "warn", name
         assert found[name].mend
     assert "512" in found["threads"].found
+
+
+@pytest.mark.parametrize(("int8", "state"), [(80.0, "warn"), (99.0, "good"), (600.0, "good")])
+def test_int8_that_is_slower_than_fp32_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, int8: float, state: str
+) -> None:
+    measured = KernelSpeed("uint8 x uint8", int8, 100.0)
+    monkeypatch.setattr(doctor, "measure_kernels", lambda: measured)
+    finding = by_name(tmp_path)["int8 products"]
+    assert (finding.state, finding.found) == (state, measured.summary())
+    assert ("--precision fp32" in (finding.mend or "")) == (state == "warn")
 
 
 def test_memory_of_a_container_is_that_of_its_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

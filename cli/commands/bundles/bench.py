@@ -85,6 +85,7 @@ def _print_speed(speed: Speed, price: float | None) -> None:
     stages = ", ".join(f"{name} {share:.1%}" for name, share in speed.stages.items())
     console.print(f"time by stage: {stages}")
     console.print(f"padding in batches of 32 in order of arrival would be {speed.padding_in_arrival_order:.0%}")
+    console.print(f"int8 products: {speed.kernels.summary()}")
     console.print(
         f"matrix products alone would allow {speed.limit.tokens_per_second:,.0f} tokens/s "
         f"({speed.limit.operations_per_second / 1e9:,.0f} GOP/s): this bundle reaches {speed.share_of_limit:.0%} of it"

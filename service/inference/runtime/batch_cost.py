@@ -1,15 +1,12 @@
 """The cost of batches on this machine: measured once, in two seconds, cached, and used to plan batches.
 
-The cache folder has one file per bundle, machine and number of workers. It is `GLOSSATOR_CACHE_DIR`, else `glossator`
-under `XDG_CACHE_HOME` or `~/.cache`. If it is not writable, nothing is cached.
+The cache has one file per bundle, machine and number of workers.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
 import statistics
 import time
 from collections import defaultdict
@@ -17,17 +14,17 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from itertools import cycle, islice
-from pathlib import Path
 
 import numpy as np
 
-from glossator.service.files.durable import write_atomically
 from glossator.service.inference.batch_planning import UNMEASURED, Cost
 from glossator.service.inference.batching import Run
 from glossator.service.inference.runtime.machine import describe_machine
+from glossator.service.inference.runtime.machine_cache import load_cached, store_cached
 
 SECONDS = 2.0
 _FORMAT = 1
+_KIND = "batch-cost"
 _LENGTHS = (8, 16, 32, 64, 128, 256, 512)
 _BUDGETS = (64, 256, 512, 1024, 2048)
 _NEARLY = 0.97
@@ -93,30 +90,16 @@ def fit_cost(took: dict[tuple[int, int], float]) -> Cost:
 def load_cost(digest: str, workers: int, device: str = "cpu") -> Cost | None:
     """Return the cached cost of this bundle on this machine, or None."""
     try:
-        fields = json.loads(_file(digest, workers, device).read_bytes())
-        return Cost(**fields["cost"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return Cost(**load_cached(_KIND, _key(digest, workers, device))["cost"])
+    except (KeyError, TypeError):
         return None
 
 
 def store_cost(digest: str, workers: int, cost: Cost, device: str = "cpu") -> None:
     """Cache a cost, atomically."""
-    file = _file(digest, workers, device)
     fields = {"format": _FORMAT, "machine": describe_machine()[0], "workers": workers, "cost": asdict(cost)}
-    with contextlib.suppress(OSError):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(file, json.dumps(fields).encode())
+    store_cached(_KIND, _key(digest, workers, device), fields)
 
 
-def cache_folder() -> Path:
-    """Return the folder for measurements of this machine."""
-    root = os.environ.get("GLOSSATOR_CACHE_DIR")
-    if root is None:
-        home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-        root = os.path.join(home, "glossator")
-    return Path(root)
-
-
-def _file(digest: str, workers: int, device: str) -> Path:
-    key = hashlib.sha256(json.dumps([_FORMAT, digest, workers, device, describe_machine()]).encode()).hexdigest()
-    return cache_folder() / "batch-cost" / f"{key[:32]}.json"
+def _key(digest: str, workers: int, device: str) -> str:
+    return json.dumps([_FORMAT, digest, workers, device, describe_machine()])

@@ -16,19 +16,28 @@ def describe_machine() -> tuple[str, int]:
     import onnxruntime
 
     threads = available_cpus()
-    processor, flags = platform.machine(), ""
-    try:
-        info = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        info = ""
-    if model := re.search(r"^model name\s*:\s*(.+)$", info, re.MULTILINE):
+    processor = platform.machine()
+    if model := re.search(r"^model name\s*:\s*(.+)$", _cpuinfo(), re.MULTILINE):
         processor = model.group(1)
-    if found := re.search(r"^(?:flags|Features)\s*:\s*(.+)$", info, re.MULTILINE):
-        flags = " ".join(name for name in _INSTRUCTION_SETS if name in found.group(1).split())
+    found = processor_flags()
+    flags = " ".join(name for name in _INSTRUCTION_SETS if name in found)
     return (
         f"{processor} ({flags or platform.machine()}), {threads} CPUs, ONNX Runtime {onnxruntime.__version__}",
         threads,
     )
+
+
+def processor_flags() -> list[str]:
+    """Return every flag of the processor that the system lists; empty if it lists none."""
+    found = re.search(r"^(?:flags|Features)\s*:\s*(.+)$", _cpuinfo(), re.MULTILINE)
+    return sorted(found.group(1).split()) if found else []
+
+
+def _cpuinfo() -> str:
+    try:
+        return Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return ""
 
 
 def other_instructions(machine: str, here: str) -> str | None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from glossator.service.bundle.reader import Bundle
 from glossator.service.errors import BundleInvalid, Fault, GlossatorError, shorten
 from glossator.service.inference.model import load, read_bundle
-from glossator.service.inference.runtime.batch_cost import cache_folder
+from glossator.service.inference.runtime.machine_cache import cache_folder
 
 MEMORY_FACTOR = 8
 """Memory for loading, as a multiple of the size of the graphs, plus BASE_MB; optimising a graph copies its weights."""

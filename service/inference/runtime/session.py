@@ -11,6 +11,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from glossator.service.errors import BundleInvalid, ConfigError, Fault, InferenceError
+from glossator.service.inference.runtime import int8_kernels
 from glossator.service.tasks.encoded import Floats, PairWindow
 
 OPTIMIZATION_LEVEL = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
@@ -41,7 +42,7 @@ def providers(device: Device, available: Sequence[str]) -> list[str]:
 
 
 def session_options(threads: int = 1) -> ort.SessionOptions:
-    """How graphs are run here: `threads` within an operator, and sums that are the same on every processor."""
+    """Return the session options: `threads` within an operator, and int8 products that are exact on every processor."""
     options = ort.SessionOptions()
     options.graph_optimization_level = OPTIMIZATION_LEVEL
     options.intra_op_num_threads = threads
@@ -49,9 +50,7 @@ def session_options(threads: int = 1) -> ort.SessionOptions:
     options.log_severity_level = 3
     # Threads that spin between calls steal the core on which the server answers.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # AVX2 without VNNI adds two products of uint8 and int8 in 16 bits, where they overflow. This has ONNX Runtime
-    # multiply uint8 by uint8 there, which is exact; other processors are left alone.
-    options.add_session_config_entry("session.x64quantprecision", "1")
+    int8_kernels.configure(options)
     return options
 
 

@@ -13,6 +13,7 @@ from glossator.service.bundle.manifest import (
     Estimate,
     EvaluationRecord,
     FileEntry,
+    Kernels,
     Manifest,
     Parity,
     Served,
@@ -113,6 +114,13 @@ def manifests(draw: st.DrawFn) -> Manifest:
                     attention=st.floats(0, 9),
                     most_tokens=st.integers(1, 9),
                 ),
+                kernels=st.none()
+                | st.builds(
+                    Kernels,
+                    int8=st.sampled_from(["uint8 x int8", "uint8 x uint8"]),
+                    int8_gops=st.floats(0.1, 9e3),
+                    fp32_gops=st.floats(0.1, 9e3),
+                ),
             )
         ),
     )
@@ -135,6 +143,30 @@ def test_the_digest_is_the_hash_of_all_other_fields_in_canonical_form(manifest: 
     data = json.dumps(fields, ensure_ascii=False, indent=2) + "\n"
     assert digest == hashlib.sha256(data.encode("utf-8")).hexdigest()
     assert next(iter(fields)) == "format_version"
+
+
+def test_a_speed_without_kernels_keeps_the_bytes_of_older_manifests() -> None:
+    cost = BatchCost(batch=0.5, token=0.03, attention=1e-5, most_tokens=512)
+    speed = Speed(machine="m", threads=2, texts=9, texts_per_second=1.5, tokens_per_second=9.0, cost=cost)
+    old = make_manifest(speed=speed)
+    assert list(json.loads(old.to_bytes())["speed"]) == [
+        "machine",
+        "threads",
+        "texts",
+        "texts_per_second",
+        "tokens_per_second",
+        "cost",
+    ]
+    assert parse_manifest(old.to_bytes()).speed == speed
+    kernels = Kernels(int8="uint8 x int8", int8_gops=600.0, fp32_gops=150.0)
+    new = make_manifest(speed=speed.model_copy(update={"kernels": kernels}))
+    assert json.loads(new.to_bytes())["speed"]["kernels"] == {
+        "int8": "uint8 x int8",
+        "int8_gops": 600.0,
+        "fp32_gops": 150.0,
+    }
+    assert new.digest != old.digest
+    assert parse_manifest(new.to_bytes()) == new
 
 
 def test_the_bytes_are_readable_text_that_begins_with_the_version() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from glossator.service.inference.model import Model, load
+from glossator.service.inference.runtime.int8_kernels import int8_kernel
 from glossator.service.measuring import speed as measuring
 from glossator.service.measuring.speed import Speed, measure_speed, typical_texts
 
@@ -46,6 +47,8 @@ def test_figures_hang_together(speed: Speed) -> None:
     hours = 2 * 1e6 / speed.best.texts_per_second / 3600
     assert speed.core_hours_per_million() == pytest.approx(hours)
     assert 0 < speed.share_of_limit < 1
+    assert speed.kernels.int8 == int8_kernel()
+    assert min(speed.kernels.int8_gops, speed.kernels.fp32_gops) > 0
 
 
 def test_json_holds_it_all(speed: Speed) -> None:
@@ -53,6 +56,7 @@ def test_json_holds_it_all(speed: Speed) -> None:
     assert fields["limit"]["tokens_per_second"] == pytest.approx(speed.limit.tokens_per_second)
     assert fields["share_of_limit"] == pytest.approx(speed.share_of_limit)
     assert len(fields["throughput"]) == 2
+    assert fields["kernels"]["int8_gops"] == speed.kernels.int8_gops
 
 
 def test_typical_texts_are_as_long_as_those_trained_on(model: Model) -> None:

@@ -32,6 +32,7 @@ def test_tables_and_the_cost(run: Run, topics_csv: Path, bundle: Path) -> None:
         "p99 ms",
         "time by stage: tokenise",
         "this bundle reaches",
+        "int8 products: uint8 x ",
         "at a price of 0.05 each",
     ):
         assert message in result.out

@@ -10,7 +10,7 @@ import pytest
 from glossator.service.bundle.reader import read_bundle
 from glossator.service.errors import BundleInvalid
 from glossator.service.inference.runtime import sandboxed_load
-from glossator.service.inference.runtime.batch_cost import cache_folder
+from glossator.service.inference.runtime.machine_cache import cache_folder
 
 
 @pytest.fixture(autouse=True)
