@@ -35,7 +35,7 @@ def test_ranking_is_that_of_the_native_route(running: Server, http: httpx.Client
     with pytest.raises(ApiError) as caught:
         client.rerank(model="intents", query=PAIR[0], documents=TEXTS)
     assert caught.value.status_code == 422
-    assert "pairs or of vectors" in str(caught.value.body)
+    assert "text-pair or a text-embedding" in str(caught.value.body)
 
 
 def test_labels_are_those_of_the_native_route(

@@ -111,7 +111,7 @@ def test_state_of_an_endpoint(running: Server) -> None:
         ("nothing", {"inputs": "a"}, 404, "no model has this name"),
         ("intents", {}, 422, "inputs: Field required"),
         ("intents", {"inputs": ""}, 422, "the text is empty"),
-        ("intents", {"inputs": ["fine", "\ud800"]}, 422, "text 1: the text holds a lone surrogate"),
+        ("intents", {"inputs": ["fine", "\ud800"]}, 422, "text 1: the text contains a lone surrogate"),
         ("intents", {"inputs": 3}, 422, "do not fit the model's task"),
         ("intents", {"inputs": "a", "parameters": {"top_k": 0}}, 422, "top_k"),
         ("intents", {"inputs": "a", "parameters": {"unknown": 1}}, 422, "unknown"),
@@ -126,7 +126,7 @@ def test_errors_keep_their_form(running: Server, model: str, body: Any, status: 
     assert message in answer.json()["error"]
 
 
-def test_dialect_stands_at_the_root_where_it_is_asked_for(bundles: Any) -> None:
+def test_a_dialect_is_mounted_at_the_root_on_request(bundles: Any) -> None:
     with server(*bundles.values(), root_dialect="hugging-face") as running:
         found = InferenceClient(model=running.url, provider="hf-inference").text_classification(TEXTS[0])
         assert found[0].label == client(running, "intents").text_classification(TEXTS[0])[0].label

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from servers import Server
 from tritonclient.utils import InferenceServerException
 
-from glossator.service.api.dialects.open_inference_tensors import Tensor, parted, texts_of
+from glossator.service.api.dialects.open_inference_tensors import Tensor, split_binary, texts_of
 from glossator.service.errors import InputError
 
 from .conftest import PAIR, TEXTS
@@ -97,9 +97,9 @@ def test_server_and_models_describe_themselves(client: Any) -> None:
     assert client.is_model_ready("intents")
     assert "binary_tensor_data" in client.get_server_metadata()["extensions"]
     listed = {each["name"]: each["version"] for each in client.get_model_repository_index()}
-    told = client.get_model_metadata("intents")
-    assert told["versions"] == [listed["intents"]]
-    assert [each["name"] for each in told["outputs"]] == ["label", "score", "labels", "probabilities"]
+    metadata = client.get_model_metadata("intents")
+    assert metadata["versions"] == [listed["intents"]]
+    assert [each["name"] for each in metadata["outputs"]] == ["label", "score", "labels", "probabilities"]
     assert client.is_model_ready("intents", model_version=listed["intents"][:12])
     assert not client.is_model_ready("intents", model_version="0" * 12)
     assert not client.is_model_ready("nothing")
@@ -131,7 +131,7 @@ def test_errors_are_those_that_the_client_knows(client: Any, running: Server) ->
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]))))
 def test_texts_survive_the_binary_form(texts: list[str]) -> None:
     entry, raw = Tensor("text", "BYTES", (len(texts),), texts).to_binary()
-    (part,) = parted(b"{}" + raw, 2, [entry])
+    (part,) = split_binary(b"{}" + raw, 2, [entry])
     if texts:
         assert texts_of(entry, part) == texts
 
@@ -140,5 +140,5 @@ def test_texts_survive_the_binary_form(texts: list[str]) -> None:
 def test_damaged_binary_data_are_refused_by_name(raw: bytes, size: int) -> None:
     entry = {"name": "text", "shape": [1], "datatype": "BYTES", "parameters": {"binary_data_size": size}}
     with suppress(InputError):
-        (part,) = parted(raw, 0, [entry])
+        (part,) = split_binary(raw, 0, [entry])
         assert len(texts_of(entry, part)) == 1

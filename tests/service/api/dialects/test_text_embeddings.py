@@ -1,4 +1,4 @@
-"""The shapes of text-embeddings-inference, held against our own route."""
+"""The shapes of text-embeddings-inference, compared with our own route."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def post(running: Server, path: str, **body: Any) -> httpx.Response:
     return httpx.post(f"{running.url}/tei/{path}", json=body, timeout=30)
 
 
-def test_one_text_a_pair_and_a_batch_are_told_apart(running: Server, native: Native) -> None:
+def test_one_text_a_pair_and_a_batch_are_distinguished(running: Server, native: Native) -> None:
     batch = native("intents", TEXTS, top_k=6)
     one = post(running, "intents/predict", inputs=TEXTS[0])
     assert one.json() == [{"score": each["score"], "label": each["label"]} for each in batch[0]["scores"]]
@@ -95,9 +95,9 @@ def test_description_headers_and_metrics(running: Server) -> None:
     assert answer.headers["x-compute-tokens"] == "5"
     assert answer.headers["x-compute-characters"] == str(len(TEXTS[0]))
     assert int(answer.headers["x-total-time"]) >= 0
-    told = httpx.get(f"{running.url}/tei/intents/info").json()
-    assert (told["model_id"], told["max_input_length"]) == ("intents", 16)
-    assert told["model_type"]["classifier"]["id2label"]["0"] == "refund"
+    info = httpx.get(f"{running.url}/tei/intents/info").json()
+    assert (info["model_id"], info["max_input_length"]) == ("intents", 16)
+    assert info["model_type"]["classifier"]["id2label"]["0"] == "refund"
     assert httpx.get(f"{running.url}/tei/intents/health").status_code == 200
     metrics = httpx.get(f"{running.url}/tei/intents/metrics").text
     assert "te_request_count_total " in metrics
@@ -123,7 +123,7 @@ def test_errors_keep_their_form(running: Server, path: str, body: Any, status: i
     assert (answer.status_code, answer.json()["error_type"]) == (status, kind), answer.text
 
 
-def test_dialect_stands_at_the_root_where_it_is_asked_for(bundles: Any) -> None:
+def test_a_dialect_is_mounted_at_the_root_on_request(bundles: Any) -> None:
     with server(bundles["tags"], root_dialect="text-embeddings-inference") as running:
         found = httpx.post(f"{running.url}/predict", json={"inputs": TEXTS[0]}).json()
         assert found == post(running, "tags/predict", inputs=TEXTS[0]).json()
