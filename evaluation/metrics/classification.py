@@ -208,52 +208,54 @@ def evaluate_classifier(
     """
     single = task.problem_type == "single_label_classification"
     truth = _gold_matrix(gold, task)  # (rows, labels)
-    checked = check_probabilities(probability, truth.shape, single_label=single)
-    decided = decide(checked, task)
+    probability = check_probabilities(probability, truth.shape, single_label=single)
+    decided = decide(probability, task)
     right = decided == truth
     if single:
-        confidence, correct = checked[decided], right.all(axis=1)
+        confidence, correct = probability[decided], right.all(axis=1)
         ece = expected_calibration_error(confidence, correct)
-        brier = brier_score(truth, checked)
+        brier = brier_score(truth, probability)
     else:
-        confidence, correct = checked.ravel(), truth.ravel()
-        ece = float(np.mean([expected_calibration_error(checked[:, i], truth[:, i]) for i in range(len(task.labels))]))
-        brier = brier_score(truth, checked) / len(task.labels)
+        confidence, correct = probability.ravel(), truth.ravel()
+        ece = float(
+            np.mean([expected_calibration_error(probability[:, i], truth[:, i]) for i in range(len(task.labels))])
+        )
+        brier = brier_score(truth, probability) / len(task.labels)
     return Evaluation(
         name=name,
         problem_type=task.problem_type,
         labels=tuple(task.labels),
         rows=len(truth),
         metrics=_estimate_metrics(truth, decided, clusters, single=single, resamples=resamples, seed=seed)
-        | _estimate_ranking_metrics(truth, checked, clusters, single=single, resamples=resamples, seed=seed),
+        | _estimate_ranking_metrics(truth, probability, clusters, single=single, resamples=resamples, seed=seed),
         ece=ece,
-        ece_before=_ece_before(checked, decided, correct, task) if single else None,
+        ece_before=_ece_before(probability, decided, correct, task) if single else None,
         temperature=task.calibration.temperature if single else None,
         brier=brier,
-        coverages=_measure_coverages(checked, truth, task) if single else (),
+        coverages=_measure_coverages(probability, truth, task) if single else (),
         classes=_class_scores(truth, decided, task.labels),
         bins=reliability_bins(confidence, correct),
         confusion=_confusion_matrix(truth, decided) if single else None,
-        curve=threshold_curve(truth, checked, single_label=single),
+        curve=threshold_curve(truth, probability, single_label=single),
         clusters=None if clusters is None else len(set(clusters)),
         resamples=resamples,
         seed=seed,
     )
 
 
-def _ece_before(checked: Floats, decided: NDArray[np.bool_], correct: NDArray[np.bool_], task: Classifier) -> float:
+def _ece_before(probability: Floats, decided: NDArray[np.bool_], correct: NDArray[np.bool_], task: Classifier) -> float:
     """Return the calibration error with temperature 1; the logits follow from the probabilities up to a constant."""
-    logits = task.calibration.temperature * np.log(np.maximum(np.asarray(checked, dtype=np.float64), 1e-300))
+    logits = task.calibration.temperature * np.log(np.maximum(np.asarray(probability, dtype=np.float64), 1e-300))
     plain = task.model_copy(update={"calibration": Calibration()})
     return expected_calibration_error(probabilities(logits, plain)[decided], correct)
 
 
-def _measure_coverages(checked: Floats, truth: NDArray[np.bool_], task: Classifier) -> tuple[Coverage, ...]:
+def _measure_coverages(probability: Floats, truth: NDArray[np.bool_], task: Classifier) -> tuple[Coverage, ...]:
     if task.calibration.nonconformity is None:
         return ()
     coverages = []
     for asked in COVERAGES:
-        sets = conformal_set(checked, task, asked)
+        sets = conformal_set(probability, task, asked)
         covered = int((sets & truth).any(axis=1).sum())
         low, high = binomtest(covered, len(truth)).proportion_ci(method="wilson")
         coverages.append(
@@ -287,7 +289,7 @@ def _gold_matrix(gold: Sequence[tuple[str, ...]], task: Classifier) -> NDArray[n
 
 def _estimate_ranking_metrics(
     truth: NDArray[np.bool_],
-    checked: Floats,
+    probability: Floats,
     clusters: Sequence[str] | None,
     *,
     single: bool,
@@ -297,16 +299,16 @@ def _estimate_ranking_metrics(
     """Return AUROC and average precision, with fewer resamples for very large inputs."""
     if single and truth.shape[1] != 2:
         return {}
-    truth, scores = (truth[:, 1:], checked[:, 1:]) if single else (truth, checked)
+    truth, scores = (truth[:, 1:], probability[:, 1:]) if single else (truth, probability)
     resamples = min(resamples, max(_MIN_RESAMPLES, _MAX_RANKED_CELLS // truth.size))
     weights = draw_cluster_resamples(np.arange(len(truth)), clusters, resamples=resamples, seed=seed)
-    whole = [float(values[0]) for values in ranking_metrics(truth, scores, np.ones((1, len(truth))))]
-    if not np.isfinite(whole[0]):
+    full = [float(values[0]) for values in ranking_metrics(truth, scores, np.ones((1, len(truth))))]
+    if not np.isfinite(full[0]):
         return {}
     drawn = [values[np.isfinite(values)] for values in ranking_metrics(truth, scores, weights)]
     return {
         name: Estimate(value, *percentile_interval(values))
-        for name, value, values in zip(("auroc", "average_precision"), whole, drawn, strict=True)
+        for name, value, values in zip(("auroc", "average_precision"), full, drawn, strict=True)
     }
 
 

@@ -41,5 +41,5 @@ def evaluate_with_answers(
         evaluation = evaluate_classifier(rows.labels, probability, task, name=name, clusters=clusters)
         return evaluation, ModelAnswers(name, task, decide(probability, task), None)
     predictions = predict_rows(pipeline, rows)
-    evaluation_of_task = evaluate_predictions(rows, predictions, task, name=name, clusters=clusters)
-    return evaluation_of_task, ModelAnswers(name, task, None, predictions)
+    task_evaluation = evaluate_predictions(rows, predictions, task, name=name, clusters=clusters)
+    return task_evaluation, ModelAnswers(name, task, None, predictions)

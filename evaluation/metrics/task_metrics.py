@@ -141,13 +141,13 @@ def evaluate_predictions(
     if clusters is None and isinstance(task, QuestionAnswering):
         clusters = rows.seconds
     weights = draw_cluster_resamples(np.arange(len(count)), clusters, resamples=resamples, seed=seed)
-    whole = count[np.newaxis].astype(np.float64)
+    all_rows = count[np.newaxis].astype(np.float64)
     return TaskEvaluation(
         task=task.task,
         name=name,
         rows=len(rows),
         metrics={
-            key: Estimate(float(metric(whole)[0]), *percentile_interval(metric(weights)))
+            key: Estimate(float(metric(all_rows)[0]), *percentile_interval(metric(weights)))
             for key, metric in metrics.functions.items()
         },
         types=metrics.types,

@@ -125,9 +125,9 @@ def paired_difference(
     Pairing cancels the difficulty of the rows, so the interval is much narrower than two separate ones suggest.
     """
     weights = draw_resamples(counts, resamples=resamples, seed=seed)
-    whole = counts[np.newaxis].astype(np.float64)
+    all_rows = counts[np.newaxis].astype(np.float64)
     low, high = percentile_interval(metric_a(weights) - metric_b(weights), level=level)
-    return Estimate(value=float((metric_a(whole) - metric_b(whole))[0]), low=low, high=high)
+    return Estimate(value=float((metric_a(all_rows) - metric_b(all_rows))[0]), low=low, high=high)
 
 
 def _divide_or_zero(numerator: NDArray[np.float64], denominator: NDArray[np.float64]) -> NDArray[np.float64]:

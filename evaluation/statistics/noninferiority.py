@@ -104,11 +104,11 @@ def compare_macro_f1(
         resamples=resamples,
         seed=seed,
     )
-    whole = counts[np.newaxis].astype(np.float64)
+    all_rows = counts[np.newaxis].astype(np.float64)
     right_new, right_old = (decided_new == gold).all(axis=1), (decided_old == gold).all(axis=1)
     return NonInferiority(
-        new=float(_macro_f1_metric(gold_once, new_once)(whole)[0]),
-        old=float(_macro_f1_metric(gold_once, old_once)(whole)[0]),
+        new=float(_macro_f1_metric(gold_once, new_once)(all_rows)[0]),
+        old=float(_macro_f1_metric(gold_once, old_once)(all_rows)[0]),
         difference=difference.value,
         low=difference.low,
         high=difference.high,
