@@ -173,7 +173,7 @@ class Manifest(StrictModel):
             fields["speed"] = {name: value for name, value in speed.items() if name != "kernels"}
         return {name: value for name, value in fields.items() if name != "cascade" or value is not None}
 
-    def sealed(self) -> Manifest:
+    def with_digest(self) -> Manifest:
         """Return this manifest with the digest of its other fields."""
         return self.model_copy(update={"digest": self._digest()})
 
@@ -217,7 +217,7 @@ def parse_manifest(data: bytes) -> Manifest:
 
 def _is_canonical(manifest: Manifest, data: bytes) -> bool:
     try:
-        return manifest.sealed().to_bytes() == data
+        return manifest.with_digest().to_bytes() == data
     except UnicodeEncodeError:  # JSON can escape a lone surrogate, which UTF-8 cannot encode
         return False
 

@@ -21,6 +21,6 @@ def list_files(root: Path) -> dict[str, FileEntry]:
 
 def write_manifest(root: Path, manifest: Manifest) -> Manifest:
     """Write `bundle.json` with its digest into `root`; return the manifest with the digest."""
-    sealed = manifest.sealed()
-    (root / file_names.MANIFEST).write_bytes(sealed.to_bytes())
-    return sealed
+    complete = manifest.with_digest()
+    (root / file_names.MANIFEST).write_bytes(complete.to_bytes())
+    return complete

@@ -35,11 +35,10 @@ class RowMapper:
         """Return the text of a row (both texts, if the task reads two), or why the row cannot be labelled."""
         if record.error is not None:
             return record.error
-        without_column = self._fields_without_column(record)
-        if without_column:
+        if unknown := ", ".join(self._fields_without_column(record)):
             return UnreadableRow(
-                f"line {record.line}: the output has no column for {', '.join(without_column)}, which the first rows lack",
-                found=", ".join(without_column),
+                f"line {record.line}: the output has no column for {unknown}, which the first rows lack",
+                found=unknown,
                 expected=", ".join(self._columns.original),
                 hint="Write JSON Lines, with a prefix for the columns of the answers.",
             )

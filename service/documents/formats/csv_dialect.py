@@ -29,7 +29,7 @@ class CsvDialect:
     width: int
 
     def csv_options(self) -> _CsvOptions:
-        """Return the options of csv.reader; strict, because text after a closing quote shows that a quote is unclosed."""
+        """Return the options of csv.reader. Strict: text after a closing quote shows that a quote is unclosed."""
         return {
             "delimiter": self.delimiter,
             "quoting": csv.QUOTE_MINIMAL if self.quoting else csv.QUOTE_NONE,

@@ -36,10 +36,17 @@ SHA256 = st.binary(min_size=32, max_size=32).map(bytes.hex)
 def make_manifest(**fields: Any) -> Manifest:
     """Return a manifest with two labels and its digest; `fields` replace some of its fields."""
     provenance = Provenance(
-        corpus_fingerprint="f", corpus_rows=2, base_model="tiny", base_revision="r", algorithm="finetune",
-        config={"epochs": 1, "learning_rate": 2e-5, "stride": None}, seed=1, code_version="0.1", packages={},
+        corpus_fingerprint="f",
+        corpus_rows=2,
+        base_model="tiny",
+        base_revision="r",
+        algorithm="finetune",
+        config={"epochs": 1, "learning_rate": 2e-5, "stride": None},
+        seed=1,
+        code_version="0.1",
+        packages={},
         created="2026-01-01T00:00:00+00:00",
-    )  # fmt: skip
+    )
     task = TextClassification(
         problem_type="single_label_classification",
         labels=["größer", "😀"],
@@ -54,7 +61,7 @@ def make_manifest(**fields: Any) -> Manifest:
         "evaluation": [],
         "verification": Verification(parity=[], golden_rows=1, tolerance=0.01, batch_difference=0.0),
     }
-    return Manifest(**(defaults | fields)).sealed()
+    return Manifest(**(defaults | fields)).with_digest()
 
 
 @st.composite
@@ -84,10 +91,19 @@ def manifests(draw: st.DrawFn) -> Manifest:
     metrics = st.dictionaries(WORDS, estimates, max_size=2)
     records = st.builds(EvaluationRecord, split=WORDS, rows=COUNTS, precision=PRECISIONS, metrics=metrics)
     parity = st.builds(
-        Parity, rows=COUNTS, decision_flips=COUNTS, scheme=SCHEMES, max_logit_difference=NUMBERS, metric=WORDS,
-        reference_value=NUMBERS, graph_value=NUMBERS, non_inferior=st.booleans(), margin=NUMBERS,
-        excluded=st.lists(WORDS, max_size=2), texts_per_second=NUMBERS,
-    )  # fmt: skip
+        Parity,
+        rows=COUNTS,
+        decision_flips=COUNTS,
+        scheme=SCHEMES,
+        max_logit_difference=NUMBERS,
+        metric=WORDS,
+        reference_value=NUMBERS,
+        graph_value=NUMBERS,
+        non_inferior=st.booleans(),
+        margin=NUMBERS,
+        excluded=st.lists(WORDS, max_size=2),
+        texts_per_second=NUMBERS,
+    )
     return make_manifest(
         task=task,
         files=draw(st.dictionaries(WORDS, st.builds(FileEntry, sha256=SHA256, size=COUNTS), max_size=3)),
@@ -178,8 +194,8 @@ def test_the_bytes_are_readable_text_that_begins_with_the_version() -> None:
 
 def test_the_digest_changes_with_every_field_and_not_when_computed_again() -> None:
     manifest = make_manifest()
-    assert manifest.sealed() == manifest
-    assert manifest.model_copy(update={"digest": "0" * 64}).sealed() == manifest
+    assert manifest.with_digest() == manifest
+    assert manifest.model_copy(update={"digest": "0" * 64}).with_digest() == manifest
     assert make_manifest(name="other").digest != manifest.digest
     assert make_manifest(files={}).digest != manifest.digest
 

@@ -16,10 +16,10 @@ FILES = {"a.csv": b"text,n\none,1\n", "b.jsonl": b'{"text": "two"}\n{\n', "sub/c
 
 def rows(path: Path | str) -> list[tuple[object, object, str]]:
     with open_source(path) as source:
-        return [told(record) for record in source.records()]
+        return [summary(record) for record in source.records()]
 
 
-def told(record: Record) -> tuple[object, object, str]:
+def summary(record: Record) -> tuple[object, object, str]:
     return record.fields.get("_file"), record.fields.get("text"), record.error.message if record.error else ""
 
 

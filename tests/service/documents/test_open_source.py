@@ -23,8 +23,20 @@ CONTENT = {
 
 def test_every_suffix_has_a_format() -> None:
     assert set(FORMATS) == {
-        "txt", "csv", "tsv", "jsonl", "json", "parquet", "xlsx", "arrow", "html", "docx", "pdf", "eml", "openai-batch",
-    }  # fmt: skip
+        "txt",
+        "csv",
+        "tsv",
+        "jsonl",
+        "json",
+        "parquet",
+        "xlsx",
+        "arrow",
+        "html",
+        "docx",
+        "pdf",
+        "eml",
+        "openai-batch",
+    }
     assert set(CONTENT) | {
         ".parquet",
         ".xlsx",
@@ -131,7 +143,7 @@ def test_describe_shortens_a_long_list_of_columns(tmp_path: Path) -> None:
 
 
 def test_a_line_above_the_limit_is_not_kept_in_memory(tmp_path: Path) -> None:
-    """A line of 300 MB against a limit of 1 MB, in a process that may not hold 300 MB."""
+    """A line of 300 MB with a limit of 1 MB, in a process that may not allocate 300 MB."""
     path = tmp_path / "long.jsonl.gz"
     with gzip.open(path, "wb", compresslevel=1) as file:
         file.write(b'{"text": "')

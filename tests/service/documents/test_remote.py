@@ -38,12 +38,12 @@ def texts(path: str) -> list[object]:
 
 
 def test_a_file_at_a_url_is_read_like_a_local_file(site: str) -> None:
-    told: list[str] = []
-    with local_copy(f"{site}/a.csv?version=1", told.append) as path:
+    reports: list[str] = []
+    with local_copy(f"{site}/a.csv?version=1", reports.append) as path:
         assert Path(path).name == "a.csv"
         assert texts(path) == ["hello", "world"]
     assert not Path(path).exists()
-    assert told == [f"fetched {site}/a.csv?version=1: 17 bytes"]
+    assert reports == [f"fetched {site}/a.csv?version=1: 17 bytes"]
 
 
 def test_a_folder_and_a_pattern_are_fetched_with_all_files(tmp_path: Path, site: str) -> None:

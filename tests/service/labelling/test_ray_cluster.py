@@ -46,11 +46,27 @@ def communicate(process: subprocess.Popen[str], seconds: float = 60) -> tuple[st
 
 def label(source: Path, bundle: Path, output: Path, address: str, *further: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "glossator", "label", str(source), "-m", str(bundle), "-o", str(output), "--ray", address,
-         "--json", *further],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
+        [
+            sys.executable,
+            "-m",
+            "glossator",
+            "label",
+            str(source),
+            "-m",
+            str(bundle),
+            "-o",
+            str(output),
+            "--ray",
+            address,
+            "--json",
+            *further,
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
         env=os.environ | {"RAY_USAGE_STATS_ENABLED": "0"},
-    )  # fmt: skip
+    )
 
 
 def test_actors_without_a_machine_get_no_chunks(

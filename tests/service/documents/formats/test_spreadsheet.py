@@ -1,4 +1,4 @@
-"""Spreadsheets, written by openpyxl, which is another program's code."""
+"""Spreadsheets written by openpyxl, an independent package."""
 
 from __future__ import annotations
 

@@ -84,9 +84,12 @@ def test_label_studio_gets_tasks_with_predictions(whole: Whole) -> None:
         {"text": "two", "n": 2},
     ]
     assert tasks[0]["predictions"] == [
-        {"model_version": "m@1", "score": 0.9, "result": [
-            {"from_name": "label", "to_name": "text", "type": "choices", "value": {"choices": ["a"]}}]}
-    ]  # fmt: skip
+        {
+            "model_version": "m@1",
+            "score": 0.9,
+            "result": [{"from_name": "label", "to_name": "text", "type": "choices", "value": {"choices": ["a"]}}],
+        }
+    ]
     assert tasks[1]["predictions"] == []
     assert tasks[1]["meta"]["error"].startswith("empty-text")
     assert tasks[2]["predictions"][0]["result"] == []
@@ -154,8 +157,9 @@ def test_conll_is_read_back_by_the_corpus_reader(whole: Whole) -> None:
     ]
     read = read_conll(data.decode().splitlines())
     assert next((each.fields["text"], each.fields["spans"]) for each in read.rows if each.error is None) == (
-        "to New York", [{"start": 3, "end": 11, "label": "place"}],
-    )  # fmt: skip
+        "to New York",
+        [{"start": 3, "end": 11, "label": "place"}],
+    )
 
 
 words = st.lists(st.sampled_from(["ab", "-", "ü", "12", " ", "  ", "x_y", "😀"]), max_size=12)
