@@ -105,7 +105,7 @@ def _walk_model(model: Buffer, summary: GraphSummary, where: str) -> None:
         elif number == 20:
             summary.faults.append(Fault("training-info", "the file contains a training graph", where))
     if graphs != 1:
-        raise MalformedMessage(f"the file holds {graphs} graphs, expected 1")
+        raise MalformedMessage(f"the file has {graphs} graphs, expected 1")
 
 
 def _walk_graph(graph: Buffer, summary: GraphSummary, where: str, depth: int) -> None:

@@ -65,11 +65,11 @@ def read_bundle(path: str | Path) -> Bundle:
 
 def _manifest_bytes(root: Path) -> bytes:
     hint = "Give the folder that `glossator export` wrote."
-    if not os.path.isdir(root):  # unlike Path.is_dir, False also where the name is too long or access is denied
+    if not os.path.isdir(root):  # unlike Path.is_dir, returns False if the name is too long or access is denied
         raise BundleNotFound("there is no bundle here", found=root, expected="a folder", hint=hint)
     manifest = root / file_names.MANIFEST
     if not manifest.is_file() or manifest.is_symlink():
-        raise BundleNotFound(f"the folder holds no {file_names.MANIFEST}", found=root, hint=hint)
+        raise BundleNotFound(f"the folder has no {file_names.MANIFEST}", found=root, hint=hint)
     if manifest.stat().st_size > MAX_MANIFEST_BYTES:
         what = f"{manifest.stat().st_size} bytes, at most {MAX_MANIFEST_BYTES} allowed"
         raise BundleInvalid(

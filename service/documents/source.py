@@ -1,4 +1,4 @@
-"""The interface of every reader: each module of `formats` defines a kind of `Source`."""
+"""The interface of every reader: each module of `formats` defines a subclass of `Source`."""
 
 from __future__ import annotations
 

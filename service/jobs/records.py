@@ -27,7 +27,7 @@ class NewJob:
     """The bundle that answers."""
     options: Mapping[str, Any]
     settings: Mapping[str, Any]
-    """By what batches are cut (`glossator.service.labelling.file_labelling.plan_of`)."""
+    """By what batches are cut (`glossator.service.labelling.identity.batch_costs`)."""
     filename: str
     """As the user called it: shown, never opened."""
     input: str

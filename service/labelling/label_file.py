@@ -28,10 +28,10 @@ from glossator.service.labelling.row_labelling import StartAnswers
 from glossator.service.labelling.summary import LabelSummary
 
 LARGE_BYTES = 4 << 20
-"""For larger inputs, two seconds to measure the batch cost save time."""
+"""For larger inputs, measuring the batch cost for two seconds saves time."""
 
 RemoteStart = Callable[[FileLabelling], tuple[StartAnswers, int]]
-"""Returns what answers a labelling instead of the local model, and how many chunks may wait for it."""
+"""Returns the function that answers instead of the local model, and how many chunks may wait for it."""
 
 
 def check_output(labelling: FileLabelling, *, overwrite: bool, fresh: bool = False) -> None:

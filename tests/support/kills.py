@@ -254,7 +254,7 @@ def _serve() -> None:
 
     import glossator.service.jobs.attempt
     import glossator.service.jobs.open_store
-    import glossator.service.labelling.file_labelling
+    import glossator.service.labelling.label_file
     import glossator.service.tasks.token_classification  # noqa: F401
 
     logging.disable()

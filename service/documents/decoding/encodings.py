@@ -143,7 +143,7 @@ def _refuse_nul(sample: bytes, name: str) -> None:
         guess = "utf-16-be" if even > odd else "utf-16-le"
         hint = f"It may be UTF-16 without a byte-order mark: pass encoding='{guess}'."
     raise UndecodableFile(
-        f"{name} is binary: it holds NUL bytes",
+        f"{name} is binary: it contains NUL bytes",
         found=f"a NUL at byte {sample.index(0)}",
         expected="text",
         hint=hint,

@@ -1,1 +1,1 @@
-"""Readers: one module per format, each with a kind of `Source`."""
+"""Readers: one module per format, each with a subclass of `Source`."""

@@ -98,7 +98,7 @@ def parse_object(text: str, line: int) -> dict[str, object]:
             f"line {line}: the row is {kind}",
             found=text,
             expected='an object such as {"text": "..."}',
-            hint="Write one object a line." if kind == "a list" else None,
+            hint="Write one object per line." if kind == "a list" else None,
         )
     return value
 

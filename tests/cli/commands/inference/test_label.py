@@ -148,7 +148,7 @@ def test_nothing_is_labelled_without_a_valid_bundle(run: Run, topics_csv: Path, 
     before = names()
     for model, message in (
         ("nope", "there is no bundle here"),
-        (".", "holds no bundle.json"),
+        (".", "has no bundle.json"),
         ("damaged", "wrong-size"),
     ):
         result = run("label", "topics.csv", "-m", model, "-o", "out.jsonl")

@@ -84,11 +84,11 @@ def test_known_binary_formats_are_named(content: bytes, message: str) -> None:
 
 
 def test_nul_bytes_are_refused_and_utf16_is_suggested_if_they_alternate() -> None:
-    with pytest.raises(UndecodableFile, match="holds NUL bytes") as caught:
+    with pytest.raises(UndecodableFile, match="contains NUL bytes") as caught:
         detect_encoding(b"\x7fELF\x02\x01\x00\x00text", "a.txt", complete=True)
     assert "utf-16" not in (caught.value.hint or "")
     for codec in ("utf-16-le", "utf-16-be"):
-        with pytest.raises(UndecodableFile, match="holds NUL bytes") as caught:
+        with pytest.raises(UndecodableFile, match="contains NUL bytes") as caught:
             detect_encoding("plain words\n".encode(codec), "a.txt", complete=True)
         assert f"encoding='{codec}'" in (caught.value.hint or "")
 
