@@ -1,1 +1,1 @@
-"""What clients of other servers speak: one module a dialect, each with its own shapes and errors."""
+"""The APIs of other servers, for their existing clients: one module per dialect, with its own shapes and errors."""

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse
 
 from glossator.service.api import inference_requests
 from glossator.service.api.dependencies import StateDep
-from glossator.service.api.dialects.errors import ERRORS, Told, route_class
+from glossator.service.api.dialects.errors import ERRORS, DialectError, route_class
 from glossator.service.api.dialects.hugging_face import scores_of
 from glossator.service.api.inference_requests import parse_body, raise_first_error, raise_first_unranked
 from glossator.service.api.openapi_document import request_body
@@ -21,15 +21,15 @@ from glossator.service.errors import ConfigError
 PREFIX = "/cohere"
 
 
-def _form(told: Told) -> JSONResponse:
-    return JSONResponse({"message": told.message, "id": str(uuid.uuid4())}, status_code=told.status)
+def _error_response(error: DialectError) -> JSONResponse:
+    return JSONResponse({"message": error.message, "id": str(uuid.uuid4())}, status_code=error.status)
 
 
-router = APIRouter(tags=["cohere"], responses=ERRORS, route_class=route_class(_form))
+router = APIRouter(tags=["cohere"], responses=ERRORS, route_class=route_class(_error_response))
 
 
 class CohereRerank(BaseModel):
-    """A query, and documents that may answer it. Documents are read whole, whatever `max_tokens_per_doc` says."""
+    """A query and candidate documents. Documents are never truncated; `max_tokens_per_doc` is ignored."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -42,7 +42,7 @@ class CohereRerank(BaseModel):
 
 
 class CohereClassify(BaseModel):
-    """Texts to label. The model has learned its labels: there are no `examples`."""
+    """Texts to classify. `examples` are not supported: the model is already trained."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -54,17 +54,15 @@ class CohereClassify(BaseModel):
 BODIES = (CohereRerank, CohereClassify)
 
 
-@router.post(
-    "/v2/rerank", summary="Documents by how well they answer, as Cohere", openapi_extra=request_body(CohereRerank)
-)
+@router.post("/v2/rerank", summary="Rerank documents, in Cohere's format", openapi_extra=request_body(CohereRerank))
 async def rerank(request: Request, state: StateDep) -> dict[str, Any]:
-    """The best first, `top_n` of them."""
-    asked = await parse_body(
+    """Return the `top_n` best documents, best first."""
+    body = await parse_body(
         request, state, CohereRerank, 'Send {"model": "...", "query": "...", "documents": ["..."]}.'
     )
-    model = state.model(asked.model)
+    model = state.model(body.model)
     ranked = raise_first_unranked(
-        await inference_requests.rerank(state, request, model, asked.query, asked.documents, top_k=asked.top_n)
+        await inference_requests.rerank(state, request, model, body.query, body.documents, top_k=body.top_n)
     )
     return {
         "id": str(uuid.uuid4()),
@@ -73,18 +71,18 @@ async def rerank(request: Request, state: StateDep) -> dict[str, Any]:
     }
 
 
-@router.post("/v1/classify", summary="Labels, in Cohere's shape", openapi_extra=request_body(CohereClassify))
+@router.post("/v1/classify", summary="Classify texts, in Cohere's format", openapi_extra=request_body(CohereClassify))
 async def classify(request: Request, state: StateDep) -> dict[str, Any]:
-    """For each text its labels, and how probable each is."""
-    asked = await parse_body(request, state, CohereClassify, 'Send {"model": "...", "inputs": ["...", "..."]}.')
-    model = state.model(asked.model)
+    """Return the labels of each text with their probabilities."""
+    body = await parse_body(request, state, CohereClassify, 'Send {"model": "...", "inputs": ["...", "..."]}.')
+    model = state.model(body.model)
     task = model.task
     if not isinstance(task, Classifier) or task.problem_type == "regression" or task.task == "text-pair":
-        raise ConfigError("this model does not label texts", found=task.task, hint="See GET /v1/models.")
-    answers = raise_first_error(await inference_requests.predict(state, request, model, asked.model, asked.inputs))
+        raise ConfigError("this model does not classify texts", found=task.task, hint="See GET /v1/models.")
+    answers = raise_first_error(await inference_requests.predict(state, request, model, body.model, body.inputs))
     kind = "multi-label" if task.problem_type == "multi_label_classification" else "single-label"
     classifications = []
-    for text, answer in zip(asked.inputs, answers, strict=True):
+    for text, answer in zip(body.inputs, answers, strict=True):
         scores = {each.label: each.score for each in scores_of(answer)}
         classifications.append(
             {

@@ -1,4 +1,4 @@
-"""A dialect keeps its own errors: what is wrong, told once, in the form that its clients read."""
+"""Errors in the format of a dialect, as its clients expect them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from glossator.service.errors import GlossatorError
 
 ERRORS: dict[int | str, dict[str, Any]] = {
     "default": {
-        "description": "An error in the dialect's form; what is refused before the route is known, as a problem",
+        "description": "An error in the dialect's format; requests rejected before routing get a problem",
         "content": {
             "application/json": {"schema": {"type": "object"}},
             MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}},
@@ -35,19 +35,19 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """An error in words for a client of another API."""
+class DialectError:
+    """An error for a client of another API."""
 
     status: HTTPStatus
     code: str
     message: str
-    """What is wrong, the value found, every fault and the way out."""
+    """What is wrong, the value found, every fault and the hint."""
     param: str | None
-    """The field that is at fault, where one is."""
+    """The invalid field, if the error is about one."""
 
 
-def told(error: GlossatorError, request: Request) -> Told:
-    """The error in words. Failures of the server are logged, and say nothing of its inside."""
+def to_dialect_error(error: GlossatorError, request: Request) -> DialectError:
+    """Convert an error. Server failures are logged and reveal no internals."""
     status = status_of(error)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.SERVICE_UNAVAILABLE:
         log_failure(error, request.scope)
@@ -56,12 +56,12 @@ def told(error: GlossatorError, request: Request) -> Told:
     message = f"{body.detail}: {body.found}" if body.found else body.detail
     expected = [f"expected {body.expected}"] if body.expected else []
     faults = [f"{fault.where}: {fault.message}" if fault.where else fault.message for fault in body.faults or []]
-    whole = ". ".join([message, *expected, *faults, *([body.hint] if body.hint else [])])
-    return Told(status, error.code, whole, body.faults[0].where or None if body.faults else None)
+    text = ". ".join([message, *expected, *faults, *([body.hint] if body.hint else [])])
+    return DialectError(status, error.code, text, body.faults[0].where or None if body.faults else None)
 
 
-def route_class(form: Callable[[Told], Response]) -> type[APIRoute]:
-    """A class of routes whose errors have this form."""
+def route_class(form: Callable[[DialectError], Response]) -> type[APIRoute]:
+    """Return a route class whose errors are formatted by `form`."""
 
     class Route(APIRoute):
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -74,7 +74,7 @@ def route_class(form: Callable[[Told], Response]) -> type[APIRoute]:
                     failure: GlossatorError = convert_validation_error(error)
                 except GlossatorError as error:
                     failure = error
-                response = form(told(failure, request))
+                response = form(to_dialect_error(failure, request))
                 response.headers.update(headers_of(failure))
                 return response
 

@@ -1,7 +1,7 @@
-"""The Hugging Face Inference API, as `huggingface_hub.InferenceClient` speaks it: `POST /hf/MODEL`.
+"""The Hugging Face Inference API for `huggingface_hub.InferenceClient`: `POST /hf/MODEL`.
 
-What may be asked is what the pipelines of transformers take: `{"inputs": ..., "parameters": {...}}`. The answer's shape
-follows the model's task and, for vectors, the inputs.
+Requests have the form of transformers' pipelines: `{"inputs": ..., "parameters": {...}}`. The response depends on the
+model's task and, for vectors, on the inputs.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse
 
 from glossator.service.api import inference_requests
 from glossator.service.api.dependencies import StateDep
-from glossator.service.api.dialects.errors import ERRORS, Told, route_class
+from glossator.service.api.dialects.errors import ERRORS, DialectError, route_class
 from glossator.service.api.dialects.hugging_face_schemas import (
     ClassificationParameters,
     EmbeddingParameters,
@@ -42,44 +42,44 @@ from glossator.service.tasks.text_embedding import cosine_similarities, truncate
 from glossator.service.tasks.token_classification import Entity
 
 PREFIX = "/hf"
-_WAY_OUT = 'Send {"inputs": "...", "parameters": {}}.'
+_HINT = 'Send {"inputs": "...", "parameters": {}}.'
 
 
-def _form(told: Told) -> JSONResponse:
-    return JSONResponse({"error": told.message, "error_type": told.code}, status_code=told.status)
+def _error_response(error: DialectError) -> JSONResponse:
+    return JSONResponse({"error": error.message, "error_type": error.code}, status_code=error.status)
 
 
-router = APIRouter(tags=["hugging-face"], responses=ERRORS, route_class=route_class(_form))
+router = APIRouter(tags=["hugging-face"], responses=ERRORS, route_class=route_class(_error_response))
 
 
-@router.post("/{name}", summary="A model in the shape of Hugging Face", openapi_extra=request_body(HuggingFaceRequest))
+@router.post("/{name}", summary="Predict, in Hugging Face's format", openapi_extra=request_body(HuggingFaceRequest))
 async def infer(name: ModelName, request: Request, state: StateDep) -> Any:
-    """What the pipeline of the model's task gives."""
+    """Return what transformers' pipeline for the model's task returns."""
     model = state.model(name)
-    asked = await parse_body(request, state, HuggingFaceRequest, _WAY_OUT)
-    parameters = asked.parameters or {}
+    body = await parse_body(request, state, HuggingFaceRequest, _HINT)
+    parameters = body.parameters or {}
     if "candidate_labels" in parameters:
-        return await _zero_shot(state, request, model, asked.inputs, parameters)
+        return await _zero_shot(state, request, model, body.inputs, parameters)
     task = model.task
     if isinstance(task, TextEmbedding):
-        return await _vectors(state, request, model, name, asked)
+        return await _vectors(state, request, model, name, body)
     if task.task == "token-classification":
-        return await _entities(state, request, model, name, asked.inputs, parameters)
+        return await _entities(state, request, model, name, body.inputs, parameters)
     if task.task == "question-answering":
-        return await _question(state, request, model, name, asked.inputs, parameters)
-    return await _labels(state, request, model, name, asked.inputs, parameters)
+        return await _question(state, request, model, name, body.inputs, parameters)
+    return await _labels(state, request, model, name, body.inputs, parameters)
 
 
-@router.get("/{name}/health", summary="Whether a model answers")
+@router.get("/{name}/health", summary="Health of a model")
 async def health(name: ModelName, state: StateDep) -> HealthStatus:
-    """200 where it does."""
+    """Return 200 if the model exists."""
     state.model(name)
     return HealthStatus(status="ok")
 
 
-@router.get("/{name}/info", summary="A model in the shape of Hugging Face endpoints")
+@router.get("/{name}/info", summary="Describe a model, in the format of Hugging Face endpoints")
 async def info(name: ModelName, state: StateDep) -> dict[str, Any]:
-    """What `InferenceClient.get_endpoint_info` reads."""
+    """Return what `InferenceClient.get_endpoint_info` reads."""
     model = state.model(name)
     return {
         "model_id": name,
@@ -94,19 +94,21 @@ async def info(name: ModelName, state: StateDep) -> dict[str, Any]:
 async def _labels(
     state: AppState, request: Request, model: Model, name: str, inputs: object, parameters: dict[str, Any]
 ) -> list[list[dict[str, Any]]]:
-    """`[[{"label", "score"}]]`, a list for each text, the most probable label first."""
-    asked = validate(parameters, ClassificationParameters, hint=_WAY_OUT)
+    """Return `[[{"label", "score"}]]`: one list per text, most probable label first."""
+    body = validate(parameters, ClassificationParameters, hint=_HINT)
     task = model.task
     assert isinstance(task, Classifier)
     texts = _texts(inputs, pair=isinstance(task, TextPair))
-    if asked.function_to_apply not in (None, _function(task)):
+    if body.function_to_apply not in (None, _function(task)):
         raise ConfigError(
-            "this model's logits become probabilities in another way", found=asked.function_to_apply,
-            expected=_function(task), hint="Leave function_to_apply out.",
-        )  # fmt: skip
+            "function_to_apply does not match the model",
+            found=body.function_to_apply,
+            expected=_function(task),
+            hint="Remove function_to_apply.",
+        )
     rated = task.problem_type == "regression"
     answers = raise_first_error(
-        await inference_requests.predict(state, request, model, name, texts, top_k=None if rated else asked.top_k)
+        await inference_requests.predict(state, request, model, name, texts, top_k=None if rated else body.top_k)
     )
     if rated:
         return [[{"label": "score", "score": answer.score}] for answer in answers]
@@ -122,14 +124,14 @@ def _function(task: Classifier) -> str:
 async def _entities(
     state: AppState, request: Request, model: Model, name: str, inputs: object, parameters: dict[str, Any]
 ) -> list[Any]:
-    """`[{"entity_group", "score", "word", "start", "end"}]`, of many texts a list of these."""
-    asked = validate(parameters, EntityParameters, hint=_WAY_OUT)
+    """Return `[{"entity_group", "score", "word", "start", "end"}]`; for several texts, one list per text."""
+    body = validate(parameters, EntityParameters, hint=_HINT)
     texts = _texts(inputs, pair=False)
     answers = raise_first_error(
-        await inference_requests.predict(state, request, model, name, texts, aggregation=asked.aggregation_strategy)
+        await inference_requests.predict(state, request, model, name, texts, aggregation=body.aggregation_strategy)
     )
-    kind = "entity" if asked.aggregation_strategy == "none" else "entity_group"
-    left_out = set(asked.ignore_labels or ())
+    kind = "entity" if body.aggregation_strategy == "none" else "entity_group"
+    left_out = set(body.ignore_labels or ())
     found = [[_entity(each, kind) for each in answer.entities if each.label not in left_out] for answer in answers]
     return found if isinstance(inputs, list) else found[0]
 
@@ -137,11 +139,11 @@ async def _entities(
 async def _question(
     state: AppState, request: Request, model: Model, name: str, inputs: object, parameters: dict[str, Any]
 ) -> Any:
-    """`{"answer", "start", "end", "score"}`, or with `top_k` a list of them. No answer is an empty one."""
-    asked = validate(parameters, QuestionParameters, hint=_WAY_OUT)
+    """Return `{"answer", "start", "end", "score"}`, with `top_k` a list of them. "No answer" is an empty string."""
+    body = validate(parameters, QuestionParameters, hint=_HINT)
     (pair,) = _texts([inputs], pair=True, names=("question", "context"))
     (answer,) = raise_first_error(
-        await inference_requests.predict(state, request, model, name, [pair], top_k=asked.top_k or 1)
+        await inference_requests.predict(state, request, model, name, [pair], top_k=body.top_k or 1)
     )
     prediction = answer.prediction
     assert isinstance(prediction, Extraction)
@@ -151,20 +153,20 @@ async def _question(
     ]
     if prediction.answer is None:
         spans.insert(0, {"answer": "", "start": 0, "end": 0, "score": prediction.no_answer_score})
-    return spans[: asked.top_k] if asked.top_k is not None else spans[0]
+    return spans[: body.top_k] if body.top_k is not None else spans[0]
 
 
-async def _vectors(state: AppState, request: Request, model: Model, name: str, asked: HuggingFaceRequest) -> Any:
-    """Of sentences held against one: their similarities. Else `[[float]]`, a vector for each text."""
-    if isinstance(asked.inputs, dict):
-        given = validate(asked.inputs, SentencesInput, hint='Send {"source_sentence": "...", "sentences": [...]}.')
+async def _vectors(state: AppState, request: Request, model: Model, name: str, body: HuggingFaceRequest) -> Any:
+    """Return `[[float]]`, one vector per text; for a source sentence and sentences, `[float]`, their similarities."""
+    if isinstance(body.inputs, dict):
+        given = validate(body.inputs, SentencesInput, hint='Send {"source_sentence": "...", "sentences": [...]}.')
         answers = raise_first_error(
             await inference_requests.predict(state, request, model, name, [given.source_sentence, *given.sentences])
         )
         return similarities(answers)
-    options = {name: value for name, value in (asked.model_extra or {}).items() if value is not None}
-    parameters = validate(options | (asked.parameters or {}), EmbeddingParameters, hint=_WAY_OUT)
-    texts = _texts(asked.inputs, pair=False)
+    options = {name: value for name, value in (body.model_extra or {}).items() if value is not None}
+    parameters = validate(options | (body.parameters or {}), EmbeddingParameters, hint=_HINT)
+    texts = _texts(body.inputs, pair=False)
     answers = raise_first_error(
         await inference_requests.predict(state, request, model, name, texts, truncate=parameters.truncate)
     )
@@ -175,21 +177,26 @@ async def _vectors(state: AppState, request: Request, model: Model, name: str, a
 async def _zero_shot(
     state: AppState, request: Request, model: Model, inputs: object, parameters: dict[str, Any]
 ) -> list[Any]:
-    """`[{"label", "score"}]`, the best first; of many texts a list of these."""
-    asked = validate(parameters, ZeroShotParameters, hint=_WAY_OUT)
+    """Return `[{"label", "score"}]`, best first; for several texts, one list per text."""
+    body = validate(parameters, ZeroShotParameters, hint=_HINT)
     texts = [str(text) for text in _texts(inputs, pair=False)]
     answers = raise_first_error(
         await inference_requests.zero_shot(
-            state, request, model, texts, asked.candidate_labels,
-            hypothesis=asked.hypothesis_template, multi_label=asked.multi_label,
+            state,
+            request,
+            model,
+            texts,
+            body.candidate_labels,
+            hypothesis=body.hypothesis_template,
+            multi_label=body.multi_label,
         )
-    )  # fmt: skip
+    )
     found = [[_score(score) for score in scores_of(answer)] for answer in answers]
     return found if isinstance(inputs, list) else found[0]
 
 
 def _texts(inputs: object, *, pair: bool, names: tuple[str, str] = ("text", "text_pair")) -> list[Text]:
-    """The texts, or pairs of texts, in `inputs`; raises InvalidRequest."""
+    """Return the texts or pairs of texts in `inputs`. Raises InvalidRequest."""
     items: list[Any] = inputs if isinstance(inputs, list) else [inputs]
     if pair and all(isinstance(each, dict) and set(each) == set(names) for each in items):
         pairs = [Pair(each[names[0]], each[names[1]]) for each in items]
@@ -197,20 +204,20 @@ def _texts(inputs: object, *, pair: bool, names: tuple[str, str] = ("text", "tex
             return list(pairs)
     elif not pair and all(isinstance(each, str) for each in items):
         return list(items)
-    expected = f'{{"{names[0]}": "...", "{names[1]}": "..."}}' if pair else "a text, or texts"
+    expected = f'{{"{names[0]}": "...", "{names[1]}": "..."}}' if pair else "a text or a list of texts"
     raise InvalidRequest(
         "the inputs do not fit the model's task", faults=[Fault("type", f"expected {expected}", "inputs")]
     )
 
 
 def scores_of(answer: Answer) -> Sequence[Score]:
-    """The labels that an answer lists."""
+    """Return the scores that an answer lists."""
     scores: Sequence[Score] = answer.prediction.scores  # type: ignore[union-attr]
     return scores
 
 
 def similarities(answers: Sequence[Answer]) -> list[float]:
-    """The cosines of the first answer's vector and the others'."""
+    """Return the cosine similarities of the first answer's vector to the others."""
     first, *others = [answer.vector[None] for answer in answers]
     return [float(cosine_similarities(first, other)[0, 0]) for other in others]
 

@@ -1,4 +1,4 @@
-"""What requests in the shape of Hugging Face may hold."""
+"""Request bodies in Hugging Face's format."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _STRICT = ConfigDict(extra="forbid")
 
 
 class HuggingFaceRequest(BaseModel):
-    """Inputs and parameters; for vectors, parameters may stand beside the inputs."""
+    """Inputs and parameters; for vectors, parameters may also be at the top level."""
 
     model_config = ConfigDict(extra="allow", json_schema_extra={"examples": [{"inputs": "my card has not arrived"}]})
 
@@ -21,7 +21,7 @@ class HuggingFaceRequest(BaseModel):
 
 
 class ClassificationParameters(BaseModel):
-    """For labels."""
+    """Parameters for text classification."""
 
     model_config = _STRICT
 
@@ -30,7 +30,7 @@ class ClassificationParameters(BaseModel):
 
 
 class EntityParameters(BaseModel):
-    """For entities. `stride` is read and not used: every window of a long text is read, overlapping as trained."""
+    """Parameters for entities. `stride` is ignored: windows overlap as in training."""
 
     model_config = _STRICT
 
@@ -40,7 +40,7 @@ class EntityParameters(BaseModel):
 
 
 class QuestionParameters(BaseModel):
-    """For answers. The bundle knows how long an answer may be and whether there may be none."""
+    """Parameters for answers. The bundle defines the maximum length and whether "no answer" is possible."""
 
     model_config = _STRICT
 
@@ -49,7 +49,7 @@ class QuestionParameters(BaseModel):
 
 
 class ZeroShotParameters(BaseModel):
-    """For labels that the model was not trained on."""
+    """Parameters for zero-shot classification."""
 
     model_config = _STRICT
 
@@ -59,7 +59,7 @@ class ZeroShotParameters(BaseModel):
 
 
 class EmbeddingParameters(BaseModel):
-    """For vectors."""
+    """Parameters for vectors."""
 
     model_config = _STRICT
 
@@ -71,7 +71,7 @@ class EmbeddingParameters(BaseModel):
 
 
 class SentencesInput(BaseModel):
-    """Sentences that are held against one."""
+    """Sentences to compare with a source sentence."""
 
     model_config = _STRICT
 

@@ -1,7 +1,7 @@
-"""A machine learning backend of Label Studio, under `/label-studio/MODEL`: predictions for the tasks of a project.
+"""A machine learning backend for Label Studio, under `/label-studio/MODEL`: predictions for the tasks of a project.
 
-The project's labelling configuration names the control that takes the answers: `Choices` for labels, `Labels` for
-entities and answers, `Number` for scores; and the `Text` that it labels. Places count UTF-16 units, as its page does.
+The project's labelling configuration names the control for the answers (`Choices` for labels, `Labels` for entities and
+answers, `Number` for scores) and the `Text` that it labels. Offsets count UTF-16 code units, as on Label Studio's page.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse
 
 from glossator.service.api import inference_requests
 from glossator.service.api.dependencies import StateDep
-from glossator.service.api.dialects.errors import ERRORS, Told, route_class
+from glossator.service.api.dialects.errors import ERRORS, DialectError, route_class
 from glossator.service.api.inference_requests import parse_body
 from glossator.service.api.openapi_document import request_body
 from glossator.service.api.problems import InvalidRequest
@@ -33,19 +33,19 @@ from glossator.service.tasks.question_answering import Extraction, Span
 from glossator.service.tasks.token_classification import Entities, Entity
 
 PREFIX = "/label-studio"
-_WAY_OUT = 'Send {"tasks": [{"data": {"text": "..."}}], "label_config": "<View>...</View>"}.'
+_HINT = 'Send {"tasks": [{"data": {"text": "..."}}], "label_config": "<View>...</View>"}.'
 _CONTROLS = {"Choices": "choices", "Labels": "labels", "Number": "number"}
 
 
-def _form(told: Told) -> JSONResponse:
-    return JSONResponse({"detail": told.message, "code": told.code}, status_code=told.status)
+def _error_response(error: DialectError) -> JSONResponse:
+    return JSONResponse({"detail": error.message, "code": error.code}, status_code=error.status)
 
 
-router = APIRouter(tags=["label-studio"], responses=ERRORS, route_class=route_class(_form))
+router = APIRouter(tags=["label-studio"], responses=ERRORS, route_class=route_class(_error_response))
 
 
 class LabelStudioTask(BaseModel):
-    """A task of a project: its data, and what else Label Studio sends."""
+    """A task of a project: its data, and further fields that are ignored."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -53,7 +53,7 @@ class LabelStudioTask(BaseModel):
 
 
 class LabelStudioPredict(BaseModel):
-    """Tasks to label, and how the project is set up. What else Label Studio sends is not used."""
+    """Tasks to label and the labelling configuration. Further fields are ignored."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -66,47 +66,49 @@ BODIES = (LabelStudioPredict,)
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """What takes the answers, what it labels, and the columns of a task that hold the texts."""
+    """The control for the answers, the element that it labels, and the data fields with the texts."""
 
     from_name: str
     to_name: str
     columns: tuple[str, ...]
 
 
-@router.post("/{name}/predict", summary="Predictions for Label Studio", openapi_extra=request_body(LabelStudioPredict))
+@router.post("/{name}/predict", summary="Predict for Label Studio", openapi_extra=request_body(LabelStudioPredict))
 async def predict(name: ModelName, request: Request, state: StateDep) -> dict[str, Any]:
-    """One prediction a task, in order; that of a task that cannot be read is empty and says why."""
+    """Return one prediction per task, in order; that of an invalid task is empty and contains the error."""
     model = state.model(name)
-    asked = await parse_body(request, state, LabelStudioPredict, _WAY_OUT)
-    control = control_of(asked.label_config, model)
+    body = await parse_body(request, state, LabelStudioPredict, _HINT)
+    control = control_of(body.label_config, model)
     places: DecodeKeywords = {} if isinstance(model.task, Classifier) else {"offset_unit": "utf16"}
-    texts = [_text(task.data, control.columns, model) for task in asked.tasks]
+    texts = [_text(task.data, control.columns, model) for task in body.tasks]
     answers = await inference_requests.predict(state, request, model, name, texts, **places)
     return {"results": [_prediction(answer, control, model) for answer in answers], "model_version": model.version}
 
 
-@router.post("/{name}/setup", summary="Says which version answers Label Studio")
+@router.post("/{name}/setup", summary="Version of a model, for Label Studio")
 async def setup(name: ModelName, state: StateDep) -> dict[str, str]:
-    """DecodeKeywords when a project is connected."""
+    """Return the model version. Label Studio calls this when a project is connected."""
     return {"model_version": state.model(name).version}
 
 
-@router.post("/{name}/webhook", status_code=201, summary="Hears what happens in a project")
+@router.post("/{name}/webhook", status_code=201, summary="Accept events of a project")
 async def webhook(name: ModelName, state: StateDep) -> dict[str, str]:
-    """Nothing is done with it: models are trained by `glossator train`."""
+    """Ignore the event: models are trained with `glossator train`."""
     state.model(name)
     return {"status": "ignored"}
 
 
-@router.get("/{name}/health", summary="Whether a model answers Label Studio")
+@router.get("/{name}/health", summary="Health of a model, for Label Studio")
 async def health(name: ModelName, state: StateDep) -> dict[str, str]:
-    """`UP`."""
+    """Return the status `UP` if the model exists."""
     return {"status": "UP", "model_class": state.model(name).task.task}
 
 
 def control_of(config: str | None, model: Model) -> Control:
-    """The control of a labelling configuration that takes the model's answers; without a configuration one that is
-    named as those that `glossator label` writes for. Raises InvalidRequest."""
+    """Return the control of a labelling configuration that fits the model's answers.
+
+    Without a configuration, return the control that `glossator label` writes for. Raises InvalidRequest.
+    """
     kind = _control_kind(model)
     count = 2 if reads_pairs(model.task) else 1
     if not config or not config.strip():
@@ -123,7 +125,7 @@ def control_of(config: str | None, model: Model) -> Control:
             others = [column for text, column in texts.items() if text != target]
             if len(others) < count - 1:
                 break
-            # Of two texts the one that is labelled is the second: the context, the document.
+            # Of two texts, the second one is labelled: the context or the document.
             return Control(tag["name"], target, (*others[: count - 1], texts[target]))
     raise InvalidRequest(
         "the labelling configuration has no control for the answers of this model",
@@ -133,14 +135,14 @@ def control_of(config: str | None, model: Model) -> Control:
 
 def _control_kind(model: Model) -> str:
     if isinstance(model.task, TextEmbedding):
-        raise ConfigError("vectors cannot be shown in Label Studio", found=model.task.task)
+        raise ConfigError("Label Studio cannot show vectors", found=model.task.task)
     if isinstance(model.task, Classifier):
         return "Number" if model.task.problem_type == "regression" else "Choices"
     return "Labels"
 
 
 def _tags(config: str) -> list[tuple[str, dict[str, str]]]:
-    """Every element of a configuration, in order. Its own entities are refused: they may stand for one another."""
+    """Return every element of a configuration, in order. Entity declarations are rejected: they may expand endlessly."""
     found: list[tuple[str, dict[str, str]]] = []
     parser = expat.ParserCreate()
 
@@ -162,9 +164,11 @@ def _text(data: dict[str, Any], columns: tuple[str, ...], model: Model) -> Text 
     for column, value in zip(columns, values, strict=True):
         if not isinstance(value, str):
             return UndecodableText(
-                f"the task has no text in {column}", found=type(value).__name__, expected="a string",
+                f"the task has no text in {column}",
+                found=type(value).__name__,
+                expected="a string",
                 hint="Name the column in the labelling configuration.",
-            )  # fmt: skip
+            )
     return Pair(*values) if reads_pairs(model.task) else str(values[0])
 
 

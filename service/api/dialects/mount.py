@@ -1,4 +1,4 @@
-"""Where the dialects stand: each under its prefix, and one of them at the root too."""
+"""Adds the dialects to the app: each under its prefix, and one of them optionally at the root too."""
 
 from __future__ import annotations
 
@@ -23,9 +23,14 @@ from glossator.service.api.dialects.openai_embeddings import EmbeddingsRequest
 from glossator.service.api.settings import Dialect
 
 BODIES: tuple[type[BaseModel], ...] = (
-    HuggingFaceRequest, EmbeddingsRequest, openai_batches.BatchRequest, *text_embeddings.BODIES, *cohere.BODIES,
-    *label_studio.BODIES, *open_inference.BODIES,
-)  # fmt: skip
+    HuggingFaceRequest,
+    EmbeddingsRequest,
+    openai_batches.BatchRequest,
+    *text_embeddings.BODIES,
+    *cohere.BODIES,
+    *label_studio.BODIES,
+    *open_inference.BODIES,
+)
 _PREFIXED: dict[Dialect, tuple[str, APIRouter]] = {
     "hugging-face": (hugging_face.PREFIX, hugging_face.router),
     "text-embeddings-inference": (text_embeddings.PREFIX, text_embeddings.router),
@@ -36,8 +41,11 @@ _NAME = "/{name}"
 
 
 def mount(app: FastAPI, *, root: Dialect | None, default: str, jobs: bool) -> None:
-    """Adds every dialect to the app. The one named `root` stands at the root too, in front of all other routes; what
-    it says of one model is then said of the model named `default`."""
+    """Add every dialect to the app.
+
+    The dialect `root` is also mounted at the root, before all other routes; there its routes for one model apply to the
+    model `default`.
+    """
     for prefix, router in _PREFIXED.values():
         app.include_router(router, prefix=prefix)
     app.include_router(open_inference.router)
@@ -45,22 +53,22 @@ def mount(app: FastAPI, *, root: Dialect | None, default: str, jobs: bool) -> No
     if jobs:
         app.include_router(openai_batches.router)
     if root is not None:
-        mounted = [_at_root(route, default) for route in _PREFIXED[root][1].routes if isinstance(route, APIRoute)]
+        mounted = [_root_route(route, default) for route in _PREFIXED[root][1].routes if isinstance(route, APIRoute)]
         app.router.routes[:0] = mounted
 
 
-def _at_root(route: APIRoute, default: str) -> APIRoute:
-    """The route without its model's name, which is then `default`."""
+def _root_route(route: APIRoute, default: str) -> APIRoute:
+    """Return the route without the model name in its path; the model is `default`."""
     bare = route.path.removeprefix(_NAME)
     kind: Any = type(route)
     if bare == route.path:
         return kind(bare, route.endpoint, methods=route.methods, include_in_schema=False)  # type: ignore[no-any-return]
     made = kind(route.path, route.endpoint, methods=route.methods, include_in_schema=False)
-    return _Named(bare or "/", made, default)
+    return _FixedModelRoute(bare or "/", made, default)
 
 
-class _Named(APIRoute):
-    """A route that hands its requests to another one, with the name of a model."""
+class _FixedModelRoute(APIRoute):
+    """A route that forwards its requests to another route with a fixed model name."""
 
     def __init__(self, path: str, route: APIRoute, default: str) -> None:
         super().__init__(path, route.endpoint, methods=list(route.methods or ()), include_in_schema=False)

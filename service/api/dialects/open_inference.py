@@ -1,7 +1,7 @@
-"""The Open Inference Protocol V2 (KServe) that clients of Triton and MLServer speak: JSON and binary, under `/v2`.
+"""The Open Inference Protocol V2 (KServe) for clients of Triton and MLServer: JSON and binary, under `/v2`.
 
-A model's input is `text` (BYTES, `(n)` or `(n, 1)`), and `text_pair` beside it where it reads two. Its outputs follow
-its task, and `GET /v2/models/MODEL` lists them.
+A model's input is `text` (BYTES, `(n)` or `(n, 1)`), plus `text_pair` if it reads two texts. Its outputs depend on its
+task; `GET /v2/models/MODEL` lists them.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from starlette.responses import JSONResponse, Response
 
 from glossator.service.api import inference_requests
 from glossator.service.api.dependencies import StateDep
-from glossator.service.api.dialects.errors import ERRORS, Told, route_class
-from glossator.service.api.dialects.open_inference_tensors import BINARY, Tensor, parted, texts_of
+from glossator.service.api.dialects.errors import ERRORS, DialectError, route_class
+from glossator.service.api.dialects.open_inference_tensors import BINARY, Tensor, split_binary, texts_of
 from glossator.service.api.inference_requests import INLINE_CHARACTERS, raise_first_error
 from glossator.service.api.openapi_document import request_body
 from glossator.service.api.problems import InvalidRequest
@@ -38,22 +38,22 @@ from glossator.service.tasks.question_answering import Extraction
 
 HEADER = "Inference-Header-Content-Length"
 _PLATFORM = "onnxruntime_onnx"
-_WAY_OUT = 'Send {"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["..."]}]}.'
+_HINT = 'Send {"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["..."]}]}.'
 _LOADED = {"state": "READY", "reason": ""}
-_NOT_LOADED = {"state": "UNAVAILABLE", "reason": "it is loaded when it is asked for"}
+_NOT_LOADED = {"state": "UNAVAILABLE", "reason": "loaded on the first request"}
 _REQUEST_CODES = (HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
 
 
-def _form(told: Told) -> JSONResponse:
-    status = HTTPStatus.BAD_REQUEST if told.status in _REQUEST_CODES else told.status
-    return JSONResponse({"error": told.message}, status_code=status)
+def _error_response(error: DialectError) -> JSONResponse:
+    status = HTTPStatus.BAD_REQUEST if error.status in _REQUEST_CODES else error.status
+    return JSONResponse({"error": error.message}, status_code=status)
 
 
-router = APIRouter(prefix="/v2", tags=["open-inference"], responses=ERRORS, route_class=route_class(_form))
+router = APIRouter(prefix="/v2", tags=["open-inference"], responses=ERRORS, route_class=route_class(_error_response))
 
 
 class InferTensor(BaseModel):
-    """An input, or an output that is asked for."""
+    """An input, or a requested output."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -62,7 +62,7 @@ class InferTensor(BaseModel):
 
 
 class InferRequest(BaseModel):
-    """Inputs, and which outputs are wanted: all unless it is said."""
+    """Inputs and the requested outputs; default: all outputs."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -80,38 +80,38 @@ class InferRequest(BaseModel):
 BODIES = (InferRequest,)
 
 
-@router.get("", summary="The server, in the Open Inference Protocol")
+@router.get("", summary="Describe the server")
 async def server(state: StateDep) -> dict[str, Any]:
-    """Its name, version and extensions."""
+    """Return the name, version and extensions of the server."""
     return {"name": "glossator", "version": state.version, "extensions": [BINARY, "model_repository"]}
 
 
-@router.get("/health/live", summary="Whether the process lives")
+@router.get("/health/live", summary="Liveness")
 async def live() -> dict[str, bool]:
-    """As `/livez`."""
+    """Same as `/livez`."""
     return {"live": True}
 
 
-@router.get("/health/ready", summary="Whether requests may be sent here")
+@router.get("/health/ready", summary="Readiness")
 async def server_ready(state: StateDep) -> dict[str, bool]:
-    """As `/readyz`."""
+    """Same as `/readyz`."""
     raise_if_not_ready(state)
     return {"ready": True}
 
 
-@router.post("/repository/index", summary="The models, as Triton lists them")
+@router.post("/repository/index", summary="List the models, in Triton's format")
 async def index(state: StateDep) -> list[dict[str, str]]:
-    """Each with the version that answers."""
+    """Return each model with its served version."""
     return [
         {"name": each.name, "version": each.digest} | (_LOADED if each.is_loaded else _NOT_LOADED)
         for each in state.models.listed()
     ]
 
 
-@router.get("/models/{name}", summary="A model's inputs and outputs")
-@router.get("/models/{name}/versions/{version}", summary="Inputs and outputs of a model's version")
+@router.get("/models/{name}", summary="Inputs and outputs of a model")
+@router.get("/models/{name}/versions/{version}", summary="Inputs and outputs of a model version")
 async def metadata(name: ModelName, state: StateDep, version: str | None = None) -> dict[str, Any]:
-    """Their names, types and shapes; -1 stands for the number of texts."""
+    """Return names, types and shapes; -1 is the number of texts."""
     model = state.model(name, version)
     inputs = ["text", "text_pair"] if reads_pairs(model.task) else ["text"]
     return {
@@ -125,25 +125,26 @@ async def metadata(name: ModelName, state: StateDep, version: str | None = None)
     }
 
 
-@router.get("/models/{name}/ready", summary="Whether a model answers")
-@router.get("/models/{name}/versions/{version}/ready", summary="Whether a model's version answers")
+@router.get("/models/{name}/ready", summary="Readiness of a model")
+@router.get("/models/{name}/versions/{version}/ready", summary="Readiness of a model version")
 async def model_ready(name: ModelName, state: StateDep, version: str | None = None) -> dict[str, Any]:
-    """200 where it does."""
+    """Return 200 if the model is ready."""
     state.model(name, version)
     raise_if_not_ready(state)
     return {"name": name, "ready": True}
 
 
+@router.post("/models/{name}/infer", summary="Predict", openapi_extra=request_body(InferRequest))
 @router.post(
-    "/models/{name}/infer", summary="Tensors of texts to tensors of answers", openapi_extra=request_body(InferRequest)
-)
-@router.post(
-    "/models/{name}/versions/{version}/infer", summary="Answers of a model's version",
+    "/models/{name}/versions/{version}/infer",
+    summary="Predict with a model version",
     openapi_extra=request_body(InferRequest),
-)  # fmt: skip
+)
 async def infer(name: ModelName, request: Request, state: StateDep, version: str | None = None) -> Response:
-    """One row of every output for each text. A text that cannot be answered is an error of the whole request: the
-    protocol has no place for it."""
+    """Return one row of every output per text.
+
+    One invalid text fails the whole request: the protocol has no error per text.
+    """
     model = state.model(name, version)
     body = await read_body(request, state.settings.max_body_bytes)
     length = _header_length(request)
@@ -168,8 +169,8 @@ async def infer(name: ModelName, request: Request, state: StateDep, version: str
         else:
             entry = tensors[each.name].to_json()
         outputs.append(entry)
-    told = {"model_name": name, "model_version": model.digest, "outputs": outputs}
-    head = json.dumps(told | ({} if asked.id is None else {"id": asked.id})).encode("utf-8")
+    response = {"model_name": name, "model_version": model.digest, "outputs": outputs}
+    head = json.dumps(response | ({} if asked.id is None else {"id": asked.id})).encode("utf-8")
     if not raw:
         return Response(head, media_type="application/json")
     return Response(head + b"".join(raw), media_type="application/octet-stream", headers={HEADER: str(len(head))})
@@ -185,32 +186,32 @@ def _header_length(request: Request) -> int | None:
 
 
 def _parsed(body: bytes, length: int | None, model: Model) -> tuple[InferRequest, list[Text]]:
-    """What a request asks for, and its texts."""
-    asked = validate(parse_object(body[:length], hint=_WAY_OUT), InferRequest, hint=_WAY_OUT)
+    """Parse a request and its texts."""
+    asked = validate(parse_object(body[:length], hint=_HINT), InferRequest, hint=_HINT)
     return asked, _texts(asked, body, length, model)
 
 
 def _texts(asked: InferRequest, body: bytes, length: int | None, model: Model) -> list[Text]:
-    """The texts, or pairs of texts, of the inputs."""
+    """Return the texts or pairs of texts of the inputs."""
     tensors = [each.model_dump() for each in asked.inputs]
-    parts = parted(body, length, tensors)
+    parts = split_binary(body, length, tensors)
     found = {each["name"]: texts_of(each, raw) for each, raw in zip(tensors, parts, strict=True)}
     names = ["text", "text_pair"] if reads_pairs(model.task) else ["text"]
-    if len(names) == 1 and len(found) == 1:  # a single input may have any name: MLServer's clients choose their own
+    if len(names) == 1 and len(found) == 1:  # a single input may have any name: clients of MLServer choose their own
         return list(next(iter(found.values())))
     if set(found) != set(names) or len(found) != len(tensors):
-        raise InvalidRequest("the inputs are not those of the model", found=", ".join(found), expected=", ".join(names))
+        raise InvalidRequest("the inputs do not match the model", found=", ".join(found), expected=", ".join(names))
     if len(names) == 1:
         return list(found["text"])
     if len(found["text"]) != len(found["text_pair"]):
         raise InvalidRequest(
-            "text and text_pair differ in number", found=f"{len(found['text'])} and {len(found['text_pair'])}"
+            "text and text_pair have different lengths", found=f"{len(found['text'])} and {len(found['text_pair'])}"
         )
     return [Pair(*sides) for sides in zip(found["text"], found["text_pair"], strict=True)]
 
 
 def _outputs(task: Task) -> list[tuple[str, str, list[int]]]:
-    """Name, type and further sizes of each output."""
+    """Return name, type and shape per text of each output."""
     if isinstance(task, TextEmbedding):
         return [("embedding", "FP32", [task.dimension])]
     if task.task == "token-classification":
@@ -228,7 +229,7 @@ def _outputs(task: Task) -> list[tuple[str, str, list[int]]]:
 
 
 def _answered(task: Task, answers: Sequence[Answer]) -> list[Tensor]:
-    """The outputs: `labels` and `entities` hold JSON; `probabilities` stand in the order of the model's labels."""
+    """Return the outputs. `labels` and `entities` contain JSON; `probabilities` are in the order of the labels."""
     if isinstance(task, TextEmbedding):
         columns: list[Any] = [np.concatenate([answer.vector for answer in answers] or [np.empty(0, dtype=np.float32)])]
     elif task.task == "token-classification":
@@ -244,9 +245,11 @@ def _answered(task: Task, answers: Sequence[Answer]) -> list[Tensor]:
             for each in answer.prediction.scores:  # type: ignore[union-attr]
                 row[place[each.label]] = each.score
         columns = [
-            [answer.label or "" for answer in answers], np.array([answer.score for answer in answers]),
-            [json.dumps(answer.labels) for answer in answers], rows.ravel(),
-        ]  # fmt: skip
+            [answer.label or "" for answer in answers],
+            np.array([answer.score for answer in answers]),
+            [json.dumps(answer.labels) for answer in answers],
+            rows.ravel(),
+        ]
     return [
         Tensor(name, kind, (len(answers), *further), values)
         for (name, kind, further), values in zip(_outputs(task), columns, strict=True)
@@ -254,7 +257,7 @@ def _answered(task: Task, answers: Sequence[Answer]) -> list[Tensor]:
 
 
 def _spans(answers: Sequence[Answer]) -> list[Any]:
-    """Answers, places and scores; of a question without an answer an empty one, from 0 to 0."""
+    """Return texts, starts, ends and scores; "no answer" is an empty text from 0 to 0."""
     rows = []
     for answer in answers:
         prediction = answer.prediction

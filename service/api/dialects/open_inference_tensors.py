@@ -1,7 +1,7 @@
 """Tensors of the Open Inference Protocol V2, in JSON and in its binary extension.
 
-The binary form follows the JSON header whose length `Inference-Header-Content-Length` tells: each tensor's bytes in
-order, little-endian; elements of BYTES with their length before them, 4 bytes.
+The binary data follow the JSON header, whose length is in `Inference-Header-Content-Length`: the bytes of each tensor
+in order, little-endian. Each element of a BYTES tensor is preceded by its length in 4 bytes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _MAX_DIMENSIONS = 8
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A tensor that is answered: `values` flat, in row order; texts where the type is BYTES."""
+    """An output tensor. `values` are flat, in row-major order; for BYTES they are texts."""
 
     name: str
     datatype: str
@@ -32,12 +32,12 @@ class Tensor:
     values: NDArray[Any] | Sequence[str]
 
     def to_json(self) -> dict[str, Any]:
-        """With its data in JSON."""
+        """Return the tensor with its data as JSON."""
         data = self.values.tolist() if isinstance(self.values, np.ndarray) else list(self.values)
         return self._head() | {"data": data}
 
     def to_binary(self) -> tuple[dict[str, Any], bytes]:
-        """Its entry in the header, and its bytes."""
+        """Return the tensor's header entry and its bytes."""
         if isinstance(self.values, np.ndarray):
             raw = self.values.astype(_TYPES[self.datatype]).tobytes()
         else:
@@ -50,26 +50,28 @@ class Tensor:
 
 
 def texts_of(tensor: Mapping[str, Any], raw: bytes | None) -> list[str]:
-    """The texts of an input of BYTES; raises InputError where shape, type or data are not as they should be. `raw`
-    holds its binary form, where it came so."""
+    """Return the texts of a BYTES input. `raw`: its binary data, or None if the data are JSON.
+
+    Raises InputError if shape, type or data are invalid.
+    """
     name = str(tensor.get("name"))
     shape = tensor.get("shape")
     whole = isinstance(shape, list) and 0 < len(shape) <= _MAX_DIMENSIONS
     if not whole or not all(isinstance(size, int) and not isinstance(size, bool) and size >= 0 for size in shape):  # type: ignore[union-attr]
-        raise InputError(f"the shape of {name} is wrong", found=shape, expected="a list of sizes")
+        raise InputError(f"the shape of {name} is invalid", found=shape, expected="a list of sizes")
     if tensor.get("datatype") != "BYTES":
-        raise InputError(f"{name} holds no texts", found=tensor.get("datatype"), expected="the datatype BYTES")
+        raise InputError(f"{name} contains no texts", found=tensor.get("datatype"), expected="the datatype BYTES")
     texts = _flat(tensor.get("data"), name) if raw is None else _unpacked(raw, name)
     count = math.prod(shape)  # type: ignore[arg-type]
     if len(texts) != count:
         raise InputError(
-            f"{name} does not have as many elements as its shape says", found=len(texts), expected=str(count)
+            f"the number of elements of {name} does not match its shape", found=len(texts), expected=str(count)
         )
     return texts
 
 
-def parted(body: bytes, header_length: int | None, tensors: Sequence[Mapping[str, Any]]) -> list[bytes | None]:
-    """The binary form of each tensor, None for those whose data stand in the header."""
+def split_binary(body: bytes, header_length: int | None, tensors: Sequence[Mapping[str, Any]]) -> list[bytes | None]:
+    """Return the binary data of each tensor, None for tensors with JSON data."""
     rest = b"" if header_length is None else body[header_length:]
     parts: list[bytes | None] = []
     begin = 0
@@ -79,16 +81,18 @@ def parted(body: bytes, header_length: int | None, tensors: Sequence[Mapping[str
             parts.append(None)
             continue
         if not isinstance(size, int) or isinstance(size, bool) or size < 0 or begin + size > len(rest):
-            raise InputError("the binary data end before their size", found=size, expected=f"{len(rest) - begin} bytes")
+            raise InputError(
+                "the binary data are shorter than binary_data_size", found=size, expected=f"{len(rest) - begin} bytes"
+            )
         parts.append(rest[begin : begin + size])
         begin += size
     if begin != len(rest):
-        raise InputError("the binary data go on after the last tensor", found=f"{len(rest) - begin} bytes too many")
+        raise InputError("there are binary data after the last tensor", found=f"{len(rest) - begin} bytes too many")
     return parts
 
 
 def _flat(data: object, name: str) -> list[str]:
-    """JSON data, nested or flat."""
+    """Flatten JSON data."""
     texts: list[str] = []
     stack = [data]
     while stack:
@@ -98,7 +102,7 @@ def _flat(data: object, name: str) -> list[str]:
         elif isinstance(value, str):
             texts.append(value)
         else:
-            raise InputError(f"an element of {name} is no text", found=type(value).__name__, expected="a string")
+            raise InputError(f"an element of {name} is not a text", found=type(value).__name__, expected="a string")
     return texts
 
 
@@ -108,7 +112,7 @@ def _unpacked(raw: bytes, name: str) -> list[str]:
         end = begin + 4
         length = struct.unpack_from("<I", raw, begin)[0] if end <= len(raw) else len(raw)
         if end + length > len(raw):
-            raise InputError(f"an element of {name} is cut off", found=f"{len(raw) - begin} bytes")
+            raise InputError(f"an element of {name} is truncated", found=f"{len(raw) - begin} bytes")
         try:
             texts.append(raw[end : end + length].decode("utf-8"))
         except UnicodeDecodeError as error:

@@ -1,4 +1,4 @@
-"""What the routes in OpenAI's shape share: its errors, its lists."""
+"""Errors and lists in OpenAI's format."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 from pydantic import BaseModel
 from starlette.responses import JSONResponse
 
-from glossator.service.api.dialects.errors import Told, route_class
+from glossator.service.api.dialects.errors import DialectError, route_class
 
 
 class OpenAIErrorDetail(BaseModel):
-    """What is wrong."""
+    """The content of an error."""
 
     message: str
     type: str
@@ -22,24 +22,27 @@ class OpenAIErrorDetail(BaseModel):
 
 
 class OpenAIError(BaseModel):
-    """An error in OpenAI's form."""
+    """An error in OpenAI's format."""
 
     error: OpenAIErrorDetail
 
 
-def _form(told: Told) -> JSONResponse:
-    kind = "invalid_request_error" if told.status < HTTPStatus.INTERNAL_SERVER_ERROR else "server_error"
-    error = OpenAIError(error=OpenAIErrorDetail(message=told.message, type=kind, param=told.param, code=told.code))
-    return JSONResponse(error.model_dump(), status_code=told.status)
+def _error_response(error: DialectError) -> JSONResponse:
+    kind = "invalid_request_error" if error.status < HTTPStatus.INTERNAL_SERVER_ERROR else "server_error"
+    detail = OpenAIErrorDetail(message=error.message, type=kind, param=error.param, code=error.code)
+    return JSONResponse(OpenAIError(error=detail).model_dump(), status_code=error.status)
 
 
-OpenAIRoute = route_class(_form)
-"""A route whose errors are OpenAI's."""
+OpenAIRoute = route_class(_error_response)
+"""A route whose errors have OpenAI's format."""
 
 
-def listed(items: Sequence[dict[str, Any]], *, more: bool = False) -> dict[str, Any]:
-    """A list as OpenAI has it."""
+def make_list(items: Sequence[dict[str, Any]], *, more: bool = False) -> dict[str, Any]:
+    """Return a list in OpenAI's format."""
     return {
-        "object": "list", "data": list(items), "first_id": items[0]["id"] if items else None,
-        "last_id": items[-1]["id"] if items else None, "has_more": more,
-    }  # fmt: skip
+        "object": "list",
+        "data": list(items),
+        "first_id": items[0]["id"] if items else None,
+        "last_id": items[-1]["id"] if items else None,
+        "has_more": more,
+    }

@@ -1,7 +1,7 @@
-"""OpenAI's Files and Batches over the jobs, so that the `openai` client labels in bulk.
+"""OpenAI's Files and Batches, implemented with jobs, so that the `openai` client can label in bulk.
 
-A batch is a job whose file holds requests (see `glossator.service.documents.formats.openai_batch`); its output and error files are the
-two halves of the job's result.
+A batch is a job whose file contains requests (see `service.documents.formats.openai_batch`). Its output file and its
+error file are the successful and the failed rows of the job's result.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from starlette.responses import Response, StreamingResponse
 
 from glossator.service.api.dependencies import JobsDep, OwnerDep, StateDep
 from glossator.service.api.dialects.errors import ERRORS
-from glossator.service.api.dialects.openai import OpenAIRoute, listed
+from glossator.service.api.dialects.openai import OpenAIRoute, make_list
 from glossator.service.api.job_service import JobService
 from glossator.service.api.openapi_document import request_body
 from glossator.service.api.problems import InvalidRequest
@@ -41,14 +41,17 @@ PURPOSE = "batch"
 _OUTPUT, _ERRORS = "-output", "-errors"
 _FORMAT = OpenAIBatchSource.format
 _STATUS = {
-    "queued": "validating", "running": "in_progress", "completed": "completed", "failed": "failed",
+    "queued": "validating",
+    "running": "in_progress",
+    "completed": "completed",
+    "failed": "failed",
     "cancelled": "cancelled",
-}  # fmt: skip
+}
 _MAX_METADATA = 16
 
 
 class BatchRequest(BaseModel):
-    """What `POST /v1/batches` reads."""
+    """The body of `POST /v1/batches`."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -60,7 +63,7 @@ class BatchRequest(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
-    """A file that was uploaded before, to become the input of a job."""
+    """An uploaded file that becomes the input of a job."""
 
     file: StoredFile
     path: Path
@@ -75,7 +78,7 @@ class _Stored:
         return self.file.bytes
 
     def keep(self, path: Path) -> None:
-        """Gives the bytes another name, so that the file may be deleted while the batch runs."""
+        """Link or copy the file to `path`, so that it can be deleted while the batch runs."""
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             os.link(self.path, path)
@@ -85,20 +88,32 @@ class _Stored:
         sync_folder(path.parent.parent)
 
 
-@router.post("/v1/files", summary="Takes a file of requests", openapi_extra={
-    "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": {
-        "type": "object", "required": ["file", "purpose"],
-        "properties": {"file": {"type": "string", "format": "binary"}, "purpose": {"const": PURPOSE}},
-    }}}}
-})  # fmt: skip
+@router.post(
+    "/v1/files",
+    summary="Upload a file of requests",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "multipart/form-data": {
+                    "schema": {
+                        "type": "object",
+                        "required": ["file", "purpose"],
+                        "properties": {"file": {"type": "string", "format": "binary"}, "purpose": {"const": PURPOSE}},
+                    }
+                }
+            },
+        }
+    },
+)
 async def upload(request: Request, jobs: JobsDep, owner: OwnerDep) -> dict[str, Any]:
-    """JSON lines, a request each, for `POST /v1/batches`."""
+    """Store JSON lines, one request per line, for `POST /v1/batches`."""
     form = await read_form(request, jobs.receive_upload, jobs.settings.max_upload_bytes)
     try:
         purpose = form.fields.get("purpose", [""])[-1]
         if purpose != PURPOSE:
             raise InvalidRequest(
-                "files are taken for batches alone",
+                "only files for batches are accepted",
                 faults=[Fault("purpose", f"is {purpose!r}, not {PURPOSE!r}", "purpose")],
             )
         file = form.file
@@ -106,9 +121,14 @@ async def upload(request: Request, jobs: JobsDep, owner: OwnerDep) -> dict[str, 
 
         def keep() -> StoredFile:
             new = StoredFile(
-                id=new_id("file"), owner=owner, filename=form.filename, purpose=purpose, sha256=file.sha256,
-                bytes=file.bytes, keep_seconds=jobs.settings.job_keep_seconds,
-            )  # fmt: skip
+                id=new_id("file"),
+                owner=owner,
+                filename=form.filename,
+                purpose=purpose,
+                sha256=file.sha256,
+                bytes=file.bytes,
+                keep_seconds=jobs.settings.job_keep_seconds,
+            )
             file.keep(jobs.folder.file(new.id))
             return jobs.store.add_file(new)
 
@@ -117,48 +137,53 @@ async def upload(request: Request, jobs: JobsDep, owner: OwnerDep) -> dict[str, 
         form.discard()
 
 
-@router.get("/v1/files", summary="The files")
+@router.get("/v1/files", summary="List files")
 async def files(jobs: JobsDep, owner: OwnerDep, purpose: str | None = None) -> dict[str, Any]:
-    """Your files that wait to become batches, the newest first."""
+    """Return your uploaded files, newest first."""
     found = await to_thread.run_sync(jobs.store.files, owner)
-    return listed([_file(file) for file in found if purpose in (None, file.purpose)])
+    return make_list([_file(file) for file in found if purpose in (None, file.purpose)])
 
 
-@router.get("/v1/files/{file_id}", summary="One file")
+@router.get("/v1/files/{file_id}", summary="Describe a file")
 async def file(file_id: str, jobs: JobsDep, owner: OwnerDep) -> dict[str, Any]:
-    """A file that was sent, or the output or the errors of a batch."""
+    """Return an uploaded file, or the output or error file of a batch."""
 
     def found() -> dict[str, Any]:
-        half = _half(file_id)
-        if half is None:
+        batch_file = _batch_file(file_id)
+        if batch_file is None:
             return _file(jobs.store.file(file_id, owner))
-        job = _ended(jobs, half[0], owner)
-        size = sum(map(len, _lines(jobs, job, errors=half[1])))
+        job = _ended(jobs, batch_file[0], owner)
+        size = sum(map(len, _lines(jobs, job, errors=batch_file[1])))
         return {
-            "id": file_id, "object": "file", "bytes": size, "created_at": int(job.finished or job.created),
-            "expires_at": int(job.expires), "filename": f"{file_id}.jsonl", "purpose": "batch_output",
+            "id": file_id,
+            "object": "file",
+            "bytes": size,
+            "created_at": int(job.finished or job.created),
+            "expires_at": int(job.expires),
+            "filename": f"{file_id}.jsonl",
+            "purpose": "batch_output",
             "status": "processed",
-        }  # fmt: skip
+        }
 
     return await to_thread.run_sync(found)
 
 
-@router.get("/v1/files/{file_id}/content", summary="What is in a file", response_class=StreamingResponse)
+@router.get("/v1/files/{file_id}/content", summary="Download a file", response_class=StreamingResponse)
 async def content(file_id: str, jobs: JobsDep, owner: OwnerDep) -> Response:
-    """The lines of a file: requests as they were sent, answers, or errors."""
-    half = _half(file_id)
-    if half is None:
+    """Return the lines of a file: uploaded requests, answers, or errors."""
+    batch_file = _batch_file(file_id)
+    if batch_file is None:
         kept = await to_thread.run_sync(jobs.store.file, file_id, owner)
         lines: Iterator[bytes] = _blocks(jobs.folder.file(kept.id))
     else:
-        job = await to_thread.run_sync(_ended, jobs, half[0], owner)
-        lines = _lines(jobs, job, errors=half[1])
+        job = await to_thread.run_sync(_ended, jobs, batch_file[0], owner)
+        lines = _lines(jobs, job, errors=batch_file[1])
     return StreamingResponse(lines, media_type="application/jsonl")
 
 
-@router.delete("/v1/files/{file_id}", summary="Removes a file")
+@router.delete("/v1/files/{file_id}", summary="Delete a file")
 async def delete_file(file_id: str, jobs: JobsDep, owner: OwnerDep) -> dict[str, Any]:
-    """The batches that were made of it go on."""
+    """Delete an uploaded file. Batches that use it continue."""
 
     def gone() -> None:
         jobs.store.delete_file(file_id, owner)
@@ -170,11 +195,11 @@ async def delete_file(file_id: str, jobs: JobsDep, owner: OwnerDep) -> dict[str,
 
 @router.post(
     "/v1/batches",
-    summary="Answers every request of a file",
+    summary="Start a batch",
     openapi_extra=request_body(BatchRequest, accepts_timeout=False),
 )
 async def create(request: Request, state: StateDep, jobs: JobsDep, owner: OwnerDep) -> dict[str, Any]:
-    """A job in OpenAI's shape. All requests go to one model, which the first one names."""
+    """Start a job that answers every request in a file. All requests use the model of the first one."""
     hint = 'Send {"input_file_id": "file_…", "endpoint": "/v1/embeddings", "completion_window": "24h"}.'
     body = parse_object(await read_json_body(request, jobs.settings.max_body_bytes), hint=hint)
     asked = validate(body, BatchRequest, hint=hint)
@@ -182,81 +207,94 @@ async def create(request: Request, state: StateDep, jobs: JobsDep, owner: OwnerD
     def accept() -> Job:
         kept = jobs.store.file(asked.input_file_id, owner)
         path = jobs.folder.file(kept.id)
-        name, lines, brought = _looked_at(path, asked.endpoint)
+        name, lines, brought = _inspect(path, asked.endpoint)
         return jobs.accept(
-            _Stored(kept, path, lines), kept.filename, owner=owner, model=state.model(name), name=name, kind="batch",
-            options=LabelOptions(input_format=_FORMAT, output_format=_FORMAT), extra={"batch": asked.model_dump()},
+            _Stored(kept, path, lines),
+            kept.filename,
+            owner=owner,
+            model=state.model(name),
+            name=name,
+            kind="batch",
+            options=LabelOptions(input_format=_FORMAT, output_format=_FORMAT),
+            extra={"batch": asked.model_dump()},
             file_options=brought,
-        )  # fmt: skip
+        )
 
     return _batch(await to_thread.run_sync(accept))
 
 
-@router.get("/v1/batches", summary="The batches")
+@router.get("/v1/batches", summary="List batches")
 async def batches(
     jobs: JobsDep, owner: OwnerDep, limit: Annotated[int, Query(ge=1, le=100)] = 20, after: str | None = None
 ) -> dict[str, Any]:
-    """Your batches, the newest first."""
-    page = await to_thread.run_sync(
-        lambda: jobs.store.page(owner, kind="batch", limit=limit, after=after)
-    )  # fmt: skip
-    return listed([_batch(job) for job in page.jobs], more=page.more)
+    """Return your batches, newest first."""
+    page = await to_thread.run_sync(lambda: jobs.store.page(owner, kind="batch", limit=limit, after=after))
+    return make_list([_batch(job) for job in page.jobs], more=page.more)
 
 
-@router.get("/v1/batches/{batch_id}", summary="One batch")
+@router.get("/v1/batches/{batch_id}", summary="Describe a batch")
 async def batch(batch_id: str, jobs: JobsDep, owner: OwnerDep) -> dict[str, Any]:
-    """Where it stands."""
-    return _batch(await to_thread.run_sync(_of_batch, jobs, batch_id, owner))
+    """Return the state of a batch."""
+    return _batch(await to_thread.run_sync(_get_batch, jobs, batch_id, owner))
 
 
-@router.post("/v1/batches/{batch_id}/cancel", summary="Ends a batch before its end")
+@router.post("/v1/batches/{batch_id}/cancel", summary="Cancel a batch")
 async def cancel(batch_id: str, jobs: JobsDep, owner: OwnerDep) -> dict[str, Any]:
-    """A batch that has ended cannot be cancelled."""
+    """Cancel a batch that has not ended."""
 
     def ended() -> Job:
-        _of_batch(jobs, batch_id, owner)
+        _get_batch(jobs, batch_id, owner)
         return jobs.store.cancel(batch_id, owner)
 
     return _batch(await to_thread.run_sync(ended))
 
 
-def _looked_at(path: Path, endpoint: str) -> tuple[str, int, Mapping[str, Any]]:
-    """The model that the first request of a file names, about how many requests there are, and with what options.
-    Raises ConfigError."""
+def _inspect(path: Path, endpoint: str) -> tuple[str, int, Mapping[str, Any]]:
+    """Return the model of the first request, the approximate number of requests, and the request options.
+
+    Raises ConfigError.
+    """
     try:
         with open_source(path, format=_FORMAT) as source:
             assert isinstance(source, OpenAIBatchSource)
             begin = next(iter(source.records()), None)
             request, asked = source.first_request, source.request_options
-    except InputError:  # empty, or no text at all; the message would name the server's path
+    except InputError:  # empty or not text; the original message contains the server's path
         begin = request = None
     if begin is None or begin.error is not None or request is None:
         raise ConfigError(
-            "the file does not begin with a request that can be answered",
+            "the first line of the file is not a valid request",
             found=None if begin is None or begin.error is None else begin.error.message,
             expected='{"custom_id": "1", "method": "POST", "url": "/v1/models/NAME/predict", "body": {"text": …}}',
-            hint="Mend its first line, and send it again.",
-        )  # fmt: skip
+            hint="Fix the first line and upload the file again.",
+        )
     name = requested_model(request)
-    if name is None or request["url"] != endpoint:
+    if name is None:
         raise ConfigError(
-            "the requests of the file are for another route than the batch", found=request["url"], expected=endpoint,
-            hint="Classify, tag and answer by /v1/models/NAME/predict, embed by /v1/embeddings with a model.",
-        )  # fmt: skip
+            "batches do not support the URL of the requests",
+            found=request["url"],
+            hint="Use /v1/models/NAME/predict to classify, tag and answer, or /v1/embeddings to embed.",
+        )
+    if request["url"] != endpoint:
+        raise ConfigError(
+            "the URL of the requests differs from the endpoint of the batch",
+            found=request["url"],
+            expected=endpoint,
+        )
     with open(path, "rb") as file:
         lines = sum(1 for line in file if line.strip())
     return name, lines, asked
 
 
-def _of_batch(jobs: JobService, batch_id: str, owner: str) -> Job:
+def _get_batch(jobs: JobService, batch_id: str, owner: str) -> Job:
     job = jobs.store.get(batch_id, owner)
     if job.kind != "batch":
-        raise UnknownJob("there is no batch of this id", found=batch_id)
+        raise UnknownJob("unknown batch", found=batch_id)
     return job
 
 
-def _half(file_id: str) -> tuple[str, bool] | None:
-    """The batch whose output (False) or errors (True) an id stands for."""
+def _batch_file(file_id: str) -> tuple[str, bool] | None:
+    """Return the batch id of an output file (False) or error file (True); None for uploaded files."""
     for ending, errors in ((_OUTPUT, False), (_ERRORS, True)):
         if file_id.endswith(ending):
             return file_id.removesuffix(ending), errors
@@ -264,14 +302,14 @@ def _half(file_id: str) -> tuple[str, bool] | None:
 
 
 def _ended(jobs: JobService, batch_id: str, owner: str) -> Job:
-    job = _of_batch(jobs, batch_id, owner)
+    job = _get_batch(jobs, batch_id, owner)
     if job.result is None:
-        raise UnknownJob("the batch has no such file yet", found=job.state)
+        raise UnknownJob("the batch has no result file yet", found=job.state)
     return job
 
 
 def _lines(jobs: JobService, job: Job, *, errors: bool) -> Iterator[bytes]:
-    """The lines of a batch's result that are errors, or that are not."""
+    """Return the failed or the successful lines of a batch's result."""
     path = jobs.folder.result(job)
     assert path is not None
     with open(path, "rb") as file:
@@ -288,9 +326,15 @@ def _blocks(path: Path) -> Iterator[bytes]:
 
 def _file(file: StoredFile) -> dict[str, Any]:
     return {
-        "id": file.id, "object": "file", "bytes": file.bytes, "created_at": int(file.created),
-        "expires_at": int(file.expires), "filename": file.filename, "purpose": file.purpose, "status": "processed",
-    }  # fmt: skip
+        "id": file.id,
+        "object": "file",
+        "bytes": file.bytes,
+        "created_at": int(file.created),
+        "expires_at": int(file.expires),
+        "filename": file.filename,
+        "purpose": file.purpose,
+        "status": "processed",
+    }
 
 
 def _batch(job: Job) -> dict[str, Any]:
@@ -302,19 +346,29 @@ def _batch(job: Job) -> dict[str, Any]:
         errors = {"object": "list", "data": [fault]}
     whole = job.state == "completed"
     return {
-        "id": job.id, "object": "batch", "endpoint": asked["endpoint"], "model": job.model, "errors": errors,
-        "input_file_id": asked["input_file_id"], "completion_window": asked["completion_window"],
+        "id": job.id,
+        "object": "batch",
+        "endpoint": asked["endpoint"],
+        "model": job.model,
+        "errors": errors,
+        "input_file_id": asked["input_file_id"],
+        "completion_window": asked["completion_window"],
         "status": _STATUS[job.state],
         "output_file_id": f"{job.id}{_OUTPUT}" if whole and counts.rows > counts.failed else None,
         "error_file_id": f"{job.id}{_ERRORS}" if whole and counts.failed else None,
-        "created_at": int(job.created), "in_progress_at": None if job.started is None else int(job.started),
-        "expires_at": int(job.expires), "finalizing_at": finished if whole else None,
-        "completed_at": finished if whole else None, "failed_at": finished if job.state == "failed" else None,
-        "expired_at": None, "cancelling_at": finished if job.state == "cancelled" else None,
+        "created_at": int(job.created),
+        "in_progress_at": None if job.started is None else int(job.started),
+        "expires_at": int(job.expires),
+        "finalizing_at": finished if whole else None,
+        "completed_at": finished if whole else None,
+        "failed_at": finished if job.state == "failed" else None,
+        "expired_at": None,
+        "cancelling_at": finished if job.state == "cancelled" else None,
         "cancelled_at": finished if job.state == "cancelled" else None,
         "request_counts": {
-            "total": max(job.estimated_rows or 0, counts.rows), "completed": counts.rows - counts.failed,
+            "total": max(job.estimated_rows or 0, counts.rows),
+            "completed": counts.rows - counts.failed,
             "failed": counts.failed,
         },
         "metadata": asked["metadata"],
-    }  # fmt: skip
+    }

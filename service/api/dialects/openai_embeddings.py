@@ -1,4 +1,4 @@
-"""OpenAI's embeddings, beside our own routes under /v1. GET /v1/models is ours and carries OpenAI's list too."""
+"""OpenAI's embeddings. `GET /v1/models` is a native route that also contains OpenAI's list."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from glossator.service.tasks.text_embedding import truncate_vector
 
 router = APIRouter(tags=["openai"], responses=ERRORS, route_class=OpenAIRoute)
 
-_WAY_OUT = 'Send {"model": "...", "input": "..."} or {"model": "...", "input": ["...", "..."]}.'
+_HINT = 'Send {"model": "...", "input": "..."} or {"model": "...", "input": ["...", "..."]}.'
 
 
 class EmbeddingsRequest(BaseModel):
-    """What `POST /v1/embeddings` reads. `user` is read and not used."""
+    """The body of `POST /v1/embeddings`. `user` is ignored."""
 
     model_config = ConfigDict(
         extra="forbid", strict=True, json_schema_extra={"examples": [{"model": "vectors", "input": ["a text"]}]}
@@ -33,38 +33,40 @@ class EmbeddingsRequest(BaseModel):
     model: str
     input: Annotated[
         str | list[str] | list[int] | list[list[int]],
-        Field(description="A text or many. Token ids are refused: they would be those of another tokenizer."),
+        Field(description="One text or several. Token ids are rejected: they belong to another tokenizer."),
     ]
     encoding_format: Literal["float", "base64"] = "float"
-    dimensions: Annotated[int | None, Field(ge=1, description="Only the first so many, scaled to length 1.")] = None
+    dimensions: Annotated[
+        int | None, Field(ge=1, description="Truncate vectors to this many dimensions and scale them to length 1.")
+    ] = None
     user: str | None = None
 
 
-@router.post(
-    "/v1/embeddings", summary="Vectors of texts, in OpenAI's shape", openapi_extra=request_body(EmbeddingsRequest)
-)
+@router.post("/v1/embeddings", summary="Embed texts, in OpenAI's format", openapi_extra=request_body(EmbeddingsRequest))
 async def embeddings(request: Request, state: StateDep) -> dict[str, Any]:
-    """The vector of each text, in order; `base64` holds little-endian float32."""
-    asked = await parse_body(request, state, EmbeddingsRequest, _WAY_OUT)
-    texts = [asked.input] if isinstance(asked.input, str) else asked.input
+    """Return the vector of each text, in order; `base64` encodes little-endian float32."""
+    body = await parse_body(request, state, EmbeddingsRequest, _HINT)
+    texts = [body.input] if isinstance(body.input, str) else body.input
     if not texts or not all(isinstance(text, str) for text in texts):
         raise InvalidRequest(
-            "the input is no text", found="token ids" if texts else "an empty list", expected="a text, or texts",
-            hint=_WAY_OUT,
-        )  # fmt: skip
-    model = state.embedding_model(asked.model)
+            "the input is not a text",
+            found="token ids" if texts else "an empty list",
+            expected="a text or a list of texts",
+            hint=_HINT,
+        )
+    model = state.embedding_model(body.model)
     answers = raise_first_error(
-        await inference_requests.predict(state, request, model, asked.model, [str(text) for text in texts])
+        await inference_requests.predict(state, request, model, body.model, [str(text) for text in texts])
     )
-    vectors = [truncate_vector(answer.vector, asked.dimensions) for answer in answers]
+    vectors = [truncate_vector(answer.vector, body.dimensions) for answer in answers]
     tokens = sum(answer.tokens for answer in answers)
     return {
         "object": "list",
         "data": [
-            {"object": "embedding", "index": index, "embedding": _encoded(vector, asked.encoding_format)}
+            {"object": "embedding", "index": index, "embedding": _encoded(vector, body.encoding_format)}
             for index, vector in enumerate(vectors)
         ],
-        "model": asked.model,
+        "model": body.model,
         "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
     }
 

@@ -1,6 +1,6 @@
-"""The routes of text-embeddings-inference (TEI), under `/tei/MODEL`: labels, vectors, ranking, similarity, tokens.
+"""The API of text-embeddings-inference (TEI), under `/tei/MODEL`: labels, vectors, reranking, similarity, tokens.
 
-Unlike there, a model with several labels a text answers with a sigmoid each, as it was trained.
+Unlike TEI, a multi-label model returns one sigmoid per label, as it was trained.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse, Response
 
 from glossator.service.api import inference_requests
 from glossator.service.api.dependencies import StateDep
-from glossator.service.api.dialects.errors import ERRORS, Told, route_class
+from glossator.service.api.dialects.errors import ERRORS, DialectError, route_class
 from glossator.service.api.dialects.hugging_face import scores_of, similarities
 from glossator.service.api.inference_requests import (
     parse_body,
@@ -51,18 +51,20 @@ _STATUS = {
 _EMPTY = frozenset({"empty-text"})
 
 
-def _form(told: Told) -> JSONResponse:
-    status, kind = _STATUS.get(told.status, (told.status, "Validation"))
-    if told.code in _EMPTY:
+def _error_response(error: DialectError) -> JSONResponse:
+    status, kind = _STATUS.get(error.status, (error.status, "Validation"))
+    if error.code in _EMPTY:
         status, kind = HTTPStatus.BAD_REQUEST, "Empty"
-    return JSONResponse({"error": told.message, "error_type": kind}, status_code=status)
+    return JSONResponse({"error": error.message, "error_type": kind}, status_code=status)
 
 
-router = APIRouter(tags=["text-embeddings-inference"], responses=ERRORS, route_class=route_class(_form))
+router = APIRouter(tags=["text-embeddings-inference"], responses=ERRORS, route_class=route_class(_error_response))
 
 _STRICT = ConfigDict(extra="forbid")
-_DIRECTION = Annotated[Literal["Right", "right"], Field(description="Long texts lose their end, where they lose any.")]
-_WAY_OUT = "The fields are those of text-embeddings-inference; GET /openapi.json describes them."
+_DIRECTION = Annotated[
+    Literal["Right", "right"], Field(description="With `truncate`, the end of a long text is cut off.")
+]
+_HINT = "Use the fields of text-embeddings-inference; see GET /openapi.json."
 Inputs = str | list[str]
 
 
@@ -74,11 +76,11 @@ class TeiPredict(BaseModel):
     inputs: str | list[str] | list[list[str]]
     truncate: bool | None = None
     truncation_direction: _DIRECTION = "Right"
-    raw_scores: Annotated[bool, Field(description="Logits in the place of probabilities.")] = False
+    raw_scores: Annotated[bool, Field(description="Return logits instead of probabilities.")] = False
 
 
 class TeiEmbed(BaseModel):
-    """A text, or texts."""
+    """One text or several."""
 
     model_config = _STRICT
 
@@ -91,7 +93,7 @@ class TeiEmbed(BaseModel):
 
 
 class TeiRerank(BaseModel):
-    """A query, and texts that may answer it."""
+    """A query and candidate texts."""
 
     model_config = _STRICT
 
@@ -104,7 +106,7 @@ class TeiRerank(BaseModel):
 
 
 class TeiSentences(BaseModel):
-    """Sentences held against one."""
+    """Sentences to compare with a source sentence."""
 
     model_config = _STRICT
 
@@ -113,7 +115,7 @@ class TeiSentences(BaseModel):
 
 
 class TeiSimilarity(BaseModel):
-    """What is compared, and how."""
+    """Sentences to compare; parameters are ignored."""
 
     model_config = _STRICT
 
@@ -122,7 +124,7 @@ class TeiSimilarity(BaseModel):
 
 
 class TeiTokenize(BaseModel):
-    """Texts to tokens."""
+    """Texts to tokenize."""
 
     model_config = _STRICT
 
@@ -132,7 +134,7 @@ class TeiTokenize(BaseModel):
 
 
 class TeiDecode(BaseModel):
-    """Tokens to texts."""
+    """Token ids to decode."""
 
     model_config = _STRICT
 
@@ -143,98 +145,102 @@ class TeiDecode(BaseModel):
 BODIES = (TeiPredict, TeiEmbed, TeiRerank, TeiSimilarity, TeiTokenize, TeiDecode)
 
 
-@router.post("/{name}/predict", summary="Labels, in the shape of TEI", openapi_extra=request_body(TeiPredict))
+@router.post("/{name}/predict", summary="Classify texts, in TEI's format", openapi_extra=request_body(TeiPredict))
 async def predict(name: ModelName, request: Request, state: StateDep) -> Response:
-    """`[{"score", "label"}]`, the most probable label first; of a batch a list of these."""
+    """Return `[{"score", "label"}]`, most probable label first; for a batch, one list per input."""
     began = time.perf_counter()
-    model, asked = state.model(name), await parse_body(request, state, TeiPredict, _WAY_OUT)
+    model, body = state.model(name), await parse_body(request, state, TeiPredict, _HINT)
     if not isinstance(model.task, Classifier) or model.task.problem_type == "regression":
-        raise ConfigError("this model gives no labels", found=model.task.task, hint="See GET /v1/models.")
-    texts, alone = _inputs(asked.inputs)
-    if asked.raw_scores:
-        rows, tokens = await _logits(state, request, model, texts, truncate=bool(asked.truncate))
+        raise ConfigError("this model does not assign labels", found=model.task.task, hint="See GET /v1/models.")
+    texts, alone = _inputs(body.inputs)
+    if body.raw_scores:
+        rows, tokens = await _logits(state, request, model, texts, truncate=bool(body.truncate))
     else:
         answers = raise_first_error(
-            await inference_requests.predict(state, request, model, name, texts, truncate=bool(asked.truncate))
+            await inference_requests.predict(state, request, model, name, texts, truncate=bool(body.truncate))
         )
         rows = [[{"score": each.score, "label": each.label} for each in scores_of(answer)] for answer in answers]
         tokens = _tokens(answers)
     return _timed(rows[0] if alone else rows, began, texts, tokens)
 
 
-@router.post("/{name}/embed", summary="Vectors, in the shape of TEI", openapi_extra=request_body(TeiEmbed))
+@router.post("/{name}/embed", summary="Embed texts, in TEI's format", openapi_extra=request_body(TeiEmbed))
 async def embed(name: ModelName, request: Request, state: StateDep) -> Response:
-    """`[[float]]`, a vector for each text."""
+    """Return `[[float]]`, one vector per text."""
     began = time.perf_counter()
-    model, asked = state.embedding_model(name), await parse_body(request, state, TeiEmbed, _WAY_OUT)
-    texts = _listed(asked.inputs)
+    model, body = state.embedding_model(name), await parse_body(request, state, TeiEmbed, _HINT)
+    texts = _listed(body.inputs)
     answers = raise_first_error(
-        await inference_requests.predict(state, request, model, name, texts, truncate=bool(asked.truncate))
+        await inference_requests.predict(state, request, model, name, texts, truncate=bool(body.truncate))
     )
-    vectors = [truncate_vector(each.vector, asked.dimensions, normalize=asked.normalize).tolist() for each in answers]
+    vectors = [truncate_vector(each.vector, body.dimensions, normalize=body.normalize).tolist() for each in answers]
     return _timed(vectors, began, texts, _tokens(answers))
 
 
-@router.post("/{name}/rerank", summary="Texts by how well they answer, as TEI", openapi_extra=request_body(TeiRerank))
+@router.post("/{name}/rerank", summary="Rerank texts, in TEI's format", openapi_extra=request_body(TeiRerank))
 async def rerank(name: ModelName, request: Request, state: StateDep) -> Response:
-    """`[{"index", "text"?, "score"}]`, the best first."""
+    """Return `[{"index", "text"?, "score"}]`, best first."""
     began = time.perf_counter()
-    model, asked = state.model(name), await parse_body(request, state, TeiRerank, _WAY_OUT)
+    model, body = state.model(name), await parse_body(request, state, TeiRerank, _HINT)
     ranked = raise_first_unranked(
-        await inference_requests.rerank(state, request, model, asked.query, asked.texts, raw=asked.raw_scores)
+        await inference_requests.rerank(state, request, model, body.query, body.texts, raw=body.raw_scores)
     )
     rows = [
-        {"index": each.index, **({"text": each.text} if asked.return_text else {}), "score": each.score}
+        {"index": each.index, **({"text": each.text} if body.return_text else {}), "score": each.score}
         for each in ranked
     ]
-    return _timed(rows, began, [asked.query, *asked.texts], None)
+    return _timed(rows, began, [body.query, *body.texts], None)
 
 
-@router.post("/{name}/similarity", summary="Similarities, as TEI", openapi_extra=request_body(TeiSimilarity))
+@router.post(
+    "/{name}/similarity", summary="Compare sentences, in TEI's format", openapi_extra=request_body(TeiSimilarity)
+)
 async def similarity(name: ModelName, request: Request, state: StateDep) -> Response:
-    """`[float]`, one cosine similarity per sentence."""
+    """Return `[float]`, one cosine similarity per sentence."""
     began = time.perf_counter()
-    model, asked = state.embedding_model(name), await parse_body(request, state, TeiSimilarity, _WAY_OUT)
-    texts = [asked.inputs.source_sentence, *asked.inputs.sentences]
+    model, body = state.embedding_model(name), await parse_body(request, state, TeiSimilarity, _HINT)
+    texts = [body.inputs.source_sentence, *body.inputs.sentences]
     answers = raise_first_error(await inference_requests.predict(state, request, model, name, texts))
     return _timed(similarities(answers), began, texts, _tokens(answers))
 
 
 @router.post(
     "/{name}/tokenize",
-    summary="Tokens of texts, as TEI",
+    summary="Tokenize texts, in TEI's format",
     openapi_extra=request_body(TeiTokenize, accepts_timeout=False),
 )
 async def tokenize(name: ModelName, request: Request, state: StateDep) -> list[list[dict[str, Any]]]:
-    """`[[{"id", "text", "special", "start", "stop"}]]`; places count code points, and special tokens have none."""
-    model, asked = state.model(name), await parse_body(request, state, TeiTokenize, _WAY_OUT)
-    texts = _listed(asked.inputs)
+    """Return `[[{"id", "text", "special", "start", "stop"}]]`; offsets in code points, null for special tokens."""
+    model, body = state.model(name), await parse_body(request, state, TeiTokenize, _HINT)
+    texts = _listed(body.inputs)
     check_count(texts, state.settings.max_texts)
     raise_first_error(replace_too_long(texts, state.settings.max_characters))
 
     def work() -> list[list[dict[str, Any]]]:
         return [
-            [asdict(each) for each in model.tokenize(text, special_tokens=asked.add_special_tokens)] for text in texts
+            [asdict(each) for each in model.tokenize(text, special_tokens=body.add_special_tokens)] for text in texts
         ]
 
     return await to_thread.run_sync(work, limiter=state.limiter)
 
 
 @router.post(
-    "/{name}/decode", summary="Texts of tokens, as TEI", openapi_extra=request_body(TeiDecode, accepts_timeout=False)
+    "/{name}/decode",
+    summary="Decode token ids, in TEI's format",
+    openapi_extra=request_body(TeiDecode, accepts_timeout=False),
 )
 async def decode(name: ModelName, request: Request, state: StateDep) -> list[str]:
-    """A text for each list of ids."""
-    model, asked = state.model(name), await parse_body(request, state, TeiDecode, _WAY_OUT)
-    rows: Any = asked.ids if asked.ids and isinstance(asked.ids[0], list) else [asked.ids]
+    """Return one text per list of ids."""
+    model, body = state.model(name), await parse_body(request, state, TeiDecode, _HINT)
+    rows: Any = body.ids if body.ids and isinstance(body.ids[0], list) else [body.ids]
     check_count(rows, state.settings.max_texts)
-    work = partial(model.detokenize, skip_special_tokens=asked.skip_special_tokens)
+    work = partial(model.detokenize, skip_special_tokens=body.skip_special_tokens)
     return await to_thread.run_sync(lambda: [work(row) for row in rows], limiter=state.limiter)
 
 
-@router.get("/{name}/info", summary="A model, as TEI describes it")
+@router.get("/{name}/info", summary="Describe a model, in TEI's format")
 async def info(name: ModelName, state: StateDep) -> dict[str, Any]:
-    """What clients of TEI ask of a model before they use it."""
+    """Return what clients of TEI read before they use a model."""
     model = state.model(name)
     task, cost = model.task, model.batcher.cost
     if isinstance(task, TextEmbedding):
@@ -261,25 +267,27 @@ async def info(name: ModelName, state: StateDep) -> dict[str, Any]:
     }
 
 
-@router.get("/{name}/health", summary="Whether a model answers", response_class=Response)
+@router.get("/{name}/health", summary="Health of a model", response_class=Response)
 async def health(name: ModelName, state: StateDep) -> Response:
-    """200 with no body."""
+    """Return 200 without a body if the model exists."""
     state.model(name)
     return Response()
 
 
-@router.get("/{name}/ping", summary="Whether a model answers", include_in_schema=False)
+@router.get("/{name}/ping", summary="Health of a model", include_in_schema=False)
 async def ping(name: ModelName, state: StateDep) -> Response:
-    """200 with no body."""
+    """Return 200 without a body if the model exists."""
     return await health(name, state)
 
 
 @router.get(
-    "/{name}/metrics", summary="Metrics under TEI's names", response_class=Response,
+    "/{name}/metrics",
+    summary="Metrics under TEI's names",
+    response_class=Response,
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
-)  # fmt: skip
+)
 async def metrics(name: ModelName, state: StateDep) -> Response:
-    """The metrics that TEI's dashboards read, of this model."""
+    """Return the metrics of this model that TEI's dashboards read."""
     state.model(name)
     return Response(
         await to_thread.run_sync(state.metrics.tei_exposition, name), headers={"Content-Type": CONTENT_TYPE_LATEST}
@@ -289,7 +297,7 @@ async def metrics(name: ModelName, state: StateDep) -> Response:
 async def _logits(
     state: AppState, request: Request, model: Model, texts: Sequence[Text], *, truncate: bool
 ) -> tuple[list[list[dict[str, Any]]], int]:
-    """The labels of each text with their logits, the highest first, and the tokens seen; raises the first error."""
+    """Return the labels and logits of each text, highest first, and the number of tokens. Raises the first error."""
     settings = state.settings
     check_count(texts, settings.max_texts)
     deadline = read_deadline(request, settings)
@@ -305,7 +313,7 @@ async def _logits(
 
 
 def _inputs(inputs: str | list[str] | list[list[str]]) -> tuple[list[Text], bool]:
-    """The texts or pairs, and whether it is one alone. Two strings are ONE pair."""
+    """Return the texts or pairs, and whether there is a single input. Two strings are ONE pair."""
     if isinstance(inputs, str):
         return [inputs], True
     if all(isinstance(each, str) for each in inputs):
@@ -316,16 +324,18 @@ def _inputs(inputs: str | list[str] | list[list[str]]) -> tuple[list[Text], bool
 def _sides(sides: list[str]) -> Text:
     if len(sides) not in (1, 2):
         raise InvalidRequest(
-            "an input is neither a text nor a pair", found=f"{len(sides)} texts", expected="one or two",
+            "an input is neither a text nor a pair",
+            found=f"{len(sides)} texts",
+            expected="one or two",
             hint='Send a batch as [["a"], ["b"]].',
-        )  # fmt: skip
+        )
     return sides[0] if len(sides) == 1 else Pair(*sides)
 
 
 def _listed(inputs: Inputs) -> list[str]:
     texts = [inputs] if isinstance(inputs, str) else inputs
     if not texts:
-        raise InvalidRequest("there is no input", expected="a text, or texts")
+        raise InvalidRequest("there is no input", expected="a text or a list of texts")
     return texts
 
 
@@ -341,7 +351,7 @@ def _tokens(answers: Sequence[Answer]) -> int:
 
 
 def _timed(content: Any, began: float, texts: Sequence[Text], tokens: int | None) -> Response:
-    """The answer, with what it took in TEI's headers: whole milliseconds."""
+    """Return the response with TEI's headers; times in whole milliseconds."""
     characters = sum(sum(map(len, text)) if isinstance(text, Pair) else len(text) for text in texts)
     return JSONResponse(
         content,

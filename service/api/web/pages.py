@@ -18,7 +18,7 @@ from starlette.responses import FileResponse, Response
 
 from glossator.service.api import inference_requests
 from glossator.service.api.dependencies import OwnerDep, StateDep
-from glossator.service.api.dialects.errors import Told, route_class
+from glossator.service.api.dialects.errors import DialectError, route_class
 from glossator.service.api.inference_requests import read_deadline
 from glossator.service.api.job_service import JobService
 from glossator.service.api.problems import InvalidRequest, JobsOff, RouteNotFound
@@ -63,11 +63,11 @@ def _page(template: str, *, status: int = 200, policy: str = POLICY, **values: A
     return Response(content, status_code=status, media_type="text/html", headers=headers)
 
 
-def _form(told: Told) -> Response:
-    return _page("error.html", status=told.status, message=told.message)
+def _error_page(error: DialectError) -> Response:
+    return _page("error.html", status=error.status, message=error.message)
 
 
-router = APIRouter(include_in_schema=False, route_class=route_class(_form))
+router = APIRouter(include_in_schema=False, route_class=route_class(_error_page))
 
 
 @router.get("/docs")

@@ -43,7 +43,7 @@ def test_labels_are_those_of_the_native_route(running: Server, native: Native, m
 
 
 def test_function_that_is_not_the_models_is_refused(running: Server) -> None:
-    with pytest.raises(HfHubHTTPError, match="another way"):
+    with pytest.raises(HfHubHTTPError, match="function_to_apply does not match"):
         client(running, "tags").text_classification(TEXTS[0], function_to_apply="softmax")
 
 

@@ -117,7 +117,7 @@ def test_errors_are_those_that_the_client_knows(client: Any, running: Server) ->
         infer(client, "intents", tensor("text", TEXTS, binary=True), outputs=[triton.InferRequestedOutput("x")])
     numbers = triton.InferInput("text", [1], "INT64")
     numbers.set_data_from_numpy(np.array([1]))
-    with pytest.raises(InferenceServerException, match="holds no texts"):
+    with pytest.raises(InferenceServerException, match="contains no texts"):
         infer(client, "intents", numbers)
     url = f"{running.url}/v2/models/intents/infer"
     for body in ({}, {"inputs": []}, {"inputs": [{"name": "text", "shape": [2], "datatype": "BYTES", "data": ["a"]}]}):

@@ -119,10 +119,10 @@ def test_batch_that_has_ended_cannot_be_cancelled(client: Any) -> None:
 @pytest.mark.parametrize(
     ("data", "endpoint", "message"),
     [
-        (b"", "/v1/models/intents/predict", "does not begin with a request"),
-        (b"no json\n", "/v1/models/intents/predict", "does not begin with a request"),
-        (lines(request("a", "x")), "/v1/embeddings", "another route"),
-        (lines(request("a", "x", "/v1/chat/completions")), "/v1/chat/completions", "another route"),
+        (b"", "/v1/models/intents/predict", "first line of the file is not a valid request"),
+        (b"no json\n", "/v1/models/intents/predict", "first line of the file is not a valid request"),
+        (lines(request("a", "x")), "/v1/embeddings", "differs from the endpoint"),
+        (lines(request("a", "x", "/v1/chat/completions")), "/v1/chat/completions", "batches do not support"),
         (lines(request("a", "x", "/v1/models/nobody/predict")), "/v1/models/nobody/predict", "no model has this name"),
         (lines(request("a", "x", temperature=1)), "/v1/models/intents/predict", "temperature"),
         (lines(request("a", "x", threshold=0.5)), "/v1/models/intents/predict", "threshold"),
