@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from glossator.cli.support.panels import READING
-from glossator.workflows.reading_options import ReadingOptions
+from glossator.workflows.corpus.reading_options import ReadingOptions
 
 TextColumn = Annotated[
     str | None, typer.Option(help="Column with the text; default: detected.", rich_help_panel=READING)

@@ -129,7 +129,7 @@ def test_a_cascade_answers_files_and_http_alike(run: Run, base: Path) -> None:
     assert 0.0 < cascade["share"] <= 1.0
     assert cascade["low"] > -cascade["margin"]
     assert run("verify", "models/both").code == 0
-    assert "In front stands fast@" in Path("models/both/README.md").read_text()
+    assert "A cascade: the fast model fast@" in Path("models/both/README.md").read_text()
 
     texts = [form.format("purple") for forms in ROWS.values() for form in forms]
     Path("in.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))

@@ -63,7 +63,7 @@ def test_the_served_graph_has_learned_the_task(task_bundle: MakeFolder, kind: st
     assert fp32.max_logit_difference <= 1e-4
     assert manifest.verification.batch_difference <= 0.01
     card = (task_bundle(kind) / "README.md").read_text()
-    assert "How good it is" in card
+    assert "## Evaluation" in card
     assert f"{test.metrics[metric].value:.4f}" in card
     assert manifest.speed is not None
     assert manifest.speed.kernels is not None

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from glossator.evaluation.analysis.model_selection import Budget
-from glossator.workflows.bundle_export import export_checkpoint
-from glossator.workflows.corpus_wrangling import WranglingOptions, wrangle_corpus
-from glossator.workflows.data_splits import DataSources
-from glossator.workflows.learning_curve import measure_learning_curve
-from glossator.workflows.model_evaluation import evaluate_model
-from glossator.workflows.model_ladder import select_model
-from glossator.workflows.model_training import check_config, train_model
-from glossator.workflows.reading_options import ReadingOptions
+from glossator.workflows.corpus.data_splits import DataSources
+from glossator.workflows.corpus.reading_options import ReadingOptions
+from glossator.workflows.corpus.wrangling import WranglingOptions, wrangle_corpus
+from glossator.workflows.models.bundle_export import export_checkpoint
+from glossator.workflows.models.evaluation import evaluate_model
+from glossator.workflows.models.learning_curve import measure_learning_curve
+from glossator.workflows.models.model_ladder import select_model
+from glossator.workflows.models.training import check_config, train_model
 from glossator.workflows.reporter import Reporter
 from glossator.workflows.run_records import RunStore
 
@@ -59,7 +59,7 @@ def test_workflows_import_no_terminal_package() -> None:
     program = """
 import importlib, pkgutil, sys
 import glossator.workflows
-for module in pkgutil.iter_modules(glossator.workflows.__path__, "glossator.workflows."):
+for module in pkgutil.walk_packages(glossator.workflows.__path__, "glossator.workflows."):
     importlib.import_module(module.name)
 print(*sorted({name.partition(".")[0] for name in sys.modules}))
 """

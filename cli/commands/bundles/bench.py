@@ -43,7 +43,7 @@ def bench(
       glossator bench models/tickets
       glossator bench models/tickets --texts tickets.csv --price 0.05 -o speed
     """
-    from glossator.workflows.speed_measurement import measure_bundle_speed
+    from glossator.workflows.models.speed_measurement import measure_bundle_speed
 
     speed = measure_bundle_speed(
         bundle,

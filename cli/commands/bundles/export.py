@@ -9,10 +9,10 @@ import typer
 
 from glossator.cli.support import corpus_options, run_options
 from glossator.cli.support.console import OK, REJECTED_ROWS, Json, Overwrite, Quiet, print_json, reporter, stdout
-from glossator.workflows.reading_options import ReadingOptions
+from glossator.workflows.corpus.reading_options import ReadingOptions
 
 if TYPE_CHECKING:
-    from glossator.export.exporter import Exported
+    from glossator.export.exporter import ExportResult
 
 
 @corpus_options.with_reading_options(*corpus_options.LABELS)
@@ -51,7 +51,7 @@ def export(
       glossator export checkpoints/tickets --output models/tickets
       glossator export checkpoints/tickets --fast models/tickets-static -o models/tickets-cascade
     """
-    from glossator.workflows.bundle_export import export_checkpoint
+    from glossator.workflows.models.bundle_export import export_checkpoint
 
     result = export_checkpoint(
         checkpoint,
@@ -73,7 +73,7 @@ def export(
     return REJECTED_ROWS if result.rejected_rows else OK
 
 
-def to_json(exported: Exported) -> dict[str, object]:
+def to_json(exported: ExportResult) -> dict[str, object]:
     """Return a finished export as JSON-ready fields."""
     return {
         "output": str(exported.output),
@@ -82,11 +82,11 @@ def to_json(exported: Exported) -> dict[str, object]:
     }
 
 
-def print_exported(exported: Exported) -> None:
+def print_exported(exported: ExportResult) -> None:
     """Print parity, evaluation and speed of a finished export."""
     from rich.table import Table
 
-    from glossator.export.model_card import cascade_told, graph_name
+    from glossator.export.model_card import cascade_summary, graph_name
 
     manifest = exported.manifest
     parity = Table("graph", "rows", "max |Δ|", "flips", "metric", "PyTorch", "here", "texts/s")
@@ -110,7 +110,7 @@ def print_exported(exported: Exported) -> None:
     console.print(parity, measured)
     console.print(f"serving {manifest.served.precision}: {manifest.served.reason}", markup=False)
     if manifest.cascade is not None:
-        console.print(cascade_told(manifest.cascade), markup=False)
+        console.print(cascade_summary(manifest.cascade), markup=False)
     if manifest.speed is not None:
         console.print(f"{manifest.speed.texts_per_second:,.0f} texts/s on {manifest.speed.machine}", markup=False)
     console.print(f"wrote {exported.output} ({manifest.name}@{manifest.digest[:12]})", markup=False)

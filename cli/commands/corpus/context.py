@@ -10,7 +10,7 @@ import typer
 from glossator.cli.support import corpus_options
 from glossator.cli.support.console import OK, REJECTED_ROWS, Json, Overwrite, Quiet, print_json, reporter
 from glossator.service.errors import OutputError
-from glossator.workflows.reading_options import ReadingOptions
+from glossator.workflows.corpus.reading_options import ReadingOptions
 
 
 @corpus_options.with_reading_options("text_column", *corpus_options.FORMAT)
@@ -41,7 +41,7 @@ def context(
       glossator train with-context.jsonl --task text-pair --second-column context -o abstracts
     """
     from glossator.service.files.paths import refuse_same_file
-    from glossator.workflows.neighbour_context import add_context
+    from glossator.workflows.corpus.neighbour_context import add_context
 
     refuse_same_file(output, [source])
     if Path(output).is_file() and not overwrite:

@@ -23,7 +23,7 @@ def restore(
     Example, after `glossator wrangle tickets.csv --apply -o cleaned`:
       glossator restore cleaned -o tickets_again.csv
     """
-    from glossator.workflows.cleaned_folder import restore_rows
+    from glossator.workflows.corpus.cleaned_folder import restore_rows
 
     description = restore_rows(corpus, output)
     unreadable = description["unreadable"]

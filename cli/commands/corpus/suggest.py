@@ -9,7 +9,7 @@ import typer
 
 from glossator.cli.support import corpus_options
 from glossator.cli.support.console import OK, REJECTED_ROWS, Json, Overwrite, Quiet, print_json, reporter
-from glossator.workflows.reading_options import ReadingOptions
+from glossator.workflows.corpus.reading_options import ReadingOptions
 
 OUTPUT_FORMATS = ".json (Label Studio tasks), .jsonl (Prodigy examples) or .csv"
 
@@ -41,7 +41,7 @@ def suggest(
       glossator suggest models/tickets mail.csv --count 200 -o next.json
       glossator suggest models/tickets mail.csv --strategy uncertain -o next.csv
     """
-    from glossator.workflows.active_learning import suggest_texts
+    from glossator.workflows.models.active_learning import suggest_texts
 
     suggested = suggest_texts(
         model,

@@ -11,8 +11,8 @@ import typer
 from glossator.cli.support import corpus_options
 from glossator.cli.support.console import OK, REJECTED_ROWS, Json, Overwrite, Quiet, print_json, reporter
 from glossator.cli.support.panels import CHECKS, CLEANING, OUTPUT
+from glossator.workflows.corpus.reading_options import ReadingOptions
 from glossator.workflows.extras import require_extra
-from glossator.workflows.reading_options import ReadingOptions
 
 
 @corpus_options.with_reading_options(
@@ -99,7 +99,7 @@ def wrangle(
       zcat tickets.csv.gz | glossator wrangle - --input-format csv --json
     """
     require_extra("evaluation")
-    from glossator.workflows.corpus_wrangling import WranglingOptions, wrangle_corpus
+    from glossator.workflows.corpus.wrangling import WranglingOptions, wrangle_corpus
 
     options = WranglingOptions(
         base=base,

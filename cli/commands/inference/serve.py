@@ -58,7 +58,7 @@ def serve(
     from glossator.service.api.transport.server import serve as run
     from glossator.service.api.transport.server import serve_replicas
     from glossator.service.inference.runtime.threads import available_cpus
-    from glossator.workflows.model_serving import catalog_of_bundles, catalog_of_registry
+    from glossator.workflows.models.serving import catalog_of_bundles, catalog_of_registry
 
     console = stderr(quiet=quiet)
     settings = Settings(host=host, port=port, jobs=jobs, models=models)

@@ -10,7 +10,7 @@ import typer
 from glossator.cli.support import corpus_options, run_options
 from glossator.cli.support.console import FAILED, OK, REJECTED_ROWS, Json, Quiet, print_json, reporter
 from glossator.cli.support.panels import OUTPUT
-from glossator.workflows.reading_options import ReadingOptions
+from glossator.workflows.corpus.reading_options import ReadingOptions
 
 
 @corpus_options.with_reading_options(*corpus_options.LABELS, "second_column", *corpus_options.FORMAT, "dataset_split")
@@ -48,7 +48,7 @@ def compare(
       glossator compare models/old models/new --data test.csv --label-column category
       glossator compare models/fp32 models/int8 --data test.csv --non-inferior 0.5
     """
-    from glossator.workflows.model_comparison import compare_models
+    from glossator.workflows.models.comparison import compare_models
 
     compared = compare_models(
         models,

@@ -10,8 +10,8 @@ import typer
 from glossator.cli.support import corpus_options
 from glossator.cli.support.console import OK, Json, Quiet, print_json, reporter
 from glossator.cli.support.panels import OUTPUT
+from glossator.workflows.corpus.reading_options import ReadingOptions
 from glossator.workflows.extras import require_extra
-from glossator.workflows.reading_options import ReadingOptions
 
 
 @corpus_options.with_reading_options(*corpus_options.LABELS)
@@ -46,8 +46,8 @@ def curve(
     """
     require_extra("training")
     from glossator.evaluation.reports.learning_curve_report import learning_curve_report
-    from glossator.workflows.data_splits import DataSources
-    from glossator.workflows.learning_curve import VALIDATION_SHARE, measure_learning_curve
+    from glossator.workflows.corpus.data_splits import DataSources
+    from glossator.workflows.models.learning_curve import VALIDATION_SHARE, measure_learning_curve
 
     sources = DataSources(
         source=source, validation=validation, validation_share=VALIDATION_SHARE, test_share=0.0, seed=seed

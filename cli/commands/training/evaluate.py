@@ -10,7 +10,7 @@ import typer
 from glossator.cli.support import corpus_options, run_options
 from glossator.cli.support.console import OK, REJECTED_ROWS, Json, Quiet, print_json, reporter
 from glossator.cli.support.panels import OUTPUT
-from glossator.workflows.reading_options import ReadingOptions
+from glossator.workflows.corpus.reading_options import ReadingOptions
 
 
 @corpus_options.with_reading_options(*corpus_options.LABELS, "second_column", *corpus_options.FORMAT, "dataset_split")
@@ -50,7 +50,7 @@ def evaluate(
       glossator evaluate checkpoints/tickets
       glossator evaluate models/tickets test.csv --label-column category -o report
     """
-    from glossator.workflows.model_evaluation import evaluate_model
+    from glossator.workflows.models.evaluation import evaluate_model
 
     evaluated = evaluate_model(
         model,

@@ -10,8 +10,8 @@ import typer
 from glossator.cli.support import corpus_options, run_options
 from glossator.cli.support.console import OK, Json, Overwrite, Quiet, print_json, reporter
 from glossator.cli.support.panels import BUDGET, SPLIT
+from glossator.workflows.corpus.reading_options import ReadingOptions
 from glossator.workflows.extras import require_extra
-from glossator.workflows.reading_options import ReadingOptions
 
 ALGORITHMS = "majority, tfidf, bag, static, frozen, few-shot, finetune, distil"
 
@@ -86,8 +86,8 @@ def select(
     """
     require_extra("training")
     from glossator.evaluation.analysis.model_selection import Budget
-    from glossator.workflows import model_ladder
-    from glossator.workflows.data_splits import DataSources
+    from glossator.workflows.corpus.data_splits import DataSources
+    from glossator.workflows.models import model_ladder
 
     selected = model_ladder.select_model(
         DataSources(source=source, validation=validation, test=test, seed=seed),

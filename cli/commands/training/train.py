@@ -14,11 +14,11 @@ from glossator.cli.support import corpus_options, run_options
 from glossator.cli.support.console import OK, Json, Overwrite, Quiet, Threads, print_json, reporter, stdout
 from glossator.cli.support.panels import MACHINE, SEARCH, SPLIT, TRAINING
 from glossator.service.errors import ConfigError
-from glossator.workflows.reading_options import ReadingOptions
+from glossator.workflows.corpus.reading_options import ReadingOptions
 
 if TYPE_CHECKING:
     from glossator.training.hyperparameter_search import SearchResult
-    from glossator.workflows.model_training import TrainedModel
+    from glossator.workflows.models.training import TrainedModel
 
 
 @corpus_options.with_reading_options(
@@ -193,8 +193,8 @@ def train(
       glossator train tickets.csv --algorithm tfidf -o checkpoints/tickets-tfidf
       glossator train tickets.csv --algorithm distil --teacher models/tickets -o checkpoints/small
     """
-    from glossator.workflows.data_splits import DataSources
-    from glossator.workflows.model_training import check_config, train_model
+    from glossator.workflows.corpus.data_splits import DataSources
+    from glossator.workflows.models.training import check_config, train_model
 
     config = check_config(
         {
@@ -248,7 +248,7 @@ def train(
         _print(trained)
     if export is not None:
         from glossator.cli.commands.bundles.export import print_exported, to_json
-        from glossator.workflows.bundle_export import export_checkpoint
+        from glossator.workflows.models.bundle_export import export_checkpoint
 
         exported = export_checkpoint(output, export, store, progress, overwrite=overwrite).exported
         result["export"] = to_json(exported)

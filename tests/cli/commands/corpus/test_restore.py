@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from glossator.training.corpus.cleaning.cleaning_rules import RULES, clean
-from glossator.workflows.cleaned_folder import restore_rows, write_cleaned
-from glossator.workflows.corpus_reading import inspect_corpus
-from glossator.workflows.reading_options import ReadingOptions
+from glossator.workflows.corpus.cleaned_folder import restore_rows, write_cleaned
+from glossator.workflows.corpus.reading import inspect_corpus
+from glossator.workflows.corpus.reading_options import ReadingOptions
 from glossator.workflows.reporter import Reporter
 
 Run = Callable[..., Any]

@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glossator.service.errors import ConfigError, Fault
-from glossator.workflows.data_splits import DataSources, read_splits
+from glossator.workflows.corpus.data_splits import DataSources, read_splits
+from glossator.workflows.corpus.reading_options import ReadingOptions
+from glossator.workflows.corpus.unlabelled_texts import read_unlabelled
 from glossator.workflows.extras import require_extra
-from glossator.workflows.reading_options import ReadingOptions
 from glossator.workflows.reporter import Reporter
-from glossator.workflows.unlabelled_texts import read_unlabelled
 
 if TYPE_CHECKING:
     from glossator.training.algorithms.algorithm import Splits
     from glossator.training.config import TrainingConfig
     from glossator.training.fit import FitResult
     from glossator.training.hyperparameter_search import SearchResult
-    from glossator.workflows.corpus_reading import CorpusReading
+    from glossator.workflows.corpus.reading import CorpusReading
     from glossator.workflows.run_records import Data, RunStore
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from glossator.service.bundle import file_names
 from glossator.service.errors import ConfigError, CorpusError, FileMissing
-from glossator.workflows.reading_options import ReadingOptions
+from glossator.workflows.corpus.reading_options import ReadingOptions
 from glossator.workflows.reporter import Reporter
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def write_cleaned(
     Raises CorpusError if the source has changed since the first reading.
     """
     from glossator.service.documents.row_writer import open_row_writer
-    from glossator.workflows.corpus_sources import open_rows
+    from glossator.workflows.corpus.sources import open_rows
 
     format = (options.input_format or Path(source.removesuffix(".gz")).suffix.lstrip(".")).removesuffix(".gz")
     format = format if format in _SAME_FORMATS else "jsonl"

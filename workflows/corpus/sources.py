@@ -11,8 +11,8 @@ from glossator.service.bundle import file_names
 from glossator.service.documents.open_source import open_source
 from glossator.service.documents.source import refuse_options
 from glossator.training.corpus.reading.annotated_documents import is_annotated_document, read_annotated_documents
+from glossator.workflows.corpus.reading_options import ReadingOptions
 from glossator.workflows.extras import require_extra
-from glossator.workflows.reading_options import ReadingOptions
 from glossator.workflows.reporter import Reporter
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glossator.service.errors import ConfigError
-from glossator.workflows.corpus_reading import CorpusReading, read_corpus
-from glossator.workflows.reading_options import ExpectedLabels, ReadingOptions
+from glossator.workflows.corpus.reading import CorpusReading, read_corpus
+from glossator.workflows.corpus.reading_options import ExpectedLabels, ReadingOptions
 from glossator.workflows.reporter import Reporter
 
 if TYPE_CHECKING:

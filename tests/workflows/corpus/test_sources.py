@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from glossator.service.errors import ConfigError, FileMissing, GlossatorError
-from glossator.workflows.corpus_sources import open_rows
-from glossator.workflows.reading_options import ReadingOptions
+from glossator.workflows.corpus.reading_options import ReadingOptions
+from glossator.workflows.corpus.sources import open_rows
 from glossator.workflows.reporter import Reporter
 
 ROWS = [{"text": "late box", "label": "delivery"}, {"text": "bad login", "label": "login"}]

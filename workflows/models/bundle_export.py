@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from glossator.workflows.corpus_reading import read_corpus
+from glossator.workflows.corpus.reading import read_corpus
+from glossator.workflows.corpus.reading_options import ReadingOptions, labels_of
 from glossator.workflows.extras import require_extra
-from glossator.workflows.reading_options import ReadingOptions, labels_of
 from glossator.workflows.reporter import Reporter
 
 if TYPE_CHECKING:
-    from glossator.export.exporter import Exported
+    from glossator.export.exporter import ExportResult
     from glossator.workflows.run_records import RunStore
 
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class ExportedBundle:
     """A finished export and how many of the given test rows could not be used."""
 
-    exported: Exported
+    exported: ExportResult
     rejected_rows: int
 
 

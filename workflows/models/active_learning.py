@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glossator.service.errors import ConfigError, OutputError
+from glossator.workflows.corpus.unlabelled_texts import UnlabelledTexts, read_unlabelled
 from glossator.workflows.extras import require_extra
 from glossator.workflows.report_files import write_text
 from glossator.workflows.reporter import Reporter
-from glossator.workflows.unlabelled_texts import UnlabelledTexts, read_unlabelled
 
 if TYPE_CHECKING:
     from glossator.evaluation.analysis.suggestions import Strategy, Suggestion
@@ -57,7 +57,7 @@ def suggest_texts(
     from glossator.service.bundle.task import Classifier
     from glossator.service.files.paths import refuse_same_file
     from glossator.service.tasks.text_classification import probabilities
-    from glossator.workflows.model_evaluation import open_model
+    from glossator.workflows.models.evaluation import open_model
 
     if output.suffix not in (".json", ".jsonl", ".csv"):
         raise ConfigError("unknown format of the output", found=output, expected=f"a name ending in {OUTPUT_FORMATS}")

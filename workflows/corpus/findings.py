@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glossator.service.errors import ConfigError, ExtraMissing
-from glossator.workflows.corpus_reading import inspect_corpus
+from glossator.workflows.corpus.reading import inspect_corpus
+from glossator.workflows.corpus.reading_options import ReadingOptions
 from glossator.workflows.extras import require_extra
-from glossator.workflows.reading_options import ReadingOptions
 from glossator.workflows.report_files import write_files
 from glossator.workflows.reporter import Reporter
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from glossator.service.bundle import file_names
 from glossator.service.errors import ConfigError
+from glossator.workflows.corpus.reading_options import ReadingOptions
 from glossator.workflows.extras import require_extra
-from glossator.workflows.model_evaluation import open_model, read_test_rows
-from glossator.workflows.reading_options import ReadingOptions
+from glossator.workflows.models.evaluation import open_model, read_test_rows
 from glossator.workflows.report_files import write_files
 from glossator.workflows.reporter import Reporter
 

@@ -9,8 +9,8 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from glossator.workflows.corpus.reading_options import ExpectedLabels, ReadingOptions
 from glossator.workflows.extras import require_extra
-from glossator.workflows.reading_options import ExpectedLabels, ReadingOptions
 from glossator.workflows.reporter import Reporter
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def inspect_corpus(
     from glossator.service.files.paths import refuse_same_file
     from glossator.training.corpus.corpus import UnusableCorpus
     from glossator.training.corpus.reading.extra_columns import ExtraColumns
-    from glossator.workflows.corpus_sources import open_rows
+    from glossator.workflows.corpus.sources import open_rows
 
     if rejects is not None:
         refuse_same_file(str(rejects), [source])

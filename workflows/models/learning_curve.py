@@ -7,9 +7,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from glossator.workflows.data_splits import DataSources, read_splits
+from glossator.workflows.corpus.data_splits import DataSources, read_splits
+from glossator.workflows.corpus.reading_options import ReadingOptions
 from glossator.workflows.extras import require_extra
-from glossator.workflows.reading_options import ReadingOptions
 from glossator.workflows.report_files import write_files
 from glossator.workflows.reporter import Reporter
 

@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from glossator.workflows.data_splits import DataSources, read_splits
+from glossator.workflows.corpus.data_splits import DataSources, read_splits
+from glossator.workflows.corpus.reading_options import ReadingOptions
 from glossator.workflows.extras import require_extra
-from glossator.workflows.reading_options import ReadingOptions
 from glossator.workflows.report_files import write_files
 from glossator.workflows.reporter import Reporter
 
@@ -172,7 +172,7 @@ class ModelLadder:
     def select(self, margin: float | None) -> Selection:
         """Return the choice; raises ConfigError if no candidate keeps to the budget."""
         from glossator.evaluation.analysis.model_selection import choose_model
-        from glossator.export.parity import resolvable_margin
+        from glossator.export.parity import detectable_margin
         from glossator.modeling.labelled_rows import indicator
 
         validation = self._splits.validation
@@ -182,7 +182,7 @@ class ModelLadder:
             indicator(validation.labels, validation.label_names),
             self._budget,
             metric=self._metric,
-            margin=resolvable_margin(len(validation)) if margin is None else margin,
+            margin=detectable_margin(len(validation)) if margin is None else margin,
             skipped=self._skipped,
         )
 
@@ -342,7 +342,9 @@ def _report_files(selected: SelectedModel) -> dict[str, str]:
     fields = selected.selection.to_dict() | {"test": selected.evaluation.to_dict()}
     return {
         "report.md": text,
-        "report.html": html_page(text, title=f"Selected model: {selected.selection.chosen}", plots={"Quality over speed": plot}),
+        "report.html": html_page(
+            text, title=f"Selected model: {selected.selection.chosen}", plots={"Quality over speed": plot}
+        ),
         "frontier.svg": plot,
         "selection.json": json.dumps(fields, indent=2) + "\n",
     }

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from glossator.service.bundle import file_names
 from glossator.service.errors import ConfigError, UnknownColumn
-from glossator.workflows.corpus_reading import read_corpus
+from glossator.workflows.corpus.reading import read_corpus
+from glossator.workflows.corpus.reading_options import ReadingOptions, labels_of
 from glossator.workflows.extras import require_extra
-from glossator.workflows.reading_options import ReadingOptions, labels_of
 from glossator.workflows.report_files import write_files
 from glossator.workflows.reporter import Reporter
 

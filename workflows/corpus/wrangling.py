@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glossator.service.errors import ConfigError
-from glossator.workflows.cleaned_folder import CleaningSummary, check_can_apply, write_cleaned
-from glossator.workflows.corpus_findings import find_leakage, find_long_texts, find_wrong_labels, write_review_tasks
-from glossator.workflows.corpus_reading import CorpusReading, inspect_corpus
+from glossator.workflows.corpus.cleaned_folder import CleaningSummary, check_can_apply, write_cleaned
+from glossator.workflows.corpus.findings import find_leakage, find_long_texts, find_wrong_labels, write_review_tasks
+from glossator.workflows.corpus.reading import CorpusReading, inspect_corpus
+from glossator.workflows.corpus.reading_options import ReadingOptions
 from glossator.workflows.extras import require_extra
-from glossator.workflows.reading_options import ReadingOptions
 from glossator.workflows.report_files import write_files
 from glossator.workflows.reporter import Reporter
 

@@ -1,0 +1,1 @@
+"""Workflows on labelled files: open, read, check, clean and split a corpus."""

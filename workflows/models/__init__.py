@@ -1,0 +1,1 @@
+"""Workflows on models: train, select, evaluate, compare, export, measure and serve."""
