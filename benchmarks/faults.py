@@ -158,8 +158,8 @@ def near(chance: np.random.Generator, texts: list[str], share: float) -> Found:
 
 def wnut17(data: Path) -> list[dict[str, object]]:
     """Rows of text and spans."""
-    from glossator.workflows.corpus_reading import read_corpus
-    from glossator.workflows.reading_options import ReadingOptions
+    from glossator.workflows.corpus.reading import read_corpus
+    from glossator.workflows.corpus.reading_options import ReadingOptions
     from glossator.workflows.reporter import Reporter
 
     options = ReadingOptions(drop_duplicates=True)
