@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glossator.evaluation.analysis.robustness import (
@@ -26,6 +26,7 @@ Made = Callable[[str], Path]
 
 @pytest.mark.parametrize("change", SAME_OFFSETS_CHANGES.values(), ids=SAME_OFFSETS_CHANGES)
 @given(text=st.text())
+@settings(deadline=None)
 def test_same_offsets_changes_keep_the_offset_of_every_character(change: Callable[[str], str], text: str) -> None:
     changed = change(text)
     assert len(changed) == len(text)
@@ -34,6 +35,7 @@ def test_same_offsets_changes_keep_the_offset_of_every_character(change: Callabl
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 @given(text=st.text(min_size=1).filter(str.strip))
+@settings(deadline=None)
 def test_changes_are_deterministic_and_leave_some_text(change: Callable[[str], str], text: str) -> None:
     assert change(text) == change(text)
     assert change(text).strip()

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import softmax
 
@@ -10,6 +10,7 @@ from glossator.evaluation.calibration.temperature import TEMPERATURE_RANGE, fit_
 
 
 @given(st.floats(0.3, 3.0), st.integers(0, 100))
+@settings(deadline=None)
 def test_fit_temperature_recovers_the_temperature_of_the_labels(temperature: float, seed: int) -> None:
     generator = np.random.default_rng(seed)
     logits = generator.normal(scale=3.0, size=(4_000, 3))

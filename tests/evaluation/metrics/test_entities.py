@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from made import made_task
 
@@ -61,6 +61,7 @@ SPANS = st.lists(st.tuples(st.integers(0, 9), st.sampled_from(["A", "B"])), max_
 
 
 @given(st.lists(st.tuples(SPANS, SPANS), min_size=1, max_size=6))
+@settings(deadline=None)
 def test_counts_add_up(rows: list[tuple[list[tuple[int, str]], list[tuple[int, str]]]]) -> None:
     gold = [tuple(GoldSpan(3 * at, 3 * at + 2, label) for at, label in sorted(side)) for side, _ in rows]
     predicted = [predicted_entities(*((3 * at, 3 * at + 2, label) for at, label in sorted(side))) for _, side in rows]

@@ -49,6 +49,7 @@ def test_labels_without_rows_do_not_count_and_no_labels_give_nan() -> None:
 
 
 @given(st.integers(0, 10**6))
+@settings(deadline=None)
 def test_reciprocal_ranks_are_those_of_the_first_relevant_row(seed: int) -> None:
     """With one relevant row, scikit-learn's label ranking average precision is its reciprocal rank."""
     chance = np.random.default_rng(seed)

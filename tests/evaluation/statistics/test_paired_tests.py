@@ -14,6 +14,7 @@ from glossator.evaluation.statistics.paired_tests import approximate_randomisati
 
 
 @given(st.integers(0, 40), st.integers(0, 40))
+@settings(deadline=None)
 def test_exact_mcnemar_is_the_binomial_test(gained: int, lost: int) -> None:
     mid, exact = mcnemar(gained, lost)
     if gained + lost:
@@ -23,6 +24,7 @@ def test_exact_mcnemar_is_the_binomial_test(gained: int, lost: int) -> None:
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=6))
+@settings(deadline=None)
 def test_holm_correction_rejects_what_the_step_down_procedure_rejects(p_values: list[float]) -> None:
     """By definition: compare the smallest with 0.05 / n, the next with 0.05 / (n - 1), until one fails."""
     rejected = set()

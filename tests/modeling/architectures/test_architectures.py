@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.feature_extraction.text import TfidfVectorizer
 from transformers import AutoModelForSequenceClassification, BertConfig
@@ -85,6 +85,7 @@ def test_padding_changes_nothing(kind: str) -> None:
 
 
 @given(WINDOWS)
+@settings(deadline=None)
 def test_tfidf_is_that_of_scikit_learn(windows: list[list[int]]) -> None:
     """Unigrams alone: pairs share rows by hashing, which scikit-learn's vectoriser does not do."""
     vectorizer = TfidfVectorizer(
@@ -102,6 +103,7 @@ def test_tfidf_is_that_of_scikit_learn(windows: list[list[int]]) -> None:
 
 
 @given(WINDOWS)
+@settings(deadline=None)
 def test_a_bag_is_the_mean_of_its_rows(windows: list[list[int]]) -> None:
     model = made("bag, normalized")
     table, classifier = model.table.weight.detach().numpy(), model.classifier
@@ -117,6 +119,7 @@ def test_a_bag_is_the_mean_of_its_rows(windows: list[list[int]]) -> None:
 
 
 @given(WINDOWS)
+@settings(deadline=None)
 def test_pairs_are_of_neighbours_that_are_known(windows: list[list[int]]) -> None:
     grams = NgramRows(30, 1000, len(KNOWN))
     grams.assign_rows(list(KNOWN))
@@ -132,6 +135,7 @@ def test_pairs_are_of_neighbours_that_are_known(windows: list[list[int]]) -> Non
 
 
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=12))
+@settings(deadline=None)
 def test_values_are_summed_by_row(rows: list[int]) -> None:
     counts = Counter(rows)
     found = summed_by_row(torch.tensor([rows]), torch.ones(1, len(rows)))
