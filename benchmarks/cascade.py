@@ -25,7 +25,7 @@ from glossator.evaluation.calibration.cascade_gate import fit_gate
 from glossator.evaluation.markdown import markdown_table
 from glossator.evaluation.statistics.noninferiority import compare_accuracies
 from glossator.evaluation.statistics.paired_tests import mcnemar
-from glossator.export.parity import resolvable_margin
+from glossator.export.parity import detectable_margin
 from glossator.modeling.labelled_rows import indicator, read_rows
 from glossator.service.bundle import file_names
 from glossator.service.inference.model import load
@@ -95,7 +95,7 @@ def expected_seconds(checkpoint: Path, full: Path, fast: Path) -> float:
     gold = indicator(validation.labels, models[0].task.labels)
     found = [probabilities(model.pipeline.logits(validation.texts), model.task) for model in models]
     right = [(decide(each, model.task) == gold).all(axis=-1) for each, model in zip(found, models, strict=True)]
-    gate = fit_gate(found[0].max(axis=-1), *right, margin=resolvable_margin(len(validation)))
+    gate = fit_gate(found[0].max(axis=-1), *right, margin=detectable_margin(len(validation)))
     speeds = [model.bundle.manifest.speed.texts_per_second for model in models]
     share = 0.0 if gate is None else gate.share
     print(f"{fast}: share {share:.1%}, {speeds[0]:,.0f} texts/s; full {speeds[1]:,.0f}")

@@ -1,4 +1,4 @@
-"""Measures the values that the tensors of an encoder take on real texts, and on texts unlike any."""
+"""Measures the activation ranges of an encoder on real texts and on windows of random tokens."""
 
 from __future__ import annotations
 
@@ -8,46 +8,50 @@ from pathlib import Path
 
 import numpy as np
 
-from glossator.export.encoder_graph import Range, write_probe
-from glossator.export.encoder_weights import Encoder
+from glossator.export.encoder_graph import Range, write_activation_graph
+from glossator.export.encoder_weights import EncoderWeights
 from glossator.service.inference.batch_planning import plan
 from glossator.service.inference.runtime.session import pad, token_types
 from glossator.service.tasks.encoded import PairWindow
 
-STRANGE_WINDOWS = 64
+RANDOM_WINDOWS = 64
+"""Number of windows with random tokens."""
 
 
-def measure_ranges(encoder: Encoder, windows: Sequence[Sequence[int]], *, pad_token_id: int) -> dict[str, Range]:
-    """The range of each tensor that products read, by its name, over `windows` of token ids; padding does not count."""
+def measure_ranges(weights: EncoderWeights, windows: Sequence[Sequence[int]], *, pad_token_id: int) -> dict[str, Range]:
+    """Return the range of each tensor that products read, by name, over `windows` of token ids, without padding."""
     import onnxruntime as ort
 
     with tempfile.TemporaryDirectory() as folder:
-        probe = Path(folder, "probe.onnx")
-        outputs = write_probe(encoder, probe)
-        session = ort.InferenceSession(probe, providers=["CPUExecutionProvider"])
+        path = Path(folder, "activations.onnx")
+        outputs = write_activation_graph(weights, path)
+        session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
         low, high = dict.fromkeys(outputs, 0.0), dict.fromkeys(outputs, 0.0)
         for batch in plan([len(window) for window in windows]):
             input_ids, attention_mask = pad([windows[index] for index in batch], pad_token_id)
             feeds = {"input_ids": input_ids, "attention_mask": attention_mask}
-            if encoder.embeddings.types is not None:
+            if weights.embeddings.types is not None:
                 feeds["token_type_ids"] = token_types([windows[index] for index in batch])
             for name, values in zip(outputs, session.run(list(outputs.values()), feeds), strict=True):
-                if len(values) == attention_mask.shape[1]:  # the last layer's hold the first token alone
+                if len(values) == attention_mask.shape[1]:  # in the last layer some tensors hold only the first token
                     values = values[attention_mask.T.astype(bool)]
                 low[name] = min(low[name], float(values.min()))
                 high[name] = max(high[name], float(values.max()))
     return {name: Range(low[name], high[name]) for name in outputs}
 
 
-def strange_windows(windows: Sequence[Sequence[int]], *, vocabulary: int, seed: int = 0) -> list[list[int]]:
-    """Some of the windows, from the shortest to the longest, with random tokens between their first and their last:
-    ranges that hold on these too hold for texts that nobody thought of."""
+def random_windows(windows: Sequence[Sequence[int]], *, vocabulary: int, seed: int = 0) -> list[list[int]]:
+    """Return about `RANDOM_WINDOWS` of the windows, from short to long, with random tokens instead of their own.
+
+    The first and the last token, which are special tokens, stay. Ranges that include these windows also fit unusual
+    texts.
+    """
     generator = np.random.default_rng(seed)
     by_length = sorted(windows, key=len)
-    chosen = by_length[:: max(1, len(by_length) // STRANGE_WINDOWS)]
-    made: list[list[int]] = []
+    chosen = by_length[:: max(1, len(by_length) // RANDOM_WINDOWS)]
+    randomised: list[list[int]] = []
     for window in chosen:
         if len(window) > 2:
             ids = [window[0], *generator.integers(vocabulary, size=len(window) - 2).tolist(), window[-1]]
-            made.append(PairWindow(ids, window.second) if isinstance(window, PairWindow) else ids)
-    return made
+            randomised.append(PairWindow(ids, window.second) if isinstance(window, PairWindow) else ids)
+    return randomised

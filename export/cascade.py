@@ -1,4 +1,4 @@
-"""Puts a fast bundle's graph in front of the one that is being exported."""
+"""Adds the graph of a fast bundle to the exported one: a cascade."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glossator.evaluation.calibration.cascade_gate import fit_gate
-from glossator.export.parity import resolvable_margin
+from glossator.export.parity import detectable_margin
 from glossator.modeling.labelled_rows import LabelledRows, indicator
 from glossator.service.bundle import file_names
 from glossator.service.bundle.manifest import BatchCost, CascadeRecord
@@ -24,24 +24,28 @@ from glossator.service.tasks.encoded import Text
 from glossator.service.tasks.text_classification import decide, probabilities
 
 
-def check_fast(fast: Bundle, task: Task, tokenizer: Path) -> None:
-    """Raises ConfigError where the fast bundle cannot stand in front of a model of `task` with this tokenizer."""
-    hint = "Train it on the same rows with the same --base, --seed and lengths, and export it."
+def check_fast_bundle(fast: Bundle, task: Task, tokenizer: Path) -> None:
+    """Raise ConfigError if the fast bundle does not fit a model of `task` with this tokenizer."""
+    hint = "Train the fast model on the same rows with the same --base, --seed and lengths, and export it."
     if not isinstance(task, Classifier) or task.problem_type != "single_label_classification":
-        raise ConfigError("a cascade needs one label a text", found=task.task, hint="Export without --fast.")
+        raise ConfigError(
+            "a cascade needs a task with one label per text", found=task.task, hint="Export without --fast."
+        )
     if fast.manifest.cascade is not None:
-        raise ConfigError("the fast bundle is a cascade itself", found=fast.name, hint="Give its fast part alone.")
+        raise ConfigError(
+            "the fast bundle is a cascade itself", found=fast.name, hint="Pass the bundle of its fast model."
+        )
     theirs = fast.task
     if not isinstance(theirs, Classifier) or (theirs.task, theirs.labels) != (task.task, task.labels):
-        raise ConfigError("the two models give other labels", found=f"{fast.name}: {theirs.task}", hint=hint)
+        raise ConfigError("the two models have different labels", found=f"{fast.name}: {theirs.task}", hint=hint)
     if theirs.encoding != task.encoding or hash_file(fast.path / file_names.TOKENIZER) != hash_file(tokenizer):
-        raise ConfigError("the two models part texts into other tokens", found=fast.name, hint=hint)
+        raise ConfigError("the two models tokenise texts differently", found=fast.name, hint=hint)
     if theirs.provenance.corpus_fingerprint != task.provenance.corpus_fingerprint:
-        # One of them may have learnt the rows that the gate is fitted on.
-        raise ConfigError("the two models were trained on other rows", found=fast.name, hint=hint)
+        # One of them may have been trained on the rows that the gate is fitted on.
+        raise ConfigError("the two models were trained on different rows", found=fast.name, hint=hint)
 
 
-def add_fast(
+def fit_cascade(
     folder: Path,
     fast: Path,
     task: Classifier,
@@ -49,9 +53,19 @@ def add_fast(
     texts: Sequence[Text],
     full: NDArray[np.float64],
 ) -> CascadeRecord:
-    """Copies the served graph of the fast bundle, which `check_fast` has seen, into `folder` and fits the gate on
-    validation rows; `full` `(rows, labels)` are the logits of the full model. Raises ConfigError where no share of the
-    texts can be shown to be safe."""
+    """Copy the served graph of a checked fast bundle into `folder`, and fit the gate on the validation rows.
+
+    Args:
+        folder: The folder of the new bundle.
+        fast: The fast bundle, after `check_fast_bundle`.
+        task: The calibrated task of the full model.
+        validation: The rows that the gate is fitted on.
+        texts: Their inputs.
+        full: The logits of the full model, `(rows, labels)`.
+
+    Raises:
+        ConfigError: Even the answers in which the fast model is most confident may cost more accuracy than the margin.
+    """
     model = load(fast)
     rows = f"{len(validation):,} validation rows"
     fast_task = model.task
@@ -59,14 +73,14 @@ def add_fast(
     gold = indicator(validation.labels, task.labels)
     probability = probabilities(model.pipeline.logits(texts), fast_task)
     right = [(decide(each, task) == gold).all(axis=-1) for each in (probability, probabilities(full, task))]
-    margin = resolvable_margin(len(validation))
+    margin = detectable_margin(len(validation))
     gate = fit_gate(probability.max(axis=-1), right[0], right[1], margin=margin)
     if gate is None:
         raise ConfigError(
-            "no gate is safe: even of the texts that the fast model is surest of too many come out wrong",
-            found=f"accuracy {right[0].mean():.4f} against {right[1].mean():.4f} on {rows}",
-            expected=f"a share of the texts on which the loss is shown to be under {margin:g}",
-            hint="Train a better fast model, give more validation rows, or export without --fast.",
+            "no gate is safe: the fast model is too often wrong even where it is most confident",
+            found=f"accuracy {right[0].mean():.4f}, full model {right[1].mean():.4f}, on {rows}",
+            expected=f"a part of the texts on which the accuracy is shown to drop by less than {margin:g}",
+            hint="Train a better fast model, provide more validation rows, or export without --fast.",
         )
     manifest = model.bundle.manifest
     cost = model.measure_batch_cost()

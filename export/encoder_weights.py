@@ -1,7 +1,8 @@
-"""A PyTorch model to plain arrays: what an encoder of post-norm Transformer layers consists of.
+"""Reads the weights of a PyTorch encoder with post-norm Transformer layers into plain arrays.
 
-The families of BERT differ in names, in how positions are counted and in their heads; what they compute is the same
-(Vaswani et al. 2017; Devlin et al. 2019). From these arrays `glossator.export.encoder_graph` writes a graph made for the CPU.
+The families of BERT differ in the names of their weights, in how positions are counted and in their heads; the
+computation is the same (Vaswani et al. 2017; Devlin et al. 2019). `glossator.export.encoder_graph` writes a graph for
+CPUs from these arrays.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from glossator.service.bundle.task import Task, TextEmbedding
 Floats = NDArray[np.float32]
 
 ACTIVATIONS = {"gelu": "gelu", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "relu": "relu"}
-"""Names in a configuration to names here."""
+"""The activation functions, by their names in a configuration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Linear:
 
 
 @dataclass(frozen=True, slots=True)
-class Norm:
+class LayerNorm:
     """Layer normalisation over the last axis."""
 
     weight: Floats
@@ -41,37 +42,37 @@ class Norm:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """Self-attention and feed-forward network, each added to its input and then normalised."""
+    """Self-attention and feed-forward network; each is added to its input and then normalised."""
 
     query: Linear
     key: Linear
     value: Linear
     output: Linear
-    output_norm: Norm
+    output_norm: LayerNorm
     up: Linear
     down: Linear
-    down_norm: Norm
+    down_norm: LayerNorm
 
 
 @dataclass(frozen=True, slots=True)
 class Embeddings:
-    """`norm(words[ids] + positions[...])`, then `projection` where there is one.
+    """`norm(words[ids] + positions[...])`, then `projection` if there is one.
 
-    With `types` the graph is told the type of each token, whose vector is added; without, `positions` holds the first
-    type's. With `padding_id` positions count the tokens that are not padding, beginning behind that id (RoBERTa,
-    MPNet); without it they count from 0.
+    With `types`, the graph reads the type of each token and adds its vector; without, `positions` includes the vector
+    of the first type. With `padding_id`, positions count the tokens that are not padding, starting after that id
+    (RoBERTa, MPNet); without, they count from 0.
     """
 
     words: Floats
     positions: Floats
-    norm: Norm
+    norm: LayerNorm
     padding_id: int | None = None
     projection: Linear | None = None
     types: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class ClassificationHead:
     """`output(activation(dense(first token)))`."""
 
     dense: Linear
@@ -81,16 +82,21 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class TokenHead:
-    """`output(token)` for every token; with `sides` two outputs of one value each, start and end, instead of logits."""
+    """`output(token)` for every token.
+
+    With `start_and_end`, its two values become the outputs `start_logits` and `end_logits`.
+    """
 
     output: Linear
-    sides: bool = False
+    start_and_end: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Pooling:
-    """The mean over tokens that are not padding, or with `first` the first token; of length 1 if `normalized`; and with
-    `output` the logits that it makes of that vector."""
+class PoolingHead:
+    """The mean of the tokens that are not padding or, with `first`, the first token.
+
+    `normalized`: the vector has length 1. `output`: maps the vector to logits.
+    """
 
     first: bool
     normalized: bool
@@ -98,23 +104,26 @@ class Pooling:
 
 
 @dataclass(frozen=True, slots=True)
-class Encoder:
-    """Everything that the graph computes with. `relative_bias` `(heads, 2 * positions - 1)` is added to the attention
-    scores by distance, key minus query, from the most negative on."""
+class EncoderWeights:
+    """All weights of an encoder.
+
+    `relative_bias`, `(heads, 2 * positions - 1)`, is added to the attention scores by distance (key minus query), from
+    the most negative distance on.
+    """
 
     embeddings: Embeddings
     layers: tuple[Layer, ...]
     heads: int
     activation: str
-    head: Head | TokenHead | Pooling
+    head: ClassificationHead | TokenHead | PoolingHead
     relative_bias: Floats | None = None
 
 
-def read_encoder(model: Any, task: Task) -> Encoder | None:
-    """The arrays of a model of transformers, or None where it is of a family or a kind that is not known here."""
+def read_encoder(model: Any, task: Task) -> EncoderWeights | None:
+    """Return the weights of a model of transformers; None if its family or its configuration is not known here."""
     if model.config.model_type == "glossator-pooled":
-        inner = read_encoder(model.encoder, _as_it_comes(task, model.encoder.config.hidden_size))
-        pooling = Pooling(first=False, normalized=True, output=_linear(model.classifier))
+        inner = read_encoder(model.encoder, _headless_task(task, model.encoder.config.hidden_size))
+        pooling = PoolingHead(first=False, normalized=True, output=_linear(model.classifier))
         return None if inner is None else replace(inner, head=pooling)
     config = model.config
     reader = _READERS.get(config.model_type)
@@ -131,37 +140,41 @@ def read_encoder(model: Any, task: Task) -> Encoder | None:
     return replace(encoder, embeddings=replace(encoder.embeddings, positions=positions, types=types))
 
 
-def _as_it_comes(task: Task, dimension: int) -> TextEmbedding:
-    """The task of an encoder without a head."""
+def _headless_task(task: Task, dimension: int) -> TextEmbedding:
+    """Return the task of an encoder without a head."""
     return TextEmbedding(dimension=dimension, encoding=task.encoding, provenance=task.provenance)
 
 
-def _head(model: Any, task: Task, sentence: Callable[[], Head]) -> Head | TokenHead | Pooling:
-    """The head of a task; `sentence` reads that of a classifier."""
+def _head(
+    model: Any, task: Task, classifier: Callable[[], ClassificationHead]
+) -> ClassificationHead | TokenHead | PoolingHead:
+    """Return the head of a task; `classifier` reads the head of a classifier."""
     if task.task == "token-classification":
         return TokenHead(_linear(model.classifier))
     if task.task == "question-answering":
-        return TokenHead(_linear(model.qa_outputs), sides=True)
+        return TokenHead(_linear(model.qa_outputs), start_and_end=True)
     if task.task == "text-embedding":
-        return Pooling(first=task.pooling == "cls", normalized=task.normalized)
-    return sentence()
+        return PoolingHead(first=task.pooling == "cls", normalized=task.normalized)
+    return classifier()
 
 
-def _bert(model: Any, activation: str, task: Task) -> Encoder:
+def _bert(model: Any, activation: str, task: Task) -> EncoderWeights:
     body = getattr(model, "bert", model)
-    return Encoder(
+    return EncoderWeights(
         embeddings=_embeddings(body.embeddings),
         layers=tuple(_bert_layer(layer) for layer in body.encoder.layer),
         heads=model.config.num_attention_heads,
         activation=activation,
-        head=_head(model, task, lambda: Head(_linear(body.pooler.dense), "tanh", _linear(model.classifier))),
+        head=_head(
+            model, task, lambda: ClassificationHead(_linear(body.pooler.dense), "tanh", _linear(model.classifier))
+        ),
     )
 
 
-def _electra(model: Any, activation: str, task: Task) -> Encoder:
+def _electra(model: Any, activation: str, task: Task) -> EncoderWeights:
     body = getattr(model, "electra", model)
     projection = getattr(body, "embeddings_project", None)
-    return Encoder(
+    return EncoderWeights(
         embeddings=_embeddings(body.embeddings, projection=projection),
         layers=tuple(_bert_layer(layer) for layer in body.encoder.layer),
         heads=model.config.num_attention_heads,
@@ -170,9 +183,9 @@ def _electra(model: Any, activation: str, task: Task) -> Encoder:
     )
 
 
-def _roberta(model: Any, activation: str, task: Task) -> Encoder:
+def _roberta(model: Any, activation: str, task: Task) -> EncoderWeights:
     body = getattr(model, "roberta", model)
-    return Encoder(
+    return EncoderWeights(
         embeddings=_embeddings(body.embeddings, padding_id=body.embeddings.padding_idx),
         layers=tuple(_bert_layer(layer) for layer in body.encoder.layer),
         heads=model.config.num_attention_heads,
@@ -181,7 +194,7 @@ def _roberta(model: Any, activation: str, task: Task) -> Encoder:
     )
 
 
-def _distilbert(model: Any, activation: str, task: Task) -> Encoder:
+def _distilbert(model: Any, activation: str, task: Task) -> EncoderWeights:
     body = getattr(model, "distilbert", model)
 
     def layer(each: Any) -> Layer:
@@ -196,16 +209,18 @@ def _distilbert(model: Any, activation: str, task: Task) -> Encoder:
             down_norm=_norm(each.output_layer_norm),
         )
 
-    return Encoder(
+    return EncoderWeights(
         embeddings=_embeddings(body.embeddings),
         layers=tuple(layer(each) for each in body.transformer.layer),
         heads=model.config.n_heads,
         activation=activation,
-        head=_head(model, task, lambda: Head(_linear(model.pre_classifier), "relu", _linear(model.classifier))),
+        head=_head(
+            model, task, lambda: ClassificationHead(_linear(model.pre_classifier), "relu", _linear(model.classifier))
+        ),
     )
 
 
-def _mpnet(model: Any, activation: str, task: Task) -> Encoder:
+def _mpnet(model: Any, activation: str, task: Task) -> EncoderWeights:
     body = getattr(model, "mpnet", model)
 
     def layer(each: Any) -> Layer:
@@ -220,7 +235,7 @@ def _mpnet(model: Any, activation: str, task: Task) -> Encoder:
             down_norm=_norm(each.output.LayerNorm),
         )
 
-    return Encoder(
+    return EncoderWeights(
         embeddings=_embeddings(body.embeddings, padding_id=body.embeddings.padding_idx),
         layers=tuple(layer(each) for each in body.encoder.layer),
         heads=model.config.num_attention_heads,
@@ -230,11 +245,11 @@ def _mpnet(model: Any, activation: str, task: Task) -> Encoder:
     )
 
 
-def _dense_head(model: Any, activation: str) -> Head:
-    return Head(_linear(model.classifier.dense), activation, _linear(model.classifier.out_proj))
+def _dense_head(model: Any, activation: str) -> ClassificationHead:
+    return ClassificationHead(_linear(model.classifier.dense), activation, _linear(model.classifier.out_proj))
 
 
-_READERS: dict[str, Callable[[Any, str, Task], Encoder]] = {
+_READERS: dict[str, Callable[[Any, str, Task], EncoderWeights]] = {
     "bert": _bert,
     "electra": _electra,
     "roberta": _roberta,
@@ -273,12 +288,12 @@ def _embeddings(module: Any, *, padding_id: int | None = None, projection: Any =
 
 
 def _relative_bias(body: Any, longest: int) -> Floats:
-    """The bias of each distance, read off the square that the model itself computes for its longest text."""
+    """Return the bias of each distance, taken from the matrix that the model computes for its longest text."""
     import torch
 
     with torch.no_grad():
-        square = body.encoder.compute_position_bias(torch.zeros(1, longest, 1))[0]  # (heads, query, key)
-    before, after = square[:, 1:, 0].flip(1), square[:, 0, :]
+        matrix = body.encoder.compute_position_bias(torch.zeros(1, longest, 1))[0]  # (heads, query, key)
+    before, after = matrix[:, 1:, 0].flip(1), matrix[:, 0, :]
     return _array(torch.cat([before, after], dim=1))
 
 
@@ -286,8 +301,8 @@ def _linear(module: Any) -> Linear:
     return Linear(np.ascontiguousarray(_array(module.weight).T), _array(module.bias))
 
 
-def _norm(module: Any) -> Norm:
-    return Norm(_array(module.weight), _array(module.bias), float(module.eps))
+def _norm(module: Any) -> LayerNorm:
+    return LayerNorm(_array(module.weight), _array(module.bias), float(module.eps))
 
 
 def _array(tensor: Any) -> Floats:

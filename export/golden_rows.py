@@ -1,4 +1,4 @@
-"""Chooses the golden rows: validation texts and the edge cases that a damaged bundle would answer differently."""
+"""Chooses the golden rows: validation texts, and edge cases that a damaged bundle would answer differently."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _ROWS_FROM_VALIDATION = 8
 _MANY_WINDOWS = 3
 
 
-def golden_rows(pipeline: Pipeline, validation: LabelledRows) -> list[GoldenRow]:
-    """Rows with the answers that `pipeline` gives to each input alone."""
-    return [_answered(pipeline, name, text) for name, text in _inputs(pipeline, validation)]
+def make_golden_rows(pipeline: Pipeline, validation: LabelledRows) -> list[GoldenRow]:
+    """Return golden rows with the answers of `pipeline`, each input answered alone."""
+    return [_golden_row(pipeline, name, text) for name, text in _inputs(pipeline, validation)]
 
 
 def edge_inputs(pipeline: Pipeline, validation: LabelledRows) -> list[Text]:
-    """The inputs of the golden rows that have an answer: windows of one token, of as many as fit, and odd ones."""
+    """Return the inputs of the golden rows that can be answered: very short, very long and unusual texts."""
     inputs = [text for _, text in _inputs(pipeline, validation)]
     return [
         text
@@ -34,27 +34,29 @@ def edge_inputs(pipeline: Pipeline, validation: LabelledRows) -> list[Text]:
 
 
 def _inputs(pipeline: Pipeline, validation: LabelledRows) -> Iterator[tuple[str, Text]]:
-    """Names and inputs. The edge cases come first, then a validation row of each of a few sets of labels. Where two
-    texts are read, the second is the edge case and the first a typical one."""
+    """Yield names and inputs: the edge cases, then validation rows with different labels.
+
+    In pairs, the second text is the edge case and the first a typical one.
+    """
     pairs = reads_pairs(pipeline.task)
     seconds = validation.seconds if pairs else None
     texts = validation.texts if seconds is None else seconds
     by_length = sorted(range(len(texts)), key=lambda row: len(texts[row]))
     middle = by_length[len(by_length) // 2]
 
-    def made(text: str, row: int = middle) -> Text:
+    def as_input(text: str, row: int = middle) -> Text:
         return Pair(validation.texts[row], text) if pairs else text
 
     for name, text in _edges(texts[by_length[0]], texts[middle], texts[by_length[-1]]):
-        yield name, made(text)
-    yield "many-windows", _long_text(pipeline, made(texts[by_length[-1]]))
+        yield name, as_input(text)
+    yield "many-windows", _long_text(pipeline, as_input(texts[by_length[-1]]))
     if pairs:
         yield "empty-first", Pair("", texts[middle])
     seen: set[tuple[str, ...]] = set()
     for row, labels in enumerate(validation.labels):
         if labels not in seen and len(seen) < _ROWS_FROM_VALIDATION:
             seen.add(labels)
-            yield f"validation-{len(seen)}", made(texts[row], row)
+            yield f"validation-{len(seen)}", as_input(texts[row], row)
 
 
 def _edges(shortest: str, typical: str, longest: str) -> Iterator[tuple[str, str]]:
@@ -72,8 +74,7 @@ def _edges(shortest: str, typical: str, longest: str) -> Iterator[tuple[str, str
 
 
 def _long_text(pipeline: Pipeline, text: Text) -> Text:
-    """The text (of a pair the second one) said over and over until it fills several windows, or as it is where it holds
-    no token at all."""
+    """Repeat the text (in a pair, the second text) until it fills several windows; leave it if it has no tokens."""
     while True:
         (encoded,) = pipeline.encode([text])
         if isinstance(encoded, InputError) or not encoded.tokens or len(encoded.windows) >= _MANY_WINDOWS:
@@ -81,12 +82,12 @@ def _long_text(pipeline: Pipeline, text: Text) -> Text:
         text = Pair(text.first, f"{text.second} {text.second}") if isinstance(text, Pair) else f"{text} {text}"
 
 
-def _answered(pipeline: Pipeline, name: str, text: Text) -> GoldenRow:
+def _golden_row(pipeline: Pipeline, name: str, text: Text) -> GoldenRow:
     first, second = text if isinstance(text, Pair) else (text, None)
     (encoded,) = pipeline.encode([text])
     if isinstance(encoded, InputError):
         return GoldenRow(name=name, text=first, second=second, error=encoded.code)
-    # Seven digits are what float32 holds; the tolerance is far above.
+    # float32 has about seven digits; the tolerance is far larger.
     (tier,) = pipeline.tiers([encoded])
     logits = np.round(pipeline.pooled_outputs([encoded], tier=tier)[0], 6)
     labels, score = pipeline.decoder.summary(pipeline.decoder.decode([encoded], [logits], DEFAULTS)[0])

@@ -1,4 +1,4 @@
-"""Floats to 8-bit integers."""
+"""Rounds weights to 8-bit integers."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 SMALLEST_SCALE = 1e-12
 
 
-def symmetric(weight: NDArray[np.float32], *, axis: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """`weight` in int8 and its scales, the largest magnitude along `axis` at 127.
+def quantize_symmetric(weight: NDArray[np.float32], *, axis: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Return `weight` in int8 and its scales; the largest magnitude along `axis` becomes 127.
 
-    >>> symmetric(np.array([[1.0, -4.0], [0.5, 2.0]], dtype=np.float32), axis=0)[0].tolist()
+    >>> quantize_symmetric(np.array([[1.0, -4.0], [0.5, 2.0]], dtype=np.float32), axis=0)[0].tolist()
     [[127, -127], [64, 64]]
     """
     largest = np.abs(weight).max(axis=axis, keepdims=True)

@@ -1,4 +1,4 @@
-"""The bundle's model card, in Hugging Face form. Every number comes from the manifest or the evaluation beside it."""
+"""The model card of a bundle, in the form of Hugging Face. Every number comes from the manifest or the evaluation."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from glossator.evaluation.markdown import markdown_table
+from glossator.evaluation.markdown import code_span, markdown_table
 from glossator.evaluation.metrics.evaluate import AnyEvaluation
 from glossator.evaluation.reports.evaluation_files import draw_plots, evaluation_json
 from glossator.evaluation.reports.evaluation_report import evaluation_report
 from glossator.service.bundle import file_names
 from glossator.service.bundle.manifest import CascadeRecord, Manifest, Parity
 from glossator.service.bundle.task import QuestionAnswering, Task, TextEmbedding, TextPair, TokenClassification
-from glossator.service.errors import shorten
 from glossator.service.inference.runtime.int8_kernels import KernelSpeed
 
 FOLDER = "evaluation"
@@ -23,7 +22,7 @@ _HUGGING_FACE_METRICS = {
     "f1": "f1", "precision": "precision", "recall": "recall", "exact_match": "exact_match", "pearson": "pearsonr",
     "spearman": "spearmanr", "mean_absolute_error": "mae",
 }  # fmt: skip
-"""Our metrics to the types that a `model-index` knows."""
+"""The metric types of `model-index`, by our names."""
 _PIPELINE_TAGS = {
     "text-classification": "text-classification",
     "text-pair": "text-classification",
@@ -31,20 +30,22 @@ _PIPELINE_TAGS = {
     "question-answering": "question-answering",
     "text-embedding": "feature-extraction",
 }
-"""Our tasks to those of the Hugging Face hub."""
+"""The pipeline tags of the Hugging Face hub, by our task names."""
 
 
 def write_card(
     folder: Path, manifest: Manifest, evaluations: Mapping[str, AnyEvaluation], pages: Mapping[str, str] | None = None
 ) -> None:
-    """Writes `README.md`, and for each evaluation its JSON and its pictures under `evaluation/`; `pages` has HTML with
-    the entities of a split."""
+    """Write the model card, and each evaluation as JSON and plots in `evaluation/`.
+
+    `pages`: HTML pages with entities, by split.
+    """
     pages = pages or {}
     (folder / FOLDER).mkdir()
     for split, evaluation in evaluations.items():
         (folder / FOLDER / f"{split}.json").write_text(evaluation_json(evaluation), encoding="utf-8")
-        for name, picture in draw_plots(evaluation).items():
-            (folder / FOLDER / f"{split}-{name}.svg").write_text(picture, encoding="utf-8")
+        for name, plot in draw_plots(evaluation).items():
+            (folder / FOLDER / f"{split}-{name}.svg").write_text(plot, encoding="utf-8")
     for split, page in pages.items():
         (folder / FOLDER / f"{split}-entities.html").write_text(page, encoding="utf-8")
     (folder / file_names.CARD).write_text(_card(manifest, evaluations, pages), encoding="utf-8")
@@ -56,90 +57,97 @@ def _card(manifest: Manifest, evaluations: Mapping[str, AnyEvaluation], pages: I
     parts = [
         _front_matter(manifest, headline),
         f"# {manifest.name}",
-        f"{_kind(task)}. Fine-tuned from {provenance.base_model} on {provenance.corpus_rows:,} rows, served as an ONNX "
-        f"graph in {manifest.served.precision}.",
+        f"{_description(task)}. Fine-tuned from {provenance.base_model} on {provenance.corpus_rows:,} rows, served as "
+        f"an ONNX graph in {manifest.served.precision}.",
         "## Use",
-        f'```python\nimport glossator\n\nmodel = glossator.load("{manifest.name}")\n{_call(task)}\n```',
-        "## How good it is",
-        "Measured on the served graph, with the code that serves. "
+        f'```python\nimport glossator\n\nmodel = glossator.load("{manifest.name}")\n{_example(task)}\n```',
+        "## Evaluation",
+        "Measured on the served graph with the serving code. "
         + (
-            "The test rows were looked at once, at export."
+            "The test rows were used once, at export."
             if "test" in evaluations
-            else "No test rows were given: these are the validation rows that the epoch was chosen on, so the figures "
-            "are somewhat too good."
+            else "There are no test rows. These are the validation rows, which also chose the epoch: the figures are "
+            "slightly too good."
         ),
-        _one_level_down(evaluation_report(headline)),
+        _demote_headings(evaluation_report(headline)),
         *(
             f"![{name} on the {headline.name} rows]({FOLDER}/{headline.name}-{name}.svg)"
             for name in draw_plots(headline)
         ),
-        *(f"[What it finds in {split} rows]({FOLDER}/{split}-entities.html), beside what is true." for split in pages),
-        "## How it was checked",
+        *(f"[Predicted and gold entities of {split} rows]({FOLDER}/{split}-entities.html)." for split in pages),
+        "## Verification",
         _parity_table(manifest),
         f"Serving {manifest.served.precision}: {manifest.served.reason}.",
-        *([] if manifest.cascade is None else [cascade_told(manifest.cascade)]),
-        f"Neighbours in a batch move a logit by at most {manifest.verification.batch_difference:.3g} as measured on "
-        f"validation texts. {manifest.verification.golden_rows} golden rows are replayed before the model is served.",
+        *([] if manifest.cascade is None else [cascade_summary(manifest.cascade)]),
+        _batching(manifest.verification.batch_difference),
+        f"Before serving, the model must reproduce the answers of {manifest.verification.golden_rows} golden rows.",
         *_speed(manifest),
         *_labels(task),
         "## Limits",
         f"Texts of more than {task.encoding.max_length} tokens are read in windows that overlap by "
-        f"{task.encoding.stride} tokens; nothing is cut off. Figures hold for texts like those it was trained on, and "
-        "say nothing of other languages, other times or other people. Answers are not advice, and scores are not "
-        "calibrated beyond the calibration error above.",
-        "## Where it comes from",
+        f"{task.encoding.stride} tokens; nothing is cut off. The figures hold for texts like the training texts. They "
+        "may be worse for other languages, later texts or other writers. Scores are calibrated as far as the "
+        "calibration error above says.",
+        "## Provenance",
         _provenance(manifest),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def cascade_told(cascade: CascadeRecord) -> str:
-    """What the gate does, in one line."""
+def cascade_summary(cascade: CascadeRecord) -> str:
+    """Describe the gate of a cascade in one paragraph."""
     return (
-        f"In front stands {cascade.model} ({cascade.algorithm}): it answers where its label has a probability of "
-        f"{cascade.threshold:.4f} or more, {cascade.share:.1%} of the {cascade.rows:,} validation rows; accuracy there "
-        f"{cascade.cascade_accuracy:.4f} against {cascade.full_accuracy:.4f} of the full model alone, one-sided 95 % "
-        f"bound {cascade.low:+.4f}, margin {cascade.margin:.4f}."
+        f"A cascade: the fast model {cascade.model} ({cascade.algorithm}) answers if its label has a probability of at "
+        f"least {cascade.threshold:.4f}, which holds for {cascade.share:.1%} of the {cascade.rows:,} validation rows. "
+        f"Accuracy on these rows: {cascade.cascade_accuracy:.4f}, full model alone {cascade.full_accuracy:.4f}; "
+        f"one-sided 95 % bound of the difference {cascade.low:+.4f}, margin {cascade.margin:.4f}."
     )
 
 
-def _kind(task: Task) -> str:
-    """What the model does, in a few words."""
+def _batching(difference: float) -> str:
+    """Describe how far the other texts of a batch change an answer."""
+    if difference == 0.0:
+        return "Batching does not change the answers: measured on validation texts, all logits are equal."
+    return f"Batching changes a logit by at most {difference:.3g}, measured on validation texts."
+
+
+def _description(task: Task) -> str:
+    """Describe what the model does in a few words."""
     if isinstance(task, TokenClassification):
-        return f"Entities of {len(task.types)} types in a text"
+        return f"Finds entities of {len(task.types)} types in a text"
     if isinstance(task, QuestionAnswering):
-        return "The part of a context that answers a question"
+        return "Finds the answer to a question in a context"
     if isinstance(task, TextEmbedding):
-        return f"Vectors of {task.dimension} numbers for texts"
+        return f"Turns texts into vectors of {task.dimension} numbers"
     if task.problem_type == "regression":
         return (
             f"A score from {task.score_range[0]:g} to {task.score_range[1]:g} for two texts"
             if isinstance(task, TextPair)
             else "A score"
         )
-    read = "two texts" if isinstance(task, TextPair) else "a text"
+    texts = "two texts" if isinstance(task, TextPair) else "a text"
     kind = "one label" if task.problem_type == "single_label_classification" else "any number of labels"
-    return f"Text classification: {kind} for {read}, from {len(task.labels)} labels"
+    return f"Text classification: {kind} for {texts}, from {len(task.labels)} labels"
 
 
-def _call(task: Task) -> str:
-    """How the model is asked in Python."""
+def _example(task: Task) -> str:
+    """Return lines of Python that call the model."""
     if isinstance(task, TokenClassification):
         return 'for entity in model("...").entities:\n    print(entity.label, entity.text, entity.start, entity.end)'
     if isinstance(task, QuestionAnswering):
         return 'answer = model(glossator.Pair("question", "context"))\nanswer.span'
     if isinstance(task, TextEmbedding):
         return 'model("...").vector'
-    read = 'glossator.Pair("...", "...")' if isinstance(task, TextPair) else '"..."'
+    text = 'glossator.Pair("...", "...")' if isinstance(task, TextPair) else '"..."'
     shown = "answer.score" if task.problem_type == "regression" else "answer.label, answer.score"
-    return f"answer = model({read})\n{shown}"
+    return f"answer = model({text})\n{shown}"
 
 
 def _labels(task: Task) -> list[str]:
     names = task.types if isinstance(task, TokenClassification) else task.labels
     if not names or isinstance(task, QuestionAnswering):
         return []
-    return ["## Labels", ", ".join(_code(label) for label in names)]
+    return ["## Labels", ", ".join(code_span(label) for label in names)]
 
 
 def _front_matter(manifest: Manifest, evaluation: AnyEvaluation) -> str:
@@ -187,7 +195,7 @@ def _parity_table(manifest: Manifest) -> str:
         "graph",
         "rows",
         "max logit difference",
-        "decisions that differ",
+        "different decisions",
         "metric",
         "PyTorch fp32",
         "graph",
@@ -197,10 +205,10 @@ def _parity_table(manifest: Manifest) -> str:
 
 
 def graph_name(parity: Parity) -> str:
-    """What tables call a graph."""
+    """Return the name of a graph in tables."""
     if parity.scheme == "fp32":
         return "fp32"
-    return f"int8 {parity.scheme}" + (f", {len(parity.excluded)} of its inputs in fp32" if parity.excluded else "")
+    return f"int8 {parity.scheme}" + (f", {len(parity.excluded)} inputs in fp32" if parity.excluded else "")
 
 
 def _speed(manifest: Manifest) -> list[str]:
@@ -209,22 +217,14 @@ def _speed(manifest: Manifest) -> list[str]:
     speed = manifest.speed
     kernels = "" if speed.kernels is None else f" Int8 products: {KernelSpeed(**speed.kernels.model_dump()).summary()}."
     return [
-        f"Speed at export, strings to labels: {speed.texts_per_second:,.0f} texts/s ({speed.tokens_per_second:,.0f} "
+        f"Speed at export, from text to label: {speed.texts_per_second:,.0f} texts/s ({speed.tokens_per_second:,.0f} "
         f"tokens/s) on {speed.machine}.{kernels}"
     ]
 
 
-def _one_level_down(report: str) -> str:
-    """The report's headings as those of a part of the card."""
+def _demote_headings(report: str) -> str:
+    """Make each heading of the report one level deeper."""
     return re.sub(r"^#", "##", report, flags=re.MULTILINE).strip()
-
-
-def _code(text: str) -> str:
-    """The text as a Markdown code span on one line, whatever characters it holds (CommonMark 0.31, section 6.1)."""
-    text = shorten(text)
-    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
-    space = " " if text.startswith("`") or text.endswith("`") else ""
-    return f"{fence}{space}{text}{space}{fence}"
 
 
 def _provenance(manifest: Manifest) -> str:

@@ -1,4 +1,4 @@
-"""A graph against the PyTorch checkpoint: logits, decisions and the task's metric, on real texts."""
+"""Compares a graph with the PyTorch checkpoint: logits, decisions and the task's metric, on real texts."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glossator.evaluation.calibration.task_calibration import calibrate_task
-from glossator.evaluation.metrics.task_metrics import compare_headline as compare_rows
-from glossator.evaluation.metrics.task_metrics import task_metrics
+from glossator.evaluation.metrics.task_metrics import compare_headline, task_metrics
 from glossator.evaluation.statistics.noninferiority import (
     compare_accuracies,
     compare_macro_f1,
@@ -29,18 +28,25 @@ from glossator.service.tasks.text_classification import decide, probabilities
 Values = NDArray[np.float64]
 
 FP32_LIMIT = 1e-4
-"""Largest |logit difference| between the fp32 graph and PyTorch; above it the conversion is wrong."""
+"""Largest allowed |logit difference| between the fp32 graph and PyTorch. Above it the conversion is wrong."""
 INT8_MARGIN = 0.005
-"""How much of the metric int8 may cost, as a share: half a point."""
+"""How much lower the metric may be in int8: half a point."""
 _BATCH = 32
 _BATCHED_ROWS = 256
 
 
 def check_fp32(graph: Pipeline, reference: Sequence[Values], texts: Sequence[Text]) -> float:
-    """The largest |logit difference| of the fp32 graph over `texts`, in planned batches, in batches of 32 as they come,
-    and the first 256 alone.
+    """Return the largest |logit difference| between the fp32 graph and PyTorch on `texts`.
 
-    `reference` holds what PyTorch's windows come to, for each text. Raises ConfigError above FP32_LIMIT.
+    The graph answers all texts in planned batches, all texts in batches of 32 in their order, and the first 256 alone.
+
+    Args:
+        graph: The pipeline of the fp32 graph.
+        reference: The pooled outputs of PyTorch, one array per text.
+        texts: The texts.
+
+    Raises:
+        ConfigError: The difference is above FP32_LIMIT.
     """
     encoded = graph.encode_all(texts)
     difference = max(
@@ -50,15 +56,15 @@ def check_fp32(graph: Pipeline, reference: Sequence[Values], texts: Sequence[Tex
     )
     if not difference <= FP32_LIMIT:
         raise ConfigError(
-            "the ONNX graph does not compute what the PyTorch model computes",
+            "the outputs of the ONNX graph differ from those of PyTorch",
             found=f"logits differ by {difference:.3g}",
             expected=f"at most {FP32_LIMIT:g}",
-            hint="This base cannot be exported faithfully; choose another family and report it.",
+            hint="This base model cannot be exported; choose a model of another family, and report this.",
         )
     return difference
 
 
-def compare(
+def compare_with_pytorch(
     pooled: Sequence[Values],
     reference: Sequence[Values],
     rows: LabelledRows,
@@ -69,11 +75,22 @@ def compare(
     excluded: Sequence[str] = (),
     texts_per_second: float,
 ) -> Parity:
-    """How the graph's decisions and metric on `rows` compare with PyTorch's, by what the windows of each input come to.
+    """Compare the decisions and the metric of a graph with those of PyTorch.
 
-    A classifier decides with thresholds fitted to its own logits on these rows: those fitted to one would favour it.
+    A classifier decides with thresholds fitted to its own logits on these rows: shared thresholds would favour the
+    model that they were fitted to.
+
+    Args:
+        pooled: The pooled outputs of the graph, one array per input.
+        reference: The pooled outputs of PyTorch, one array per input.
+        rows: The labelled rows.
+        encoded: The encoded inputs of the rows.
+        task: The task.
+        scheme: How the graph computes products.
+        excluded: Tensors whose products are in fp32.
+        texts_per_second: The measured speed of the graph.
     """
-    margin = resolvable_margin(len(rows))
+    margin = detectable_margin(len(rows))
     if isinstance(task, Classifier) and task.problem_type != "regression":
         gold = indicator(rows.labels, task.labels)
         ours, theirs = (
@@ -87,11 +104,11 @@ def compare(
             metric = "accuracy"
             verdict = compare_accuracies((ours == gold).all(axis=-1), (theirs == gold).all(axis=-1), margin=margin)
     else:
-        deciding = decoder(task)
-        new, old = (list(deciding.decode(encoded, each, DEFAULTS)) for each in (pooled, reference))
-        verdict = compare_rows(rows, new, old, task, margin=margin)
+        task_decoder = decoder(task)
+        new, old = (list(task_decoder.decode(encoded, each, DEFAULTS)) for each in (pooled, reference))
+        verdict = compare_headline(rows, new, old, task, margin=margin)
         metric = task_metrics(rows, new, task).headline
-        decided = [[deciding.summary(answer)[0] for answer in answers] for answers in (new, old)]
+        decided = [[task_decoder.summary(answer)[0] for answer in answers] for answers in (new, old)]
         flips = sum(mine != other for mine, other in zip(*decided, strict=True)) or verdict.flips
     return Parity(
         scheme=scheme,
@@ -109,18 +126,18 @@ def compare(
 
 
 def largest_difference(ours: Sequence[Values], theirs: Sequence[Values]) -> float:
-    """The largest |difference| between two sets of arrays of the same shapes; NaN where one holds NaN."""
+    """Return the largest |difference| between two lists of arrays of the same shapes; NaN if any value is NaN."""
     return float(
         np.max([np.abs(mine - other).max(initial=0.0) for mine, other in zip(ours, theirs, strict=True)], initial=0.0)
     )
 
 
-def resolvable_margin(rows: int) -> float:
-    """INT8_MARGIN, or the smallest margin that so few rows can show, whichever is larger.
+def detectable_margin(rows: int) -> float:
+    """Return INT8_MARGIN, or the smallest margin that this number of rows can show, whichever is larger.
 
-    Few rows cannot show half a point even of a graph that is no worse: the bound is then below. The margin that they
-    can show is where the bound lies when 1 % of the rows (at least one either way) flip, as many gained as lost. More
-    rows never widen it: half a flip counts as the middle between the bounds beside it.
+    With few rows, the bound is below half a point even for a graph that is no worse. The smallest margin that they can
+    show is the bound when 1 % of the rows flip (at least one in each direction), with equal gains and losses. More rows
+    never widen it: half a flip counts as the middle between the two neighbouring bounds.
     """
     flips = max(1.0, rows * 0.005)
     whole = (math.floor(flips), math.floor(flips) + 1)
@@ -129,7 +146,10 @@ def resolvable_margin(rows: int) -> float:
 
 
 def batch_difference(graph: Pipeline, texts: Sequence[Text]) -> float:
-    """The largest |logit difference| of a text alone, in planned batches, and in batches of 32 as they come."""
+    """Return the largest |logit difference| between texts alone and the same texts in batches.
+
+    Batches are planned, or of 32 texts in their order.
+    """
     encoded = graph.encode_all(texts[:_BATCHED_ROWS])
     alone = _in_batches(graph, encoded, 1)
     together = (graph.pooled_outputs(encoded), _in_batches(graph, encoded, _BATCH))
@@ -137,5 +157,9 @@ def batch_difference(graph: Pipeline, texts: Sequence[Text]) -> float:
 
 
 def _in_batches(pipeline: Pipeline, encoded: Sequence[EncodedText], size: int) -> list[Values]:
-    """What the windows of each text come to, `size` texts at a time in the order given."""
-    return [each for start in range(0, len(encoded), size) for each in pipeline.pooled_outputs(encoded[start : start + size])]
+    """Return the pooled outputs of each text, `size` texts at a time in their order."""
+    return [
+        each
+        for start in range(0, len(encoded), size)
+        for each in pipeline.pooled_outputs(encoded[start : start + size])
+    ]

@@ -1,4 +1,4 @@
-"""Keeps what the libraries of an export print, log and warn of off the terminal: no user can act on it."""
+"""Suppresses what the libraries of an export print, log and warn about: no user can act on it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """A block that says nothing; its errors pass."""
-    root, nowhere = logging.getLogger(), logging.NullHandler()
+def silence_output() -> Iterator[None]:
+    """Suppress output, logs and warnings in a block. Errors pass."""
+    root, handler = logging.getLogger(), logging.NullHandler()
     disabled = root.manager.disable
-    root.addHandler(nowhere)  # without a handler, `logging.warning()` would give the process one for good
+    root.addHandler(handler)  # without a handler, `logging.warning()` installs one for the whole process
     logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
@@ -22,4 +22,4 @@ def quiet() -> Iterator[None]:
             yield
     finally:
         logging.disable(disabled)
-        root.removeHandler(nowhere)
+        root.removeHandler(handler)

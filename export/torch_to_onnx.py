@@ -1,4 +1,4 @@
-"""A PyTorch model to one ONNX file with free batch and sequence axes."""
+"""Converts a PyTorch model to one ONNX file with dynamic batch and sequence axes."""
 
 from __future__ import annotations
 
@@ -6,31 +6,39 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from glossator.export.silence_output import quiet
+from glossator.export.silence_output import silence_output
 from glossator.modeling.torch_session import graph_outputs, takes_token_types
 from glossator.service.bundle.task import Task
 from glossator.service.errors import ConfigError
 
 OPSET = 20
-"""The first with Gelu as one operator, which ONNX Runtime runs in one pass."""
+"""The first operator set with Gelu as one operator, which ONNX Runtime computes in one pass."""
 INPUTS = ("input_ids", "attention_mask")
-_APART = "glossator_"
+_OUTPUT_PREFIX = "glossator_"
+"""Keeps the names of outputs different from those of inner tensors."""
 
 
-def convert(model: Any, task: Task, destination: Path) -> None:
-    """Writes the graph of `model` to `destination`: `input_ids, attention_mask` and, where two texts are told apart by
-    them, `token_type_ids` (int64, batch x seq, both free) to the outputs of the task, with its weights inside.
+def convert_to_onnx(model: Any, task: Task, destination: Path) -> None:
+    """Write the graph of `model` to `destination`, with its weights inside.
 
-    The graph is traced on a batch of two texts of unequal length, so that neither axis can freeze at 1 and the mask is
-    in use. `model` must be on the CPU, in evaluation mode, with eager attention. Raises ConfigError where PyTorch
-    cannot export the family.
+    Inputs: `input_ids`, `attention_mask` and, if the model distinguishes two texts by them, `token_type_ids`; int64
+    `(batch, seq)`, both axes dynamic. Outputs: those of the task. The graph is traced on two texts of unequal length,
+    so that no axis is fixed to 1 and the mask is used.
+
+    Args:
+        model: A model of transformers on the CPU, in evaluation mode, with eager attention.
+        task: The task.
+        destination: The file to write.
+
+    Raises:
+        ConfigError: PyTorch cannot export the family.
     """
     import torch
 
     names = [*INPUTS, *(["token_type_ids"] if takes_token_types(model, task) else [])]
 
-    class OutputsAlone(torch.nn.Module):
-        """The forward pass with exactly the inputs and the outputs of the interface."""
+    class GraphInterface(torch.nn.Module):
+        """The forward pass with exactly the inputs and outputs of the graph."""
 
         def __init__(self) -> None:
             super().__init__()
@@ -44,16 +52,16 @@ def convert(model: Any, task: Task, destination: Path) -> None:
     attention_mask = torch.ones_like(input_ids)
     attention_mask[1, 4:] = 0
     examples = [input_ids, attention_mask, (torch.arange(sequence) > 3).long().repeat(batch, 1)][: len(names)]
-    free = {0: torch.export.Dim("batch", min=1), 1: torch.export.Dim("sequence", min=1)}
+    dynamic = {0: torch.export.Dim("batch", min=1), 1: torch.export.Dim("sequence", min=1)}
     try:
-        with quiet():
+        with silence_output():
             torch.onnx.export(
-                OutputsAlone().eval(),
+                GraphInterface().eval(),
                 tuple(examples),
                 destination,
                 input_names=names,
-                output_names=[f"{_APART}{name}" for name in task.outputs],
-                dynamic_shapes={"inputs": tuple(free for _ in names)},
+                output_names=[f"{_OUTPUT_PREFIX}{name}" for name in task.outputs],
+                dynamic_shapes={"inputs": tuple(dynamic for _ in names)},
                 opset_version=OPSET,
                 dynamo=True,
                 external_data=False,
@@ -62,17 +70,17 @@ def convert(model: Any, task: Task, destination: Path) -> None:
         raise ConfigError(
             f"PyTorch cannot export this {model.config.model_type} model to ONNX",
             found=error.__cause__ or error,
-            hint="Choose a base of another family.",
+            hint="Choose a base model of another family.",
         ) from error
     _name_outputs(destination, list(task.outputs))
 
 
 def _name_outputs(graph: Path, names: Sequence[str]) -> None:
-    """Gives the outputs their names, which the exporter may have given to something inside the graph."""
+    """Give the outputs their names, and rename inner tensors that already have these names."""
     import onnx
 
     model = onnx.load(graph)
-    renamed = {name: f"inner_{name}" for name in names} | {f"{_APART}{name}": name for name in names}
+    renamed = {name: f"inner_{name}" for name in names} | {f"{_OUTPUT_PREFIX}{name}": name for name in names}
     for node in model.graph.node:
         node.input[:] = [renamed.get(name, name) for name in node.input]
         node.output[:] = [renamed.get(name, name) for name in node.output]

@@ -1,4 +1,4 @@
-"""The graph written by hand against the PyTorch model of each family, and its int8 form against fp32 and itself."""
+"""The fast graph compared with PyTorch in every family, and its int8 form compared with fp32."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from made import TASKS, made_task
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from glossator.export.activation_ranges import measure_ranges, strange_windows
-from glossator.export.encoder_graph import Quantization, Range, tensor_names, write_graph, write_probe
-from glossator.export.encoder_weights import Encoder, read_encoder
-from glossator.export.torch_to_onnx import convert
+from glossator.export.activation_ranges import measure_ranges, random_windows
+from glossator.export.encoder_graph import Quantization, Range, product_input_names, write_activation_graph, write_graph
+from glossator.export.encoder_weights import EncoderWeights, read_encoder
+from glossator.export.torch_to_onnx import convert_to_onnx
 from glossator.modeling.checkpoint_reader import load_model
 from glossator.modeling.torch_session import TorchSession
 from glossator.service.inference.encoding import reads_pairs
@@ -34,7 +34,7 @@ LENGTHS = [1, 2, 3, 7, 19, 40, 64]
 
 
 class Case:
-    """A tiny model of a family whose weights are large enough to tell right from wrong."""
+    """A tiny model of a family, with weights large enough to reveal errors."""
 
     def __init__(self, folder: Path, kind: str = "text-classification") -> None:
         torch.manual_seed(11)
@@ -45,36 +45,36 @@ class Case:
             for parameter in model.parameters():
                 parameter.add_(torch.randn_like(parameter) * (0.3 if parameter.ndim > 1 else 0.1))
         self.model: Any = model.eval()
-        encoder = read_encoder(self.model, self.task)
-        assert encoder is not None
-        self.encoder: Encoder = encoder
+        weights = read_encoder(self.model, self.task)
+        assert weights is not None
+        self.weights: EncoderWeights = weights
         self.pad_token_id = int(self.model.config.pad_token_id)
         generator = np.random.default_rng(4)
-        words = self.model.config.vocab_size
-        # Padding's own number may stand in a text: RoBERTa and MPNet count positions without it.
-        windows = [generator.integers(0, words, size=length).tolist() for length in LENGTHS]
+        vocabulary = self.model.config.vocab_size
+        # The padding id may occur in a text: RoBERTa and MPNet do not count it as a position.
+        windows = [generator.integers(0, vocabulary, size=length).tolist() for length in LENGTHS]
         self.windows: list[list[int]] = windows
         if reads_pairs(self.task):
             self.windows = [PairWindow(window, (len(window) + 1) // 2) for window in windows]
 
     def torch_logits(self) -> NDArray[np.float32]:
-        """All outputs of all windows, one behind the other."""
+        """Return all outputs of PyTorch for all windows, concatenated."""
         task = self.task.model_copy(
             update={"encoding": self.task.encoding.model_copy(update={"pad_token_id": self.pad_token_id})}
         )
-        return joined(TorchSession(self.model, task).run(self.windows))
+        return concatenate(TorchSession(self.model, task).run(self.windows))
 
     def run(self, graph: Path, windows: Sequence[Sequence[int]] | None = None) -> NDArray[np.float32]:
-        """The same from a graph."""
+        """Return all outputs of a graph, concatenated."""
         session = Session(graph, pad_token_id=self.pad_token_id)
         assert session.outputs == list(self.task.outputs)
-        return joined(session.run(self.windows if windows is None else windows))
+        return concatenate(session.run(self.windows if windows is None else windows))
 
     def ranges(self) -> dict[str, Range]:
-        return measure_ranges(self.encoder, self.windows, pad_token_id=self.pad_token_id)
+        return measure_ranges(self.weights, self.windows, pad_token_id=self.pad_token_id)
 
 
-def joined(outputs: Sequence[Floats]) -> NDArray[np.float32]:
+def concatenate(outputs: Sequence[Floats]) -> NDArray[np.float32]:
     return np.concatenate([np.asarray(output, dtype=np.float32).ravel() for output in outputs])
 
 
@@ -85,7 +85,7 @@ def case(request: pytest.FixtureRequest, tiny_base: Callable[[str], Path]) -> Ca
 
 
 def test_fp32_equals_pytorch_in_every_family(case: Case, tmp_path: Path) -> None:
-    write_graph(case.encoder, tmp_path / "graph.onnx")
+    write_graph(case.weights, tmp_path / "graph.onnx")
     expected = case.torch_logits()
     assert np.abs(expected).max() > 0.1
     np.testing.assert_allclose(case.run(tmp_path / "graph.onnx"), expected, rtol=0, atol=2e-5)
@@ -97,72 +97,72 @@ def test_fp32_equals_the_graph_that_pytorch_exports(
 ) -> None:
     case = Case(tiny_base("bert"), kind)
     case.model.set_attn_implementation("eager")
-    convert(case.model, case.task, tmp_path / "plain.onnx")
-    write_graph(case.encoder, tmp_path / "graph.onnx")
+    convert_to_onnx(case.model, case.task, tmp_path / "plain.onnx")
+    write_graph(case.weights, tmp_path / "graph.onnx")
     plain, ours = (case.run(tmp_path / name) for name in ("plain.onnx", "graph.onnx"))
     np.testing.assert_allclose(ours, plain, rtol=0, atol=2e-5)
 
 
-def test_fp32_holds_operators_of_onnx_alone(case: Case, tmp_path: Path) -> None:
-    """So that other tools than ONNX Runtime may run it."""
-    write_graph(case.encoder, tmp_path / "graph.onnx")
+def test_fp32_uses_only_standard_operators(case: Case, tmp_path: Path) -> None:
+    """So that other tools can run it."""
+    write_graph(case.weights, tmp_path / "graph.onnx")
     model = onnx.load(tmp_path / "graph.onnx")
     assert [item.domain for item in model.opset_import] == [""]
     assert {node.domain for node in model.graph.node} == {""}
 
 
-def test_int8_is_near_fp32_and_alone_as_in_company(case: Case, tmp_path: Path) -> None:
-    write_graph(case.encoder, tmp_path / "int8.onnx", quantization=Quantization(case.ranges()))
+def test_int8_is_near_fp32_and_independent_of_the_batch(case: Case, tmp_path: Path) -> None:
+    write_graph(case.weights, tmp_path / "int8.onnx", quantization=Quantization(case.ranges()))
     exact, ours = case.torch_logits(), case.run(tmp_path / "int8.onnx")
-    assert np.abs(ours - exact).mean() < 0.1 * np.abs(exact).max()  # random weights enlarge what is rounded
+    assert np.abs(ours - exact).mean() < 0.1 * np.abs(exact).max()  # random weights amplify rounding
     session = Session(tmp_path / "int8.onnx", pad_token_id=case.pad_token_id)
-    alone = np.concatenate([joined(session.run([window])) for window in case.windows])
+    alone = np.concatenate([concatenate(session.run([window])) for window in case.windows])
     assert np.abs(alone - ours).max() < 0.01
 
 
 def test_int8_keeps_products_of_excluded_tensors_in_fp32(case: Case, tmp_path: Path) -> None:
-    names = tensor_names(case.encoder)
+    names = product_input_names(case.weights)
     ranges = case.ranges()
-    write_graph(case.encoder, tmp_path / "none.onnx", quantization=Quantization(ranges, names))
+    write_graph(case.weights, tmp_path / "none.onnx", quantization=Quantization(ranges, names))
     model = onnx.load(tmp_path / "none.onnx")
     assert "MatMulIntegerToFloat" not in {node.op_type for node in model.graph.node}
     np.testing.assert_allclose(case.run(tmp_path / "none.onnx"), case.torch_logits(), rtol=0, atol=2e-5)
-    write_graph(case.encoder, tmp_path / "one.onnx", quantization=Quantization(ranges, names[1:]))
+    write_graph(case.weights, tmp_path / "one.onnx", quantization=Quantization(ranges, names[1:]))
     operators = [node.op_type for node in onnx.load(tmp_path / "one.onnx").graph.node]
     assert operators.count("QuantizeLinear") == 1
 
 
-def test_probe_shows_every_tensor_that_a_product_reads(case: Case, tmp_path: Path) -> None:
-    outputs = write_probe(case.encoder, tmp_path / "probe.onnx")
-    assert list(outputs) == tensor_names(case.encoder) == list(case.ranges())
-    session = ort.InferenceSession(tmp_path / "probe.onnx", providers=["CPUExecutionProvider"])
+def test_the_activation_graph_outputs_every_tensor_that_a_product_reads(case: Case, tmp_path: Path) -> None:
+    outputs = write_activation_graph(case.weights, tmp_path / "activations.onnx")
+    assert list(outputs) == product_input_names(case.weights) == list(case.ranges())
+    session = ort.InferenceSession(tmp_path / "activations.onnx", providers=["CPUExecutionProvider"])
     assert set(outputs.values()) < {item.name for item in session.get_outputs()}
 
 
 def test_a_tensor_is_quantised_once_and_weights_are_int8(tiny_base: Callable[[str], Path], tmp_path: Path) -> None:
     case = Case(tiny_base("bert"))
-    write_graph(case.encoder, tmp_path / "int8.onnx", quantization=Quantization(case.ranges()))
+    write_graph(case.weights, tmp_path / "int8.onnx", quantization=Quantization(case.ranges()))
     model = onnx.load(tmp_path / "int8.onnx")
     operators = [node.op_type for node in model.graph.node]
-    # In the last layer the first token's queries are a tensor of their own.
-    assert operators.count("QuantizeLinear") == 4 * len(case.encoder.layers) + 1
-    assert operators.count("MatMulIntegerToFloat") == 6 * len(case.encoder.layers)
+    # In the last layer, the queries of the first token are a separate tensor.
+    assert operators.count("QuantizeLinear") == 4 * len(case.weights.layers) + 1
+    assert operators.count("MatMulIntegerToFloat") == 6 * len(case.weights.layers)
     matrices = [numpy_helper.to_array(item) for item in model.graph.initializer]
-    hidden = case.encoder.layers[0].up.weight.shape
-    assert sum(each.shape == hidden and each.dtype == np.int8 for each in matrices) == len(case.encoder.layers)
+    hidden = case.weights.layers[0].up.weight.shape
+    assert sum(each.shape == hidden and each.dtype == np.int8 for each in matrices) == len(case.weights.layers)
     assert not any(each.shape == hidden and each.dtype == np.float32 for each in matrices)
 
 
 def test_ranges_do_not_count_padding(tiny_base: Callable[[str], Path]) -> None:
     case = Case(tiny_base("bert"))
-    each = [measure_ranges(case.encoder, [window], pad_token_id=case.pad_token_id) for window in case.windows]
-    for name, together in case.ranges().items():
-        assert together.low == pytest.approx(min(ranges[name].low for ranges in each), abs=1e-4)
-        assert together.high == pytest.approx(max(ranges[name].high for ranges in each), abs=1e-4)
+    each = [measure_ranges(case.weights, [window], pad_token_id=case.pad_token_id) for window in case.windows]
+    for name, batched in case.ranges().items():
+        assert batched.low == pytest.approx(min(ranges[name].low for ranges in each), abs=1e-4)
+        assert batched.high == pytest.approx(max(ranges[name].high for ranges in each), abs=1e-4)
 
 
 @given(low=st.floats(-100, 0), high=st.floats(0, 100))
-def test_a_range_spreads_over_the_bytes_and_holds_zero_exactly(low: float, high: float) -> None:
+def test_a_range_maps_to_all_bytes_and_represents_zero_exactly(low: float, high: float) -> None:
     scale, zero_point = Range(low, high).scale_and_zero_point()
     steps = np.array([low, 0.0, high]) / float(scale) + float(zero_point)
     assert scale > 0
@@ -174,24 +174,24 @@ def test_a_range_spreads_over_the_bytes_and_holds_zero_exactly(low: float, high:
 
 @settings(max_examples=30)
 @given(st.lists(st.lists(st.integers(0, 50), min_size=1, max_size=20), min_size=1, max_size=300))
-def test_strange_windows_keep_special_tokens_and_lengths(windows: list[list[int]]) -> None:
-    strange = strange_windows(windows, vocabulary=1_000)
+def test_random_windows_keep_special_tokens_and_lengths(windows: list[list[int]]) -> None:
+    found = random_windows(windows, vocabulary=1_000)
     lengths = sorted(map(len, windows))
-    for window in strange:
+    for window in found:
         assert len(window) in lengths
         assert any(len(each) == len(window) and (each[0], each[-1]) == (window[0], window[-1]) for each in windows)
         assert all(0 <= token < 1_000 for token in window[1:-1])
-    assert strange == strange_windows(windows, vocabulary=1_000)
+    assert found == random_windows(windows, vocabulary=1_000)
 
 
 @pytest.mark.parametrize("family", ["deberta", "deberta-v2", "modernbert"])
-def test_other_families_are_not_known(family: str, tiny_base: Callable[[str], Path]) -> None:
+def test_other_families_have_no_weights_here(family: str, tiny_base: Callable[[str], Path]) -> None:
     model = open_model(resolve_base_model(str(tiny_base(family))), made_task(labels=LABELS))
     assert read_encoder(model, made_task(labels=LABELS)) is None
 
 
 @pytest.mark.parametrize("option", [{"hidden_act": "silu"}, {"is_decoder": True}])
-def test_a_kind_that_is_not_known_is_left_to_pytorch(option: dict[str, Any], tiny_base: Callable[[str], Path]) -> None:
+def test_an_unknown_configuration_is_left_to_pytorch(option: dict[str, Any], tiny_base: Callable[[str], Path]) -> None:
     model = open_model(resolve_base_model(str(tiny_base("bert"))), made_task(labels=LABELS))
     assert read_encoder(model, made_task(labels=LABELS)) is not None
     for name, value in option.items():
@@ -199,9 +199,9 @@ def test_a_kind_that_is_not_known_is_left_to_pytorch(option: dict[str, Any], tin
     assert read_encoder(model, made_task(labels=LABELS)) is None
 
 
-def test_what_training_made_is_read(tiny_checkpoint: Callable[[str], Path], tmp_path: Path) -> None:
+def test_a_trained_checkpoint_is_read(tiny_checkpoint: Callable[[str], Path], tmp_path: Path) -> None:
     model = load_model(tiny_checkpoint("multi_label_classification"), "text-classification")
-    encoder = read_encoder(model, made_task())
-    assert encoder is not None
-    write_graph(encoder, tmp_path / "graph.onnx")
+    weights = read_encoder(model, made_task())
+    assert weights is not None
+    write_graph(weights, tmp_path / "graph.onnx")
     assert np.shape(Session(tmp_path / "graph.onnx").run([[1, 2], [1, 3, 2]])) == (2, 4)

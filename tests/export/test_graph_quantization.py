@@ -1,4 +1,4 @@
-"""The int8 graph against NumPy, against the fp32 graph, and against itself in other company."""
+"""The int8 graph compared with NumPy, with fp32, and with itself in other batches."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from onnx import TensorProto, helper, numpy_helper
 
-from glossator.export.int8_weights import symmetric
-from glossator.export.quantize import quantize_rows
+from glossator.export.graph_quantization import quantize_rows
+from glossator.export.int8_weights import quantize_symmetric
 from glossator.modeling.labelled_rows import read_rows
 from glossator.service.inference.model import load
 from glossator.service.inference.runtime.session import session_options
@@ -27,7 +27,7 @@ MATRICES = arrays.arrays(
 
 @given(MATRICES, st.sampled_from([0, 1]))
 def test_symmetric_is_within_half_a_step(weight: np.ndarray, axis: int) -> None:
-    values, scale = symmetric(weight, axis=axis)
+    values, scale = quantize_symmetric(weight, axis=axis)
     restored = values * np.expand_dims(scale, axis)
     assert values.dtype == np.int8
     assert np.all(np.abs(restored - weight) <= np.expand_dims(scale, axis) * 0.5001)
@@ -65,15 +65,15 @@ def run(graph: Path, ids: np.ndarray) -> np.ndarray:
     return np.asarray(session.run(None, {"ids": ids})[0])
 
 
-def test_products_are_near_those_of_numpy(graphs: tuple[Path, Path, np.ndarray, np.ndarray]) -> None:
+def test_products_are_near_numpy(graphs: tuple[Path, Path, np.ndarray, np.ndarray]) -> None:
     _, int8, table, weight = graphs
     ids = np.arange(60).reshape(5, 12)
     exact = table[ids] @ weight
     assert np.abs(run(int8, ids) - exact).max() < 0.03 * np.abs(exact).max()
 
 
-def test_a_row_is_the_same_in_any_company(graphs: tuple[Path, Path, np.ndarray, np.ndarray]) -> None:
-    """Also beside a token a thousand times as large, which would take the scale of a whole batch for itself."""
+def test_a_row_does_not_depend_on_its_batch(graphs: tuple[Path, Path, np.ndarray, np.ndarray]) -> None:
+    """Also next to a token a thousand times as large, which would dominate a scale of the whole batch."""
     _, int8, _, _ = graphs
     model = onnx.load(int8)
     ids = np.arange(40).reshape(4, 10)
@@ -81,15 +81,15 @@ def test_a_row_is_the_same_in_any_company(graphs: tuple[Path, Path, np.ndarray, 
     for row in range(4):
         np.testing.assert_array_equal(run(int8, ids[row : row + 1])[0], together[row])
     scale = next(item for item in model.graph.initializer if item.name == "table_scale")
-    loud = numpy_helper.to_array(scale).copy()
-    loud[399] *= 1000
-    scale.CopyFrom(numpy_helper.from_array(loud, "table_scale"))
+    large = numpy_helper.to_array(scale).copy()
+    large[399] *= 1000
+    scale.CopyFrom(numpy_helper.from_array(large, "table_scale"))
     onnx.save(model, int8)
-    beside = np.concatenate([ids, np.full((1, 10), 399)])
-    np.testing.assert_array_equal(run(int8, beside)[:4], together)
+    with_large = np.concatenate([ids, np.full((1, 10), 399)])
+    np.testing.assert_array_equal(run(int8, with_large)[:4], together)
 
 
-def test_one_tensor_is_quantised_once_and_fp32_weights_are_gone(
+def test_a_tensor_is_quantised_once_and_fp32_weights_are_removed(
     graphs: tuple[Path, Path, np.ndarray, np.ndarray],
 ) -> None:
     model = onnx.load(graphs[1])
@@ -101,7 +101,7 @@ def test_one_tensor_is_quantised_once_and_fp32_weights_are_gone(
     assert {item.domain for item in model.opset_import} <= {"", "ai.onnx", "com.microsoft"}
 
 
-def test_neighbours_move_nothing_in_a_real_bundle(
+def test_other_texts_of_a_batch_change_nothing_in_a_real_bundle(
     tiny_bundle: Callable[[str], Path], tiny_checkpoint: Callable[[str], Path]
 ) -> None:
     model = load(tiny_bundle("single_label_classification"))
