@@ -21,7 +21,7 @@ from glossator.service.api.settings import Settings
 from glossator.service.documents.open_source import open_source
 from glossator.service.documents.row_writer import open_row_writer
 from glossator.service.errors import BundleInvalid, ConfigError, InputError
-from glossator.service.inference.composed.reranking import Ranked
+from glossator.service.inference.composed.reranking import RankedDocument
 from glossator.service.inference.encoding import reads_pairs
 from glossator.service.inference.pipeline import Answer
 from glossator.service.inference.runtime.int8_kernels import int8_kernel
@@ -205,7 +205,7 @@ def test_http_ranks_labels_and_documents_as_python_does(task_bundle: MakeFolder)
             assert answered.status_code == 200, answered.text
             best, bad = answered.json()["results"]
             first = model.rerank(texts[0], labels, label=label_rows)[0]
-            assert isinstance(first, Ranked)
+            assert isinstance(first, RankedDocument)
             assert (best["index"], best["text"]) == (first.index, first.text)
             assert best["score"] == pytest.approx(first.score, abs=1e-5)
             assert (bad["index"], bad["error"]["code"]) == (2, "empty-text")
