@@ -25,7 +25,7 @@ from histories import disturbing, faults, steps, submit, wait_for, workers
 
 from glossator.evaluation.markdown import markdown_table
 from glossator.service.inference.runtime.machine import describe_machine
-from glossator.service.jobs.open_store import store_of
+from glossator.service.jobs.open_store import open_store
 
 RESULTS = Path(__file__).parent / "results"
 LEASE = 0.5
@@ -54,7 +54,7 @@ def main() -> None:
 
 def run(url: str | None, folder: Path, jobs: int, count: int) -> dict[str, object]:
     """What came of the jobs in one store."""
-    store = store_of(folder, url)
+    store = open_store(folder, url)
     began = time.perf_counter()
     ids = submit(store, jobs)
     submitted = time.perf_counter() - began

@@ -27,8 +27,8 @@ from kills import JOB, OUTPUTS, Ended, Point, Runs, accept, usable
 from glossator.evaluation.markdown import markdown_table
 from glossator.service.files.hashing import hash_file as hash_of
 from glossator.service.inference.runtime.machine import describe_machine
-from glossator.service.jobs.job_files import Folder
-from glossator.service.jobs.open_store import store_of
+from glossator.service.jobs.job_files import JobFiles
+from glossator.service.jobs.open_store import open_store
 
 RESULTS = Path(__file__).parent / "results"
 FAULTS = ("ENOSPC", "EIO", "EMFILE")
@@ -148,7 +148,7 @@ class JobSweep(Sweep):
         return Outcome("a job, SQLite", injected, point, first.status, again, same, redone, first.message)
 
     def _given_up(self) -> bool:
-        store = store_of(self._output)
+        store = open_store(self._output)
         errors = store.get(JOB).counts.errors
         store.close()
         return "chunk-failed" in errors
@@ -158,13 +158,13 @@ class JobSweep(Sweep):
 
     def _result(self) -> bytes | None:
         """What the job made, held against what the store says of it."""
-        store = store_of(self._output)
+        store = open_store(self._output)
         job = store.get(JOB)
         rows = sum(chunk.counts.rows for chunk in store.chunks(JOB))
         with store._transaction() as execute:
             sound = execute("PRAGMA integrity_check", {}) == [{"integrity_check": "ok"}]
         store.close()
-        path = Folder(self._output, free_bytes=0).result(job)
+        path = JobFiles(self._output, free_bytes=0).result(job)
         if path is None or not sound or job.counts.rows != rows or hash_of(path) != job.result_sha256:
             return None
         return path.read_bytes()

@@ -11,9 +11,9 @@ from glossator.service.api.settings import Settings
 from glossator.service.inference.model import Model
 from glossator.service.jobs import webhook
 from glossator.service.jobs.accept import Upload, accept_job
-from glossator.service.jobs.job_files import Folder, Incoming
+from glossator.service.jobs.job_files import Incoming, JobFiles
 from glossator.service.jobs.job_options import LabelOptions
-from glossator.service.jobs.open_store import store_of
+from glossator.service.jobs.open_store import open_store
 from glossator.service.jobs.records import Job, Kind
 from glossator.service.jobs.store import Store
 from glossator.service.jobs.worker_supervisor import WorkerPlan, WorkerSupervisor
@@ -24,7 +24,7 @@ class JobService:
     """The jobs of one server."""
 
     store: Store
-    folder: Folder
+    folder: JobFiles
     supervisor: WorkerSupervisor
     settings: Settings
 
@@ -81,8 +81,8 @@ def open_jobs(models: ModelCatalog, settings: Settings) -> JobService | None:
         return None
     database = None if settings.job_database is None else settings.job_database.get_secret_value()
     secret = settings.webhook_secret
-    folder = Folder(settings.jobs, free_bytes=settings.free_disk_bytes)
-    store = store_of(settings.jobs, database)
+    folder = JobFiles(settings.jobs, free_bytes=settings.free_disk_bytes)
+    store = open_store(settings.jobs, database)
     bundles = models.bundles()
     plan = WorkerPlan(
         bundles=list(bundles.values()),

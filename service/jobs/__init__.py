@@ -1,1 +1,1 @@
-"""Durable jobs: files that the API labels in the background, kept in a store, done by worker processes."""
+"""Durable jobs: files that the API labels in the background. A store keeps them, worker processes run them."""

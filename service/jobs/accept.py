@@ -12,8 +12,8 @@ from typing import Any, Protocol
 from glossator.service.documents.formats.openai_batch import OpenAIBatchSource
 from glossator.service.inference.model import Model
 from glossator.service.jobs import webhook
-from glossator.service.jobs.job_files import Folder, new_id
-from glossator.service.jobs.job_options import LabelOptions, input_name, labelling_of
+from glossator.service.jobs.job_files import JobFiles, new_id
+from glossator.service.jobs.job_options import LabelOptions, input_name, make_labelling
 from glossator.service.jobs.records import Job, Kind, NewJob
 from glossator.service.jobs.store import Store
 from glossator.service.labelling.identity import batch_costs
@@ -38,7 +38,7 @@ class Upload(Protocol):
 
 def accept_job(
     store: Store,
-    folder: Folder,
+    folder: JobFiles,
     upload: Upload,
     filename: str,
     *,
@@ -104,7 +104,7 @@ def accept_job(
         fingerprint=hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest(),
         webhook=webhook_url,
     )
-    labelling = labelling_of(new_job)
+    labelling = make_labelling(new_job)
     task_options: Any = {**labelling.task_options, **(file_options or {})}
     check_options(replace(labelling, task_options=task_options), model)
     upload.keep(folder.job(new_job.id) / new_job.input)

@@ -1,4 +1,4 @@
-"""What the store asks of a database: transactions of statements with named parameters. Two offer it."""
+"""The interface between the store and a database: transactions of statements with named parameters."""
 
 from __future__ import annotations
 
@@ -13,19 +13,23 @@ Parameters = Mapping[str, object]
 
 
 class Database(Protocol):
-    """SQLite or PostgreSQL. Threads may share one; a process that forks makes its own."""
+    """SQLite or PostgreSQL. Thread-safe; a forked process must open its own."""
 
     now: str
-    """The expression for the time: seconds since 1970, by the database's clock."""
+    """SQL expression for the time in seconds since 1970, by the database's clock."""
     skip_locked: str
-    """What makes a SELECT pass over rows that another transaction holds."""
+    """SQL suffix with which a SELECT locks its rows and skips rows that another transaction has locked."""
+    lock_row: str
+    """SQL suffix with which a SELECT locks its rows and waits for other transactions."""
 
     def transaction(self, *, reading: bool = False) -> AbstractContextManager[Execute]:
-        """A transaction: durable when the block ends well, as if it had never been otherwise. One that is `reading`
-        waits for no writer."""
+        """A transaction: committed durably when the block succeeds, otherwise rolled back.
+
+        A `reading` transaction does not wait for writers.
+        """
 
     def prepare(self, statements: str) -> None:
-        """Runs statements that create what is not there; several processes may do so at once."""
+        """Create missing tables and indexes; several processes may do so at the same time."""
 
     def close(self) -> None:
-        """Ends its connections."""
+        """Close the connections."""

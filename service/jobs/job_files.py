@@ -1,7 +1,7 @@
-"""Where the files of jobs stand: what is uploaded, the parts of what is done, the results.
+"""The files of jobs: uploads, finished parts and results.
 
-`jobs/ID/` holds `input…`, `parts/` and `result.N`, `files/ID` what waits to become a batch, `incoming/` what is being
-received. Names are made here, never by those who upload. Servers and workers of one store share the folder.
+`jobs/ID/` contains `input…`, `parts/` and `result-N…`; `files/ID` is an uploaded file for a batch; `incoming/` contains
+uploads in progress. File names never come from clients. Servers and workers of one store share the folder.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from glossator.service.jobs.records import Job
 
 _JOBS, _FILES, _INCOMING = "jobs", "files", "incoming"
 _STRAY_SECONDS = 24 * 3_600.0
-"""A folder that no job has is removed when it is this old: before that it may be about to be accepted."""
+"""A folder without a job is removed at this age; a younger one may belong to a job that is being accepted."""
 FREE_BYTES = 1 << 30
-"""What must stay free on the disk."""
+"""Disk space that must stay free."""
 
 
 def new_id(kind: str) -> str:
-    """An id that nobody can guess: the kind of thing, then 24 hexadecimal digits."""
+    """Return an unguessable id: the kind, then 24 hexadecimal digits."""
     return f"{kind}_{secrets.token_hex(12)}"
 
 
-class Folder:
-    """The files of one store. Raises ConfigError where the folder cannot be used."""
+class JobFiles:
+    """The files of one store. Raises ConfigError if the folder cannot be used."""
 
     def __init__(self, root: Path, *, free_bytes: int = FREE_BYTES) -> None:
         self.root = root.absolute()
@@ -43,56 +43,57 @@ class Folder:
                 (self.root / name).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ConfigError(
-                "the folder of the jobs cannot be used", found=f"{root}: {error.strerror}",
-                expected="a folder that can be written to", hint="Choose another with --jobs.",
-            ) from error  # fmt: skip
+                "the --jobs folder cannot be used",
+                found=f"{root}: {error.strerror}",
+                expected="a writable folder",
+                hint="Choose another folder with --jobs.",
+            ) from error
 
     def check_room(self, more: int = 0) -> None:
-        """Raises NoRoom where `more` bytes would leave less on the disk than must stay free."""
+        """Raise NoRoom if `more` bytes would leave too little free disk space."""
         free = shutil.disk_usage(self.root).free
         if free - more < self._free:
             raise NoRoom(
-                "there is no room for more", found=f"{free:,} bytes are free",
-                expected=f"{more:,} bytes, and {self._free:,} that stay free",
-                hint="Delete jobs that have ended, or ask the operator for a larger disk.",
-            )  # fmt: skip
+                "there is not enough disk space",
+                found=f"{free:,} bytes free",
+                expected=f"{more:,} bytes plus a reserve of {self._free:,}",
+                hint="Delete ended jobs, or ask the operator for a larger disk.",
+            )
 
     def receive(self) -> Incoming:
-        """A file that is about to come in."""
+        """Start to receive a file."""
         return Incoming(self.root / _INCOMING / secrets.token_hex(12), self.check_room)
 
     def job(self, job_id: str) -> Path:
-        """The folder of a job."""
+        """Return the folder of a job."""
         return self.root / _JOBS / job_id
 
     def parts(self, job_id: str) -> Path:
-        """The folder of what is done of a job."""
+        """Return the folder with the finished parts of a job."""
         return self.job(job_id) / "parts"
 
     def result(self, job: Job) -> Path | None:
-        """What a job made, if it has."""
+        """Return the result file of a job, or None."""
         return None if job.result is None else self.job(job.id) / job.result
 
     def file(self, file_id: str) -> Path:
-        """A file that waits to become a batch."""
+        """Return the path of an uploaded file for a batch."""
         return self.root / _FILES / file_id
 
     def remove_parts(self, job_id: str, names: list[str]) -> None:
-        """Removes parts that no chunk names any more."""
+        """Remove parts that no chunk uses."""
         for name in names:
             with suppress(OSError):
                 (self.parts(job_id) / name).unlink()
 
     def remove(self, each: str) -> None:
-        """Removes all that a job or a file has here. Another process may be writing there: what it adds is removed by
-        `sweep`."""
+        """Remove all files of a job or an upload. Files that another process still adds are removed by `sweep`."""
         shutil.rmtree(self.job(each), ignore_errors=True)
         with suppress(OSError):
             self.file(each).unlink()
 
     def sweep(self, known: Callable[[list[str]], set[str]]) -> list[str]:
-        """Removes what nobody has: uploads that were broken off, folders of jobs that are gone. `known` tells which of
-        some ids the store has."""
+        """Remove interrupted uploads and folders of deleted jobs. `known` returns which of some ids the store has."""
         old = time.time() - _STRAY_SECONDS
         for file in (self.root / _INCOMING).iterdir():
             if _modified(file) < old:
@@ -111,7 +112,7 @@ class Folder:
 
 
 class Incoming:
-    """A file on its way in: its bytes are counted, hashed and written as they come."""
+    """A file that is being received: counted, hashed and written as it arrives."""
 
     def __init__(self, path: Path, check_room: Callable[[int], None]) -> None:
         self._path = path
@@ -122,7 +123,7 @@ class Incoming:
         self.lines = 0
 
     def write(self, data: bytes) -> None:
-        """Adds bytes. Raises NoRoom where the disk is nearly full."""
+        """Append bytes. Raises NoRoom if the disk is nearly full."""
         self._check_room(len(data))
         try:
             rest = memoryview(data)
@@ -130,7 +131,7 @@ class Incoming:
                 rest = rest[self._file.write(rest) or 0 :]
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise NoRoom("the disk is full", found=error.strerror, hint="Try again later.") from error
+                raise NoRoom("the disk is full", found=error.strerror, hint="Retry later.") from error
             raise
         self._digest.update(data)
         self.bytes += len(data)
@@ -141,7 +142,7 @@ class Incoming:
         return self._digest.hexdigest()
 
     def keep(self, path: Path) -> None:
-        """Gives the file its place, for good: it is on disk, and so is its name."""
+        """Move the file to `path` durably: contents and name are flushed to disk."""
         os.fsync(self._file.fileno())
         self._file.close()
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -150,7 +151,7 @@ class Incoming:
         sync_folder(path.parent.parent)
 
     def discard(self) -> None:
-        """Leaves nothing behind, unless it was kept."""
+        """Remove the file unless it was kept."""
         self._file.close()
         self._path.unlink(missing_ok=True)
 

@@ -1,4 +1,4 @@
-"""The ledger of a job: a chunk is on disk before the store hears of it, and the store refuses whoever comes late."""
+"""The ledger of a job: a chunk is on disk before the store records it, and the store rejects stale attempts."""
 
 from __future__ import annotations
 
@@ -10,17 +10,20 @@ from glossator.service.errors import JobError, OutputError
 from glossator.service.files.atomic_file import AtomicFile
 from glossator.service.files.durable import write_atomically
 from glossator.service.files.hashing import hash_file
-from glossator.service.jobs.job_files import Folder
+from glossator.service.jobs.job_files import JobFiles
 from glossator.service.jobs.records import Chunk, Job, Result
 from glossator.service.jobs.store import Store
 from glossator.service.labelling.summary import RowCounts
 
 
 class JobLedger:
-    """The chunks of a claimed job. Each file carries its attempt in its name: an attempt that goes on after its lease
-    has passed writes into no other's files, and its entry is refused."""
+    """The chunks of a claimed job.
 
-    def __init__(self, store: Store, folder: Folder, claim: Job) -> None:
+    File names contain the attempt: an attempt that continues after its lease expired never writes into files of another
+    attempt, and the store rejects its chunks.
+    """
+
+    def __init__(self, store: Store, folder: JobFiles, claim: Job) -> None:
         self._store = store
         self._folder = folder
         self._claim = claim
@@ -35,19 +38,19 @@ class JobLedger:
             store.forget(claim, [chunk for chunk in chunks if chunk not in whole])
         self._chunks = {chunk.number: chunk for chunk in whole}
         self.done = {chunk.number: chunk.counts for chunk in whole}
-        """What came of the chunks that are there, by their index."""
+        """The counts of finished chunks by index."""
         named = {chunk.part for chunk in whole}
-        # What earlier attempts left. Later ones write here too, should this one be late without knowing it.
+        # Only files of earlier attempts: if this attempt is stale, a later one may be writing here.
         earlier = [file.name for file in self._parts.iterdir() if _attempt(file) < claim.attempt]
         folder.remove_parts(claim.id, [name for name in earlier if name not in named])
 
     @property
     def next(self) -> int:
-        """The first chunk that is not there."""
+        """The index of the first missing chunk."""
         return next(number for number in range(len(self._chunks) + 1) if number not in self._chunks)
 
     def put(self, index: int, data: bytes, counts: RowCounts) -> None:
-        """Enters a chunk. Raises StaleAttempt, OutputError, NoRoom."""
+        """Write and record a chunk. Raises StaleAttempt, OutputError, NoRoom."""
         self._folder.check_room(len(data))
         name = f"{index:08d}-{self._claim.attempt}.part"
         part = self._parts / name
@@ -61,7 +64,7 @@ class JobLedger:
         self.done[index] = counts
 
     def finish(self, layout: RowFormat, codec: str | None, kind: str) -> Job:
-        """Joins the chunks to the result, and ends the job with it. Raises StaleAttempt, OutputError, JobError."""
+        """Join the chunks to the result and complete the job. Raises StaleAttempt, OutputError, JobError."""
         if sorted(self._chunks) != list(range(len(self._chunks))):
             raise JobError("chunks are missing", found=sorted(self._chunks)[-1], hint="Retry the job.")
         path = self._folder.job(self._claim.id) / f"result-{self._claim.attempt}{kind}"
@@ -89,6 +92,8 @@ def _is_whole(part: Path, digest: str) -> bool:
 
 def _unwritten(error: OSError) -> OutputError:
     return OutputError(
-        "the rows of the job cannot be written", found=error.strerror, expected="room and permission to write",
-        hint="Free some room on the server, then retry the job: what is done stays done.",
-    )  # fmt: skip
+        "the rows of the job cannot be written",
+        found=error.strerror,
+        expected="disk space and write permission",
+        hint="Free disk space on the server, then retry the job; finished chunks are kept.",
+    )

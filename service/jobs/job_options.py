@@ -1,4 +1,4 @@
-"""What may be said of a job, and the labelling that it means."""
+"""The options of a job, and the file labelling that they define."""
 
 from __future__ import annotations
 
@@ -25,20 +25,23 @@ INPUT, OUTPUT = "input", "output"
 
 
 class LabelOptions(BaseModel):
-    """How a file is labelled: the options of `glossator label`, by their names."""
+    """How a file is labelled: the options of `glossator label`."""
 
     model_config = ConfigDict(extra="forbid")
 
-    text_column: Annotated[str | None, Field(description="Column with the text; told from its name otherwise.")] = None
-    second_column: Annotated[str | None, Field(description="Column with the second text, for models of two.")] = None
-    input_format: Annotated[str | None, Field(description="Told from the file's name otherwise.")] = None
-    output_format: Annotated[
-        str | None, Field(description="Format of the result: jsonl, csv, tsv, parquet, …; jsonl.gz and the like too.")
+    text_column: Annotated[str | None, Field(description="Column with the text. Default: detected by name.")] = None
+    second_column: Annotated[
+        str | None, Field(description="Column with the second text, for models that read two.")
     ] = None
-    encoding: Annotated[str | None, Field(description="Of the file; sniffed otherwise.")] = None
-    delimiter: Annotated[str | None, Field(description="Of a CSV or TSV; sniffed otherwise.")] = None
-    header: Annotated[bool | None, Field(description="False where a CSV or TSV has no header line.")] = None
-    whole: Annotated[bool, Field(description="A text file or a PDF is one text, not its lines or pages.")] = False
+    input_format: Annotated[str | None, Field(description="Format of the file. Default: detected by its name.")] = None
+    output_format: Annotated[
+        str | None,
+        Field(description="Format of the result: jsonl, csv, tsv, parquet, …, optionally compressed (jsonl.gz)."),
+    ] = None
+    encoding: Annotated[str | None, Field(description="Encoding of the file. Default: detected.")] = None
+    delimiter: Annotated[str | None, Field(description="Delimiter of a CSV or TSV file. Default: detected.")] = None
+    header: Annotated[bool | None, Field(description="False if a CSV or TSV file has no header.")] = None
+    whole: Annotated[bool, Field(description="Treat a text file or PDF as one text, not as lines or pages.")] = False
     threshold: Share = None
     min_confidence: Share = None
     coverage: Share = None
@@ -49,22 +52,22 @@ class LabelOptions(BaseModel):
     )
     hypothesis: str | None = None
     multi_label: bool = False
-    prefix: Annotated[str, Field(description="Put before the names of the columns that are added.")] = ""
-    raw_cells: Annotated[bool, Field(description="Leaves CSV cells that a spreadsheet takes for formulas.")] = False
-    limit: Annotated[int | None, Field(ge=1, description="The first rows alone.")] = None
-    sample: Annotated[float | None, Field(ge=0.0, le=1.0, description="A random share of the rows.")] = None
+    prefix: Annotated[str, Field(description="Prefix for the names of added columns.")] = ""
+    raw_cells: Annotated[
+        bool, Field(description="Do not escape CSV cells that a spreadsheet would run as formulas.")
+    ] = False
+    limit: Annotated[int | None, Field(ge=1, description="Label only the first N rows.")] = None
+    sample: Annotated[float | None, Field(ge=0.0, le=1.0, description="Label a random share of the rows.")] = None
     seed: int = 13
-    max_error_rate: Annotated[Share, Field(description="Fails where a larger share of rows has an error.")] = None
-    chunk_rows: Annotated[int, Field(ge=1, le=MOST_CHUNK_ROWS, description="Rows that are done and kept together.")] = (
-        CHUNK_ROWS
-    )
+    max_error_rate: Annotated[Share, Field(description="Fail if a larger share of rows has an error.")] = None
+    chunk_rows: Annotated[int, Field(ge=1, le=MOST_CHUNK_ROWS, description="Rows per chunk.")] = CHUNK_ROWS
 
 
 def input_name(filename: str, options: LabelOptions) -> str:
-    """The name of an upload in the job's folder: ours, with the endings by which its format is told."""
+    """Return the name of an upload in the job's folder: a fixed name with the suffixes that identify its format."""
     if options.input_format is not None and compression.split_suffix(options.input_format)[0] not in FORMATS:
         raise ConfigError(
-            "this format is not read", found=options.input_format, expected=f"one of {', '.join(FORMATS)}"
+            "this input format is not supported", found=options.input_format, expected=f"one of {', '.join(FORMATS)}"
         )
     name = PurePath(filename.replace("\\", "/")).name.lower()
     archive = next((ending for ending in ARCHIVES if name.endswith(ending)), None)
@@ -72,40 +75,46 @@ def input_name(filename: str, options: LabelOptions) -> str:
     known = archive or f"{ending if (ending := PurePath(bare).suffix) in READ else ''}{codec or ''}"
     if not known and options.input_format is None:
         raise ConfigError(
-            "the format of the file is not known by its name", found=filename or "no name",
-            expected=f"one of {', '.join((*READ, *ARCHIVES))}", hint="Say which it is: input_format.",
-        )  # fmt: skip
+            "the format cannot be detected from the file name",
+            found=filename or "no name",
+            expected=f"one of {', '.join((*READ, *ARCHIVES))}",
+            hint="Set input_format.",
+        )
     return f"{INPUT}{known}"
 
 
 def output_ending(options: LabelOptions, name: str) -> str:
-    """The ending of the result: of the format asked for, else of the input's where that can be written, else
-    `.jsonl`. Raises ConfigError for a format that is not written."""
+    """Return the suffix of the result: of the requested format, else of the input if it can be written, else `.jsonl`.
+
+    Raises ConfigError for a format that cannot be written.
+    """
     if options.output_format is None:
         ending = PurePath(compression.split_suffix(name)[0]).suffix
         return ending if ending in SUFFIXES else ".jsonl"
     bare, codec = compression.split_suffix(options.output_format.lower())
-    endings = {kind.format: ending for ending, kind in reversed(SUFFIXES.items())} | dict.fromkeys(NAMED_FORMATS, ".jsonl")
+    endings = {kind.format: ending for ending, kind in reversed(SUFFIXES.items())} | dict.fromkeys(
+        NAMED_FORMATS, ".jsonl"
+    )
     if bare not in endings:
         raise ConfigError(
-            "this format is not written", found=options.output_format, expected=f"one of {', '.join(endings)}"
+            "this output format is not supported", found=options.output_format, expected=f"one of {', '.join(endings)}"
         )
     return f"{endings[bare]}{codec or ''}"
 
 
 def options_of(job: NewJob | Job) -> LabelOptions:
-    """How a job's file is labelled."""
+    """Return the options of a job."""
     return LabelOptions.model_validate({name: value for name, value in job.options.items() if name != "batch"})
 
 
-def labelling_of(job: NewJob | Job) -> labelling.FileLabelling:
-    """The labelling that a job means; its files are named as seen from the job's folder."""
+def make_labelling(job: NewJob | Job) -> labelling.FileLabelling:
+    """Return the labelling of a job's file, with paths relative to the job's folder."""
     options = options_of(job)
     asked: Any = options.model_dump(
         include={"threshold", "min_confidence", "coverage", "aggregation", "truncate"}, exclude_none=True
     )
     if options.labels is None and (options.hypothesis is not None or options.multi_label):
-        raise ConfigError("hypothesis and multi_label go with labels", hint="Give the labels too.")
+        raise ConfigError("hypothesis and multi_label need labels", hint="Set labels too.")
     zero_shot = None
     if options.labels is not None:
         zero_shot = labelling.ZeroShotOptions(tuple(options.labels), options.hypothesis, options.multi_label)

@@ -1,4 +1,4 @@
-"""The one place where it is decided which database keeps the jobs."""
+"""Opens the job store in SQLite or PostgreSQL."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ DATABASE = "GLOSSATOR_JOB_DATABASE"
 FILE = "jobs.sqlite"
 
 
-def store_of(folder: Path, url: str | None = None) -> Store:
-    """The store: PostgreSQL where its URL is given, else a file of SQLite in the folder. Raises ConfigError."""
+def open_store(folder: Path, url: str | None = None) -> Store:
+    """Open the store: PostgreSQL if a URL is given, else an SQLite file in the folder. Raises ConfigError."""
     if url is None:
-        from glossator.service.jobs.sqlite import Sqlite  # what it links is needed here alone
+        from glossator.service.jobs.sqlite import Sqlite  # apsw is only needed here
 
         folder.mkdir(parents=True, exist_ok=True)
         return Store(Sqlite(folder / FILE))
     if not url.startswith(("postgresql://", "postgres://")):
         raise ConfigError(
-            "this is not a database that keeps jobs", found=url.partition("://")[0],
+            "this database is not supported",
+            found=url.partition("://")[0],
             expected="postgresql://USER:PASSWORD@HOST/DATABASE",
-            hint=f"Unset {DATABASE} for SQLite, which is in the folder of the jobs.",
-        )  # fmt: skip
+            hint=f"Unset {DATABASE} to use SQLite in the --jobs folder.",
+        )
     return Store(Postgres(url))

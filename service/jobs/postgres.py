@@ -1,4 +1,4 @@
-"""PostgreSQL, through psycopg 3, of the extra `postgres`: for several servers and workers on several machines."""
+"""PostgreSQL as the job database, through psycopg 3 (extra `postgres`), for several servers and machines."""
 
 from __future__ import annotations
 
@@ -14,37 +14,44 @@ from glossator.service.optional_packages import import_optional
 
 MOST_CONNECTIONS = 8
 _CREATING = 0x676C6F73
-"""The advisory lock under which tables are made."""
+"""The advisory lock for creating tables."""
 _PATIENCE_SECONDS = 10.0
 
 
 class Postgres:
-    """A pool of connections. Raises ConfigError where none can be made; the password in `url` is not repeated."""
+    """A pool of connections. Raises ConfigError if none can be opened, without repeating the password in `url`."""
 
     now = "extract(epoch from clock_timestamp())::float8"
     skip_locked = "FOR UPDATE SKIP LOCKED"
+    lock_row = "FOR UPDATE"
 
     def __init__(self, url: str, *, most: int = MOST_CONNECTIONS) -> None:
         psycopg = import_optional("psycopg", "a PostgreSQL store", extra="postgres")
         pools = import_optional("psycopg_pool", "a PostgreSQL store", package="psycopg-pool", extra="postgres")
         rows = import_optional("psycopg.rows", "a PostgreSQL store", package="psycopg", extra="postgres")
         try:
-            psycopg.connect(url, connect_timeout=int(_PATIENCE_SECONDS)).close()  # the pool would only log why
+            psycopg.connect(url, connect_timeout=int(_PATIENCE_SECONDS)).close()  # the pool would only log the error
         except psycopg.Error as error:
             raise ConfigError(
-                "the store of the jobs cannot be reached", found=_without_password(str(error), url),
-                expected="postgresql://USER:PASSWORD@HOST/DATABASE of a server that runs",
-                hint="Start it, or mend GLOSSATOR_JOB_DATABASE.",
-            ) from None  # fmt: skip
+                "the job database cannot be reached",
+                found=_without_password(str(error), url),
+                expected="postgresql://USER:PASSWORD@HOST/DATABASE of a running server",
+                hint="Start the server, or fix GLOSSATOR_JOB_DATABASE.",
+            ) from None
         self._away = (psycopg.OperationalError, psycopg.InterfaceError, pools.PoolTimeout)
         self._pool = pools.ConnectionPool(
-            url, min_size=1, max_size=most, timeout=_PATIENCE_SECONDS, open=True,
-            check=pools.ConnectionPool.check_connection, kwargs={"row_factory": rows.dict_row},
-        )  # fmt: skip
+            url,
+            min_size=1,
+            max_size=most,
+            timeout=_PATIENCE_SECONDS,
+            open=True,
+            check=pools.ConnectionPool.check_connection,
+            kwargs={"row_factory": rows.dict_row},
+        )
 
     @contextmanager
     def transaction(self, *, reading: bool = False) -> Iterator[Execute]:
-        del reading  # nobody waits for a writer here
+        del reading  # readers never wait for writers in PostgreSQL
         try:
             with self._pool.connection() as connection:  # commits at the end, rolls back on an error
 
@@ -55,9 +62,10 @@ class Postgres:
                 yield execute
         except self._away as error:
             raise StoreUnavailable(
-                "the store of the jobs cannot be reached for now", found=type(error).__name__,
-                hint="Try again; if it stays, look at the PostgreSQL server.",
-            ) from None  # fmt: skip
+                "the job database cannot be reached at the moment",
+                found=type(error).__name__,
+                hint="Retry later. If the error persists, check the PostgreSQL server.",
+            ) from None
 
     def prepare(self, statements: str) -> None:
         with self.transaction() as execute:

@@ -74,7 +74,7 @@ class Job(NewJob):
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A chunk that is done: its rows are in the file `part`."""
+    """A finished chunk; its rows are in the file `part`."""
 
     number: int
     part: str
@@ -84,7 +84,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The file that a job made."""
+    """The result file of a job."""
 
     name: str
     sha256: str
@@ -93,7 +93,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredFile:
-    """A file that was uploaded for batches to come."""
+    """An uploaded file for batches."""
 
     id: str
     owner: str
@@ -108,7 +108,7 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A webhook that is due: of which job, how often it was tried before."""
+    """A webhook that is due, and the number of earlier tries."""
 
     job: Job
     tries: int
@@ -116,7 +116,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some of a list, the newest first."""
+    """A page of a list of jobs, newest first."""
 
     jobs: list[Job] = field(default_factory=list)
     more: bool = False

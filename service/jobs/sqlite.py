@@ -1,5 +1,8 @@
-"""SQLite, through apsw: its wheel brings a version of its own. Older ones, which many Pythons link, can lose committed
-writes when the write-ahead log is reset (mended in SQLite 3.51.3, 3.50.7 and 3.44.6)."""
+"""SQLite as the job database, through apsw, whose wheel contains a recent SQLite.
+
+Older versions, which many Pythons link, can lose committed writes when the write-ahead log is reset (fixed in SQLite
+3.51.3, 3.50.7 and 3.44.6).
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ _PATIENCE_MS = 30_000
 
 
 def is_safe(version: str) -> bool:
-    """Whether a version of SQLite keeps what it has committed.
+    """Whether a version of SQLite never loses committed writes.
 
     >>> [is_safe(version) for version in ("3.51.2", "3.51.3", "3.50.7", "3.46.1")]
     [False, True, True, False]
@@ -30,17 +33,20 @@ def is_safe(version: str) -> bool:
 
 
 class Sqlite:
-    """One connection to a file on a local disk. Raises ConfigError where the file cannot be opened."""
+    """One connection to a file on a local disk. Raises ConfigError if the file cannot be opened."""
 
     now = "unixepoch('subsec')"
-    skip_locked = ""  # one transaction writes at a time
+    skip_locked = ""  # SQLite has one writer at a time
+    lock_row = ""
 
     def __init__(self, path: Path) -> None:
         if not is_safe(apsw.sqlite_lib_version()):
             raise ConfigError(
-                "this SQLite can lose what it has committed", found=apsw.sqlite_lib_version(),
-                expected=".".join(map(str, SAFE)), hint="pip install --upgrade apsw",
-            )  # fmt: skip
+                "this version of SQLite can lose committed writes",
+                found=apsw.sqlite_lib_version(),
+                expected=".".join(map(str, SAFE)),
+                hint="pip install --upgrade apsw",
+            )
         self._lock = threading.Lock()
         try:
             self._connection = apsw.Connection(str(path))
@@ -50,20 +56,22 @@ class Sqlite:
             self._connection.execute("PRAGMA foreign_keys=ON")
         except apsw.Error as error:
             raise ConfigError(
-                "the store of the jobs cannot be opened", found=f"{path}: {error}", expected="a file on a local disk",
-                hint="Choose a folder that can be written to, or move the file away if it is no store of jobs.",
-            ) from error  # fmt: skip
+                "the job store cannot be opened",
+                found=f"{path}: {error}",
+                expected="a file on a local disk",
+                hint="Choose a writable folder, or move the file away if it is not a job store.",
+            ) from error
         self._connection.set_row_trace(_named)
 
     @contextmanager
     def transaction(self, *, reading: bool = False) -> Iterator[Execute]:
-        with self._lock, _ours():
+        with self._lock, _translate_errors():
             try:
                 self._connection.execute("BEGIN" if reading else "BEGIN IMMEDIATE")
                 yield self._execute
                 self._connection.execute("COMMIT")
             except BaseException:
-                if self._connection.in_transaction:  # some errors end it by themselves
+                if self._connection.in_transaction:  # some errors end the transaction
                     with suppress(apsw.Error):
                         self._connection.execute("ROLLBACK")
                 raise
@@ -81,16 +89,17 @@ class Sqlite:
 
 
 @contextmanager
-def _ours() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     try:
         yield
     except apsw.FullError as error:
-        raise NoRoom("the disk is full", found=error, hint="Free some room: what is done stays done.") from error
+        raise NoRoom("the disk is full", found=error, hint="Free disk space; finished chunks are kept.") from error
     except apsw.Error as error:
         raise StoreUnavailable(
-            "the store of the jobs cannot be used for now", found=f"{type(error).__name__}: {error}",
-            hint="Try again; if it stays, look at the disk of the folder that serve was given.",
-        ) from error  # fmt: skip
+            "the job store is not available at the moment",
+            found=f"{type(error).__name__}: {error}",
+            hint="Retry later. If the error persists, check the disk with the --jobs folder.",
+        ) from error
 
 
 def _named(cursor: apsw.Cursor, row: tuple[Any, ...]) -> dict[str, Any]:

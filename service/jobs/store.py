@@ -1,9 +1,9 @@
-"""The jobs, in a database: accepted, claimed, entered chunk by chunk, ended; each change a transaction that lasts.
+"""The job store: accepts, claims and ends jobs, and records their chunks. Each change is a durable transaction.
 
-A claim bumps `attempt`, and whatever an attempt then changes names it: where another has begun meanwhile, or the job
-was cancelled or deleted, StaleAttempt is raised and nothing changes (a fencing token, Kleppmann 2016). A claim holds
-for a lease on the store's clock; it is renewed while the worker lives, and a job whose lease has passed may be claimed
-again. The statements are the same for SQLite and PostgreSQL.
+A claim increments `attempt`, and every later change by that attempt names it. If another attempt has started, or the
+job was cancelled or deleted, the change raises StaleAttempt and has no effect (a fencing token, Kleppmann 2016). A
+claim has a lease on the store's clock, which the worker renews; a job whose lease has expired can be claimed again.
+SQLite and PostgreSQL use the same statements.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _EMPTY = json.dumps(asdict(RowCounts()))
 
 
 class Store:
-    """The jobs of a database. Threads may share one."""
+    """The jobs in a database. Thread-safe."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -69,19 +69,24 @@ class Store:
             (found,) = execute("SELECT version FROM store", {})
         if found["version"] != VERSION:
             raise ConfigError(
-                "the store of the jobs was made by another version", found=found["version"], expected=str(VERSION),
-                hint="Let its jobs end with that version, and begin with a new store.",
-            )  # fmt: skip
+                "the job store has another version",
+                found=found["version"],
+                expected=str(VERSION),
+                hint="Finish its jobs with the version that created it, then start with a new store.",
+            )
 
     def close(self) -> None:
-        """Ends the connections."""
+        """Close the connections."""
         self._database.close()
 
-    # What those who ask do.
+    # For clients.
 
     def submit(self, new: NewJob) -> tuple[Job, bool]:
-        """The job, and whether it is a new one: a key that comes again with the same request gives the job that is
-        there. Raises IdempotencyConflict where it comes with another one."""
+        """Store a job. Return it, and whether it is new.
+
+        The same idempotency key with the same request returns the existing job; with another request it raises
+        IdempotencyConflict.
+        """
         row = {name: json.dumps(getattr(new, name)) if name in _JSON else getattr(new, name) for name in _NEW}
         with self._transaction() as execute:
             made = execute(
@@ -98,21 +103,28 @@ class Store:
             )
         if there["fingerprint"] != new.fingerprint:
             raise IdempotencyConflict(
-                "this Idempotency-Key was used for another request", found=new.idempotency_key,
-                expected="the same file and options, or a new key", hint=f"GET /v1/jobs/{there['id']} has the job.",
-            )  # fmt: skip
+                "this Idempotency-Key was used for another request",
+                found=new.idempotency_key,
+                expected="the same file and options, or a new key",
+                hint=f"See the job: GET /v1/jobs/{there['id']}.",
+            )
         return _job(there), False
 
     def get(self, job_id: str, owner: str | None = None) -> Job:
-        """The job; raises UnknownJob where there is none, or it is another's."""
+        """Return a job. Raises UnknownJob if it does not exist or has another owner."""
         with self._reading() as execute:
             return self._get(execute, job_id, owner)
 
     def page(
-        self, owner: str | None = None, *, state: State | None = None, kind: str | None = None, limit: int = 20,
+        self,
+        owner: str | None = None,
+        *,
+        state: State | None = None,
+        kind: str | None = None,
+        limit: int = 20,
         after: str | None = None,
-    ) -> Page:  # fmt: skip
-        """Jobs, the newest first, after the one named `after`."""
+    ) -> Page:
+        """Return jobs, newest first, that follow the job `after`."""
         where = {"owner": owner, "state": state, "kind": kind}
         given = {name: value for name, value in where.items() if value is not None}
         conditions = [f"{name} = :{name}" for name in given]
@@ -127,7 +139,7 @@ class Store:
         return Page([_job(row) for row in rows[:limit]], len(rows) > limit)
 
     def cancel(self, job_id: str, owner: str | None = None) -> Job:
-        """The job, cancelled unless it had ended otherwise, which raises JobConflict."""
+        """Cancel a job. Raises JobConflict if it has ended in another state."""
         with self._transaction() as execute:
             job = self._locked(execute, job_id, owner)
             if job.state in ("queued", "running"):
@@ -135,20 +147,26 @@ class Store:
         if job.state == "cancelled":
             return job
         raise JobConflict(
-            "the job has ended already", found=job.state, expected="queued or running",
-            hint="Its result is at /result; DELETE removes it.",
-        )  # fmt: skip
+            "the job has already ended",
+            found=job.state,
+            expected="queued or running",
+            hint="GET its /result, or DELETE the job.",
+        )
 
     def retry(self, job_id: str, owner: str | None = None) -> tuple[Job, list[str]]:
-        """The job, queued again: what it had done without an error stays done. Also the parts that are of no use now.
-        Raises JobConflict while it has not ended, or where every row is labelled."""
+        """Queue an ended job again; chunks without errors stay done. Return the job and the obsolete part files.
+
+        Raises JobConflict if the job has not ended, or if every row is labelled.
+        """
         with self._transaction() as execute:
             job = self._locked(execute, job_id, owner)
             if not job.ended:
                 raise JobConflict(
-                    "the job has not ended", found=job.state, expected="a job that has",
-                    hint="Wait for its end, or cancel it first.",
-                )  # fmt: skip
+                    "the job has not ended",
+                    found=job.state,
+                    expected="an ended job",
+                    hint="Wait until it ends, or cancel it first.",
+                )
             if job.state == "completed" and not job.counts.failed:
                 raise JobConflict("every row of the job is labelled", found="no rows with an error")
             chunks = self._chunks(execute, job_id)
@@ -163,24 +181,26 @@ class Store:
         return _job(row), [chunk.part for chunk in again]
 
     def delete(self, job_id: str, owner: str | None = None) -> None:
-        """Forgets a job; an attempt at it is refused from then on."""
+        """Delete a job; changes by running attempts are then rejected."""
         with self._transaction() as execute:
             self._locked(execute, job_id, owner)
             execute("DELETE FROM jobs WHERE id = :id", {"id": job_id})
 
     def chunks(self, job_id: str) -> list[Chunk]:
-        """The chunks that are done, in order."""
+        """Return the finished chunks, in order."""
         with self._reading() as execute:
             return self._chunks(execute, job_id)
 
-    # What workers do.
+    # For workers.
 
     def claim(self, worker: str, digests: Sequence[str], lease: float) -> Job | None:
-        """A job whose lease has passed, else the oldest that waits, of those that one of these bundles answers, for
-        `lease` seconds; None where there is none. `strikes` counts the attempts that were given up without a word."""
+        """Claim a job for one of these bundles: one whose lease has expired, else the oldest queued job.
+
+        Returns None if there is no job. `strikes` counts attempts that ended without reporting.
+        """
         names = {f"digest{index}": digest for index, digest in enumerate(digests)}
 
-        def oldest(state: str) -> str:  # in the order of an index: with one OR for both, all that wait would be sorted
+        def oldest(state: str) -> str:  # two index scans: a single OR would sort all waiting jobs
             return f"""(SELECT id FROM jobs WHERE state = {state} AND digest IN ({", ".join(f":{n}" for n in names)})
                 ORDER BY created, id LIMIT 1 {self._database.skip_locked})"""
 
@@ -196,19 +216,19 @@ class Store:
         return _job(rows[0]) if rows else None
 
     def renew(self, claim: Job, lease: float) -> None:
-        """Holds the claim for `lease` seconds from now on; raises StaleAttempt."""
+        """Extend the claim to `lease` seconds from now. Raises StaleAttempt."""
         self._change(claim, f"lease = {self._now} + :lease", lease=lease)
 
     def suspect(self, claim: Job, number: int) -> None:
-        """Notes the chunk that is begun, so that it is known where an attempt breaks off; raises StaleAttempt."""
+        """Record the chunk that is about to start, to know where an attempt crashed. Raises StaleAttempt."""
         self._change(claim, "suspect = :number", number=number)
 
     def release(self, claim: Job) -> None:
-        """Gives the job back, for another worker to go on with; raises StaleAttempt."""
+        """Return the job to the queue, for another worker to continue. Raises StaleAttempt."""
         self._change(claim, "state = 'queued', worker = NULL")
 
     def enter(self, claim: Job, chunk: Chunk) -> None:
-        """Enters a chunk whose rows are on disk; raises StaleAttempt."""
+        """Record a chunk whose rows are on disk. Raises StaleAttempt."""
         with self._transaction() as execute:
             rows = execute(
                 f"UPDATE jobs SET strikes = 0, suspect = NULL WHERE {_MINE} RETURNING counts",
@@ -219,13 +239,18 @@ class Store:
             execute(
                 """INSERT INTO chunks (job, number, part, sha256, counts)
                 VALUES (:job, :number, :part, :sha256, :counts)""",
-                {"job": claim.id, "number": chunk.number, "part": chunk.part, "sha256": chunk.sha256,
-                 "counts": json.dumps(asdict(chunk.counts))},
-            )  # fmt: skip
+                {
+                    "job": claim.id,
+                    "number": chunk.number,
+                    "part": chunk.part,
+                    "sha256": chunk.sha256,
+                    "counts": json.dumps(asdict(chunk.counts)),
+                },
+            )
             self._set_counts(execute, claim.id, [_counts(rows[0]["counts"]), chunk.counts])
 
     def forget(self, claim: Job, chunks: Sequence[Chunk]) -> None:
-        """Takes back chunks whose rows cannot be read any more; raises StaleAttempt."""
+        """Remove chunks whose rows are missing or damaged. Raises StaleAttempt."""
         with self._transaction() as execute:
             if not execute(
                 f"UPDATE jobs SET strikes = strikes WHERE {_MINE} RETURNING id",
@@ -235,17 +260,17 @@ class Store:
             self._forget(execute, claim.id, chunks)
 
     def complete(self, claim: Job, result: Result) -> Job:
-        """Ends the job with its result; raises StaleAttempt."""
+        """End the job with its result. Raises StaleAttempt."""
         return self._end(claim, "completed", result=result.name, result_sha256=result.sha256, result_bytes=result.bytes)
 
     def fail(self, claim: Job, error: Mapping[str, Any]) -> Job:
-        """Ends the job with an error; raises StaleAttempt."""
+        """End the job with an error. Raises StaleAttempt."""
         return self._end(claim, "failed", error=json.dumps(error))
 
-    # What the supervisor does.
+    # For the supervisor.
 
     def waiting(self, digests: Sequence[str]) -> int:
-        """How many jobs wait for a worker that has one of these bundles."""
+        """Return the number of jobs that wait for a worker with one of these bundles."""
         names = {f"digest{index}": digest for index, digest in enumerate(digests)}
         with self._reading() as execute:
             (row,) = execute(
@@ -256,7 +281,7 @@ class Store:
         return int(row["waiting"])
 
     def lapse(self, worker: str) -> int:
-        """Ends the leases of a worker that is known to be dead; how many there were."""
+        """End the leases of a dead worker. Return how many there were."""
         with self._transaction() as execute:
             rows = execute(
                 "UPDATE jobs SET lease = 0 WHERE worker = :worker AND state = 'running' AND lease > 0 RETURNING id",
@@ -265,12 +290,12 @@ class Store:
         return len(rows)
 
     def expire(self) -> tuple[list[str], list[str]]:
-        """Fails the jobs that no worker came for, and forgets those that ended long ago; the ids of the jobs and of the
-        files that are forgotten."""
+        """Fail expired queued jobs, delete expired ended jobs and files. Return the deleted ids of both."""
         error = {
-            "code": "job-error", "message": "no worker that has the job's model came for it in time",
-            "hint": "Start a server with that version of the model, and retry the job.",
-        }  # fmt: skip
+            "code": "job-error",
+            "message": "no worker with the job's model was available in time",
+            "hint": "Start a server with that version of the model, then retry the job.",
+        }
         with self._transaction() as execute:
             late = execute(
                 f"SELECT id FROM jobs WHERE state = 'queued' AND expires < {self._now} {self._database.skip_locked}", {}
@@ -284,7 +309,7 @@ class Store:
         return [row["id"] for row in gone], [row["id"] for row in files]
 
     def due(self, patience: float) -> Delivery | None:
-        """A webhook that is due, if any; it is due again in `patience` seconds unless `later` says otherwise."""
+        """Return a webhook that is due, or None. It is due again in `patience` seconds unless `later` changes that."""
         with self._transaction() as execute:
             rows = execute(
                 f"""UPDATE jobs SET webhook_tries = webhook_tries + 1, webhook_due = {self._now} + :patience
@@ -295,7 +320,7 @@ class Store:
         return Delivery(_job(rows[0]), rows[0]["webhook_tries"] - 1) if rows else None
 
     def later(self, job_id: str, seconds: float | None) -> None:
-        """Puts a webhook off; None where it has been delivered or is given up."""
+        """Postpone a webhook by `seconds`; None ends its delivery."""
         due = "NULL" if seconds is None else f"{self._now} + :seconds"
         with self._transaction() as execute:
             execute(
@@ -304,7 +329,7 @@ class Store:
             )
 
     def known(self, ids: Iterable[str]) -> set[str]:
-        """Those of some ids that a job or a file of the store has."""
+        """Return the ids that belong to a job or a file in the store."""
         names = {f"id{index}": each for index, each in enumerate(ids)}
         if not names:
             return set()
@@ -315,10 +340,10 @@ class Store:
             )
         return {row["id"] for row in rows}
 
-    # Files that wait to become batches.
+    # Uploaded files for batches.
 
     def add_file(self, new: StoredFile) -> StoredFile:
-        """Notes a file whose bytes are on disk."""
+        """Record a file whose bytes are on disk."""
         names = [each.name for each in fields(StoredFile) if each.name not in ("created", "expires")]
         with self._transaction() as execute:
             (row,) = execute(
@@ -329,27 +354,27 @@ class Store:
         return StoredFile(**row)
 
     def files(self, owner: str) -> list[StoredFile]:
-        """The files of an owner, the newest first."""
+        """Return the files of an owner, newest first."""
         with self._reading() as execute:
             rows = execute("SELECT * FROM files WHERE owner = :owner ORDER BY created DESC, id DESC", {"owner": owner})
         return [StoredFile(**row) for row in rows]
 
     def file(self, file_id: str, owner: str) -> StoredFile:
-        """The file; raises UnknownJob where there is none, or it is another's."""
+        """Return a file. Raises UnknownJob if it does not exist or has another owner."""
         with self._reading() as execute:
             rows = execute("SELECT * FROM files WHERE id = :id AND owner = :owner", {"id": file_id, "owner": owner})
         if not rows:
-            raise UnknownJob("there is no file of this id", found=file_id)
+            raise UnknownJob("unknown file", found=file_id)
         return StoredFile(**rows[0])
 
     def delete_file(self, file_id: str, owner: str) -> None:
-        """Forgets a file; raises UnknownJob."""
+        """Delete a file. Raises UnknownJob."""
         with self._transaction() as execute:
             gone = execute(
                 "DELETE FROM files WHERE id = :id AND owner = :owner RETURNING id", {"id": file_id, "owner": owner}
             )
         if not gone:
-            raise UnknownJob("there is no file of this id", found=file_id)
+            raise UnknownJob("unknown file", found=file_id)
 
     @property
     def _now(self) -> str:
@@ -368,12 +393,12 @@ class Store:
             {"id": job_id} | ({} if owner is None else {"owner": owner}),
         )
         if not rows:
-            raise UnknownJob("there is no job of this id", found=job_id, hint="GET /v1/jobs lists them.")
+            raise UnknownJob("unknown job", found=job_id, hint="List your jobs with GET /v1/jobs.")
         return _job(rows[0])
 
     def _locked(self, execute: Execute, job_id: str, owner: str | None) -> Job:
-        """The job, which nobody else changes before the transaction ends."""
-        return self._get(execute, job_id, owner, self._database.skip_locked.removesuffix("SKIP LOCKED"))
+        """Return a job and lock its row until the transaction ends."""
+        return self._get(execute, job_id, owner, self._database.lock_row)
 
     def _change(self, claim: Job, changes: str, **values: object) -> None:
         with self._transaction() as execute:
@@ -437,4 +462,4 @@ def _job(row: Mapping[str, Any]) -> Job:
 
 
 def _stale(claim: Job) -> StaleAttempt:
-    return StaleAttempt("the job is no longer this worker's", found=f"attempt {claim.attempt} of {claim.id}")
+    return StaleAttempt("the job was taken from this worker", found=f"attempt {claim.attempt} of {claim.id}")

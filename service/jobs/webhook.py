@@ -1,8 +1,7 @@
-"""Tells a job's end to those who asked for it, signed by the rules of Standard Webhooks (standardwebhooks.com, 1.0):
-`webhook-signature` is `v1,` and the base64 of an HMAC with SHA-256 over `id.timestamp.body`.
+"""Reports the end of a job to a webhook, signed as in Standard Webhooks 1.0 (standardwebhooks.com).
 
-A server calls no address that its operator has not named: else whoever may post a job could have it ask the machines
-of its own network.
+`webhook-signature` is `v1,` and the base64 of an HMAC with SHA-256 over `id.timestamp.body`. A server only calls hosts
+that its operator allowed; otherwise a client could make it call machines in its own network.
 """
 
 from __future__ import annotations
@@ -24,12 +23,12 @@ from glossator.service.jobs.records import Job
 SECRET_PREFIX = "whsec_"
 _LEAST_SECRET = 24
 TRIES = 8
-"""About a day, by the waits that `wait` gives."""
+"""About a day, with the delays of `wait`."""
 _SECONDS = 10.0
 
 
 def wait(tries: int) -> float:
-    """Seconds before another try, after so many.
+    """Return the seconds before the next try, after `tries` failed ones.
 
     >>> [wait(tries) for tries in range(4)]
     [5.0, 30.0, 180.0, 1080.0]
@@ -38,19 +37,21 @@ def wait(tries: int) -> float:
 
 
 def secret_bytes(secret: str) -> bytes:
-    """The key in a secret, `whsec_` and base64; raises ValueError, which does not repeat it."""
+    """Return the key in a secret, `whsec_` and base64. Raises ValueError, which does not repeat the secret."""
     try:
         key = base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
     except binascii.Error:
         key = b""
     if not secret.startswith(SECRET_PREFIX) or len(key) < _LEAST_SECRET:
-        raise ValueError(f"a webhook's secret is {SECRET_PREFIX} and the base64 of at least {_LEAST_SECRET} bytes")
+        raise ValueError(f"a webhook secret must be {SECRET_PREFIX} and the base64 of at least {_LEAST_SECRET} bytes")
     return key
 
 
 def check_url(url: str, hosts: Iterable[str]) -> str:
-    """The URL, if it may be called: HTTPS (or HTTP to this machine) at a host that the operator named, `name` or
-    `name:port`. Raises ConfigError."""
+    """Return the URL if it is allowed: HTTPS (or HTTP to this machine) and a host in `hosts`, `name` or `name:port`.
+
+    Raises ConfigError.
+    """
     allowed = frozenset(hosts)
     try:
         parts = urlsplit(url)
@@ -61,39 +62,51 @@ def check_url(url: str, hosts: Iterable[str]) -> str:
     secure = parts.scheme == "https" or (parts.scheme == "http" and local)
     if not secure or "@" in parts.netloc or not named & allowed:
         raise ConfigError(
-            "this webhook may not be called", found=url, expected=f"https:// and one of {', '.join(sorted(allowed))}"
-            if allowed else "no webhook: the operator has named no host",
-            hint="Ask the operator to name its host in GLOSSATOR_WEBHOOK_HOSTS, or ask GET /v1/jobs/ID.",
-        )  # fmt: skip
+            "this webhook is not allowed",
+            found=url,
+            expected=f"https:// and one of {', '.join(sorted(allowed))}"
+            if allowed
+            else "no webhook: the operator has allowed no host",
+            hint="Ask the operator to add the host to GLOSSATOR_WEBHOOK_HOSTS, or poll GET /v1/jobs/ID.",
+        )
     return url
 
 
-def body_of(job: Job) -> bytes:
-    """What is told: which job, how it ended, and counts; nothing of the texts."""
-    told = {"id": job.id, "state": job.state, "model": job.model, "version": job.digest, "rows": job.counts.rows,
-            "failed": job.counts.failed}  # fmt: skip
+def message_body(job: Job) -> bytes:
+    """Return the message: the job, its state and counts; never texts."""
+    data = {
+        "id": job.id,
+        "state": job.state,
+        "model": job.model,
+        "version": job.digest,
+        "rows": job.counts.rows,
+        "failed": job.counts.failed,
+    }
     ended = datetime.fromtimestamp(job.finished or job.created, UTC).isoformat()
-    return json.dumps({"type": f"job.{job.state}", "timestamp": ended, "data": told}).encode()
+    return json.dumps({"type": f"job.{job.state}", "timestamp": ended, "data": data}).encode()
 
 
 def signature(key: bytes, message_id: str, timestamp: int, body: bytes) -> str:
-    """The `webhook-signature` of a message."""
+    """Return the `webhook-signature` of a message."""
     signed = b"%s.%d.%s" % (message_id.encode(), timestamp, body)
     return f"v1,{base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()}"
 
 
 def deliver(job: Job, key: bytes) -> int | None:
-    """Posts a job's end; the status of the answer, None where none came. No redirect is followed."""
+    """Post the end of a job. Return the status of the response, or None without one. Redirects are not followed."""
     assert job.webhook is not None
     parts = urlsplit(job.webhook)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    body, now = body_of(job), int(time.time())
-    # The same message, however often it is sent: who has seen its id may drop it.
+    body, now = message_body(job), int(time.time())
+    # Retries have the same id, so that receivers can ignore duplicates.
     message_id = f"{job.id}.{job.attempt}"
     headers = {
-        "Content-Type": "application/json", "User-Agent": "glossator", "webhook-id": message_id,
-        "webhook-timestamp": str(now), "webhook-signature": signature(key, message_id, now, body),
-    }  # fmt: skip
+        "Content-Type": "application/json",
+        "User-Agent": "glossator",
+        "webhook-id": message_id,
+        "webhook-timestamp": str(now),
+        "webhook-signature": signature(key, message_id, now, body),
+    }
     path = parts._replace(scheme="", netloc="", fragment="").geturl() or "/"
     try:
         connection = kind(parts.hostname or "", parts.port, timeout=_SECONDS)

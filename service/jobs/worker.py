@@ -1,10 +1,10 @@
-"""A process that works at jobs, one after the other, beside the server, under limits of its own.
+"""A process that runs jobs one after another, separate from the server and with its own limits.
 
     python -m glossator.service.jobs.worker --jobs FOLDER [options] BUNDLE...
 
-The database is named by GLOSSATOR_JOB_DATABASE, since arguments can be read by other users. The process takes CPU time
-that nobody else wants, may have so much memory, and ends when its standard input is closed (with --supervised), when
-it is told to by SIGTERM, or when no job has come for --idle seconds.
+The database URL comes from GLOSSATOR_JOB_DATABASE, because other users can read arguments. The process runs at idle
+priority with limited memory. It ends on SIGTERM, when its standard input is closed (with --supervised), or after --idle
+seconds without a job.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from glossator.service.bundle.reader import read_bundle
 from glossator.service.errors import BundleError, GlossatorError, NoRoom, StoreUnavailable
 from glossator.service.inference.model import Model, load
 from glossator.service.jobs.attempt import attempt
-from glossator.service.jobs.job_files import Folder
-from glossator.service.jobs.open_store import DATABASE, store_of
+from glossator.service.jobs.job_files import JobFiles
+from glossator.service.jobs.open_store import DATABASE, open_store
 from glossator.service.jobs.store import Store
 from glossator.service.supervision import wait_for_parent_exit
 
@@ -38,7 +38,7 @@ logger = logging.getLogger("glossator.service.jobs")
 
 
 class ModelCache:
-    """The models of some bundle folders, by digest, loaded when they are first asked for; one is kept at a time."""
+    """The models of some bundle folders by digest, loaded on demand; the last one is kept."""
 
     def __init__(self, bundles: Iterable[Path], *, threads: int | None = None) -> None:
         self._folders = {read_bundle(folder).digest: folder.absolute() for folder in bundles}
@@ -50,22 +50,22 @@ class ModelCache:
         return list(self._folders)
 
     def __call__(self, digest: str) -> Model:
-        """The model; raises BundleError where its folder has changed meanwhile."""
+        """Return the model with a digest. Raises BundleError if its folder has changed."""
         if self._loaded is None or self._loaded[0] != digest:
             self._loaded = None
             self._loaded = digest, load(self._folders[digest], threads=self._threads)
         return self._loaded[1]
 
 
-def name_of_this() -> str:
-    """A name for this process, unlike all others."""
+def worker_name() -> str:
+    """Return a unique name for this process."""
     return f"{os.uname().nodename}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
-def work_at(
+def run_jobs(
     store: Store,
-    folder: Folder,
-    shelf: ModelCache,
+    folder: JobFiles,
+    models: ModelCache,
     *,
     worker: str,
     lease: float = LEASE_SECONDS,
@@ -73,23 +73,21 @@ def work_at(
     chunk_seconds: float = CHUNK_SECONDS,
     stopping: threading.Event | None = None,
 ) -> int:
-    """Works at jobs until `stopping` is set or none has come for `idle` seconds; how many it ended."""
+    """Run jobs until `stopping` is set or none came for `idle` seconds. Return how many ended."""
     stop = stopping or threading.Event()
     ended, waited = 0, 0.0
     while not stop.is_set() and waited <= idle:
         try:
-            claim = store.claim(worker, shelf.digests, lease)
+            claim = store.claim(worker, models.digests, lease)
         except (StoreUnavailable, NoRoom) as error:
-            logger.warning("no job can be taken: %s", error.found)
+            logger.warning("cannot claim a job: %s", error.found)
             claim = None
         if claim is None:
             stop.wait(POLL_SECONDS)
             waited += POLL_SECONDS
             continue
         waited = 0.0
-        done = attempt(
-            store, folder, claim, shelf, lease=lease, stopping=stop.is_set, chunk_seconds=chunk_seconds
-        )  # fmt: skip
+        done = attempt(store, folder, claim, models, lease=lease, stopping=stop.is_set, chunk_seconds=chunk_seconds)
         ended += done is not None
     return ended
 
@@ -100,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("bundles", nargs="+", type=Path)
     parser.add_argument("--jobs", type=Path, required=True)
-    parser.add_argument("--worker", default=name_of_this())
+    parser.add_argument("--worker", default=worker_name())
     parser.add_argument("--lease", type=float, default=LEASE_SECONDS)
     parser.add_argument("--idle", type=float, default=float("inf"))
     parser.add_argument("--chunk-seconds", type=float, default=CHUNK_SECONDS)
@@ -115,15 +113,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGINT, lambda *_: stopping.set())
     if options.supervised:
         threading.Thread(target=_stop_with_parent, args=(stopping,), daemon=True).start()
-    limit(options.memory_mb)
+    limit_resources(options.memory_mb)
     try:
-        store = store_of(options.jobs, os.environ.get(DATABASE))
-        folder = Folder(options.jobs, free_bytes=options.free_bytes)
-        shelf = ModelCache(options.bundles, threads=options.threads)
-        work_at(
-            store, folder, shelf, worker=options.worker, lease=options.lease, idle=options.idle,
-            chunk_seconds=options.chunk_seconds, stopping=stopping,
-        )  # fmt: skip
+        store = open_store(options.jobs, os.environ.get(DATABASE))
+        folder = JobFiles(options.jobs, free_bytes=options.free_bytes)
+        models = ModelCache(options.bundles, threads=options.threads)
+        run_jobs(
+            store,
+            folder,
+            models,
+            worker=options.worker,
+            lease=options.lease,
+            idle=options.idle,
+            chunk_seconds=options.chunk_seconds,
+            stopping=stopping,
+        )
         store.close()
     except GlossatorError as error:
         logger.error("the worker ends: %s", error)
@@ -131,8 +135,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def limit(memory_mb: int) -> None:
-    """Bounds the memory of this process, and puts it behind all others that want the CPU; on Linux."""
+def limit_resources(memory_mb: int) -> None:
+    """Limit the memory of this process and set idle CPU priority, where the system supports it."""
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from glossator.service.jobs import webhook
-from glossator.service.jobs.job_files import Folder
+from glossator.service.jobs.job_files import JobFiles
 from glossator.service.jobs.open_store import DATABASE
 from glossator.service.jobs.store import Store
 from glossator.service.jobs.worker import LEASE_SECONDS, MEMORY_MB
@@ -51,7 +51,7 @@ class WorkerSupervisor:
     A worker that is ended returns its job at the next chunk.
     """
 
-    def __init__(self, store: Store, folder: Folder, digests: Sequence[str], plan: WorkerPlan) -> None:
+    def __init__(self, store: Store, folder: JobFiles, digests: Sequence[str], plan: WorkerPlan) -> None:
         self._store = store
         self._folder = folder
         self._digests = list(digests)
@@ -84,7 +84,7 @@ class WorkerSupervisor:
         self._processes.clear()
 
     def set_bundles(self, bundles: Sequence[Path], digests: Sequence[str]) -> None:
-        """Replace the bundles that workers load. Running workers end at their next chunk; new ones continue their jobs."""
+        """Replace the bundles. Running workers end at their next chunk; new workers continue their jobs."""
         self._plan = replace(self._plan, bundles=bundles)
         self._digests = list(digests)
         for process in list(self._processes.values()):
@@ -143,14 +143,28 @@ class WorkerSupervisor:
         environment = os.environ | ({} if plan.database is None else {DATABASE: plan.database})
         threads = [] if plan.threads is None else ["--threads", str(plan.threads)]
         arguments = [
-            "--jobs", str(self._folder.root), "--worker", name, "--lease", str(plan.lease), "--memory-mb",
-            str(plan.memory_mb), "--idle", str(IDLE_SECONDS), "--free-bytes", str(plan.free_bytes), "--supervised",
-            *threads, *(str(bundle.absolute()) for bundle in plan.bundles),
-        ]  # fmt: skip
+            "--jobs",
+            str(self._folder.root),
+            "--worker",
+            name,
+            "--lease",
+            str(plan.lease),
+            "--memory-mb",
+            str(plan.memory_mb),
+            "--idle",
+            str(IDLE_SECONDS),
+            "--free-bytes",
+            str(plan.free_bytes),
+            "--supervised",
+            *threads,
+            *(str(bundle.absolute()) for bundle in plan.bundles),
+        ]
         self._processes[name] = subprocess.Popen(
             [sys.executable, "-m", "glossator.service.jobs.worker", *arguments],
-            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=environment,
-        )  # fmt: skip
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            env=environment,
+        )
 
     def _clean_up(self) -> None:
         jobs, files = self._store.expire()

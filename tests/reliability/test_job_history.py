@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from histories import disturbing, faults, steps, submit, wait_for, workers
 
-from glossator.service.jobs.open_store import store_of
+from glossator.service.jobs.open_store import open_store
 
 JOBS, LEASE = 400, 0.5
 
 
 @pytest.mark.skipif(not hasattr(__import__("signal"), "SIGSTOP"), reason="this system cannot stop a process")
 def test_each_job_ends_once_whatever_happens_to_its_workers(tmp_path: Path, database_url: str | None) -> None:
-    store = store_of(tmp_path, database_url)
+    store = open_store(tmp_path, database_url)
     ids = submit(store, JOBS)
     with workers(database_url, tmp_path, 4, lease=LEASE) as running:
         with disturbing(running, 0.2, seed=7):
@@ -28,7 +28,7 @@ def test_each_job_ends_once_whatever_happens_to_its_workers(tmp_path: Path, data
 
 def test_checker_finds_what_is_wrong(tmp_path: Path) -> None:
     """A history that was made by hand: a job that nobody ended, a chunk that was entered twice."""
-    store = store_of(tmp_path)
+    store = open_store(tmp_path)
     ids = submit(store, 1)
     line = '{"step": "enter", "job": "job_0", "chunk": 0}\n'
     (tmp_path / "a.journal").write_text(line)

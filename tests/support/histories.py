@@ -206,14 +206,14 @@ def wait_for(store: object, seconds: float) -> None:
 def work(url: str | None, folder: Path, name: str, journal: Path, lease: float) -> None:
     """One worker."""
     from glossator.service.errors import StaleAttempt, StoreUnavailable
-    from glossator.service.jobs.open_store import store_of
+    from glossator.service.jobs.open_store import open_store
     from glossator.service.jobs.records import Chunk, Result
     from glossator.service.labelling.summary import RowCounts
 
     store = None
     while store is None:
         try:
-            store = store_of(folder, url)
+            store = open_store(folder, url)
         except StoreUnavailable:
             continue
     chance = random.Random(name)

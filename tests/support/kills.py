@@ -211,11 +211,11 @@ def accept(folder: Path, source: Path, chunk_rows: int) -> None:
     """Makes a store with one job in it."""
     from submit_job import submit_job
 
-    from glossator.service.jobs.job_files import Folder
-    from glossator.service.jobs.open_store import store_of
+    from glossator.service.jobs.job_files import JobFiles
+    from glossator.service.jobs.open_store import open_store
 
-    store = store_of(folder)
-    files = Folder(folder, free_bytes=0)
+    store = open_store(folder)
+    files = JobFiles(folder, free_bytes=0)
     submit_job(store, files, Words(None), source.read_bytes(), "in.jsonl", job_id=JOB, chunk_rows=chunk_rows)
     store.close()
 
@@ -224,19 +224,19 @@ def _work_at_job(asked: dict[str, Any], shared: mmap.mmap) -> int:
     """What a worker does that a supervisor has started after the last one died."""
     from glossator.service.errors import GlossatorError
     from glossator.service.jobs.attempt import attempt
-    from glossator.service.jobs.job_files import Folder
-    from glossator.service.jobs.open_store import store_of
+    from glossator.service.jobs.job_files import JobFiles
+    from glossator.service.jobs.open_store import open_store
 
     root = Path(asked["output"])
     try:
-        store = store_of(root)
+        store = open_store(root)
         store.lapse("w")
         there = store.get(JOB)
         if there.state == "failed" or "chunk-failed" in there.counts.errors:  # what a user would do
             store.retry(JOB)
         claim = store.claim("w", [Words.digest], 3_600)
         if claim is not None:
-            attempt(store, Folder(root, free_bytes=0), claim, lambda _: Words(shared), lease=3_600)  # type: ignore[arg-type, return-value]
+            attempt(store, JobFiles(root, free_bytes=0), claim, lambda _: Words(shared), lease=3_600)  # type: ignore[arg-type, return-value]
         job = store.get(JOB)
     except GlossatorError as error:
         told = str(error).encode()

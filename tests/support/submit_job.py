@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from glossator.service.jobs.accept import accept_job
-from glossator.service.jobs.job_files import Folder
+from glossator.service.jobs.job_files import JobFiles
 from glossator.service.jobs.job_options import LabelOptions
 from glossator.service.jobs.store import Store
 
 
 def submit_job(
     store: Store,
-    folder: Folder,
+    folder: JobFiles,
     model: Any,
     data: bytes,
     filename: str = "rows.csv",

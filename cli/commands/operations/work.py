@@ -14,7 +14,7 @@ from glossator.cli.support.console import OK, Quiet, Threads, stderr
 def work(
     bundles: Annotated[list[Path], typer.Argument(help="Bundle folders; jobs of other models are left to others.")],
     jobs: Annotated[
-        Path, typer.Option(envvar=f"{PREFIX}JOBS", help="Folder of the jobs, as given to glossator serve.")
+        Path, typer.Option(envvar=f"{PREFIX}JOBS", help="JobFiles of the jobs, as given to glossator serve.")
     ],
     threads: Threads = None,
     idle: Annotated[float | None, typer.Option(min=0.0, help="Exit after this many seconds without a job.")] = None,
@@ -35,25 +35,25 @@ def work(
     import threading
 
     from glossator.service.api.settings import Settings
-    from glossator.service.jobs.job_files import Folder
-    from glossator.service.jobs.open_store import store_of
-    from glossator.service.jobs.worker import ModelCache, name_of_this, work_at
+    from glossator.service.jobs.job_files import JobFiles
+    from glossator.service.jobs.open_store import open_store
+    from glossator.service.jobs.worker import ModelCache, run_jobs, worker_name
 
     settings = Settings(jobs=jobs)
     database = settings.job_database
     models = ModelCache(bundles, threads=threads)
-    store = store_of(jobs, None if database is None else database.get_secret_value())
-    folder = Folder(jobs, free_bytes=settings.free_disk_bytes)
+    store = open_store(jobs, None if database is None else database.get_secret_value())
+    folder = JobFiles(jobs, free_bytes=settings.free_disk_bytes)
     stopping = threading.Event()
     signals = (signal.SIGTERM, signal.SIGINT)
     previous = {number: signal.signal(number, lambda *_: stopping.set()) for number in signals}
     console = stderr(quiet=quiet)
     console.print(f"· waiting for jobs of {len(models.digests)} models, process {os.getpid()}")
-    ended = work_at(
+    ended = run_jobs(
         store,
         folder,
         models,
-        worker=name_of_this(),
+        worker=worker_name(),
         lease=settings.job_lease_seconds,
         idle=float("inf") if idle is None else idle,
         stopping=stopping,

@@ -30,7 +30,7 @@ from glossator.service.api.schemas.validation_faults import list_faults
 from glossator.service.api.state import AppState
 from glossator.service.api.transport.multipart import Form, read_form
 from glossator.service.errors import ConfigError, IdempotencyConflict, InputError, JobConflict, NoRoom, UnknownJob
-from glossator.service.jobs.job_options import labelling_of
+from glossator.service.jobs.job_options import make_labelling
 from glossator.service.jobs.records import ENDED, Job
 from glossator.service.jobs.records import State as JobState
 from glossator.service.labelling.prepared_labelling import output_format
@@ -212,7 +212,7 @@ async def result(
         )
     model = state.model(job.model)
     try:
-        row_format = await to_thread.run_sync(output_format, labelling_of(job), model, jobs.folder.job(job.id))
+        row_format = await to_thread.run_sync(output_format, make_labelling(job), model, jobs.folder.job(job.id))
     except InputError as error:  # not its message, which may contain a path of the server
         raise NotFinished("the input file cannot be read", found=error.code, hint="See the error of the job.") from None
     if not row_format.streamable:
@@ -222,7 +222,7 @@ async def result(
     parts = [jobs.folder.parts(job_id) / chunk.part for chunk in finished]
     headers = {"X-Rows": str(sum(chunk.counts.rows for chunk in finished))}
     return StreamingResponse(
-        _concatenate(row_format.header(), parts), media_type=media_type(Path(labelling_of(job).output)), headers=headers
+        _concatenate(row_format.header(), parts), media_type=media_type(Path(make_labelling(job).output)), headers=headers
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from glossator.service.jobs.open_store import store_of
+from glossator.service.jobs.open_store import open_store
 from glossator.service.jobs.records import Chunk, Job, NewJob
 from glossator.service.jobs.store import Store
 from glossator.service.labelling.summary import RowCounts
@@ -17,7 +17,7 @@ from glossator.service.labelling.summary import RowCounts
 
 @pytest.fixture
 def store(tmp_path: Path, database_url: str | None) -> Iterator[Store]:
-    made = store_of(tmp_path / "store", database_url)
+    made = open_store(tmp_path / "store", database_url)
     yield made
     made.close()
 

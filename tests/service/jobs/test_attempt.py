@@ -17,8 +17,8 @@ from submit_job import submit_job
 from glossator.service.errors import BundleInvalid, ConfigError
 from glossator.service.inference.model import Model, load
 from glossator.service.jobs.attempt import STRIKES, attempt
-from glossator.service.jobs.job_files import Folder
-from glossator.service.jobs.job_options import LabelOptions, input_name, labelling_of, output_ending
+from glossator.service.jobs.job_files import JobFiles
+from glossator.service.jobs.job_options import LabelOptions, input_name, make_labelling, output_ending
 from glossator.service.jobs.records import Job
 from glossator.service.jobs.store import Store
 from glossator.service.labelling.chunks import CHUNK_ROWS
@@ -36,8 +36,8 @@ def model(bundles: dict[str, Path]) -> Model:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Folder:
-    return Folder(tmp_path / "store", free_bytes=0)
+def folder(tmp_path: Path) -> JobFiles:
+    return JobFiles(tmp_path / "store", free_bytes=0)
 
 
 def rows(count: int = ROWS) -> bytes:
@@ -45,7 +45,7 @@ def rows(count: int = ROWS) -> bytes:
     return ("n,text\n" + "".join(f"{n},{texts[n % 5]}\n" for n in range(count))).encode()
 
 
-def run(store: Store, folder: Folder, model: Model, **further: Any) -> Job | None:
+def run(store: Store, folder: JobFiles, model: Model, **further: Any) -> Job | None:
     claim = store.claim("w", [model.digest], 60)
     assert claim is not None
     return attempt(store, folder, claim, lambda _: model, lease=60, **further)
@@ -58,7 +58,7 @@ def by_hand(data: bytes, name: str, model: Model, tmp_path: Path, output: str) -
     return (tmp_path / output).read_bytes()
 
 
-def test_job_gives_what_the_command_line_gives(store: Store, folder: Folder, model: Model, tmp_path: Path) -> None:
+def test_job_gives_what_the_command_line_gives(store: Store, folder: JobFiles, model: Model, tmp_path: Path) -> None:
     job_id = submit_job(store, folder, model, rows())
     job = run(store, folder, model)
     assert job is not None
@@ -71,7 +71,7 @@ def test_job_gives_what_the_command_line_gives(store: Store, folder: Folder, mod
 
 
 @pytest.mark.parametrize("output", ["jsonl", "parquet", "csv.gz", "prodigy"])
-def test_results_come_in_other_formats(store: Store, folder: Folder, model: Model, output: str) -> None:
+def test_results_come_in_other_formats(store: Store, folder: JobFiles, model: Model, output: str) -> None:
     submit_job(store, folder, model, rows(10), output_format=output)
     job = run(store, folder, model)
     assert job is not None
@@ -80,7 +80,7 @@ def test_results_come_in_other_formats(store: Store, folder: Folder, model: Mode
                           "prodigy": "result-1.jsonl"}[output]  # fmt: skip
 
 
-def test_attempt_that_was_stopped_is_gone_on_with(store: Store, folder: Folder, model: Model, tmp_path: Path) -> None:
+def test_attempt_that_was_stopped_is_gone_on_with(store: Store, folder: JobFiles, model: Model, tmp_path: Path) -> None:
     job_id = submit_job(store, folder, model, rows())
     asked = iter([False] * 3 + [True] * 9)
     assert run(store, folder, model, stopping=lambda: next(asked)) is None
@@ -95,7 +95,7 @@ def test_attempt_that_was_stopped_is_gone_on_with(store: Store, folder: Folder, 
     assert result.read_bytes() == by_hand(rows(), "rows.csv", model, tmp_path, "out.csv")
 
 
-def test_part_that_was_lost_is_done_again(store: Store, folder: Folder, model: Model, tmp_path: Path) -> None:
+def test_part_that_was_lost_is_done_again(store: Store, folder: JobFiles, model: Model, tmp_path: Path) -> None:
     job_id = submit_job(store, folder, model, rows())
     claim = store.claim("w", [model.digest], 60)
     assert claim is not None
@@ -112,8 +112,8 @@ def test_part_that_was_lost_is_done_again(store: Store, folder: Folder, model: M
     assert [each.part for each in store.chunks(job_id)][1] == kept.part
 
 
-def _broken_off_after(chunks: int, store: Store, folder: Folder, model: Model, claim: Job) -> None:
-    """An attempt whose worker dies after so many chunks: nothing is told."""
+def _broken_off_after(chunks: int, store: Store, folder: JobFiles, model: Model, claim: Job) -> None:
+    """An attempt whose worker dies after `chunks` chunks without reporting it."""
 
     class Dead(BaseException):
         pass
@@ -127,7 +127,7 @@ def _broken_off_after(chunks: int, store: Store, folder: Folder, model: Model, c
         attempt(store, folder, claim, lambda _: model, lease=60, stopping=stopping)
 
 
-def test_stale_attempt_neither_writes_nor_ends_the_job(store: Store, folder: Folder, model: Model) -> None:
+def test_stale_attempt_neither_writes_nor_ends_the_job(store: Store, folder: JobFiles, model: Model) -> None:
     job_id = submit_job(store, folder, model, rows())
     late = store.claim("late", [model.digest], 0.01)
     assert late is not None
@@ -143,7 +143,7 @@ def test_stale_attempt_neither_writes_nor_ends_the_job(store: Store, folder: Fol
     assert all((folder.parts(job_id) / each.part).is_file() for each in store.chunks(job_id))
 
 
-def test_cancelled_job_ends_at_the_next_chunk(store: Store, folder: Folder, model: Model) -> None:
+def test_cancelled_job_ends_at_the_next_chunk(store: Store, folder: JobFiles, model: Model) -> None:
     job_id = submit_job(store, folder, model, rows())
     first = iter([True])
 
@@ -156,7 +156,7 @@ def test_cancelled_job_ends_at_the_next_chunk(store: Store, folder: Folder, mode
     assert store.get(job_id).state == "cancelled"
 
 
-def test_chunk_that_ends_its_worker_again_and_again_is_given_up(store: Store, folder: Folder, model: Model) -> None:
+def test_chunk_that_ends_its_worker_again_and_again_is_given_up(store: Store, folder: JobFiles, model: Model) -> None:
     job_id = submit_job(store, folder, model, rows())
     for strike in range(STRIKES):
         claim = store.claim("w", [model.digest], 60)
@@ -183,7 +183,7 @@ def test_chunk_that_ends_its_worker_again_and_again_is_given_up(store: Store, fo
     assert "chunk-failed" not in again.counts.errors
 
 
-def test_worker_that_ends_before_it_begins_fails_the_job(store: Store, folder: Folder, model: Model) -> None:
+def test_worker_that_ends_before_it_begins_fails_the_job(store: Store, folder: JobFiles, model: Model) -> None:
     submit_job(store, folder, model, rows(5))
     for _ in range(STRIKES):
         assert store.claim("w", [model.digest], 60) is not None
@@ -191,10 +191,10 @@ def test_worker_that_ends_before_it_begins_fails_the_job(store: Store, folder: F
     job = run(store, folder, model)
     assert job is not None
     assert job.error is not None
-    assert (job.state, job.error["message"]) == ("failed", "the worker ended again and again before it had begun")
+    assert (job.state, job.error["message"]) == ("failed", "the worker ended repeatedly before its first chunk")
 
 
-def test_errors_end_the_job_and_say_why(store: Store, folder: Folder, model: Model) -> None:
+def test_errors_end_the_job_and_say_why(store: Store, folder: JobFiles, model: Model) -> None:
     def failed(data: bytes, name: str = "rows.csv", **options: Any) -> dict[str, Any]:
         submit_job(store, folder, model, data, name, **options)
         job = run(store, folder, model)
@@ -213,7 +213,7 @@ def test_errors_end_the_job_and_say_why(store: Store, folder: Folder, model: Mod
 
 
 def test_what_is_wrong_with_the_worker_ends_the_job_without_its_inside(
-    store: Store, folder: Folder, model: Model
+    store: Store, folder: JobFiles, model: Model
 ) -> None:
     def fails_with(error: Exception) -> dict[str, Any]:
         submit_job(store, folder, model, rows(5))
@@ -233,7 +233,7 @@ def test_what_is_wrong_with_the_worker_ends_the_job_without_its_inside(
     assert fails_with(BundleInvalid("the bundle does not verify"))["code"] == "bundle-invalid"
 
 
-def test_file_that_was_changed_is_not_labelled(store: Store, folder: Folder, model: Model) -> None:
+def test_file_that_was_changed_is_not_labelled(store: Store, folder: JobFiles, model: Model) -> None:
     job_id = submit_job(store, folder, model, rows(5))
     (folder.job(job_id) / store.get(job_id).input).write_bytes(rows(6))
     job = run(store, folder, model)
@@ -242,7 +242,7 @@ def test_file_that_was_changed_is_not_labelled(store: Store, folder: Folder, mod
     assert "not as it was uploaded" in job.error["message"]
 
 
-def test_lease_is_renewed_while_a_chunk_is_computed(store: Store, folder: Folder, model: Model) -> None:
+def test_lease_is_renewed_while_a_chunk_is_computed(store: Store, folder: JobFiles, model: Model) -> None:
     submit_job(store, folder, model, rows(5))
     claim = store.claim("w", [model.digest], 0.4)
     assert claim is not None
@@ -295,7 +295,7 @@ def test_names_of_files_are_ours(name: str, options: dict[str, Any], expected: t
 )
 def test_options_that_cannot_be_used_are_refused(name: str, options: dict[str, Any], message: str) -> None:
     asked = LabelOptions(**options)
-    act: Callable[[], object] = lambda: labelling_of(  # noqa: E731
+    act: Callable[[], object] = lambda: make_labelling(  # noqa: E731
         replace(NEW, input=input_name(name, asked), options=asked.model_dump(exclude_defaults=True))
     )
     with pytest.raises(ConfigError, match=message):

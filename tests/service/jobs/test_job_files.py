@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from glossator.service.errors import ConfigError, NoRoom
-from glossator.service.jobs.job_files import Folder, new_id
+from glossator.service.jobs.job_files import JobFiles, new_id
 
 
 def test_file_is_counted_and_kept_under_its_name(tmp_path: Path) -> None:
-    folder = Folder(tmp_path, free_bytes=0)
+    folder = JobFiles(tmp_path, free_bytes=0)
     incoming = folder.receive()
     for part in (b"a\nb", b"", b"\nc\n"):
         incoming.write(part)
@@ -25,14 +25,14 @@ def test_file_is_counted_and_kept_under_its_name(tmp_path: Path) -> None:
 
 
 def test_file_that_is_not_kept_leaves_nothing(tmp_path: Path) -> None:
-    incoming = Folder(tmp_path, free_bytes=0).receive()
+    incoming = JobFiles(tmp_path, free_bytes=0).receive()
     incoming.write(b"x")
     incoming.discard()
     assert list((tmp_path / "incoming").iterdir()) == []
 
 
 def test_disk_is_never_filled(tmp_path: Path) -> None:
-    folder = Folder(tmp_path, free_bytes=1 << 60)
+    folder = JobFiles(tmp_path, free_bytes=1 << 60)
     with pytest.raises(NoRoom, match="no room for more"):
         folder.check_room()
     incoming = folder.receive()
@@ -44,11 +44,11 @@ def test_disk_is_never_filled(tmp_path: Path) -> None:
 def test_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="cannot be used"):
-        Folder(tmp_path / "file")
+        JobFiles(tmp_path / "file")
 
 
 def test_sweep_removes_what_is_old_and_nobody_has(tmp_path: Path) -> None:
-    folder = Folder(tmp_path, free_bytes=0)
+    folder = JobFiles(tmp_path, free_bytes=0)
     for name in ("job_known", "job_stray", "job_young"):
         (folder.job(name)).mkdir()
         (folder.job(name) / "input.csv").write_text("x")

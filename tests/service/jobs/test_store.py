@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from glossator.service.errors import ConfigError, IdempotencyConflict, JobConflict, StaleAttempt, UnknownJob
-from glossator.service.jobs.open_store import store_of
+from glossator.service.jobs.open_store import open_store
 from glossator.service.jobs.records import Job, Result, StoredFile
 from glossator.service.jobs.sqlite import Sqlite
 from glossator.service.jobs.store import Store
@@ -282,7 +282,7 @@ def test_webhook_is_due_until_it_is_delivered(store: Store) -> None:
     first = store.due(60)
     assert first is not None
     assert (first.job.id, first.tries) == ("job_loud", 0)
-    assert store.due(60) is None  # whoever has it has 60 seconds
+    assert store.due(60) is None  # the first caller has 60 seconds to deliver it
     store.later("job_loud", -1.0)
     again = store.due(60)
     assert again is not None
@@ -310,7 +310,7 @@ def test_second_store_of_the_same_database_sees_the_jobs(
     tmp_path: Path, store: Store, database_url: str | None
 ) -> None:
     submitted(store)
-    other = store_of(tmp_path / "store", database_url)
+    other = open_store(tmp_path / "store", database_url)
     job = other.claim("w", D, 60)
     assert job is not None
     assert store.claim("v", D, 60) is None
@@ -321,7 +321,7 @@ def test_store_of_another_version_is_refused(tmp_path: Path, store: Store, datab
     with store._transaction() as execute:
         execute("UPDATE store SET version = 99", {})
     with pytest.raises(ConfigError, match="another version"):
-        store_of(tmp_path / "store", database_url)
+        open_store(tmp_path / "store", database_url)
 
 
 def test_texts_that_a_database_may_choke_on_come_back(store: Store) -> None:
@@ -342,16 +342,16 @@ def test_sqlite_is_durable_and_sound(tmp_path: Path) -> None:
 def test_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "jobs.sqlite").write_bytes(b"not a database" * 100)
     with pytest.raises(ConfigError, match="cannot be opened"):
-        store_of(tmp_path)
+        open_store(tmp_path)
 
 
 def test_database_of_another_kind_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="not a database"):
-        store_of(tmp_path, "mysql://user:secret@host/x")
+        open_store(tmp_path, "mysql://user:secret@host/x")
 
 
 def test_password_is_not_repeated(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
-        store_of(tmp_path, "postgresql://user:hunter22@127.0.0.1:1/x")
+        open_store(tmp_path, "postgresql://user:hunter22@127.0.0.1:1/x")
     assert "hunter22" not in str(caught.value)
     assert "cannot be reached" in str(caught.value)

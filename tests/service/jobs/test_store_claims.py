@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
 from glossator.service.errors import StaleAttempt
-from glossator.service.jobs.open_store import store_of
+from glossator.service.jobs.open_store import open_store
 from glossator.service.jobs.records import Job, Result
 
 from .conftest import D, chunk, submitted
@@ -26,7 +26,7 @@ class Claims(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self._folder = tempfile.TemporaryDirectory()
-        self.store = store_of(Path(self._folder.name))
+        self.store = open_store(Path(self._folder.name))
         self.attempts: dict[str, int] = {}
         self.entered: dict[str, set[int]] = {}
         self.ended: dict[str, str] = {}

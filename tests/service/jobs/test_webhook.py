@@ -12,9 +12,9 @@ from typing import ClassVar
 import pytest
 
 from glossator.service.errors import ConfigError
-from glossator.service.jobs.open_store import store_of
+from glossator.service.jobs.open_store import open_store
 from glossator.service.jobs.records import Job, Result
-from glossator.service.jobs.webhook import body_of, check_url, deliver, secret_bytes, signature, wait
+from glossator.service.jobs.webhook import check_url, deliver, message_body, secret_bytes, signature, wait
 
 from .conftest import NEW
 
@@ -22,7 +22,7 @@ SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
 
 
 def ended(tmp_path: Path, url: str) -> Job:
-    store = store_of(tmp_path)
+    store = open_store(tmp_path)
     store.submit(replace(NEW, webhook=url))
     claim = store.claim("w", [NEW.digest], 60)
     assert claim is not None
@@ -65,7 +65,7 @@ def test_message_is_signed_as_the_standard_has_it() -> None:
     assert signed == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
-def test_end_of_a_job_is_told(tmp_path: Path, receiver: str) -> None:
+def test_the_end_of_a_job_is_reported(tmp_path: Path, receiver: str) -> None:
     job = ended(tmp_path, receiver)
     key = secret_bytes(SECRET)
     assert deliver(job, key) == 200
@@ -75,11 +75,11 @@ def test_end_of_a_job_is_told(tmp_path: Path, receiver: str) -> None:
     assert headers["webhook-id"] == again["webhook-id"] == f"{job.id}.1"
     timestamp = int(headers["webhook-timestamp"])
     assert headers["webhook-signature"] == signature(key, headers["webhook-id"], timestamp, body)
-    told = json.loads(body)
-    assert told["type"] == "job.completed"
-    assert told["data"] == {"id": job.id, "state": "completed", "model": "intents", "version": "d" * 64, "rows": 0,
+    message = json.loads(body)
+    assert message["type"] == "job.completed"
+    assert message["data"] == {"id": job.id, "state": "completed", "model": "intents", "version": "d" * 64, "rows": 0,
                             "failed": 0}  # fmt: skip
-    assert body == body_of(job)
+    assert body == message_body(job)
 
 
 def test_redirects_are_not_followed(tmp_path: Path, receiver: str) -> None:
@@ -108,7 +108,7 @@ def test_named_hosts_may_be_called(url: str) -> None:
     ],
 )  # fmt: skip
 def test_other_addresses_are_refused(url: str) -> None:
-    with pytest.raises(ConfigError, match="may not be called"):
+    with pytest.raises(ConfigError, match="is not allowed"):
         check_url(url, ["a.test", "b.test:8443", "127.0.0.1:9"])
 
 

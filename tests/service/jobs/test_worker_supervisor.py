@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from glossator.service.jobs.job_files import Folder
-from glossator.service.jobs.open_store import store_of
+from glossator.service.jobs.job_files import JobFiles
+from glossator.service.jobs.open_store import open_store
 from glossator.service.jobs.worker_supervisor import WorkerPlan, WorkerSupervisor
 
 from .conftest import NEW, submitted
@@ -16,10 +16,10 @@ from .conftest import NEW, submitted
 def test_workers_that_cannot_start_are_not_started_without_pause(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    store = store_of(tmp_path)
+    store = open_store(tmp_path)
     submitted(store)
     bundles = [tmp_path / "nowhere"]
-    supervisor = WorkerSupervisor(store, Folder(tmp_path, free_bytes=0), [NEW.digest], WorkerPlan(bundles=bundles))
+    supervisor = WorkerSupervisor(store, JobFiles(tmp_path, free_bytes=0), [NEW.digest], WorkerPlan(bundles=bundles))
     with caplog.at_level(logging.WARNING, logger="glossator.service.jobs"):
         supervisor.start()
         time.sleep(8)

@@ -10,8 +10,8 @@ import pytest
 from submit_job import submit_job
 
 from glossator.service.inference.model import load
-from glossator.service.jobs.job_files import Folder
-from glossator.service.jobs.open_store import store_of
+from glossator.service.jobs.job_files import JobFiles
+from glossator.service.jobs.open_store import open_store
 
 Run = Callable[..., Any]
 
@@ -22,7 +22,7 @@ def bundle(tiny_bundle: Callable[[str], Path]) -> Path:
 
 
 def test_queued_jobs_are_run(run: Run, bundle: Path, folder: Path) -> None:
-    store, files = store_of(folder / "jobs"), Folder(folder / "jobs", free_bytes=0)
+    store, files = open_store(folder / "jobs"), JobFiles(folder / "jobs", free_bytes=0)
     job_id = submit_job(store, files, load(bundle, threads=1), b"text\nwhere is my parcel\n\xe2\x80\xa8\n")
     result = run("work", bundle, "--jobs", "jobs", "--idle", "0.5")
     assert result.code == 0, result.err
