@@ -1,7 +1,7 @@
-"""The floor: loads bundles and answers. It stays light, and never imports what trains or exports.
+"""The service: loads bundles and answers texts. It is light, and never imports training or export.
 
-ONNX Runtime reports on the models that it runs to its maker unless this variable is set before it is first imported.
-What runs here is nobody else's business: the report is off, for whoever has not said otherwise.
+ONNX Runtime sends usage reports to its maker unless this variable is set before its first import. Reports are off by
+default; set the variable yourself to change this.
 """
 
 import os

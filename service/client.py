@@ -1,7 +1,7 @@
-"""A client of the API: typed answers, retries that heed Retry-After, errors with their codes. Needs httpx.
+"""A client of the API, with typed answers, retries and errors with codes. Needs httpx.
 
-Requests are tried again where that is safe and may help: when the server refuses for now (429, 503), and when the
-connection failed before an answer came. Answers depend on the texts and the model alone, so asking twice is safe.
+Requests are retried if the server is overloaded (429, 503) or the connection fails before an answer. Retrying is safe:
+an answer depends only on the texts and the model. The delay follows `Retry-After`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import random
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
@@ -25,88 +26,107 @@ from glossator.service.tasks.options import DecodeKeywords
 httpx: Any = import_optional("httpx", "the client", extra="client")
 
 RETRIES = 4
-FIRST_WAIT_SECONDS = 0.2
-MOST_WAIT_SECONDS = 30.0
-_AGAIN = frozenset({429, 503})
+FIRST_DELAY_SECONDS = 0.2
+MAX_DELAY_SECONDS = 30.0
+_RETRIED_STATUS = frozenset({429, 503})
 _Body = TypeVar("_Body", bound=BaseModel)
 
 
 class ApiError(GlossatorError):
-    """What the server answered: `code` is the problem's stable name, `status` that of HTTP."""
+    """An error of the server: `code` is the stable name of the problem, `status` the HTTP status."""
 
     def __init__(self, problem: Mapping[str, Any], status: int) -> None:
         faults = [Fault(each["name"], each["message"], each["where"]) for each in problem.get("faults") or ()]
         super().__init__(
-            str(problem.get("detail", f"the server answered {status}")), found=problem.get("found"),
-            expected=problem.get("expected"), hint=problem.get("hint"), faults=faults,
-        )  # fmt: skip
+            str(problem.get("detail", f"the server answered {status}")),
+            found=problem.get("found"),
+            expected=problem.get("expected"),
+            hint=problem.get("hint"),
+            faults=faults,
+        )
         self.code = str(problem.get("code", "api-error"))
         self.status = status
 
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """One call: what is sent, and what comes back."""
+    """One request: method, path and JSON body."""
 
     method: str
     path: str
     json: object = None
 
 
-class _Common:
-    """What both clients share: how requests are made, and what becomes of answers."""
+class _BaseClient:
+    """What both clients share: headers, retries, and how responses are read."""
 
     def __init__(self, key: str | None, timeout: float, retries: int) -> None:
         self._timeout = timeout
         self._retries = retries
         self._headers = {"X-Request-Timeout": f"{timeout:g}"} | ({"Authorization": f"Bearer {key}"} if key else {})
 
-    def _wait(self, attempt: int, response: Any) -> float | None:
-        """The seconds after which to ask again; None where the answer stands. `response` is None where none came."""
-        if attempt >= self._retries or (response is not None and response.status_code not in _AGAIN):
+    def _retry_delay(self, attempt: int, outcome: Any) -> float | None:
+        """Return the seconds until the next attempt; None if there is none.
+
+        `outcome`: the response, or the error of the connection.
+        """
+        failed = isinstance(outcome, Exception)
+        if attempt >= self._retries or not (failed or outcome.status_code in _RETRIED_STATUS):
             return None
-        told = "" if response is None else response.headers.get("retry-after", "")
-        if told.isdecimal():
-            # A little later than told, and not all at once.
-            return min(float(told), MOST_WAIT_SECONDS) + random.uniform(0.0, 0.1)
-        return random.uniform(0.0, min(MOST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2.0**attempt))
+        retry_after = "" if failed else outcome.headers.get("retry-after", "")
+        if retry_after.isdecimal():
+            # A random part, so that clients do not all return at the same moment.
+            return min(float(retry_after), MAX_DELAY_SECONDS) + random.uniform(0.0, 0.1)
+        return random.uniform(0.0, min(MAX_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2.0**attempt))
 
     @staticmethod
-    def _read(response: Any, kind: type[_Body]) -> _Body:
-        if response.is_success:
-            return kind.model_validate_json(response.content)
+    def _parse(outcome: Any, kind: type[_Body]) -> _Body:
+        """Return the body of a response. Raises the error of the connection, or ApiError."""
+        if isinstance(outcome, Exception):
+            raise outcome
+        if outcome.is_success:
+            return kind.model_validate_json(outcome.content)
         try:
-            problem = response.json()
+            problem = outcome.json()
         except ValueError:
             problem = {}
-        raise ApiError(problem if isinstance(problem, dict) else {}, response.status_code)
+        raise ApiError(problem if isinstance(problem, dict) else {}, outcome.status_code)
 
 
 def _predict(
-    model: str, texts: str | Sequence[str], pairs: str | Sequence[str] | None, explain: bool, asked: Mapping[str, Any]
+    model: str, texts: str | Sequence[str], pairs: str | Sequence[str] | None, explain: bool, options: Mapping[str, Any]
 ) -> _Request:
-    alone = isinstance(texts, str)
-    body = {"text" if alone else "texts": texts if alone else list(texts)} | dict(asked)
+    single = isinstance(texts, str)
+    body = {"text" if single else "texts": texts if single else list(texts)} | dict(options)
     if pairs is not None:
-        body["text_pair" if alone else "text_pairs"] = pairs if alone else list(pairs)
+        body["text_pair" if single else "text_pairs"] = pairs if single else list(pairs)
     return _Request("POST", f"/v1/models/{model}/predict", body | ({"explain": True} if explain else {}))
 
 
-def _zero_shot(model: str, texts: Sequence[str], labels: Sequence[str], asked: Mapping[str, Any]) -> _Request:
-    body = {"texts": list(texts), "labels": list(labels)} | dict(asked)
+def _zero_shot(model: str, texts: Sequence[str], labels: Sequence[str], options: Mapping[str, Any]) -> _Request:
+    body = {"texts": list(texts), "labels": list(labels)} | dict(options)
     return _Request("POST", f"/v1/models/{model}/zero-shot", body)
 
 
-def _rerank(model: str, query: str, documents: Sequence[str], asked: Mapping[str, Any]) -> _Request:
-    body = {"query": query, "documents": list(documents)} | dict(asked)
+def _rerank(model: str, query: str, documents: Sequence[str], options: Mapping[str, Any]) -> _Request:
+    body = {"query": query, "documents": list(documents)} | dict(options)
     return _Request("POST", f"/v1/models/{model}/rerank", body)
 
 
-class Client(_Common):
-    """Asks a server; a context manager. Threads may share one.
+class Client(_BaseClient):
+    """Sends requests to a server. A context manager; several threads may share one.
 
-    `timeout` bounds one attempt in seconds, and is told to the server, which drops work that comes too late. Methods
-    raise ApiError for what the server refuses, and httpx's errors where it cannot be reached.
+    Methods raise ApiError for errors of the server, and httpx's errors if it cannot be reached.
+
+    Args:
+        url: The address of the server, such as `http://127.0.0.1:8000`.
+        key: The API key.
+        timeout: Seconds for one attempt. The server gets it too, and drops requests that are too late.
+        retries: The largest number of retries.
+
+    Example:
+        with Client("http://127.0.0.1:8000") as client:
+            client.predict("tickets", ["where is my parcel"]).results
     """
 
     def __init__(self, url: str, *, key: str | None = None, timeout: float = 30.0, retries: int = RETRIES) -> None:
@@ -120,30 +140,41 @@ class Client(_Common):
         pairs: str | Sequence[str] | None = None,
         *,
         explain: bool = False,
-        **asked: Unpack[DecodeKeywords],
+        **options: Unpack[DecodeKeywords],
     ) -> PredictResponse:
-        """One result a text, in order. Of many texts, one that cannot be answered has its error in its place; one text
-        alone raises. `pairs` are the second texts, for models that read two."""
-        return self._send(_predict(model, texts, pairs, explain, asked), PredictResponse)
+        """Predict one text or many.
 
-    def zero_shot(self, model: str, texts: Sequence[str], labels: Sequence[str], **asked: Any) -> ZeroShotResponse:
-        """Which of some labels fits each text."""
-        return self._send(_zero_shot(model, texts, labels, asked), ZeroShotResponse)
+        Args:
+            model: The name of the model, `NAME@ALIAS` or `NAME@VERSION`.
+            texts: A text or a list of texts.
+            pairs: The second texts, for models that read two.
+            explain: Also return the weight of each word.
+            options: How outputs are decoded, such as `threshold` and `top_k`.
 
-    def rerank(self, model: str, query: str, documents: Sequence[str], **asked: Any) -> RerankResponse:
-        """The documents by how well they answer the query."""
-        return self._send(_rerank(model, query, documents, asked), RerankResponse)
+        Returns:
+            One result per text, in order. In a list, a text that cannot be answered has its error as result; a single
+            text raises it.
+        """
+        return self._send(_predict(model, texts, pairs, explain, options), PredictResponse)
+
+    def zero_shot(self, model: str, texts: Sequence[str], labels: Sequence[str], **options: Any) -> ZeroShotResponse:
+        """Sort texts into labels that the model was not trained on."""
+        return self._send(_zero_shot(model, texts, labels, options), ZeroShotResponse)
+
+    def rerank(self, model: str, query: str, documents: Sequence[str], **options: Any) -> RerankResponse:
+        """Rank documents by how well they match the query."""
+        return self._send(_rerank(model, query, documents, options), RerankResponse)
 
     def models(self) -> ModelList:
-        """The models that answer."""
+        """List the models of the server."""
         return self._send(_Request("GET", "/v1/models"), ModelList)
 
     def model(self, name: str) -> ModelDetail:
-        """Everything that is known of one."""
+        """Return the details of one model."""
         return self._send(_Request("GET", f"/v1/models/{name}"), ModelDetail)
 
     def close(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         self._http.close()
 
     def __enter__(self) -> Self:
@@ -155,25 +186,20 @@ class Client(_Common):
         self.close()
 
     def _send(self, request: _Request, kind: type[_Body]) -> _Body:
-        attempt = 0
-        while True:
-            failure: Exception | None = None
-            response = None
+        for attempt in count():
             try:
-                response = self._http.request(request.method, request.path, json=request.json)
+                outcome = self._http.request(request.method, request.path, json=request.json)
             except httpx.TransportError as error:
-                failure = error
-            wait = self._wait(attempt, response)
-            if wait is None:
-                if failure is not None:
-                    raise failure
-                return self._read(response, kind)
-            time.sleep(wait)
-            attempt += 1
+                outcome = error
+            delay = self._retry_delay(attempt, outcome)
+            if delay is None:
+                break
+            time.sleep(delay)
+        return self._parse(outcome, kind)
 
 
-class AsyncClient(_Common):
-    """As Client, for asyncio."""
+class AsyncClient(_BaseClient):
+    """The client for asyncio; see `Client`."""
 
     def __init__(self, url: str, *, key: str | None = None, timeout: float = 30.0, retries: int = RETRIES) -> None:
         super().__init__(key, timeout, retries)
@@ -186,31 +212,31 @@ class AsyncClient(_Common):
         pairs: str | Sequence[str] | None = None,
         *,
         explain: bool = False,
-        **asked: Unpack[DecodeKeywords],
+        **options: Unpack[DecodeKeywords],
     ) -> PredictResponse:
-        """As `Client.predict`."""
-        return await self._send(_predict(model, texts, pairs, explain, asked), PredictResponse)
+        """See `Client.predict`."""
+        return await self._send(_predict(model, texts, pairs, explain, options), PredictResponse)
 
     async def zero_shot(
-        self, model: str, texts: Sequence[str], labels: Sequence[str], **asked: Any
+        self, model: str, texts: Sequence[str], labels: Sequence[str], **options: Any
     ) -> ZeroShotResponse:
-        """As `Client.zero_shot`."""
-        return await self._send(_zero_shot(model, texts, labels, asked), ZeroShotResponse)
+        """See `Client.zero_shot`."""
+        return await self._send(_zero_shot(model, texts, labels, options), ZeroShotResponse)
 
-    async def rerank(self, model: str, query: str, documents: Sequence[str], **asked: Any) -> RerankResponse:
-        """As `Client.rerank`."""
-        return await self._send(_rerank(model, query, documents, asked), RerankResponse)
+    async def rerank(self, model: str, query: str, documents: Sequence[str], **options: Any) -> RerankResponse:
+        """See `Client.rerank`."""
+        return await self._send(_rerank(model, query, documents, options), RerankResponse)
 
     async def models(self) -> ModelList:
-        """As `Client.models`."""
+        """See `Client.models`."""
         return await self._send(_Request("GET", "/v1/models"), ModelList)
 
     async def model(self, name: str) -> ModelDetail:
-        """As `Client.model`."""
+        """See `Client.model`."""
         return await self._send(_Request("GET", f"/v1/models/{name}"), ModelDetail)
 
     async def close(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         await self._http.aclose()
 
     async def __aenter__(self) -> Self:
@@ -222,18 +248,13 @@ class AsyncClient(_Common):
         await self.close()
 
     async def _send(self, request: _Request, kind: type[_Body]) -> _Body:
-        attempt = 0
-        while True:
-            failure: Exception | None = None
-            response = None
+        for attempt in count():
             try:
-                response = await self._http.request(request.method, request.path, json=request.json)
+                outcome = await self._http.request(request.method, request.path, json=request.json)
             except httpx.TransportError as error:
-                failure = error
-            wait = self._wait(attempt, response)
-            if wait is None:
-                if failure is not None:
-                    raise failure
-                return self._read(response, kind)
-            await asyncio.sleep(wait)
-            attempt += 1
+                outcome = error
+            delay = self._retry_delay(attempt, outcome)
+            if delay is None:
+                break
+            await asyncio.sleep(delay)
+        return self._parse(outcome, kind)

@@ -1,4 +1,4 @@
-"""What may be wrong with a machine that is to serve: each finding with its mend."""
+"""Checks whether a machine can serve models; each problem has a hint."""
 
 from __future__ import annotations
 
@@ -16,29 +16,36 @@ from glossator.service.inference.runtime.threads import available_cpus
 
 State = Literal["good", "warn", "bad"]
 _MB = 1 << 20
-_LEAST_MEMORY_MB = 1_024
-_LEAST_DISK_MB = 2_048
-_LEAST_FILES = 1_024
-_LEAST_INT8_SPEED = 0.9
-"""Share of the speed of fp32 below which int8 does not pay: its graphs also read a quarter of the memory."""
+_MIN_MEMORY_MB = 1_024
+_MIN_DISK_MB = 2_048
+_MIN_FILES = 1_024
+_MIN_INT8_SPEED = 0.9
+"""Relative to fp32. Above this, int8 graphs are still faster, because they read a quarter of the memory."""
 _CGROUP = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at: what was found, and where it is not as it should be, how it is mended."""
+    """The result of one check: what was found and, if there is a problem, a hint to fix it."""
 
     name: str
     state: State
     found: str
-    mend: str | None = None
+    hint: str | None = None
 
 
 def examine(folder: Path) -> list[Finding]:
-    """Everything that is looked at; `folder` is where jobs or models will stand."""
+    """Run all checks. `folder`: the folder for jobs or models."""
     checks: list[Callable[[], Iterator[Finding]]] = [
-        _runtime, _processor, _threads, _memory, lambda: _disk(folder), _files, _sqlite, _cache,
-    ]  # fmt: skip
+        _runtime,
+        _processor,
+        _threads,
+        _memory,
+        lambda: _disk(folder),
+        _files,
+        _sqlite,
+        _cache,
+    ]
     return [finding for check in checks for finding in check()]
 
 
@@ -47,46 +54,50 @@ def _runtime() -> Iterator[Finding]:
 
     providers = onnxruntime.get_available_providers()
     good = "CPUExecutionProvider" in providers
-    mend = None if good else "pip install --force-reinstall onnxruntime"
-    yield Finding("onnxruntime", "good" if good else "bad", f"{onnxruntime.__version__}: {', '.join(providers)}", mend)
+    hint = None if good else "Run pip install --force-reinstall onnxruntime."
+    yield Finding("onnxruntime", "good" if good else "bad", f"{onnxruntime.__version__}: {', '.join(providers)}", hint)
 
 
 def _processor() -> Iterator[Finding]:
     yield Finding("processor", "good", describe_machine()[0])
     kernels = measure_kernels()
-    slow = kernels.int8_gops < _LEAST_INT8_SPEED * kernels.fp32_gops
-    mend = "Serve fp32 (export --precision fp32): int8 products are slower than fp32 on this processor."
-    yield Finding("int8 products", "warn" if slow else "good", kernels.summary(), mend if slow else None)
+    slow = kernels.int8_gops < _MIN_INT8_SPEED * kernels.fp32_gops
+    hint = "Export with --precision fp32: int8 products are slower than fp32 on this processor."
+    yield Finding("int8 products", "warn" if slow else "good", kernels.summary(), hint if slow else None)
 
 
 def _threads() -> Iterator[Finding]:
     cpus, machine = available_cpus(), os.cpu_count() or 1
-    asked = os.environ.get("OMP_NUM_THREADS")
-    if asked is not None and asked.isdecimal() and int(asked) > cpus:
+    requested = os.environ.get("OMP_NUM_THREADS")
+    if requested is not None and requested.isdecimal() and int(requested) > cpus:
         yield Finding(
-            "threads", "warn", f"OMP_NUM_THREADS is {asked}, {cpus} CPUs may be used",
-            "Unset OMP_NUM_THREADS: Glossator does not need it, and more threads than CPUs wait for one another.",
-        )  # fmt: skip
+            "threads",
+            "warn",
+            f"OMP_NUM_THREADS is {requested}, but {cpus} CPUs are available",
+            "Unset OMP_NUM_THREADS: Glossator does not need it, and more threads than CPUs make it slower.",
+        )
         return
     limited = "" if cpus == machine else f" (of {machine}, by affinity or quota)"
-    yield Finding("threads", "good", f"{cpus} CPUs may be used{limited}: a batch runs on each")
+    yield Finding("threads", "good", f"{cpus} CPUs are available{limited}: each runs one batch at a time")
 
 
 def _memory() -> Iterator[Finding]:
     free = _available_mb()
     if free is None:
         return
-    if free < _LEAST_MEMORY_MB:
+    if free < _MIN_MEMORY_MB:
         yield Finding(
-            "memory", "warn", f"{free:,} MB are free", "Give the container more memory, or serve fewer models "
-            "(GLOSSATOR_MODEL_MEMORY_MB lets go those that nobody asks for).",
-        )  # fmt: skip
+            "memory",
+            "warn",
+            f"{free:,} MB are free",
+            "Give the container more memory, or serve fewer models (GLOSSATOR_MODEL_MEMORY_MB evicts unused ones).",
+        )
     else:
         yield Finding("memory", "good", f"{free:,} MB are free")
 
 
 def _available_mb() -> int | None:
-    """What may still be taken: of the machine, or of the cgroup where that is less."""
+    """Return the free memory of the machine, or of the cgroup if that is less; None if unknown."""
     found = None
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
@@ -101,14 +112,16 @@ def _available_mb() -> int | None:
 
 
 def _disk(folder: Path) -> Iterator[Finding]:
-    there = next((each for each in (folder, *folder.absolute().parents) if each.exists()), Path("/"))
-    free = shutil.disk_usage(there).free // _MB
-    if free < _LEAST_DISK_MB:
-        yield Finding("disk", "warn", f"{free:,} MB are free at {folder}", "Free some room, or choose another folder.")
+    existing = next((each for each in (folder, *folder.absolute().parents) if each.exists()), Path("/"))
+    free = shutil.disk_usage(existing).free // _MB
+    if free < _MIN_DISK_MB:
+        yield Finding("disk", "warn", f"{free:,} MB are free at {folder}", "Free some space, or choose another folder.")
     else:
         yield Finding("disk", "good", f"{free:,} MB are free at {folder}")
-    if not os.access(there, os.W_OK):
-        yield Finding("folder", "bad", f"{there} cannot be written to", "Choose another folder, or change its owner.")
+    if not os.access(existing, os.W_OK):
+        yield Finding(
+            "folder", "bad", f"{existing} cannot be written to", "Choose another folder, or change its permissions."
+        )
 
 
 def _files() -> Iterator[Finding]:
@@ -117,9 +130,9 @@ def _files() -> Iterator[Finding]:
     except ImportError:
         return
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    few = 0 <= soft < _LEAST_FILES
-    mend = f"ulimit -n {4 * _LEAST_FILES}: each connection needs one." if few else None
-    yield Finding("open files", "warn" if few else "good", f"{soft:,} may be open", mend)
+    few = 0 <= soft < _MIN_FILES
+    hint = f"Run ulimit -n {4 * _MIN_FILES}: each connection needs an open file." if few else None
+    yield Finding("open files", "warn" if few else "good", f"at most {soft:,}", hint)
 
 
 def _sqlite() -> Iterator[Finding]:
@@ -129,8 +142,8 @@ def _sqlite() -> Iterator[Finding]:
 
     version = apsw.sqlite_lib_version()
     good = is_safe(version)
-    mend = None if good else "pip install --upgrade apsw: this version can lose what it has committed."
-    yield Finding("sqlite", "good" if good else "bad", version, mend)
+    hint = None if good else "Run pip install --upgrade apsw: this version of SQLite can lose committed data."
+    yield Finding("sqlite", "good" if good else "bad", version, hint)
 
 
 def _cache() -> Iterator[Finding]:
@@ -140,5 +153,9 @@ def _cache() -> Iterator[Finding]:
         good = os.access(folder, os.W_OK)
     except OSError:
         good = False
-    mend = None if good else "Set GLOSSATOR_CACHE_DIR: else every start measures the machine again."
-    yield Finding("cache", "good" if good else "warn", str(folder), mend)
+    hint = (
+        None
+        if good
+        else "Set GLOSSATOR_CACHE_DIR to a writable folder: otherwise every start measures the machine again."
+    )
+    yield Finding("cache", "good" if good else "warn", str(folder), hint)

@@ -20,7 +20,7 @@ from glossator.service.bundle import file_names
 from glossator.service.bundle.manifest import Manifest, parse_manifest
 from glossator.service.errors import GlossatorError, ModelLoading, UnknownModel
 from glossator.service.inference.model import Model, load
-from glossator.service.registry import Record, Registry, live, version_of
+from glossator.service.registry import ModelRecord, Registry, live_versions, resolve_version
 
 POLL_SECONDS = 0.5
 RETRY_SECONDS = 30.0
@@ -46,7 +46,7 @@ class RegistryCatalog(ModelCatalog):
         self.registry = registry
         self._load = load
         self._budget = budget_bytes
-        self._records: dict[str, Record] = {}
+        self._records: dict[str, ModelRecord] = {}
         self._pinned: dict[tuple[str, str], Model] = {}
         """Loaded versions that are not live, by name and digest."""
         self._last_used: dict[tuple[str, str], float] = {}
@@ -78,7 +78,7 @@ class RegistryCatalog(ModelCatalog):
     @property
     def names(self) -> list[str]:
         """The names that requests may use, loaded or not."""
-        return list(live(self._records))
+        return list(live_versions(self._records))
 
     def loaded(self) -> list[tuple[str, Model]]:
         """Every loaded model: live ones as `NAME`, others as `NAME@VERSION`."""
@@ -89,7 +89,9 @@ class RegistryCatalog(ModelCatalog):
         """See `ModelCatalog.listed`. Models that failed to load are left out."""
         loaded = super().listed()  # first, so that a model loaded meanwhile is not listed twice
         names = {each.name for each in loaded}
-        waiting = [key for key in live(self._records).items() if key[0] not in names and key not in self._failed]
+        waiting = [
+            key for key in live_versions(self._records).items() if key[0] not in names and key not in self._failed
+        ]
         found = [(*key, manifest) for key in waiting if (manifest := self._manifest(key)) is not None]
         return loaded + [ListedModel(*each, is_loaded=False) for each in found]
 
@@ -117,7 +119,7 @@ class RegistryCatalog(ModelCatalog):
         return self._manifests[key]
 
     def _find_not_live(self, name: str) -> Model:
-        digest = live(self._records).get(name)
+        digest = live_versions(self._records).get(name)
         if digest is None:
             return super()._find_not_live(name)
         return self._request_load(name, digest)
@@ -126,7 +128,7 @@ class RegistryCatalog(ModelCatalog):
         record = self._records.get(name)
         if record is None:
             return super()._find_not_live(name)
-        digest = version_of(name, record, version)
+        digest = resolve_version(name, record, version)
         model = self._live.get(name)
         if model is not None and model.digest == digest:
             return model
@@ -163,7 +165,7 @@ class RegistryCatalog(ModelCatalog):
         if stamp != self._audit_stamp or retry:
             self._records = self.registry.records()
             self._audit_stamp = stamp
-            self._swap_live(live(self._records))
+            self._swap_live(live_versions(self._records))
         with self._lock:
             requested, self._requested = self._requested, set()
         for name, digest in requested:
@@ -225,7 +227,7 @@ class RegistryCatalog(ModelCatalog):
         return model
 
     def _load_requested(self, name: str, digest: str) -> None:
-        if live(self._records).get(name) == digest:
+        if live_versions(self._records).get(name) == digest:
             if name not in self._live and (model := self._load_version(name, digest, is_live=True)) is not None:
                 self._live[name] = model
                 self.on_change()

@@ -39,6 +39,20 @@ def write_atomically(path: Path, data: bytes, *, temporary: Path | None = None, 
         raise
 
 
+def append_durably(path: Path, data: bytes) -> None:
+    """Append `data` to a file, which is created if it does not exist; the data is on disk when this returns.
+
+    Raises OSError if the file cannot be written.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    try:
+        write_all(descriptor, data)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    sync_folder(path.parent)
+
+
 def _write_and_rename(temporary: Path, path: Path, data: bytes, flag: int, mode: int) -> None:
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | flag, mode)
     try:

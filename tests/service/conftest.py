@@ -1,4 +1,4 @@
-"""Two real bundles on disk, of the table of votes in tests/support."""
+"""Two real bundles on disk, made from the table of votes in tests/support."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from votes import vote_bundle
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _no_settings_around() -> Iterator[None]:
-    """Settings of the shell that runs the tests are not those of the tests."""
+def _without_settings_of_the_shell() -> Iterator[None]:
+    """Remove the settings of the shell that runs the tests."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("GLOSSATOR_") and name not in KEPT]:
+        for name in [name for name in os.environ if name.startswith("GLOSSATOR_") and name not in PASSED_ON]:
             patch.delenv(name)
         yield
 
 
-KEPT = ("GLOSSATOR_CACHE_DIR", "GLOSSATOR_REQUIRE_POSTGRES")
+PASSED_ON = ("GLOSSATOR_CACHE_DIR", "GLOSSATOR_REQUIRE_POSTGRES")
 
 
 @pytest.fixture(scope="session")
 def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Bundle folders by name: `intents` is single-label, `tags` is multi-label with thresholds."""
+    """Bundle folders by name: `intents` has one label per text, `tags` any number, with thresholds."""
     root = tmp_path_factory.mktemp("bundles")
     return {
         "intents": vote_bundle(root / "intents", "single_label_classification"),

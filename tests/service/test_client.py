@@ -1,4 +1,4 @@
-"""The client against a server in a process of its own, and against one that refuses for a while."""
+"""The client with a server in its own process, and with a server that refuses requests for a while."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ from glossator.service.client import ApiError
 
 @pytest.fixture(scope="module")
 def running(bundles: dict[str, Path]) -> Iterator[Server]:
-    with server(*bundles.values()) as made:
-        yield made
+    with server(*bundles.values()) as started:
+        yield started
 
 
 def test_answers_are_typed_and_in_order(running: Server) -> None:
     with glossator.Client(running.url) as client:
-        answered = client.predict("intents", ["money", "", "parcel"], top_k=2)
-        first, second, third = answered.results
+        response = client.predict("intents", ["money", "", "parcel"], top_k=2)
+        first, second, third = response.results
         assert isinstance(first, ClassificationBody)
         assert isinstance(third, ClassificationBody)
         assert (first.labels, third.labels, len(first.scores)) == (["refund"], ["delivery"], 2)
         assert isinstance(second, FailedText)
         assert second.error.code == "empty-text"
         assert client.models().models[0].name == "intents"
-        assert client.model("tags").version != answered.version
-        (alone,) = client.predict("intents", "money and the parcel", explain=True).results
-        assert isinstance(alone, ClassificationBody)
-        assert alone.explanation is not None
-        assert [each.text for each in alone.explanation.attributions] == ["money", "and", "the", "parcel"]
+        assert client.model("tags").version != response.version
+        (single,) = client.predict("intents", "money and the parcel", explain=True).results
+        assert isinstance(single, ClassificationBody)
+        assert single.explanation is not None
+        assert [each.text for each in single.explanation.attributions] == ["money", "and", "the", "parcel"]
 
 
-def test_errors_carry_their_codes(running: Server) -> None:
+def test_errors_have_codes(running: Server) -> None:
     with glossator.Client(running.url) as client:
-        for act, code, status in (
+        for call, code, status in (
             (lambda: client.predict("nothing", "a"), "unknown-model", 404),
             (lambda: client.predict("intents", ""), "empty-text", 422),
             (lambda: client.predict("intents", "a", threshold=0.5), "config-error", 422),
@@ -54,20 +54,23 @@ def test_errors_carry_their_codes(running: Server) -> None:
             (lambda: client.rerank("intents", "a", ["b"]), "config-error", 422),
         ):
             with pytest.raises(ApiError) as caught:
-                act()
+                call()
             assert (caught.value.code, caught.value.status) == (code, status)
 
 
-def test_client_for_asyncio_does_the_same(running: Server) -> None:
-    async def ask() -> list[Any]:
+def test_the_asyncio_client_gives_the_same_answers(running: Server) -> None:
+    async def send() -> list[Any]:
         async with glossator.AsyncClient(running.url) as client:
             return await asyncio.gather(*(client.predict("intents", f"money {number}") for number in range(20)))
 
-    assert {each.results[0].labels[0] for each in asyncio.run(ask())} == {"refund"}
+    assert {each.results[0].labels[0] for each in asyncio.run(send())} == {"refund"}
 
 
-class Refusing(BaseHTTPRequestHandler):
-    """Refuses the first requests as `plan` says, then answers with an empty list of models."""
+class RefusingHandler(BaseHTTPRequestHandler):
+    """Refuses the first requests according to `plan`, then answers with an empty list of models.
+
+    `plan`: pairs of a status and a value of Retry-After; status 0 closes the connection.
+    """
 
     plan: list[tuple[int, str | None]]
     times: list[float]
@@ -92,45 +95,43 @@ class Refusing(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def refusing() -> Iterator[str]:
-    made = ThreadingHTTPServer(("127.0.0.1", 0), Refusing)
-    thread = threading.Thread(target=made.serve_forever)
+    http_server = ThreadingHTTPServer(("127.0.0.1", 0), RefusingHandler)
+    thread = threading.Thread(target=http_server.serve_forever)
     thread.start()
-    yield f"http://127.0.0.1:{made.server_port}"
-    made.shutdown()
+    yield f"http://127.0.0.1:{http_server.server_port}"
+    http_server.shutdown()
     thread.join()
-    made.server_close()
+    http_server.server_close()
 
 
 @pytest.mark.parametrize("plan", [[(429, "1")], [(503, None), (503, "0")], [(0, None)]])
-def test_what_is_refused_for_now_is_asked_again_when_it_was_told(
-    refusing: str, plan: list[tuple[int, str | None]]
-) -> None:
-    Refusing.plan, Refusing.times = list(plan), []
+def test_refused_requests_are_retried_after_the_given_delay(refusing: str, plan: list[tuple[int, str | None]]) -> None:
+    RefusingHandler.plan, RefusingHandler.times = list(plan), []
     with glossator.Client(refusing) as client:
         assert client.models().models == []
-    waited = Refusing.times[-1] - Refusing.times[0]
-    assert len(Refusing.times) == len(plan) + 1
+    waited = RefusingHandler.times[-1] - RefusingHandler.times[0]
+    assert len(RefusingHandler.times) == len(plan) + 1
     assert (1.0 <= waited < 2.0) if plan[0][1] == "1" else waited < 1.0
 
-    async def ask() -> None:
-        Refusing.plan, Refusing.times = list(plan), []
+    async def send() -> None:
+        RefusingHandler.plan, RefusingHandler.times = list(plan), []
         async with glossator.AsyncClient(refusing) as client:
             assert (await client.models()).models == []
 
-    asyncio.run(ask())
+    asyncio.run(send())
 
 
-def test_patience_ends(refusing: str) -> None:
-    Refusing.plan, Refusing.times = [(429, "0")] * 9, []
+def test_retries_end(refusing: str) -> None:
+    RefusingHandler.plan, RefusingHandler.times = [(429, "0")] * 9, []
     with glossator.Client(refusing, retries=2) as client, pytest.raises(ApiError) as caught:
         client.models()
-    assert (caught.value.code, caught.value.status, len(Refusing.times)) == ("overloaded", 429, 3)
+    assert (caught.value.code, caught.value.status, len(RefusingHandler.times)) == ("overloaded", 429, 3)
     with glossator.Client("http://127.0.0.1:9", retries=1) as client, pytest.raises(httpx.ConnectError):
         client.models()
 
 
-def test_errors_are_not_asked_again(refusing: str) -> None:
-    Refusing.plan, Refusing.times = [(404, None)], []
+def test_other_errors_are_not_retried(refusing: str) -> None:
+    RefusingHandler.plan, RefusingHandler.times = [(404, None)], []
     with glossator.Client(refusing) as client, pytest.raises(ApiError):
         client.models()
-    assert len(Refusing.times) == 1
+    assert len(RefusingHandler.times) == 1

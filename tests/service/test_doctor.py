@@ -1,3 +1,5 @@
+"""The checks of `glossator doctor`."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -12,7 +14,7 @@ def by_name(folder: Path) -> dict[str, doctor.Finding]:
     return {finding.name: finding for finding in doctor.examine(folder)}
 
 
-def test_machine_of_the_tests_is_looked_at(tmp_path: Path) -> None:
+def test_this_machine_is_checked(tmp_path: Path) -> None:
     found = by_name(tmp_path)
     assert {
         "onnxruntime",
@@ -26,21 +28,21 @@ def test_machine_of_the_tests_is_looked_at(tmp_path: Path) -> None:
         "cache",
     } <= set(found)
     assert found["sqlite"].state == "good"
-    assert all((finding.state == "good") == (finding.mend is None) for finding in found.values())
+    assert all((finding.state == "good") == (finding.hint is None) for finding in found.values())
 
 
-def test_what_is_wrong_comes_with_its_mend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_problem_has_a_hint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "512")
-    monkeypatch.setattr(doctor, "_LEAST_DISK_MB", 1 << 40)
-    monkeypatch.setattr(doctor, "_LEAST_MEMORY_MB", 1 << 40)
-    monkeypatch.setattr(doctor, "_LEAST_FILES", 1 << 40)
+    monkeypatch.setattr(doctor, "_MIN_DISK_MB", 1 << 40)
+    monkeypatch.setattr(doctor, "_MIN_MEMORY_MB", 1 << 40)
+    monkeypatch.setattr(doctor, "_MIN_FILES", 1 << 40)
     blocked = tmp_path / "file"
     blocked.write_text("")
     monkeypatch.setenv("GLOSSATOR_CACHE_DIR", str(blocked / "cache"))
     found = by_name(tmp_path / "not" / "there")
     for name in ("threads", "memory", "disk", "open files", "cache"):
         assert found[name].state == "warn", name
-        assert found[name].mend
+        assert found[name].hint
     assert "512" in found["threads"].found
 
 
@@ -52,10 +54,10 @@ def test_int8_that_is_slower_than_fp32_is_a_warning(
     monkeypatch.setattr(doctor, "measure_kernels", lambda: measured)
     finding = by_name(tmp_path)["int8 products"]
     assert (finding.state, finding.found) == (state, measured.summary())
-    assert ("--precision fp32" in (finding.mend or "")) == (state == "warn")
+    assert ("--precision fp32" in (finding.hint or "")) == (state == "warn")
 
 
-def test_memory_of_a_container_is_that_of_its_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_of_a_container_is_limited_by_its_cgroup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "memory.max").write_text(f"{300 << 20}\n")
     (tmp_path / "memory.current").write_text(f"{100 << 20}\n")
     monkeypatch.setattr(doctor, "_CGROUP", tmp_path)

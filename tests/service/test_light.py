@@ -1,6 +1,6 @@
-"""The floor is light: a fresh process imports all of `service` without one heavy package.
+"""A fresh process imports all of `glossator.service` without one heavy package.
 
-All but `glossator.service.integrations`, whose modules are imported by the package that they serve.
+`glossator.service.integrations` is left out: its modules are imported by the packages that they serve.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def test_service_imports_nothing_heavy() -> None:
         "glossator.service.inference.model",
     } <= set(names)
     assert HEAVY.isdisjoint(packages)
-    assert "onnxruntime" in packages  # the list is that of a process that did import
+    assert "onnxruntime" in packages  # the process really imported them
 
 
 def test_inference_needs_no_server() -> None:
@@ -55,8 +55,8 @@ def test_service_api_does_nothing_at_import() -> None:
     assert "fastapi" not in modules
 
 
-def test_answering_leaves_nothing_of_a_reporter_behind(tiny_bundle: Callable[[str], Path], tmp_path: Path) -> None:
-    """ONNX Runtime's reporter, where it is on, puts an identifier of the machine into the cache folder."""
+def test_inference_leaves_no_telemetry_files_behind(tiny_bundle: Callable[[str], Path], tmp_path: Path) -> None:
+    """The telemetry of ONNX Runtime, if it is on, writes an identifier of the machine to the cache folder."""
     program = "import sys, glossator; print(glossator.load(sys.argv[1])('where is my parcel').label)"
     environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
     places = {"XDG_CACHE_HOME": str(tmp_path), "HOME": str(tmp_path), "CI": "", "PYTHONPATH": str(ROOT)}

@@ -13,7 +13,7 @@ from glossator.cli.support.console import OK, Json, print_json, stdout
 from glossator.service.errors import ConfigError
 
 if TYPE_CHECKING:
-    from glossator.service.registry import Entry, Record
+    from glossator.service.registry import AuditEntry, ModelRecord
 
 REGISTRY = Path("registry")
 CHAMPION = "champion"
@@ -49,11 +49,11 @@ def list_models(
     as_json: Json = False,
 ) -> int:
     """List the models with their versions and aliases."""
-    from glossator.service.registry import Registry, to_dict
+    from glossator.service.registry import Registry, record_to_dict
 
     records = Registry(registry).records()
     if as_json:
-        print_json({"models": [to_dict(name, record) for name, record in records.items()]})
+        print_json({"models": [record_to_dict(name, record) for name, record in records.items()]})
         return OK
     if not records:
         stdout().print(f"no models in {registry}: add one with glossator models add BUNDLE", markup=False)
@@ -118,7 +118,7 @@ def remove(name: Name, version: Version, registry: Folder = REGISTRY, why: Why =
     return _print_change(Registry(registry).remove(name, version, why=why), as_json)
 
 
-def _print_model(name: str, record: Record, *, history: bool) -> None:
+def _print_model(name: str, record: ModelRecord, *, history: bool) -> None:
     console = stdout()
     console.print(name, markup=False, style="bold")
     for digest in record.versions:
@@ -132,7 +132,7 @@ def _print_model(name: str, record: Record, *, history: bool) -> None:
             console.print(f"  · {_sentence(entry)}", markup=False, style="dim")
 
 
-def _print_change(entry: Entry, as_json: bool) -> int:
+def _print_change(entry: AuditEntry, as_json: bool) -> int:
     if as_json:
         print_json(asdict(entry))
     else:
@@ -140,7 +140,7 @@ def _print_change(entry: Entry, as_json: bool) -> int:
     return OK
 
 
-def _sentence(entry: Entry) -> str:
+def _sentence(entry: AuditEntry) -> str:
     version = f"{entry.name}@{entry.digest[:12]}"
     what = {
         "add": f"added {version}" + (f" as {entry.alias}" if entry.alias else ""),

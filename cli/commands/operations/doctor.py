@@ -35,6 +35,6 @@ def doctor(
         for each in findings:
             console.print(_MARKS[each.state], end=" ")
             console.print(f"{each.name}: {each.found}", markup=False)
-            if each.mend:
-                console.print(f"     {each.mend}", markup=False)
+            if each.hint:
+                console.print(f"     {each.hint}", markup=False)
     return FAILED if any(each.state == "bad" for each in findings) else OK
