@@ -1,1 +1,1 @@
-"""Other programs' ways in, each behind its own optional dependency."""
+"""Components for other programs; each needs its own optional package."""

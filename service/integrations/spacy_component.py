@@ -1,9 +1,9 @@
 """A bundle as a component of a spaCy pipeline: `nlp.add_pipe("glossator", config={"model": "models/tickets"})`.
 
-spaCy finds it by the entry point of its name; nothing has to be imported. Classifiers set `doc.cats`, entities
-`doc.ents` (or a group of `doc.spans`), vectors `doc.tensor`. The text never changes. A text that cannot be answered
-leaves its document as it was, with the error under `doc.user_data["glossator_error"]`. `nlp.to_disk` takes the bundle
-along, and `spacy.load` verifies it again.
+spaCy finds the component by its entry point; no import is needed. Classifiers set `doc.cats`, entities `doc.ents` (or a
+group of `doc.spans`), vectors `doc.tensor`. The text never changes. If a text cannot be answered, its document stays as
+it is, with the error in `doc.user_data["glossator_error"]`. `nlp.to_disk` copies the bundle, and `spacy.load` verifies
+it again.
 """
 
 from __future__ import annotations
@@ -37,13 +37,16 @@ _BUNDLE = "bundle"
 def make(
     nlp: Language, name: str, model: str, spans_key: str | None, threads: int | None, threshold: float | None
 ) -> Component:
-    """The component; the bundle is loaded and verified at once, unless `from_disk` brings it."""
+    """Make the component. The bundle is loaded and verified at once, or later by `from_disk` if there is no path."""
     return Component(model, spans_key=spans_key, threads=threads, threshold=threshold)
 
 
 class Component:
-    """Answers documents with one bundle. Entities go to `doc.ents`, or with `spans_key` to that group of `doc.spans`;
-    those that end within a token of spaCy are widened to it, and of those that then overlap the longest stays."""
+    """Answers documents with one bundle.
+
+    Entities go to `doc.ents` or, with `spans_key`, to that group of `doc.spans`. Entities that start or end inside a
+    token of spaCy are extended to the whole token; if entities of `doc.ents` then overlap, the longest stays.
+    """
 
     def __init__(
         self,
@@ -59,22 +62,22 @@ class Component:
         self._model = self._load(model) if model else None
 
     def loaded(self) -> Model:
-        """The bundle's model; raises ConfigError where none was given.
+        """Return the model of the bundle. Raises ConfigError if there is none.
 
-        No property called `model`: spaCy looks for that attribute in every component it adds.
+        This is no property named `model`, because spaCy gives that attribute a meaning of its own.
         """
         if self._model is None:
             raise ConfigError(
-                "the component has no model", hint='nlp.add_pipe("glossator", config={"model": "path/of/bundle"})'
+                "the component has no model", hint='nlp.add_pipe("glossator", config={"model": "path/to/bundle"})'
             )
         return self._model
 
     def __call__(self, doc: Doc) -> Doc:
-        """The document with its answer."""
+        """Return the document with its answer."""
         return next(self.pipe([doc], batch_size=1))
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 256) -> Iterator[Doc]:
-        """The documents with their answers, a batch at a time."""
+        """Yield the documents with their answers."""
         for batch in minibatch(stream, size=batch_size):
             docs = list(batch)
             for doc, answer in zip(docs, self._answers(docs), strict=True):
@@ -82,21 +85,21 @@ class Component:
                 yield doc
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
-        """Copies the bundle into the pipeline's folder."""
+        """Copy the bundle into the folder of the pipeline."""
         folder = Path(path) / _BUNDLE
         if folder.exists():
             shutil.rmtree(folder)
         shutil.copytree(self.loaded().bundle.path, folder)
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> Component:
-        """Loads and verifies the bundle in the pipeline's folder."""
+        """Load and verify the bundle in the folder of the pipeline."""
         self._model = self._load(str(Path(path) / _BUNDLE))
         return self
 
     def _load(self, path: str) -> Model:
         model = load(path, threads=self._threads)
         if reads_pairs(model.task):
-            raise ConfigError("a document is one text, and this model reads two", found=model.task.task)
+            raise ConfigError("the component needs a model of one text; this model reads two", found=model.task.task)
         return model
 
     def _answers(self, docs: list[Doc]) -> list[Answer | InputError]:

@@ -1,1 +1,1 @@
-"""How fast a bundle is on this machine, and how fast it could be."""
+"""Measures how fast a bundle is on this machine, and how fast it could be."""

@@ -1,4 +1,4 @@
-"""What the processor's matrix products allow: the products of a model alone, run as fast as ONNX Runtime can."""
+"""The speed limit of a model on this processor: its matrix products alone, as fast as ONNX Runtime computes them."""
 
 from __future__ import annotations
 
@@ -15,50 +15,60 @@ from glossator.service.inference.runtime.product_graph import product_graph
 from glossator.service.inference.runtime.session import session_options
 
 BATCH_TOKENS = 512
+"""Tokens in the timed products."""
 _SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class MatmulLimit:
-    """How many operations (a multiplication and an addition count two) the products of a token need, how many the
-    workers do in a second, and how many tokens a second that would be if the model were nothing but its products."""
+    """The speed of a model that consists of its matrix products only.
+
+    A multiplication and an addition count as two operations. `operations_per_second` is the speed of all workers.
+    """
 
     operations_per_token: int
     operations_per_second: float
 
     @property
     def tokens_per_second(self) -> float:
+        """The largest possible number of tokens per second."""
         return self.operations_per_second / self.operations_per_token
 
 
 def measure_limit(
     products: Sequence[tuple[int, int]], *, precision: Precision, workers: int, seconds: float = _SECONDS
 ) -> MatmulLimit:
-    """The limit for a model with weights of the shapes `products`, from about `seconds` of each different shape.
+    """Measure the limit for a model with weights of the shapes `products`.
 
-    Every product counts for every token; a graph that computes the last layer for one token alone does less.
+    Every product counts for every token, although a graph may compute the last layer for one token only.
+
+    Args:
+        products: The shapes of the weights, `(in, out)`.
+        precision: The precision of the products.
+        workers: The number of threads; each computes its own products.
+        seconds: The time for each distinct shape.
     """
     spent = 0.0
     for shape in set(products):
-        spent += products.count(shape) * _seconds(shape, precision, workers, seconds)
+        spent += products.count(shape) * _time_product(shape, precision, workers, seconds)
     operations = 2 * sum(rows * columns for rows, columns in products)
     return MatmulLimit(operations, operations * BATCH_TOKENS * workers / spent)
 
 
-def _seconds(shape: tuple[int, int], precision: Precision, workers: int, seconds: float) -> float:
-    """What one product of `BATCH_TOKENS` tokens takes while every worker runs such ones; the best of some tries."""
+def _time_product(shape: tuple[int, int], precision: Precision, workers: int, seconds: float) -> float:
+    """Return the seconds of one product of `BATCH_TOKENS` tokens while every worker computes one: the best of 4."""
     graph = product_graph(*shape, precision)
     session = ort.InferenceSession(graph, session_options(), providers=["CPUExecutionProvider"])
     kind = np.uint8 if precision == "int8" else np.float32
     feeds = {"x": np.random.default_rng(0).integers(0, 255, (BATCH_TOKENS, shape[0])).astype(kind)}
 
-    def several(times: int) -> float:
+    def seconds_each(times: int) -> float:
         began = time.perf_counter()
         for _ in range(times):
             session.run(None, feeds)
         return (time.perf_counter() - began) / times
 
     with ThreadPoolExecutor(workers) as pool:
-        one = max(pool.map(several, [3] * workers))
+        one = max(pool.map(seconds_each, [3] * workers))
         times = max(1, int(seconds / 4 / one))
-        return min(max(pool.map(several, [times] * workers)) for _ in range(4))
+        return min(max(pool.map(seconds_each, [times] * workers)) for _ in range(4))

@@ -1,4 +1,4 @@
-"""How fast a model answers here: throughput by size of batch, latency by number of callers, and where the time goes."""
+"""Measures the speed of a model: throughput by batch size, latency by number of callers, time by stage."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ CALLERS = (1, 2, 4, 8, 16, 32)
 ROUNDS = 3
 _TEXTS = 1_000
 _SECONDS = 1.5
-_PEER_BATCH = 32
-"""Texts in a batch as most tools make them: as they come, padded to the longest."""
+_ARRIVAL_BATCH = 32
+"""Texts per batch in most other tools: in order of arrival, padded to the longest."""
 
 Stage = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Throughput:
-    """Texts in a second, the median of some rounds and the range, with batches of at most `most_tokens` tokens."""
+    """Texts per second with batches of at most `most_tokens` tokens: the median of some rounds, with its range."""
 
     most_tokens: int
     texts_per_second: float
@@ -42,12 +42,12 @@ class Throughput:
     high: float
     tokens_per_second: float
     padding: float
-    """Share of the tokens run that are padding."""
+    """Share of padding in the computed tokens."""
 
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """What `callers` see who each ask for one text after another; milliseconds."""
+    """Latency in milliseconds with a number of callers, each of which sends one text after another."""
 
     callers: int
     texts_per_second: float
@@ -57,7 +57,10 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """A finished measurement. `stages` are shares of the time of one thread that does everything in turn."""
+    """A finished measurement.
+
+    `stages`: the share of time of each stage, if one thread runs one stage after the other.
+    """
 
     model: str
     machine: str
@@ -79,51 +82,54 @@ class Speed:
 
     @property
     def share_of_limit(self) -> float:
-        """Tokens a second as a share of what the processor's matrix products alone would allow."""
+        """The best tokens per second as a share of the processor's limit."""
         return self.best.tokens_per_second / self.limit.tokens_per_second
 
     def core_hours_per_million(self) -> float:
-        """CPU hours that a million texts take at the best throughput."""
+        """Return the CPU hours for a million texts at the best throughput."""
         return self.workers * 1e6 / self.best.texts_per_second / 3600.0
 
     def to_dict(self) -> dict[str, object]:
-        """The measurement as JSON-ready fields."""
+        """Return the measurement as JSON-ready fields."""
         derived = {"share_of_limit": self.share_of_limit, "core_hours_per_million": self.core_hours_per_million()}
         limit = {"tokens_per_second": self.limit.tokens_per_second}
         return asdict(self) | derived | {"limit": asdict(self.limit) | limit}
 
 
 def measure_speed(model: Model, texts: Sequence[str], *, stage: Stage = lambda _: None) -> Speed:
-    """Measures `model` on `texts`, in under half a minute for a small encoder. Nothing else should run meanwhile."""
-    stage("finding which batches suit this machine")
+    """Measure a model on texts, in less than half a minute for a small encoder.
+
+    Run nothing else on the machine meanwhile. Texts that cannot be answered are left out.
+    """
+    stage("measuring the batch cost")
     cost = model.measure_batch_cost()
     encoded = list(zip(texts, model.pipeline.encode(texts), strict=True))
-    good = [text for text, each in encoded if isinstance(each, EncodedText)]
+    answerable = [text for text, each in encoded if isinstance(each, EncodedText)]
     lengths = [len(window) for _, each in encoded if isinstance(each, EncodedText) for window in each.windows]
     throughput = []
     for budget in BUDGETS:
         stage(f"throughput with batches of {budget:,} tokens")
-        throughput.append(_throughput(model, good, lengths, replace(cost, most_tokens=budget)))
+        throughput.append(_throughput(model, answerable, lengths, replace(cost, most_tokens=budget)))
     model.batcher.cost = cost
     latency = []
     for callers in CALLERS:
         stage(f"latency with {callers} callers")
-        latency.append(_latency(model, good, callers))
+        latency.append(_latency(model, answerable, callers))
     stage("time by stage")
-    stages = _stages(model, good, cost)
-    stage("the limit of the processor's matrix products")
+    stages = _stages(model, answerable, cost)
+    stage("measuring the limit of the processor")
     served = model.bundle.manifest.served
     data = (model.bundle.path / served.graph).read_bytes()
     limit = measure_limit(
         onnx_inspection.inspect_onnx(data, served.graph).products, precision=served.precision, workers=model.threads
     )
-    arrival = [lengths[start : start + _PEER_BATCH] for start in range(0, len(lengths), _PEER_BATCH)]
+    arrival = [lengths[start : start + _ARRIVAL_BATCH] for start in range(0, len(lengths), _ARRIVAL_BATCH)]
     padded = sum(max(batch) * len(batch) for batch in arrival)
     return Speed(
         model=model.version,
         machine=describe_machine()[0],
         workers=model.threads,
-        texts=len(good),
+        texts=len(answerable),
         tokens=sum(lengths),
         cost=cost,
         throughput=tuple(throughput),
@@ -136,18 +142,18 @@ def measure_speed(model: Model, texts: Sequence[str], *, stage: Stage = lambda _
 
 
 def typical_texts(model: Model, count: int = _TEXTS, seed: int = 0) -> list[str]:
-    """Texts made up of the words of the golden rows, with the lengths of the training data."""
+    """Make texts from the words of the golden rows, with the lengths of the training texts."""
     words = " ".join(row.text for row in model.bundle.golden if row.error is None).split()
     tokens = parse_reference((model.bundle.path / file_names.REFERENCE).read_bytes()).tokens
     generator = np.random.default_rng(seed)
     texts = []
-    for length in _drawn(tokens, count, generator):
+    for length in _sample(tokens, count, generator):
         start = int(generator.integers(len(words)))
         texts.append(" ".join((words * (1 + length // len(words) + 1))[start : start + max(1, length)]))
     return texts
 
 
-def _drawn(histogram: Histogram, count: int, generator: np.random.Generator) -> Iterator[int]:
+def _sample(histogram: Histogram, count: int, generator: np.random.Generator) -> Iterator[int]:
     counts = np.array(histogram.counts, dtype=np.float64)
     bins = generator.choice(len(counts), size=count, p=counts / counts.sum())
     for each in bins:
@@ -174,47 +180,47 @@ def _throughput(model: Model, texts: list[str], lengths: list[int], cost: Cost) 
 
 
 def _latency(model: Model, texts: list[str], callers: int) -> Latency:
-    """A closed loop: each caller asks for its next text when the last is answered."""
+    """Measure the latency: each caller sends its next text when the last one is answered."""
     until = time.perf_counter() + _SECONDS
-    took: list[list[float]] = [[] for _ in range(callers)]
+    seconds: list[list[float]] = [[] for _ in range(callers)]
 
-    def ask(number: int) -> None:
-        mine = cycle(texts[number::callers] or texts)
+    def call(number: int) -> None:
+        own_texts = cycle(texts[number::callers] or texts)
         while (began := time.perf_counter()) < until:
-            model.predict([next(mine)])
-            took[number].append(time.perf_counter() - began)
+            model.predict([next(own_texts)])
+            seconds[number].append(time.perf_counter() - began)
 
-    threads = [threading.Thread(target=ask, args=(number,)) for number in range(callers)]
+    threads = [threading.Thread(target=call, args=(number,)) for number in range(callers)]
     began = time.perf_counter()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    spent = time.perf_counter() - began
-    milliseconds = 1e3 * np.concatenate(took)
+    elapsed = time.perf_counter() - began
+    milliseconds = 1e3 * np.concatenate(seconds)
     p50, p99 = np.percentile(milliseconds, [50, 99])
-    return Latency(callers, len(milliseconds) / spent, float(p50), float(p99))
+    return Latency(callers, len(milliseconds) / elapsed, float(p50), float(p99))
 
 
 def _stages(model: Model, texts: list[str], cost: Cost) -> dict[str, float]:
-    """Share of the time that each stage takes, one after another on one thread."""
+    """Return the share of time of each stage, run one after the other on one thread."""
     clock = [time.perf_counter()]
 
-    def passed() -> float:
+    def since_last() -> float:
         clock.append(time.perf_counter())
         return clock[-1] - clock[-2]
 
     encoded = [each for each in model.pipeline.encode(texts) if isinstance(each, EncodedText)]
-    took = {"tokenise": passed()}
+    seconds = {"tokenise": since_last()}
     windows = [window for text in encoded for window in text.windows]
     batches = plan([len(window) for window in windows], cost)
-    took["plan"] = passed()
+    seconds["plan"] = since_last()
     outputs: dict[int, Floats] = {}
     for batch in batches:
         outputs |= zip(batch, model.run([windows[index] for index in batch]), strict=True)
-    took["infer"] = passed()
-    decoder, places = model.pipeline.decoder, iter(range(len(windows)))
-    pooled = [decoder.pool(text, [outputs[next(places)] for _ in text.windows]) for text in encoded]
+    seconds["infer"] = since_last()
+    decoder, indices = model.pipeline.decoder, iter(range(len(windows)))
+    pooled = [decoder.pool(text, [outputs[next(indices)] for _ in text.windows]) for text in encoded]
     decoder.decode(encoded, pooled, DecodeOptions())
-    took["decode"] = passed()
-    return {name: seconds / sum(took.values()) for name, seconds in took.items()}
+    seconds["decode"] = since_last()
+    return {name: each / sum(seconds.values()) for name, each in seconds.items()}

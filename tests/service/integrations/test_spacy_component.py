@@ -1,4 +1,4 @@
-"""The component in real pipelines of spaCy, found by its entry point."""
+"""The component in real spaCy pipelines, found by its entry point."""
 
 from __future__ import annotations
 
@@ -56,17 +56,17 @@ def test_vectors_of_documents(task_bundle: Callable[[str], Path]) -> None:
     assert doc.tensor.shape == (32,)
 
 
-def test_a_pipeline_takes_the_bundle_along(tiny_bundle: Callable[[str], Path], tmp_path: Path) -> None:
+def test_a_saved_pipeline_contains_the_bundle(tiny_bundle: Callable[[str], Path], tmp_path: Path) -> None:
     text = "cannot log in again"
     nlp = pipeline(tiny_bundle("single_label_classification"))
     nlp.to_disk(tmp_path / "nlp")
     config = tmp_path / "nlp" / "config.cfg"
     moved = config.read_text().replace(str(tiny_bundle("single_label_classification")), "")
-    config.write_text(moved)  # the first bundle need not be there any more
+    config.write_text(moved)  # the original bundle is not needed any more
     assert spacy.load(tmp_path / "nlp")(text).cats == nlp(text).cats
 
 
-def test_what_cannot_work_is_refused(tmp_path: Path) -> None:
+def test_a_missing_bundle_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BundleNotFound):
         pipeline(tmp_path)
     nlp = spacy.blank("en")
@@ -76,6 +76,6 @@ def test_what_cannot_work_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_model_of_pairs_is_no_component(task_bundle: Callable[[str], Path]) -> None:
+def test_a_model_of_pairs_is_refused(task_bundle: Callable[[str], Path]) -> None:
     with pytest.raises(ConfigError, match="reads two"):
         pipeline(task_bundle("text-pair"))

@@ -1,9 +1,11 @@
+"""The limit of the processor's matrix products."""
+
 from __future__ import annotations
 
 from glossator.service.measuring.matmul_limit import BATCH_TOKENS, MatmulLimit, measure_limit
 
 
-def test_a_limit_counts_two_operations_for_each_weight() -> None:
+def test_a_limit_counts_two_operations_per_weight() -> None:
     limit = measure_limit([(32, 32), (32, 64), (32, 64)], precision="int8", workers=1, seconds=0.05)
     assert limit.operations_per_token == 2 * (32 * 32 + 2 * 32 * 64)
     assert 0 < limit.tokens_per_second == limit.operations_per_second / limit.operations_per_token

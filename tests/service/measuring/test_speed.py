@@ -1,3 +1,5 @@
+"""The speed measurement on a tiny bundle."""
+
 from __future__ import annotations
 
 import json
@@ -26,13 +28,13 @@ def speed(model: Model) -> Speed:
         return measure_speed(model, ["where is my parcel", "refund " * 40, "", "login"] * 20)
 
 
-def test_bad_texts_do_not_count_and_every_window_does(speed: Speed) -> None:
+def test_all_windows_of_answerable_texts_count(speed: Speed) -> None:
     assert speed.texts == 60
     assert speed.tokens > 60 * 3
     assert (speed.workers, speed.model.split("@")[0]) == (2, "topics-single")
 
 
-def test_figures_hang_together(speed: Speed) -> None:
+def test_figures_are_consistent(speed: Speed) -> None:
     assert [each.most_tokens for each in speed.throughput] == [64, 256]
     for each in speed.throughput:
         assert 0 < each.low <= each.texts_per_second <= each.high
@@ -51,7 +53,7 @@ def test_figures_hang_together(speed: Speed) -> None:
     assert min(speed.kernels.int8_gops, speed.kernels.fp32_gops) > 0
 
 
-def test_json_holds_it_all(speed: Speed) -> None:
+def test_json_has_all_figures(speed: Speed) -> None:
     fields = json.loads(json.dumps(speed.to_dict(), allow_nan=False))
     assert fields["limit"]["tokens_per_second"] == pytest.approx(speed.limit.tokens_per_second)
     assert fields["share_of_limit"] == pytest.approx(speed.share_of_limit)
@@ -59,7 +61,7 @@ def test_json_holds_it_all(speed: Speed) -> None:
     assert fields["kernels"]["int8_gops"] == speed.kernels.int8_gops
 
 
-def test_typical_texts_are_as_long_as_those_trained_on(model: Model) -> None:
+def test_typical_texts_have_the_lengths_of_the_training_texts(model: Model) -> None:
     texts = typical_texts(model, 300)
     assert texts == typical_texts(model, 300)
     words = sorted(len(text.split()) for text in texts)
