@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
@@ -126,6 +126,7 @@ def test_any_bytes_give_a_description_with_faults(data: bytes) -> None:
     assert summary.faults
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_a_damaged_model_never_raises(data: st.DataObject) -> None:
     model = bytearray(make_model(nodes=[nested(CUSTOM, 3)], initializers=[external_tensor()]).SerializeToString())

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import zstandard
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glossator.service.documents.decoding.lines import LineStream
@@ -40,6 +40,7 @@ def read(data: bytes, codec: str) -> bytes:
 
 
 @pytest.mark.parametrize("codec", compression.SUFFIXES)
+@settings(deadline=None)  # xz is slow on a busy machine
 @given(pieces=st.lists(st.binary(max_size=5000), min_size=1, max_size=3))
 def test_streams_are_compatible_with_other_tools_in_both_directions(codec: str, pieces: list[bytes]) -> None:
     content = b"".join(pieces)
