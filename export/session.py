@@ -14,16 +14,16 @@ from numpy.typing import NDArray
 
 from glossator.evaluation.calibration.task_calibration import calibrate_task, nonconformity_scores
 from glossator.export import parity
-from glossator.export.activation_ranges import measure_ranges, random_windows
 from glossator.export.cascade import fit_cascade
-from glossator.export.encoder_graph import Range, write_graph
-from glossator.export.encoder_weights import read_encoder
 from glossator.export.golden_rows import edge_inputs
 from glossator.export.graph_choice import choose_graph, parity_summary
-from glossator.export.int8_candidates import int8_candidates
+from glossator.export.graphs.activation_ranges import measure_ranges, random_windows
+from glossator.export.graphs.encoder_graph import Range, write_graph
+from glossator.export.graphs.encoder_weights import read_encoder
+from glossator.export.graphs.int8_candidates import int8_candidates
+from glossator.export.graphs.torch_to_onnx import convert_to_onnx
 from glossator.export.measurements import Measurements, evaluation_record, measure_graph
 from glossator.export.model_card import write_card
-from glossator.export.torch_to_onnx import convert_to_onnx
 from glossator.modeling.checkpoint_reader import load_model, open_pipeline
 from glossator.modeling.labelled_rows import LabelledRows, indicator, inputs_of
 from glossator.service.bundle import file_names

@@ -24,7 +24,7 @@ def convert_stock(checkpoint: str, folder: Path) -> Path:
         from onnxruntime.quantization import QuantType, quantize_dynamic
         from onnxruntime.quantization.shape_inference import quant_pre_process
 
-        from glossator.export.torch_to_onnx import convert_to_onnx
+        from glossator.export.graphs.torch_to_onnx import convert_to_onnx
         from glossator.modeling.checkpoint_reader import load_model
 
         convert_to_onnx(load_model(checkpoint, "text-classification"), folder / "stock-fp32.onnx")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from glossator.export.silence_output import silence_output
+from glossator.export.graphs.silence_output import silence_output
 from glossator.modeling.torch_session import graph_outputs, takes_token_types
 from glossator.service.bundle.task import Task
 from glossator.service.errors import ConfigError

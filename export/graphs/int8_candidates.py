@@ -1,6 +1,6 @@
 """The int8 graphs that a bundle may serve, the fastest first.
 
-1. `static`: int8 products with fixed activation scales, for the families that `glossator.export.encoder_weights` knows.
+1. `static`: int8 products with fixed activation scales, for the families that `glossator.export.graphs.encoder_weights` knows.
 2. The same, but the products that lose most in int8 stay in fp32.
 3. `row`: one activation scale per token, for any graph.
 4. `block`: weights and activations in int8 with one scale per block, for any graph (`MatMulNBits`): half as fast,
@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glossator.export.encoder_graph import Quantization, Range, product_input_names, write_graph
-from glossator.export.encoder_weights import EncoderWeights
-from glossator.export.graph_quantization import quantize_blocks, quantize_rows
+from glossator.export.graphs.encoder_graph import Quantization, Range, product_input_names, write_graph
+from glossator.export.graphs.encoder_weights import EncoderWeights
+from glossator.export.graphs.quantization import quantize_blocks, quantize_rows
 from glossator.service.bundle.manifest import Scheme
 
 EXCLUDED_SHARES = (0.1, 0.25)

@@ -10,10 +10,10 @@ import pytest
 from made import made_task
 from numpy.typing import NDArray
 
-from glossator.export.activation_ranges import measure_ranges
-from glossator.export.encoder_graph import Range, product_input_names, write_graph
-from glossator.export.encoder_weights import EncoderWeights, read_encoder
-from glossator.export.int8_candidates import int8_candidates, rank_by_int8_error
+from glossator.export.graphs.activation_ranges import measure_ranges
+from glossator.export.graphs.encoder_graph import Range, product_input_names, write_graph
+from glossator.export.graphs.encoder_weights import EncoderWeights, read_encoder
+from glossator.export.graphs.int8_candidates import int8_candidates, rank_by_int8_error
 from glossator.modeling.checkpoint_reader import load_model
 from glossator.service.inference.runtime.session import Session
 

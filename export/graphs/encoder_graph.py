@@ -9,7 +9,7 @@ It computes the same as the graph that PyTorch exports, in fewer steps:
   ONNX Runtime reads directly: three of four transpositions per layer disappear.
 - In int8, a product adds its bias and both scales in the pass that writes its result.
 
-Activation scales are constants, measured on real texts (`glossator.export.activation_ranges`): an answer cannot depend
+Activation scales are constants, measured on real texts (`glossator.export.graphs.activation_ranges`): an answer cannot depend
 on the other texts of its batch, and no pass over the activations is needed to find scales. For a product `X @ W + b`:
 
     A = saturate(round(X / scale) + zero_point)                           uint8, one scale per tensor
@@ -33,7 +33,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glossator.export.encoder_weights import (
+from glossator.export.graphs.encoder_weights import (
     ClassificationHead,
     Embeddings,
     EncoderWeights,
@@ -43,7 +43,7 @@ from glossator.export.encoder_weights import (
     PoolingHead,
     TokenHead,
 )
-from glossator.export.int8_weights import quantize_symmetric
+from glossator.export.graphs.int8_weights import quantize_symmetric
 
 OPSET = 20
 _IR_VERSION = 10

@@ -17,10 +17,16 @@ from made import TASKS, made_task
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from glossator.export.activation_ranges import measure_ranges, random_windows
-from glossator.export.encoder_graph import Quantization, Range, product_input_names, write_activation_graph, write_graph
-from glossator.export.encoder_weights import EncoderWeights, read_encoder
-from glossator.export.torch_to_onnx import convert_to_onnx
+from glossator.export.graphs.activation_ranges import measure_ranges, random_windows
+from glossator.export.graphs.encoder_graph import (
+    Quantization,
+    Range,
+    product_input_names,
+    write_activation_graph,
+    write_graph,
+)
+from glossator.export.graphs.encoder_weights import EncoderWeights, read_encoder
+from glossator.export.graphs.torch_to_onnx import convert_to_onnx
 from glossator.modeling.checkpoint_reader import load_model
 from glossator.modeling.torch_session import TorchSession
 from glossator.service.inference.encoding import reads_pairs

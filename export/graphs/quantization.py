@@ -26,8 +26,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glossator.export.int8_weights import SMALLEST_SCALE, quantize_symmetric
-from glossator.export.silence_output import silence_output
+from glossator.export.graphs.int8_weights import SMALLEST_SCALE, quantize_symmetric
+from glossator.export.graphs.silence_output import silence_output
 
 _MIN_EMBEDDINGS = 256
 """Smaller tables (positions of a tiny model, token types) stay in fp32: int8 would save nothing."""

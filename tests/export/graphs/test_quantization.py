@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from onnx import TensorProto, helper, numpy_helper
 
-from glossator.export.graph_quantization import quantize_rows
-from glossator.export.int8_weights import quantize_symmetric
+from glossator.export.graphs.int8_weights import quantize_symmetric
+from glossator.export.graphs.quantization import quantize_rows
 from glossator.modeling.labelled_rows import read_rows
 from glossator.service.inference.model import load
 from glossator.service.inference.runtime.session import session_options
