@@ -78,7 +78,7 @@ def test_a_damaged_bundle_is_not_added(registry: Registry, versions: list[Path],
 @pytest.mark.parametrize("name", ["../up", "", "a/b", ".hidden", "x" * 65])
 def test_names_outside_the_folder_are_refused(registry: Registry, versions: list[Path], name: str) -> None:
     if name:
-        with pytest.raises(ConfigError, match="this name"):
+        with pytest.raises(ConfigError, match="invalid model name"):
             registry.add(versions[0], name=name)
     assert not (registry.root.parent / "up").exists()
 

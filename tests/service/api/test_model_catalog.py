@@ -159,7 +159,7 @@ def test_version_of_an_evicted_model_is_loaded_alone(
     registry.add(versions[0], name="other")
     catalog = follow(budget_bytes=1)
     assert [name for name, _ in catalog.loaded()] == ["intents"]
-    assert find_loaded(catalog, "other").digest == catalog.registry.version("other", "champion")
+    assert find_loaded(catalog, "other").digest == catalog.registry.resolve_version("other", "champion")
     wait_until(lambda: [name for name, _ in catalog.loaded()] == ["other"])
     assert find_loaded(catalog, f"intents@{second[:12]}").digest == second
     wait_until(lambda: len(catalog.loaded()) == 1)
