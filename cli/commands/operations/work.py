@@ -14,7 +14,7 @@ from glossator.cli.support.console import OK, Quiet, Threads, stderr
 def work(
     bundles: Annotated[list[Path], typer.Argument(help="Bundle folders; jobs of other models are left to others.")],
     jobs: Annotated[
-        Path, typer.Option(envvar=f"{PREFIX}JOBS", help="JobFiles of the jobs, as given to glossator serve.")
+        Path, typer.Option(envvar=f"{PREFIX}JOBS", help="Folder of the jobs, as given to glossator serve.")
     ],
     threads: Threads = None,
     idle: Annotated[float | None, typer.Option(min=0.0, help="Exit after this many seconds without a job.")] = None,
@@ -43,7 +43,7 @@ def work(
     database = settings.job_database
     models = ModelCache(bundles, threads=threads)
     store = open_store(jobs, None if database is None else database.get_secret_value())
-    folder = JobFiles(jobs, free_bytes=settings.free_disk_bytes)
+    files = JobFiles(jobs, free_bytes=settings.free_disk_bytes)
     stopping = threading.Event()
     signals = (signal.SIGTERM, signal.SIGINT)
     previous = {number: signal.signal(number, lambda *_: stopping.set()) for number in signals}
@@ -51,7 +51,7 @@ def work(
     console.print(f"· waiting for jobs of {len(models.digests)} models, process {os.getpid()}")
     ended = run_jobs(
         store,
-        folder,
+        files,
         models,
         worker=worker_name(),
         lease=settings.job_lease_seconds,
