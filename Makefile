@@ -1,42 +1,49 @@
-# Two commands on a bare machine: `make demo` and `make test`. Each makes its own .venv and installs what it needs.
+# Two commands on a bare machine: `make demo` and `make test`. Both create .venv if necessary. `make demo` installs the
+# packages that train, export and serve; `make test` and the others also install the development tools.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
+DEMO := $(VENV)/.installed-demo
+DEV := $(VENV)/.installed-dev
+INSTALLER := pyproject.toml constraints.txt scripts/install.py scripts/pip_progress.py scripts/torch_build.py
 export HF_HUB_DISABLE_TELEMETRY := 1
 
+.NOTPARALLEL: # two installations at once would write into one environment
 .PHONY: help install demo test quick check docs format figures screenshot base-install bench sweep fuzz clean
 
 help:
-	@echo "make demo    train, export, verify, label and serve on the example corpus"
+	@echo "make demo    train, evaluate, export, verify, label and serve on the example corpus"
 	@echo "make test    every test"
 	@echo "make check   style, types, import contracts, documentation, figures"
-	@echo "make docs    fill the figures of the documents and check the documents alone"
+	@echo "make docs    fill in the figures and check only the documents"
 	@echo "make figures    fill the figures of the documents from benchmarks/results"
-	@echo "make screenshot    take the picture in the README again (after make demo; Chromium)"
-	@echo "make base-install    install the base alone and use the demo's bundle with it"
+	@echo "make screenshot    take the screenshot in the README again (after make demo; Chromium)"
+	@echo "make base-install    install only the base and use the demo's bundle with it"
 	@echo "make bench   measure this machine and write benchmarks/results"
-	@echo "make sweep   kill labelling at every step, and meet it with faults (Linux, strace; 10 minutes)"
-	@echo "make fuzz    ask every operation of the API what fits its description and what does not (3 minutes)"
-	@echo "make quick   the tests that take no training"
+	@echo "make sweep   kill labelling at every step and inject I/O faults (Linux, strace; 10 minutes)"
+	@echo "make fuzz    property tests on new random examples, and random requests to every operation of the API"
+	@echo "make quick   the tests without training"
 
-install: $(STAMP)
+install: $(DEV)
 
-# torch goes first and alone: left to other packages, pip may choose a CUDA build of several gigabytes.
-$(STAMP): pyproject.toml constraints.txt scripts/install.sh scripts/check_torch.py
-	@PYTHON="$(PYTHON)" VENV="$(VENV)" sh scripts/install.sh
-	@touch $(STAMP)
+$(DEMO): $(INSTALLER)
+	@$(PYTHON) scripts/install.py $(VENV) training export starter
+	@touch $(DEMO)
 
-demo: $(STAMP)
+$(DEV): $(INSTALLER)
+	@$(PYTHON) scripts/install.py $(VENV) dev
+	@touch $(DEMO) $(DEV)
+
+demo: $(DEMO)
 	@$(BIN)/glossator demo
 
-test: $(STAMP)
+test: $(DEV)
 	@$(BIN)/python -m pytest
 
-quick: $(STAMP)
+quick: $(DEV)
 	@$(BIN)/python -m pytest -m "not slow"
 
-check: $(STAMP)
+check: $(DEV)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/python -m mypy
@@ -49,26 +56,27 @@ docs: figures
 	@$(BIN)/python scripts/check_docs.py
 	@$(BIN)/python scripts/check_words.py README.md CONTRIBUTING.md CHANGELOG.md docs
 
-figures: $(STAMP)
+figures: $(DEV)
 	@$(BIN)/python scripts/fill_figures.py
 
-screenshot: $(STAMP)
+screenshot: $(DEV)
 	@$(BIN)/python scripts/take_screenshot.py demo
 
-format: $(STAMP)
+format: $(DEV)
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-base-install: $(STAMP)
+base-install: $(DEMO)
 	@PYTHON="$(PYTHON)" sh scripts/check_base_install.sh demo/tickets
 
-bench: $(STAMP)
+bench: $(DEV)
 	@$(BIN)/python benchmarks/startup.py
 
-sweep: $(STAMP)
+sweep: $(DEV)
 	@$(BIN)/python benchmarks/kill_sweep.py
 
-fuzz: $(STAMP)
+fuzz: $(DEV)
+	@$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=fuzz --timeout=3600
 	@$(BIN)/python benchmarks/fuzz.py
 
 clean:

@@ -149,6 +149,8 @@ def main() -> None:
             failed[name] = str(error)
             print(f"  {name} cannot run: {error}", flush=True)
     workers = {name: workers[name] for name in names if name not in failed}
+    if "ours" not in workers:
+        sys.exit(f"every ratio is against Glossator, which does not run: {failed.get('ours', 'add it to --engines')}")
     measured = {(name, kind): Measured() for name in workers for kind in SETS}
     for name, worker in workers.items():
         for kind, draw in SETS.items():

@@ -4,7 +4,7 @@
 
 Prints each use as `file:line: word -> replacement` and exits with 1 if there is any. Reads the files that git tracks
 or would track: source code, documentation and templates. Results of benchmarks, data and third-party files are left
-out. A word counts inside identifiers too: `rows_told` uses `told`.
+out. A word counts inside identifiers too.
 """
 
 from __future__ import annotations
@@ -79,7 +79,9 @@ def main(arguments: Sequence[str]) -> int:
             count += 1
             print(f"{file.relative_to(ROOT)}:{use.line}: {use.found!r} -> {use.replacement}")
     if count:
-        print(f"{count} retired words found. Hint: write plain technical English; scripts/retired_words.txt is the list.")
+        print(
+            f"{count} retired words found. Hint: write plain technical English; scripts/retired_words.txt is the list."
+        )
     return 1 if count else 0
 
 

@@ -1,4 +1,4 @@
-"""Tiny real models: random encoders of each family, a trained checkpoint and an exported bundle, made once a run."""
+"""Tiny real models for all tests: random encoders of each family, a trained checkpoint and an exported bundle."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 from databases import postgres, postgres_programs
+from property_profiles import load_test_profile
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test needs the network
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
 os.environ["GLOSSATOR_CACHE_DIR"] = os.devnull  # nothing measured here is kept, nor what was kept before used
-os.environ.setdefault(
-    "OMP_WAIT_POLICY", "PASSIVE"
-)  # before torch: see glossator.cli.support.console.prepare_environment
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: see cli/support/console.py
+load_test_profile()
 
 SHARED_DATA = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
 

@@ -27,6 +27,7 @@ from glossator.service.jobs.attempt import attempt
 from glossator.service.jobs.job_files import JobFiles
 from glossator.service.jobs.open_store import DATABASE, open_store
 from glossator.service.jobs.store import Store
+from glossator.service.stop_signals import stop_signals
 from glossator.service.supervision import wait_for_parent_exit
 
 POLL_SECONDS = 0.5
@@ -109,8 +110,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     stopping = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
-    signal.signal(signal.SIGINT, lambda *_: stopping.set())
+    for kind in stop_signals():
+        signal.signal(kind, lambda *_: stopping.set())
     if options.supervised:
         threading.Thread(target=_stop_with_parent, args=(stopping,), daemon=True).start()
     limit_resources(options.memory_mb)

@@ -1,4 +1,4 @@
-"""`scripts/check_docs.py` on small documents, good and bad, beside a small project."""
+"""The check of the documents reports what does not match the project, with the line."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from votes import vote_bundle
 
@@ -122,7 +122,6 @@ def test_a_damaged_audit_is_refused_with_its_line(registry: Registry, versions: 
 
 
 @given(st.lists(st.sampled_from(["x", "y", "z", "rollback"]), max_size=30))
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_rollback_undoes_like_a_stack(steps: list[str]) -> None:
     """Compared with a plain stack: giving an alias pushes, rolling back pops."""
     record = ModelRecord(versions=["x", "y", "z"])

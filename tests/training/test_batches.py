@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from glossator.service.bundle.task import Encoding
@@ -15,7 +15,6 @@ from glossator.training.batches import POOL_BATCHES, epoch_batches, make_example
 lengths_of = st.lists(st.integers(1, 512), min_size=1, max_size=400)
 
 
-@settings(deadline=None)
 @given(lengths=lengths_of, batch_size=st.integers(1, 40), seed=st.integers(0, 2**63), epoch=st.integers(0, 100))
 def test_batches_have_each_index_once(lengths: list[int], batch_size: int, seed: int, epoch: int) -> None:
     batches = epoch_batches(lengths, batch_size=batch_size, seed=seed, epoch=epoch)
@@ -69,7 +68,6 @@ def encoder(tiny_base: Callable[[str], Path]) -> Encoder:
     return Encoder(tiny_base("bert") / "tokenizer.json", Encoding(max_length=16, stride=4, pad_token_id=0))
 
 
-@settings(deadline=None)
 @given(word_counts=st.lists(st.integers(1, 120), min_size=1, max_size=8))
 def test_examples_are_all_windows_and_each_text_has_weight_one(encoder: Encoder, word_counts: list[int]) -> None:
     texts = ["parcel " * count for count in word_counts]

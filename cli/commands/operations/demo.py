@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,19 +25,19 @@ from glossator.cli.commands.training.evaluate import evaluate
 from glossator.cli.commands.training.train import train
 from glossator.cli.support import console
 from glossator.service.errors import ConfigError, GlossatorError
+from glossator.workflows.extras import require_extra
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 CORPUS, SPANS, NEW_ROWS = "tickets.csv", "ticket_spans.jsonl", "new_tickets.csv"
 QUESTION = "My parcel was due last Tuesday and the tracking page has not moved since. Where is it?"
 EPOCHS, BATCH_SIZE, MAX_LENGTH = 4, 16, 128
 ENTITY_EPOCHS = 6
-"""What the small corpus needs: few texts are longer, and those are read in windows."""
+"""Suitable for the small corpus; the few longer texts are split into windows."""
 ENTITY_SHARE = 0.15
-"""The spans are few: so many of them for validation, and as many for the test."""
+"""Share of the rows for validation, and the same share for the test; the corpus is small."""
 ROWS_SHOWN, SHORT = 3, 200
 _READY_SECONDS = 30.0
 
@@ -41,84 +45,97 @@ _READY_SECONDS = 30.0
 def demo(
     output: Annotated[
         Path,
-        typer.Option(
-            "--output", "-o", help="Folder for everything the demo makes; one of an earlier demo is replaced."
-        ),
+        typer.Option("--output", "-o", help="Output folder; an earlier demo is replaced."),
     ] = Path("demo"),
+    entities: Annotated[
+        bool,
+        typer.Option("--entities/--no-entities", help="Also train a second model that finds entities."),
+    ] = True,
+    base: Annotated[
+        str, typer.Option(help="Encoder to start from: starter, a local folder, or a hub name.")
+    ] = "starter",
     serve: Annotated[
         bool | None,
         typer.Option("--serve/--no-serve", help="Keep the server running at the end; default: on a terminal."),
     ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the server; 0 picks a free one.")] = 0,
 ) -> int:
-    """Walk the whole road on the example corpus: wrangle, train, evaluate, export, verify, label, serve.
+    """Run the full pipeline on the example corpus: train, evaluate, export, verify, label a file, serve.
+
+    The first model sorts support tickets into ten categories and answers over HTTP. While it serves, a second one
+    is trained to find order numbers, products, dates and amounts.
 
     \b
-    Example:
+    Examples:
       glossator demo
+      glossator demo --no-entities
     """
-    if not (EXAMPLES / CORPUS).is_file():
-        raise ConfigError(
-            "the example corpus is not installed with the package",
-            found=EXAMPLES,
-            hint="Run the demo from a clone of the repository, or begin with `glossator train FILE`.",
-        )
+    require_extra("training")
+    require_extra("export")
+    corpus, spans, new_rows = (_example(name) for name in (CORPUS, SPANS, NEW_ROWS))
     screen = console.stderr()
     _clear(output)
-    checkpoint, bundle, labelled = output / "checkpoint", output / "tickets", output / "labelled.jsonl"
     stages = _Stages(screen)
-    with stages.stage(
-        "wrangle and train", f"glossator train examples/{CORPUS} --label-column category -o {checkpoint}"
-    ):
-        train(
-            str(EXAMPLES / CORPUS),
-            checkpoint,
-            text_column="text",
-            label_column="category",
-            epochs=EPOCHS,
-            batch_size=BATCH_SIZE,
-            max_length=MAX_LENGTH,
-            runs=output / "runs",
-        )
-    with stages.stage("evaluate the checkpoint", f"glossator evaluate {checkpoint}"):
-        evaluate(checkpoint, output=output / "report", runs=output / "runs")
-    with stages.stage("export", f"glossator export {checkpoint} -o {bundle}"):
-        export(checkpoint, bundle, runs=output / "runs")
-    with stages.stage("verify", f"glossator verify {bundle}"):
-        if verify(bundle) != console.OK:
-            raise GlossatorError("the demo's bundle does not verify", found=bundle, hint="Report this.")
-    with stages.stage("label a file", f"glossator label examples/{NEW_ROWS} -m {bundle} -o {labelled}"):
-        label(str(EXAMPLES / NEW_ROWS), bundle, str(labelled))
-    entities = _entities(output, stages, screen)
+    bundle = _classifier(output, base, corpus, new_rows, stages)
     with _server(bundle, port) as url:
-        with stages.stage("serve, and ask over HTTP", f"glossator serve {bundle}"):
+        with stages.stage("serve and predict over HTTP", "glossator", "serve", bundle):
             answer = _ask(f"{url}/v1/models/{bundle.name}/predict")
             screen.print(f"  {QUESTION}\n  -> {answer['labels'][0]} ({answer['scores'][0]['score']:.2f})", markup=False)
-        _summary([bundle, entities], labelled, stages, url)
+        stages.done("start to first answer")
+        labelled = _counts(output / "labelled.jsonl", new_rows)
+        _summary("the category of a ticket", bundle, stages, ("file labelled", labelled), ("server", url))
+        if entities:
+            screen.print(f"\nThe server answers at {url} while the second model is trained.", markup=False)
+            second = _entities(output, base, spans, new_rows, stages, screen)
+            stages.done("whole demo")
+            _summary("entities in a ticket", second, stages)
         if sys.stdout.isatty() if serve is None else serve:
             screen.print(f"serving at {url} until Ctrl-C", markup=False)
             _wait()
     return console.OK
 
 
-def _entities(output: Path, stages: _Stages, screen: Console) -> Path:
-    """Teaches a second model to mark order numbers, products, dates and amounts, and shows them; its bundle."""
-    checkpoint, bundle, found = output / "entities_checkpoint", output / "entities", output / "entities.jsonl"
-    with stages.stage("learn entities", f"glossator train examples/{SPANS} -o {checkpoint}"):
-        train(
-            str(EXAMPLES / SPANS),
-            checkpoint,
-            epochs=ENTITY_EPOCHS,
-            batch_size=BATCH_SIZE,
-            max_length=MAX_LENGTH,
-            runs=output / "runs",
-            validation_share=ENTITY_SHARE,
-            test_share=ENTITY_SHARE,
+def _example(name: str) -> Path:
+    """Return a file of the example corpus, which is installed with the package. Raises ConfigError if it is missing."""
+    path = Path(str(files("glossator.examples") / name))
+    if not path.is_file():
+        raise ConfigError(
+            "the example corpus is not installed with the package",
+            found=path,
+            hint="Install Glossator from a wheel or a clone, or start with `glossator train FILE`.",
         )
-    with stages.stage("export entities", f"glossator export {checkpoint} -o {bundle}"):
+    return path
+
+
+def _classifier(output: Path, base: str, corpus: Path, new_rows: Path, stages: _Stages) -> Path:
+    """Train, evaluate, export and verify a model for ticket categories and label a file. Return its bundle."""
+    checkpoint, bundle, labelled = output / "checkpoint", output / "tickets", output / "labelled.jsonl"
+    options = _options(base, EPOCHS)
+    columns = ("--text-column", "text", "--label-column", "category")
+    with stages.stage("clean and train", "glossator", "train", corpus, *columns, *_flags(options), "-o", checkpoint):
+        train(str(corpus), checkpoint, text_column="text", label_column="category", runs=output / "runs", **options)
+    with stages.stage("evaluate the checkpoint", "glossator", "evaluate", checkpoint):
+        evaluate(checkpoint, output=output / "report", runs=output / "runs")
+    with stages.stage("export", "glossator", "export", checkpoint, "-o", bundle):
         export(checkpoint, bundle, runs=output / "runs")
-    with stages.stage("find entities in a file", f"glossator label examples/{NEW_ROWS} -m {bundle} -o {found}"):
-        label(str(EXAMPLES / NEW_ROWS), bundle, str(found))
+    with stages.stage("verify", "glossator", "verify", bundle):
+        if verify(bundle) != console.OK:
+            raise GlossatorError("the demo's bundle does not verify", found=bundle, hint="Report this.")
+    with stages.stage("label a file", "glossator", "label", new_rows, "-m", bundle, "-o", labelled):
+        label(str(new_rows), bundle, str(labelled))
+    return bundle
+
+
+def _entities(output: Path, base: str, spans: Path, new_rows: Path, stages: _Stages, screen: Console) -> Path:
+    """Train a model that finds order numbers, products, dates and amounts, and show examples. Return its bundle."""
+    checkpoint, bundle, found = output / "entities_checkpoint", output / "entities", output / "entities.jsonl"
+    options = _options(base, ENTITY_EPOCHS) | {"validation_share": ENTITY_SHARE, "test_share": ENTITY_SHARE}
+    with stages.stage("train entities", "glossator", "train", spans, *_flags(options), "-o", checkpoint):
+        train(str(spans), checkpoint, runs=output / "runs", **options)
+    with stages.stage("export entities", "glossator", "export", checkpoint, "-o", bundle):
+        export(checkpoint, bundle, runs=output / "runs")
+    with stages.stage("find entities in a file", "glossator", "label", new_rows, "-m", bundle, "-o", found):
+        label(str(new_rows), bundle, str(found))
         rows = [json.loads(line) for line in found.read_text(encoding="utf-8").splitlines()]
         short = [row for row in rows if row["entities"] and len(row["text"]) <= SHORT]
         for row in sorted(short, key=lambda row: -len(row["entities"]))[:ROWS_SHOWN]:
@@ -126,8 +143,22 @@ def _entities(output: Path, stages: _Stages, screen: Console) -> Path:
     return bundle
 
 
+def _options(base: str, epochs: int) -> dict[str, Any]:
+    """Return the options of training, by their Python names."""
+    return {"base": base, "epochs": epochs, "batch_size": BATCH_SIZE, "max_length": MAX_LENGTH}
+
+
+def _flags(options: dict[str, Any]) -> list[str]:
+    """Return the same options as command line flags.
+
+    >>> _flags({"batch_size": 16})
+    ['--batch-size', '16']
+    """
+    return [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+
+
 def _marked(text: str, entities: list[dict[str, Any]]) -> Text:
-    """The text with its entities underlined and named, for the terminal."""
+    """Return the text with its entities underlined and labelled, for the terminal."""
     from rich.text import Text
 
     marked, end = Text("  "), 0
@@ -140,33 +171,54 @@ def _marked(text: str, entities: list[dict[str, Any]]) -> Text:
 
 
 def _clear(output: Path) -> None:
-    """Removes what an earlier demo made, and refuses any other folder."""
+    """Remove the output of an earlier demo. Raises ConfigError for any other folder that is not empty."""
     marker = output / ".glossator-demo"
     if output.exists() and any(output.iterdir()) and not marker.is_file():
-        raise ConfigError("the folder holds something else", found=output, hint="Choose another --output.")
+        raise ConfigError("the output folder contains other files", found=output, hint="Choose another --output.")
     shutil.rmtree(output, ignore_errors=True)
     output.mkdir(parents=True)
     marker.touch()
 
 
 class _Stages:
-    """Announces each stage with the command that does the same, and keeps how long it took."""
+    """Prints each stage with the equivalent command, and records its duration."""
 
     def __init__(self, screen: Console) -> None:
         self._screen = screen
-        self.seconds: dict[str, float] = {}
+        self._started = time.monotonic()
+        self._number = 0
+        self._seconds: dict[str, float] = {}
 
     @contextmanager
-    def stage(self, name: str, command: str) -> Iterator[None]:
-        self._screen.print(f"\n[bold]{len(self.seconds) + 1}. {name}[/bold]   $ {command}")
+    def stage(self, name: str, *command: str | Path) -> Iterator[None]:
+        self._number += 1
+        self._screen.print(f"\n[bold]{self._number}. {name}[/bold]")
+        self._screen.print(f"$ {shlex.join(_shown(word) for word in command)}", markup=False)
         started = time.monotonic()
         yield
-        self.seconds[name] = time.monotonic() - started
+        self._seconds[name] = time.monotonic() - started
+
+    def done(self, what: str) -> None:
+        """Record the seconds since the demo started."""
+        self._seconds[what] = time.monotonic() - self._started
+
+    def taken(self) -> list[tuple[str, str]]:
+        """Return table rows with the seconds of everything since the last call."""
+        rows = [(f"time: {name}", f"{seconds:.1f} s") for name, seconds in self._seconds.items()]
+        self._seconds.clear()
+        return rows
+
+
+def _shown(word: str | Path) -> str:
+    """Return a word of a command; paths inside the current folder become relative."""
+    if isinstance(word, Path) and word.is_absolute() and word.is_relative_to(Path.cwd()):
+        word = word.relative_to(Path.cwd())
+    return os.fspath(word)
 
 
 @contextmanager
 def _server(bundle: Path, port: int) -> Iterator[str]:
-    """A server process for `bundle`, ended with the block; its URL."""
+    """Run a server for `bundle` during the block and yield its URL."""
     command = [sys.executable, "-m", "glossator", "serve", str(bundle), "--port", str(port)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
@@ -177,11 +229,12 @@ def _server(bundle: Path, port: int) -> Iterator[str]:
 
 
 def _url(process: subprocess.Popen[str]) -> str:
-    """The URL that the server announces on stderr once it answers."""
+    """Wait for the URL that the server prints to stderr when it is ready."""
     assert process.stderr is not None
     said = []
     for line in process.stderr:
         if "listening on " in line:
+            threading.Thread(target=process.stderr.read, daemon=True).start()  # a full pipe would stop the server
             return line.split("listening on ", 1)[1].strip()
         said.append(line)
     raise GlossatorError("the server did not start", found="".join(said), hint="Choose another --port.")
@@ -197,33 +250,35 @@ def _ask(url: str) -> dict[str, list[dict[str, float]]]:
     return result
 
 
-def _summary(bundles: list[Path], labelled: Path, stages: _Stages, url: str) -> None:
-    """What came out, from the manifests and the labelled file."""
-    from rich.table import Table
-
+def _counts(labelled: Path, new_rows: Path) -> str:
+    """Return how many rows were read, written and failed."""
     from glossator.service.documents.open_source import open_source
-    from glossator.service.inference.model import load
 
-    table = Table("what", "figure", title="Glossator demo: the graphs that are served", title_justify="left")
-    for bundle in bundles:
-        manifest = load(bundle).bundle.manifest
-        for record in manifest.evaluation:
-            for name, estimate in list(record.metrics.items())[:2]:
-                interval = f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f})"
-                table.add_row(f"{bundle.name}: {record.split} {name}, {record.rows} rows", interval)
-        if manifest.speed is not None:
-            table.add_row(f"{bundle.name}: speed at export", f"{manifest.speed.texts_per_second:,.0f} texts/s")
-        size = sum(entry.size for name, entry in manifest.files.items() if name == manifest.served.graph)
-        table.add_row(f"{bundle.name}: served graph", f"{manifest.served.precision}, {size / 1e6:.0f} MB")
     rows = [json.loads(line) for line in labelled.read_text(encoding="utf-8").splitlines()]
     failed = sum(row["_status"] == "error" for row in rows)
-    with open_source(EXAMPLES / NEW_ROWS) as source:
+    with open_source(new_rows) as source:
         rows_in = sum(1 for _ in source.records())
-    table.add_row("file labelled", f"{rows_in} rows in, {len(rows)} out, {failed} with an error")
-    for name, seconds in stages.seconds.items():
-        table.add_row(f"time: {name}", f"{seconds:.1f} s")
-    table.add_row("time: all", f"{sum(stages.seconds.values()):.1f} s")
-    table.add_row("server", url)
+    return f"{rows_in} rows in, {len(rows)} out, {failed} with an error"
+
+
+def _summary(title: str, bundle: Path, stages: _Stages, *rows: tuple[str, str]) -> None:
+    """Print a table: figures of the served model from its manifest, `rows`, and the seconds of the stages."""
+    from rich.table import Table
+
+    from glossator.service.inference.model import load
+
+    table = Table("figure", "value", title=f"Glossator demo: {title}", title_justify="left")
+    manifest = load(bundle).bundle.manifest
+    for record in manifest.evaluation:
+        for name, estimate in list(record.metrics.items())[:2]:
+            interval = f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f})"
+            table.add_row(f"{record.split} {name}, {record.rows} rows", interval)
+    if manifest.speed is not None:
+        table.add_row("speed at export", f"{manifest.speed.texts_per_second:,.0f} texts/s")
+    size = sum(entry.size for name, entry in manifest.files.items() if name == manifest.served.graph)
+    table.add_row("served model", f"{manifest.served.precision}, {size / 1e6:.0f} MB")
+    for row in (*rows, *stages.taken()):
+        table.add_row(*row)
     console.stdout().print(table)
 
 

@@ -38,6 +38,7 @@ def work(
     from glossator.service.jobs.job_files import JobFiles
     from glossator.service.jobs.open_store import open_store
     from glossator.service.jobs.worker import ModelCache, run_jobs, worker_name
+    from glossator.service.stop_signals import stop_signals
 
     settings = Settings(jobs=jobs)
     database = settings.job_database
@@ -45,7 +46,7 @@ def work(
     store = open_store(jobs, None if database is None else database.get_secret_value())
     files = JobFiles(jobs, free_bytes=settings.free_disk_bytes)
     stopping = threading.Event()
-    signals = (signal.SIGTERM, signal.SIGINT)
+    signals = stop_signals()
     previous = {number: signal.signal(number, lambda *_: stopping.set()) for number in signals}
     console = stderr(quiet=quiet)
     console.print(f"· waiting for jobs of {len(models.digests)} models, process {os.getpid()}")

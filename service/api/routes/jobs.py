@@ -222,7 +222,9 @@ async def result(
     parts = [jobs.folder.parts(job_id) / chunk.part for chunk in finished]
     headers = {"X-Rows": str(sum(chunk.counts.rows for chunk in finished))}
     return StreamingResponse(
-        _concatenate(row_format.header(), parts), media_type=media_type(Path(make_labelling(job).output)), headers=headers
+        _concatenate(row_format.header(), parts),
+        media_type=media_type(Path(make_labelling(job).output)),
+        headers=headers,
     )
 
 

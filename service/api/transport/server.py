@@ -19,6 +19,7 @@ from glossator.service.api.settings import PREFIX, Settings
 from glossator.service.api.state import AppState
 from glossator.service.api.transport.header_limits import HeaderLimitsProtocol
 from glossator.service.errors import ConfigError
+from glossator.service.stop_signals import stop_signals
 
 _BACKLOG = 2048
 _LINGER_SECONDS = 0.3
@@ -70,7 +71,7 @@ def serve_replicas(command: Sequence[str], settings: Settings, count: int, *, on
     """
     with _listening(settings) as listener:
         replicas = ReplicaSupervisor(command, listener, count, grace_seconds=settings.grace_seconds)
-        for kind in (signal.SIGTERM, signal.SIGINT):
+        for kind in stop_signals():
             signal.signal(kind, replicas.stop)
         return replicas.run(lambda: on_ready(_url(listener)))
 
@@ -101,6 +102,15 @@ class _Server(uvicorn.Server):
         report_ready()
         if self._on_ready is not None:
             self._on_ready(self._url)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """As uvicorn does, except that SIGINT stays ignored where it is (see `stop_signals`)."""
+        is_ignored = signal.SIGINT not in stop_signals()
+        with super().capture_signals():
+            if is_ignored and threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+            yield
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._state.draining = True
@@ -161,7 +171,7 @@ def _return_after_signal(server: uvicorn.Server) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    handlers = {kind: signal.signal(kind, stop) for kind in (signal.SIGTERM, signal.SIGINT)}
+    handlers = {kind: signal.signal(kind, stop) for kind in stop_signals()}
     try:
         yield
     finally:

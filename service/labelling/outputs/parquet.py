@@ -17,8 +17,11 @@ _COMPRESSION = "zstd"
 
 
 class ParquetFormat(RowFormat):
-    """Values keep their types. A column with values of several types becomes text: strings unchanged, all else as JSON.
-    Fields that only some rows have get columns at the end."""
+    """Values keep their types. A column whose values fit no single type without loss becomes text.
+
+    Text columns contain strings unchanged and everything else as JSON. Fields that only some rows have get columns at
+    the end.
+    """
 
     format = "parquet"
     streamable = False
@@ -34,19 +37,14 @@ class ParquetFormat(RowFormat):
         names = list(dict.fromkeys([*self._columns, *(name for row in listed for name in row)]))
         arrays = [_array([row.get(name) for row in listed]) for name in names]
         sink = pa.BufferOutputStream()
-        self._pq.write_table(pa.table(arrays, names=names), sink, compression=_COMPRESSION)
+        table = pa.table(arrays, names=[_utf8(name) for name in names])
+        self._pq.write_table(table, sink, compression=_COMPRESSION)
         return bytes(sink.getvalue().to_pybytes())
 
     def join(self, parts: Sequence[Path], write: WriteBytes) -> None:
         import pyarrow as pa
 
-        schemas = [self._pq.read_schema(file) for file in parts]
-        names = list(dict.fromkeys([*self._columns, *(name for schema in schemas for name in schema.names)]))
-        fields = [
-            pa.field(name, _common([schema.field(name).type for schema in schemas if name in schema.names]))
-            for name in names
-        ]
-        whole = pa.schema(fields)
+        whole = self._schema(parts)
         with self._pq.ParquetWriter(pa.PythonFile(_Forward(write), "w"), whole, compression=_COMPRESSION) as writer:
             for file in parts:
                 table = self._pq.read_table(file)
@@ -54,24 +52,50 @@ class ParquetFormat(RowFormat):
                     _cast(table.column(field.name), field.type)
                     if field.name in table.column_names
                     else pa.nulls(len(table), field.type)
-                    for field in fields
+                    for field in whole
                 ]
                 writer.write_table(pa.table(columns, schema=whole))
 
+    def _schema(self, parts: Sequence[Path]) -> Any:
+        """Return the columns of all parts, each with a type that represents the values of every part without loss."""
+        import pyarrow as pa
+
+        schemas = [self._pq.read_schema(file) for file in parts]
+        names = list(dict.fromkeys([*map(_utf8, self._columns), *(name for each in schemas for name in each.names)]))
+        types = {name: [each.field(name).type for each in schemas if name in each.names] for name in names}
+        common = {name: _common(types[name]) for name in names}
+        for file, schema in zip(parts, schemas, strict=True):
+            # A common type may round integers to floats or drop the date of times: check the values.
+            cast = [
+                name
+                for name in schema.names
+                if schema.field(name).type not in (common[name], pa.null()) and common[name] != pa.string()
+            ]
+            if cast:
+                table = self._pq.read_table(file)
+                common |= {name: pa.string() for name in cast if not _castable(table.column(name), common[name])}
+        return pa.schema(list(common.items()))
+
 
 def _array(values: list[object]) -> Any:
+    """Return the values with the type that Arrow infers, or as text if that would lose information."""
     import pyarrow as pa
 
-    plainly = [value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
-               for value in values]  # fmt: skip
+    plainly = [_utf8(value) if isinstance(value, str) else value for value in values]
+    kinds = {type(value) for value in plainly if value is not None}
     try:
-        return pa.array(plainly)
-    except (pa.ArrowException, UnicodeError, OverflowError):
-        return pa.array([_text(value) for value in plainly], pa.string())
+        array = pa.array(plainly)
+        if len(kinds) <= 1 and kinds <= {str, bool, int, float}:
+            return array  # for these types, pyarrow raises instead of losing information
+        if _writable(array.type) and all(map(_is_kept, plainly, array.to_pylist())):
+            return array
+    except (pa.ArrowException, ValueError, TypeError, OverflowError):
+        pass
+    return pa.array([_text(value) for value in plainly], pa.string())
 
 
 def _common(types: list[Any]) -> Any:
-    """Return a type that can represent the values of all parts."""
+    """Return a type that may represent the values of all parts."""
     import pyarrow as pa
 
     try:
@@ -80,6 +104,16 @@ def _common(types: list[Any]) -> Any:
     except pa.ArrowException:
         return pa.string()
     return pa.string() if pa.types.is_null(found) else found  # some readers fail on a column of nulls
+
+
+def _castable(column: Any, kind: Any) -> bool:
+    """Whether every value of the column is unchanged in another type."""
+    import pyarrow as pa
+
+    try:
+        return all(map(_is_kept, column.to_pylist(), column.cast(kind).to_pylist()))
+    except (pa.ArrowException, ValueError, OverflowError):
+        return False
 
 
 def _cast(column: Any, kind: Any) -> Any:
@@ -92,18 +126,53 @@ def _cast(column: Any, kind: Any) -> Any:
     return column.cast(kind)
 
 
+def _is_kept(value: object, found: object) -> bool:
+    """Whether Arrow's value equals the original.
+
+    An integer may become an equal float; an object may get the fields of other objects as nulls.
+
+    >>> _is_kept(2**53, 2.0**53), _is_kept(2**53 + 1, 2.0**53), _is_kept(True, 1)
+    (True, False, False)
+    """
+    if isinstance(value, dict):
+        return (
+            isinstance(found, dict)
+            and value.keys() <= found.keys()
+            and all(_is_kept(value.get(name), inner) for name, inner in found.items())
+        )
+    if isinstance(value, list | tuple):
+        return isinstance(found, list) and len(value) == len(found) and all(map(_is_kept, value, found))
+    if isinstance(value, float) and math.isnan(value):
+        return isinstance(found, float) and math.isnan(found)
+    return isinstance(value, bool) == isinstance(found, bool) and bool(value == found)
+
+
+def _writable(kind: Any) -> bool:
+    """Whether Parquet supports the Arrow type; it has no object without fields."""
+    import pyarrow as pa
+
+    if pa.types.is_struct(kind):
+        return kind.num_fields > 0 and all(_writable(kind.field(index).type) for index in range(kind.num_fields))
+    return _writable(kind.value_type) if pa.types.is_list(kind) else True
+
+
 def _text(value: object) -> str | None:
     if isinstance(value, float) and not math.isfinite(value):
-        return str(value)  # JSON has none
+        return str(value)  # not possible in JSON
     value = to_json_value(value)
-    return value if value is None or isinstance(value, str) else to_json(value)
+    return value if value is None else _utf8(value if isinstance(value, str) else to_json(value))
+
+
+def _utf8(text: str) -> str:
+    """Return the text with lone surrogates escaped, which Parquet cannot store."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 class _Forward(io.RawIOBase):
     """A file that passes what is written to a function; it cannot seek."""
 
-    def __init__(self, put: WriteBytes) -> None:
-        self._put = put
+    def __init__(self, write: WriteBytes) -> None:
+        self._write = write
         self._place = 0
 
     def writable(self) -> bool:
@@ -114,6 +183,6 @@ class _Forward(io.RawIOBase):
 
     def write(self, data: Any, /) -> int:
         block = bytes(data)
-        self._put(block)
+        self._write(block)
         self._place += len(block)
         return len(block)

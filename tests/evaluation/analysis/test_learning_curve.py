@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from property_profiles import examples
 
 from glossator.evaluation.analysis.learning_curve import CurvePoint, fit_learning_curve, subset_sizes
 from glossator.service.errors import CorpusError
@@ -43,7 +44,7 @@ def test_the_interval_contains_a_measured_gain_as_often_as_stated() -> None:
     assert inside >= 52
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25))
 @given(st.lists(st.floats(0.0, 1.0), min_size=4, max_size=8))
 def test_any_points_give_finite_gains_that_are_not_negative(values: list[float]) -> None:
     made = [CurvePoint(100 * 2**place, (value,)) for place, value in enumerate(values)]

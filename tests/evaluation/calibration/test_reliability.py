@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
@@ -37,7 +37,6 @@ def test_calibration_bins_close_above() -> None:
 
 
 @given(arrays(np.float64, st.integers(1, 40), elements=st.floats(0, 1)), st.integers(0, 99))
-@settings(deadline=None)
 def test_calibration_error_counts_every_row_and_equals_a_loop(confidence: NDArray[np.float64], seed: int) -> None:
     correct = np.random.default_rng(seed).random(len(confidence)) < 0.5
     assert sum(b.count for b in reliability_bins(confidence, correct)) == len(confidence)

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
+from property_profiles import examples
 from sklearn.metrics import f1_score
 
 from glossator.evaluation.calibration.thresholds import threshold_candidates, tune_thresholds
@@ -32,7 +33,7 @@ def f1_at(threshold: float, gold: NDArray[np.bool_], probability: NDArray[np.flo
 
 
 @given(scored())
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=examples(300))
 def test_thresholds_equal_a_brute_force_search(case: tuple[NDArray[np.bool_], NDArray[np.float64]]) -> None:
     gold, probability = case[0][:, 0], case[1][:, 0]
     scores = {
@@ -44,7 +45,7 @@ def test_thresholds_equal_a_brute_force_search(case: tuple[NDArray[np.bool_], ND
 
 
 @given(scored())
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=examples(300))
 def test_no_other_threshold_is_better(case: tuple[NDArray[np.bool_], NDArray[np.float64]]) -> None:
     gold, probability = case[0][:, 0], case[1][:, 0]
     (tuned,) = tune_thresholds(*case, min_positives=1)
@@ -58,7 +59,6 @@ def test_thresholds_lie_midway_between_neighbours() -> None:
 
 
 @given(scored())
-@settings(deadline=None)
 def test_threshold_candidates_separate_all_neighbours(case: tuple[NDArray[np.bool_], NDArray[np.float64]]) -> None:
     probability = case[1][:, 0]
     given_rows = {int((probability >= threshold).sum()) for threshold in threshold_candidates(probability)}

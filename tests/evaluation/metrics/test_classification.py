@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from property_profiles import examples
 from scipy.special import softmax
 from sklearn.metrics import (
     accuracy_score,
@@ -40,7 +41,7 @@ def random_single(seed: int, *, rows: int, labels: int) -> tuple[np.ndarray, np.
 
 
 @given(seed=st.integers(0, 10**6), rows=st.integers(1, 30), labels=st.integers(2, 5))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=examples(40))
 def test_classification_single_label_equals_scikit_learn(
     seed: int, rows: int, labels: int, single_task: MakeTask
 ) -> None:
@@ -64,7 +65,7 @@ def test_classification_single_label_equals_scikit_learn(
 
 
 @given(seed=st.integers(0, 10**6), rows=st.integers(1, 30), labels=st.integers(2, 5))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=examples(40))
 def test_classification_multi_label_equals_scikit_learn(
     seed: int, rows: int, labels: int, multi_task: MakeTask
 ) -> None:

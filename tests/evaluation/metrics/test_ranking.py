@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from property_profiles import examples
 from sklearn.metrics import average_precision_score, label_ranking_average_precision_score, roc_auc_score
 
 from glossator.evaluation.metrics.ranking import ranking_metrics, reciprocal_ranks
@@ -19,7 +20,7 @@ def sample(seed: int, rows: int = 60, labels: int = 3, steps: int | None = None)
     return truth, scores if steps is None else np.round(scores * steps) / steps  # with many ties
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 @given(st.integers(0, 10**6), st.sampled_from([None, 3, 10]))
 def test_ranking_equals_scikit_learn_with_weights_and_ties(seed: int, steps: int | None) -> None:
     truth, scores = sample(seed, steps=steps)

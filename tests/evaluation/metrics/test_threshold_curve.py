@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from property_profiles import examples
 from sklearn.metrics import precision_score, recall_score
 
 from glossator.evaluation.metrics.threshold_curve import CURVE_POINTS, threshold_curve
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20))
 @given(st.integers(0, 10**6))
 def test_multi_label_points_are_micro_precision_and_recall(seed: int) -> None:
     chance = np.random.default_rng(seed)
@@ -24,7 +25,7 @@ def test_multi_label_points_are_micro_precision_and_recall(seed: int) -> None:
         assert point.recall == pytest.approx(expected)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20))
 @given(st.integers(0, 10**6))
 def test_single_label_points_use_only_the_most_probable_label(seed: int) -> None:
     chance = np.random.default_rng(seed)

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
+from property_profiles import examples
 from sklearn.metrics import accuracy_score, f1_score
 
 from glossator.evaluation.statistics.bootstrap import (
@@ -32,7 +33,6 @@ def decisions(draw_: st.DrawFn) -> tuple[Bools, Bools]:
 
 
 @given(decisions())
-@settings(deadline=None)
 def test_group_rows_counts_every_row_once(pair: tuple[Bools, Bools]) -> None:
     counts, _, (gold, decided) = group_rows(*pair)
     rows = Counter((tuple(g), tuple(d)) for g, d in zip(*(matrix.tolist() for matrix in pair), strict=True))
@@ -42,7 +42,7 @@ def test_group_rows_counts_every_row_once(pair: tuple[Bools, Bools]) -> None:
 
 
 @given(decisions(), st.integers(0, 2**32 - 1))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=examples(50))
 def test_bootstrap_equals_scikit_learn_in_a_loop_over_the_same_resamples(pair: tuple[Bools, Bools], seed: int) -> None:
     counts, _, (gold, decided) = group_rows(*pair)
     weights = draw_resamples(counts, resamples=4, seed=seed)

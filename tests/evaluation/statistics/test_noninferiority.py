@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from property_profiles import examples
 from scipy.optimize import minimize_scalar
 from scipy.stats import multinomial
 from sklearn.metrics import f1_score
@@ -44,7 +45,6 @@ def tables(draw: st.DrawFn) -> tuple[int, int, int]:
 
 
 @given(tables())
-@settings(deadline=None, max_examples=100)
 def test_noninferiority_bounds_solve_the_score_equation(table: tuple[int, int, int]) -> None:
     # Independent of the closed form: the share of lost rows is found by maximising the likelihood numerically.
     gained, lost, rows = table
@@ -66,7 +66,7 @@ def test_noninferiority_bounds_solve_the_score_equation(table: tuple[int, int, i
 
 
 @given(tables())
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=examples(50))
 def test_noninferiority_bounds_are_mirrored_if_the_models_are_swapped(table: tuple[int, int, int]) -> None:
     gained, lost, rows = table
     low, high = paired_proportions_interval(gained, lost, rows)

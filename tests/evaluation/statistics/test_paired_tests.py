@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from property_profiles import examples
 from scipy.stats import binomtest
 
 from glossator.evaluation.statistics.paired_tests import approximate_randomisation, holm_correction, mcnemar
@@ -37,7 +38,7 @@ def test_holm_correction_rejects_what_the_step_down_procedure_rejects(p_values: 
     assert all(p <= c for p, c in zip(p_values, corrected, strict=True))
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=examples(10))
 @given(st.integers(0, 10**6))
 def test_approximate_randomisation_agrees_with_all_permutations(seed: int) -> None:
     generator = np.random.default_rng(seed)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from made import TASKS, made_task
 from numpy.typing import NDArray
 from onnx import numpy_helper
+from property_profiles import examples
 
 from glossator.export.graphs.activation_ranges import measure_ranges, random_windows
 from glossator.export.graphs.encoder_graph import (
@@ -178,7 +179,7 @@ def test_a_range_maps_to_all_bytes_and_represents_zero_exactly(low: float, high:
         assert steps[2] - steps[0] == pytest.approx(255, abs=1.0)
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(st.lists(st.lists(st.integers(0, 50), min_size=1, max_size=20), min_size=1, max_size=300))
 def test_random_windows_keep_special_tokens_and_lengths(windows: list[list[int]]) -> None:
     found = random_windows(windows, vocabulary=1_000)

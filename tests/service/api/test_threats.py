@@ -19,6 +19,7 @@ import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from property_profiles import examples
 from servers import Server, server
 from starlette.testclient import TestClient
 from wrong_requests import PREDICT, WRONG, Wrong
@@ -140,7 +141,7 @@ def test_logs_from_personal_text(make_client: Callable[..., TestClient], caplog:
 
 
 @given(text=st.text(st.characters(), max_size=200))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 def test_any_text_is_answered_or_refused_with_a_code(running: Server, text: str) -> None:
     answer = post(running, {"texts": [text, "money"]})
     assert answer.status_code == 200

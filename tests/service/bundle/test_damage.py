@@ -19,6 +19,7 @@ import tampering
 from damages import Damage, damages, file_damages
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from property_profiles import examples
 
 from glossator.service.bundle import file_names
 from glossator.service.bundle.reader import read_bundle
@@ -134,7 +135,7 @@ def test_the_command_line_prints_the_fault(bundle: Path, name: str) -> None:
     assert "Traceback" not in finished.stderr
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(data=st.data())
 def test_any_byte_flipped_in_any_file_is_refused(shared_bundle: Path, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from([file_names.MANIFEST, *read_bundle(shared_bundle).manifest.files]))
@@ -185,7 +186,7 @@ def replace(value: Any, path: tuple[Any, ...], junk: Any) -> None:
     value[path[-1]] = junk
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(data=st.data())
 def test_any_value_in_any_resealed_field_is_refused_or_changes_no_answer(
     shared_bundle: Path, data: st.DataObject

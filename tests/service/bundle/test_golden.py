@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from glossator.service.bundle.golden import GoldenRow, dump_golden, parse_golden
@@ -22,7 +22,6 @@ ANSWERS = st.builds(
 ERRORS = st.builds(GoldenRow, name=TEXTS, text=TEXTS, error=st.sampled_from(["empty-text", "text-too-long"]))
 
 
-@settings(deadline=None)
 @given(st.lists(ANSWERS | ERRORS, min_size=1, max_size=4))
 def test_rows_survive_a_round_trip_with_one_row_per_line(rows: list[GoldenRow]) -> None:
     data = dump_golden(rows)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from property_profiles import examples
 
 from glossator.service.bundle.manifest import (
     BatchCost,
@@ -142,7 +143,7 @@ def manifests(draw: st.DrawFn) -> Manifest:
     )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30))
 @given(manifests())
 def test_a_manifest_survives_a_round_trip(manifest: Manifest) -> None:
     data = manifest.to_bytes()
@@ -150,7 +151,7 @@ def test_a_manifest_survives_a_round_trip(manifest: Manifest) -> None:
     assert parse_manifest(data).to_bytes() == data
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30))
 @given(manifests())
 def test_the_digest_is_the_hash_of_all_other_fields_in_canonical_form(manifest: Manifest) -> None:
     """Compared with a second implementation of the definition in docs/bundle.md."""
@@ -242,7 +243,6 @@ def test_an_invalid_name_is_refused(name: str) -> None:
         make_manifest(name=name)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_refused_with_a_bundle_error(data: bytes) -> None:
     with pytest.raises((BundleInvalid, BundleVersionUnsupported)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from property_profiles import examples
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from glossator.service.bundle.task import Encoding
@@ -43,7 +44,7 @@ def encoder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     return Encoder(path, Encoding(max_length=12, stride=3), aligned=True)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400))
 @given(text=TEXTS)
 def test_tokens_lie_in_the_text_one_after_another(encoder: Encoder, text: str) -> None:
     (encoded,) = encoder.encode([text])
@@ -57,7 +58,7 @@ def test_tokens_lie_in_the_text_one_after_another(encoder: Encoder, text: str) -
         end = stop
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(
     text=TEXTS, prefix=st.lists(st.sampled_from(["Yes.", "It works.", "No 1."]), min_size=1, max_size=3).map(" ".join)
 )

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from property_profiles import examples
 
 from glossator.service.errors import DeadlineExceeded, InferenceError, Overloaded
 from glossator.service.inference.batch_planning import Cost
@@ -76,7 +77,7 @@ def busy(held: Held, cost: Cost = DEAR_BATCHES) -> tuple[Batcher, Future[NDArray
     return batcher, first
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50))
 @given(
     calls=st.lists(
         st.tuples(

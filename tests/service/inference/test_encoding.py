@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
@@ -24,7 +24,6 @@ def tokenizer_file(tiny_base: Callable[[str], Path]) -> Path:
     return tiny_base("bert") / "tokenizer.json"
 
 
-@settings(deadline=None)
 @given(words=WORDS, max_length=st.integers(6, 40), data=st.data())
 def test_windows_hold_every_token_once_and_overlap_by_the_stride(
     tokenizer_file: Path, words: list[str], max_length: int, data: st.DataObject

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from property_profiles import examples
 from tokenizers import Tokenizer
 
 from glossator.service.bundle.task import Encoding
@@ -34,7 +35,7 @@ def ids(tokenizer_file: Path, text: str) -> list[int]:
     return found
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80))
 @given(first=WORDS, second=WORDS)
 def test_the_longer_text_is_parted_and_both_are_read_whole(
     encoder: Encoder, tokenizer_file: Path, first: list[str], second: list[str]
@@ -66,7 +67,7 @@ def test_the_longer_text_is_parted_and_both_are_read_whole(
         assert rebuilt == sides[split]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(first=WORDS, second=WORDS)
 def test_truncation_reads_one_window_and_says_so(encoder: Encoder, first: list[str], second: list[str]) -> None:
     pair = Pair(" ".join(first), " ".join(second))

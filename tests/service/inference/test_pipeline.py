@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from property_profiles import examples
 
 from glossator.service.bundle import file_names
 from glossator.service.bundle.reader import read_bundle
@@ -54,7 +55,7 @@ def assert_alike(together: Answer | InputError, alone: Answer | InputError) -> N
         assert scores(together) == pytest.approx(scores(alone), abs=1e-4, rel=0)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 @given(texts=st.lists(GOOD | BAD, max_size=12))
 def test_one_answer_a_text_in_order_and_the_same_as_alone(single_label: Pipeline, texts: list[object]) -> None:
     together = single_label.predict(texts)
@@ -64,7 +65,7 @@ def test_one_answer_a_text_in_order_and_the_same_as_alone(single_label: Pipeline
         assert_alike(answer, single_label.predict([text])[0])
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20))
 @given(texts=st.lists(GOOD | BAD, max_size=12), data=st.data())
 def test_an_answer_does_not_hang_on_the_order_of_texts(
     multi_label: Pipeline, texts: list[object], data: st.DataObject
@@ -129,7 +130,7 @@ class CountingRunner:
         return np.array([[len(window), window[1], window[-2]] for window in windows], dtype=np.float32)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 @given(texts=st.lists(GOOD, max_size=30))
 def test_every_window_runs_once_in_batches_of_bounded_size(
     tiny_bundle: Callable[[str], Path], texts: list[str]

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made import made_task
+from property_profiles import examples
 
 from glossator.service.bundle.task import QuestionAnswering
 from glossator.service.inference.encoding import Encoder
@@ -44,7 +45,7 @@ def drawn(text: EncodedText, seed: int) -> list[Any]:
     return [generator.normal(0, 3, (len(window), 2)) for window in text.windows]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80))
 @given(words=st.lists(st.sampled_from(WORDS), min_size=1, max_size=40), seed=st.integers(0, 10**6))
 def test_the_best_span_is_the_best_of_all(encoder: Encoder, words: list[str], seed: int) -> None:
     text = encode(encoder, " ".join(words))

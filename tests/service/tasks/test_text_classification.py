@@ -65,7 +65,9 @@ def test_single_label_assigns_exactly_the_first_most_probable_label(logits: np.n
 
 
 @given(LOGITS, st.lists(st.floats(0, 1), min_size=3, max_size=3))
-def test_multi_label_assigns_every_label_that_reaches_its_threshold(logits: np.ndarray, thresholds: list[float]) -> None:
+def test_multi_label_assigns_every_label_that_reaches_its_threshold(
+    logits: np.ndarray, thresholds: list[float]
+) -> None:
     task = make_task("multi_label_classification", thresholds=thresholds)
     expected = {label for label, p, t in zip(LABELS, probabilities(logits, task), thresholds, strict=True) if p >= t}
     assert set(decode(logits, task).labels) == expected
@@ -95,7 +97,9 @@ def test_top_k_limits_scores_but_never_decisions() -> None:
         (SINGLE, {"top_k": 0}, "0"),
     ],
 )
-def test_options_that_do_not_apply_are_rejected(task: TextClassification, options: dict[str, float], found: str) -> None:
+def test_options_that_do_not_apply_are_rejected(
+    task: TextClassification, options: dict[str, float], found: str
+) -> None:
     with pytest.raises(ConfigError) as caught:
         decode(np.zeros(3), task, DecodeOptions(**options))  # type: ignore[arg-type]
     assert caught.value.found == found

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made import made_task
 from numpy.typing import NDArray
+from property_profiles import examples
 
 from glossator.service.bundle.task import TokenClassification
 from glossator.service.errors import ConfigError
@@ -56,7 +57,7 @@ def entities(text: EncodedText, logits: NDArray[np.float64], **options: Any) -> 
     return Decoder(task()).decode([text], [logits], DecodeOptions(**options))[0].entities
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(data=st.data(), words=st.lists(st.sampled_from(WORDS), min_size=1, max_size=6))
 def test_entities_are_those_of_the_transformers_pipeline(
     encoder: Encoder, hugging_face: Any, words: list[str], data: st.DataObject
@@ -125,7 +126,6 @@ def hugging_face(tiny_base: Callable[[str], Path]) -> Any:
     return TokenClassificationPipeline(model=model, tokenizer=AutoTokenizer.from_pretrained(folder))
 
 
-@settings(max_examples=100, deadline=None)
 @given(seed=st.integers(0, 10**6), words=st.integers(1, 5))
 def test_the_best_sequence_is_the_best_of_all_that_are_allowed(seed: int, words: int) -> None:
     labels = task().labels
@@ -137,11 +137,9 @@ def test_the_best_sequence_is_the_best_of_all_that_are_allowed(seed: int, words:
     assert found.tolist() == list(best)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(seed=st.integers(0, 10**6), words=st.lists(st.sampled_from(WORDS), min_size=1, max_size=40))
-def test_entities_never_overlap_and_lie_in_the_text(
-    encoder: Encoder, seed: int, words: list[str]
-) -> None:
+def test_entities_never_overlap_and_lie_in_the_text(encoder: Encoder, seed: int, words: list[str]) -> None:
     text = encode(encoder, " ".join(words))
     generator = np.random.default_rng(seed)
     outputs = [generator.normal(0, 2, (len(window), len(task().labels))) for window in text.windows]
@@ -153,7 +151,7 @@ def test_entities_never_overlap_and_lie_in_the_text(
         end = entity.end
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(count=st.integers(1, 150))
 def test_each_token_is_stitched_once_from_the_window_with_most_context(encoder: Encoder, count: int) -> None:
     text = encode(encoder, " ".join(["parcel"] * count))

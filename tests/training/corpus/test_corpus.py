@@ -4,7 +4,7 @@ import hashlib
 import random
 from collections.abc import Callable
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from glossator.training.corpus.corpus import Corpus, CorpusColumns
@@ -35,7 +35,6 @@ def test_fingerprint_follows_its_published_recipe() -> None:
     assert corpus_of([("bé", ("x", "y")), ("a", ())]).fingerprint() == expected
 
 
-@settings(deadline=None)
 @given(rows=rows_of_labels, seed=st.integers())
 def test_fingerprint_does_not_change_with_the_order_of_rows(rows: list[tuple[str, tuple[str, ...]]], seed: int) -> None:
     shuffled = rows.copy()
@@ -43,7 +42,6 @@ def test_fingerprint_does_not_change_with_the_order_of_rows(rows: list[tuple[str
     assert corpus_of(shuffled).fingerprint() == corpus_of(rows).fingerprint()
 
 
-@settings(deadline=None)
 @given(rows=rows_of_labels, others=rows_of_labels)
 def test_fingerprint_differs_if_rows_differ(
     rows: list[tuple[str, tuple[str, ...]]], others: list[tuple[str, tuple[str, ...]]]

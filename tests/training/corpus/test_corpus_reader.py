@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from glossator.service.documents.record import Record
@@ -229,7 +229,6 @@ mixed_rows = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(
     mixed=mixed_rows,
     problem_type=st.sampled_from([None, "single_label_classification", "multi_label_classification"]),

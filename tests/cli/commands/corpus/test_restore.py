@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from property_profiles import examples
 
 from glossator.training.corpus.cleaning.cleaning_rules import RULES, clean
 from glossator.workflows.corpus.cleaned_folder import restore_rows, write_cleaned
@@ -164,7 +165,7 @@ _CORPUS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60))
 @given(rows=_CORPUS)
 def test_any_corpus_is_restored(rows: list[dict[str, object]], tmp_path_factory: pytest.TempPathFactory) -> None:
     place = tmp_path_factory.mktemp("any")

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from interrupts import restore_interrupts
 
 Run = Callable[..., Any]
 Names = Callable[[], list[str]]
@@ -188,7 +189,9 @@ def test_a_full_disk_leaves_nothing(topics_csv: Path, bundle: Path, names: Names
 def test_an_interrupted_run_leaves_nothing(
     folder: Path, bundle: Path, names: Names, number: signal.Signals, code: int
 ) -> None:
-    with _start("-", "-m", str(bundle), "-o", "out.jsonl", "--input-format", "jsonl") as process:
+    with _start(
+        "-", "-m", str(bundle), "-o", "out.jsonl", "--input-format", "jsonl", preexec_fn=restore_interrupts
+    ) as process:
         assert process.stdin is not None
         # More than the reader needs to start, and then no end: it waits for further rows.
         process.stdin.write((json.dumps({"text": "hello", "more": "x" * 100_000}) + "\n") * 15)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from interrupts import restore_interrupts
 
 Run = Callable[..., Any]
 Names = Callable[[], list[str]]
@@ -129,7 +130,7 @@ def test_a_full_disk_is_an_error_with_a_hint(topics_csv: Path, base: Path, names
 @pytest.mark.slow
 def test_after_ctrl_c_the_same_command_resumes(topics_csv: Path, base: Path, names: Names) -> None:
     command = ["topics.csv", "-o", "out", "--base", base, "--epochs", "60", "--patience", "60", "--threads", "1"]
-    with _process(*command) as process:
+    with _process(*command, preexec_fn=restore_interrupts) as process:
         assert process.stderr is not None
         for line in process.stderr:
             if "epoch 2:" in line:

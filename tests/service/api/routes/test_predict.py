@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from property_profiles import examples
 from starlette.testclient import TestClient
 from starlette.types import Message
 
@@ -123,7 +124,7 @@ def test_predict_without_texts_has_no_results(client: TestClient) -> None:
 
 
 @given(st.lists(ANY_TEXT, max_size=8))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=examples(40))
 def test_predict_answers_in_order_as_each_text_alone(client: TestClient, texts: list[str]) -> None:
     answer = client.post(INTENTS, content=json.dumps({"texts": texts}).encode(), headers=JSON)
     assert answer.status_code == 200
@@ -143,7 +144,6 @@ def test_predict_answers_in_order_as_each_text_alone(client: TestClient, texts: 
 
 
 @given(FIELDS | ANY_JSON)
-@settings(deadline=None, max_examples=100)
 def test_predict_never_fails_on_json(client: TestClient, body: object) -> None:
     answer = client.post(TAGS, content=json.dumps(body).encode(), headers=JSON)
     if answer.status_code == 200:
@@ -154,7 +154,7 @@ def test_predict_never_fails_on_json(client: TestClient, body: object) -> None:
 
 
 @given(st.binary(max_size=80) | any_text(40).map(lambda t: b'{"text": "' + t.encode("utf-8", "surrogatepass") + b'"}'))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=examples(60))
 def test_predict_never_fails_on_bytes(client: TestClient, body: bytes) -> None:
     answer = client.post(INTENTS, content=body, headers=JSON)
     assert answer.status_code in (200, 400, 422)

@@ -7,6 +7,7 @@ import time
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from property_profiles import examples
 
 from glossator.service.documents.formats.jsonl import MAX_DEPTH, parse_object
 from glossator.service.documents.open_source import open_source
@@ -31,7 +32,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(
     st.lists(st.dictionaries(st.text(), json_values), min_size=1, max_size=5),
     st.booleans(),

@@ -10,8 +10,9 @@ from pathlib import Path
 import msoffcrypto.format.ooxml
 import openpyxl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from property_profiles import examples
 
 from glossator.service.documents.formats.spreadsheet import SpreadsheetSource
 from glossator.service.documents.open_source import open_source
@@ -56,7 +57,7 @@ _CELLS = st.text(
 ).filter(lambda text: not text.startswith("="))
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(30))
 @given(rows=st.lists(st.lists(_CELLS, min_size=2, max_size=2), min_size=1, max_size=6))
 def test_any_text_is_read_unchanged(rows: list[list[object]], tmp_path_factory: pytest.TempPathFactory) -> None:
     path = write(tmp_path_factory.mktemp("any") / "a.xlsx", [["one", "two"], *rows])

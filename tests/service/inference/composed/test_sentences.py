@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 pytest.importorskip("spacy")
@@ -21,7 +21,6 @@ def test_sentences_end_at_their_marks() -> None:
     ]  # fmt: skip
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.text(st.characters(codec="utf-8"), max_size=80))
 def test_every_character_but_space_is_in_one_sentence(text: str) -> None:
     places = split_sentences(text)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
+from property_profiles import examples
 
 from glossator.service.bundle import file_names
 from glossator.service.errors import BundleInvalid, ConfigError, InferenceError
@@ -121,7 +122,6 @@ def test_threads_may_share_a_session(two_inputs: Path) -> None:
         assert answer[0][0] == sum(batch[0]) + len(batch[0])
 
 
-@settings(deadline=None)
 @given(windows=WINDOWS, pad_token_id=st.integers(0, 5))
 def test_pad_keeps_every_token_in_its_place(windows: list[list[int]], pad_token_id: int) -> None:
     input_ids, attention_mask = pad(windows, pad_token_id)
@@ -138,7 +138,7 @@ def fp32(tiny_bundle: Callable[[str], Path]) -> Session:
     return Session(tiny_bundle("single_label_classification") / file_names.GRAPH_FP32, threads=1)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50))
 @given(windows=WINDOWS)
 def test_padding_and_neighbours_move_no_logit_of_the_fp32_graph(fp32: Session, windows: list[list[int]]) -> None:
     together = np.stack(fp32.run(windows))

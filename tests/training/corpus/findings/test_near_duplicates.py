@@ -7,7 +7,7 @@ import re
 from itertools import combinations
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from glossator.training.corpus.findings.near_duplicates import SIMILARITY, group_near_duplicates, normalise_text
@@ -38,7 +38,6 @@ def group_by_all_pairs(texts: list[str]) -> list[int]:
     return group
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.lists(SENTENCES, min_size=1, max_size=25))
 def test_groups_are_those_of_all_pairs_except_for_rare_misses(texts: list[str]) -> None:
     found, true = group_near_duplicates(texts), group_by_all_pairs(texts)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
@@ -56,7 +56,6 @@ single = st.tuples(texts, st.sampled_from("xyz").map(lambda name: (name,)))
 multi = st.tuples(texts, st.sets(st.sampled_from("pqrstu"), max_size=3).map(lambda names: tuple(sorted(names))))
 
 
-@settings(deadline=None)
 @given(
     rows=st.one_of(st.lists(single, min_size=1, max_size=60), st.lists(multi, min_size=1, max_size=60)),
     seed=st.integers(0, 10),
@@ -76,7 +75,6 @@ def test_split_is_disjoint_and_complete_and_keeps_texts_on_one_side(
     assert (len(sides.test) > 0) == (test_share > 0)
 
 
-@settings(deadline=None)
 @given(
     counts=st.lists(st.integers(2, 60), min_size=2, max_size=8),
     share=st.sampled_from([0.1, 0.2, 0.5]),

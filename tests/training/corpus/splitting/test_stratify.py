@@ -4,7 +4,7 @@ import random
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from glossator.training.corpus.splitting.stratify import Group, needed_rows, stratify
@@ -24,7 +24,6 @@ def deviation(rows: list[list[int]], subset: list[int], labels: int, shares: lis
     return sum(distances) / len(distances)
 
 
-@settings(deadline=None)
 @given(
     totals=st.lists(st.integers(0, 300), min_size=1, max_size=40),
     share=st.sampled_from([0.05, 0.1, 0.2, 1 / 3]),
