@@ -51,4 +51,4 @@ def test_models_that_cannot_be_compared_are_refused(
     result = run("compare", tiny_bundle(SINGLE), tiny_bundle(SINGLE))
     assert (result.code, "no rows to measure on" in result.err) == (2, True)
     result = run("compare", tiny_bundle(SINGLE), tiny_bundle("multi_label_classification"), "--data", topics_csv)
-    assert (result.code, "different questions" in result.err) == (2, True)
+    assert (result.code, "different tasks or labels" in result.err) == (2, True)
