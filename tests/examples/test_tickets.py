@@ -1,4 +1,4 @@
-"""The demo corpus is what examples/README.md says it is: each count of its tables is taken again from the files."""
+"""The demo corpus: every count in the tables of examples/README.md is counted again from the files."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def read(name: str) -> list[list[str]]:
         return list(csv.reader(file, strict=True))
 
 
-def stated(heading: str) -> dict[str, int]:
-    """The first column of the README's table under `heading`, mapped to its second."""
+def readme_table(heading: str) -> dict[str, int]:
+    """Return the second column of the table under `heading` in the README, by the first column."""
     section = (EXAMPLES / "README.md").read_text(encoding="utf-8").split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
     return {
         name.strip("` "): int(count) for name, count in re.findall(r"^\| ([^|]+?) \| +(\d+) \|", section, re.MULTILINE)
@@ -30,7 +30,7 @@ def stated(heading: str) -> dict[str, int]:
 
 
 def is_mojibake(text: str) -> bool:
-    """Whether the text is UTF-8 that somebody read as Windows-1252. Sound accents do not decode a second time."""
+    """Whether the text is UTF-8 that was decoded as Windows-1252. Correct accents cannot be decoded a second time."""
     try:
         return text.encode("cp1252").decode("utf-8") != text
     except UnicodeError:
@@ -56,7 +56,7 @@ def test_tickets_header_and_line_endings() -> None:
     assert not raw.startswith(b"\xef\xbb\xbf")
 
 
-def test_tickets_counts_of_mess_are_those_of_the_readme(records: list[list[str]], rows: list[dict[str, str]]) -> None:
+def test_counts_of_faults_match_the_readme(records: list[list[str]], rows: list[dict[str, str]]) -> None:
     texts = [row["text"] for row in rows]
     filled = [row for row in rows if row["text"].strip()]
     labelled = [(row["text"], row["category"].strip().lower()) for row in filled if row["category"]]
@@ -75,26 +75,26 @@ def test_tickets_counts_of_mess_are_those_of_the_readme(records: list[list[str]]
         "exact duplicates": len(labelled) - len(set(labelled)),
         "conflicting pairs": sum(len(categories) > 1 for categories in categories_of.values()),
         "mojibake": sum(map(is_mojibake, texts)),
-        "remains of HTML": sum(bool(HTML.search(text)) for text in texts),
+        "HTML remains": sum(bool(HTML.search(text)) for text in texts),
         "control characters": sum(any(c < " " and c != "\n" for c in text) for text in texts),
         "non-breaking spaces": sum("\u00a0" in text for text in texts),
         "line breaks inside the text": sum("\n" in text.strip() for text in texts),
         "texts of 400 words or more": sum(len(text.split()) >= 400 for text in texts),
     }
-    assert found == stated("Size and mess")
+    assert found == readme_table("Size and faults")
 
 
-def test_tickets_counts_of_categories_are_those_of_the_readme(rows: list[dict[str, str]]) -> None:
+def test_counts_of_categories_match_the_readme(rows: list[dict[str, str]]) -> None:
     found = Counter(row["category"].strip().lower() for row in rows if row["category"])
-    assert found == stated("Categories")
+    assert found == readme_table("Categories")
     assert len(found) == 10
     assert min(found.values()) >= 50
     assert max(found.values()) <= 150
 
 
-def test_tickets_counts_of_tags_are_those_of_the_readme(rows: list[dict[str, str]]) -> None:
+def test_counts_of_tags_match_the_readme(rows: list[dict[str, str]]) -> None:
     tags = [row["tags"].split("|") if row["tags"] else [] for row in rows]
-    assert Counter(tag for row_tags in tags for tag in row_tags) == stated("Tags")
+    assert Counter(tag for row_tags in tags for tag in row_tags) == readme_table("Tags")
     assert max(map(len, tags)) <= 3
     assert all(len(set(row_tags)) == len(row_tags) for row_tags in tags)
 
@@ -106,7 +106,7 @@ def test_tickets_ids_and_times_are_ordered(records: list[list[str]]) -> None:
     assert times == sorted(times)
 
 
-def test_tickets_name_no_mail_address_outside_example_com() -> None:
+def test_mail_addresses_are_in_example_com() -> None:
     for name in ("tickets.csv", "new_tickets.csv"):
         text = (EXAMPLES / name).read_text(encoding="utf-8")
         assert set(re.findall(r"\w@([\w.]+\.\w+)", text)) <= {"example.com"}
@@ -123,10 +123,10 @@ def test_new_tickets_are_unlabelled_and_new(rows: list[dict[str, str]]) -> None:
         "empty texts": sum(not text.strip() for text in texts),
         "texts with an emoji": sum(any(character >= "\U0001f000" for character in text) for text in texts),
         "texts of 700 words or more": sum(len(text.split()) >= 700 for text in texts),
-    } == stated("The new tickets")
+    } == readme_table("The new tickets")
 
 
-def test_spans_are_those_of_the_tickets(rows: list[dict[str, str]]) -> None:
+def test_spans_are_in_the_tickets(rows: list[dict[str, str]]) -> None:
     texts = {row["ticket_id"]: row["text"] for row in rows}
     lines = (EXAMPLES / "ticket_spans.jsonl").read_text(encoding="utf-8").splitlines()
     spans = [json.loads(line) for line in lines]
@@ -141,4 +141,4 @@ def test_spans_are_those_of_the_tickets(rows: list[dict[str, str]]) -> None:
             assert marked == marked.strip()
             counts[span["label"]] += 1
             end = span["end"]
-    assert counts == stated("The spans")
+    assert counts == readme_table("The spans")

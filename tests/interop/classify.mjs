@@ -1,8 +1,8 @@
-// Classifies texts with a bundle, through transformers.js alone: no code of ours.
+// Classifies texts with a bundle, using transformers.js only.
 //
 //   node classify.mjs BUNDLE fp32|q8 <<< '["a text", "another"]'
 //
-// Prints one JSON list: for each text the labels with their scores, most probable first.
+// Prints one JSON list: for each text its labels with their scores, the most probable first.
 
 import { readFileSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
@@ -22,6 +22,6 @@ const classify = await pipeline("text-classification", basename(bundle), {
 });
 const answers = [];
 for (const text of texts) {
-  answers.push(await classify(text, { top_k: null })); // one at a time: neighbours move int8 logits a little
+  answers.push(await classify(text, { top_k: null })); // one at a time, so that batches do not matter
 }
 console.log(JSON.stringify(answers));

@@ -1,4 +1,4 @@
-"""One bundle opened twice: by Glossator, and by transformers and ONNX Runtime with no code of ours."""
+"""The same bundle opened by Glossator, and by transformers and ONNX Runtime without our code."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from glossator.service.inference.pipeline import Answer, InlineExecutor, Pipelin
 from glossator.service.inference.runtime.session import Session
 from glossator.service.tasks.text_classification import Classification
 
-GRAPHS = {"fp32": "onnx/model.onnx", "q8": "onnx/model_quantized.onnx"}  # named as transformers.js names the types
+GRAPHS = {"fp32": "onnx/model.onnx", "q8": "onnx/model_quantized.onnx"}  # the names of transformers.js
 
 TEXTS = [
     "where is my parcel",
@@ -31,11 +31,11 @@ TEXTS = [
     "Pässwörd reset fails again",
     "the login page is broken since monday. it is urgent. why?",
 ]
-"""Short enough for one window: what lies beyond the window, other tools cut off."""
+"""Short enough for one window: other tools cut off longer texts."""
 
 
-class Stranger:
-    """A bundle opened by `config.json`, the tokenizer's files and one graph alone."""
+class TransformersBundle:
+    """A bundle opened by transformers and ONNX Runtime, from `config.json`, the tokenizer and one graph."""
 
     def __init__(self, folder: Path, graph: str) -> None:
         import onnxruntime
@@ -48,38 +48,38 @@ class Stranger:
         self.session = onnxruntime.InferenceSession(folder / graph, options, providers=["CPUExecutionProvider"])
 
     def logits(self, text: str) -> NDArray[np.float32]:
-        """The logits `(labels,)` of one text."""
+        """Return the logits `(labels,)` of one text."""
         encoded = self.tokenizer(text, truncation=True, return_tensors="np")
         feeds = {item.name: encoded[item.name].astype(np.int64) for item in self.session.get_inputs()}
         return np.asarray(self.session.run(["logits"], feeds)[0][0])
 
     def scores(self, text: str, *, temperature: float = 1.0) -> dict[str, float]:
-        """Label to probability, by the `problem_type` of `config.json`."""
+        """Return the probability of each label, by the `problem_type` of `config.json`."""
         exponentials = np.exp(self.logits(text).astype(np.float64) / temperature)
         single = self.config.problem_type == "single_label_classification"
         values = exponentials / exponentials.sum() if single else exponentials / (1 + exponentials)
         return {self.config.id2label[index]: float(value) for index, value in enumerate(values)}
 
 
-class Ours:
+class GlossatorBundle:
     """The same bundle and graph, opened by Glossator."""
 
     def __init__(self, folder: Path, graph: str) -> None:
         model = glossator.load(folder)
         self._pipeline = model.pipeline
-        if model.bundle.manifest.served.graph != graph:  # load() opens the served graph alone
+        if model.bundle.manifest.served.graph != graph:  # load() opens only the served graph
             session = Session(folder / graph, pad_token_id=model.task.encoding.pad_token_id)
             encoder = Encoder(folder / file_names.TOKENIZER, model.task.encoding)
             self._pipeline = Pipeline(encoder, InlineExecutor(session.run), model.task)
 
     def predict(self, text: str, *, threshold: float | None = None) -> Classification:
-        """The answer of one text, asked alone: neighbours move int8 logits a little."""
+        """Return the answer to one text, alone in its batch."""
         (answer,) = self._pipeline.predict([text], threshold=threshold)
         assert isinstance(answer, Answer)
         return answer.prediction
 
     def labels(self, text: str) -> set[str]:
-        """The labels by `config.json` alone, which knows no tuned threshold: those of half a chance for multi-label."""
+        """Return the labels without tuned thresholds, as `config.json` has none: probability 0.5 for multi-label."""
         multi_label = self._pipeline.task.problem_type == "multi_label_classification"
         return set(self.predict(text, threshold=0.5 if multi_label else None).labels)
 
@@ -96,7 +96,7 @@ def dtype(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def graph(dtype: str) -> str:
-    """The file of the graph of that type."""
+    """The file name of the graph with this type."""
     return GRAPHS[dtype]
 
 
@@ -112,18 +112,18 @@ def bundle(tiny_bundle: Callable[[str], Path], problem_type: str) -> Path:
 
 
 @pytest.fixture
-def stranger(bundle: Path, graph: str) -> Stranger:
-    return Stranger(bundle, graph)
+def theirs(bundle: Path, graph: str) -> TransformersBundle:
+    return TransformersBundle(bundle, graph)
 
 
 @pytest.fixture
-def ours(bundle: Path, graph: str) -> Ours:
-    return Ours(bundle, graph)
+def ours(bundle: Path, graph: str) -> GlossatorBundle:
+    return GlossatorBundle(bundle, graph)
 
 
 @pytest.fixture
 def decide(problem_type: str) -> Callable[[dict[str, float]], set[str]]:
-    """Scores to labels by `problem_type`, as any tool does: the best one, or each of half a chance."""
+    """Returns a function from scores to labels, as any tool decides: the best label, or each with probability 0.5."""
 
     def labels(scores: dict[str, float]) -> set[str]:
         if problem_type == "single_label_classification":

@@ -1,7 +1,7 @@
-"""MLServer's own command sends a file of requests to a server in a process of its own.
+"""MLServer's own command sends a file of requests to a server in another process.
 
-It is installed into an environment of its own: it asks for older packages than ours. GLOSSATOR_MLSERVER may name a
-command that is there already.
+It is installed into a separate environment, because it needs older packages. GLOSSATOR_MLSERVER may name a command that
+is already installed.
 """
 
 from __future__ import annotations
@@ -35,27 +35,53 @@ def command(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(folder / "bin" / "mlserver")
 
 
-def test_batch_command_gets_the_answers_of_the_native_route(command: str, tmp_path: Path) -> None:
+def test_the_batch_command_gets_the_same_answers_as_the_native_route(command: str, tmp_path: Path) -> None:
     bundle = vote_bundle(tmp_path / "intents", "single_label_classification")
     texts = [f"{word} number {number}" for number in range(10) for word in ("money", "parcel", "thanks")]
     requests, answers = tmp_path / "requests.jsonl", tmp_path / "answers.jsonl"
     requests.write_text(
         "".join(
-            json.dumps({
-                "id": str(number),
-                "inputs": [{"name": "predict", "shape": [1], "datatype": "BYTES", "data": [text],
-                            "parameters": {"content_type": "str"}}],
-            }) + "\n"
+            json.dumps(
+                {
+                    "id": str(number),
+                    "inputs": [
+                        {
+                            "name": "predict",
+                            "shape": [1],
+                            "datatype": "BYTES",
+                            "data": [text],
+                            "parameters": {"content_type": "str"},
+                        }
+                    ],
+                }
+            )
+            + "\n"
             for number, text in enumerate(texts)
         )
-    )  # fmt: skip
+    )
     with server(bundle, queue_seconds=30) as running:
         native = httpx.post(f"{running.url}/v1/models/intents/predict", json={"texts": texts}).json()["results"]
         ran = subprocess.run(
-            [command, "infer", "-u", running.url.removeprefix("http://"), "-m", "intents", "-i", requests, "-o",
-             answers, "-s", "4", "-w", "2"],
-            capture_output=True, text=True, timeout=120,
-        )  # fmt: skip
+            [
+                command,
+                "infer",
+                "-u",
+                running.url.removeprefix("http://"),
+                "-m",
+                "intents",
+                "-i",
+                requests,
+                "-o",
+                answers,
+                "-s",
+                "4",
+                "-w",
+                "2",
+            ],
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
     assert ran.returncode == 0, ran.stderr
     found = {}
     for line in answers.read_text().splitlines():

@@ -1,4 +1,4 @@
-"""A bundle's folder opens in transformers and plain ONNX Runtime, and gives the labels that Glossator gives."""
+"""A bundle opens in transformers and plain ONNX Runtime, and gives the same labels as in Glossator."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ import pytest
 
 @pytest.fixture
 def task(bundle: Path) -> Any:
-    """The task as the manifest has it, read as plain JSON."""
+    """The task in the manifest, read as plain JSON."""
     return json.loads((bundle / "bundle.json").read_text(encoding="utf-8"))["task"]
 
 
-def test_config_names_the_labels_of_the_manifest(stranger: Any, task: Any, problem_type: str) -> None:
-    assert stranger.config.problem_type == task["problem_type"] == problem_type
-    assert [stranger.config.id2label[index] for index in range(stranger.config.num_labels)] == task["labels"]
-    assert stranger.config.label2id == {label: index for index, label in enumerate(task["labels"])}
+def test_config_names_the_labels_of_the_manifest(theirs: Any, task: Any, problem_type: str) -> None:
+    assert theirs.config.problem_type == task["problem_type"] == problem_type
+    assert [theirs.config.id2label[index] for index in range(theirs.config.num_labels)] == task["labels"]
+    assert theirs.config.label2id == {label: index for index, label in enumerate(task["labels"])}
 
 
 def test_the_folder_alone_gives_the_same_labels(
-    stranger: Any, ours: Any, texts: list[str], decide: Callable[[dict[str, float]], set[str]]
+    theirs: Any, ours: Any, texts: list[str], decide: Callable[[dict[str, float]], set[str]]
 ) -> None:
-    found = [decide(stranger.scores(text)) for text in texts]
+    found = [decide(theirs.scores(text)) for text in texts]
     assert found == [ours.labels(text) for text in texts]
-    assert set().union(*found) >= {"delivery", "refund", "login"}  # the texts tell labels apart
+    assert set().union(*found) >= {"delivery", "refund", "login"}  # the texts have different labels
 
 
 def test_the_calibration_of_the_manifest_gives_the_same_scores_and_labels(
-    stranger: Any, ours: Any, task: Any, texts: list[str], problem_type: str, dtype: str
+    theirs: Any, ours: Any, task: Any, texts: list[str], problem_type: str, dtype: str
 ) -> None:
-    # Sums in another order may round an activation to the other of two neighbours in int8.
+    # Sums in another order may round an int8 activation to the neighbouring value.
     tolerance = 1e-5 if dtype == "fp32" else 1e-3
     calibration = task["calibration"]
     for text in texts:
-        scores = stranger.scores(text, temperature=calibration["temperature"])
+        scores = theirs.scores(text, temperature=calibration["temperature"])
         prediction = ours.predict(text)
         assert {score.label: score.score for score in prediction.scores} == pytest.approx(scores, abs=tolerance), text
         if problem_type == "multi_label_classification":

@@ -1,7 +1,7 @@
-"""A bundle's folder opens in transformers.js, and gives the labels and scores that Python gives.
+"""A bundle opens in transformers.js, and gives the same labels and scores as in Python.
 
-The package needs no install scripts: the CPU binaries lie inside it. `package.json` holds back sharp, which is there
-for pictures, to a release that runs on node 18.
+The package needs no install scripts: it contains the CPU binaries. `package.json` pins sharp, which reads images, to a
+release that runs on node 18.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # the first run insta
 
 @pytest.fixture(scope="session")
 def node() -> str:
-    """The node program, its packages installed."""
+    """The node program, with the packages installed."""
     return node_with_packages(HERE)
 
 
 def classify(node: str, folder: Path, dtype: str, texts: Sequence[str]) -> list[dict[str, float]]:
-    """Label to score for each text as transformers.js says, the most probable label first."""
+    """Return the scores of each text by label, from transformers.js, the most probable label first."""
     command = [node, "classify.mjs", str(folder), dtype]
     result = subprocess.run(command, cwd=HERE, input=json.dumps(texts), capture_output=True, text=True, timeout=120)
     assert result.returncode == 0, result.stderr
@@ -41,16 +41,16 @@ def test_transformers_js_gives_the_same_labels_and_scores(
     dtype: str,
     texts: list[str],
     ours: Any,
-    stranger: Any,
+    theirs: Any,
     decide: Callable[[dict[str, float]], set[str]],
     tmp_path: Path,
 ) -> None:
     folder = tmp_path / bundle.name
     other = "model_quantized.onnx" if dtype == "fp32" else "model.onnx"
-    shutil.copytree(bundle, folder, ignore=shutil.ignore_patterns(other))  # so that it reads the graph asked for
+    shutil.copytree(bundle, folder, ignore=shutil.ignore_patterns(other))  # so that it reads the requested graph
     answers = classify(node, folder, dtype, texts)
     assert [decide(scores) for scores in answers] == [ours.labels(text) for text in texts]
     for text, scores in zip(texts, answers, strict=True):
         # Another release of ONNX Runtime may round int8 activations differently.
-        assert scores == pytest.approx(stranger.scores(text), abs=1e-4 if dtype == "fp32" else 2e-2), text
+        assert scores == pytest.approx(theirs.scores(text), abs=1e-4 if dtype == "fp32" else 2e-2), text
         assert list(scores.values()) == sorted(scores.values(), reverse=True)
