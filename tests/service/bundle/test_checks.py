@@ -3,8 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import tampering
 
+from benchmarks.common import tampering
 from glossator.service.bundle import file_names
 from glossator.service.bundle.checks import check_contents, check_files
 from glossator.service.bundle.reader import read_bundle

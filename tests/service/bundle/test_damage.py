@@ -1,4 +1,4 @@
-"""A damaged bundle is refused with a named fault: every damage in `benchmarks/damages.py`, and any changed byte."""
+"""A damaged bundle is refused with a named fault: every damage in `benchmarks/common/damages.py`, and any changed byte."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from shutil import copytree
 from typing import Any
 
 import pytest
-import tampering
-from damages import Damage, damages, file_damages
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from property_profiles import examples
 
+from benchmarks.common import tampering
+from benchmarks.common.damages import Damage, damages, file_damages
 from glossator.service.bundle import file_names
 from glossator.service.bundle.reader import read_bundle
 from glossator.service.errors import BundleError, BundleNotFound

@@ -3,8 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import tampering
 
+from benchmarks.common import tampering
 from glossator.service.bundle.reader import read_bundle
 from glossator.service.errors import BundleInvalid
 
