@@ -239,18 +239,25 @@ def test_parquet_has_columns_whose_names_are_no_unicode(tmp_path: Path) -> None:
 
 
 scalars = (
-    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False)
-    | st.integers(2**53 - 2, 2**53 + 2) | st.text(st.characters(), max_size=3)
-)  # fmt: skip
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=False)
+    | st.integers(2**53 - 2, 2**53 + 2)
+    | st.text(st.characters(), max_size=3)
+)
 nested = st.recursive(
     scalars.filter(lambda value: value not in (float("inf"), -float("inf"))),  # JSON has none
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["a", "b"]), inner, max_size=2),
     max_leaves=3,
 )
 others = (
-    st.dates() | st.datetimes(timezones=st.none() | st.just(datetime.UTC)) | st.times() | st.binary(max_size=3)
+    st.dates()
+    | st.datetimes(timezones=st.none() | st.just(datetime.UTC))
+    | st.times()
+    | st.binary(max_size=3)
     | st.decimals(allow_nan=False, places=2)
-)  # fmt: skip
+)
 cells = scalars | nested | others
 
 
