@@ -138,7 +138,7 @@ def output_format(labelling: FileLabelling, model: Model, folder: Path) -> RowFo
 
 
 def check_options(labelling: FileLabelling, model: Model) -> None:
-    """Raise ConfigError for options that are wrong for any input: they do not fit the model, or the format is unknown."""
+    """Raise ConfigError for options that are wrong for any input: unfit for the model, or of an unknown format."""
     find_output_format(labelling.output, labelling.output_format)
     if reads_pairs(model.task) is False and labelling.second_column is not None:
         raise ConfigError("this model reads one text per row", found=f"second column {labelling.second_column}")

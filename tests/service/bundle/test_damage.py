@@ -1,4 +1,4 @@
-"""A damaged bundle is refused with a named fault: every damage in `benchmarks/common/damages.py`, and any changed byte."""
+"""A damaged bundle is refused with a named fault: each of `benchmarks/common/damages.py`, and any changed byte."""
 
 from __future__ import annotations
 
