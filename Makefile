@@ -70,14 +70,14 @@ base-install: $(DEMO)
 	@PYTHON="$(PYTHON)" sh scripts/check_base_install.sh demo/tickets
 
 bench: $(DEV)
-	@$(BIN)/python benchmarks/startup.py
+	@$(BIN)/python -m benchmarks.speed.startup
 
 sweep: $(DEV)
-	@$(BIN)/python benchmarks/kill_sweep.py
+	@$(BIN)/python -m benchmarks.reliability.kill_sweep
 
 fuzz: $(DEV)
 	@$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=fuzz --timeout=3600
-	@$(BIN)/python benchmarks/fuzz.py
+	@$(BIN)/python -m benchmarks.reliability.fuzz
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -258,7 +258,7 @@ def test_options_and_inputs_of_other_tasks_are_refused(task_bundle: MakeFolder) 
 def test_a_bundle_that_claims_another_task_is_refused(task_bundle: MakeFolder, tmp_path: Path) -> None:
     import shutil
 
-    from tampering import seal
+    from benchmarks.common.tampering import seal
 
     folder = tmp_path / "bundle"
     shutil.copytree(task_bundle("token-classification"), folder)

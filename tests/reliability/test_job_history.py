@@ -1,5 +1,5 @@
 """R7: workers that are killed and stopped past their leases; each accepted job ends exactly once. The whole of it, 10^5
-jobs, is `python benchmarks/job_history.py`."""
+jobs, is `python -m benchmarks.reliability.job_history`."""
 
 from __future__ import annotations
 

@@ -1,12 +1,13 @@
-"""A slice of `benchmarks/kill_sweep.py`: labelling that is killed, or meets a fault, on its way to the disk."""
+"""A slice of `benchmarks/reliability/kill_sweep.py`: labelling that is killed, or meets a fault, on its way to the disk."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
-from kill_sweep import FAULTS, JobSweep, Sweep
 from kills import OUTPUTS, Runs, usable
+
+from benchmarks.reliability.kill_sweep import FAULTS, JobSweep, Sweep
 
 pytestmark = pytest.mark.skipif(not usable(), reason="strace is not installed, or may not trace")
 

@@ -1,13 +1,14 @@
-"""R8: a slice of `benchmarks/memory_http.py`."""
+"""R8: a slice of `benchmarks/reliability/memory_http.py`."""
 
 from __future__ import annotations
 
 import random
 from pathlib import Path
 
-from memory import LIMIT_MB
-from memory_http import marks
 from votes import VOTES, vote_bundle
+
+from benchmarks.reliability.memory import LIMIT_MB
+from benchmarks.reliability.memory_http import marks
 
 LOTS = 8
 TEXTS = 2_000

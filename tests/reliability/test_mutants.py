@@ -1,10 +1,10 @@
-"""host <- ONNX file: a slice of `benchmarks/mutants.py`."""
+"""host <- ONNX file: a slice of `benchmarks/reliability/mutants.py`."""
 
 from __future__ import annotations
 
 from collections import Counter
 
-from mutants import SLOW_SECONDS, outcomes
+from benchmarks.reliability.mutants import SLOW_SECONDS, outcomes
 
 COUNT = 200
 

@@ -1,4 +1,4 @@
-"""R1: a slice of `benchmarks/overload.py`, of what is no matter of speed."""
+"""R1: a slice of `benchmarks/reliability/overload.py`, of what is no matter of speed."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import asyncio
 import json
 from pathlib import Path
 
-from overload import Client, Outcome, closed_loop, open_loop
 from servers import server
 from votes import vote_bundle
+
+from benchmarks.reliability.overload import Client, Outcome, closed_loop, open_loop
 
 TEXTS = ["the parcel thanks money " * count for count in (4, 16, 32)]
 

@@ -20,7 +20,7 @@ ROUNDS = [
     {"p99_at_80": 200, "p99_at_300": 400, "goodput_at_300": 1.09, "refused_p99": 37.0, "refused_at_80": 0.04},
 ]
 COUNTS = {"server_errors": 0, "without_retry_after": 0}
-"""A result of `benchmarks/overload.py`: p99 at 300 % over p99 at 80 % is 1.5, 1.8 and 2.0."""
+"""A result of `benchmarks/reliability/overload.py`: p99 at 300 % over p99 at 80 % is 1.5, 1.8 and 2.0."""
 
 
 @pytest.fixture(scope="module")

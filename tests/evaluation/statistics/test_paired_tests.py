@@ -51,7 +51,7 @@ def test_approximate_randomisation_agrees_with_all_permutations(seed: int) -> No
 
 
 def test_mcnemar_raises_false_alarms_in_5_percent_of_comparisons() -> None:
-    """Two models that are equally good: a small version of `benchmarks/false_alarms.py`."""
+    """Two models that are equally good: a small version of `benchmarks/corpora/false_alarms.py`."""
     generator = np.random.default_rng(3)
     alarms = 0
     for _ in range(400):

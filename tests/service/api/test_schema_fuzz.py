@@ -1,4 +1,4 @@
-"""R9: a slice of `benchmarks/fuzz.py`."""
+"""R9: a slice of `benchmarks/reliability/fuzz.py`."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Benchmarks: `python -m benchmarks.GROUP.NAME`. README.md lists each claim with its script and result."""

@@ -1,0 +1,1 @@
+"""What benchmarks share: corpora, damage to bundles, options, result files."""

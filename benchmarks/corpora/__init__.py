@@ -1,0 +1,1 @@
+"""How well corpora are checked: faults, label errors, review, learning curves, statistics."""

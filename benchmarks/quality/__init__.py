@@ -1,0 +1,1 @@
+"""How good models are: accuracy of tasks and algorithms, batch invariance, explanations."""

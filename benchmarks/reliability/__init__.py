@@ -1,0 +1,1 @@
+"""What faults, overload, damage and kills do."""

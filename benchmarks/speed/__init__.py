@@ -1,0 +1,1 @@
+"""How fast: against other engines, online, in bulk, at start, in training."""
