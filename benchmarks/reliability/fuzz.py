@@ -21,7 +21,7 @@ from glossator.service.inference.runtime.machine import describe_machine
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "support"))
 from schema_fuzz import CHECKS, document_of, fuzzed, operations, sequences
-from votes import vote_bundle
+from vote_bundle import vote_bundle
 
 KINDS = ("2xx", "3xx", "4xx", "5xx")
 

@@ -23,7 +23,7 @@ from benchmarks.common.results import RESULTS
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "support"))
 
 from databases import postgres, postgres_programs
-from histories import disturbing, faults, steps, submit, wait_for, workers
+from store_workers import disturbing, faults, steps, submit, wait_for, workers
 
 from glossator.evaluation.markdown import markdown_table
 from glossator.service.inference.runtime.machine import describe_machine

@@ -24,7 +24,7 @@ from benchmarks.common.results import RESULTS
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "support"))
 
-from kills import JOB, OUTPUTS, Ended, Point, Runs, accept, usable
+from traced_labelling import JOB, OUTPUTS, Ended, Point, Runs, accept, usable
 
 from glossator.evaluation.markdown import markdown_table
 from glossator.service.files.hashing import hash_file as hash_of

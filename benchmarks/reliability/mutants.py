@@ -28,7 +28,7 @@ from benchmarks.common.results import RESULTS, ROOT
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "support"))
 
-from votes import vote_bundle
+from vote_bundle import vote_bundle
 
 from benchmarks.common.tampering import seal
 from glossator.evaluation.markdown import markdown_table

@@ -24,7 +24,7 @@ from glossator.service.inference.runtime.machine import describe_machine
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "support"))
 from servers import server
-from votes import vote_bundle
+from vote_bundle import vote_bundle
 from wrong_requests import WRONG
 
 LIMIT_MS = 50.0

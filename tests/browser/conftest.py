@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from servers import Server, server
-from votes import vote_bundle
+from vote_bundle import vote_bundle
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 KINDS = ("token-classification", "question-answering", "text-pair-score", "text-embedding")

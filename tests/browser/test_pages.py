@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from servers import Server, server
-from votes import vote_bundle
+from vote_bundle import vote_bundle
 
 from glossator.service.api.security.key_file import add_key
 

@@ -19,7 +19,7 @@ import kubernetes_validate
 import pytest
 import yaml
 from servers import server
-from votes import vote_bundle
+from vote_bundle import vote_bundle
 
 from glossator.cli.app import COMMANDS
 from glossator.service.api.settings import PREFIX, Settings

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from node import node_with_packages
 from servers import server
-from votes import vote_bundle
+from vote_bundle import vote_bundle
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "typescript"
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # the first run installs packages

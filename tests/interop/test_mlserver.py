@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 from servers import server
-from votes import vote_bundle
+from vote_bundle import vote_bundle
 
 VERSION = "1.7.1"
 pytestmark = pytest.mark.slow

@@ -8,8 +8,8 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
-from made import made_task
 from safetensors.torch import load_file
+from task_factory import make_task
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from glossator.modeling.checkpoint_reader import read_task
@@ -61,7 +61,7 @@ def test_checkpoint_is_written_whole_or_not_at_all(
     tiny_checkpoint: Checkpoints, tiny_base: Callable[[str], Path], tmp_path: Path
 ) -> None:
     finished = tiny_checkpoint()
-    model = open_model(resolve_base_model(str(tiny_base("bert"))), made_task(labels=["a", "b"]))
+    model = open_model(resolve_base_model(str(tiny_base("bert"))), make_task(labels=["a", "b"]))
     rows = LabelledRows(["x"], [("a",)])
     tokenizer = tmp_path / "tokenizer"
     tokenizer.mkdir()

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from histories import disturbing, faults, steps, submit, wait_for, workers
+from store_workers import disturbing, faults, steps, submit, wait_for, workers
 
 from glossator.service.jobs.open_store import open_store
 

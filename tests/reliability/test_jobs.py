@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import pytest
 from servers import Server, server
-from votes import vote_bundle
+from vote_bundle import vote_bundle
 
 TEXTS = ["money", "the parcel", "thanks", "", "money money the"]
 

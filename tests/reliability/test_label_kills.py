@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from kills import OUTPUTS, Runs, usable
+from traced_labelling import OUTPUTS, Runs, usable
 
 from benchmarks.reliability.kill_sweep import FAULTS, JobSweep, Sweep
 

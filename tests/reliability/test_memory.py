@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from votes import VOTES, vote_bundle
+from vote_bundle import VOTES, vote_bundle
 
 from benchmarks.reliability.memory import LIMIT_MB
 from benchmarks.reliability.memory_http import marks

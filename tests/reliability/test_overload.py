@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from servers import server
-from votes import vote_bundle
+from vote_bundle import vote_bundle
 
 from benchmarks.reliability.overload import Client, Outcome, closed_loop, open_loop
 

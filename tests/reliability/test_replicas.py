@@ -15,7 +15,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from replica_load import CLIENTS, Load, children, loop, replicas
 from servers import ROOT
-from votes import vote_bundle
+from vote_bundle import vote_bundle
 
 
 @pytest.fixture(scope="module")

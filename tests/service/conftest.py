@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from votes import vote_bundle
+from vote_bundle import vote_bundle
 
 
 @pytest.fixture(scope="session", autouse=True)

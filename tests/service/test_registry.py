@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from votes import vote_bundle
+from vote_bundle import vote_bundle
 
 from glossator.service.bundle.reader import read_bundle
 from glossator.service.errors import BundleError, ConfigError, UnknownModel

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 import torch
-from made import made_task
 from safetensors.torch import load_file, save_file
+from task_factory import make_task
 
 from glossator.service.errors import ConfigError
 from glossator.training.base_model import (
@@ -85,7 +85,7 @@ def copy(tiny_base: Bases, tmp_path: Path) -> Callable[..., Path]:
 def open_all(folder: Path) -> Any:
     base = resolve_base_model(str(folder))
     open_tokenizer(base)
-    return open_model(base, made_task(labels=LABELS))
+    return open_model(base, make_task(labels=LABELS))
 
 
 def test_starter_is_the_encoder_that_its_package_pins() -> None:
@@ -183,7 +183,7 @@ def test_an_unknown_hub_name_is_rejected_without_a_network(base: str) -> None:
 
 def test_a_classifier_has_our_labels_and_the_weights_of_the_base(tiny_base: Bases) -> None:
     base = resolve_base_model(str(tiny_base("bert")))
-    model = open_model(base, made_task(labels=LABELS, problem_type="multi_label_classification"))
+    model = open_model(base, make_task(labels=LABELS, problem_type="multi_label_classification"))
     assert model.config.id2label == {0: "a", 1: "b", 2: "c"}
     assert model.config.label2id == {"a": 0, "b": 1, "c": 2}
     assert model.config.problem_type == "multi_label_classification"
@@ -205,7 +205,7 @@ def test_a_classifier_without_a_pooler_gets_a_new_one(copy: Callable[..., Path])
 
 
 def test_a_classifier_may_start_from_one_for_other_labels(copy: Callable[..., Path], tiny_base: Bases) -> None:
-    other = open_model(resolve_base_model(str(tiny_base("bert"))), made_task(labels=list("vwxyz")))
+    other = open_model(resolve_base_model(str(tiny_base("bert"))), make_task(labels=list("vwxyz")))
     model = open_all(copy(lambda folder: other.save_pretrained(folder)))
     assert model.classifier.weight.shape == (3, 32)
     assert model.config.num_labels == 3
@@ -221,7 +221,7 @@ def test_opening_a_model_prints_nothing(tiny_base: Bases, capfd: pytest.CaptureF
 def test_max_positions_is_the_largest_window_of_the_encoder(tiny_base: Bases, family: str) -> None:
     """A window of `max_positions` tokens works; with learned positions, one more token fails."""
     base = resolve_base_model(str(tiny_base(family)))
-    model = open_model(base, made_task(labels=LABELS)).eval()
+    model = open_model(base, make_task(labels=LABELS)).eval()
     ids = torch.full((1, base.max_positions + 1), 9)
     with torch.inference_mode():
         assert torch.isfinite(model(input_ids=ids[:, :-1]).logits).all()

@@ -13,8 +13,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from made import made_task
 from numpy.typing import NDArray
+from task_factory import make_task
 
 from glossator.service.bundle.task import ProblemType, TextClassification
 from glossator.service.errors import ConfigError
@@ -34,7 +34,7 @@ EXAMPLES = [Example([1, 5 + row % 40, 6 + row % 7, 2], row, 1.0, TARGETS[row]) f
 
 
 def task_of(problem_type: ProblemType = "single_label_classification") -> TextClassification:
-    task = made_task(labels=LABELS, problem_type=problem_type)
+    task = make_task(labels=LABELS, problem_type=problem_type)
     assert isinstance(task, TextClassification)
     return task
 

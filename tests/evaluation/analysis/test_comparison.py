@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from made import made_task
+from task_factory import make_task
 
 from glossator.evaluation.analysis.comparison import compare_models
 from glossator.evaluation.metrics.model_answers import ModelAnswers
@@ -21,7 +21,7 @@ def rows_of(gold: np.ndarray) -> LabelledRows:
 
 
 def answers_of(name: str, labels: np.ndarray) -> ModelAnswers:
-    return ModelAnswers(name, made_task("text-classification", LABELS), np.eye(3, dtype=bool)[labels], None)
+    return ModelAnswers(name, make_task("text-classification", LABELS), np.eye(3, dtype=bool)[labels], None)
 
 
 def test_a_comparison_by_hand() -> None:
@@ -46,7 +46,7 @@ def test_a_comparison_by_hand() -> None:
 
 
 def test_entities_are_compared_by_their_f1() -> None:
-    task = made_task("token-classification", ["X"])
+    task = make_task("token-classification", ["X"])
     gold = [(GoldSpan(0, 4, "X"),)] * 40
     rows = LabelledRows(["text"] * 40, [("X",)] * 40, spans=gold)
     right, none = Entities((Entity(0, 4, "text", "X", 1.0),)), Entities(())
@@ -64,6 +64,6 @@ def test_a_single_model_and_models_with_different_labels_are_refused() -> None:
     gold = np.zeros(3, dtype=int)
     with pytest.raises(ConfigError, match="two models or more"):
         compare_models(rows_of(gold), [answers_of("a", gold)])
-    other = ModelAnswers("b", made_task("text-classification", ["a", "b"]), np.ones((3, 2), dtype=bool), None)
+    other = ModelAnswers("b", make_task("text-classification", ["a", "b"]), np.ones((3, 2), dtype=bool), None)
     with pytest.raises(ConfigError, match="different tasks or labels"):
         compare_models(rows_of(gold), [answers_of("a", gold), other])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from made import made_task
+from task_factory import make_task
 
 from glossator.evaluation.analysis.suggestions import suggest_texts, uncertainty
 from glossator.service.bundle.task import Calibration, Classifier
@@ -15,7 +15,7 @@ TEXTS = [kind.format(number) for kind in KINDS for number in range(30)]
 
 def task(multi: bool = False) -> Classifier:
     problem = "multi_label_classification" if multi else "single_label_classification"
-    made = made_task("text-classification", ["a", "b", "c"], problem)  # type: ignore[arg-type]
+    made = make_task("text-classification", ["a", "b", "c"], problem)  # type: ignore[arg-type]
     assert isinstance(made, Classifier)
     return made
 

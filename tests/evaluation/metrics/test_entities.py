@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made import made_task
+from task_factory import make_task
 
 from glossator.evaluation.metrics.entities import count_entities, score_types
 from glossator.evaluation.metrics.task_metrics import compare_headline, evaluate_predictions
@@ -48,7 +48,7 @@ def test_scores_equal_those_of_conlleval() -> None:
     wrong = [(10 * number + 6, 10 * number + 8, "NP") for number in range(539 - 371)]
     rows = LabelledRows(["x"], [("NP",)], spans=gold)
     evaluation = evaluate_predictions(
-        rows, [predicted_entities(*right, *wrong)], made_task("token-classification", ["NP"])
+        rows, [predicted_entities(*right, *wrong)], make_task("token-classification", ["NP"])
     )
     values = [round(100 * evaluation.metrics[name].value, 2) for name in ("precision", "recall", "f1")]
     assert values == [68.83, 80.83, 74.35]
@@ -77,7 +77,7 @@ def test_counts_add_up(rows: list[tuple[list[tuple[int, str]], list[tuple[int, s
 def test_two_models_are_compared_on_the_same_rows() -> None:
     rows = LabelledRows(["x"] * 200, [("PER",)] * 200, spans=[GOLD] * 200)
     good, bad = predicted_entities((0, 5, "PER"), (10, 20, "ORG"), (30, 33, "LOC")), predicted_entities((0, 5, "PER"))
-    task = made_task("token-classification", ["LOC", "ORG", "PER"])
+    task = make_task("token-classification", ["LOC", "ORG", "PER"])
     same = compare_headline(rows, [good] * 200, [good] * 200, task, margin=0.005)
     assert (same.difference, same.non_inferior, same.flips) == (0.0, True, 0)
     worse = compare_headline(rows, [good] * 150 + [bad] * 50, [good] * 200, task, margin=0.005)
@@ -86,7 +86,7 @@ def test_two_models_are_compared_on_the_same_rows() -> None:
 
 
 def test_rows_without_gold_entities_are_refused() -> None:
-    task = made_task("token-classification", ["PER"])
+    task = make_task("token-classification", ["PER"])
     with pytest.raises(CorpusError, match="no gold entities"):
         evaluate_predictions(LabelledRows(["x"], [()]), [predicted_entities()], task)
     with pytest.raises(CorpusError, match="no rows"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from made import made_task
+from task_factory import make_task
 
 from glossator.evaluation.metrics.question_answering import answer_f1, exact_match, normalise_answer
 from glossator.evaluation.metrics.task_metrics import evaluate_predictions
@@ -47,7 +47,7 @@ def test_the_best_accepted_answer_counts_and_no_answer_is_right_if_there_is_none
     rows = LabelledRows(["when?", "who?", "where?"], [()] * 3, seconds=[context] * 3, spans=[gold, (), ()])
     none = Extraction(None, (), 0.9, 3.0)
     found = [extraction(21, 25, context), none, extraction(0, 2, context)]
-    evaluation = evaluate_predictions(rows, found, made_task("question-answering"))
+    evaluation = evaluate_predictions(rows, found, make_task("question-answering"))
     assert evaluation.metrics["exact_match"].value == pytest.approx(2 / 3)
     assert evaluation.metrics["f1"].value == pytest.approx(2 / 3)
     assert evaluation.metrics["f1"].low <= 2 / 3 <= evaluation.metrics["f1"].high

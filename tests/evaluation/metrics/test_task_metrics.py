@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from made import made_task
 from scipy.stats import pearsonr, spearmanr
+from task_factory import make_task
 
 from glossator.evaluation.metrics.task_metrics import evaluate_predictions
 from glossator.evaluation.reports.evaluation_files import draw_plots, evaluation_json
@@ -21,7 +21,7 @@ def test_correlations_equal_scipy() -> None:
     gold = generator.uniform(1, 5, 80).round(1)
     found = gold + generator.normal(0, 0.7, 80)
     rows = LabelledRows(["a"] * 80, [()] * 80, seconds=["b"] * 80, scores=gold.tolist())
-    task = made_task("text-pair", ["score"], "regression", score_range=(1.0, 5.0))
+    task = make_task("text-pair", ["score"], "regression", score_range=(1.0, 5.0))
     evaluation = evaluate_predictions(rows, [Rating(float(each)) for each in found], task)
     assert evaluation.metrics["pearson"].value == pytest.approx(pearsonr(gold, found).statistic)
     assert evaluation.metrics["spearman"].value == pytest.approx(spearmanr(gold, found).statistic)
@@ -39,7 +39,7 @@ def test_correlations_equal_scipy() -> None:
 def test_nearest_accuracy_uses_the_label_of_the_nearest_row() -> None:
     vectors = np.array([[1, 0], [0.9, 0.1], [0, 1], [0.1, 0.9], [0.8, 0.3]], dtype=np.float32)
     rows = LabelledRows(["t"] * 5, [("a",), ("a",), ("b",), ("b",), ("b",)])
-    evaluation = evaluate_predictions(rows, [Embedding(vector) for vector in vectors], made_task("text-embedding"))
+    evaluation = evaluate_predictions(rows, [Embedding(vector) for vector in vectors], make_task("text-embedding"))
     assert evaluation.metrics["nearest_accuracy"].value == pytest.approx(0.8)
 
 
@@ -48,5 +48,5 @@ def test_pairs_without_gold_scores_are_refused() -> None:
         evaluate_predictions(
             LabelledRows(["a"], [()], seconds=["b"]),
             [Rating(1.0)],
-            made_task("text-pair", ["score"], "regression"),
+            make_task("text-pair", ["score"], "regression"),
         )

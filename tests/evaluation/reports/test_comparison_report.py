@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from made import made_task
+from task_factory import make_task
 
 from glossator.evaluation.analysis.comparison import compare_models
 from glossator.evaluation.metrics.model_answers import ModelAnswers
@@ -20,7 +20,7 @@ def report(*, margin: float | None = None) -> str:
     old[:20] = (old[:20] + 1) % 3
     new[118:] = 0
     rows = LabelledRows([f"text {row}" for row in range(120)], [(LABELS[label],) for label in gold])
-    task = made_task("text-classification", LABELS)
+    task = make_task("text-classification", LABELS)
     decisions = {"old": old, "new": new, "same": old}
     models = [ModelAnswers(name, task, np.eye(3, dtype=bool)[labels], None) for name, labels in decisions.items()]
     return comparison_report(rows, models, compare_models(rows, models, margin=margin))

@@ -13,10 +13,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made import TASKS, made_task
 from numpy.typing import NDArray
 from onnx import numpy_helper
 from property_profiles import examples
+from task_factory import TASKS, make_task
 
 from glossator.export.graphs.activation_ranges import measure_ranges, random_windows
 from glossator.export.graphs.encoder_graph import (
@@ -46,7 +46,7 @@ class Case:
     def __init__(self, folder: Path, kind: str = "text-classification") -> None:
         torch.manual_seed(11)
         base = resolve_base_model(str(folder))
-        self.task = made_task(kind, LABELS)
+        self.task = make_task(kind, LABELS)
         model = open_model(base, self.task)
         with torch.no_grad():
             for parameter in model.parameters():
@@ -193,22 +193,22 @@ def test_random_windows_keep_special_tokens_and_lengths(windows: list[list[int]]
 
 @pytest.mark.parametrize("family", ["deberta", "deberta-v2", "modernbert"])
 def test_other_families_have_no_weights_here(family: str, tiny_base: Callable[[str], Path]) -> None:
-    model = open_model(resolve_base_model(str(tiny_base(family))), made_task(labels=LABELS))
-    assert read_encoder(model, made_task(labels=LABELS)) is None
+    model = open_model(resolve_base_model(str(tiny_base(family))), make_task(labels=LABELS))
+    assert read_encoder(model, make_task(labels=LABELS)) is None
 
 
 @pytest.mark.parametrize("option", [{"hidden_act": "silu"}, {"is_decoder": True}])
 def test_an_unknown_configuration_is_left_to_pytorch(option: dict[str, Any], tiny_base: Callable[[str], Path]) -> None:
-    model = open_model(resolve_base_model(str(tiny_base("bert"))), made_task(labels=LABELS))
-    assert read_encoder(model, made_task(labels=LABELS)) is not None
+    model = open_model(resolve_base_model(str(tiny_base("bert"))), make_task(labels=LABELS))
+    assert read_encoder(model, make_task(labels=LABELS)) is not None
     for name, value in option.items():
         setattr(model.config, name, value)
-    assert read_encoder(model, made_task(labels=LABELS)) is None
+    assert read_encoder(model, make_task(labels=LABELS)) is None
 
 
 def test_a_trained_checkpoint_is_read(tiny_checkpoint: Callable[[str], Path], tmp_path: Path) -> None:
     model = load_model(tiny_checkpoint("multi_label_classification"), "text-classification")
-    weights = read_encoder(model, made_task())
+    weights = read_encoder(model, make_task())
     assert weights is not None
     write_graph(weights, tmp_path / "graph.onnx")
     assert np.shape(Session(tmp_path / "graph.onnx").run([[1, 2], [1, 3, 2]])) == (2, 4)

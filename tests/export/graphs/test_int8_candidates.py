@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made import made_task
 from numpy.typing import NDArray
+from task_factory import make_task
 
 from glossator.export.graphs.activation_ranges import measure_ranges
 from glossator.export.graphs.encoder_graph import Range, product_input_names, write_graph
@@ -22,7 +22,7 @@ WINDOWS = [[1, 10 + number % 40, 11 + number % 7, 2] for number in range(40)]
 
 @pytest.fixture(scope="module")
 def weights(tiny_checkpoint: Callable[[str], Path]) -> EncoderWeights:
-    found = read_encoder(load_model(tiny_checkpoint("single_label_classification"), "text-classification"), made_task())
+    found = read_encoder(load_model(tiny_checkpoint("single_label_classification"), "text-classification"), make_task())
     assert found is not None
     return found
 

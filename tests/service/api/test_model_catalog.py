@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
-from votes import vote_bundle
+from vote_bundle import vote_bundle
 
 from glossator.service.api import registry_catalog
 from glossator.service.api.app import create_app

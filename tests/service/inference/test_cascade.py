@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made import made_task
+from task_factory import make_task
 
 from glossator.service.bundle.task import Calibration, TextClassification
 from glossator.service.errors import InferenceError
@@ -26,7 +26,7 @@ Windows = Sequence[Sequence[int]]
 
 
 def task(temperature: float = 1.0) -> TextClassification:
-    made = made_task("text-classification", LABELS, calibration=Calibration(temperature=temperature))
+    made = make_task("text-classification", LABELS, calibration=Calibration(temperature=temperature))
     assert isinstance(made, TextClassification)
     return made
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made import made_task
 from property_profiles import examples
+from task_factory import make_task
 
 from glossator.service.bundle.task import QuestionAnswering
 from glossator.service.inference.encoding import Encoder
@@ -24,7 +24,7 @@ WORDS = ["parcel", "monday", "qx7", "where", "ünder", "😀", "login"]
 
 
 def task(**further: Any) -> QuestionAnswering:
-    made = made_task("question-answering", max_length=24, stride=6, max_answer_tokens=4, **further)
+    made = make_task("question-answering", max_length=24, stride=6, max_answer_tokens=4, **further)
     assert isinstance(made, QuestionAnswering)
     return made
 

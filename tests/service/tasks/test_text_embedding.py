@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from made import made_task
 from sklearn.metrics.pairwise import cosine_similarity
+from task_factory import make_task
 
 from glossator.service.bundle.task import TextEmbedding
 from glossator.service.errors import ConfigError
@@ -14,7 +14,7 @@ from glossator.service.tasks.text_embedding import Decoder, cosine_similarities
 
 @pytest.mark.parametrize("normalized", [True, False])
 def test_windows_are_averaged_by_their_new_tokens(normalized: bool) -> None:
-    task = made_task("text-embedding", normalized=normalized)
+    task = make_task("text-embedding", normalized=normalized)
     assert isinstance(task, TextEmbedding)
     decoder = Decoder(task)
     text = EncodedText(windows=([1], [2]), new_tokens=(3, 1))

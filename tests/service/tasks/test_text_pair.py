@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from made import made_task
 from scipy.special import expit
+from task_factory import make_task
 
 from glossator.service.bundle.task import TextPair
 from glossator.service.errors import ConfigError
@@ -15,7 +15,7 @@ from glossator.service.tasks.text_pair import Decoder, Rating, scores
 
 def task(problem_type: str = "regression") -> TextPair:
     labels = ["score"] if problem_type == "regression" else ["no", "yes"]
-    made = made_task("text-pair", labels, problem_type, score_range=(1.0, 5.0))  # type: ignore[arg-type]
+    made = make_task("text-pair", labels, problem_type, score_range=(1.0, 5.0))  # type: ignore[arg-type]
     assert isinstance(made, TextPair)
     return made
 

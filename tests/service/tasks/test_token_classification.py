@@ -12,9 +12,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made import made_task
 from numpy.typing import NDArray
 from property_profiles import examples
+from task_factory import make_task
 
 from glossator.service.bundle.task import TokenClassification
 from glossator.service.errors import ConfigError
@@ -42,7 +42,7 @@ def encoder(tiny_base: Callable[[str], Path]) -> Encoder:
 
 
 def task(**further: Any) -> TokenClassification:
-    made = made_task("token-classification", TYPES, **({"max_length": 32, "stride": 8} | further))
+    made = make_task("token-classification", TYPES, **({"max_length": 32, "stride": 8} | further))
     assert isinstance(made, TokenClassification)
     return made
 

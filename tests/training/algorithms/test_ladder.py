@@ -148,10 +148,10 @@ def test_a_bag_has_rows_only_for_tokens_of_its_corpus(
 
 
 def test_adapters_change_nothing_before_training_and_are_removed_by_merging(tiny_base: Bases) -> None:
-    from made import made_task
+    from task_factory import make_task
     from torch.nn.utils import parametrize
 
-    model = open_model(resolve_base_model(str(tiny_base("bert"))), made_task()).eval()
+    model = open_model(resolve_base_model(str(tiny_base("bert"))), make_task()).eval()
     ids, mask = torch.tensor([[1, 5, 6, 2]]), torch.ones(1, 4, dtype=torch.int64)
     with torch.inference_mode():
         before = model(input_ids=ids, attention_mask=mask).logits

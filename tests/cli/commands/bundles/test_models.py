@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from votes import vote_bundle
+from vote_bundle import vote_bundle
 
 Run = Callable[..., Any]
 

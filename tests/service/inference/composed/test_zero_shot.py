@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from made import made_task
+from task_factory import make_task
 
 from glossator.modeling.checkpoint_reader import open_pipeline
 from glossator.service.errors import ConfigError, EmptyText
@@ -28,7 +28,7 @@ def made(
     folder: Path, kind: str, labels: list[str], problem_type: Any = "single_label_classification"
 ) -> tuple[Any, Pipeline]:
     torch.manual_seed(3)
-    task = made_task(kind, labels, problem_type)
+    task = make_task(kind, labels, problem_type)
     model = open_model(resolve_base_model(str(folder)), task).eval()
     with torch.no_grad():
         for parameter in model.parameters():

@@ -28,7 +28,7 @@ def provenance() -> Provenance:
     )  # fmt: skip
 
 
-def made_task(
+def make_task(
     kind: str = "text-classification",
     labels: list[str] | None = None,
     problem_type: ProblemType = "single_label_classification",

@@ -1,6 +1,6 @@
 """Workers of a store that are killed, stopped past their leases and started again, and a checker of what they did.
 
-`python histories.py URL|- FOLDER NAME JOURNAL LEASE` is one worker: it claims jobs, enters their chunks, ends them, and
+`python store_workers.py URL|- FOLDER NAME JOURNAL LEASE` is one worker: it claims jobs, enters their chunks, ends them
 notes each step that the store accepted in its journal, after it. A killed worker may have done one step that it could
 not note; no step is noted that was not done.
 """

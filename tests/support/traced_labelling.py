@@ -1,6 +1,6 @@
 """Labelling runs that are killed, or met with a fault, at a chosen system call, by `strace` (Linux).
 
-`python kills.py` is a server: it has everything imported, forks a child for each run, and so a run costs a tenth of a
+`python traced_labelling.py` is a server: it has everything imported, forks a child for each run, and so a run costs a tenth of a
 second. A child that is to be killed waits until strace holds it. The model is a stand-in; the ledger, the
 formats and the disk are real.
 """
