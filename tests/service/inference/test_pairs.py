@@ -37,7 +37,7 @@ def ids(tokenizer_file: Path, text: str) -> list[int]:
 
 @settings(max_examples=examples(80))
 @given(first=WORDS, second=WORDS)
-def test_the_longer_text_is_parted_and_both_are_read_whole(
+def test_the_longer_text_is_split_and_both_are_read_completely(
     encoder: Encoder, tokenizer_file: Path, first: list[str], second: list[str]
 ) -> None:
     pair = Pair(" ".join(first), " ".join(second))
