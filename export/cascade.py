@@ -35,12 +35,12 @@ def check_fast_bundle(fast: Bundle, task: Task, tokenizer: Path) -> None:
         raise ConfigError(
             "the fast bundle is a cascade itself", found=fast.name, hint="Pass the bundle of its fast model."
         )
-    theirs = fast.task
-    if not isinstance(theirs, Classifier) or (theirs.task, theirs.labels) != (task.task, task.labels):
-        raise ConfigError("the two models have different labels", found=f"{fast.name}: {theirs.task}", hint=hint)
-    if theirs.encoding != task.encoding or hash_file(fast.path / file_names.TOKENIZER) != hash_file(tokenizer):
+    fast_task = fast.task
+    if not isinstance(fast_task, Classifier) or (fast_task.task, fast_task.labels) != (task.task, task.labels):
+        raise ConfigError("the two models have different labels", found=f"{fast.name}: {fast_task.task}", hint=hint)
+    if fast_task.encoding != task.encoding or hash_file(fast.path / file_names.TOKENIZER) != hash_file(tokenizer):
         raise ConfigError("the two models tokenise texts differently", found=fast.name, hint=hint)
-    if theirs.provenance.corpus_fingerprint != task.provenance.corpus_fingerprint:
+    if fast_task.provenance.corpus_fingerprint != task.provenance.corpus_fingerprint:
         # One of them may have been trained on the rows that the gate is fitted on.
         raise ConfigError("the two models were trained on different rows", found=fast.name, hint=hint)
 
@@ -72,13 +72,15 @@ def fit_cascade(
     assert isinstance(fast_task, Classifier)
     gold = indicator(validation.labels, task.labels)
     probability = probabilities(model.pipeline.logits(texts), fast_task)
-    right = [(decide(each, task) == gold).all(axis=-1) for each in (probability, probabilities(full, task))]
+    fast_right, full_right = (
+        (decide(each, task) == gold).all(axis=-1) for each in (probability, probabilities(full, task))
+    )
     margin = detectable_margin(len(validation))
-    gate = fit_gate(probability.max(axis=-1), right[0], right[1], margin=margin)
+    gate = fit_gate(probability.max(axis=-1), fast_right, full_right, margin=margin)
     if gate is None:
         raise ConfigError(
             "no gate is safe: the fast model is too often wrong even where it is most confident",
-            found=f"accuracy {right[0].mean():.4f}, full model {right[1].mean():.4f}, on {rows}",
+            found=f"accuracy {fast_right.mean():.4f}, full model {full_right.mean():.4f}, on {rows}",
             expected=f"a part of the texts on which the accuracy is shown to drop by less than {margin:g}",
             hint="Train a better fast model, provide more validation rows, or export without --fast.",
         )

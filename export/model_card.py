@@ -86,8 +86,8 @@ def _card(manifest: Manifest, evaluations: Mapping[str, AnyEvaluation], pages: I
         "## Limits",
         f"Texts of more than {task.encoding.max_length} tokens are read in windows that overlap by "
         f"{task.encoding.stride} tokens; nothing is cut off. The figures hold for texts like the training texts. They "
-        "may be worse for other languages, later texts or other writers. Scores are calibrated as far as the "
-        "calibration error above says.",
+        "may be worse for other languages, later texts or other writers. The calibration error above says how far the "
+        "scores can be trusted.",
         "## Provenance",
         _provenance(manifest),
     ]

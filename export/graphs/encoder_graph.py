@@ -9,7 +9,7 @@ It computes the same as the graph that PyTorch exports, in fewer steps:
   ONNX Runtime reads directly: three of four transpositions per layer disappear.
 - In int8, a product adds its bias and both scales in the pass that writes its result.
 
-Activation scales are constants, measured on real texts (`glossator.export.graphs.activation_ranges`): an answer cannot depend
+Activation scales are constants, measured on real texts (`activation_ranges`): an answer cannot depend
 on the other texts of its batch, and no pass over the activations is needed to find scales. For a product `X @ W + b`:
 
     A = saturate(round(X / scale) + zero_point)                           uint8, one scale per tensor

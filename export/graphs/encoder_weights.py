@@ -1,8 +1,8 @@
 """Reads the weights of a PyTorch encoder with post-norm Transformer layers into plain arrays.
 
 The families of BERT differ in the names of their weights, in how positions are counted and in their heads; the
-computation is the same (Vaswani et al. 2017; Devlin et al. 2019). `glossator.export.graphs.encoder_graph` writes a graph for
-CPUs from these arrays.
+computation is the same (Vaswani et al. 2017; Devlin et al. 2019). `encoder_graph` writes a graph for CPUs from
+these arrays.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The int8 graphs that a bundle may serve, the fastest first.
 
-1. `static`: int8 products with fixed activation scales, for the families that `glossator.export.graphs.encoder_weights` knows.
+1. `static`: int8 products with fixed activation scales, for the families that `encoder_weights` knows.
 2. The same, but the products that lose most in int8 stay in fp32.
 3. `row`: one activation scale per token, for any graph.
 4. `block`: weights and activations in int8 with one scale per block, for any graph (`MatMulNBits`): half as fast,
@@ -16,7 +16,6 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,11 +53,11 @@ def int8_candidates(
         logits: Runs a graph on the texts that decide which products lose most in int8.
     """
     if weights is not None:
-        yield Candidate("static", (), _write_static(weights, ranges, ()))
+        yield Candidate("static", (), _static_writer(weights, ranges, ()))
         sensitive = rank_by_int8_error(fp32, weights, ranges, logits)
         for share in EXCLUDED_SHARES:
             excluded = tuple(sensitive[: max(1, round(share * len(sensitive)))])
-            yield Candidate("static", excluded, _write_static(weights, ranges, excluded))
+            yield Candidate("static", excluded, _static_writer(weights, ranges, excluded))
     yield Candidate("row", (), lambda destination: quantize_rows(fp32, destination))
     yield Candidate("block", (), lambda destination: quantize_blocks(fp32, destination))
 
@@ -74,11 +73,13 @@ def rank_by_int8_error(fp32: Path, weights: EncoderWeights, ranges: dict[str, Ra
     with tempfile.TemporaryDirectory() as folder:
         graph = Path(folder, "one.onnx")
         for name in names:
-            _write_static(weights, ranges, [other for other in names if other != name])(graph)
+            _static_writer(weights, ranges, [other for other in names if other != name])(graph)
             errors[name] = float(np.square(logits(graph) - exact).mean())
     return sorted(names, key=lambda name: -errors[name])
 
 
-def _write_static(weights: EncoderWeights, ranges: dict[str, Range], excluded: Sequence[str]) -> Callable[[Path], Any]:
+def _static_writer(
+    weights: EncoderWeights, ranges: dict[str, Range], excluded: Sequence[str]
+) -> Callable[[Path], None]:
     quantization = Quantization(ranges, frozenset(excluded))
     return lambda destination: write_graph(weights, destination, quantization=quantization)
