@@ -61,9 +61,16 @@ def splits(topic_splits: MakeSplits) -> Splits:
 
 def options(tiny_base: Bases, **changed: Any) -> TrainingConfig:
     chosen = {
-        "base": str(tiny_base("bert")), "epochs": 2, "batch_size": 16, "learning_rate": 1e-3, "max_length": 32,
-        "device": "cpu", "precision": "fp32", "threads": 1, "state_every_seconds": 0.0,
-    }  # fmt: skip
+        "base": str(tiny_base("bert")),
+        "epochs": 2,
+        "batch_size": 16,
+        "learning_rate": 1e-3,
+        "max_length": 32,
+        "device": "cpu",
+        "precision": "fp32",
+        "threads": 1,
+        "state_every_seconds": 0.0,
+    }
     return TrainingConfig(**(chosen | changed))
 
 

@@ -42,9 +42,15 @@ def few(topic_splits: Callable[[str], Splits]) -> Splits:
 @pytest.fixture
 def config(tiny_base: Bases) -> TrainingConfig:
     return TrainingConfig(
-        algorithm="bag", base=str(tiny_base("bert")), epochs=3, max_length=32, device="cpu", precision="fp32",
-        threads=1, options={"dimension": 8, "buckets": 0},
-    )  # fmt: skip
+        algorithm="bag",
+        base=str(tiny_base("bert")),
+        epochs=3,
+        max_length=32,
+        device="cpu",
+        precision="fp32",
+        threads=1,
+        options={"dimension": 8, "buckets": 0},
+    )
 
 
 def test_a_killed_search_continues_without_repeating_trials(

@@ -21,9 +21,16 @@ from glossator.training.resume_state import Position, ResumeState
 
 PROGRAM = Path(__file__).with_name("killed_training.py")
 OPTIONS = {
-    "epochs": 3, "batch_size": 8, "learning_rate": 5e-3, "head_learning_rate_factor": 1.0, "max_length": 32,
-    "patience": 3, "device": "cpu", "threads": 1, "state_every_seconds": 0.0,
-}  # fmt: skip
+    "epochs": 3,
+    "batch_size": 8,
+    "learning_rate": 5e-3,
+    "head_learning_rate_factor": 1.0,
+    "max_length": 32,
+    "patience": 3,
+    "device": "cpu",
+    "threads": 1,
+    "state_every_seconds": 0.0,
+}
 STEPS_PER_EPOCH = 8
 ROWS = [
     (f"{verb} {thing} {number}", label)

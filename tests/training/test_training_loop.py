@@ -167,8 +167,13 @@ def test_training_reports_every_batch(model: Any, tmp_path: Path) -> None:
     recorded = RecordedProgress()
     outcome = train(model, tmp_path, progress=recorded, epochs=2, patience=2)
     assert [(event.epoch, event.step, event.steps) for event in recorded.steps] == [
-        (0, 1, 6), (0, 2, 6), (0, 3, 6), (1, 4, 6), (1, 5, 6), (1, 6, 6),
-    ]  # fmt: skip
+        (0, 1, 6),
+        (0, 2, 6),
+        (0, 3, 6),
+        (1, 4, 6),
+        (1, 5, 6),
+        (1, 6, 6),
+    ]
     assert all(event.examples_per_second > 0 and math.isfinite(event.loss) for event in recorded.steps)
     assert all(event.eta_seconds >= 0 for event in recorded.steps)
     assert recorded.steps[-1].eta_seconds == 0
@@ -215,9 +220,15 @@ def test_encoder_and_head_have_their_own_learning_rates_in_every_family(
     model = open_model(resolve_base_model(str(tiny_base(family))), task_of())
     before = {name: tensor.clone() for name, tensor in model.named_parameters()}
     outcome = train(
-        model, tmp_path, bf16=family not in FP32_ONLY, learning_rate=rate, epochs=1, batch_size=24,
-        head_learning_rate_factor=factor, weight_decay=decay,
-    )  # fmt: skip
+        model,
+        tmp_path,
+        bf16=family not in FP32_ONLY,
+        learning_rate=rate,
+        epochs=1,
+        batch_size=24,
+        head_learning_rate_factor=factor,
+        weight_decay=decay,
+    )
     assert math.isfinite(outcome.history[0]["loss"])
     encoder = {f"{model.base_model_prefix}.{name}" for name, _ in model.base_model.named_parameters()}
     assert 0 < len(encoder) < len(before)

@@ -46,10 +46,18 @@ MIN_ACCURACY = {"tfidf": 0.9, "bag": 0.9, "static": 0.9, "frozen": 0.6, "few-sho
 
 def options(tiny_base: Bases, algorithm: str, **changed: Any) -> TrainingConfig:
     chosen = {
-        "base": str(tiny_base("bert")), "algorithm": algorithm, "epochs": 20, "patience": 20, "batch_size": 16,
-        "learning_rate": 1e-2, "max_length": 32, "device": "cpu", "precision": "fp32", "threads": 1,
+        "base": str(tiny_base("bert")),
+        "algorithm": algorithm,
+        "epochs": 20,
+        "patience": 20,
+        "batch_size": 16,
+        "learning_rate": 1e-2,
+        "max_length": 32,
+        "device": "cpu",
+        "precision": "fp32",
+        "threads": 1,
         "options": SMALL.get(algorithm, {}),
-    }  # fmt: skip
+    }
     return TrainingConfig(**(chosen | changed))
 
 
@@ -109,8 +117,11 @@ def test_two_rows_per_label_are_enough_to_fit(
 ) -> None:
     """A label without any training row is never predicted."""
     whole = topic_splits(SINGLE)
-    few = [row for name in whole.train.label_names
-           for row in [r for r, labels in enumerate(whole.train.labels) if labels == (name,)][:2]]  # fmt: skip
+    few = [
+        row
+        for name in whole.train.label_names
+        for row in [r for r, labels in enumerate(whole.train.labels) if labels == (name,)][:2]
+    ]
     splits = Splits(whole.train.subset(few[:-2]), whole.validation, whole.test)
     fitted = fit(splits, options(tiny_base, algorithm), tmp_path / "checkpoint")
     answers = load_checkpoint(fitted.output).predict(splits.test.texts)

@@ -32,8 +32,11 @@ def test_read_corpus_keeps_texts_labels_and_lines(read_pairs: ReadPairs) -> None
     assert corpus.label_names == ["card", "fee"]
     assert corpus.lines == [2, 3, 4, 5]
     assert (corpus.problem_type, corpus.rows_in, corpus.rejects, corpus.dropped) == (
-        "single_label_classification", 4, [], [],
-    )  # fmt: skip
+        "single_label_classification",
+        4,
+        [],
+        [],
+    )
 
 
 def test_read_corpus_reads_multi_label_lists() -> None:
@@ -76,8 +79,11 @@ def test_read_corpus_rejects_unreadable_rows_with_their_raw_text() -> None:
     corpus = read_corpus(rows, source_name="x")
     (reject,) = corpus.rejects
     assert (reject.line, reject.reason, reject.message, reject.raw) == (
-        9, "unreadable-row", "too many fields (found: x)", 'a,"b',
-    )  # fmt: skip
+        9,
+        "unreadable-row",
+        "too many fields (found: x)",
+        'a,"b',
+    )
 
 
 def test_read_corpus_keeps_the_strings_nan_and_null_as_labels(read_pairs: ReadPairs) -> None:
@@ -116,15 +122,15 @@ def test_columns_are_found_after_many_unreadable_rows() -> None:
 
 
 def test_read_corpus_reads_a_stream_once() -> None:
-    asked = 0
+    yielded = 0
 
     def stream() -> Iterator[SourceRow]:
-        nonlocal asked
+        nonlocal yielded
         for i in range(3 * HEAD_ROWS):
-            asked += 1
+            yielded += 1
             yield SourceRow(i, {"text": f"text {i}", "label": "ab"[i % 2]})
 
-    assert len(read_corpus(stream(), source_name="x")) == asked == 3 * HEAD_ROWS
+    assert len(read_corpus(stream(), source_name="x")) == yielded == 3 * HEAD_ROWS
 
 
 def test_a_source_without_rows_is_an_unusable_corpus() -> None:

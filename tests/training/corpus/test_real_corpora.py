@@ -73,8 +73,10 @@ def test_goemotions(data_folder: Path) -> None:
     rows = json_rows(data_folder / "goemotions/train.jsonl.gz")
     corpus = read_corpus(rows, source_name="goemotions")
     assert (corpus.problem_type, corpus.columns.text, corpus.columns.label) == (
-        "multi_label_classification", "text", "labels",
-    )  # fmt: skip
+        "multi_label_classification",
+        "text",
+        "labels",
+    )
     labels = (data_folder / "goemotions/labels.txt").read_text(encoding="utf-8").split()
     assert corpus.label_names == sorted(labels)
     distinct = {(row.fields["text"], tuple(sorted(row.fields["labels"]))) for row in rows}  # type: ignore[call-overload]

@@ -3,7 +3,7 @@
 Logistic regression on the vectors of the frozen encoder judges every row out of fold, so no classifier has seen the
 rows that it judges. The estimated joint distribution of given and true labels says how many labels are wrong; that many
 rows are returned, those with the least probable label first. This finds more label errors than pruning class by class
-(`benchmarks/label_errors.py`).
+(`benchmarks/corpora/label_errors.py`).
 """
 
 from __future__ import annotations

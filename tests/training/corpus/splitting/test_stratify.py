@@ -54,8 +54,16 @@ def test_stratify_gives_single_labels_exactly_their_share() -> None:
     subset = stratify(of_labels(rows), 3, [0.7, 0.2, 0.1])
     placed = Counter((row[0], where) for row, where in zip(rows, subset, strict=True))
     assert placed == {
-        (0, 0): 35, (0, 1): 10, (0, 2): 5, (1, 0): 21, (1, 1): 6, (1, 2): 3, (2, 0): 14, (2, 1): 4, (2, 2): 2,
-    }  # fmt: skip
+        (0, 0): 35,
+        (0, 1): 10,
+        (0, 2): 5,
+        (1, 0): 21,
+        (1, 1): 6,
+        (1, 2): 3,
+        (2, 0): 14,
+        (2, 1): 4,
+        (2, 2): 2,
+    }
 
 
 @pytest.mark.parametrize("seed", range(3))
