@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs the base alone into a fresh environment and uses a bundle there: verify, label, serve and ask.
+# Builds the wheel, installs the base into a fresh environment and uses a bundle there: verify, label, serve, predict,
+# a page, and a job. The commands run in a folder that has packages named service, cli, training, ... of its own.
 # Usage: scripts/check_base_install.sh BUNDLE
 set -eu
 : "${PYTHON:=python3}"
@@ -9,7 +10,15 @@ server=
 trap 'if [ -n "$server" ]; then kill "$server" 2>/dev/null || true; fi; rm -rf "$folder"' EXIT
 
 "$PYTHON" -m venv "$folder/venv"
-"$folder/venv/bin/python" -m pip --disable-pip-version-check --quiet install --constraint constraints.txt .
+pip() { "$folder/venv/bin/python" -m pip --disable-pip-version-check --quiet "$@"; }
+
+# The wheel must hold glossator and its dist-info only, and be the same without the links that static tools need.
+mkdir "$folder/clean"
+git ls-files -z | xargs -0 cp --parents -t "$folder/clean" 2>/dev/null
+pip wheel --no-deps --wheel-dir "$folder/linked" .
+pip wheel --no-deps --wheel-dir "$folder/unlinked" "$folder/clean"
+"$PYTHON" scripts/check_wheel.py "$folder"/linked/*.whl "$folder"/unlinked/*.whl
+pip install --constraint constraints.txt "$folder"/linked/*.whl
 bin="$folder/venv/bin"
 
 for package in torch transformers datasets sklearn scipy spacy pandas onnx matplotlib; do
@@ -23,17 +32,27 @@ echo "the base install takes $(du -sm "$folder/venv" | cut -f1) MB"
 sh deploy/slim.sh "$folder/venv"  # as the image is made: all of what follows works without what that removes
 export PYTHONDONTWRITEBYTECODE=1
 
-"$bin/glossator" verify "$bundle"
-if [ "$bundle" = demo/tickets ]; then
-    "$bin/python" scripts/run_sessions.py README.md  # what the README shows is what this bundle answers
+root=$PWD
+case $bundle in /*) ;; *) bundle="$root/$bundle" ;; esac
+if [ "$bundle" = "$root/demo/tickets" ]; then
+    "$bin/python" scripts/run_sessions.py README.md # the README shows what this bundle answers
 fi
+mkdir "$folder/app"
+for package in cli evaluation examples export modeling service training workflows; do
+    mkdir "$folder/app/$package"
+    echo "raise ImportError('glossator imported a package of the application')" >"$folder/app/$package/__init__.py"
+done
+cd "$folder/app"
+"$bin/python" -m glossator version
+"$bin/python" -c "import glossator, sys; print(glossator.__version__, glossator.load(sys.argv[1])('Where is my parcel?').label)" "$bundle"
+"$bin/glossator" verify "$bundle"
 printf '%s\n' '{"text": "Where is my parcel?"}' '{"text": ""}' >"$folder/in.jsonl"
 code=0
 "$bin/glossator" label "$folder/in.jsonl" --model "$bundle" --output "$folder/out.jsonl" --quiet || code=$?
 [ "$code" = 3 ] || { echo "error: labelling a file with a bad row exited with $code, expected 3" >&2; exit 1; }
 [ "$(wc -l <"$folder/out.jsonl")" = 2 ] || { echo "error: two rows in, not two out" >&2; exit 1; }
 
-"$bin/glossator" serve "$bundle" --port 0 2>"$folder/log" &
+"$bin/glossator" serve "$bundle" --port 0 --jobs "$folder/jobs" 2>"$folder/log" &
 server=$!
 for _ in $(seq 100); do
     url=$(sed -n 's/^listening on //p' "$folder/log")
@@ -41,7 +60,7 @@ for _ in $(seq 100); do
     sleep 0.1
 done
 "$bin/python" - "$url" <<'PY'
-import json, sys
+import json, sys, time
 from urllib.request import Request, urlopen
 
 url = sys.argv[1]
@@ -49,6 +68,19 @@ name = json.load(urlopen(f"{url}/v1/models"))["models"][0]["name"]
 body = json.dumps({"text": "Where is my parcel?"}).encode()
 request = Request(f"{url}/v1/models/{name}/predict", body, {"Content-Type": "application/json"})
 print("answered over HTTP:", json.load(urlopen(request))["results"][0]["labels"])
+page = urlopen(f"{url}/").read().decode()
+assert name in page, "the page does not name the model"
+form = f'--x\r\nContent-Disposition: form-data; name="model"\r\n\r\n{name}\r\n--x\r\n' \
+    'Content-Disposition: form-data; name="file"; filename="rows.csv"\r\n\r\ntext\nWhere is my parcel?\n\r\n--x--\r\n'
+request = Request(f"{url}/v1/jobs", form.encode(), {"Content-Type": "multipart/form-data; boundary=x"})
+job = json.load(urlopen(request))
+for _ in range(600):  # a worker process labels it
+    job = json.load(urlopen(f"{url}/v1/jobs/{job['id']}"))
+    if job["state"] not in ("queued", "running"):
+        break
+    time.sleep(0.1)
+assert (job["state"], job["rows"], job["failed"]) == ("completed", 1, 0), job
+print("labelled by a job:", job["rows"], "row")
 PY
 code=0
 "$bin/glossator" train "$folder/in.jsonl" --output "$folder/none" 2>"$folder/message" || code=$?
