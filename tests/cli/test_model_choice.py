@@ -154,7 +154,7 @@ def test_a_fast_model_that_was_trained_on_other_rows_is_refused(run: Run, base: 
     assert run("export", "checkpoints/majority", "-o", "models/fast", "--quiet").code == 0
     result = run("export", "checkpoints/tfidf", "--fast", "models/fast", "-o", "models/both")
     assert (result.code, Path("models/both").exists()) == (2, False)
-    assert "the two models were trained on other rows" in result.err
+    assert "the two models were trained on different rows" in result.err
 
 
 @pytest.mark.slow
