@@ -237,7 +237,7 @@ def learning_curves(result: Any) -> Figures:
     return {
         "curves": str(len(result)),
         "inside": str(sum(each["low"] <= each["true"] <= each["high"] for each in result)),
-        "largest_error": f"{100 * max(abs(each['foretold'] - each['true']) for each in result):.1f}",
+        "largest_error": f"{100 * max(abs(each['predicted'] - each['true']) for each in result):.1f}",
     }
 
 

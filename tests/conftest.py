@@ -69,7 +69,7 @@ def topic_rows(repeats: int = 1) -> list[tuple[str, str]]:
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The folder of real corpora that stands beside the project; the test is skipped where there is none."""
+    """The folder of real corpora next to the project's folder. Skips the test if it does not exist."""
     if not SHARED_DATA.is_dir():
         pytest.skip("the folder of real corpora (../shared/data) is absent")
     return SHARED_DATA

@@ -22,7 +22,8 @@ DEEP = b"[" * 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """One way to spoil the bundle in a folder. `caught_by` names the faults, or an error's code, that must be told."""
+    """One way to spoil the bundle in a folder. `caught_by` holds the names of the faults, or the error's code,
+    that must be reported."""
 
     name: str
     caught_by: tuple[str, ...]

@@ -7,11 +7,12 @@ from pathlib import Path
 
 
 def parser(about: str | None) -> argparse.ArgumentParser:
-    """A parser of --checkpoint and --bundle, by default what `python -m benchmarks.quality.accuracy banking77` leaves in
-    work/banking77, of --data with the corpora, and of --work, where rivals are installed and their graphs kept."""
-    made = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("--checkpoint", type=Path, default=Path("work/banking77/checkpoint"))
-    made.add_argument("--bundle", type=Path, default=Path("work/banking77/banking77"))
-    made.add_argument("--data", type=Path, default=Path("../shared/data"))
-    made.add_argument("--work", type=Path, default=Path("work"))
-    return made
+    """A parser with four options: --checkpoint and --bundle, by default in work/banking77, where
+    `python -m benchmarks.quality.accuracy banking77` writes them; --data, the folder of the corpora; and --work, where
+    rivals are installed and their graphs are written."""
+    result = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    result.add_argument("--checkpoint", type=Path, default=Path("work/banking77/checkpoint"))
+    result.add_argument("--bundle", type=Path, default=Path("work/banking77/banking77"))
+    result.add_argument("--data", type=Path, default=Path("../shared/data"))
+    result.add_argument("--work", type=Path, default=Path("work"))
+    return result

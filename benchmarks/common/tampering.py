@@ -246,7 +246,7 @@ def restride(root: Path) -> None:
 
 
 def renumber(number: Callable[[int, int], int], root: Path) -> None:
-    """Gives every token that is not special another id: `number` maps its place among so many to another place."""
+    """Gives every token that is not special another id: `number(place, count)` returns its new place."""
 
     def change(tokenizer: Fields) -> None:
         model = tokenizer["model"]
@@ -269,7 +269,7 @@ def precede_by_charsmap(data: bytes, root: Path) -> None:
 
 
 def edit_served_graph(change: Callable[[onnx.ModelProto], bytes | None], root: Path) -> None:
-    """Applies `change` to the graph that is served: in place, or the bytes that stand for it."""
+    """Applies `change` to the served graph: it changes the graph in place, or returns the bytes to write instead."""
     name = json.loads((root / MANIFEST).read_bytes())["served"]["graph"]
     model = onnx.load(root / name)
     replace_sealed(name, change(model) or model.SerializeToString(), root)

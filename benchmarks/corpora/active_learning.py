@@ -1,4 +1,4 @@
-"""What `glossator suggest` saves: accuracy over labels given, for texts chosen by it and for random ones.
+"""How many labels `glossator suggest` saves: test accuracy by number of labels, for its texts and for random ones.
 
     python -m benchmarks.corpora.active_learning [--data ../shared/data] [--work work/vectors] [--seeds 3]
 
@@ -41,13 +41,15 @@ def main() -> None:
     for name in PLANS:
         train, test, labels = load(options.data, name, options.work)
         found[name] = {
-            strategy: [climb(train, test, labels, strategy, name, seed) for seed in range(options.seeds)]
+            strategy: [accuracy_by_step(train, test, labels, strategy, name, seed) for seed in range(options.seeds)]
             for strategy in STRATEGIES
         }
     write(found, options.seeds)
 
 
-def climb(train: Vectors, test: Vectors, labels: list[str], strategy: str, name: str, seed: int) -> list[float]:
+def accuracy_by_step(
+    train: Vectors, test: Vectors, labels: list[str], strategy: str, name: str, seed: int
+) -> list[float]:
     """Test accuracy after each step."""
     first, step, steps = PLANS[name]
     generator = np.random.default_rng(seed)
@@ -112,9 +114,9 @@ def write(found: dict[str, dict[str, list[list[float]]]], seeds: int) -> None:
         lines += [markdown_table(["strategy", *(f"{sizes[place]:.0f} labels" for place in shown)], rows), ""]
         for strategy in STRATEGIES[1:]:
             share = saving(means["random"], means[strategy], sizes)
-            told = "does not get there" if np.isnan(share) else f"gets there with {share:.0%} of the labels"
+            reached = "does not get there" if np.isnan(share) else f"gets there with {share:.0%} of the labels"
             lines.append(
-                f"- `{strategy}` {told} (random: {means['random'][-1]:.4f} with {sizes[-1]:.0f}); at the end it is "
+                f"- `{strategy}` {reached} (random: {means['random'][-1]:.4f} with {sizes[-1]:.0f}); at the end it is "
                 f"{means[strategy][-1] - means['random'][-1]:+.4f}."
             )
     RESULTS.mkdir(exist_ok=True)

@@ -1,12 +1,11 @@
-"""How many of the entities that were made wrong on purpose `glossator wrangle --label-errors` finds.
+"""How many deliberately wrong entities `glossator wrangle --label-errors` finds.
 
     python -m benchmarks.corpora.entity_errors [--data ../shared/data]
 
-Of the entities of wnut17's training rows a tenth is changed, for two seeds: every second one gets another type, the
-others are taken away. WordVectors are ranked as the command ranks them; of as many words from the top as were changed, the
-precision is the share that was. The corpus has mistakes of its own, which count against it here, and names that are new
-by design, which an encoder that learnt nothing of them finds hard. Writes benchmarks/results/entity_errors.md and
-.json.
+A tenth of the entities in wnut17's training rows is changed, with two seeds: every second one gets another type, the
+others are removed. Words are ranked as the command ranks them. If N words were changed, the precision is the share of
+changed words among the first N. The corpus has errors of its own, which lower the precision here. Its names are new by
+design: an encoder that was not trained on them finds them hard. Writes benchmarks/results/entity_errors.md and .json.
 """
 
 from __future__ import annotations
@@ -66,7 +65,7 @@ def main() -> None:
     fields = {"rows": len(corpus), "words": total, "share": SHARE, "seeds": lines}
     (RESULTS / "entity_errors.json").write_text(json.dumps(fields, indent=2) + "\n")
     table = markdown_table(
-        ["seed", "words changed", "precision at so many", "by chance", "suspects", "their precision", "recall"],
+        ["seed", "words changed", "precision at that many", "by chance", "suspects", "their precision", "recall"],
         [
             [str(each["seed"]), f"{each['changed']:,}", f"{each['precision_at_changed']:.3f}", f"{each['chance']:.3f}",
              f"{each['suspects']:,}", f"{each['precision']:.3f}", f"{each['recall']:.3f}"]
@@ -77,9 +76,9 @@ def main() -> None:
     words_of = (
         f"# Entities made wrong on purpose\n\nwnut17, {len(corpus):,} training rows, {total:,} words, {SHARE:.0%} of "
         "the entities changed: every second one to another type, the others taken away. Repeat with "
-        f"`python -m benchmarks.corpora.entity_errors`.\n\n{table}\n\nThe corpus is made of names that are new, which the "
-        "frozen encoder finds hard: most suspects are words that are merely unusual. It is good for a queue that "
-        "people look through.\n"
+        f"`python -m benchmarks.corpora.entity_errors`.\n\n{table}\n\nThe corpus is made of names that are new, "
+        "which the frozen encoder finds hard: most suspects are words that are merely unusual. It is good for a queue "
+        "that people look through.\n"
     )
     (RESULTS / "entity_errors.md").write_text(words_of)
     print(words_of)

@@ -1,10 +1,11 @@
-"""Whether `glossator wrangle` finds what it says it finds: faults put into real corpora on purpose.
+"""How many deliberate faults in real corpora `glossator wrangle` finds.
 
     python -m benchmarks.corpora.faults [--data ../shared/data] [--share 0.05]
 
-Into the rows of banking77, and for spans of wnut17, a share of rows gets one fault; a finder's recall is the share of
-these rows that it names, its precision the share of what it names (beside what it names without them) that are these.
-Wrong labels have a benchmark of their own (`label_errors.py`). Writes benchmarks/results/faults.md and .json.
+A share of the rows of banking77, and for spans of wnut17, gets one fault each. A finder's recall is the share of these
+rows that it names. Its precision is the share of these rows among all that it names, without the rows that it names in
+the unchanged corpus too. Wrong labels have a benchmark of their own (`label_errors.py`). Writes
+benchmarks/results/faults.md and .json.
 """
 
 from __future__ import annotations
@@ -65,7 +66,8 @@ def main() -> None:
     ]
     text = (
         "# Faults put in on purpose\n\nbanking77 (spans: wnut17), "
-        f"{options.share:.0%} of the rows, {len(SEEDS)} seeds together. Repeat with `python -m benchmarks.corpora.faults`.\n\n"
+        f"{options.share:.0%} of the rows, {len(SEEDS)} seeds together. "
+        "Repeat with `python -m benchmarks.corpora.faults`.\n\n"
         + markdown_table(["fault", "rows with it", "rows named", "recall", "precision"], table, right=range(1, 5))
         + "\n"
     )

@@ -1,4 +1,4 @@
-"""How many of the labels that were made wrong on purpose `glossator wrangle --label-errors` finds.
+"""How many deliberately wrong labels `glossator wrangle --label-errors` finds.
 
     python -m benchmarks.corpora.label_errors [--data ../shared/data] [--share 0.1]
 
@@ -62,7 +62,7 @@ def main() -> None:
         suspects = find_label_errors(noisy, vectors)
         seconds = time.monotonic() - began
         hit = np.isin([by_line[each.line] for each in suspects], changed)
-        mended = np.array([names.index(each.suggestion) == truth[by_line[each.line]] for each in suspects])
+        corrected = np.array([names.index(each.suggestion) == truth[by_line[each.line]] for each in suspects])
         lines.append(
             {
                 "seed": seed,
@@ -71,7 +71,7 @@ def main() -> None:
                 "suspects": len(suspects),
                 "precision": float(hit.mean()),
                 "recall": float(hit.sum() / len(changed)),
-                "suggestion_right": float(mended[hit].mean()),
+                "suggestion_right": float(corrected[hit].mean()),
                 "seconds": seconds,
             }
         )
@@ -86,7 +86,7 @@ def main() -> None:
     header = [
         "seed",
         "labels changed",
-        "precision at so many",
+        "precision at that many",
         "suspects",
         "their precision",
         "recall",

@@ -1,4 +1,4 @@
-"""Whether `glossator curve` foretells what more labels bring: fitted on half of the rows, checked on the others.
+"""How well `glossator curve` predicts the gain from more labels: fitted on half of the rows, checked on the others.
 
     python -m benchmarks.corpora.learning_curves [--data ../shared/data] [--work work/vectors]
 
@@ -39,13 +39,13 @@ def main() -> None:
     for name in CORPORA:
         train, test, labels = load(options.data, name, options.work)
         for seed in range(POOLS):
-            found += foretold(name, train, test, len(labels), seed)
+            found += predicted_gains(name, train, test, len(labels), seed)
             print(found[-1], flush=True)
     write(found)
 
 
-def foretold(name: str, train: Vectors, test: Vectors, classes: int, seed: int) -> list[dict[str, object]]:
-    """Gains foretold and come true, from one pool."""
+def predicted_gains(name: str, train: Vectors, test: Vectors, classes: int, seed: int) -> list[dict[str, object]]:
+    """Predicted and measured gains of one pool."""
     order = np.random.default_rng(seed).permutation(len(train.texts))
     pool = min(4_000, len(order) // 2)
     points = []
@@ -57,7 +57,7 @@ def foretold(name: str, train: Vectors, test: Vectors, classes: int, seed: int) 
     now = points[-1].mean
     return [
         {
-            "corpus": name, "pool": pool, "seed": seed, "now": now, "more": each.more, "foretold": each.gain,
+            "corpus": name, "pool": pool, "seed": seed, "now": now, "more": each.more, "predicted": each.gain,
             "low": each.low, "high": each.high, "true": accuracy(train, order[: pool + each.more], test) - now,
         }
         for each in curve.forecasts
@@ -76,21 +76,21 @@ def write(found: list[dict[str, object]]) -> None:
         for more in EXTRA_ROWS:
             own = [each for each in found if each["corpus"] == name and each["more"] == more]
             true = np.array([each["true"] for each in own], dtype=np.float64)
-            told = np.array([each["foretold"] for each in own], dtype=np.float64)
+            predicted = np.array([each["predicted"] for each in own], dtype=np.float64)
             inside = sum(each["low"] <= each["true"] <= each["high"] for each in own)  # type: ignore[operator]
             rows.append([
-                name, f"{own[0]['pool']:,}", f"+{more:,}", f"{told.mean():+.4f}", f"{true.mean():+.4f}",
-                f"{np.abs(told - true).mean():.4f}", f"{inside} of {len(own)}",
+                name, f"{own[0]['pool']:,}", f"+{more:,}", f"{predicted.mean():+.4f}", f"{true.mean():+.4f}",
+                f"{np.abs(predicted - true).mean():.4f}", f"{inside} of {len(own)}",
             ])  # fmt: skip
     text = "\n".join(
         [
-            "# Learning curves: what was foretold and what came true",
+            "# Learning curves: predicted and measured gains",
             "",
             f"{describe_machine()[0]}. Means over {POOLS} pools; the interval is the one that `curve` gives, 95 %. "
             "Repeat with `python -m benchmarks.corpora.learning_curves`.",
             "",
             markdown_table(
-                ["corpus", "rows seen", "further rows", "gain foretold", "gain true", "mean error", "in the interval"],
+                ["corpus", "rows seen", "further rows", "predicted gain", "true gain", "mean error", "in the interval"],
                 rows,
             ),
         ]

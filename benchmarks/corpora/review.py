@@ -1,13 +1,13 @@
-"""Whether reviewing the rows that `wrangle --label-errors` names makes a better model than reviewing random rows.
+"""How much better a model gets by reviewing the rows that `wrangle --label-errors` names, or random rows.
 
     python -m benchmarks.corpora.review [--data ../shared/data] [--finetune] [--work work/review]
 
 On banking77, measured on its official test rows, with logistic regression on the vectors of the frozen encoder:
 
-- a tenth of the training labels made wrong on purpose, three seeds: the suspects, and as many random rows, are reviewed
-  by somebody who knows the published label;
-- the training rows as they were published, where nobody knows what is right: the suspects get the label that fits
-  better unreviewed, or are left out, beside as many random rows left out.
+- a tenth of the training labels is made wrong, with three seeds: the suspects, and as many random rows, get their
+  published label back, as from a perfect reviewer;
+- the training rows as published, where the right labels are unknown: the suspects get the label that fits better,
+  without a review, or are left out. The control leaves out as many random rows.
 
 `--finetune` fine-tunes the encoder on the rows of the first seed by the commands that a user types (`wrangle --review`,
 `wrangle --apply --answers`, `train`). Differences are paired, with Tango's 95 % interval and McNemar's mid-p. Writes
@@ -99,13 +99,13 @@ def suspect_rows(train: Corpus, given: Labels, vectors: NDArray[np.float32]) -> 
 
 
 def reviewed(given: Labels, truth: Labels, rows: NDArray[np.int64]) -> Labels:
-    mended = given.copy()
-    mended[rows] = truth[rows]
-    return mended
+    corrected = given.copy()
+    corrected[rows] = truth[rows]
+    return corrected
 
 
 def correct(vectors: NDArray[np.float32], labels: Labels, held: NDArray[np.float32], gold: Labels) -> NDArray[np.bool_]:
-    """Which test rows a classifier that learnt these labels has right."""
+    """Which test rows a classifier trained on these labels gets right."""
     model = LogisticRegression(C=STRENGTH, max_iter=300).fit(vectors, labels)
     return np.asarray(model.predict(held) == gold)
 
@@ -184,7 +184,7 @@ def finetuned(data: Path, work: Path, train: Corpus, truth: Labels) -> dict[str,
                 for at, text in places
             )
         )
-        folder = work / f"{name}-mended"
+        folder = work / f"{name}-corrected"
         without = [part for rule in ("exact-duplicates", "encoding-damage", "unicode-form", "control-characters")
                    for part in ("--without-rule", rule)]  # fmt: skip
         command("wrangle", str(noisy), "--apply", "--answers", str(answers), "-o", str(folder), "--overwrite", *without)
@@ -244,14 +244,15 @@ def write(rows: list[dict[str, object]], tuned: dict[str, object] | None) -> Non
             [str(each["rows"]), f"{each['reviewed']:,}",
              f"{each['wrong_among_suspects']}, {each['wrong_among_random']}" if each["wrong_among_suspects"] else "",
              f"{each['accuracy']:.4f}", f"{each['suspects']:.4f}", f"{each['random']:.4f}",
-             told(each["over_none"]), told(each["over_random"])]
+             describe(each["over_none"]), describe(each["over_random"])]
             for each in rows
         ],
     )  # fmt: skip
     words = (
-        "# Reviewing labels that are likely wrong\n\nbanking77, official test rows; `python -m benchmarks.corpora.review`, on "
-        f"{machine}.\n\nLogistic regression on the frozen encoder:\n\n{table}\n\nIntervals are Tango's, 95 %, for "
-        "paired proportions; p is McNemar's mid-p. Of the rows as published nobody knows which labels are wrong: "
+        "# Reviewing labels that are likely wrong\n\nbanking77, official test rows; "
+        f"`python -m benchmarks.corpora.review`, on {machine}.\n\nLogistic regression on the frozen encoder:\n\n{table}"
+        "\n\nIntervals are Tango's, 95 %, for paired proportions; p is McNemar's mid-p. "
+        "Of the rows as published nobody knows which labels are wrong: "
         "there the suspects get the label that fits better, or are left out, and the control leaves out random rows.\n"
     )
     if tuned is not None:
@@ -260,18 +261,18 @@ def write(rows: list[dict[str, object]], tuned: dict[str, object] | None) -> Non
             f"\nFine-tuned ({EPOCHS} epochs, `python -m benchmarks.corpora.review --finetune`, seed {SEEDS[0]}), "
             f"{tuned['reviewed']:,} rows reviewed: "
             f"accuracy {accuracy['none']:.4f} without a review, {accuracy['suspects']:.4f} with the suspects reviewed, "
-            f"{accuracy['random']:.4f} with random rows reviewed. Over none {told_tuned(tuned['over_none'])}; over the "
-            f"control {told_tuned(tuned['over_random'])}.\n"
+            f"{accuracy['random']:.4f} with random rows reviewed. Over none {describe_tuned(tuned['over_none'])}; over "
+            f"the control {describe_tuned(tuned['over_random'])}.\n"
         )
     (RESULTS / "review.md").write_text(words)
     print(words)
 
 
-def told(found: dict[str, float]) -> str:
+def describe(found: dict[str, float]) -> str:
     return f"{found['value']:+.4f} ({found['low']:+.4f} to {found['high']:+.4f}), p {found['p']:.2g}"
 
 
-def told_tuned(found: dict) -> str:
+def describe_tuned(found: dict) -> str:
     difference = found["difference"]
     return (
         f"{difference['value']:+.4f} ({difference['low']:+.4f} to {difference['high']:+.4f}), p {found['p_value']:.2g}"

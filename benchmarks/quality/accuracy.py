@@ -1,4 +1,4 @@
-"""The whole road on a real corpus, by the commands a user types: train, export, measure what is served.
+"""Accuracy on a real corpus with the user's commands: train, export, measure the served bundle.
 
     python -m benchmarks.quality.accuracy banking77 [--data ../shared/data] [--work work]
     python -m benchmarks.quality.accuracy goemotions
@@ -149,7 +149,7 @@ def text(
         ],
     )
     lines = [
-        f"# {corpus}: the road on a real corpus",
+        f"# {corpus}: train, export and measure",
         "",
         f"{rows:,} test rows, 95 % bootstrap intervals; {describe_machine()[0]}. Repeat with "
         f"`python -m benchmarks.quality.accuracy {corpus}`.",

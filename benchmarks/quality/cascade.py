@@ -2,11 +2,10 @@
 
     python -m benchmarks.quality.cascade [banking77 snips] [--work work/ladder]
 
-Takes the fine-tuned checkpoint and the fast bundles that `ladder.py run CORPUS ALGORITHM` made, puts that one in
-front with which the cascade should take the least time (the gate's share of the validation rows and the speeds that
-export told), and puts all test rows through cascade and both models: one process a bundle,
-interleaved, nine rounds. The gate was fitted by export on validation rows. Writes benchmarks/results/cascade.md and
-.json.
+Takes the fine-tuned checkpoint and the fast bundles that `ladder.py run CORPUS ALGORITHM` wrote. The fast model is the
+one with the lowest expected time, computed from the gate's share of the validation rows and the speeds that export
+reported. All test rows go through the cascade and both models: one process per bundle, interleaved, nine rounds. Export
+fitted the gate on validation rows. Writes benchmarks/results/cascade.md and .json.
 """
 
 from __future__ import annotations
@@ -59,8 +58,8 @@ def measure(folder: Path, corpus: str) -> dict[str, object]:
     cascade = folder / "cascade-1/bundle"
     cascade.parent.mkdir(exist_ok=True)
     subprocess.run(
-        [sys.executable, "-m", "glossator", "export", str(checkpoint), "--fast", str(fast), "-o", str(cascade), "--overwrite",
-         "--runs", str(folder / "runs"), "--name", "cascade"],
+        [sys.executable, "-m", "glossator", "export", str(checkpoint), "--fast", str(fast), "-o", str(cascade),
+         "--overwrite", "--runs", str(folder / "runs"), "--name", "cascade"],
         check=True,
     )  # fmt: skip
     rows = read_rows(checkpoint / file_names.TEST)
@@ -120,7 +119,7 @@ def write(found: list[dict[str, object]]) -> None:
         [
             "# Cascade against the full model",
             "",
-            f"{describe_machine()[0]}. In front of the fine-tuned int8 encoder stands the fast model with which the "
+            f"{describe_machine()[0]}. In front of the fine-tuned int8 encoder is the fast model with which the "
             "cascade should take the least time, by validation rows; the gate was fitted on validation rows, all else "
             "is measured on the official test rows. Difference with one-sided 95 % bounds (Tango), p by McNemar's "
             "mid-p. Speeds: median of "

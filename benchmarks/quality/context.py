@@ -1,4 +1,4 @@
-"""What neighbours give: sentences of abstracts classified alone, and beside the sentences before and after.
+"""What neighbours add: sentences of abstracts, classified alone and with the sentences before and after.
 
     python -m benchmarks.quality.context [--abstracts 500] [--epochs 2] [--data ../shared/data] [--work work/context]
 
@@ -59,13 +59,13 @@ def run(options: argparse.Namespace, name: str, sides: dict[str, Path]) -> tuple
     """Which test rows a model has right that reads sentences with these neighbours, and how long it trained."""
     further = ["--text-column", "text", "--label-column", "label", "--max-length", "384"]  # the longest pair fits
     if name != "alone":
-        beside = {side: options.work / f"{side}-context.jsonl" for side in sides}
+        files = {side: options.work / f"{side}-context.jsonl" for side in sides}
         for side, file in sides.items():
             glossator(
-                "context", str(file), "--group-column", "doc", "--neighbours", name, "-o", str(beside[side]),
+                "context", str(file), "--group-column", "doc", "--neighbours", name, "-o", str(files[side]),
                 "--overwrite",
             )  # fmt: skip
-        sides = beside
+        sides = files
         further += ["--task", "text-pair", "--second-column", "context"]
     checkpoint = options.work / f"checkpoint-{name}"
     trained = glossator(
@@ -82,13 +82,13 @@ def run(options: argparse.Namespace, name: str, sides: dict[str, Path]) -> tuple
 
 def write(options: argparse.Namespace, right: dict[str, np.ndarray], seconds: dict[str, float]) -> None:
     """Writes both result files."""
-    alone, beside = right["alone"], right["previous,next"]
-    comparison = compare_accuracies(beside, alone)
+    alone, together = right["alone"], right["previous,next"]
+    comparison = compare_accuracies(together, alone)
     p, _ = mcnemar(comparison.gained, comparison.lost)
     rows = [[name, f"{each.mean():.4f}", f"{seconds[name]:.0f}"] for name, each in right.items()]
     text = "\n".join(
         [
-            "# Neighbours beside a sentence",
+            "# A sentence and its neighbours",
             "",
             f"{describe_machine()[0]}. csabstruct: {options.abstracts} abstracts to train on, {options.epochs} epochs, "
             f"{len(alone):,} official test sentences. Repeat with `python -m benchmarks.quality.context`.",

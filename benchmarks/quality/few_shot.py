@@ -90,16 +90,16 @@ def write(found: list[dict[str, object]], rows: int) -> None:
         own = [each for each in found if each["algorithm"] == algorithm]
         if own:
             values = [each["test"]["value"] for each in own]  # type: ignore[index,call-overload]
-            told = "; ".join("{value:.4f} ({low:.4f} to {high:.4f})".format(**each["test"]) for each in own)  # type: ignore[arg-type]
+            by_seed = "; ".join("{value:.4f} ({low:.4f} to {high:.4f})".format(**each["test"]) for each in own)  # type: ignore[arg-type]
             seconds = np.median([each["train_seconds"] for each in own])
-            table.append([algorithm, f"{np.mean(values):.4f}", told, f"{seconds:.0f}", str(own[0]["served"])])
+            table.append([algorithm, f"{np.mean(values):.4f}", by_seed, f"{seconds:.0f}", str(own[0]["served"])])
     text = "\n".join(
         [
             f"# banking77 with {rows} rows a class",
             "",
             f"{describe_machine()[0]}. Accuracy of the served graph on the 3,080 official test rows, 95 % bootstrap "
             f"intervals, one value a seed (other rows each); {VALIDATION} further rows a class validate. Training "
-            "seconds with other work going on beside. Repeat with `python -m benchmarks.quality.few_shot`.",
+            "seconds with other work on the machine. Repeat with `python -m benchmarks.quality.few_shot`.",
             "",
             markdown_table(["algorithm", "mean", "by seed", "train s", "served"], table),
         ]

@@ -1,10 +1,10 @@
-"""Does a text's answer depend on what else is in the batch? The served int8 graph beside the stock recipe.
+"""Whether a text's answer depends on its batch: the served int8 graph and the stock recipe.
 
     python -m benchmarks.quality.invariance [--checkpoint CHECKPOINT] [--bundle BUNDLE]
 
 CHECKPOINT and BUNDLE are what `python -m benchmarks.quality.accuracy banking77` leaves in work/banking77. Every text of
 banking77's test split is answered alone; then in batches of 32 in three orders drawn at random, in batches of 32 sorted
-by length, beside one text of 500 tokens, and online, asked one by one by 32 threads through the queue that serves.
+by length, next to one text of 500 tokens, and online, asked one by one by 32 threads through the queue that serves.
 What counts is how far a logit is from what it was alone, and whether the highest is another. Writes
 benchmarks/results/invariance.md and .json.
 """
@@ -34,7 +34,7 @@ sys.path.insert(0, str(ROOT / "benchmarks" / "speed" / "rivals"))
 from stock import convert_stock
 
 BATCH = 32
-BESIDE = 8
+NEXT_TO_LONG = 8
 """Texts of the test split in a batch with the long one."""
 LONG = 500
 CLIENTS = 32
@@ -54,9 +54,9 @@ def in_batches(session: Session, windows: Windows, order: Sequence[int], size: i
     return logits
 
 
-def beside(session: Session, windows: Windows, long: list[int]) -> Logits:
+def next_to_long(session: Session, windows: Windows, long: list[int]) -> Logits:
     """Logits of texts that share their batch with a long one."""
-    parts = [windows[start : start + BESIDE] for start in range(0, len(windows), BESIDE)]
+    parts = [windows[start : start + NEXT_TO_LONG] for start in range(0, len(windows), NEXT_TO_LONG)]
     with ThreadPoolExecutor(_cpus()) as pool:
         return np.concatenate(list(pool.map(lambda part: np.stack(session.run([*part, long])[:-1]), parts)))
 
@@ -74,7 +74,7 @@ def ways(session: Session, windows: Windows, long: list[int]) -> Iterator[tuple[
         yield f"batches of {BATCH}, random order {seed + 1}", in_batches(session, windows, order, BATCH)
     falling = sorted(range(len(windows)), key=lambda index: -len(windows[index]))
     yield f"batches of {BATCH}, sorted by length", in_batches(session, windows, falling, BATCH)
-    yield f"{BESIDE} beside a text of {LONG} tokens", beside(session, windows, long)
+    yield f"{NEXT_TO_LONG} next to a text of {LONG} tokens", next_to_long(session, windows, long)
     yield f"online, {CLIENTS} callers", online(session, windows)
 
 

@@ -158,9 +158,9 @@ def report(work: Path) -> None:
         f"{describe_machine()[0]}. What is served (int8 where validation shows it non-inferior), measured once on the "
         "official test rows (sms-spam: our own split), 95 % bootstrap intervals of the first seed. Speed: strings to "
         f"labels in bulk, one process a bundle, interleaved, median of {ROUNDS} rounds with the range, as a ratio to "
-        "the encoder of that corpus. Training seconds: the median over seeds, most with other work beside. "
-        "Repeat with `python -m benchmarks.quality.ladder run CORPUS ALGORITHM --seed N`, `--epochs` as the table has them "
-        "(`bag` and `static` end their own 15 early), `speed CORPUS`, `report`.",
+        "the encoder of that corpus. Training seconds: the median over seeds, most with other work on the "
+        "machine. Repeat with `python -m benchmarks.quality.ladder run CORPUS ALGORITHM --seed N`, `--epochs` as the "
+        "table has them (`bag` and `static` end their own 15 early), `speed CORPUS`, `report`.",
     ]
     for corpus in CORPORA:
         own = [record for record in records if record["corpus"] == corpus]

@@ -1,9 +1,9 @@
-"""Every step of a labelling killed, and every step met with a fault: what the same command makes of it afterwards.
+"""Labelling that is killed, or meets a fault, at every step: the output after the same command is repeated.
 
     python -m benchmarks.reliability.kill_sweep [--chunks 60]
 
 Needs Linux, strace and the right to trace. Each system call that changes the output or its ledger is a kill point: a
-run is killed as it makes that call, the same command is given again, and its output is held against that of an
+run is killed as it makes that call, the same command is repeated, and its output is compared with that of an
 uninterrupted run, byte for byte. Then the same for a full disk, a failing disk and too many open files at each of these
 calls, and for runs that are killed again and again. Writes benchmarks/results/kill_sweep.md and .json.
 """
@@ -54,8 +54,8 @@ class Outcome:
 
     @property
     def good(self) -> bool:
-        told = self.status in (0, -9) or "cannot be" in self.message or "disk is full" in self.message
-        return self.again == 0 and self.same and self.redone <= AHEAD and told
+        explained = self.status in (0, -9) or "cannot be" in self.message or "disk is full" in self.message
+        return self.again == 0 and self.same and self.redone <= AHEAD and explained
 
 
 class Sweep:
@@ -123,7 +123,7 @@ class Sweep:
 
 
 class JobSweep(Sweep):
-    """A job of the API, swept: its ledger is a database, and the result stands in its folder."""
+    """A job of the API, swept: its ledger is a database, and the result is a file in its folder."""
 
     def __init__(self, runs: Runs) -> None:
         self._runs = runs
@@ -158,7 +158,7 @@ class JobSweep(Sweep):
         return []
 
     def _result(self) -> bytes | None:
-        """What the job made, held against what the store says of it."""
+        """The result of the job, if it agrees with what the store says of it."""
         store = open_store(self._output)
         job = store.get(JOB)
         rows = sum(chunk.counts.rows for chunk in store.chunks(JOB))
@@ -226,7 +226,7 @@ def write(found: list[Outcome]) -> None:
             "",
             f"{describe_machine()[0]}. {len(found):,} runs. Every system call that changes the output or its ledger is "
             "a point. Afterwards the same command is given again: its output must be that of an uninterrupted run, "
-            "byte for byte, with nothing left beside it. Repeat with `python -m benchmarks.reliability.kill_sweep`.",
+            "byte for byte, with no file left over. Repeat with `python -m benchmarks.reliability.kill_sweep`.",
             "",
             markdown_table(header, rows),
         ]

@@ -1,6 +1,6 @@
 """Resident memory of a server over a million texts of mixed length, all different, posted over HTTP.
 
-    python -m benchmarks.reliability.memory_http [BUNDLE] [--texts 1000000] [--layers 1]        (default: demo/checkpoint)
+    python -m benchmarks.reliability.memory_http [BUNDLE] [--texts 1000000] [--layers 1]    (default: demo/checkpoint)
 
 Texts have 8 to 400 tokens and come from four connections, in requests of one, 16 and 256 texts by turns. Shapes, queue,
 parsing and answers are what is tested, not the depth of the encoder: without a BUNDLE the demo's checkpoint is exported

@@ -1,4 +1,4 @@
-"""Damaged and hostile graphs: bytes of a bundle's graph are changed, its hashes made to fit, and it is loaded.
+"""Damaged and hostile graphs: bytes of a bundle's graph are changed, its hashes are updated, and it is loaded.
 
     python -m benchmarks.reliability.mutants [--count 10000] [--seed 1]
 
@@ -59,12 +59,12 @@ for line in sys.stdin:
     outside.clear()
     try:
         load(Path(line.strip()), threads=1)
-        told = "loads, and answers as exported"
+        outcome = "loads, and answers as exported"
     except BundleError as error:
-        told = error.faults[0].name if error.faults else error.code
+        outcome = error.faults[0].name if error.faults else error.code
     except Exception as error:  # refused too, by the process that loads it first
-        told = f"fails with {type(error).__name__}"
-    print(json.dumps([told, outside]), file=out, flush=True)
+        outcome = f"fails with {type(error).__name__}"
+    print(json.dumps([outcome, outside]), file=out, flush=True)
 """
 
 
@@ -93,17 +93,17 @@ def mutated(data: bytes, chance: random.Random) -> bytes:
 
 @dataclass
 class Found:
-    """What became of mutants, in order: the outcome of each and its seconds; what was opened outside, by all."""
+    """The outcome and the seconds of each mutant, in order, and every file outside that any of them opened."""
 
     traced: bool
-    told: list[str] = field(default_factory=list)
+    outcomes: list[str] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     outside: set[str] = field(default_factory=set)
 
     @property
     def ended(self) -> int:
         """How many ended the process that loaded them."""
-        return sum(told.startswith("ended") for told in self.told)
+        return sum(outcome.startswith("ended") for outcome in self.outcomes)
 
 
 class Loader:
@@ -133,8 +133,8 @@ class Loader:
         took = time.perf_counter() - began
         if not line:
             return f"ended its process ({self.process.wait()})", [], took
-        told, outside = json.loads(line)
-        return told, outside, took
+        outcome, outside = json.loads(line)
+        return outcome, outside, took
 
     def close(self) -> set[str]:
         """Ends it; what it has opened outside, as strace has seen it."""
@@ -166,11 +166,11 @@ def outcomes(count: int, seed: int) -> Found:
                 shutil.copytree(good, mutant)
                 (mutant / _GRAPH).write_bytes(mutated(graph, chance))
                 seal(lambda fields: None, mutant)
-                told, outside, took = loader.ask(mutant)
-                found.told.append(told)
+                outcome, outside, took = loader.ask(mutant)
+                found.outcomes.append(outcome)
                 found.seconds.append(took)
                 found.outside.update(outside)
-                if told.startswith("ended"):
+                if outcome.startswith("ended"):
                     found.outside |= loader.close()
                     loader = Loader(good, work, traced=found.traced)
         finally:
@@ -184,7 +184,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     found = outcomes(options.count, options.seed)
-    counts = Counter(found.told)
+    counts = Counter(found.outcomes)
     slow = sum(took > SLOW_SECONDS for took in found.seconds)
     how = "Python's audit hook and strace" if found.traced else "Python's audit hook alone"
     text = "\n".join([
@@ -194,7 +194,7 @@ def main() -> None:
         f"{found.ended} ended the process that loads unknown bundles first, which is not the server's; {slow} took "
         f"longer than {SLOW_SECONDS:g} s; {len(found.outside)} files outside were opened ({how}). The longest took "
         f"{max(found.seconds):.2f} s.", "",
-        markdown_table(["what became of it", "mutants"], [[told, f"{n:,}"] for told, n in counts.most_common()]),
+        markdown_table(["what became of it", "mutants"], [[outcome, f"{n:,}"] for outcome, n in counts.most_common()]),
     ])  # fmt: skip
     (RESULTS / "mutants.md").write_text(text + "\n")
     (RESULTS / "mutants.json").write_text(

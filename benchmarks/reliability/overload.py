@@ -1,10 +1,10 @@
-"""Open-loop load at 80 % and at 300 % of a capacity: what is accepted stays quick, the rest is told so at once.
+"""Open-loop load at 80 % and at 300 % of the capacity: latency of accepted requests, and how refusals are answered.
 
     python -m benchmarks.reliability.overload [BUNDLE] [--seconds 15] [--rounds 5]        (default: demo/tickets)
 
 The server has one CPU and the clients another, so that the load does not take what it measures. Capacity is what a
-closed loop of 8 connections gets; goodput is held against its mean before and after. Open-loop requests come at times
-of a Poisson process, whatever became of those before them; times count from when a request was due. Writes
+closed loop of 8 connections gets; goodput is compared with its mean before and after. Open-loop requests come at times
+of a Poisson process and do not wait for earlier answers. Times count from when a request was due. Writes
 benchmarks/results/overload.md and .json.
 """
 
@@ -112,14 +112,14 @@ async def open_loop(client: Client, bodies: list[bytes], rate: float, seconds: f
     tasks: set[asyncio.Task[None]] = set()
 
     async def one(body: bytes, due: float) -> None:
-        status, told = await client.ask(body)
+        status, retry_after = await client.ask(body)
         took = time.perf_counter() - due
         outcome.statuses[status] += 1
         if status == 200:
             outcome.accepted.append(took)
         elif status == 429:
             outcome.refused.append(took)
-            outcome.without_retry_after += not told
+            outcome.without_retry_after += not retry_after
 
     async def live() -> None:
         while True:
@@ -207,7 +207,7 @@ def main() -> None:
             line = server.stderr.readline()
         host, _, port = line.strip().rpartition("//")[2].partition(":")
         os.sched_setaffinity(0, set(cpus[1:2]))
-        time.sleep(4)  # the machine is measured beside the first requests, once
+        time.sleep(4)  # the server measures the machine once, during the first requests
         found = asyncio.run(measure(host, int(port), options.bundle.name, bodies, options.seconds, options.rounds))
     finally:
         server.terminate()
@@ -239,7 +239,8 @@ def write(found: list[dict[str, float]], options: argparse.Namespace) -> None:
     text = "\n".join([
         "# Overload", "",
         f"{options.machine}; the server on one of them, the clients on the other. {len(found)} rounds of "
-        f"{options.seconds:g} s each, medians with the range. Repeat with `python -m benchmarks.reliability.overload`.", "",
+        f"{options.seconds:g} s each, medians with the range. "
+        "Repeat with `python -m benchmarks.reliability.overload`.", "",
         f"p99 of what is accepted at 300 % is {statistics.median(ratio):.2f} times that at 80 % "
         f"({min(ratio):.2f} to {max(ratio):.2f}).", "",
         markdown_table(["what", "median (range)", "aim"], rows),

@@ -47,8 +47,8 @@ def main() -> int:
 
     labels = tokens = 0
     largest = 0.0
-    for alone, beside in zip(serial, together, strict=True):
-        for left, right in zip(alone, beside, strict=True):
+    for alone, shared in zip(serial, together, strict=True):
+        for left, right in zip(alone, shared, strict=True):
             assert not isinstance(left, InputError)
             assert not isinstance(right, InputError)
             labels += left.labels != right.labels

@@ -1,6 +1,7 @@
-"""Labelling a file from end to end against other ways to do it on the same texts, and its memory over a million rows.
+"""Speed of labelling a file, compared with other ways to do it on the same texts, and its memory over a million rows.
 
-    python -m benchmarks.speed.bulk BUNDLE TEXTS [--rows 3000] [--rounds 9] [--shape short] [--checkpoint FOLDER] [--million]
+    python -m benchmarks.speed.bulk BUNDLE TEXTS [--rows 3000] [--rounds 9] [--shape short] [--checkpoint FOLDER]
+        [--million]
 
 `label` reads JSON lines, tokenises, infers, writes JSON lines with ledger and flushes. Against it, one process each,
 interleaved:
@@ -14,8 +15,8 @@ interleaved:
 - `spacy`: `nlp.pipe` of a text categoriser of spaCy's own, as it comes, with as many labels; another, smaller model.
 
 `--shape mix` joins texts to lengths of 8 to 400 tokens, lognormal; TEXTS may be compressed. With `--million` the texts,
-numbered, are a file of a million rows, and the peak of resident memory is told after each hundredth of them. Adds to
-benchmarks/results/bulk.md and .json.
+numbered, are a file of a million rows, and the peak of resident memory is reported after each hundredth of them. Adds
+to benchmarks/results/bulk.md and .json.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ from glossator.service.tasks.encoded import windows_of
 MILLION = 1_000_000
 BATCH = 32
 PIPELINE_SHARE = 10
-"""Of so many rows the pipeline does one: it is slow."""
+"""One row in this number goes to the pipeline, which is slow."""
 
 
 def main() -> None:
@@ -109,7 +110,8 @@ def start(name: str, options: argparse.Namespace, source: Path) -> subprocess.Po
     """An engine in a process of its own."""
     checkpoint = [] if options.checkpoint is None else ["--checkpoint", str(options.checkpoint)]
     return subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.speed.bulk", str(options.bundle), str(source), "--engine", name, *checkpoint],
+        [sys.executable, "-m", "benchmarks.speed.bulk", str(options.bundle), str(source), "--engine", name,
+         *checkpoint],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
 
@@ -127,7 +129,7 @@ def ask(engine: subprocess.Popen[str], cost: str, last: bool) -> Any:
     return answer
 
 
-def told(rows: int, began: float, cost: str = "") -> None:
+def report(rows: int, began: float, cost: str = "") -> None:
     """Answers `ask`."""
     print(json.dumps([rows, time.perf_counter() - began, cost]), flush=True)
 
@@ -140,7 +142,7 @@ def serve_label(options: argparse.Namespace) -> None:
     for _ in sys.stdin:
         began = time.perf_counter()
         summary = label_file(FileLabelling(source=str(options.texts), output=str(output)), model, overwrite=True)
-        told(summary.rows, began, cost)
+        report(summary.rows, began, cost)
 
 
 def serve_loop(options: argparse.Namespace) -> None:
@@ -155,7 +157,7 @@ def serve_loop(options: argparse.Namespace) -> None:
             batches = batches or [[windows[index] for index in batch] for batch in planned]
             began = time.perf_counter()
             list(pool.map(model.run, batches))
-            told(len(texts), began, cost.strip())
+            report(len(texts), began, cost.strip())
 
 
 def serve_plain(options: argparse.Namespace) -> None:
@@ -184,7 +186,7 @@ def serve_plain(options: argparse.Namespace) -> None:
                 for text, row in zip(batch, logits, strict=True):
                     label = bundle.task.labels[int(np.argmax(row))]
                     file.write(json.dumps({"text": text, "label": label}) + "\n")
-        told(len(texts), began, cost.strip())
+        report(len(texts), began, cost.strip())
 
 
 def serve_pipeline(options: argparse.Namespace) -> None:
@@ -208,7 +210,7 @@ def serve_pipeline(options: argparse.Namespace) -> None:
         best = best or min((8, 32), key=seconds)
         began = time.perf_counter()
         seconds(best)
-        told(len(texts), began, cost.strip())
+        report(len(texts), began, cost.strip())
 
 
 def serve_spacy(options: argparse.Namespace) -> None:
@@ -228,7 +230,7 @@ def serve_spacy(options: argparse.Namespace) -> None:
         began = time.perf_counter()
         for document in nlp.pipe(texts, batch_size=256):
             max(document.cats, key=document.cats.__getitem__)
-        told(len(texts), began, cost.strip())
+        report(len(texts), began, cost.strip())
 
 
 def read(path: Path) -> list[str]:
@@ -288,8 +290,8 @@ def keep(options: argparse.Namespace, found: dict[str, Any]) -> None:
             "# Labelling a file",
             "",
             f"{describe_machine()[0]}. Rows a second of `label`, from end to end, and how many times the speed of "
-            "others that is: medians of interleaved rounds, one process each, and their range. What each does stands "
-            "in the script. Repeat with `python -m benchmarks.speed.bulk BUNDLE TEXTS --checkpoint FOLDER`.",
+            "others that is: medians of interleaved rounds, one process each, and their range. The script "
+            "describes each of them. Repeat with `python -m benchmarks.speed.bulk BUNDLE TEXTS --checkpoint FOLDER`.",
             "",
             markdown_table(["algorithm", "texts", "shape", "rows", "label, rows/s", *RIVALS], speeds),
             "",

@@ -2,9 +2,9 @@
 
     python -m benchmarks.speed.engines --checkpoint CHECKPOINT --bundle BUNDLE [--engines ours,stock] [--rounds 9]
 
-CHECKPOINT and BUNDLE are what `python -m benchmarks.quality.accuracy banking77` leaves in work/banking77. One process an
-engine; one of them works at a time; every round asks all of them for the same texts, which no round has asked for
-before. The limit of the processor's int8 products is measured in every round too. Writes
+`python -m benchmarks.quality.accuracy banking77` writes CHECKPOINT and BUNDLE to work/banking77. Every engine has a
+process of its own; one of them works at a time. In each round all engines get the same texts, which are new in that
+round. The limit of the processor's int8 products is measured in every round too. Writes
 benchmarks/results/engines.md and .json.
 """
 

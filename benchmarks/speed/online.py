@@ -1,11 +1,11 @@
-"""One text a request over HTTP: Glossator's server against others, with 32 clients and with one.
+"""One text per request over HTTP: Glossator's server against others, with 32 clients and with one.
 
     python -m benchmarks.speed.online [--checkpoint CHECKPOINT] [--bundle BUNDLE] [--servers ours,litserve] [--rounds 9]
 
-CHECKPOINT and BUNDLE are what `python -m benchmarks.quality.accuracy banking77` leaves in work/banking77. Every server runs in
-a process of its own and stands still (SIGSTOP) while another is asked; the client is the same for all, keeps its
-connections, and runs beside the server on the same CPUs. Rivals run at the setting that was fastest in this run.
-Beside it, in the same rounds: the same texts in bulk in one process, and a bare session call on token ids. Writes
+`python -m benchmarks.quality.accuracy banking77` writes CHECKPOINT and BUNDLE to work/banking77. Every server has a
+process of its own, which is stopped (SIGSTOP) while another is measured. The client is the same for all, keeps its
+connections, and runs on the same CPUs as the server. Rivals run at the setting that was fastest in this run. The same
+rounds measure the same texts in bulk in one process, and a bare session call on token ids. Writes
 benchmarks/results/online.md and .json.
 """
 

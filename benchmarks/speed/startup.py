@@ -57,7 +57,8 @@ def main() -> int:
         "# Start-up of `glossator serve`",
         "",
         f"{RUNS} fresh processes after one warm-up, page cache warm; {describe_machine()[0]}. Served graph: "
-        f"{manifest.served.precision}, {graph.size / 1e6:.0f} MB. Repeat with `python -m benchmarks.speed.startup BUNDLE`.",
+        f"{manifest.served.precision}, {graph.size / 1e6:.0f} MB. "
+        "Repeat with `python -m benchmarks.speed.startup BUNDLE`.",
         "",
         "| figure | median | min | max | limit |",
         "|---|---:|---:|---:|---:|",

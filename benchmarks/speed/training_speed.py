@@ -1,4 +1,4 @@
-"""Training speed against the Trainer of transformers with its defaults: same rows, same epochs, same threads.
+"""Training speed compared with the Trainer of transformers at its defaults: same rows, same epochs, same threads.
 
     python -m benchmarks.speed.training_speed [--rows 400] [--rounds 9] [--data ../shared/data]
 
@@ -48,8 +48,8 @@ def main() -> None:
     for number in range(options.rounds):
         for name in ENGINES if number % 2 else ENGINES[::-1]:
             answer = subprocess.run(
-                [sys.executable, "-m", "benchmarks.speed.training_speed", "--engine", name, "--rows", str(options.rows), "--epochs",
-                 str(options.epochs), "--data", str(options.data), *([] if number else ["--accuracy"])],
+                [sys.executable, "-m", "benchmarks.speed.training_speed", "--engine", name, "--rows", str(options.rows),
+                 "--epochs", str(options.epochs), "--data", str(options.data), *([] if number else ["--accuracy"])],
                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True,
                 env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE"},
             )  # fmt: skip
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def some_of(file: Path, count: int | None = None) -> list[dict[str, str]]:
-    """The rows, or so many of them at random."""
+    """The rows, or `count` random ones."""
     rows = rows_of(file)
     order = np.random.default_rng(1).permutation(len(rows))
     return rows if count is None else [rows[index] for index in order[:count]]
@@ -71,11 +71,11 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     test = some_of(options.data / "snips/test.jsonl", None if options.accuracy else 1)
     labels = sorted({row["label"] for row in train})
     engine = {"glossator": ours, "trainer": trainer}[options.engine]
-    seconds, predicted, told = engine(train, test, labels, options.epochs)
+    seconds, predicted, settings = engine(train, test, labels, options.epochs)
     return {
         "examples_per_second": len(train) * options.epochs / seconds,
         "right": [bool(a == row["label"]) for a, row in zip(predicted, test, strict=True)],
-        "settings": told,
+        "settings": settings,
     }
 
 
@@ -150,8 +150,8 @@ def trainer(train: Any, test: Any, labels: list[str], epochs: int) -> tuple[floa
         )
         made.train()
         logits = made.predict(prepared(test)).predictions
-    told = f"batches of {arguments.per_device_train_batch_size}, fp32"
-    return whole(times), [labels[index] for index in logits.argmax(axis=-1)], told
+    settings = f"batches of {arguments.per_device_train_batch_size}, fp32"
+    return whole(times), [labels[index] for index in logits.argmax(axis=-1)], settings
 
 
 def write(found: dict[str, list[dict[str, Any]]], options: argparse.Namespace, rounds: int) -> None:

@@ -1,4 +1,4 @@
-"""What bulk jobs cost those who ask: latencies of single requests with and without a job running beside.
+"""Latency of single requests with and without a bulk job running at the same time.
 
     python -m benchmarks.speed.two_lanes BUNDLE [--rounds 9] [--seconds 6] [--rate 20] [--text FILE]
 
@@ -103,22 +103,22 @@ def pct(latencies: list[float], which: float) -> float:
 def write(rounds: list[dict[str, float]], options: argparse.Namespace) -> None:
     """Writes both result files."""
 
-    def told(name: str) -> str:
+    def summary(name: str) -> str:
         values = [each[name] for each in rounds]
         return f"{median(values):.1f} ({min(values):.1f} to {max(values):.1f})"
 
     ratios = [each["busy_p99"] / each["idle_p99"] for each in rounds]
     header = ["", "p50 ms", "p99 ms", "rows/s of the job"]
     rows = [
-        ["no job", told("idle_p50"), told("idle_p99"), ""],
-        ["a job runs", told("busy_p50"), told("busy_p99"), told("bulk_rows_per_second")],
+        ["no job", summary("idle_p50"), summary("idle_p99"), ""],
+        ["a job runs", summary("busy_p50"), summary("busy_p99"), summary("bulk_rows_per_second")],
     ]
     text = "\n".join([
-        "# Requests beside a bulk job", "",
+        "# Requests during a bulk job", "",
         f"{describe_machine()[0]}. {options.rate:g} requests a second, open loop, {options.rounds} rounds of "
         f"{options.seconds:g} s each way, client and server on the same CPUs. Repeat with "
         "`python -m benchmarks.speed.two_lanes BUNDLE`.", "", markdown_table(header, rows), "",
-        f"p99 beside a job is {median(ratios):.2f} times that without ({min(ratios):.2f} to {max(ratios):.2f}).",
+        f"p99 during a job is {median(ratios):.2f} times that without ({min(ratios):.2f} to {max(ratios):.2f}).",
     ])  # fmt: skip
     (RESULTS / "two_lanes.md").write_text(text + "\n")
     (RESULTS / "two_lanes.json").write_text(json.dumps(rounds, indent=1) + "\n")

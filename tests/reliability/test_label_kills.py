@@ -1,4 +1,4 @@
-"""A slice of `benchmarks/reliability/kill_sweep.py`: labelling that is killed, or meets a fault, on its way to the disk."""
+"""A part of `benchmarks/reliability/kill_sweep.py`: labelling that is killed, or meets a fault, while it writes."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ def test_a_run_that_is_killed_at_any_step_goes_on_to_the_same_bytes(runs: Runs, 
 
 
 @pytest.mark.parametrize("error", FAULTS)
-def test_a_fault_at_any_step_is_told_and_gone_over(runs: Runs, error: str) -> None:
+def test_fault_at_any_step_is_reported_and_a_rerun_completes(runs: Runs, error: str) -> None:
     sweep = Sweep(runs, runs.folder / "out.jsonl")
     outcomes = list(sweep.faults(error, every=3))
     assert [outcome for outcome in outcomes if not outcome.good] == []
     assert any(outcome.status == 1 for outcome in outcomes)
 
 
-def test_kills_again_and_again_come_to_the_same_bytes(runs: Runs) -> None:
+def test_repeated_kills_give_the_same_bytes(runs: Runs) -> None:
     outcomes = list(Sweep(runs, runs.folder / "out.jsonl").chains(8))
     assert [outcome for outcome in outcomes if not outcome.good] == []
 
 
-def test_job_whose_worker_is_killed_at_any_step_comes_to_the_same_bytes(runs: Runs) -> None:
+def test_job_whose_worker_is_killed_at_any_step_gives_the_same_bytes(runs: Runs) -> None:
     """R5, and R6 for a third of the steps: the job's ledger is a database, which stays sound."""
     sweep = JobSweep(runs)
     outcomes = list(sweep.kills(every=2))

@@ -11,7 +11,7 @@ COUNT = 200
 
 def test_damaged_graphs_are_refused_and_nothing_outside_is_opened() -> None:
     found = outcomes(COUNT, seed=7)
-    counts = Counter(found.told)
+    counts = Counter(found.outcomes)
     assert sum(counts.values()) == COUNT
     assert counts["graph-malformed"] > 0
     assert found.ended == 0

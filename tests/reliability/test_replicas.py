@@ -43,10 +43,10 @@ def test_metrics_of_any_replica_are_those_of_all(bundle: Path) -> None:
     with replicas(bundle) as (_, url):
         with Load(url, "intents") as load:
             time.sleep(2)
-        told = httpx.get(f"{url}/metrics").text
+        metrics = httpx.get(f"{url}/metrics").text
         counted = {
             sample.labels["replica"]: sample.value
-            for family in text_string_to_metric_families(told)
+            for family in text_string_to_metric_families(metrics)
             for sample in family.samples
             if sample.name == "glossator_texts_total"
         }

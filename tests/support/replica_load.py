@@ -35,9 +35,9 @@ def replicas(bundle: Path, count: int = 2) -> Iterator[tuple[psutil.Process, str
     )  # fmt: skip
     assert process.stderr is not None
     try:
-        told = process.stderr.readline()
-        found = re.match(r"listening on (\S+), ", told)
-        assert found is not None, told + process.stderr.read()
+        line = process.stderr.readline()
+        found = re.match(r"listening on (\S+), ", line)
+        assert found is not None, line + process.stderr.read()
         yield psutil.Process(process.pid), found[1]
     finally:
         process.terminate()

@@ -48,7 +48,7 @@ def map_path_parameters(context: Any, path_parameters: dict[str, Any] | None) ->
 
 
 def operations(document: Any, examples: int) -> tuple[Counter[str], list[str]]:
-    """Asks each operation so many times; the calls by the kind of their status, and what was wrong."""
+    """Calls each operation `examples` times. Returns the calls by the kind of their status, and the failures."""
     calls, failures = Counter[str](), list[str]()
     for found in document.get_all_operations():
         operation = found.ok()
@@ -70,7 +70,7 @@ def operations(document: Any, examples: int) -> tuple[Counter[str], list[str]]:
 
 
 def sequences(document: Any, count: int, steps: int = 12) -> tuple[Counter[str], list[str]]:
-    """Runs so many sequences of operations; the calls by the kind of their status, and what was wrong."""
+    """Runs `count` sequences of operations. Returns the calls by the kind of their status, and the failures."""
     calls, failures = Counter[str](), list[str]()
     machine = document.as_state_machine()
 

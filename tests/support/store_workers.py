@@ -1,8 +1,8 @@
 """Workers of a store that are killed, stopped past their leases and started again, and a checker of what they did.
 
-`python store_workers.py URL|- FOLDER NAME JOURNAL LEASE` is one worker: it claims jobs, enters their chunks, ends them
-notes each step that the store accepted in its journal, after it. A killed worker may have done one step that it could
-not note; no step is noted that was not done.
+`python store_workers.py URL|- FOLDER NAME JOURNAL LEASE` is one worker: it claims jobs, enters their chunks and ends
+them. After each step that the store accepted, it notes the step in its journal. A killed worker may have done one step
+that it could not note; it never notes a step that was not done.
 """
 
 from __future__ import annotations
@@ -164,8 +164,8 @@ def faults(store: object, ids: list[str], found: Steps) -> list[str]:
 
 @contextmanager
 def disturbing(running: Workers, every: float, seed: int = 1) -> Iterator[None]:
-    """Something happens to a worker every so many seconds while the block runs. From a thread: one that is stopped in
-    the middle of a transaction holds up everybody who writes to SQLite, and must go on without them."""
+    """While the block runs, a worker is killed or stopped every `every` seconds. From a thread: a worker that is
+    stopped in the middle of a transaction holds up everybody who writes to SQLite, and must go on without them."""
     over = threading.Event()
 
     def disturb() -> None:

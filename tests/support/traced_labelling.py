@@ -1,7 +1,7 @@
 """Labelling runs that are killed, or met with a fault, at a chosen system call, by `strace` (Linux).
 
-`python traced_labelling.py` is a server: it has everything imported, forks a child for each run, and so a run costs a tenth of a
-second. A child that is to be killed waits until strace holds it. The model is a stand-in; the ledger, the
+`python traced_labelling.py` is a server: it has everything imported and forks a child for each run, so that a run takes
+a tenth of a second. A child that is to be killed waits until strace is attached. The model is a fake; the ledger, the
 formats and the disk are real.
 """
 
@@ -201,8 +201,8 @@ def _work(asked: dict[str, Any], shared: mmap.mmap) -> int:
     try:
         label_file(job, Words(shared))  # type: ignore[arg-type]
     except GlossatorError as error:
-        told = str(error).encode()[: _SHARED - 8]
-        shared[8 : 8 + len(told)] = told
+        message = str(error).encode()[: _SHARED - 8]
+        shared[8 : 8 + len(message)] = message
         return 1
     return 0
 
@@ -239,11 +239,12 @@ def _work_at_job(asked: dict[str, Any], shared: mmap.mmap) -> int:
             attempt(store, JobFiles(root, free_bytes=0), claim, lambda _: Words(shared), lease=3_600)  # type: ignore[arg-type, return-value]
         job = store.get(JOB)
     except GlossatorError as error:
-        told = str(error).encode()
+        message = str(error).encode()
     else:
-        told = b"" if job.state == "completed" else json.dumps(job.error or {"message": "cannot be told"}).encode()
-    shared[8 : 8 + len(told[: _SHARED - 8])] = told[: _SHARED - 8]
-    return 1 if told else 0
+        error_of_job = job.error or {"message": "the cause cannot be determined"}
+        message = b"" if job.state == "completed" else json.dumps(error_of_job).encode()
+    shared[8 : 8 + len(message[: _SHARED - 8])] = message[: _SHARED - 8]
+    return 1 if message else 0
 
 
 def _serve() -> None:

@@ -1,6 +1,6 @@
 """LitServe in front of the stock int8 graph: `python litserve_int8.py CHECKPOINT GRAPH PORT BATCH WAIT WORKERS`.
 
-The batch is what waits together, at most BATCH requests, gathered for at most WAIT seconds; one process a worker.
+A batch holds at most BATCH requests and waits at most WAIT seconds for them. Each worker is one process.
 """
 
 from __future__ import annotations
