@@ -68,7 +68,7 @@ name = json.load(urlopen(f"{url}/v1/models"))["models"][0]["name"]
 body = json.dumps({"text": "Where is my parcel?"}).encode()
 request = Request(f"{url}/v1/models/{name}/predict", body, {"Content-Type": "application/json"})
 print("answered over HTTP:", json.load(urlopen(request))["results"][0]["labels"])
-page = urlopen(f"{url}/").read().decode()
+page = urlopen(f"{url}/ui/models").read().decode()
 assert name in page, "the page does not name the model"
 form = f'--x\r\nContent-Disposition: form-data; name="model"\r\n\r\n{name}\r\n--x\r\n' \
     'Content-Disposition: form-data; name="file"; filename="rows.csv"\r\n\r\ntext\nWhere is my parcel?\n\r\n--x--\r\n'

@@ -239,7 +239,7 @@ def test_file_that_was_changed_is_not_labelled(store: Store, folder: JobFiles, m
     job = run(store, folder, model)
     assert job is not None
     assert job.error is not None
-    assert "not as it was uploaded" in job.error["message"]
+    assert "uploaded file has changed on disk" in job.error["message"]
 
 
 def test_lease_is_renewed_while_a_chunk_is_computed(store: Store, folder: JobFiles, model: Model) -> None:
@@ -286,11 +286,11 @@ def test_names_of_files_are_ours(name: str, options: dict[str, Any], expected: t
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("rows.exe", {}, "not known by its name"),
-        ("", {}, "not known by its name"),
-        ("rows.csv", {"input_format": "foo"}, "this format is not read"),
-        ("rows.csv", {"output_format": "docx"}, "this format is not written"),
-        ("rows.csv", {"hypothesis": "it is {}"}, "go with labels"),
+        ("rows.exe", {}, "cannot be detected from the file name"),
+        ("", {}, "cannot be detected from the file name"),
+        ("rows.csv", {"input_format": "foo"}, "this input format is not supported"),
+        ("rows.csv", {"output_format": "docx"}, "this output format is not supported"),
+        ("rows.csv", {"hypothesis": "it is {}"}, "need labels"),
     ],
 )
 def test_options_that_cannot_be_used_are_refused(name: str, options: dict[str, Any], message: str) -> None:

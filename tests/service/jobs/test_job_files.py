@@ -33,7 +33,7 @@ def test_file_that_is_not_kept_leaves_nothing(tmp_path: Path) -> None:
 
 def test_disk_is_never_filled(tmp_path: Path) -> None:
     folder = JobFiles(tmp_path, free_bytes=1 << 60)
-    with pytest.raises(NoRoom, match="no room for more"):
+    with pytest.raises(NoRoom, match="not enough disk space"):
         folder.check_room()
     incoming = folder.receive()
     with pytest.raises(NoRoom):

@@ -41,7 +41,7 @@ def test_missing_and_invalid_settings_are_errors(
     monkeypatch.setenv("GLOSSATOR_JOB_DATABASE", "mysql://user:secret@host/x")
     result = run("work", bundle, "--jobs", "jobs", "--idle", "0.5")
     assert result.code == 2
-    assert "not a database" in result.err
+    assert "this database is not supported" in result.err
     assert "secret" not in result.err
     result = run("work", "nowhere", "--jobs", "jobs")
     assert result.code == 1
