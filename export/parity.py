@@ -93,23 +93,25 @@ def compare_with_pytorch(
     margin = detectable_margin(len(rows))
     if isinstance(task, Classifier) and task.problem_type != "regression":
         gold = indicator(rows.labels, task.labels)
-        ours, theirs = (
+        graph_labels, torch_labels = (
             decide(probabilities(np.stack(each), task), calibrate_task(task, gold, np.stack(each)))
             for each in (pooled, reference)
         )
-        flips = int((ours != theirs).any(axis=-1).sum())
+        flips = int((graph_labels != torch_labels).any(axis=-1).sum())
         if task.problem_type == "multi_label_classification":
-            metric, verdict = "macro_f1", compare_macro_f1(gold, ours, theirs, margin=margin)
+            metric, verdict = "macro_f1", compare_macro_f1(gold, graph_labels, torch_labels, margin=margin)
         else:
             metric = "accuracy"
-            verdict = compare_accuracies((ours == gold).all(axis=-1), (theirs == gold).all(axis=-1), margin=margin)
+            verdict = compare_accuracies(
+                (graph_labels == gold).all(axis=-1), (torch_labels == gold).all(axis=-1), margin=margin
+            )
     else:
         task_decoder = decoder(task)
         new, old = (list(task_decoder.decode(encoded, each, DEFAULTS)) for each in (pooled, reference))
         verdict = compare_headline(rows, new, old, task, margin=margin)
         metric = task_metrics(rows, new, task).headline
         decided = [[task_decoder.summary(answer)[0] for answer in answers] for answers in (new, old)]
-        flips = sum(mine != other for mine, other in zip(*decided, strict=True)) or verdict.flips
+        flips = sum(one != other for one, other in zip(*decided, strict=True)) or verdict.flips
     return Parity(
         scheme=scheme,
         excluded=list(excluded),
@@ -125,10 +127,10 @@ def compare_with_pytorch(
     )
 
 
-def largest_difference(ours: Sequence[Values], theirs: Sequence[Values]) -> float:
+def largest_difference(first: Sequence[Values], second: Sequence[Values]) -> float:
     """Return the largest |difference| between two lists of arrays of the same shapes; NaN if any value is NaN."""
     return float(
-        np.max([np.abs(mine - other).max(initial=0.0) for mine, other in zip(ours, theirs, strict=True)], initial=0.0)
+        np.max([np.abs(one - other).max(initial=0.0) for one, other in zip(first, second, strict=True)], initial=0.0)
     )
 
 

@@ -106,8 +106,8 @@ def test_fp32_equals_the_graph_that_pytorch_exports(
     case.model.set_attn_implementation("eager")
     convert_to_onnx(case.model, case.task, tmp_path / "plain.onnx")
     write_graph(case.weights, tmp_path / "graph.onnx")
-    plain, ours = (case.run(tmp_path / name) for name in ("plain.onnx", "graph.onnx"))
-    np.testing.assert_allclose(ours, plain, rtol=0, atol=2e-5)
+    plain, fast = (case.run(tmp_path / name) for name in ("plain.onnx", "graph.onnx"))
+    np.testing.assert_allclose(fast, plain, rtol=0, atol=2e-5)
 
 
 def test_fp32_uses_only_standard_operators(case: Case, tmp_path: Path) -> None:
@@ -120,11 +120,11 @@ def test_fp32_uses_only_standard_operators(case: Case, tmp_path: Path) -> None:
 
 def test_int8_is_near_fp32_and_independent_of_the_batch(case: Case, tmp_path: Path) -> None:
     write_graph(case.weights, tmp_path / "int8.onnx", quantization=Quantization(case.ranges()))
-    exact, ours = case.torch_logits(), case.run(tmp_path / "int8.onnx")
-    assert np.abs(ours - exact).mean() < 0.1 * np.abs(exact).max()  # random weights amplify rounding
+    exact, batched = case.torch_logits(), case.run(tmp_path / "int8.onnx")
+    assert np.abs(batched - exact).mean() < 0.1 * np.abs(exact).max()  # random weights amplify rounding
     session = Session(tmp_path / "int8.onnx", pad_token_id=case.pad_token_id)
     alone = np.concatenate([concatenate(session.run([window])) for window in case.windows])
-    assert np.abs(alone - ours).max() < 0.01
+    assert np.abs(alone - batched).max() < 0.01
 
 
 def test_int8_keeps_products_of_excluded_tensors_in_fp32(case: Case, tmp_path: Path) -> None:
