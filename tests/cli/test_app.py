@@ -243,6 +243,8 @@ def test_bash_completion(words: str, completions: list[str]) -> None:
     assert finished.stdout.split() == completions
 
 
-def test_the_completion_script_can_be_shown(run: Run) -> None:
+def test_the_completion_script_can_be_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Otherwise the shell is detected from the parent processes, and a background job has no shell there.
+    monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
     finished = _process("--show-completion", "bash")
     assert (finished.returncode, "_GLOSSATOR_COMPLETE=complete_bash" in finished.stdout) == (0, True)

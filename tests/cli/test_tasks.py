@@ -93,7 +93,7 @@ def test_label_with_zero_shot_labels(run: Run, tmp_path: Path, task_bundle: Make
     result = run("label", "in.txt", "-m", task_bundle("text-embedding"), "--multi-label")
     assert (result.code, "need --zero-shot" in result.err) == (2, True)
     result = run("label", "in.txt", "-m", task_bundle("token-classification"), *labels)
-    assert (result.code, "needs a model of entailment" in result.err) == (2, True)
+    assert (result.code, "needs a text-pair model of entailment" in result.err) == (2, True)
 
 
 @pytest.mark.slow
