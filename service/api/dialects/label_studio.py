@@ -142,7 +142,7 @@ def _control_kind(model: Model) -> str:
 
 
 def _tags(config: str) -> list[tuple[str, dict[str, str]]]:
-    """Return every element of a configuration, in order. Entity declarations are rejected: they may expand endlessly."""
+    """Return every element of a configuration, in order. Entity declarations, which may expand, are rejected."""
     found: list[tuple[str, dict[str, str]]] = []
     parser = expat.ParserCreate()
 
