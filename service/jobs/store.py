@@ -17,35 +17,9 @@ from typing import Any
 from glossator.service.errors import ConfigError, IdempotencyConflict, JobConflict, StaleAttempt, UnknownJob
 from glossator.service.jobs.database import Database, Execute
 from glossator.service.jobs.records import ENDED, Chunk, Delivery, Job, NewJob, Page, Result, State, StoredFile
+from glossator.service.jobs.schema import SCHEMA, VERSION
 from glossator.service.labelling.summary import RowCounts
 
-VERSION = 1
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS store (version INTEGER NOT NULL);
-INSERT INTO store (version) SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM store);
-CREATE TABLE IF NOT EXISTS jobs (
-    id TEXT PRIMARY KEY, owner TEXT NOT NULL, kind TEXT NOT NULL, model TEXT NOT NULL, digest TEXT NOT NULL,
-    options TEXT NOT NULL, settings TEXT NOT NULL, filename TEXT NOT NULL, input TEXT NOT NULL,
-    input_sha256 TEXT NOT NULL, input_bytes BIGINT NOT NULL, estimated_rows BIGINT,
-    keep_seconds DOUBLE PRECISION NOT NULL, idempotency_key TEXT, fingerprint TEXT NOT NULL, webhook TEXT,
-    state TEXT NOT NULL, attempt INTEGER NOT NULL, strikes INTEGER NOT NULL, suspect INTEGER, worker TEXT,
-    lease DOUBLE PRECISION, counts TEXT NOT NULL, result TEXT, result_sha256 TEXT, result_bytes BIGINT, error TEXT,
-    created DOUBLE PRECISION NOT NULL, started DOUBLE PRECISION, finished DOUBLE PRECISION,
-    expires DOUBLE PRECISION NOT NULL, webhook_tries INTEGER NOT NULL, webhook_due DOUBLE PRECISION,
-    UNIQUE (owner, idempotency_key)
-);
-CREATE INDEX IF NOT EXISTS jobs_waiting ON jobs (state, created, id);
-CREATE INDEX IF NOT EXISTS jobs_owned ON jobs (owner, created);
-CREATE TABLE IF NOT EXISTS chunks (
-    job TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE, number INTEGER NOT NULL, part TEXT NOT NULL,
-    sha256 TEXT NOT NULL, counts TEXT NOT NULL, PRIMARY KEY (job, number)
-);
-CREATE TABLE IF NOT EXISTS files (
-    id TEXT PRIMARY KEY, owner TEXT NOT NULL, filename TEXT NOT NULL, purpose TEXT NOT NULL, sha256 TEXT NOT NULL,
-    bytes BIGINT NOT NULL, keep_seconds DOUBLE PRECISION NOT NULL, created DOUBLE PRECISION NOT NULL,
-    expires DOUBLE PRECISION NOT NULL
-);
-"""
 _NEW = tuple(each.name for each in fields(NewJob))
 _JSON = ("options", "settings")
 _MINE = "id = :id AND attempt = :attempt AND state = 'running'"
@@ -64,7 +38,7 @@ class Store:
             raise
 
     def _prepare(self) -> None:
-        self._database.prepare(_SCHEMA)
+        self._database.prepare(SCHEMA)
         with self._reading() as execute:
             (found,) = execute("SELECT version FROM store", {})
         if found["version"] != VERSION:
