@@ -86,4 +86,17 @@ code=0
 "$bin/glossator" train "$folder/in.jsonl" --output "$folder/none" 2>"$folder/message" || code=$?
 grep -q "glossator\[training\]" "$folder/message" || { echo "error: train does not say which extra it needs" >&2; exit 1; }
 [ "$code" = 2 ] || { echo "error: train without its extra exited with $code, expected 2" >&2; exit 1; }
-echo "the base install is light and answers: $(du -sm "$folder/venv" | cut -f1) MB as in the image"
+size=$(du -sm "$folder/venv" | cut -f1)
+# Types reach users: mypy knows the result of load(), and finds a mistake.
+"$PYTHON" -m venv "$folder/mypy" # apart: the slim environment has no pip
+"$folder/mypy/bin/python" -m pip --disable-pip-version-check --quiet install --constraint "$root/constraints.txt" mypy
+mypy() { "$folder/mypy/bin/python" -m mypy --strict --python-executable "$bin/python" "$@"; }
+printf '%s\n' 'import glossator' 'label: str | None = glossator.load("a")("text").label' >"$folder/right.py"
+printf '%s\n' 'import glossator' 'label: int = glossator.load("a")("text").label' >"$folder/wrong.py"
+cd "$folder"
+mypy right.py
+if mypy wrong.py; then
+    echo "error: mypy does not see the types of glossator" >&2
+    exit 1
+fi
+echo "the base install is light and answers: $size MB as in the image"
