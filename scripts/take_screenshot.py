@@ -56,7 +56,7 @@ def take(url: str, first: str, second: str, picture: Path) -> None:
         page.fill("#text", TEXT)
         for _ in range(ASKED):
             with page.expect_response("**/ui/answer"):
-                page.click("#ask button[type=submit]")
+                page.click("#predict button[type=submit]")
             page.locator("#answer article").nth(1).wait_for()
             page.wait_for_timeout(1000)
         page.evaluate("document.activeElement.blur(); document.querySelector('#text').rows = 2")
