@@ -58,7 +58,9 @@ _COMMANDS: dict[str, tuple[Any, ...]] = {
     panels.USE: (predict, label, serve),
     panels.OPERATE: (work, doctor, models, keys),
 }
-COMMANDS = tuple(command for commands in _COMMANDS.values() for command in commands if callable(command))
+COMMANDS = tuple(
+    command for commands in _COMMANDS.values() for command in commands if not isinstance(command, typer.Typer)
+)
 """The commands that are functions; `models` and `keys` are groups of commands."""
 for panel, commands in _COMMANDS.items():
     for command in commands:
