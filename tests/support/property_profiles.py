@@ -15,7 +15,9 @@ def load_test_profile() -> None:
     """Register both profiles and load `test`. Neither has a deadline: a busy machine must not fail a test."""
     timeless = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.register_profile("test", timeless, max_examples=EXAMPLES, derandomize=True)
-    settings.register_profile("fuzz", timeless, max_examples=EXAMPLES * _FUZZ_FACTOR, print_blob=True)
+    settings.register_profile(
+        "fuzz", timeless, max_examples=EXAMPLES * _FUZZ_FACTOR, derandomize=False, print_blob=True
+    )
     settings.load_profile("test")
 
 
