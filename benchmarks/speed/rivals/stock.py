@@ -25,9 +25,10 @@ def convert_stock(checkpoint: str, folder: Path) -> Path:
         from onnxruntime.quantization.shape_inference import quant_pre_process
 
         from glossator.export.graphs.torch_to_onnx import convert_to_onnx
-        from glossator.modeling.checkpoint_reader import load_model
+        from glossator.modeling.checkpoint_reader import load_model, read_task
 
-        convert_to_onnx(load_model(checkpoint, "text-classification"), folder / "stock-fp32.onnx")
+        task = read_task(checkpoint)
+        convert_to_onnx(load_model(checkpoint, task.task), task, folder / "stock-fp32.onnx")
         quant_pre_process(folder / "stock-fp32.onnx", folder / "stock-prepared.onnx", skip_symbolic_shape=True)
         quantize_dynamic(folder / "stock-prepared.onnx", int8, weight_type=QuantType.QInt8, per_channel=True)
     return int8
