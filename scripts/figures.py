@@ -360,6 +360,7 @@ FIGURES: Mapping[str, Callable[[Any], Figures]] = {
     "cascade": cascade,
     "context": context,
     "engines": engines,
+    "engines-xeon": engines,
     "entity_errors": entity_errors,
     "explain": explain,
     "false_alarms": false_alarms,
