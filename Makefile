@@ -5,11 +5,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := $(VENV)/.installed-demo
 DEV := $(VENV)/.installed-dev
+CLIENTS := .venv-clients
+OPTIMUM := .venv-optimum
 INSTALLER := pyproject.toml constraints.txt scripts/install.py scripts/pip_progress.py scripts/torch_build.py
 export HF_HUB_DISABLE_TELEMETRY := 1
 
 .NOTPARALLEL: # two installations at once would write into one environment
-.PHONY: help install demo test quick check docs format figures screenshot base-install bench sweep fuzz clean
+.PHONY: help install demo test quick check docs format figures screenshot base-install bench families sweep fuzz interop clean
 
 help:
 	@echo "make demo    train, evaluate, export, verify, label and serve on the example corpus"
@@ -20,8 +22,10 @@ help:
 	@echo "make screenshot    take the screenshot in the README again (after make demo; Chromium)"
 	@echo "make base-install    install only the base and use the demo's bundle with it"
 	@echo "make bench   measure this machine and write benchmarks/results"
+	@echo "make families    import a small model of each family and write benchmarks/results (10 minutes)"
 	@echo "make sweep   kill labelling at every step and inject I/O faults (Linux, strace; 10 minutes)"
-	@echo "make fuzz    property tests on new random examples, and random requests to every operation of the API"
+	@echo "make fuzz    property tests on new random examples, random requests to every operation of the API, damaged files"
+	@echo "make interop    install other tools into $(CLIENTS) and $(OPTIMUM), run clients against a server, open bundles"
 	@echo "make quick   the tests without training"
 
 install: $(DEV)
@@ -37,11 +41,15 @@ $(DEV): $(INSTALLER)
 demo: $(DEMO)
 	@$(BIN)/glossator demo
 
+# One process of tests per CPU; the tests of a file stay together, because they share models. One thread per process:
+# more would only wait for each other.
+PARALLEL := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses=8 --dist=loadfile
+
 test: $(DEV)
-	@$(BIN)/python -m pytest
+	@$(PARALLEL)
 
 quick: $(DEV)
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(PARALLEL) -m "not slow"
 
 check: $(DEV)
 	@$(BIN)/ruff check .
@@ -72,12 +80,24 @@ base-install: $(DEMO)
 bench: $(DEV)
 	@$(BIN)/python -m benchmarks.speed.startup
 
+families: $(DEV)
+	@$(BIN)/python -m benchmarks.quality.model_families
+
 sweep: $(DEV)
 	@$(BIN)/python -m benchmarks.reliability.kill_sweep
 
 fuzz: $(DEV)
 	@$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=fuzz --timeout=3600
 	@$(BIN)/python -m benchmarks.reliability.fuzz
+	@$(BIN)/python -m benchmarks.reliability.reader_fuzz
+
+interop: $(DEV)
+	@$(PYTHON) -m venv $(CLIENTS)
+	@$(CLIENTS)/bin/pip install -q -r tests/interop/clients.txt
+	@$(PYTHON) -m venv $(OPTIMUM)
+	@$(OPTIMUM)/bin/pip install -q -r tests/interop/optimum.txt
+	@GLOSSATOR_CLIENTS=$(CURDIR)/$(CLIENTS)/bin/python GLOSSATOR_OPTIMUM=$(CURDIR)/$(OPTIMUM)/bin/python \
+		$(BIN)/python -m pytest tests/interop
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(CLIENTS) $(OPTIMUM) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -13,7 +12,10 @@ from typer.core import TyperGroup
 
 from glossator.cli.commands.bundles.bench import bench
 from glossator.cli.commands.bundles.export import export
+from glossator.cli.commands.bundles.import_model import import_
 from glossator.cli.commands.bundles.models import models
+from glossator.cli.commands.bundles.pull import pull
+from glossator.cli.commands.bundles.push import push
 from glossator.cli.commands.bundles.verify import verify
 from glossator.cli.commands.corpus.context import context
 from glossator.cli.commands.corpus.restore import restore
@@ -25,6 +27,8 @@ from glossator.cli.commands.inference.serve import serve
 from glossator.cli.commands.operations.demo import demo
 from glossator.cli.commands.operations.doctor import doctor
 from glossator.cli.commands.operations.keys import keys
+from glossator.cli.commands.operations.log import log
+from glossator.cli.commands.operations.monitor import monitor
 from glossator.cli.commands.operations.work import work
 from glossator.cli.commands.start.help import help_
 from glossator.cli.commands.start.version import version, version_line
@@ -36,6 +40,7 @@ from glossator.cli.commands.training.select import select
 from glossator.cli.commands.training.train import train
 from glossator.cli.support import console, panels
 from glossator.cli.support.command import PREFIX, Command, Group, options_from, usage_error
+from glossator.cli.support.exit_signals import exit_if_signalled, exit_on_signals
 from glossator.service.errors import ConfigError, GlossatorError, OutputError
 
 CONFIG_FILE = "glossator.toml"
@@ -54,14 +59,14 @@ _COMMANDS: dict[str, tuple[Any, ...]] = {
     panels.START: (demo, help_, version),
     panels.CORPUS: (wrangle, restore, context, suggest),
     panels.TRAIN: (train, select, curve, evaluate, compare, runs),
-    panels.EXPORT: (export, verify, bench),
+    panels.EXPORT: (export, import_, verify, push, pull, bench),
     panels.USE: (predict, label, serve),
-    panels.OPERATE: (work, doctor, models, keys),
+    panels.OPERATE: (work, doctor, monitor, models, keys, log),
 }
 COMMANDS = tuple(
     command for commands in _COMMANDS.values() for command in commands if not isinstance(command, typer.Typer)
 )
-"""The commands that are functions; `models` and `keys` are groups of commands."""
+"""The commands that are functions; `models`, `keys` and `log` are groups of commands."""
 for panel, commands in _COMMANDS.items():
     for command in commands:
         if isinstance(command, typer.Typer):
@@ -146,7 +151,7 @@ def _read_toml(file: Path) -> dict[str, object]:
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
     console.prepare_environment()
-    signal.signal(signal.SIGTERM, _exit_on_signal)
+    exit_on_signals()
     as_json = "--json" in sys.argv
     code: object
     try:
@@ -164,11 +169,9 @@ def main() -> NoReturn:
         console.forget_stdout()
         what = f"the operating system reports an error: {error.strerror or error}"
         code = console.report(OutputError(what, found=error.filename or "standard output"), as_json=as_json)
+    except Exception:
+        exit_if_signalled()  # pydantic turns the exit into an error of its own
+        raise
     if code == console.INTERRUPTED:
         sys.stderr.write("interrupted\n")
     sys.exit(code if isinstance(code, int) else console.OK)
-
-
-def _exit_on_signal(number: int, _: object) -> NoReturn:
-    """Exit as after Ctrl-C, so that unfinished files are removed."""
-    sys.exit(128 + number)

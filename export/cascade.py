@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -38,7 +37,7 @@ def check_fast_bundle(fast: Bundle, task: Task, tokenizer: Path) -> None:
     fast_task = fast.task
     if not isinstance(fast_task, Classifier) or (fast_task.task, fast_task.labels) != (task.task, task.labels):
         raise ConfigError("the two models have different labels", found=f"{fast.name}: {fast_task.task}", hint=hint)
-    if fast_task.encoding != task.encoding or hash_file(fast.path / file_names.TOKENIZER) != hash_file(tokenizer):
+    if fast_task.encoding != task.encoding or fast.manifest.files[file_names.TOKENIZER].sha256 != hash_file(tokenizer):
         raise ConfigError("the two models tokenise texts differently", found=fast.name, hint=hint)
     if fast_task.provenance.corpus_fingerprint != task.provenance.corpus_fingerprint:
         # One of them may have been trained on the rows that the gate is fitted on.
@@ -86,7 +85,7 @@ def fit_cascade(
         )
     manifest = model.bundle.manifest
     cost = model.measure_batch_cost()
-    shutil.copyfile(model.bundle.path / manifest.served.graph, folder / file_names.GRAPH_FAST)
+    (folder / file_names.GRAPH_FAST).write_bytes(model.bundle.read(manifest.served.graph))
     return CascadeRecord(
         graph=file_names.GRAPH_FAST,
         precision=manifest.served.precision,

@@ -53,6 +53,11 @@ def _inputs(pipeline: Pipeline, validation: LabelledRows) -> Iterator[tuple[str,
     if pairs:
         yield "empty-first", Pair("", texts[middle])
     seen: set[tuple[str, ...]] = set()
+    if not any(validation.labels):  # rows without labels: from all parts of the file
+        for number in range(min(_ROWS_FROM_VALIDATION, len(texts))):
+            row = number * len(texts) // min(_ROWS_FROM_VALIDATION, len(texts))
+            yield f"validation-{number + 1}", as_input(texts[row], row)
+        return
     for row, labels in enumerate(validation.labels):
         if labels not in seen and len(seen) < _ROWS_FROM_VALIDATION:
             seen.add(labels)

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from glossator.evaluation.metrics.evaluate import AnyEvaluation, evaluate_pipeline
+from glossator.evaluation.analysis.leakage import RowLeakage, check_row_leakage
+from glossator.evaluation.metrics.evaluate import AnyEvaluation, evaluate_with_answers
 from glossator.evaluation.metrics.task_metrics import predict_rows
 from glossator.evaluation.reports.entity_page import entity_page
 from glossator.export.golden_rows import make_golden_rows
@@ -17,6 +18,7 @@ from glossator.modeling.labelled_rows import LabelledRows, inputs_of
 from glossator.service.bundle.golden import GoldenRow
 from glossator.service.bundle.manifest import BatchCost, Estimate, EvaluationRecord, Kernels, Precision, Speed
 from glossator.service.bundle.task import TokenClassification
+from glossator.service.bundle.training_texts import TrainingTexts
 from glossator.service.inference.batch_planning import Cost
 from glossator.service.inference.pipeline import Pipeline
 from glossator.service.inference.runtime.int8_kernels import measure_kernels
@@ -31,7 +33,7 @@ class Measurements:
     """What was measured on the served graph.
 
     `evaluations`: by split. `entity_pages`: HTML pages with predicted and gold entities, by split; empty for tasks
-    without entities.
+    without entities. `leakage`: the test rows that the model has seen; None without test rows.
     """
 
     evaluations: dict[str, AnyEvaluation]
@@ -39,19 +41,37 @@ class Measurements:
     speed: Speed
     golden: list[GoldenRow]
     batch_difference: float
+    leakage: RowLeakage | None
 
 
-def measure_graph(pipeline: Pipeline, cost: Cost, validation: LabelledRows, test: LabelledRows | None) -> Measurements:
+def measure_graph(
+    pipeline: Pipeline,
+    cost: Cost,
+    validation: LabelledRows,
+    test: LabelledRows | None,
+    trained_on: TrainingTexts | None,
+    *,
+    held_out: bool,
+    labelled: bool = True,
+    out_of_scope: Sequence[str] = (),
+) -> Measurements:
     """Measure the served graph on the validation rows and, if there are any, the test rows.
 
-    `cost` is the batch cost of the graph on this machine.
+    `cost` is the batch cost of the graph on this machine. `trained_on` finds test rows that the model has
+    seen; `held_out`: training held them out. `labelled`: the validation rows have labels.
+    `out_of_scope` texts are compared with the rows of the last split.
     """
-    splits = {"validation": validation}
+    splits = {"validation": validation} if labelled else {}
     if test is not None and len(test):
         splits["test"] = test
-    evaluations = {name: evaluate_pipeline(pipeline, rows, name=name) for name, rows in splits.items()}
+    evaluations, leakage = {}, None
+    for name, rows in splits.items():
+        outside = out_of_scope if rows is list(splits.values())[-1] else ()
+        evaluations[name], answers = evaluate_with_answers(pipeline, rows, name=name, out_of_scope=outside)
+        if name == "test" and trained_on is not None:
+            leakage = check_row_leakage(trained_on, rows, answers, held_out=held_out)
     pages = {}
-    if isinstance(pipeline.task, TokenClassification):
+    if splits and isinstance(pipeline.task, TokenClassification):
         name, rows = list(splits.items())[-1]
         pages[name] = entity_page(rows, predict_rows(pipeline, rows), name=name)
     inputs = inputs_of(validation, pipeline.task)
@@ -61,6 +81,7 @@ def measure_graph(pipeline: Pipeline, cost: Cost, validation: LabelledRows, test
         speed=_measure_speed(pipeline, cost, inputs),
         golden=make_golden_rows(pipeline, validation),
         batch_difference=batch_difference(pipeline, inputs),
+        leakage=leakage,
     )
 
 

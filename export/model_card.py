@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from glossator.evaluation.analysis.leakage import RowLeakage
 from glossator.evaluation.markdown import code_span, markdown_table
+from glossator.evaluation.metrics.classification import Evaluation
 from glossator.evaluation.metrics.evaluate import AnyEvaluation
+from glossator.evaluation.reports.cautions import leakage_line
 from glossator.evaluation.reports.evaluation_files import draw_plots, evaluation_json
 from glossator.evaluation.reports.evaluation_report import evaluation_report
+from glossator.export.model_origin import IMPORTED, base_line, base_model_of, describe_origin
 from glossator.service.bundle import file_names
-from glossator.service.bundle.manifest import CascadeRecord, Manifest, Parity
-from glossator.service.bundle.task import QuestionAnswering, Task, TextEmbedding, TextPair, TokenClassification
+from glossator.service.bundle.manifest import CascadeRecord, Manifest, Parity, Verification
+from glossator.service.bundle.task import (
+    Classifier,
+    QuestionAnswering,
+    Task,
+    TextEmbedding,
+    TextPair,
+    TokenClassification,
+)
 from glossator.service.inference.runtime.int8_kernels import KernelSpeed
 
 FOLDER = "evaluation"
@@ -34,64 +45,110 @@ _PIPELINE_TAGS = {
 
 
 def write_card(
-    folder: Path, manifest: Manifest, evaluations: Mapping[str, AnyEvaluation], pages: Mapping[str, str] | None = None
+    folder: Path,
+    manifest: Manifest,
+    evaluations: Mapping[str, AnyEvaluation],
+    pages: Mapping[str, str] | None = None,
+    leakage: RowLeakage | None = None,
+    licence: str | None = None,
 ) -> None:
     """Write the model card, and each evaluation as JSON and plots in `evaluation/`.
 
-    `pages`: HTML pages with entities, by split.
+    `pages`: HTML pages with entities, by split. `leakage`: the test rows that the model has seen. `licence`: its
+    identifier on the hub.
     """
     pages = pages or {}
     (folder / FOLDER).mkdir()
+    plots: dict[str, list[str]] = {}
     for split, evaluation in evaluations.items():
         (folder / FOLDER / f"{split}.json").write_text(evaluation_json(evaluation), encoding="utf-8")
-        for name, plot in draw_plots(evaluation).items():
+        drawn = draw_plots(evaluation)
+        for name, plot in drawn.items():
             (folder / FOLDER / f"{split}-{name}.svg").write_text(plot, encoding="utf-8")
+        plots[split] = list(drawn)
     for split, page in pages.items():
         (folder / FOLDER / f"{split}-entities.html").write_text(page, encoding="utf-8")
-    (folder / file_names.CARD).write_text(_card(manifest, evaluations, pages), encoding="utf-8")
+    (folder / file_names.CARD).write_text(
+        _card(manifest, evaluations, plots, pages, leakage, licence), encoding="utf-8"
+    )
 
 
-def _card(manifest: Manifest, evaluations: Mapping[str, AnyEvaluation], pages: Iterable[str]) -> str:
+def _card(
+    manifest: Manifest,
+    evaluations: Mapping[str, AnyEvaluation],
+    plots: Mapping[str, Sequence[str]],
+    pages: Iterable[str],
+    leakage: RowLeakage | None,
+    licence: str | None,
+) -> str:
     task, provenance = manifest.task, manifest.task.provenance
-    headline = evaluations.get("test") or evaluations["validation"]
+    headline = evaluations.get("test") or evaluations.get("validation")
     parts = [
-        _front_matter(manifest, headline),
+        _front_matter(manifest, headline, licence),
         f"# {manifest.name}",
-        f"{_description(task)}. Fine-tuned from {provenance.base_model} on {provenance.corpus_rows:,} rows, served as "
-        f"an ONNX graph in {manifest.served.precision}.",
+        f"{_description(task)}. {describe_origin(provenance)}. Served as an ONNX graph in {manifest.served.precision}.",
         "## Use",
         f'```python\nimport glossator\n\nmodel = glossator.load("{manifest.name}")\n{_example(task)}\n```',
         "## Evaluation",
-        "Measured on the served graph with the serving code. "
-        + (
-            "The test rows were used once, at export."
-            if "test" in evaluations
-            else "There are no test rows. These are the validation rows, which also chose the epoch: the figures are "
-            "slightly too good."
-        ),
-        _demote_headings(evaluation_report(headline)),
+        *([] if leakage is None else filter(None, [leakage_line(leakage)])),
         *(
-            f"![{name} on the {headline.name} rows]({FOLDER}/{headline.name}-{name}.svg)"
-            for name in draw_plots(headline)
+            [unmeasured(manifest.verification)]
+            if headline is None
+            else _evaluation(headline, plots[headline.name], has_test="test" in evaluations)
         ),
         *(f"[Predicted and gold entities of {split} rows]({FOLDER}/{split}-entities.html)." for split in pages),
         "## Verification",
         _parity_table(manifest),
         f"Serving {manifest.served.precision}: {manifest.served.reason}.",
         *([] if manifest.cascade is None else [cascade_summary(manifest.cascade)]),
-        _batching(manifest.verification.batch_difference),
+        _batching(manifest),
         f"Before serving, the model must reproduce the answers of {manifest.verification.golden_rows} golden rows.",
+        *_scope(task),
         *_speed(manifest),
         *_labels(task),
         "## Limits",
         f"Texts of more than {task.encoding.max_length} tokens are read in windows that overlap by "
-        f"{task.encoding.stride} tokens; nothing is cut off. The figures hold for texts like the training texts. They "
-        "may be worse for other languages, later texts or other writers. The calibration error above says how far the "
-        "scores can be trusted.",
+        f"{task.encoding.stride} tokens; nothing is cut off."
+        + (
+            ""
+            if headline is None
+            else " The figures hold for texts like the training texts. They may be worse for other languages, later "
+            "texts or other writers."
+        )
+        + (
+            " The calibration error above says how far the scores can be trusted."
+            if isinstance(headline, Evaluation)
+            else ""
+        ),
         "## Provenance",
         _provenance(manifest),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def unmeasured(verification: Verification) -> str:
+    """Say that nothing is known about the accuracy of the model, and on what the graph was compared with its source."""
+    texts = verification.evidence == "texts"
+    compared = "texts of yours, without labels" if texts else "texts that Glossator brings along"
+    return (
+        "**Not measured on your data.** There were no labelled rows: the graph was compared with "
+        f"{verification.reference} on {compared}. How often the answers are right is not known. Import the model "
+        "again with `--data LABELLED` to measure and calibrate it."
+    )
+
+
+def _evaluation(headline: AnyEvaluation, plots: Sequence[str], *, has_test: bool) -> list[str]:
+    return [
+        "Measured on the served graph with the serving code. "
+        + (
+            "The test rows were used once, at export."
+            if has_test
+            else "There are no test rows. These are the validation rows, by which training also made its choices: the "
+            "figures are slightly too good."
+        ),
+        _demote_headings(evaluation_report(headline)),
+        *(f"![{name} on the {headline.name} rows]({FOLDER}/{headline.name}-{name}.svg)" for name in plots),
+    ]
 
 
 def cascade_summary(cascade: CascadeRecord) -> str:
@@ -104,11 +161,30 @@ def cascade_summary(cascade: CascadeRecord) -> str:
     )
 
 
-def _batching(difference: float) -> str:
+def _batching(manifest: Manifest) -> str:
     """Describe how far the other texts of a batch change an answer."""
+    difference = manifest.verification.batch_difference
     if difference == 0.0:
         return "Batching does not change the answers: measured on validation texts, all logits are equal."
-    return f"Batching changes a logit by at most {difference:.3g}, measured on validation texts."
+    described = f"Batching changes a logit by at most {difference:.3g}, measured on validation texts."
+    flips = manifest.verification.batch_flips(manifest.served.scheme)
+    if flips is None:
+        return described
+    decisions = f"the decision of {flips:,} of them" if flips else "no decision"
+    return f"{described} This is the int8 graph of the model's source: batching changed {decisions}."
+
+
+def _scope(task: Task) -> list[str]:
+    """Describe when a text is out of scope."""
+    limit = task.calibration.out_of_scope if isinstance(task, Classifier) else None
+    if limit is None:
+        return []
+    return [
+        "## Out-of-scope texts",
+        f"An answer says `out_of_scope` if the probability of its label is below {limit.threshold:.4f}. The limit was "
+        f"fitted on {limit.rows:,} validation rows so that at most {limit.refused:.1%} of texts like these are called "
+        "out of scope. How many out-of-scope texts that finds depends on how similar they are to the others.",
+    ]
 
 
 def _description(task: Task) -> str:
@@ -118,14 +194,12 @@ def _description(task: Task) -> str:
     if isinstance(task, QuestionAnswering):
         return "Finds the answer to a question in a context"
     if isinstance(task, TextEmbedding):
-        return f"Turns texts into vectors of {task.dimension} numbers"
-    if task.problem_type == "regression":
-        return (
-            f"A score from {task.score_range[0]:g} to {task.score_range[1]:g} for two texts"
-            if isinstance(task, TextPair)
-            else "A score"
-        )
+        prompt = f". Every text is read with {code_span(task.prompt)} before it" if task.prompt else ""
+        return f"Turns texts into vectors of {task.dimension} numbers{prompt}"
     texts = "two texts" if isinstance(task, TextPair) else "a text"
+    if task.problem_type == "regression":
+        limits = task.score_range
+        return f"A score {'' if limits is None else f'from {limits[0]:g} to {limits[1]:g} '}for {texts}"
     kind = "one label" if task.problem_type == "single_label_classification" else "any number of labels"
     return f"Text classification: {kind} for {texts}, from {len(task.labels)} labels"
 
@@ -150,7 +224,7 @@ def _labels(task: Task) -> list[str]:
     return ["## Labels", ", ".join(code_span(label) for label in names)]
 
 
-def _front_matter(manifest: Manifest, evaluation: AnyEvaluation) -> str:
+def _front_matter(manifest: Manifest, evaluation: AnyEvaluation | None, licence: str | None) -> str:
     from huggingface_hub import EvalResult, ModelCardData
 
     results = [
@@ -158,19 +232,21 @@ def _front_matter(manifest: Manifest, evaluation: AnyEvaluation) -> str:
             task_type=_PIPELINE_TAGS[manifest.task.task],
             dataset_type="private",
             dataset_name=f"corpus {manifest.task.provenance.corpus_fingerprint[:12]}",
-            dataset_split=evaluation.name,
+            dataset_split="" if evaluation is None else evaluation.name,
             metric_type=_HUGGING_FACE_METRICS[name],
             metric_name=name,
             metric_value=round(estimate.value, 6),
         )
-        for name, estimate in evaluation.metrics.items()
+        for name, estimate in ({} if evaluation is None else evaluation.metrics).items()
         if name in _HUGGING_FACE_METRICS
     ]
     data = ModelCardData(
-        base_model=manifest.task.provenance.base_model if "/" in manifest.task.provenance.base_model else None,
+        base_model=base_model_of(manifest.task.provenance),
         library_name="onnx",
+        license=licence,
+        metrics=sorted({result.metric_type for result in results}) or None,
         pipeline_tag=_PIPELINE_TAGS[manifest.task.task],
-        tags=["glossator", "onnx", manifest.served.precision],
+        tags=["glossator", "onnx", "transformers.js", manifest.served.precision],
         model_name=manifest.name,
         eval_results=results,
     )
@@ -197,7 +273,7 @@ def _parity_table(manifest: Manifest) -> str:
         "max logit difference",
         "different decisions",
         "metric",
-        "PyTorch fp32",
+        f"{manifest.verification.reference} fp32",
         "graph",
         "texts/s",
     ]
@@ -231,12 +307,14 @@ def _provenance(manifest: Manifest) -> str:
     provenance = manifest.task.provenance
     options = ", ".join(f"{name} {value}" for name, value in provenance.config.items() if value is not None)
     versions = ", ".join(f"{name} {version}" for name, version in provenance.packages.items())
-    return "\n".join(
-        [
+    if provenance.algorithm == IMPORTED:
+        made = [base_line(provenance), f"- imported: {provenance.created} ({options})"]
+    else:
+        run = f", run `{provenance.run}`" if provenance.run else ""
+        made = [
             f"- corpus fingerprint: `{provenance.corpus_fingerprint}`",
-            f"- base model: `{provenance.base_model}`, revision `{provenance.base_revision}`",
+            base_line(provenance),
             f"- algorithm: {provenance.algorithm} ({options}), seed {provenance.seed}",
-            f"- versions: {versions}",
-            f"- trained: {provenance.created}" + (f", run `{provenance.run}`" if provenance.run else ""),
+            f"- trained: {provenance.created}{run}",
         ]
-    )
+    return "\n".join([*made, f"- versions: {versions}"])

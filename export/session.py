@@ -1,9 +1,9 @@
-"""The state of one export: the task, the rows, the PyTorch model, and the graphs in the bundle's folder."""
+"""The state of one export: the task, the rows, the source model, and the graphs in the bundle's folder."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -12,33 +12,39 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from glossator.evaluation.calibration.out_of_scope import calibrate_out_of_scope
 from glossator.evaluation.calibration.task_calibration import calibrate_task, nonconformity_scores
 from glossator.export import parity
 from glossator.export.cascade import fit_cascade
 from glossator.export.golden_rows import edge_inputs
-from glossator.export.graph_choice import choose_graph, parity_summary
+from glossator.export.graph_choice import choose_graph, is_acceptable, parity_summary
+from glossator.export.graph_speed import speed_ratio
 from glossator.export.graphs.activation_ranges import measure_ranges, random_windows
-from glossator.export.graphs.encoder_graph import Range, write_graph
-from glossator.export.graphs.encoder_weights import read_encoder
-from glossator.export.graphs.int8_candidates import int8_candidates
-from glossator.export.graphs.torch_to_onnx import convert_to_onnx
+from glossator.export.graphs.encoder_graph import write_graph
+from glossator.export.graphs.graph_builder import Range
+from glossator.export.graphs.int8_candidates import Candidate, candidate, int8_candidates
 from glossator.export.measurements import Measurements, evaluation_record, measure_graph
 from glossator.export.model_card import write_card
-from glossator.modeling.checkpoint_reader import load_model, open_pipeline
+from glossator.export.search_cache import SearchResult
+from glossator.export.source_model import open_source
 from glossator.modeling.labelled_rows import LabelledRows, indicator, inputs_of
 from glossator.service.bundle import file_names
 from glossator.service.bundle.golden import dump_golden
 from glossator.service.bundle.manifest import (
     CascadeRecord,
+    Evidence,
     Manifest,
     Parity,
     Precision,
+    Runtime,
     Scheme,
     Served,
     Verification,
 )
 from glossator.service.bundle.task import Classifier, Task
+from glossator.service.bundle.training_texts import TrainingTexts
 from glossator.service.bundle.writer import list_files, write_manifest
+from glossator.service.files.hashing import hash_file
 from glossator.service.inference.batch_planning import Cost
 from glossator.service.inference.batching import Batcher
 from glossator.service.inference.encoding import make_encoder
@@ -59,6 +65,9 @@ RANGE_TEXTS = 1_000
 SENSITIVITY_TEXTS = 128
 """Number of validation texts that decide which products lose most in int8."""
 
+SPEED_TEXTS = 64
+"""Number of validation texts on which the speed of the int8 graph is compared with that of the fp32 graph."""
+
 Outputs = list[NDArray[np.float64]]
 """The pooled outputs of a graph, one array per text."""
 
@@ -73,8 +82,8 @@ class OpenGraph(NamedTuple):
 class ExportSession:
     """The state of one export. The steps are called in the order in which they are defined.
 
-    `task` gets its calibration during the export. `compared` holds the comparison of each graph with PyTorch; `cascade`
-    is None without a fast model.
+    `task` gets its calibration during the export. `compared` holds the comparison of each graph with the source;
+    `cascade` is None without a fast model.
     """
 
     def __init__(
@@ -85,6 +94,9 @@ class ExportSession:
         task: Task,
         validation: LabelledRows,
         test: LabelledRows | None,
+        max_loss: float | None,
+        evidence: Evidence | None,
+        max_flips: float,
         report: Callable[[str], None],
     ) -> None:
         self.folder = folder
@@ -94,51 +106,75 @@ class ExportSession:
         self.inputs = inputs_of(validation, task)
         self.compared: list[Parity] = []
         self.cascade: CascadeRecord | None = None
+        self._evidence = evidence
+        self._max_flips = max_flips
+        self._strict = max_loss is not None or evidence is not None
+        self._max_loss = parity.MAX_LOSS if max_loss is None else max_loss
         self._report = report
-        self._model = load_model(checkpoint, task.task)
-        self._weights = read_encoder(self._model, task)
-        self._torch = open_pipeline(self._model, checkpoint, task)
+        self._source = open_source(checkpoint, task)
 
     def write_fp32_graph(self) -> None:
-        """Write the fp32 graph: the fast graph if the model's family is known, else the one that PyTorch exports."""
+        """Write the fp32 graph: the fast graph if the model's family is known, else the one that the source gives."""
         destination = self.folder / file_names.GRAPH_FP32
-        if self._weights is None:
-            family = self._model.config.model_type
-            self._report(f"no fast graph for the family {family}: using the ONNX export of PyTorch")
-            convert_to_onnx(self._model, self.task, destination)
+        if self._source.weights is None:
+            self._report(self._source.why_slow)
+            self._source.write_graph(destination)
         else:
-            write_graph(self._weights, destination)
+            write_graph(self._source.weights, destination)
+
+    @property
+    def reference(self) -> Runtime:
+        """What runs the source, with which graphs are compared."""
+        return self._source.runtime
 
     def compare_fp32_graph(self) -> None:
-        """Compare the fp32 graph with PyTorch. Raises ConfigError if their outputs differ."""
+        """Compare the fp32 graph with the source. Raises ConfigError if their outputs differ."""
         with self._open(file_names.GRAPH_FP32) as (pipeline, _):
-            difference = parity.check_fp32(pipeline, self._torch_outputs, self._texts)
+            difference = parity.check_fp32(pipeline, self._source_outputs, self._texts, reference_name=self.reference)
             compared = self._compare(pipeline, "fp32")
         self.compared.append(compared.model_copy(update={"max_logit_difference": difference}))
 
     def write_int8_graph(self, *, accept_any: bool) -> None:
-        """Write int8 graphs, the fastest first, until one is non-inferior to PyTorch.
+        """Write int8 graphs, the fastest first, until one is acceptable; or only the int8 graph of the source.
 
-        `accept_any`: stop after the first.
+        `accept_any`: stop after the first. Without, raises ConfigError if decisions of the source's int8 graph depend
+        on the other texts of a batch.
         """
-        sample = _spread(self.inputs, SENSITIVITY_TEXTS)
-        candidates = int8_candidates(
-            self.folder / file_names.GRAPH_FP32,
-            self._weights,
-            self._activation_ranges(),
-            lambda graph: np.concatenate([each.ravel() for each in self._outputs(graph, sample)]),
-        )
-        for candidate in candidates:
-            candidate.write(self.folder / file_names.GRAPH_INT8)
+        for each in self._candidates():
+            each.write(self.folder / file_names.GRAPH_INT8)
             with self._open(file_names.GRAPH_INT8) as (pipeline, _):
-                self.compared.append(self._compare(pipeline, candidate.scheme, candidate.excluded))
+                compared = self._compare(pipeline, each.scheme, each.excluded)
+                if each.scheme == "source":
+                    flips = parity.count_batch_flips(pipeline, self.inputs, accept_any=accept_any)
+                    compared = compared.model_copy(update={"batch_flips": flips})
+            self.compared.append(compared)
             self._report(parity_summary(self.compared[-1]))
-            if accept_any or self.compared[-1].non_inferior:
+            if accept_any or is_acceptable(self.compared[-1], strict=self._strict):
+                self.compared[-1] = self.compared[-1].model_copy(update={"speed_ratio": self._speed_ratio()})
                 break
+
+    @property
+    def search_result(self) -> SearchResult:
+        """The result of the comparisons and the int8 search."""
+        graph = self.folder / file_names.GRAPH_INT8
+        searched = graph.is_file()
+        ranges = self._ranges if searched else {}
+        return SearchResult(self.compared, ranges, hash_file(graph) if searched else None)
+
+    def reuse_search(self, found: SearchResult) -> bool:
+        """Take over the result of an earlier search; False if its int8 graph cannot be written again exactly."""
+        last, graph = found.compared[-1], self.folder / file_names.GRAPH_INT8
+        if found.int8 is not None:
+            self._candidate(last, found.ranges).write(graph)
+            if hash_file(graph) != found.int8:
+                graph.unlink()
+                return False
+        self.compared = list(found.compared)
+        return True
 
     def choose_graph(self, precision: Precision | None) -> Served:
         """Return the graph to serve; remove the int8 graph if it is not served."""
-        served = choose_graph(self.compared, precision)
+        served = choose_graph(self.compared, precision, strict=self._strict)
         if served.precision == "fp32":
             (self.folder / file_names.GRAPH_INT8).unlink(missing_ok=True)
         return served
@@ -148,13 +184,17 @@ class ExportSession:
         return self._outputs(served.graph, self.inputs)
 
     def calibrate(self, outputs: Outputs) -> None:
-        """Fit temperature and thresholds of a classifier to the outputs of the served graph."""
+        """Fit temperature and thresholds of a classifier to the outputs of the served graph, if there are labels."""
+        if self._evidence is not None:
+            return
         if isinstance(self.task, Classifier) and self.task.problem_type != "regression":
             gold = indicator(self.validation.labels, self.task.labels)
             self.task = calibrate_task(self.task, gold, np.stack(outputs))
 
     def add_fast_model(self, fast: Path, served: Served, outputs: Outputs) -> None:
-        """Copy the graph of the fast bundle, fit the gate, and fit the nonconformity scores to the cascade's answers.
+        """Copy the graph of the fast bundle, fit the gate, and fit what depends on it to the cascade's answers.
+
+        These are the nonconformity scores and the limit for out-of-scope texts.
 
         Raises ConfigError if no gate is safe.
         """
@@ -170,14 +210,32 @@ class ExportSession:
         gold = indicator(self.validation.labels, self.task.labels)
         scores = nonconformity_scores(probabilities(logits, self.task)[gold])
         calibration = self.task.calibration.model_copy(update={"nonconformity": scores})
-        self.task = self.task.model_copy(update={"calibration": calibration})
+        self.task = calibrate_out_of_scope(self.task.model_copy(update={"calibration": calibration}), logits)
 
-    def measure(self, served: Served) -> Measurements:
-        """Measure the served graph, with the fast model in front of it if there is one."""
+    def measure(
+        self, served: Served, trained_on: TrainingTexts | None, *, held_out: bool, out_of_scope: Sequence[str] = ()
+    ) -> Measurements:
+        """Measure the served graph, with the fast model in front of it if there is one.
+
+        `trained_on` finds test rows that the model has seen; `held_out`: training held them out. `out_of_scope` texts
+        are measured too.
+        """
         with self._open(served.graph, plan_batches=True, cascade=self.cascade) as (pipeline, cost):
-            return measure_graph(pipeline, cost, self.validation, self.test)
+            measured = measure_graph(
+                pipeline,
+                cost,
+                self.validation,
+                self.test,
+                trained_on,
+                held_out=held_out,
+                labelled=self._evidence is None,
+                out_of_scope=out_of_scope,
+            )
+        if measured.leakage is not None and measured.leakage.seen:
+            self._report(measured.leakage.summary)
+        return measured
 
-    def write_bundle(self, name: str, served: Served, measured: Measurements) -> Manifest:
+    def write_bundle(self, name: str, served: Served, measured: Measurements, licence: str | None = None) -> Manifest:
         """Write golden rows, model card and manifest; return the manifest."""
         (self.folder / file_names.GOLDEN).write_bytes(dump_golden(measured.golden))
         manifest = Manifest(
@@ -194,16 +252,18 @@ class ExportSession:
                 golden_rows=len(measured.golden),
                 tolerance=TOLERANCES[served.precision],
                 batch_difference=measured.batch_difference,
+                evidence=self._evidence,
+                reference=self.reference,
             ),
             speed=measured.speed,
             cascade=self.cascade,
         )
-        write_card(self.folder, manifest, measured.evaluations, measured.entity_pages)
+        write_card(self.folder, manifest, measured.evaluations, measured.entity_pages, measured.leakage, licence)
         return write_manifest(self.folder, manifest.model_copy(update={"files": list_files(self.folder)}))
 
     @cached_property
     def _edges(self) -> list[Text]:
-        return edge_inputs(self._torch, self.validation)
+        return edge_inputs(self._source.pipeline, self.validation)
 
     @property
     def _texts(self) -> list[Text]:
@@ -211,35 +271,75 @@ class ExportSession:
         return [*self._edges, *self.inputs]
 
     @cached_property
-    def _torch_outputs(self) -> Outputs:
-        """The outputs of PyTorch for `_texts`."""
-        return self._torch.pooled_outputs(self._torch.encode_all(self._texts))
+    def _source_outputs(self) -> Outputs:
+        """The outputs of the source for `_texts`."""
+        pipeline = self._source.pipeline
+        return pipeline.pooled_outputs(pipeline.encode_all(self._texts))
+
+    def _candidates(self) -> Iterator[Candidate]:
+        if self._source.write_int8 is not None:
+            return iter([Candidate("source", (), self._source.write_int8)])
+        sample = _spread(self.inputs, SENSITIVITY_TEXTS)
+        return int8_candidates(
+            self.folder / file_names.GRAPH_FP32,
+            self._source.weights,
+            self._ranges,
+            lambda graph: np.concatenate([each.ravel() for each in self._outputs(graph, sample)]),
+        )
+
+    def _candidate(self, compared: Parity, ranges: Mapping[str, Range]) -> Candidate:
+        """Return the candidate that an earlier export compared."""
+        if compared.scheme == "source":
+            return next(self._candidates())
+        fp32 = self.folder / file_names.GRAPH_FP32
+        return candidate(compared.scheme, compared.excluded, fp32, self._source.weights, ranges)
 
     def _compare(self, pipeline: Pipeline, scheme: Scheme, excluded: Sequence[str] = ()) -> Parity:
-        """Compare a graph with PyTorch on the validation rows."""
+        """Compare a graph with the source on the validation rows: by the metric or, without labels, by decisions."""
         started = time.perf_counter()
         encoded = pipeline.encode_all(self.inputs)
         outputs = pipeline.pooled_outputs(encoded)
         speed = round(len(encoded) / (time.perf_counter() - started), 1)
+        reference = self._source_outputs[len(self._edges) :]
+        if self._evidence is not None:
+            return parity.compare_decisions(
+                outputs,
+                reference,
+                encoded,
+                self.task,
+                scheme=scheme,
+                excluded=excluded,
+                texts_per_second=speed,
+                max_flips=self._max_flips,
+            )
         return parity.compare_with_pytorch(
             outputs,
-            self._torch_outputs[len(self._edges) :],
+            reference,
             self.validation,
             encoded,
             self.task,
             scheme=scheme,
             excluded=excluded,
             texts_per_second=speed,
+            max_loss=self._max_loss,
         )
 
-    def _activation_ranges(self) -> dict[str, Range]:
+    def _speed_ratio(self) -> float:
+        """Return how many times as fast as the fp32 graph the int8 graph is."""
+        with self._open(file_names.GRAPH_INT8) as (new, _), self._open(file_names.GRAPH_FP32) as (old, _):
+            encoded = new.encode_all(_spread(self.inputs, SPEED_TEXTS))
+            ratio = speed_ratio(lambda: new.pooled_outputs(encoded), lambda: old.pooled_outputs(encoded))
+        return round(ratio, 2)
+
+    @cached_property
+    def _ranges(self) -> Mapping[str, Range]:
         """Return the range of each tensor on texts of the corpus and on windows of random tokens."""
-        if self._weights is None:
+        if self._source.weights is None:
             return {}
-        encoded = self._torch.encode_all(_spread(self._texts, RANGE_TEXTS))
+        encoded = self._source.pipeline.encode_all(_spread(self._texts, RANGE_TEXTS))
         windows = [window for text in encoded for window in text.windows]
-        windows += random_windows(windows, vocabulary=self._model.config.vocab_size)
-        return measure_ranges(self._weights, windows, pad_token_id=self.task.encoding.pad_token_id)
+        windows += random_windows(windows, vocabulary=self._source.vocabulary)
+        return measure_ranges(self._source.weights, windows, pad_token_id=self.task.encoding.pad_token_id)
 
     def _outputs(self, graph: str | Path, texts: Sequence[Text]) -> Outputs:
         with self._open(graph) as (pipeline, _):

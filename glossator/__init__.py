@@ -11,8 +11,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from glossator.service.bundle.task import TaskName
     from glossator.service.client import AsyncClient, Client
     from glossator.service.errors import GlossatorError
     from glossator.service.inference.model import Model
@@ -31,6 +33,8 @@ __all__ = [
     "Model",
     "Pair",
     "Score",
+    "import_model",
+    "import_sklearn",
     "load",
     "main",
 ]
@@ -70,6 +74,172 @@ def load(path: str | Path, *, threads: int | None = None, device: Literal["cpu",
     from glossator.service.inference.model import load
 
     return load(path, threads=threads, device=device)
+
+
+def import_model(
+    model: str | Path,
+    output: str | Path,
+    *,
+    data: str | Path | None = None,
+    test: str | Path | None = None,
+    texts: str | Path | None = None,
+    revision: str | None = None,
+    base: str | Path | None = None,
+    onnx: str | None = None,
+    onnx_int8: str | None = None,
+    prompt: str | None = None,
+    task: TaskName | None = None,
+    label_names: Sequence[str] | None = None,
+    text_column: str | None = None,
+    label_column: str | None = None,
+    max_length: int | None = None,
+    stride: int | None = None,
+    name: str | None = None,
+    precision: Literal["auto", "fp32", "int8"] = "auto",
+    max_loss: float | None = None,
+    max_flips: float | None = None,
+    license: str | None = None,
+    overwrite: bool = False,
+    progress: Callable[[str], None] | None = None,
+) -> Model:
+    """Make a bundle of a model that another library saved, and load it. Needs the extra `export`.
+
+    Args:
+        model: A folder, or the name of a model on the Hugging Face hub, which is downloaded.
+        output: The folder for the bundle.
+        data: A labelled file: half of its rows choose and calibrate the graph, the other half measures it.
+        test: A labelled file to measure on; then all rows of `data` choose and calibrate.
+        texts: A file of texts without labels, in place of `data`. Without both, the graph is compared with the model on
+            texts that Glossator has.
+        revision: A branch, a tag or a commit on the hub; None takes the newest version.
+        base: The base model of an adapter of peft, a folder or a name; None takes the one that the adapter names.
+        onnx: The fp32 ONNX graph to import, as a path inside the model's folder; None takes its weights, or its graph
+            if it has no weights.
+        onnx_int8: The model's own int8 ONNX graph, to serve in place of one that Glossator makes. It is refused if
+            decisions depend on the other texts of a batch, unless `precision` is `int8`.
+        prompt: The name of a prompt of sentence-transformers that is put before each text; empty for none. None takes
+            the default of the model.
+        task: What the model does; None if its files say so.
+        label_names: The names of the labels in the order of the logits, in place of those in the model's files.
+        text_column: The column of the texts; None detects it.
+        label_column: The column of the labels; None detects it.
+        max_length: The longest window in tokens; None takes what the model's files set.
+        stride: Tokens that neighbouring windows share; None takes an eighth of a window.
+        name: The model's name; None takes the name of the output folder.
+        precision: `auto` takes int8 if it is faster and was shown to lose little, else fp32.
+        max_loss: With `data`, how much lower the metric may be in int8, as a share; None is half a point.
+        max_flips: Without `data`, the largest share of decisions that int8 may change; None is half a percent.
+        license: The licence on the model card, by its identifier on the hub, such as `mit`; None takes the one on the
+            model's own card.
+        overwrite: Replace an existing bundle.
+        progress: Called with a line of text when a step begins.
+
+    Raises:
+        ConfigError: The folder holds no model that can be imported, or the options do not fit together.
+        CorpusError: The rows or texts cannot be read.
+        OutputError: The folder of the bundle cannot be written.
+    """
+    from pathlib import Path
+
+    from glossator.workflows.corpus.reading_options import ReadingOptions
+    from glossator.workflows.models.model_import import import_model
+    from glossator.workflows.models.proving_rows import Proof
+    from glossator.workflows.reporter import LineReporter
+    from glossator.workflows.run_records import NoRecords
+
+    sources = {
+        key: None if value is None else str(value) for key, value in (("data", data), ("test", test), ("texts", texts))
+    }
+    import_model(
+        str(model),
+        Path(output),
+        NoRecords(),
+        LineReporter(progress),
+        proof=Proof(**sources),
+        options=ReadingOptions(
+            task=task,
+            label_names=None if label_names is None else tuple(label_names),
+            text_column=text_column,
+            label_column=label_column,
+        ),
+        revision=revision,
+        base=None if base is None else str(base),
+        onnx=onnx,
+        onnx_int8=onnx_int8,
+        prompt=prompt,
+        max_length=max_length,
+        stride=stride,
+        name=name,
+        precision=None if precision == "auto" else precision,
+        max_loss=max_loss,
+        max_flips=max_flips,
+        licence=license,
+        overwrite=overwrite,
+    )
+    return load(output)
+
+
+def import_sklearn(
+    pipeline: object,
+    output: str | Path,
+    *,
+    texts: Sequence[str] | None = None,
+    labels: Sequence[object] | None = None,
+    label_names: Sequence[str] | None = None,
+    name: str | None = None,
+    max_length: int | None = None,
+    overwrite: bool = False,
+    progress: Callable[[str], None] | None = None,
+) -> Model:
+    """Make a bundle of a fitted text pipeline of scikit-learn, and load it. Needs the extra `export`.
+
+    The pipeline begins with a `TfidfVectorizer` or a `CountVectorizer` and ends with a linear classifier. Its public
+    attributes are read; nothing is pickled. Labels and probabilities are compared with those of scikit-learn: if a
+    probability differs by more than 1e-5, no bundle is written.
+
+    Args:
+        pipeline: A fitted `sklearn.pipeline.Pipeline`.
+        output: The folder for the bundle.
+        texts: Texts like those that the model will read. None takes texts that Glossator has.
+        labels: What the pipeline should answer to the texts, as it was fitted: classes, or rows of an indicator matrix.
+            Half of the rows calibrate the scores, which are then no longer those of scikit-learn; the other half
+            measures the bundle. Use rows that the pipeline was not fitted on.
+        label_names: The names of the labels in the order of the pipeline's classes. None takes the classes as text.
+        name: The model's name; None takes the name of the output folder.
+        max_length: The longest window in tokens, words or characters. Longer texts are read in windows, and answered
+            differently. None takes 16,384 words or 65,536 characters, fewer if there are many labels.
+        overwrite: Replace an existing bundle.
+        progress: Called with a line of text when a step begins.
+
+    Returns:
+        The model of the bundle.
+
+    Raises:
+        ConfigError: The pipeline has a part that cannot be imported, or it would not answer as scikit-learn does.
+        CorpusError: The labels are not those of the pipeline.
+        OutputError: The folder of the bundle cannot be written.
+
+    Example:
+        >>> pipeline = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts, labels)  # doctest: +SKIP
+        >>> model = glossator.import_sklearn(pipeline, "models/topics")  # doctest: +SKIP
+    """
+    from pathlib import Path
+
+    from glossator.workflows.models.sklearn_import import import_sklearn
+    from glossator.workflows.reporter import LineReporter
+
+    import_sklearn(
+        pipeline,
+        Path(output),
+        LineReporter(progress),
+        texts=texts,
+        labels=labels,
+        label_names=label_names,
+        name=name,
+        max_length=max_length,
+        overwrite=overwrite,
+    )
+    return load(output)
 
 
 def main() -> None:

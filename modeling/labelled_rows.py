@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from glossator.service.bundle import file_names
 from glossator.service.bundle.task import Task
 from glossator.service.errors import CorpusError, Fault
 from glossator.service.tasks.encoded import Pair, Text
@@ -26,6 +27,7 @@ class GoldSpan(NamedTuple):
 
 
 Spans = tuple[GoldSpan, ...]
+_Cell = TypeVar("_Cell")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,27 @@ class LabelledRows:
 
     def __len__(self) -> int:
         return len(self.texts)
+
+
+def row_keys(texts: Sequence[str], seconds: Sequence[str] | None) -> Sequence[str]:
+    """Return for each row a string that identifies its input: the text, or both texts."""
+    return texts if seconds is None else [f"{one}\x1f{two}" for one, two in zip(texts, seconds, strict=True)]
+
+
+def select_rows(rows: LabelledRows, indices: Sequence[int]) -> LabelledRows:
+    """Return the rows at `indices`, in that order."""
+
+    def chosen(column: Sequence[_Cell]) -> list[_Cell]:
+        return [column[index] for index in indices]
+
+    return LabelledRows(
+        texts=chosen(rows.texts),
+        labels=chosen(rows.labels),
+        seconds=None if rows.seconds is None else chosen(rows.seconds),
+        spans=None if rows.spans is None else chosen(rows.spans),
+        scores=None if rows.scores is None else chosen(rows.scores),
+        extra={name: chosen(values) for name, values in rows.extra.items()},
+    )
 
 
 def inputs_of(rows: LabelledRows, task: Task) -> list[Text]:
@@ -95,6 +118,12 @@ def read_rows(path: Path) -> LabelledRows:
         ) from error
 
 
+def read_out_of_scope(checkpoint: Path) -> list[str]:
+    """Return the out-of-scope texts that are stored in a checkpoint's folder; empty if there are none."""
+    file = checkpoint / file_names.OUT_OF_SCOPE
+    return read_rows(file).texts if file.is_file() else []
+
+
 def indicator(labels: Sequence[Sequence[str]], label_names: Sequence[str]) -> NDArray[np.bool_]:
     """Return which labels each row has, `(rows, labels)`. Raises CorpusError for labels not in `label_names`."""
     column = {name: index for index, name in enumerate(label_names)}
@@ -105,7 +134,7 @@ def indicator(labels: Sequence[Sequence[str]], label_names: Sequence[str]) -> ND
             found=f"{len(unknown):,} unknown labels, {unknown.total():,} times",
             expected=f"one of {', '.join(label_names)}",
             hint="Correct the label names, drop those rows, or train with them.",
-            faults=[Fault("unknown-label", f"{count:,} times", repr(name)) for name, count in sorted(unknown.items())],
+            faults=[Fault("unknown-label", f"{count:,} times", name) for name, count in sorted(unknown.items())],
         )
     gold = np.zeros((len(labels), len(label_names)), dtype=bool)  # (rows, labels)
     for row, names in enumerate(labels):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from glossator.modeling.encoder_class import encoder_class
 from glossator.modeling.pooling import pool
 from glossator.service.bundle.task import Task, TaskName
 from glossator.service.inference.encoding import reads_pairs
@@ -16,18 +17,17 @@ _AUTO_CLASSES: dict[TaskName, str] = {
     "text-pair": "AutoModelForSequenceClassification",
     "token-classification": "AutoModelForTokenClassification",
     "question-answering": "AutoModelForQuestionAnswering",
-    "text-embedding": "AutoModel",
 }
 
 
-def auto_class(task: TaskName) -> Any:
-    """Return the transformers Auto class that loads models of a task."""
+def auto_class(task: TaskName, family: str) -> Any:
+    """Return the transformers Auto class that loads models of a task; `family` is the `model_type`."""
     import transformers
 
     from glossator.modeling.registration import register_architectures
 
     register_architectures()
-    return getattr(transformers, _AUTO_CLASSES[task])
+    return encoder_class(family) if task == "text-embedding" else getattr(transformers, _AUTO_CLASSES[task])
 
 
 def takes_token_types(model: Any, task: Task) -> bool:
@@ -44,6 +44,9 @@ def graph_outputs(model: Any, task: Task, **inputs: Any) -> tuple[Any, ...]:
     if task.task == "question-answering":
         return found.start_logits, found.end_logits
     if task.task == "text-embedding":
+        vectors = getattr(found, "embedding", None)  # of a model that pools by itself
+        if vectors is not None:
+            return (vectors,)
         return (pool(found.last_hidden_state, inputs["attention_mask"], task.pooling, normalized=task.normalized),)
     return (found.logits,)
 

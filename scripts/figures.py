@@ -3,74 +3,28 @@
 The function `FIGURES["NAME"]` reads `benchmarks/results/NAME.json` and returns its figures as text, by name. A document
 shows one as `<!--figure NAME.FIGURE-->1.80<!--/figure-->`.
 
-To publish a figure: give it a name here, put an empty marker into the document, run `make figures`.
+To publish a figure: give it a name here or in `figures_quality.py`, put an empty marker into the document, and run
+`make figures`.
 """
 
 from __future__ import annotations
 
 import re
 import statistics
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any
 
-Figures = dict[str, str]
+import figures_quality as quality
+from figure_text import Figures, Interval, ranged, ratio, rounds
 
 SHAPES = ("short", "mixed")
 """Texts of about 15 tokens; texts of 8 to 400 tokens."""
-
-
-class Interval(NamedTuple):
-    """A value and its range: for rounds the median, the lowest and the highest; for a metric its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-def rounds(values: Iterable[float]) -> Interval:
-    """The median and the range of repeated measurements."""
-    found = list(values)
-    return Interval(statistics.median(found), min(found), max(found))
-
-
-def ratio(above: Iterable[float], below: Iterable[float]) -> Interval:
-    """The ratio of two measurements that took turns: round by round, then the median and the range."""
-    return rounds(one / other for one, other in zip(above, below, strict=True))
-
-
-def interval(metric: Mapping[str, float]) -> Interval:
-    """A stored `{value, low, high}`."""
-    return Interval(metric["value"], metric["low"], metric["high"])
-
-
-def ranged(name: str, found: Interval, form: str) -> Figures:
-    """Two figures: NAME is the value alone, NAME.range adds the range. `form` is a format such as `.2f`."""
-    value, low, high = (format(number, form) for number in found)
-    return {name: value, f"{name}.range": f"{value} ({low} to {high})"}
 
 
 def growth(result: Any, warm: int = 50_000) -> float:
     """How much resident memory grew at most after the first `warm` texts; one reading each `every` texts."""
     resident = result["resident"][warm // result["every"] - 1 :]
     return float(max(resident) - resident[0])
-
-
-def accuracy(result: Any) -> Figures:
-    found: Figures = {}
-    names = {"PyTorch fp32": "torch", "served int8": "int8", "served int8, every threshold 0.5": "half"}
-    for model, metrics in result["metrics"].items():
-        for metric, values in metrics.items():
-            found |= ranged(f"{names[model]}.{metric}", interval(values), ".3f")
-    return found
-
-
-def active_learning(result: Any) -> Figures:
-    """How much more accurate the model is after the last step with `suggest` than with random choice."""
-    found = {}
-    for corpus, ways in result.items():
-        last = {way: statistics.mean(seed[-1] for seed in seeds) for way, seeds in ways.items()}
-        found[f"{corpus}.gain"] = f"{100 * (last['both'] - last['random']):.1f}"
-    return found
 
 
 def bulk(result: Any) -> Figures:
@@ -122,24 +76,6 @@ def _two_digits(rate: float) -> str:
     return f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}"
 
 
-def cascade(result: Any) -> Figures:
-    found: Figures = {}
-    for each in result:
-        corpus, against = each["corpus"], each["cascade_against_full"]
-        difference = Interval(against["difference"], against["low"], against["high"])
-        found[f"{corpus}.share"] = f"{each['test_share']:.0%}"
-        found |= ranged(f"{corpus}.times", Interval(*each["ratios"]["cascade"]), ".1f")
-        found |= ranged(f"{corpus}.points", Interval(*(100 * value for value in difference)), "+.1f")
-    return found
-
-
-def context(result: Any) -> Figures:
-    points = Interval(*(100 * result[name] for name in ("difference", "low", "high")))
-    return {"alone": f"{result['old']:.1%}", "with": f"{result['new']:.1%}", "rows": f"{result['rows']:,}"} | ranged(
-        "points", points, "+.1f"
-    )
-
-
 def engines(result: Any) -> Figures:
     limit = statistics.median(result["limits"])
     found = {"machine": result["machine"], "rounds": str(len(result["limits"]))}
@@ -153,28 +89,16 @@ def engines(result: Any) -> Figures:
     return found
 
 
-def entity_errors(result: Any) -> Figures:
-    precision, recall = (rounds(seed[name] for seed in result["seeds"]) for name in ("precision", "recall"))
-    return {"precision": f"{precision.value:.0%}", "recall": f"{recall.value:.0%}"}
-
-
-def explain(result: Any) -> Figures:
-    return {"named": f"{result['occlusion (explain)'][0]:.2f}", "random": f"{result['by chance'][0]:.2f}"}
-
-
-def false_alarms(result: Any) -> Figures:
-    """How often equal models are called different by the tests that a verdict rests on."""
-    tests = {"McNemar, mid-p", "approximate randomisation"}
-    shares = [each["share"] for each in result if each["what"].startswith("equal") and each["test"] in tests]
-    return {"least": f"{min(shares):.1%}", "most": f"{max(shares):.1%}"}
-
-
-def faults(result: Any) -> Figures:
-    return {
-        "kinds": str(len(result)),
-        "recall": f"{min(each['recall'] for each in result):.1%}",
-        "precision": f"{min(each['precision'] for each in result):.0%}",
-    }
+def encoder_families(result: Any) -> Figures:
+    """For each kind of texts and model: speed compared with the rivals, and the share of the int8 limit."""
+    found: Figures = {}
+    for shape, each in result["shapes"].items():
+        for kind, engines in each["kinds"].items():
+            ours = engines["ours"]["tokens"]
+            found |= ranged(f"{kind}.{shape}.share", ratio(ours, each["limits"]), ".0%")
+            for name in engines.keys() - {"ours"}:
+                found |= ranged(f"{kind}.{shape}.{name}", ratio(ours, engines[name]["tokens"]), ".2f")
+    return found
 
 
 def int8_kernels(result: Any) -> Figures:
@@ -186,14 +110,6 @@ def int8_kernels(result: Any) -> Figures:
     }
     found = {name: f"{result['milliseconds'][key]['median']:.2f}" for name, key in names.items()}
     return found | {"machine": result["machine"]}
-
-
-def invariance(result: Any) -> Figures:
-    found = {"texts": f"{result['texts']:,}", "ways": str(len(result["moved_and_flips"]))}
-    for name, model in (("ours", "served (static)"), ("stock", "stock recipe")):
-        moved, flips = zip(*(way[model] for way in result["moved_and_flips"].values()), strict=True)
-        found |= {f"{name}.moved": f"{max(moved):.2f}", f"{name}.flips": f"{max(flips):,}"}
-    return found
 
 
 def job_history(result: Any) -> Figures:
@@ -209,36 +125,13 @@ def kill_sweep(result: Any) -> Figures:
     return {"runs": f"{result['runs']:,}", "bad": str(len(result["bad"]))}
 
 
-def label_errors(result: Any) -> Figures:
-    precision, recall = (rounds(seed[name] for seed in result["seeds"]) for name in ("precision", "recall"))
-    return {"precision": f"{precision.value:.0%}", "recall": f"{recall.value:.0%}"}
-
-
-def ladder(result: Any) -> Figures:
-    """Each algorithm on each corpus: the accuracy of its first seed, and the median over seeds of training seconds."""
+def long_attention(result: Any) -> Figures:
+    """By the number of tokens: time of local layers compared with global ones, and the memory of the larger."""
     found: Figures = {}
-    seconds: dict[str, list[float]] = {}
-    for each in result["records"]:
-        name = f"{each['corpus']}.{each['algorithm']}"
-        seconds.setdefault(name, []).append(each["train_seconds"])
-        if f"{name}.megabytes" not in found:
-            found[f"{name}.megabytes"] = f"{each['megabytes']:.1f}"
-            if "accuracy" in each["test"]:
-                found |= ranged(f"{name}.accuracy", interval(each["test"]["accuracy"]), ".3f")
-    found |= {f"{name}.seconds": f"{statistics.median(each):,.0f}" for name, each in seconds.items()}
-    for corpus, measured in result["speeds"].items():
-        full = measured["speeds"].get("finetune")
-        for algorithm, speeds in measured["speeds"].items():
-            found |= ranged(f"{corpus}.{algorithm}.times", ratio(speeds, full), ".1f") if full else {}
+    for length, each in result["lengths"].items():
+        found |= ranged(f"{length}.ratio", Interval(*each["ratio"]), ".2f")
+        found[f"{length}.megabytes"] = f"{max(each['local_megabytes'], each['global_megabytes']):,.0f}"
     return found
-
-
-def learning_curves(result: Any) -> Figures:
-    return {
-        "curves": str(len(result)),
-        "inside": str(sum(each["low"] <= each["true"] <= each["high"] for each in result)),
-        "largest_error": f"{100 * max(abs(each['predicted'] - each['true']) for each in result):.1f}",
-    }
 
 
 def memory(result: Any) -> Figures:
@@ -261,6 +154,10 @@ def mutants(result: Any) -> Figures:
     counts = result["counts"]
     ended = sum(count for outcome, count in counts.items() if outcome.startswith("ended"))
     return {"mutants": f"{sum(counts.values()):,}", "ended": str(ended)}
+
+
+def reader_fuzz(result: Any) -> Figures:
+    return {name: f"{result[name]:,}" for name in ("mutants", "ended", "hangs")}
 
 
 def online(result: Any) -> Figures:
@@ -304,6 +201,15 @@ def ray_actors(result: Any) -> Figures:
     return ranged("two_actors", ratio(result["1"], result["2"]), ".2f")  # seconds of one actor, of two
 
 
+def repeated_export(result: Any) -> Figures:
+    """Seconds and processor seconds of an export that searches, and of one that reuses the search."""
+    found: Figures = {}
+    for way in ("searched", "reused"):
+        for what in ("seconds", "processor_seconds"):
+            found |= ranged(f"{way}.{what}", rounds(each[way][what] for each in result["rounds"]), ",.0f")
+    return found
+
+
 def replicas(result: Any) -> Figures:
     found: Figures = {}
     for name, signal in (("killed", "SIGKILL"), ("drained", "SIGTERM")):
@@ -315,31 +221,26 @@ def replicas(result: Any) -> Figures:
     return found
 
 
-def review(result: Any) -> Figures:
-    """Labels were made wrong: how much reviewing suspects gains over reviewing as many random rows, in points."""
-    wrong = [100 * each["over_random"]["value"] for each in result["frozen"] if each["rows"].startswith("10 %")]
-    return ranged("gain", rounds(wrong), "+.1f")
-
-
 def startup(result: Any) -> Figures:
     seconds, resident = (rounds(run[name] for run in result["runs"]) for name in ("seconds", "resident_mb"))
     return {"seconds": f"{seconds.value:.2f}", "megabytes": f"{resident.value:.0f}"}
 
 
-def tasks(result: Any) -> Figures:
-    """The headline metric of each corpus."""
-    found: Figures = {}
-    names = {"PyTorch fp32": "torch", "graph fp32": "fp32", "graph int8, served": "int8"}
-    for corpus, each in result.items():
-        for name, model in each["models"].items():
-            headline = next(iter(model["metrics"].values()))
-            found |= ranged(f"{corpus}.{names.get(name, name)}", interval(headline), ".3f")
-    return found
-
-
 def training_speed(result: Any) -> Figures:
     speeds = result["examples_per_second"]
     return ranged("times", ratio(speeds["glossator"], speeds["trainer"]), ".1f")
+
+
+def training_families(result: Any) -> Figures:
+    """Parameters in millions and examples per second of one thread, and how many times the starter's time it takes."""
+    found: Figures = {}
+    starter = result["models"]["MiniLM (starter)"]["examples_per_second"]
+    for name, each in result["models"].items():
+        key = name.partition(" ")[0].lower()
+        found[f"{key}.millions"] = f"{each['parameters'] / 1e6:.0f}"
+        found[f"{key}.rate"] = f"{each['examples_per_second']:.0f}"
+        found[f"{key}.times"] = f"{starter / each['examples_per_second']:.1f}"
+    return found
 
 
 def two_lanes(result: Any) -> Figures:
@@ -352,40 +253,57 @@ def verify_damage(result: Any) -> Figures:
     return {"damages": str(len(damages)), "refused": str(refused)}
 
 
+def event_loop(result: Any) -> Figures:
+    """The p99 of `/livez` in milliseconds while large answers are written: of the fastest and the slowest route."""
+    found = [route["p99"] for route in result["routes"].values()]
+    return {"least": f"{min(found):.0f}", "most": f"{max(found):.0f}"}
+
+
 FIGURES: Mapping[str, Callable[[Any], Figures]] = {
-    "accuracy-banking77": accuracy,
-    "accuracy-goemotions": accuracy,
-    "active_learning": active_learning,
+    "accuracy-banking77": quality.accuracy,
+    "accuracy-goemotions": quality.accuracy,
+    "active_learning": quality.active_learning,
     "bulk": bulk,
-    "cascade": cascade,
-    "context": context,
+    "cascade": quality.cascade,
+    "context": quality.context,
+    "encoder_families": encoder_families,
     "engines": engines,
     "engines-xeon": engines,
-    "entity_errors": entity_errors,
-    "explain": explain,
-    "false_alarms": false_alarms,
-    "faults": faults,
+    "entity_errors": quality.entity_errors,
+    "event_loop": event_loop,
+    "explain": quality.explain,
+    "false_alarms": quality.false_alarms,
+    "encodings": quality.encodings,
+    "families": quality.families,
+    "faults": quality.faults,
     "int8_kernels": int8_kernels,
-    "invariance": invariance,
+    "invariance": quality.invariance,
     "job_history": job_history,
     "kill_sweep": kill_sweep,
-    "label_errors": label_errors,
-    "ladder": ladder,
-    "learning_curves": learning_curves,
+    "label_audits": quality.label_audits,
+    "label_errors": quality.label_errors,
+    "ladder": quality.ladder,
+    "learning_curves": quality.learning_curves,
+    "long_attention": long_attention,
     "memory": memory,
     "memory_http": memory_http,
     "million_rows": million_rows,
     "mutants": mutants,
+    "reader_fuzz": reader_fuzz,
     "online": online,
     "online-xeon": online,
     "operators": operators,
+    "out_of_scope": quality.out_of_scope,
     "overload": overload,
     "quota": quota,
     "ray_actors": ray_actors,
+    "repeated_export": repeated_export,
     "replicas": replicas,
-    "review": review,
+    "review": quality.review,
     "startup": startup,
-    "tasks": tasks,
+    "tasks": quality.tasks,
+    "tfidf_characters": quality.tfidf_characters,
+    "training_families": training_families,
     "training_speed": training_speed,
     "two_lanes": two_lanes,
     "verify_damage": verify_damage,

@@ -28,7 +28,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from figures import FIGURES, Figures
+from figure_text import Figures
+from figures import FIGURES
 
 DOCUMENTS = ("README.md", "docs/**/*.md", "benchmarks/README.md")
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from glossator.service.available_memory import available_memory
 from glossator.service.inference.runtime.int8_kernels import measure_kernels
 from glossator.service.inference.runtime.machine import describe_machine
 from glossator.service.inference.runtime.machine_cache import cache_folder
@@ -21,7 +22,6 @@ _MIN_DISK_MB = 2_048
 _MIN_FILES = 1_024
 _MIN_INT8_SPEED = 0.9
 """Relative to fp32. Above this, int8 graphs are still faster, because they read a quarter of the memory."""
-_CGROUP = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +82,10 @@ def _threads() -> Iterator[Finding]:
 
 
 def _memory() -> Iterator[Finding]:
-    free = _available_mb()
-    if free is None:
+    memory = available_memory()
+    if memory is None:
         return
+    free = memory // _MB
     if free < _MIN_MEMORY_MB:
         yield Finding(
             "memory",
@@ -94,21 +95,6 @@ def _memory() -> Iterator[Finding]:
         )
     else:
         yield Finding("memory", "good", f"{free:,} MB are free")
-
-
-def _available_mb() -> int | None:
-    """Return the free memory of the machine, or of the cgroup if that is less; None if unknown."""
-    found = None
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        found = next(int(line.split()[1]) >> 10 for line in lines if line.startswith("MemAvailable"))
-        most = (_CGROUP / "memory.max").read_text().strip()
-        if most != "max":
-            used = int((_CGROUP / "memory.current").read_text())
-            found = min(found, (int(most) - used) // _MB)
-    except (OSError, ValueError, StopIteration):
-        pass
-    return found
 
 
 def _disk(folder: Path) -> Iterator[Finding]:
@@ -138,7 +124,7 @@ def _files() -> Iterator[Finding]:
 def _sqlite() -> Iterator[Finding]:
     import apsw
 
-    from glossator.service.jobs.sqlite import is_safe
+    from glossator.service.database.sqlite import is_safe
 
     version = apsw.sqlite_lib_version()
     good = is_safe(version)

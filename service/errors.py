@@ -9,6 +9,7 @@ GlossatorError
 │   ├── EmptyText
 │   ├── TextTooLong
 │   ├── UndecodableText       lone surrogates, or not a string
+│   ├── TokenizerFailed       the model's tokenizer failed on the text
 │   ├── UndecodableFile
 │   ├── UnreadableRow         a row that violates its file format
 │   ├── FileMissing
@@ -37,10 +38,10 @@ table (`glossator.service.api.problems`), exit codes in another (`glossator.cli.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
-from typing import Any
+from typing import Any, Self
 
 _SHOWN_CHARACTERS = 120
 
@@ -48,13 +49,27 @@ _SHOWN_CHARACTERS = 120
 def shorten(value: object, limit: int = _SHOWN_CHARACTERS) -> str:
     """Return the value as printable text of at most `limit` characters, so that no message floods a terminal.
 
-    >>> shorten("a" * 200, 10)
-    'aaaaaaaaa…'
+    Lists, mappings, true, false and null are written as in JSON, dates in ISO 8601.
+
+    >>> shorten("a" * 200, 10), shorten(["a", None, True])
+    ('aaaaaaaaa…', '["a", null, true]')
     """
-    text = str(value) if isinstance(value, str | PurePath | BaseException) else repr(value)
-    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    text = _to_json(value) if value is None or isinstance(value, bool | list | tuple | dict | set) else _to_text(value)
+    text = text[: limit + 1].encode("utf-8", "backslashreplace").decode("utf-8")
     text = "".join(character if character.isprintable() else " " for character in text)
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _to_text(value: object) -> str:
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
+
+
+def _to_json(value: object) -> str:
+    try:
+        value = list(value) if isinstance(value, set) else value
+        return json.dumps(value, ensure_ascii=False, default=_to_text)
+    except (TypeError, ValueError, RecursionError):
+        return str(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +116,16 @@ class GlossatorError(Exception):
             parts.append(f"hint: {self.hint}")
         return "\n  ".join(parts)
 
+    def at(self, place: str) -> Self:
+        """Return the same error with the place where it occurred, such as `row 3`."""
+        details: dict[str, Any] = {
+            "found": self.found,
+            "expected": self.expected,
+            "hint": self.hint,
+            "faults": self.faults,
+        }
+        return type(self)(f"{place}: {self.message}", **details)
+
     def to_dict(self) -> dict[str, object]:
         """Return the error as JSON-ready fields, without those that are not set."""
         fields: dict[str, object] = {"code": self.code, "message": self.message}
@@ -142,6 +167,10 @@ class TextTooLong(InputError):
 
 class UndecodableText(InputError):
     code = "undecodable-text"
+
+
+class TokenizerFailed(InputError):
+    code = "tokenizer-failed"
 
 
 class UndecodableFile(InputError):

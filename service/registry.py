@@ -10,9 +10,9 @@ The audit alone defines which versions are live: the last line about an alias co
 
 from __future__ import annotations
 
-import fcntl
 import getpass
 import json
+import logging
 import os
 import re
 import shutil
@@ -21,14 +21,18 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from glossator.service.bundle import file_names
 from glossator.service.bundle.names import check_model_name
 from glossator.service.bundle.reader import read_bundle
-from glossator.service.errors import ConfigError, UnknownModel
+from glossator.service.bundle.writer import copy_bundle
+from glossator.service.errors import ConfigError, OutputError, UnknownModel
+from glossator.service.files.append_lines import append_line, read_lines
 from glossator.service.files.atomic_folder import atomic_folder
-from glossator.service.files.durable import append_durably
+from glossator.service.files.durable import remove_leftovers
+from glossator.service.files.locks import lock_descriptor
+from glossator.service.files.printable_json import printable_json
 from glossator.service.inference.model import load
 
 CHAMPION = "champion"
@@ -39,6 +43,9 @@ Action = Literal["add", "alias", "rollback", "remove"]
 
 _ALIAS = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _HEX = re.compile(r"[0-9a-f]+")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+logger = logging.getLogger("glossator.service.registry")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +93,8 @@ class Registry:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._torn = b""
+        """The torn line that was reported."""
         try:
             root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -98,18 +107,34 @@ class Registry:
         return self.root / AUDIT
 
     def entries(self) -> Iterator[AuditEntry]:
-        """Yield the lines of the audit, oldest first. Raises ConfigError for an invalid line."""
+        """Yield the lines of the audit, oldest first. A torn last line is left out and reported.
+
+        Raises ConfigError for an invalid line.
+        """
         try:
-            lines = self.audit_file.read_text(encoding="utf-8").splitlines()
+            lines = read_lines(self.audit_file)
         except FileNotFoundError:
             return
-        for number, line in enumerate(lines, start=1):
+        except OSError as error:
+            raise ConfigError(
+                f"the audit cannot be read: {error.strerror}",
+                found=self.audit_file,
+                hint="Check the owner and the permissions of the file.",
+            ) from None
+        if lines.torn and lines.torn != self._torn:
+            logger.warning(
+                "the last line of %s is incomplete and is ignored: a change of the registry was interrupted. "
+                "Repeat that change; the next change removes the line",
+                self.audit_file,
+            )
+        self._torn = lines.torn
+        for number, line in enumerate(lines.complete, start=1):
             try:
-                yield AuditEntry(**json.loads(line))
-            except (ValueError, TypeError):
+                yield _parse_entry(line)
+            except (ValueError, TypeError, RecursionError, ConfigError):
                 raise ConfigError(
                     f"line {number} of the audit cannot be read",
-                    found=line,
+                    found=line.decode("utf-8", "replace"),
                     expected="a line that `glossator models` wrote",
                     hint=f"Repair {self.audit_file} by hand.",
                 ) from None
@@ -122,7 +147,7 @@ class Registry:
             record.history.append(entry)
             if entry.action == "add" and entry.digest not in record.versions:
                 record.versions.append(entry.digest)
-            if entry.action == "remove":
+            if entry.action == "remove" and entry.digest in record.versions:
                 record.versions.remove(entry.digest)
             if entry.alias is not None and entry.action != "remove":
                 record.aliases[entry.alias] = entry.digest
@@ -172,7 +197,7 @@ class Registry:
             # An addition that was interrupted before its line in the audit leaves a folder behind: overwrite it.
             target = self.folder(name, model.digest)
             with atomic_folder(target, overwrite=True, markers=[file_names.MANIFEST]) as copy:
-                shutil.copytree(bundle, copy, symlinks=True, dirs_exist_ok=True)
+                copy_bundle(model.bundle, copy)
                 read_bundle(copy)
             alias = alias or (None if CHAMPION in record.aliases else CHAMPION)
             return self._append("add", name, model.digest, alias, why)
@@ -220,15 +245,45 @@ class Registry:
         entry = AuditEntry(
             action, name, digest, alias, why, _user(), datetime.now(UTC).isoformat(timespec="milliseconds")
         )
-        append_durably(self.audit_file, f"{json.dumps(asdict(entry), ensure_ascii=False)}\n".encode())
+        try:
+            append_line(self.audit_file, printable_json(asdict(entry)).encode())
+        except OSError as error:
+            raise OutputError(
+                f"the audit cannot be written: {error.strerror}",
+                found=self.audit_file,
+                expected="free space and permission to write",
+                hint="The registry is unchanged. Repeat the command when there is space.",
+            ) from error
         return entry
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """Hold the lock of the registry: changes happen one after the other."""
-        with (self.root / ".lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            file = (self.root / ".lock").open("w")
+        except OSError as error:
+            raise OutputError(
+                f"the registry cannot be changed: {error.strerror}",
+                found=self.root,
+                hint="Check the owner and the permissions of the folder.",
+            ) from error
+        with file:
+            lock_descriptor(file.fileno(), wait=True)
+            self._remove_leftovers()
             yield
+
+    def _remove_leftovers(self) -> None:
+        """Remove what killed commands left: unfinished copies, and versions that the audit says are removed."""
+        for part in self.root.glob("*/.*.part"):
+            remove_leftovers(part.with_name(part.name[1:65]))  # the digest of the copied version
+        removed = set()
+        for entry in self.entries():
+            if entry.action == "remove":
+                removed.add((entry.name, entry.digest))
+            else:
+                removed.discard((entry.name, entry.digest))
+        for name, digest in removed:
+            shutil.rmtree(self.folder(name, digest), ignore_errors=True)
 
 
 def resolve_version(name: str, record: ModelRecord, version: str) -> str:
@@ -260,6 +315,18 @@ def record_to_dict(name: str, record: ModelRecord) -> dict[str, Any]:
         "versions": record.versions,
         "history": [asdict(entry) for entry in record.history],
     }
+
+
+def _parse_entry(line: bytes) -> AuditEntry:
+    """Return the entry in a line; raises ValueError or TypeError."""
+    entry = AuditEntry(**json.loads(line))
+    texts = [value for name, value in asdict(entry).items() if name != "alias" or value is not None]
+    if not all(isinstance(text, str) for text in texts) or entry.action not in get_args(Action):
+        raise ValueError("a field has another type")
+    if not _DIGEST.fullmatch(entry.digest):
+        raise ValueError("this is not a digest")  # it becomes the name of a folder
+    check_model_name(entry.name)
+    return entry
 
 
 def _check_alias(alias: str | None) -> None:

@@ -6,10 +6,11 @@ import signal
 
 
 def stop_signals() -> tuple[signal.Signals, ...]:
-    """Return SIGTERM, and SIGINT unless this process ignores it.
+    """Return SIGTERM, and SIGINT and SIGHUP unless this process ignores them.
 
     A shell without job control starts background jobs with SIGINT ignored, so that Ctrl-C only ends the foreground
-    job. By convention, a program that finds SIGINT ignored keeps ignoring it.
+    job; `nohup` does the same with SIGHUP, which a terminal sends when it closes. By convention, a program that finds
+    a signal ignored keeps ignoring it. SIGHUP does not reload anything: keys and models are followed without it.
     """
-    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-    return (signal.SIGTERM,) if ignored else (signal.SIGTERM, signal.SIGINT)
+    optional = (signal.SIGINT, signal.SIGHUP)
+    return (signal.SIGTERM, *(kind for kind in optional if signal.getsignal(kind) is not signal.SIG_IGN))

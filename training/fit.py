@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from glossator.evaluation.calibration.out_of_scope import knows_scope, rows_needed
 from glossator.modeling.checkpoint_writer import now, package_versions, write_checkpoint
 from glossator.modeling.labelled_rows import inputs_of
+from glossator.modeling.reference_distributions import make_reference
 from glossator.service.bundle import file_names
-from glossator.service.bundle.reference import Histogram, Reference
 from glossator.service.bundle.task import (
     Encoding,
     Provenance,
@@ -29,7 +28,7 @@ from glossator.service.bundle.task import (
     TokenClassification,
     iob2_tags,
 )
-from glossator.service.errors import ConfigError, CorpusError, Fault, InputError
+from glossator.service.errors import ConfigError, CorpusError, Fault, InputError, shorten
 from glossator.service.inference.encoding import Encoder, make_encoder
 from glossator.service.tasks.encoded import EncodedText, Text
 from glossator.training.algorithms.algorithm import Algorithm, Splits, TrainingContext
@@ -42,7 +41,7 @@ from glossator.training.base_model import (
     resolve_base_model,
     save_tokenizer,
 )
-from glossator.training.config import TrainingConfig
+from glossator.training.config import EPOCH_OPTIONS, TrainingConfig
 from glossator.training.corpus.corpus import Corpus
 from glossator.training.corpus.finding import Finding
 from glossator.training.corpus.findings.token_lengths import long_text_findings
@@ -50,10 +49,11 @@ from glossator.training.device import choose_device
 from glossator.training.objectives.answers import AnswerObjective
 from glossator.training.objectives.embeddings import EmbeddingObjective
 from glossator.training.objectives.entities import EntityObjective
-from glossator.training.objectives.labels import LabelObjective
+from glossator.training.objectives.labels import SCOPE_ROWS, LabelObjective
 from glossator.training.objectives.objective import Objective
 from glossator.training.progress import Progress, SilentProgress
 from glossator.training.resume_state import ResumeState
+from glossator.training.slow_training import SlowTrainingNote
 from glossator.training.training_loop import Outcome
 
 
@@ -106,7 +106,10 @@ def fit(
     config = algorithm.schedule.fill(config)
     progress.stage(f"opening the base model {config.base}")
     base = resolve_base_model(config.base)
+    for line in base.evidence:
+        progress.stage(line)
     device = choose_device(config, family=base.family)
+    progress = SlowTrainingNote(progress, base.name)
     state = ResumeState(output)
     if fresh:
         state.discard()
@@ -116,7 +119,8 @@ def fit(
         provenance = _provenance(base, config, options, splits, run_id)
         task = _task(splits.train, encoding_of(base, config, tokenizer), provenance, base)
         check_task(algorithm, task)
-        objective = _objective(task, config, splits.train)
+        _check_scope(splits, config, task)
+        objective = _objective(task, config, splits)
         train = splits.train.rows()
         progress.stage(f"encoding {len(train):,} texts")
         encoder = make_encoder(Path(tokenizer_folder) / file_names.TOKENIZER, task)
@@ -154,10 +158,17 @@ def fit(
             model=model,
             tokenizer_folder=Path(tokenizer_folder),
             task=task,
-            reference=_reference(splits.train, lengths, objective.confidence(pipeline, context.validation), task),
+            reference=make_reference(
+                len(splits.train.texts),
+                splits.train.label_counts(),
+                lengths,
+                objective.confidence(pipeline, context.validation),
+            ),
             validation=context.validation,
             test=splits.test,
+            out_of_scope=splits.out_of_scope,
             history=outcome.history,
+            seen_texts=[*splits.train.input_keys(), *splits.validation.input_keys(), *splits.unlabelled],
             overwrite=overwrite,
         )
     state.discard()
@@ -188,7 +199,7 @@ def _options(algorithm: Algorithm, config: TrainingConfig) -> Any:
         return algorithm.options.model_validate(config.options)
     except ValidationError as error:
         faults = [
-            Fault(each["type"].replace("_", "-"), f"{each['msg']}, found {each['input']!r}", str(each["loc"][0]))
+            Fault(each["type"].replace("_", "-"), f"{each['msg']}, found {shorten(each['input'])}", str(each["loc"][0]))
             for each in error.errors(include_url=False)
         ]
         raise ConfigError(
@@ -207,7 +218,7 @@ def _task(train: Corpus, encoding: Encoding, provenance: Provenance, base: BaseM
     if train.task == "question-answering":
         return QuestionAnswering(**shared)
     if train.task == "text-embedding":
-        return TextEmbedding(dimension=base.hidden_size, **shared)
+        return TextEmbedding(pooling=base.pooling, dimension=base.dimension, **shared)
     shared |= {"problem_type": train.problem_type, "labels": train.label_names}
     if train.task == "text-classification":
         return TextClassification(**shared)
@@ -215,30 +226,61 @@ def _task(train: Corpus, encoding: Encoding, provenance: Provenance, base: BaseM
     return TextPair(score_range=(min(scores), max(scores)), **shared)
 
 
-def _objective(task: Task, config: TrainingConfig, train: Corpus) -> Objective:
+def _check_scope(splits: Splits, config: TrainingConfig, task: Task) -> None:
+    """Raise an error if out-of-scope rows are given that the task, or the number of rows, cannot use."""
+    share = config.out_of_scope_share
+    if not splits.out_of_scope:
+        return
+    if not knows_scope(task):
+        raise ConfigError(
+            "only models that give a text exactly one label know out-of-scope texts",
+            found=splits.train.describe_problem(),
+            hint="Leave --out-of-scope out. Models with any number of labels give no label to such texts.",
+        )
+    if share == 0.0:
+        raise ConfigError(
+            "--out-of-scope needs a share of texts that may be refused",
+            found="--out-of-scope-share 0",
+            hint="Leave the share out, or give one such as 0.05.",
+        )
+    if len(splits.validation) < rows_needed(share):
+        raise ConfigError(
+            f"there are too few validation rows to refuse {share:.1%} of the texts",
+            found=f"{len(splits.validation):,} validation rows",
+            expected=f"{rows_needed(share):,} or more",
+            hint="Increase --out-of-scope-share or --validation-share, or give more rows.",
+        )
+
+
+def _objective(task: Task, config: TrainingConfig, splits: Splits) -> Objective:
     """The training objective of a task."""
     if isinstance(task, TokenClassification):
         return EntityObjective(task)
     if isinstance(task, QuestionAnswering):
         return AnswerObjective(task)
     if isinstance(task, TextEmbedding):
-        return EmbeddingObjective(task, config, pairs=train.seconds is not None)
-    return LabelObjective(task, config)
+        return EmbeddingObjective(task, config, pairs=splits.train.seconds is not None)
+    return LabelObjective(task, config, least_scope_rows=1 if splits.out_of_scope else SCOPE_ROWS)
 
 
 def _provenance(
     base: BaseModel, config: TrainingConfig, options: Any, splits: Splits, run_id: str | None
 ) -> Provenance:
     packages = package_versions()
-    options_used = config.model_dump(exclude={"seed", "base", "algorithm", "options", "teacher", "state_every_seconds"})
+    in_epochs = find_algorithm(config.algorithm).trains_in_epochs
+    excluded = {"seed", "base", "algorithm", "options", "teacher", "state_every_seconds"}
+    options_used = config.model_dump(exclude=excluded if in_epochs else excluded | EPOCH_OPTIONS)
+    if in_epochs:
+        options_used["learning_rate"] = learning_rate(base, config)
     teacher = {} if config.teacher is None else {"teacher": Path(config.teacher).name}
+    split_by = {"split_by": splits.groups["by"]} if splits.groups else {}
     return Provenance(
         corpus_fingerprint=splits.train.fingerprint(),
         corpus_rows=len(splits.train.texts),
         base_model=base.name,
         base_revision=base.revision,
         algorithm=config.algorithm,
-        config=options_used | {"learning_rate": learning_rate(base, config)} | options.model_dump() | teacher,
+        config=options_used | options.model_dump() | teacher | split_by,
         seed=config.seed,
         code_version=packages["glossator"],
         packages=packages,
@@ -252,16 +294,3 @@ def _fingerprint(splits: Splits, config: TrainingConfig, base: BaseModel) -> str
     options = config.model_dump(exclude={"state_every_seconds"})
     rows = [[side.task, side.texts, side.labels, *side.task_columns()] for side in (splits.train, splits.validation)]
     return hashlib.sha256(json.dumps([rows, splits.unlabelled, options, base.revision]).encode()).hexdigest()
-
-
-def _reference(train: Corpus, tokens: list[int], confidence: NDArray[np.float64], task: Task) -> Reference:
-    """The distributions of labels, text lengths and confidence that drift is measured against."""
-    edges_wanted = np.round(np.geomspace(1, max(2, *tokens) + 1, 20))
-    counts, edges = np.histogram(tokens, bins=np.unique([0, *edges_wanted]))  # a text may have no tokens
-    confidence_counts, confidence_edges = np.histogram(confidence, bins=20, range=(0.0, 1.0))
-    return Reference(
-        rows=len(train.texts),
-        label_counts=train.label_counts(),
-        tokens=Histogram(edges=edges.tolist(), counts=counts.tolist()),
-        confidence=Histogram(edges=confidence_edges.tolist(), counts=confidence_counts.tolist()),
-    )

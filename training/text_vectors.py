@@ -31,13 +31,14 @@ def embed_texts(
 ) -> NDArray[np.float32]:
     """The vectors of texts by the encoder `config.base`, `(texts, dimension)`, of length 1.
 
-    A vector is the mean over the tokens, and over the windows of a long text. `progress` receives the number of
-    finished texts.
+    A vector is pooled as the folder of the encoder says, else it is the mean over the tokens; that of a long text is
+    the mean over its windows. `progress` receives the number of finished texts.
     """
     base = resolve_base_model(config.base)
     tokenizer = open_tokenizer(base)
     task = TextEmbedding(
-        dimension=base.hidden_size,
+        pooling=base.pooling,
+        dimension=base.dimension,
         encoding=encoding_of(base, config, tokenizer),
         provenance=_provenance(base, config),
     )

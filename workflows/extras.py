@@ -7,12 +7,13 @@ from typing import Literal
 
 from glossator.service.errors import ExtraMissing
 
-Extra = Literal["evaluation", "training", "export"]
+Extra = Literal["evaluation", "training", "export", "hub"]
 
 _PACKAGES: dict[Extra, tuple[str, ...]] = {
     "evaluation": ("sklearn", "scipy", "matplotlib", "ftfy"),
     "training": ("torch", "transformers", "datasets", "sklearn", "scipy", "ftfy", "optuna"),
     "export": ("torch", "transformers", "onnx", "onnxscript", "sklearn", "scipy", "matplotlib"),
+    "hub": ("huggingface_hub",),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
@@ -23,3 +24,15 @@ class Reporter:
         from glossator.training.progress import SilentProgress
 
         return nullcontext(SilentProgress())
+
+
+class LineReporter(Reporter):
+    """Passes each step to a function that takes a line of text."""
+
+    def __init__(self, show: Callable[[str], None] | None) -> None:
+        self._show = show
+
+    def stage(self, line: str) -> None:
+        """Report that a step begins."""
+        if self._show is not None:
+            self._show(line)

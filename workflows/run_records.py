@@ -6,9 +6,11 @@ on it: its SHA-256 is in the record, and later runs refuse a file of that name w
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,9 +20,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
-from glossator.service.errors import ConfigError, CorpusError, FileMissing, GlossatorError, OutputError
+from glossator.service.errors import ConfigError, CorpusError, FileMissing, GlossatorError, InputError, OutputError
 from glossator.service.files.durable import write_atomically
 from glossator.service.files.hashing import hash_file
+from glossator.service.files.locks import lock_descriptor
+from glossator.service.files.printable_json import printable_json
 from glossator.workflows.reporter import Reporter
 
 RECORD = "run.json"
@@ -80,23 +84,29 @@ class RunStore:
 
     @contextmanager
     def record(self, command: str, reporter: Reporter) -> Iterator[Recording]:
-        """Record what happens in the block, however it ends. If the record cannot be written, the run continues
-        without one and reports it."""
+        """Record what happens in the block, however it ends. A command that is refused because of its options or its
+        input is no run: nothing was done. A record that cannot be written is reported, and changes nothing else."""
         try:
             recording = self.begin(command)
         except OutputError as error:
             reporter.stage(f"{error.message}: continuing without a record")
-            yield Recording(None, Run(id="unrecorded", command=command, arguments=[], started=""))
+            yield _unrecorded(command)
             return
         try:
             yield recording
+        except (ConfigError, InputError, CorpusError):
+            recording.discard()
+            raise
         except GlossatorError as error:
-            recording.end("failed", error.message)
+            _end(recording, reporter, "failed", error.message)
+            raise
+        except (KeyboardInterrupt, SystemExit):
+            _end(recording, reporter, "interrupted", "it was stopped")
             raise
         except BaseException as error:
-            recording.end("interrupted" if isinstance(error, KeyboardInterrupt | SystemExit) else "failed", repr(error))
+            _end(recording, reporter, "failed", f"{type(error).__name__}: {error}")
             raise
-        recording.end("done")
+        _end(recording, reporter, "done")
 
     def begin(self, command: str) -> Recording:
         """Start a run and record it as running. Raises OutputError if the folder cannot be written."""
@@ -174,18 +184,33 @@ class RunStore:
 
 
 class Recording:
-    """A run in progress. Without a folder nothing is saved."""
+    """A run in progress. Without a folder nothing is saved.
+
+    Its folder is locked until it ends: a run whose folder is not locked is not in progress any more.
+    """
 
     def __init__(self, folder: Path | None, run: Run) -> None:
         self.folder = folder
         self.run = run
         self._begin = time.monotonic()
+        self._lock = -1
 
     def end(self, status: Status, error: str | None = None) -> None:
-        """Record how the run ended."""
+        """Record how the run ended. Raises OutputError."""
         self.run.status, self.run.error = status, error
         self.run.seconds = round(time.monotonic() - self._begin, 3)
-        self.save()
+        try:
+            self.save()
+        finally:
+            self._unlock()
+
+    def discard(self) -> None:
+        """Remove the record."""
+        self._unlock()
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                self.folder.parent.rmdir()  # unless it holds other runs
 
     def save(self) -> None:
         """Write what is known so far. Raises OutputError."""
@@ -193,7 +218,10 @@ class Recording:
             return
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            content = json.dumps(self.run.to_dict(), ensure_ascii=False, indent=2) + "\n"
+            if self._lock < 0 and self.run.status == "running":
+                self._lock = os.open(self.folder, os.O_RDONLY)
+                lock_descriptor(self._lock)
+            content = printable_json(self.run.to_dict(), indent=2) + "\n"
             write_atomically(self.folder / RECORD, content.encode())
         except OSError as error:
             raise OutputError(
@@ -202,14 +230,38 @@ class Recording:
                 hint="Name another folder with --runs.",
             ) from error
 
+    def _unlock(self) -> None:
+        descriptor, self._lock = self._lock, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
+def _end(recording: Recording, reporter: Reporter, status: Status, error: str | None = None) -> None:
+    """Record the end of a run. An error of the record does not hide how the run ended."""
+    try:
+        recording.end(status, error)
+    except OutputError as unrecorded:
+        reporter.stage(f"{unrecorded.message}: the record in {recording.folder} is incomplete")
+
 
 def _read(path: Path) -> Run:
     try:
         fields = json.loads(path.read_bytes())
         data = {name: Data(**each) for name, each in fields.pop("data").items()}
-        return Run(**fields, data=data)
+        run = Run(**fields, data=data)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise CorpusError(f"the run record {path} cannot be read", found=error) from error
+    if run.status == "running" and not _is_locked(path.parent):
+        run.status, run.error = "interrupted", "its process ended without recording a result"
+    return run
+
+
+def _is_locked(folder: Path) -> bool:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        return not lock_descriptor(descriptor, shared=True)
+    finally:
+        os.close(descriptor)
 
 
 def _versions() -> dict[str, str]:
@@ -220,3 +272,19 @@ def _versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+def _unrecorded(command: str) -> Recording:
+    return Recording(None, Run(id="unrecorded", command=command, arguments=[], started=""))
+
+
+class NoRecords(RunStore):
+    """Keeps no records. Functions that Python programs call write no files that they were not asked for."""
+
+    def __init__(self) -> None:
+        super().__init__(Path())
+
+    @contextmanager
+    def record(self, command: str, reporter: Reporter) -> Iterator[Recording]:
+        """Yield a run that is not recorded."""
+        yield _unrecorded(command)

@@ -38,7 +38,7 @@ def load(data: Path, name: str, work: Path) -> tuple[Vectors, Vectors, list[str]
     found = [
         Vectors(
             [row["text"] for row in side],
-            _vectors([row["text"] for row in side], work),
+            vectors_of([row["text"] for row in side], work),
             np.array([place[row[column]] for row in side]),
         )
         for side in sides
@@ -46,7 +46,7 @@ def load(data: Path, name: str, work: Path) -> tuple[Vectors, Vectors, list[str]
     return found[0], found[1], names
 
 
-def _vectors(texts: list[str], work: Path) -> NDArray[np.float32]:
+def vectors_of(texts: list[str], work: Path) -> NDArray[np.float32]:
     """Kept by their texts."""
     file = work / f"{hashlib.sha256(json.dumps(texts).encode()).hexdigest()[:16]}.npy"
     if not file.is_file():

@@ -22,10 +22,11 @@ from benchmarks.common.results import RESULTS
 from glossator.cli.support.console import prepare_environment
 from glossator.evaluation.markdown import markdown_table
 from glossator.modeling.labelled_rows import Spans
+from glossator.service.documents.formats.conll.source import ConllSource
+from glossator.service.documents.source import SourceOptions
 from glossator.training.config import TrainingConfig
 from glossator.training.corpus.corpus import Corpus
 from glossator.training.corpus.findings.entity_errors import find_entity_errors
-from glossator.training.corpus.reading.annotated_documents import read_annotated_documents
 from glossator.training.corpus.task_corpus_reader import read_task_corpus
 from glossator.training.text_vectors import WordVectors, embed_words
 
@@ -38,7 +39,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     options = parser.parse_args()
     prepare_environment()
-    rows, _ = read_annotated_documents(options.data / "wnut17/train.conll")
+    rows = ConllSource(str(options.data / "wnut17/train.conll"), SourceOptions()).annotated_records()
     corpus = read_task_corpus(rows, "token-classification", source_name="wnut17")
     words = embed_words(corpus.texts, TrainingConfig())
     total = sum(len(each.offsets) for each in words)

@@ -19,11 +19,11 @@ import numpy as np
 
 from benchmarks.common.results import RESULTS
 from glossator.evaluation.markdown import markdown_table
+from glossator.modeling.minhash import normalise_text
 from glossator.service.documents.open_source import open_source
 from glossator.training.corpus.corpus import Corpus
 from glossator.training.corpus.corpus_reader import read_corpus
 from glossator.training.corpus.findings.leakage import check_leakage
-from glossator.training.corpus.findings.near_duplicates import normalise_text
 from glossator.training.corpus.row import SourceRow
 from glossator.training.corpus.task_corpus_reader import read_task_corpus
 

@@ -2,9 +2,10 @@
 
     python -m benchmarks.corpora.label_errors [--data ../shared/data] [--share 0.1]
 
-Takes the training rows of banking77 and gives a share of them another label, drawn at random, for three seeds. Rows are
-ranked as the command ranks them; of as many rows from the top as were changed, the precision is the share that was. The
-corpus has wrong labels of its own, which count against it here. Writes benchmarks/results/label_errors.md and .json.
+Takes the training rows of banking77 and gives a share of them another label, drawn at random, for three seeds. Measures
+the rows that the command reports, and for comparison the rows with the least probable labels, as many as were changed.
+The corpus has wrong labels of its own, which count as false here. Random changes are easy to find; `label_audits.py`
+measures on labels that people judged. Writes benchmarks/results/label_errors.md and .json.
 """
 
 from __future__ import annotations

@@ -37,8 +37,8 @@ from glossator.service.inference.runtime.machine import describe_machine
 from glossator.service.inference.runtime.session import Session
 from glossator.service.inference.runtime.threads import available_cpus
 from glossator.service.tasks.decoders import decoder
+from glossator.service.tasks.rating import Rating
 from glossator.service.tasks.text_embedding import Embedding
-from glossator.service.tasks.text_pair import Rating
 
 SICK = ["sick-en-ja/en-train.csv", "--validation", "sick-en-ja/en-dev.csv", "--test", "sick-en-ja/en-test.csv"]
 PAIR = ["--text-column", "sentence_a", "--second-column", "sentence_b"]

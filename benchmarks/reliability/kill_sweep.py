@@ -165,8 +165,10 @@ class JobSweep(Sweep):
         with store._transaction() as execute:
             sound = execute("PRAGMA integrity_check", {}) == [{"integrity_check": "ok"}]
         store.close()
-        path = JobFiles(self._output, free_bytes=0).result(job)
-        if path is None or not sound or job.counts.rows != rows or hash_of(path) != job.result_sha256:
+        if job.result is None:
+            return None
+        path = JobFiles(self._output, free_bytes=0).job(job.id) / job.result
+        if not sound or job.counts.rows != rows or hash_of(path) != job.result_sha256:
             return None
         return path.read_bytes()
 

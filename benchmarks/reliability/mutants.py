@@ -52,7 +52,7 @@ outside = []
 def hear(event, args):
     if event == "open" and isinstance(args[0], (str, bytes)):
         path = os.path.abspath(os.fsdecode(args[0]))
-        if not path.startswith(allowed):
+        if not (path + "/").startswith(allowed):
             outside.append(path)
 sys.addaudithook(hear)
 for line in sys.stdin:

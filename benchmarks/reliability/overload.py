@@ -202,9 +202,13 @@ def main() -> None:
     )  # fmt: skip
     try:
         assert server.stderr is not None
-        line = ""
-        while not line.startswith("listening"):
-            line = server.stderr.readline()
+        printed = []
+        for line in server.stderr:
+            printed.append(line)
+            if line.startswith("listening"):
+                break
+        else:
+            sys.exit("the server did not start:\n" + "".join(printed))
         host, _, port = line.strip().rpartition("//")[2].partition(":")
         os.sched_setaffinity(0, set(cpus[1:2]))
         time.sleep(4)  # the server measures the machine once, during the first requests

@@ -62,10 +62,10 @@ NAMES = {
 
 
 class Worker:
-    """An engine's process."""
+    """An engine's process, in the environment of that name. `program`: its script in `rivals` and its arguments."""
 
-    def __init__(self, name: str, work: Path) -> None:
-        script, arguments = ENGINES[name]
+    def __init__(self, name: str, work: Path, program: tuple[str, list[str]] | None = None) -> None:
+        script, arguments = program or ENGINES[name]
         command = [str(python_of(name, work)), str(HERE / "rivals" / script), *arguments]
         paths = os.pathsep.join([str(ROOT), str(HERE / "rivals")])
         environment = {

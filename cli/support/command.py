@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from glossator.cli.support import console
-from glossator.service.errors import ConfigError, Fault, GlossatorError
+from glossator.service.errors import ConfigError, Fault, GlossatorError, shorten
 
 PREFIX = "GLOSSATOR_"
 _SHORT_HELP_CHARACTERS = 400
@@ -150,7 +150,8 @@ def _invalid_value(error: typer.TyperException, context: Any) -> str | None:
     details, parameter = getattr(error.__cause__, "errors", None), getattr(error, "param", None)
     if details is None or parameter is None or context is None:
         return None
-    value = repr(details()[0]["input"])
+    given = details()[0]["input"]
+    value = f"'{shorten(given)}'" if isinstance(given, str) else shorten(given)
     source = context.get_parameter_source(parameter.name)
     if source is not None and source.name == "ENVIRONMENT":
         variables = [name for name in parameter.envvar if os.environ.get(name)]

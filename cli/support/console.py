@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
+import functools
 import os
 import sys
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from glossator.cli.support.panels import MACHINE, OUTPUT
+from glossator.cli.support.printable_text import printable_text
 from glossator.service.errors import ConfigError, GlossatorError, InputError
+from glossator.service.files.printable_json import printable_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -40,16 +42,30 @@ def exit_code(error: GlossatorError) -> int:
 
 def stderr(*, quiet: bool = False) -> Console:
     """Return the console for progress and errors; it respects NO_COLOR and plain terminals."""
-    from rich.console import Console
-
-    return Console(stderr=True, quiet=quiet, highlight=False, soft_wrap=True)
+    return _console_class()(stderr=True, quiet=quiet, highlight=False, soft_wrap=True)
 
 
 def stdout() -> Console:
     """Return the console for results that a person reads."""
-    from rich.console import Console
+    return _console_class()(highlight=False, soft_wrap=not sys.stdout.isatty())
 
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+
+@functools.cache
+def _console_class() -> type[Console]:
+    """Return a class of consoles that print no unsafe characters; rich is imported when it is needed."""
+    from rich.console import Console
+    from rich.text import Text
+
+    class PrintableConsole(Console):
+        def render_str(self, text: str, **options: Any) -> Text:
+            return super().render_str(printable_text(text), **options)
+
+    return PrintableConsole
+
+
+def echo(text: str, *, end: str = "\n") -> None:
+    """Print a report on stdout."""
+    sys.stdout.write(printable_text(text) + end)
 
 
 def reporter(*, quiet: bool = False) -> ConsoleReporter:
@@ -61,15 +77,15 @@ def reporter(*, quiet: bool = False) -> ConsoleReporter:
 
 def print_json(result: object, *, to_stderr: bool = False) -> None:
     """Print the result as one JSON document, on stderr if stdout carries rows already."""
-    (sys.stderr if to_stderr else sys.stdout).write(json.dumps(result, ensure_ascii=False, indent=2) + "\n")
+    (sys.stderr if to_stderr else sys.stdout).write(printable_json(result, indent=2) + "\n")
 
 
 def report(error: GlossatorError, *, as_json: bool) -> int:
     """Print the error on stderr; returns its exit code."""
     if as_json:
-        sys.stderr.write(json.dumps({"error": error.to_dict()}, ensure_ascii=False, indent=2) + "\n")
+        sys.stderr.write(printable_json({"error": error.to_dict()}, indent=2) + "\n")
     else:
-        sys.stderr.write(f"error: {error}\n")
+        sys.stderr.write(printable_text(f"error: {error}\n"))
     return exit_code(error)
 
 

@@ -25,6 +25,14 @@ Coverage = Annotated[
         rich_help_panel=ANSWERS,
     ),
 ]
+EmptySets = Annotated[
+    bool,
+    typer.Option(
+        "--empty-sets",
+        help="With --coverage: a text that no label fits gets an empty set, not its most probable label.",
+        rich_help_panel=ANSWERS,
+    ),
+]
 Aggregation = Annotated[
     Literal["none", "simple", "first", "average", "max"] | None,
     typer.Option(help="How tokens become entities; default: first.", rich_help_panel=ANSWERS),

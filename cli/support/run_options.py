@@ -22,6 +22,13 @@ AcceptChangedTest = Annotated[
         rich_help_panel=READING,
     ),
 ]
+FailOnLeak = Annotated[
+    bool,
+    typer.Option(
+        "--fail-on-leak",
+        help="Exit with 1 if a model was trained on some of the rows, or if this cannot be checked.",
+    ),
+]
 RUNS = Path("runs")
 
 

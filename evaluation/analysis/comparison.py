@@ -22,6 +22,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from glossator.evaluation.metrics.gold_labels import gold_matrix, widen
 from glossator.evaluation.metrics.model_answers import ModelAnswers
 from glossator.evaluation.metrics.task_metrics import task_metrics
 from glossator.evaluation.statistics.bootstrap import (
@@ -41,7 +42,7 @@ from glossator.evaluation.statistics.paired_tests import (
     holm_correction,
     mcnemar,
 )
-from glossator.modeling.labelled_rows import LabelledRows, indicator
+from glossator.modeling.labelled_rows import LabelledRows
 from glossator.service.errors import ConfigError
 from glossator.service.tasks.decoders import Prediction
 
@@ -132,7 +133,7 @@ def compare_models(
 
 def correct_rows(rows: LabelledRows, model: ModelAnswers) -> NDArray[np.bool_]:
     """Return which rows the model gets completely right, `(rows,)`."""
-    return _headline_metric(rows, model)[2]
+    return headline_metric(rows, model)[2]
 
 
 def _compare_pair(
@@ -147,7 +148,7 @@ def _compare_pair(
 ) -> Comparison:
     _check_same_task(new, old)
     count = len(rows)
-    (name, metric_new, right_new), (_, metric_old, right_old) = (_headline_metric(rows, each) for each in (new, old))
+    (name, metric_new, right_new), (_, metric_old, right_old) = (headline_metric(rows, each) for each in (new, old))
     value, baseline_value = (float(metric(np.ones((1, count)))[0]) for metric in (metric_new, metric_old))
     weights = draw_resamples(np.ones(count, dtype=np.int64), resamples=resamples, seed=seed)
     differences = metric_new(weights) - metric_old(weights)
@@ -196,16 +197,17 @@ def _check_same_task(new: ModelAnswers, old: ModelAnswers) -> None:
         )
 
 
-def _headline_metric(rows: LabelledRows, model: ModelAnswers) -> tuple[str, Metric, NDArray[np.bool_]]:
+def headline_metric(rows: LabelledRows, model: ModelAnswers) -> tuple[str, Metric, NDArray[np.bool_]]:
     """Return the name of the headline metric, the metric as a function of row weights, and which rows are right."""
     if model.decided is None:
         assert model.predictions is not None
         metrics = task_metrics(rows, model.predictions, model.task)
         return metrics.headline, metrics.functions[metrics.headline], metrics.right
-    gold = indicator(rows.labels, model.task.labels)
+    gold = gold_matrix(rows.labels, model.task.labels)[0]
+    decided = widen(model.decided, gold.shape[1])
     single = getattr(model.task, "problem_type", "") == "single_label_classification"
     name, source = ("accuracy", "exact") if single else ("macro_f1", "macro_f1")
-    return name, partial(_label_metric, source, gold, model.decided), (model.decided == gold).all(axis=1)
+    return name, partial(_label_metric, source, gold, decided), (decided == gold).all(axis=1)
 
 
 def _label_metric(
@@ -218,14 +220,14 @@ def _stacked_metric(rows: LabelledRows, new: ModelAnswers, old: ModelAnswers) ->
     """Return the headline metric over the answers of both models, those of the new one first."""
     if new.decided is not None and old.decided is not None:
         decided = np.vstack([new.decided, old.decided])
-        return _headline_metric(_repeat_rows(rows), replace(new, decided=decided))[1]
+        return headline_metric(_repeat_rows(rows), replace(new, decided=decided))[1]
     assert new.predictions is not None
     assert old.predictions is not None
     both: list[Prediction] = []
     for begin in range(0, len(new.predictions), len(rows)):  # pairs have two vectors: all first texts, then all second
         part = slice(begin, begin + len(rows))
         both += [*new.predictions[part], *old.predictions[part]]
-    return _headline_metric(_repeat_rows(rows), replace(new, predictions=both))[1]
+    return headline_metric(_repeat_rows(rows), replace(new, predictions=both))[1]
 
 
 def _repeat_rows(rows: LabelledRows) -> LabelledRows:

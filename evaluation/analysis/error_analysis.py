@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 
 from glossator.evaluation.analysis.comparison import Comparison, correct_rows
 from glossator.evaluation.analysis.robustness import measure_robustness
-from glossator.evaluation.analysis.slices import Slice, evaluate_slices
+from glossator.evaluation.analysis.slices import MIN_ROWS, Slice, evaluate_slices
 from glossator.evaluation.metrics.classification import Evaluation
 from glossator.evaluation.metrics.evaluate import AnyEvaluation
 from glossator.evaluation.metrics.model_answers import ModelAnswers
@@ -79,8 +80,9 @@ def analyse_errors(
         ConfigError: A column in `slice_by` has too few repeated values.
     """
     keys: dict[str, Sequence[str]] = {name: rows.extra[name] for name in slice_by}
-    if languages is not None and len(set(languages)) > 1:
-        keys = {"language": languages, **keys}
+    counts = Counter(languages or ())
+    if len(counts) > 1 and max(counts.values()) >= MIN_ROWS:
+        keys = {"language": list(languages or ()), **keys}
     return ErrorAnalysis(
         slices=evaluate_slices(rows, correct_rows(rows, answers), keys),
         mistakes=_find_mistakes(rows, answers, evaluation) if isinstance(evaluation, Evaluation) else [],

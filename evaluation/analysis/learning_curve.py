@@ -35,7 +35,10 @@ class CurvePoint:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """A prediction for `more` additional rows: the metric, the gain, and the 95 % interval of the measured gain."""
+    """A prediction for `more` additional rows: the metric, the gain, and the 95 % interval of the measured gain.
+
+    `value` is `LearningCurve.now` plus `gain`.
+    """
 
     more: int
     value: float
@@ -46,7 +49,11 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True)
 class LearningCurve:
-    """The measured points, the fitted power law, and predictions for more rows."""
+    """The measured points, the fitted power law, and predictions for more rows.
+
+    `now` is the metric with all rows according to the law. It is a better estimate than the last measured point alone,
+    and the forecasts start from it.
+    """
 
     metric: str
     validation_rows: int
@@ -54,6 +61,7 @@ class LearningCurve:
     floor: float
     scale: float
     power: float
+    now: float
     forecasts: tuple[Forecast, ...]
 
     def value_at(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -106,13 +114,14 @@ def fit_learning_curve(
         noise = generator.normal(0.0, scatter * np.sqrt(2.0), len(targets))  # of the model now and of the later one
         gains.append(_error_at(refitted, now) - _error_at(refitted, targets) + noise)
     low, high = np.quantile(gains, [0.025, 0.975], axis=0)
-    ahead = _error_at(law, targets)
+    present = float(1.0 - _error_at(law, now))
+    gain = _error_at(law, now) - _error_at(law, targets)
     forecasts = tuple(
-        Forecast(int(count), float(1.0 - error), float(_error_at(law, now) - error), float(lower), float(upper))
-        for count, error, lower, upper in zip(extra_rows, ahead, low, high, strict=True)
+        Forecast(int(count), present + float(more), float(more), float(min(lower, more)), float(max(upper, more)))
+        for count, more, lower, upper in zip(extra_rows, gain, low, high, strict=True)
     )
     floor, scale, power = (float(each) for each in law)
-    return LearningCurve(metric, validation_rows, tuple(points), floor, scale, power, forecasts)
+    return LearningCurve(metric, validation_rows, tuple(points), floor, scale, power, present, forecasts)
 
 
 def _residual_deviation(points: Sequence[CurvePoint], law: NDArray[np.float64]) -> float:

@@ -200,5 +200,5 @@ def _no_model_fits(models: Sequence[TriedModel], budget: Budget, metric: str) ->
         "no model keeps the budget",
         found=f"closest: {closest.name}, {metric} {closest.value:.4f}: {'; '.join(budget.violations(closest))}",
         expected=budget.describe(),
-        hint="Widen the budget, add rows, or fix wrong labels (glossator wrangle --label-errors).",
+        hint="Widen the budget, add rows, or check the labels (glossator wrangle --label-errors).",
     )

@@ -85,7 +85,7 @@ def _members_by_value(by: str, values: Sequence[str], *, requested: bool) -> dic
     frequent = names[counts >= MIN_ROWS]
     if requested and len(frequent) == 0:
         raise ConfigError(
-            f"column {by!r} defines no slices",
+            f"column '{by}' defines no slices",
             found=f"{len(names):,} different values, none of them on {MIN_ROWS} rows or more",
             expected="values that many rows share, such as a source or a product",
         )

@@ -8,6 +8,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from glossator.evaluation.calibration.out_of_scope import calibrate_out_of_scope
 from glossator.evaluation.calibration.temperature import fit_temperature
 from glossator.evaluation.calibration.thresholds import tune_thresholds
 from glossator.service.bundle.task import Calibration, Classifier
@@ -23,14 +24,17 @@ MAX_NONCONFORMITY_SCORES = 1_000
 def calibrate_task(task: _Task, gold: NDArray[np.bool_], logits: Floats) -> _Task:
     """Return the task with a calibration that is fitted on validation rows.
 
-    Single-label tasks get a temperature and nonconformity scores, multi-label tasks a threshold per label. `gold` and
-    `logits` are `(rows, labels)`.
+    Single-label tasks get a temperature and nonconformity scores, multi-label tasks a threshold per label. A limit for
+    out-of-scope texts is fitted again if the task has one. `gold` and `logits` are `(rows, labels)`.
     """
+    old = task.calibration.out_of_scope
     if task.problem_type == "single_label_classification":
         calibration = Calibration(temperature=round(fit_temperature(gold, np.asarray(logits, dtype=np.float64)), 4))
         scaled = task.model_copy(update={"calibration": calibration})
         scores = nonconformity_scores(probabilities(logits, scaled)[gold])
         calibration = calibration.model_copy(update={"nonconformity": scores})
+        if old is not None:
+            return calibrate_out_of_scope(scaled.model_copy(update={"calibration": calibration}), logits, old.refused)
     else:
         plain = task.model_copy(update={"calibration": Calibration()})
         calibration = Calibration(thresholds=tune_thresholds(gold, probabilities(logits, plain)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -20,6 +20,7 @@ from glossator.evaluation.calibration.reliability import (
     expected_calibration_error,
     reliability_bins,
 )
+from glossator.evaluation.metrics.gold_labels import gold_matrix, widen
 from glossator.evaluation.metrics.ranking import ranking_metrics
 from glossator.evaluation.metrics.threshold_curve import ThresholdPoint, threshold_curve
 from glossator.evaluation.statistics.bootstrap import (
@@ -30,7 +31,6 @@ from glossator.evaluation.statistics.bootstrap import (
     percentile_interval,
     weighted_metrics,
 )
-from glossator.modeling.labelled_rows import indicator
 from glossator.service.bundle.task import Calibration, Classifier, ProblemType
 from glossator.service.errors import CorpusError, Fault, InputError
 from glossator.service.tasks.encoded import Floats
@@ -109,8 +109,13 @@ class Evaluation:
     `macro_f1` is the plain mean over *every* label of the task. A label that occurs neither in gold nor in predictions
     counts as 0 (scikit-learn with `labels=` all labels and `zero_division=0`), so leaving out a class never helps.
 
+    A gold label that the model lacks is one more label, which the model never assigns: rows with it are wrong.
+
     Attributes:
         name: The split, such as `test`.
+        labels: Those of the task, then those of `unknown_labels`.
+        unknown_labels: The number of rows of each gold label that the model lacks.
+        distinct_texts: How many texts differ in more than case, white space and numbers; None if not counted.
         ece: Expected calibration error in 15 bins. Single-label: of the probability of the predicted label.
             Multi-label: the mean over labels, of each label's own probability.
         ece_before: `ece` with temperature 1; None for multi-label.
@@ -129,7 +134,9 @@ class Evaluation:
     name: str
     problem_type: ProblemType
     labels: tuple[str, ...]
+    unknown_labels: dict[str, int] = field(default_factory=dict)
     rows: int
+    distinct_texts: int | None = None
     metrics: dict[str, Estimate]
     ece: float
     ece_before: float | None = None
@@ -202,14 +209,15 @@ def evaluate_classifier(
         clusters: The cluster of each row, such as its document: intervals are then over clusters.
 
     Raises:
-        CorpusError: There are no rows, the model does not know a gold label (all are listed), or a row of a
-            single-label task does not have exactly one label.
+        CorpusError: There are no rows, or a row of a single-label task does not have exactly one label.
         InputError: The array has the wrong shape or does not hold probabilities.
     """
     single = task.problem_type == "single_label_classification"
-    truth = _gold_matrix(gold, task)  # (rows, labels)
-    probability = check_probabilities(probability, truth.shape, single_label=single)
-    decided = decide(probability, task)
+    truth, unknown = _gold_matrix(gold, task)  # (rows, labels)
+    labels = (*task.labels, *unknown)
+    known = check_probabilities(probability, (len(truth), len(task.labels)), single_label=single)
+    decided = widen(decide(known, task), len(labels))
+    probability = widen(known, len(labels))
     right = decided == truth
     if single:
         confidence, correct = probability[decided], right.all(axis=1)
@@ -217,23 +225,22 @@ def evaluate_classifier(
         brier = brier_score(truth, probability)
     else:
         confidence, correct = probability.ravel(), truth.ravel()
-        ece = float(
-            np.mean([expected_calibration_error(probability[:, i], truth[:, i]) for i in range(len(task.labels))])
-        )
-        brier = brier_score(truth, probability) / len(task.labels)
+        ece = float(np.mean([expected_calibration_error(probability[:, i], truth[:, i]) for i in range(len(labels))]))
+        brier = brier_score(truth, probability) / len(labels)
     return Evaluation(
         name=name,
         problem_type=task.problem_type,
-        labels=tuple(task.labels),
+        labels=labels,
+        unknown_labels=unknown,
         rows=len(truth),
         metrics=_estimate_metrics(truth, decided, clusters, single=single, resamples=resamples, seed=seed)
         | _estimate_ranking_metrics(truth, probability, clusters, single=single, resamples=resamples, seed=seed),
         ece=ece,
-        ece_before=_ece_before(probability, decided, correct, task) if single else None,
+        ece_before=_ece_before(known, decided[:, : len(task.labels)], correct, task) if single else None,
         temperature=task.calibration.temperature if single else None,
         brier=brier,
-        coverages=_measure_coverages(probability, truth, task) if single else (),
-        classes=_class_scores(truth, decided, task.labels),
+        coverages=_measure_coverages(known, truth[:, : len(task.labels)], task) if single else (),
+        classes=_class_scores(truth, decided, labels),
         bins=reliability_bins(confidence, correct),
         confusion=_confusion_matrix(truth, decided) if single else None,
         curve=threshold_curve(truth, probability, single_label=single),
@@ -264,13 +271,13 @@ def _measure_coverages(probability: Floats, truth: NDArray[np.bool_], task: Clas
     return tuple(coverages)
 
 
-def _gold_matrix(gold: Sequence[tuple[str, ...]], task: Classifier) -> NDArray[np.bool_]:
-    """Return the gold labels as `(rows, labels)`; raises CorpusError as in `evaluate_classifier`."""
+def _gold_matrix(gold: Sequence[tuple[str, ...]], task: Classifier) -> tuple[NDArray[np.bool_], dict[str, int]]:
+    """Return `gold_matrix`; raises CorpusError as in `evaluate_classifier`."""
     if not gold:
         raise CorpusError(
             "there are no rows to evaluate", found=0, expected="1 or more", hint="Check the file and its rejected rows."
         )
-    truth = indicator(gold, task.labels)
+    truth, unknown = gold_matrix(gold, task.labels)
     not_one = np.flatnonzero(truth.sum(axis=1) != 1)
     if task.problem_type == "single_label_classification" and len(not_one):
         counts = Counter(int(count) for count in truth.sum(axis=1)[not_one])
@@ -284,7 +291,7 @@ def _gold_matrix(gold: Sequence[tuple[str, ...]], task: Classifier) -> NDArray[n
                 for row in not_one[:_MAX_LISTED_ROWS].tolist()
             ],
         )
-    return truth
+    return truth, unknown
 
 
 def _estimate_ranking_metrics(

@@ -22,4 +22,10 @@ METRIC_NAMES = {
     "mean_reciprocal_rank": "mean reciprocal rank of the nearest row with the same label",
     "auroc": "AUROC",
     "average_precision": "average precision",
+    "out_of_scope_auroc": "AUROC, out-of-scope against in-scope texts",
+    "out_of_scope_recall_1": "out-of-scope recall, 1 % in-scope refused",
+    "out_of_scope_recall_5": "out-of-scope recall, 5 % in-scope refused",
+    "out_of_scope_recall_10": "out-of-scope recall, 10 % in-scope refused",
+    "out_of_scope_recall": "out-of-scope recall at the model's limit",
+    "out_of_scope_refused": "in-scope refused at the model's limit",
 }

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glossator.evaluation.metrics.entities import EntityCounts, TypeScore, count_entities, score_types
+from glossator.evaluation.metrics.gold_labels import count_unknown
 from glossator.evaluation.metrics.question_answering import score_answers
 from glossator.evaluation.metrics.ranking import reciprocal_ranks
 from glossator.evaluation.statistics.bootstrap import (
@@ -32,15 +33,14 @@ from glossator.service.bundle.task import (
     Task,
     TaskName,
     TextEmbedding,
-    TextPair,
     TokenClassification,
 )
 from glossator.service.errors import CorpusError, InputError
 from glossator.service.inference.pipeline import Pipeline
 from glossator.service.tasks.decoders import Prediction
 from glossator.service.tasks.question_answering import Extraction
+from glossator.service.tasks.rating import Rating, is_rating, score_spread
 from glossator.service.tasks.text_embedding import Embedding, cosine_similarities
-from glossator.service.tasks.text_pair import Rating
 from glossator.service.tasks.token_classification import Entities
 
 Values = NDArray[np.float64]
@@ -55,13 +55,14 @@ class TaskEvaluation:
     - token-classification: `f1`, `precision` and `recall` of entities with the right span and type (strict, micro over
       all entities, as in conlleval); `exact_f1` (the span only), `partial_f1` (an overlap counts half) and `type_f1`
       (any overlap and the type), as in SemEval-2013 task 9.1;
-    - text-pair with scores: `pearson`, `spearman`, `mean_absolute_error`;
+    - scores of texts or pairs: `pearson`, `spearman`, `mean_absolute_error`;
     - question-answering: `f1` and `exact_match` as in SQuAD, `character_f1` for scripts without spaces;
     - text-embedding: for rated pairs, `spearman` of cosine similarity and rating; for labelled texts,
       `nearest_accuracy` (the share of rows whose nearest other row has the same label) and `mean_reciprocal_rank` of
       the nearest row with the same label.
 
-    `types` has scores per entity type. `clusters` is as in Evaluation; questions are clustered by their contexts unless
+    `types` has scores per entity type, those that the model lacks last. `unknown_labels` has the number of gold
+    entities of these. `clusters` is as in Evaluation; questions are clustered by their contexts unless
     other clusters are given.
     """
 
@@ -69,8 +70,11 @@ class TaskEvaluation:
     task: TaskName
     name: str
     rows: int
+    distinct_texts: int | None = None
+    """How many texts differ in more than case, white space and numbers; None if not counted."""
     metrics: dict[str, Estimate]
     types: tuple[TypeScore, ...] = ()
+    unknown_labels: dict[str, int] = field(default_factory=dict)
     clusters: int | None = None
     resamples: int = RESAMPLES
     seed: int = 0
@@ -90,6 +94,7 @@ class TaskMetrics:
     functions: Mapping[str, Metric]
     right: NDArray[np.bool_]
     types: tuple[TypeScore, ...] = field(default=())
+    unknown_labels: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def headline(self) -> str:
@@ -109,10 +114,10 @@ def task_metrics(rows: LabelledRows, predictions: Sequence[Prediction], task: Ta
         return _answer_metrics(rows, [each for each in predictions if isinstance(each, Extraction)])
     if isinstance(task, TextEmbedding):
         return _embedding_metrics(rows, [each for each in predictions if isinstance(each, Embedding)])
-    assert isinstance(task, TextPair)
+    assert is_rating(task)
     predicted = np.array([each.score for each in predictions if isinstance(each, Rating)])
-    low, high = task.score_range
-    return _rating_metrics(_gold_scores(rows), predicted, tolerance=0.1 * (high - low))
+    gold = _gold_scores(rows)
+    return _rating_metrics(gold, predicted, tolerance=0.1 * score_spread(task, gold))
 
 
 def predict_rows(pipeline: Pipeline, rows: LabelledRows) -> list[Prediction]:
@@ -151,6 +156,7 @@ def evaluate_predictions(
             for key, metric in metrics.functions.items()
         },
         types=metrics.types,
+        unknown_labels=dict(metrics.unknown_labels),
         clusters=None if clusters is None else len(set(clusters)),
         resamples=resamples,
         seed=seed,
@@ -185,6 +191,7 @@ def _entity_metrics(rows: LabelledRows, predictions: Sequence[Entities], task: T
     if rows.spans is None:
         raise CorpusError("the rows have no gold entities", expected="spans", hint="Use a file with entities.")
     counts = count_entities(rows.spans, predictions)
+    unknown = count_unknown((span.label for spans in rows.spans for span in spans), task.types)
     return TaskMetrics(
         {
             "f1": _f1_metric(counts, counts.strict),
@@ -195,7 +202,8 @@ def _entity_metrics(rows: LabelledRows, predictions: Sequence[Entities], task: T
             "type_f1": _f1_metric(counts, counts.typed),
         },
         (counts.strict == counts.gold) & (counts.strict == counts.predicted),
-        score_types(rows.spans, predictions, task.types),
+        score_types(rows.spans, predictions, [*task.types, *unknown]),
+        unknown,
     )
 
 

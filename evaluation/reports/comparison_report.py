@@ -5,22 +5,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from glossator.evaluation.analysis.comparison import Comparison
+from glossator.evaluation.analysis.leakage import RowLeakage
 from glossator.evaluation.markdown import markdown_table
+from glossator.evaluation.metrics.gold_labels import count_unknown
 from glossator.evaluation.metrics.metric_names import METRIC_NAMES
 from glossator.evaluation.metrics.model_answers import ModelAnswers
+from glossator.evaluation.reports.cautions import leakage_line, unchecked_line, unknown_labels_line
 from glossator.modeling.labelled_rows import LabelledRows
+from glossator.service.bundle.task import TokenClassification
 from glossator.service.errors import shorten
 from glossator.service.tasks.decoders import decoder
 
 MAX_EXAMPLES = 5
 
 
-def comparison_report(rows: LabelledRows, answers: Sequence[ModelAnswers], comparisons: Sequence[Comparison]) -> str:
-    """Return the report; `answers` are those of the baseline first, then of each compared model."""
+def comparison_report(
+    rows: LabelledRows,
+    answers: Sequence[ModelAnswers],
+    comparisons: Sequence[Comparison],
+    leakages: Sequence[RowLeakage] = (),
+) -> str:
+    """Return the report; `answers` and `leakages` are those of the baseline first, then of each compared model."""
     first = comparisons[0]
     metric = METRIC_NAMES.get(first.metric, first.metric)
     parts = [
+        *(line for each in leakages if (line := leakage_line(each, name_model=True))),
         f"## Comparison with {first.baseline}: {metric} on {len(rows):,} rows",
+        *_unknown_labels(rows, answers[0]),
         *(_verdict(each, metric) for each in comparisons),
         _figures(comparisons, metric),
         _legend(first),
@@ -33,7 +44,20 @@ def comparison_report(rows: LabelledRows, answers: Sequence[ModelAnswers], compa
                 if len(comparisons) > 1:
                     heading += f", compared with {other}"
                 parts += [heading, _examples(rows, places, answers[0], model)]
-    return "\n\n".join(parts) + "\n"
+    unchecked = unchecked_line(leakages)
+    return "\n\n".join([*parts, *([unchecked] if unchecked else [])]) + "\n"
+
+
+def _unknown_labels(rows: LabelledRows, model: ModelAnswers) -> list[str]:
+    """Return a sentence about gold labels that the models lack, if there are any."""
+    if model.decided is not None:
+        labels, known, unit = [label for names in rows.labels for label in names], model.task.labels, "labels"
+    elif isinstance(model.task, TokenClassification) and rows.spans is not None:
+        labels, known, unit = [span.label for spans in rows.spans for span in spans], model.task.types, "entities"
+    else:
+        return []
+    line = unknown_labels_line(count_unknown(labels, known), len(labels), unit=unit)
+    return [line] if line else []
 
 
 def _verdict(each: Comparison, metric: str) -> str:

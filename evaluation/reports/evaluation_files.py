@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from glossator.evaluation.analysis.error_analysis import ErrorAnalysis
+from glossator.evaluation.analysis.leakage import RowLeakage
 from glossator.evaluation.metrics.evaluate import AnyEvaluation
 from glossator.evaluation.metrics.task_metrics import TaskEvaluation
 from glossator.evaluation.reports.evaluation_plots import class_f1_svg, confusion_svg, reliability_svg, thresholds_svg
@@ -25,7 +26,10 @@ def draw_plots(evaluation: AnyEvaluation) -> dict[str, str]:
     return plots
 
 
-def evaluation_json(evaluation: AnyEvaluation, analysis: ErrorAnalysis | None = None) -> str:
-    """Return the evaluation, and its error analysis if given, as one JSON document."""
-    fields = evaluation.to_dict() | ({} if analysis is None else analysis.to_dict())
+def evaluation_json(
+    evaluation: AnyEvaluation, analysis: ErrorAnalysis | None = None, leakage: RowLeakage | None = None
+) -> str:
+    """Return one JSON document: the evaluation and, if given, its error analysis and the rows that were seen."""
+    fields = {} if leakage is None else {"leakage": leakage.to_dict()}
+    fields |= evaluation.to_dict() | ({} if analysis is None else analysis.to_dict())
     return json.dumps(fields, ensure_ascii=False, indent=2, allow_nan=False) + "\n"

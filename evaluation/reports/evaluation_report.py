@@ -10,6 +10,7 @@ from glossator.evaluation.metrics.entities import TypeScore
 from glossator.evaluation.metrics.evaluate import AnyEvaluation
 from glossator.evaluation.metrics.metric_names import METRIC_NAMES
 from glossator.evaluation.metrics.task_metrics import TaskEvaluation
+from glossator.evaluation.reports.cautions import cautions
 from glossator.evaluation.reports.plain_summary import plain_summary
 
 MAX_CLASSES = 20
@@ -24,6 +25,7 @@ def evaluation_report(
         return _task_report(evaluation, max_types=max_classes)
     parts = [
         f"## {evaluation.name} ({evaluation.rows:,} rows, {len(evaluation.labels)} labels)",
+        *cautions(evaluation),
         plain_summary(evaluation),
         headline_table(evaluation),
         "### Labels, lowest F1 first",
@@ -38,7 +40,8 @@ def evaluation_report(
 
 def _task_report(evaluation: TaskEvaluation, *, max_types: int) -> str:
     parts = [
-        f"## {evaluation.name} ({evaluation.rows:,} rows)",
+        f"## {evaluation.name} ({evaluation.rows:,} rows, {evaluation.task})",
+        *cautions(evaluation),
         plain_summary(evaluation),
         headline_table(evaluation),
     ]

@@ -27,11 +27,10 @@ def _figure(curve: LearningCurve) -> tuple[Any, str, str]:
     axes.plot(grid, curve.value_at(grid), color=GREY, zorder=1, label="power law")
     for point in curve.points:
         axes.plot([point.rows] * len(point.values), point.values, color=BLUE, marker="o", linestyle="", zorder=2)
-    level = float(curve.value_at(np.array([float(now.rows)]))[0])
     rows = [now.rows + each.more for each in curve.forecasts]
     values = [each.value for each in curve.forecasts]
-    below = [each.value - min(level + each.low, each.value) for each in curve.forecasts]
-    above = [max(level + each.high, each.value) - each.value for each in curve.forecasts]
+    below = [each.value - min(curve.now + each.low, each.value) for each in curve.forecasts]
+    above = [max(curve.now + each.high, each.value) - each.value for each in curve.forecasts]
     axes.errorbar(rows, values, yerr=[below, above], color=ORANGE, marker="D", linestyle="", capsize=3, zorder=3)
     axes.set(xlabel="training rows", ylabel=f"validation {METRIC_NAMES.get(curve.metric, curve.metric)}", xscale="log")
     axes.spines[["top", "right"]].set_visible(False)
@@ -40,4 +39,4 @@ def _figure(curve: LearningCurve) -> tuple[Any, str, str]:
     predictions = "; ".join(
         f"{each.more:,} more rows: {each.gain:+.4f} ({each.low:+.4f} to {each.high:+.4f})" for each in curve.forecasts
     )
-    return figure, title, f"With {now.rows:,} rows: {now.mean:.4f}. {predictions}."
+    return figure, title, f"With {now.rows:,} rows: {curve.now:.4f}. {predictions}."

@@ -1,10 +1,10 @@
 """The int8 graphs that a bundle may serve, the fastest first.
 
-1. `static`: int8 products with fixed activation scales, for the families that `encoder_weights` knows.
+1. `static`: int8 products with fixed activation scales, for the families that `families` knows.
 2. The same, but the products that lose most in int8 stay in fp32.
 3. `row`: one activation scale per token, for any graph.
-4. `block`: weights and activations in int8 with one scale per block, for any graph (`MatMulNBits`): half as fast,
-   nearly exact.
+4. `block`: weights and activations in int8 with one scale per block, for any graph with products (`MatMulNBits`):
+   half as fast, nearly exact.
 
 In all of them, the answer to a text does not depend on the other texts of its batch. `glossator.export.session`
 compares them with PyTorch on validation rows and takes the first that is good enough.
@@ -13,16 +13,17 @@ compares them with PyTorch on validation rows and takes the first that is good e
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from glossator.export.graphs.encoder_graph import Quantization, Range, product_input_names, write_graph
+from glossator.export.graphs.encoder_graph import product_input_names, write_graph
 from glossator.export.graphs.encoder_weights import EncoderWeights
-from glossator.export.graphs.quantization import quantize_blocks, quantize_rows
+from glossator.export.graphs.graph_builder import Quantization, Range
+from glossator.export.graphs.quantization import has_products, quantize_blocks, quantize_rows
 from glossator.service.bundle.manifest import Scheme
 
 EXCLUDED_SHARES = (0.1, 0.25)
@@ -42,7 +43,7 @@ class Candidate:
 
 
 def int8_candidates(
-    fp32: Path, weights: EncoderWeights | None, ranges: dict[str, Range], logits: Logits
+    fp32: Path, weights: EncoderWeights | None, ranges: Mapping[str, Range], logits: Logits
 ) -> Iterator[Candidate]:
     """Yield the candidates, the fastest first.
 
@@ -53,16 +54,28 @@ def int8_candidates(
         logits: Runs a graph on the texts that decide which products lose most in int8.
     """
     if weights is not None:
-        yield Candidate("static", (), _static_writer(weights, ranges, ()))
+        yield candidate("static", (), fp32, weights, ranges)
         sensitive = rank_by_int8_error(fp32, weights, ranges, logits)
         for share in EXCLUDED_SHARES:
             excluded = tuple(sensitive[: max(1, round(share * len(sensitive)))])
-            yield Candidate("static", excluded, _static_writer(weights, ranges, excluded))
-    yield Candidate("row", (), lambda destination: quantize_rows(fp32, destination))
-    yield Candidate("block", (), lambda destination: quantize_blocks(fp32, destination))
+            yield candidate("static", excluded, fp32, weights, ranges)
+    yield candidate("row", (), fp32, weights, ranges)
+    if has_products(fp32):
+        yield candidate("block", (), fp32, weights, ranges)
 
 
-def rank_by_int8_error(fp32: Path, weights: EncoderWeights, ranges: dict[str, Range], logits: Logits) -> list[str]:
+def candidate(
+    scheme: Scheme, excluded: Sequence[str], fp32: Path, weights: EncoderWeights | None, ranges: Mapping[str, Range]
+) -> Candidate:
+    """Return the int8 graph of a scheme. Arguments: see `int8_candidates`."""
+    if scheme == "static":
+        assert weights is not None
+        return Candidate(scheme, tuple(excluded), _static_writer(weights, ranges, excluded))
+    quantize = quantize_rows if scheme == "row" else quantize_blocks
+    return Candidate(scheme, (), lambda destination: quantize(fp32, destination))
+
+
+def rank_by_int8_error(fp32: Path, weights: EncoderWeights, ranges: Mapping[str, Range], logits: Logits) -> list[str]:
     """Return the tensors that products read, sorted by the error of the logits if only this tensor is in int8.
 
     The largest mean squared error comes first.
@@ -79,7 +92,7 @@ def rank_by_int8_error(fp32: Path, weights: EncoderWeights, ranges: dict[str, Ra
 
 
 def _static_writer(
-    weights: EncoderWeights, ranges: dict[str, Range], excluded: Sequence[str]
+    weights: EncoderWeights, ranges: Mapping[str, Range], excluded: Sequence[str]
 ) -> Callable[[Path], None]:
     quantization = Quantization(ranges, frozenset(excluded))
     return lambda destination: write_graph(weights, destination, quantization=quantization)

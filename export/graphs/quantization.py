@@ -75,6 +75,15 @@ def quantize_blocks(source: Path, destination: Path) -> None:
     onnx.save(model, destination)
 
 
+def has_products(source: Path) -> bool:
+    """Whether a graph has products with constant weights, which `quantize_blocks` converts; a table alone has none."""
+    import onnx
+
+    graph = onnx.load(source).graph
+    constants = {item.name for item in graph.initializer}
+    return any(node.op_type == "MatMul" and node.input[1] in constants for node in graph.node)
+
+
 class _GraphRewriter:
     """Appends nodes to a graph, and replaces products and embeddings by int8 nodes."""
 
@@ -97,7 +106,7 @@ class _GraphRewriter:
 
     def drop_unused_initializers(self) -> None:
         """Remove the fp32 weights that no node reads any more."""
-        used = {name for node in self._graph.node for name in node.input}
+        used = _read_names(self._graph)
         remaining = [item for item in self._graph.initializer if item.name in used]
         del self._graph.initializer[:]
         self._graph.initializer.extend(remaining)
@@ -181,6 +190,12 @@ class _GraphRewriter:
 
         domain = "com.microsoft" if microsoft else ""
         self._graph.node.append(helper.make_node(operator, inputs, [output], output, domain=domain, **attributes))
+
+
+def _read_names(graph: Any) -> set[str]:
+    """Return the names of the tensors that the nodes of a graph read, and those of the graphs inside it."""
+    inner = [attribute.g for node in graph.node for attribute in node.attribute if attribute.HasField("g")]
+    return {name for node in graph.node for name in node.input}.union(*map(_read_names, inner))
 
 
 def _uint8(value: int) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from glossator.export.graphs.file_size import check_file_size
 from glossator.export.graphs.silence_output import silence_output
 from glossator.modeling.torch_session import graph_outputs, takes_token_types
 from glossator.service.bundle.task import Task
@@ -31,9 +32,11 @@ def convert_to_onnx(model: Any, task: Task, destination: Path) -> None:
         destination: The file to write.
 
     Raises:
-        ConfigError: PyTorch cannot export the family.
+        ConfigError: PyTorch cannot export the family, or the weights do not fit into one file.
     """
     import torch
+
+    check_file_size(sum(4 * parameter.numel() for parameter in model.parameters()))
 
     names = [*INPUTS, *(["token_type_ids"] if takes_token_types(model, task) else [])]
 

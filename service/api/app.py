@@ -6,15 +6,19 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 
-from anyio import CapacityLimiter, to_thread
+from anyio import to_thread
 from fastapi import FastAPI
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 
 from glossator.service.api import problems
 from glossator.service.api.dialects.mount import BODIES, mount
+from glossator.service.api.error_responses import error_response
 from glossator.service.api.job_service import open_jobs
 from glossator.service.api.metrics import Metrics
 from glossator.service.api.middleware.compression import CompressionMiddleware
+from glossator.service.api.middleware.early_refusals import EarlyRefusalMiddleware, RecentRefusals
+from glossator.service.api.middleware.path_and_method import PathAndMethodMiddleware
 from glossator.service.api.middleware.request_middleware import RequestMiddleware
 from glossator.service.api.middleware.tracing import no_span, span_factory
 from glossator.service.api.model_catalog import ModelCatalog
@@ -23,14 +27,20 @@ from glossator.service.api.replicas.replica_supervisor import shared_folder
 from glossator.service.api.routes import health, jobs_disabled, predict, zero_shot_rerank
 from glossator.service.api.routes import jobs as jobs_routes
 from glossator.service.api.routes import models as models_routes
+from glossator.service.api.security.access import declared_routes
 from glossator.service.api.security.guard import GuardMiddleware
+from glossator.service.api.security.key_ring import open_key_ring
+from glossator.service.api.security.proxy import ProxyMiddleware
+from glossator.service.api.security.sessions import Sessions
 from glossator.service.api.settings import Settings
 from glossator.service.api.state import AppState
-from glossator.service.api.web import pages
+from glossator.service.api.web import key_pages, pages
 from glossator.service.bundle.names import check_model_name
 from glossator.service.errors import ConfigError
-from glossator.service.inference.batching import QueueLimit
+from glossator.service.inference.admission import QueueLimit
+from glossator.service.inference.encoding_lanes import EncodingLanes
 from glossator.service.inference.model import Model
+from glossator.service.monitoring.prediction_log.writer import PredictionLog
 
 
 def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
@@ -54,10 +64,18 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
         models=catalog,
         settings=settings,
         metrics=metrics,
-        limiter=CapacityLimiter(settings.encoding_workers),
+        lanes=EncodingLanes(settings.encoding_workers),
+        refusals=RecentRefusals(),
         version=release,
+        keys=open_key_ring(settings),
+        sessions=Sessions(settings.session_secret.get_secret_value().encode()),
         jobs=open_jobs(catalog, settings),
+        log=None if settings.log_settings is None else PredictionLog(settings.log_settings),
     )
+    if state.log is not None:
+        metrics.watch_log(state.log)
+    if settings.key_file is not None:
+        metrics.watch_key_file(state.keys.file_status)
     catalog.limit = QueueLimit(settings.queue_seconds)
     for _, model in catalog.loaded():
         model.limit = catalog.limit
@@ -67,6 +85,8 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
         if (replica := shared_folder()) is not None:
             metrics.share(*replica)
         await state.warm_up()
+        if state.log is not None:
+            state.log.start()
         if state.jobs is not None:
             state.jobs.supervisor.start()
         catalog.start()
@@ -75,6 +95,9 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
         await to_thread.run_sync(catalog.close)
         if state.jobs is not None:
             await to_thread.run_sync(state.jobs.close)
+        await to_thread.run_sync(state.lanes.close)
+        if state.log is not None:
+            await to_thread.run_sync(state.log.close)
         await to_thread.run_sync(metrics.close)
 
     app = DocumentedApp(
@@ -88,26 +111,50 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
         redirect_slashes=False,
         responses=DEFAULT_RESPONSES,
         middleware=[
+            Middleware(PathAndMethodMiddleware),
             Middleware(
                 RequestMiddleware,
                 metrics=metrics,
                 draining=lambda: state.draining,
                 open_span=span_factory(release) or no_span,
+                respond=error_response,
             ),
-            Middleware(GuardMiddleware, settings=settings),
+            Middleware(ProxyMiddleware, settings=settings),
+            *_cors(settings),
+            Middleware(
+                GuardMiddleware, settings=settings, keys=state.keys, sessions=state.sessions, respond=error_response
+            ),
+            Middleware(EarlyRefusalMiddleware, refusals=state.refusals, respond=error_response),
             Middleware(CompressionMiddleware),
         ],
     )
     app.state.service = state
     app.needs_key = settings.needs_key
-    problems.install_error_handlers(app)
+    problems.install_error_handlers(app, error_response)
     jobs = jobs_disabled if state.jobs is None else jobs_routes
     for routes in (predict, zero_shot_rerank, models_routes, jobs, health):
         app.include_router(routes.router)
     app.include_router(pages.router)
+    app.include_router(key_pages.router)
     app.body_models = BODIES
     mount(app, root=settings.root_dialect, default=catalog.names[0], jobs=state.jobs is not None)
+    tuple(declared_routes(app.routes))  # a route without a declared scope stops the app here
     return app
+
+
+def _cors(settings: Settings) -> list[Middleware]:
+    """Let pages of the listed origins read responses. They send a key: a session of our pages does not count there."""
+    if not settings.cors_origins:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["*"],
+            expose_headers=["Retry-After", "RateLimit", "RateLimit-Policy", "X-Ignored-Fields", "X-Request-Id"],
+        )
+    ]
 
 
 def _check_names(models: Mapping[str, Model]) -> None:

@@ -29,7 +29,12 @@ async def get_jobs(request: Request) -> JobService:
 
 
 async def get_owner(request: Request) -> str:
-    """The owner of what the request creates: the name of its key."""
+    """The owner of what the request creates."""
+    return owner_of(request)
+
+
+def owner_of(request: Request) -> str:
+    """The name of the key that the request carries."""
     return getattr(request.state, "owner", LOCAL_OWNER)
 
 

@@ -1,40 +1,48 @@
 """The path of every inference request, whatever its dialect: limits, deadline, queue, answers, metrics.
 
-Small requests are parsed, encoded and decoded on the event loop, large ones in a few threads. While the model runs, a
-client that disconnects cancels its request.
+Prediction, reranking, zero-shot labels and explanations are computed in `Steps`, which `step_runner.py` runs until the
+deadline. Before the first step, `admit` estimates from the characters how long a request will take: work that would
+start or end too late is refused before it costs anything.
 """
 
 from __future__ import annotations
 
-import asyncio
+import math
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future
-from functools import partial
-from typing import Annotated, Any, TypeVar, Unpack
+from collections.abc import Sequence
+from typing import Annotated, TypeVar, Unpack
 
-from anyio import to_thread
 from fastapi import Request
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
-from starlette.requests import ClientDisconnect
 
+from glossator.service.api.answer_recording import record_answers
 from glossator.service.api.openapi_document import TIMEOUT_HEADER
 from glossator.service.api.problems import InvalidRequest
 from glossator.service.api.schemas.validation_faults import list_faults
 from glossator.service.api.settings import Settings
 from glossator.service.api.state import AppState
+from glossator.service.api.step_runner import offload, run_steps
 from glossator.service.api.transport.json_body import check_count, length_error, parse_object, read_json_body, validate
-from glossator.service.errors import Fault, InputError
+from glossator.service.bundle.task import TextEmbedding
+from glossator.service.errors import Fault, InputError, Overloaded
+from glossator.service.inference.composed.explanation import Explanation, passes
+from glossator.service.inference.composed.explanation import explain as explain_steps
 from glossator.service.inference.composed.reranking import RankedDocument, UnrankedDocument
+from glossator.service.inference.composed.reranking import rerank as rerank_steps
+from glossator.service.inference.composed.zero_shot import check_zero_shot
+from glossator.service.inference.composed.zero_shot import zero_shot as zero_shot_steps
+from glossator.service.inference.encoding_lanes import Share
 from glossator.service.inference.model import Model
-from glossator.service.inference.pipeline import Answer, PendingAnswers
+from glossator.service.inference.pipeline import Answer, PendingAnswers, PooledText
+from glossator.service.inference.steps import Steps
+from glossator.service.inference.workload import count_characters
 from glossator.service.tasks.encoded import Pair, Text
 from glossator.service.tasks.options import DecodeKeywords
 
 INLINE_CHARACTERS = 16_384
 """Requests up to this size are processed on the event loop: a thread would take longer."""
-WATCH_AFTER_SECONDS = 0.1
-"""How long an answer may take before the connection is watched for a disconnect."""
+INLINE_PASSES = 64
+"""And up to this many passes over the model."""
 
 _SECONDS = TypeAdapter(Annotated[float, Field(gt=0.0)])
 _Body = TypeVar("_Body", bound=BaseModel)
@@ -60,12 +68,20 @@ async def predict(
     began = time.perf_counter()
     deadline = read_deadline(request, settings)
     limited = replace_too_long(texts, settings.max_characters)
-    inline = sum(_characters(text) for text in texts) <= INLINE_CHARACTERS
-    pending = await offload(state, partial(model.start, limited, deadline=deadline, **options), inline=inline)
-    await wait_for_batches(request, pending)
-    answers = await offload(state, pending.result, inline=inline)
-    record_answers(state, name, pending, answers, began)
+    truncate = bool(options.get("truncate"))
+    share = admit(state, request, model, list(map(count_characters, limited)), deadline, truncate=truncate)
+    pending, answers = await run_steps(state, request, _predict(model, limited, deadline, options), deadline, share)
+    record_answers(state, request, model, name, limited, pending, answers, began)
     return answers
+
+
+def _predict(
+    model: Model, texts: Sequence[Text | InputError], deadline: float, options: DecodeKeywords
+) -> Steps[tuple[PendingAnswers, list[Answer | InputError]]]:
+    pending = yield from model.pipeline.prepare_steps(texts, **options)
+    yield None
+    yield model.pipeline.submit(pending, deadline=deadline)
+    return pending, pending.result()
 
 
 async def zero_shot(
@@ -83,13 +99,19 @@ async def zero_shot(
     Every text is compared with every label, so texts times labels must not exceed the limit on texts.
     """
     settings = state.settings
-    check_count(range(len(texts) * len(labels)), settings.max_texts)
+    check_count(range(max(1, len(texts)) * len(labels)), settings.max_texts)
+    check_zero_shot(model.task, labels, hypothesis)
     deadline = read_deadline(request, settings)
     limited = replace_too_long(texts, settings.max_characters)
-    return await offload(
-        state,
-        partial(model.zero_shot, limited, labels, hypothesis=hypothesis, multi_label=multi_label, deadline=deadline),
+    if isinstance(model.task, TextEmbedding):
+        passes = list(map(count_characters, [*limited, *labels]))
+    else:
+        passes = [count_characters(text) + len(label) for text in limited for label in labels]
+    share = admit(state, request, model, passes, deadline)
+    steps = zero_shot_steps(
+        model.pipeline, limited, labels, hypothesis=hypothesis, multi_label=multi_label, deadline=deadline
     )
+    return await run_steps(state, request, steps, deadline, share)
 
 
 async def rerank(
@@ -110,63 +132,77 @@ async def rerank(
         raise error
     deadline = read_deadline(request, settings)
     limited = replace_too_long(documents, settings.max_characters)
-    return await offload(
-        state, partial(model.rerank, query, limited, top_k=top_k, label=label, deadline=deadline, raw=raw)
-    )
+    if isinstance(model.task, TextEmbedding):
+        passes = [len(query), *map(count_characters, limited)]
+    else:
+        passes = [len(query) + count_characters(document) for document in limited]
+    share = admit(state, request, model, passes, deadline)
+    steps = rerank_steps(model.pipeline, query, limited, top_k=top_k, label=label, deadline=deadline, raw=raw)
+    return await run_steps(state, request, steps, deadline, share)
 
 
-async def offload(state: AppState, function: Callable[[], _T], *, inline: bool = False) -> _T:
-    """Call the function in one of the threads for large requests, or on the event loop if `inline`."""
-    return function() if inline else await to_thread.run_sync(function, limiter=state.limiter)
+async def pooled_texts(
+    state: AppState, request: Request, model: Model, texts: Sequence[Text], *, truncate: bool = False
+) -> list[PooledText | InputError]:
+    """The logits of each text, not decoded (`Pipeline.pooled_texts`), for dialects that return them."""
+    settings = state.settings
+    check_count(texts, settings.max_texts)
+    deadline = read_deadline(request, settings)
+    limited = replace_too_long(texts, settings.max_characters)
+    share = admit(state, request, model, list(map(count_characters, limited)), deadline, truncate=truncate)
+    steps = model.pipeline.pooled_texts(limited, deadline=deadline, truncate=truncate)
+    return await run_steps(state, request, steps, deadline, share)
 
 
-async def wait_for_batches(request: Request, pending: PendingAnswers) -> None:
-    """Return when the batches of a started prediction have run. Raises ClientDisconnect."""
-    if pending.future is not None:
-        await wait_or_disconnect(request, pending.future)
+async def explain(
+    state: AppState, request: Request, model: Model, texts: Sequence[Text], answers: Sequence[Answer | InputError]
+) -> list[Explanation | None]:
+    """How much each part of a text contributes to its answer (`Model.explain`), or None for an invalid text."""
+    without_parts = passes(texts)
+    check_count(without_parts, state.settings.max_texts)
+    deadline = read_deadline(request, state.settings)
+    share = admit(state, request, model, without_parts, deadline)
+    steps = explain_steps(model.pipeline, texts, answers, deadline=deadline)
+    return await run_steps(state, request, steps, deadline, share)
 
 
-async def wait_or_disconnect(request: Request, future: Future[Any]) -> None:
-    """Return when the future is done, successfully or not.
-
-    Raises ClientDisconnect if the client disconnects first; work that has not begun is then cancelled.
-    """
-    waiting = asyncio.wrap_future(future)
-    done, _ = await asyncio.wait({waiting}, timeout=WATCH_AFTER_SECONDS)
-    if not done:  # rare: most answers come sooner
-        disconnect = asyncio.ensure_future(_wait_for_disconnect(request))
-        try:
-            await asyncio.wait({waiting, disconnect}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            disconnect.cancel()
-    if not waiting.done():
-        waiting.cancel()
-        raise ClientDisconnect
-    waiting.exception()  # mark as retrieved; `PendingAnswers.result` raises it
-
-
-async def _wait_for_disconnect(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
-
-
-def record_answers(
+def admit(
     state: AppState,
-    name: str,
-    pending: PendingAnswers,
-    answers: Sequence[Answer | InputError],
-    began: float,
+    request: Request,
+    model: Model,
+    characters: Sequence[int],
+    deadline: float,
     *,
-    count_errors: bool = True,
-) -> None:
-    """Add a prediction that began at `began` (`time.perf_counter`) to the metrics.
+    truncate: bool = False,
+) -> Share | None:
+    """Admit the passes over the model that a request takes, from the characters of each.
 
-    `count_errors=False` leaves out the errors of texts: an error that the route raises is counted with its response.
+    Returns its share of the encoding lanes, which must go to `run_steps`; None for a small request, which is encoded on
+    the event loop. Raises Overloaded if the request would start too late, or end too late even on an idle server.
     """
-    state.metrics.inference(name, pending, answers, time.perf_counter() - began)
-    for answer in answers:
-        if count_errors and isinstance(answer, InputError):
-            state.metrics.error(answer.code)
+    is_small = sum(characters) <= INLINE_CHARACTERS and len(characters) <= INLINE_PASSES
+    work = model.pipeline.rates.estimate(characters, truncate=truncate)
+    first = model.batchers[-1]  # of a cascade: the fast model, which all texts pass
+    first.check_duration(work.windows, work.tokens, deadline, work.seconds)
+    try:
+        model.batcher.admit(work.windows, work.tokens, deadline=deadline)
+    except Overloaded as error:
+        if is_small:
+            state.refusals.note(request.scope, model.batcher, error)
+        raise
+    if is_small:
+        return None
+    wait, left = state.lanes.wait(work.seconds), deadline - time.monotonic()
+    if wait + work.seconds > left:
+        model.batcher.count_refused()
+        raise Overloaded(
+            "the server is overloaded",
+            found=f"{wait:.2f} s of texts that wait to be encoded",
+            expected=f"at most {max(0.0, left - work.seconds):.2f} s",
+            hint="Retry after the number of seconds in Retry-After.",
+            retry_after=max(1, math.ceil(wait)),
+        )
+    return state.lanes.join(work.seconds)
 
 
 async def parse_body(request: Request, state: AppState, kind: type[_Body], hint: str) -> _Body:
@@ -176,7 +212,13 @@ async def parse_body(request: Request, state: AppState, kind: type[_Body], hint:
     def parse() -> _Body:
         return validate(parse_object(body, hint=hint), kind, hint=hint)
 
-    return await offload(state, parse, inline=len(body) <= INLINE_CHARACTERS)
+    inline = len(body) <= INLINE_CHARACTERS
+    return await offload(state, parse, inline=inline, seconds=parse_seconds(body))
+
+
+def parse_seconds(body: bytes) -> float:
+    """About how long it takes to parse and check a JSON body."""
+    return 1e-7 * len(body)
 
 
 def read_deadline(request: Request, settings: Settings) -> float:
@@ -231,9 +273,3 @@ def raise_first_unranked(ranked: Sequence[RankedDocument | UnrankedDocument]) ->
             document.error.message = f"text {document.index}: {document.error.message}"
             raise document.error
     return [document for document in ranked if isinstance(document, RankedDocument)]
-
-
-def _characters(text: Text | InputError) -> int:
-    if isinstance(text, InputError):
-        return 0
-    return len(text.first) + len(text.second) if isinstance(text, Pair) else len(text)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from glossator.service.api.model_catalog import ModelCatalog
 from glossator.service.api.settings import Settings
+from glossator.service.api.transport.multipart import UploadLimits
 from glossator.service.inference.model import Model
-from glossator.service.jobs import webhook
 from glossator.service.jobs.accept import Upload, accept_job
 from glossator.service.jobs.job_files import Incoming, JobFiles
 from glossator.service.jobs.job_options import LabelOptions
 from glossator.service.jobs.open_store import open_store
 from glossator.service.jobs.records import Job, Kind
 from glossator.service.jobs.store import Store
+from glossator.service.jobs.webhooks.message import secret_bytes
+from glossator.service.jobs.worker_process import AttemptLimits
 from glossator.service.jobs.worker_supervisor import WorkerPlan, WorkerSupervisor
 
 
@@ -27,6 +30,16 @@ class JobService:
     folder: JobFiles
     supervisor: WorkerSupervisor
     settings: Settings
+
+    @property
+    def upload_limits(self) -> UploadLimits:
+        """The limits of one upload."""
+        settings = self.settings
+        return UploadLimits(
+            bytes=settings.max_upload_bytes,
+            idle_seconds=settings.upload_idle_seconds,
+            total_seconds=settings.upload_seconds,
+        )
 
     def receive_upload(self, max_bytes: int) -> Incoming:
         """Create the file of an upload. Raises NoRoom if the disk has no room for `max_bytes`."""
@@ -92,7 +105,10 @@ def open_jobs(models: ModelCatalog, settings: Settings) -> JobService | None:
         memory_mb=settings.job_memory_mb,
         database=database,
         free_bytes=settings.free_disk_bytes,
-        webhook_key=None if secret is None else webhook.secret_bytes(secret.get_secret_value()),
+        limits=AttemptLimits(stall=settings.job_stall_seconds, total=settings.job_total_seconds),
+        webhook_key=None if secret is None else secret_bytes(secret.get_secret_value()),
+        log=settings.log_settings,
+        webhook_networks=[ipaddress.ip_network(each) for each in settings.webhook_networks],
     )
     supervisor = WorkerSupervisor(store, folder, list(bundles), plan)
 

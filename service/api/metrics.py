@@ -13,10 +13,13 @@ from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
 from glossator.service.api.replicas.replica_metrics import ReplicaMetrics
+from glossator.service.api.security.key_reloading import KeyFileStatus
 from glossator.service.errors import InputError
-from glossator.service.inference.batching import BatchFuture, Totals
+from glossator.service.inference.batching import Totals
+from glossator.service.inference.calls import BatchFuture
 from glossator.service.inference.model import Model
 from glossator.service.inference.pipeline import Answer, PendingAnswers
+from glossator.service.monitoring.prediction_log.writer import PredictionLog
 
 logger = logging.getLogger("glossator.service.api")
 
@@ -94,6 +97,19 @@ class Metrics:
         self._registry.register(_QueueCollector(models))
         ProcessCollector(registry=self._registry)
         self._replicas: ReplicaMetrics | None = None
+
+    def watch_key_file(self, status: Callable[[], KeyFileStatus]) -> None:
+        """Report whether the key file can be read."""
+        gauge = Gauge(
+            "glossator_key_file_unreadable_seconds",
+            "Seconds for which the key file could not be read; 0 if it can.",
+            registry=self._registry,
+        )
+        gauge.set_function(lambda: status().unreadable_seconds)
+
+    def watch_log(self, log: PredictionLog) -> None:
+        """Report what the prediction log has written and dropped, and whether it can write."""
+        self._registry.register(_LogCollector(log))
 
     def share(self, folder: Path, number: int) -> None:
         """Report the metrics of all replicas that share a folder; this one is `number`.
@@ -195,6 +211,25 @@ class _QueueCollector(Collector):
             for name, model in served:
                 family.add_metric([name], sum(value(each.totals) for each in model.batchers))
             yield family
+
+
+class _LogCollector(Collector):
+    """Collects the state of the prediction log at the time of the request."""
+
+    def __init__(self, log: PredictionLog) -> None:
+        self._log = log
+
+    def collect(self) -> Iterator[Metric]:
+        status = self._log.status
+        yield CounterMetricFamily("glossator_log_records", "Answers in the prediction log.", value=status.written)
+        yield CounterMetricFamily(
+            "glossator_log_dropped", "Answers that were not logged: the log was full or failing.", value=status.dropped
+        )
+        yield GaugeMetricFamily(
+            "glossator_log_failing",
+            "1 while the prediction log cannot be written.",
+            value=float(status.failure is not None),
+        )
 
 
 class _TeiMetrics:

@@ -17,6 +17,7 @@ GlossatorError
     ├── HostRefused
     ├── InvalidRequest      lists all faults of the request's fields
     ├── TooManyTexts
+    ├── AnswerTooLarge      the answer would exceed the limit
     ├── NotReady
     └── InternalError       an unexpected error
 """
@@ -26,6 +27,7 @@ from __future__ import annotations
 import json
 import logging
 import traceback
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -56,6 +58,8 @@ from glossator.service.errors import (
 )
 
 MEDIA_TYPE = "application/problem+json"
+CALLER = "caller"
+"""The entry of a request's state with the holder of its key, or with the Unauthorized that a route raises."""
 
 logger = logging.getLogger("glossator.service.api")
 
@@ -131,6 +135,10 @@ class TooManyTexts(RequestError):
     code = "too-many-texts"
 
 
+class AnswerTooLarge(RequestError):
+    code = "answer-too-large"
+
+
 class NotReady(RequestError):
     code = "not-ready"
 
@@ -160,6 +168,7 @@ STATUS: dict[type[GlossatorError], HTTPStatus] = {
     HostRefused: HTTPStatus.MISDIRECTED_REQUEST,
     InvalidRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
     TooManyTexts: HTTPStatus.UNPROCESSABLE_ENTITY,
+    AnswerTooLarge: HTTPStatus.UNPROCESSABLE_ENTITY,
     InputError: HTTPStatus.UNPROCESSABLE_ENTITY,
     ConfigError: HTTPStatus.UNPROCESSABLE_ENTITY,
     RequestError: HTTPStatus.BAD_REQUEST,
@@ -245,18 +254,26 @@ def convert_validation_error(error: RequestValidationError) -> InvalidRequest:
     )
 
 
-def install_error_handlers(app: FastAPI) -> None:
-    """Make the app answer every error of its routes and of the framework with a problem."""
+ErrorResponse = Callable[[GlossatorError, Scope], Response]
+"""Makes the response to an error outside a route."""
+
+
+def install_error_handlers(app: FastAPI, respond: ErrorResponse = ProblemResponse) -> None:
+    """Make the app answer every error of its routes with a problem, and every error of the framework by `respond`."""
 
     @app.exception_handler(GlossatorError)
     async def on_error(request: Request, error: GlossatorError) -> Response:
         if status_of(error) >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, NotReady | ModelLoading):
             log_failure(error, request.scope)
-        return ProblemResponse(error, request.scope)
+        write = respond if isinstance(error, Unauthorized | ScopeMissing) else ProblemResponse
+        return write(error, request.scope)
 
     @app.exception_handler(HTTPException)
     async def on_http(request: Request, error: HTTPException) -> Response:
-        response = ProblemResponse(_framework_error(request, error), request.scope)
+        caller = request.scope.get("state", {}).get(CALLER)
+        # Without a key, nobody learns which routes exist.
+        ours = caller if isinstance(caller, Unauthorized) else _framework_error(request, error)
+        response = respond(ours, request.scope)
         response.headers.update(error.headers or {})
         return response
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from glossator.service.api.model_catalog import ListedModel, ModelCatalog
-from glossator.service.bundle import file_names
-from glossator.service.bundle.manifest import Manifest, parse_manifest
+from glossator.service.bundle.manifest import Manifest
+from glossator.service.bundle.reader import read_manifest
 from glossator.service.errors import GlossatorError, ModelLoading, UnknownModel
 from glossator.service.inference.model import Model, load
 from glossator.service.registry import ModelRecord, Registry, live_versions, resolve_version
@@ -113,7 +113,7 @@ class RegistryCatalog(ModelCatalog):
         """The manifest of a version, or None if unreadable; a request for that version then fails with the error."""
         if key not in self._manifests:
             try:
-                self._manifests[key] = parse_manifest((self.registry.folder(*key) / file_names.MANIFEST).read_bytes())
+                self._manifests[key] = read_manifest(self.registry.folder(*key))
             except (OSError, GlossatorError):
                 return None
         return self._manifests[key]
@@ -244,8 +244,9 @@ class RegistryCatalog(ModelCatalog):
     def _exceeds_budget(self, name: str, digest: str) -> bool:
         """Whether this version and the loaded models together exceed the budget."""
         assert self._budget is not None
-        folder = self.registry.folder(name, digest)
-        graphs = sum(path.stat().st_size for path in folder.glob("onnx/*.onnx"))
+        manifest = self._manifest((name, digest))
+        files = {} if manifest is None else manifest.files
+        graphs = sum(entry.size for name, entry in files.items() if name.endswith(".onnx"))
         return self._loaded_bytes() + graphs > self._budget
 
     def _evict(self, kept: tuple[str, str] | None = None) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import re
+import secrets
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,9 +22,11 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from glossator.service.api.schemas.validation_faults import list_faults
 from glossator.service.api.security.key_hashing import hash_key
 from glossator.service.errors import ConfigError, Fault
-from glossator.service.jobs import webhook
 from glossator.service.jobs.job_files import FREE_BYTES
+from glossator.service.jobs.webhooks.message import secret_bytes
 from glossator.service.jobs.worker import LEASE_SECONDS, MEMORY_MB
+from glossator.service.jobs.worker_process import STALL_SECONDS, TOTAL_SECONDS
+from glossator.service.monitoring.prediction_log.settings import LogSettings
 
 PREFIX = "GLOSSATOR_"
 
@@ -36,6 +40,10 @@ def _split_list(value: object) -> object:
 
 
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_list)]
+
+
+def _new_secret() -> SecretStr:
+    return SecretStr(secrets.token_hex(32))
 
 
 class Settings(BaseSettings):
@@ -52,12 +60,24 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8000
     """0 chooses a free port."""
+    uds: Path | None = None
+    """A Unix socket to listen on instead of the host and port."""
+    root_path: str = ""
+    """The path prefix under which a reverse proxy publishes the server, such as `/glossator`."""
+    trusted_proxies: Names = ("127.0.0.1", "::1")
+    """Addresses or networks of the reverse proxies whose `X-Forwarded-...` headers count."""
+    cors_origins: Names = ()
+    """Origins, such as `https://app.example`, whose pages may call the API from a browser."""
+    session_secret: Annotated[SecretStr, Field(repr=False, default_factory=_new_secret)]
+    """Signs the sessions of the pages. Set it if several servers share a host name; random by default."""
     models: Path | None = None
     """A registry (`glossator models`) to serve and follow. Without one, the bundles of the command are served."""
     model_memory_mb: Positive | None = None
     """Memory budget for the graphs of the registry's models. Above it, the least recently used models are evicted."""
     key_file: Path | None = None
     """The key file (`glossator keys`): keys with scopes and expiry times. It is reloaded when it changes."""
+    key_file_grace_seconds: Annotated[float, Field(ge=0.0)] = 60.0
+    """How long the last keys of a key file stay valid when it is gone, unreadable or damaged."""
     requests_per_minute: Positive | None = None
     """Requests per minute for each key, or for each client address if no key is needed."""
     api_keys_file: Path | None = None
@@ -74,6 +94,8 @@ class Settings(BaseSettings):
     """Maximum number of texts in one request."""
     max_characters: Positive = 1_000_000
     """Maximum length of one text."""
+    max_answer_bytes: Positive = 128 * 2**20
+    """Maximum size of an answer, and of the numbers that it is computed from."""
     encoding_workers: Positive = 2
     """Threads that parse and encode large requests."""
     timeout_seconds: Annotated[float, Field(gt=0.0)] = 30.0
@@ -91,13 +113,35 @@ class Settings(BaseSettings):
     """A job is given to another worker when its worker has been silent for this long."""
     job_memory_mb: Positive = MEMORY_MB
     """Memory limit of a worker."""
+    job_stall_seconds: Annotated[float, Field(gt=0.0)] = STALL_SECONDS
+    """A worker whose job makes no progress for this long is killed. Three such attempts fail the job."""
+    job_total_seconds: Annotated[float, Field(gt=0.0)] = TOTAL_SECONDS
+    """A job whose attempt takes longer fails. A retry continues after its finished chunks."""
     job_keep_seconds: Annotated[float, Field(gt=0.0)] = 7 * 86_400.0
     """How long a job and its files are kept after its end."""
     max_upload_bytes: Positive = 4 * 2**30
+    upload_idle_seconds: Annotated[float, Field(gt=0.0)] = 30.0
+    """An upload is refused after a pause of this length."""
+    upload_seconds: Annotated[float, Field(gt=0.0)] = 3_600.0
+    """Time limit of an upload."""
     free_disk_bytes: Annotated[int, Field(ge=0)] = FREE_BYTES
-    """Disk space that jobs leave free."""
+    """Disk space that jobs and the prediction log leave free."""
+    prediction_log: Path | None = None
+    """The folder of the prediction log. Without it, answers are not logged."""
+    prediction_log_texts: bool = False
+    """Log the texts too. Without, only their SHA-256 is logged."""
+    prediction_log_redact: bool = False
+    """Mask e-mail addresses, card numbers and phone numbers in logged texts."""
+    prediction_log_models: Names = ()
+    """Models whose answers are logged; by default all."""
+    prediction_log_keep_days: Annotated[float, Field(gt=0.0)] = 30.0
+    """How long logged answers are kept."""
+    prediction_log_max_mb: Positive = 10_240
+    """Maximum size of the prediction log. Above it, the oldest answers are removed."""
     webhook_hosts: Names = ()
     """Hosts (`name` or `name:port`) that webhooks may be sent to."""
+    webhook_networks: Names = ()
+    """Networks, such as `10.0.0.0/8`, that the names of these hosts may resolve to, in addition to public addresses."""
     webhook_secret: Annotated[SecretStr | None, Field(repr=False)] = None
     """The secret that signs webhooks: `whsec_` and base64."""
 
@@ -114,6 +158,8 @@ class Settings(BaseSettings):
     @property
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the address. Host names other than localhost count as public."""
+        if self.uds is not None:
+            return True
         try:
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
@@ -123,6 +169,21 @@ class Settings(BaseSettings):
     def needs_key(self) -> bool:
         """Whether requests must carry a key."""
         return bool(self.api_keys) or self.key_file is not None
+
+    @property
+    def log_settings(self) -> LogSettings | None:
+        """The settings of the prediction log; None if answers are not logged."""
+        if self.prediction_log is None:
+            return None
+        return LogSettings(
+            folder=self.prediction_log.absolute(),
+            texts=self.prediction_log_texts,
+            redact=self.prediction_log_redact,
+            models=self.prediction_log_models,
+            keep_days=self.prediction_log_keep_days,
+            max_bytes=self.prediction_log_max_mb << 20,
+            free_bytes=self.free_disk_bytes,
+        )
 
     @field_validator("api_keys")
     @classmethod
@@ -134,8 +195,34 @@ class Settings(BaseSettings):
     @classmethod
     def _check_secret(cls, secret: SecretStr | None) -> SecretStr | None:
         if secret is not None:
-            webhook.secret_bytes(secret.get_secret_value())
+            secret_bytes(secret.get_secret_value())
         return secret
+
+    @field_validator("root_path")
+    @classmethod
+    def _check_root_path(cls, path: str) -> str:
+        path = path.rstrip("/")
+        if path and not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", path):
+            raise ValueError("a root path starts with / and has letters, digits and . _ ~ - only, such as /glossator")
+        return path
+
+    @field_validator("trusted_proxies", "webhook_networks")
+    @classmethod
+    def _check_proxies(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for each in proxies:
+            try:
+                ipaddress.ip_network(each)
+            except ValueError:
+                raise ValueError(f"{each} is not an IP address or a network such as 10.0.0.0/8") from None
+        return proxies
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for each in origins:
+            if not re.fullmatch(r"https?://[^/\s*]+", each):
+                raise ValueError(f"{each} is not an origin; expected a scheme and a host, such as https://app.example")
+        return tuple(each.lower() for each in origins)
 
     @field_validator("allowed_hosts", "webhook_hosts")
     @classmethod

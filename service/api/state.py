@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from anyio import CapacityLimiter, to_thread
+from anyio import to_thread
 
 from glossator.service.api.job_service import JobService
 from glossator.service.api.metrics import Metrics
+from glossator.service.api.middleware.early_refusals import RecentRefusals
 from glossator.service.api.model_catalog import ModelCatalog
+from glossator.service.api.security.key_ring import KeyRing
+from glossator.service.api.security.sessions import Sessions
 from glossator.service.api.settings import Settings
 from glossator.service.bundle.task import TextEmbedding
 from glossator.service.errors import ConfigError, GlossatorError
+from glossator.service.inference.encoding_lanes import EncodingLanes
 from glossator.service.inference.model import Model
+from glossator.service.monitoring.prediction_log.writer import PredictionLog
 
 
 @dataclass(slots=True)
@@ -22,10 +27,14 @@ class AppState:
     models: ModelCatalog
     settings: Settings
     metrics: Metrics
-    limiter: CapacityLimiter
-    """Limits the threads that parse, encode and decode large requests."""
+    lanes: EncodingLanes
+    """The threads that parse, encode and decode large requests."""
+    refusals: RecentRefusals
     version: str
+    keys: KeyRing
+    sessions: Sessions
     jobs: JobService | None = None
+    log: PredictionLog | None = None
     warm: bool = False
     draining: bool = False
     failure: GlossatorError | None = None
@@ -51,7 +60,7 @@ class AppState:
         """Run one text through each model: the first run allocates memory that later runs reuse."""
         try:
             for model in self.models.values():
-                await to_thread.run_sync(model.predict, ["warm up"], limiter=self.limiter)
+                await to_thread.run_sync(model.predict, ["warm up"])
         except GlossatorError as error:
             self.failure = error
             raise

@@ -1,48 +1,56 @@
-"""Checks of a bundle folder that need no inference: its files, then their contents. Each returns the faults found."""
+"""Checks of a bundle folder that need no inference: its files, then their contents.
+
+Each file is read once: the bytes whose hash is right are the bytes that are checked, and those that are kept for
+loading. What happens to the folder afterwards does not matter.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
-import os
 import stat
-from collections.abc import Callable
-from pathlib import Path, PurePosixPath
+from collections.abc import Callable, Mapping
+from pathlib import PurePosixPath
 
 from glossator.service.bundle import file_names
 from glossator.service.bundle.golden import parse_golden
-from glossator.service.bundle.manifest import Manifest
+from glossator.service.bundle.manifest import FileEntry, Manifest
 from glossator.service.bundle.onnx_inspection import check_interface, inspect_onnx
 from glossator.service.bundle.reference import parse_reference
 from glossator.service.bundle.task import Classifier, Task, TokenClassification
+from glossator.service.bundle.training_texts import parse_training_texts
 from glossator.service.errors import BundleError, Fault, shorten
-from glossator.service.files.hashing import hash_file
+from glossator.service.files.open_folder import OpenFolder
+
+Receive = Callable[[str, bytes], None]
 
 
-def check_files(root: Path, manifest: Manifest) -> list[Fault]:
-    """Compare the folder with the manifest: unlisted and missing files, sizes, hashes, links and other special files.
+def check_files(folder: OpenFolder, manifest: Manifest, receive: Receive = lambda *_: None) -> list[Fault]:
+    """Compare a folder with its manifest, then check what is in its files. Return all faults.
+
+    Unlisted and missing files, sizes, hashes, links and other special files come first. If they are right: graphs that
+    must not be loaded, and files that contradict the manifest.
+
+    Args:
+        folder: The folder of the bundle.
+        manifest: Its manifest.
+        receive: Is called with the name and the content of each file whose hash is right.
 
     Raises:
         OSError: A file or folder cannot be read.
     """
-    faults = [
-        Fault("unsafe-path", "the manifest lists a path outside the bundle", name)
-        for name in manifest.files
-        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\\" in name
-    ]
-    if faults:
+    if faults := check_names(manifest):
         return faults
     present, refused = set(), set()
-    for folder, folders, files in os.walk(root, onerror=_raise):
-        for found in (Path(folder, name) for name in (*folders, *files)):
-            relative, mode = found.relative_to(root).as_posix(), found.lstat().st_mode
-            if stat.S_ISREG(mode):
-                present.add(relative)
-            elif stat.S_ISLNK(mode):
-                refused.add(relative)
-                faults.append(Fault("symlink", "links are not allowed in a bundle", shorten(relative)))
-            elif not stat.S_ISDIR(mode):  # reading a pipe or a device may never end
-                refused.add(relative)
-                faults.append(Fault("not-a-file", "a pipe, a socket or a device", shorten(relative)))
+    for name, mode in folder.entries():
+        if stat.S_ISREG(mode):
+            present.add(name)
+        elif stat.S_ISLNK(mode):
+            refused.add(name)
+            faults.append(Fault("symlink", "links are not allowed in a bundle", shorten(name)))
+        elif not stat.S_ISDIR(mode):  # reading a pipe or a device may never end
+            refused.add(name)
+            faults.append(Fault("not-a-file", "a pipe, a socket or a device", shorten(name)))
     listed = set(manifest.files)
     faults += [
         Fault("missing-entry", "the manifest does not list this file, which every bundle needs", name)
@@ -53,52 +61,68 @@ def check_files(root: Path, manifest: Manifest) -> list[Fault]:
         Fault("unlisted-file", "not in the manifest", shorten(name))
         for name in sorted(present - listed - {file_names.MANIFEST})
     ]
+    in_contents = _check_graph_entries(manifest)
     for name in sorted(listed):
         if name in present:
-            faults += _check_file(root, name, manifest)
+            wrong, found = _check_file(folder, name, manifest, receive)
+            faults += wrong
+            in_contents += found
         elif name not in refused:
             faults.append(Fault("missing-file", "listed in the manifest", name))
-    return faults
+    return faults or in_contents
 
 
-def check_contents(root: Path, manifest: Manifest) -> list[Fault]:
-    """Check what is in the files: graphs that must not be loaded, files that contradict the manifest."""
-    checks: list[Callable[[], list[Fault]]] = [
-        lambda: _check_graphs(root, manifest),
-        lambda: _check_config(root, manifest),
-        lambda: _check_golden(root, manifest),
-        lambda: _check_reference(root, manifest),
+def check_names(manifest: Manifest) -> list[Fault]:
+    """Return a fault for each file of the manifest whose path leads out of the bundle."""
+    return [
+        Fault("unsafe-path", "the manifest lists a path outside the bundle", name)
+        for name in manifest.files
+        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\\" in name
     ]
-    return [fault for check in checks for fault in check()]
 
 
-def _check_file(root: Path, name: str, manifest: Manifest) -> list[Fault]:
-    entry = manifest.files[name]
-    size = (root / name).stat().st_size
-    if size != entry.size:
-        return [Fault("wrong-size", f"{size} bytes, expected {entry.size}", name)]
-    if hash_file(root / name) != entry.sha256:
-        return [Fault("wrong-hash", "its content has changed since export", name)]
-    return []
+def _check_file(folder: OpenFolder, name: str, manifest: Manifest, receive: Receive) -> tuple[list[Fault], list[Fault]]:
+    """Return the fault of a file that is not the one in the manifest, and the faults of its content if it is."""
+    data = folder.read(name, max_bytes=manifest.files[name].size)
+    if fault := check_hash(name, data, manifest.files[name]):
+        return [fault], []
+    receive(name, data)
+    return [], _check_content(name, data, manifest)
 
 
-def _check_graphs(root: Path, manifest: Manifest) -> list[Fault]:
+def check_hash(name: str, data: bytes, entry: FileEntry) -> Fault | None:
+    """Return the fault of a file whose content is not the one in the manifest."""
+    if len(data) != entry.size:
+        found = f"{len(data)} bytes" if len(data) < entry.size else f"more than {entry.size} bytes"
+        return Fault("wrong-size", f"{found}, expected {entry.size}", name)
+    if hashlib.sha256(data).hexdigest() != entry.sha256:
+        return Fault("wrong-hash", "its content has changed since export", name)
+    return None
+
+
+def _check_content(name: str, data: bytes, manifest: Manifest) -> list[Fault]:
+    """Return the faults in the content of a file whose hash is right."""
+    if name.endswith(".onnx"):
+        summary = inspect_onnx(data, name)
+        return [*(summary.faults or check_interface(summary, manifest.task.outputs, name))]
+    check = _CHECKS.get(name)
+    return [] if check is None else check(data, manifest)
+
+
+def _check_graph_entries(manifest: Manifest) -> list[Fault]:
+    """Check which files of the manifest are the graphs that may be run."""
     faults = []
-    graphs = [name for name in manifest.files if name.endswith(".onnx")]
-    if manifest.served.graph not in graphs:
+    if not manifest.served.graph.endswith(".onnx"):
         faults.append(Fault("served-graph", "the served graph is not an ONNX file", manifest.served.graph))
     faults += [
         Fault("fast-graph", "the fast graph is not an ONNX file", name)
         for name in _fast_graphs(manifest)
-        if name not in graphs
+        if not name.endswith(".onnx")
     ]
     if manifest.cascade is not None and not _is_single_label(manifest.task):
         faults.append(
             Fault("cascade-task", "only single-label models of texts and pairs can be a cascade", file_names.MANIFEST)
         )
-    for name in graphs:
-        summary = inspect_onnx((root / name).read_bytes(), name)
-        faults += summary.faults or check_interface(summary, manifest.task.outputs, name)
     return faults
 
 
@@ -111,11 +135,11 @@ def _is_single_label(task: Task) -> bool:
     return isinstance(task, Classifier) and task.problem_type == "single_label_classification"
 
 
-def _check_config(root: Path, manifest: Manifest) -> list[Fault]:
+def _check_config(data: bytes, manifest: Manifest) -> list[Fault]:
     """Compare `config.json`, which other tools read, with the manifest: labels and problem type."""
     task = manifest.task
     try:
-        config = json.loads((root / file_names.CONFIG).read_bytes())
+        config = json.loads(data)
         names = config["id2label"] if isinstance(task, Classifier | TokenClassification) else {}
         labels = [names[str(index)] for index in range(len(names))]
         problem_type = config.get("problem_type")
@@ -127,14 +151,14 @@ def _check_config(root: Path, manifest: Manifest) -> list[Fault]:
             Fault("label-mismatch", f"id2label differs from the labels of {file_names.MANIFEST}", file_names.CONFIG)
         )
     if isinstance(task, Classifier) and problem_type != task.problem_type:
-        what = f"problem_type is {problem_type!r}, the manifest says {task.problem_type!r}"
+        what = f"problem_type is {shorten(problem_type)}, the manifest says {task.problem_type}"
         faults.append(Fault("problem-type-mismatch", what, file_names.CONFIG))
     return faults
 
 
-def _check_golden(root: Path, manifest: Manifest) -> list[Fault]:
+def _check_golden(data: bytes, manifest: Manifest) -> list[Fault]:
     try:
-        rows = parse_golden((root / file_names.GOLDEN).read_bytes())
+        rows = parse_golden(data)
     except BundleError as error:
         return list(error.faults)
     faults = []
@@ -149,13 +173,14 @@ def _check_golden(root: Path, manifest: Manifest) -> list[Fault]:
         else:
             fits = len(row.logits) % width == 0
         if not fits:
-            faults.append(Fault("golden-labels", f"row {row.name!r} does not fit the labels", file_names.GOLDEN))
+            what = f"row {shorten(row.name)} does not fit the labels"
+            faults.append(Fault("golden-labels", what, file_names.GOLDEN))
     return faults
 
 
-def _check_reference(root: Path, manifest: Manifest) -> list[Fault]:
+def _check_reference(data: bytes, manifest: Manifest) -> list[Fault]:
     try:
-        reference = parse_reference((root / file_names.REFERENCE).read_bytes())
+        reference = parse_reference(data)
     except BundleError as error:
         return list(error.faults)
     task = manifest.task
@@ -165,5 +190,17 @@ def _check_reference(root: Path, manifest: Manifest) -> list[Fault]:
     return []
 
 
-def _raise(error: OSError) -> None:
-    raise error
+def _check_training_texts(data: bytes, _: Manifest) -> list[Fault]:
+    try:
+        parse_training_texts(data)
+    except BundleError as error:
+        return list(error.faults)
+    return []
+
+
+_CHECKS: Mapping[str, Callable[[bytes, Manifest], list[Fault]]] = {
+    file_names.CONFIG: _check_config,
+    file_names.GOLDEN: _check_golden,
+    file_names.REFERENCE: _check_reference,
+    file_names.TRAINING_TEXTS: _check_training_texts,
+}

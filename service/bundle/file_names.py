@@ -16,7 +16,11 @@ TASK = "task.json"
 WEIGHTS = "model.safetensors"
 VALIDATION = "validation.jsonl"
 TEST = "test.jsonl"
+OUT_OF_SCOPE = "out_of_scope.jsonl"
 HISTORY = "history.json"
+
+# Checkpoint and, unless it was left out, bundle.
+TRAINING_TEXTS = "training_texts.bin"
 
 # Cleaned corpus.
 CLEANED = "cleaned.json"

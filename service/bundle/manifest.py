@@ -14,12 +14,17 @@ from glossator.service.bundle.task import StrictModel, Task, TaskName
 from glossator.service.errors import BundleInvalid, BundleVersionUnsupported, Fault
 
 Precision = Literal["fp32", "int8"]
-Scheme = Literal["fp32", "static", "row", "block"]
+Scheme = Literal["fp32", "static", "row", "block", "source"]
 """How a graph computes its matrix products: in fp32, or in int8 with activation scales that are fixed at export
-(`static`), computed for each token (`row`), or computed for each block of a token (`block`)."""
+(`static`), computed for each token (`row`), computed for each block of a token (`block`), or as the int8 graph of an
+imported model does (`source`): then answers may depend on the other texts of a batch."""
+Runtime = Literal["PyTorch", "ONNX Runtime"]
+"""What ran the model that the graphs were compared with: a checkpoint of PyTorch, or the ONNX graph of another tool."""
 Int8Kernel = Literal["uint8 x int8", "uint8 x uint8"]
 """The products that ONNX Runtime computes for an int8 graph. Products of uint8 and int8 are faster, but overflow on
 some processors."""
+Evidence = Literal["texts", "sample"]
+"""What a model without labelled rows was compared on: `texts` of its user, or the `sample` that Glossator has."""
 Tier = Literal["fast", "full"]
 """Which graph of a cascade answered."""
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -40,6 +45,13 @@ class Served(StrictModel):
     precision: Precision
     scheme: Scheme
     reason: str
+    loss_shown: bool | None = None
+    """For int8: whether the validation rows show that the loss is at most the margin. False: there are too few rows, or
+    the graph was requested. None for fp32, and in bundles older than this field."""
+
+    @model_serializer(mode="wrap")
+    def _omit_absent_fields(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
+        return _without_nones(handler(self), "loss_shown")
 
 
 class Estimate(StrictModel):
@@ -60,7 +72,7 @@ class EvaluationRecord(StrictModel):
 
 
 class Parity(StrictModel):
-    """One graph compared with the PyTorch checkpoint in fp32 on real texts."""
+    """One graph compared with the source, usually the PyTorch checkpoint, in fp32 on real texts."""
 
     scheme: Scheme
     excluded: list[str]
@@ -74,7 +86,27 @@ class Parity(StrictModel):
     graph_value: float
     non_inferior: bool
     margin: float
+    """The largest loss of the metric that is accepted."""
+    showable: float | None = None
+    """The smallest loss that this number of rows can rule out if the graphs are equally good. None in older bundles."""
+    low: float | None = None
+    """One-sided 95 % lower bound of `graph_value - reference_value`. None in older bundles."""
     texts_per_second: float
+    speed_ratio: float | None = None
+    """How many times as fast as the fp32 graph this int8 graph was on the machine of the export, measured in turns.
+    None for fp32, for graphs that the comparison rejected, and in older bundles."""
+    batch_flips: Count | None = None
+    """For the scheme `source`: texts whose decision depends on the other texts of a batch. None for other schemes, in
+    which no decision does."""
+
+    @property
+    def enough_rows(self) -> bool:
+        """Whether this number of rows can show that the loss is at most the margin."""
+        return self.showable is None or self.showable <= self.margin
+
+    @model_serializer(mode="wrap")
+    def _omit_absent_fields(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
+        return _without_nones(handler(self), "showable", "low", "speed_ratio", "batch_flips")
 
 
 class Verification(StrictModel):
@@ -87,6 +119,25 @@ class Verification(StrictModel):
     """Largest |logit difference| allowed between a golden row and its replay."""
     batch_difference: float
     """Largest |logit difference| measured between a text alone and the same text in a batch, with the served graph."""
+    evidence: Evidence | None = None
+    """The texts of the comparison. None for labelled rows, which is omitted, so that older manifests keep their
+    digest."""
+    reference: Runtime = "PyTorch"
+    """What the graphs were compared with; PyTorch is omitted, so that older manifests keep their digest."""
+
+    @property
+    def measured(self) -> bool:
+        """Whether the answers were measured on labelled rows. If not, how often they are right is not known."""
+        return self.evidence is None
+
+    def batch_flips(self, scheme: Scheme) -> int | None:
+        """Return how many decisions of the graph of this scheme depend on the other texts; None if none can."""
+        return next((each.batch_flips for each in reversed(self.parity) if each.scheme == scheme), None)
+
+    @model_serializer(mode="wrap")
+    def _omit_absent_fields(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
+        fields = _without_nones(handler(self), "evidence")
+        return {name: value for name, value in fields.items() if name != "reference" or value != "PyTorch"}
 
 
 class BatchCost(StrictModel):
@@ -236,6 +287,11 @@ def _invalid(faults: list[Fault]) -> BundleInvalid:
     return BundleInvalid(
         "the manifest is not valid", faults=faults, hint="Export the checkpoint again, or copy the bundle again."
     )
+
+
+def _without_nones(fields: dict[str, object], *names: str) -> dict[str, object]:
+    """Return the fields without those of `names` that are None, so that older manifests keep their bytes and digest."""
+    return {name: value for name, value in fields.items() if name not in names or value is not None}
 
 
 def _canonical(fields: object) -> bytes:

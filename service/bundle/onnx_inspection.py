@@ -24,6 +24,8 @@ from glossator.service.errors import Fault
 
 ALLOWED_DOMAINS = frozenset({"", "ai.onnx", "com.microsoft"})
 """Operator sets that ONNX Runtime implements; any other would need a custom library."""
+FURTHER_OUTPUT = "last_hidden_state"
+"""A graph of vectors may have this output next to `embedding`, for tools that pool the states of tokens themselves."""
 MAX_TENSOR_ELEMENTS = 2**31
 _MAX_DEPTH = 32
 _MAX_DIMENSIONS = 8
@@ -67,13 +69,14 @@ def check_interface(summary: GraphSummary, outputs: Mapping[str, Sequence[int | 
     """Return the faults of a graph whose inputs and outputs are not those of its task.
 
     Inputs are `input_ids, attention_mask[, token_type_ids]` of shape (batch, seq), both axes free. `outputs` has the
-    axes of each output, None for a free axis.
+    axes of each output, None for a free axis. A graph of vectors may also give `last_hidden_state`.
     """
     faults = []
     names = set(summary.inputs)
     if not {"input_ids", "attention_mask"} <= names <= {"input_ids", "attention_mask", "token_type_ids"}:
         faults.append(Fault("graph-inputs", f"inputs are {', '.join(sorted(names)) or 'none'}", where))
-    if set(summary.outputs) != set(outputs):
+    further = {FURTHER_OUTPUT} if "embedding" in outputs else set()
+    if set(summary.outputs) - further != set(outputs):
         faults.append(Fault("graph-outputs", f"outputs are {', '.join(summary.outputs) or 'none'}", where))
     for name, dimensions in summary.inputs.items():
         if len(dimensions) != 2 or any(isinstance(size, int) for size in dimensions):

@@ -1,6 +1,6 @@
 """What a model was trained to do: training writes it as `task.json`, export copies it into `bundle.json`.
 
-text-classification    a text                  -> logits (labels,)
+text-classification    a text                  -> logits (labels,), or one logit for a score
 text-pair              two texts               -> logits (labels,), or one logit for a score
 token-classification   a text                  -> logits (tokens, tags)
 question-answering     a question, a context   -> start and end logits, (tokens,) each
@@ -56,6 +56,17 @@ class Encoding(StrictModel):
         return self
 
 
+class OutOfScope(StrictModel):
+    """When a text is out of scope: the probability of its most probable label is below `threshold`.
+
+    Fitted on `rows` validation rows so that at most the share `refused` of the texts that are in scope is out of scope.
+    """
+
+    threshold: Probability
+    refused: Annotated[float, Field(gt=0.0, lt=1.0)]
+    rows: Annotated[int, Field(ge=1)]
+
+
 class Calibration(StrictModel):
     """Parameters fitted on validation data. `thresholds` has one entry per label, in the order of `labels`."""
 
@@ -64,6 +75,13 @@ class Calibration(StrictModel):
     nonconformity: list[Probability] | None = None
     """`1 - probability` of the true label of each validation row, ascending: the basis of conformal label sets (Vovk et
     al. 2005; Angelopoulos and Bates 2021). For single-label models only."""
+    out_of_scope: OutOfScope | None = None
+    """For single-label classification of texts; omitted if None, so that older manifests keep their digest."""
+
+    @model_serializer(mode="wrap")
+    def _omit_missing_scope(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
+        fields: dict[str, object] = handler(self)
+        return {name: value for name, value in fields.items() if name != "out_of_scope" or value is not None}
 
 
 class Provenance(StrictModel):
@@ -109,6 +127,8 @@ class Classifier(_TaskFields):
     problem_type: ProblemType
     labels: Labels
     calibration: Calibration = Calibration()
+    score_range: tuple[float, float] | None = None
+    """The lowest and the highest score: score = low + (high - low) * sigmoid(logit). None: the score is the logit."""
 
     @model_validator(mode="after")
     def _labels_fit_the_problem(self) -> Classifier:
@@ -121,6 +141,8 @@ class Classifier(_TaskFields):
             raise ValueError(f"{len(thresholds)} thresholds for {len(self.labels)} labels")
         if thresholds is not None and self.problem_type != "multi_label_classification":
             raise ValueError("thresholds belong to multi_label_classification")
+        if self.score_range is not None and not self.score_range[0] < self.score_range[1]:
+            raise ValueError(f"score_range {self.score_range} is empty")
         return self
 
     @property
@@ -129,35 +151,49 @@ class Classifier(_TaskFields):
 
 
 class TextClassification(Classifier):
-    """One label for a text, or any number of labels."""
+    """One label for a text, any number of labels, or a score if `problem_type` is `regression`."""
 
     task: Literal["text-classification"] = "text-classification"
 
     @model_validator(mode="after")
-    def _not_regression(self) -> TextClassification:
-        if self.problem_type == "regression":
-            raise ValueError("regression belongs to text-pair")
+    def _fits_the_problem(self) -> TextClassification:
+        if self.score_range is not None and self.problem_type != "regression":
+            raise ValueError("score_range belongs to regression")
+        if self.calibration.out_of_scope is not None and self.problem_type != "single_label_classification":
+            raise ValueError("out_of_scope belongs to single_label_classification")
         return self
+
+    @model_serializer(mode="wrap")
+    def _omit_score_range(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Omit `score_range` from models with labels, so that older manifests keep their digest."""
+        fields: dict[str, object] = handler(self)
+        return {
+            name: value for name, value in fields.items() if name != "score_range" or self.problem_type == "regression"
+        }
 
 
 class TextPair(Classifier):
     """One label for two texts (entailment), or a score if `problem_type` is `regression` (similarity, relevance)."""
 
     task: Literal["text-pair"] = "text-pair"
-    score_range: tuple[float, float] = (0.0, 1.0)
-    """The lowest and the highest score of the training data: score = low + (high - low) * sigmoid(logit)."""
+    score_range: tuple[float, float] | None = (0.0, 1.0)
 
     @model_validator(mode="after")
-    def _valid_score_range(self) -> TextPair:
+    def _one_label_or_score(self) -> TextPair:
         if self.problem_type == "multi_label_classification":
             raise ValueError("a pair has one label or one score")
-        if not self.score_range[0] < self.score_range[1]:
-            raise ValueError(f"score_range {self.score_range} is empty")
+        if self.calibration.out_of_scope is not None:
+            raise ValueError("out_of_scope belongs to text-classification")
         return self
 
 
+Tagging = Literal["IOB2", "IOB1", "BILOU"]
+"""How tags become entities. `IOB2`: every entity begins with `B-X`. `IOB1`: an entity may also begin with `I-X`; `B-X`
+marks the end of an entity directly before it. `BILOU`: `L-X` ends an entity, `U-X` is one of a single word."""
+
+
 class TokenClassification(_TaskFields):
-    """Entities in a text. `labels` are IOB2 tags in the order of the logits: `O`, `B-PER`, `I-PER`, ...
+    """Entities in a text. `labels` are tags in the order of the logits: `O`, `B-PER`, `I-PER`, ...
 
     `outside_bias` is subtracted from the logit of `O`. It is fitted on validation data, because models find too few
     entities: entities are rare.
@@ -166,13 +202,27 @@ class TokenClassification(_TaskFields):
     task: Literal["token-classification"] = "token-classification"
     labels: Labels
     outside_bias: float = 0.0
+    tagging: Tagging = "IOB2"
+    """Omitted if `IOB2`, so that older manifests keep their digest."""
 
     @model_validator(mode="after")
     def _valid_tags(self) -> TokenClassification:
-        expected = iob2_tags(self.types)
-        if sorted(self.labels) != sorted(expected):
-            raise ValueError(f"labels are not the IOB2 tags of some types: expected {', '.join(expected)}")
+        if self.tagging == "IOB2":
+            expected = iob2_tags(self.types)
+            if sorted(self.labels) != sorted(expected):
+                raise ValueError(f"labels are not the IOB2 tags of some types: expected {', '.join(expected)}")
+            return self
+        prefixes = "BI" if self.tagging == "IOB1" else "BILU"
+        tags = [label for label in self.labels if label != OUTSIDE]
+        wrong = [tag for tag in tags if tag[:1] not in prefixes or tag[1:2] != "-" or not tag[2:]]
+        if wrong or len(set(self.labels)) != len(self.labels) or len(tags) == len(self.labels):
+            raise ValueError(f"labels are not {OUTSIDE} and tags of {self.tagging}: {', '.join(wrong or self.labels)}")
         return self
+
+    @model_serializer(mode="wrap")
+    def _omit_default_tagging(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
+        fields: dict[str, object] = handler(self)
+        return {name: value for name, value in fields.items() if name != "tagging" or value != "IOB2"}
 
     @property
     def types(self) -> list[str]:
@@ -205,13 +255,29 @@ class QuestionAnswering(_TaskFields):
         return {"start_logits": (None, None), "end_logits": (None, None)}
 
 
+Pooling = Literal["mean", "cls", "max", "last", "weighted_mean", "mean_sqrt_len"]
+"""How token vectors become one vector: their mean, that of the first token, the largest value of each dimension, that
+of the last token, the mean weighted by position (1, 2, ...), or the sum divided by the square root of their number."""
+
+
 class TextEmbedding(_TaskFields):
-    """A vector for a text: the mean of the token vectors or the vector of the first token, length 1 if `normalized`."""
+    """A vector for a text, pooled from its token vectors; of length 1 if `normalized`."""
 
     task: Literal["text-embedding"] = "text-embedding"
-    pooling: Literal["mean", "cls"] = "mean"
+    pooling: Pooling | Annotated[list[Pooling], Field(min_length=2)] = "mean"
+    """Of several poolings, the vectors are concatenated."""
     normalized: bool = True
     dimension: Annotated[int, Field(ge=1)]
+    prompt: str = ""
+    """Put before each text; every window of a long text begins with it."""
+    truncate_characters: Annotated[int, Field(ge=1)] | None = None
+    """With `truncate`, the number of characters of a text that are read, before it is split into tokens."""
+
+    @model_serializer(mode="wrap")
+    def _omit_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Omit a missing prompt and a missing limit, so that older manifests keep their digest."""
+        fields: dict[str, object] = handler(self)
+        return {name: value for name, value in fields.items() if value or name not in ("prompt", "truncate_characters")}
 
     @property
     def labels(self) -> list[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from glossator.service.bundle import file_names
 from glossator.service.bundle.manifest import FileEntry, Manifest
+from glossator.service.bundle.reader import Bundle
 from glossator.service.files.hashing import hash_file
 
 
@@ -17,6 +18,18 @@ def list_files(root: Path) -> dict[str, FileEntry]:
         for name in names
         if name != file_names.MANIFEST
     }
+
+
+def copy_bundle(bundle: Bundle, root: Path) -> None:
+    """Write the files of a bundle, as they were checked, into the folder `root`.
+
+    Raises BundleInvalid if a file has changed since the bundle was read, OSError if one cannot be written.
+    """
+    for name in bundle.manifest.files:
+        target = root / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(bundle.read(name))
+    (root / file_names.MANIFEST).write_bytes(bundle.manifest.to_bytes())
 
 
 def write_manifest(root: Path, manifest: Manifest) -> Manifest:

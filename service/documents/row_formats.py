@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
+from glossator.service.documents.formats.csv_dialect import TableDialect
 from glossator.service.documents.json_text import to_json, to_json_value
 from glossator.service.errors import ConfigError
 from glossator.service.files import compression
@@ -105,9 +106,18 @@ class CsvFormat(LineFormat):
         self._formula_safe = formula_safe
         self._needs_quotes = re.compile(f'["\\r\\n{self._delimiter}]|^\ufeff')
         self._known = frozenset(self._columns)
+        self._header: tuple[str, ...] | None = self._columns
+        self._literal = False
+        self._separator = self._delimiter
+
+    def use_dialect(self, dialect: TableDialect) -> None:
+        """Write like the table that had this dialect: its delimiter, quotes and header."""
+        self._separator, self._header = dialect.delimiter, dialect.header
+        self._literal = dialect.quotes == "literal"
+        self._needs_quotes = re.compile(f'["\\r\\n{re.escape(dialect.delimiter)}]|^\ufeff')
 
     def header(self) -> bytes:
-        return encode_line(self._join_cells(self._columns))
+        return b"" if self._header is None else encode_line(self._join_cells(self._header))
 
     def line(self, row: Row) -> str:
         if not self._known.issuperset(row):
@@ -120,13 +130,15 @@ class CsvFormat(LineFormat):
 
     def _join_cells(self, values: Sequence[object]) -> str:
         cells = [self._cell(value) for value in values]
-        return '""' if cells == [""] else self._delimiter.join(cells)  # one empty cell would be a blank line
+        return '""' if cells == [""] else self._separator.join(cells)  # one empty cell would be a blank line
 
     def _cell(self, value: object) -> str:
         value = to_json_value(value)
         text = value if isinstance(value, str) else "" if value is None else to_json(value)
         if self._formula_safe and isinstance(value, str) and _FORMULA.match(text) and not _NUMBER.fullmatch(text):
             text = f"'{text}"
+        if self._literal:
+            return text
         return '"' + text.replace('"', '""') + '"' if self._needs_quotes.search(text) else text
 
 

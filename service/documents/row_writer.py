@@ -7,7 +7,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from glossator.service.documents.row_formats import SUFFIXES, Row, RowFormat, find_row_format
+from glossator.service.documents.formats.csv_dialect import TableDialect
+from glossator.service.documents.row_formats import SUFFIXES, CsvFormat, Row, RowFormat, find_row_format
 from glossator.service.errors import ConfigError
 from glossator.service.files.atomic_file import AtomicFile
 from glossator.service.files.paths import refuse_same_file
@@ -62,6 +63,7 @@ def open_row_writer(
     formula_safe: bool = True,
     inputs: Sequence[str | Path] = (),
     stdout: BinaryIO | None = None,
+    dialect: TableDialect | None = None,
 ) -> RowWriter:
     """Return a writer of rows with `columns`.
 
@@ -73,6 +75,7 @@ def open_row_writer(
         formula_safe: Protect cells of CSV and TSV that a spreadsheet would run as a formula.
         inputs: Files that the output must not be.
         stdout: Replaces the process's standard output.
+        dialect: How to write CSV or TSV, if the output has the format of the dialect.
 
     Raises:
         ConfigError: The format is unknown, or the output is an input.
@@ -81,7 +84,10 @@ def open_row_writer(
     path = str(path)
     format_class, codec = find_row_format(path, format, SUFFIXES)
     refuse_same_file(path, [str(source) for source in inputs])
-    return create_row_writer(path, format_class(columns, formula_safe=formula_safe), codec=codec, stdout=stdout)
+    row_format = format_class(columns, formula_safe=formula_safe)
+    if dialect is not None and isinstance(row_format, CsvFormat) and row_format.format == dialect.format:
+        row_format.use_dialect(dialect)
+    return create_row_writer(path, row_format, codec=codec, stdout=stdout)
 
 
 def create_row_writer(

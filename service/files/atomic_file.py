@@ -28,17 +28,25 @@ class AtomicFile:
         temporary: The name of the file until it is committed, on the same file system. By default a hidden name in
             the same folder.
         stdout: Replaces the process's standard output.
+        mode: Permissions of a new file, before the process's umask is applied.
 
     Raises:
         OutputError: The file cannot be created or written; every method may raise it.
     """
 
     def __init__(
-        self, path: str, *, codec: str | None = None, temporary: Path | None = None, stdout: BinaryIO | None = None
+        self,
+        path: str,
+        *,
+        codec: str | None = None,
+        temporary: Path | None = None,
+        stdout: BinaryIO | None = None,
+        mode: int = 0o666,
     ) -> None:
         self.name = "standard output" if path == STANDARD_STREAM else path
         self._target: Path | None = None
         self._temporary: Path | None = None
+        self._mode = mode
         with self._output_errors():
             self._file = self._open(path, temporary, stdout)
         self._borrowed = self._file is stdout or self._file is sys.stdout.buffer
@@ -106,7 +114,7 @@ class AtomicFile:
             temporary.unlink(missing_ok=True)
         temporary = temporary or temporary_name(target)
         # Not `tempfile`: its files are private, and the output should have the mode that any new file gets.
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), self._mode)
         self._target, self._temporary = target, temporary
         if target.exists():
             with contextlib.suppress(OSError):  # file systems without modes

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
 from glossator.service.errors import UndecodableFile
+from glossator.service.files.limit_settings import limit_from_environment
 from glossator.service.optional_packages import import_optional
 
 SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
@@ -21,6 +22,8 @@ SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
 CODEC_NAMES = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "zstd"}
 READ_ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError)
 """What reading a damaged or truncated stream raises."""
+EXPANSION = "GLOSSATOR_READER_EXPANSION"
+"""The environment variable that replaces MAX_RATIO."""
 MAX_RATIO = 100
 """Largest expanded size as a multiple of the compressed size; see ALWAYS_ALLOWED_BYTES for small files."""
 ALWAYS_ALLOWED_BYTES = 32 << 20
@@ -48,8 +51,21 @@ def split_suffix(name: str) -> tuple[str, str | None]:
     return name, None
 
 
+def max_ratio() -> int:
+    """Return the largest expanded size as a multiple of the compressed size. Raises ConfigError for a wrong setting."""
+    return limit_from_environment(EXPANSION, MAX_RATIO)
+
+
 def open_decompressed(raw: BinaryIO, codec: str) -> ByteStream:
-    """Return the decompressed content of `raw`. Reading damaged or truncated data raises one of READ_ERRORS."""
+    """Return the decompressed content of `raw`.
+
+    Reading damaged or truncated data raises one of READ_ERRORS; data that expand too far raise UndecodableFile.
+    """
+    counted = _CountedBytes(raw)
+    return _LimitedBytes(_decompressor(cast(BinaryIO, counted), codec), counted)
+
+
+def _decompressor(raw: BinaryIO, codec: str) -> ByteStream:
     if codec == ".gz":
         return gzip.GzipFile(fileobj=raw)
     if codec == ".bz2":
@@ -61,13 +77,14 @@ def open_decompressed(raw: BinaryIO, codec: str) -> ByteStream:
 
 def expansion_error(name: str, size: int, expanded: int) -> UndecodableFile | None:
     """Return the error if `size` compressed bytes expand to more than is allowed (a decompression bomb), else None."""
-    if expanded <= max(ALWAYS_ALLOWED_BYTES, MAX_RATIO * size):
+    ratio = max_ratio()
+    if expanded <= max(ALWAYS_ALLOWED_BYTES, ratio * size):
         return None
     return UndecodableFile(
         f"{name} expands to {expanded:,} bytes or more",
         found=f"{size:,} bytes",
-        expected=f"at most {MAX_RATIO} times as many",
-        hint="Decompress it yourself if you trust it.",
+        expected=f"at most {ratio} times as many",
+        hint=f"Decompress it yourself if you trust it, or raise {EXPANSION}.",
     )
 
 
@@ -103,6 +120,40 @@ def open_compressed(raw: BinaryIO, codec: str) -> BinaryIO:
     if codec == ".xz":
         return cast(BinaryIO, lzma.LZMAFile(raw, "wb"))
     return cast(BinaryIO, import_optional("zstandard", "zstd").ZstdCompressor().stream_writer(raw, closefd=False))
+
+
+class _CountedBytes:
+    """Counts the compressed bytes that are read."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self._raw = raw
+        self.name = str(getattr(raw, "name", "the data"))
+        self.count = 0
+
+    def read(self, size: int = -1) -> bytes:
+        block = self._raw.read(size)
+        self.count += len(block)
+        return block
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._raw, name)
+
+
+class _LimitedBytes:
+    """Decompressed bytes, which must not become many more than the compressed bytes read so far."""
+
+    def __init__(self, stream: ByteStream, counted: _CountedBytes) -> None:
+        self._stream = stream
+        self._counted = counted
+        self._expanded = 0
+
+    def read1(self, size: int = -1, /) -> bytes:
+        block = self._stream.read1(size)
+        self._expanded += len(block)
+        error = expansion_error(self._counted.name, self._counted.count, self._expanded)
+        if error is not None:
+            raise error
+        return block
 
 
 class _ZstdReader(io.RawIOBase):

@@ -9,11 +9,21 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import secrets
+import shutil
+import stat
 from pathlib import Path
 
 
-def write_atomically(path: Path, data: bytes, *, temporary: Path | None = None, mode: int = 0o666) -> None:
+def write_atomically(
+    path: Path,
+    data: bytes,
+    *,
+    temporary: Path | None = None,
+    mode: int = 0o666,
+    like: os.stat_result | None = None,
+) -> None:
     """Replace the content of `path` with `data`, which is on disk when this returns.
 
     Args:
@@ -23,39 +33,30 @@ def write_atomically(path: Path, data: bytes, *, temporary: Path | None = None, 
             after an error: the caller removes it. By default a new hidden name, so that several processes may write
             the same path.
         mode: Permissions of a new file, before the process's umask is applied.
+        like: Give the file this owner, group and mode.
 
     Raises:
         OSError: The file cannot be written. The old content is unchanged.
     """
     if temporary is not None:
-        _write_and_rename(temporary, path, data, os.O_TRUNC, mode)
+        _write_and_rename(temporary, path, data, os.O_TRUNC, mode, like)
         return
     hidden = temporary_name(path)
     try:
-        _write_and_rename(hidden, path, data, os.O_EXCL, mode)
+        _write_and_rename(hidden, path, data, os.O_EXCL, mode, like)
     except BaseException:
         with contextlib.suppress(OSError):
             hidden.unlink()
         raise
 
 
-def append_durably(path: Path, data: bytes) -> None:
-    """Append `data` to a file, which is created if it does not exist; the data is on disk when this returns.
-
-    Raises OSError if the file cannot be written.
-    """
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
-    try:
-        write_all(descriptor, data)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    sync_folder(path.parent)
-
-
-def _write_and_rename(temporary: Path, path: Path, data: bytes, flag: int, mode: int) -> None:
+def _write_and_rename(
+    temporary: Path, path: Path, data: bytes, flag: int, mode: int, like: os.stat_result | None
+) -> None:
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | flag, mode)
     try:
+        if like is not None:
+            _take_owner(descriptor, like)
         write_all(descriptor, data)
         os.fsync(descriptor)
     finally:
@@ -64,9 +65,30 @@ def _write_and_rename(temporary: Path, path: Path, data: bytes, flag: int, mode:
     sync_folder(path.parent)
 
 
+def _take_owner(descriptor: int, like: os.stat_result) -> None:
+    own = os.fstat(descriptor)
+    if (own.st_uid, own.st_gid) != (like.st_uid, like.st_gid):
+        os.fchown(descriptor, like.st_uid, like.st_gid)
+    os.fchmod(descriptor, stat.S_IMODE(like.st_mode))
+
+
 def temporary_name(path: Path) -> Path:
     """Return a new hidden name in the folder of `path`: `.NAME.RANDOM.part`."""
     return path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.part")
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove the files and folders under temporary names of `path` that killed processes left behind.
+
+    The caller holds the lock of `path`: no other process is writing it.
+    """
+    pattern = re.compile(rf"\.{re.escape(path.name[:200])}\.[0-9a-f]{{8}}\.part")
+    with contextlib.suppress(OSError):
+        for found in [each for each in path.parent.iterdir() if pattern.fullmatch(each.name)]:
+            if found.is_dir() and not found.is_symlink():
+                shutil.rmtree(found, ignore_errors=True)
+            else:
+                found.unlink(missing_ok=True)
 
 
 def write_all(descriptor: int, data: bytes) -> None:

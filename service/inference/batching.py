@@ -1,16 +1,16 @@
 """The queue between callers and the workers that run batches: windows that wait together run together.
 
-A free worker takes the waiting windows immediately: with few requests nothing waits, with many the batches grow. It
-runs the planned batch that contains the oldest window, so that no request is overtaken for long.
+A free worker takes the waiting windows immediately: with few requests nothing waits, with many the batches grow.
+Requests share the workers by run time (`fair_lane.py`): a short request waits for the batches that run, not for the
+requests before it.
 
-There are two lanes. Windows in the `interactive` lane go first. Windows in the `bulk` lane are planned as a whole when
-they arrive and get a turn whenever the lane has waited `BULK_PATIENCE_SECONDS`. A call with more than
-`INTERACTIVE_WINDOWS` windows always takes the bulk lane, because it would delay the others. Work whose deadline has
-passed or whose caller has disconnected is dropped before it runs.
+There are two lanes: `interactive` for requests and `bulk` for files. Requests go first, and while both wait, files get
+a tenth of the run time. A call of more than `INTERACTIVE_WINDOWS` windows, and every call in the bulk lane, is
+planned as a whole when it arrives. Work whose deadline has passed or whose caller has disconnected is dropped before it
+runs.
 
-The queue of a server has a limit: if more work waits than `QueueLimit` allows, a call is rejected immediately, with
-the seconds after which to retry. Work is measured in milliseconds, from the cost of padded tokens as learned batch by
-batch. Requests are not counted, since one may be a thousand times larger than another.
+The queue of a server has a limit (`admission.py`): if more work waits than it allows, a call is rejected immediately,
+with the seconds after which to retry.
 """
 
 from __future__ import annotations
@@ -19,51 +19,16 @@ import math
 import threading
 import time
 import weakref
-from collections import deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-import numpy as np
-
-from glossator.service.errors import DeadlineExceeded, InferenceError, Overloaded
+from glossator.service.errors import DeadlineExceeded, InferenceError
+from glossator.service.inference.admission import UNLIMITED, Admission, QueueLimit
 from glossator.service.inference.batch_planning import UNMEASURED, Cost, plan
-from glossator.service.tasks.encoded import Floats
-
-Lane = Literal["interactive", "bulk"]
-Windows = Sequence[Sequence[int]]
-Outputs = Sequence[Floats]
-"""The outputs of the graph, one array per window."""
-Run = Callable[[Windows], Outputs]
-"""A function that returns the outputs of one batch."""
-
-
-@dataclass(frozen=True, slots=True)
-class QueueLimit:
-    """How much work may wait before calls are rejected, in seconds until a worker would start the call.
-
-    `interactive` applies to small calls; FEW_CALLS small calls may always wait, however slow the model is. Large calls
-    let small ones pass and may wait until their deadline.
-    """
-
-    interactive: float = math.inf
-
-
-UNLIMITED = QueueLimit()
-
-
-class BatchFuture(Future[Outputs]):
-    """Future outputs of a call, with the seconds that its first window waited and that the graph ran."""
-
-    waited = 0.0
-    ran = 0.0
-
-    def add(self, other: Future[Outputs]) -> None:
-        """Add the times of another future to this one."""
-        if isinstance(other, BatchFuture):
-            self.waited += other.waited
-            self.ran += other.ran
+from glossator.service.inference.calls import BatchFuture, Call, Lane, Outputs, Place, Run, Windows
+from glossator.service.inference.close_at_exit import close_at_exit
+from glossator.service.inference.fair_lane import Lanes
+from glossator.service.inference.fork_safety import survive_fork
 
 
 @dataclass(slots=True)
@@ -80,51 +45,10 @@ class Totals:
     refused: int = 0
 
 
-BULK_PATIENCE_SECONDS = 0.1
+FORK_SECONDS = 10.0
+"""How long a fork waits for running batches, in case one never ends."""
 INTERACTIVE_WINDOWS = 32
-LOOKAHEAD = 256
-"""Number of waiting interactive windows that are planned together."""
-FEW_CALLS = 8
-_LEARNING = 0.1
-"""Weight of the last batch in the running estimate of batch times."""
-_FIRST_GUESS = 1.5
-_NOTHING: Floats = np.empty(0, dtype=np.float32)
-
-
-@dataclass(slots=True)
-class _Request:
-    """The windows of one call and their outputs so far."""
-
-    windows: Windows
-    deadline: float | None
-    future: BatchFuture
-    left: int
-    outputs: list[Floats]
-    since: float
-    ended: bool = False
-    begun: bool = False
-
-    def keep(self, index: int, output: Floats) -> bool:
-        """Store the output of one window; return whether it was the last. Needs the batcher's lock."""
-        self.outputs[index] = output
-        self.left -= 1
-        return self.left == 0
-
-    def end(self, outcome: Outputs | BaseException) -> None:
-        """Finish the future. Must be called without the batcher's lock, because callbacks run here."""
-        if self.future.set_running_or_notify_cancel():
-            if isinstance(outcome, BaseException):
-                self.future.set_exception(outcome)
-            else:
-                self.future.set_result(outcome)
-
-
-@dataclass(slots=True)
-class _Batch:
-    """Windows to run together, each as its request and its index there."""
-
-    places: list[tuple[_Request, int]]
-    since: float = field(default_factory=time.monotonic)
+"""Calls of more windows are planned alone."""
 
 
 class Batcher:
@@ -142,29 +66,44 @@ class Batcher:
     @property
     def cost(self) -> Cost:
         """The cost that batches are planned with; may be replaced at any time."""
-        return self._queue.cost
+        return self._queue.admission.cost
 
     @cost.setter
     def cost(self, cost: Cost) -> None:
-        self._queue.cost = cost
+        self._queue.admission.cost = cost
 
     @property
     def limit(self) -> QueueLimit:
         """How much work may wait; may be replaced at any time."""
-        return self._queue.limit
+        return self._queue.admission.limit
 
     @limit.setter
     def limit(self, limit: QueueLimit) -> None:
-        self._queue.limit = limit
+        self._queue.admission.limit = limit
 
     @property
     def totals(self) -> Totals:
         """What the queue has done so far."""
+        self._queue.totals.refused = self._queue.admission.refused
         return self._queue.totals
 
-    def admit(self) -> None:
-        """Raise Overloaded if a small call would be rejected now."""
-        self._queue.admit()
+    def admit(self, windows: int = 1, tokens: int | None = None, *, deadline: float = math.inf) -> None:
+        """Raise Overloaded if a call of N windows would be rejected now; `tokens`: of all, default: usual windows."""
+        self._queue.admit(windows, tokens, deadline)
+
+    def count_refused(self) -> None:
+        """Count a call that was refused before it was submitted."""
+        self._queue.admission.refused += 1
+
+    def check_duration(self, windows: int, tokens: int, deadline: float, seconds: float) -> None:
+        """Raise Overloaded if a call would end too late even on idle workers; see `Admission.check_duration`."""
+        admission = self._queue.admission
+        admission.check_duration(admission.work(windows, tokens), deadline, seconds)
+
+    @property
+    def departures(self) -> int:
+        """A number that changes when work leaves the queue; until then, what was refused would be refused again."""
+        return self._queue.admission.departures
 
     def wait(self, lane: Lane = "interactive") -> float:
         """Return the estimated seconds until a worker would start a call that is submitted now."""
@@ -198,97 +137,89 @@ class _Queue:
     """The two lanes and the threads that work on them."""
 
     def __init__(self, run: Run, workers: int, cost: Cost, limit: QueueLimit) -> None:
-        self.cost = cost
-        self.limit = limit
         self.totals = Totals()
         self._run = run
         self._workers = workers
-        self._interactive: deque[tuple[_Request, int]] = deque()
-        self._bulk: deque[_Batch] = deque()
         self._closed = False
+        self._clear(cost, limit)
+        survive_fork(self)
+
+    def _clear(self, cost: Cost, limit: QueueLimit) -> None:
+        """Start with no threads, and nothing that waits."""
+        self._lanes = Lanes()
+        self.admission = Admission(self._lanes, cost, limit, self._workers)
         self._changed = threading.Condition()
         self._threads: list[threading.Thread] = []
-        self._work_in: dict[Lane, float] = {"interactive": 0.0, "bulk": 0.0}
-        """Estimated milliseconds of the waiting and running windows, without the overhead of batches."""
-        self._factor = _FIRST_GUESS
-        """Ratio of the measured time to that estimate."""
-        self._usual = 0.0
-        """Running mean of the milliseconds of work in a small call."""
+        self._running = 0
+        """Number of workers that are inside a batch."""
+        self._is_forking = False
+
+    def before_fork(self) -> None:
+        """Wait for the running batches, so that no lock inside ONNX Runtime is held in the child; begin no other."""
+        self._changed.acquire()
+        self._is_forking = True
+        own = threading.current_thread() in self._threads  # a callback forks
+        self._changed.wait_for(lambda: self._running <= own, timeout=FORK_SECONDS)
+
+    def after_fork(self, *, in_child: bool) -> None:
+        """Go on in the parent; start again in the child, where waiting calls fail."""
+        if not in_child:
+            self._is_forking = False
+            self._changed.notify_all()
+            self._changed.release()
+            return
+        waiting = self._lanes.calls
+        self._clear(self.admission.cost, self.admission.limit)
+        for call in waiting:
+            self._end(call, InferenceError("the process forked while the call waited", hint="Ask again."))
 
     def wait(self, lane: Lane) -> float:
-        waiting = self._work_in["interactive"] + (self._work_in["bulk"] if lane == "bulk" else 0.0)
-        return 1e-3 * waiting * self._factor / self._workers
+        with self._changed:
+            return self.admission.wait(lane)
 
-    def _estimate(self, window: Sequence[int]) -> float:
-        """Return the milliseconds that a window adds to its batch."""
-        length = len(window)
-        return length * (self.cost.token + self.cost.attention * length)
-
-    def admit(self) -> None:
-        if self.wait("interactive") > self._patience():  # without the lock: an approximate value is good enough
+    def admit(self, windows: int, tokens: int | None, deadline: float) -> None:
+        if not self.admission.is_far_from_full(windows):
+            work = None if tokens is None else self.admission.work(windows, tokens)
             with self._changed:
-                self._admit("interactive", None)
-
-    def _patience(self) -> float:
-        return max(self.limit.interactive, 1e-3 * FEW_CALLS * self._usual * self._factor / self._workers)
-
-    def _admit(self, lane: Lane, deadline: float | None) -> None:
-        """Raise Overloaded if a worker would start too late. Needs the lock."""
-        wait = self.wait(lane)
-        patience = math.inf if deadline is None else deadline - time.monotonic()
-        if lane == "interactive":
-            patience = min(patience, self._patience())
-        if wait > patience and self.limit is not UNLIMITED:
-            self.totals.refused += 1
-            raise Overloaded(
-                "the server is overloaded",
-                found=f"{wait:.2f} s of queued work",
-                expected=f"at most {max(patience, 0.0):.2f} s",
-                hint="Retry after the number of seconds in Retry-After.",
-                retry_after=max(1, math.ceil(wait)),
-            )
+                self.admission.check("interactive", windows, work, deadline)
 
     def submit(self, windows: Windows, lane: Lane, deadline: float | None) -> BatchFuture:
-        request = _Request(windows, deadline, BatchFuture(), len(windows), [_NOTHING] * len(windows), time.monotonic())
-        places = [(request, index) for index in range(len(windows))]
-        asked, lane = lane, "bulk" if len(windows) > INTERACTIVE_WINDOWS else lane
-        if lane == "bulk":
+        call = Call(windows, list(map(self.admission.estimate, windows)), deadline, time.monotonic(), lane)
+        batches = None
+        if lane == "bulk" or len(windows) > INTERACTIVE_WINDOWS:
             lengths = [len(window) for window in windows]
             # A file is batched the same way for any number of workers; a large request is split among them.
-            cost = self.cost if asked == "bulk" else self._cost(lengths)
-            batches = [_Batch([places[index] for index in batch]) for batch in plan(lengths, cost)]
-        work = sum(map(self._estimate, windows))
+            batches = plan(lengths, self.admission.cost if lane == "bulk" else self._cost(lengths))
         with self._changed:
             if self._closed:
                 raise InferenceError("the model is closed", hint="Load it again.")
-            self._admit(lane, deadline)
+            self.admission.check(lane, len(windows), call.work_left, deadline)
             self._start()
-            self._work_in[lane] += work
-            if lane == "interactive":
-                self._usual += _LEARNING * (work - self._usual)
+            call.due = self.admission.due(call)
+            self.admission.add(call)
             # Callbacks run in the thread that finishes the future, without the lock.
-            request.future.add_done_callback(lambda _: self._took(lane, work))
-            if lane == "bulk":
-                self._bulk.extend(batches)
-            else:
-                self._interactive.extend(places)
+            call.future.add_done_callback(lambda _: self._forget(call))
+            self._lanes[lane].add(call, batches)
             self._changed.notify(len(windows))
-        return request.future
+        return call.future
 
-    def _took(self, lane: Lane, work: float) -> None:
+    def _forget(self, call: Call) -> None:
+        """Drop what is left of a call that has ended or was cancelled."""
         with self._changed:
-            self._work_in[lane] = max(0.0, self._work_in[lane] - work)
+            self.admission.remove(call)
+            self._lanes[call.lane].forget(call)
+            if call.future.cancelled() and call.is_late(time.monotonic()):
+                self.totals.late += 1
 
     def close(self) -> None:
         with self._changed:
             self._closed = True
-            waiting = {id(request): request for request, _ in self._interactive}
-            waiting |= {id(request): request for batch in self._bulk for request, _ in batch.places}
-            self._interactive.clear()
-            self._bulk.clear()
+            waiting = self._lanes.calls
+            for call in waiting:
+                self._lanes[call.lane].forget(call)
             self._changed.notify_all()
-        for request in waiting.values():
-            self._end(request, InferenceError("the model was closed before it answered"))
+        for call in waiting:
+            self._end(call, InferenceError("the model was closed before it answered"))
         for thread in self._threads:
             if thread is not threading.current_thread():  # garbage collection may happen in a callback
                 thread.join()
@@ -302,66 +233,66 @@ class _Queue:
             ]
             for thread in self._threads:
                 thread.start()
+            close_at_exit(self)
 
     def _work(self) -> None:
+        ran = False
+        began = 0.0
         while True:
             with self._changed:
-                while not (self._interactive or self._bulk or self._closed):
+                if not (ran and self._lanes):
+                    began = 0.0  # the worker waits
+                self._running -= ran
+                if self._is_forking:
+                    self._changed.notify_all()
+                while self._is_forking or not (self._lanes or self._closed):
                     self._changed.wait()
                 if self._closed:
                     return
-                batch, late = self._take()
+                batch, late = self._lanes.take(time.monotonic(), self._cost)
+                self.admission.departures += 1
                 self.totals.late += len(late)
-            for request in late:
+                ran = bool(batch)
+                self._running += ran
+            for call in late:
                 self._end(
-                    request,
-                    DeadlineExceeded("the deadline passed before the text was processed", hint="Retry later."),
+                    call, DeadlineExceeded("the deadline passed before the text was processed", hint="Retry later.")
                 )
             if batch:
-                self._answer(batch)
-
-    def _take(self) -> tuple[list[tuple[_Request, int]], list[_Request]]:
-        """Return the windows to run next, and the requests whose deadline has passed. Needs the lock."""
-        bulk_waits = self._bulk and time.monotonic() - self._bulk[0].since > BULK_PATIENCE_SECONDS
-        if self._bulk and (bulk_waits or not self._interactive):
-            taken = self._bulk.popleft()
-            if self._bulk:
-                self._bulk[0].since = max(self._bulk[0].since, time.monotonic())
-            return _alive(taken.places)
-        count = min(LOOKAHEAD, len(self._interactive))
-        waiting, late = _alive([self._interactive.popleft() for _ in range(count)])
-        if not waiting:
-            return [], late
-        lengths = [len(request.windows[index]) for request, index in waiting]
-        chosen = set(next(batch for batch in plan(lengths, self._cost(lengths)) if 0 in batch))
-        self._interactive.extendleft(reversed([each for place, each in enumerate(waiting) if place not in chosen]))
-        return [each for place, each in enumerate(waiting) if place in chosen], late
+                # The time since the last batch counts too: under load, a worker waits for the interpreter's lock.
+                began = self._answer(batch, began or time.monotonic())
 
     def _cost(self, lengths: Sequence[int]) -> Cost:
         """Return the cost to plan with: batches are small enough that every worker gets one."""
+        cost = self.admission.cost
         if self._workers == 1:
-            return self.cost
+            return cost
         part = -(-sum(lengths) // self._workers)
-        return Cost(self.cost.batch, self.cost.token, self.cost.attention, min(self.cost.most_tokens, max(part, 1)))
+        return Cost(cost.batch, cost.token, cost.attention, min(cost.most_tokens, max(part, 1)))
 
-    def _answer(self, batch: list[tuple[_Request, int]]) -> None:
-        windows = [request.windows[index] for request, index in batch]
-        began = time.monotonic()
+    def _answer(self, batch: list[Place], began: float) -> float:
+        """Run a batch. `began`: when the worker began to take it. Returns when it ended."""
+        windows = [call.windows[index] for call, index in batch]
+        started = time.monotonic()
+        for call, _ in batch:
+            call.begin(started)
         try:
             outputs = self._run(windows)
         except BaseException as error:  # the waiting callers must get the error, whatever it is
-            for request, _ in batch:
-                self._end(request, error)
-            return
-        took = time.monotonic() - began
+            for call, _ in batch:
+                self._end(call, error)
+            return time.monotonic()
+        ended = time.monotonic()
         with self._changed:  # once for all windows: the event loop waits for this lock
-            self._note(batch, windows, began, took)
-            done = [request for (request, index), each in zip(batch, outputs, strict=True) if request.keep(index, each)]
-        for request in done:
-            self._end(request, request.outputs)
+            self._note(batch, windows, ended - started)
+            self.admission.learn(self.admission.cost.milliseconds(len(batch), max(map(len, windows))), ended - began)
+            done = [call for (call, index), each in zip(batch, outputs, strict=True) if call.keep(index, each)]
+        for call in done:
+            self._end(call, call.outputs)
+        return ended
 
-    def _note(self, batch: list[tuple[_Request, int]], windows: Windows, began: float, took: float) -> None:
-        """Update totals and the time estimate after a batch. Needs the lock."""
+    def _note(self, batch: list[Place], windows: Windows, took: float) -> None:
+        """Update totals and the work that is left after a batch. Needs the lock."""
         totals, lengths = self.totals, [len(window) for window in windows]
         totals.batches += 1
         totals.windows += len(lengths)
@@ -369,31 +300,12 @@ class _Queue:
         totals.padded += len(lengths) * max(lengths)
         totals.seconds += took
         share = took / len(batch)
-        for request, _ in batch:
-            if not request.begun:
-                request.begun = True
-                request.future.waited = began - request.since
-            request.future.ran += share
-        expected = sum(map(self._estimate, windows))
-        if expected > 0:
-            self._factor += _LEARNING * (1e3 * took / expected - self._factor)
+        for call, index in batch:
+            call.future.ran += share
+            self.admission.ran(call, call.work[index])
 
-    def _end(self, request: _Request, outcome: Outputs | BaseException) -> None:
+    def _end(self, call: Call, outcome: Outputs | BaseException) -> None:
         with self._changed:
-            ended, request.ended = request.ended, True
+            ended, call.ended = call.ended, True
         if not ended:
-            request.end(outcome)
-
-
-def _alive(places: list[tuple[_Request, int]]) -> tuple[list[tuple[_Request, int]], list[_Request]]:
-    """Return the windows that a caller still waits for, and the requests whose deadline has passed."""
-    now = time.monotonic()
-    alive, late = [], []
-    for request, index in places:
-        if request.ended or request.future.cancelled():
-            continue
-        if request.deadline is not None and now > request.deadline:
-            late.append(request)
-        else:
-            alive.append((request, index))
-    return alive, late
+            call.end(outcome)

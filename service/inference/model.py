@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import NamedTuple, Unpack, overload
+from typing import NamedTuple, NoReturn, Unpack, overload
 
 import numpy as np
 
 from glossator.service.bundle import file_names, reader
 from glossator.service.bundle.golden import GoldenRow
-from glossator.service.bundle.manifest import CascadeRecord
+from glossator.service.bundle.manifest import CascadeRecord, Manifest
 from glossator.service.bundle.reader import Bundle
 from glossator.service.bundle.task import Task
-from glossator.service.errors import BundleError, BundleInvalid, Fault, InputError, shorten
+from glossator.service.errors import BundleError, BundleInvalid, EmptyText, Fault, InputError, shorten
+from glossator.service.inference.admission import QueueLimit
 from glossator.service.inference.batch_planning import Cost
-from glossator.service.inference.batching import Batcher, Lane, Outputs, QueueLimit, Windows
+from glossator.service.inference.batching import Batcher
+from glossator.service.inference.calls import Lane, Outputs, Windows
 from glossator.service.inference.cascade import FastTier
 from glossator.service.inference.composed.explanation import Explanation, explain
 from glossator.service.inference.composed.reranking import RankedDocument, UnrankedDocument, rerank
 from glossator.service.inference.composed.sentences import Documents, Sentence
 from glossator.service.inference.composed.zero_shot import zero_shot
-from glossator.service.inference.encoding import Token, check_text, make_encoder
+from glossator.service.inference.encoding import Token, check_text, is_panic, make_encoder
 from glossator.service.inference.pipeline import Answer, PendingAnswers, Pipeline
 from glossator.service.inference.runtime import batch_cost
 from glossator.service.inference.runtime.session import Device, Session
 from glossator.service.inference.runtime.threads import available_cpus
+from glossator.service.inference.steps import finish
 from glossator.service.tasks.encoded import EncodedText, Pair, Text
 from glossator.service.tasks.offsets import OffsetUnit
 from glossator.service.tasks.options import DEFAULTS, DecodeKeywords
@@ -56,6 +59,12 @@ class Model:
         self._session = session
         self.batch_cost_measured = False
         """Whether batches are planned with costs measured on this machine, not on the one that exported the bundle."""
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"the model {self.name!r} cannot be pickled: it holds a loaded graph and threads. "
+            "Hint: give the worker the path of the bundle, and call glossator.load(path) there."
+        )
 
     @property
     def device(self) -> Device:
@@ -91,7 +100,7 @@ class Model:
     @property
     def graph(self) -> str:
         """The file name of the served graph."""
-        return self.bundle.manifest.served.graph if self.device == "cpu" else file_names.GRAPH_FP32
+        return _graph_for(self.device, self.bundle.manifest)
 
     @property
     def name(self) -> str:
@@ -166,7 +175,7 @@ class Model:
         deadline: float | None = None,
     ) -> list[Explanation | None]:
         """Return how much each part of a text contributes to its answer; see `composed.explanation`."""
-        return explain(self.pipeline, texts, answers, offset_unit=offset_unit, deadline=deadline)
+        return finish(explain(self.pipeline, texts, answers, offset_unit=offset_unit, deadline=deadline))
 
     def zero_shot(
         self,
@@ -179,14 +188,16 @@ class Model:
         deadline: float | None = None,
     ) -> list[Answer | InputError]:
         """Classify texts with labels that the model was not trained on; see `composed.zero_shot`."""
-        return zero_shot(
-            self.pipeline,
-            texts,
-            labels,
-            hypothesis=hypothesis,
-            multi_label=multi_label,
-            lane=lane,
-            deadline=deadline,
+        return finish(
+            zero_shot(
+                self.pipeline,
+                texts,
+                labels,
+                hypothesis=hypothesis,
+                multi_label=multi_label,
+                lane=lane,
+                deadline=deadline,
+            )
         )
 
     def rerank(
@@ -200,7 +211,7 @@ class Model:
         raw: bool = False,
     ) -> list[RankedDocument | UnrankedDocument]:
         """Sort documents by how well they answer a query; see `composed.reranking`."""
-        return rerank(self.pipeline, query, documents, top_k=top_k, label=label, deadline=deadline, raw=raw)
+        return finish(rerank(self.pipeline, query, documents, top_k=top_k, label=label, deadline=deadline, raw=raw))
 
     def tokenize(self, text: str, *, special_tokens: bool = True) -> list[Token]:
         """Return all tokens of a text. Raises the text's InputError."""
@@ -219,24 +230,25 @@ class Model:
     def __call__(self, texts: Text | Texts, **asked: Unpack[DecodeKeywords]) -> Answer | list[Answer]:
         """Return the answer to one text (or `Pair`), or a list of answers to many, in order.
 
-        Raises the InputError of the first invalid text.
+        Raises the InputError of the first invalid text, with its place; `predict` returns an error for each instead.
         """
         answers = []
         alone = isinstance(texts, str | Pair)
-        for answer in self.predict([texts] if alone else texts, **asked):
+        for place, answer in enumerate(self.predict([texts] if alone else texts, **asked)):
             if isinstance(answer, InputError):
-                raise answer
+                raise answer if alone else answer.at(f"text {place}, counted from 0")
             answers.append(answer)
         return answers[0] if alone else answers
 
 
-def load(path: str | Path, *, threads: int | None = None, device: Device = "cpu") -> Model:
+def load(path: str | Path, *, threads: int | None = None, device: Device = "cpu", digest: str | None = None) -> Model:
     """Load and verify a bundle: every check, then a replay of its golden rows.
 
     Args:
         path: The bundle folder.
         threads: Number of worker threads; default: the CPUs that this process may use.
         device: "cuda" runs the fp32 graph, since the int8 graph is made for CPUs.
+        digest: The version that must be there; default: any.
 
     Raises:
         BundleNotFound: There is no bundle at `path`.
@@ -245,7 +257,15 @@ def load(path: str | Path, *, threads: int | None = None, device: Device = "cpu"
         ConfigError: The device is not available.
     """
     with _name_bundle_in_errors(path):
-        model = load_unverified(reader.read_bundle(path), threads=threads, device=device)
+        bundle = reader.read_bundle(path, keep=lambda manifest: _loaded_files(device, manifest))
+        if digest is not None and bundle.digest != digest:
+            raise BundleInvalid(
+                "the folder contains another version",
+                found=bundle.digest,
+                expected=digest,
+                hint="Add the bundle again: glossator models add.",
+            )
+        model = load_unverified(bundle, threads=threads, device=device)
     faults = replay_golden_rows(model)
     if faults:
         raise BundleInvalid(
@@ -276,17 +296,18 @@ def load_unverified(bundle: Bundle, *, threads: int | None = None, device: Devic
     """Load a bundle without replaying its golden rows; for export, which creates them."""
     task = bundle.task
     try:
-        encoder = make_encoder(bundle.path / file_names.TOKENIZER, task)
+        encoder = make_encoder(bundle.read(file_names.TOKENIZER), task)
     except BaseException as error:
-        if not _is_panic(error):
+        if not is_panic(error):
             raise
         fault = Fault("tokenizer-unreadable", shorten(str(error)), file_names.TOKENIZER)
         raise BundleInvalid("the tokenizer cannot be read", faults=[fault]) from None
-    graph = bundle.manifest.served.graph if device == "cpu" else file_names.GRAPH_FP32
-    session = Session(bundle.path / graph, pad_token_id=task.encoding.pad_token_id, device=device)
+    graph = _graph_for(device, bundle.manifest)
+    with bundle.open_graph(graph) as opened:
+        session = Session(opened, name=graph, pad_token_id=task.encoding.pad_token_id, device=device)
     workers = threads or (available_cpus() if device == "cpu" else 1)
     batcher = Batcher(session.run, workers=workers)
-    fast = fast_tier(bundle.path, bundle.manifest.cascade, task, workers)
+    fast = fast_tier(bundle, bundle.manifest.cascade, task, workers)
     pipeline = Pipeline(encoder, batcher, task, fast=None if fast is None else fast.tier)
     model = Model(bundle, pipeline, batcher, session, fast)
     speed, measured = bundle.manifest.speed, batch_cost.load_cost(bundle.digest, workers, device)
@@ -298,6 +319,17 @@ def load_unverified(bundle: Bundle, *, threads: int | None = None, device: Devic
     if fast is not None:
         fast.batcher.cost = batch_cost.load_cost(_fast_key(bundle.digest), workers, device) or fast.batcher.cost
     return model
+
+
+def _graph_for(device: Device, manifest: Manifest) -> str:
+    """Return the file name of the graph that runs on a device."""
+    return manifest.served.graph if device == "cpu" else file_names.GRAPH_FP32
+
+
+def _loaded_files(device: Device, manifest: Manifest) -> set[str]:
+    """Return the files that `load_unverified` reads."""
+    fast = set() if manifest.cascade is None else {manifest.cascade.graph}
+    return {file_names.TOKENIZER, _graph_for(device, manifest)} | fast
 
 
 def _fast_key(digest: str) -> str:
@@ -313,11 +345,16 @@ class FastModel(NamedTuple):
     session: Session
 
 
-def fast_tier(folder: Path, cascade: CascadeRecord | None, task: Task, workers: int) -> FastModel | None:
-    """Load the fast graph of a cascade, always on the CPU; None if the bundle is no cascade."""
+def fast_tier(source: Path | Bundle, cascade: CascadeRecord | None, task: Task, workers: int) -> FastModel | None:
+    """Load the fast graph of a cascade, always on the CPU; None if the bundle is no cascade.
+
+    `source` is the bundle, or the folder of one that is being written.
+    """
     if cascade is None:
         return None
-    session = Session(folder / cascade.graph, pad_token_id=task.encoding.pad_token_id)
+    opened = source.open_graph(cascade.graph) if isinstance(source, Bundle) else nullcontext(source / cascade.graph)
+    with opened as graph:
+        session = Session(graph, name=cascade.graph, pad_token_id=task.encoding.pad_token_id)
     batcher = Batcher(session.run, workers=workers, cost=Cost(**cascade.cost.model_dump()))
     return FastModel(FastTier(batcher, cascade.temperature, cascade.threshold), batcher, session)
 
@@ -339,13 +376,15 @@ def _replay_row(model: Model, row: GoldenRow) -> list[Fault]:
     try:
         return _compare(model, row, where)
     except BaseException as error:  # a tokenizer or a graph that loads may still fail in many ways
-        if not isinstance(error, Exception) and not _is_panic(error):
+        if not isinstance(error, Exception) and not is_panic(error):
             raise
         return [Fault("golden-error", f"failed: {shorten(str(error))}", where)]
 
 
 def _compare(model: Model, row: GoldenRow, where: str) -> list[Fault]:
     (encoded,) = model.pipeline.encode([row.input])
+    if isinstance(encoded, EmptyText) and row.error is None and row.tokens == 0:
+        return []  # recorded when texts without tokens still had an answer
     if isinstance(encoded, InputError) or row.error is not None:
         found = encoded.code if isinstance(encoded, InputError) else "an answer"
         expected = row.error or "an answer"
@@ -384,8 +423,3 @@ def _tolerance(model: Model) -> float:
     if model.device == "cpu" or served.precision == "fp32":
         return verification.tolerance
     return verification.tolerance + verification.parity[-1].max_logit_difference
-
-
-def _is_panic(error: BaseException) -> bool:
-    """Whether Rust code (tokenizers) panicked; the exception class cannot be imported."""
-    return type(error).__module__ == "pyo3_runtime"

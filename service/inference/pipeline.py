@@ -15,19 +15,23 @@ from glossator.service.bundle.manifest import Tier
 from glossator.service.bundle.task import Classifier, Task
 from glossator.service.errors import InputError
 from glossator.service.inference.batch_planning import plan
-from glossator.service.inference.batching import Lane, Outputs, Run, Windows
+from glossator.service.inference.calls import Lane, Outputs, Run, Windows
 from glossator.service.inference.cascade import Cascade, Executor, FastTier, TieredOutputs
 from glossator.service.inference.encoding import Encoder, check_input, reads_pairs
+from glossator.service.inference.steps import Steps
+from glossator.service.inference.workload import TextRates, count_characters
 from glossator.service.tasks.decoders import Decoder, Prediction, decoder
 from glossator.service.tasks.encoded import EncodedText, Floats, Text, group_by_text, windows_of
 from glossator.service.tasks.options import DecodeKeywords, DecodeOptions
 from glossator.service.tasks.question_answering import Extraction, Span
+from glossator.service.tasks.rating import Rating
 from glossator.service.tasks.text_classification import Classification
 from glossator.service.tasks.text_embedding import Embedding
-from glossator.service.tasks.text_pair import Rating
 from glossator.service.tasks.token_classification import Entities, Entity
 
 CHUNK_TEXTS = 1_024
+CHUNK_CHARACTERS = 65_536
+"""A request is encoded in steps of at most this many characters, or of one text: 0.05 to 0.2 s of one thread."""
 
 _P = TypeVar("_P")
 
@@ -60,8 +64,13 @@ class Answer:
 
     @property
     def score(self) -> float:
-        """The probability of the most probable label; for models that rate pairs, the score of the pair."""
+        """The probability of the most probable label; for models with scores, the score."""
         return self.prediction.score if isinstance(self.prediction, Rating) else self._a(Classification).score
+
+    @property
+    def out_of_scope(self) -> bool | None:
+        """Whether the text is unlike those that the model was trained for; None if the model cannot say."""
+        return self._a(Classification).out_of_scope
 
     @property
     def entities(self) -> tuple[Entity, ...]:
@@ -104,13 +113,12 @@ class InlineExecutor:
 
 
 class PendingAnswers:
-    """Answers to texts whose windows are queued or running."""
+    """Answers to encoded texts whose windows wait or run."""
 
     def __init__(
         self,
         decoder: Decoder,
         encoded: Sequence[EncodedText | InputError],
-        future: Future[Outputs] | None,
         options: DecodeOptions,
         encode_seconds: float = 0.0,
     ) -> None:
@@ -118,14 +126,19 @@ class PendingAnswers:
         """Seconds that encoding took."""
         self._decoder = decoder
         self._encoded = encoded
-        self.future = future
-        """The future outputs of all windows; None if there are no windows."""
-        self._options = options
+        self.future: Future[Outputs] | None = None
+        """The future outputs of all windows; None if there are no windows, and before `Pipeline.submit`."""
+        self.options = options
+
+    @property
+    def texts(self) -> list[EncodedText]:
+        """The valid texts."""
+        return [item for item in self._encoded if isinstance(item, EncodedText)]
 
     def result(self) -> list[Answer | InputError]:
         """Wait for all answers and return one per text, in order. Raises the executor's error."""
-        texts = [item for item in self._encoded if isinstance(item, EncodedText)]
-        predictions = iter(self._decoder.decode(texts, pool_outputs(self._decoder, texts, self.future), self._options))
+        texts = self.texts
+        predictions = iter(self._decoder.decode(texts, pool_outputs(self._decoder, texts, self.future), self.options))
         tiers = iter(tiers_of(texts, self.future))
         return [
             Answer(next(predictions), item.tokens, len(item.windows), item.truncated, next(tiers))
@@ -155,6 +168,7 @@ class Pipeline:
         self.task = task
         self.decoder = decoder(task)
         self._pairs = reads_pairs(task)
+        self.rates = TextRates(encoder.encoding, encoder.special_tokens + encoder.prompt_tokens)
         self.special_tokens = encoder.special_tokens
         """The number of special tokens in a window of one text."""
 
@@ -168,9 +182,10 @@ class Pipeline:
         # and another decoded while the workers run a third.
         options = DecodeOptions(**asked)
         self.decoder.check(options)
-        chunks = [
-            self._start(texts[first : first + CHUNK_TEXTS], options) for first in range(0, len(texts), CHUNK_TEXTS)
-        ]
+        chunks = []
+        for first in range(0, len(texts), CHUNK_TEXTS):
+            chunks.append(self._prepare(texts[first : first + CHUNK_TEXTS], options))
+            self.submit(chunks[-1])
         return [answer for chunk in chunks for answer in chunk.result()]
 
     def start(
@@ -185,35 +200,71 @@ class Pipeline:
 
         `lane` and `deadline`: see `Batcher.submit`.
         """
+        pending = self.prepare(texts, **asked)
+        self.submit(pending, lane=lane, deadline=deadline)
+        return pending
+
+    def prepare(self, texts: Sequence[object], **asked: Unpack[DecodeKeywords]) -> PendingAnswers:
+        """Check the options and encode the texts; `submit` queues their windows."""
         options = DecodeOptions(**asked)
         self.decoder.check(options)
-        return self._start(texts, options, lane=lane, deadline=deadline)
+        return self._prepare(texts, options)
 
-    def _start(
-        self,
-        texts: Sequence[object],
-        options: DecodeOptions,
-        *,
-        lane: Lane = "interactive",
-        deadline: float | None = None,
-    ) -> PendingAnswers:
+    def prepare_steps(self, texts: Sequence[object], **asked: Unpack[DecodeKeywords]) -> Steps[PendingAnswers]:
+        """Do the same as `prepare`, in steps of CHUNK_CHARACTERS."""
+        options = DecodeOptions(**asked)
+        self.decoder.check(options)
+        began = time.perf_counter()
+        encoded = yield from self.encode_steps(texts, truncate=options.truncate)
+        return PendingAnswers(self.decoder, encoded, options, time.perf_counter() - began)
+
+    def submit(
+        self, pending: PendingAnswers, *, lane: Lane = "interactive", deadline: float | None = None
+    ) -> Future[Outputs] | None:
+        """Queue the windows of prepared texts and return their future outputs; see `Batcher.submit`."""
+        pending.future = self._submit(pending.texts, lane, deadline)
+        return pending.future
+
+    def _prepare(self, texts: Sequence[object], options: DecodeOptions) -> PendingAnswers:
         began = time.perf_counter()
         encoded = self.encode(texts, truncate=options.truncate)
-        took = time.perf_counter() - began
-        future = self._submit([item for item in encoded if isinstance(item, EncodedText)], lane, deadline)
-        return PendingAnswers(self.decoder, encoded, future, options, took)
+        return PendingAnswers(self.decoder, encoded, options, time.perf_counter() - began)
 
     def encode(self, texts: Sequence[object], *, truncate: bool = False) -> list[EncodedText | InputError]:
-        """Return the windows of each text, in order; an invalid text yields its InputError."""
+        """Return the windows of each text, in order; an invalid text, or one without tokens, yields its InputError."""
+        return self._encode(texts, truncate, allow_empty=False)
+
+    def encode_steps(self, texts: Sequence[object], *, truncate: bool = False) -> Steps[list[EncodedText | InputError]]:
+        """Do the same as `encode`, in steps of CHUNK_CHARACTERS."""
+        encoded: list[EncodedText | InputError] = []
+        first, characters = 0, 0
+        for place, text in enumerate(texts):
+            characters += count_characters(text)
+            if characters > CHUNK_CHARACTERS and place > first:
+                encoded += self.encode(texts[first:place], truncate=truncate)
+                yield None
+                first, characters = place, count_characters(text)
+        return encoded + self.encode(texts[first:], truncate=truncate)
+
+    def _encode(self, texts: Sequence[object], truncate: bool, *, allow_empty: bool) -> list[EncodedText | InputError]:
         checked = [self._checked(text) for text in texts]
         good = [text for text in checked if not isinstance(text, InputError)]
-        encoded = iter(self.encoder.encode(good, truncate=truncate))
-        return [item if isinstance(item, InputError) else next(encoded) for item in checked]
+        began = time.perf_counter()
+        encoded = self.encoder.encode(good, truncate=truncate, allow_empty=allow_empty)
+        took = time.perf_counter() - began
+        tokens = sum(item.tokens for item in encoded if isinstance(item, EncodedText))
+        if not truncate:
+            self.rates.learn(sum(map(count_characters, good)), tokens, took)
+        rest = iter(encoded)
+        return [item if isinstance(item, InputError) else next(rest) for item in checked]
 
     def encode_all(self, texts: Sequence[object]) -> list[EncodedText]:
-        """Return the windows of each text. Raises the InputError of the first invalid text."""
+        """Return the windows of each text, for training and export: a text without tokens has one of special tokens.
+
+        Raises the InputError of the first invalid text.
+        """
         encoded = []
-        for item in self.encode(texts):
+        for item in self._encode(texts, False, allow_empty=True):
             if isinstance(item, InputError):
                 raise item
             encoded.append(item)
@@ -240,14 +291,17 @@ class Pipeline:
         lane: Lane = "interactive",
         deadline: float | None = None,
         truncate: bool = False,
-    ) -> list[PooledText | InputError]:
+    ) -> Steps[list[PooledText | InputError]]:
         """Return each encoded text with its pooled outputs, not decoded; an invalid text yields its InputError.
 
         For answers that combine the logits of several texts.
         """
-        encoded = self.encode(texts, truncate=truncate)
+        encoded = yield from self.encode_steps(texts, truncate=truncate)
         good = [each for each in encoded if isinstance(each, EncodedText)]
-        pooled = iter(self.pooled_outputs(good, lane=lane, deadline=deadline))
+        yield None
+        future = self._submit(good, lane, deadline)
+        yield future
+        pooled = iter(pool_outputs(self.decoder, good, future))
         return [PooledText(each, next(pooled)) if isinstance(each, EncodedText) else each for each in encoded]
 
     def tiers(self, texts: Sequence[EncodedText]) -> list[Tier | None]:

@@ -21,6 +21,7 @@ from glossator.service.errors import ConfigError, InputError
 from glossator.service.inference.encoding import reads_pairs
 from glossator.service.inference.model import Model, load
 from glossator.service.inference.pipeline import Answer
+from glossator.service.tasks.rating import is_rating
 from glossator.service.tasks.text_classification import Classification
 from glossator.service.tasks.text_embedding import Embedding
 from glossator.service.tasks.token_classification import Entities
@@ -100,6 +101,10 @@ class Component:
         model = load(path, threads=self._threads)
         if reads_pairs(model.task):
             raise ConfigError("the component needs a model of one text; this model reads two", found=model.task.task)
+        if is_rating(model.task):
+            raise ConfigError(
+                "the component needs a model of labels, entities or vectors", found=f"{model.task.task} with scores"
+            )
         return model
 
     def _answers(self, docs: list[Doc]) -> list[Answer | InputError]:

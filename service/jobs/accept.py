@@ -11,13 +11,14 @@ from typing import Any, Protocol
 
 from glossator.service.documents.formats.openai_batch import OpenAIBatchSource
 from glossator.service.inference.model import Model
-from glossator.service.jobs import webhook
 from glossator.service.jobs.job_files import JobFiles, new_id
 from glossator.service.jobs.job_options import LabelOptions, input_name, make_labelling
 from glossator.service.jobs.records import Job, Kind, NewJob
 from glossator.service.jobs.store import Store
+from glossator.service.jobs.webhooks.urls import check_url
 from glossator.service.labelling.identity import batch_costs
 from glossator.service.labelling.prepared_labelling import check_options
+from glossator.service.labelling.row_count import rows_of_lines
 
 
 class Upload(Protocol):
@@ -84,7 +85,7 @@ def accept_job(
     """
     given = options.model_dump(exclude_defaults=True)
     if webhook_url is not None:
-        webhook.check_url(webhook_url, webhook_hosts)
+        check_url(webhook_url, webhook_hosts)
     request = {"model": model.digest, "options": given, "webhook": webhook_url, "kind": kind, "input": upload.sha256}
     new_job = NewJob(
         id=job_id or new_id("job" if kind == "file" else "batch"),
@@ -107,8 +108,9 @@ def accept_job(
     labelling = make_labelling(new_job)
     task_options: Any = {**labelling.task_options, **(file_options or {})}
     check_options(replace(labelling, task_options=task_options), model)
-    upload.keep(folder.job(new_job.id) / new_job.input)
-    job, is_new = store.submit(new_job)
+    with folder.new_job(new_job.id) as made:
+        upload.keep(made / new_job.input)
+        job, is_new = store.submit(new_job)
     if not is_new:
         folder.remove(new_job.id)
     return job, is_new
@@ -118,9 +120,6 @@ def _estimate_rows(upload: Upload, filename: str, options: LabelOptions) -> int 
     """The number of rows, estimated from the number of lines; None for formats without lines."""
     if options.input_format == OpenAIBatchSource.format:
         return upload.lines
-    name = input_name(filename, options)
-    has_lines = name.endswith((".csv", ".tsv", ".jsonl", ".ndjson")) or (name.endswith(".txt") and not options.whole)
-    if not has_lines:
-        return None
-    header = name.endswith((".csv", ".tsv")) and options.header is not False
-    return max(0, upload.lines - header)
+    return rows_of_lines(
+        upload.lines, input_name(filename, options), header=options.header, whole_file=bool(options.whole)
+    )

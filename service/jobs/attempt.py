@@ -1,16 +1,17 @@
 """One attempt at a job: labels its file chunk by chunk into its ledger while its claim is valid.
 
 A chunk may crash its worker, exhaust its memory or hang. The next attempt then runs one chunk at a time and records
-each before it starts. If the same chunk ends three attempts, its rows get an error and the job continues.
+each before it starts. If the same chunk ends three attempts, its rows get an error and the job continues. An input that
+ends three attempts while it is read fails the job: strikes are counted before it is opened.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 import os
 import threading
-import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,22 +26,27 @@ from glossator.service.errors import (
     StoreUnavailable,
 )
 from glossator.service.files import compression
-from glossator.service.files.hashing import hash_file
 from glossator.service.inference.model import Model
 from glossator.service.inference.pipeline import Answer
 from glossator.service.jobs.job_files import JobFiles
 from glossator.service.jobs.job_ledger import JobLedger
 from glossator.service.jobs.job_options import make_labelling, options_of, output_ending
+from glossator.service.jobs.logged_answers import LoggedStart
+from glossator.service.jobs.private_files import is_same_file, open_private
 from glossator.service.jobs.records import Job
 from glossator.service.jobs.store import Store
+from glossator.service.jobs.time_slice import TimeSlice
 from glossator.service.labelling.destination import LedgerDestination
 from glossator.service.labelling.identity import use_batch_costs
 from glossator.service.labelling.prepared_labelling import prepare
 from glossator.service.labelling.row_labelling import CHUNKS_AHEAD, PendingAnswers, StartAnswers
+from glossator.service.monitoring.prediction_log.writer import PredictionLog
 from glossator.service.tasks.encoded import Text
 
 STRIKES = 3
-"""Number of attempts that a chunk may end before its rows get an error."""
+"""Number of attempts that may end at one chunk before its rows get an error, or in reading before the job fails."""
+MOST_LOSSES = 30
+"""Number of attempts of a job that may end without reporting, in all: chunk after chunk may end its worker."""
 _RENEWALS = 3
 """Number of renewals per lease."""
 
@@ -59,7 +65,9 @@ def attempt(
     *,
     lease: float,
     stopping: Callable[[], bool] = lambda: False,
-    chunk_seconds: float = float("inf"),
+    progress: Callable[[], None] = lambda: None,
+    others_wait: Callable[[], bool] = lambda: False,
+    log: PredictionLog | None = None,
 ) -> Job | None:
     """Run a claimed job. Return the ended job, or None if it was taken away or returned to the queue.
 
@@ -72,13 +80,26 @@ def attempt(
         model: Returns the model with a digest.
         lease: Seconds that a claim is valid without renewal.
         stopping: Whether the worker must stop.
-        chunk_seconds: If no chunk is finished for this long, the process exits: a hanging computation cannot be
-            interrupted otherwise.
+        progress: Called after each step; a supervisor ends a worker that makes none.
+        others_wait: Whether a job of another owner waits. The job then returns to the queue after its time slice.
+        log: The prediction log, if answers are logged.
     """
-    with _LeaseKeeper(store, claim, lease, chunk_seconds) as lease_keeper:
+    with _LeaseKeeper(store, claim, lease) as lease_keeper:
         try:
+            _check_losses(claim)
+            loaded = model(claim.digest)
+            progress()
             ledger = JobLedger(store, folder, claim)
-            return _label(store, folder, claim, model(claim.digest), ledger, _checks(lease_keeper, ledger, stopping))
+            time_slice = TimeSlice(others_wait, len(ledger.done))
+
+            def check() -> None:
+                """Run before each chunk."""
+                lease_keeper.check()
+                progress()
+                if stopping() or time_slice.is_over(len(ledger.done)):
+                    raise Stopped
+
+            return _label(store, folder, claim, loaded, ledger, check, progress, log)
         except StaleAttempt:
             return None
         except StoreUnavailable as error:  # the lease expires, and another attempt continues the job
@@ -106,35 +127,78 @@ def attempt(
         return None
 
 
+def _check_losses(claim: Job) -> None:
+    """Raise JobError if too many attempts have ended without reporting."""
+    if claim.losses >= MOST_LOSSES:
+        message = "the job ended its worker too often"
+    elif claim.strikes >= STRIKES and claim.suspect is None:
+        message = f"the job ended its worker {claim.strikes} times before another chunk was finished"
+    else:
+        return
+    raise JobError(
+        message,
+        found=f"{claim.losses} attempts; the last one: {claim.loss}",
+        hint="Check the file: it may be damaged or made to be slow to read. Save it in another format, or split it.",
+    )
+
+
 def _label(
-    store: Store, folder: JobFiles, claim: Job, model: Model, ledger: JobLedger, check: Callable[[], None]
+    store: Store,
+    folder: JobFiles,
+    claim: Job,
+    model: Model,
+    ledger: JobLedger,
+    check: Callable[[], None],
+    progress: Callable[[], None],
+    log: PredictionLog | None,
 ) -> Job:
     job = make_labelling(claim)
-    with contextlib.chdir(folder.job(claim.id)):  # error messages then contain no path of the server
-        if hash_file(Path(job.source)) != claim.input_sha256:
-            raise JobError("the uploaded file has changed on disk", found=claim.filename, hint="Upload it again.")
+    with folder.working_folder(claim.id):  # error messages then contain no path of the server
+        unchanged = check_input(claim)
         compression.check_expansion(Path(job.source))
+        progress()
         use_batch_costs(model, claim.settings)
         with prepare(job, model) as prepared:
             one_at_a_time = claim.strikes > 0
             start: StartAnswers = _CheckedStart(prepared.start, check)
+            if log is not None:
+                start = LoggedStart(start, log, claim)
             if one_at_a_time:
                 start = _RecordingStart(start, store, claim, ledger)
+            ledger.begin(prepared.row_format)
             destination = LedgerDestination(ledger, prepared.row_format)
-            prepared.label_into(destination, start, ahead=0 if one_at_a_time else CHUNKS_AHEAD)
+            summary = prepared.label_into(destination, start, ahead=0 if one_at_a_time else CHUNKS_AHEAD)
             check()
+            unchanged()
+            if not summary.rows and claim.input_bytes and job.selection.share is None:
+                raise _no_rows(claim)
             return ledger.finish(prepared.row_format, prepared.codec, output_ending(options_of(claim), job.source))
 
 
-def _checks(lease_keeper: _LeaseKeeper, ledger: JobLedger, stopping: Callable[[], bool]) -> Callable[[], None]:
-    """Return the check that runs before each chunk."""
+def check_input(claim: Job) -> Callable[[], None]:
+    """Check the input in the working folder. Return a function that checks that it still is the same file.
+
+    Raises JobError, as does the function, if the file is not the one that was uploaded.
+    """
+    with open(open_private(Path(), claim.input), "rb") as file:
+        state = os.fstat(file.fileno())
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
 
     def check() -> None:
-        lease_keeper.progress(len(ledger.done))
-        if stopping():
-            raise Stopped
+        if digest != claim.input_sha256 or not is_same_file(claim.input, state):
+            raise JobError("the uploaded file has changed on disk", found=claim.filename, hint="Upload it again.")
 
+    check()
     return check
+
+
+def _no_rows(claim: Job) -> InputError:
+    return InputError(
+        "no rows were found in the file",
+        found=f"{claim.filename}, {claim.input_bytes:,} bytes",
+        expected="at least one row",
+        hint="Check the file, and the options input_format, header and sheet.",
+    )
 
 
 class _CheckedStart:
@@ -159,12 +223,6 @@ class _RecordingStart:
         self._ledger = ledger
         self._given_up = None
         if claim.strikes >= STRIKES:
-            if claim.suspect is None:
-                raise JobError(
-                    "the worker ended repeatedly before its first chunk",
-                    found=f"{claim.strikes} attempts",
-                    hint="Ask the operator to check the server's log and memory, then retry the job.",
-                )
             self._given_up = claim.suspect
 
     def __call__(self, texts: Sequence[Text | InputError]) -> PendingAnswers:
@@ -196,23 +254,18 @@ class _FailedChunk:
 class _LeaseKeeper:
     """Renews the lease of a claim in a thread while the block runs."""
 
-    def __init__(self, store: Store, claim: Job, lease: float, chunk_seconds: float) -> None:
+    def __init__(self, store: Store, claim: Job, lease: float) -> None:
         self._store = store
         self._claim = claim
         self._lease = lease
-        self._limit = chunk_seconds
-        self._done = -1
-        self._since = time.monotonic()
         self._lost = False
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
 
-    def progress(self, done: int) -> None:
-        """Record the number of finished chunks. Raises StaleAttempt if the claim is lost."""
+    def check(self) -> None:
+        """Raise StaleAttempt if the claim is lost."""
         if self._lost:
             raise StaleAttempt("the job was taken from this worker", found=self._claim.id)
-        if done != self._done:
-            self._done, self._since = done, time.monotonic()
 
     def __enter__(self) -> _LeaseKeeper:
         self._thread.start()
@@ -224,9 +277,6 @@ class _LeaseKeeper:
 
     def _renew(self) -> None:
         while not self._over.wait(self._lease / _RENEWALS):
-            if time.monotonic() - self._since > self._limit:
-                logger.error("job %s: no chunk in %.0f s, the worker ends", self._claim.id, self._limit)
-                os._exit(1)  # the computing thread cannot be interrupted
             try:
                 self._store.renew(self._claim, self._lease)
             except StaleAttempt:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import PurePath
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from glossator.service.documents.multi_file import ARCHIVES
-from glossator.service.documents.open_source import FORMATS
-from glossator.service.documents.open_source import SUFFIXES as READ
+from glossator.service.documents.formats.format_names import FORMATS
+from glossator.service.documents.formats.format_names import SUFFIXES as READ
+from glossator.service.documents.many_files.file_lists import ARCHIVES
 from glossator.service.errors import ConfigError
 from glossator.service.files import compression
 from glossator.service.jobs.records import Job, NewJob
@@ -41,10 +41,16 @@ class LabelOptions(BaseModel):
     encoding: Annotated[str | None, Field(description="Encoding of the file. Default: detected.")] = None
     delimiter: Annotated[str | None, Field(description="Delimiter of a CSV or TSV file. Default: detected.")] = None
     header: Annotated[bool | None, Field(description="False if a CSV or TSV file has no header.")] = None
+    quotes: Annotated[
+        Literal["csv", "literal"] | None,
+        Field(description="Quotes in CSV: csv: they enclose cells; literal: they are text. Default: detected."),
+    ] = None
+    sheet: Annotated[str | None, Field(description="Sheet of a workbook, by name or number.")] = None
     whole: Annotated[bool, Field(description="Treat a text file or PDF as one text, not as lines or pages.")] = False
     threshold: Share = None
     min_confidence: Share = None
     coverage: Share = None
+    empty_sets: bool = False
     aggregation: Aggregation | None = None
     truncate: bool = False
     labels: Annotated[list[str] | None, Field(description="Zero-shot: labels that the model was not trained on.")] = (
@@ -111,7 +117,7 @@ def make_labelling(job: NewJob | Job) -> labelling.FileLabelling:
     """Return the labelling of a job's file, with paths relative to the job's folder."""
     options = options_of(job)
     asked: Any = options.model_dump(
-        include={"threshold", "min_confidence", "coverage", "aggregation", "truncate"}, exclude_none=True
+        include={"threshold", "min_confidence", "coverage", "empty_sets", "aggregation", "truncate"}, exclude_none=True
     )
     if options.labels is None and (options.hypothesis is not None or options.multi_label):
         raise ConfigError("hypothesis and multi_label need labels", hint="Set labels too.")
@@ -123,7 +129,13 @@ def make_labelling(job: NewJob | Job) -> labelling.FileLabelling:
         source=job.input,
         output=f"{OUTPUT}{output_ending(options, job.input)}",
         input_options=labelling.InputOptions(
-            options.input_format, options.encoding, options.delimiter, options.header, options.whole
+            options.input_format,
+            options.encoding,
+            options.delimiter,
+            options.header,
+            options.whole,
+            quotes=options.quotes,
+            sheet=options.sheet,
         ),
         text_column=options.text_column,
         second_column=options.second_column,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Protocol, get_args
 
 from glossator.service.labelling.summary import RowCounts
 
@@ -43,6 +43,16 @@ class NewJob:
     webhook: str | None = None
 
 
+class Claim(Protocol):
+    """One attempt at a job: what it writes is refused once another attempt has begun."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def attempt(self) -> int: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job(NewJob):
     """A job of the store. Times are seconds since 1970 by the store's clock."""
@@ -52,9 +62,15 @@ class Job(NewJob):
     """How often a worker has taken it; what an attempt writes is refused once another has begun."""
     strikes: int
     """Attempts that ended without a word since the last chunk was entered."""
+    losses: int
+    """All attempts that ended without a word."""
+    loss: str | None
+    """How the last of them ended."""
     suspect: int | None
     """The chunk that the last of them was at, where it worked chunk by chunk."""
     worker: str | None
+    beat: int
+    """Increases while the worker is alive."""
     counts: RowCounts
     result: str | None
     """The result's file name in the job's folder."""

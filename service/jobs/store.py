@@ -2,26 +2,28 @@
 
 A claim increments `attempt`, and every later change by that attempt names it. If another attempt has started, or the
 job was cancelled or deleted, the change raises StaleAttempt and has no effect (a fencing token, Kleppmann 2016). A
-claim has a lease on the store's clock, which the worker renews; a job whose lease has expired can be claimed again.
-SQLite and PostgreSQL use the same statements.
+claim has a lease, which the worker renews; a job whose worker is silent returns to the queue (`claims`). SQLite and
+PostgreSQL use the same statements.
 """
 
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
+from glossator.service.database.interface import Database, Execute
 from glossator.service.errors import ConfigError, IdempotencyConflict, JobConflict, StaleAttempt, UnknownJob
-from glossator.service.jobs.database import Database, Execute
-from glossator.service.jobs.records import ENDED, Chunk, Delivery, Job, NewJob, Page, Result, State, StoredFile
-from glossator.service.jobs.schema import SCHEMA, VERSION
+from glossator.service.jobs import claims
+from glossator.service.jobs.job_rows import JSON_COLUMNS, read_counts, read_job, sum_counts
+from glossator.service.jobs.records import ENDED, Chunk, Claim, Job, NewJob, Page, Result, State, StoredFile
+from glossator.service.jobs.schema import SCHEMA, VERSION, VERSION_TABLE
+from glossator.service.jobs.webhooks.queue import WebhookQueue
+from glossator.service.jobs.webhooks.urls import host_of
 from glossator.service.labelling.summary import RowCounts
 
 _NEW = tuple(each.name for each in fields(NewJob))
-_JSON = ("options", "settings")
 _MINE = "id = :id AND attempt = :attempt AND state = 'running'"
 _EMPTY = json.dumps(asdict(RowCounts()))
 
@@ -31,6 +33,9 @@ class Store:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._leases = claims.LeaseObserver()
+        self.webhooks = WebhookQueue(database)
+        """The webhooks of ended jobs."""
         try:
             self._prepare()
         except BaseException:
@@ -38,16 +43,19 @@ class Store:
             raise
 
     def _prepare(self) -> None:
-        self._database.prepare(SCHEMA)
+        self._database.prepare(VERSION_TABLE)
         with self._reading() as execute:
             (found,) = execute("SELECT version FROM store", {})
         if found["version"] != VERSION:
+            newer = found["version"] > VERSION
             raise ConfigError(
-                "the job store has another version",
-                found=found["version"],
-                expected=str(VERSION),
-                hint="Finish its jobs with the version that created it, then start with a new store.",
+                f"the job store belongs to {'a newer' if newer else 'an older'} version of Glossator",
+                found=f"store version {found['version']}",
+                expected=f"store version {VERSION}",
+                hint=f"{'Install' if newer else 'Finish its jobs with'} that version, or start with another --jobs "
+                "folder or database.",
             )
+        self._database.prepare(SCHEMA)
 
     def close(self) -> None:
         """Close the connections."""
@@ -61,16 +69,19 @@ class Store:
         The same idempotency key with the same request returns the existing job; with another request it raises
         IdempotencyConflict.
         """
-        row = {name: json.dumps(getattr(new, name)) if name in _JSON else getattr(new, name) for name in _NEW}
+        row = {name: json.dumps(getattr(new, name)) if name in JSON_COLUMNS else getattr(new, name) for name in _NEW}
+        host = None if new.webhook is None else host_of(new.webhook)
         with self._transaction() as execute:
             made = execute(
-                f"""INSERT INTO jobs ({", ".join(_NEW)}, state, attempt, strikes, counts, created, expires,
-                webhook_tries) VALUES ({", ".join(f":{name}" for name in _NEW)}, 'queued', 0, 0, :counts, {self._now},
-                {self._now} + :keep_seconds, 0) ON CONFLICT (owner, idempotency_key) DO NOTHING RETURNING *""",
-                row | {"counts": _EMPTY},
+                f"""INSERT INTO jobs ({", ".join(_NEW)}, state, attempt, strikes, losses, beat, counts, created,
+                expires, webhook_tries, webhook_host) VALUES ({", ".join(f":{name}" for name in _NEW)}, 'queued', 0, 0,
+                0, 0, :counts, {self._now}, {self._now} + :keep_seconds, 0, :host)
+                ON CONFLICT (owner, idempotency_key) DO NOTHING RETURNING *""",
+                row | {"counts": _EMPTY, "host": host},
             )
             if made:
-                return _job(made[0]), True
+                claims.add_owner(execute, new.owner)
+                return read_job(made[0]), True
             (there,) = execute(
                 "SELECT * FROM jobs WHERE owner = :owner AND idempotency_key = :key",
                 {"owner": new.owner, "key": new.idempotency_key},
@@ -82,7 +93,7 @@ class Store:
                 expected="the same file and options, or a new key",
                 hint=f"See the job: GET /v1/jobs/{there['id']}.",
             )
-        return _job(there), False
+        return read_job(there), False
 
     def get(self, job_id: str, owner: str | None = None) -> Job:
         """Return a job. Raises UnknownJob if it does not exist or has another owner."""
@@ -110,7 +121,7 @@ class Store:
                 ORDER BY created DESC, id DESC LIMIT :limit""",
                 given | {"limit": limit + 1} | ({} if after is None else {"after": after}),
             )
-        return Page([_job(row) for row in rows[:limit]], len(rows) > limit)
+        return Page([read_job(row) for row in rows[:limit]], len(rows) > limit)
 
     def cancel(self, job_id: str, owner: str | None = None) -> Job:
         """Cancel a job. Raises JobConflict if it has ended in another state."""
@@ -147,12 +158,13 @@ class Store:
             again = [chunk for chunk in chunks if chunk.counts.failed]
             self._forget(execute, job_id, again)
             (row,) = execute(
-                f"""UPDATE jobs SET state = 'queued', strikes = 0, suspect = NULL, result = NULL, result_sha256 = NULL,
-                result_bytes = NULL, error = NULL, finished = NULL, expires = {self._now} + keep_seconds
-                WHERE id = :id RETURNING *""",
+                f"""UPDATE jobs SET state = 'queued', strikes = 0, losses = 0, loss = NULL, suspect = NULL,
+                result = NULL, result_sha256 = NULL, result_bytes = NULL, error = NULL, finished = NULL,
+                webhook_due = NULL, expires = {self._now} + keep_seconds WHERE id = :id RETURNING *""",
                 {"id": job_id},
             )
-        return _job(row), [chunk.part for chunk in again]
+            claims.add_owner(execute, job.owner)
+        return read_job(row), [chunk.part for chunk in again]
 
     def delete(self, job_id: str, owner: str | None = None) -> None:
         """Delete a job; changes by running attempts are then rejected."""
@@ -168,44 +180,51 @@ class Store:
     # For workers.
 
     def claim(self, worker: str, digests: Sequence[str], lease: float) -> Job | None:
-        """Claim a job for one of these bundles: one whose lease has expired, else the oldest queued job.
+        """Claim a job for one of these bundles, of the owner whose turn it is. Returns None if there is no job.
 
-        Returns None if there is no job. `strikes` counts attempts that ended without reporting.
+        `strikes` counts attempts that ended without reporting.
         """
-        names = {f"digest{index}": digest for index, digest in enumerate(digests)}
-
-        def oldest(state: str) -> str:  # two index scans: a single OR would sort all waiting jobs
-            return f"""(SELECT id FROM jobs WHERE state = {state} AND digest IN ({", ".join(f":{n}" for n in names)})
-                ORDER BY created, id LIMIT 1 {self._database.skip_locked})"""
-
+        self.recover()
         with self._transaction() as execute:
-            rows = execute(
-                f"""UPDATE jobs SET state = 'running', attempt = attempt + 1, worker = :worker,
-                strikes = CASE WHEN state = 'running' THEN strikes + 1 ELSE strikes END,
-                lease = {self._now} + :lease, started = COALESCE(started, {self._now})
-                WHERE id = COALESCE({oldest(f"'running' AND lease < {self._now}")}, {oldest("'queued'")})
-                RETURNING *""",
-                names | {"worker": worker, "lease": lease},
+            found = claims.next_job(execute, digests, self._database.skip_locked)
+            if found is None:
+                return None
+            job_id, owner = found
+            (row,) = execute(
+                f"""UPDATE jobs SET state = 'running', attempt = attempt + 1, worker = :worker, beat = beat + 1,
+                lease_seconds = :lease, started = COALESCE(started, {self._now}) WHERE id = :id RETURNING *""",
+                {"id": job_id, "worker": worker, "lease": lease},
             )
-        return _job(rows[0]) if rows else None
+            claims.end_turn(execute, owner, self._database.skip_locked)
+        self._leases.saw(row["id"], row["attempt"], row["beat"])
+        return read_job(row)
 
-    def renew(self, claim: Job, lease: float) -> None:
-        """Extend the claim to `lease` seconds from now. Raises StaleAttempt."""
-        self._change(claim, f"lease = {self._now} + :lease", lease=lease)
+    def others_wait(self, owner: str, digests: Sequence[str]) -> bool:
+        """Return whether a job of another owner waits for a worker with one of these bundles."""
+        fits, names = claims.queued_for(digests)
+        with self._reading() as execute:
+            rows = execute(
+                f"SELECT 1 AS waits FROM jobs WHERE owner <> :owner AND {fits} LIMIT 1", names | {"owner": owner}
+            )
+        return bool(rows)
 
-    def suspect(self, claim: Job, number: int) -> None:
+    def renew(self, claim: Claim, lease: float) -> None:
+        """Keep the claim for `lease` seconds from now. Raises StaleAttempt."""
+        self._change(claim, "beat = beat + 1, lease_seconds = :lease", lease=lease)
+
+    def suspect(self, claim: Claim, number: int) -> None:
         """Record the chunk that is about to start, to know where an attempt crashed. Raises StaleAttempt."""
         self._change(claim, "suspect = :number", number=number)
 
-    def release(self, claim: Job) -> None:
+    def release(self, claim: Claim) -> None:
         """Return the job to the queue, for another worker to continue. Raises StaleAttempt."""
         self._change(claim, "state = 'queued', worker = NULL")
 
-    def enter(self, claim: Job, chunk: Chunk) -> None:
+    def enter(self, claim: Claim, chunk: Chunk) -> None:
         """Record a chunk whose rows are on disk. Raises StaleAttempt."""
         with self._transaction() as execute:
             rows = execute(
-                f"UPDATE jobs SET strikes = 0, suspect = NULL WHERE {_MINE} RETURNING counts",
+                f"UPDATE jobs SET strikes = 0, suspect = NULL, beat = beat + 1 WHERE {_MINE} RETURNING counts",
                 {"id": claim.id, "attempt": claim.attempt},
             )
             if not rows:
@@ -221,9 +240,9 @@ class Store:
                     "counts": json.dumps(asdict(chunk.counts)),
                 },
             )
-            self._set_counts(execute, claim.id, [_counts(rows[0]["counts"]), chunk.counts])
+            self._set_counts(execute, claim.id, [read_counts(rows[0]["counts"]), chunk.counts])
 
-    def forget(self, claim: Job, chunks: Sequence[Chunk]) -> None:
+    def forget(self, claim: Claim, chunks: Sequence[Chunk]) -> None:
         """Remove chunks whose rows are missing or damaged. Raises StaleAttempt."""
         with self._transaction() as execute:
             if not execute(
@@ -233,35 +252,53 @@ class Store:
                 raise _stale(claim)
             self._forget(execute, claim.id, chunks)
 
-    def complete(self, claim: Job, result: Result) -> Job:
+    def complete(self, claim: Claim, result: Result) -> Job:
         """End the job with its result. Raises StaleAttempt."""
         return self._end(claim, "completed", result=result.name, result_sha256=result.sha256, result_bytes=result.bytes)
 
-    def fail(self, claim: Job, error: Mapping[str, Any]) -> Job:
+    def fail(self, claim: Claim, error: Mapping[str, Any]) -> Job:
         """End the job with an error. Raises StaleAttempt."""
         return self._end(claim, "failed", error=json.dumps(error))
 
     # For the supervisor.
 
+    def recover(self) -> int:
+        """Return the jobs of silent workers to the queue. Return how many there were."""
+        with self._reading() as execute:
+            lost = self._leases.lost(claims.running_jobs(execute))
+        if not lost:
+            return 0
+        with self._transaction() as execute:
+            return sum(
+                claims.return_to_queue(
+                    execute,
+                    "id = :id AND attempt = :attempt AND beat = :beat",
+                    "its worker stopped answering",
+                    {name: row[name] for name in ("id", "attempt", "beat")},
+                    self._database.skip_locked,
+                )
+                for row in lost
+            )
+
     def waiting(self, digests: Sequence[str]) -> int:
         """Return the number of jobs that wait for a worker with one of these bundles."""
-        names = {f"digest{index}": digest for index, digest in enumerate(digests)}
+        self.recover()
+        fits, names = claims.queued_for(digests)
         with self._reading() as execute:
-            (row,) = execute(
-                f"""SELECT count(*) AS waiting FROM jobs WHERE (state = 'queued' OR (state = 'running' AND
-                lease < {self._now})) AND digest IN ({", ".join(f":{name}" for name in names)})""",
-                names,
-            )
+            (row,) = execute(f"SELECT count(*) AS waiting FROM jobs WHERE {fits}", names)
         return int(row["waiting"])
 
-    def lapse(self, worker: str) -> int:
-        """End the leases of a dead worker. Return how many there were."""
+    def holds(self, claim: Claim) -> bool:
+        """Return whether the attempt still has its job: it was not cancelled, deleted or taken by another attempt."""
+        with self._reading() as execute:
+            return bool(execute(f"SELECT id FROM jobs WHERE {_MINE}", {"id": claim.id, "attempt": claim.attempt}))
+
+    def lapse(self, worker: str, loss: str = "its worker ended") -> int:
+        """Return the jobs of a dead worker to the queue, with the reason. Return how many there were."""
         with self._transaction() as execute:
-            rows = execute(
-                "UPDATE jobs SET lease = 0 WHERE worker = :worker AND state = 'running' AND lease > 0 RETURNING id",
-                {"worker": worker},
+            return claims.return_to_queue(
+                execute, "worker = :worker", loss, {"worker": worker}, self._database.skip_locked
             )
-        return len(rows)
 
     def expire(self) -> tuple[list[str], list[str]]:
         """Fail expired queued jobs, delete expired ended jobs and files. Return the deleted ids of both."""
@@ -279,28 +316,13 @@ class Store:
             gone = execute(
                 f"DELETE FROM jobs WHERE state NOT IN ('queued', 'running') AND expires < {self._now} RETURNING id", {}
             )
+            execute(
+                f"""DELETE FROM turns WHERE owner IN (SELECT owner FROM turns WHERE NOT EXISTS
+                (SELECT 1 FROM jobs WHERE jobs.owner = turns.owner) {self._database.skip_locked})""",
+                {},
+            )
             files = execute(f"DELETE FROM files WHERE expires < {self._now} RETURNING id", {})
         return [row["id"] for row in gone], [row["id"] for row in files]
-
-    def due(self, patience: float) -> Delivery | None:
-        """Return a webhook that is due, or None. It is due again in `patience` seconds unless `later` changes that."""
-        with self._transaction() as execute:
-            rows = execute(
-                f"""UPDATE jobs SET webhook_tries = webhook_tries + 1, webhook_due = {self._now} + :patience
-                WHERE id = (SELECT id FROM jobs WHERE webhook_due < {self._now} LIMIT 1 {self._database.skip_locked})
-                RETURNING *""",
-                {"patience": patience},
-            )
-        return Delivery(_job(rows[0]), rows[0]["webhook_tries"] - 1) if rows else None
-
-    def later(self, job_id: str, seconds: float | None) -> None:
-        """Postpone a webhook by `seconds`; None ends its delivery."""
-        due = "NULL" if seconds is None else f"{self._now} + :seconds"
-        with self._transaction() as execute:
-            execute(
-                f"UPDATE jobs SET webhook_due = {due} WHERE id = :id",
-                {"id": job_id} | ({} if seconds is None else {"seconds": seconds}),
-            )
 
     def known(self, ids: Iterable[str]) -> set[str]:
         """Return the ids that belong to a job or a file in the store."""
@@ -368,13 +390,13 @@ class Store:
         )
         if not rows:
             raise UnknownJob("unknown job", found=job_id, hint="List your jobs with GET /v1/jobs.")
-        return _job(rows[0])
+        return read_job(rows[0])
 
     def _locked(self, execute: Execute, job_id: str, owner: str | None) -> Job:
         """Return a job and lock its row until the transaction ends."""
         return self._get(execute, job_id, owner, self._database.lock_row)
 
-    def _change(self, claim: Job, changes: str, **values: object) -> None:
+    def _change(self, claim: Claim, changes: str, **values: object) -> None:
         with self._transaction() as execute:
             if not execute(
                 f"UPDATE jobs SET {changes} WHERE {_MINE} RETURNING id",
@@ -382,7 +404,7 @@ class Store:
             ):
                 raise _stale(claim)
 
-    def _end(self, claim: Job, state: State, **values: object) -> Job:
+    def _end(self, claim: Claim, state: State, **values: object) -> Job:
         with self._transaction() as execute:
             if not execute(
                 f"UPDATE jobs SET strikes = 0 WHERE {_MINE} RETURNING id", {"id": claim.id, "attempt": claim.attempt}
@@ -395,17 +417,17 @@ class Store:
         further = "".join(f"{name} = :{name}, " for name in values)
         (row,) = execute(
             f"""UPDATE jobs SET {further} state = '{state}', worker = NULL, finished = {self._now},
-            expires = {self._now} + keep_seconds, webhook_tries = 0,
+            expires = {self._now} + keep_seconds, webhook_tries = 0, webhook_set = {self._now},
             webhook_due = CASE WHEN webhook IS NULL THEN NULL ELSE {self._now} END WHERE id = :id RETURNING *""",
             {"id": job_id} | values,
         )
-        return _job(row)
+        return read_job(row)
 
     def _chunks(self, execute: Execute, job_id: str) -> list[Chunk]:
         rows = execute(
             "SELECT number, part, sha256, counts FROM chunks WHERE job = :id ORDER BY number", {"id": job_id}
         )
-        return [Chunk(row["number"], row["part"], row["sha256"], _counts(row["counts"])) for row in rows]
+        return [Chunk(row["number"], row["part"], row["sha256"], read_counts(row["counts"])) for row in rows]
 
     def _forget(self, execute: Execute, job_id: str, chunks: Sequence[Chunk]) -> None:
         for chunk in chunks:
@@ -413,27 +435,8 @@ class Store:
         self._set_counts(execute, job_id, [chunk.counts for chunk in self._chunks(execute, job_id)])
 
     def _set_counts(self, execute: Execute, job_id: str, parts: Sequence[RowCounts]) -> None:
-        execute("UPDATE jobs SET counts = :counts WHERE id = :id", {"id": job_id, "counts": _summed(parts)})
+        execute("UPDATE jobs SET counts = :counts WHERE id = :id", {"id": job_id, "counts": sum_counts(parts)})
 
 
-def _summed(parts: Sequence[RowCounts]) -> str:
-    errors: Counter[str] = Counter()
-    for part in parts:
-        errors.update(part.errors)
-    numbers = {name: sum(getattr(part, name) for part in parts) for name in ("rows", "tokens", "windows", "truncated")}
-    return json.dumps(numbers | {"errors": dict(errors)})
-
-
-def _counts(stored: str) -> RowCounts:
-    return RowCounts(**json.loads(stored))
-
-
-def _job(row: Mapping[str, Any]) -> Job:
-    known = {each.name: row[each.name] for each in fields(Job)}
-    known |= {name: json.loads(row[name]) for name in _JSON}
-    known |= {"counts": _counts(row["counts"]), "error": None if row["error"] is None else json.loads(row["error"])}
-    return Job(**known)
-
-
-def _stale(claim: Job) -> StaleAttempt:
+def _stale(claim: Claim) -> StaleAttempt:
     return StaleAttempt("the job was taken from this worker", found=f"attempt {claim.attempt} of {claim.id}")

@@ -4,7 +4,7 @@
 
 The database URL comes from GLOSSATOR_JOB_DATABASE, because other users can read arguments. The process runs at idle
 priority with limited memory. It ends on SIGTERM, when its standard input is closed (with --supervised), or after --idle
-seconds without a job.
+seconds without a job. With --supervised, it writes reports of its attempts to standard output (`worker_reports`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 from glossator.service.bundle.reader import read_bundle
@@ -27,13 +28,15 @@ from glossator.service.jobs.attempt import attempt
 from glossator.service.jobs.job_files import JobFiles
 from glossator.service.jobs.open_store import DATABASE, open_store
 from glossator.service.jobs.store import Store
+from glossator.service.jobs.worker_reports import Reports
+from glossator.service.monitoring.prediction_log.settings import LogSettings
+from glossator.service.monitoring.prediction_log.writer import PredictionLog
 from glossator.service.stop_signals import stop_signals
 from glossator.service.supervision import wait_for_parent_exit
 
 POLL_SECONDS = 0.5
 LEASE_SECONDS = 60.0
 MEMORY_MB = 4_096
-CHUNK_SECONDS = 3_600.0
 
 logger = logging.getLogger("glossator.service.jobs")
 
@@ -71,11 +74,13 @@ def run_jobs(
     worker: str,
     lease: float = LEASE_SECONDS,
     idle: float = float("inf"),
-    chunk_seconds: float = CHUNK_SECONDS,
     stopping: threading.Event | None = None,
+    reports: Reports | None = None,
+    log: PredictionLog | None = None,
 ) -> int:
     """Run jobs until `stopping` is set or none came for `idle` seconds. Return how many ended."""
     stop = stopping or threading.Event()
+    reports = reports or Reports()
     ended, waited = 0, 0.0
     while not stop.is_set() and waited <= idle:
         try:
@@ -88,7 +93,19 @@ def run_jobs(
             waited += POLL_SECONDS
             continue
         waited = 0.0
-        done = attempt(store, folder, claim, models, lease=lease, stopping=stop.is_set, chunk_seconds=chunk_seconds)
+        reports.begin(claim.id, claim.attempt)
+        done = attempt(
+            store,
+            folder,
+            claim,
+            models,
+            lease=lease,
+            stopping=stop.is_set,
+            progress=reports.progress,
+            others_wait=partial(store.others_wait, claim.owner, models.digests),
+            log=log,
+        )
+        reports.end(finished=done is not None)
         ended += done is not None
     return ended
 
@@ -102,13 +119,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--worker", default=worker_name())
     parser.add_argument("--lease", type=float, default=LEASE_SECONDS)
     parser.add_argument("--idle", type=float, default=float("inf"))
-    parser.add_argument("--chunk-seconds", type=float, default=CHUNK_SECONDS)
     parser.add_argument("--memory-mb", type=int, default=MEMORY_MB)
     parser.add_argument("--free-bytes", type=int, default=1 << 30)
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--log", type=LogSettings.model_validate_json, help="settings of the prediction log, as JSON")
     parser.add_argument("--supervised", action="store_true", help="end when standard input is closed")
     options = parser.parse_args(arguments)
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    reports = Reports(_take_standard_output() if options.supervised else None)
     stopping = threading.Event()
     for kind in stop_signals():
         signal.signal(kind, lambda *_: stopping.set())
@@ -119,6 +137,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         store = open_store(options.jobs, os.environ.get(DATABASE))
         folder = JobFiles(options.jobs, free_bytes=options.free_bytes)
         models = ModelCache(options.bundles, threads=options.threads)
+        log = None if options.log is None else PredictionLog(options.log)
+        if log is not None:
+            log.start()
         run_jobs(
             store,
             folder,
@@ -126,9 +147,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             worker=options.worker,
             lease=options.lease,
             idle=options.idle,
-            chunk_seconds=options.chunk_seconds,
             stopping=stopping,
+            reports=reports,
+            log=log,
         )
+        if log is not None:
+            log.close()
         store.close()
     except GlossatorError as error:
         logger.error("the worker ends: %s", error)
@@ -145,6 +169,15 @@ def limit_resources(memory_mb: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (size, size))
     with contextlib.suppress(AttributeError, OSError):
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+
+
+def _take_standard_output() -> int:
+    """Return a descriptor of standard output that nothing else writes to; what is printed then goes nowhere."""
+    descriptor = os.dup(1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+    return descriptor
 
 
 def _stop_with_parent(stopping: threading.Event) -> None:

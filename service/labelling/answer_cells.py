@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from glossator.service.bundle.task import Classifier, Task
 from glossator.service.tasks.question_answering import Extraction
+from glossator.service.tasks.rating import Rating
 from glossator.service.tasks.text_classification import Classification
 from glossator.service.tasks.text_embedding import Embedding
-from glossator.service.tasks.text_pair import Rating
 from glossator.service.tasks.token_classification import Entities
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 LABEL = ("label", "score")
 LABELS = ("labels", "score")
+SCOPE = "out_of_scope"
+"""The column that says whether a text is out of scope, for models that know it."""
 _COLUMNS = {
     "token-classification": ("entities",),
     "question-answering": ("answer", "start", "end", "score"),
@@ -39,7 +41,8 @@ def answer_columns(task: Task, *, label_sets: bool = False, cascade: bool = Fals
         return _COLUMNS[task.task]
     if task.problem_type == "regression":
         return ("score",)
-    return LABELS if label_sets or task.problem_type == "multi_label_classification" else LABEL
+    labels = LABELS if label_sets or task.problem_type == "multi_label_classification" else LABEL
+    return labels if task.calibration.out_of_scope is None else (*labels, SCOPE)
 
 
 def answer_cells(answer: Answer, *, nested: bool) -> dict[str, object]:
@@ -47,11 +50,12 @@ def answer_cells(answer: Answer, *, nested: bool) -> dict[str, object]:
     prediction = answer.prediction
     if isinstance(prediction, Classification):
         labels = prediction.labels
-        return {
+        cells: dict[str, object] = {
             "label": prediction.label,
             "labels": list(labels) if nested else join_labels(labels),
             "score": prediction.score,
         }
+        return cells if prediction.out_of_scope is None else cells | {SCOPE: prediction.out_of_scope}
     if isinstance(prediction, Rating):
         return {"score": prediction.score}
     if isinstance(prediction, Entities):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from glossator.service.documents.formats.csv_dialect import Quotes
 from glossator.service.labelling.chunks import CHUNK_ROWS
 from glossator.service.labelling.row_labelling import ALL_ROWS, RowSelection
 from glossator.service.tasks.options import DecodeKeywords
@@ -19,6 +20,12 @@ class InputOptions:
     header: bool | None = None
     whole_file: bool = False
     """Read a text file or a PDF as one text."""
+    quotes: Quotes | None = None
+    """What quotes in CSV and TSV mean."""
+    sheet: str | None = None
+    """The sheet of a workbook, by name or by its number from 1."""
+    split: str | None = None
+    """The split of a JSON file that has several; by default all of them."""
 
 
 @dataclass(frozen=True, slots=True)

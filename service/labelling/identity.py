@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from glossator.service.documents.multi_file import list_files, names_many_files
+from glossator.service.documents.many_files.file_lists import list_files, names_many_files
 from glossator.service.documents.row_formats import RowFormat
 from glossator.service.files.hashing import hash_file
 from glossator.service.files.paths import is_regular_file

@@ -120,6 +120,7 @@ def label_file(
                 ledger.close()  # waits for the chunk that is being written
                 if not files or not (ledger.done or ledger.resumed):
                     ledger.discard()  # input from a pipe cannot be read again
+                    report("nothing is kept: no chunk of rows was finished" if files else "nothing is kept of a stream")
                 elif ledger.done:
                     report(f"{_finished_rows(ledger):,} labelled rows are kept: the same command resumes after them")
                 raise

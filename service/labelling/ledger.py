@@ -22,9 +22,11 @@ from typing import Any
 
 from glossator.service.documents.row_formats import RowFormat
 from glossator.service.errors import ConfigError, Fault, JobError, OutputError, shorten
+from glossator.service.files.append_lines import append_to, split_lines
 from glossator.service.files.atomic_file import AtomicFile, write_error_hint
-from glossator.service.files.durable import sync_folder, write_all, write_atomically
+from glossator.service.files.durable import sync_folder, write_atomically
 from glossator.service.files.hashing import hash_file
+from glossator.service.files.locks import lock_descriptor
 from glossator.service.files.paths import UNFINISHED_SUFFIX
 from glossator.service.labelling.summary import RowCounts
 
@@ -170,28 +172,20 @@ class Ledger:
             sync_folder(self.folder.parent)
 
     def _lock(self) -> None:
-        try:
-            import fcntl
-        except ImportError:  # not on this system
-            return
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise JobError(
-                "another process is writing this output", found=self.name, hint="Wait for it, or stop it."
-            ) from None
+        if not lock_descriptor(self._file):
+            raise JobError("another process is writing this output", found=self.name, hint="Wait for it, or stop it.")
 
     def _read(self, identity: Mapping[str, Any]) -> None:
         """Read the ledger: its complete lines, and those chunks whose files have not changed since."""
         data = b"".join(iter(lambda: os.read(self._file, 1 << 20), b""))
         valid_bytes = 0
         lines: list[dict[str, Any]] = []
-        for line in data.splitlines(keepends=True):
+        for line in split_lines(data).complete:
             entry = _parse_line(line)
-            if entry is None:  # cut off when the machine stopped; nothing follows it
+            if entry is None:  # damaged when the machine stopped; nothing follows it
                 break
             lines.append(entry)
-            valid_bytes += len(line)
+            valid_bytes += len(line) + 1
         if valid_bytes < len(data):
             os.ftruncate(self._file, valid_bytes)
         if lines:
@@ -253,14 +247,7 @@ class Ledger:
         self.done[index] = counts
 
     def _append(self, line: Mapping[str, object]) -> None:
-        end = os.fstat(self._file).st_size
-        try:
-            write_all(self._file, json.dumps(line).encode() + b"\n")
-            os.fsync(self._file)
-        except OSError:
-            with contextlib.suppress(OSError):
-                os.ftruncate(self._file, end)  # a partial line would hide later lines
-            raise
+        append_to(self._file, json.dumps(line).encode())
 
     def _part(self, index: int) -> Path:
         return self.folder / f"{index:08d}.part"
@@ -285,7 +272,7 @@ class Ledger:
 
 def _parse_line(line: bytes) -> dict[str, Any] | None:
     try:
-        entry = json.loads(line) if line.endswith(b"\n") else None
+        entry = json.loads(line)
     except ValueError:
         return None
     return entry if isinstance(entry, dict) else None

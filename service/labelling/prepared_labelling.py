@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from glossator.service.documents.open_source import open_source
@@ -23,6 +23,8 @@ from glossator.service.labelling.outputs.output_formats import create_output_for
 from glossator.service.labelling.row_labelling import StartAnswers, label_rows
 from glossator.service.labelling.summary import LabelSummary
 from glossator.service.tasks.encoded import Text
+
+_HEAD_ROWS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +65,12 @@ def prepare(
             labelling = replace(labelling, task_options=merged)
             report(f"with the options of the first request: {', '.join(source.request_options)}")
         columns = plan_output_columns(labelling, source, model)
-        second = "" if columns.second is None else f", second {columns.second!r}"
+        second = "" if columns.second is None else f", second '{columns.second}'"
         report(source.describe())
-        report(f"text column {columns.text!r} ({columns.text_reason}){second}, model {model.version}")
+        shown = source.all_decisions()
+        for decision in shown:
+            report(decision.message)
+        report(f"text column '{columns.text}' ({columns.text_reason}){second}, model {model.version}")
         row_format, codec = create_output_format(
             labelling.output, labelling.output_format, columns, model.task, formula_safe=labelling.formula_safe
         )
@@ -81,6 +86,9 @@ def prepare(
         yield PreparedLabelling(
             labelling, source, columns, row_format, codec, create_start(labelling, model), label_into
         )
+        for decision in source.all_decisions():  # those for many files are known when they have been read
+            if decision not in shown:
+                report(decision.message)
 
 
 def open_input(labelling: FileLabelling) -> Source:
@@ -105,7 +113,15 @@ def plan_output_columns(labelling: FileLabelling, source: Source, model: Model) 
         answers=answers,
         pairs=reads_pairs(model.task) and labelling.zero_shot is None,
         prefix=labelling.prefix,
+        head=_first_rows(labelling, source),
     )
+
+
+def _first_rows(labelling: FileLabelling, source: Source) -> list[Mapping[str, object]]:
+    """Return the first rows of a file that has several columns, to find its text column."""
+    if labelling.text_column is not None or len(source.columns) < 2 or not os.path.isfile(labelling.source):
+        return []
+    return [record.fields for record in source.head(_HEAD_ROWS) if record.error is None]
 
 
 def create_start(labelling: FileLabelling, model: Model) -> StartAnswers:
@@ -129,12 +145,6 @@ class _ImmediateAnswers:
 
     def result(self) -> list[Answer | InputError]:
         return self._answers
-
-
-def output_format(labelling: FileLabelling, model: Model, folder: Path) -> RowFormat:
-    """Return the format of the output. Opens the input, whose path is relative to `folder`."""
-    with prepare(replace(labelling, source=str(folder / labelling.source)), model) as prepared:
-        return prepared.row_format
 
 
 def check_options(labelling: FileLabelling, model: Model) -> None:

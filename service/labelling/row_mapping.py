@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date, time
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from glossator.service.documents.record import Record
@@ -86,14 +88,14 @@ class RowMapper:
 def _read_cell(record: Record, name: str) -> str | InputError:
     """Return the text in a column of a row, or why there is none."""
     if name not in record.fields:
-        return UnreadableRow(f"line {record.line}: the row has no {name!r}", expected="a text in every row")
+        return UnreadableRow(f"line {record.line}: the row has no '{name}'", expected="a text in every row")
     text = record.fields[name]
     if isinstance(text, str):
         return text
     if text is None:
-        return EmptyText(f"line {record.line}: {name!r} is null", expected="a text")
+        return EmptyText(f"line {record.line}: '{name}' is null", expected="a text")
     return UndecodableText(
-        f"line {record.line}: {name!r} is {_describe_type(text)}, not a text",
+        f"line {record.line}: '{name}' is {_describe_type(text)}, not a text",
         found=text,
         expected="a string",
         hint="Name the column with the text, or write its values as strings.",
@@ -103,8 +105,10 @@ def _read_cell(record: Record, name: str) -> str | InputError:
 def _describe_type(value: object) -> str:
     if isinstance(value, bool):
         return "a boolean"
-    if isinstance(value, int | float):
+    if isinstance(value, int | float | Decimal):
         return "a number"
     if isinstance(value, list | dict):
         return "a list" if isinstance(value, list) else "an object"
-    return f"a value of type {type(value).__name__}"
+    if isinstance(value, date | time):
+        return "a date or time"
+    return "binary data" if isinstance(value, bytes) else "another value"

@@ -37,8 +37,8 @@ class MatmulLimit:
 
 def measure_limit(
     products: Sequence[tuple[int, int]], *, precision: Precision, workers: int, seconds: float = _SECONDS
-) -> MatmulLimit:
-    """Measure the limit for a model with weights of the shapes `products`.
+) -> MatmulLimit | None:
+    """Measure the limit for a model with weights of the shapes `products`; None if it has no matrix products.
 
     Every product counts for every token, although a graph may compute the last layer for one token only.
 
@@ -48,6 +48,8 @@ def measure_limit(
         workers: The number of threads; each computes its own products.
         seconds: The time for each distinct shape.
     """
+    if not products:
+        return None
     spent = 0.0
     for shape in set(products):
         spent += products.count(shape) * _time_product(shape, precision, workers, seconds)

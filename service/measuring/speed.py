@@ -13,6 +13,7 @@ import numpy as np
 
 from glossator.service.bundle import file_names, onnx_inspection
 from glossator.service.bundle.reference import Histogram, parse_reference
+from glossator.service.errors import InputError
 from glossator.service.inference.batch_planning import Cost, plan
 from glossator.service.inference.model import Model
 from glossator.service.inference.runtime.int8_kernels import KernelSpeed, measure_kernels
@@ -59,7 +60,8 @@ class Latency:
 class Speed:
     """A finished measurement.
 
-    `stages`: the share of time of each stage, if one thread runs one stage after the other.
+    `stages`: the share of time of each stage, if one thread runs one stage after the other. `limit` is None for models
+    without matrix products, which look up and add rows of a table.
     """
 
     model: str
@@ -73,7 +75,7 @@ class Speed:
     stages: dict[str, float]
     padding_in_arrival_order: float
     kernels: KernelSpeed
-    limit: MatmulLimit
+    limit: MatmulLimit | None
 
     @property
     def best(self) -> Throughput:
@@ -81,9 +83,9 @@ class Speed:
         return max(self.throughput, key=lambda each: each.texts_per_second)
 
     @property
-    def share_of_limit(self) -> float:
-        """The best tokens per second as a share of the processor's limit."""
-        return self.best.tokens_per_second / self.limit.tokens_per_second
+    def share_of_limit(self) -> float | None:
+        """The best tokens per second as a share of the processor's limit; None without a limit."""
+        return None if self.limit is None else self.best.tokens_per_second / self.limit.tokens_per_second
 
     def core_hours_per_million(self) -> float:
         """Return the CPU hours for a million texts at the best throughput."""
@@ -92,19 +94,29 @@ class Speed:
     def to_dict(self) -> dict[str, object]:
         """Return the measurement as JSON-ready fields."""
         derived = {"share_of_limit": self.share_of_limit, "core_hours_per_million": self.core_hours_per_million()}
-        limit = {"tokens_per_second": self.limit.tokens_per_second}
-        return asdict(self) | derived | {"limit": asdict(self.limit) | limit}
+        fields = asdict(self) | derived
+        if self.limit is not None:
+            fields["limit"]["tokens_per_second"] = self.limit.tokens_per_second
+        return fields
 
 
 def measure_speed(model: Model, texts: Sequence[str], *, stage: Stage = lambda _: None) -> Speed:
     """Measure a model on texts, in less than half a minute for a small encoder.
 
-    Run nothing else on the machine meanwhile. Texts that cannot be answered are left out.
+    Run nothing else on the machine meanwhile. Texts that cannot be answered are left out; raises InputError if none is
+    left.
     """
     stage("measuring the batch cost")
     cost = model.measure_batch_cost()
     encoded = list(zip(texts, model.pipeline.encode(texts), strict=True))
     answerable = [text for text, each in encoded if isinstance(each, EncodedText)]
+    if not answerable:
+        raise InputError(
+            "there are no texts to measure with",
+            found=f"{len(texts):,} texts without content",
+            expected="at least one text that the model can answer",
+            hint="Pass other texts, or none: then texts like the training texts are made.",
+        )
     lengths = [len(window) for _, each in encoded if isinstance(each, EncodedText) for window in each.windows]
     throughput = []
     for budget in BUDGETS:
@@ -119,7 +131,7 @@ def measure_speed(model: Model, texts: Sequence[str], *, stage: Stage = lambda _
     stages = _stages(model, answerable, cost)
     stage("measuring the limit of the processor")
     served = model.bundle.manifest.served
-    data = (model.bundle.path / served.graph).read_bytes()
+    data = model.bundle.read(served.graph)
     limit = measure_limit(
         onnx_inspection.inspect_onnx(data, served.graph).products, precision=served.precision, workers=model.threads
     )
@@ -144,7 +156,7 @@ def measure_speed(model: Model, texts: Sequence[str], *, stage: Stage = lambda _
 def typical_texts(model: Model, count: int = _TEXTS, seed: int = 0) -> list[str]:
     """Make texts from the words of the golden rows, with the lengths of the training texts."""
     words = " ".join(row.text for row in model.bundle.golden if row.error is None).split()
-    tokens = parse_reference((model.bundle.path / file_names.REFERENCE).read_bytes()).tokens
+    tokens = parse_reference(model.bundle.read(file_names.REFERENCE)).tokens
     generator = np.random.default_rng(seed)
     texts = []
     for length in _sample(tokens, count, generator):

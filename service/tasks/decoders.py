@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from glossator.service.bundle.task import Task
 from glossator.service.tasks import (
     question_answering,
+    rating,
     text_classification,
     text_embedding,
-    text_pair,
     token_classification,
 )
 from glossator.service.tasks.encoded import EncodedText, Floats
@@ -21,7 +21,7 @@ from glossator.service.tasks.options import DecodeOptions
 
 Prediction = (
     text_classification.Classification
-    | text_pair.Rating
+    | rating.Rating
     | token_classification.Entities
     | question_answering.Extraction
     | text_embedding.Embedding
@@ -56,7 +56,7 @@ class Decoder(Protocol):
 
 _DECODERS: dict[str, type[Any]] = {
     "text-classification": text_classification.Decoder,
-    "text-pair": text_pair.Decoder,
+    "text-pair": text_classification.Decoder,
     "token-classification": token_classification.Decoder,
     "question-answering": question_answering.Decoder,
     "text-embedding": text_embedding.Decoder,
@@ -65,5 +65,5 @@ _DECODERS: dict[str, type[Any]] = {
 
 def decoder(task: Task) -> Decoder:
     """Return the decoder of a task."""
-    made: Decoder = _DECODERS[task.task](task)
+    made: Decoder = rating.Decoder(task) if rating.is_rating(task) else _DECODERS[task.task](task)
     return made

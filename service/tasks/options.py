@@ -20,6 +20,7 @@ class DecodeKeywords(TypedDict, total=False):
     threshold: float | None
     min_confidence: float | None
     coverage: float | None
+    empty_sets: bool
     aggregation: Aggregation | None
     offset_unit: OffsetUnit | None
     truncate: bool
@@ -34,6 +35,7 @@ class DecodeOptions:
         threshold: Replaces the multi-label thresholds of the bundle; for entities, the lowest score to return.
         min_confidence: A single-label answer below this probability gets no label.
         coverage: Return a conformal set: labels that contain the right one with this probability.
+        empty_sets: With `coverage`: the set of a text that no label fits is empty, not its most probable label.
         aggregation: How tokens become entities.
         offset_unit: The unit of `start` and `end`.
         truncate: Read only the first window of a long text.
@@ -43,6 +45,7 @@ class DecodeOptions:
     threshold: float | None = None
     min_confidence: float | None = None
     coverage: float | None = None
+    empty_sets: bool = False
     aggregation: Aggregation | None = None
     offset_unit: OffsetUnit | None = None
     truncate: bool = False

@@ -6,6 +6,7 @@
 3. `problem_type` decides between softmax and sigmoid, never the number of labels.
 4. Single-label: the most probable label; of equals, the first in label order. Multi-label: each label whose
    probability reaches its threshold: the caller's, else the one tuned on validation data, else 0.5.
+5. A text is out of scope if even its most probable label is less probable than the limit fitted on validation data.
 """
 
 from __future__ import annotations
@@ -43,6 +44,20 @@ class Scores(Sequence[Score]):
         self._indices = indices
         self._values = values
 
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """The probabilities."""
+        return self._values
+
+    @property
+    def indices(self) -> NDArray[np.intp]:
+        """The places of the labels in label order."""
+        return self._indices
+
+    def names(self) -> list[str]:
+        """The labels."""
+        return [self._labels[index] for index in self._indices.tolist()]
+
     def __len__(self) -> int:
         return len(self._indices)
 
@@ -76,6 +91,14 @@ class Classification:
 
     labels: tuple[str, ...]
     scores: Sequence[Score]
+    out_of_scope: bool | None = None
+    """Whether the text is unlike the texts that the model was trained for; None if the model cannot say. The labels are
+    those that the model would give otherwise."""
+
+    @property
+    def out_of_scope_score(self) -> float | None:
+        """From 0 to 1, higher for texts further out of scope: 1 minus the probability of the most probable label."""
+        return None if self.out_of_scope is None else 1.0 - self.score
 
     @property
     def label(self) -> str | None:
@@ -135,6 +158,12 @@ def decide(probability: Floats, task: Classifier, threshold: float | None = None
     return np.asarray(np.arange(probability.shape[-1]) == best)
 
 
+def find_out_of_scope(probability: Floats, task: Classifier) -> NDArray[np.bool_] | None:
+    """Return which texts are out of scope, `(texts,)`, from probabilities `(texts, labels)`; None if not calibrated."""
+    limit = task.calibration.out_of_scope
+    return None if limit is None else np.asarray(probability.max(axis=-1) < limit.threshold)
+
+
 def decode(logits: Floats, task: Classifier, options: DecodeOptions = DEFAULTS) -> Classification:
     """Return the classification of one text from its pooled logits `(labels,)`; see `decode_all`."""
     (answer,) = decode_all(logits[np.newaxis], task, options)
@@ -155,7 +184,8 @@ def decode_all(logits: Floats, task: Classifier, options: DecodeOptions = DEFAUL
     if options.min_confidence is not None:
         decided &= probability >= options.min_confidence
     if options.coverage is not None:
-        decided = conformal_set(probability, task, options.coverage)
+        decided = conformal_set(probability, task, options.coverage, empty=options.empty_sets)
+    outside = find_out_of_scope(probability, task)
     rows, places = np.nonzero(decided[each, order])
     given = [task.labels[index] for index in order[rows, places].tolist()]
     begins = np.searchsorted(rows, np.arange(len(order) + 1)).tolist()
@@ -165,18 +195,20 @@ def decode_all(logits: Floats, task: Classifier, options: DecodeOptions = DEFAUL
         Classification(
             labels=tuple(given[begins[row] : begins[row + 1]]),
             scores=Scores(task.labels, listed[row], values[row]),
+            out_of_scope=None if outside is None else bool(outside[row]),
         )
         for row in range(len(order))
     ]
 
 
-def conformal_set(probability: Floats, task: Classifier, coverage: float) -> NDArray[np.bool_]:
+def conformal_set(probability: Floats, task: Classifier, coverage: float, *, empty: bool = False) -> NDArray[np.bool_]:
     """Return the smallest label sets that contain the right label with probability `coverage`: `(texts, labels)`.
 
     The probability holds for texts like the validation rows.
 
     Split conformal prediction with the score `1 - probability of the true label` (Sadinle, Lei and Wasserman 2019;
-    Angelopoulos and Bates 2021, section 1). The most probable label is always included.
+    Angelopoulos and Bates 2021, section 1). The most probable label is always included, unless a set may be `empty`:
+    then a text whose labels are all less probable than those of most validation rows gets none.
     """
     scores = task.calibration.nonconformity
     if scores is None:
@@ -187,13 +219,14 @@ def conformal_set(probability: Floats, task: Classifier, coverage: float) -> NDA
         )
     rank = int(np.ceil((len(scores) + 1) * coverage - 1e-9))
     limit = scores[max(rank, 1) - 1] if rank <= len(scores) else 1.0  # too few validation rows for a smaller set
+    inside = 1.0 - probability <= limit + 1e-12
     best = np.arange(probability.shape[-1]) == probability.argmax(axis=-1, keepdims=True)
-    return np.asarray((1.0 - probability <= limit + 1e-12) | best)
+    return np.asarray(inside if empty else inside | best)
 
 
 def check_options(task: Classifier, options: DecodeOptions) -> None:
     """Raise ConfigError if an option does not apply to this task."""
-    options.check(task.task, ("top_k", "threshold", "min_confidence", "coverage"))
+    options.check(task.task, ("top_k", "threshold", "min_confidence", "coverage", "empty_sets"))
     if task.problem_type == "multi_label_classification":
         for name in ("min_confidence", "coverage"):
             if (value := getattr(options, name)) is not None:
@@ -211,6 +244,8 @@ def check_options(task: Classifier, options: DecodeOptions) -> None:
         )
     if options.min_confidence is not None and options.coverage is not None:
         raise ConfigError("min_confidence and coverage cannot be combined", hint="Use one of them.")
+    if options.empty_sets and options.coverage is None:
+        raise ConfigError("empty_sets needs coverage", found="no coverage", hint="Set coverage too, such as 0.95.")
 
 
 class Decoder:

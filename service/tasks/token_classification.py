@@ -6,10 +6,12 @@
 3. `aggregation` merges tokens into words, with the names of transformers' pipeline: `first` (default; models are
    trained this way) takes the probabilities of the first token, `average` the mean, `max` those of the most confident
    token. `simple` and `none` keep tokens separate.
-4. The most probable tag sequence that IOB2 allows is chosen (`I-X` only after `B-X` or `I-X`; Viterbi 1967 with free
-   or forbidden transitions). `none` takes the best tag of each token instead.
+4. The most probable tag sequence that the tagging allows is chosen (in IOB2 `I-X` only after `B-X` or `I-X`; Viterbi
+   1967 with free or forbidden transitions). `none` takes the best tag of each token instead.
 5. `B-X` and the following `I-X` form an entity from the first character of its first word to the last character of its
-   last word; its score is the mean over its words. With `none`, each token that is not `O` is an entity.
+   last word; its score is the mean over its words. With `none`, each token that is not `O` is an entity. Models that
+   were trained elsewhere may have another tagging: in IOB1 an entity may begin with `I-X`, in BILOU `L-X` and `U-X`
+   count as `I-X` and `B-X`, with the sum of their probabilities.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from glossator.service.bundle.task import OUTSIDE, TokenClassification
+from glossator.service.bundle.task import OUTSIDE, Tagging, TokenClassification, iob2_tags
 from glossator.service.tasks.encoded import EncodedText, Floats
 from glossator.service.tasks.offsets import offset_converter
 from glossator.service.tasks.options import Aggregation, DecodeOptions
@@ -105,9 +107,11 @@ def probabilities(logits: Floats) -> NDArray[np.float64]:
     return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
 
 
-def allowed_transitions(labels: Sequence[str]) -> NDArray[np.bool_]:
+def allowed_transitions(labels: Sequence[str], tagging: Tagging = "IOB2") -> NDArray[np.bool_]:
     """Return which tag (column) may follow which (row), `(tags + 1, tags)`; row -1 is the start of the text."""
     follows = np.ones((len(labels) + 1, len(labels)), dtype=bool)
+    if tagging == "IOB1":
+        return follows
     for column, label in enumerate(labels):
         if label.startswith("I-"):
             begin = {f"B-{label[2:]}", label}
@@ -115,11 +119,23 @@ def allowed_transitions(labels: Sequence[str]) -> NDArray[np.bool_]:
     return follows
 
 
+def merge_tags(task: TokenClassification) -> tuple[list[str], NDArray[np.float64] | None]:
+    """Return the tags that are decided, and the matrix `(labels, tags)` that sums probabilities; None if none differ.
+
+    BILOU is read as IOB2: `L-X` as `I-X`, `U-X` as `B-X`.
+    """
+    if task.tagging != "BILOU":
+        return task.labels, None
+    tags = iob2_tags(task.types)
+    merged = [label if label == OUTSIDE else f"{'B' if label[0] in 'BU' else 'I'}-{label[2:]}" for label in task.labels]
+    return tags, np.array([[float(tag == each) for tag in tags] for each in merged])
+
+
 def best_tags(probability: NDArray[np.float64], follows: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Return the most probable allowed_transitions tag sequence `(words,)`; `probability` is `(words, tags)`."""
+    """Return the most probable allowed tag sequence `(words,)`; `probability` is `(words, tags)`."""
     best: NDArray[np.intp] = probability.argmax(axis=1)
     if follows[np.concatenate([[-1], best[:-1]]), best].all():
-        return best  # the best tags of the single words are an allowed_transitions sequence
+        return best  # the best tags of the single words are an allowed sequence
     with np.errstate(divide="ignore"):
         log = np.log(probability)
         cost = np.log(follows.astype(np.float64))  # 0 or minus infinity
@@ -161,8 +177,9 @@ class Decoder:
 
     def __init__(self, task: TokenClassification) -> None:
         self.task = task
-        self._follows = allowed_transitions(task.labels)
-        self._outside = task.labels.index(OUTSIDE)
+        self._tags, self._merge = merge_tags(task)
+        self._follows = allowed_transitions(self._tags, task.tagging)
+        self._outside = self._tags.index(OUTSIDE)
 
     def check(self, options: DecodeOptions) -> None:
         """Raise ConfigError if an option does not apply."""
@@ -189,14 +206,22 @@ class Decoder:
             return ()
         aggregation = options.aggregation or DEFAULT_AGGREGATION
         biased = logits.copy()
-        biased[:, self._outside] -= self.task.outside_bias
-        probability, offsets = merge_words(probabilities(biased), stitch_tokens(text), aggregation)
+        biased[:, self.task.labels.index(OUTSIDE)] -= self.task.outside_bias
+        by_token = probabilities(biased) if self._merge is None else probabilities(biased) @ self._merge
+        probability, offsets = merge_words(by_token, stitch_tokens(text), aggregation)
         tags = probability.argmax(axis=1) if aggregation == "none" else best_tags(probability, self._follows)
         inside = np.flatnonzero(tags != self._outside)
         groups: list[list[int]] = []
         for word in inside.tolist():
-            follows = groups and groups[-1][-1] == word - 1 and self.task.labels[tags[word]].startswith("I-")
-            if follows and aggregation != "none":
+            tag = self._tags[tags[word]]
+            follows = (
+                aggregation != "none"
+                and groups
+                and groups[-1][-1] == word - 1
+                and tag.startswith("I-")
+                and self._tags[tags[word - 1]][2:] == tag[2:]
+            )
+            if follows:
                 groups[-1].append(word)
             else:
                 groups.append([word])
@@ -207,7 +232,7 @@ class Decoder:
             score = float(np.mean([probability[word, tags[word]] for word in group]))
             if end <= start or (options.threshold is not None and score < options.threshold):
                 continue  # some tokenizers produce tokens without characters
-            label = self.task.labels[tags[group[0]]]
+            label = self._tags[tags[group[0]]]
             counted = count(start), count(end)
             found.append(Entity(*counted, text.text[start:end], label if aggregation == "none" else label[2:], score))
         return tuple(found)

@@ -13,7 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from servers import Server, server
 from vote_bundle import vote_bundle
 
-from glossator.service.api.security.key_file import add_key
+from glossator.service.api.security.key_changes import add_key
 
 pytestmark = pytest.mark.slow
 SCREENSHOTS = os.environ.get("GLOSSATOR_SCREENSHOTS")
@@ -226,21 +226,37 @@ def test_page_fits_narrow_and_wide_screens(visit: Callable[..., Visit], width: i
     opened.screenshot(f"width-{width}")
 
 
-def test_key_is_requested_and_not_stored(browser: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_key_is_entered_once_and_no_script_can_read_it(browser: Any, tmp_path: Path, scheme: str) -> None:
     """keys: never in the UI."""
     keys = tmp_path / "keys.json"
     key = add_key(keys, "me", ["infer", "label"], None)
     bundle = vote_bundle(tmp_path / "intents", "single_label_classification")
     with server(bundle, key_file=keys, jobs=tmp_path / "jobs", free_disk_bytes=0) as running:
-        opened = Visit(browser, running.url)
-        page = opened.open()
-        assert page.locator("#model").count() == 0
+        opened = Visit(browser, running.url, scheme=scheme, width=390)
+        page = opened.open("/ui/models/intents")
+        assert page.url.endswith("/ui/session?next=/ui/models/intents")
+        assert opened.violations() == []
+        opened.screenshot(f"key-{scheme}")
+        page.fill("#key", "a wrong key")
+        page.click("button")
+        assert page.locator("[role=alert]").inner_text() == "This key is unknown or has expired."
+        assert page.locator("body").inner_text().count("{") == 0
+        assert opened.violations() == []
+        opened.errors.clear()  # the browser logs the 401
         page.fill("#key", key)
-        page.click("#key-form button")
+        page.click("button")
+        assert page.url.endswith("/ui/models/intents")
+        (cookie,) = opened.context.cookies()
+        assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
+        assert key not in cookie["value"]
+        opened.open("/docs").locator("[data-path='/v1/models/{name}/predict']").wait_for()
+        assert page.locator("button.authorize").count() > 0
+        opened.open()
         opened.predict("money", "intents")
         assert key not in page.content()
-        assert page.input_value("#key") == ""
         assert page.evaluate("JSON.stringify([localStorage, sessionStorage, document.cookie])").count(key) == 0
+        assert page.evaluate("document.cookie") == ""
         assert opened.violations() == []
         page.set_input_files("#file", {"name": "a.txt", "mimeType": "text/plain", "buffer": b"money\n"})
         page.click("#upload button")
@@ -249,4 +265,81 @@ def test_key_is_requested_and_not_stored(browser: Any, tmp_path: Path) -> None:
             page.locator("#jobs a[download]").click()
         assert "refund" in Path(download.value.path()).read_text()
         assert opened.errors == []
+        page.click("text=Forget the key")
+        page.wait_for_selector("#key")
+        assert opened.open().url.endswith("/ui/session?next=/ui")
         opened.context.close()
+
+
+def test_key_that_expires_is_reported_in_place(browser: Any, tmp_path: Path) -> None:
+    keys = tmp_path / "keys.json"
+    key = add_key(keys, "me", ["infer"], None)
+    bundle = vote_bundle(tmp_path / "intents", "single_label_classification")
+    with server(bundle, key_file=keys) as running:
+        opened = Visit(browser, running.url)
+        page = opened.open()
+        page.fill("#key", key)
+        page.click("button")
+        opened.predict("money", "intents")
+        opened.context.clear_cookies()
+        page.click("#predict button")
+        page.wait_for_selector("#answer [role=alert]")
+        assert page.locator("#answer").inner_text().startswith("The request has no valid API key.")
+        assert page.locator("#answer article").count() == 0  # no stale answer
+        assert page.locator("#answer a").get_attribute("href") == "/ui/session"
+        opened.context.close()
+
+
+def test_server_that_stopped_is_reported_and_no_old_answer_stays(browser: Any, tmp_path: Path) -> None:
+    with server(vote_bundle(tmp_path / "intents", "single_label_classification")) as running:
+        opened = Visit(browser, running.url)
+        opened.open()
+        page = opened.predict("money", "intents")
+    page.click("#predict button")
+    page.wait_for_selector("#answer [role=alert]")
+    assert (
+        page.locator("#answer").inner_text() == "The server does not answer. Check that it is running, then try again."
+    )
+    assert page.is_enabled("#predict button")
+    opened.context.close()
+
+
+def test_pages_that_do_not_exist_say_so(browser: Any, running: Server) -> None:
+    opened = Visit(browser, running.url, width=390)
+    for path in ("/nowhere", "/ui/nowhere", "/ui/models/none"):
+        page = opened.open(path)
+        assert page.locator("[role=alert]").count() == 1, path
+        assert page.locator("a").get_attribute("href") == "/ui"
+        assert opened.violations() == []
+    opened.screenshot("missing")
+    opened.context.close()
+
+
+BROKEN_WORDS = """() => {
+  const broken = [];
+  const walker = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const node = walker.currentNode;
+    if (!node.parentElement.checkVisibility()) continue;
+    for (const word of node.data.matchAll(/[\\p{L}\\p{N}]+/gu)) {
+      const range = document.createRange();
+      range.setStart(node, word.index);
+      range.setEnd(node, word.index + word[0].length);
+      const lines = new Set([...range.getClientRects()].map((box) => Math.round(box.top)));
+      if (lines.size > 1) broken.push(word[0]);
+    }
+  }
+  return broken;
+}"""
+"""The words that the layout of a page breaks inside."""
+
+
+@pytest.mark.parametrize("path", ["/ui", "/ui/models/intents", "/ui/models/token-classification"])
+def test_no_word_is_broken_on_a_phone(visit: Callable[..., Visit], path: str) -> None:
+    opened = visit(width=360)
+    page = opened.open(path)
+    if path == "/ui":
+        opened.predict("the parcel with the money", "intents", "tags")
+    opened.screenshot(f"phone-{path.rpartition('/')[2]}")
+    assert page.evaluate(BROKEN_WORDS) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")

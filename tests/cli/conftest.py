@@ -56,7 +56,8 @@ def run(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     """A function that calls `main` with arguments and with bytes on standard input."""
     for name in [name for name in os.environ if name.startswith("GLOSSATOR_") and name != "GLOSSATOR_CACHE_DIR"]:
         monkeypatch.delenv(name)
-    environment, handler = dict(os.environ), signal.getsignal(signal.SIGTERM)
+    environment = dict(os.environ)
+    handlers = {kind: signal.getsignal(kind) for kind in (signal.SIGTERM, signal.SIGHUP)}
 
     def call(*arguments: object, stdin: bytes = b"") -> ProgramResult:
         monkeypatch.setattr(sys, "argv", ["glossator", *map(str, arguments)])
@@ -69,7 +70,8 @@ def run(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
         return ProgramResult(int(str(ended.value.code)), captured.out, captured.err)
 
     yield call
-    signal.signal(signal.SIGTERM, handler)
+    for kind, handler in handlers.items():
+        signal.signal(kind, handler)
     os.environ.clear()
     os.environ.update(environment)
 

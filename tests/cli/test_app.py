@@ -22,9 +22,9 @@ PANELS = {
     "Start": ["demo", "help", "version"],
     "Corpus": ["wrangle", "restore", "context", "suggest"],
     "Train and evaluate": ["train", "select", "curve", "evaluate", "compare", "runs"],
-    "Export and verify": ["export", "verify", "bench"],
+    "Export and verify": ["export", "import", "verify", "push", "pull", "bench"],
     "Use a model": ["predict", "label", "serve"],
-    "Operate": ["work", "doctor", "models", "keys"],
+    "Operate": ["work", "doctor", "monitor", "models", "keys", "log"],
 }
 COMMANDS = [command for commands in PANELS.values() for command in commands]
 ROOT = Path(__file__).resolve().parents[2]

@@ -87,7 +87,7 @@ def test_prodigy_choices(run: Run, folder: Path) -> None:
     result = run("wrangle", "prodigy.jsonl", "--json")
     assert result.code == 3
     assert result.json["labels"] == {"delivery": 2, "refund": 2}
-    assert list(result.json["rejected"]) == ["not-accepted"]
+    assert list(result.json["rejected"]) == ["ignored-by-annotator"]
 
 
 # Damaged files

@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import Request, urlopen
 
+import httpx
 import pytest
-from interrupts import ignore_interrupts
+from interrupts import ignore_interrupts, restore_interrupts
 from servers import ROOT, environment
 from submit_job import submit_job
 
@@ -100,3 +101,31 @@ def test_labelling_in_the_background_continues(bundle: Path) -> None:
         out, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     assert len(out.splitlines()) == 5_000
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.2, 1.5])
+def test_ctrl_c_ends_a_server_and_its_workers_without_a_traceback(bundle: Path, tmp_path: Path, seconds: float) -> None:
+    """The workers start, load the model, or label when Ctrl-C comes."""
+    command = ["glossator", "serve", str(bundle), "--port", "0", "--jobs", str(tmp_path / "jobs")]
+    process = subprocess.Popen(
+        [sys.executable, "-m", *command],
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment({"free_disk_bytes": 0}) | {"PYTHONPATH": str(ROOT)},
+        preexec_fn=restore_interrupts,
+        start_new_session=True,
+    )
+    try:
+        assert process.stderr is not None
+        url = next(line for line in process.stderr if line.startswith("listening on ")).split()[2]
+        form = {"model": bundle.name}
+        upload = {"file": ("a.csv", b"text\n" + b"where is my parcel\n" * 100_000)}
+        assert httpx.post(f"{url}/v1/jobs", data=form, files=upload).status_code == 202
+        time.sleep(seconds)
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 0
+    assert errors == ""

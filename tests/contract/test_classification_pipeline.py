@@ -14,7 +14,7 @@ from glossator.modeling.checkpoint_reader import load_checkpoint
 from glossator.modeling.labelled_rows import read_rows
 from glossator.service.api.app import create_app
 from glossator.service.api.settings import Settings
-from glossator.service.documents.open_source import open_source
+from glossator.service.documents.open_reader import open_reader
 from glossator.service.documents.row_writer import open_row_writer
 from glossator.service.errors import EmptyText
 from glossator.service.inference.pipeline import Answer
@@ -65,7 +65,7 @@ def test_python_files_and_http_give_the_same_answer(
 
     rows = tmp_path / "in.jsonl"
     rows.write_text("".join(json.dumps({"id": i, "text": text}) + "\n" for i, text in enumerate([*texts, ""])))
-    with open_source(rows) as source:
+    with open_reader(rows) as source:
         columns = plan_columns(source.columns, answers=LABELS if "multi" in problem_type else LABEL)
         with open_row_writer(tmp_path / "out.jsonl", columns.all, inputs=[rows]) as sink:
             summary = label_rows(source, StreamDestination(sink), model.start, columns=columns, model=model.version)

@@ -18,7 +18,7 @@ from glossator.modeling.labelled_rows import inputs_of, read_rows
 from glossator.modeling.pooling import pool
 from glossator.service.api.app import create_app
 from glossator.service.api.settings import Settings
-from glossator.service.documents.open_source import open_source
+from glossator.service.documents.open_reader import open_reader
 from glossator.service.documents.row_writer import open_row_writer
 from glossator.service.errors import BundleInvalid, ConfigError, InputError
 from glossator.service.inference.composed.reranking import RankedDocument
@@ -99,7 +99,7 @@ def test_python_files_and_http_give_the_same_answer(
     pairs = reads_pairs(model.task)
     rows = [{"text": text.first, "text_pair": text.second} if pairs else {"text": text} for text in texts]
     (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    with open_source(tmp_path / "in.jsonl") as source:
+    with open_reader(tmp_path / "in.jsonl") as source:
         columns = plan_columns(source.columns, answers=answer_columns(model.task), pairs=pairs)
         with open_row_writer(tmp_path / "out.jsonl", columns.all) as sink:
             summary = label_rows(source, StreamDestination(sink), model.start, columns=columns, model=model.version)

@@ -11,7 +11,9 @@ import pytest
 from numpy.typing import NDArray
 
 import glossator
+from glossator.export.exporter import export
 from glossator.service.bundle import file_names
+from glossator.service.bundle.manifest import Precision
 from glossator.service.inference.encoding import Encoder
 from glossator.service.inference.pipeline import Answer, InlineExecutor, Pipeline
 from glossator.service.inference.runtime.session import Session
@@ -47,15 +49,15 @@ class TransformersBundle:
         options.add_session_config_entry("session.x64quantprecision", "1")
         self.session = onnxruntime.InferenceSession(folder / graph, options, providers=["CPUExecutionProvider"])
 
-    def logits(self, text: str) -> NDArray[np.float32]:
-        """Return the logits `(labels,)` of one text."""
-        encoded = self.tokenizer(text, truncation=True, return_tensors="np")
+    def first_output(self, text: str, second: str | None = None) -> NDArray[np.float32]:
+        """Return the logits of one text or pair, `(labels,)` or for tags `(seq, labels)`, or its vector."""
+        encoded = self.tokenizer(text, second, truncation=True, return_tensors="np")
         feeds = {item.name: encoded[item.name].astype(np.int64) for item in self.session.get_inputs()}
-        return np.asarray(self.session.run(["logits"], feeds)[0][0])
+        return np.asarray(self.session.run(None, feeds)[0][0])
 
     def scores(self, text: str, *, temperature: float = 1.0) -> dict[str, float]:
         """Return the probability of each label, by the `problem_type` of `config.json`."""
-        exponentials = np.exp(self.logits(text).astype(np.float64) / temperature)
+        exponentials = np.exp(self.first_output(text).astype(np.float64) / temperature)
         single = self.config.problem_type == "single_label_classification"
         values = exponentials / exponentials.sum() if single else exponentials / (1 + exponentials)
         return {self.config.id2label[index]: float(value) for index, value in enumerate(values)}
@@ -105,10 +107,35 @@ def texts() -> list[str]:
     return TEXTS
 
 
+@pytest.fixture(scope="session")
+def bundle_with(
+    tiny_checkpoint: Callable[[str], Path],
+    task_checkpoint: Callable[[str], Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[str, Precision], Path]:
+    """Exports the tiny checkpoint of a problem type or a task in a precision, whatever is faster on this machine."""
+    made: dict[tuple[str, Precision], Path] = {}
+
+    def make(kind: str, precision: Precision) -> Path:
+        if (kind, precision) not in made:
+            checkpoint = (tiny_checkpoint if kind.endswith("_classification") else task_checkpoint)(kind)
+            output = tmp_path_factory.mktemp("bundles") / f"{kind}-{precision}"
+            made[kind, precision] = export(checkpoint, output, precision=precision).output
+        return made[kind, precision]
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def fp32_bundle(bundle_with: Callable[[str, Precision], Path]) -> Callable[[str], Path]:
+    """Exports the tiny checkpoint of a problem type or a task in fp32."""
+    return lambda kind: bundle_with(kind, "fp32")
+
+
 @pytest.fixture
-def bundle(tiny_bundle: Callable[[str], Path], problem_type: str) -> Path:
-    """The folder of a tiny bundle."""
-    return tiny_bundle(problem_type)
+def bundle(bundle_with: Callable[[str, Precision], Path], problem_type: str) -> Path:
+    """The folder of a tiny bundle, with both graphs."""
+    return bundle_with(problem_type, "int8")
 
 
 @pytest.fixture

@@ -7,7 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+
+from .conftest import TransformersBundle
 
 
 @pytest.fixture
@@ -43,3 +46,36 @@ def test_the_calibration_of_the_manifest_gives_the_same_scores_and_labels(
         if problem_type == "multi_label_classification":
             limits = dict(zip(task["labels"], calibration["thresholds"], strict=True))
             assert set(prediction.labels) == {label for label, score in scores.items() if score >= limits[label]}, text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "auto_class"),
+    [
+        ("single_label_classification", "AutoModelForSequenceClassification"),
+        ("token-classification", "AutoModelForTokenClassification"),
+        ("text-embedding", "AutoModel"),
+    ],
+)
+def test_a_checkpoint_opens_in_transformers_and_gives_what_the_bundle_gives(
+    tiny_checkpoint: Callable[[str], Path],
+    task_checkpoint: Callable[[str], Path],
+    fp32_bundle: Callable[[str], Path],
+    kind: str,
+    auto_class: str,
+) -> None:
+    import torch
+    import transformers
+
+    checkpoint = (tiny_checkpoint if kind.endswith("_classification") else task_checkpoint)(kind)
+    model = getattr(transformers, auto_class).from_pretrained(checkpoint).eval()
+    encoded: Any = transformers.AutoTokenizer.from_pretrained(checkpoint)("where is my parcel", return_tensors="pt")
+    with torch.no_grad():
+        theirs = model(**encoded)
+    if kind == "text-embedding":
+        vector = theirs.last_hidden_state.numpy().mean(axis=1)
+        expected = vector / np.linalg.norm(vector, axis=1, keepdims=True)
+    else:
+        expected = theirs.logits.numpy()
+    ours = TransformersBundle(fp32_bundle(kind), "onnx/model.onnx").first_output("where is my parcel")
+    assert np.allclose(ours, expected[0], atol=1e-4)

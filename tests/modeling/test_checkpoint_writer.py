@@ -15,6 +15,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from glossator.modeling.checkpoint_reader import read_task
 from glossator.modeling.checkpoint_writer import PACKAGES, now, package_versions, write_checkpoint
 from glossator.modeling.labelled_rows import LabelledRows, read_rows
+from glossator.modeling.reference_distributions import make_reference
 from glossator.service.bundle import file_names
 from glossator.service.bundle.reference import parse_reference
 from glossator.service.errors import OutputError
@@ -34,6 +35,7 @@ def test_checkpoint_holds_these_files_and_no_pickle(tiny_checkpoint: Checkpoints
         "test.jsonl",
         "tokenizer.json",
         "tokenizer_config.json",
+        "training_texts.bin",
         "validation.jsonl",
     ]
 
@@ -78,6 +80,7 @@ def test_checkpoint_is_written_whole_or_not_at_all(
             validation=rows,
             test=LabelledRows([], []),
             history=[{"epoch": 1.0, "loss": 0.5}],
+            seen_texts=["x", "y"],
             overwrite=overwrite,
         )
 
@@ -102,3 +105,28 @@ def test_now_is_utc_to_the_second() -> None:
     moment = datetime.fromisoformat(now())
     assert moment.utcoffset() == timedelta(0)
     assert moment.microsecond == 0
+
+
+def test_labels_without_names_are_written_too(tiny_base: Callable[[str], Path], tmp_path: Path) -> None:
+    """transformers leaves them out of `config.json`, because they are its default; a bundle without them is refused."""
+    labels = ["LABEL_0", "LABEL_1"]
+    task = make_task(labels=labels)
+    base = tiny_base("bert")
+    tokenizer = tmp_path / "tokenizer"
+    tokenizer.mkdir()
+    shutil.copyfile(base / file_names.TOKENIZER, tokenizer / file_names.TOKENIZER)
+    write_checkpoint(
+        tmp_path / "checkpoint",
+        model=open_model(resolve_base_model(str(base)), task),
+        tokenizer_folder=tokenizer,
+        task=task,
+        reference=make_reference(0, {}, [], []),
+        validation=LabelledRows(["a"], [("LABEL_0",)]),
+        test=LabelledRows([], []),
+        history=[],
+        seen_texts=None,
+        overwrite=False,
+    )
+    config = json.loads((tmp_path / "checkpoint" / file_names.CONFIG).read_text())
+    assert config["id2label"] == {"0": "LABEL_0", "1": "LABEL_1"}
+    assert config["label2id"] == {"LABEL_0": 0, "LABEL_1": 1}

@@ -45,4 +45,4 @@ def test_rows_indicator_by_hand() -> None:
 def test_rows_indicator_names_every_unknown_label_and_how_often() -> None:
     with pytest.raises(CorpusError, match="2 unknown labels, 3 times") as caught:
         indicator([("a", "x"), ("y",), ("x",)], ["a", "b"])
-    assert [(fault.where, fault.message) for fault in caught.value.faults] == [("'x'", "2 times"), ("'y'", "1 times")]
+    assert [(fault.where, fault.message) for fault in caught.value.faults] == [("x", "2 times"), ("y", "1 times")]

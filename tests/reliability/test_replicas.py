@@ -39,6 +39,17 @@ def test_replica_that_is_drained_fails_nobody(bundle: Path) -> None:
     assert outcomes["200"] > 500
 
 
+def test_idle_replicas_end_cleanly_with_their_parent(bundle: Path) -> None:
+    with replicas(bundle) as (parent, url):
+        assert httpx.get(f"{url}/readyz").status_code == 200
+        orphans = children(parent)
+        assert len(orphans) == 2
+        for kind in (signal.SIGHUP, signal.SIGTERM, signal.SIGTERM):
+            os.kill(parent.pid, kind)
+        assert parent.wait(40) == 0
+        assert [child for child in orphans if child.is_running()] == []
+
+
 def test_metrics_of_any_replica_are_those_of_all(bundle: Path) -> None:
     with replicas(bundle) as (_, url):
         with Load(url, "intents") as load:

@@ -109,6 +109,7 @@ def test_a_good_document_has_no_faults(check_docs: ModuleType, project: Path) ->
         ("say `glossator train --epoch 3`", "train has no option --epoch"),
         ("say `export --epochs`", "export has no option --epochs"),
         ("say `--colour`", "no command has the option --colour"),
+        ("say `--onnx-int9`", "no command has the option --onnx-int9"),
         ("say `make chekc`", "make has no target 'chekc'"),
         ("set `GLOSSATOR_TRAIN_EPOCH=3`", "no option is set by GLOSSATOR_TRAIN_EPOCH"),
         ("FIGURES_HERE", "FIGURES_HERE was left to be filled in"),

@@ -199,10 +199,13 @@ def test_a_link_to_results_needs_one_of_their_figures(
     [
         ("engines", r"(short|mixed)\..*\.range"),
         ("online", r"(short|mixed)\.\w+\.(times|rate)\.range"),
+        ("out_of_scope", r".*"),
         ("overload", r"p99_ratio\.range|refusal_ms\.range|server_errors"),
         ("quota", r"times\.range"),
         ("ray_actors", r".*\.range"),
+        ("repeated_export", r".*"),
         ("replicas", r".*seconds\.range|.*requests|.*failed"),
+        ("tfidf_characters", r".*"),
         ("two_lanes", r".*\.range"),
         ("memory", r".*"),
         ("memory_http", r".*"),

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from glossator.service import doctor
+from glossator.service.available_memory import available_memory
 from glossator.service.inference.runtime.int8_kernels import KernelSpeed
 
 
@@ -60,5 +61,5 @@ def test_int8_that_is_slower_than_fp32_is_a_warning(
 def test_memory_of_a_container_is_limited_by_its_cgroup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "memory.max").write_text(f"{300 << 20}\n")
     (tmp_path / "memory.current").write_text(f"{100 << 20}\n")
-    monkeypatch.setattr(doctor, "_CGROUP", tmp_path)
+    monkeypatch.setattr(doctor, "available_memory", lambda: available_memory(tmp_path))
     assert by_name(tmp_path)["memory"].found == "200 MB are free"

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,8 @@ from hypothesis import strategies as st
 from vote_bundle import vote_bundle
 
 from glossator.service.bundle.reader import read_bundle
-from glossator.service.errors import BundleError, ConfigError, UnknownModel
+from glossator.service.errors import BundleError, ConfigError, OutputError, UnknownModel
+from glossator.service.inference.model import Model, load
 from glossator.service.registry import CHAMPION, AuditEntry, ModelRecord, Registry, live_versions
 
 
@@ -137,3 +141,110 @@ def test_rollback_undoes_like_a_stack(steps: list[str]) -> None:
             if expected is not None:
                 stack.pop()
                 record.history.append(AuditEntry("rollback", "m", expected, CHAMPION, "", "me", ""))
+
+
+@pytest.mark.parametrize(
+    "why", ["a\u2028b", "a\x85b\x0bc", "a\nb\r", "\x1b[31m", "nul\0", "\udcff\udce4", "größer 東京"]
+)
+def test_any_reason_is_kept_in_one_line(registry: Registry, versions: list[Path], why: str) -> None:
+    registry.add(versions[0], why=why)
+    registry.alias("intents", CHAMPION, "stable", why="next")
+    assert [entry.why for entry in registry.entries()] == [why, "next"]
+    assert registry.audit_file.read_bytes().count(b"\n") == 2
+
+
+def test_an_audit_with_line_separators_of_an_older_version_is_read(registry: Registry) -> None:
+    entry = AuditEntry("add", "intents", "a" * 64, CHAMPION, "a\u2028b\x85c", "me", "now")
+    registry.audit_file.write_bytes(json.dumps(asdict(entry), ensure_ascii=False).encode() + b"\n")
+    assert list(registry.entries()) == [entry]
+
+
+def test_a_torn_last_line_is_ignored_reported_once_and_removed_by_the_next_change(
+    registry: Registry, versions: list[Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    first = registry.add(versions[0])
+    whole = registry.audit_file.read_bytes()
+    for cut in range(1, len(whole), 40):
+        registry.audit_file.write_bytes(whole + whole[:cut])
+        assert [entry.action for entry in registry.entries()] == ["add"]
+    caplog.clear()
+    assert live_versions(registry.records()) == live_versions(registry.records()) == {"intents": first.digest}
+    assert caplog.text.count("is incomplete and is ignored") == 0  # the same torn line was reported before
+    assert Registry(registry.root).records()["intents"].versions == [first.digest]
+    assert caplog.text.count("is incomplete and is ignored") == 1
+    registry.alias("intents", first.digest, "stable")
+    assert [entry.action for entry in registry.entries()] == ["add", "alias"]
+
+
+def test_a_full_disk_leaves_the_registry_as_it_was_and_names_the_audit(
+    registry: Registry, versions: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = registry.add(versions[0])
+    before = registry.audit_file.read_bytes()
+    real = os.write
+
+    def write(descriptor: int, data: bytes | memoryview) -> int:
+        if len(data) < 60:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(descriptor, data[:40])
+
+    monkeypatch.setattr(os, "write", write)
+    with pytest.raises(OutputError, match="the audit cannot be written: No space left on device") as caught:
+        registry.alias("intents", first.digest, "stable")
+    assert caught.value.found == str(registry.audit_file)
+    assert registry.audit_file.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"\xff\xfe",
+        b"[]",
+        b'{"action": "explode", "name": "a", "digest": "b", "alias": null, "why": "", "by": "", "time": ""}',
+        b'{"action": "add", "name": 5, "digest": "b", "alias": null, "why": "", "by": "", "time": ""}',
+        b"[" * 100_000,
+    ],
+)
+def test_a_line_that_nobody_wrote_is_refused_without_a_traceback(registry: Registry, line: bytes) -> None:
+    registry.audit_file.write_bytes(line + b"\n")
+    with pytest.raises(ConfigError, match="line 1 of the audit cannot be read"):
+        registry.records()
+
+
+def test_the_next_change_removes_what_killed_commands_left(registry: Registry, versions: list[Path]) -> None:
+    first = registry.add(versions[0])
+    second = registry.add(versions[1])
+    folder = registry.folder("intents", second.digest)
+    shutil.copytree(folder, folder.with_name(f".{second.digest}.0123abcd.part"))
+    shutil.copytree(folder, folder.parent / "kept by the operator")
+    registry.remove("intents", second.digest)
+    folder.mkdir()  # the command was killed while it removed the files
+    (folder / "config.json").write_text("{}")
+    registry.alias("intents", first.digest, "stable")
+    assert sorted(each.name for each in folder.parent.iterdir()) == sorted([first.digest, "kept by the operator"])
+
+
+def test_a_bundle_that_is_exchanged_while_it_is_added_is_copied_as_it_was_verified(
+    registry: Registry, versions: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "intents"
+    shutil.copytree(versions[0], source)
+
+    def load_then_exchange(path: Path) -> Model:
+        model = load(path)
+        shutil.rmtree(source)
+        shutil.copytree(versions[1], source)
+        return model
+
+    monkeypatch.setattr("glossator.service.registry.load", load_then_exchange)
+    with pytest.raises(BundleError, match="has changed since the bundle was loaded"):
+        registry.add(source)
+    assert registry.records() == {}
+
+
+def test_lines_with_paths_for_names_are_refused(registry: Registry) -> None:
+    for name, digest in (("../../etc", "a" * 64), ("intents", "../../../etc")):
+        entry = AuditEntry("remove", name, digest, None, "", "", "")
+        registry.audit_file.write_text(json.dumps(asdict(entry)) + "\n")
+        with pytest.raises(ConfigError, match="line 1 of the audit cannot be read"):
+            registry.records()

@@ -1,5 +1,5 @@
-"""How a child process handles SIGINT, for `preexec_fn`: it inherits an ignored SIGINT, which a shell without job
-control gives to its background jobs."""
+"""How a child process handles SIGINT and SIGHUP, for `preexec_fn`: it inherits an ignored SIGINT, which a shell without
+job control gives to its background jobs, and an ignored SIGHUP of `nohup`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import signal
 
 
 def restore_interrupts() -> None:
-    """Let SIGINT end the child, even if these tests run in the background."""
+    """Let SIGINT and SIGHUP end the child, even if these tests run in the background or under `nohup`."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def ignore_interrupts() -> None:

@@ -43,7 +43,7 @@ def server(*bundles: Path, **settings: object) -> Iterator[Server]:
     try:
         assert process.stderr is not None
         url = process.stderr.readline().strip()
-        if not url.startswith("http"):
+        if not url.startswith(("http", "unix:")):
             raise AssertionError(f"the server did not start: {url}{process.stderr.read()}")
         yield Server(process, url)
     finally:

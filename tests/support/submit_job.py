@@ -18,21 +18,25 @@ def submit_job(
     filename: str = "rows.csv",
     *,
     job_id: str | None = None,
+    owner: str = "ann",
     **options: Any,
 ) -> str:
     """Accept a job that labels `data`, and return its id."""
     incoming = folder.receive()
-    incoming.write(data)
-    job, _ = accept_job(
-        store,
-        folder,
-        incoming,
-        filename,
-        owner="ann",
-        model=model,
-        name=model.name,
-        options=LabelOptions(**options),
-        keep_seconds=3_600.0,
-        job_id=job_id,
-    )
+    try:
+        incoming.write(data)
+        job, _ = accept_job(
+            store,
+            folder,
+            incoming,
+            filename,
+            owner=owner,
+            model=model,
+            name=model.name,
+            options=LabelOptions(**options),
+            keep_seconds=3_600.0,
+            job_id=job_id,
+        )
+    finally:
+        incoming.discard()
     return job.id

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from glossator.service.errors import ConfigError, CorpusError, FileMissing, OutputError
+from glossator.service.errors import ConfigError, CorpusError, FileMissing, InferenceError, OutputError
+from glossator.workflows.reporter import Reporter
 from glossator.workflows.run_records import RECORD, RunStore
 
 
@@ -102,3 +107,90 @@ def test_a_record_is_json_with_its_format_version(tmp_path: Path) -> None:
     fields = json.loads((tmp_path / "runs" / run / RECORD).read_text())
     assert fields["format_version"] == 1
     assert fields["data"] == {}
+
+
+@pytest.mark.parametrize("error", [ConfigError("no such option"), CorpusError("no rows"), FileMissing("no such file")])
+def test_a_refused_command_is_no_run(tmp_path: Path, error: Exception) -> None:
+    store = RunStore(tmp_path / "runs")
+    with pytest.raises(type(error)), store.record("train", Reporter()):
+        raise error
+    assert not (tmp_path / "runs").exists()
+    kept = record_run(store)
+    with pytest.raises(type(error)), store.record("train", Reporter()):
+        raise error
+    assert [run.id for run in store.runs()] == [kept]
+
+
+def test_a_run_that_fails_at_work_is_kept(tmp_path: Path) -> None:
+    store = RunStore(tmp_path / "runs")
+    with pytest.raises(InferenceError), store.record("train", Reporter()):
+        raise InferenceError("the loss is NaN")
+    assert [(run.status, run.error) for run in store.runs()] == [("failed", "the loss is NaN")]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from glossator.workflows.run_records import RunStore
+RunStore(Path(sys.argv[1])).begin("train")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_run_whose_process_was_killed_is_shown_as_interrupted(tmp_path: Path) -> None:
+    store = RunStore(tmp_path / "runs")
+    running = store.begin("train")
+    subprocess.run([sys.executable, "-c", KILLED, str(store.folder)], check=False)
+    statuses = {run.id: run.status for run in store.runs()}
+    assert statuses.pop(running.run.id) == "running"
+    assert list(statuses.values()) == ["interrupted"]
+    running.end("done")
+    assert store.get(running.run.id).status == "done"
+
+
+class Stages(Reporter):
+    """Keeps the stages."""
+
+    def __init__(self) -> None:
+        self.stages: list[str] = []
+
+    def stage(self, name: str) -> None:
+        self.stages.append(name)
+
+
+def fill_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    def write(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "write", write)
+
+
+def fail_on_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    fill_disk(monkeypatch)
+    raise OutputError("the checkpoint cannot be written")
+
+
+def test_a_full_disk_at_the_end_does_not_hide_the_error_of_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, reporter = RunStore(tmp_path / "runs"), Stages()
+    with pytest.raises(OutputError, match="the checkpoint cannot be written"), store.record("train", reporter):
+        fail_on_a_full_disk(monkeypatch)
+    assert "the run cannot be recorded: No space left on device" in reporter.stages[0]
+
+
+def test_a_full_disk_at_the_end_does_not_fail_a_run_that_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, reporter = RunStore(tmp_path / "runs"), Stages()
+    with store.record("train", reporter):
+        fill_disk(monkeypatch)
+    assert "the run cannot be recorded" in reporter.stages[0]
+
+
+@pytest.mark.parametrize("argument", ["rows\udcff.csv", "a\u2028b", "\x9b31m"])
+def test_any_argument_is_recorded(tmp_path: Path, argument: str) -> None:
+    store = RunStore(tmp_path / "runs", ["train", argument])
+    run = record_run(store)
+    assert store.get(run).arguments == ["train", argument]
+    assert (store.folder / run / RECORD).read_text().replace("\n", "").isprintable()

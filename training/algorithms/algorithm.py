@@ -43,6 +43,10 @@ class Splits:
     """Not used in training: it is stored in the checkpoint, and export measures the model on it."""
     unlabelled: list[str] = field(default_factory=list)
     """Further texts, for algorithms that can learn from texts without labels."""
+    out_of_scope: list[str] = field(default_factory=list)
+    """Texts that no label fits. Not used in training: it is measured on them how many of them the model finds."""
+    groups: dict[str, Any] = field(default_factory=dict)
+    """What the source was grouped by when it was split, as `RowGroups.to_dict` returns it."""
 
 
 class AlgorithmOptions(StrictModel):
@@ -184,5 +188,7 @@ class Algorithm:
     """The defaults of epochs, batch size and learning rate."""
     search: Callable[[Any], Mapping[str, Any]] | None = None
     """Draws values from an optuna trial for `--search`, by names of `options` or of TrainingConfig."""
+    trains_in_epochs: bool = True
+    """False if epochs, batches and a learning rate mean nothing to it: its provenance then has none."""
     reads_unlabelled: bool = False
     """True if the algorithm learns from texts without labels too."""

@@ -119,7 +119,8 @@ def make_smaller_encoder(context: TrainingContext) -> Any:
         if name in settings:
             settings[name] = options.layers
     settings.pop("architectures", None)
-    student = auto_class(context.task.task).from_config(AutoConfig.for_model(**settings), attn_implementation="sdpa")
+    config = AutoConfig.for_model(**settings)
+    student = auto_class(context.task.task, config.model_type).from_config(config, attn_implementation="sdpa")
     for number, index in enumerate(kept):
         _layers(student)[number].load_state_dict(layers[index].state_dict())
     (name,) = [name for name, module in source.named_modules() if module is layers]

@@ -1,4 +1,4 @@
-"""Fits a logistic head on the mean of the token vectors of the unchanged encoder."""
+"""Fits a logistic head on the pooled token vectors of the unchanged encoder."""
 
 from __future__ import annotations
 
@@ -54,5 +54,6 @@ ALGORITHM = Algorithm(
     name="frozen",
     summary="a logistic head on the unchanged encoder: under a minute, near the best on many corpora",
     train=train,
+    trains_in_epochs=False,
     options=FrozenOptions,
 )

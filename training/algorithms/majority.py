@@ -32,4 +32,5 @@ ALGORITHM = Algorithm(
     name="majority",
     summary="always the most frequent label: the baseline",
     train=train,
+    trains_in_epochs=False,
 )

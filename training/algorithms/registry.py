@@ -97,13 +97,13 @@ def find_algorithm(name: str) -> Algorithm:
             loaded = entry.load()
         except Exception as error:  # another package's code can raise any error
             raise ConfigError(
-                f"the algorithm {name!r} cannot be loaded: {error}",
+                f"the algorithm '{name}' cannot be loaded: {error}",
                 found=entry.value,
                 hint="Install its package again, or choose another --algorithm.",
             ) from error
         if not isinstance(loaded, Algorithm):
             raise ConfigError(
-                f"the entry point {name!r} is not an algorithm",
+                f"the entry point '{name}' is not an algorithm",
                 found=type(loaded).__name__,
                 expected="an instance of glossator.training.plugin.Algorithm",
                 hint="See docs/algorithms.md.",

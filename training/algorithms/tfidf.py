@@ -129,5 +129,6 @@ ALGORITHM = Algorithm(
     name="tfidf",
     summary="TF-IDF and a linear support vector machine: trains in seconds, hard to beat on long texts",
     train=train,
+    trains_in_epochs=False,
     options=TfidfOptions,
 )

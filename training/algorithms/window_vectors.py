@@ -22,7 +22,8 @@ _CHUNK_BATCHES = 16
 def open_encoder(context: TrainingContext) -> tuple[Any, TextEmbedding]:
     """The encoder of the base model without a head, and the embedding task that it performs without training."""
     task = TextEmbedding(
-        dimension=context.base.hidden_size,
+        pooling=context.base.pooling,
+        dimension=context.base.dimension,
         encoding=context.task.encoding,
         provenance=context.task.provenance,
         normalized=True,
@@ -31,10 +32,11 @@ def open_encoder(context: TrainingContext) -> tuple[Any, TextEmbedding]:
 
 
 def make_pooled_model(context: TrainingContext, encoder: Any) -> Any:
-    """A model with a new linear head, `classifier`, on the mean of the encoder's token vectors."""
+    """A model with a new linear head, `classifier`, on the pooled token vectors of the encoder."""
     from glossator.modeling.architectures.pooled import PooledConfig, PooledModel
 
-    return PooledModel(PooledConfig(encoder=encoder.config, **context.model_settings()), encoder)
+    pooling = context.base.pooling
+    return PooledModel(PooledConfig(encoder=encoder.config, pooling=pooling, **context.model_settings()), encoder)
 
 
 def embed_windows(

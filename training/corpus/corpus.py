@@ -8,10 +8,12 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from glossator.modeling.labelled_rows import LabelledRows, Spans
+from glossator.modeling.labelled_rows import LabelledRows, Spans, row_keys
 from glossator.service.bundle.task import ProblemType, TaskName
+from glossator.service.documents.decision import Decision
 from glossator.service.errors import CorpusError, Fault
 from glossator.training.corpus.finding import Finding
+from glossator.training.corpus.reading.labels.label_forms import LabelForm
 
 _to_json = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -28,6 +30,15 @@ class CorpusColumns:
     problem_type_why: str = ""
     second: str | None = None
     """The column of second texts; None if the task reads one text."""
+    form: LabelForm | None = None
+    """How the label column, or the label columns, give labels; None if the task has no labels of whole texts."""
+
+    @property
+    def label_columns(self) -> tuple[str, ...]:
+        """The columns that hold labels: mostly one."""
+        if self.form is not None and self.form.kind == "columns":
+            return self.form.names
+        return (self.label,) if self.label else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +89,25 @@ class Corpus:
     scores: list[float] | None = None
     extra: dict[str, list[str]] = field(default_factory=dict)
     """Requested additional columns, as in LabelledRows. They are not part of the fingerprint."""
+    decisions: list[Decision] = field(default_factory=list)
+    """How the source was read where its content allowed more than one way."""
 
     def __len__(self) -> int:
         """The number of usable rows."""
         return len(self.texts)
+
+    def describe_problem(self) -> str:
+        """What a model learns from the corpus, in words: `text classification, one of 10 labels`."""
+        task = self.task.replace("-", " ")
+        count = sum(1 for each in self.label_counts().values() if each)
+        if self.task == "question-answering" or (self.task == "text-embedding" and not count):
+            return task
+        if self.task == "token-classification":
+            return f"{task}, {count:,} entity type{'' if count == 1 else 's'}"
+        if self.problem_type == "regression":
+            return f"{task}, scores"
+        several = self.problem_type == "multi_label_classification"
+        return f"{task}, {'any' if several else 'one'} of {count:,} labels"
 
     def label_counts(self) -> dict[str, int]:
         """The number of rows of each label, in the order of `label_names`; 0 for labels that no row has."""
@@ -104,9 +130,7 @@ class Corpus:
 
     def input_keys(self) -> list[str]:
         """For each row a string that identifies its input: the text, or both texts."""
-        if self.seconds is None:
-            return self.texts
-        return [f"{first}\x1f{second}" for first, second in zip(self.texts, self.seconds, strict=True)]
+        return list(row_keys(self.texts, self.seconds))
 
     def split_keys(self) -> list[str]:
         """For each row a string; rows with equal strings stay on one side of a split. For questions it is the context,

@@ -7,9 +7,11 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, time
+from decimal import Decimal
 from typing import Protocol
 
-from glossator.service.errors import CorpusError, GlossatorError, InputError, shorten
+from glossator.service.errors import CorpusError, GlossatorError, InputError, UnreadableRow, shorten
 from glossator.service.inference.encoding import check_text
 
 RAW_CHARACTERS = 2_000
@@ -63,6 +65,36 @@ def is_nan(value: object) -> bool:
     return isinstance(value, float) and math.isnan(value)
 
 
+def shown(value: object, limit: int = 60) -> str:
+    """A value of a cell for a message: a string as it is, lists and records as JSON.
+
+    >>> shown(["a", None, True]), shown("it's")
+    ('["a", null, true]', "it's")
+    """
+    return shorten(value, limit)
+
+
+def kind_of(value: object) -> str:
+    """What a cell holds, in words.
+
+    >>> kind_of(3), kind_of([]), kind_of({}), kind_of(True)
+    ('a number', 'a list', 'a record', 'true or false')
+    """
+    if isinstance(value, bool):
+        return "true or false"
+    if isinstance(value, (int, float, Decimal)):
+        return "a number"
+    if isinstance(value, Mapping):
+        return "a record"
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return "a list"
+    if isinstance(value, (date, time)):
+        return "a date or time"
+    if isinstance(value, bytes):
+        return "binary data"
+    return "text" if isinstance(value, str) else "empty" if value is None else "another value"
+
+
 def read_text(value: object) -> str:
     """The text in a cell, unchanged.
 
@@ -72,7 +104,7 @@ def read_text(value: object) -> str:
         raise RowFault("missing-text", "the row has no text")
     if not isinstance(value, str):
         # A number is not turned into text: it is a sign of shifted columns.
-        raise RowFault("text-not-a-string", f"the text is of type {type(value).__name__}: {shorten(value, 60)}")
+        raise RowFault("text-not-a-string", f"the text is {kind_of(value)}: {shown(value)}")
     try:
         return check_text(value)
     except InputError as error:
@@ -94,7 +126,7 @@ def reject_reason(error: Exception) -> tuple[str, str]:
     ('tag-count', '2 tags for 3 tokens')
     """
     message = describe_error(error)
-    named = _NAMED_REASON.match(message) if isinstance(error, CorpusError) else None
+    named = _NAMED_REASON.match(message) if isinstance(error, (CorpusError, UnreadableRow)) else None
     return (named[1], named[2]) if named else ("unreadable-row", message)
 
 
@@ -103,7 +135,11 @@ def raw_text(row: Row) -> str:
 
     Lone surrogates are written as JSON escapes, so that the rejects file is always valid UTF-8.
     """
-    raw = row.raw or json.dumps(dict(row.fields), ensure_ascii=False, default=str)
+    raw = row.raw or json.dumps(dict(row.fields), ensure_ascii=False, default=_as_text)
     if len(raw) > RAW_CHARACTERS:
         raw = raw[: RAW_CHARACTERS - 1] + "…"
     return raw.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _as_text(value: object) -> str:
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)

@@ -7,19 +7,26 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 
 from glossator.service.bundle.task import ProblemType, TaskName
-from glossator.service.errors import Fault
+from glossator.service.errors import Fault, shorten
 from glossator.training.corpus.cleaning.deduplicate import drop_exact_duplicates
 from glossator.training.corpus.corpus import Corpus, Reject, UnusableCorpus
 from glossator.training.corpus.corpus_reader import HEAD_ROWS
 from glossator.training.corpus.finding import EXAMPLES, Finding
 from glossator.training.corpus.findings.checks import check_corpus
 from glossator.training.corpus.findings.corpus_faults import row_faults
+from glossator.training.corpus.findings.suspicious import check_suspicious
 from glossator.training.corpus.reading.column_detection import ColumnRoles
 from glossator.training.corpus.reading.entity_rows import EntityRows
+from glossator.training.corpus.reading.labels.cell_values import as_list
+from glossator.training.corpus.reading.labels.label_forms import LabelNames
 from glossator.training.corpus.reading.pair_rows import PairRows
 from glossator.training.corpus.reading.parsed_row import ParsedRow, RowReader
 from glossator.training.corpus.reading.question_rows import QuestionRows
+from glossator.training.corpus.reading.score_rows import ScoreRows
 from glossator.training.corpus.row import Row, RowFault, raw_text, reject_reason
+
+_RELATIONS = "relations"
+"""The column in which doccano and Prodigy write relations between entities."""
 
 
 @dataclass(slots=True)
@@ -30,6 +37,8 @@ class _ParsedRows:
     lines: list[int] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     rows_in: int = 0
+    related: list[int] = field(default_factory=list)
+    """The lines of rows with relations between spans, which are not read."""
 
 
 def read_task_corpus(
@@ -40,17 +49,21 @@ def read_task_corpus(
     roles: ColumnRoles | None = None,
     known_labels: Sequence[str] | None = None,
     problem_type: ProblemType | None = None,
+    label_names: LabelNames | None = None,
+    keep_unknown_labels: bool = False,
     drop_duplicates: bool | None = None,
 ) -> Corpus:
     """The corpus of a task in `rows`, read once. A row that cannot be used becomes a reject.
 
     Args:
         rows: The rows of a source.
-        task: Any task but text classification.
+        task: Any task; text classification only with scores, by `problem_type`.
         source_name: What reports and errors call the source.
         roles: The columns that the caller named; all others are detected.
         known_labels: The labels of a model, for a validation or test file: rows with other labels are rejects.
         problem_type: The problem type of a model; None: detected.
+        keep_unknown_labels: Keep rows with other labels than `known_labels`: a model is always wrong on them.
+        label_names: Names for tags that are numbers.
         drop_duplicates: Drop repeated rows; None: yes.
 
     Raises:
@@ -59,7 +72,9 @@ def read_task_corpus(
     """
     stream = iter(rows)
     head = list(islice(stream, HEAD_ROWS))
-    reader = _row_reader(task, head, roles or ColumnRoles(), known_labels, problem_type)
+    reader = _row_reader(
+        task, head, roles or ColumnRoles(), known_labels, problem_type, label_names, keep_unknown=keep_unknown_labels
+    )
     parsed = _parse(chain(head, stream), reader)
     if known_labels is None:
         known_labels = sorted({name for row in parsed.rows for name in row.labels})
@@ -76,17 +91,19 @@ def read_task_corpus(
         rows_in=parsed.rows_in,
         columns=reader.columns,
         rejects=parsed.rejects,
+        decisions=list(reader.decisions),
         task=task,
         seconds=None if reader.columns.second is None else [row.second or "" for row in parsed.rows],
         spans=[row.spans or () for row in parsed.rows] if has_spans else None,
         scores=[row.score or 0.0 for row in parsed.rows] if scored else None,
     )
+    suspicious = check_suspicious(corpus)
     if drop_duplicates is None or drop_duplicates:
         corpus = drop_exact_duplicates(corpus)
     faults = row_faults(corpus)
     if not faults and task == "token-classification" and not any(corpus.spans or ()):
         faults = [Fault("no-entities", "no row has an entity; name the column of spans or tags (--label-column)")]
-    corpus = replace(corpus, findings=corpus.findings + _trimmed_span_findings(parsed) + check_corpus(corpus))
+    corpus = replace(corpus, findings=[*suspicious, *corpus.findings, *_span_findings(parsed), *check_corpus(corpus)])
     if faults:
         raise UnusableCorpus(corpus, faults)
     return corpus
@@ -98,13 +115,20 @@ def _row_reader(
     roles: ColumnRoles,
     known_labels: Sequence[str] | None,
     problem_type: ProblemType | None,
+    label_names: LabelNames | None,
+    *,
+    keep_unknown: bool,
 ) -> RowReader:
     names = list(dict.fromkeys(name for row in head for name in row.fields))
     if task == "token-classification":
-        return EntityRows(names, head, roles, known_labels)
+        return EntityRows(names, head, roles, known_labels, label_names=label_names, keep_unknown=keep_unknown)
     if task == "question-answering":
         return QuestionRows(names)
-    return PairRows(names, head, roles, task, known_labels, problem_type)
+    if task == "text-classification":
+        return ScoreRows(names, roles)
+    return PairRows(
+        names, head, roles, task, known_labels, problem_type, label_names=label_names, keep_unknown=keep_unknown
+    )
 
 
 def _parse(rows: Iterable[Row], reader: RowReader) -> _ParsedRows:
@@ -121,15 +145,42 @@ def _parse(rows: Iterable[Row], reader: RowReader) -> _ParsedRows:
             parsed.rejects.append(Reject(row.line, fault.reason, fault.message, raw_text(row)))
             continue
         parsed.lines.append(row.line)
+        if parsed.rows[-1].spans is not None and as_list(row.fields.get(_RELATIONS)):
+            parsed.related.append(row.line)
     return parsed
 
 
-def _trimmed_span_findings(parsed: _ParsedRows) -> list[Finding]:
-    """A finding about spans that had white space at their edges, if there are any."""
-    hit = [(line, row.trimmed_spans) for line, row in zip(parsed.lines, parsed.rows, strict=True) if row.trimmed_spans]
+def _span_findings(parsed: _ParsedRows) -> list[Finding]:
+    """Findings about spans that were changed or left out."""
+    trimmed = "the white space was removed. Hint: check whether the offsets are shifted"
+    repaired = "the offsets were repaired: only one place has the text of the span"
+    count = sum(len(row.overlapping_spans) for row in parsed.rows)
+    overlapping = f"{count:,} left out: of overlapping spans the longest is kept, because a token has only one tag"
+    return [
+        *_span_finding(parsed, "overlapping-spans", [row.overlapping_spans for row in parsed.rows], overlapping),
+        *_span_finding(parsed, "spans-with-space", [_quoted(row.trimmed_spans) for row in parsed.rows], trimmed),
+        *_span_finding(parsed, "repaired-offsets", [_quoted(row.repaired_spans) for row in parsed.rows], repaired),
+        *_relation_findings(parsed),
+    ]
+
+
+def _quoted(texts: Sequence[str]) -> list[str]:
+    return [f"'{shorten(text, 80)}'" for text in texts]
+
+
+def _relation_findings(parsed: _ParsedRows) -> list[Finding]:
+    if not parsed.related:
+        return []
+    count = len(parsed.related)
+    examples = tuple(f"line {line}: column '{_RELATIONS}'" for line in parsed.related[:EXAMPLES])
+    done = "left out: only entities are read, no relations"
+    return [Finding("annotations-left-out", count, count / len(parsed.rows), examples, done, tuple(parsed.related))]
+
+
+def _span_finding(parsed: _ParsedRows, name: str, texts: Sequence[Sequence[str]], done: str) -> list[Finding]:
+    hit = [(line, spans) for line, spans in zip(parsed.lines, texts, strict=True) if spans]
     if not hit:
         return []
-    examples = tuple(f"line {line}: {spans[0]!r}" for line, spans in hit[:EXAMPLES])
-    done = "the white space was removed. Hint: check whether the offsets are shifted"
+    examples = tuple(f"line {line}: {spans[0]}" for line, spans in hit[:EXAMPLES])
     share = len(hit) / len(parsed.rows)
-    return [Finding("spans-with-space", len(hit), share, examples, done, tuple(line for line, _ in hit))]
+    return [Finding(name, len(hit), share, examples, done, tuple(line for line, _ in hit))]

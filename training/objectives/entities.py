@@ -48,7 +48,7 @@ class EntityObjective:
         examples: list[str] = []
         for row, (text, spans) in enumerate(zip(encoded, rows.spans, strict=True)):
             targets, misfits = tag_windows(text, spans, self._task)
-            examples += [f"{shorten(text.text[span.start : span.end], 40)!r} in row {row + 1}" for span in misfits]
+            examples += [f"'{shorten(text.text[span.start : span.end], 40)}' in row {row + 1}" for span in misfits]
             made += [
                 Example(window, row, 1.0 / len(text.windows), target)
                 for window, target in zip(text.windows, targets, strict=True)

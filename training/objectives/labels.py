@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from glossator.evaluation.calibration.out_of_scope import calibrate_out_of_scope, knows_scope
 from glossator.evaluation.calibration.task_calibration import calibrate_task
 from glossator.evaluation.metrics.task_metrics import predict_rows, task_metrics
 from glossator.modeling.labelled_rows import LabelledRows, indicator, inputs_of
@@ -26,12 +27,21 @@ from glossator.training.corpus.finding import Finding
 from glossator.training.device import Device
 from glossator.training.objectives.objective import forward, weights_of
 
+SCOPE_ROWS = 100
+"""With fewer validation rows, and no out-of-scope rows to measure on, a limit for out-of-scope texts is too uncertain:
+the share of 100 rows that is refused has a standard error of 2 points."""
+
 
 class LabelObjective:
     """Classification of texts or pairs with one label or any number, and regression of pairs."""
 
-    def __init__(self, task: TextClassification | TextPair, config: TrainingConfig) -> None:
+    def __init__(
+        self, task: TextClassification | TextPair, config: TrainingConfig, *, least_scope_rows: int = SCOPE_ROWS
+    ) -> None:
+        """`least_scope_rows`: with fewer validation rows, the model gets no limit for out-of-scope texts."""
         self._task = task
+        self._least_scope_rows = least_scope_rows
+        self._refused = config.out_of_scope_share
         self._smoothing = config.label_smoothing
         by_problem = {"multi_label_classification": "macro_f1", "regression": "pearson"}
         self.metric = by_problem.get(task.problem_type, "accuracy")
@@ -78,12 +88,14 @@ class LabelObjective:
         return float(f1_score(gold, decide(probabilities(logits, task), task), average="macro", zero_division=0))
 
     def calibrate(self, pipeline: Pipeline, rows: LabelledRows) -> Task:
-        """The task with a temperature, and for multi-label with thresholds."""
+        """The task with a temperature and a limit for out-of-scope texts; for multi-label with thresholds."""
         if self._task.problem_type == "regression":
             return self._task
-        return calibrate_task(
-            self._task, indicator(rows.labels, self._task.labels), pipeline.logits(inputs_of(rows, pipeline.task))
-        )
+        logits = pipeline.logits(inputs_of(rows, pipeline.task))
+        task = calibrate_task(self._task, indicator(rows.labels, self._task.labels), logits)
+        if self._refused and knows_scope(task) and len(rows) >= self._least_scope_rows:
+            return calibrate_out_of_scope(task, logits, self._refused)
+        return task
 
     def confidence(self, pipeline: Pipeline, rows: LabelledRows) -> NDArray[np.float64]:
         """The probability of the most probable label; for scores the position of the score in its range."""
@@ -96,7 +108,7 @@ class LabelObjective:
         """The target of each row, `(rows, labels)`."""
         if self._task.problem_type != "regression":
             return indicator(rows.labels, self._task.labels).astype(np.float32)
-        assert isinstance(self._task, TextPair)
+        assert self._task.score_range is not None
         assert rows.scores is not None
         low, high = self._task.score_range
         return ((np.asarray(rows.scores, dtype=np.float32) - low) / (high - low))[:, np.newaxis]

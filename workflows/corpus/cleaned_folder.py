@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 from glossator.service.bundle import file_names
 from glossator.service.errors import ConfigError, CorpusError, FileMissing
+from glossator.service.files.append_lines import split_lines
 from glossator.workflows.corpus.reading_options import ReadingOptions
 from glossator.workflows.reporter import Reporter
 
 if TYPE_CHECKING:
     from glossator.training.corpus.cleaning.cleaning_rules import CellChange, CleanedCorpus
-    from glossator.training.corpus.reading.label_reader import LabelReader
+    from glossator.training.corpus.reading.labels.label_reader import LabelReader
     from glossator.training.corpus.row import Row
 
 CHANGES, REJECTS = "changes.jsonl", "rejects.jsonl"
@@ -92,12 +93,12 @@ def write_cleaned(
     counts: dict[str, int] = {}
     number = kept = unreadable = 0
     with (
-        open_rows(source, options, reporter) as (rows, _),
+        open_rows(source, options, reporter) as opened,
         open_row_writer(file, columns, formula_safe=False) as clean,
         open_row_writer(folder / CHANGES, ()) as changes,
         open_row_writer(folder / REJECTS, ()) as rejected,
     ):
-        for number, row in enumerate(rows, start=1):
+        for number, row in enumerate(opened.rows, start=1):
             place = {"row": number, "line": row.line}
             fields = dict(row.fields)
             if row.error is None:
@@ -129,6 +130,7 @@ def write_cleaned(
         "format_version": 1,
         "source": Path(source).name,
         "columns": list(columns),
+        "table_dialect": None if opened.table_dialect is None else asdict(opened.table_dialect),
         **asdict(summary),
         "content_sha256": content.hexdigest(),
         "fingerprint": cleaned.corpus.fingerprint(),
@@ -141,20 +143,29 @@ def write_cleaned(
 def restore_rows(folder: Path, output: Path) -> dict[str, Any]:
     """Write the rows of the original source to `output`; returns the content of the folder's `cleaned.json`.
 
+    A delimited table gets the delimiter, quotes and header of the source if the output has the format of the source.
     Rows that could not be read have no columns to restore: they stay in `rejects.jsonl`. Raises CorpusError if the
     restored rows differ from the original ones, FileMissing if the folder holds no cleaned corpus; then nothing is
     written.
     """
+    from glossator.service.documents.formats.csv_dialect import TableDialect
     from glossator.service.documents.open_source import open_source
     from glossator.service.documents.row_writer import open_row_writer
 
     description = _read_description(folder)
+    dialect = description.get("table_dialect")
+    is_table = Path(description["file"]).suffix.lstrip(".") in _SAME_FORMATS
+    quotes: dict[str, Any] = {"quotes": "csv"} if is_table else {}
     content = hashlib.sha256()
     rows = 0
     with (
-        open_source(folder / description["file"]) as clean,
+        open_source(folder / description["file"], header=True if is_table else None, **quotes) as clean,
         open_row_writer(
-            output, description["columns"], formula_safe=False, inputs=[folder / description["file"]]
+            output,
+            description["columns"],
+            formula_safe=False,
+            inputs=[folder / description["file"]],
+            dialect=None if dialect is None else TableDialect(**dialect),
         ) as sink,
     ):
         removed = _by_row(folder / REJECTS)
@@ -196,7 +207,7 @@ def _restored(
 
 def _by_row(path: Path) -> dict[int, list[dict[str, Any]]]:
     """Return the lines of a file by the row number in each."""
-    lines = map(json.loads, path.read_bytes().splitlines())
+    lines = map(json.loads, split_lines(path.read_bytes()).complete)
     return {number: list(group) for number, group in groupby(lines, key=lambda line: int(line["row"]))}
 
 
@@ -219,15 +230,18 @@ def _read_description(folder: Path) -> dict[str, Any]:
 def _changes(row: Row, cleaned: CleanedCorpus, index: int, labels: LabelReader | None) -> Iterable[CellChange]:
     from glossator.training.corpus.cleaning.cleaning_rules import REVIEWED, CellChange
     from glossator.training.corpus.cleaning.label_names import RARE, VARIANTS
-    from glossator.training.corpus.reading.label_reader import name_key
+    from glossator.training.corpus.reading.labels.label_reader import name_key
 
     yield from cleaned.cells.get(row.line, ())
     column, names = cleaned.corpus.columns.label, cleaned.corpus.labels[index]
-    if labels is None or column not in row.fields:
+    if labels is None:
         return
+    form = cleaned.corpus.columns.form
     value = row.fields.get(column)
-    given = labels.read(value)
+    given = labels.read(value if form is None else form.cell(row.fields))
     if given != names:
+        if form is not None and form.kind != "names":
+            raise _labels_in_other_form(column, form.kind)
         same = {*map(name_key, given)} == {*map(name_key, names)}
         rule = REVIEWED if row.line in cleaned.reviewed else VARIANTS if same else RARE
         yield CellChange(rule, column, value, labels.write(value, names))
@@ -235,18 +249,29 @@ def _changes(row: Row, cleaned: CleanedCorpus, index: int, labels: LabelReader |
 
 def _label_reader(cleaned: CleanedCorpus, options: ReadingOptions) -> LabelReader | None:
     """Return a reader of unchanged label cells; None unless labels are names."""
-    from glossator.training.corpus.reading.label_reader import LabelReader
+    from glossator.training.corpus.reading.labels.label_reader import LabelReader, absent_label
 
     corpus = cleaned.corpus
     if corpus.spans is not None or corpus.scores is not None or not corpus.columns.label:
         return None
-    return LabelReader(corpus.problem_type, separator=options.label_separator, fix_names=False)
+    return LabelReader(
+        corpus.problem_type, separator=options.label_separator, fix_names=False, absent=absent_label(corpus.label_names)
+    )
 
 
 def _digestible(fields: Mapping[str, object]) -> bytes:
     from glossator.service.documents.json_text import to_json
 
     return f"{to_json(fields)}\n".encode("utf-8", "backslashreplace")
+
+
+def _labels_in_other_form(column: str, kind: str) -> ConfigError:
+    return ConfigError(
+        "a rule changes labels, but they are not written as names",
+        found=f"{column}: labels as {kind}",
+        expected="names, or lists of names",
+        hint="Leave the rule out: --without-rule label-name-variants, and no --rule rare-labels.",
+    )
 
 
 def _source_changed(source: str) -> CorpusError:

@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from glossator.service.errors import ConfigError
+from glossator.service.documents.column_names import DOCUMENT_COLUMN
+from glossator.service.errors import ConfigError, CorpusError
+from glossator.workflows.corpus.out_of_scope_texts import is_label, leave_out_known, read_texts, take_label
 from glossator.workflows.corpus.reading import CorpusReading, read_corpus
 from glossator.workflows.corpus.reading_options import ExpectedLabels, ReadingOptions
 from glossator.workflows.reporter import Reporter
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
     from glossator.training.algorithms.algorithm import Splits
     from glossator.training.corpus.corpus import Corpus
     from glossator.training.corpus.splitting.split import Split
+
+
+MIN_DOCUMENTS = 5
+"""Fewer documents cannot be divided into three sides."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +39,8 @@ class DataSources:
     time_column: str | None = None
     """The earliest rows are trained on, later ones are for validation, the latest for the test."""
     seed: int = 13
+    out_of_scope: str | None = None
+    """A label of the source or a file: texts that no label fits, to measure on, never trained on."""
 
     def check(self) -> None:
         """Raise ConfigError if rows should be split both by groups and by time."""
@@ -62,28 +70,71 @@ def read_splits(
 
     With `task`, raises ConfigError if the source is for another task; `command` appears in that message.
     """
+    from glossator.training.corpus.splitting.groups import describe_groups
     from glossator.training.corpus.splitting.split import split
 
     sources.check()
     options = replace(options, extra_columns=sources.columns)
     reading = read_corpus(sources.source, options, reporter, rejects=rejects)
-    corpus = reading.corpus
+    corpus, label = reading.corpus, None
+    outside: list[str] = []
+    further = sources.validation is not None or sources.test is not None
+    if sources.out_of_scope is not None and is_label(sources.out_of_scope, corpus.label_names, elsewhere=further):
+        label = sources.out_of_scope
+        corpus, outside = take_label(corpus, label)
+        reading = replace(reading, corpus=corpus)
+        if len(corpus.label_names) < 2 and corpus.task == "text-classification":
+            raise CorpusError(
+                "without the out-of-scope label, fewer than two labels are left",
+                found=", ".join(corpus.label_names) or "none",
+                hint="Give rows with more labels, or leave --out-of-scope out.",
+            )
     if task is not None and corpus.task != task:
         raise ConfigError(f"{command} needs rows for {task}", found=corpus.task, hint="Use glossator train.")
+    group_by = sources.group_column or _document_column(corpus, sources, reporter)
     indices = split(
         corpus,
         validation_share=0.0 if sources.validation else sources.validation_share,
         test_share=0.0 if sources.test else sources.test_share,
         seed=sources.seed,
-        group_by=sources.group_column,
+        group_by=group_by,
         order_by=sources.time_column,
     )
-    return reading, _splits(corpus, indices, sources, options, reporter)
+    reporter.stage(describe_groups(indices.groups, corpus))
+    splits = _splits(corpus, indices, sources, options, reporter, label)
+    splits = replace(splits, groups=indices.groups.to_dict())
+    if sources.out_of_scope is None:
+        return reading, splits
+    if label is None:
+        outside = read_texts(sources.out_of_scope, options.text_column, reporter)
+    outside = leave_out_known([*outside, *splits.out_of_scope], corpus.texts, reporter)
+    reporter.stage(f"{len(outside):,} out-of-scope texts to measure on")
+    return reading, replace(splits, out_of_scope=outside)
+
+
+def _document_column(corpus: Corpus, sources: DataSources, reporter: Reporter) -> str | None:
+    """Return the column of documents if the rows have one and should be split by it."""
+    documents = set(corpus.extra.get(DOCUMENT_COLUMN, ())) - {""}
+    if not documents or sources.time_column is not None:
+        return None
+    if len(documents) < MIN_DOCUMENTS:
+        reporter.stage(
+            f"only {len(documents)} documents: their rows are divided, so validation and test rows are from documents "
+            "of training rows. Hint: give --validation and --test files for an honest measurement"
+        )
+        return None
+    return DOCUMENT_COLUMN
 
 
 def _splits(
-    corpus: Corpus, indices: Split, sources: DataSources, options: ReadingOptions, reporter: Reporter
+    corpus: Corpus,
+    indices: Split,
+    sources: DataSources,
+    options: ReadingOptions,
+    reporter: Reporter,
+    label: str | None,
 ) -> Splits:
+    """Return the three sides. `label`: the out-of-scope label, which further files may have too."""
     from glossator.training.algorithms.algorithm import Splits
 
     options = replace(options, extra_columns=()).for_evaluation()
@@ -92,15 +143,22 @@ def _splits(
     expected = ExpectedLabels(corpus.task, corpus.problem_type, names)
     validation_rows, test_rows = corpus.subset(indices.validation), corpus.subset(indices.test)
     if sources.validation:
-        validation_rows = read_corpus(sources.validation, options, reporter, expected=expected).corpus
+        reading = replace(options, preferred_split="validation")
+        known = expected if label is None else replace(expected, names=(*names, label))
+        validation_rows = read_corpus(sources.validation, reading, reporter, expected=known).corpus
     if sources.test:
-        test_rows = read_corpus(sources.test, options, reporter, expected=expected).corpus
+        test_rows = read_corpus(sources.test, options, reporter, expected=replace(expected, keep_unknown=True)).corpus
+    outside: list[str] = []
+    if label is not None:
+        validation_rows, further = take_label(validation_rows, label)
+        test_rows, outside = take_label(test_rows, label)
+        outside += further
     _report_leakage(training_rows, {"validation": validation_rows, "test": test_rows}, reporter)
     reporter.stage(
         f"{len(training_rows):,} rows to train on, {len(validation_rows):,} for validation, "
         f"{len(test_rows):,} for the test"
     )
-    return Splits(training_rows, validation_rows, test_rows.rows())
+    return Splits(training_rows, validation_rows, test_rows.rows(), out_of_scope=outside)
 
 
 def _report_leakage(training_rows: Corpus, others: dict[str, Corpus], reporter: Reporter) -> None:

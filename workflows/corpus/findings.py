@@ -1,4 +1,4 @@
-"""Findings that need more than one reading of the corpus: leakage, texts longer than a window, wrong labels."""
+"""Findings that need more than one reading of the corpus: leakage, texts longer than a window, labels to check."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def find_long_texts(corpus: Corpus, base: str, reporter: Reporter) -> list[Findi
 def find_wrong_labels(
     corpus: Corpus, base: str, reporter: Reporter
 ) -> tuple[list[SuspectLabel] | list[SuspectWord], Finding]:
-    """Return the labels, or the words of entities, that are probably wrong, and one finding about them.
+    """Return the labels, or the words of entities, that are worth checking, and one finding about them.
 
     Every row is judged by classifiers that were trained without it, on vectors of the encoder `base`.
     """

@@ -56,7 +56,7 @@ def add_context(
             raise ConfigError("the file has a column of this name already", found=COLUMN, hint="Rename it.")
         if group_column is not None and group_column not in opened.columns:
             raise UnknownColumn("the file has no such column", found=group_column, expected=", ".join(opened.columns))
-        reporter.stage(f"{opened.describe()}, text column {text!r}")
+        reporter.stage(f"{opened.describe()}, text column '{text}'")
         with open_row_writer(output, [*opened.columns, COLUMN], inputs=[source]) as sink:
             for record, context in _with_context(opened.records(), text, group_column, neighbours):
                 rows += 1

@@ -9,6 +9,8 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from glossator.service.documents.column_names import DOCUMENT_COLUMN
+from glossator.service.documents.many_files.multi_file import FILE_COLUMN
 from glossator.workflows.corpus.reading_options import ExpectedLabels, ReadingOptions
 from glossator.workflows.extras import require_extra
 from glossator.workflows.reporter import Reporter
@@ -70,16 +72,43 @@ def inspect_corpus(
     if rejects is not None:
         refuse_same_file(str(rejects), [source])
     error = None
-    with open_rows(source, options, reporter) as (rows, description):
-        reporter.stage(description)
-        extra = ExtraColumns(options.extra_columns)
+    for_task = options if expected is None or options.task else replace(options, task=expected.task)
+    with open_rows(source, for_task, reporter) as opened:
+        reporter.stage(opened.description)
+        for decision in opened.decisions:
+            reporter.detail(decision.message)
+        if opened.label_column_is_read:
+            options = replace(options, label_column=None)
+        extra = ExtraColumns(options.extra_columns, optional=(DOCUMENT_COLUMN, FILE_COLUMN))
         try:
-            corpus = _read(extra.collect(rows), source, options, reporter, expected)
+            corpus = _read(extra.collect(opened.rows), opened.source or source, source, options, reporter, expected)
         except UnusableCorpus as unusable:
             corpus, error = unusable.corpus, unusable
-        corpus = extra.add_to(corpus)
+        later = [decision for decision in opened.later_decisions() if decision not in opened.decisions]
+        for decision in [*later, *corpus.decisions]:
+            reporter.detail(decision.message)
+        corpus = _with_documents(extra.add_to(corpus), options)
+        corpus = replace(
+            corpus,
+            decisions=[*opened.decisions, *later, *corpus.decisions],
+            findings=[*opened.findings, *corpus.findings],
+        )
     _write_rejects(corpus, rejects, reporter)
-    return CorpusReading(corpus, description, error)
+    return CorpusReading(corpus, opened.description, error)
+
+
+def _with_documents(corpus: Corpus, options: ReadingOptions) -> Corpus:
+    """Return the corpus with documents that differ between files, and file names only if they were asked for."""
+    extra = dict(corpus.extra)
+    files = extra.get(FILE_COLUMN)
+    if files is not None and DOCUMENT_COLUMN in extra:
+        extra[DOCUMENT_COLUMN] = [
+            f"{file} {document}" if document else ""
+            for file, document in zip(files, extra[DOCUMENT_COLUMN], strict=True)
+        ]
+    if FILE_COLUMN not in options.extra_columns:
+        extra.pop(FILE_COLUMN, None)
+    return replace(corpus, extra=extra)
 
 
 def read_corpus(
@@ -99,45 +128,66 @@ def read_corpus(
 
 
 def _read(
-    rows: Iterator[Row], source: str, options: ReadingOptions, reporter: Reporter, expected: ExpectedLabels | None
+    rows: Iterator[Row],
+    file: str,
+    source: str,
+    options: ReadingOptions,
+    reporter: Reporter,
+    expected: ExpectedLabels | None,
 ) -> Corpus:
     """Return the corpus of the given task, else of the model's, else of the one detected from the first rows."""
     from glossator.training.corpus import corpus_reader
-    from glossator.training.corpus.reading.column_detection import ColumnRoles
-    from glossator.training.corpus.reading.prodigy import resolve_prodigy_answers
+    from glossator.training.corpus.reading.column_detection import ColumnRoles, column_of_number
     from glossator.training.corpus.reading.task_detection import detect_task
+    from glossator.training.corpus.reading.token_rows import find_token_rows, join_tokens
     from glossator.training.corpus.task_corpus_reader import read_task_corpus
+    from glossator.workflows.corpus.label_names import find_label_names
 
-    roles = ColumnRoles(options.text_column, options.label_column, options.second_column)
-    rows = resolve_prodigy_answers(rows)
+    label_names = find_label_names(file, options.label_names)
     head = list(islice(rows, corpus_reader.HEAD_ROWS))
+    names = list(dict.fromkeys(name for row in head for name in row.fields))
+    given = (options.text_column, options.label_column, options.second_column)
+    roles = ColumnRoles(*(column_of_number(column, names) for column in given))
+    wanted = options.task or (None if expected is None else expected.task)
+    tokens = find_token_rows(head, roles) if wanted in (None, "token-classification") else None
+    decisions = []
+    if tokens is not None:
+        decisions, roles = [tokens.decision], tokens.roles
+        rows = join_tokens(chain(head, rows), tokens)
+        head = list(islice(rows, corpus_reader.HEAD_ROWS))
     task, why = (expected.task, "the model's") if expected is not None else detect_task(head, roles)
     if options.task is not None:
         task, why = options.task, "as given"
-    has_labels = task == "text-classification" or (
+    scored = expected is not None and expected.problem_type == "regression"
+    has_labels = (task == "text-classification" and not scored) or (
         task == "text-embedding" and detect_task(head, roles)[0] != "text-pair"
     )
     if not has_labels or why == "as given":
         reporter.stage(f"task {task}: {why}")
     known = None if expected is None or not expected.names else expected.names
     if not has_labels:
-        return read_task_corpus(
+        corpus = read_task_corpus(
             chain(head, rows),
             task,
             source_name=source,
             roles=roles,
             known_labels=known,
             problem_type=None if expected is None else expected.problem_type,
+            keep_unknown_labels=expected is not None and expected.keep_unknown,
+            label_names=label_names,
             drop_duplicates=options.drop_duplicates,
         )
+        return replace(corpus, decisions=[*decisions, *corpus.decisions])
     corpus = corpus_reader.read_corpus(
         chain(head, rows),
         source_name=source,
         text_column=options.text_column,
         label_column=options.label_column,
         label_separator=options.label_separator,
+        label_names=label_names,
         problem_type=None if expected is None else expected.problem_type,
         known_labels=known,
+        keep_unknown_labels=expected is not None and expected.keep_unknown,
         drop_duplicates=options.drop_duplicates,
         drop_rare=options.drop_rare,
         fix_label_names=options.fix_label_names,
@@ -157,7 +207,7 @@ def _write_rejects(corpus: Corpus, path: Path | None, reporter: Reporter) -> Non
 def _report(corpus: Corpus, reporter: Reporter) -> None:
     """Report the columns, the rows, and every finding with its count."""
     columns = corpus.columns
-    reporter.detail(f"text: {columns.text!r} ({columns.text_why}), label: {columns.label!r} ({columns.label_why})")
+    reporter.detail(f"text: '{columns.text}' ({columns.text_why}), label: '{columns.label}' ({columns.label_why})")
     kept, rejected, dropped = len(corpus), len(corpus.rejects), len(corpus.dropped)
     reporter.detail(f"{corpus.rows_in:,} rows = {kept:,} kept + {rejected:,} rejected + {dropped:,} dropped")
     reporter.detail(_label_summary(corpus))
@@ -170,7 +220,7 @@ def _report(corpus: Corpus, reporter: Reporter) -> None:
 
 def _label_summary(corpus: Corpus) -> str:
     if corpus.spans is None:
-        return f"{corpus.problem_type}, {len(corpus.label_names)} labels"
+        return corpus.describe_problem()
     total = sum(map(len, corpus.spans))
     if corpus.task == "question-answering":
         return f"{total:,} accepted answers, {sum(not spans for spans in corpus.spans):,} questions without one"

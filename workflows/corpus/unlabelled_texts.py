@@ -42,7 +42,7 @@ def read_unlabelled(
     found: dict[str, tuple[int, dict[str, object]]] = {}
     with open_source(source, format=input_format, encoding=encoding, delimiter=delimiter) as opened:
         column = plan_columns(opened.columns, text_column=text_column, prefix="_unused_").text
-        reporter.stage(f"{opened.describe()}, text column {column!r}, no labels")
+        reporter.stage(f"{opened.describe()}, text column '{column}', no labels")
         for record in opened.records():
             try:
                 if record.error is not None:

@@ -36,6 +36,8 @@ class WranglingOptions:
     apply: bool = False
     more_rules: tuple[str, ...] = ()
     without_rules: tuple[str, ...] = ()
+    drop_rare: bool = False
+    """Leave out classes with a single row; without `apply` in the report only."""
     answers: Path | None = None
     """What reviewers answered: an export of the labelling tool."""
     rejects: Path | None = None
@@ -82,8 +84,10 @@ def wrangle_corpus(
     from glossator.training.corpus.cleaning.label_names import RARE, VARIANTS
     from glossator.training.corpus.cleaning.review_queue import read_answers
     from glossator.training.corpus.findings.leakage import leakage_findings
+    from glossator.training.corpus.reading.token_rows import SUBJECT
 
-    rules = choose_rules(options.more_rules, options.without_rules)
+    more = (*options.more_rules, RARE) if options.drop_rare else options.more_rules
+    rules = choose_rules(more, options.without_rules)
     options.check(source)
     reading_options = replace(
         reading_options,
@@ -106,6 +110,13 @@ def wrangle_corpus(
             write_review_tasks(options.review, reading.corpus, suspects, reporter)
     cleaned = None
     if options.apply and reading.error is None:
+        if any(decision.subject == SUBJECT for decision in reading.corpus.decisions):
+            raise ConfigError(
+                "--apply cleans rows of texts, but this table has one token per row",
+                found=source,
+                expected="one text per row",
+                hint="Leave out --apply: texts with entities are not changed anyway.",
+            )
         answers = read_answers(options.answers) if options.answers is not None else []
         cleaned = clean(reading.corpus, rules, leakage=leakage, answers=answers)
     summary = None
@@ -113,13 +124,16 @@ def wrangle_corpus(
         with atomic_folder(options.output, overwrite=options.overwrite, markers=FOLDER_MARKERS) as folder:
             if cleaned is not None:
                 summary = write_cleaned(source, reading_options, cleaned, folder, reporter)
-            write_files(folder, _report_files(reading, cleaned, summary))
+            write_files(folder, _report_files(reading, suspects, cleaned, summary))
         reporter.stage(f"wrote {options.output}")
     return WrangledCorpus(reading, suspects, summary)
 
 
 def _report_files(
-    reading: CorpusReading, cleaned: CleanedCorpus | None, summary: CleaningSummary | None
+    reading: CorpusReading,
+    suspects: Sequence[SuspectLabel] | Sequence[SuspectWord],
+    cleaned: CleanedCorpus | None,
+    summary: CleaningSummary | None,
 ) -> dict[str, str]:
     """Return the report, the data card and the plots by file name; card and plots describe the cleaned rows."""
     from glossator.evaluation.reports.html_page import html_page
@@ -130,10 +144,13 @@ def _report_files(
     plots = draw_plots(corpus)
     text = "\n".join([*reading.report_lines(), *(summary.report_lines() if summary else [])]) + "\n"
     card = data_card(corpus, file=summary.file if summary else None, changes=summary.changes if summary else None)
+    fields = reading.to_dict()
+    if suspects:
+        fields |= {"suspects": [each.to_dict() for each in suspects]}
     return {
         "report.md": text,
         "report.html": html_page(text, title=f"Corpus {Path(corpus.source_name).name}", plots=plots),
-        "report.json": json.dumps(reading.to_dict(), ensure_ascii=False, indent=2) + "\n",
+        "report.json": json.dumps(fields, ensure_ascii=False, indent=2) + "\n",
         "README.md": card,
         **{f"{name}.svg": plot for name, plot in plots.items()},
     }

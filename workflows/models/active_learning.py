@@ -56,6 +56,7 @@ def suggest_texts(
     from glossator.evaluation.analysis.suggestions import suggest_texts
     from glossator.service.bundle.task import Classifier
     from glossator.service.files.paths import refuse_same_file
+    from glossator.service.tasks.rating import is_rating
     from glossator.service.tasks.text_classification import probabilities
     from glossator.workflows.models.evaluation import open_model
 
@@ -66,10 +67,10 @@ def suggest_texts(
         raise OutputError("the output file exists already", found=output, hint="Choose another, or pass --overwrite.")
     pipeline = open_model(model)
     task = pipeline.task
-    if not isinstance(task, Classifier) or task.task != "text-classification":
+    if not isinstance(task, Classifier) or task.task != "text-classification" or is_rating(task):
         raise ConfigError(
             "suggest needs a model that classifies texts",
-            found=f"{model}: {task.task}",
+            found=f"{model}: {task.task}{' with scores' if is_rating(task) else ''}",
             hint="Train one: glossator train.",
         )
     read = read_unlabelled(

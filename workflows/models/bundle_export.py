@@ -35,6 +35,9 @@ def export_checkpoint(
     name: str | None = None,
     precision: Literal["int8", "fp32"] | None = None,
     fast: Path | None = None,
+    max_loss: float | None = None,
+    training_hashes: bool = True,
+    licence: str | None = None,
     overwrite: bool = False,
     accept_changed_test: bool = False,
 ) -> ExportedBundle:
@@ -48,15 +51,22 @@ def export_checkpoint(
         test: A labelled source to measure the bundle on; None takes the test rows in the checkpoint.
         options: How to read `test`.
         name: The model's name; None takes the name of the folder.
-        precision: None chooses int8 if the validation rows show that it is not worse, else fp32.
+        precision: None chooses int8 if the validation rows do not speak against it, else fp32.
         fast: A bundle that answers first, where it is confident: makes a cascade.
+        max_loss: How much lower the metric may be in int8, as a share; the validation rows must show it.
+        training_hashes: Add hashes of the training texts, so that evaluations find rows that the model has seen.
+        licence: The licence on the model card, by its identifier on the hub, such as `apache-2.0`.
         overwrite: Replace an existing bundle.
         accept_changed_test: Measure even if the test file changed since an earlier run.
     """
     require_extra("export")
     from glossator.export.exporter import export
+    from glossator.export.licence import check_licence
     from glossator.modeling.checkpoint_reader import read_task
+    from glossator.service.bundle import file_names
+    from glossator.service.files.atomic_folder import check_destination, claim_folder
 
+    licence = None if licence is None else check_licence(licence)
     task = read_task(checkpoint)
     rows, rejected = None, 0
     if test is not None:
@@ -64,7 +74,8 @@ def export_checkpoint(
         reading = (options or ReadingOptions()).for_evaluation()
         corpus = read_corpus(test, reading, reporter, expected=labels_of(task)).corpus
         rows, rejected = corpus.rows(), len(corpus.rejects)
-    with store.record("export", reporter) as record:
+    check_destination(output, overwrite=overwrite, markers=file_names.FOLDER_MARKERS)
+    with claim_folder(output), store.record("export", reporter) as record:
         exported = export(
             checkpoint,
             output,
@@ -72,6 +83,9 @@ def export_checkpoint(
             test=rows,
             precision=precision,
             fast=fast,
+            max_loss=max_loss,
+            training_hashes=training_hashes,
+            licence=licence,
             overwrite=overwrite,
             stage=reporter.stage,
         )

@@ -18,21 +18,24 @@ from glossator.workflows.reporter import Reporter
 
 if TYPE_CHECKING:
     from glossator.evaluation.analysis.comparison import Comparison
+    from glossator.evaluation.analysis.leakage import RowLeakage
     from glossator.workflows.run_records import RunStore
 
 
 @dataclass(frozen=True, slots=True)
 class ComparedModels:
-    """Each model against the first one."""
+    """Each model against the first one, and which of the rows each model has seen."""
 
     comparisons: Sequence[Comparison]
+    leakages: Sequence[RowLeakage]
     report: str
     """Markdown."""
     rejected_rows: int
 
     def to_dict(self) -> dict[str, object]:
         """Return JSON-ready fields."""
-        return {"comparisons": [each.to_dict() for each in self.comparisons]}
+        leakage = [each.to_dict() for each in self.leakages]
+        return {"leakage": leakage, "comparisons": [each.to_dict() for each in self.comparisons]}
 
 
 def compare_models(
@@ -60,8 +63,10 @@ def compare_models(
     """
     require_extra("evaluation")
     from glossator.evaluation.analysis import comparison
+    from glossator.evaluation.analysis.leakage import check_row_leakage
     from glossator.evaluation.metrics.model_answers import answer_rows
     from glossator.evaluation.reports.comparison_report import comparison_report
+    from glossator.service.bundle.training_texts import read_training_texts
 
     if len(models) < 2:
         raise ConfigError("there is nothing to compare", found=f"{len(models)} model", expected="two or more")
@@ -75,11 +80,18 @@ def compare_models(
             reporter.stage(f"evaluating {model} on {len(rows):,} rows")
             answers.append(answer_rows(pipeline, rows, name=str(model)))
         comparisons = comparison.compare_models(rows, answers, margin=margin)
+        leakages = [
+            check_row_leakage(read_training_texts(model), rows, answered, held_out=data is None)
+            for model, answered in zip(models, answers, strict=True)
+        ]
+        for leakage in leakages:
+            if leakage.summary:
+                reporter.stage(leakage.summary)
         record.run.data = {"test": store.data(data or str(models[0] / file_names.TEST), rows=len(rows))}
         record.run.config = {"models": list(map(str, models)), "margin": margin}
         record.run.metrics = {f"difference of {each.name}": each.difference.value for each in comparisons}
         record.run.outputs = {} if output is None else {"report": str(output)}
-    compared = ComparedModels(comparisons, comparison_report(rows, answers, comparisons), rejected)
+    compared = ComparedModels(comparisons, leakages, comparison_report(rows, answers, comparisons, leakages), rejected)
     if output is not None:
         from glossator.evaluation.reports.html_page import html_page
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glossator.service.bundle import file_names
+from glossator.service.documents.column_names import DOCUMENT_COLUMN
 from glossator.service.errors import ConfigError, UnknownColumn
 from glossator.workflows.corpus.reading import read_corpus
 from glossator.workflows.corpus.reading_options import ReadingOptions, labels_of
@@ -17,6 +18,7 @@ from glossator.workflows.reporter import Reporter
 
 if TYPE_CHECKING:
     from glossator.evaluation.analysis.error_analysis import ErrorAnalysis
+    from glossator.evaluation.analysis.leakage import RowLeakage
     from glossator.evaluation.metrics.evaluate import AnyEvaluation
     from glossator.modeling.labelled_rows import LabelledRows
     from glossator.service.inference.pipeline import Pipeline
@@ -25,23 +27,29 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class EvaluatedModel:
-    """Metrics and error analysis of a model on labelled rows."""
+    """Metrics and error analysis of a model on labelled rows, and which of these rows it has seen."""
 
     evaluation: AnyEvaluation
     analysis: ErrorAnalysis
+    leakage: RowLeakage
     rejected_rows: int
     run_id: str
 
     def report(self) -> str:
         """Return the report as Markdown."""
+        from glossator.evaluation.reports.cautions import leakage_line, unchecked_line
         from glossator.evaluation.reports.error_analysis_report import error_analysis_report
         from glossator.evaluation.reports.evaluation_report import evaluation_report
 
-        return f"{evaluation_report(self.evaluation)}\n{error_analysis_report(self.analysis)}"
+        warning = leakage_line(self.leakage)
+        parts = [evaluation_report(self.evaluation), error_analysis_report(self.analysis)]
+        unchecked = unchecked_line([self.leakage])
+        return "\n".join([*([f"{warning}\n"] if warning else []), *parts, *([f"{unchecked}\n"] if unchecked else [])])
 
     def to_dict(self) -> dict[str, object]:
         """Return JSON-ready fields."""
-        fields: dict[str, object] = self.evaluation.to_dict() | self.analysis.to_dict()
+        fields: dict[str, object] = {"leakage": self.leakage.to_dict()}
+        fields |= self.evaluation.to_dict() | self.analysis.to_dict()
         return fields | {"rejected_rows": self.rejected_rows, "run": self.run_id}
 
 
@@ -56,6 +64,7 @@ def evaluate_model(
     cluster_by: str | None = None,
     robustness: bool = False,
     accept_changed_test: bool = False,
+    out_of_scope: str | None = None,
     output: Path | None = None,
 ) -> EvaluatedModel:
     """Evaluate a model through the decoder that serves it.
@@ -70,12 +79,16 @@ def evaluate_model(
         cluster_by: Column of the unit that is resampled for intervals, such as the document of a row.
         robustness: Also measure on changed texts: typing errors, case, punctuation.
         accept_changed_test: Measure even if the test file changed since an earlier run.
+        out_of_scope: A file of texts that no label fits, or a label of `data` that such texts have. Default: those in
+            the checkpoint.
         output: Folder for the report, the JSON and the plots.
     """
     require_extra("evaluation")
     from glossator.evaluation.analysis.error_analysis import analyse_errors
+    from glossator.evaluation.analysis.leakage import check_row_leakage
     from glossator.evaluation.metrics.evaluate import evaluate_with_answers
     from glossator.service.bundle.task import TokenClassification
+    from glossator.service.bundle.training_texts import read_training_texts
 
     pipeline = open_model(model)
     columns = tuple(dict.fromkeys([*slice_by, *([cluster_by] if cluster_by is not None else ())]))
@@ -84,9 +97,17 @@ def evaluate_model(
         store.check_frozen(data, accept=accept_changed_test)
     with store.record("evaluate", reporter) as record:
         rows, rejected = read_test_rows(model, pipeline, data, options, reporter)
+        if cluster_by is None and DOCUMENT_COLUMN in rows.extra:
+            cluster_by = DOCUMENT_COLUMN  # rows of one document are not independent
         reporter.stage(f"evaluating {len(rows):,} rows")
         _check_columns(rows, columns)
-        evaluation, answers = evaluate_with_answers(pipeline, rows, cluster_by=cluster_by)
+        rows, outside = _separate_out_of_scope(model, rows, out_of_scope, options, reporter)
+        evaluation, answers = evaluate_with_answers(pipeline, rows, cluster_by=cluster_by, out_of_scope=outside)
+        leakage = check_row_leakage(
+            read_training_texts(model), rows, replace(answers, name=str(model)), held_out=data is None
+        )
+        if leakage.summary:
+            reporter.stage(leakage.summary)
         test = store.data(data or str(model / file_names.TEST), rows=len(rows))
         analysis = analyse_errors(
             pipeline,
@@ -102,7 +123,7 @@ def evaluate_model(
         record.run.config = {"model": str(model), "training_run": pipeline.task.provenance.run}
         record.run.metrics = {name: estimate.value for name, estimate in evaluation.metrics.items()}
         record.run.outputs = {} if output is None else {"report": str(output)}
-    evaluated = EvaluatedModel(evaluation, analysis, rejected, record.run.id)
+    evaluated = EvaluatedModel(evaluation, analysis, leakage, rejected, record.run.id)
     if output is not None:
         pages = {}
         if isinstance(pipeline.task, TokenClassification):
@@ -137,6 +158,27 @@ def read_test_rows(
         return read_rows(model / file_names.TEST), 0
     corpus = read_corpus(data, options, reporter, expected=labels_of(pipeline.task)).corpus
     return corpus.rows(), len(corpus.rejects)
+
+
+def _separate_out_of_scope(
+    model: Path, rows: LabelledRows, named: str | None, options: ReadingOptions, reporter: Reporter
+) -> tuple[LabelledRows, list[str]]:
+    """Return the in-scope rows, and the out-of-scope texts: those of a label, of a file, or of the checkpoint."""
+    from glossator.modeling.labelled_rows import read_out_of_scope
+    from glossator.workflows.corpus.out_of_scope_texts import (
+        is_label,
+        leave_out_known,
+        read_texts,
+        take_label_of_rows,
+    )
+
+    if named is None:
+        return rows, read_out_of_scope(model)
+    if is_label(named, {label for labels in rows.labels for label in labels}):
+        rows, outside = take_label_of_rows(rows, named)
+    else:
+        outside = read_texts(named, options.text_column, reporter)
+    return rows, leave_out_known(outside, rows.texts, reporter)
 
 
 def _check_columns(rows: LabelledRows, names: Sequence[str]) -> None:
@@ -182,7 +224,7 @@ def _report_files(evaluated: EvaluatedModel, rows: LabelledRows) -> dict[str, st
     plots = draw_plots(evaluation) | {"lengths": lengths_svg(rows.texts)}
     text = evaluated.report()
     return {
-        "evaluation.json": evaluation_json(evaluation, evaluated.analysis),
+        "evaluation.json": evaluation_json(evaluation, evaluated.analysis, evaluated.leakage),
         "report.md": text,
         "report.html": html_page(text, title=f"Evaluation on {evaluation.name}", plots=plots),
         **{f"{name}.svg": plot for name, plot in plots.items()},

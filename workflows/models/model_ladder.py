@@ -97,13 +97,13 @@ def select_model(
     require_extra("training")
     require_extra("export")
     from glossator.service.bundle.file_names import FOLDER_MARKERS
-    from glossator.service.files.atomic_folder import check_destination
+    from glossator.service.files.atomic_folder import check_destination, claim_folder
     from glossator.training.config import TrainingConfig
 
     check_destination(output / MODEL, overwrite=overwrite, markers=FOLDER_MARKERS)
     if sources.test is not None:
         store.check_frozen(sources.test, accept=accept_changed_test)
-    with store.record("select", reporter) as record:
+    with claim_folder(output / MODEL), store.record("select", reporter) as record:
         rejects = Path(f"{output}.rejects.jsonl")
         _, splits = read_splits(
             sources, options, reporter, rejects=rejects, task="text-classification", command="select"

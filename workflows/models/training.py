@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from glossator.service.errors import ConfigError, Fault
+from glossator.service.errors import ConfigError, Fault, shorten
 from glossator.workflows.corpus.data_splits import DataSources, read_splits
 from glossator.workflows.corpus.reading_options import ReadingOptions
 from glossator.workflows.corpus.unlabelled_texts import read_unlabelled
@@ -35,10 +35,12 @@ class TrainedModel:
     def to_dict(self) -> dict[str, object]:
         """Return JSON-ready fields."""
         splits, fitted = self.splits, self.fitted
+        rows = {"train": len(splits.train), "validation": len(splits.validation), "test": len(splits.test)}
         fields: dict[str, object] = {
             "output": str(fitted.output),
             "corpus": self.reading.to_dict(),
-            "rows": {"train": len(splits.train), "validation": len(splits.validation), "test": len(splits.test)},
+            "rows": rows | ({"out_of_scope": len(splits.out_of_scope)} if splits.out_of_scope else {}),
+            "split": splits.groups,
             "metric": fitted.metric,
             "device": fitted.device,
             "outcome": asdict(fitted.outcome),
@@ -64,7 +66,7 @@ def check_config(options: Mapping[str, object]) -> TrainingConfig:
         faults = [
             Fault(
                 fault["type"].replace("_", "-"),
-                f"{fault['msg']}, found {fault['input']!r}",
+                f"{fault['msg']}, found {shorten(fault['input'])}",
                 f"--{fault['loc'][0]}".replace("_", "-"),
             )
             for fault in error.errors(include_url=False)
@@ -107,7 +109,7 @@ def train_model(
     """
     require_extra("training")
     from glossator.service.bundle.file_names import FOLDER_MARKERS
-    from glossator.service.files.atomic_folder import check_destination
+    from glossator.service.files.atomic_folder import check_destination, claim_folder
     from glossator.service.files.paths import refuse_same_file
     from glossator.training.algorithms.registry import find_algorithm
     from glossator.training.experiment_tracking import track_progress
@@ -127,7 +129,7 @@ def train_model(
     refuse_same_file(str(rejects), [each for each in (sources.source, sources.validation, sources.test) if each])
     if sources.test is not None:
         store.check_frozen(sources.test, accept=accept_changed_test)
-    with store.record("train", reporter) as record:
+    with claim_folder(output), store.record("train", reporter) as record:
         reading, splits = read_splits(sources, options, reporter, rejects=rejects)
         if unlabelled is not None:
             splits = replace(splits, unlabelled=read_unlabelled(unlabelled, reporter).texts)

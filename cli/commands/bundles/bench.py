@@ -86,10 +86,14 @@ def _print_speed(speed: Speed, price: float | None) -> None:
     console.print(f"time by stage: {stages}")
     console.print(f"padding in batches of 32 in order of arrival would be {speed.padding_in_arrival_order:.0%}")
     console.print(f"int8 products: {speed.kernels.summary()}")
-    console.print(
-        f"matrix products alone would allow {speed.limit.tokens_per_second:,.0f} tokens/s "
-        f"({speed.limit.operations_per_second / 1e9:,.0f} GOP/s): this bundle reaches {speed.share_of_limit:.0%} of it"
-    )
+    if speed.limit is None or speed.share_of_limit is None:
+        console.print("this model has no matrix products, so the processor's limit for them does not apply")
+    else:
+        console.print(
+            f"matrix products alone would allow {speed.limit.tokens_per_second:,.0f} tokens/s "
+            f"({speed.limit.operations_per_second / 1e9:,.0f} GOP/s): this bundle reaches {speed.share_of_limit:.0%} "
+            "of it"
+        )
     hours = speed.core_hours_per_million()
     cost = "" if price is None else f", {hours * price:.3f} at a price of {price:g} each"
     console.print(f"a million of these texts take {hours:.2f} core hours{cost}")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from glossator.export.exporter import ExportResult
 
 
-@corpus_options.with_reading_options(*corpus_options.LABELS)
+@corpus_options.with_reading_options(*corpus_options.LABELLED)
 def export(
     checkpoint: Annotated[Path, typer.Argument(help="The folder that `glossator train` wrote.")],
     output: Annotated[
@@ -27,11 +27,31 @@ def export(
     name: Annotated[str | None, typer.Option(help="The model's name; default: the name of the folder.")] = None,
     precision: Annotated[
         Literal["auto", "int8", "fp32"],
-        typer.Option(help="auto: int8 if the validation rows show that it is not worse, else fp32."),
+        typer.Option(help="auto: int8 if it loses little on the validation rows (see --max-loss), else fp32."),
     ] = "auto",
     fast: Annotated[
         Path | None,
         typer.Option(help="A bundle that answers first where it is confident, in front of this model: a cascade."),
+    ] = None,
+    max_loss: Annotated[
+        float | None,
+        typer.Option(
+            metavar="POINTS",
+            min=0.0,
+            help="Serve int8 only if the validation rows show, with 95 % confidence, that it loses at most this many "
+            "percentage points. Default: 0.5; with too few rows to show it, int8 is served and the reason says so.",
+        ),
+    ] = None,
+    no_training_hashes: Annotated[
+        bool,
+        typer.Option(
+            "--no-training-hashes",
+            help="Leave out the hashes of training texts, with which `evaluate` finds rows that the model has seen.",
+        ),
+    ] = False,
+    licence: Annotated[
+        str | None,
+        typer.Option("--license", help="Licence for the model card, such as apache-2.0 or mit."),
     ] = None,
     *,
     reading: ReadingOptions,
@@ -63,6 +83,9 @@ def export(
         name=name,
         precision=None if precision == "auto" else precision,
         fast=fast,
+        max_loss=None if max_loss is None else max_loss / 100.0,
+        training_hashes=not no_training_hashes,
+        licence=licence,
         overwrite=overwrite,
         accept_changed_test=accept_changed_test,
     )
@@ -89,7 +112,7 @@ def print_exported(exported: ExportResult) -> None:
     from glossator.export.model_card import cascade_summary, graph_name
 
     manifest = exported.manifest
-    parity = Table("graph", "rows", "max |Δ|", "flips", "metric", "PyTorch", "here", "texts/s")
+    parity = Table("graph", "rows", "max |Δ|", "flips", "metric", manifest.verification.reference, "here", "texts/s")
     for row in manifest.verification.parity:
         parity.add_row(
             graph_name(row),
@@ -107,7 +130,9 @@ def print_exported(exported: ExportResult) -> None:
             interval = f"{estimate.low:.4f} to {estimate.high:.4f}"
             measured.add_row(record.split, f"{record.rows:,}", metric, f"{estimate.value:.4f}", interval)
     console = stdout()
-    console.print(parity, measured)
+    console.print(parity)
+    if measured.rows:  # an imported model without labelled rows was not measured
+        console.print(measured)
     console.print(f"serving {manifest.served.precision}: {manifest.served.reason}", markup=False)
     if manifest.cascade is not None:
         console.print(cascade_summary(manifest.cascade), markup=False)

@@ -10,13 +10,15 @@ import typer
 
 from glossator.cli.support.command import Subcommand
 from glossator.cli.support.console import OK, Json, print_json, stdout
-from glossator.service.errors import ConfigError
+from glossator.service.errors import ConfigError, shorten
 
 if TYPE_CHECKING:
     from glossator.service.registry import AuditEntry, ModelRecord
 
 REGISTRY = Path("registry")
 CHAMPION = "champion"
+_SHOWN_CHARACTERS = 1_000
+"""Of a reason in the audit; `--json` prints all of it."""
 Folder = Annotated[
     Path, typer.Option("--registry", envvar="GLOSSATOR_MODELS", help="Folder of the models and their audit.")
 ]
@@ -148,5 +150,5 @@ def _sentence(entry: AuditEntry) -> str:
         "rollback": f"{entry.alias} rolled back to {version}",
         "remove": f"removed {version}",
     }[entry.action]
-    why = f": {entry.why}" if entry.why else ""
-    return f"{entry.time[:19]} {what}, by {entry.by}{why}"
+    why = f": {shorten(entry.why, _SHOWN_CHARACTERS)}" if entry.why else ""
+    return f"{entry.time[:19]} {what}, by {shorten(entry.by)}{why}"

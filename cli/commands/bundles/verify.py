@@ -48,6 +48,10 @@ def verify(
                 "files": len(manifest.files),
                 "golden_rows": len(model.bundle.golden),
                 "tolerance": manifest.verification.tolerance,
+                "evidence": manifest.verification.evidence or "labelled",
+                "reference": manifest.verification.reference,
+                "batch_difference": manifest.verification.batch_difference,
+                "batch_flips": manifest.verification.batch_flips(manifest.served.scheme),
                 "other_instructions": differs,
             }
         )
@@ -57,6 +61,17 @@ def verify(
             f"{len(model.bundle.golden)} golden rows within {manifest.verification.tolerance:g}, "
             f"serving {manifest.served.precision}"
         )
+        if not manifest.verification.measured:
+            stdout().print(
+                "· not measured on labelled rows: how often the answers are right is not known", markup=False
+            )
+        flips = manifest.verification.batch_flips(manifest.served.scheme)
+        if flips is not None:
+            stdout().print(
+                "· the int8 graph is that of the model's source: in a batch, logits differed by up to "
+                f"{manifest.verification.batch_difference:.3g}, and {flips:,} decisions changed",
+                markup=False,
+            )
         if differs:
             stdout().print(
                 f"· exported on another kind of processor: {differs}; the golden rows were checked on this one",

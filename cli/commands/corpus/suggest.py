@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from glossator.cli.support import corpus_options
-from glossator.cli.support.console import OK, REJECTED_ROWS, Json, Overwrite, Quiet, print_json, reporter
+from glossator.cli.support.console import OK, REJECTED_ROWS, Json, Overwrite, Quiet, echo, print_json, reporter
 from glossator.workflows.corpus.reading_options import ReadingOptions
 
 OUTPUT_FORMATS = ".json (Label Studio tasks), .jsonl (Prodigy examples) or .csv"
@@ -70,5 +70,5 @@ def suggest(
             }
         )
     else:
-        typer.echo(f"wrote {output}: {chosen:,} of {len(read.texts):,} texts to label next ({strategy})")
+        echo(f"wrote {output}: {chosen:,} of {len(read.texts):,} texts to label next ({strategy})")
     return REJECTED_ROWS if read.unusable else OK

@@ -9,15 +9,13 @@ from typing import Annotated
 import typer
 
 from glossator.cli.support import corpus_options
-from glossator.cli.support.console import OK, REJECTED_ROWS, Json, Overwrite, Quiet, print_json, reporter
+from glossator.cli.support.console import OK, REJECTED_ROWS, Json, Overwrite, Quiet, echo, print_json, reporter
 from glossator.cli.support.panels import CHECKS, CLEANING, OUTPUT
 from glossator.workflows.corpus.reading_options import ReadingOptions
 from glossator.workflows.extras import require_extra
 
 
-@corpus_options.with_reading_options(
-    *corpus_options.LABELS, "second_column", "task", *corpus_options.FORMAT, "dataset_split"
-)
+@corpus_options.with_reading_options(*corpus_options.LABELLED, "task")
 def wrangle(
     source: Annotated[
         str,
@@ -36,7 +34,7 @@ def wrangle(
         bool,
         typer.Option(
             "--label-errors",
-            help="Find labels that are probably wrong; reads every text with an encoder.",
+            help="Rank the labels that are worth checking; reads every text with an encoder.",
             rich_help_panel=CHECKS,
         ),
     ] = False,
@@ -70,6 +68,14 @@ def wrangle(
         list[str] | None,
         typer.Option(help="Do not clean what this finding reports; may be repeated.", rich_help_panel=CLEANING),
     ] = None,
+    drop_rare: Annotated[
+        bool,
+        typer.Option(
+            "--drop-rare",
+            help="Leave out classes with a single row, in the cleaned copy too; the same as --rule rare-labels.",
+            rich_help_panel=CLEANING,
+        ),
+    ] = False,
     answers: Annotated[
         Path | None,
         typer.Option(
@@ -109,6 +115,7 @@ def wrangle(
         apply=apply,
         more_rules=tuple(rule or ()),
         without_rules=tuple(without_rule or ()),
+        drop_rare=drop_rare,
         answers=answers,
         rejects=rejects,
         output=output,
@@ -121,7 +128,7 @@ def wrangle(
         fields |= {"suspects": [each.to_dict() for each in wrangled.suspects]} if wrangled.suspects else {}
         print_json(fields | ({"cleaned": asdict(cleaned)} if cleaned is not None else {}))
     else:
-        typer.echo("\n".join([*found.report_lines(), *(cleaned.report_lines(output) if cleaned is not None else [])]))
+        echo("\n".join([*found.report_lines(), *(cleaned.report_lines(output) if cleaned is not None else [])]))
     if found.error is not None:
         raise found.error
     return REJECTED_ROWS if found.corpus.rejects else OK

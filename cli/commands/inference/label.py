@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -9,16 +11,33 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from glossator.cli.support import decoder_options
-from glossator.cli.support.console import OK, REJECTED_ROWS, Device, Json, Quiet, Threads, print_json, reporter, stderr
-from glossator.cli.support.panels import INPUT_FORMAT, JOB_SIZE, OUTPUT, RAY, ZERO_SHOT
+from glossator.cli.support import corpus_options, decoder_options
+from glossator.cli.support.console import (
+    OK,
+    REJECTED_ROWS,
+    Device,
+    Json,
+    Quiet,
+    Threads,
+    echo,
+    print_json,
+    reporter,
+    stderr,
+)
+from glossator.cli.support.panels import JOB_SIZE, OUTPUT, RAY, READING, ZERO_SHOT
 from glossator.service.errors import ConfigError
+from glossator.workflows.corpus.reading_options import ReadingOptions
 
 if TYPE_CHECKING:
     from glossator.service.labelling.estimate import LabellingEstimate
+    from glossator.service.labelling.file_labelling import FileLabelling
     from glossator.service.labelling.summary import LabelSummary
 
 
+_LINE_EVERY_SECONDS = 30.0
+
+
+@corpus_options.with_reading_options("text_column", "second_column", *corpus_options.FORMAT)
 def label(
     source: Annotated[
         str, typer.Argument(help="File, folder, archive, glob pattern or URL to label, or - for standard input.")
@@ -27,10 +46,6 @@ def label(
     output: Annotated[
         str, typer.Option("--output", "-o", help="File to write, in the format of its suffix; - for standard output.")
     ] = "-",
-    text_column: Annotated[str | None, typer.Option(help="Column with the text; default: detected.")] = None,
-    second_column: Annotated[
-        str | None, typer.Option(help="Column with the second text, for models that read two (context, hypothesis).")
-    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Label nothing: estimate rows, tokens, time and cost.")
     ] = False,
@@ -44,6 +59,7 @@ def label(
     threshold: decoder_options.Threshold = None,
     min_confidence: decoder_options.MinConfidence = None,
     coverage: decoder_options.Coverage = None,
+    empty_sets: decoder_options.EmptySets = False,
     aggregation: decoder_options.Aggregation = None,
     truncate: decoder_options.Truncate = False,
     zero_shot: Annotated[
@@ -72,27 +88,14 @@ def label(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of --sample.", rich_help_panel=JOB_SIZE)] = 13,
-    input_format: Annotated[
-        str | None,
-        typer.Option(help="Format of the input; default: detected from its suffix.", rich_help_panel=INPUT_FORMAT),
-    ] = None,
-    encoding: Annotated[
-        str | None,
-        typer.Option(help="Character encoding of the input; default: detected.", rich_help_panel=INPUT_FORMAT),
-    ] = None,
-    delimiter: Annotated[
-        str | None,
-        typer.Option(help="Column delimiter of the input; default: detected.", rich_help_panel=INPUT_FORMAT),
-    ] = None,
-    no_header: Annotated[
-        bool, typer.Option("--no-header", help="The CSV or TSV has no header line.", rich_help_panel=INPUT_FORMAT)
-    ] = False,
+    *,
+    reading: ReadingOptions,
     whole: Annotated[
         bool,
         typer.Option(
             "--whole",
             help="Read a text file or a PDF as one text, not by lines or pages.",
-            rich_help_panel=INPUT_FORMAT,
+            rich_help_panel=READING,
         ),
     ] = False,
     threads: Threads = None,
@@ -156,13 +159,23 @@ def label(
         job = FileLabelling(
             source=here,
             output=output,
-            input_options=InputOptions(input_format, encoding, delimiter, False if no_header else None, whole),
-            text_column=text_column,
-            second_column=second_column,
+            input_options=InputOptions(
+                reading.input_format,
+                reading.encoding,
+                reading.delimiter,
+                reading.header,
+                whole,
+                quotes=reading.quotes,
+                sheet=reading.sheet,
+                split=reading.dataset_split,
+            ),
+            text_column=reading.text_column,
+            second_column=reading.second_column,
             task_options={
                 "threshold": threshold,
                 "min_confidence": min_confidence,
                 "coverage": coverage,
+                "empty_sets": empty_sets,
                 "aggregation": aggregation,
                 "truncate": truncate,
             },
@@ -178,7 +191,7 @@ def label(
             if as_json:
                 print_json(asdict(found))
             else:
-                typer.echo(_estimate_text(found, source))
+                echo(_estimate_text(found, source))
             return OK
         check_output(job, overwrite=overwrite, fresh=fresh)
         loaded = load(model, threads=threads, device=device)
@@ -187,7 +200,7 @@ def label(
             from glossator.service.labelling.ray_cluster import RayCluster, start_actors
 
             remote_start = stack.enter_context(start_actors(RayCluster(ray, actors, actor_cpus), loaded))
-        counter = stack.enter_context(_RowProgress(quiet=quiet))
+        counter = stack.enter_context(_RowProgress(job, quiet=quiet))
         summary = label_file(
             job,
             loaded,
@@ -227,25 +240,30 @@ def _estimate_text(found: LabellingEstimate, source: str) -> str:
 
 
 class _RowProgress:
-    """A line with rows, speed and errors on a terminal; nothing elsewhere."""
+    """Rows, share, speed, errors and time left: a bar on a terminal, elsewhere a line every half minute.
 
-    def __init__(self, *, quiet: bool) -> None:
-        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    The rows of the source are counted in a thread, while the first ones are labelled.
+    """
 
-        console = stderr(quiet=quiet)
+    def __init__(self, job: FileLabelling, *, quiet: bool) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        self._console = stderr(quiet=quiet)
         self._progress = Progress(
-            SpinnerColumn(),
-            TextColumn(
-                "{task.completed:,.0f} rows · {task.fields[speed]:,.0f} rows/s · {task.fields[failed]:,} errors"
-            ),
+            BarColumn(),
+            TextColumn("{task.fields[line]} ·"),
             TimeElapsedColumn(),
-            console=console,
+            console=self._console,
             transient=True,
-            disable=not console.is_terminal or quiet,
+            disable=not self._console.is_terminal or quiet,
         )
-        self._task = self._progress.add_task("", total=None, speed=0.0, failed=0)
+        self._task = self._progress.add_task("", total=None, line="starting")
+        self._total: int | None = None
+        self._counter = threading.Thread(target=self._count, args=(job,), daemon=True)
+        self._last_line = time.monotonic()
 
     def __enter__(self) -> _RowProgress:
+        self._counter.start()
         self._progress.start()
         return self
 
@@ -253,4 +271,26 @@ class _RowProgress:
         self._progress.stop()
 
     def __call__(self, summary: LabelSummary) -> None:
-        self._progress.update(self._task, completed=summary.rows, speed=summary.rows_per_second, failed=summary.failed)
+        line = progress_line(summary, self._total)
+        total = None if self._total is None else max(self._total, summary.rows)
+        self._progress.update(self._task, completed=summary.rows, total=total, line=line)
+        if not self._console.is_terminal and time.monotonic() - self._last_line >= _LINE_EVERY_SECONDS:
+            self._last_line = time.monotonic()
+            self._console.print(f"  {line}", markup=False)
+
+    def _count(self, job: FileLabelling) -> None:
+        from glossator.service.labelling.row_count import estimate_rows
+
+        self._total = estimate_rows(job)
+
+
+def progress_line(summary: LabelSummary, total: int | None) -> str:
+    """Return how far a labelling is: rows of about `total`, speed, errors, time left."""
+    from glossator.cli.support.progress import duration
+
+    speed = summary.rows_per_second
+    parts = [f"{summary.rows:,} rows" if total is None else f"{summary.rows:,} of about {total:,} rows"]
+    parts += [f"{speed:,.0f} rows/s", f"{summary.failed:,} errors"]
+    if total is not None and speed > 0 and total > summary.rows:
+        parts.append(f"{duration((total - summary.rows) / speed)} left")
+    return " · ".join(parts)

@@ -13,6 +13,7 @@ from glossator.cli.support import decoder_options
 from glossator.cli.support.console import OK, REJECTED_ROWS, Device, Json, Threads, print_json, stdout
 from glossator.cli.support.panels import ANSWERS
 from glossator.service.errors import ConfigError, InputError, UndecodableFile
+from glossator.service.files.text_lines import text_lines
 
 if TYPE_CHECKING:
     from glossator.service.inference.model import Model
@@ -94,7 +95,7 @@ def _read_lines() -> list[str]:
         content = sys.stdin.buffer.read().decode("utf-8")
     except UnicodeDecodeError as error:
         raise UndecodableFile("standard input is not UTF-8", found=error, hint="Convert it to UTF-8.") from None
-    lines = [line for line in content.splitlines() if line.strip()]
+    lines = [line for line in text_lines(content) if line.strip()]
     if not lines:
         raise ConfigError("there is no text", found="empty standard input", hint="Give a text, or one per line.")
     return lines
@@ -150,6 +151,8 @@ def _shown(answer: Answer | InputError, shown_scores: int) -> str:
     prediction = answer.prediction
     if isinstance(prediction, Classification):
         scores = "\n".join(f"{each.label} {each.score:.3f}" for each in list(prediction.scores)[:shown_scores])
+        if prediction.out_of_scope:
+            return f"(out of scope)\n{scores}"
         decided = ", ".join(prediction.labels)
         if prediction.labels == (prediction.scores[0].label,):
             return scores  # the first line is the answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 from pathlib import Path
@@ -11,10 +12,15 @@ import typer
 
 from glossator.cli.support.command import PREFIX
 from glossator.cli.support.console import OK, Device, Quiet, Threads, stderr
+from glossator.cli.support.exit_signals import exit_if_signalled
 from glossator.service.errors import ConfigError
 
 if TYPE_CHECKING:
+    from glossator.service.api.model_catalog import ModelCatalog
     from glossator.service.api.settings import Settings
+
+_SWITCH_SECONDS = 0.001
+"""How long a thread that encodes or decodes may keep the event loop waiting; 5 ms by default."""
 
 
 def serve(
@@ -31,6 +37,26 @@ def serve(
     port: Annotated[
         int, typer.Option(envvar=f"{PREFIX}PORT", min=0, max=65535, help="Port to listen on; 0 picks a free one.")
     ] = 8000,
+    uds: Annotated[
+        Path | None, typer.Option(envvar=f"{PREFIX}UDS", help="Unix socket to listen on, instead of host and port.")
+    ] = None,
+    root_path: Annotated[
+        str,
+        typer.Option(
+            envvar=f"{PREFIX}ROOT_PATH",
+            help="Path prefix under which a reverse proxy publishes the server, such as /glossator.",
+        ),
+    ] = "",
+    trusted_proxy: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Address or network of a reverse proxy whose X-Forwarded headers count; default: this machine's."
+        ),
+    ] = None,
+    cors_origin: Annotated[
+        list[str] | None,
+        typer.Option(help="Origin whose pages may call the API from a browser, such as https://app.example."),
+    ] = None,
     threads: Threads = None,
     replicas: Annotated[int, typer.Option(min=1, help="Server processes; one that dies is replaced.")] = 1,
     device: Device = "cpu",
@@ -38,6 +64,24 @@ def serve(
         Path | None,
         typer.Option(envvar=f"{PREFIX}JOBS", help="Folder for jobs: files labelled in the background (POST /v1/jobs)."),
     ] = None,
+    log: Annotated[
+        Path | None,
+        typer.Option(
+            envvar=f"{PREFIX}PREDICTION_LOG",
+            help="Folder for the prediction log: what was answered, without the texts.",
+        ),
+    ] = None,
+    log_texts: Annotated[
+        bool, typer.Option("--log-texts", envvar=f"{PREFIX}PREDICTION_LOG_TEXTS", help="Log the texts too.")
+    ] = False,
+    log_redact: Annotated[
+        bool,
+        typer.Option(
+            "--log-redact",
+            envvar=f"{PREFIX}PREDICTION_LOG_REDACT",
+            help="Mask e-mail addresses, card numbers and phone numbers in logged texts.",
+        ),
+    ] = False,
     quiet: Quiet = False,
 ) -> int:
     """Serve models over HTTP; refuses bundles that do not verify.
@@ -45,8 +89,9 @@ def serve(
     When a bundle is served on a machine for the first time, the batch cost is measured for two seconds in parallel to
     the first requests, and stored in GLOSSATOR_CACHE_DIR.
 
-    Runs until Ctrl-C or SIGTERM, and finishes started requests before it exits. API keys come from GLOSSATOR_API_KEYS,
-    or from the file named by GLOSSATOR_API_KEYS_FILE or GLOSSATOR_KEY_FILE, never from the command line.
+    Runs until Ctrl-C, SIGTERM or SIGHUP, and finishes started requests before it exits. API keys come from
+    GLOSSATOR_API_KEYS, or from the file named by GLOSSATOR_API_KEYS_FILE or GLOSSATOR_KEY_FILE, never from the command
+    line.
 
     \b
     Example:
@@ -60,8 +105,21 @@ def serve(
     from glossator.service.inference.runtime.threads import available_cpus
     from glossator.workflows.models.serving import catalog_of_bundles, catalog_of_registry
 
+    exit_if_signalled()
     console = stderr(quiet=quiet)
-    settings = Settings(host=host, port=port, jobs=jobs, models=models)
+    lists = {"trusted_proxies": trusted_proxy, "cors_origins": cors_origin}
+    settings = Settings(
+        host=host,
+        port=port,
+        jobs=jobs,
+        models=models,
+        uds=uds,
+        root_path=root_path,
+        prediction_log=log,
+        prediction_log_texts=log_texts,
+        prediction_log_redact=log_redact,
+        **{name: tuple(values) for name, values in lists.items() if values},
+    )
     if bool(bundles) == (models is not None):
         raise ConfigError(
             "it is not clear which models to serve",
@@ -78,6 +136,8 @@ def serve(
             on_ready=lambda url: console.print(f"listening on {url}, {replicas} replicas"),
         )
     console = stderr(quiet=quiet or is_replica())
+    gc.freeze()  # modules stay: no collection of garbage, which stops every thread, looks at them again
+    sys.setswitchinterval(_SWITCH_SECONDS)
     if bundles:
         catalog = catalog_of_bundles(bundles, threads=threads, device=device)
     else:
@@ -85,6 +145,7 @@ def serve(
         catalog = catalog_of_registry(
             settings.models, memory_mb=settings.model_memory_mb, threads=threads, device=device
         )
+    exit_if_signalled()
     for _, model in catalog.loaded():
         console.print(f"· verified {model.version}, serving {model.bundle.manifest.served.precision}")
 
@@ -92,18 +153,43 @@ def serve(
         where = "SQLite" if settings.job_database is None else "PostgreSQL"
         console.print(f"· jobs in {settings.jobs}, {where}", markup=False)
 
+    if settings.prediction_log is not None:
+        texts = "with the texts" if settings.prediction_log_texts else "without the texts"
+        console.print(f"· answers are logged in {settings.prediction_log}, {texts}", markup=False)
+
+    stopping = threading.Event()
+    measuring = threading.Thread(target=_measure_batch_costs, args=(catalog, stopping))
+
     def ready(url: str) -> None:
         console.print(f"listening on {url}")
-        fresh = [model for _, model in catalog.loaded() if not model.batch_cost_measured]
-        threading.Thread(target=lambda: [model.measure_batch_cost() for model in fresh], daemon=True).start()
+        measuring.start()
 
-    run(create_app(catalog, settings), settings, on_ready=ready)
+    app = create_app(catalog, settings)
+    exit_if_signalled()
+    run(app, settings, on_ready=ready)
+    stopping.set()
+    if measuring.ident is not None:
+        measuring.join()
     return OK
+
+
+def _measure_batch_costs(catalog: ModelCatalog, stopping: threading.Event) -> None:
+    """Measure the models that were never measured on this machine, one after another."""
+    for _, model in catalog.loaded():
+        if not model.batch_cost_measured and not stopping.is_set():
+            model.measure_batch_cost()
 
 
 def _replica_command(bundles: list[Path], settings: Settings, threads: int, device: Device) -> list[str]:
     """Return the command line of one replica; it reads the other settings from the environment."""
     options = ["--host", settings.host, "--port", str(settings.port), "--threads", str(threads), "--device", device]
+    options += ["--root-path", settings.root_path] if settings.root_path else []
+    options += [part for each in settings.trusted_proxies for part in ("--trusted-proxy", each)]
+    options += [part for each in settings.cors_origins for part in ("--cors-origin", each)]
+    options += ["--uds", str(settings.uds)] if settings.uds is not None else []
     options += ["--models", str(settings.models)] if settings.models is not None else []
     options += ["--jobs", str(settings.jobs)] if settings.jobs is not None else []
+    options += ["--log", str(settings.prediction_log)] if settings.prediction_log is not None else []
+    options += ["--log-texts"] if settings.prediction_log_texts else []
+    options += ["--log-redact"] if settings.prediction_log_redact else []
     return [sys.executable, "-m", "glossator", "serve", *map(str, bundles), *options]

@@ -136,7 +136,7 @@ def _entities(output: Path, base: str, spans: Path, new_rows: Path, stages: _Sta
         export(checkpoint, bundle, runs=output / "runs")
     with stages.stage("find entities in a file", "glossator", "label", new_rows, "-m", bundle, "-o", found):
         label(str(new_rows), bundle, str(found))
-        rows = [json.loads(line) for line in found.read_text(encoding="utf-8").splitlines()]
+        rows = _read_rows(found)
         short = [row for row in rows if row["entities"] and len(row["text"]) <= SHORT]
         for row in sorted(short, key=lambda row: -len(row["entities"]))[:ROWS_SHOWN]:
             screen.print(_marked(row["text"], row["entities"]))
@@ -250,11 +250,18 @@ def _ask(url: str) -> dict[str, list[dict[str, float]]]:
     return result
 
 
+def _read_rows(labelled: Path) -> list[dict[str, Any]]:
+    """Return the rows of a labelled file."""
+    from glossator.service.files.append_lines import split_lines
+
+    return [json.loads(line) for line in split_lines(labelled.read_bytes()).complete]
+
+
 def _counts(labelled: Path, new_rows: Path) -> str:
     """Return how many rows were read, written and failed."""
     from glossator.service.documents.open_source import open_source
 
-    rows = [json.loads(line) for line in labelled.read_text(encoding="utf-8").splitlines()]
+    rows = _read_rows(labelled)
     failed = sum(row["_status"] == "error" for row in rows)
     with open_source(new_rows) as source:
         rows_in = sum(1 for _ in source.records())

@@ -46,7 +46,7 @@ def add(
     as_json: Json = False,
 ) -> int:
     """Create a key and print it, this once."""
-    from glossator.service.api.security.key_file import add_key
+    from glossator.service.api.security.key_changes import add_key
 
     return _print_key(add_key(file, name, scope or ["infer"], days), name, as_json)
 
@@ -59,7 +59,7 @@ def rotate(
     as_json: Json = False,
 ) -> int:
     """Replace a key by a new one, and print it."""
-    from glossator.service.api.security.key_file import rotate_key
+    from glossator.service.api.security.key_changes import rotate_key
 
     return _print_key(rotate_key(file, name, keep_hours), name, as_json)
 
@@ -67,7 +67,7 @@ def rotate(
 @keys.command("revoke", cls=Subcommand)
 def revoke(name: Name, file: File = KEYS) -> int:
     """Remove a key: requests with it are refused from then on."""
-    from glossator.service.api.security.key_file import revoke_key
+    from glossator.service.api.security.key_changes import revoke_key
 
     revoke_key(file, name)
     stderr().print(f"· revoked the key of {name}", markup=False)

@@ -22,9 +22,10 @@ def work(
 ) -> int:
     """Run jobs of a server, on this machine or another.
 
-    A server runs its jobs itself; this command adds workers. On another machine the folder must be a shared one, and
-    GLOSSATOR_JOB_DATABASE must name the server's PostgreSQL. Ends on Ctrl-C or SIGTERM: an unfinished job goes back
-    into the queue, and another worker resumes it after its finished chunks.
+    A server runs its jobs itself; this command adds worker processes (GLOSSATOR_JOB_WORKERS, 1) with the same limits.
+    On another machine the folder must be a shared one, and GLOSSATOR_JOB_DATABASE must name the server's PostgreSQL.
+    Ends on Ctrl-C or SIGTERM: an unfinished job goes back into the queue, and another worker resumes it after its
+    finished chunks.
 
     \b
     Example:
@@ -37,30 +38,39 @@ def work(
     from glossator.service.api.settings import Settings
     from glossator.service.jobs.job_files import JobFiles
     from glossator.service.jobs.open_store import open_store
-    from glossator.service.jobs.worker import ModelCache, run_jobs, worker_name
+    from glossator.service.jobs.worker import ModelCache
+    from glossator.service.jobs.worker_process import AttemptLimits
+    from glossator.service.jobs.worker_supervisor import TICK_SECONDS, WorkerPlan, WorkerSupervisor
     from glossator.service.stop_signals import stop_signals
 
     settings = Settings(jobs=jobs)
-    database = settings.job_database
-    models = ModelCache(bundles, threads=threads)
-    store = open_store(jobs, None if database is None else database.get_secret_value())
+    database = None if settings.job_database is None else settings.job_database.get_secret_value()
+    digests = ModelCache(bundles).digests
+    store = open_store(jobs, database)
     files = JobFiles(jobs, free_bytes=settings.free_disk_bytes)
-    stopping = threading.Event()
-    signals = stop_signals()
-    previous = {number: signal.signal(number, lambda *_: stopping.set()) for number in signals}
-    console = stderr(quiet=quiet)
-    console.print(f"· waiting for jobs of {len(models.digests)} models, process {os.getpid()}")
-    ended = run_jobs(
-        store,
-        files,
-        models,
-        worker=worker_name(),
+    plan = WorkerPlan(
+        bundles=bundles,
+        workers=settings.job_workers,
+        threads=threads,
         lease=settings.job_lease_seconds,
-        idle=float("inf") if idle is None else idle,
-        stopping=stopping,
+        memory_mb=settings.job_memory_mb,
+        database=database,
+        free_bytes=settings.free_disk_bytes,
+        limits=AttemptLimits(stall=settings.job_stall_seconds, total=settings.job_total_seconds),
     )
+    stopping = threading.Event()
+    previous = {number: signal.signal(number, lambda *_: stopping.set()) for number in stop_signals()}
+    console = stderr(quiet=quiet)
+    console.print(f"· waiting for jobs of {len(digests)} models, process {os.getpid()}")
+    supervisor = WorkerSupervisor(store, files, digests, plan)
+    supervisor.start()
+    # A worker that has just claimed a job reports it within a tick.
+    longest = float("inf") if idle is None else idle + 2 * TICK_SECONDS
+    while not stopping.wait(TICK_SECONDS) and supervisor.idle_seconds <= longest:
+        pass
+    supervisor.close()
     store.close()
     for number, handler in previous.items():
         signal.signal(number, handler)
-    console.print(f"{ended:,} jobs ended")
+    console.print(f"{supervisor.finished:,} jobs ended")
     return OK

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from glossator.cli.support.console import OK
+from glossator.cli.support.console import OK, echo
 from glossator.service.errors import ConfigError
 
 
@@ -34,5 +34,5 @@ def help_(
                 expected=f"one of {', '.join(known)}" if known else f"no word after {found.info_name}",
             )
         found = type(context)(known[name], info_name=name, parent=found)
-    typer.echo(found.get_help())
+    echo(found.get_help())
     return OK

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import typer
-
-from glossator.cli.support.console import OK, Json, print_json
+from glossator.cli.support.console import OK, Json, echo, print_json
 
 
 def version(as_json: Json = False) -> int:
@@ -17,7 +15,7 @@ def version(as_json: Json = False) -> int:
     if as_json:
         print_json({"version": installed_version()})
     else:
-        typer.echo(version_line())
+        echo(version_line())
     return OK
 
 

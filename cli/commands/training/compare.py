@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 
 from glossator.cli.support import corpus_options, run_options
-from glossator.cli.support.console import FAILED, OK, REJECTED_ROWS, Json, Quiet, print_json, reporter
+from glossator.cli.support.console import FAILED, OK, REJECTED_ROWS, Json, Quiet, echo, print_json, reporter
 from glossator.cli.support.panels import OUTPUT
 from glossator.workflows.corpus.reading_options import ReadingOptions
 
 
-@corpus_options.with_reading_options(*corpus_options.LABELS, "second_column", *corpus_options.FORMAT, "dataset_split")
+@corpus_options.with_reading_options(*corpus_options.LABELLED)
 def compare(
     models: Annotated[list[Path], typer.Argument(help="Bundles or checkpoints; the first is the baseline.")],
     data: Annotated[
@@ -27,6 +27,7 @@ def compare(
             help="Fail unless each model is shown to be at most this many percentage points worse, such as 0.5.",
         ),
     ] = None,
+    fail_on_leak: run_options.FailOnLeak = False,
     *,
     reading: ReadingOptions,
     output: Annotated[
@@ -63,7 +64,8 @@ def compare(
     if as_json:
         print_json(compared.to_dict() | {"rejected_rows": compared.rejected_rows})
     else:
-        typer.echo(compared.report, nl=False)
-    if any(each.non_inferior is False for each in compared.comparisons):
+        echo(compared.report, end="")
+    leaked = fail_on_leak and any(not each.clean for each in compared.leakages)
+    if leaked or any(each.non_inferior is False for each in compared.comparisons):
         return FAILED
     return REJECTED_ROWS if compared.rejected_rows else OK

@@ -8,13 +8,13 @@ from typing import Annotated
 import typer
 
 from glossator.cli.support import corpus_options
-from glossator.cli.support.console import OK, Json, Quiet, print_json, reporter
+from glossator.cli.support.console import OK, Json, Quiet, echo, print_json, reporter
 from glossator.cli.support.panels import OUTPUT
 from glossator.workflows.corpus.reading_options import ReadingOptions
 from glossator.workflows.extras import require_extra
 
 
-@corpus_options.with_reading_options(*corpus_options.LABELS)
+@corpus_options.with_reading_options(*corpus_options.LABELLED)
 def curve(
     source: Annotated[str, typer.Argument(help="Labelled file, folder of a saved dataset, or name of a hub dataset.")],
     validation: Annotated[
@@ -64,5 +64,5 @@ def curve(
     if as_json:
         print_json(found.to_dict())
     else:
-        typer.echo(learning_curve_report(found), nl=False)
+        echo(learning_curve_report(found), end="")
     return OK

@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 
 from glossator.cli.support import corpus_options, run_options
-from glossator.cli.support.console import OK, REJECTED_ROWS, Json, Quiet, print_json, reporter
+from glossator.cli.support.console import FAILED, OK, REJECTED_ROWS, Json, Quiet, echo, print_json, reporter
 from glossator.cli.support.panels import OUTPUT
 from glossator.workflows.corpus.reading_options import ReadingOptions
 
 
-@corpus_options.with_reading_options(*corpus_options.LABELS, "second_column", *corpus_options.FORMAT, "dataset_split")
+@corpus_options.with_reading_options(*corpus_options.LABELLED)
 def evaluate(
     model: Annotated[Path, typer.Argument(help="A bundle (measures the served graph) or a checkpoint (PyTorch).")],
     data: Annotated[
@@ -30,6 +30,14 @@ def evaluate(
     robustness: Annotated[
         bool, typer.Option("--robustness", help="Also measure on changed texts: typing errors, case, punctuation.")
     ] = False,
+    out_of_scope: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|LABEL",
+            help="Texts that no label fits, to measure how many the model finds: a file, or a label of the rows.",
+        ),
+    ] = None,
+    fail_on_leak: run_options.FailOnLeak = False,
     *,
     reading: ReadingOptions,
     output: Annotated[
@@ -43,7 +51,8 @@ def evaluate(
 ) -> int:
     """Measure a model on labelled rows, through the same decoder that serves it.
 
-    Metrics have 95 % confidence intervals. Exits with 3 if some rows could not be used.
+    Metrics have 95 % confidence intervals. If the model was trained on some of the rows, the first line says
+    so, with the result without them; --fail-on-leak then exits with 1. Exits with 3 if some rows could not be used.
 
     \b
     Examples:
@@ -62,10 +71,13 @@ def evaluate(
         cluster_by=cluster_by,
         robustness=robustness,
         accept_changed_test=accept_changed_test,
+        out_of_scope=out_of_scope,
         output=output,
     )
     if as_json:
         print_json(evaluated.to_dict())
     else:
-        typer.echo(evaluated.report(), nl=False)
+        echo(evaluated.report(), end="")
+    if fail_on_leak and not evaluated.leakage.clean:
+        return FAILED
     return REJECTED_ROWS if evaluated.rejected_rows else OK

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from glossator.cli.support import corpus_options, run_options
-from glossator.cli.support.console import OK, Json, Overwrite, Quiet, print_json, reporter
+from glossator.cli.support.console import OK, Json, Overwrite, Quiet, echo, print_json, reporter
 from glossator.cli.support.panels import BUDGET, SPLIT
 from glossator.workflows.corpus.reading_options import ReadingOptions
 from glossator.workflows.extras import require_extra
@@ -16,7 +16,7 @@ from glossator.workflows.extras import require_extra
 ALGORITHMS = "majority, tfidf, bag, static, frozen, few-shot, finetune, distil"
 
 
-@corpus_options.with_reading_options(*corpus_options.LABELS)
+@corpus_options.with_reading_options(*corpus_options.LABELLED)
 def select(
     source: Annotated[str, typer.Argument(help="Labelled file, folder of a saved dataset, or name of a hub dataset.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the chosen bundle and the report.")],
@@ -106,5 +106,5 @@ def select(
     if as_json:
         print_json(selected.to_dict())
     else:
-        typer.echo(f"{selected.report()}\nwrote {selected.bundle}, report {output / 'report.md'}")
+        echo(f"{selected.report()}\nwrote {selected.bundle}, report {output / 'report.md'}")
     return OK

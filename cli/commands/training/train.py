@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     from glossator.workflows.models.training import TrainedModel
 
 
-@corpus_options.with_reading_options(
-    *corpus_options.LABELS, "second_column", "task", *corpus_options.FORMAT, "dataset_split"
-)
+@corpus_options.with_reading_options(*corpus_options.LABELLED, "task")
 def train(
     source: Annotated[
         str,
@@ -84,6 +82,24 @@ def train(
     test_share: Annotated[
         float, typer.Option(min=0.0, max=0.5, help="Share of rows for the test, without --test.", rich_help_panel=SPLIT)
     ] = 0.1,
+    out_of_scope: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|LABEL",
+            help="Texts that no label fits: a file, or a label of the rows. Never trained on; export measures how many "
+            "of them the model finds.",
+            rich_help_panel=SPLIT,
+        ),
+    ] = None,
+    out_of_scope_share: Annotated[
+        float,
+        typer.Option(
+            min=0.0,
+            max=0.49,
+            help="Share of in-scope texts that answers may call out of scope; 0: answers do not say it.",
+            rich_help_panel=TRAINING,
+        ),
+    ] = 0.05,
     group_column: Annotated[
         str | None,
         typer.Option(
@@ -189,6 +205,7 @@ def train(
       glossator train tickets.csv --label-column category -o checkpoints/tickets
       glossator train tickets.csv -o checkpoints/tickets --export models/tickets
       glossator train tickets.csv --label-column tags --label-separator '|' -o checkpoints/tags
+      glossator train intents.csv --out-of-scope other -o checkpoints/intents
       glossator train entities.conll -o checkpoints/entities
       glossator train tickets.csv --algorithm tfidf -o checkpoints/tickets-tfidf
       glossator train tickets.csv --algorithm distil --teacher models/tickets -o checkpoints/small
@@ -213,6 +230,7 @@ def train(
             "precision": precision,
             "device": device,
             "threads": threads,
+            "out_of_scope_share": out_of_scope_share,
         }
     )
     sources = DataSources(
@@ -224,6 +242,7 @@ def train(
         group_column=group_column,
         time_column=time_column,
         seed=seed,
+        out_of_scope=out_of_scope,
     )
     if export is not None:
         _check_export(export, output, overwrite)

@@ -11,24 +11,22 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.responses import Response
+from starlette.types import Scope
 
+from glossator.service.api.dialects.request_bodies import ignored_header
 from glossator.service.api.problems import (
-    MEDIA_TYPE,
     build_problem,
     convert_validation_error,
     headers_of,
     log_failure,
     status_of,
 )
-from glossator.service.errors import GlossatorError
+from glossator.service.errors import GlossatorError, shorten
 
 ERRORS: dict[int | str, dict[str, Any]] = {
     "default": {
-        "description": "An error in the dialect's format; requests rejected before routing get a problem",
-        "content": {
-            "application/json": {"schema": {"type": "object"}},
-            MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}},
-        },
+        "description": "An error in the dialect's format",
+        "content": {"application/json": {"schema": {"type": "object"}}},
     }
 }
 """The `responses` of every route of a dialect."""
@@ -46,22 +44,27 @@ class DialectError:
     """The invalid field, if the error is about one."""
 
 
-def to_dialect_error(error: GlossatorError, request: Request) -> DialectError:
-    """Convert an error. Server failures are logged and reveal no internals."""
-    status = status_of(error)
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.SERVICE_UNAVAILABLE:
-        log_failure(error, request.scope)
-    request.scope.setdefault("state", {})["problem"] = error.code
-    body = build_problem(error, request.url.path)
+Form = Callable[[DialectError], Response]
+"""Writes an error in the format of a dialect."""
+
+
+def respond_in_form(error: GlossatorError, scope: Scope, form: Form) -> Response:
+    """The response to an error in a dialect's format. Server failures reveal no internals."""
+    scope.setdefault("state", {})["problem"] = error.code
+    body = build_problem(error, scope["path"])
     message = f"{body.detail}: {body.found}" if body.found else body.detail
     expected = [f"expected {body.expected}"] if body.expected else []
     faults = [f"{fault.where}: {fault.message}" if fault.where else fault.message for fault in body.faults or []]
     text = ". ".join([message, *expected, *faults, *([body.hint] if body.hint else [])])
-    return DialectError(status, error.code, text, body.faults[0].where or None if body.faults else None)
+    text = text.encode("utf-8", "backslashreplace").decode("utf-8")  # it may quote names from the request
+    param = shorten(body.faults[0].where) or None if body.faults else None
+    response = form(DialectError(status_of(error), error.code, text, param))
+    response.headers.update(headers_of(error) | ignored_header(scope))
+    return response
 
 
-def route_class(form: Callable[[DialectError], Response]) -> type[APIRoute]:
-    """Return a route class whose errors are formatted by `form`."""
+def route_class(form: Form) -> type[APIRoute]:
+    """Return a route class whose errors are formatted by `form`, and whose responses name the ignored fields."""
 
     class Route(APIRoute):
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -69,13 +72,15 @@ def route_class(form: Callable[[DialectError], Response]) -> type[APIRoute]:
 
             async def answered(request: Request) -> Response:
                 try:
-                    return await handle(request)
+                    response = await handle(request)
                 except RequestValidationError as error:
-                    failure: GlossatorError = convert_validation_error(error)
+                    return respond_in_form(convert_validation_error(error), request.scope, form)
                 except GlossatorError as error:
-                    failure = error
-                response = form(to_dialect_error(failure, request))
-                response.headers.update(headers_of(failure))
+                    status = status_of(error)
+                    if status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.SERVICE_UNAVAILABLE:
+                        log_failure(error, request.scope)
+                    return respond_in_form(error, request.scope, form)
+                response.headers.update(ignored_header(request.scope))
                 return response
 
             return answered

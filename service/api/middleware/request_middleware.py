@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import re
 import time
@@ -14,10 +15,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from glossator.service.api.metrics import Metrics
 from glossator.service.api.middleware.tracing import SpanFactory, no_span
-from glossator.service.api.problems import InternalError, ProblemResponse, log_failure
+from glossator.service.api.problems import ErrorResponse, InternalError, ProblemResponse, log_failure
+from glossator.service.api.route_template import route_template
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_ENDS = (asyncio.CancelledError, KeyboardInterrupt, SystemExit, GeneratorExit)
+"""Exceptions that end the task or the program."""
 _CLIENT_CLOSED_REQUEST = 499
 """The status that nginx logs when a client disconnects before the response; it is never sent."""
 
@@ -31,11 +35,13 @@ class RequestMiddleware:
         metrics: Metrics,
         draining: Callable[[], bool] = lambda: False,
         open_span: SpanFactory = no_span,
+        respond: ErrorResponse = ProblemResponse,
     ) -> None:
         self._app = app
         self._metrics = metrics
         self._draining = draining
         self._open_span = open_span
+        self._respond_to_error = respond
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -50,7 +56,6 @@ class RequestMiddleware:
         common_headers = [
             (b"x-request-id", state["request_id"].encode("ascii")),
             (b"x-content-type-options", b"nosniff"),
-            (b"cache-control", b"no-store"),
         ]
         if traceparent is not None:
             common_headers.append((b"traceparent", traceparent.encode("ascii")))
@@ -60,13 +65,17 @@ class RequestMiddleware:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                closing = ((b"connection", b"close"),) if self._draining() else ()
-                message["headers"] = [*message.get("headers", ()), *common_headers, *closing]
+                extra = list(common_headers)
+                if all(name.lower() != b"cache-control" for name, _ in message.get("headers", ())):
+                    extra.append((b"cache-control", b"no-store"))
+                if self._draining():
+                    extra.append((b"connection", b"close"))
+                message["headers"] = [*message.get("headers", ()), *extra]
             await send(message)
 
         with self._open_span(scope) as span:
             status = await self._respond(scope, receive, send_with_headers, lambda: status)
-            route = getattr(scope.get("route"), "path", "unmatched")
+            route = route_template(scope)
             if span is not None:
                 _describe_span(span, scope, route, status)
         if "problem" in state:
@@ -79,14 +88,17 @@ class RequestMiddleware:
             await self._app(scope, receive, send)
         except ClientDisconnect:
             return _CLIENT_CLOSED_REQUEST
-        except Exception as error:
+        except BaseException as error:
+            # A panic of native code is no Exception. Whatever it is, the caller gets an answer.
+            if isinstance(error, _ENDS):
+                raise
             log_failure(error, scope)
             if sent() == 0:
                 failure = InternalError(
                     "internal server error",
                     hint="Retry. If the error persists, send the operator the X-Request-Id of this response.",
                 )
-                await ProblemResponse(failure, scope)(scope, receive, send)
+                await self._respond_to_error(failure, scope)(scope, receive, send)
         return sent()
 
 

@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from select import select
@@ -57,8 +57,17 @@ class ReplicaSupervisor:
     (SHARED_FOLDER) and its number (REPLICA_NUMBER). A replacement gets the number of the replica that died.
     """
 
-    def __init__(self, command: Sequence[str], listener: socket.socket, count: int, *, grace_seconds: float) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        listener: socket.socket,
+        count: int,
+        *,
+        grace_seconds: float,
+        environment: Mapping[str, str] = os.environ,
+    ) -> None:
         self._command = command
+        self._environment = dict(environment)
         self._listener = listener
         self._count = count
         self._grace = grace_seconds
@@ -138,7 +147,11 @@ class ReplicaSupervisor:
             SHARED_FOLDER: self._folder,
         }
         process = subprocess.Popen(
-            self._command, stdin=subprocess.PIPE, pass_fds=(listener, theirs), env=os.environ | variables
+            self._command,
+            stdin=subprocess.PIPE,
+            pass_fds=(listener, theirs),
+            env=self._environment | variables,
+            process_group=0,  # Ctrl-C in a terminal reaches the supervisor alone, which then ends the replicas
         )
         os.close(theirs)
         self._replicas.append(_Replica(process, number, ours, time.monotonic()))

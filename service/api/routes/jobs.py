@@ -19,6 +19,7 @@ from glossator.service.api.job_service import JobService
 from glossator.service.api.openapi_document import problem_responses
 from glossator.service.api.problems import (
     BodyTooLarge,
+    BodyTooSlow,
     InvalidRequest,
     MalformedBody,
     NotFinished,
@@ -27,15 +28,18 @@ from glossator.service.api.problems import (
 from glossator.service.api.routes.models import UNKNOWN_MODEL
 from glossator.service.api.schemas.jobs import JobBody, JobForm, JobList, job_body
 from glossator.service.api.schemas.validation_faults import list_faults
+from glossator.service.api.security.access import LABEL
 from glossator.service.api.state import AppState
 from glossator.service.api.transport.multipart import Form, read_form
-from glossator.service.errors import ConfigError, IdempotencyConflict, InputError, JobConflict, NoRoom, UnknownJob
+from glossator.service.api.transport.open_file import OpenFileResponse
+from glossator.service.errors import ConfigError, IdempotencyConflict, JobConflict, NoRoom, UnknownJob
+from glossator.service.jobs.job_files import JobFiles
 from glossator.service.jobs.job_options import make_labelling
 from glossator.service.jobs.records import ENDED, Job
 from glossator.service.jobs.records import State as JobState
-from glossator.service.labelling.prepared_labelling import output_format
+from glossator.service.labelling.outputs.output_formats import find_output_format
 
-router = APIRouter(tags=["jobs"])
+router = APIRouter(tags=["jobs"], dependencies=[LABEL])
 
 JobId = Annotated[
     str, PathParameter(description="An id from POST /v1/jobs.", examples=["job_5f1c0a9e3b7d2c4e6a8b0d1f"])
@@ -73,6 +77,7 @@ _FORM: dict[str, Any] = {
         MalformedBody("the form has no file", hint="Send one, for example: curl -F file=@rows.csv."),
         UnsupportedMediaType("unsupported Content-Type", found="application/json"),
         BodyTooLarge("the file is too large", expected="at most 4,294,967,296 bytes"),
+        BodyTooSlow("the form did not arrive in time", found="17 bytes in 30 s"),
         InvalidRequest("invalid form fields"),
         ConfigError("the format of the file cannot be detected from its name", found="rows.dat"),
         IdempotencyConflict("this Idempotency-Key was used for another request", found="2026-11"),
@@ -98,7 +103,7 @@ async def submit(
     The bundle, the options and the batching are fixed at this time: the result is the same to the byte, even if workers
     die on the way.
     """
-    form = await read_form(request, jobs.receive_upload, jobs.settings.max_upload_bytes)
+    form = await read_form(request, jobs.receive_upload, jobs.upload_limits)
     try:
         fields = _parse_form(form)
         model = state.model(fields.model)
@@ -198,11 +203,12 @@ async def result(
     that has not ended.
     """
     job = await to_thread.run_sync(jobs.store.get, job_id, owner)
-    path = jobs.folder.result(job)
-    if path is not None:
+    if job.result is not None:
+        path = Path(job.result)
+        descriptor = await to_thread.run_sync(jobs.folder.open_result, job)
         name = f"{PurePath(job.filename).name.partition('.')[0] or 'rows'}-labelled{''.join(path.suffixes)}"
         headers = {"ETag": f'"{job.result_sha256}"'}
-        return FileResponse(path, filename=name, media_type=media_type(path), headers=headers)
+        return OpenFileResponse(descriptor, filename=name, media_type=media_type(path), headers=headers)
     if not partial:
         raise NotFinished(
             "the job has no result yet",
@@ -210,21 +216,17 @@ async def result(
             expected="completed",
             hint=f"Follow GET /v1/jobs/{job_id}/events, or add ?partial=true for the finished rows.",
         )
-    model = state.model(job.model)
-    try:
-        row_format = await to_thread.run_sync(output_format, make_labelling(job), model, jobs.folder.job(job.id))
-    except InputError as error:  # not its message, which may contain a path of the server
-        raise NotFinished("the input file cannot be read", found=error.code, hint="See the error of the job.") from None
+    labelling = make_labelling(job)
+    row_format, _ = find_output_format(labelling.output, labelling.output_format)
     if not row_format.streamable:
         raise NotFinished("this format has no partial results", found=row_format.format, expected="jsonl, csv")
     chunks = await to_thread.run_sync(jobs.store.chunks, job_id)
     finished = [chunk for index, chunk in enumerate(chunks) if chunk.number == index]
-    parts = [jobs.folder.parts(job_id) / chunk.part for chunk in finished]
+    head = await to_thread.run_sync(jobs.folder.read_head, job_id)
     headers = {"X-Rows": str(sum(chunk.counts.rows for chunk in finished))}
+    parts = [chunk.part for chunk in finished]
     return StreamingResponse(
-        _concatenate(row_format.header(), parts),
-        media_type=media_type(Path(make_labelling(job).output)),
-        headers=headers,
+        _concatenate(head, jobs.folder, job_id, parts), media_type=media_type(Path(labelling.output)), headers=headers
     )
 
 
@@ -329,7 +331,8 @@ async def _events(job: Job, state: AppState, jobs: JobService) -> AsyncIterator[
             return
 
 
-def _concatenate(head: bytes, parts: list[Path]) -> Iterator[bytes]:
+def _concatenate(head: bytes, folder: JobFiles, job_id: str, parts: list[str]) -> Iterator[bytes]:
     yield head
     for part in parts:
-        yield part.read_bytes()
+        with open(folder.open_part(job_id, part), "rb") as file:
+            yield file.read()

@@ -6,8 +6,9 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from glossator.service.api.problems import JobsOff
+from glossator.service.api.security.access import LABEL
 
-router = APIRouter()
+router = APIRouter(dependencies=[LABEL])
 _METHODS = ["GET", "POST", "DELETE"]
 
 

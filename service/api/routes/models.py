@@ -11,11 +11,12 @@ from glossator.service.api.dependencies import StateDep
 from glossator.service.api.model_catalog import ListedModel, unknown_model
 from glossator.service.api.openapi_document import problem_responses
 from glossator.service.api.schemas.models import ModelDetail, ModelList, ModelSummary, OpenAIModel
+from glossator.service.api.security.access import INFER
 from glossator.service.bundle.manifest import Manifest
 from glossator.service.bundle.task import Classifier, Task
 from glossator.service.tasks.text_classification import DEFAULT_THRESHOLD
 
-router = APIRouter(tags=["models"])
+router = APIRouter(tags=["models"], dependencies=[INFER])
 
 ModelName = Annotated[str, Path(description="A name that GET /v1/models lists.", examples=["intents"])]
 
@@ -76,6 +77,7 @@ def _summary(listed: ListedModel) -> ModelSummary:
         label_count=len(task.labels),
         precision=listed.manifest.served.precision,
         loaded=listed.is_loaded,
+        measured=listed.manifest.verification.measured,
     )
 
 

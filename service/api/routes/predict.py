@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from glossator.service.api.answer_budget import check_answer_size, echo_bytes, row_bytes, span_bytes
+from glossator.service.api.answer_recording import record_answers
 from glossator.service.api.dependencies import StateDep, get_state
 from glossator.service.api.inference_requests import (
     INLINE_CHARACTERS,
-    offload,
+    admit,
+    parse_seconds,
     read_deadline,
-    record_answers,
     replace_too_long,
-    wait_for_batches,
 )
+from glossator.service.api.json_answers import json_response
 from glossator.service.api.openapi_document import PREDICT_BODY, problem_responses
 from glossator.service.api.problems import (
     BodyTooLarge,
@@ -34,18 +36,16 @@ from glossator.service.api.schemas.errors import ErrorBody, FailedText
 from glossator.service.api.schemas.predictions import (
     ClassificationBody,
     PredictResponse,
-    Result,
     ScoreBody,
-    SentencesBody,
 )
 from glossator.service.api.schemas.requests import DEFAULT_TOP_K, PredictText, PredictTexts
-from glossator.service.api.serialization import result_body, sentences_body
+from glossator.service.api.security.access import RouteAccess
+from glossator.service.api.serialization import Fields, ResultWriter
 from glossator.service.api.settings import Settings
-from glossator.service.api.state import AppState
+from glossator.service.api.step_runner import offload, run_steps
 from glossator.service.api.transport.json_body import (
     JSON,
     check_count,
-    declared_length,
     parse_object,
     read_json_body,
     validate,
@@ -57,6 +57,8 @@ from glossator.service.inference.composed.explanation import Explanation
 from glossator.service.inference.composed.sentences import Documents
 from glossator.service.inference.model import Model
 from glossator.service.inference.pipeline import Answer, PendingAnswers
+from glossator.service.inference.steps import Steps
+from glossator.service.inference.workload import count_characters
 from glossator.service.tasks.encoded import Pair, Text
 
 
@@ -70,12 +72,14 @@ class _DirectRoute(APIRoute):
         if scope["method"] != "POST":
             await super().handle(scope, receive, send)
             return
+        _ACCESS.check(scope)
         request = Request(scope, receive, send)
         response = await predict(request.path_params["name"], request, await get_state(request))
         await response(scope, receive, send)
 
 
-router = APIRouter(tags=["inference"], route_class=_DirectRoute)
+_ACCESS = RouteAccess("infer")
+router = APIRouter(tags=["inference"], route_class=_DirectRoute, dependencies=[Depends(_ACCESS)])
 
 _EXAMPLE = PredictResponse(
     model="intents",
@@ -142,84 +146,114 @@ async def predict(name: ModelName, request: Request, state: StateDep) -> Respons
     With `text`, a text that cannot be answered is a problem (422). With `texts`, its result is an error and the other
     texts are answered. Long texts are read completely, in windows, unless `truncate` is set.
     """
-    model, settings = state.model(name), state.settings
-    deadline = read_deadline(request, settings)
-    if declared_length(request) <= INLINE_CHARACTERS:
-        model.batcher.admit()  # before the body is read: refusing a request must be cheap
-    body = await read_json_body(request, settings.max_body_bytes)
+    model = state.model(name)
+    deadline = read_deadline(request, state.settings)
+    content = await read_json_body(request, state.settings.max_body_bytes)
     began = time.perf_counter()
-    inline = len(body) <= INLINE_CHARACTERS
-    started = await offload(state, partial(_start, model, body, settings, deadline), inline=inline)
-    await wait_for_batches(request, started.pending)
-    finish = partial(_finish, state, model, name, started, began, deadline)
-    content = await offload(state, finish, inline=inline and not started.body.explain)
-    return Response(content, media_type=JSON)
+    offloaded = partial(
+        offload, state, inline=len(content) <= INLINE_CHARACTERS, seconds=parse_seconds(content), deadline=deadline
+    )
+    body = await offloaded(partial(_parse, content, state.settings.max_texts))
+    texts = replace_too_long(_input_texts(body), state.settings.max_characters)
+    passes = list(map(count_characters, texts))
+    if body.explain:
+        passes += await offloaded(partial(_explain_passes, body, model, texts, state.settings))
+    share = admit(state, request, model, passes, deadline, truncate=body.truncate and not body.explain)
+    answered = await run_steps(state, request, _steps(model, body, texts, deadline, state.settings), deadline, share)
+    raised = answered.answers[0] if isinstance(body, PredictText) and len(answered.answers) == 1 else None
+    is_error = isinstance(raised, InputError)
+    record_answers(
+        state,
+        request,
+        model,
+        name,
+        answered.texts,
+        answered.pending,
+        answered.answers,
+        began,
+        count_errors=not is_error,
+    )
+    if isinstance(raised, InputError):
+        raise raised
+    answer = {"model": name, "version": model.digest, "results": answered.results()}
+    return await json_response(state, answer, size=answered.size + span_bytes(answered.answers))
 
 
 @dataclass(frozen=True, slots=True)
-class _Started:
-    """A parsed request whose texts, or the sentences of whose `documents`, wait for the model."""
+class _Answered:
+    """The answers to a request, or to the sentences of its `documents`."""
 
     body: PredictText | PredictTexts
-    texts: Sequence[object]
+    texts: Sequence[Text | InputError]
+    """The texts, or their sentences."""
     pending: PendingAnswers
+    answers: Sequence[Answer | InputError]
     documents: Documents | None
+    explanations: Sequence[Explanation | None] | None
+    size: int
+    """About how many bytes the answer has, without entities and spans."""
 
-    def results(
-        self, answers: Sequence[Answer | InputError], explanations: Sequence[Explanation | None] | None
-    ) -> list[Result | SentencesBody | FailedText]:
+    def results(self) -> Iterator[Fields]:
         """The body of each result."""
+        writer = ResultWriter()
         if self.documents is not None:
-            by_document = self.documents.assemble(answers, offset_unit=self.body.offset_unit)
-            return [sentences_body(sentences) for sentences in by_document]
-        if explanations is None:
-            return [result_body(answer) for answer in answers]
-        return [result_body(*pair) for pair in zip(answers, explanations, strict=True)]
+            by_document = self.documents.assemble(self.answers, offset_unit=self.body.offset_unit)
+            yield from map(writer.sentences, by_document)
+        elif self.explanations is None:
+            yield from map(writer.result, self.answers)
+        else:
+            yield from map(writer.result, self.answers, self.explanations)
 
 
-def _start(model: Model, content: bytes, settings: Settings, deadline: float) -> _Started:
-    """Parse a body, encode its texts and queue them."""
-    body = _parse(content, settings.max_texts)
-    texts = replace_too_long(_input_texts(body), settings.max_characters)
+def _steps(
+    model: Model,
+    body: PredictText | PredictTexts,
+    texts: Sequence[Text | InputError],
+    deadline: float,
+    settings: Settings,
+) -> Steps[_Answered]:
+    """Answer the texts, or their sentences, and explain the answers if asked."""
     documents = Documents(texts) if body.unit == "sentence" else None
-    if body.explain:
-        _check_explain(body, model, texts, settings)
+    parts = texts if documents is None else documents.parts
     has_labels = isinstance(model.task, Classifier) and model.task.problem_type != "regression"
-    pending = model.start(
-        texts if documents is None else documents.parts,
-        top_k=DEFAULT_TOP_K if body.top_k is None and has_labels else body.top_k,
+    top_k = DEFAULT_TOP_K if body.top_k is None and has_labels else body.top_k
+    echo = echo_bytes(texts) if documents is not None or body.explain else 0
+    size = check_answer_size(len(parts) * row_bytes(model.task, listed=top_k) + echo, settings)
+    pending = yield from model.pipeline.prepare_steps(
+        parts,
+        top_k=top_k,
         threshold=body.threshold,
         min_confidence=body.min_confidence,
         coverage=body.coverage,
+        empty_sets=body.empty_sets,
         aggregation=body.aggregation,
         offset_unit=body.offset_unit,
         truncate=body.truncate,
-        deadline=deadline,
     )
-    return _Started(body, texts, pending, documents)
+    yield None
+    yield model.pipeline.submit(pending, deadline=deadline)
+    answers = pending.result()
+    explanations = None
+    if body.explain:
+        explanations = yield from explanation.explain(
+            model.pipeline, texts, answers, offset_unit=body.offset_unit, deadline=deadline
+        )
+    return _Answered(body, parts, pending, answers, documents, explanations, size)
 
 
-def _check_explain(body: PredictText | PredictTexts, model: Model, texts: Sequence[object], settings: Settings) -> None:
-    """Raise ConfigError if these texts cannot be explained, TooManyTexts if it would take too many passes."""
+def _explain_passes(
+    body: PredictText | PredictTexts, model: Model, texts: Sequence[object], settings: Settings
+) -> list[int]:
+    """The characters of each pass that the explanations take.
+
+    Raises ConfigError if these texts cannot be explained, TooManyTexts if it would take too many passes.
+    """
     explanation.check_explainable(model.task)
     if body.unit == "sentence":
         raise ConfigError("explain cannot be combined with unit=sentence", hint="Send the sentences as texts.")
-    check_count(range(explanation.count_passes(texts)), settings.max_texts)
-
-
-def _finish(state: AppState, model: Model, name: str, started: _Started, began: float, deadline: float) -> bytes:
-    """The JSON of a PredictResponse, once the batches have run. Explanations wait in the queue again."""
-    answers = started.pending.result()
-    explanations = None
-    if started.body.explain:
-        explanations = model.explain(started.texts, answers, offset_unit=started.body.offset_unit, deadline=deadline)
-    first = answers[0] if isinstance(started.body, PredictText) and len(answers) == 1 else None
-    raised = first if isinstance(first, InputError) else None
-    record_answers(state, name, started.pending, answers, began, count_errors=raised is None)
-    if raised is not None:
-        raise raised
-    response = PredictResponse(model=name, version=model.digest, results=started.results(answers, explanations))
-    return response.model_dump_json(exclude_none=True).encode("utf-8")
+    passes = explanation.passes(texts)
+    check_count(passes, settings.max_texts)
+    return passes
 
 
 def _parse(content: bytes, max_texts: int) -> PredictText | PredictTexts:

@@ -23,6 +23,12 @@ class ModelSummary(BaseModel):
         bool,
         Field(description="False: the first request loads the model, and is answered with 503 until it is loaded."),
     ] = True
+    measured: Annotated[
+        bool,
+        Field(
+            description="False: an imported model without labelled rows. How often its answers are right is not known."
+        ),
+    ] = True
 
 
 class OpenAIModel(BaseModel):
@@ -45,6 +51,7 @@ class ModelList(BaseModel):
 class ModelDetail(OpenAIModel, ModelSummary):
     """Everything that the bundle records about one model. `created` and `trained` are the same time."""
 
+    ready: Annotated[bool, Field(description="Always true here: KServe's clients, version 1, read it.")] = True
     labels: Annotated[list[str], Field(description="In the order of the logits.")]
     thresholds: Annotated[
         dict[str, float] | None,

@@ -11,6 +11,12 @@ class HealthStatus(BaseModel):
     status: str
 
 
+class ReadinessStatus(HealthStatus):
+    """The response of `/readyz`. `problems` is present if something needs the operator."""
+
+    problems: list[str] = []
+
+
 class RouteBody(BaseModel):
     """One route of the API."""
 

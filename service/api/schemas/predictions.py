@@ -51,6 +51,16 @@ class ClassificationBody(InputCounts):
         ),
     ]
     scores: Annotated[list[ScoreBody], Field(description="The `top_k` most probable labels, the best first.")]
+    out_of_scope: Annotated[
+        bool | None,
+        Field(
+            description="Whether the text is unlike those that the model was trained for; absent if the model cannot "
+            "say. `labels` are those that the model would give otherwise."
+        ),
+    ] = None
+    out_of_scope_score: Annotated[
+        float | None, Field(ge=0.0, le=1.0, description="Higher for texts further out of scope.")
+    ] = None
     tier: Annotated[Tier | None, Field(description="Cascades only: which of the two models answered.")] = None
     explanation: Annotated[ExplanationBody | None, Field(description="Only if `explain` is set.")] = None
 
@@ -89,7 +99,7 @@ class SpanBody(BaseModel):
 class AnswerBody(InputCounts):
     """The answer to one question."""
 
-    answer: Annotated[SpanBody | None, Field(description="Absent if the context contains no answer.")]
+    answer: Annotated[SpanBody | None, Field(description="Absent if the context contains no answer.")] = None
     candidates: Annotated[list[SpanBody], Field(description="The `top_k` best spans, the best first.")]
     no_answer_score: Annotated[float, Field(ge=0.0, le=1.0)]
 

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, FailFast, Field
 
 from glossator.service.tasks.offsets import OffsetUnit
 from glossator.service.tasks.options import Aggregation
 
 DEFAULT_TOP_K = 5
+
+
+class FirstFault(FailFast):
+    """Reports only the first fault of a list: the lists of a body may have hundreds of thousands of items."""
+
+    __hash__ = object.__hash__  # for unions of types
+
+
+Texts = Annotated[list[str], FirstFault()]
 
 
 class PredictOptions(BaseModel):
@@ -50,6 +59,9 @@ class PredictOptions(BaseModel):
             "probability, for texts like those in the validation data.",
         ),
     ] = None
+    empty_sets: Annotated[
+        bool, Field(description="With `coverage`: a text that no label fits gets an empty set, not its best label.")
+    ] = False
     aggregation: Annotated[
         Aggregation | None, Field(description="How tokens are combined to entities (default `first`).")
     ] = None
@@ -96,7 +108,7 @@ class PredictTexts(PredictOptions):
         list[str], Field(description="At most 1,000 by default; the server's settings may change the limit.")
     ]
     text_pairs: Annotated[
-        list[str] | None, Field(description="The second text of each pair, for models that read pairs.")
+        Texts | None, Field(description="The second text of each pair, for models that read pairs.")
     ] = None
 
 
@@ -110,12 +122,10 @@ class ZeroShotRequest(BaseModel):
     )
 
     texts: Annotated[
-        list[str],
+        Texts,
         Field(description="Texts times labels: at most 1,000 by default; the server's settings may change the limit."),
     ]
-    labels: Annotated[
-        list[str], Field(min_length=1, description="Label names; for embedding models also descriptions.")
-    ]
+    labels: Annotated[Texts, Field(min_length=1, description="Label names; for embedding models also descriptions.")]
     hypothesis: Annotated[
         str | None,
         Field(description="A sentence in which the label replaces {}, for example `This example is {}.`"),
@@ -134,7 +144,7 @@ class RerankRequest(BaseModel):
 
     query: str
     documents: Annotated[
-        list[str], Field(description="At most 1,000 by default; the server's settings may change the limit.")
+        Texts, Field(description="At most 1,000 by default; the server's settings may change the limit.")
     ]
     top_k: Annotated[int | None, Field(ge=1, description="Return only the best `top_k` documents (default: all).")] = (
         None

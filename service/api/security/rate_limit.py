@@ -8,22 +8,27 @@ from __future__ import annotations
 import math
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 
 WINDOW_SECONDS = 60
 _MAX_CALLERS = 10_000
 
 
 class RateLimiter:
-    """Counts the requests of each caller in a fixed window, which starts with the caller's first request."""
+    """Counts the requests of each caller in a fixed window, which starts with the caller's first request.
 
-    def __init__(self, quota: int) -> None:
+    `elapsed` is a clock that nobody sets: changes of the system's time neither refill a quota nor block a caller.
+    """
+
+    def __init__(self, quota: int, *, elapsed: Callable[[], float] = time.monotonic) -> None:
         self.quota = quota
+        self._elapsed = elapsed
         self._windows: OrderedDict[str, list[float]] = OrderedDict()
         """Caller to [end of its window, requests left], the least recently seen caller first."""
 
     def take(self, caller: str) -> tuple[bool, dict[str, str]]:
         """Count one request. Returns whether it is allowed, and the headers that report the rest of the quota."""
-        now = time.monotonic()
+        now = self._elapsed()
         window = self._windows.get(caller)
         if window is None or now >= window[0]:
             window = [now + WINDOW_SECONDS, float(self.quota)]

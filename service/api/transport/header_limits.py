@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from glossator.service.api.transport.half_closed import HalfClosedProtocol
 
 HEAD_SECONDS = 10.0
 HEAD_BYTES = 65_536
@@ -16,7 +16,7 @@ _TOO_SLOW = "408 Request Timeout"
 _TOO_LARGE = "431 Request Header Fields Too Large"
 
 
-class HeaderLimitsProtocol(HttpToolsProtocol):
+class HeaderLimitsProtocol(HalfClosedProtocol):
     """uvicorn's HTTP protocol, which closes connections with a head that is too slow or too large."""
 
     _timer: asyncio.TimerHandle | None = None
@@ -62,7 +62,9 @@ class HeaderLimitsProtocol(HttpToolsProtocol):
 
     def _refuse(self, status: str) -> None:
         """Close the connection. Send a response first if part of a request has arrived."""
-        if self._bytes:
-            self.transport.write(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+        has_begun = self._bytes > 0
         self._stop_timer()
-        self.transport.close()
+        if has_begun:
+            self.refuse(status)
+        else:
+            self.transport.close()

@@ -20,6 +20,7 @@ from glossator.service.api.problems import (
     UnsupportedMediaType,
 )
 from glossator.service.api.schemas.validation_faults import list_faults
+from glossator.service.api.transport.json_values import MOST_VALUES, has_too_many_values
 from glossator.service.errors import TextTooLong, shorten
 
 JSON = "application/json"
@@ -89,8 +90,15 @@ def _decompressor(request: Request) -> Any:
 def parse_json(body: bytes) -> object:
     """The value in a JSON body. Raises MalformedBody for anything outside RFC 8259, and for duplicate names.
 
-    Escaped lone surrogates are accepted: RFC 8259 allows them, and each text is checked on its own later.
+    Raises InvalidRequest, without parsing, for a body of very many values. Escaped lone surrogates are accepted: RFC
+    8259 allows them, and each text is checked on its own later.
     """
+    if has_too_many_values(body):
+        raise InvalidRequest(
+            "the body has too many values",
+            expected=f"at most about {MOST_VALUES:,} values",
+            hint="Send fewer texts in one request.",
+        )
     try:
         return json.loads(body.decode("utf-8"), parse_constant=_refuse_constant, object_pairs_hook=_unique_names)
     except UnicodeDecodeError as error:

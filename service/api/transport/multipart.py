@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
-from anyio import to_thread
+from anyio import move_on_after, to_thread
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
-from glossator.service.api.problems import BodyTooLarge, MalformedBody, UnsupportedMediaType
+from glossator.service.api.problems import BodyTooLarge, BodyTooSlow, MalformedBody, UnsupportedMediaType
 from glossator.service.errors import shorten
 from glossator.service.jobs.job_files import Incoming
 
@@ -21,6 +22,25 @@ MAX_FIELDS = 1_000
 _BLOCK = 1 << 20
 _OVERHEAD_BYTES = 1 << 20
 """Allowance for boundaries, headers and fields around the file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadLimits:
+    """Limits of one upload. A client that sends a byte now and then must not hold a connection for hours."""
+
+    bytes: int
+    """Largest file."""
+    idle_seconds: float = 30.0
+    """Longest time without a byte."""
+    total_seconds: float = 3_600.0
+    """Longest time for the whole form."""
+    bytes_per_second: float = 1_024.0
+    """Least average speed, after the first `idle_seconds`."""
+
+    def wait(self, elapsed: float, received: int) -> float:
+        """Return how long the next block may take, after `elapsed` seconds and `received` bytes."""
+        slowest = min(self.total_seconds, self.idle_seconds + received / self.bytes_per_second)
+        return max(0.0, min(self.idle_seconds, slowest - elapsed))
 
 
 @dataclass(slots=True)
@@ -37,11 +57,11 @@ class Form:
             self.file.discard()
 
 
-async def read_form(request: Request, receive: Callable[[int], Incoming], limit: int) -> Form:
-    """Read the form in a request's body, with one file of at most `limit` bytes.
+async def read_form(request: Request, receive: Callable[[int], Incoming], limits: UploadLimits) -> Form:
+    """Read the form in a request's body, with one file.
 
     `receive` creates the file, given the largest size that it can have. Raises UnsupportedMediaType for another content
-    type, BodyTooLarge, MalformedBody and NoRoom; the file is then deleted.
+    type, BodyTooLarge, BodyTooSlow, MalformedBody and NoRoom; the file is then deleted.
     """
     content_type, parameters = parse_options_header(request.headers.get("content-type"))
     boundary = parameters.get(b"boundary")
@@ -54,11 +74,11 @@ async def read_form(request: Request, receive: Callable[[int], Incoming], limit:
         )
     length = request.headers.get("content-length", "")
     declared = int(length[:20]) if length.isdecimal() else None
-    if declared is not None and declared > limit + _OVERHEAD_BYTES:
-        raise _too_large(limit)
-    reader = _Reader(boundary, lambda: receive(declared or 0), limit)
+    if declared is not None and declared > limits.bytes + _OVERHEAD_BYTES:
+        raise _too_large(limits.bytes)
+    reader = _Reader(boundary, lambda: receive(declared or 0), limits.bytes)
     try:
-        async for chunk in request.stream():
+        async for chunk in _blocks(request, limits):
             reader.feed(chunk)
             if len(reader.unwritten) >= _BLOCK:
                 await to_thread.run_sync(reader.flush)
@@ -68,6 +88,33 @@ async def read_form(request: Request, receive: Callable[[int], Incoming], limit:
         reader.form.discard()
         raise
     return reader.form
+
+
+async def _blocks(request: Request, limits: UploadLimits) -> AsyncIterator[bytes]:
+    """The blocks of a request's body. Raises BodyTooSlow and BodyTooLarge.
+
+    All bytes count: those before the first boundary and after the last one would otherwise be unlimited.
+    """
+    began, received = time.monotonic(), 0
+    stream = request.stream()
+    while True:
+        block = None
+        with move_on_after(limits.wait(time.monotonic() - began, received)) as time_limit:
+            block = await anext(stream, None)
+        if time_limit.cancelled_caught:
+            raise BodyTooSlow(
+                "the form did not arrive in time",
+                found=f"{received:,} bytes in {time.monotonic() - began:,.0f} s",
+                expected=f"no pause above {limits.idle_seconds:g} s, {limits.bytes_per_second:,.0f} bytes per second, "
+                f"and at most {limits.total_seconds:,.0f} s",
+                hint="Send it again, compressed or over a faster connection.",
+            )
+        if block is None:
+            return
+        received += len(block)
+        if received > limits.bytes + _OVERHEAD_BYTES:
+            raise _too_large(limits.bytes)
+        yield block
 
 
 class _Reader:

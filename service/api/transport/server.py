@@ -1,9 +1,10 @@
-"""Runs an app with uvicorn on a socket that we bind, until SIGTERM or SIGINT. Writes nothing to stdout."""
+"""Runs an app with uvicorn on a socket that we bind, until a signal of `stop_signals`. Writes nothing to stdout."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import signal
 import socket
 import threading
@@ -14,10 +15,12 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
+from glossator.service.api.log_format import log_to_stderr
 from glossator.service.api.replicas.replica_supervisor import ReplicaSupervisor, inherited_socket, report_ready
 from glossator.service.api.settings import PREFIX, Settings
 from glossator.service.api.state import AppState
 from glossator.service.api.transport.header_limits import HeaderLimitsProtocol
+from glossator.service.api.transport.unix_socket import unix_listener
 from glossator.service.errors import ConfigError
 from glossator.service.stop_signals import stop_signals
 
@@ -28,7 +31,7 @@ _KEEP_ALIVE_SECONDS = 75
 
 
 def serve(app: FastAPI, settings: Settings, *, on_ready: Callable[[str], None] | None = None) -> None:
-    """Serve an app until SIGTERM or SIGINT; requests that have begun are still answered.
+    """Serve an app until SIGTERM, SIGINT or SIGHUP; requests that have begun are still answered.
 
     Args:
         app: An app from `create_app`.
@@ -40,6 +43,7 @@ def serve(app: FastAPI, settings: Settings, *, on_ready: Callable[[str], None] |
         GlossatorError: A model failed to warm up.
     """
     state: AppState = app.state.service
+    log_to_stderr()
     with _listening(settings) as listener:
         config = uvicorn.Config(
             app,
@@ -65,12 +69,18 @@ def serve(app: FastAPI, settings: Settings, *, on_ready: Callable[[str], None] |
 
 
 def serve_replicas(command: Sequence[str], settings: Settings, count: int, *, on_ready: Callable[[str], None]) -> int:
-    """Run `count` processes of a serving command (see `ReplicaSupervisor`) until SIGTERM or SIGINT.
+    """Run `count` processes of a serving command (see `ReplicaSupervisor`) until SIGTERM, SIGINT or SIGHUP.
 
     Returns the exit code.
     """
+    log_to_stderr()
     with _listening(settings) as listener:
-        replicas = ReplicaSupervisor(command, listener, count, grace_seconds=settings.grace_seconds)
+        secret = {
+            f"{PREFIX}SESSION_SECRET": settings.session_secret.get_secret_value()
+        }  # sessions hold in all replicas
+        replicas = ReplicaSupervisor(
+            command, listener, count, grace_seconds=settings.grace_seconds, environment=os.environ | secret
+        )
         for kind in stop_signals():
             signal.signal(kind, replicas.stop)
         return replicas.run(lambda: on_ready(_url(listener)))
@@ -96,9 +106,13 @@ class _Server(uvicorn.Server):
             server.close()
         await asyncio.sleep(_LINGER_SECONDS)
         await super().shutdown(sockets)
+        if self.force_exit:  # a second Ctrl-C: uvicorn waits for no request, and leaves the app as it is
+            await self.lifespan.shutdown()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        if self.should_exit:
+            return
         report_ready()
         if self._on_ready is not None:
             self._on_ready(self._url)
@@ -116,6 +130,11 @@ class _Server(uvicorn.Server):
         self._state.draining = True
         super().handle_exit(sig, frame)
 
+    def stop(self, *_: object) -> None:
+        """Drain as after SIGTERM. Can be used as a signal handler."""
+        self._state.draining = True
+        self.should_exit = True
+
 
 @contextmanager
 def _listening(settings: Settings) -> Iterator[socket.socket]:
@@ -123,6 +142,10 @@ def _listening(settings: Settings) -> Iterator[socket.socket]:
     if (inherited := inherited_socket()) is not None:
         with inherited:
             yield inherited
+        return
+    if settings.uds is not None:
+        with unix_listener(settings.uds, _BACKLOG) as unix:
+            yield unix
         return
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
@@ -154,24 +177,23 @@ def _bind_error(error: OSError, settings: Settings) -> ConfigError:
 
 
 def _url(listener: socket.socket) -> str:
+    if listener.family == socket.AF_UNIX:
+        return f"unix:{listener.getsockname()}"
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 @contextmanager
-def _return_after_signal(server: uvicorn.Server) -> Iterator[None]:
+def _return_after_signal(server: _Server) -> Iterator[None]:
     """Let `serve` return after a signal. uvicorn raises the signal again at the end, for the handler before its own.
 
-    That handler is ours. It also stops a server that receives a signal before uvicorn sets its handler.
+    That handler is ours. It also stops a server that receives a signal before uvicorn sets its handler, and after
+    SIGHUP, for which uvicorn sets none.
     """
-
-    def stop(*_: object) -> None:
-        server.should_exit = True
-
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    handlers = {kind: signal.signal(kind, stop) for kind in stop_signals()}
+    handlers = {kind: signal.signal(kind, server.stop) for kind in stop_signals()}
     try:
         yield
     finally:

@@ -10,9 +10,9 @@ from glossator.service.inference.composed.explanation import Explanation
 from glossator.service.inference.pipeline import Answer
 from glossator.service.tasks.encoded import Pair, Text
 from glossator.service.tasks.question_answering import Extraction
+from glossator.service.tasks.rating import Rating
 from glossator.service.tasks.text_classification import Classification
 from glossator.service.tasks.text_embedding import Embedding
-from glossator.service.tasks.text_pair import Rating
 from glossator.service.tasks.token_classification import Entities
 
 HUES = 8
@@ -60,6 +60,8 @@ def view_answer(text: Text, answer: Answer, explanation: Explanation | None) -> 
         bars = [Bar(each.label, each.score, each.label in prediction.labels) for each in prediction.scores]
         words = _mark_influence(text, explanation) if explanation is not None and isinstance(text, str) else ()
         note = "" if prediction.labels else "No label reached its threshold."
+        if prediction.out_of_scope:
+            note = "Out of scope: this text is unlike those that the model was trained for."
         return AnswerView("labels", bars=bars, words=words, note=note)
     if isinstance(prediction, Entities):
         assert isinstance(text, str)

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from glossator.service.api.problems import RouteNotFound
 from glossator.service.bundle import file_names
+from glossator.service.errors import BundleInvalid
 from glossator.service.inference.model import Model
 
 
 def render_card(model: Model, picture_path: str) -> Markup:
     """Render the card. Raw HTML in it is escaped; its pictures load from below `picture_path`."""
-    text = (model.bundle.path / file_names.CARD).read_text(encoding="utf-8")
+    text = _read(model, file_names.CARD).decode("utf-8", "replace")
     if text.startswith("---\n"):  # metadata for the Hugging Face Hub
         text = text.partition("\n---\n")[2]
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = markdown.parse(text)
+    for token in tokens:
+        if token.type in ("th_open", "td_open") and token.attrs:  # the policy of the page allows no inline styles
+            token.attrs = {"class": str(token.attrs["style"]).removeprefix("text-align:")}
     for token in (child for block in tokens for child in block.children or ()):
         if token.type == "image":
             source = str(token.attrs["src"])
@@ -34,8 +38,20 @@ def render_card(model: Model, picture_path: str) -> Markup:
     return Markup(html)
 
 
-def find_picture(model: Model, path: str) -> Path:
-    """The file of a picture. Raises RouteNotFound unless it is an SVG file in the bundle's manifest."""
+def read_picture(model: Model, path: str) -> bytes:
+    """The content of a picture. Raises RouteNotFound unless it is an SVG file in the bundle's manifest."""
     if path not in model.bundle.manifest.files or PurePosixPath(path).suffix != ".svg":
         raise RouteNotFound("no such picture", found=path, hint="The model card shows its pictures.")
-    return model.bundle.path / path
+    return _read(model, path)
+
+
+def _read(model: Model, name: str) -> bytes:
+    """The content of a file of the bundle, as it was when the model was loaded. Raises RouteNotFound if it is gone."""
+    try:
+        return model.bundle.read(name)
+    except BundleInvalid as error:
+        raise RouteNotFound(
+            "this file of the bundle is missing or has changed since the model was loaded",
+            found=name,
+            hint="The operator can copy the bundle to the server again.",
+        ) from error

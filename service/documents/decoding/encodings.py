@@ -5,9 +5,9 @@ The rules, in order:
 1. the encoding that the caller names;
 2. a byte-order mark (UTF-8, UTF-16, UTF-32);
 3. UTF-8, if the sample is UTF-8 or mostly UTF-8: rows with other bytes then carry an error;
-4. windows-1252, if the sample looks like Western text in it; the user sees that it was guessed.
+4. a legacy encoding that is guessed from the text (`legacy_detection`); the user sees the guess and its confidence.
 
-Anything else is refused rather than decoded to wrong characters.
+A guess below `legacy_detection.MIN_CONFIDENCE` is refused: wrong characters are worse than an error.
 """
 
 from __future__ import annotations
@@ -16,6 +16,16 @@ import codecs
 import re
 from dataclasses import dataclass
 
+from glossator.service.documents.decision import Decision
+from glossator.service.documents.decoding.encoding_labels import find_codec
+from glossator.service.documents.decoding.legacy_detection import (
+    ESCAPING_ENCODINGS,
+    MIN_CONFIDENCE,
+    EncodingGuess,
+    designates_characters,
+    guess_encoding,
+    has_escape_sequences,
+)
 from glossator.service.errors import ConfigError, UndecodableFile, UndecodableText
 
 BYTE_ORDER_MARKS = {  # longer marks first: the mark of UTF-32-LE begins with that of UTF-16-LE
@@ -26,7 +36,11 @@ BYTE_ORDER_MARKS = {  # longer marks first: the mark of UTF-32-LE begins with th
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
 
-FALLBACK_ENCODING = "windows-1252"
+_NEEDS_MARK = {"utf-16": 2, "utf-32": 4}
+"""Encodings whose byte order only a mark tells, and the bytes of a unit."""
+
+GUESSED = "guessed"
+NOT_IN_EVERY_LINE = "not in every line"
 
 _SIGNATURES = {
     b"PK\x03\x04": "a ZIP archive (.zip, .xlsx, .docx and .ods are)",
@@ -59,6 +73,17 @@ class DetectedEncoding:
     encoding: str
     bom_length: int = 0
     note: str = ""
+    guess: EncodingGuess | None = None
+
+    def decisions(self) -> list[Decision]:
+        """Return the decision for a guessed encoding; none if the encoding is certain."""
+        if self.note == NOT_IN_EVERY_LINE:
+            why = "most lines with characters beyond ASCII are UTF-8; the others carry an error"
+            return [Decision("encoding", self.encoding, why, option="--encoding")]
+        if self.guess is None:
+            return []
+        why = f"not UTF-8; confidence {self.guess.confidence:.2f}"
+        return [Decision("encoding", self.encoding, why, self.guess.runner_up, "--encoding", guessed=True)]
 
 
 def detect_encoding(sample: bytes, name: str, *, complete: bool, requested: str | None = None) -> DetectedEncoding:
@@ -71,7 +96,8 @@ def detect_encoding(sample: bytes, name: str, *, complete: bool, requested: str 
         requested: The encoding that the caller names.
 
     Raises:
-        UndecodableFile: The data are binary, or in an encoding that the rules above do not find.
+        UndecodableFile: The data are binary, or in an encoding that the rules above do not find, or the requested
+            encoding needs a byte-order mark.
         ConfigError: Python does not know the requested encoding, or the byte-order mark contradicts it.
     """
     if requested is not None:
@@ -82,36 +108,69 @@ def detect_encoding(sample: bytes, name: str, *, complete: bool, requested: str 
             _check_agreement(requested, encoding, name)
             return DetectedEncoding(encoding, len(mark), "byte-order mark")
     if requested is not None:
+        _refuse_unknown_byte_order(sample, requested, name)
         return DetectedEncoding(requested)
     if b"\0" in sample:
         _refuse_nul(sample, name)
     valid, invalid = _count_lines(sample, complete=complete)
-    if not invalid:
+    if not invalid and not (sample.isascii() and has_escape_sequences(sample)):
         return DetectedEncoding("utf-8")
-    if valid * 10 >= invalid:  # far fewer than one in ten lines of Western text look like UTF-8 by chance
-        return DetectedEncoding("utf-8", note="not in every line")
-    if _is_western(sample):
-        return DetectedEncoding(FALLBACK_ENCODING, note="guessed")
-    raise UndecodableFile(
-        f"the encoding of {name} could not be detected",
-        found=_first_bad_bytes(sample),
-        expected="UTF-8, a byte-order mark, or Western text in windows-1252",
-        hint="Name its encoding, for example encoding='shift_jis' or encoding='windows-1251', or save it as UTF-8.",
+    if valid and valid * 10 >= invalid:  # far fewer than one in ten lines of other text look like UTF-8 by chance
+        return DetectedEncoding("utf-8", note=NOT_IN_EVERY_LINE)
+    guess = guess_encoding(sample, complete=complete)
+    if not invalid and (guess is None or guess.encoding not in ESCAPING_ENCODINGS):
+        if designates_characters(sample):
+            raise _undetected(sample, name, None)
+        return DetectedEncoding("utf-8")  # ASCII with escape sequences of another kind
+    if guess is not None and guess.confidence >= MIN_CONFIDENCE:
+        return DetectedEncoding(guess.encoding, note=GUESSED, guess=guess)
+    raise _undetected(sample, name, guess)
+
+
+def _undetected(sample: bytes, name: str, guess: EncodingGuess | None) -> UndecodableFile:
+    if guess is None or not guess.runner_up:
+        return UndecodableFile(
+            f"the encoding of {name} could not be detected",
+            found=_escape_bytes(_first_bad_bytes(sample)),
+            expected="UTF-8, a byte-order mark, or text in an encoding that is in use",
+            hint="Save it as UTF-8, or name its encoding: --encoding NAME (encoding='NAME' in Python).",
+        )
+    best, other = guess.excerpts
+    return UndecodableFile(
+        f"the encoding of {name} could not be detected: the best guess has a confidence of {guess.confidence:.2f}",
+        found=f"“{best}” in {guess.encoding}, or “{other}” in {guess.runner_up}",
+        expected=f"a confidence of at least {MIN_CONFIDENCE}",
+        hint=f"Name the right one: --encoding {guess.encoding} or --encoding {guess.runner_up} (encoding in Python).",
     )
 
 
+def _escape_bytes(data: bytes) -> str:
+    return "".join(chr(byte) if 0x20 <= byte < 0x7F else f"\\x{byte:02x}" for byte in data)
+
+
 def _normalise(encoding: str) -> str:
-    try:
-        name = codecs.lookup(encoding).name
-        "a".encode(encoding)  # refuses codecs that do not encode text, such as zlib and hex
-        codecs.getincrementaldecoder(encoding)
-    except (LookupError, ValueError):
+    codec = find_codec(encoding)
+    if codec is None:
         raise ConfigError(
             "unknown encoding",
             found=encoding,
             expected="a text encoding that Python knows, such as utf-8, windows-1252 or shift_jis",
-        ) from None
-    return name
+        )
+    return codec.name
+
+
+def _refuse_unknown_byte_order(sample: bytes, requested: str, name: str) -> None:
+    """Raise UndecodableFile for an encoding that needs a byte-order mark, in a file that has none."""
+    size = _NEEDS_MARK.get(requested)
+    if size is None or not sample:
+        return
+    order = "be" if sample[::size].count(0) > sample[size - 1 :: size].count(0) else "le"
+    raise UndecodableFile(
+        f"{name} has no byte-order mark, so {requested} does not say in which order its bytes are",
+        found=_escape_bytes(sample[:8]),
+        expected=f"a byte-order mark, {requested}-le or {requested}-be",
+        hint=f"Name the byte order: --encoding {requested}-{order} (encoding='{requested}-{order}' in Python).",
+    )
 
 
 def _check_agreement(requested: str | None, marked: str, name: str) -> None:
@@ -130,7 +189,7 @@ def refuse_binary_formats(sample: bytes, name: str) -> None:
         if sample.startswith(signature):
             raise UndecodableFile(
                 f"{name} is {what}, not text",
-                found=sample[:8],
+                found=_escape_bytes(sample[:8]),
                 expected="text",
                 hint=_HINTS.get(signature, "Convert it to text, CSV or JSON lines first."),
             )
@@ -138,10 +197,10 @@ def refuse_binary_formats(sample: bytes, name: str) -> None:
 
 def _refuse_nul(sample: bytes, name: str) -> None:
     even, odd = sample[::2].count(0), sample[1::2].count(0)
-    hint = "Name its encoding if it is text."
+    hint = "Name its encoding with --encoding if it is text."
     if max(even, odd) > 10 * min(even, odd) and max(even, odd) * 4 > len(sample) // 2:
         guess = "utf-16-be" if even > odd else "utf-16-le"
-        hint = f"It may be UTF-16 without a byte-order mark: pass encoding='{guess}'."
+        hint = f"It may be UTF-16 without a byte-order mark: pass --encoding {guess} (encoding='{guess}' in Python)."
     raise UndecodableFile(
         f"{name} is binary: it contains NUL bytes",
         found=f"a NUL at byte {sample.index(0)}",
@@ -182,31 +241,6 @@ def _first_bad_bytes(sample: bytes) -> bytes:
     return sample[:16]
 
 
-# Bytes of windows-1252:
-# _NEVER: not in text: control characters, and the five undefined bytes.
-# _RARE: rare in text: florin sign, daggers, per mille, a single circumflex or tilde, broken bar, pilcrow, soft hyphen.
-# _AFTER_ANOTHER: an accented letter after another non-ASCII byte, except after bytes that may precede a word: quotation
-# marks, dashes, inverted marks and the no-break space.
-_NEVER = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f\x81\x8d\x8f\x90\x9d]")
-_NON_ASCII = re.compile(rb"[\x80-\xff]")
-_RARE = re.compile(rb"[\x83\x86-\x89\x8b\x98\x9b\xa2\xa4-\xa6\xa8\xac\xad\xaf\xb6\xb8\xb9]")
-_AFTER_ANOTHER = re.compile(
-    rb"(?<=[\x80-\xff])(?<![\x84\x91\x93\x96\x97\xa0\xa1\xab\xbf])"
-    rb"[\x8a\x8c\x8e\x9a\x9c\x9e\x9f\xaa\xb5\xba\xc0-\xd6\xd8-\xf6\xf8-\xff]"
-)
-
-
-def _is_western(sample: bytes) -> bool:
-    """Return whether the bytes look like Western text in windows-1252: few rare symbols, few adjacent accented letters.
-
-    Cyrillic, Arabic and Asian encodings decoded as windows-1252 give runs of accented letters and symbols.
-    """
-    if _NEVER.search(sample):
-        return False
-    non_ascii = len(_NON_ASCII.findall(sample))
-    return len(_RARE.findall(sample)) * 10 <= non_ascii and len(_AFTER_ANOTHER.findall(sample)) * 5 <= non_ascii
-
-
 # While text is split into lines, an undecodable byte is the lone surrogate U+DC00 + byte, which decoded text never
 # contains: one invalid byte makes one row invalid, not the file. Python's `surrogateescape` does not accept bytes below
 # 0x80, which UTF-16 can fail on.
@@ -241,6 +275,6 @@ def undecodable_error(text: str, line: int, encoding: str) -> UndecodableText | 
             f"line {line}: bytes that are not {encoding}",
             found=escape_undecoded(text[max(0, error.start - 40) : error.start + 40]),
             expected=f"{encoding} in every line",
-            hint="Fix the line, or name the encoding of the file, for example encoding='windows-1252'.",
+            hint="Fix the line, or name the encoding of the file, for example --encoding windows-1252.",
         )
     return None

@@ -9,12 +9,14 @@ from io import BufferedReader
 from itertools import chain
 from typing import BinaryIO, cast
 
+from glossator.service.documents.decision import Decision
 from glossator.service.documents.decoding.encodings import (
     DetectedEncoding,
     detect_encoding,
     escape_undecoded,
     surrogate_decoder,
 )
+from glossator.service.documents.reports import report_progress
 from glossator.service.errors import InputError, UndecodableFile, UnreadableRow, shorten
 from glossator.service.files import compression
 from glossator.service.files.paths import STANDARD_STREAM, display_name, open_bytes
@@ -78,6 +80,10 @@ class TextStream:
         """Return the encoding and how it was found: `utf-8`, `windows-1252 (guessed)`."""
         return f"{self.encoding} ({self.detected.note})" if self.detected.note else self.encoding
 
+    def decisions(self) -> list[Decision]:
+        """Return the decision for an encoding that is not certain."""
+        return self.detected.decisions()
+
     def blocks(self) -> Iterator[str | InputError]:
         """Yield the text in blocks; the last item is an error if the stream fails."""
         decoder = surrogate_decoder(self.encoding)
@@ -90,8 +96,12 @@ class TextStream:
             except compression.READ_ERRORS as error:
                 failure = _stream_error(self.name, error, self._codec)
                 break
+            except UndecodableFile as error:  # it expands too far
+                failure = error
+                break
             if not block:
                 break
+            report_progress()
             yield decoder.decode(block)
         yield decoder.decode(b"", final=True)
         if failure is not None:
@@ -117,6 +127,10 @@ class TextStream:
                     hint=f"Remove {self._codec} from its name or format.",
                 ) from None
             return bytes(head), _stream_error(self.name, error, self._codec)
+        except UndecodableFile as error:  # it expands too far
+            if not head:
+                raise
+            return bytes(head), error
         return bytes(head), None
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from glossator.service.documents.formats.parquet import check_column_names, convert_nanoseconds
+from glossator.service.documents.formats.arrow_rows import read_rows
+from glossator.service.documents.formats.parquet import check_column_names
 from glossator.service.documents.record import Record
 from glossator.service.documents.source import Source, SourceOptions, refuse_options
 from glossator.service.errors import InputError, UndecodableFile, UnreadableRow
@@ -17,9 +18,11 @@ class ArrowSource(Source):
     """Rows of an Arrow file or stream; values as in Parquet."""
 
     format = "arrow"
+    takes_encoding = False
 
     def __init__(self, path: str, options: SourceOptions) -> None:
-        refuse_options("Arrow", encoding=options.encoding, delimiter=options.delimiter, header=options.header)
+        refuse_options("Arrow", encoding=options.encoding)
+        options.refuse_unused("Arrow")
         pa = import_optional("pyarrow", "Arrow")
 
         self.name = display_name(path)
@@ -33,7 +36,7 @@ class ArrowSource(Source):
         try:
             self._batches, schema = self._open(pa)
             check_column_names(schema.names, self.name)
-        except (ValueError, OSError) as error:  # pyarrow's errors are subclasses of these
+        except (ValueError, OSError, NotImplementedError) as error:  # pyarrow's errors are subclasses of these
             self.close()
             raise UndecodableFile(
                 f"{self.name} is not a complete Arrow file",
@@ -59,9 +62,9 @@ class ArrowSource(Source):
         row = 0
         try:
             for batch in self._batches:
-                for fields in convert_nanoseconds(batch).to_pylist():
+                for fields in read_rows(batch):
                     row += 1
-                    yield Record(row, fields)
+                    yield Record(row, {}, fields) if isinstance(fields, InputError) else Record(row, fields)
         except (ValueError, OSError, NotImplementedError) as error:
             fault = UnreadableRow(
                 f"{self.name} cannot be read from row {row + 1} on", found=error, expected="Arrow IPC"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,10 @@ from glossator.service.errors import ConfigError
 
 DELIMITERS = ",\t;|"
 """Tried in this order; if several fit equally well, the first is used."""
+
+
+Quotes = Literal["csv", "literal"]
+"""`csv`: quotes enclose cells that contain delimiters or line breaks. `literal`: quotes are text."""
 
 
 class _CsvOptions(TypedDict):
@@ -65,6 +70,17 @@ def _closing_quote(record: str, opening: int) -> int:
     return end
 
 
+@dataclass(frozen=True, slots=True)
+class TableDialect:
+    """How a table was written: enough to write it again."""
+
+    format: str
+    delimiter: str
+    quotes: Quotes
+    header: tuple[str, ...] | None
+    """The cells of the header, or None if there is none."""
+
+
 def check_delimiter(delimiter: str | None) -> str | None:
     """Return the delimiter unchanged; raises ConfigError if it cannot be one."""
     if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
@@ -76,26 +92,36 @@ def check_delimiter(delimiter: str | None) -> str | None:
     return delimiter
 
 
-def detect_dialect(lines: Sequence[str], *, complete: bool, header: bool, delimiter: str | None = None) -> CsvDialect:
+def detect_dialect(
+    lines: Sequence[str],
+    *,
+    complete: bool,
+    header: bool,
+    delimiter: str | None = None,
+    quotes: Quotes | None = None,
+) -> CsvDialect:
     """Return the dialect of a file from its first lines; `complete` says that they are all lines.
 
     The expected number of fields is that of the header, or of most rows if there is no header. The delimiter with the
     most rows of this number wins; of equal ones, the one with more fields. Even a delimiter that fits few rows is
     preferred to none: the other rows become errors, whereas reading each line as a single text would hide the fault.
 
-    Quotes are ordinary characters only if tabs separate the cells, parsing them as quotes fails, and reading them as
-    ordinary characters gives every row the same number of fields: many tab-separated files have no quoting.
+    Quotes are text if that gives every row the same number of fields, while parsing them as quotes fails, gives uneven
+    rows, or swallows lines; and if no cell is enclosed in quotes. Tab-separated files whose quotes cannot be parsed may
+    have such cells: many have no quoting.
     """
-    best, best_score = CsvDialect(DELIMITERS[0], True, 1), (-1.0, 0)
+    best, best_score = CsvDialect(DELIMITERS[0], quotes != "literal", 1), (-1.0, 0)
     for candidate in delimiter or DELIMITERS:
-        widths = _widths(lines, CsvDialect(candidate, True, 0), complete=complete)
-        quoting = True
-        if candidate == "\t" and (0 in widths or len(set(widths)) > 1):
-            literal = _widths(lines, CsvDialect(candidate, False, 0), complete=complete)
-            if len(set(literal)) == 1:
-                widths, quoting = literal, False
+        reading = _read(lines, candidate, complete=complete, quoting=quotes != "literal")
+        if quotes is None and (reading.is_uneven or reading.swallows_lines):
+            literal = _read(lines, candidate, complete=complete, quoting=False)
+            tabs_without_quoting = candidate == "\t" and reading.is_uneven
+            may_be_literal = tabs_without_quoting or not _has_enclosed_cell(lines, candidate)
+            if not literal.is_uneven and literal.widths and literal.widths[0] > 1 and may_be_literal:
+                reading = literal
+        widths = reading.widths
         width = _expected_width(widths, header=header)
-        dialect = CsvDialect(candidate, quoting, max(width, 1))
+        dialect = CsvDialect(candidate, reading.quoting, max(width, 1))
         if delimiter is not None:
             return dialect
         score = (_agreement(widths[header:], width), width)
@@ -114,11 +140,27 @@ def _agreement(widths: Sequence[int], width: int) -> float:
     return sum(found == width for found in widths) / len(widths) if widths else 1.0
 
 
-def _widths(lines: Sequence[str], dialect: CsvDialect, *, complete: bool) -> list[int]:
-    """Return the number of fields of each record, without blank lines; 0 for a record that cannot be parsed."""
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """How a dialect reads some lines: the number of fields of each record, 0 for one that cannot be parsed."""
+
+    quoting: bool
+    widths: list[int]
+    swallows_lines: bool
+    """Whether a record spans several lines."""
+
+    @property
+    def is_uneven(self) -> bool:
+        return 0 in self.widths or len(set(self.widths)) > 1
+
+
+def _read(lines: Sequence[str], delimiter: str, *, complete: bool, quoting: bool) -> _Reading:
+    """Read the records of some lines, without blank lines."""
     widths: list[int] = []
-    reader = csv.reader(iter(lines), **dialect.csv_options())
+    swallows = False
+    reader = csv.reader(iter(lines), **CsvDialect(delimiter, quoting, 0).csv_options())
     while True:
+        before = reader.line_num
         try:
             row = next(reader)
         except StopIteration:
@@ -127,6 +169,14 @@ def _widths(lines: Sequence[str], dialect: CsvDialect, *, complete: bool) -> lis
             widths.append(0)
         else:
             widths += [len(row)] if row else []
+            swallows = swallows or reader.line_num > before + 1
     if not complete and reader.line_num == len(lines) and len(widths) > 1:
         widths.pop()  # the sample may end in the middle of this record
-    return widths
+    return _Reading(quoting, widths, swallows)
+
+
+def _has_enclosed_cell(lines: Sequence[str], delimiter: str) -> bool:
+    """Whether some cell begins and ends with a quote on one line, as cells that need quotes do."""
+    mark = re.escape(delimiter)
+    enclosed = re.compile(f'(?:^|{mark})"(?:[^"]|"")*"(?={mark}|[\\r\\n]|$)')
+    return any('"' in line and enclosed.search(line) for line in lines)

@@ -13,10 +13,11 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
+from glossator.service.documents.decision import Decision
 from glossator.service.documents.decoding.encodings import undecodable_error
 from glossator.service.documents.decoding.lines import Line, excerpt
 from glossator.service.documents.record import Record
-from glossator.service.documents.source import Source, SourceOptions, open_lines, refuse_options
+from glossator.service.documents.source import Source, SourceOptions, open_lines
 from glossator.service.errors import InputError, UnreadableRow, shorten
 
 MAX_DEPTH = 100
@@ -35,17 +36,18 @@ class JsonlSource(Source):
     format = "jsonl"
 
     def __init__(self, path: str, options: SourceOptions) -> None:
-        refuse_options("JSON Lines", delimiter=options.delimiter, header=options.header)
+        options.refuse_unused("JSON Lines")
         self._lines = open_lines(path, options)
         self.name = self._lines.name
         self.encoding = self._lines.encoding
         lines = [line for line in self._lines.sample() if line.text.strip(_BLANK)]
         first = [self._read(line) for line in lines]
         opening = lines[0].text.strip(_BLANK) if lines else ""
-        if opening == "[" or (opening.startswith("[") and all(record.error for record in first)):
+        if opening in ("[", "{") or (opening.startswith("[") and all(record.error for record in first)):
             self.close()
+            kind = "array" if opening.startswith("[") else "object over several lines"
             raise InputError(
-                f"{self.name} contains a JSON array, not one object per line",
+                f"{self.name} contains a JSON {kind}, not one object per line",
                 found=shorten(lines[0].content, 40),
                 hint="Pass --input-format json (format='json' in Python), or rename it to end in .json.",
             )
@@ -58,6 +60,9 @@ class JsonlSource(Source):
 
     def close(self) -> None:
         self._lines.close()
+
+    def decisions(self) -> list[Decision]:
+        return self._lines.decisions()
 
     def details(self) -> list[str]:
         return [self._lines.describe_encoding()]
@@ -101,6 +106,26 @@ def parse_object(text: str, line: int) -> dict[str, object]:
             hint="Write one object per line." if kind == "a list" else None,
         )
     return value
+
+
+def parse_json(text: str, name: str) -> object:
+    """Return the JSON value of a whole file. Raises InputError."""
+    try:
+        _check_depth(text)
+        return _DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        raise InputError(
+            f"{name} is not valid JSON: {error.msg.removesuffix(' at')} in line {error.lineno}, column {error.colno}",
+            found=text[max(0, error.pos - 20) : error.pos + 40] or "the end of the file",
+            expected="one JSON value",
+            hint="Correct it there, or name another format: --input-format jsonl for one object per line.",
+        ) from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            f"{name} cannot be read: {error}",
+            expected="JSON, which has no NaN, no infinite numbers and no repeated keys",
+            hint="Correct it; a missing value is null.",
+        ) from None
 
 
 def _refuse_repeated_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:

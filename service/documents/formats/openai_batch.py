@@ -24,6 +24,7 @@ _OPTIONS: Mapping[str, type | tuple[type, ...]] = {
     "threshold": (int, float),
     "min_confidence": (int, float),
     "coverage": (int, float),
+    "empty_sets": bool,
     "aggregation": str,
     "truncate": bool,
 }
@@ -62,9 +63,9 @@ class OpenAIBatchSource(JsonlSource):
     def _texts(self, request: Mapping[str, Any]) -> dict[str, object]:
         """Return the texts of a request; raises ValueError for a request that this file cannot contain."""
         check_request(request)
-        url, body = request["url"], request["body"]
+        url, body = request["url"], _given(request["body"])
         if self.first_request is None:
-            self.first_request = request
+            self.first_request = {**request, "body": body}
             self.request_options = {name: body[name] for name in _OPTIONS if name in body}
         first = self.first_request
         if url != first["url"] or body.get("model") != first["body"].get("model"):
@@ -88,8 +89,9 @@ def check_request(request: Mapping[str, Any]) -> None:
     body, url = request.get("body"), request["url"]
     if not isinstance(body, dict):
         raise ValueError("the body is not an object")
+    body = _given(body)
     name = _TEXTS.get(url, TEXT)
-    known = {name, "model", *(("encoding_format",) if url == EMBEDDINGS else (PAIR, *_OPTIONS))}
+    known = {name, "model", "user", *(("encoding_format",) if url == EMBEDDINGS else (PAIR, *_OPTIONS))}
     unsupported = sorted(set(body) - known)
     if unsupported:
         raise ValueError(f"the body has fields that a batch does not support: {', '.join(map(shorten, unsupported))}")
@@ -103,6 +105,11 @@ def check_request(request: Mapping[str, Any]) -> None:
     for option, kind in _OPTIONS.items():
         if option in body and (not isinstance(body[option], kind) or (kind is not bool and body[option] is True)):
             raise ValueError(f"{option} has a value of the wrong type")
+
+
+def _given(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a body without those that are null, which means the default."""
+    return {name: value for name, value in body.items() if value is not None}
 
 
 def requested_model(request: Mapping[str, Any]) -> str | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from glossator.service.documents.decoding.encodings import refuse_binary_formats
 from glossator.service.documents.decoding.lines import empty_file_error
+from glossator.service.documents.formats.arrow_rows import read_rows
 from glossator.service.documents.record import Record
 from glossator.service.documents.source import Source, SourceOptions, refuse_options
 from glossator.service.errors import InputError, UndecodableFile, UnreadableRow
@@ -26,9 +27,11 @@ class ParquetSource(Source):
     """
 
     format = "parquet"
+    takes_encoding = False
 
     def __init__(self, path: str, options: SourceOptions) -> None:
-        refuse_options("Parquet", encoding=options.encoding, delimiter=options.delimiter, header=options.header)
+        refuse_options("Parquet", encoding=options.encoding)
+        options.refuse_unused("Parquet")
         pq = import_optional("pyarrow.parquet", "Parquet", package="pyarrow")
         self.name = display_name(path)
         if options.codec is not None:
@@ -53,14 +56,15 @@ class ParquetSource(Source):
             self.close()
             raise
         self.columns = tuple(schema.names)
+        self.row_count = self._file.metadata.num_rows
 
     def _records(self) -> Iterator[Record]:
         row = 0
         try:
             for batch in self._file.iter_batches(batch_size=_BATCH_ROWS):
-                for fields in convert_nanoseconds(batch).to_pylist():
+                for fields in read_rows(batch):
                     row += 1
-                    yield Record(row, fields)
+                    yield Record(row, {}, fields) if isinstance(fields, InputError) else Record(row, fields)
         except (ValueError, OSError, NotImplementedError) as error:  # pyarrow's errors are subclasses of these
             for unread in range(row + 1, self._file.metadata.num_rows + 1):
                 yield Record(unread, {}, _unreadable_error(self.name, row + 1, error))
@@ -89,25 +93,13 @@ def _open_parquet(pq: Any, stream: Any, name: str) -> Any:
     stream.seek(0)
     try:
         return pq.ParquetFile(stream)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, NotImplementedError) as error:
         raise UndecodableFile(
             f"{name} is not a complete Parquet file",
             found=error,
             expected="Parquet",
             hint="Copy or write it again, or name its format, such as --input-format csv (format='csv' in Python).",
         ) from None
-
-
-def convert_nanoseconds(batch: Any) -> Any:
-    """Return the batch with times in nanoseconds as text and durations in nanoseconds as integers."""
-    import pyarrow as pa
-
-    for index, field in enumerate(batch.schema):
-        kind = field.type
-        if pa.types.is_temporal(kind) and getattr(kind, "unit", None) == "ns":
-            as_text = pa.int64() if pa.types.is_duration(kind) else pa.string()
-            batch = batch.set_column(index, field.name, batch.column(index).cast(as_text))
-    return batch
 
 
 def _unreadable_error(name: str, row: int, error: Exception) -> UnreadableRow:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from glossator.service.documents.decision import Decision
 from glossator.service.documents.decoding.encodings import undecodable_error
 from glossator.service.documents.decoding.lines import excerpt
 from glossator.service.documents.record import Record
-from glossator.service.documents.source import Source, SourceOptions, open_lines, refuse_options
+from glossator.service.documents.source import Source, SourceOptions, open_lines
 
 
 class PlainTextSource(Source):
     """The lines of a text file, in the column `text`."""
 
     format = "txt"
-    columns = ("text",)
+    columns: tuple[str, ...] = ("text",)
 
     def __init__(self, path: str, options: SourceOptions) -> None:
-        refuse_options("plain text", delimiter=options.delimiter, header=options.header)
+        options.refuse_unused("plain text")
         self._lines = open_lines(path, options)
         self.name = self._lines.name
         self.encoding = self._lines.encoding
@@ -32,6 +33,9 @@ class PlainTextSource(Source):
 
     def close(self) -> None:
         self._lines.close()
+
+    def decisions(self) -> list[Decision]:
+        return self._lines.decisions()
 
     def details(self) -> list[str]:
         return [self._lines.describe_encoding()]

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 
 from glossator.service.bundle.task import Classifier, TextClassification
 from glossator.service.errors import ConfigError, InputError
-from glossator.service.inference.batching import Lane
+from glossator.service.inference.calls import Lane
 from glossator.service.inference.pipeline import Answer, Pipeline, PooledText
+from glossator.service.inference.steps import Steps
 from glossator.service.tasks.offsets import OffsetUnit, offset_converter
+from glossator.service.tasks.rating import is_rating
 from glossator.service.tasks.text_classification import Classification, probabilities
 
 MOST_PARTS = 48
@@ -51,9 +53,9 @@ def split_parts(text: str, most: int = MOST_PARTS) -> list[tuple[int, int]]:
     return [(words[first][0], words[min(first + run, len(words)) - 1][1]) for first in range(0, len(words), run or 1)]
 
 
-def count_passes(texts: Sequence[object]) -> int:
-    """Return the smallest number of passes over the model that explanations of these texts take."""
-    return sum(len(split_parts(text)) for text in texts if isinstance(text, str))
+def passes(texts: Sequence[object]) -> list[int]:
+    """Return the characters of each pass over the model that explanations of these texts take."""
+    return [len(text) - end + start for text in texts if isinstance(text, str) for start, end in split_parts(text)]
 
 
 def explain(
@@ -64,7 +66,7 @@ def explain(
     offset_unit: OffsetUnit | None = None,
     lane: Lane = "interactive",
     deadline: float | None = None,
-) -> list[Explanation | None]:
+) -> Steps[list[Explanation | None]]:
     """Return the explanation of each answer, or None for an invalid text.
 
     In a text with a single part, its contribution is the whole probability. Raises ConfigError for models that do not
@@ -81,7 +83,7 @@ def explain(
         for start, end in each
         if isinstance(text, str)
     ]
-    rows = iter(pipeline.pooled_texts(without, lane=lane, deadline=deadline))
+    rows = iter((yield from pipeline.pooled_texts(without, lane=lane, deadline=deadline)))
     explained: list[Explanation | None] = []
     for text, answer, each in zip(texts, answers, spans, strict=True):
         if not each or not isinstance(text, str) or not isinstance(answer, Answer):
@@ -108,10 +110,11 @@ def explain(
 
 def check_explainable(task: object) -> None:
     """Raise ConfigError for a task whose answers cannot be explained."""
-    if not isinstance(task, TextClassification) or task.problem_type == "regression":
+    if not isinstance(task, TextClassification) or is_rating(task):
+        found = getattr(task, "task", None)
         raise ConfigError(
             "explain only applies to models that label one text",
-            found=getattr(task, "task", None),
+            found=f"{found} with scores" if isinstance(task, TextClassification) else found,
             hint="Remove the option.",
         )
 

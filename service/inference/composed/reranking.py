@@ -10,11 +10,14 @@ import numpy as np
 from glossator.service.bundle.task import TextEmbedding, TextPair
 from glossator.service.errors import ConfigError, InputError
 from glossator.service.inference.encoding import check_text
-from glossator.service.inference.pipeline import Answer, Pipeline
+from glossator.service.inference.pipeline import Pipeline, PooledText
+from glossator.service.inference.steps import Steps
+from glossator.service.tasks.decoders import Prediction
 from glossator.service.tasks.encoded import Pair
+from glossator.service.tasks.options import DEFAULTS
+from glossator.service.tasks.rating import Rating
 from glossator.service.tasks.text_classification import Classification
 from glossator.service.tasks.text_embedding import cosine_similarities
-from glossator.service.tasks.text_pair import Rating
 
 _RELEVANT = ("relevant", "entailment", "yes", "true", "1", "match")
 
@@ -45,7 +48,7 @@ def rerank(
     label: str | None = None,
     deadline: float | None = None,
     raw: bool = False,
-) -> list[RankedDocument | UnrankedDocument]:
+) -> Steps[list[RankedDocument | UnrankedDocument]]:
     """Return the documents, best first, at most `top_k`, followed by all invalid documents.
 
     The score depends on the model. Text pairs with scores: the score. Text pairs with labels: the probability of
@@ -54,26 +57,30 @@ def rerank(
     InputError.
     """
     task = pipeline.task
+    scores: list[float | InputError]
     if isinstance(task, TextEmbedding):
-        query_vector = pipeline.logits([query])
-        answers = pipeline.start(documents, deadline=deadline).result()
+        first, *found = yield from pipeline.pooled_texts([query, *documents], deadline=deadline)
+        if isinstance(first, InputError):
+            raise first
         scores = [
             each
             if isinstance(each, InputError)
-            else float(cosine_similarities(query_vector, each.vector[np.newaxis])[0, 0])
-            for each in answers
+            else float(cosine_similarities(first.pooled[np.newaxis], each.pooled[np.newaxis])[0, 0])
+            for each in found
         ]
     elif isinstance(task, TextPair):
         wanted = None if task.problem_type == "regression" else _wanted(task, label)
         check_text(query)
         pairs = [each if isinstance(each, InputError) else Pair(query, each) for each in documents]
+        found = yield from pipeline.pooled_texts(pairs, deadline=deadline)
+        good = [each for each in found if isinstance(each, PooledText)]
         if raw:
             place = 0 if wanted is None else task.labels.index(wanted)
-            found = pipeline.pooled_texts(pairs, deadline=deadline)
-            scores = [each if isinstance(each, InputError) else float(each.pooled[place]) for each in found]
+            rated = iter([float(each.pooled[place]) for each in good])
         else:
-            answers = pipeline.start(pairs, deadline=deadline).result()
-            scores = [each if isinstance(each, InputError) else _score(each, wanted) for each in answers]
+            decoded = pipeline.decoder.decode([each.text for each in good], [each.pooled for each in good], DEFAULTS)
+            rated = iter([_score(prediction, wanted) for prediction in decoded])
+        scores = [each if isinstance(each, InputError) else next(rated) for each in found]
     else:
         raise ConfigError("reranking needs a text-pair or a text-embedding model", found=task.task)
     ranked, unranked = [], []
@@ -98,8 +105,8 @@ def _wanted(task: TextPair, label: str | None) -> str:
     return names[0]
 
 
-def _score(answer: Answer, wanted: str | None) -> float:
-    if isinstance(answer.prediction, Rating):
-        return answer.prediction.score
-    assert isinstance(answer.prediction, Classification)
-    return next(score.score for score in answer.prediction.scores if score.label == wanted)
+def _score(prediction: Prediction, wanted: str | None) -> float:
+    if isinstance(prediction, Rating):
+        return prediction.score
+    assert isinstance(prediction, Classification)
+    return next(score.score for score in prediction.scores if score.label == wanted)

@@ -15,10 +15,11 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from glossator.service.bundle.task import TextEmbedding, TextPair
+from glossator.service.bundle.task import Task, TextEmbedding, TextPair
 from glossator.service.errors import ConfigError, InputError
-from glossator.service.inference.batching import Lane
+from glossator.service.inference.calls import Lane
 from glossator.service.inference.pipeline import Answer, Pipeline, PooledText
+from glossator.service.inference.steps import Steps
 from glossator.service.tasks.encoded import Floats, Pair
 from glossator.service.tasks.text_classification import DEFAULT_THRESHOLD, Classification, label_by_probability
 from glossator.service.tasks.text_embedding import cosine_similarities
@@ -26,6 +27,10 @@ from glossator.service.tasks.text_embedding import cosine_similarities
 HYPOTHESIS = "This example is {}."
 SCALE = 20.0
 _Score = Callable[[Floats], NDArray[np.float64]]
+MOST_CHARACTERS = 1_000
+"""The longest label, and the longest hypothesis without its label: each text is read with each label."""
+_PLACEHOLDER = "{}"
+_SHOWN_LABELS = 20
 _ENTAILMENT = ("entailment", "entails", "entailed")
 _CONTRADICTION = ("contradiction", "contradicts")
 
@@ -39,7 +44,7 @@ def zero_shot(
     multi_label: bool = False,
     lane: Lane = "interactive",
     deadline: float | None = None,
-) -> list[Answer | InputError]:
+) -> Steps[list[Answer | InputError]]:
     """Return an answer over the candidate labels for each text; an invalid text yields its InputError.
 
     Assigns the best label, with `multi_label` each label with a score of at least 0.5.
@@ -48,25 +53,24 @@ def zero_shot(
         hypothesis: A template with `{}` for the label; default: HYPOTHESIS for entailment, the label for embeddings.
 
     Raises:
-        ConfigError: The model supports neither way, or labels are empty or repeat.
+        ConfigError: As `check_zero_shot`.
     """
     task = pipeline.task
-    template = hypothesis or (HYPOTHESIS if isinstance(task, TextPair) else "{}")
-    _check(labels, template)
-    described = [template.replace("{}", label) for label in labels]
+    template = check_zero_shot(task, labels, hypothesis)
+    described = [template.replace(_PLACEHOLDER, label) for label in labels]
     threshold = DEFAULT_THRESHOLD if multi_label else None
     read: Sequence[object]
+    anchors = 0
     if isinstance(task, TextPair):
         score: _Score = _by_entailment(task, len(labels), multi_label)
         read = [text if isinstance(text, InputError) else Pair(text, each) for text in texts for each in described]
         count = len(labels)
-    elif isinstance(task, TextEmbedding):
-        anchors = np.stack(pipeline.pooled_outputs(pipeline.encode_all(described), lane=lane, deadline=deadline))
-        score = partial(_by_vectors, anchors, multi_label)
-        read, count = texts, 1
     else:
-        raise ConfigError("zero-shot needs a text-pair model of entailment or a text-embedding model", found=task.task)
-    found = pipeline.pooled_texts(read, lane=lane, deadline=deadline)
+        read, count, anchors = [*described, *texts], 1, len(described)
+    found = yield from pipeline.pooled_texts(read, lane=lane, deadline=deadline)
+    if anchors:
+        score = partial(_by_vectors, np.stack(_vectors(found[:anchors])), multi_label)
+        found = found[anchors:]
     answers: list[Answer | InputError] = []
     for begin in range(0, len(found), count):
         part = [each for each in found[begin : begin + count] if isinstance(each, PooledText)]
@@ -85,15 +89,44 @@ def _answer(part: Sequence[PooledText], chosen: Classification) -> Answer:
     return Answer(chosen, tokens=part[0].text.tokens, windows=windows, truncated=False)
 
 
-def _check(labels: Sequence[str], template: str) -> None:
-    if len(labels) < 1 or len(set(labels)) != len(labels) or not all(label.strip() for label in labels):
-        raise ConfigError("candidate labels are empty or repeat", found=", ".join(labels), expected="different names")
-    if "{}" not in template:
+def check_zero_shot(task: Task, labels: Sequence[str], hypothesis: str | None) -> str:
+    """Return the template of hypotheses. Nothing is formatted before all is checked.
+
+    Raises ConfigError if the model supports neither way, labels are empty, too long or repeat, or the hypothesis is too
+    long or has not exactly one placeholder.
+    """
+    if isinstance(task, TextPair):
+        for names in (_ENTAILMENT, _CONTRADICTION):
+            _place(task, names)
+    elif not isinstance(task, TextEmbedding):
+        raise ConfigError("zero-shot needs a text-pair model of entailment or a text-embedding model", found=task.task)
+    longest = max(map(len, labels), default=0)
+    if longest > MOST_CHARACTERS:
         raise ConfigError(
-            "the hypothesis has no placeholder for the label",
-            found=template,
-            expected=f"a text with {{}}, such as {HYPOTHESIS!r}",
+            "a candidate label is too long",
+            found=f"{longest:,} characters",
+            expected=f"at most {MOST_CHARACTERS:,} characters",
         )
+    if len(labels) < 1 or len(set(labels)) != len(labels) or not all(label.strip() for label in labels):
+        raise ConfigError("candidate labels are empty or repeat", found=_shown(labels), expected="different names")
+    template = hypothesis or (HYPOTHESIS if isinstance(task, TextPair) else _PLACEHOLDER)
+    if len(template) > MOST_CHARACTERS:
+        raise ConfigError(
+            "the hypothesis is too long",
+            found=f"{len(template):,} characters",
+            expected=f"at most {MOST_CHARACTERS:,} characters",
+        )
+    if template.count(_PLACEHOLDER) != 1:
+        raise ConfigError(
+            "the hypothesis has no placeholder for the label, or several",
+            found=template,
+            expected=f"a text with one {_PLACEHOLDER}, such as {HYPOTHESIS}",
+        )
+    return template
+
+
+def _shown(labels: Sequence[str]) -> str:
+    return ", ".join(labels[:_SHOWN_LABELS])
 
 
 def _by_entailment(task: TextPair, labels: int, multi_label: bool) -> _Score:
@@ -108,6 +141,16 @@ def _by_vectors(anchors: Floats, multi_label: bool, vector: Floats) -> NDArray[n
     """Return the scores `(labels,)` of a text from its vector `(1, dimension)`."""
     near = cosine_similarities(vector, anchors)[0]
     return np.clip(near, 0.0, 1.0) if multi_label else _softmax(SCALE * near)
+
+
+def _vectors(rows: Sequence[PooledText | InputError]) -> list[NDArray[np.float64]]:
+    """Return the vectors of the descriptions. Raises the error of the first invalid one."""
+    vectors = []
+    for row in rows:
+        if isinstance(row, InputError):
+            raise row
+        vectors.append(row.pooled)
+    return vectors
 
 
 def _place(task: TextPair, names: Sequence[str]) -> int:

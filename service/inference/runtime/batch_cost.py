@@ -12,23 +12,26 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import cycle, islice
 
 import numpy as np
 
 from glossator.service.inference.batch_planning import UNMEASURED, Cost
-from glossator.service.inference.batching import Run
+from glossator.service.inference.calls import Run
 from glossator.service.inference.runtime.machine import describe_machine
 from glossator.service.inference.runtime.machine_cache import load_cached, store_cached
 
 SECONDS = 2.0
-_FORMAT = 1
+_FORMAT = 2
 _KIND = "batch-cost"
 _LENGTHS = (8, 16, 32, 64, 128, 256, 512)
 _BUDGETS = (64, 256, 512, 1024, 2048)
 _NEARLY = 0.97
 """A smaller budget that reaches this share of the best speed is preferred: its latency is lower."""
+LEAST_BATCH = 0.2
+"""Milliseconds that the queue takes for a batch, whatever the graph does. Without them, nothing would be batched if the
+measurement found no cost of a batch, as it may on a busy machine."""
 
 
 def measure_cost(run: Run, tokens: Sequence[int], *, workers: int, max_length: int, seconds: float = SECONDS) -> Cost:
@@ -59,7 +62,8 @@ def measure_cost(run: Run, tokens: Sequence[int], *, workers: int, max_length: i
                 took[shape] += pool.map(timed, [shape] * workers)
                 if time.perf_counter() > until and len(took) >= min(8, len(shapes)):
                     break
-    return fit_cost({shape: statistics.median(times) for shape, times in took.items()})
+    cost = fit_cost({shape: min(times) for shape, times in took.items()})  # other programs only make it slower
+    return replace(cost, batch=max(cost.batch, LEAST_BATCH))
 
 
 def fit_cost(took: dict[tuple[int, int], float]) -> Cost:

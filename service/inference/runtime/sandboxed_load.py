@@ -23,15 +23,19 @@ BASE_MB = 2_048
 CPU_SECONDS = 300
 
 
-def load_sandboxed(folder: Path) -> None:
-    """Load a bundle in another process, unless it passed before. Raises BundleInvalid if that process fails."""
+def load_sandboxed(folder: Path) -> str:
+    """Load a bundle in another process, unless it passed before. Returns its digest.
+
+    Raises BundleInvalid if that process fails, or finds another version in the folder.
+    """
     bundle = read_bundle(folder)
     note = cache_folder() / "tried" / bundle.digest
     if note.exists():
-        return
+        return bundle.digest
     limits = ["--memory-mb", str(memory_limit_mb(bundle)), "--cpu-seconds", str(CPU_SECONDS)]
+    module = "glossator.service.inference.runtime.sandboxed_load"
     ran = subprocess.run(
-        [sys.executable, "-m", "glossator.service.inference.runtime.sandboxed_load", *limits, str(folder.absolute())],
+        [sys.executable, "-m", module, *limits, "--digest", bundle.digest, str(folder.absolute())],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -41,6 +45,7 @@ def load_sandboxed(folder: Path) -> None:
     with contextlib.suppress(OSError):
         note.parent.mkdir(parents=True, exist_ok=True)
         note.touch()
+    return bundle.digest
 
 
 def memory_limit_mb(bundle: Bundle) -> int:
@@ -75,6 +80,7 @@ def main() -> int:
 
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--digest", required=True)
     parser.add_argument("--memory-mb", type=int, required=True)
     parser.add_argument("--cpu-seconds", type=int, required=True)
     options = parser.parse_args()
@@ -83,7 +89,7 @@ def main() -> int:
     resource.setrlimit(resource.RLIMIT_CPU, (options.cpu_seconds, options.cpu_seconds))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
-        load(options.folder, threads=1)
+        load(options.folder, threads=1, digest=options.digest)
     except GlossatorError as error:
         print(json.dumps(error.to_dict()))
         return 1

@@ -10,6 +10,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from glossator.service.bundle.onnx_inspection import FURTHER_OUTPUT
 from glossator.service.errors import BundleInvalid, ConfigError, Fault, InferenceError
 from glossator.service.inference.runtime import int8_kernels
 from glossator.service.tasks.encoded import Floats, PairWindow
@@ -57,21 +58,34 @@ def session_options(threads: int = 1) -> ort.SessionOptions:
 class Session:
     """Runs batches of windows. Threads may call `run` at the same time, and share the weights.
 
+    `graph` is the file or its content; `name` names it in errors.
+
     By default a run stays on the thread that calls it: two batches side by side take less time than two one after the
     other on two threads each, which wait for one another at every operator.
     """
 
-    def __init__(self, graph: Path, *, pad_token_id: int = 0, threads: int = 1, device: Device = "cpu") -> None:
+    def __init__(
+        self,
+        graph: Path | bytes,
+        *,
+        name: str | None = None,
+        pad_token_id: int = 0,
+        threads: int = 1,
+        device: Device = "cpu",
+    ) -> None:
         chosen = providers(device, ort.get_available_providers())
         options = session_options(threads)
         try:
             self._session = ort.InferenceSession(graph, options, providers=chosen)
+            self._session._model_bytes = None  # ONNX Runtime would keep a copy of the weights for `set_providers`
             # Names that are not UTF-8 fail here.
             self.inputs = tuple(item.name for item in self._session.get_inputs())
-            self.outputs = [item.name for item in self._session.get_outputs()]
-            self._per_token = len(self.outputs) > 1 or len(self._session.get_outputs()[0].shape) > 2
+            outputs = [item for item in self._session.get_outputs() if item.name != FURTHER_OUTPUT]
+            self.outputs = [item.name for item in outputs]
+            self._per_token = len(outputs) > 1 or len(outputs[0].shape) > 2
         except Exception as error:  # ONNX Runtime's errors share no base class of their own
-            fault = Fault("graph-does-not-load", str(error), graph.name)
+            where = graph.name if name is None and isinstance(graph, Path) else name or ""
+            fault = Fault("graph-does-not-load", str(error), where)
             raise BundleInvalid("ONNX Runtime refuses the graph", faults=[fault]) from error
         self.threads = options.intra_op_num_threads
         self.device: Device = "cuda" if _PROVIDERS["cuda"] in self._session.get_providers() else "cpu"

@@ -22,6 +22,7 @@ class DocBinFormat(ToolFormat):
 
     format = "spacy"
     tasks = ("text-classification", "token-classification")
+    scores = False
     streamable = False
 
     def __init__(self, columns: ColumnPlan, task: Task) -> None:

@@ -11,19 +11,22 @@ from glossator.service.documents.json_text import to_json
 from glossator.service.documents.row_formats import Row, RowFormat, encode_line
 from glossator.service.errors import ConfigError
 from glossator.service.labelling.column_plan import ColumnPlan
+from glossator.service.tasks.rating import is_rating
 
 
 class ToolFormat(RowFormat):
     """A format that another tool reads. Raises ConfigError for a task that it cannot represent."""
 
     tasks: ClassVar[tuple[str, ...]]
+    scores: ClassVar[bool] = True
+    """Whether it can represent the scores of models without labels."""
 
     def __init__(self, columns: ColumnPlan, task: Task) -> None:
-        if task.task not in self.tasks:
+        if task.task not in self.tasks or (is_rating(task) and not self.scores):
             raise ConfigError(
                 f"{self.format} cannot represent the answers of this model",
-                found=task.task,
-                expected=", ".join(self.tasks),
+                found=f"{task.task} with scores" if is_rating(task) else task.task,
+                expected=f"{', '.join(self.tasks)}{'' if self.scores else ' with labels'}",
                 hint="Write JSON Lines.",
             )
         self.columns = columns

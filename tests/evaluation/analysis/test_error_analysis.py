@@ -49,6 +49,13 @@ def test_several_languages_become_slices(evaluated: tuple) -> None:
     assert {each.value for each in analysis.slices if each.by == "language"} == {"en", "de"}
 
 
+def test_languages_of_few_rows_are_no_slices_and_no_error(evaluated: tuple) -> None:
+    pipeline, rows, evaluation, answers = evaluated
+    languages = [f"language {row}" for row in range(60)]
+    analysis = analyse_errors(pipeline, rows, evaluation, answers, languages=languages)
+    assert "language" not in {each.by for each in analysis.slices}
+
+
 def test_a_column_of_distinct_values_is_refused(evaluated: tuple) -> None:
     pipeline, rows, evaluation, answers = evaluated
     odd = LabelledRows(rows.texts, rows.labels, extra={"id": [str(row) for row in range(60)]})

@@ -53,6 +53,10 @@ def test_any_points_give_finite_gains_that_are_not_negative(values: list[float])
     assert np.isfinite(gains).all()
     assert gains == sorted(gains)
     assert min(gains) >= -1e-12
+    assert curve.now == pytest.approx(float(curve.value_at(np.array([float(made[-1].rows)]))[0]))
+    for each in curve.forecasts:
+        assert each.value == curve.now + each.gain
+        assert each.low <= each.gain <= each.high
 
 
 def test_three_sizes_are_refused() -> None:

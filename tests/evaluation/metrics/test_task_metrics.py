@@ -12,8 +12,8 @@ from glossator.evaluation.reports.evaluation_files import draw_plots, evaluation
 from glossator.evaluation.reports.evaluation_report import evaluation_report
 from glossator.modeling.labelled_rows import LabelledRows
 from glossator.service.errors import CorpusError
+from glossator.service.tasks.rating import Rating
 from glossator.service.tasks.text_embedding import Embedding
-from glossator.service.tasks.text_pair import Rating
 
 
 def test_correlations_equal_scipy() -> None:

@@ -6,13 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
 from task_factory import make_task
 
 from glossator.export.graphs.activation_ranges import measure_ranges
-from glossator.export.graphs.encoder_graph import Range, product_input_names, write_graph
-from glossator.export.graphs.encoder_weights import EncoderWeights, read_encoder
+from glossator.export.graphs.encoder_graph import product_input_names, write_graph
+from glossator.export.graphs.encoder_weights import EncoderWeights
+from glossator.export.graphs.families.registry import read_encoder
+from glossator.export.graphs.graph_builder import Range
 from glossator.export.graphs.int8_candidates import int8_candidates, rank_by_int8_error
 from glossator.modeling.checkpoint_reader import load_model
 from glossator.service.inference.runtime.session import Session
@@ -59,6 +63,15 @@ def test_every_candidate_is_near_the_fp32_graph(
 
 def test_without_weights_only_the_general_candidates_remain(fp32: Path) -> None:
     assert [each.scheme for each in int8_candidates(fp32, None, {}, logits)] == ["row", "block"]
+
+
+def test_a_table_without_products_has_no_candidate_by_blocks(tmp_path: Path) -> None:
+    table = numpy_helper.from_array(np.ones((300, 4), dtype=np.float32), "table")
+    ids = helper.make_tensor_value_info("ids", TensorProto.INT64, [None])
+    rows = helper.make_tensor_value_info("rows", TensorProto.FLOAT, [None, 4])
+    graph = helper.make_graph([helper.make_node("Gather", ["table", "ids"], ["rows"])], "table", [ids], [rows], [table])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10), tmp_path / "t.onnx")
+    assert [each.scheme for each in int8_candidates(tmp_path / "t.onnx", None, {}, logits)] == ["row"]
 
 
 def test_the_tensor_with_the_largest_error_comes_first(

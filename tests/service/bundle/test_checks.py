@@ -6,15 +6,18 @@ import pytest
 
 from benchmarks.common import tampering
 from glossator.service.bundle import file_names
-from glossator.service.bundle.checks import check_contents, check_files
+from glossator.service.bundle.checks import check_files
 from glossator.service.bundle.reader import read_bundle
 from glossator.service.errors import BundleInvalid
+from glossator.service.files.open_folder import OpenFolder
 
 
 def test_a_valid_folder_has_no_faults(bundle: Path) -> None:
     manifest = read_bundle(bundle).manifest
-    assert check_files(bundle, manifest) == []
-    assert check_contents(bundle, manifest) == []
+    with OpenFolder(bundle) as folder:
+        contents: dict[str, bytes] = {}
+        assert check_files(folder, manifest, contents.__setitem__) == []
+    assert contents == {name: (bundle / name).read_bytes() for name in manifest.files}
 
 
 def test_all_faults_of_the_files_are_reported_together(bundle: Path) -> None:
@@ -43,10 +46,10 @@ def test_all_faults_of_the_contents_are_reported_together(bundle: Path) -> None:
     with pytest.raises(BundleInvalid) as caught:
         read_bundle(bundle)
     assert [fault.name for fault in caught.value.faults if fault.name != "reference-schema"] == [
-        "graph-malformed",
         "config-unreadable",
         "golden-schema",
         "golden-schema",
+        "graph-malformed",
     ]
 
 

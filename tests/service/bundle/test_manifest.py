@@ -102,6 +102,8 @@ def manifests(draw: st.DrawFn) -> Manifest:
         graph_value=NUMBERS,
         non_inferior=st.booleans(),
         margin=NUMBERS,
+        showable=st.none() | NUMBERS,
+        low=st.none() | NUMBERS,
         excluded=st.lists(WORDS, max_size=2),
         texts_per_second=NUMBERS,
     )

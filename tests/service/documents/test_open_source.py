@@ -2,13 +2,18 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from glossator.service.documents.open_source import FORMATS, SUFFIXES, open_source
+from glossator.service.documents.formats.format_names import CONLL_SUFFIXES, FORMATS, SUFFIXES
+from glossator.service.documents.open_reader import open_reader
+from glossator.service.documents.open_source import open_source
+from glossator.service.documents.source import Source
 from glossator.service.errors import ConfigError, FileMissing, InputError, UndecodableFile
 
 CONTENT = {
@@ -16,6 +21,9 @@ CONTENT = {
     ".csv": "text,label\none,a\ntwo,b\n",
     ".tsv": "text\tlabel\none\ta\ntwo\tb\n",
     ".jsonl": '{"text": "one"}\n{"text": "two"}\n',
+    ".tab": "text\tlabel\none\ta\ntwo\tb\n",
+    ".psv": "text|label\none|a\ntwo|b\n",
+    ".jsonlines": '{"text": "one"}\n{"text": "two"}\n',
     ".ndjson": '{"text": "one"}\n{"text": "two"}\n',
     ".json": '[{"text": "one"}, {"text": "two"}]',
 }
@@ -26,6 +34,7 @@ def test_every_suffix_has_a_format() -> None:
         "txt",
         "csv",
         "tsv",
+        "psv",
         "jsonl",
         "json",
         "parquet",
@@ -35,7 +44,15 @@ def test_every_suffix_has_a_format() -> None:
         "docx",
         "pdf",
         "eml",
+        "mbox",
+        "md",
+        "odt",
+        "rtf",
+        "epub",
         "openai-batch",
+        "conll",
+        "fasttext",
+        "label-studio",
     }
     assert set(CONTENT) | {
         ".parquet",
@@ -49,6 +66,17 @@ def test_every_suffix_has_a_format() -> None:
         ".docx",
         ".pdf",
         ".eml",
+        ".mbox",
+        ".md",
+        ".markdown",
+        ".log",
+        ".xhtml",
+        ".docm",
+        ".odt",
+        ".ott",
+        ".rtf",
+        ".epub",
+        *CONLL_SUFFIXES,
     } == set(SUFFIXES)
 
 
@@ -59,7 +87,7 @@ def test_each_text_format_is_read_by_its_suffix_and_through_gzip(tmp_path: Path,
     path = tmp_path / f"notes{suffix.upper()}{ending}"
     path.write_bytes(gzip.compress(data) if ending else data)
     with open_source(path) as source:
-        assert source.format == SUFFIXES[suffix].format
+        assert source.format == SUFFIXES[suffix]
         assert [record.fields["text"] for record in source.records()] == ["one", "two"]
 
 
@@ -79,7 +107,7 @@ def test_a_compressed_file_without_its_suffix_gives_a_hint(tmp_path: Path) -> No
 
 
 def test_an_unknown_suffix_lists_the_known_ones(tmp_path: Path) -> None:
-    for name in ("notes.log", "notes", "notes.gz"):
+    for name in ("notes.xyz", "notes", "notes.gz"):
         (tmp_path / name).write_text("text")
         with pytest.raises(InputError, match="format") as caught:
             open_source(tmp_path / name)
@@ -88,7 +116,7 @@ def test_an_unknown_suffix_lists_the_known_ones(tmp_path: Path) -> None:
 
 def test_an_unknown_format_lists_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
-        open_source(tmp_path / "a.csv", format="odt")
+        open_source(tmp_path / "a.csv", format="pages")
     assert "parquet" in (caught.value.expected or "")
 
 
@@ -159,7 +187,13 @@ def test_a_line_above_the_limit_is_not_kept_in_memory(tmp_path: Path) -> None:
         "    for record in source.records():\n"
         "        print(record.line, record.error and record.error.found, record.fields.get('text'))\n"
     )
-    done = subprocess.run([sys.executable, "-c", program, path], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program, path],
+        env=os.environ | {"GLOSSATOR_READER_EXPANSION": "10000"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.stdout == "1 300,000,013 characters None\n2 None after\n", done.stderr
 
 
@@ -174,3 +208,14 @@ def test_real_files_are_read_without_an_error(shared_data: Path) -> None:
             records = list(source.records())
         assert len(records) == rows
         assert all(record.error is None for record in records)
+
+
+@pytest.mark.parametrize("read", [open_source, open_reader])
+@pytest.mark.parametrize("count", [0, 1, 2, 9])
+def test_the_first_records_are_given_again(tmp_path: Path, read: Callable[..., Source], count: int) -> None:
+    (tmp_path / "a.csv").write_text(CONTENT[".csv"])
+    with read(tmp_path / "a.csv") as source:
+        first = [record.fields["text"] for record in source.head(count)]
+        assert first == ["one", "two"][:count]
+        assert [record.fields["text"] for record in source.head(1)] == ["one"]
+        assert [record.fields["text"] for record in source.records()] == ["one", "two"]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from glossator.service.documents.open_source import open_source
+from glossator.service.documents.open_reader import open_reader
 from glossator.service.documents.row_formats import SUFFIXES, find_row_format
 from glossator.service.documents.row_writer import open_row_writer
 from glossator.service.errors import ConfigError
@@ -15,7 +15,7 @@ from glossator.service.errors import ConfigError
 def test_the_suffix_decides_the_format(tmp_path: Path, name: str) -> None:
     with open_row_writer(tmp_path / name, ["text"]) as writer:
         writer.write({"text": "one"})
-    with open_source(tmp_path / name) as source:
+    with open_reader(tmp_path / name) as source:
         assert [record.fields for record in source.records()] == [{"text": "one"}]
     assert find_row_format(name, None, SUFFIXES)[0].format == source.format
 

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from glossator.service.bundle import file_names
 from glossator.service.errors import OutputError
-from glossator.service.files.atomic_folder import atomic_folder, check_destination
+from glossator.service.files.atomic_folder import atomic_folder, check_destination, claim_folder
 
 
 def write(destination: Path, content: str = "new", *, overwrite: bool = False) -> None:
@@ -166,3 +170,91 @@ def test_every_file_and_folder_is_on_disk_before_the_name_appears(
     assert {file_names.TASK, "model.onnx", "onnx"} < set(before)
     assert before.index("model.onnx") < before.index("onnx")
     assert flushed[-1] == (tmp_path.name, True)  # the rename itself
+
+
+def test_two_commands_cannot_write_one_folder_at_the_same_time(tmp_path: Path) -> None:
+    """The second one is refused at once, before it does any work; the first one is not disturbed."""
+    destination, other = tmp_path / "bundle", tmp_path / "other"
+    with atomic_folder(destination) as folder:
+        (folder / file_names.TASK).write_text("first")
+        second = ThreadPoolExecutor(1)
+        with pytest.raises(OutputError, match="another command is writing this folder"):
+            second.submit(write, destination, overwrite=True).result()
+        second.submit(write, other).result()
+        second.shutdown()
+    assert (destination / file_names.TASK).read_text() == "first"
+    write(destination, "next", overwrite=True)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["bundle", "other"]
+
+
+def test_the_command_that_claimed_a_folder_may_write_it(tmp_path: Path) -> None:
+    destination = tmp_path / "deep" / "bundle"
+    with claim_folder(destination):
+        write(destination, "one")
+        write(destination, "two", overwrite=True)
+        assert (destination / file_names.TASK).read_text() == "two"
+        with ThreadPoolExecutor(1) as second, pytest.raises(OutputError, match="another command"):
+            second.submit(write, destination, overwrite=True).result()
+    assert [each.name for each in destination.parent.iterdir()] == ["bundle"]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from glossator.service.files.atomic_folder import atomic_folder
+with atomic_folder(sys.argv[1], overwrite=True, markers=["task.json"]) as folder:
+    (folder / "task.json").write_text("killed")
+    if sys.argv[2] == "while writing":
+        os.kill(os.getpid(), signal.SIGKILL)
+    renames, real = [0], Path.rename
+    def rename(self, target):
+        if renames[0] == int(sys.argv[2]):
+            os.kill(os.getpid(), signal.SIGKILL)
+        renames[0] += 1
+        return real(self, target)
+    Path.rename = rename
+"""
+
+
+@pytest.mark.parametrize("moment", ["while writing", "0", "1"])
+def test_leftovers_of_a_killed_command_are_removed_by_the_next_one(tmp_path: Path, moment: str) -> None:
+    """Killed before, and between, the two renames that replace an older folder."""
+    destination = tmp_path / "bundle"
+    write(destination, "old")
+    ended = subprocess.run([sys.executable, "-c", KILLED, str(destination), moment], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert len(list(tmp_path.iterdir())) > 1
+    for name in (".bundle-settings", ".bundles.0123abcd.part", ".bundle.0123abcd.parts"):
+        (tmp_path / name).mkdir()
+    with claim_folder(destination):
+        assert (destination / file_names.TASK).read_text() == "old"
+    write(destination, "new", overwrite=True)
+    assert (destination / file_names.TASK).read_text() == "new"
+    assert sorted(each.name for each in tmp_path.iterdir()) == [
+        ".bundle-settings",
+        ".bundle.0123abcd.parts",
+        ".bundles.0123abcd.part",
+        "bundle",
+    ]
+
+
+def test_a_full_disk_elsewhere_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A library writes to the folder for temporary files, and its error has no file name."""
+    full = tmp_path / "tmp"
+    full.mkdir()
+    real = shutil.disk_usage
+
+    def disk_usage(path: Path) -> shutil._ntuple_diskusage:
+        return real(path)._replace(free=0) if path == full else real(path)._replace(free=1 << 40)
+
+    monkeypatch.setattr(shutil, "disk_usage", disk_usage)
+    monkeypatch.setattr(tempfile, "tempdir", str(full))
+    with pytest.raises(OutputError, match="No space left") as caught, atomic_folder(tmp_path / "bundle"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert caught.value.found == str(full)
+
+
+def test_a_file_elsewhere_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="No such file") as caught, atomic_folder(tmp_path / "bundle"):
+        (tmp_path / "corpus.csv").read_bytes()
+    assert caught.value.found == str(tmp_path / "corpus.csv")

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glossator.service.documents.decoding.lines import LineStream
-from glossator.service.documents.open_source import open_source
+from glossator.service.documents.open_reader import open_reader
 from glossator.service.documents.row_writer import open_row_writer
 from glossator.service.errors import UndecodableFile
 from glossator.service.files import compression
@@ -66,7 +66,7 @@ def test_a_truncated_stream_gives_its_rows_and_then_an_error(codec: str) -> None
 def test_data_of_another_kind_are_refused(tmp_path: Path, codec: str) -> None:
     (tmp_path / f"notes.txt{codec}").write_text("plain text, and no more than that\n")
     with pytest.raises(UndecodableFile, match=f"is not {compression.CODEC_NAMES[codec]} data") as caught:
-        open_source(tmp_path / f"notes.txt{codec}")
+        open_reader(tmp_path / f"notes.txt{codec}")
     assert codec in (caught.value.hint or "")
 
 
@@ -76,13 +76,14 @@ def test_the_suffix_decides_the_compression(tmp_path: Path, codec: str) -> None:
     with open_row_writer(path, ["text"]) as writer:
         writer.write({"text": "naïve"})
     assert DECOMPRESS[codec](path.read_bytes()).decode() == "text\nnaïve\n"
-    with open_source(path) as source:
+    with open_reader(path) as source:
         assert [record.fields for record in source.records()] == [{"text": "naïve"}]
 
 
 def test_a_decompression_bomb_is_read_block_by_block(tmp_path: Path) -> None:
     script = (
-        "import resource, sys\n"
+        "import os, resource, sys\n"
+        "os.environ['GLOSSATOR_READER_EXPANSION'] = '10000000'\n"
         "from glossator.service.documents.decoding.lines import LineStream\n"
         "resource.setrlimit(resource.RLIMIT_AS, (700 << 20, 700 << 20))\n"
         "print([line.error.code for line in LineStream(sys.argv[1], codec='.zst')])\n"

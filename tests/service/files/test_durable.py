@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from glossator.service.files.durable import append_durably, sync_tree, write_atomically
+from glossator.service.files.durable import sync_tree, write_atomically
 
 
 def test_the_content_is_replaced_and_no_temporary_file_is_left(tmp_path: Path) -> None:
@@ -62,18 +62,3 @@ def test_a_tree_is_flushed_with_files_before_their_folders(tmp_path: Path, monke
     monkeypatch.setattr(os, "fsync", fsync)
     sync_tree(tmp_path / "tree")
     assert flushed == ["file", "sub", "tree"]
-
-
-def test_appended_data_is_on_disk_with_the_name_of_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    synced: list[str] = []
-    real_fsync = os.fsync
-
-    def fsync(descriptor: int) -> None:
-        synced.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
-        real_fsync(descriptor)
-
-    monkeypatch.setattr(os, "fsync", fsync)
-    append_durably(tmp_path / "audit.jsonl", b"one\n")
-    append_durably(tmp_path / "audit.jsonl", b"two\n")
-    assert (tmp_path / "audit.jsonl").read_bytes() == b"one\ntwo\n"
-    assert synced == ["file", "folder"] * 2

@@ -16,16 +16,10 @@ from numpy.typing import NDArray
 from property_profiles import examples
 
 from glossator.service.errors import DeadlineExceeded, InferenceError, Overloaded
+from glossator.service.inference.admission import FEW_CALLS, STANDING_CALLS, STANDING_SECONDS, QueueLimit
 from glossator.service.inference.batch_planning import Cost
-from glossator.service.inference.batching import (
-    BULK_PATIENCE_SECONDS,
-    FEW_CALLS,
-    INTERACTIVE_WINDOWS,
-    Batcher,
-    BatchFuture,
-    QueueLimit,
-    Windows,
-)
+from glossator.service.inference.batching import INTERACTIVE_WINDOWS, Batcher
+from glossator.service.inference.calls import BatchFuture, Windows
 from glossator.service.tasks.encoded import Floats
 
 CHEAP_BATCHES = Cost(batch=0.0, token=1.0, attention=0.0, most_tokens=1_000)
@@ -121,7 +115,7 @@ def test_what_waits_runs_together(held: Held) -> None:
     assert [len(batch) for batch in held.batches] == [1, 5]
 
 
-def test_of_what_waits_the_batch_of_the_oldest_runs_first(held: Held) -> None:
+def test_windows_of_like_lengths_share_a_batch_and_short_ones_run_first(held: Held) -> None:
     batcher, _ = busy(held, Cost(batch=1.0, token=1.0, attention=0.0, most_tokens=1_000))
     lengths = [3, 50, 3, 51, 3]
     futures = [batcher.submit([[7] * length]) for length in lengths]
@@ -151,15 +145,23 @@ def test_a_call_of_many_windows_does_not_hold_up_the_others(held: Held) -> None:
     assert len(long.result(10)) == INTERACTIVE_WINDOWS + 1
 
 
-def test_bulk_that_has_waited_gets_its_turn(held: Held) -> None:
+def test_a_short_call_waits_for_the_running_batch_alone_whatever_a_batch_takes(held: Held) -> None:
     batcher, _ = busy(held, CHEAP_BATCHES)
-    bulk = batcher.submit([[1] * 9], lane="bulk")
-    quick = [batcher.submit([[2] * length]) for length in (3, 4, 5)]
-    time.sleep(BULK_PATIENCE_SECONDS * 1.5)
+    long = [batcher.submit([[7] * 500] * 200) for _ in range(2)]
+    file = batcher.submit([[7] * 500] * 200, lane="bulk")
+    held.release(20)
+    deadline = time.monotonic() + 10
+    while len(held.batches) < 21:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    short = batcher.submit([[1] * 5])
+    held.release(2)  # the batch that runs, and the next
+    assert short.result(10)[0][0] == 5
+    assert len(held.batches) in (22, 23)
+    for future in (*long, file):
+        assert not future.done()
+        future.cancel()
     held.release()
-    assert bulk.result(10)[0][0] == 9
-    assert [future.result(10)[0][0] for future in quick] == [3, 4, 5]
-    assert len(held.batches[1][0]) == 9
 
 
 def test_idle_workers_share_what_one_caller_brings() -> None:
@@ -267,9 +269,9 @@ def test_queue_that_is_limited_refuses_when_too_much_waits() -> None:
         assert batcher.totals.refused == 1
         with pytest.raises(Overloaded):
             batcher.admit()
-        large = batcher.submit([[1]] * (INTERACTIVE_WINDOWS + 1), deadline=time.monotonic() + 30)
+        large = batcher.submit([[1] * 64] * (INTERACTIVE_WINDOWS + 1), deadline=time.monotonic() + 30)
         with pytest.raises(Overloaded):  # it would start after its deadline
-            batcher.submit([[1]] * (INTERACTIVE_WINDOWS + 1), deadline=time.monotonic() + 0.1)
+            batcher.submit([[1] * 64] * (INTERACTIVE_WINDOWS + 1), deadline=time.monotonic() + 0.1)
         time.sleep(0.05)
         go.set()
         for future in (*accepted, large):
@@ -282,9 +284,9 @@ def test_queue_that_is_limited_refuses_when_too_much_waits() -> None:
         batcher.admit()
 
 
-def _submit_until_rejected(batcher: Batcher, into: list[BatchFuture]) -> None:
+def _submit_until_rejected(batcher: Batcher, into: list[BatchFuture], length: int = 64) -> None:
     for _ in range(100):
-        into.append(batcher.submit([[1] * 64]))
+        into.append(batcher.submit([[1] * length]))
 
 
 def test_slow_model_is_not_refused_its_few_calls() -> None:
@@ -296,7 +298,6 @@ def test_slow_model_is_not_refused_its_few_calls() -> None:
 
     cost = Cost(batch=0.0, token=100.0, attention=0.0, most_tokens=16)
     with Batcher(run, workers=1, cost=cost, limit=QueueLimit(0.01)) as batcher:
-        batcher._queue._usual = 1_600.0
         tickets = [batcher.submit([[1] * 16]) for _ in range(FEW_CALLS)]
         go.set()
         for ticket in tickets:
@@ -315,3 +316,59 @@ def test_time_that_batches_take_is_learned() -> None:
         assert batcher.wait() > 0.1
         for ticket in tickets:
             ticket.result(10)
+
+
+def test_calls_of_many_texts_wait_longer_than_single_ones() -> None:
+    """32 clients with 32 texts each do not retry: they are all answered, while single texts are still refused."""
+    go = threading.Event()
+
+    def run(windows: Windows) -> list[Floats]:
+        assert go.wait(20)
+        return [np.zeros(1, dtype=np.float32) for _ in windows]
+
+    cost = Cost(batch=0.0, token=1.0, attention=0.0, most_tokens=512)
+    with Batcher(run, workers=2, cost=cost, limit=QueueLimit(0.2)) as batcher:
+        deadline = time.monotonic() + 30
+        many = [batcher.submit([[1] * 10] * 32, deadline=deadline) for _ in range(32)]
+        assert batcher.totals.refused == 0
+        single: list[BatchFuture] = []
+        with pytest.raises(Overloaded):
+            _submit_until_rejected(batcher, single, length=10)
+        assert 10 <= len(single) <= 40  # 0.2 s at 7.5 ms each, first guess; the calls of 32 texts do not count
+        with pytest.raises(Overloaded):
+            batcher.admit()
+        batcher.admit(32)
+        go.set()
+        for future in (*many, *single):
+            future.result(20)
+
+
+def test_late_work_that_its_caller_gave_up_is_counted_as_late(held: Held) -> None:
+    batcher, _ = busy(held)
+    late = batcher.submit([[1, 1]], deadline=time.monotonic() - 0.01)
+    late.cancel()
+    assert batcher.totals.late == 1
+    batcher.submit([[1, 1]], deadline=time.monotonic() + 60).cancel()
+    assert batcher.totals.late == 1
+    held.release()
+
+
+def test_only_a_burst_may_fill_the_queue() -> None:
+    """In a queue that is never empty, a few usual calls may wait: otherwise every answer would take the whole limit."""
+    go = threading.Event()
+
+    def run(windows: Windows) -> list[Floats]:
+        assert go.wait(20)
+        return [np.zeros(1, dtype=np.float32) for _ in windows]
+
+    cost = Cost(batch=0.0, token=1.0, attention=0.0, most_tokens=1)
+    with Batcher(run, workers=1, cost=cost, limit=QueueLimit(100.0)) as batcher:
+        accepted = [batcher.submit([[1] * 10])]
+        time.sleep(2 * STANDING_SECONDS)  # the worker is still in its first batch
+        with pytest.raises(Overloaded):
+            _submit_until_rejected(batcher, accepted, length=10)  # the limit alone would allow thousands
+        assert FEW_CALLS < len(accepted) <= STANDING_CALLS + 3
+        many = batcher.submit([[1] * 10] * (FEW_CALLS + 1))  # calls of many texts still wait longer
+        go.set()
+        for future in (*accepted, many):
+            future.result(20)

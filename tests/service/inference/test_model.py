@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from glossator.service.bundle.golden import GoldenRow
@@ -60,11 +61,19 @@ def test_many_texts_give_a_list_in_order(model: Model, kind: Callable[[list[str]
 def test_an_invalid_text_raises_when_called_and_yields_its_error_when_predicted(model: Model) -> None:
     with pytest.raises(EmptyText):
         model("")
-    with pytest.raises(UndecodableText):
+    with pytest.raises(UndecodableText, match=r"^text 1, counted from 0: "):
         model(["where is my parcel", "\ud800", ""])
     good, bad = model.predict(["where is my parcel", ""])
     assert isinstance(good, Answer)
     assert isinstance(bad, InputError)
+
+
+def test_a_missing_value_in_a_series_is_reported_with_its_row(model: Model) -> None:
+    series = pd.Series(["where is my parcel", "hello", float("nan"), "refund"], index=[10, 11, 12, 13])
+    with pytest.raises(InputError, match=r"^text 2, counted from 0: "):
+        model(series)
+    answers = model.predict(series)
+    assert [isinstance(answer, InputError) for answer in answers] == [False, False, True, False]
 
 
 def test_options_reach_the_answer(model: Model, tiny_bundle: Callable[[str], Path]) -> None:

@@ -16,11 +16,12 @@ from submit_job import submit_job
 
 from glossator.service.errors import BundleInvalid, ConfigError
 from glossator.service.inference.model import Model, load
-from glossator.service.jobs.attempt import STRIKES, attempt
+from glossator.service.jobs.attempt import MOST_LOSSES, STRIKES, attempt
 from glossator.service.jobs.job_files import JobFiles
 from glossator.service.jobs.job_options import LabelOptions, input_name, make_labelling, output_ending
 from glossator.service.jobs.records import Job
 from glossator.service.jobs.store import Store
+from glossator.service.jobs.time_slice import TimeSlice
 from glossator.service.labelling.chunks import CHUNK_ROWS
 from glossator.service.labelling.file_labelling import FileLabelling
 from glossator.service.labelling.label_file import label_file
@@ -51,6 +52,11 @@ def run(store: Store, folder: JobFiles, model: Model, **further: Any) -> Job | N
     return attempt(store, folder, claim, lambda _: model, lease=60, **further)
 
 
+def result_path(folder: JobFiles, job: Job) -> Path:
+    assert job.result is not None
+    return folder.job(job.id) / job.result
+
+
 def by_hand(data: bytes, name: str, model: Model, tmp_path: Path, output: str) -> bytes:
     """What `glossator label` makes of the same file."""
     (tmp_path / name).write_bytes(data)
@@ -63,8 +69,7 @@ def test_job_gives_what_the_command_line_gives(store: Store, folder: JobFiles, m
     job = run(store, folder, model)
     assert job is not None
     assert (job.state, job.counts.rows, job.counts.errors) == ("completed", ROWS, {"empty-text": -(-(ROWS - 3) // 5)})
-    result = folder.result(job)
-    assert result is not None
+    result = result_path(folder, job)
     assert result.read_bytes() == by_hand(rows(), "rows.csv", model, tmp_path, "out.csv")
     assert job.result_sha256 == hashlib.sha256(result.read_bytes()).hexdigest()
     assert [each.number for each in store.chunks(job_id)] == [0, 1, 2]
@@ -90,8 +95,7 @@ def test_attempt_that_was_stopped_is_gone_on_with(store: Store, folder: JobFiles
     job = run(store, folder, model)
     assert job is not None
     assert (job.state, job.attempt, job.counts.rows) == ("completed", 2, ROWS)
-    result = folder.result(job)
-    assert result is not None
+    result = result_path(folder, job)
     assert result.read_bytes() == by_hand(rows(), "rows.csv", model, tmp_path, "out.csv")
 
 
@@ -105,8 +109,7 @@ def test_part_that_was_lost_is_done_again(store: Store, folder: JobFiles, model:
     store.lapse("w")
     job = run(store, folder, model)
     assert job is not None
-    result = folder.result(job)
-    assert result is not None
+    result = result_path(folder, job)
     assert result.read_bytes() == by_hand(rows(), "rows.csv", model, tmp_path, "out.csv")
     assert job.counts.rows == ROWS
     assert [each.part for each in store.chunks(job_id)][1] == kept.part
@@ -137,8 +140,7 @@ def test_stale_attempt_neither_writes_nor_ends_the_job(store: Store, folder: Job
     assert attempt(store, folder, late, lambda _: model, lease=0.01) is None
     after = store.get(job_id)
     assert (after.state, after.attempt, after.result_sha256) == ("completed", 2, job.result_sha256)
-    result = folder.result(after)
-    assert result is not None
+    result = result_path(folder, after)
     assert hashlib.sha256(result.read_bytes()).hexdigest() == after.result_sha256
     assert all((folder.parts(job_id) / each.part).is_file() for each in store.chunks(job_id))
 
@@ -169,8 +171,7 @@ def test_chunk_that_ends_its_worker_again_and_again_is_given_up(store: Store, fo
     assert job is not None
     assert job.state == "completed"
     assert job.counts.errors["chunk-failed"] == CHUNK_ROWS
-    result = folder.result(job)
-    assert result is not None
+    result = result_path(folder, job)
     with open(result, newline="") as file:
         found = list(csv.DictReader(file))
     assert len(found) == ROWS
@@ -183,15 +184,122 @@ def test_chunk_that_ends_its_worker_again_and_again_is_given_up(store: Store, fo
     assert "chunk-failed" not in again.counts.errors
 
 
-def test_worker_that_ends_before_it_begins_fails_the_job(store: Store, folder: JobFiles, model: Model) -> None:
+def test_input_that_ends_its_worker_fails_the_job_before_it_is_opened_again(
+    store: Store, folder: JobFiles, model: Model
+) -> None:
+    """Strikes are counted before anything of the job is read, even its model."""
     submit_job(store, folder, model, rows(5))
     for _ in range(STRIKES):
         assert store.claim("w", [model.digest], 60) is not None
-        store.lapse("w")
+        store.lapse("w", "ended by SIGSEGV")
+    claim = store.claim("w", [model.digest], 60)
+    assert claim is not None
+
+    def unused(_: str) -> Model:
+        raise AssertionError
+
+    job = attempt(store, folder, claim, unused, lease=60)
+    assert job is not None
+    assert job.error is not None
+    assert (job.state, job.error["message"], job.error["found"]) == (
+        "failed",
+        "the job ended its worker 3 times before another chunk was finished",
+        "3 attempts; the last one: ended by SIGSEGV",
+    )
+
+
+def test_job_that_ends_its_worker_at_chunk_after_chunk_fails(store: Store, folder: JobFiles, model: Model) -> None:
+    job_id = submit_job(store, folder, model, rows())
+    with store._transaction() as execute:
+        execute("UPDATE jobs SET losses = :losses WHERE id = :id", {"losses": MOST_LOSSES, "id": job_id})
     job = run(store, folder, model)
     assert job is not None
     assert job.error is not None
-    assert (job.state, job.error["message"]) == ("failed", "the worker ended repeatedly before its first chunk")
+    assert job.error["message"] == "the job ended its worker too often"
+
+
+@pytest.mark.parametrize(("name", "data"), [("rows.csv", b"n,text\n"), ("rows.jsonl", b"\n\n")])
+def test_file_without_rows_is_an_error_and_not_an_empty_result(
+    store: Store, folder: JobFiles, model: Model, name: str, data: bytes
+) -> None:
+    submit_job(store, folder, model, data, name)
+    job = run(store, folder, model)
+    assert job is not None
+    assert job.state == "failed"
+
+
+def test_job_returns_to_the_queue_after_its_time_slice(
+    store: Store, folder: JobFiles, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The jobs of others go on meanwhile, and no row is lost."""
+    monkeypatch.setattr("glossator.service.jobs.attempt.TimeSlice", OneChunk)
+    job_id = submit_job(store, folder, model, rows(1_000), chunk_rows=100)
+    assert run(store, folder, model, others_wait=lambda: True) is None
+    waiting = store.get(job_id)
+    assert (waiting.state, waiting.strikes, waiting.counts.rows) == ("queued", 0, 100)
+    job = run(store, folder, model, others_wait=lambda: False)
+    assert job is not None
+    assert (job.state, job.counts.rows, job.losses) == ("completed", 1_000, 0)
+
+
+class OneChunk(TimeSlice):
+    """A slice that is over after one chunk."""
+
+    def is_over(self, done: int) -> bool:
+        return done > self._done and self._others_wait()
+
+
+def test_link_instead_of_the_input_is_not_followed(
+    store: Store, folder: JobFiles, model: Model, tmp_path: Path
+) -> None:
+    job_id = submit_job(store, folder, model, rows(5))
+    source = folder.job(job_id) / "input.csv"
+    source.rename(tmp_path / "moved.csv")
+    source.symlink_to(tmp_path / "moved.csv")
+    job = run(store, folder, model)
+    assert job is not None
+    assert job.error is not None
+    assert (job.error["message"], job.error["found"]) == ("a file of the job was changed on disk", "input.csv: a link")
+
+
+def test_link_instead_of_the_result_is_not_written_through(
+    store: Store, folder: JobFiles, model: Model, tmp_path: Path
+) -> None:
+    job_id = submit_job(store, folder, model, rows(5))
+    (tmp_path / "precious").write_text("precious")
+    (folder.job(job_id) / "result-1.csv").symlink_to(tmp_path / "precious")
+    job = run(store, folder, model)
+    assert job is not None
+    assert job.state == "completed"
+    assert (tmp_path / "precious").read_text() == "precious"
+    assert not (folder.job(job_id) / "result-1.csv").is_symlink()
+
+
+def test_everything_in_the_folder_of_a_job_is_private(store: Store, folder: JobFiles, model: Model) -> None:
+    job_id = submit_job(store, folder, model, rows(2_000))
+    run(store, folder, model)
+    found = {path.name: oct(path.stat().st_mode & 0o777) for path in folder.job(job_id).rglob("*")}
+    assert found == {
+        "input.csv": "0o600", "parts": "0o700", "head": "0o600", "00000000-1.part": "0o600",
+        "00000001-1.part": "0o600", "result-1.csv": "0o600",
+    }  # fmt: skip
+
+
+def test_leftovers_of_killed_attempts_are_removed(store: Store, folder: JobFiles, model: Model) -> None:
+    job_id = submit_job(store, folder, model, rows(5))
+    assert store.claim("w", [model.digest], 60) is not None
+    store.lapse("w")
+    folder.parts(job_id).mkdir()
+    for name in (
+        "result-1.csv",
+        ".result-1.csv.0a1b2c3d.part",
+        "parts/00000000-1.part",
+        "parts/.00000000-1.part.0a.part",
+    ):
+        (folder.job(job_id) / name).write_text("left")
+    run(store, folder, model)
+    there = sorted(str(path.relative_to(folder.job(job_id))) for path in folder.job(job_id).rglob("*"))
+    assert there == ["input.csv", "parts", "parts/00000000-2.part", "parts/head", "result-2.csv"]
 
 
 def test_errors_end_the_job_and_say_why(store: Store, folder: JobFiles, model: Model) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -8,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from glossator.service.errors import ConfigError, IdempotencyConflict, JobConflict, StaleAttempt, UnknownJob
+from glossator.service.database.sqlite import Sqlite
+from glossator.service.errors import ConfigError, IdempotencyConflict, JobConflict, NoRoom, StaleAttempt, UnknownJob
+from glossator.service.jobs.claims import LeaseObserver
 from glossator.service.jobs.open_store import open_store
 from glossator.service.jobs.records import Job, Result, StoredFile
-from glossator.service.jobs.sqlite import Sqlite
 from glossator.service.jobs.store import Store
 from glossator.service.labelling.summary import RowCounts
 
@@ -139,28 +141,102 @@ def test_lease_that_is_renewed_is_not_passed_on(store: Store) -> None:
         assert store.claim("v", D, 1) is None
 
 
-@pytest.mark.parametrize("hours", [3, -3])
-def test_clock_that_is_moved_loses_nothing(store: Store, hours: int) -> None:
-    """Forward, a lease that is held seems to have passed: another attempt begins, and the first is refused. Back, the
-    lease holds on, its holder renews it by the new time, and other jobs are claimed as ever."""
+@pytest.mark.parametrize("hours", [30, -30])
+def test_clock_that_jumps_neither_loses_nor_duplicates_a_job(store: Store, hours: int) -> None:
     submitted(store)
     held = claimed(store, lease=60)
     store.enter(held, chunk(0))
     store._database.now = f"({store._database.now} + {hours * 3_600})"
-    if hours > 0:
-        again = claimed(store, "v", lease=60)
-        assert (again.id, again.attempt) == (held.id, held.attempt + 1)
-        with pytest.raises(StaleAttempt):
-            store.enter(held, chunk(1))
-        held = again
-    else:
-        assert store.claim("v", D, 60) is None
-        store.renew(held, 60)
-    submitted(store, id="job_2", idempotency_key="k2")
+    assert store.claim("v", D, 60) is None
+    store.renew(held, 60)
+    submitted(store, id="job_2")
     assert claimed(store, "x").id == "job_2"
-    store.enter(held, chunk(1, held.attempt))
+    store.enter(held, chunk(1))
     assert [each.number for each in store.chunks(held.id)] == [0, 1]
-    assert store.complete(held, Result("r", "0", 1)).state == "completed"
+    done = store.complete(held, Result("r", "0", 1))
+    assert (done.state, done.attempt, done.losses) == ("completed", 1, 0)
+
+
+def test_worker_that_is_silent_loses_its_job_after_its_lease(
+    tmp_path: Path, store: Store, database_url: str | None
+) -> None:
+    """Another process measures the lease from its own first look at the job, by its own monotonic clock."""
+    submitted(store)
+    held = claimed(store, lease=60)
+    other = open_store(tmp_path / "store", database_url)
+    clock = [1_000.0]
+    other._leases = LeaseObserver(lambda: clock[0])
+    for seconds, renews, waits in ((0, False, 0), (50, True, 0), (59, False, 0), (2, False, 1)):
+        if renews:
+            store.renew(held, 60)
+        clock[0] += seconds
+        assert other.waiting(D) == waits
+    again = other.claim("v", D, 60)
+    assert again is not None
+    assert (again.attempt, again.strikes, again.losses, again.loss) == (2, 1, 1, "its worker stopped answering")
+    with pytest.raises(StaleAttempt):
+        store.renew(held, 60)
+    other.close()
+
+
+def test_owners_take_turns(store: Store) -> None:
+    """One owner's 100 jobs do not delay another owner's one job."""
+    for number in range(100):
+        submitted(store, id=f"job_many_{number:03d}", owner="ann")
+    first = [claimed(store).id for _ in range(3)]
+    submitted(store, id="job_one", owner="bob")
+    submitted(store, id="job_two_1", owner="cy")
+    submitted(store, id="job_two_2", owner="cy")
+    then = [claimed(store).id for _ in range(5)]
+    assert first == ["job_many_000", "job_many_001", "job_many_002"]
+    assert then == ["job_one", "job_two_1", "job_many_003", "job_two_2", "job_many_004"]
+
+
+def test_job_that_lost_its_worker_waits_for_the_turn_of_its_owner(store: Store) -> None:
+    submitted(store, id="job_poison", owner="ann")
+    submitted(store, id="job_good", owner="bob")
+    assert claimed(store, "w").id == "job_poison"
+    store.lapse("w", "ended by SIGSEGV")
+    assert claimed(store, "v").id == "job_good"
+    again = claimed(store, "w")
+    assert (again.id, again.strikes, again.loss) == ("job_poison", 1, "ended by SIGSEGV")
+
+
+def test_stopped_process_in_a_transaction_holds_up_no_claim(
+    tmp_path: Path, store: Store, database_url: str | None
+) -> None:
+    """SQLite has one writer at a time, so only PostgreSQL can promise this."""
+    if database_url is None:
+        pytest.skip("a test of PostgreSQL")
+    for number in range(3):
+        submitted(store, id=f"job_{number}")
+    held = claimed(store, "w", lease=0.01)
+    stopped = open_store(tmp_path / "store", database_url)
+    with stopped._transaction() as execute:
+        execute("UPDATE turns SET turn = turn + 1", {})
+        execute("UPDATE jobs SET beat = beat WHERE id = :id", {"id": held.id})
+        time.sleep(0.05)
+        with ThreadPoolExecutor(1) as threads:
+            assert threads.submit(store.claim, "v", D, 60).result(30) is not None
+            assert threads.submit(store.lapse, "w").result(30) == 0
+    assert store.lapse("w") == 1
+    stopped.close()
+
+
+def test_jobs_of_others_are_those_that_this_worker_could_run(store: Store) -> None:
+    submitted(store, id="job_1", owner="ann")
+    submitted(store, id="job_2", owner="bob", digest="e" * 64)
+    assert not store.others_wait("ann", D)
+    assert store.others_wait("ann", ["e" * 64])
+    assert store.others_wait("cy", D)
+
+
+def test_attempt_holds_its_job_until_it_ends_or_is_taken_away(store: Store) -> None:
+    submitted(store)
+    job = claimed(store)
+    assert store.holds(job)
+    store.cancel("job_1")
+    assert not store.holds(job)
 
 
 def test_worker_known_to_be_dead_gives_its_job_up_at_once(store: Store) -> None:
@@ -276,19 +352,39 @@ def test_webhook_is_due_until_it_is_delivered(store: Store) -> None:
     submitted(store, id="job_silent")
     store.complete(claimed(store), Result("r", "0", 1))
     submitted(store, id="job_loud", webhook="https://a.test/x")
-    assert store.due(60) is None
+    assert store.webhooks.due(60) is None
     store.complete(claimed(store), Result("r", "0", 1))
     time.sleep(0.01)
-    first = store.due(60)
+    first = store.webhooks.due(60)
     assert first is not None
     assert (first.job.id, first.tries) == ("job_loud", 0)
-    assert store.due(60) is None  # the first caller has 60 seconds to deliver it
-    store.later("job_loud", -1.0)
-    again = store.due(60)
+    assert store.webhooks.due(60) is None  # the first caller has 60 seconds to deliver it
+    store.webhooks.later("job_loud", -1.0)
+    again = store.webhooks.due(60)
     assert again is not None
     assert again.tries == 1
-    store.later("job_loud", None)
-    assert store.due(60) is None
+    store.webhooks.later("job_loud", None)
+    assert store.webhooks.due(60) is None
+
+
+def test_webhooks_of_busy_hosts_wait_and_others_go_on(store: Store) -> None:
+    for name in ("slow", "quick"):
+        submitted(store, id=f"job_{name}", webhook=f"https://{name}.test/x")
+        store.complete(claimed(store), Result("r", "0", 1))
+    time.sleep(0.01)
+    due = store.webhooks.due(60, busy=["slow.test"])
+    assert due is not None
+    assert due.job.id == "job_quick"
+    assert store.webhooks.due(60, busy=["slow.test"]) is None
+    assert store.webhooks.due(60) is not None
+
+
+def test_webhook_is_sent_although_the_clock_was_set_back(store: Store) -> None:
+    submitted(store, webhook="https://a.test/x")
+    store.complete(claimed(store), Result("r", "0", 1))
+    store._database.now = f"({store._database.now} - 36000)"
+    assert store.webhooks.due(60) is not None
+    assert store.webhooks.due(60) is None
 
 
 def test_files_are_their_owners(store: Store) -> None:
@@ -317,11 +413,19 @@ def test_second_store_of_the_same_database_sees_the_jobs(
     other.close()
 
 
-def test_store_of_another_version_is_refused(tmp_path: Path, store: Store, database_url: str | None) -> None:
+@pytest.mark.parametrize(("version", "message"), [(99, "a newer version"), (1, "an older version")])
+def test_store_of_another_version_is_refused(
+    tmp_path: Path, store: Store, database_url: str | None, version: int, message: str
+) -> None:
+    """Nothing is changed in it, not even by creating tables."""
     with store._transaction() as execute:
-        execute("UPDATE store SET version = 99", {})
-    with pytest.raises(ConfigError, match="has another version"):
+        execute("UPDATE store SET version = :version", {"version": version})
+        execute("DROP TABLE turns", {})
+    with pytest.raises(ConfigError, match=message) as caught:
         open_store(tmp_path / "store", database_url)
+    assert (caught.value.found, caught.value.expected) == (f"store version {version}", "store version 2")
+    with pytest.raises(Exception, match="turns"), store._transaction() as execute:
+        execute("SELECT * FROM turns", {})
 
 
 def test_texts_that_a_database_may_choke_on_come_back(store: Store) -> None:
@@ -331,11 +435,52 @@ def test_texts_that_a_database_may_choke_on_come_back(store: Store) -> None:
 
 
 def test_sqlite_is_durable_and_sound(tmp_path: Path) -> None:
-    database = Sqlite(tmp_path / "a.sqlite")
+    database = Sqlite(tmp_path / "a.sqlite", store="job store", option="--jobs")
     with database.transaction() as execute:
         assert execute("PRAGMA journal_mode", {}) == [{"journal_mode": "wal"}]
         assert execute("PRAGMA synchronous", {}) == [{"synchronous": 2}]
         assert execute("PRAGMA integrity_check", {}) == [{"integrity_check": "ok"}]
+    database.close()
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022])
+def test_database_and_its_log_are_private(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        store = open_store(tmp_path / "store")
+        submitted(store)
+    finally:
+        os.umask(before)
+    found = {path.name: oct(path.stat().st_mode & 0o777) for path in (tmp_path / "store").iterdir()}
+    assert found == {"jobs.sqlite": "0o600", "jobs.sqlite-wal": "0o600", "jobs.sqlite-shm": "0o600"}
+    assert (tmp_path / "store").stat().st_mode & 0o777 == 0o700
+    store.close()
+
+
+def test_database_that_others_could_read_becomes_private(tmp_path: Path) -> None:
+    open_store(tmp_path).close()
+    (tmp_path / "jobs.sqlite").chmod(0o644)
+    open_store(tmp_path).close()
+    assert (tmp_path / "jobs.sqlite").stat().st_mode & 0o777 == 0o600
+
+
+def test_link_instead_of_the_database_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_bytes(b"")
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "jobs.sqlite").symlink_to(tmp_path / "precious")
+    with pytest.raises(ConfigError, match="cannot be opened"):
+        open_store(tmp_path / "store")
+    assert (tmp_path / "precious").read_bytes() == b""
+
+
+def test_full_disk_names_the_job_store(tmp_path: Path) -> None:
+    database = Sqlite(tmp_path / "a.sqlite", store="job store", option="--jobs")
+    with database.transaction() as execute:
+        execute("CREATE TABLE t (x TEXT)", {})
+    database._connection.execute("PRAGMA max_page_count = 3")
+    full = pytest.raises(NoRoom, match="the job store cannot be written: the disk is full")
+    with full, database.transaction() as execute:
+        execute("INSERT INTO t VALUES (:x)", {"x": "x" * 100_000})
     database.close()
 
 

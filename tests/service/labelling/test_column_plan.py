@@ -12,8 +12,8 @@ from glossator.service.labelling.column_plan import plan_columns
     [
         (["id", "note"], "note", "note", "as requested"),
         (["note"], None, "note", "the only column"),
-        (["id", "sentence", "text"], None, "text", "by its name"),
-        (["id", "utterance"], None, "utterance", "by its name"),
+        (["id", "sentence", "text"], None, "text", "it is named 'text'"),
+        (["id", "utterance"], None, "utterance", "it is named 'utterance'"),
         ([], "note", "note", "as requested"),  # no readable row among the first: later rows may have it
     ],
 )
@@ -52,3 +52,19 @@ def test_an_existing_column_is_refused_with_a_hint() -> None:
     assert "--prefix predicted_" in (caught.value.hint or "")
     assert plan_columns(["text", "label", "_status"], prefix="predicted_").added[0] == "predicted_label"
     assert plan_columns(["text", "label"], answers=LABELS).added[0] == "labels"
+
+
+def test_text_column_is_found_by_its_values_and_is_never_one_that_does_not_vary() -> None:
+    head = [{"a": f"row {n}", "b": f"where is my parcel number {n}", "text": "always the same"} for n in range(20)]
+    assert plan_columns(["a", "b"], head=head).text == "b"
+    assert plan_columns(["a", "b"], head=head).text_reason == "no other column looks like texts"
+    assert plan_columns(["text", "b", "a"], head=head).text == "b"
+    assert plan_columns(["a", "text"], head=head).text == "text"
+    with pytest.raises(UnknownColumn):
+        plan_columns(["a", "b"])
+    rows = [row | {"comment": row["b"]} for row in head]
+    assert plan_columns(["text", "comment"], head=rows).text == "comment"
+
+
+def test_text_column_by_number() -> None:
+    assert plan_columns(["id", "note"], text_column="2").text == "note"

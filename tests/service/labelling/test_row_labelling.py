@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glossator.service.documents.open_source import open_source
+from glossator.service.documents.open_reader import open_reader
 from glossator.service.documents.row_writer import open_row_writer
 from glossator.service.errors import ConfigError, InferenceError, InputError, OutputError
 from glossator.service.inference.encoding import check_text
@@ -72,7 +72,7 @@ def label_bytes(
     """Return the output as text, and the summary."""
     stdin = io.BufferedReader(io.BytesIO(data.encode() if isinstance(data, str) else data))
     stdout = io.BytesIO()
-    with open_source("-", format=format, stdin=stdin) as source:
+    with open_reader("-", format=format, stdin=stdin) as source:
         columns = plan_columns(
             source.columns, text_column=text_column, answers=LABELS if multi_label else LABEL, prefix=prefix
         )
@@ -256,7 +256,7 @@ def test_any_mixture_of_rows_is_labelled_in_order_and_completely(
     model = LengthModel()
     text, summary = label_bytes(data, "jsonl", output, model=model, chunk_rows=chunk_rows, text_column="text")
     stdin = io.BufferedReader(io.BytesIO(text.encode()))
-    with open_source("-", format=output, encoding="utf-8", stdin=stdin) as source:
+    with open_reader("-", format=output, encoding="utf-8", stdin=stdin) as source:
         rows = [dict(record.fields) for record in source.records()]
     assert [int(str(row["_row_id"])) for row in rows] == list(range(len(lines) + 1))
     assert summary.rows == len(lines) + 1 == summary.labelled + summary.failed
@@ -321,7 +321,7 @@ def test_a_failed_labelling_leaves_no_file(tmp_path: Path) -> None:
         return LengthModel()(texts)
 
     def attempt() -> None:
-        with open_source(tmp_path / "in.txt") as source:
+        with open_reader(tmp_path / "in.txt") as source:
             columns = plan_columns(source.columns)
             with open_row_writer(tmp_path / "out.jsonl", columns.all, inputs=[tmp_path / "in.txt"]) as writer:
                 label_rows(source, StreamDestination(writer), failing, columns=columns, model=MODEL, chunk_rows=1)
@@ -335,7 +335,7 @@ def test_a_full_disk_raises_output_error(tmp_path: Path) -> None:
     (tmp_path / "in.txt").write_text("text\n" * 5000)
 
     def attempt() -> None:
-        with open_source(tmp_path / "in.txt") as source:
+        with open_reader(tmp_path / "in.txt") as source:
             columns = plan_columns(source.columns)
             with open_row_writer("/dev/full", columns.all, format="jsonl") as writer:
                 label_rows(source, StreamDestination(writer), LengthModel(), columns=columns, model=MODEL)
@@ -349,7 +349,7 @@ def test_a_truncated_file_gives_its_rows_and_an_error_row(tmp_path: Path) -> Non
 
     whole = gzip.compress("".join(f"{number * 7919 % 10007}\n" for number in range(2000)).encode())
     (tmp_path / "in.txt.gz").write_bytes(whole[:-500])
-    with open_source(tmp_path / "in.txt.gz") as source:
+    with open_reader(tmp_path / "in.txt.gz") as source:
         columns = plan_columns(source.columns)
         with open_row_writer(tmp_path / "out.jsonl", columns.all) as writer:
             summary = label_rows(source, StreamDestination(writer), LengthModel(), columns=columns, model=MODEL)
@@ -362,7 +362,7 @@ def test_a_truncated_file_gives_its_rows_and_an_error_row(tmp_path: Path) -> Non
 def test_a_real_messy_file_keeps_every_row_and_cell(shared_data: Path, tmp_path: Path) -> None:
     path = shared_data / "cfpb-complaints" / "complaints_sample.csv"
     column = "Consumer complaint narrative"
-    with open_source(path) as source:
+    with open_reader(path) as source:
         columns = plan_columns(source.columns, text_column=column)
         with open_row_writer(tmp_path / "out.csv", columns.all, inputs=[path], formula_safe=False) as writer:
             summary = label_rows(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from glossator.service.errors import InputError
 from glossator.service.inference.model import Model, load
 from glossator.service.inference.runtime.int8_kernels import int8_kernel
 from glossator.service.measuring import speed as measuring
@@ -48,6 +49,7 @@ def test_figures_are_consistent(speed: Speed) -> None:
     assert speed.best in speed.throughput
     hours = 2 * 1e6 / speed.best.texts_per_second / 3600
     assert speed.core_hours_per_million() == pytest.approx(hours)
+    assert speed.share_of_limit is not None
     assert 0 < speed.share_of_limit < 1
     assert speed.kernels.int8 == int8_kernel()
     assert min(speed.kernels.int8_gops, speed.kernels.fp32_gops) > 0
@@ -55,6 +57,7 @@ def test_figures_are_consistent(speed: Speed) -> None:
 
 def test_json_has_all_figures(speed: Speed) -> None:
     fields = json.loads(json.dumps(speed.to_dict(), allow_nan=False))
+    assert speed.limit is not None
     assert fields["limit"]["tokens_per_second"] == pytest.approx(speed.limit.tokens_per_second)
     assert fields["share_of_limit"] == pytest.approx(speed.share_of_limit)
     assert len(fields["throughput"]) == 2
@@ -67,3 +70,8 @@ def test_typical_texts_have_the_lengths_of_the_training_texts(model: Model) -> N
     words = sorted(len(text.split()) for text in texts)
     assert 3 <= words[150] <= 9
     assert words[-1] <= 20
+
+
+def test_texts_without_content_are_refused(model: Model) -> None:
+    with pytest.raises(InputError, match="no texts to measure with"):
+        measure_speed(model, ["", "  "])

@@ -168,3 +168,35 @@ def test_keeping_fewer_scores_never_makes_the_sets_smaller(values: list[float], 
         return scores[max(rank, 1) - 1] if rank <= len(scores) else 1.0
 
     assert limit(thinned) >= limit(whole) - 1e-9
+
+
+def test_a_text_below_the_limit_is_out_of_scope_and_keeps_its_label() -> None:
+    scope = {"threshold": 0.6, "refused": 0.05, "rows": 100}
+    task = make_task("single_label_classification", temperature=2.0, out_of_scope=scope)
+    unsure, sure = decode(np.array([1.0, 0.0, -1.0]), task), decode(np.array([6.0, 0.0, -1.0]), task)
+    assert (unsure.out_of_scope, unsure.label) == (True, "a")
+    assert (sure.out_of_scope, sure.label) == (False, "a")
+    assert unsure.out_of_scope_score == pytest.approx(1.0 - softmax([0.5, 0.0, -0.5])[0])
+    assert decode(np.zeros(3), SINGLE).out_of_scope is None
+    assert decode(np.zeros(3), SINGLE).out_of_scope_score is None
+
+
+def test_conformal_sets_may_be_empty_if_asked() -> None:
+    task = make_task("single_label_classification", nonconformity=[0.0, 0.1, 0.2, 0.3])
+    unsure = np.array([0.1, 0.0, 0.05])
+    assert decode(unsure, task, DecodeOptions(coverage=0.5)).labels == ("a",)
+    assert decode(unsure, task, DecodeOptions(coverage=0.5, empty_sets=True)).labels == ()
+    assert decode(np.array([9.0, 0.0, 0.0]), task, DecodeOptions(coverage=0.5, empty_sets=True)).labels == ("a",)
+    with pytest.raises(ConfigError, match="empty_sets needs coverage"):
+        decode(unsure, task, DecodeOptions(empty_sets=True))
+
+
+def test_a_task_without_a_limit_writes_the_fields_of_older_versions() -> None:
+    assert list(SINGLE.calibration.model_dump()) == ["temperature", "thresholds", "nonconformity"]
+    scope = {"threshold": 0.6, "refused": 0.05, "rows": 100}
+    assert (
+        make_task("single_label_classification", out_of_scope=scope).model_dump()["calibration"]["out_of_scope"]
+        == scope
+    )
+    with pytest.raises(ValueError, match="out_of_scope belongs to single_label_classification"):
+        make_task("multi_label_classification", out_of_scope=scope)

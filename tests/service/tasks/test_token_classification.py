@@ -204,3 +204,47 @@ def test_a_threshold_keeps_only_confident_entities(encoder: Encoder) -> None:
 def test_options_of_other_tasks_are_rejected(encoder: Encoder) -> None:
     with pytest.raises(ConfigError, match="top_k does not apply to token-classification"):
         Decoder(task()).check(DecodeOptions(top_k=3))
+
+
+def foreign_entities(encoder: Encoder, labels: list[str], tagging: str, tags: list[str]) -> list[tuple[str, str]]:
+    """Return text and label of the entities of as many words as there are tags, each tag being nearly certain."""
+    made = TokenClassification(labels=labels, tagging=tagging, encoding=task().encoding, provenance=task().provenance)  # type: ignore[arg-type]
+    text = encode(encoder, " ".join(["parcel", "monday", "login", "where"][: len(tags)]))
+    logits = np.array([[8.0 * (label == tag) for label in labels] for tag in tags])
+    found = Decoder(made).decode([text], [logits], DecodeOptions())[0].entities
+    assert all(0.9 < entity.score <= 1.0 for entity in found)
+    return [(entity.text, entity.label) for entity in found]
+
+
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        (["I-DAY", "I-DAY", "O"], [("parcel monday", "DAY")]),
+        (["I-DAY", "B-DAY", "I-DAY"], [("parcel", "DAY"), ("monday login", "DAY")]),
+        (["I-DAY", "I-ITEM", "I-ITEM"], [("parcel", "DAY"), ("monday login", "ITEM")]),
+        (["O", "I-DAY", "O", "I-DAY"], [("monday", "DAY"), ("where", "DAY")]),
+    ],
+)
+def test_in_iob1_an_entity_may_begin_inside(encoder: Encoder, tags: list[str], expected: list[tuple[str, str]]) -> None:
+    assert foreign_entities(encoder, ["O", "I-DAY", "B-DAY", "I-ITEM"], "IOB1", tags) == expected
+
+
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        (["B-DAY", "I-DAY", "L-DAY"], [("parcel monday login", "DAY")]),
+        (["U-DAY", "U-DAY", "O"], [("parcel", "DAY"), ("monday", "DAY")]),
+        (["U-ITEM", "B-DAY", "L-DAY"], [("parcel", "ITEM"), ("monday login", "DAY")]),
+    ],
+)
+def test_in_bilou_last_and_single_words_count_as_inside_and_begin(
+    encoder: Encoder, tags: list[str], expected: list[tuple[str, str]]
+) -> None:
+    labels = ["O", "B-DAY", "I-DAY", "L-DAY", "U-DAY", "B-ITEM", "I-ITEM", "L-ITEM", "U-ITEM"]
+    assert foreign_entities(encoder, labels, "BILOU", tags) == expected
+
+
+def test_the_tagging_of_our_own_models_is_not_written(encoder: Encoder) -> None:
+    assert "tagging" not in task().model_dump()
+    with pytest.raises(ValueError, match="IOB2 tags"):
+        TokenClassification(labels=["O", "I-DAY"], encoding=task().encoding, provenance=task().provenance)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,8 @@ from glossator.export.exporter import export
 from glossator.modeling.checkpoint_reader import load_checkpoint, load_model
 from glossator.modeling.labelled_rows import LabelledRows, inputs_of
 from glossator.service.errors import ConfigError
-from glossator.service.inference.model import load
+from glossator.service.inference.model import Model, load
+from glossator.service.measuring import speed as measuring
 from glossator.training.algorithms import registry
 from glossator.training.algorithms.algorithm import Splits, TrainingContext
 from glossator.training.algorithms.distil import make_smaller_encoder
@@ -69,6 +71,7 @@ def test_an_algorithm_is_trained_exported_and_served(
     topic_splits: MakeSplits,
     tiny_checkpoint: Callable[..., Path],
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     splits = topic_splits(SINGLE)
     changed: dict[str, Any] = OPTIONS.get(algorithm, {})
@@ -96,6 +99,18 @@ def test_an_algorithm_is_trained_exported_and_served(
         assert ours[0].score == pytest.approx(floor, abs=0.02)  # type: ignore[union-attr]
     else:
         assert np.mean(right) >= MIN_ACCURACY.get(algorithm, 0.8)
+    check_speed(model, splits.test.texts, monkeypatch)
+
+
+def check_speed(model: Model, texts: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """`bench` measures every algorithm; models that only look up rows of a table have no limit of matrix products."""
+    for name, value in {"_SECONDS": 0.02, "CALLERS": (1,), "BUDGETS": (64,), "ROUNDS": 1}.items():
+        monkeypatch.setattr(measuring, name, value)
+    speed = measuring.measure_speed(model, texts)
+    assert speed.best.texts_per_second > 0
+    products = model.task.provenance.algorithm not in ("majority", "tfidf")
+    assert (speed.limit is not None, speed.share_of_limit is not None) == (products, products)
+    assert json.loads(json.dumps(speed.to_dict(), allow_nan=False))["share_of_limit"] == speed.share_of_limit
 
 
 @pytest.mark.slow

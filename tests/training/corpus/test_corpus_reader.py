@@ -196,6 +196,38 @@ def test_read_corpus_counts_repeated_labels() -> None:
     assert (findings["repeated-labels"].count, findings["repeated-labels"].share) == (4, 1.0)
 
 
+def test_a_label_as_number_and_as_text_is_one_label_with_a_finding(read_pairs: ReadPairs) -> None:
+    corpus = read_pairs([("a", 1), ("b", "1"), ("c", 2), ("d", "2"), ("e", 2.0)])
+    assert corpus.label_names == ["1", "2"]
+    findings = {finding.name: finding for finding in corpus.findings}
+    assert (findings["mixed-label-types"].count, findings["mixed-label-types"].examples) == (2, ("'1'", "'2'"))
+    assert findings["label-name-variants"].examples == ("'2.0' -> '2' (1 rows)",)
+
+
+def test_a_missing_key_a_missing_value_and_an_empty_list_differ() -> None:
+    cells: list[dict[str, object]] = [
+        {"labels": ["a", "b"]},
+        {"labels": []},
+        {},
+        {"labels": None},
+        {"labels": ["b", "a"]},
+    ]
+    rows = [SourceRow(line, {"text": f"text {line}"} | cell) for line, cell in enumerate(cells, start=1)]
+    corpus = read_corpus(rows, source_name="x", drop_rare=True)
+    assert corpus.labels[1] == ()
+    assert [(reject.line, reject.message) for reject in corpus.rejects] == [
+        (3, "the row has no field 'labels'; write [] if no label applies"),
+        (4, "the label is empty; write [] if no label applies"),
+    ]
+
+
+def test_labels_0_and_0_0_are_one_label_with_a_finding(read_pairs: ReadPairs) -> None:
+    corpus = read_pairs([("a", "0.0"), ("b", "0"), ("c", "1.0"), ("d", "1"), ("e", "1.0")])
+    assert corpus.label_counts() == {"0": 2, "1": 3}
+    findings = {finding.name: finding.count for finding in corpus.findings}
+    assert findings["label-name-variants"] == 3
+
+
 @pytest.mark.parametrize(
     ("options", "fault"),
     [

@@ -9,6 +9,7 @@ from glossator.service.bundle.task import TaskName
 from glossator.service.errors import UnknownColumn
 from glossator.training.corpus.corpus import Corpus, UnusableCorpus
 from glossator.training.corpus.reading.column_detection import ColumnRoles
+from glossator.training.corpus.reading.labels.label_forms import LabelNames
 from glossator.training.corpus.reading.task_detection import detect_task
 from glossator.training.corpus.row import SourceRow
 from glossator.training.corpus.task_corpus_reader import read_task_corpus
@@ -39,6 +40,12 @@ PAIR = {"premise": "it rains", "hypothesis": "it is wet", "label": "yes"}
         ({"a": "x", "b": "y", "label": "z"}, ColumnRoles(second="b"), "text-pair"),
         ({"text": "x", "label": "z"}, ColumnRoles(), "text-classification"),
         ({"text": "x", "tags": ["z"]}, ColumnRoles(), "text-classification"),
+        ({"text": "Anna left", "tags": "B-PER O"}, ColumnRoles(), "token-classification"),
+        ({"text": "Anna left", "annotation": "B-PER O"}, ColumnRoles(), "token-classification"),
+        ({"text": "Anna left", "slots": "B-PER O", "intent": "go"}, ColumnRoles(), "text-classification"),
+        ({"text": "Anna left", "slots": "B-PER O", "intent": "go"}, ColumnRoles(label="slots"), "token-classification"),
+        ({"text": "Anna", "label": "O"}, ColumnRoles(), "text-classification"),
+        ({"text": "Anna left", "label": "O negative"}, ColumnRoles(), "text-classification"),
     ],
 )
 def test_the_task_is_detected_from_the_columns(fields: dict[str, Any], roles: ColumnRoles, task: str) -> None:
@@ -55,6 +62,8 @@ def test_entities_from_spans_tokens_and_tags_of_words() -> None:
     assert (corpus.texts, corpus.spans) == (["Anna in York"], [(GoldSpan(8, 12, "LOC"),)])
     corpus = read_rows("token-classification", {"text": "Anna  in York", "slots": "O O B-LOC"})
     assert corpus.spans == [(GoldSpan(9, 13, "LOC"),)]
+    corpus = read_rows("token-classification", {"text": "Anna in York", "kind": "B-PER O B-LOC", "label": "trip"})
+    assert corpus.spans == [(GoldSpan(0, 4, "PER"), GoldSpan(8, 12, "LOC"))]
 
 
 def test_bad_rows_of_entities_become_rejects() -> None:
@@ -88,7 +97,10 @@ def test_questions_with_several_answers_one_or_none() -> None:
         ([{"start": 9, "text": "York"}], "answer-not-there", "bytes of UTF-8"),
         ([{"text": "York"}], "answer-unreadable", "a start and a text"),
         (["York"], "answer-unreadable", "not an answer"),
-        (7, "answers-not-a-list", "int"),
+        (7, "answers-not-a-list", "a number"),
+        ({"text": ["York", "Anna"], "answer_start": [8]}, "answer-unreadable", "as many starts as texts"),
+        ({"text": ["York"], "answer_start": 8}, "answer-unreadable", "as many starts as texts"),
+        ({"text": "York", "answer_start": 9}, "answer-not-there", "bytes of UTF-8"),
     ],
 )
 def test_wrong_answers_become_rejects(answers: object, reason: str, message: str) -> None:
@@ -151,3 +163,12 @@ def test_spans_with_white_space_at_their_edges_are_reported_and_trimmed() -> Non
     assert corpus.spans == [(GoldSpan(0, 3, "PER"),), (GoldSpan(0, 3, "PER"),)]
     finding = next(each for each in corpus.findings if each.name == "spans-with-space")
     assert (finding.count, finding.lines, finding.examples) == (1, (1,), ("line 1: 'Ann '",))
+
+
+def test_numbers_of_pairs_become_names() -> None:
+    pairs = [PAIR | {"premise": f"it rains {number}", "label": number % 3} for number in range(6)]
+    names = LabelNames(by_column={"label": ("entailment", "neutral", "contradiction")}, by_column_origin="README.md")
+    unlabelled = PAIR | {"label": -1}
+    corpus = read_rows("text-pair", *pairs, unlabelled, label_names=names)
+    assert corpus.labels[:3] == [("entailment",), ("neutral",), ("contradiction",)]
+    assert [reject.message for reject in corpus.rejects] == ["the label is -1, which marks rows without a label"]

@@ -73,7 +73,7 @@ def clean(
     """Apply `rules`: first to the texts, then to rows that are duplicates after that.
 
     Texts with spans are not changed, because spans are offsets into them. A text is not changed if a rule would leave
-    nothing of it.
+    nothing of it, or would change its result again.
 
     Args:
         corpus: The corpus as it was read; the reader has applied the rules about label names and exact duplicates.
@@ -131,7 +131,7 @@ def _apply_answers(corpus: Corpus, answers: Sequence[ReviewAnswer]) -> Corpus:
     row_of = {line: row for row, line in enumerate(corpus.lines)}
     dropped = {each.line for each in corpus.dropped}
     faults = [
-        Fault("answer-to-another-row", f"the text there is not {shorten(answer.text, 60)!r}", f"line {answer.line}")
+        Fault("answer-to-another-row", f"the text there is not '{shorten(answer.text, 60)}'", f"line {answer.line}")
         for answer in answers
         if answer.line not in dropped
         and (answer.line not in row_of or corpus.texts[row_of[answer.line]] != answer.text)
@@ -159,7 +159,8 @@ def _clean_texts(corpus: Corpus, rules: Collection[str], cells: dict[int, list[C
         for rule in chosen:
             for row, text in enumerate(cleaned):
                 after = rule.clean(text) if rule.applies(text) else text
-                if after != text and after.strip():
+                final = after != text and rule.clean(after) == after  # else a second run would change it again
+                if final and after.strip():
                     cells.setdefault(corpus.lines[row], []).append(CellChange(rule.name, name, text, after))
                     cleaned[row] = after
         return cleaned

@@ -10,7 +10,7 @@ from glossator.service.errors import shorten
 from glossator.training.corpus.corpus import Corpus, DroppedRow
 from glossator.training.corpus.finding import EXAMPLES
 from glossator.training.corpus.findings.corpus_faults import rare_labels
-from glossator.training.corpus.reading.label_reader import common_spellings, name_key
+from glossator.training.corpus.reading.labels.label_reader import common_spellings, name_key
 
 VARIANTS, RARE = "label-name-variants", "rare-labels"
 
@@ -71,4 +71,4 @@ def drop_rare_labels(corpus: Corpus) -> Corpus:
 
 def _quoted(name: str) -> str:
     """A label's name in quotes, which make outer spaces visible."""
-    return repr(shorten(name, 60))
+    return f"'{shorten(name, 60)}'"

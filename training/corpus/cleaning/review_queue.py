@@ -151,7 +151,7 @@ def read_answers(path: Path) -> list[ReviewAnswer]:
     except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise CorpusError(
             f"{path.name} is not an export of reviewed rows",
-            found=f"{type(error).__name__}: {error}",
+            found=f"no field {error}" if isinstance(error, KeyError) else error,
             expected="Label Studio's JSON, or Prodigy's JSON lines, of the tasks that --review wrote",
         ) from error
 

@@ -16,6 +16,7 @@ from glossator.training.corpus.corpus import Corpus
 from glossator.training.corpus.finding import EXAMPLES, Finding
 from glossator.training.corpus.findings.near_duplicates import group_near_duplicates, group_same_texts
 from glossator.training.corpus.findings.pii import find_personal_data, mask
+from glossator.training.corpus.findings.separators import check_separators
 from glossator.training.corpus.findings.text_rules import TEXT_RULES, TextRule
 
 IMBALANCE_RATIO = 10
@@ -23,7 +24,9 @@ IMBALANCE_RATIO = 10
 LANGUAGE_ROWS = 5_000
 """The language of this many first texts is detected; it takes 0.1 ms per text."""
 
-_PLACEHOLDERS = frozenset({"nan", "null", "none", "n/a", "na", "nil", "undefined", "unlabelled", "unlabeled", "-", "?"})
+_MISSING_VALUES = frozenset({"nan", "null", "none", "n/a", "#n/a", "na", "nil", "nat", "<na>", "undefined", "-", "?"})
+"""What programs write for a missing value."""
+_PLACEHOLDERS = _MISSING_VALUES | {"unlabelled", "unlabeled", "unsup", "unsupervised", "todo", "tbd"}
 _DIGITS = re.compile(r"\d")
 _MIN_SIMILAR_NAME = 5
 """Shorter label names are not compared: many of them differ by one character."""
@@ -36,6 +39,7 @@ def check_corpus(corpus: Corpus) -> list[Finding]:
         *(check_labels(corpus) if has_classes else ()),
         *check_duplicates(corpus),
         *(check_spans(corpus) if corpus.task == "token-classification" else ()),
+        *check_placeholders(corpus),
         *check_texts(corpus),
         *check_languages(corpus),
     ]
@@ -44,21 +48,22 @@ def check_corpus(corpus: Corpus) -> list[Finding]:
 def check_labels(corpus: Corpus) -> list[Finding]:
     """Findings about label names (placeholders, numbers, similar names), rows without labels, and class imbalance."""
     counts = {name: count for name, count in corpus.label_counts().items() if count}
-    found = []
+    found: list[Finding] = []
+    found += check_separators(corpus)
     suspicious = [name for name in counts if name.strip().casefold() in _PLACEHOLDERS]
     if suspicious:
         rows = [index for index, names in enumerate(corpus.labels) if not set(suspicious).isdisjoint(names)]
-        examples = [f"{name!r} ({counts[name]} rows)" for name in suspicious]
+        examples = [f"'{name}' ({counts[name]} rows)" for name in suspicious]
         done = "kept as a label. Hint: empty these cells if they mean that there is no label"
         found.append(_finding(corpus, "suspicious-label-names", len(rows), examples, done))
     if counts and all(name.strip().lstrip("-").isdecimal() for name in counts):
-        examples = [f"{name!r} ({counts[name]} rows)" for name in counts]
-        done = "kept. Hint: answers will show these numbers; write names instead if the labels have any"
+        examples = [f"'{name}' ({counts[name]} rows)" for name in counts]
+        done = "kept. Hint: answers will show these numbers; --label-names gives the labels names"
         found.append(_finding(corpus, "numeric-label-names", len(corpus), examples, done))
     similar = _similar_names(counts)
     if similar:
         rows = [index for index, names in enumerate(corpus.labels) if any(set(pair) & set(names) for pair in similar)]
-        examples = [f"{one!r} ({counts[one]} rows) and {other!r} ({counts[other]} rows)" for one, other in similar]
+        examples = [f"'{one}' ({counts[one]} rows) and '{other}' ({counts[other]} rows)" for one, other in similar]
         done = "kept as separate labels. Hint: if one is a typing error, correct it in the source"
         found.append(_finding(corpus, "alike-label-names", len(rows), examples, done))
     unlabelled = [index for index, names in enumerate(corpus.labels) if not names]
@@ -70,7 +75,7 @@ def check_labels(corpus: Corpus) -> list[Finding]:
     largest = max(counts.values(), default=0)
     small = sorted((count, name) for name, count in counts.items() if count * IMBALANCE_RATIO < largest)
     if small:
-        examples = [f"{name!r}: {count} rows, the largest has {largest}" for count, name in small]
+        examples = [f"'{name}': {count} rows, the largest has {largest}" for count, name in small]
         done = "kept. Hint: add rows of these labels, and read their own scores in the evaluation"
         found.append(_finding(corpus, "class-imbalance", sum(count for count, _ in small), examples, done))
     return found
@@ -115,8 +120,17 @@ def check_texts(corpus: Corpus) -> list[Finding]:
         rows = [index for index, text in enumerate(corpus.texts) if rule.applies(text)]
         if rows:
             examples = _shown_personal_data(corpus, rows) if rule.name == "personal-data" else _shown(corpus, rows)
-            found.append(_finding(corpus, rule.name, len(rows), examples, _rule_hint(rule), rows))
+            found.append(_finding(corpus, rule.name, len(rows), examples, _rule_hint(rule, corpus, rows), rows))
     return found
+
+
+def check_placeholders(corpus: Corpus) -> list[Finding]:
+    """A finding about texts such as `nan` and `NULL`, which programs write for missing values."""
+    rows = [index for index, text in enumerate(corpus.texts) if text.strip().casefold() in _MISSING_VALUES]
+    if not rows:
+        return []
+    done = "kept as texts. Hint: leave these cells empty if they mean that there is no text"
+    return [_finding(corpus, "placeholder-texts", len(rows), _shown(corpus, rows), done, rows)]
 
 
 def check_languages(corpus: Corpus) -> list[Finding]:
@@ -144,16 +158,21 @@ def check_spans(corpus: Corpus) -> list[Finding]:
         odd = [span for span in spans if _splits_word(text, span.start, span.end)]
         if odd:
             rows.append(index)
-            examples.append(f"line {corpus.lines[index]}: {text[odd[0].start : odd[0].end]!r} in {shorten(text, 60)}")
+            examples.append(f"line {corpus.lines[index]}: '{text[odd[0].start : odd[0].end]}' in {shorten(text, 60)}")
     if not rows:
         return []
     done = "kept. Hint: check whether all offsets are shifted by the same number of characters"
     return [_finding(corpus, "spans-across-words", len(rows), examples, done, rows)]
 
 
-def _rule_hint(rule: TextRule) -> str:
+def _rule_hint(rule: TextRule, corpus: Corpus, rows: Sequence[int]) -> str:
     option = "--apply" if rule.safe else f"--apply --rule {rule.name}"
-    return f"kept. Hint: {option} changes them: {rule.hint}"
+    if rule.name != "encoding-damage":
+        return f"kept. Hint: {option} changes them: {rule.hint}"
+    repaired = sum(rule.clean(corpus.texts[row]) != corpus.texts[row] for row in rows)
+    if not repaired:
+        return "kept: they cannot be repaired. Hint: read the source with its encoding (--encoding)"
+    return f"kept. Hint: {option} changes {repaired:,} of them: {rule.hint}"
 
 
 def _splits_word(text: str, start: int, end: int) -> bool:

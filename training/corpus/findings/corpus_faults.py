@@ -40,7 +40,7 @@ def label_faults(corpus: Corpus) -> list[Fault]:
             Fault(
                 "label-is-free-text",
                 f"{len(counts)} different labels in {len(corpus)} rows; name the column of classes (--label-column)",
-                f"column {column!r}",
+                f"column '{column}'",
             )
         )
     if len(counts) > _MEASUREMENT_VALUES and _are_measurements(counts):
@@ -49,7 +49,7 @@ def label_faults(corpus: Corpus) -> list[Fault]:
                 "label-is-a-number",
                 f"{len(counts)} different values such as {', '.join(sorted(counts)[:3])}: this is regression; "
                 "group the values into classes first, or name another column (--label-column)",
-                f"column {column!r}",
+                f"column '{column}'",
             )
         )
     return faults
@@ -62,12 +62,12 @@ def class_faults(corpus: Corpus) -> list[Fault]:
     faults = []
     present = [name for name, count in corpus.label_counts().items() if count]
     if len(present) < 2:
-        only = f"only the label {shorten(present[0], 60)!r}" if present else "no label at all"
+        only = f"only the label '{shorten(present[0], 60)}'" if present else "no label at all"
         faults.append(Fault("one-class", f"the rows have {only}; a classifier needs rows of two labels or more"))
     rare = rare_labels(corpus)
     if rare:
         line_of = {name: line for names, line in zip(corpus.labels, corpus.lines, strict=True) for name in names}
-        shown = ", ".join(f"{shorten(name, 60)!r} (line {line_of[name]})" for name in rare[:_SHOWN])
+        shown = ", ".join(f"'{shorten(name, 60)}' (line {line_of[name]})" for name in rare[:_SHOWN])
         more = f" and {len(rare) - _SHOWN} more" if len(rare) > _SHOWN else ""
         faults.append(
             Fault(

@@ -1,4 +1,4 @@
-"""Finds words that are probably in the wrong entity type, or wrongly in or outside an entity, by confident learning.
+"""Finds words whose entity type is worth checking, or that may be wrongly in or outside an entity.
 
 The method is that of `label_errors.py`, applied to words: logistic regression on the word vectors of the frozen encoder
 judges each word, and no classifier has seen the text of the words that it judges. The class of a word is the type of
@@ -28,7 +28,7 @@ MAX_OUTSIDE_RATIO = 4
 
 @dataclass(frozen=True, slots=True)
 class SuspectWord:
-    """A word whose `label` (an entity type, or `O`) is probably wrong. It is `text[start:end]`, in code points."""
+    """A word whose `label` (an entity type, or `O`) is worth checking. It is `text[start:end]`, in code points."""
 
     line: int
     text: str
@@ -52,7 +52,7 @@ class SuspectWord:
 def find_entity_errors(
     corpus: Corpus, word_vectors: Sequence[WordVectors], *, folds: int = FOLDS, seed: int = 13
 ) -> list[SuspectWord]:
-    """The words whose label is probably wrong, the least probable label first. `word_vectors` has those of each row.
+    """The words whose label is worth checking, the least probable label first. `word_vectors` has those of each row.
 
     Raises CorpusError if the corpus has no entities, or fewer rows than `folds`.
     """
@@ -97,14 +97,14 @@ def find_entity_errors(
 def entity_error_finding(corpus: Corpus, suspects: Sequence[SuspectWord]) -> Finding:
     """The suspect words as one finding of the report; it counts the rows that they are in."""
     examples = tuple(
-        f"line {each.line}: {shorten(each.word, 40)!r} is {each.label} ({each.probability:.2f}), more probable: "
-        f"{each.suggestion} ({each.suggestion_probability:.2f}): {shorten(each.text, 80)!r}"
+        f"line {each.line}: '{shorten(each.word, 40)}' is {each.label} ({each.probability:.2f}), more probable: "
+        f"{each.suggestion} ({each.suggestion_probability:.2f}): '{shorten(each.text, 80)}'"
         for each in suspects[:EXAMPLES]
     )
     lines = tuple(sorted({each.line for each in suspects}))
     done = f"{len(suspects):,} words, kept. Hint: let people check these rows; --review writes them for Label Studio "
     done += "or Prodigy"
-    return Finding("likely-wrong-labels", len(lines), len(lines) / max(1, len(corpus)), examples, done, lines)
+    return Finding("labels-worth-checking", len(lines), len(lines) / max(1, len(corpus)), examples, done, lines)
 
 
 def _word_labels(words: WordVectors, spans: Sequence[Any], names: Sequence[str]) -> NDArray[np.int64]:

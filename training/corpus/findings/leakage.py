@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from glossator.modeling.minhash import normalise_text
 from glossator.service.errors import shorten
 from glossator.training.corpus.corpus import Corpus
 from glossator.training.corpus.finding import EXAMPLES, Finding
-from glossator.training.corpus.findings.near_duplicates import group_near_duplicates, normalise_text
+from glossator.training.corpus.findings.near_duplicates import group_near_duplicates
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,13 @@
 
 A text is compared as the set of its shingles: runs of three characters, without case, white space and punctuation. Two
 texts are near-duplicates if the Jaccard similarity of their shingles is at least `SIMILARITY` and their numbers are
-the same: orders 17 and 18 differ although their words do not. Groups are the connected components of these pairs.
+the same: orders 17 and 18 differ although their words do not. Groups are the connected components of these pairs. Where
+a chain of such pairs joins more than `MAX_CHAINED` texts, each text must be a near-duplicate of the first one of its
+group.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,34 +16,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from glossator.modeling.minhash import PERMUTATIONS, minimum_hashes, normalise_text, numbers_of, shingles_of
+
 SIMILARITY = 0.8
-_PERMUTATIONS = 64
 _BANDS = 16
 """16 bands of 4 hashes: pairs with similarity 0.8 share a band except for 2 in 10,000; with 0.5, one in three does."""
+MAX_CHAINED = 50
+"""More different texts in one group are probably a chain whose ends have little in common."""
 _SLACK = 0.15
 """Pairs whose estimated similarity is this much below the threshold are skipped: three standard errors."""
 _CHUNK_TEXTS = 2_000
 _CHUNK_PAIRS = 50_000
 _MAX_NEIGHBOURS = 64
 """Each text of a bucket is compared with at most this many others, so that the work grows linearly with the rows."""
-_GENERATOR = np.random.default_rng(7)
-_FACTORS = _GENERATOR.integers(1, 2**63, size=_PERMUTATIONS, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
-_TERMS = _GENERATOR.integers(0, 2**63, size=_PERMUTATIONS, dtype=np.uint64)
-_MIX = _GENERATOR.integers(0, 2**63, size=_PERMUTATIONS // _BANDS, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
-_NUMBER = re.compile(r"\d+")
-_SEPARATORS = re.compile(r"[\W_]+")
+_MIX = np.random.default_rng(7).integers(0, 2**63, size=PERMUTATIONS // _BANDS, dtype=np.uint64) * np.uint64(2)
+_MIX += np.uint64(1)
 
 Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
 """Pairs of indices, `(pairs,)` each."""
-
-
-def normalise_text(text: str) -> str:
-    """The text without differences of case and white space.
-
-    >>> normalise_text(" Where is\\n my CARD? ")
-    'where is my card?'
-    """
-    return " ".join(text.casefold().split())
 
 
 def group_near_duplicates(texts: Sequence[str], *, similarity: float = SIMILARITY) -> list[int]:
@@ -71,7 +62,7 @@ def _group(texts: Sequence[str], indices: NDArray[np.int64], similarity: float) 
 
     signatures, shingles = _min_hash(texts)
     known: dict[tuple[str, ...], int] = {}
-    numbers = np.array([known.setdefault(tuple(_NUMBER.findall(text)), len(known)) for text in texts], dtype=np.int64)
+    numbers = np.array([known.setdefault(numbers_of(text), len(known)) for text in texts], dtype=np.int64)
     group = np.arange(len(texts))
     edges: list[Pairs] = []
     for band in range(_BANDS):
@@ -83,9 +74,31 @@ def _group(texts: Sequence[str], indices: NDArray[np.int64], similarity: float) 
         ends = tuple(np.concatenate(side) for side in zip(*edges, strict=True)) if edges else (group[:0], group[:0])
         graph = csr_array((np.ones(len(ends[0]), dtype=np.int8), ends), shape=(len(texts), len(texts)))
         group = connected_components(graph, directed=False)[1]
+    group = _cut_chains(group, shingles, numbers, similarity)
     smallest = np.full(len(texts), np.iinfo(np.int64).max)
     np.minimum.at(smallest, group, indices)
     return smallest[group]
+
+
+def _cut_chains(
+    group: NDArray[np.int64], shingles: Any, numbers: NDArray[np.int64], similarity: float
+) -> NDArray[np.int64]:
+    """Divide each group of more than `MAX_CHAINED` texts.
+
+    The first text leads a group of its near-duplicates, the first of the others leads the next one, and so on.
+    """
+    group = group.astype(np.int64)
+    sizes = np.bincount(group)
+    for large in np.flatnonzero(sizes > MAX_CHAINED).tolist():
+        left = np.flatnonzero(group == large)
+        while len(left):
+            near = (_jaccard(shingles, np.full(len(left), left[0]), left) >= similarity) & (
+                numbers[left] == numbers[left[0]]
+            )
+            near[0] = True
+            group[left[near]] = len(sizes) + left[0]
+            left = left[~near]
+    return np.unique(group, return_inverse=True)[1].astype(np.int64)
 
 
 def _jaccard(shingles: Any, one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -120,7 +133,7 @@ class _Signatures:
         """The pairs whose estimated similarity is at least `minimum`."""
         equal = (self.bytes.take(one, axis=0) == self.bytes.take(other, axis=0)).view(np.uint64).sum(axis=1)
         equal = (equal * np.uint64(0x0101010101010101)) >> np.uint64(56)  # the sum of the eight bytes
-        likely = equal >= minimum * _PERMUTATIONS
+        likely = equal >= minimum * PERMUTATIONS
         return one[likely], other[likely]
 
 
@@ -129,15 +142,15 @@ def _min_hash(texts: Sequence[str]) -> tuple[_Signatures, Any]:
     from scipy.sparse import csr_array
 
     bands = np.empty((len(texts), _BANDS), dtype=np.uint64)
-    last_bytes = np.empty((len(texts), _PERMUTATIONS), dtype=np.uint8)
+    last_bytes = np.empty((len(texts), PERMUTATIONS), dtype=np.uint8)
     columns = np.empty(sum(max(1, len(text.casefold())) for text in texts), dtype=np.int32)  # room for every shingle
     starts = np.zeros(len(texts) + 1, dtype=np.int64)
     for begin in range(0, len(texts), _CHUNK_TEXTS):
         chunk = slice(begin, begin + _CHUNK_TEXTS)
-        shingles, begins = _shingles(texts[chunk])
-        hashes = _minimum_hashes(shingles, begins)
+        shingles, begins = shingles_of(texts[chunk])
+        hashes = minimum_hashes(shingles, begins)
         last_bytes[chunk] = hashes & np.uint32(0xFF)
-        bands[chunk] = (hashes.reshape(-1, _BANDS, _PERMUTATIONS // _BANDS) * _MIX).sum(axis=2, dtype=np.uint64)
+        bands[chunk] = (hashes.reshape(-1, _BANDS, PERMUTATIONS // _BANDS) * _MIX).sum(axis=2, dtype=np.uint64)
         row = np.repeat(np.arange(len(begins), dtype=np.uint64), np.diff(np.append(begins, len(shingles))))
         entry = np.sort((row << np.uint64(32)) | ((shingles * _MIX[0]) >> np.uint64(33)))
         entry = entry[np.append(True, entry[1:] != entry[:-1])]
@@ -147,31 +160,3 @@ def _min_hash(texts: Sequence[str]) -> tuple[_Signatures, Any]:
     indices = columns[: starts[-1]]
     matrix = csr_array((np.ones(len(indices), dtype=np.int8), indices, starts), shape=(len(texts), 2**31 - 1))
     return _Signatures(bands, last_bytes), matrix
-
-
-def _shingles(texts: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-    """The shingles of all texts as numbers, `(shingles,)`, and where those of each text begin, `(texts,)`."""
-    plain = [_plain(text) for text in texts]
-    points = np.frombuffer("".join(plain).encode("utf-32-le", "surrogatepass"), dtype=np.uint32).astype(np.uint64)
-    begins = np.cumsum([0, *map(len, plain[:-1])])
-    shingles = (points[:-2] << np.uint64(42)) ^ (points[1:-1] << np.uint64(21)) ^ points[2:]  # 21 bits per code point
-    inside = np.ones(len(shingles), dtype=bool)
-    inside[begins[1:] - 1] = inside[begins[1:] - 2] = False  # these shingles span two texts
-    return shingles[inside], begins - 2 * np.arange(len(begins))
-
-
-def _minimum_hashes(shingles: NDArray[np.uint64], begins: NDArray[np.int64]) -> NDArray[np.uint32]:
-    """The MinHash of each text, `(texts, permutations)`: the smallest value of each hash function over its shingles.
-
-    Two texts have an equal value with the probability that is their Jaccard similarity.
-    """
-    found = np.empty((len(begins), _PERMUTATIONS), dtype=np.uint32)
-    for index, (factor, term) in enumerate(zip(_FACTORS, _TERMS, strict=True)):
-        found[:, index] = np.minimum.reduceat((shingles * factor + term) >> np.uint64(32), begins)
-    return found
-
-
-def _plain(text: str) -> str:
-    """The text in lower case with single spaces for white space and punctuation, and a space at each end."""
-    plain = _SEPARATORS.sub(" ", text.casefold()).strip()
-    return f" {plain} " if plain else " . "

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from glossator.service.documents.decision import Decision
+from glossator.service.documents.split_names import choose_split, split_decisions
 from glossator.service.errors import ConfigError, ExtraMissing
 from glossator.training.corpus.row import SourceRow
 
@@ -18,13 +21,22 @@ _HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 _SAVE_HINT = "On a machine that reaches the hub: `load_dataset(...).save_to_disk(FOLDER)`; then give that folder."
 
 
+@dataclass(frozen=True, slots=True)
+class DatasetRows:
+    """The rows of one split, and how the split was chosen if there are several."""
+
+    rows: Iterator[SourceRow]
+    decisions: list[Decision]
+
+
 def read_dataset(
     name_or_folder: str | Path,
     *,
     split: str | None = None,
+    preferred: str = "train",
     config: str | None = None,
     revision: str | None = None,
-) -> Iterator[SourceRow]:
+) -> DatasetRows:
     """The rows of one split of a dataset.
 
     The numbers of a ClassLabel become names; -1, which marks unlabelled rows, becomes None. The dataset is opened by
@@ -33,7 +45,8 @@ def read_dataset(
 
     Args:
         name_or_folder: A folder that `save_to_disk` wrote, or a name on the hub.
-        split: None: the only split, else "train".
+        split: None: the only split, else the preferred one.
+        preferred: The kind of split that is wanted: `train`, `validation` or `test`, under any of its usual names.
         config: The configuration of a dataset of the hub.
         revision: The revision of a dataset of the hub.
 
@@ -55,7 +68,8 @@ def read_dataset(
         loaded = _from_disk(Path(name_or_folder))
     else:
         loaded = _from_hub(str(name_or_folder), config, revision)
-    return _rows(_choose_split(loaded, split, str(name_or_folder)))
+    chosen, decisions = _choose_split(loaded, split, preferred, str(name_or_folder))
+    return DatasetRows(_rows(chosen), decisions)
 
 
 def _from_disk(folder: Path) -> Dataset | DatasetDict:
@@ -90,22 +104,27 @@ def _from_hub(name: str, config: str | None, revision: str | None) -> DatasetDic
         ) from error
 
 
-def _choose_split(loaded: Dataset | DatasetDict, split: str | None, name: str) -> Dataset:
+def _choose_split(
+    loaded: Dataset | DatasetDict, split: str | None, preferred: str, name: str
+) -> tuple[Dataset, list[Decision]]:
     from datasets import DatasetDict
 
     if not isinstance(loaded, DatasetDict):
         if split is not None and str(loaded.split or split) != split:
             raise ConfigError("the dataset has no such split", found=split, expected=f"{loaded.split}, or none given")
-        return loaded
-    names = list(loaded)
-    wanted = split if split is not None else (names[0] if len(names) == 1 else "train")
-    if wanted not in loaded:
+        return loaded, []
+    if split is not None and split in loaded:
+        return loaded[split], []
+    chosen = None if split is not None else choose_split(list(loaded), preferred)
+    if chosen is None:
+        found = f"split '{split}'" if split is not None else f"no split for {preferred}"
         raise ConfigError(
-            f"{name} has no split {wanted!r}",
-            expected=f"one of {', '.join(names) or '(none)'}",
+            f"{name} has no such split",
+            found=found,
+            expected=f"one of {', '.join(loaded) or '(none)'}",
             hint="Name one with --dataset-split.",
         )
-    return loaded[wanted]
+    return loaded[chosen], split_decisions(list(loaded), chosen, preferred)
 
 
 def _rows(dataset: Dataset) -> Iterator[SourceRow]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 from glossator.service.bundle.task import ProblemType, TaskName
 from glossator.service.documents.column_names import PAIR_COLUMNS
-from glossator.service.errors import UnknownColumn, shorten
+from glossator.service.documents.decision import Decision
+from glossator.service.errors import UnknownColumn
 from glossator.training.corpus.corpus import CorpusColumns
 from glossator.training.corpus.reading.column_detection import LABEL_COLUMNS, ColumnRoles
-from glossator.training.corpus.reading.label_reader import LabelReader
+from glossator.training.corpus.reading.labels.label_form_detection import detect_label_form
+from glossator.training.corpus.reading.labels.label_forms import LabelForm, LabelNames
+from glossator.training.corpus.reading.labels.label_reader import LabelReader
 from glossator.training.corpus.reading.parsed_row import ParsedRow, read_named_text
-from glossator.training.corpus.row import Row, RowFault
+from glossator.training.corpus.reading.score_rows import read_score
+from glossator.training.corpus.row import Row
 
 PAIR_LABEL_COLUMNS = (*LABEL_COLUMNS, "entailment", "gold_label", "score", "similarity", "relatedness", "relevance")
 """Names of the column with the label or score of a pair, in order of preference."""
@@ -33,6 +36,9 @@ class PairRows:
         task: TaskName,
         known_labels: Sequence[str] | None,
         problem_type: ProblemType | None,
+        *,
+        label_names: LabelNames | None = None,
+        keep_unknown: bool = False,
     ) -> None:
         given = (roles.text, roles.second) if roles.text and roles.second else None
         pair = given or find_pair(names) or (roles.text or "", roles.second or "")
@@ -40,18 +46,22 @@ class PairRows:
         if names and (not set(pair) <= set(names) or (label is None and task == "text-pair")):
             raise UnknownColumn(
                 "the columns of the two texts and their label cannot be detected from their names",
-                found=f"columns {', '.join(map(repr, names))}",
+                found=f"columns {', '.join(names)}",
                 hint="Name them: --text-column NAME --second-column NAME --label-column NAME.",
             )
         if label is not None and label not in names and names:
-            raise UnknownColumn("there is no such label column", found=label, expected=", ".join(map(repr, names)))
+            raise UnknownColumn("there is no such label column", found=label, expected=f"one of {', '.join(names)}")
         if problem_type is None:
             values = [row.fields.get(label) for row in head if row.fields] if label else []
             problem_type = "regression" if _are_scores(values) else "single_label_classification"
+        self.decisions: list[Decision] = []
+        self._form = LabelForm("names", label or "")
+        if label is not None and problem_type != "regression":
+            self._form, self.decisions = detect_label_form(label, head, label_names or LabelNames())
         self.problem_type = problem_type
         self._pair = pair
         self._label = label
-        self._labels = LabelReader("single_label_classification", known=known_labels)
+        self._labels = LabelReader("single_label_classification", known=known_labels, keep_unknown=keep_unknown)
         self.columns = CorpusColumns(
             pair[0],
             label or "",
@@ -60,6 +70,7 @@ class PairRows:
             "as given" if roles.label else "by its name",
             "the values are scores" if problem_type == "regression" else "the values are classes",
             second=pair[1],
+            form=self._form,
         )
 
     def read(self, fields: Mapping[str, object]) -> ParsedRow:
@@ -67,25 +78,14 @@ class PairRows:
         first, second = (read_named_text(fields, name) for name in self._pair)
         if self._label is None:
             return ParsedRow(first, second=second)
-        value = fields.get(self._label)
         if self.problem_type == "regression":
-            return ParsedRow(first, second=second, score=_read_score(value))
-        return ParsedRow(first, second=second, labels=self._labels.read(value))
+            return ParsedRow(first, second=second, score=read_score(fields.get(self._label)))
+        return ParsedRow(first, second=second, labels=self._labels.read(self._form.cell(fields)))
 
 
 def find_pair(names: Sequence[str]) -> tuple[str, str] | None:
     """The first of the known column pairs that `names` has, or None."""
     return next((pair for pair in PAIR_COLUMNS if set(pair) <= set(names)), None)
-
-
-def _read_score(value: object) -> float:
-    try:
-        score = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        raise RowFault("score-not-a-number", f"the score is {shorten(value, 40)!r}, expected a number") from None
-    if not math.isfinite(score):
-        raise RowFault("score-not-a-number", f"the score is {score}, expected a finite number")
-    return score
 
 
 def _are_scores(values: Sequence[object]) -> bool:

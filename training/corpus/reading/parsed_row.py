@@ -8,6 +8,7 @@ from typing import Protocol
 
 from glossator.modeling.labelled_rows import Spans
 from glossator.service.bundle.task import ProblemType
+from glossator.service.documents.decision import Decision
 from glossator.training.corpus.corpus import CorpusColumns
 from glossator.training.corpus.row import RowFault, read_text
 
@@ -23,6 +24,10 @@ class ParsedRow:
     score: float | None = None
     trimmed_spans: tuple[str, ...] = ()
     """The texts of spans that had white space at their edges, before it was removed."""
+    repaired_spans: tuple[str, ...] = ()
+    """The texts of spans whose offsets contradicted them and were repaired."""
+    overlapping_spans: tuple[str, ...] = ()
+    """Spans that were left out because they overlap a longer one."""
 
 
 class RowReader(Protocol):
@@ -30,6 +35,8 @@ class RowReader(Protocol):
 
     columns: CorpusColumns
     problem_type: ProblemType
+    decisions: list[Decision]
+    """How the columns are read where their content allows more than one way."""
 
     def read(self, fields: Mapping[str, object]) -> ParsedRow:
         """The values of one row; raises RowFault."""

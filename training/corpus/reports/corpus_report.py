@@ -34,6 +34,8 @@ def to_dict(corpus: Corpus, *, described: str = "", faults: Sequence[Fault] = ()
             "label": {"name": corpus.columns.label, "why": corpus.columns.label_why},
             "existing": list(corpus.columns.existing),
         },
+        "decisions": [decision.to_dict() for decision in corpus.decisions],
+        "problem": corpus.describe_problem(),
         "problem_type": {"name": corpus.problem_type, "why": corpus.columns.problem_type_why},
         "rows": {
             "in": corpus.rows_in,
@@ -69,9 +71,10 @@ def report_lines(corpus: Corpus, *, described: str = "", faults: Sequence[Fault]
         "",
         *([f"- Source: {report['described']}"] if described else []),
         f"- Text: column {code_span(columns['text']['name'])} ({columns['text']['why']})",
-        f"- Label: column {code_span(columns['label']['name'])} ({columns['label']['why']})",
+        *_label_line(corpus),
         f"- All columns: {', '.join(map(code_span, columns['existing'])) or 'none'}",
-        f"- Problem: {problem['name']} ({problem['why']})",
+        f"- Problem: {report['problem']}" + (f" ({problem['why']})" if problem["why"] else ""),
+        *(f"- Decision: {code_span(decision.message, limit=1_000)}" for decision in corpus.decisions),
         f"- Rows: {rows['in']:,} in = {rows['kept']:,} kept + {rows['rejected']:,} rejected"
         f" + {rows['dropped']:,} dropped",
         f"- Fingerprint: {code_span(report['fingerprint'])}",
@@ -102,7 +105,16 @@ def report_lines(corpus: Corpus, *, described: str = "", faults: Sequence[Fault]
     for finding in corpus.findings:
         lines.append(f"- {finding.message}")
         lines += [f"  - {code_span(example)}" for example in finding.examples]
-    return lines if corpus.findings else [*lines, "None."]
+    return lines if corpus.findings else [*lines, "No findings."]
+
+
+def _label_line(corpus: Corpus) -> list[str]:
+    """The columns of labels and why they were chosen; nothing if the task has none."""
+    columns = corpus.columns.label_columns
+    if not columns:
+        return []
+    noun = "columns" if len(columns) > 1 else "column"
+    return [f"- Label: {noun} {', '.join(map(code_span, columns))} ({corpus.columns.label_why})"]
 
 
 def _by_reason(rows: Sequence[Reject] | Sequence[DroppedRow]) -> dict[str, dict[str, Any]]:

@@ -39,8 +39,9 @@ def data_card(corpus: Corpus, *, file: str | None = None, changes: Mapping[str, 
     lines = [*head, "---", "", f"# {code_span(name)}", "", *summarise(corpus), "", "## Columns", ""]
     lines += [f"- {code_span(columns.text)}: the text"]
     lines += [f"- {code_span(columns.second)}: the second text"] if columns.second else []
-    lines += [f"- {code_span(columns.label)}: what models are trained to predict"] if columns.label else []
-    others = [name for name in columns.existing if name not in (columns.text, columns.second, columns.label)]
+    labels = columns.label_columns
+    lines += [f"- {code_span(label)}: what models are trained to predict" for label in labels]
+    others = [name for name in columns.existing if name not in (columns.text, columns.second, *labels)]
     lines += [f"- {code_span(other)}: not used" for other in others]
     if corpus.label_names and corpus.scores is None:
         lines += ["", "## Labels", "", "| label | rows |", "|---|---:|"]
@@ -55,7 +56,7 @@ def data_card(corpus: Corpus, *, file: str | None = None, changes: Mapping[str, 
     lines += [
         f"- {finding.name}: {finding.count:,} ({finding.share:.1%}) {finding.description}"
         for finding in corpus.findings
-    ] or ["None."]
+    ] or ["No findings."]
     return "\n".join(lines) + "\n"
 
 

@@ -10,20 +10,26 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from glossator.service.errors import ConfigError, CorpusError, Fault
+from glossator.modeling.minhash import normalise_text
+from glossator.service.errors import ConfigError, CorpusError, Fault, shorten
 from glossator.training.corpus.corpus import Corpus
-from glossator.training.corpus.findings.near_duplicates import group_near_duplicates, normalise_text
+from glossator.training.corpus.findings.near_duplicates import group_near_duplicates
+from glossator.training.corpus.splitting.groups import RowGroups, group_rows
 from glossator.training.corpus.splitting.stratify import Group, stratify
 from glossator.training.corpus.splitting.timestamps import parse_times
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Split:
-    """The row indices of each side, ascending, `(rows,)` each. Every row is on exactly one side."""
+    """The row indices of each side, ascending, `(rows,)` each. Every row is on exactly one side.
+
+    `groups`: the rows that were kept on one side.
+    """
 
     train: NDArray[np.int64]
     validation: NDArray[np.int64]
     test: NDArray[np.int64]
+    groups: RowGroups
 
 
 def split(
@@ -45,7 +51,8 @@ def split(
         validation_share: From 0 up to 1.
         seed: Decides the side of each row.
         test_share: From 0 up to 1.
-        group_by: A column of `corpus.extra`; rows with the same value stay on one side.
+        group_by: A column of `corpus.extra`; rows with the same value stay on one side. Near-duplicates with different
+            values stay on one side too, except for boilerplate (`groups.py`).
         order_by: A column of times in `corpus.extra`. If given, `seed` and `group_by` are not used: the earliest rows
             are training rows, the next ones validation rows, the latest ones test rows. Rows with the same time stay
             on one side, and near-duplicates stay with their earliest row.
@@ -57,8 +64,10 @@ def split(
     _check_shares(validation_share, test_share)
     if order_by is not None:
         side = _sides_by_time(corpus, order_by, validation_share, test_share)
-        return _split_of(corpus, side, len(set(side.tolist())), validation_share, test_share)
-    groups = _shuffled_groups(corpus.split_keys(), seed, corpus.extra[group_by] if group_by is not None else None)
+        return _split_of(corpus, side, RowGroups(side.tolist(), order_by), validation_share, test_share)
+    keys = corpus.split_keys()
+    found = group_rows(keys, group_by, () if group_by is None else corpus.extra[group_by])
+    groups = _shuffle(found.members(), keys, seed)
     numbers = {name: number for number, name in enumerate(corpus.label_names)}
     counted = []
     for rows in groups:
@@ -71,49 +80,60 @@ def split(
     side = np.empty(len(corpus), dtype=np.int64)  # (rows,)
     for rows, number in zip(groups, subset, strict=True):
         side[rows] = number
-    return _split_of(corpus, side, len(groups), validation_share, test_share)
+    return _split_of(corpus, side, found, validation_share, test_share)
 
 
 def _split_of(
-    corpus: Corpus, side: NDArray[np.int64], groups: int, validation_share: float, test_share: float
+    corpus: Corpus, side: NDArray[np.int64], groups: RowGroups, validation_share: float, test_share: float
 ) -> Split:
     """The rows of each side, from the side of each row, `(rows,)`: 0 for training, 1 for validation, 2 for test.
 
     Raises CorpusError if a requested side is empty.
     """
     train, validation, test = (np.flatnonzero(side == number) for number in range(3))
+    wanted = (("validation", validation_share, validation), ("test", test_share, test))
     empty = [
-        Fault(f"no-{name}-rows", f"a share of {share:g} of {groups} groups of texts is no whole group")
-        for name, share, rows in (("validation", validation_share, validation), ("test", test_share, test))
+        Fault(f"no-{name}-rows", f"no group of rows is left for a share of {share:g}")
+        for name, share, rows in wanted
         if share > 0 and not len(rows)
     ]
     if empty or not len(train):
-        raise CorpusError(
+        raise _cannot_split(corpus, groups, empty)
+    return Split(train, validation, test, groups)
+
+
+def _cannot_split(corpus: Corpus, groups: RowGroups, faults: list[Fault]) -> CorpusError:
+    """The error of a corpus that cannot be split: it names the cause, and the largest group."""
+    members = groups.members()
+    largest = max(members, key=len)
+    if len(members) == len(corpus):
+        return CorpusError(
             f"{corpus.source_name} has too few rows to split",
-            found=f"{len(corpus)} rows, {len(corpus.label_names)} labels",
-            hint="Add rows, increase the share, or give a file of validation rows.",
-            faults=empty,
+            found=f"{len(corpus):,} rows, {len(corpus.label_names)} labels",
+            hint="Add rows, increase the share, or give files of validation and test rows (--validation, --test).",
+            faults=faults,
         )
-    return Split(train, validation, test)
-
-
-def _merge_groups(groups: Sequence[int], values: Sequence[str]) -> list[int]:
-    """For each row its group after rows with the same value were joined; empty values join nothing."""
-    from scipy.sparse import csr_array
-    from scipy.sparse.csgraph import connected_components
-
-    first: dict[str, int] = {}
-    same = [first.setdefault(value, row) if value else row for row, value in enumerate(values)]
-    rows = np.arange(len(groups))
-    ends = (np.concatenate([rows, rows]), np.concatenate([groups, same]))
-    graph = csr_array((np.ones(len(ends[0]), dtype=np.int8), ends), shape=(len(rows), len(rows)))
-    return [int(number) for number in connected_components(graph, directed=False)[1]]
+    alike = "nearly the same text" if groups.column is None else f"equal '{groups.column}' or nearly the same text"
+    value = "" if groups.column is None else corpus.extra[groups.column][largest[0]]
+    named = f"'{shorten(value, 40)}'" if value else "it"
+    example = shorten(corpus.texts[largest[0]], 60)
+    faults = [
+        *faults,
+        Fault("largest-group", f"{named} has {len(largest):,} of {len(corpus):,} rows, such as '{example}'"),
+    ]
+    another = "" if groups.column is None else ", or another --group-column"
+    return CorpusError(
+        f"{corpus.source_name} has too few groups of rows to split",
+        found=f"{len(corpus):,} rows in {len(members):,} groups of rows with {alike}",
+        hint=f"Give files of validation and test rows (--validation, --test){another}.",
+        faults=faults,
+    )
 
 
 def _check_shares(validation_share: float, test_share: float) -> None:
     shares = {"validation_share": validation_share, "test_share": test_share}
     found = [
-        Fault("share", f"{value!r} is not between 0 and 1 (1 excluded)", name)
+        Fault("share", f"{value} is not between 0 and 1 (1 excluded)", name)
         for name, value in shares.items()
         if not 0.0 <= value < 1.0
     ]
@@ -141,16 +161,12 @@ def _sides_by_time(corpus: Corpus, column: str, validation_share: float, test_sh
     return side
 
 
-def _shuffled_groups(texts: Sequence[str], seed: int, values: Sequence[str] | None = None) -> list[list[int]]:
-    """The rows of each group of near-duplicates or equal `values`, in an order that only seed and texts decide."""
-    rows_of: dict[int, list[int]] = {}
-    near = group_near_duplicates(texts)
-    for row, group in enumerate(near if values is None else _merge_groups(near, values)):
-        rows_of.setdefault(group, []).append(row)
+def _shuffle(groups: list[list[int]], texts: Sequence[str], seed: int) -> list[list[int]]:
+    """The groups in an order that only seed and texts decide."""
     salt = f"{seed}\n".encode("ascii")
 
     def order(rows: list[int]) -> bytes:
         first = min(normalise_text(texts[row]) for row in rows)
         return hashlib.sha256(salt + first.encode("utf-8", "surrogatepass")).digest()
 
-    return sorted(rows_of.values(), key=order)
+    return sorted(groups, key=order)

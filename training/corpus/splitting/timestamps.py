@@ -22,10 +22,10 @@ def parse_times(values: Sequence[str], column: str, lines: Sequence[int]) -> NDA
         try:
             times.append(_parse_time(value.strip()))
         except ValueError:
-            faults.append(Fault("time-unreadable", repr(shorten(value, 40)), f"line {line}"))
+            faults.append(Fault("time-unreadable", f"'{shorten(value, 40)}'", f"line {line}"))
     if faults:
         raise CorpusError(
-            f"the times in column {column!r} cannot be read",
+            f"the times in column '{column}' cannot be read",
             found=f"{len(faults):,} of {len(values):,} rows",
             expected="numbers, or ISO 8601 dates and times such as 2026-01-31 or 2026-01-31T12:00:00Z",
             faults=faults[:20],

@@ -1,19 +1,7 @@
-// Behaviour of the page: the API key, the fields of the selected model, dropped files, Ctrl+Enter.
+// Behaviour of the page: the fields of the selected model, dropped files, Ctrl+Enter, a server that does not answer.
 "use strict";
 
-let key = "";
 const byId = (id) => document.getElementById(id);
-
-document.body.addEventListener("htmx:configRequest", (event) => {
-  if (key) event.detail.headers.Authorization = `Bearer ${key}`;
-});
-
-byId("key-form")?.addEventListener("submit", (event) => {
-  event.preventDefault();
-  key = byId("key").value.trim();
-  byId("key").value = "";
-  htmx.trigger(document.body, "key-set");
-});
 
 function showFields() {
   const selected = byId("model")?.selectedOptions[0];
@@ -26,10 +14,29 @@ function showFields() {
 
 document.body.addEventListener("change", (event) => {
   if (event.target.id === "model") showFields();
+  // The answer shown is that of another model.
+  if (event.target.id === "model" || event.target.id === "other") byId("answer").replaceChildren();
 });
 document.body.addEventListener("htmx:afterSettle", (event) => {
   if (event.target.id === "models") showFields();
 });
+
+// An answer must never stay next to a request that it does not belong to.
+byId("predict").addEventListener("htmx:beforeRequest", (event) => {
+  if (event.target.id === "predict") byId("answer").replaceChildren();
+});
+
+// No response at all: the server has stopped, or the network is down.
+for (const failure of ["htmx:sendError", "htmx:timeout"]) {
+  document.body.addEventListener(failure, (event) => {
+    const message = document.createElement("p");
+    message.className = "error";
+    message.setAttribute("role", "alert");
+    message.textContent = "The server does not answer. Check that it is running, then try again.";
+    const target = event.detail.target;
+    if (target.tagName !== "TR") target.replaceChildren(message); // a job's row keeps its last state
+  });
+}
 
 const text = byId("text");
 text.addEventListener("dragover", (event) => event.preventDefault());
@@ -41,18 +48,4 @@ text.addEventListener("drop", async (event) => {
 });
 text.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && event.ctrlKey) byId("predict").requestSubmit();
-});
-
-// A link cannot send the key, so the script fetches the file and saves it.
-document.body.addEventListener("click", async (event) => {
-  const link = event.target.closest("a[data-needs-key]");
-  if (!link || !key) return;
-  event.preventDefault();
-  const response = await fetch(link.href, { headers: { Authorization: `Bearer ${key}` } });
-  const name = /filename="([^"]+)"/.exec(response.headers.get("content-disposition") ?? "")?.[1] ?? "labelled";
-  const download = document.createElement("a");
-  download.href = URL.createObjectURL(await response.blob());
-  download.download = name;
-  download.click();
-  URL.revokeObjectURL(download.href);
 });

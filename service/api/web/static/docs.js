@@ -1,2 +1,5 @@
 "use strict";
-SwaggerUIBundle({ url: "/openapi.json", dom_id: "#docs", deepLinking: true, validatorUrl: null, persistAuthorization: false });
+SwaggerUIBundle({
+  url: `${document.documentElement.dataset.root}/openapi.json`, dom_id: "#docs", deepLinking: true, validatorUrl: null,
+  persistAuthorization: false,
+});

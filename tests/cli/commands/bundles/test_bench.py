@@ -39,6 +39,16 @@ def test_tables_and_the_cost(run: Run, topics_csv: Path, bundle: Path) -> None:
     assert "· throughput with batches of 64 tokens" in result.err
 
 
+def test_a_model_without_matrix_products_is_measured(
+    run: Run, folder: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measuring, "measure_limit", lambda *_, **__: None)
+    result = run("bench", bundle, "-o", "speed")
+    assert result.code == 0
+    assert "this model has no matrix products" in " ".join(result.out.split())
+    assert json.loads((folder / "speed/bench.json").read_text())["share_of_limit"] is None
+
+
 def test_json_and_files(run: Run, bundle: Path, folder: Path) -> None:
     result = run("bench", bundle, "--json", "-q", "-o", "speed")
     assert (result.code, result.err) == (0, "")

@@ -39,6 +39,21 @@ def test_versions_are_added_promoted_rolled_back_and_removed(run: Run, versions:
     assert [entry["action"] for entry in listed["history"]] == ["add", "add", "alias", "rollback"]
 
 
+@pytest.mark.parametrize("why", ["next\u2028line", "next\x85line", "red \x1b[31m \x9b31m", "not UTF-8: \udcff"])
+def test_any_reason_is_recorded_and_shown_without_commanding_the_terminal(
+    run: Run, versions: list[Path], tmp_path: Path, why: str
+) -> None:
+    option = ("--registry", str(tmp_path / "registry"))
+    added = run("models", "add", str(versions[0]), "--why", why, *option)
+    assert added.code == 0
+    listed = run("models", "list", "--history", *option)
+    assert listed.code == 0
+    assert all(line.isprintable() for line in (added.out + listed.out).split("\n"))
+    as_json = run("models", "list", "--json", *option)
+    assert as_json.json["models"][0]["history"][0]["why"] == why
+    assert all(line.isprintable() for line in as_json.out.split("\n"))
+
+
 def test_a_folder_without_a_bundle_is_not_added(run: Run, tmp_path: Path) -> None:
     result = run("models", "add", str(tmp_path), "--registry", str(tmp_path / "registry"))
     assert result.code == 1
@@ -67,6 +82,22 @@ def test_keys_are_created_listed_rotated_and_revoked(run: Run, tmp_path: Path) -
     assert run("keys", "revoke", "shop", *option).code == 0
     assert run("keys", "revoke", "shop", *option).code == 2
     assert run("keys", "list", "--file", str(tmp_path / "none.json")).code == 2
+
+
+@pytest.mark.parametrize("days", ["inf", "nan", "1e300", "36501"])
+def test_impossible_days_are_refused(run: Run, tmp_path: Path, days: str) -> None:
+    result = run("keys", "add", "shop", "--days", days, "--file", str(tmp_path / "keys.json"))
+    assert result.code == 2
+    assert list(tmp_path.glob("*keys*")) == []
+
+
+def test_a_key_file_without_time_zones_is_refused_with_its_place(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "keys.json"
+    run("keys", "add", "shop", "--days", "9", "--file", str(file))
+    file.write_text(file.read_text().replace('Z"', '"'))
+    result = run("keys", "list", "--file", str(file))
+    assert result.code == 2
+    assert "keys[0].expires: the time has no time zone; write it like 2030-01-31T00:00:00Z" in result.err
 
 
 def test_doctor_lists_what_it_checked(run: Run, tmp_path: Path) -> None:

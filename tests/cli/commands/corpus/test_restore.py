@@ -182,3 +182,19 @@ def test_any_corpus_is_restored(rows: list[dict[str, object]], tmp_path_factory:
     assert summary.rows_in == len(plenty) + len(rows)
     restore_rows(place / "out", place / "again.jsonl")
     assert read_jsonl(place / "again.jsonl") == [*plenty, *rows]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.tsv", "text\tlabel\n" + "".join(f'"they said "number {n}\t{"xy"[n % 2]}\n' for n in range(8))),
+        ("a.csv", "text;label\n" + "".join(f'"one; two {n}";{"xy"[n % 2]}\n' for n in range(8))),
+        ("a.csv", "text,label,,\n" + "".join(f"some words {n},{'xy'[n % 2]},,\n" for n in range(8))),
+        ("a.tsv", "".join(f"some more words {n}\t{'xy'[n % 2]}\n" for n in range(8))),
+    ],
+)
+def test_restore_writes_the_dialect_that_was_read(run: Run, folder: Path, name: str, content: str) -> None:
+    (folder / name).write_text(content)
+    assert run("wrangle", name, "--apply", "-o", "clean", "--json").code == 0
+    assert run("restore", "clean", "-o", f"again{Path(name).suffix}").code == 0
+    assert (folder / f"again{Path(name).suffix}").read_text() == content

@@ -84,7 +84,7 @@ def test_the_rejects_file_may_not_be_the_source(run: Run, topics_csv: Path) -> N
         (["--text-column", "topic", "--label-column", "topic"], "text and label are both column 'topic'"),
         (["--encoding", "klingon"], "unknown encoding"),
         (["--delimiter", "ab"], "one character"),
-        (["--input-format", "odt"], "one of txt, csv, tsv, jsonl, json, parquet, xlsx"),
+        (["--input-format", "pages"], "unknown input format"),
         (["--label-separator", " "], "separates nothing"),
         (["--dataset-split", "train"], "a file takes no --dataset-split"),
     ],
@@ -100,6 +100,7 @@ def test_options_that_do_not_apply_to_the_file_are_refused(
 
 def test_a_dataset_refuses_the_options_of_files(run: Run, folder: Path) -> None:
     (folder / "dataset").mkdir()
+    (folder / "dataset/dataset_dict.json").write_text("{}")
     result = run("wrangle", "dataset", "--encoding", "utf-8", "--delimiter", ";")
     assert result.code == 2
     assert "a dataset takes no --encoding and no --delimiter" in result.err
@@ -109,8 +110,7 @@ def test_a_folder_without_a_dataset_is_refused(run: Run, folder: Path) -> None:
     (folder / "dataset").mkdir()
     result = run("wrangle", "dataset")
     assert result.code == 2
-    assert "not a dataset that `save_to_disk` wrote" in result.err
-    assert "found: dataset\n" in result.err
+    assert "dataset is a folder of no known form\n  found: nothing" in result.err
 
 
 def test_a_name_with_no_suffix_is_looked_for_on_the_hub_and_this_is_reported(run: Run, folder: Path) -> None:
@@ -161,7 +161,7 @@ BAD_ROWS = {
     "surrogate.jsonl": ('{"text": "half \\ud83d", "topic": "a"}\n' + JSON_ROWS, 1, "undecodable-text"),
     "nan.jsonl": ('{"text": "no number", "topic": NaN}\n' + JSON_ROWS, 1, "unreadable-row"),
     "mixed.csv": ("text,topic\n" + ROWS + "déjà vu,a\ncaf", 19, "unreadable-row"),
-    "quote.csv": ("text,topic\n" + ROWS + '"never closed,a\n' + ROWS, 18, "unreadable-row"),
+    "quote.csv": ("text,topic\n" + ROWS + '"never, closed,a\n' + ROWS, 18, "unreadable-row"),
     "fields.csv": ("text,topic\n" + ROWS + "one,two,three\n", 18, "unreadable-row"),
 }
 
@@ -185,3 +185,41 @@ def test_a_line_of_5_megabytes_is_read_and_keeps_the_report_short(run: Run, fold
     assert result.code == 0
     assert "17 in = 17 kept" in result.out
     assert len(result.out) < 5_000
+
+
+def test_classes_with_a_single_row_may_be_left_out(run: Run, folder: Path) -> None:
+    rows = ["text,label", *(f"parcel {number},{('late', 'damaged')[number % 2]}" for number in range(8)), "once,rare"]
+    (folder / "rows.csv").write_text("\n".join(rows) + "\n")
+    assert run("wrangle", "rows.csv").code == 1
+    result = run("wrangle", "rows.csv", "--drop-rare", "--json")
+    assert result.code == 0
+    report = json.loads(result.out)
+    assert report["rows"] == {"in": 9, "kept": 8, "rejected": 0, "dropped": 1}
+    assert run("wrangle", "rows.csv", "--drop-rare", "--apply", "-o", "cleaned").code == 0
+    assert "rare" not in (folder / "cleaned/corpus.csv").read_text()
+
+
+def test_one_column_per_label_is_cleaned_and_restored(run: Run, folder: Path) -> None:
+    rows = ["id,comment,toxic,insult,threat"]
+    flags = ("1,0,0", "0,1,0", "1,1,0", "0,0,1", "0,0,0")
+    rows += [f"{number},<b>comment</b> number {number} of it,{flags[number % 5]}" for number in range(20)]
+    source = "\n".join(rows) + "\n"
+    (folder / "rows.csv").write_text(source)
+    result = run("wrangle", "rows.csv", "--apply", "--rule", "html-remains", "-o", "cleaned", "--json")
+    assert result.code == 0
+    report = json.loads(result.out)
+    assert report["problem"] == "text classification, any of 3 labels"
+    assert report["labels"] == {"insult": 8, "threat": 4, "toxic": 8}
+    assert report["decisions"][0]["chosen"] == "toxic, insult, threat"
+    assert run("restore", "cleaned", "-o", "again.csv").code == 0
+    assert (folder / "again.csv").read_text() == source
+
+
+def test_a_table_with_one_token_per_row_is_reported_but_not_cleaned(run: Run, folder: Path) -> None:
+    rows = ["Sentence #,Word,Tag", *(f"{n},Anna,B-per\n{n},left,O\n{n},day{n},O" for n in range(6))]
+    (folder / "rows.csv").write_text("\n".join(rows) + "\n")
+    result = run("wrangle", "rows.csv", "--json")
+    assert (result.code, json.loads(result.out)["problem"]) == (0, "token classification, 1 entity type")
+    result = run("wrangle", "rows.csv", "--apply", "-o", "cleaned")
+    assert result.code == 2
+    assert "this table has one token per row" in result.err

@@ -19,6 +19,9 @@ from typing import Any
 import pytest
 from interrupts import restore_interrupts
 
+from glossator.cli.commands.inference.label import progress_line
+from glossator.service.labelling.summary import LabelSummary
+
 Run = Callable[..., Any]
 Names = Callable[[], list[str]]
 MakeFolder = Callable[[str], Path]
@@ -223,3 +226,12 @@ def test_a_closed_pipe_ends_the_run_silently(folder: Path, bundle: Path) -> None
     )
     os.close(writing)
     assert (finished.returncode, finished.stderr) == (0, b"")
+
+
+def test_progress_shows_the_total_and_the_time_left() -> None:
+    summary = LabelSummary(
+        rows=3_000, labelled=2_990, failed=10, errors={}, tokens=0, windows=0, truncated=0, seconds=10.0, resumed=1_000
+    )
+    assert progress_line(summary, 13_000) == "3,000 of about 13,000 rows · 200 rows/s · 10 errors · 50 s left"
+    assert progress_line(summary, 2_000) == "3,000 of about 2,000 rows · 200 rows/s · 10 errors"
+    assert progress_line(summary, None) == "3,000 rows · 200 rows/s · 10 errors"

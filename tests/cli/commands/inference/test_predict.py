@@ -59,6 +59,12 @@ def test_lines_of_standard_input(run: Run, bundle: Path) -> None:
     assert [each["text"] for each in result.json["results"]] == TEXTS
 
 
+def test_line_separators_inside_a_line_do_not_end_it(run: Run, bundle: Path) -> None:
+    text = "where is\u2028my\x85parcel"
+    result = run("predict", "-m", bundle, "--json", stdin=f"{text}\r\n".encode())
+    assert [each["text"] for each in result.json["results"]] == [text]
+
+
 def test_a_text_that_cannot_be_answered_exits_with_3(run: Run, bundle: Path) -> None:
     result = run("predict", TEXTS[0], " ", "-m", bundle, "--json")
     assert result.code == 3

@@ -52,3 +52,19 @@ def test_models_that_cannot_be_compared_are_refused(
     assert (result.code, "no rows to measure on" in result.err) == (2, True)
     result = run("compare", tiny_bundle(SINGLE), tiny_bundle("multi_label_classification"), "--data", topics_csv)
     assert (result.code, "different tasks or labels" in result.err) == (2, True)
+
+
+def test_rows_that_a_model_has_seen_and_unknown_labels_are_said_first(
+    run: Run, tiny_bundle: MakeFolder, tiny_checkpoint: MakeFolder, folder: Path
+) -> None:
+    rows = [json.loads(line) for line in (tiny_checkpoint(SINGLE) / "validation.jsonl").read_text().splitlines()]
+    lines = [f"{row['text']},{row['labels'][0]}" for row in rows[:10]]
+    Path("seen.csv").write_text("\n".join(["text,topic", *lines, "good day to you,greeting"]) + "\n")
+    bundle = tiny_bundle(SINGLE)
+    result = run("compare", bundle, bundle, "--data", "seen.csv")
+    assert result.out.splitlines()[0].startswith("**Warning: 10 of 11 rows were used to train `")
+    assert "**The model does not know 1 of 11 gold labels:** `greeting` (1)." in result.out
+    assert run("compare", bundle, bundle, "--data", "seen.csv", "--fail-on-leak").code == 1
+    found = run("compare", bundle, bundle, "--data", "seen.csv", "--json").json
+    assert [each["same"] for each in found["leakage"]] == [10, 10]
+    assert found["comparisons"][0]["rows"] == 11

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -48,11 +49,94 @@ def test_rows_that_cannot_be_used_are_counted_and_the_code_is_3(
     run: Run, tiny_bundle: MakeFolder, topics_csv: Path
 ) -> None:
     with topics_csv.open("a") as file:
-        file.write("good day,greeting\n")
+        file.write("good day,\n")
     result = run("evaluate", tiny_bundle(SINGLE), "topics.csv", "--json")
     assert result.code == 3
     assert (result.json["rows"], result.json["rejected_rows"]) == (72, 1)
-    assert "rejected: unknown-label 1" in result.err
+    assert "rejected: missing-label 1" in result.err
+
+
+def test_labels_that_the_model_lacks_count_as_wrong(run: Run, tiny_bundle: MakeFolder, topics_csv: Path) -> None:
+    before = run("evaluate", tiny_bundle(SINGLE), "topics.csv", "--json").json["metrics"]["accuracy"]["value"]
+    with topics_csv.open("a") as file:
+        file.write("good day,greeting\ngood evening,greeting\nbye for now,farewell\n")
+    result = run("evaluate", tiny_bundle(SINGLE), "topics.csv", "--json", "--accept-changed-test")
+    assert (result.code, result.json["rows"], result.json["rejected_rows"]) == (0, 75, 0)
+    assert result.json["unknown_labels"] == {"greeting": 2, "farewell": 1}
+    assert result.json["metrics"]["accuracy"]["value"] == pytest.approx(before * 72 / 75)
+    report = run("evaluate", tiny_bundle(SINGLE), "topics.csv").out
+    assert "**The model does not know 3 of 75 gold labels:** `greeting` (2), `farewell` (1)." in report
+
+
+def test_entity_types_that_the_model_lacks_count_as_missed(run: Run, task_bundle: MakeFolder, folder: Path) -> None:
+    rows = [
+        {"text": "pay 20 euro today", "spans": [{"start": 0, "end": 3, "label": "VERB"}]},
+        {"text": "the box is green", "spans": [{"start": 4, "end": 7, "label": "VERB"}]},
+    ]
+    Path("spans.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    result = run("evaluate", task_bundle("token-classification"), "spans.jsonl", "--json")
+    assert (result.code, result.json["rows"], result.json["rejected_rows"]) == (0, 2, 0)
+    assert result.json["unknown_labels"] == {"VERB": 2}
+    assert result.json["metrics"]["recall"]["value"] == 0.0
+    assert [each["support"] for each in result.json["types"] if each["label"] == "VERB"] == [2]
+    report = run("evaluate", task_bundle("token-classification"), "spans.jsonl").out
+    assert "**The model does not know 2 of 2 gold entities:** `VERB` (2). They count as wrong." in report
+
+
+def test_rows_that_the_model_was_trained_on_are_the_first_line(
+    run: Run, tiny_bundle: MakeFolder, tiny_checkpoint: MakeFolder, folder: Path
+) -> None:
+    stored = [json.loads(line) for line in (tiny_checkpoint(SINGLE) / "test.jsonl").read_text().splitlines()]
+    unseen = [(row["text"], row["labels"][0]) for row in stored]
+    seen = [json.loads(line) for line in (tiny_checkpoint(SINGLE) / "validation.jsonl").read_text().splitlines()]
+    mixed = [*unseen, *((f"  {row['text'].upper()} ", row["labels"][0]) for row in seen[:7])]
+    with Path("mixed.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("text", "topic"), *mixed])
+    result = run("evaluate", tiny_bundle(SINGLE), "mixed.csv", "-o", "report")
+    first = result.out.splitlines()[0]
+    assert result.code == 0
+    assert first.startswith(f"**Warning: 7 of {len(mixed)} rows were used to train this model** (7 with the same text)")
+    alone = run("evaluate", tiny_checkpoint(SINGLE), "--json")
+    assert (alone.code, alone.json["leakage"]["checked"], alone.json["leakage"]["same"]) == (0, True, 0)
+    assert "warning" not in alone.err
+    report = json.loads(Path("report/evaluation.json").read_text())
+    assert next(iter(report)) == "leakage"
+    assert report["leakage"]["unseen_rows"]["value"] == pytest.approx(alone.json["metrics"]["accuracy"]["value"])
+    assert f"warning: 7 of {len(mixed)} rows were used to train" in result.err
+    body = Path("report/report.html").read_text().split("</h1>")[1].lstrip()
+    assert body.startswith("<p><strong>Warning: 7 of")
+    assert run("evaluate", tiny_bundle(SINGLE), "mixed.csv", "--fail-on-leak").code == 1
+    assert run("evaluate", tiny_checkpoint(SINGLE), "--fail-on-leak").code == 0
+
+
+def test_near_duplicates_of_training_rows_are_counted_too(
+    run: Run, tiny_bundle: MakeFolder, tiny_checkpoint: MakeFolder, folder: Path
+) -> None:
+    (row, *_) = [json.loads(line) for line in (tiny_checkpoint(SINGLE) / "validation.jsonl").read_text().splitlines()]
+    Path("near.csv").write_text(f"text,topic\n{row['text']}!?,{row['labels'][0]}\n")
+    result = run("evaluate", tiny_bundle(SINGLE), "near.csv")
+    assert "1 of 1 rows were used to train this model** (1 with nearly the same text)" in result.out.splitlines()[0]
+    assert "No other row is left" in result.out.splitlines()[0]
+
+
+def test_a_bundle_without_training_hashes_says_that_nothing_was_checked(
+    run: Run, tiny_checkpoint: MakeFolder, topics_csv: Path
+) -> None:
+    run("export", tiny_checkpoint(SINGLE), "-o", "bundle", "--precision", "fp32", "--no-training-hashes")
+    assert not Path("bundle/training_texts.bin").exists()
+    result = run("evaluate", "bundle", "topics.csv")
+    assert result.code == 0
+    assert result.out.splitlines()[-1].startswith("Not checked: whether the rows were used to train this model.")
+    result = run("evaluate", "bundle", "topics.csv", "--fail-on-leak", "--json")
+    assert (result.code, result.json["leakage"]["checked"]) == (1, False)
+
+
+def test_few_different_texts_are_said_before_the_results(run: Run, tiny_bundle: MakeFolder, folder: Path) -> None:
+    lines = [f"where is my parcel {number},delivery" for number in range(40)]
+    Path("alike.csv").write_text("\n".join(["text,topic", *lines]) + "\n")
+    report = run("evaluate", tiny_bundle(SINGLE), "alike.csv").out
+    assert "**The 40 rows have only 1 different text**, apart from case, white space and numbers." in report
+    assert report.index("different text**") < report.index("The model gives the right label")
 
 
 @pytest.mark.parametrize(
@@ -92,7 +176,7 @@ def test_a_damaged_checkpoint_is_refused(run: Run, topics_csv: Path) -> None:
 def test_a_multi_label_model_refuses_a_single_label_file(run: Run, tiny_bundle: MakeFolder, topics_csv: Path) -> None:
     result = run("evaluate", tiny_bundle(MULTI), "topics.csv")
     assert result.code == 1
-    assert "expected a JSON list, or give a separator" in result.err
+    assert "expected a list, or give --label-separator" in result.err
 
 
 def test_slices_clusters_and_changed_texts(run: Run, tiny_bundle: MakeFolder, topics_csv: Path) -> None:

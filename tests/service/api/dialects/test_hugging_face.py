@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from huggingface_hub import InferenceClient
 from huggingface_hub.errors import HfHubHTTPError
-from servers import Server, server
+from servers import Server
 
 from .conftest import PAIR, TEXTS
 
@@ -91,6 +91,45 @@ def test_zero_shot_is_that_of_the_native_route(running: Server) -> None:
     assert [each.score for each in found] == answer["scores"]
 
 
+def test_parameters_of_other_servers_are_accepted_and_named(running: Server) -> None:
+    parameters = {"max_answer_len": 15, "doc_stride": 32, "max_seq_len": 64, "align_to_words": True, "top_k": 2}
+    inputs = {"question": PAIR[0], "context": PAIR[1]}
+    body = {"inputs": inputs, "parameters": parameters, "options": {"wait_for_model": True}}
+    answer = httpx.post(f"{running.url}/hf/question-answering", json=body)
+    assert len(answer.json()) == 2
+    assert answer.headers["X-Ignored-Fields"].split(", ") == [
+        "options", "parameters.max_answer_len", "parameters.doc_stride", "parameters.max_seq_len",
+        "parameters.align_to_words",
+    ]  # fmt: skip
+    sentences = {"source_sentence": TEXTS[0], "sentences": TEXTS[1:], "more": 1}
+    similar = httpx.post(f"{running.url}/hf/text-embedding", json={"inputs": sentences, "parameters": None})
+    assert similar.headers["X-Ignored-Fields"] == "inputs.more"
+    vectors = httpx.post(f"{running.url}/hf/text-embedding", json={"inputs": TEXTS, "normalize": None, "user": "me"})
+    assert (vectors.status_code, vectors.headers["X-Ignored-Fields"]) == (200, "user")
+
+
+def test_no_answer_is_a_candidate_only_where_the_client_allows_it(running: Server) -> None:
+    body: Any = {"inputs": {"question": PAIR[0], "context": PAIR[1]}, "parameters": {"top_k": 50}}
+    spans = httpx.post(f"{running.url}/hf/question-answering", json=body).json()
+    for allowed in (True, False):
+        body["parameters"]["handle_impossible_answer"] = allowed
+        found = httpx.post(f"{running.url}/hf/question-answering", json=body).json()
+        assert [each for each in found if each["answer"]] == [each for each in spans if each["answer"]]
+        assert sum(each["answer"] == "" for each in found) == allowed
+        if allowed:
+            assert sum(each["score"] for each in found) == pytest.approx(1.0)
+
+
+def test_labels_of_zero_shot_may_be_one_string(running: Server) -> None:
+    found = [
+        httpx.post(
+            f"{running.url}/hf/text-embedding", json={"inputs": TEXTS[0], "parameters": {"candidate_labels": labels}}
+        ).json()
+        for labels in (["refund", "delivery"], "refund, delivery")
+    ]
+    assert found[0] == found[1]
+
+
 def test_pairs_are_read(running: Server, native: Native) -> None:
     body = {"inputs": {"text": PAIR[0], "text_pair": PAIR[1]}}
     (found,) = httpx.post(f"{running.url}/hf/text-pair", json=body).json()
@@ -114,7 +153,6 @@ def test_state_of_an_endpoint(running: Server) -> None:
         ("intents", {"inputs": ["fine", "\ud800"]}, 422, "text 1: the text contains a lone surrogate"),
         ("intents", {"inputs": 3}, 422, "do not fit the model's task"),
         ("intents", {"inputs": "a", "parameters": {"top_k": 0}}, 422, "top_k"),
-        ("intents", {"inputs": "a", "parameters": {"unknown": 1}}, 422, "unknown"),
         ("question-answering", {"inputs": "a"}, 422, "question"),
         ("intents", {"inputs": "a", "parameters": {"candidate_labels": ["x"]}}, 422, "zero-shot needs"),
     ],
@@ -124,11 +162,3 @@ def test_errors_keep_their_form(running: Server, model: str, body: Any, status: 
     answer = httpx.post(f"{running.url}/hf/{model}", content=json.dumps(body), headers=headers)
     assert answer.status_code == status, answer.text
     assert message in answer.json()["error"]
-
-
-def test_a_dialect_is_mounted_at_the_root_on_request(bundles: Any) -> None:
-    with server(*bundles.values(), root_dialect="hugging-face") as running:
-        found = InferenceClient(model=running.url, provider="hf-inference").text_classification(TEXTS[0])
-        assert found[0].label == client(running, "intents").text_classification(TEXTS[0])[0].label
-        assert InferenceClient(model=running.url, provider="hf-inference").health_check()
-        assert httpx.get(running.url).json()["name"] == "glossator"

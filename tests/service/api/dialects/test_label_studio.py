@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from servers import Server
+from starlette.testclient import TestClient
 
 from .conftest import PAIR, TEXTS
 
@@ -60,6 +61,54 @@ def test_entities_count_as_the_page_does(running: Server, native: Native) -> Non
     assert LabelInterface(LABELS).validate_prediction(found)
 
 
+def test_fields_may_be_nested_and_choices_may_have_aliases(running: Server, native: Native) -> None:
+    choices = "".join(f'<Choice value="{name.title()}" alias="{name}"/>' for name in NAMES)
+    config = f"""<View><Text name="t" value="$mail.parts[1].body"/><Header value="$mail.subject"/>
+    <Labels name="spans" toName="t"><Label value="DAY"/></Labels>
+    <Choices name="mood" toName="t"><Choice value="good"/><Choice value="bad"/></Choices>
+    <Choices name="topic" toName="t">{choices}</Choices></View>"""
+    data = {"mail": {"subject": "no", "parts": [{}, {"body": TEXTS[1]}]}}
+    (found,) = predict(running, "intents", config, data).json()["results"]
+    assert [(each["from_name"], each["value"]["choices"]) for each in found["result"]] == [
+        ("topic", native("intents", TEXTS[1:2])[0]["labels"])
+    ]
+    missing = predict(running, "intents", config, {"mail": {"parts": []}}).json()["results"][0]
+    assert missing["error"]["message"] == "the task has no text in mail.parts[1].body"
+
+
+def test_html_is_not_read_as_text(running: Server) -> None:
+    config = CHOICES.format("single", "".join(f'<Choice value="{name}"/>' for name in NAMES)).replace(
+        "Text n", "HyperText n"
+    )
+    found = predict(running, "intents", config, {"body": "thanks, 1 < 2"}, {"body": "<b>thanks</b>"}).json()["results"]
+    assert found[0]["result"][0]["value"]["choices"]
+    assert found[1]["error"]["message"] == "the task has HTML in body"
+
+
+def test_an_answer_gets_the_label_of_the_project(running: Server, native: Native) -> None:
+    config = """<View><Text name="q" value="$q"/><Text name="c" value="$c"/>
+    <Labels name="l" toName="c"><Label value="Answer"/><Label value="Doubt"/></Labels></View>"""
+    (found,) = predict(running, "question-answering", config, {"q": PAIR[0], "c": PAIR[1]}).json()["results"]
+    expected = native("question-answering", [PAIR[0]], text_pairs=[PAIR[1]])[0].get("answer")
+    if expected is None:
+        assert found["result"] == []
+    else:
+        (span,) = found["result"]
+        assert span["value"] == {
+            "start": expected["start"], "end": expected["end"], "text": expected["text"], "labels": ["Answer"]
+        }  # fmt: skip
+        assert LabelInterface(config).validate_prediction(found)
+
+
+def test_a_key_may_come_by_basic_authentication(make_client: Callable[..., TestClient]) -> None:
+    key = "k" * 32
+    client = make_client(api_keys=(key,))
+    body = {"tasks": [{"data": {"text": "thanks"}}]}
+    assert client.post("/label-studio/intents/predict", json=body, auth=("anyone", key)).status_code == 200
+    refused = client.post("/label-studio/intents/predict", json=body, auth=("anyone", "wrong"))
+    assert (refused.status_code, set(refused.json())) == (401, {"detail", "code"})
+
+
 def test_scores_and_pairs(running: Server, native: Native) -> None:
     config = """<View><Text name="q" value="$question"/><Text name="d" value="$document"/>
     <Number name="fit" toName="d"/></View>"""
@@ -85,7 +134,16 @@ def test_backend_is_set_up_and_lives(running: Server) -> None:
     url = f"{running.url}/label-studio/intents"
     version = httpx.post(f"{url}/setup", json={"project": "1", "schema": "<View/>"}).json()["model_version"]
     assert version.startswith("intents@")
-    assert httpx.get(f"{url}/health").json()["status"] == "UP"
+    assert httpx.post(f"{url}/setup").json() == {"model_version": version}
+    for path in ("/health", "/", ""):
+        assert httpx.get(url + path).json() == {"status": "UP", "model_class": "text-classification"}
+    for answer in (httpx.get(f"{url}/versions"), httpx.post(f"{url}/versions", json={"project": "1.2"})):
+        assert answer.json() == {"versions": [version]}
+    refused = httpx.post(
+        f"{url}/setup", json={"project": "1", "schema": LABELS, "hostname": "http://ls", "access_token": "x"}
+    )
+    assert refused.status_code == 422
+    assert "message: Labels does not take the answers of this model, Choices does" in refused.json()["detail"]
     assert httpx.post(f"{url}/webhook", json={"action": "ANNOTATION_CREATED", "project": {}}).status_code == 201
 
 

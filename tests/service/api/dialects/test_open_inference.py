@@ -16,8 +16,12 @@ from hypothesis import strategies as st
 from servers import Server
 from tritonclient.utils import InferenceServerException
 
-from glossator.service.api.dialects.open_inference_tensors import Tensor, split_binary, texts_of
+from glossator.service.api.dialects.open_inference.inputs import text_or_pair
+from glossator.service.api.dialects.open_inference.outputs import parse_classes, top_classes
+from glossator.service.api.dialects.open_inference.tensors import Tensor, split_binary, texts_of
+from glossator.service.api.problems import InvalidRequest
 from glossator.service.errors import InputError
+from glossator.service.tasks.encoded import Pair
 
 from .conftest import PAIR, TEXTS
 
@@ -142,3 +146,65 @@ def test_damaged_binary_data_are_refused_by_name(raw: bytes, size: int) -> None:
     with suppress(InputError):
         (part,) = split_binary(raw, 0, [entry])
         assert len(texts_of(entry, part)) == 1
+
+
+def test_top_classes_are_written_as_triton_does() -> None:
+    rows = Tensor("probabilities", "FP64", (2, 3), np.array([0.2, 0.5, 0.3, 0.25, 0.25, 0.5]))
+    found = top_classes(rows, 2, ["a", "b", "c"])
+    assert (found.datatype, found.shape) == ("BYTES", (2, 2))
+    assert list(found.values) == ["0.5:1:b", "0.3:2:c", "0.5:2:c", "0.25:0:a"]
+    assert list(top_classes(rows, 1, []).values) == ["0.5:1", "0.5:2"]
+    assert top_classes(rows, 99, []).shape == (2, 3)
+    with pytest.raises(InvalidRequest, match="classification"):
+        top_classes(Tensor("label", "BYTES", (1,), ["a"]), 1, [])
+    assert [parse_classes(count) for count in (None, 0, 1, 10**30)] == [None, None, 1, 10**30]
+    for wrong in (True, False, -1, 0.5, "1"):
+        with pytest.raises(InvalidRequest, match="classification"):
+            parse_classes(wrong)
+
+
+def test_json_elements_are_texts_or_pairs() -> None:
+    assert text_or_pair("a") == text_or_pair({"text": "a"}) == "a"
+    assert (
+        text_or_pair({"text": "a", "text_pair": "b"})
+        == text_or_pair({"question": "a", "context": "b"})
+        == Pair("a", "b")
+    )
+    for value in (3, None, ["a"], {}, {"text": 3}, {"text": "a", "more": "b"}):
+        with pytest.raises(InputError):
+            text_or_pair(value)
+
+
+@slow
+def test_classification_is_that_of_the_probabilities(client: Any, native: Native) -> None:
+    asked = [triton.InferRequestedOutput("probabilities", class_count=2)]
+    found = infer(client, "intents", tensor("text", TEXTS, binary=True), outputs=asked).as_numpy("probabilities")
+    for row, expected in zip(found, native("intents", TEXTS, top_k=2), strict=True):
+        scores = [each.decode().split(":") for each in row]
+        assert [(float(score), label) for score, _, label in scores] == [
+            (each["score"], each["label"]) for each in expected["scores"]
+        ]
+    wrong = [triton.InferRequestedOutput("label", class_count=2)]
+    with pytest.raises(InferenceServerException, match="classification does not apply to this output: label"):
+        infer(client, "intents", tensor("text", TEXTS, binary=True), outputs=wrong)
+
+
+@slow
+def test_configuration_and_statistics(client: Any) -> None:
+    before = client.get_inference_statistics("tags")["model_stats"][0]
+    infer(client, "tags", tensor("text", TEXTS, binary=True))
+    after = client.get_inference_statistics("tags")["model_stats"][0]
+    assert after["inference_count"] - before["inference_count"] == 3
+    assert after["execution_count"] - before["execution_count"] >= 1
+    assert after["inference_stats"]["success"]["count"] - before["inference_stats"]["success"]["count"] == 1
+    assert after["inference_stats"]["success"]["ns"] > before["inference_stats"]["success"]["ns"]
+    everything = {each["name"]: each for each in client.get_inference_statistics()["model_stats"]}
+    assert everything["tags"] == after
+    assert {"intents", "text-embedding"} <= set(everything)
+    config = client.get_model_config("tags")
+    assert config["input"] == [{"name": "text", "data_type": "TYPE_STRING", "dims": [-1]}]
+    assert config["output"][3] == {"name": "probabilities", "data_type": "TYPE_FP64", "dims": [-1, 6]}
+    metadata = client.get_model_metadata("tags")
+    assert [each["name"] for each in metadata["outputs"]] == [each["name"] for each in config["output"]]
+    with pytest.raises(InferenceServerException, match="no model has this name"):
+        client.get_model_config("nothing")

@@ -48,6 +48,21 @@ def read(client: Any, file_id: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in client.files.content(file_id).text.splitlines()]
 
 
+def test_nulls_and_unknown_fields_mean_nothing(client: Any) -> None:
+    url = "/v1/models/tags/predict"
+    file = uploaded(client, lines(request("a", "thanks", url, threshold=None, user="me"), request("b", "thanks", url)))
+    batch = client.batches.create(
+        input_file_id=file.id,
+        endpoint=url,
+        completion_window="24h",
+        metadata=None,
+        extra_body={"output_expires_after": {"anchor": "created_at", "seconds": 3600}},
+    )
+    batch = done(client, batch)
+    first, second = read(client, batch.output_file_id)
+    assert first["response"]["body"] == second["response"]["body"]
+
+
 def test_batch_is_answered_request_by_request(client: Any) -> None:
     file = uploaded(
         client,

@@ -6,6 +6,7 @@ import base64
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx
 import numpy as np
 import openai
 import pytest
@@ -58,3 +59,35 @@ def test_errors_are_those_that_the_client_knows(client: openai.OpenAI) -> None:
         client.embeddings.create(model="text-embedding", input=["a", " "])
     with pytest.raises(openai.NotFoundError):
         client.models.retrieve("nothing")
+
+
+def test_fields_of_other_clients_are_accepted(client: openai.OpenAI, running: Server) -> None:
+    expected = client.embeddings.create(model="text-embedding", input=TEXTS, encoding_format="float").data
+    bodies: list[dict[str, Any]] = [
+        {"model": "text-embedding", "input": TEXTS, "encoding_format": None, "dimensions": None},
+        {"model": "text-embedding", "input": TEXTS, "user": "me", "drop_params": True, "input_type": "query"},
+        {"input": TEXTS},  # a single model embeds
+        {
+            "model": "",
+            "input": [{"text": text} for text in TEXTS],
+            "embedding_type": "float",
+            "task": "retrieval.query",
+        },
+    ]
+    ignored = [None, "user, drop_params, input_type", None, "task"]
+    for body, names in zip(bodies, ignored, strict=True):
+        answer = httpx.post(f"{running.url}/v1/embeddings/", json=body)
+        assert [each["embedding"] for each in answer.json()["data"]] == [each.embedding for each in expected]
+        assert answer.headers.get("X-Ignored-Fields") == names
+
+
+def test_what_is_not_supported_is_refused_by_name(running: Server) -> None:
+    for body, message in (
+        ({"input": [[1, 2]]}, "check_embedding_ctx_length=False"),
+        ({"input": [{"image": "..."}]}, "[0]: has no text in text"),
+        ({"input": "a", "embedding_type": "binary"}, "embedding_type: must be one of: float, base64"),
+        ({"input": "a", "dimensions": 10_000}, "the vectors have fewer dimensions"),
+    ):
+        answer = httpx.post(f"{running.url}/v1/embeddings", json=body)
+        assert answer.status_code == 422
+        assert message in answer.json()["error"]["message"], message

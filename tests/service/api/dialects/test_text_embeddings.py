@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from servers import Server, server
+from servers import Server
 from tokenizers import Tokenizer
 
 from .conftest import PAIR, TEXTS
@@ -50,15 +50,37 @@ def test_vectors(running: Server, native: Native) -> None:
     assert post(running, "text-embedding/embed", inputs=TEXTS, dimensions=10_000).status_code == 422
 
 
-def test_ranking_is_that_of_the_native_route(running: Server) -> None:
+def test_ranking_is_that_of_the_native_route_with_scores_from_0_to_1(running: Server) -> None:
     for model in ("text-embedding", "text-pair-score"):
         native = httpx.post(
             f"{running.url}/v1/models/{model}/rerank", json={"query": PAIR[0], "documents": TEXTS}
         ).json()["results"]
         found = post(running, f"{model}/rerank", query=PAIR[0], texts=TEXTS, return_text=True).json()
-        assert found == [{"index": each["index"], "text": each["text"], "score": each["score"]} for each in native]
+        assert [(each["index"], each["text"]) for each in found] == [(each["index"], each["text"]) for each in native]
+        scores = [each["score"] for each in found]
+        assert all(0.0 <= score <= 1.0 for score in scores)
+        if model == "text-embedding":
+            assert scores == [max(0.0, each["score"]) for each in native]
     raw = post(running, "text-pair-score/rerank", query=PAIR[0], texts=TEXTS, raw_scores=True).json()
     assert [each["index"] for each in raw] == [each["index"] for each in found]
+    # The rating of the tests runs from 0 to 5, so 2.7 would be no score: the scale from 0 to 1 is the sigmoid's.
+    assert scores == pytest.approx([1 / (1 + np.exp(-each["score"])) for each in raw])
+
+
+def test_the_root_of_a_model_does_what_the_model_does(running: Server) -> None:
+    vectors = httpx.post(f"{running.url}/tei/text-embedding/", json={"inputs": TEXTS, "truncate": None})
+    assert vectors.json() == post(running, "text-embedding/embed", inputs=TEXTS).json()
+    labels = post(running, "intents", inputs=TEXTS[0])
+    assert labels.json() == post(running, "intents/predict", inputs=TEXTS[0]).json()
+    ranked = post(running, "text-pair-score", query=PAIR[0], texts=TEXTS)
+    assert ranked.json() == post(running, "text-pair-score/rerank", query=PAIR[0], texts=TEXTS).json()
+    openai = post(running, "text-embedding/v1/embeddings", input=TEXTS, model="any", encoding_format=None)
+    assert np.allclose([each["embedding"] for each in openai.json()["data"]], vectors.json(), atol=1e-6)
+    assert (
+        post(running, "text-embedding/embed_sparse", inputs="a")
+        .json()["error"]
+        .startswith("this server returns neither vectors of single tokens nor sparse vectors: embed_sparse")
+    )
 
 
 def test_similarity_is_the_cosine(running: Server) -> None:
@@ -109,7 +131,10 @@ def test_description_headers_and_metrics(running: Server) -> None:
     ("path", "body", "status", "kind"),
     [
         ("intents/predict", {"inputs": ""}, 400, "Empty"),
-        ("intents/predict", {"inputs": "a", "unknown": 1}, 422, "Validation"),
+        ("intents/predict", {"inputs": "a", "truncation_direction": "Left"}, 422, "Validation"),
+        ("text-embedding/embed", {"inputs": "a", "prompt_name": "query"}, 422, "Validation"),
+        ("text-embedding/embed_all", {"inputs": "a"}, 422, "Validation"),
+        ("text-embedding/embed_sparse", {"inputs": "a"}, 422, "Validation"),
         ("intents/predict", {"inputs": [["a", "b", "c"]]}, 422, "Validation"),
         ("intents/embed", {"inputs": "a"}, 422, "Validation"),
         ("text-embedding/predict", {"inputs": "a"}, 422, "Validation"),
@@ -121,12 +146,3 @@ def test_description_headers_and_metrics(running: Server) -> None:
 def test_errors_keep_their_form(running: Server, path: str, body: Any, status: int, kind: str) -> None:
     answer = post(running, path, **body)
     assert (answer.status_code, answer.json()["error_type"]) == (status, kind), answer.text
-
-
-def test_a_dialect_is_mounted_at_the_root_on_request(bundles: Any) -> None:
-    with server(bundles["tags"], root_dialect="text-embeddings-inference") as running:
-        found = httpx.post(f"{running.url}/predict", json={"inputs": TEXTS[0]}).json()
-        assert found == post(running, "tags/predict", inputs=TEXTS[0]).json()
-        assert httpx.get(f"{running.url}/info").json()["model_id"] == "tags"
-        assert httpx.get(f"{running.url}/metrics").text.startswith("# HELP te_request_count")
-        assert httpx.get(f"{running.url}/livez").status_code == 200

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import asyncio
+import json
+import logging
+
 import anyio
 import pytest
 from starlette.testclient import TestClient
-from starlette.types import Message
+from starlette.types import Message, Receive, Scope, Send
 
 from glossator.service.api.app import create_app
+from glossator.service.api.metrics import Metrics
+from glossator.service.api.middleware.request_middleware import RequestMiddleware
 from glossator.service.api.settings import Settings
 from glossator.service.inference.model import Model
 
@@ -64,3 +70,53 @@ def test_client_that_disconnects_is_counted_and_gets_no_response(served_models: 
     assert sent == []
     counted = app.state.service.metrics.exposition().decode()
     assert 'count{method="POST",route="/v1/models/{name}/predict",status="4xx"} 1.0' in counted
+
+
+class Panic(BaseException):
+    """What a panic of Rust code is in Python: no Exception."""
+
+
+def answer_of(error: BaseException, *, after: bool = False) -> list[Message]:
+    """What is sent for a request whose route raises this error, possibly after the head of its response."""
+    sent: list[Message] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if after:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise error
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        raise AssertionError
+
+    scope = {"type": "http", "method": "GET", "path": "/x", "headers": [(b"x-request-id", b"id-1")]}
+    asyncio.run(RequestMiddleware(app, Metrics(list, "0"))(scope, receive, send))
+    return sent
+
+
+@pytest.mark.parametrize(
+    "error",
+    [Panic("the text of a customer"), RuntimeError("the text of a customer"), BaseExceptionGroup("", [Panic("text")])],
+)
+def test_any_failure_is_a_json_error_and_a_log_line_without_text(
+    error: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.ERROR):
+        head, body = answer_of(error)
+    problem = json.loads(body["body"])
+    assert (head["status"], problem["code"], problem["status"]) == (500, "internal-error", 500)
+    assert (b"content-type", b"application/problem+json") in head["headers"]
+    assert f"request id-1 failed with {type(error).__name__} at " in caplog.text
+    assert "text of a customer" not in caplog.text
+
+
+def test_failure_in_the_middle_of_a_response_sends_no_second_one() -> None:
+    assert [message["type"] for message in answer_of(Panic(), after=True)] == ["http.response.start"]
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError(), KeyboardInterrupt(), SystemExit(3)])
+def test_what_ends_the_program_is_not_answered(error: BaseException) -> None:
+    with pytest.raises(type(error)):
+        answer_of(error)

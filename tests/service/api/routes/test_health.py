@@ -39,7 +39,7 @@ def test_index_lists_every_route(make_client: Callable[..., TestClient]) -> None
     assert index["name"] == "glossator"
     listed = {(route["method"], route["path"]) for route in index["routes"]}
     assert {("POST", "/hf/{name}"), ("POST", "/tei/{name}/embed"), ("POST", "/v2/models/{name}/infer")} < listed
-    prefixes = ("/hf", "/tei", "/cohere", "/label-studio", "/v2", "/v1/embeddings")
+    prefixes = ("/hf", "/tei", "/cohere", "/label-studio", "/v2", "/v1/embeddings", "/v1/rerank", "/v1/models/{name}:")
     assert {each for each in listed if not each[1].startswith(prefixes)} == {
         ("POST", "/v1/models/{name}/predict"),
         ("POST", "/v1/models/{name}/zero-shot"),

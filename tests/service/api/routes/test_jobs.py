@@ -99,6 +99,42 @@ def test_result_supports_range_requests(client: TestClient) -> None:
     assert client.get(f"/v1/jobs/{job_id}/result", headers={"Range": "bytes=999999-"}).status_code == 416
 
 
+def test_result_that_was_changed_on_disk_is_refused(client: TestClient, tmp_path: Path) -> None:
+    """files <- path traversal: a link to a file of the system, a longer file, a missing file."""
+    job_id = submit(client, rows(5)).json()["id"]
+    wait_for_end(client, job_id)
+    result = tmp_path / "jobs" / "jobs" / job_id / "result-1.csv"
+    content = result.read_bytes()
+    (tmp_path / "moved.csv").write_bytes(content)
+
+    def refused() -> str:
+        answer = client.get(f"/v1/jobs/{job_id}/result")
+        assert (answer.status_code, answer.json()["code"]) == (409, "job-conflict")
+        assert str(tmp_path) not in answer.text
+        return str(answer.json()["found"])
+
+    result.unlink()
+    assert refused() == "result-1.csv: missing"
+    result.symlink_to(tmp_path / "moved.csv")
+    assert refused() == "result-1.csv: a link"
+    result.unlink()
+    result.write_bytes(content + b"more")
+    assert refused() == f"{len(content) + 4:,} bytes"
+    result.write_bytes(content)
+    assert client.get(f"/v1/jobs/{job_id}/result").content == content
+
+
+def test_link_instead_of_a_finished_part_is_not_sent(make_client: MakeClient, tmp_path: Path) -> None:
+    client = make_client(jobs=tmp_path / "jobs", free_disk_bytes=0)
+    supervisor(client)._plan = _no_workers(supervisor(client)._plan)
+    job_id = submit(client, rows(5)).json()["id"]
+    parts = tmp_path / "jobs" / "jobs" / job_id / "parts"
+    parts.mkdir()
+    (parts / "head").symlink_to("/etc/hostname")
+    answer = client.get(f"/v1/jobs/{job_id}/result", params={"partial": "true"})
+    assert (answer.status_code, answer.json()["code"]) == (409, "job-conflict")
+
+
 def test_options_are_those_of_the_label_command(client: TestClient) -> None:
     data = gzip.compress(b'{"body": "money"}\n{"body": "parcel"}\n')
     job_id = submit(
@@ -162,7 +198,7 @@ def test_job_is_cancelled_retried_and_deleted(make_client: MakeClient, tmp_path:
     assert client.post(f"/v1/jobs/{job_id}/cancel").json()["state"] == "cancelled"
     assert client.post(f"/v1/jobs/{job_id}/retry").json()["state"] == "queued"
     partial = client.get(f"/v1/jobs/{job_id}/result", params={"partial": "true"})
-    assert partial.text.startswith("n,text,label,score,")
+    assert partial.text == ""  # no attempt has begun, and the server itself never reads the input
     assert partial.headers["x-rows"] == "0"
     assert client.delete(f"/v1/jobs/{job_id}").status_code == 204
     assert not (tmp_path / "jobs" / "jobs" / job_id).exists()

@@ -18,6 +18,7 @@ def test_models_lists_a_summary_of_each(client: TestClient, served_models: dict[
                 "label_count": 6,
                 "precision": "fp32",
                 "loaded": True,
+                "measured": True,
             },
             {
                 "name": "tags",
@@ -27,6 +28,7 @@ def test_models_lists_a_summary_of_each(client: TestClient, served_models: dict[
                 "label_count": 6,
                 "precision": "fp32",
                 "loaded": True,
+                "measured": True,
             },
         ],
         "object": "list",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 
 import anyio
@@ -7,7 +8,11 @@ import pytest
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
+from glossator.service.api.problems import RequestError, status_of
+from glossator.service.api.security.access import RouteAccess
 from glossator.service.api.security.guard import GuardMiddleware
+from glossator.service.api.security.key_ring import open_key_ring
+from glossator.service.api.security.sessions import Sessions
 from glossator.service.api.settings import Settings
 
 KEY = "correct-horse-battery"
@@ -16,11 +21,23 @@ PATH = "/v1/models/intents/predict"
 
 
 async def _inner_app(scope: Scope, receive: Receive, send: Send) -> None:
-    await send({"type": "http.response.start", "status": 200, "headers": []})
+    """Probes for everyone, all other paths for holders of a key."""
+    try:
+        RouteAccess(None if scope["path"] in ("/livez", "/readyz") else "infer").check(scope)
+        answer = 200
+    except RequestError as error:
+        answer = int(status_of(error))
+    await send({"type": "http.response.start", "status": answer, "headers": []})
     await send({"type": "http.response.body", "body": b""})
 
 
-def status(settings: Settings, *headers: tuple[str, str], method: str = "GET", path: str = "/v1/models") -> int:
+def status(
+    settings: Settings,
+    *headers: tuple[str, str],
+    method: str = "GET",
+    path: str = "/v1/models",
+    public_host: str | None = None,
+) -> int:
     """The status of the response of a server with these settings."""
     sent: list[Message] = []
 
@@ -32,8 +49,10 @@ def status(settings: Settings, *headers: tuple[str, str], method: str = "GET", p
             sent.append(message)
 
         raw = [(name.encode(), value.encode("latin-1")) for name, value in headers]
-        await GuardMiddleware(_inner_app, settings)(
-            {"type": "http", "method": method, "path": path, "headers": raw}, receive, send
+        await GuardMiddleware(_inner_app, settings, open_key_ring(settings), Sessions(b"secret"))(
+            {"type": "http", "method": method, "path": path, "headers": raw, "state": {"public_host": public_host}},
+            receive,
+            send,
         )
 
     anyio.run(send_request)
@@ -75,6 +94,26 @@ def test_allowed_hosts_are_accepted() -> None:
     assert status(public, ("host", "127.0.0.1"), authorization) == 421
 
 
+@pytest.mark.parametrize(
+    ("public", "expected"),
+    [
+        ("labels.example", 200),
+        ("LABELS.example:443", 200),
+        ("localhost:80", 200),
+        (None, 200),
+        ("evil.example", 421),
+        ("evil.example, labels.example", 421),
+        ("labels.example.evil.example", 421),
+        ("labels.example@evil", 421),
+    ],
+)
+def test_public_host_that_a_proxy_reports_must_be_listed_too(public: str | None, expected: int) -> None:
+    """DNS rebinding through a proxy that sends a Host of its own: the address of the server."""
+    listed = Settings(allowed_hosts=("labels.example",))
+    assert status(listed, ("host", "127.0.0.1:8000"), public_host=public) == expected
+    assert status(Settings(), ("host", "127.0.0.1:8000"), public_host=public) == 200  # nothing is listed
+
+
 def test_public_server_without_a_host_list_accepts_every_host() -> None:
     public = Settings(host="0.0.0.0", api_keys=(KEY,))
     assert status(public, ("host", "whatever.example"), ("authorization", f"Bearer {KEY}")) == 200
@@ -96,7 +135,7 @@ def test_public_server_without_a_host_list_accepts_every_host() -> None:
         ([("origin", "https://evil.example")], 403),
         ([("origin", "null")], 403),
         ([("origin", "http://[")], 403),
-        ([("sec-fetch-site", "same-origin"), ("origin", "https://evil.example")], 403),
+        ([("sec-fetch-site", "same-origin"), ("origin", "https://public.example")], 200),
     ],
 )
 def test_posts_from_pages_of_other_sites_are_refused(headers: list[tuple[str, str]], expected: int) -> None:
@@ -148,3 +187,59 @@ def test_no_other_origin_can_read_responses(client: TestClient) -> None:
     preflight = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
     for answer in (client.options(PATH, headers=preflight), client.get("/v1/models", headers=preflight)):
         assert not [name for name in answer.headers if name.startswith("access-control-")]
+
+
+def test_pages_of_listed_origins_can_call_the_api_with_a_key(make_client: Callable[..., TestClient]) -> None:
+    client = make_client(api_keys=(KEY,), cors_origins=("https://app.example",))
+    preflight = {
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization,content-type",
+    }
+    allowed = client.options(PATH, headers={**preflight, "Origin": "https://app.example"})
+    assert allowed.status_code == 200
+    assert allowed.headers["access-control-allow-origin"] == "https://app.example"
+    assert (
+        "access-control-allow-origin"
+        not in client.options(PATH, headers={**preflight, "Origin": "https://other.example"}).headers
+    )
+    sent = {"Origin": "https://app.example", "Sec-Fetch-Site": "cross-site"}
+    answer = client.post(PATH, json=BODY, headers={**sent, "Authorization": f"Bearer {KEY}"})
+    assert answer.status_code == 200
+    assert answer.headers["access-control-allow-origin"] == "https://app.example"
+    assert "access-control-allow-credentials" not in answer.headers
+    client.post("/ui/session", data={"key": KEY}, follow_redirects=False)
+    assert client.get("/v1/models").status_code == 200
+    assert client.post(PATH, json=BODY, headers=sent).status_code == 401  # our cookie does not count there
+
+
+def test_session_counts_like_its_key(make_client: Callable[..., TestClient]) -> None:
+    client = make_client(api_keys=(KEY,))
+    assert client.post("/ui/session", data={"key": "wrong"}, follow_redirects=False).status_code == 401
+    assert client.get("/v1/models").status_code == 401
+    entered = client.post("/ui/session", data={"key": KEY, "next": "//evil.example"}, follow_redirects=False)
+    assert (entered.status_code, entered.headers["location"]) == (303, "/ui")
+    assert client.get("/v1/models").status_code == 200
+    assert client.get("/ui").status_code == 200
+    foreign = {"Origin": "https://evil.example", "Sec-Fetch-Site": "same-site"}
+    assert client.post(PATH, json=BODY, headers=foreign).status_code == 403
+    client.post("/ui/session/end", follow_redirects=False)
+    assert client.get("/v1/models").status_code == 401
+
+
+def test_browser_without_a_key_is_sent_to_the_form(make_client: Callable[..., TestClient]) -> None:
+    client = make_client(api_keys=(KEY,))
+    for path in ("/ui", "/docs", "/ui/models/intents"):
+        answer = client.get(path, headers={"Accept": "text/html"}, follow_redirects=False)
+        assert (answer.status_code, answer.headers["location"]) == (303, f"/ui/session?next={path}")
+    part = client.get("/ui/models", headers={"HX-Request": "true"})
+    assert part.status_code == 401
+    assert "Enter an API key" in part.text
+
+
+@pytest.mark.parametrize(
+    ("credentials", "expected"),
+    [(f"user:{KEY}", 200), (f":{KEY}", 200), (KEY, 401), ("user:wrong", 401)],
+)
+def test_key_may_be_the_password_of_basic_authentication(credentials: str, expected: int) -> None:
+    header = "Basic " + base64.b64encode(credentials.encode()).decode()
+    assert status(Settings(api_keys=(KEY,)), ("host", "localhost"), ("authorization", header)) == expected

@@ -17,13 +17,14 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 import uvicorn
+from interrupts import restore_interrupts
 from numpy.typing import NDArray
 
 from glossator.service.api.app import create_app
 from glossator.service.api.settings import Settings
 from glossator.service.api.transport.server import _Server, serve
 from glossator.service.errors import ConfigError, InferenceError
-from glossator.service.inference.batching import Run
+from glossator.service.inference.calls import Run
 from glossator.service.inference.model import Model
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -65,6 +66,7 @@ def running(bundle: Path) -> Iterator[Running]:
         text=True,
         cwd=ROOT,
         env={**os.environ, "GLOSSATOR_MAX_BODY_BYTES": "100000"},
+        preexec_fn=restore_interrupts,
     )
     try:
         assert process.stderr is not None
@@ -126,12 +128,16 @@ def test_serve_survives_invalid_http(server: Running) -> None:
     connection.close()
 
 
-def test_serve_on_sigterm_finishes_running_requests_and_returns(bundles: dict[str, Path]) -> None:
+@pytest.mark.parametrize("signals", [[signal.SIGTERM] * 3, [signal.SIGHUP]], ids=["SIGTERM", "SIGHUP"])
+def test_serve_on_a_signal_finishes_running_requests_and_returns(
+    bundles: dict[str, Path], signals: list[signal.Signals]
+) -> None:
     with running(bundles["intents"]) as server, socket.create_connection((server.host, server.port), 20) as client:
         head = f"POST {PATH} HTTP/1.1\r\nHost: {server.host}\r\nContent-Type: application/json\r\n"
         client.sendall(head.encode() + f"Content-Length: {len(BODY)}\r\n\r\n".encode() + BODY[:5])
         time.sleep(0.3)  # the request has begun
-        server.process.send_signal(signal.SIGTERM)
+        for kind in signals:
+            server.process.send_signal(kind)
         deadline = time.monotonic() + 10
         while _accepts(server):
             assert time.monotonic() < deadline, "the server still accepts connections"
@@ -140,6 +146,7 @@ def test_serve_on_sigterm_finishes_running_requests_and_returns(bundles: dict[st
         answer = http.client.HTTPResponse(client)
         answer.begin()
         assert answer.status == 200
+        assert answer.getheader("connection") == "close"
         assert json.loads(answer.read())["results"][0]["labels"] == ["refund"]
         stdout, _ = server.process.communicate(timeout=20)
         assert server.process.returncode == 0

@@ -1,6 +1,9 @@
+# ruff: noqa: RUF001
+
 from __future__ import annotations
 
 import codecs
+from encodings.aliases import aliases
 
 import pytest
 from hypothesis import given
@@ -51,20 +54,47 @@ def test_utf8_is_detected_if_only_some_lines_are_invalid() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "codec"),
+    ("text", "codec", "encoding"),
     [
-        ("Всё хорошо, спасибо за помощь\n", "cp1251"),
-        ("Ελληνικά κείμενα\n", "cp1253"),
-        ("荷物がまだ届きません\n", "shift_jis"),
-        ("我的包裹在哪里\n", "gb18030"),
-        ("내 소포는 어디에 있나요\n", "euc_kr"),
+        ("Wysłałem reklamację, ale nikt nie odpisał.\nProszę o zwrot pieniędzy.\n", "cp1250", "windows-1250"),
+        ("Wysłałem reklamację, bo kołnierz jest śliski.\nProszę zwrócić pieniądze.\n", "iso8859-2", "iso-8859-2"),
+        ("Kargom hâlâ gelmedi, şubeye sordum.\nParamın iadesini istiyorum, teşekkürler.\n", "cp1254", "windows-1254"),
+        ("Всё хорошо, спасибо за помощь\n", "cp1251", "windows-1251"),
+        ("Всё хорошо, спасибо за помощь\n", "koi8-r", "koi8-u"),  # the same characters in both
+        ("荷物がまだ届きません。\n", "shift_jis", "cp932"),
+        ("荷物がまだ届きません。\n", "iso2022_jp", "iso-2022-jp"),
+        ("我的包裹在哪里？谢谢你们的帮助。\n", "gb18030", "gb18030"),
+        ("내 소포는 어디에 있나요\n", "euc_kr", "cp949"),
     ],
 )
-def test_an_unknown_encoding_is_refused_rather_than_decoded_wrongly(text: str, codec: str) -> None:
-    with pytest.raises(UndecodableFile, match="could not be detected") as caught:
-        detect_encoding(text.encode(codec), "a.txt", complete=True)
-    assert "encoding=" in (caught.value.hint or "")
-    assert detect_encoding(text.encode(codec), "a.txt", complete=True, requested=codec).note == ""
+def test_a_legacy_encoding_is_guessed_and_reported_with_its_confidence(text: str, codec: str, encoding: str) -> None:
+    found = detect_encoding(text.encode(codec), "a.txt", complete=True)
+    assert (found.encoding, found.note) == (encoding, "guessed")
+    (decision,) = found.decisions()
+    assert (decision.subject, decision.chosen, decision.guessed) == ("encoding", encoding, True)
+    assert decision.option == "--encoding"
+    assert "confidence 0." in decision.why or "confidence 1." in decision.why
+    assert detect_encoding(text.encode(codec), "a.txt", complete=True, requested=codec).decisions() == []
+
+
+def test_an_encoding_that_two_readings_fit_equally_is_refused_and_both_are_shown() -> None:
+    data = "Kur yra mano siuntinys? Užsisakiau jį prieš savaitę.\n".encode("cp1257")
+    with pytest.raises(
+        UndecodableFile, match=r"could not be detected: the best guess has a confidence of 0\.5"
+    ) as caught:
+        detect_encoding(data, "a.txt", complete=True)
+    assert "Užsisakiau jį" in (caught.value.found or "")
+    assert caught.value.expected == "a confidence of at least 0.55"
+    assert "--encoding windows-1257" in (caught.value.hint or "")
+
+
+def test_bytes_that_no_encoding_turns_into_text_are_refused() -> None:
+    with pytest.raises(UndecodableFile, match="could not be detected"):
+        detect_encoding(b"\x01\x82\xff\x03\x9d\n", "a.txt", complete=True)
+
+
+def test_ascii_with_an_escape_sequence_of_a_terminal_is_utf8() -> None:
+    assert detect_encoding(b"\x1b[31mred\x1b[0m ~{x\n", "a.log", complete=True).note == ""
 
 
 @pytest.mark.parametrize(
@@ -90,13 +120,60 @@ def test_nul_bytes_are_refused_and_utf16_is_suggested_if_they_alternate() -> Non
     for codec in ("utf-16-le", "utf-16-be"):
         with pytest.raises(UndecodableFile, match="contains NUL bytes") as caught:
             detect_encoding("plain words\n".encode(codec), "a.txt", complete=True)
-        assert f"encoding='{codec}'" in (caught.value.hint or "")
+        assert f"--encoding {codec}" in (caught.value.hint or "")
 
 
-@pytest.mark.parametrize("name", ["utf-9", "zlib", "hex", "undefined", "a\0b"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "utf-9",
+            "zlib",
+            "hex",
+            "undefined",
+            "a\0b",
+            "",
+            "idna",
+            "punycode",
+            "base64",
+            "rot13",
+            "quopri",
+            "uu",
+            "bz2",
+        ),
+        *("unicode_escape", "raw_unicode_escape", "charmap"),
+    ],
+)
 def test_an_unknown_encoding_name_is_refused(name: str) -> None:
     with pytest.raises(ConfigError, match="unknown encoding"):
         detect_encoding(b"text", "a.txt", complete=True, requested=name)
+
+
+@pytest.mark.parametrize("data", [bytes(range(256)), b"abc\n", b"\x00a\xd8\xff", b"~{x", b"\x1b$B0", b"+AGE-\xff"])
+def test_every_encoding_of_python_decodes_any_bytes_or_is_refused(data: bytes) -> None:
+    decoded = 0
+    for name in {*aliases.values(), "utf-8-sig"}:
+        try:
+            detected = detect_encoding(data, "a.txt", complete=True, requested=name)
+        except (ConfigError, UndecodableFile):
+            continue
+        decoder = surrogate_decoder(detected.encoding)
+        assert isinstance(decoder.decode(data) + decoder.decode(b"", final=True), str)
+        decoded += 1
+    assert decoded > 80
+
+
+@pytest.mark.parametrize("name", ["utf-16", "UTF16", "utf-32"])
+@pytest.mark.parametrize("order", ["le", "be"])
+def test_an_encoding_without_its_byte_order_is_refused_and_the_probable_one_named(name: str, order: str) -> None:
+    full = "utf-32" if "32" in name else "utf-16"
+    with pytest.raises(UndecodableFile, match="has no byte-order mark") as caught:
+        detect_encoding("text,label\nhello,a\n".encode(f"{full}-{order}"), "a.txt", complete=True, requested=name)
+    assert f"--encoding {full}-{order} " in (caught.value.hint or "")
+
+
+def test_a_byte_order_mark_is_enough_for_utf16() -> None:
+    assert detect_encoding("hello".encode("utf-16"), "a.txt", complete=True, requested="utf-16").bom_length == 2
 
 
 def test_an_encoding_that_contradicts_the_byte_order_mark_is_refused() -> None:

@@ -11,20 +11,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glossator.service.documents.open_source import open_source
+from glossator.service.documents.open_reader import open_reader
 from glossator.service.documents.record import Record
 from glossator.service.errors import ConfigError, InputError
 
 
 def read(data: bytes, **options: Any) -> list[Record]:
-    with open_source("-", format="json", stdin=io.BytesIO(data), **options) as source:
+    with open_reader("-", format="json", stdin=io.BytesIO(data), **options) as source:
         return list(source.records())
 
 
 def test_items_are_read_in_order_with_their_columns(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text('[{"text": "one"},\n {"text": "two", "id": 2}]\n')
-    with open_source(path) as source:
+    with open_reader(path) as source:
         assert (source.columns, source.encoding) == (("text", "id"), "utf-8")
         assert source.describe() == f"{path}: json, utf-8, columns text, id"
         records = list(source.records())
@@ -61,7 +61,7 @@ def test_items_across_blocks_are_complete(tmp_path: Path) -> None:
     items = [{"n": number, "text": 'é\\"]},{' * chance.randrange(400)} for number in range(4_000)]
     path = tmp_path / "big.json.gz"
     path.write_bytes(gzip.compress(json.dumps(items, ensure_ascii=False).encode()))
-    with open_source(path) as source:
+    with open_reader(path) as source:
         assert [record.fields for record in source.records()] == items
 
 
@@ -102,7 +102,7 @@ def test_truncated_gzip_ends_with_an_error(tmp_path: Path) -> None:
     path = tmp_path / "cut.json.gz"
     noise = random.Random(1).randbytes(400_000).hex()
     path.write_bytes(gzip.compress(json.dumps([{"a": 1}, {"a": noise}]).encode())[:-2_000])
-    with open_source(path) as source:
+    with open_reader(path) as source:
         records = list(source.records())
     assert records[0].fields == {"a": 1}
     assert "truncated or damaged" in str(records[-1].error)
@@ -120,7 +120,7 @@ def test_options_that_do_not_apply_are_refused() -> None:
 
 
 def test_an_array_on_standard_input_is_detected_by_its_first_character() -> None:
-    with open_source("-", stdin=io.BufferedReader(io.BytesIO(b' [{"a": 1}]'))) as source:  # type: ignore[arg-type]
+    with open_reader("-", stdin=io.BufferedReader(io.BytesIO(b' [{"a": 1}]'))) as source:  # type: ignore[arg-type]
         assert source.format == "json"
 
 
@@ -129,5 +129,68 @@ def test_an_array_in_a_jsonl_file_is_refused_with_a_hint(tmp_path: Path) -> None
         path = tmp_path / "a.jsonl"
         path.write_text(text)
         with pytest.raises(InputError, match="contains a JSON array") as raised:
-            open_source(path)
+            open_reader(path)
         assert "--input-format json" in (raised.value.hint or "")
+
+
+def read_file(path: Path, content: str | bytes, **options: Any) -> list[Record]:
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with open_reader(path, **options) as source:
+        return list(source.records())
+
+
+def test_json_lines_in_a_json_file_are_read_and_shown(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    lines = '{"text": "one"}\n\n{"text": "two"}\n{"text":\n'
+    records = read_file(path, lines)
+    assert [record.fields for record in records] == [{"text": "one"}, {"text": "two"}, {}]
+    assert records[2].error is not None
+    assert records[2].error.message.startswith("line 4: not valid JSON")
+    with open_reader(path) as source:
+        assert [decision.chosen for decision in source.all_decisions()] == ["JSON Lines"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_other_shapes_are_read_in_each_encoding(tmp_path: Path, encoding: str) -> None:
+    text = json.dumps({"rows": [{"text": "Größe"}, {"text": "日本"}]}, ensure_ascii=False)
+    records = read_file(tmp_path / "a.json", text.encode(encoding))
+    assert [record.fields for record in records] == [{"text": "Größe"}, {"text": "日本"}]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"rows": [{"text": NaN}]}', "NaN is not JSON"),
+        ('{"rows": [{"text": -Infinity}]}', "-Infinity is not JSON"),
+        ('{"rows": [{"score": 1e999}]}', "the number 1e999 is too large"),
+        ('{"rows": [{"text": "a", "text": "b"}]}', "the key text is repeated"),
+        ('{"rows": [{"text": "a"},]}', "is not valid JSON"),
+        ('{"rows": [{"text": "a"}]', "is not valid JSON"),
+        ('{"rows": [{"text": "a"}]} x', "Extra data in line 1"),
+        ("[" * 300 + "]" * 300, "more than 100 levels deep"),
+        ('{"a":' * 100_000, "more than 100 levels deep"),
+        ("", "the file is empty"),
+        (" \n\t", "the file is empty"),
+    ],
+)
+def test_faults_of_a_whole_file_are_named(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        read_file(tmp_path / "a.json", text)
+
+
+def test_only_an_array_of_objects_may_be_larger_than_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("glossator.service.documents.formats.json_array.MAX_IN_MEMORY", 1_000)
+    rows = [{"text": f"text {number}"} for number in range(100)]
+    assert len(read_file(tmp_path / "a.json", json.dumps(rows))) == 100
+    with pytest.raises(InputError, match="too large for JSON of this shape"):
+        read_file(tmp_path / "b.json", json.dumps({"rows": rows}))
+
+
+def test_a_header_is_for_lists_of_cells_only(tmp_path: Path) -> None:
+    lists = [["Kommentar", "Art"], ["zu spät", "Lieferung"]]
+    assert [record.fields for record in read_file(tmp_path / "a.json", json.dumps(lists), header=True)] == [
+        {"Kommentar": "zu spät", "Art": "Lieferung"}
+    ]
+    for text in ('[{"text": "a"}]', '{"text": "a"}\n{"text": "b"}', '{"rows": [{"text": "a"}]}'):
+        with pytest.raises(ConfigError, match="JSON of objects takes no header"):
+            read_file(tmp_path / "b.json", text, header=False)

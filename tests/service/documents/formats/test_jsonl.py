@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from property_profiles import examples
 
 from glossator.service.documents.formats.jsonl import MAX_DEPTH, parse_object
-from glossator.service.documents.open_source import open_source
+from glossator.service.documents.open_reader import open_reader
 from glossator.service.documents.record import Record
 from glossator.service.documents.source import Source
 from glossator.service.errors import UndecodableText, UnreadableRow
@@ -18,7 +18,7 @@ from glossator.service.errors import UndecodableText, UnreadableRow
 
 def source_of(data: bytes | str) -> Source:
     stdin = io.BufferedReader(io.BytesIO(data.encode() if isinstance(data, str) else data))
-    return open_source("-", format="jsonl", stdin=stdin)
+    return open_reader("-", format="jsonl", stdin=stdin)
 
 
 def read(data: bytes | str) -> list[Record]:
@@ -129,6 +129,6 @@ def test_a_line_of_five_megabytes_is_read_and_gives_the_columns() -> None:
 def test_any_bytes_give_a_row_for_each_line_that_is_not_blank(data: bytes) -> None:
     whole = b'{"text": "first"}\n' + data
     stdin = io.BufferedReader(io.BytesIO(whole))
-    with open_source("-", format="jsonl", encoding="utf-8", stdin=stdin) as source:
+    with open_reader("-", format="jsonl", encoding="utf-8", stdin=stdin) as source:
         records = list(source.records())
     assert len(records) == sum(bool(line.strip(b" \t\r\n")) for line in whole.split(b"\n"))

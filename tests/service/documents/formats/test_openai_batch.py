@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from glossator.service.documents.formats.openai_batch import check_request, requested_model
-from glossator.service.documents.open_source import open_source
+from glossator.service.documents.open_reader import open_reader
 
 URL = "/v1/models/intents/predict"
 
@@ -18,7 +18,7 @@ def request(**changes: Any) -> dict[str, Any]:
 
 def read(tmp_path: Path, *requests: object) -> Any:
     (tmp_path / "r.jsonl").write_text("".join(f"{json.dumps(each)}\n" for each in requests))
-    with open_source(tmp_path / "r.jsonl", format="openai-batch") as source:
+    with open_reader(tmp_path / "r.jsonl", format="openai-batch") as source:
         return source, list(source.records())
 
 

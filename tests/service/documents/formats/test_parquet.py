@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from glossator.service.documents.open_source import open_source
+from glossator.service.documents.open_reader import open_reader
 from glossator.service.errors import ConfigError, InputError, UndecodableFile, UnreadableRow
 
 pa = pytest.importorskip("pyarrow")
@@ -24,7 +24,7 @@ def write(path: Path, columns: dict[str, object], **options: object) -> Path:
 def test_rows_are_read_in_order_across_row_groups_with_their_types(tmp_path: Path) -> None:
     texts = [f"text {number}" for number in range(3000)]
     path = write(tmp_path / "a.parquet", {"text": texts, "id": list(range(3000))}, row_group_size=700)
-    with open_source(path) as source:
+    with open_reader(path) as source:
         assert (source.columns, source.encoding) == (("text", "id"), None)
         assert "parquet, 3,000 rows, columns text, id" in source.describe()
         records = list(source.records())
@@ -41,7 +41,7 @@ def test_values_of_every_kind_keep_their_type(tmp_path: Path) -> None:
         "day": datetime.date(2024, 2, 29),
     }
     path = write(tmp_path / "a.parquet", {name: [value] for name, value in row.items()})
-    with open_source(path) as source:
+    with open_reader(path) as source:
         (record,) = source.records()
     assert record.fields == row
 
@@ -52,7 +52,7 @@ def test_nanoseconds_are_kept_as_text(tmp_path: Path) -> None:
         "clock": pa.array([1, None], pa.time64("ns")),
         "took": pa.array([1, None], pa.duration("ns")),
     }
-    with open_source(write(tmp_path / "a.parquet", columns)) as source:
+    with open_reader(write(tmp_path / "a.parquet", columns)) as source:
         first, second = source.records()
     assert first.fields == {"at": "1970-01-01 00:00:00.000000001", "clock": "00:00:00.000000001", "took": 1}
     assert second.fields == {"at": None, "clock": None, "took": None}
@@ -66,7 +66,7 @@ def test_damage_in_the_middle_gives_the_rows_before_it_and_an_error_for_each_row
     start = column.data_page_offset + 60
     content[start : start + 400] = b"\xff" * 400
     path.write_bytes(content)
-    with open_source(path) as source:
+    with open_reader(path) as source:
         records = list(source.records())
     assert len(records) == 4000
     good = [record for record in records if record.error is None]
@@ -80,7 +80,7 @@ def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "a.parquet", {"text": ["a", "b"]})
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(UndecodableFile, match="not a complete Parquet file"):
-        open_source(path)
+        open_reader(path)
 
 
 @pytest.mark.parametrize(("content", "message"), [(b"text,label\n", "not a complete Parquet"), (b"PK\x03\x04", "ZIP")])
@@ -88,38 +88,38 @@ def test_another_format_with_this_suffix_is_refused(tmp_path: Path, content: byt
     path = tmp_path / "a.parquet"
     path.write_bytes(content)
     with pytest.raises(UndecodableFile, match=message):
-        open_source(path)
+        open_reader(path)
 
 
 def test_parquet_with_another_suffix_is_recognised(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", {"text": ["a"]})
     with pytest.raises(UndecodableFile, match="is a Parquet file"):
-        open_source(path)
-    with open_source(path, format="parquet") as source:
+        open_reader(path)
+    with open_reader(path, format="parquet") as source:
         assert len(list(source.records())) == 1
 
 
 def test_an_empty_file_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.parquet").touch()
     with pytest.raises(InputError, match="empty"):
-        open_source(tmp_path / "a.parquet")
+        open_reader(tmp_path / "a.parquet")
 
 
 def test_repeated_column_names_are_refused(tmp_path: Path) -> None:
     table = pa.Table.from_arrays([pa.array(["a"]), pa.array(["b"])], names=["text", "text"])
     pq.write_table(table, tmp_path / "a.parquet")
     with pytest.raises(InputError, match="same name"):
-        open_source(tmp_path / "a.parquet")
+        open_reader(tmp_path / "a.parquet")
 
 
 def test_a_stream_gzip_and_text_options_are_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "a.parquet", {"text": ["a"]})
     with pytest.raises(InputError, match="from a stream"):
-        open_source("-", format="parquet", stdin=io.BufferedReader(io.BytesIO(path.read_bytes())))
+        open_reader("-", format="parquet", stdin=io.BufferedReader(io.BytesIO(path.read_bytes())))
     with pytest.raises(InputError, match="cannot be read from gzip data"):
-        open_source(path, format="parquet.gz")
+        open_reader(path, format="parquet.gz")
     with pytest.raises(ConfigError, match="takes no encoding"):
-        open_source(path, encoding="utf-8")
+        open_reader(path, encoding="utf-8")
 
 
 def test_without_pyarrow_the_error_names_the_extra(tmp_path: Path) -> None:
@@ -127,10 +127,10 @@ def test_without_pyarrow_the_error_names_the_extra(tmp_path: Path) -> None:
     program = (
         "import sys\n"
         "sys.modules['pyarrow'] = None\n"  # as if it were not installed
-        "from glossator.service.documents.open_source import open_source\n"
+        "from glossator.service.documents.open_reader import open_reader\n"
         "from glossator.service.errors import ExtraMissing\n"
         "try:\n"
-        "    open_source(sys.argv[1])\n"
+        "    open_reader(sys.argv[1])\n"
         "except ExtraMissing as error:\n"
         "    print(error.hint)\n"
     )
@@ -141,7 +141,7 @@ def test_without_pyarrow_the_error_names_the_extra(tmp_path: Path) -> None:
 def test_importing_the_readers_imports_nothing_heavy() -> None:
     program = (
         "import sys\n"
-        "import glossator.service.documents.open_source, glossator.service.documents.row_writer\n"
+        "import glossator.service.documents.open_reader, glossator.service.documents.row_writer\n"
         "import glossator.service.labelling.row_labelling\n"
         "print(sorted({name.split('.')[0] for name in sys.modules} & set(sys.argv[1:])))\n"
     )

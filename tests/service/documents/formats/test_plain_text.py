@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glossator.service.documents.open_source import open_source
+from glossator.service.documents.open_reader import open_reader
 from glossator.service.errors import ConfigError, UndecodableText
 
 
@@ -18,7 +18,7 @@ def write(tmp_path: Path, content: bytes) -> Path:
 
 def test_each_line_is_a_document_and_an_empty_line_an_empty_document(tmp_path: Path) -> None:
     path = write(tmp_path, "one\r\n\n  \ntwo\u2028still two\x85\x0b\x0c\rand this\nlast".encode())
-    with open_source(path) as source:
+    with open_reader(path) as source:
         records = list(source.records())
     assert source.columns == ("text",)
     assert [(record.line, record.fields["text"]) for record in records] == [
@@ -33,13 +33,13 @@ def test_each_line_is_a_document_and_an_empty_line_an_empty_document(tmp_path: P
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\n\r\0\ufeff")), min_size=1))
 def test_one_line_in_one_row_out(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> None:
     path = write(tmp_path_factory.mktemp("txt"), "".join(f"{text}\n" for text in texts).encode())
-    with open_source(path, encoding="utf-8") as source:
+    with open_reader(path, encoding="utf-8") as source:
         assert [record.fields["text"] for record in source.records()] == texts
 
 
 def test_mixed_encodings_affect_only_the_invalid_lines(tmp_path: Path) -> None:
     path = write(tmp_path, "Größe\nété\n".encode() + b"Gr\xf6\xdfe\nlast\n")
-    with open_source(path) as source:
+    with open_reader(path) as source:
         assert "utf-8 (not in every line)" in source.describe()
         records = list(source.records())
     assert [record.error is None for record in records] == [True, True, False, True]
@@ -48,16 +48,16 @@ def test_mixed_encodings_affect_only_the_invalid_lines(tmp_path: Path) -> None:
 
 
 def test_a_named_encoding_is_used(tmp_path: Path) -> None:
-    with open_source(write(tmp_path, "荷物\n届きません\n".encode("shift_jis")), encoding="shift_jis") as source:
+    with open_reader(write(tmp_path, "荷物\n届きません\n".encode("shift_jis")), encoding="shift_jis") as source:
         assert [record.fields["text"] for record in source.records()] == ["荷物", "届きません"]
 
 
 def test_a_document_of_five_megabytes_is_read(tmp_path: Path) -> None:
-    with open_source(write(tmp_path, b"word " * 1_000_000)) as source:
+    with open_reader(write(tmp_path, b"word " * 1_000_000)) as source:
         assert [len(str(record.fields["text"])) for record in source.records()] == [5_000_000]
 
 
 def test_options_of_other_formats_are_refused(tmp_path: Path) -> None:
     path = write(tmp_path, b"one\n")
     with pytest.raises(ConfigError, match="plain text takes no delimiter and no header"):
-        open_source(path, delimiter=",", header=False)
+        open_reader(path, delimiter=",", header=False)

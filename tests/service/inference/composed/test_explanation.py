@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from glossator.service.errors import ConfigError, EmptyText
 from glossator.service.inference.composed.explanation import MOST_PARTS, explain, split_parts
 from glossator.service.inference.model import Model, load
+from glossator.service.inference.steps import finish
 
 
 @pytest.fixture(scope="module")
@@ -74,4 +75,4 @@ def test_other_tasks_are_not_explained() -> None:
         task = None
 
     with pytest.raises(ConfigError, match="explain only applies"):
-        explain(Pipeline(), [], [])  # type: ignore[arg-type]
+        finish(explain(Pipeline(), [], []))  # type: ignore[arg-type]

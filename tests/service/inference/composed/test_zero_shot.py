@@ -16,6 +16,7 @@ from glossator.service.errors import ConfigError, EmptyText
 from glossator.service.inference.composed.reranking import RankedDocument, UnrankedDocument, rerank
 from glossator.service.inference.composed.zero_shot import zero_shot
 from glossator.service.inference.pipeline import Answer, Pipeline
+from glossator.service.inference.steps import finish
 from glossator.service.tasks.text_classification import Classification, Score
 from glossator.training.base_model import open_model, resolve_base_model
 
@@ -50,7 +51,7 @@ def test_entailment_gives_what_transformers_gives(tiny_base: Callable[[str], Pat
         model=model, tokenizer=AutoTokenizer.from_pretrained(tiny_base("roberta"))
     )
     expected = reference(TEXTS, candidate_labels=LABELS, multi_label=multi_label)
-    for found, theirs in zip(zero_shot(ours, TEXTS, LABELS, multi_label=multi_label), expected, strict=True):
+    for found, theirs in zip(finish(zero_shot(ours, TEXTS, LABELS, multi_label=multi_label)), expected, strict=True):
         assert isinstance(found, Answer)
         scores = scores_of(found)
         assert [score.label for score in scores] == theirs["labels"]
@@ -61,12 +62,12 @@ def test_entailment_gives_what_transformers_gives(tiny_base: Callable[[str], Pat
 
 def test_vectors_choose_the_nearest_description(tiny_base: Callable[[str], Path]) -> None:
     _, ours = made(tiny_base("bert"), "text-embedding", [])
-    bad, found = zero_shot(ours, ["", TEXTS[0]], [TEXTS[0], TEXTS[1], "thanks"])
+    bad, found = finish(zero_shot(ours, ["", TEXTS[0]], [TEXTS[0], TEXTS[1], "thanks"]))
     assert isinstance(bad, EmptyText)
     assert isinstance(found, Answer)
     assert found.label == TEXTS[0]
     assert sum(score.score for score in scores_of(found)) == pytest.approx(1.0)
-    (cosines,) = zero_shot(ours, [TEXTS[0]], [TEXTS[0], "thanks"], multi_label=True)
+    (cosines,) = finish(zero_shot(ours, [TEXTS[0]], [TEXTS[0], "thanks"], multi_label=True))
     assert isinstance(cosines, Answer)
     assert cosines.score == pytest.approx(1.0)
 
@@ -83,7 +84,7 @@ def test_unclear_requests_are_rejected(tiny_base: Callable[[str], Path]) -> None
         (entailment, LABELS, "about it", "no placeholder for the label"),
     ):
         with pytest.raises(ConfigError, match=said):
-            zero_shot(model, TEXTS, labels, hypothesis=hypothesis)
+            finish(zero_shot(model, TEXTS, labels, hypothesis=hypothesis))
 
 
 @pytest.mark.parametrize(
@@ -99,7 +100,7 @@ def test_documents_are_ranked_and_invalid_ones_reported(
 ) -> None:
     _, ours = made(tiny_base("bert"), kind, labels, problem_type)
     documents = [*TEXTS, "", "hello"]
-    ranked = rerank(ours, TEXTS[0], documents)
+    ranked = finish(rerank(ours, TEXTS[0], documents))
     good = [each for each in ranked if isinstance(each, RankedDocument)]
     assert sorted(each.index for each in good) == [0, 1, 2, 4]
     assert [each.score for each in good] == sorted((each.score for each in good), reverse=True)
@@ -109,14 +110,14 @@ def test_documents_are_ranked_and_invalid_ones_reported(
     assert isinstance(ranked[-1].error, EmptyText)
     if kind == "text-embedding":
         assert good[0].index == 0
-    assert rerank(ours, TEXTS[0], documents, top_k=2)[:2] == good[:2]
+    assert finish(rerank(ours, TEXTS[0], documents, top_k=2))[:2] == good[:2]
 
 
 def test_a_label_that_means_relevant_must_be_known(tiny_base: Callable[[str], Path]) -> None:
     _, ours = made(tiny_base("bert"), "text-pair", ["red", "green"])
     with pytest.raises(ConfigError, match="unclear which label"):
-        rerank(ours, "a", ["b"])
-    assert len(rerank(ours, "a", ["b"], label="green")) == 1
+        finish(rerank(ours, "a", ["b"]))
+    assert len(finish(rerank(ours, "a", ["b"], label="green"))) == 1
     _, classifier = made(tiny_base("bert"), "text-classification", LABELS)
     with pytest.raises(ConfigError, match="reranking needs a text-pair"):
-        rerank(classifier, "a", ["b"])
+        finish(rerank(classifier, "a", ["b"]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from glossator.service.inference.batch_planning import Cost
+from glossator.service.inference.batch_planning import Cost, plan
 from glossator.service.inference.model import load
-from glossator.service.inference.runtime.batch_cost import fit_cost, load_cost, measure_cost, store_cost
+from glossator.service.inference.runtime.batch_cost import LEAST_BATCH, fit_cost, load_cost, measure_cost, store_cost
 
 SHAPES = [(count, longest) for count in (1, 4, 16, 64) for longest in (8, 32, 128)]
 
@@ -55,6 +56,18 @@ def test_measure_runs_workers_side_by_side_for_about_as_long_as_asked() -> None:
     assert time.monotonic() - began < 5.0
     assert cost.milliseconds(1, 8) == pytest.approx(1.1, rel=0.6)
     assert cost.milliseconds(32, 64) == pytest.approx(21.5, rel=0.3)
+
+
+def test_a_batch_is_never_free_whatever_was_measured() -> None:
+    """Otherwise nothing would be batched after a measurement on a busy machine, where noise hides the cost."""
+
+    def run(windows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        time.sleep(1e-4 * len(windows) * len(windows[0]))
+        return np.zeros((len(windows), 2), dtype=np.float32)
+
+    cost = measure_cost(run, [5], workers=1, max_length=16, seconds=0.2)
+    assert cost.batch >= LEAST_BATCH
+    assert len(plan([16] * 4, replace(cost, most_tokens=512))) == 1
 
 
 def test_what_is_kept_comes_back_for_the_same_bundle_and_workers(

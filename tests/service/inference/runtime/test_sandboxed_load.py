@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,3 +56,22 @@ def test_errors_are_the_same_as_when_loading_in_this_process(bundles: dict[str, 
     (damaged / "tokenizer.json").write_text("{}")
     with pytest.raises(BundleInvalid, match="tokenizer"):
         sandboxed_load.load_sandboxed(damaged)
+
+
+def test_a_folder_whose_version_changes_meanwhile_is_refused(
+    bundles: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process loads the version that was read before it started, or none."""
+    folder = tmp_path / "bundle"
+    shutil.copytree(bundles["intents"], folder)
+    real = subprocess.run
+
+    def run(*arguments: Any, **options: Any) -> Any:
+        shutil.rmtree(folder)
+        shutil.copytree(bundles["tags"], folder)
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    with pytest.raises(BundleInvalid, match="the folder contains another version"):
+        sandboxed_load.load_sandboxed(folder)
+    assert not (cache_folder() / "tried").exists()

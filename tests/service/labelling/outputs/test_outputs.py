@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import datetime
+import io
 import json
 from collections.abc import Callable
 from decimal import Decimal
@@ -18,13 +19,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from spacy.tokens import DocBin
 
+from glossator.service.documents.open_reader import open_reader
 from glossator.service.documents.row_formats import Row
 from glossator.service.errors import ConfigError
 from glossator.service.labelling.answer_cells import LABEL, LABELS
 from glossator.service.labelling.column_plan import ColumnPlan
 from glossator.service.labelling.outputs.conll import tag_tokens
 from glossator.service.labelling.outputs.output_formats import NAMED_FORMATS, SUFFIXES, create_output_format
-from glossator.training.corpus.reading.conll import read_conll
 
 OURS = {"_status": "ok", "_error": "", "_model": "m@1", "_tokens": 3, "_windows": 1, "_truncated": False}
 ENTITIES = SimpleNamespace(task="token-classification")
@@ -158,8 +159,9 @@ def test_conll_is_read_back_by_the_corpus_reader(whole: Whole) -> None:
         "# row_id = 1\n# error = \"empty-text: line 2: 'text' is null\"",
         "# row_id = 2\n# text = and back\nand\tO\nback\tO",
     ]
-    read = read_conll(data.decode().splitlines())
-    assert next((each.fields["text"], each.fields["spans"]) for each in read.rows if each.error is None) == (
+    with open_reader("-", format="conll", stdin=io.BufferedReader(io.BytesIO(data))) as source:
+        rows = list(source.annotated_records())
+    assert next((each.fields["text"], each.fields["spans"]) for each in rows if each.error is None) == (
         "to New York",
         [{"start": 3, "end": 11, "label": "place"}],
     )

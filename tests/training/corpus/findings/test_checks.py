@@ -34,7 +34,7 @@ def of_texts(read_pairs: ReadPairs, texts: Sequence[str]) -> Corpus:
         ("<!-- x", "html-remains"),
         ("a\x00b", "control-characters"),
         ("a\x1bb", "control-characters"),
-        ("a\x93b\x94", "control-characters"),
+        ("a\x93b\x94", "encoding-damage"),
     ],
 )
 def test_check_texts_counts_damaged_texts(read_pairs: ReadPairs, text: str, name: str) -> None:
@@ -113,3 +113,10 @@ def test_check_spans_reports_spans_that_split_words() -> None:
     corpus = read_task_corpus(source, "token-classification", source_name="rows")
     (shown,) = [finding for finding in corpus.findings if finding.name == "spans-across-words"]
     assert shown.lines == tuple(line for line, (_, _, odd) in enumerate(rows, start=1) if odd)
+
+
+def test_texts_for_missing_values_are_found(read_pairs: ReadPairs) -> None:
+    texts = ["nan", "NULL", "None", "#N/A", "n/a", "<NA>", "no", "none of them came"]
+    finding = found(of_texts(read_pairs, texts), "placeholder-texts")
+    assert finding is not None
+    assert finding.count == 6

@@ -61,7 +61,7 @@ def test_changed_words_are_found_and_the_true_type_is_suggested() -> None:
     assert all(each.suggestion == true[each.start] for each in found if (each.line, each.start) in changed)
     assert [each.probability for each in found] == sorted(each.probability for each in found)
     finding = entity_error_finding(noisy, found)
-    assert finding.name == "likely-wrong-labels"
+    assert finding.name == "labels-worth-checking"
     assert set(finding.lines) == {each.line for each in found}
 
 

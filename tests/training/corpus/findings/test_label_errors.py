@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,12 @@ from glossator.service.errors import CorpusError
 from glossator.training.corpus.cleaning.review_queue import label_studio_tasks, prodigy_examples
 from glossator.training.corpus.corpus import Corpus
 from glossator.training.corpus.corpus_reader import read_corpus
-from glossator.training.corpus.findings.label_errors import find_label_errors, label_error_finding, out_of_fold
+from glossator.training.corpus.findings.label_errors import (
+    AUDITED_PRECISION,
+    find_label_errors,
+    label_error_finding,
+    out_of_fold,
+)
 from glossator.training.corpus.row import SourceRow
 
 NAMES = ["bird", "cat", "dog", "fish"]
@@ -43,7 +49,10 @@ def test_changed_labels_are_found_and_the_true_label_is_suggested() -> None:
     right = [each for each in found if each.line in changed and each.suggestion == NAMES[(each.line - 1) % 4]]
     assert len(right) >= 17
     shown = label_error_finding(corpus, found)
-    assert (shown.name, shown.count) == ("likely-wrong-labels", len(found))
+    assert (shown.name, shown.count) == ("labels-worth-checking", len(found))
+    assert shown.lines == tuple(each.line for each in found)  # the whole ranking, not examples only
+    assert "worth checking" in shown.message
+    assert "Estimated precision of the first 100: 23% to 71%" in shown.message
 
 
 def test_no_row_is_judged_by_a_classifier_that_saw_it() -> None:
@@ -77,3 +86,11 @@ def test_review_tasks_have_the_format_of_label_studio_and_prodigy() -> None:
     for example, each in zip(examples, found, strict=True):
         assert example["accept"] == [each.suggestion]
         assert {option["id"] for option in example["options"]} == {each.suggestion, each.label}
+
+
+def test_the_stated_precision_is_that_of_the_stored_audits() -> None:
+    results = Path(__file__).resolve().parents[4] / "benchmarks/results/label_audits.json"
+    audits = json.loads(results.read_text())["audits"]
+    people = [each for each in audits if each["audit"].endswith("disagree")]
+    measured = sorted(round(each["rankings"]["glossator"]["100"], 2) for each in people)
+    assert (measured[0], measured[-1]) == AUDITED_PRECISION

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from glossator.modeling.minhash import normalise_text
 from glossator.training.corpus.findings.leakage import check_leakage
-from glossator.training.corpus.findings.near_duplicates import normalise_text
 
 
 @pytest.mark.parametrize("other", ["where is my card?", " Where\tIS my\n\ncard? ", "WHERE\u00a0is my card?"])

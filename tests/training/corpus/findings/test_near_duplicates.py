@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import random
 import re
+from collections import Counter
 from itertools import combinations
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glossator.training.corpus.findings.near_duplicates import SIMILARITY, group_near_duplicates, normalise_text
+from glossator.modeling.minhash import normalise_text
+from glossator.training.corpus.findings.near_duplicates import SIMILARITY, group_near_duplicates
 
 WORDS = ["card", "payment", "transfer", "where", "is", "my", "the", "late", "lost", "refund", "since", "monday"]
 SENTENCES = st.lists(st.sampled_from(WORDS), min_size=4, max_size=12).map(" ".join)
@@ -81,3 +83,12 @@ def test_time_grows_linearly_with_rows() -> None:
     texts += [text + "?" for text in texts]
     groups = group_near_duplicates(texts)
     assert all(groups[place + 4_000] == groups[place] for place in range(4_000))
+
+
+def test_a_long_chain_is_divided_and_every_text_is_close_to_the_first_of_its_group() -> None:
+    words = [f"w{chr(97 + number % 26)}{chr(97 + number // 26)}xyz" for number in range(200)]
+    texts = [" ".join(words[begin : begin + 40]) for begin in range(120)]  # each is nearly the next one
+    groups = group_near_duplicates(texts)
+    assert max(Counter(groups).values()) <= 60
+    assert max(abs(group - row) for row, group in enumerate(groups)) < 15
+    assert len(set(groups)) >= 10

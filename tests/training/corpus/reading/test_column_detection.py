@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from glossator.service.documents.column_names import CONTEXT_COLUMN, PAIR_COLUMNS, QUESTION_COLUMN, TEXT_COLUMNS
+from glossator.service.documents.text_evidence import is_missing
 from glossator.service.errors import UnknownColumn
 from glossator.service.labelling.column_plan import plan_columns
 from glossator.training.corpus.corpus import CorpusColumns
@@ -13,7 +14,6 @@ from glossator.training.corpus.reading.column_detection import (
     check_columns,
     choose_columns,
     choose_problem_type,
-    is_missing,
 )
 from glossator.training.corpus.reading.task_detection import detect_task
 from glossator.training.corpus.row import SourceRow
@@ -23,7 +23,7 @@ from glossator.training.corpus.task_corpus_reader import read_task_corpus
 def choose(table: Mapping[str, Sequence[object]], **given: str) -> CorpusColumns:
     rows = zip(*table.values(), strict=True)
     head = [SourceRow(line, dict(zip(table, cells, strict=True))) for line, cells in enumerate(rows, start=2)]
-    return choose_columns(list(table), head, **given)
+    return choose_columns(list(table), head, **given).columns
 
 
 SENTENCES = ["where is my card", "it never came to me", "what is the fee", "why was I charged twice"]
@@ -80,8 +80,8 @@ def test_choose_columns_does_not_guess_between_equal_candidates() -> None:
     with pytest.raises(UnknownColumn) as caught:
         choose({"sentence_a": SENTENCES, "sentence_b": SENTENCES, "entailment": CLASSES, "side": CLASSES})
     faults = {fault.name: fault.message for fault in caught.value.faults}
-    assert "'sentence_a', 'sentence_b'" in faults["no-text-column"]
-    assert "'entailment', 'side'" in faults["no-label-column"]
+    assert "'sentence_a' (for example where is my card," in faults["no-text-column"]
+    assert "'entailment' (for example card, fee), 'side' (for example card, fee)" in faults["no-label-column"]
     assert "--text-column" in (caught.value.hint or "")
 
 
@@ -159,3 +159,56 @@ def test_training_and_labelling_detect_the_same_question_columns() -> None:
     assert (corpus.columns.text, corpus.columns.second) == (QUESTION_COLUMN, CONTEXT_COLUMN)
     plan = plan_columns(list(fields), pairs=True)
     assert (plan.text, plan.second) == (QUESTION_COLUMN, CONTEXT_COLUMN)
+
+
+LONG = [f"the parcel number {number} has not come yet" for number in range(12)]
+
+
+def decisions(table: Mapping[str, Sequence[object]], **given: str) -> list[str]:
+    rows = zip(*table.values(), strict=True)
+    head = [SourceRow(line, dict(zip(table, cells, strict=True))) for line, cells in enumerate(rows, start=2)]
+    return [decision.message for decision in choose_columns(list(table), head, **given).decisions]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["the same"] * 12,
+        [f"Sentence: {number}" for number in range(12)],
+        [f"2024-01-{number:02} 10:00" for number in range(1, 13)],
+        [f"https://example.org/{number}" for number in range(12)],
+        [str(number) for number in range(12)],
+        [f"T-10{number}" for number in range(12)],
+    ],
+)
+def test_a_column_that_holds_no_texts_is_not_the_text_whatever_its_name(values: list[str]) -> None:
+    table = {"text": values, "remark": LONG, "label": ["a", "b"] * 6}
+    assert choose(table).text == "remark"
+    (message,) = decisions(table)
+    assert message.startswith("text column: remark (guessed)")
+    assert "runner-up: text, but it " in message
+    assert message.endswith("change with --text-column")
+
+
+def test_a_constant_text_column_is_taken_if_there_is_no_other() -> None:
+    columns = choose({"text": ["the same"] * 12, "label": ["a", "b"] * 6})
+    assert columns.text == "text"
+    assert columns.text_why == "it is named 'text', though it has the same value in every row"
+
+
+def test_the_runner_up_is_named_with_an_example() -> None:
+    table = {"text": LONG, "label": ["a", "b"] * 6, "category": ["late", "damaged"] * 6}
+    assert decisions(table) == [
+        "label column: label (it is named 'label'); runner-up: category, for example late; change with --label-column"
+    ]
+
+
+def test_columns_may_be_given_by_number() -> None:
+    columns = choose({"x": LONG, "y": LONG, "z": ["a", "b"] * 6}, text_column="2", label_column="3")
+    assert (columns.text, columns.label) == ("y", "z")
+    assert choose({"7": LONG, "z": ["a", "b"] * 6}, text_column="7", label_column="z").text == "7"
+
+
+def test_texts_without_spaces_between_words_are_texts() -> None:
+    chinese = ["这个包裹还没有到我很生气", "帐篷的杆子坏了需要更换", "请告诉我包裹在哪里谢谢", "我想退货并且拿回我的钱"]
+    assert choose({"a": chinese, "b": CLASSES}).text == "a"

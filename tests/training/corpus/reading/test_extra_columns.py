@@ -32,3 +32,16 @@ def test_a_missing_column_is_reported() -> None:
     corpus = read_corpus(kept.collect(rows), source_name="x", text_column="text", label_column="label")
     with pytest.raises(UnknownColumn, match="does not exist"):
         kept.add_to(corpus)
+
+
+def test_rows_of_several_files_with_the_same_lines_keep_their_own_values() -> None:
+    kept = ExtraColumns([], optional=["document", "absent"])
+    rows = [
+        SourceRow(line, {"text": f"text {file} {line}", "label": "ab"[line % 2], "document": f"{file}{line}"})
+        for file in "xy"
+        for line in (1, 2, 3)
+    ]
+    corpus = kept.add_to(read_corpus(kept.collect(rows), source_name="x", text_column="text", label_column="label"))
+    assert corpus.extra == {"document": ["x1", "x2", "x3", "y1", "y2", "y3"]}
+    assert corpus.lines == [1, 2, 3, 1, 2, 3]
+    assert {type(line) for line in corpus.lines} == {int}

@@ -24,13 +24,17 @@ ROWS = {
 }
 
 
+def texts(source: Path | str, **options: str) -> list[object]:
+    return [row.fields["text"] for row in read_dataset(source, **options).rows]
+
+
 def dataset() -> Dataset:
     return Dataset.from_dict(ROWS, features=FEATURES)
 
 
 def test_class_labels_are_read_as_names(tmp_path: Path) -> None:
     dataset().save_to_disk(tmp_path / "saved")
-    rows = list(read_dataset(tmp_path / "saved"))
+    rows = list(read_dataset(tmp_path / "saved").rows)
     assert [row.line for row in rows] == [1, 2, 3, 4]
     assert [dict(row.fields) for row in rows] == [
         {"text": "where is it", "label": "card", "tags": ["fee"]},
@@ -44,9 +48,22 @@ def test_the_named_split_or_train_or_the_only_split_is_read(tmp_path: Path) -> N
     parts = {name: Dataset.from_dict({"text": [name], "label": ["x"]}) for name in ("test", "train")}
     DatasetDict(parts).save_to_disk(tmp_path / "both")
     DatasetDict(only=parts["test"]).save_to_disk(tmp_path / "one")
-    assert [row.fields["text"] for row in read_dataset(tmp_path / "both")] == ["train"]
-    assert [row.fields["text"] for row in read_dataset(tmp_path / "both", split="test")] == ["test"]
-    assert [row.fields["text"] for row in read_dataset(str(tmp_path / "one"))] == ["test"]
+    assert texts(tmp_path / "both") == ["train"]
+    assert texts(tmp_path / "both", split="test") == ["test"]
+    assert texts(str(tmp_path / "one")) == ["test"]
+
+
+def test_the_other_splits_are_named_and_measuring_prefers_the_test(tmp_path: Path) -> None:
+    parts = {name: Dataset.from_dict({"text": [name], "label": ["x"]}) for name in ("train", "validation", "test")}
+    DatasetDict(parts).save_to_disk(tmp_path / "saved")
+    assert [decision.message for decision in read_dataset(tmp_path / "saved").decisions] == [
+        "split: train (the split for training); runner-up: validation, test; change with --dataset-split"
+    ]
+    measured = read_dataset(tmp_path / "saved", preferred="test")
+    assert [row.fields["text"] for row in measured.rows] == ["test"]
+    assert measured.decisions[0].message.startswith("split: test (the split for measuring); runner-up: train, valid")
+    assert texts(tmp_path / "saved", preferred="validation") == ["validation"]
+    assert read_dataset(tmp_path / "saved", split="test").decisions == []
 
 
 def test_the_error_about_an_unknown_split_lists_the_existing_ones(tmp_path: Path) -> None:
@@ -60,8 +77,8 @@ def test_the_error_about_an_unknown_split_lists_the_existing_ones(tmp_path: Path
 def test_a_dataset_without_splits_is_read(tmp_path: Path) -> None:
     Dataset.from_dict({"text": ["a"]}, split=NamedSplit("train")).save_to_disk(tmp_path / "named")
     dataset().save_to_disk(tmp_path / "unnamed")
-    assert len(list(read_dataset(tmp_path / "named", split="train"))) == 1
-    assert len(list(read_dataset(tmp_path / "unnamed", split="train"))) == 4
+    assert len(texts(tmp_path / "named", split="train")) == 1
+    assert len(texts(tmp_path / "unnamed", split="train")) == 4
     with pytest.raises(ConfigError, match="no such split"):
         read_dataset(tmp_path / "named", split="test")
 
@@ -71,7 +88,7 @@ def test_many_batches_are_read_into_a_corpus(tmp_path: Path) -> None:
     table = {"text": [f"text {i}" for i in range(count)], "label": [i % 2 for i in range(count)]}
     features = Features({"text": Value("string"), "label": ClassLabel(names=NAMES)})
     Dataset.from_dict(table, features=features).save_to_disk(tmp_path / "saved")
-    corpus = read_corpus(read_dataset(tmp_path / "saved"), source_name="saved")
+    corpus = read_corpus(read_dataset(tmp_path / "saved").rows, source_name="saved")
     assert corpus.lines == list(range(1, count + 1))
     assert corpus.label_counts() == {"card": 1_250, "fee": 1_250}
 

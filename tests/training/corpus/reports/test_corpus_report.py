@@ -23,7 +23,7 @@ def test_to_dict_is_json_and_its_row_counts_add_up(read_pairs: ReadPairs) -> Non
     assert report["rows"] == {"in": 9, "kept": 5, "rejected": 3, "dropped": 1}
     assert report["rejected"] == {
         "empty-text": {"count": 2, "examples": ["line 8: the text is empty", "line 9: the text is empty"]},
-        "missing-label": {"count": 1, "examples": ["line 10: the row has no label"]},
+        "missing-label": {"count": 1, "examples": ["line 10: the label is empty"]},
     }
     assert report["dropped"]["exact-duplicate"]["count"] == 1
     assert report["labels"] == {"card": 2, "fee": 3}
@@ -66,7 +66,7 @@ def test_report_lines_of_an_empty_corpus(read_pairs: ReadPairs) -> None:
         read_pairs([])
     lines = report_lines(caught.value.corpus, faults=caught.value.faults)
     assert "- Rows: 0 in = 0 kept + 0 rejected + 0 dropped" in lines
-    assert lines[-1] == "None."
+    assert lines[-1] == "No findings."
 
 
 def test_labels_and_texts_cannot_change_the_formatting_of_the_report(read_pairs: ReadPairs) -> None:

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
+from glossator.modeling.minhash import normalise_text
 from glossator.service.errors import ConfigError, CorpusError
 from glossator.training.corpus.corpus import Corpus, CorpusColumns
-from glossator.training.corpus.findings.leakage import normalise_text
 from glossator.training.corpus.splitting.split import Split, split
 
 ReadPairs = Callable[..., Corpus]
@@ -141,9 +141,9 @@ def test_split_without_validation_trains_on_all() -> None:
 
 def test_split_rejects_shares_that_leave_a_side_empty() -> None:
     corpus = corpus_of([("a", ("x",)), ("A", ("x",)), ("b", ("y",)), (" b", ("y",))])
-    with pytest.raises(CorpusError, match="too few rows to split") as caught:
+    with pytest.raises(CorpusError, match="too few groups of rows to split") as caught:
         split(corpus, validation_share=0.25, test_share=0.25, seed=0)
-    assert [fault.name for fault in caught.value.faults] == ["no-validation-rows", "no-test-rows"]
+    assert [fault.name for fault in caught.value.faults] == ["no-validation-rows", "no-test-rows", "largest-group"]
 
 
 @pytest.mark.parametrize("shares", [(-0.1, 0.0), (1.0, 0.0), (0.5, 0.5), (float("nan"), 0.0), (0.1, 1.5)])

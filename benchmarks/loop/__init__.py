@@ -1,0 +1,1 @@
+"""The closed loop: live accuracy from few labels."""

@@ -1,0 +1,1 @@
+"""Models that were trained elsewhere: finds them, recognises what they do, and writes them as checkpoints."""

@@ -1,0 +1,1 @@
+"""The Hugging Face Inference API, under `/hf/MODEL`."""

@@ -1,0 +1,1 @@
+"""OpenAI's embeddings, files and batches, under `/v1`."""

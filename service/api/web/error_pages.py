@@ -1,0 +1,51 @@
+"""Errors as a person in a browser sees them: a page, or a line in the part of the page that asked."""
+
+from __future__ import annotations
+
+from starlette.datastructures import Headers
+from starlette.responses import RedirectResponse, Response
+from starlette.types import Scope
+
+from glossator.service.api.problems import Unauthorized, build_problem, headers_of
+from glossator.service.api.security.proxy import root_of
+from glossator.service.api.web.templating import PREFIX, render
+from glossator.service.errors import GlossatorError
+
+KEY_PAGE = f"{PREFIX}/session"
+_SEE_OTHER = 303
+
+
+def is_for_a_person(scope: Scope) -> bool:
+    """Whether a browser asks for a page, or a page for one of its parts."""
+    path = scope["path"]
+    in_pages = path == PREFIX or path.startswith(f"{PREFIX}/") or path == "/docs"
+    return in_pages or (scope["method"] == "GET" and "text/html" in Headers(scope=scope).get("accept", ""))
+
+
+def error_page(error: GlossatorError, scope: Scope) -> Response:
+    """The error as a part of a page if its script asked for one, else as a page; without a key, its form."""
+    scope.setdefault("state", {})["problem"] = error.code
+    headers = Headers(scope=scope)
+    is_part = "hx-request" in headers
+    if isinstance(error, Unauthorized) and not is_part and scope["method"] == "GET":
+        return RedirectResponse(f"{root_of(scope)}{KEY_PAGE}?next={scope['path']}", _SEE_OTHER)
+    problem = build_problem(error, scope["path"])
+    message = f"{problem.detail}: {problem.found}" if problem.found else problem.detail
+    faults = [f"{fault.where}: {fault.message}" if fault.where else fault.message for fault in problem.faults or []]
+    response = render(
+        scope,
+        "error.html" if is_part else "error_page.html",
+        status=problem.status,
+        message=message[:1].upper() + message[1:],
+        faults=faults,
+        expected=problem.expected or "",
+        hint=_hint(error, problem.hint or ""),
+        title=problem.title,
+        key_page=KEY_PAGE if isinstance(error, Unauthorized) else "",
+    )
+    response.headers.update(headers_of(error))
+    return response
+
+
+def _hint(error: GlossatorError, hint: str) -> str:
+    return "Enter an API key." if isinstance(error, Unauthorized) else hint

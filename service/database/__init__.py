@@ -1,0 +1,1 @@
+"""The databases of stores: SQLite or PostgreSQL."""

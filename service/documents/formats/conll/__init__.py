@@ -1,0 +1,1 @@
+"""CoNLL: one token per line with its tags, sentences separated by blank lines."""

@@ -1,0 +1,1 @@
+"""Documents: each file is one text, or a few. One module per format."""

@@ -1,0 +1,1 @@
+"""Mail: one mail, or a mailbox of many."""

@@ -1,0 +1,1 @@
+"""Reports the end of jobs to webhooks."""

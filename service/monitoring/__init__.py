@@ -1,0 +1,1 @@
+"""What the service learns about its own answers after deployment."""

@@ -1,0 +1,1 @@
+"""Cells to labels: their forms, columns and names."""
