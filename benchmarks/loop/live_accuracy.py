@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from benchmarks.common.public_corpora import rows_of
 from benchmarks.common.results import RESULTS
 from glossator.evaluation.markdown import markdown_table
-from glossator.evaluation.statistics.confidence_sequence import Draws, capital_path, draws_needed, mean_interval
-from glossator.evaluation.statistics.live_accuracy import ALPHA, Population, uniform_share
+from glossator.service.statistics.confidence_sequence import Draws, capital_path, draws_needed, mean_interval
+from glossator.service.statistics.live_accuracy import ALPHA, Population, uniform_share
 
 Floats = NDArray[np.float64]
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Verdict = Literal["right", "wrong", "skipped"]
+SERVED = ("labels", "entities", "span")
+"""The fields of a logged answer that can be right or wrong."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.loop import live_accuracy
 from benchmarks.loop.live_accuracy import Answers, confidences_of, excludes, report, simulate
-from glossator.evaluation.statistics.confidence_sequence import Draws
+from glossator.service.statistics.confidence_sequence import Draws
 
 
 def test_an_interval_that_excludes_the_accuracy_at_one_draw_is_a_miss() -> None:

@@ -14,9 +14,9 @@ import typer
 from glossator.cli.support.console import FAILED, OK, REJECTED_ROWS, Json, print_json, stderr, stdout
 
 if TYPE_CHECKING:
-    from glossator.evaluation.statistics.confidence_sequence import Interval
-    from glossator.evaluation.statistics.live_accuracy import Estimate
-    from glossator.workflows.monitoring.live_accuracy import LiveAccuracy
+    from glossator.service.reviews.live_accuracy import LiveAccuracy
+    from glossator.service.statistics.confidence_sequence import Interval
+    from glossator.service.statistics.live_accuracy import Estimate
 
 DEFAULT_LABELS = 200
 
@@ -69,14 +69,10 @@ def monitor(
     """
     from glossator.service.monitoring.prediction_log.reader import LogReader, parse_time
     from glossator.service.monitoring.prediction_log.records import format_time
+    from glossator.service.reviews.live_accuracy import live_accuracy
+    from glossator.service.reviews.periods import draw_items, open_period
     from glossator.service.reviews.store import DATABASE, open_review_store
-    from glossator.workflows.monitoring.live_accuracy import (
-        draw_items,
-        live_accuracy,
-        open_period,
-        read_reviews,
-        review_tasks,
-    )
+    from glossator.service.reviews.tasks import read_reviews, review_tasks
 
     LogReader(log)  # an error if there is no log
     name, _, digest = model.partition("@")

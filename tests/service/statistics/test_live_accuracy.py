@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from glossator.evaluation.statistics.live_accuracy import Population, uniform_share
+from glossator.service.statistics.live_accuracy import Population, uniform_share
 
 ITEMS = 2_000
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from glossator.evaluation.statistics.confidence_sequence import Draws, Interval, draws_needed, mean_interval
+from glossator.service.statistics.confidence_sequence import Draws, Interval, draws_needed, mean_interval
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

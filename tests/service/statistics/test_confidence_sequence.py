@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glossator.evaluation.statistics.confidence_sequence import (
+from glossator.service.statistics.confidence_sequence import (
     SHARES,
     Draws,
     capital_path,

@@ -10,15 +10,11 @@ from typing import Any
 import pytest
 
 from glossator.service.errors import ConfigError
+from glossator.service.reviews.live_accuracy import live_accuracy
+from glossator.service.reviews.periods import draw_items, open_period
 from glossator.service.reviews.records import Period, Review
 from glossator.service.reviews.store import ReviewStore, open_review_store
-from glossator.workflows.monitoring.live_accuracy import (
-    draw_items,
-    live_accuracy,
-    open_period,
-    read_reviews,
-    review_tasks,
-)
+from glossator.service.reviews.tasks import read_reviews, review_tasks
 
 UNTIL = "2026-02-01T00:00:00.000000Z"
 LABELS = ("billing", "delivery", "login")

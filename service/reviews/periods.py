@@ -1,0 +1,99 @@
+"""Freezes logged answers as a period, and draws from it for review."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+from glossator.service.errors import ConfigError
+from glossator.service.monitoring.prediction_log.reader import LogFilter, LogReader, Record
+from glossator.service.reviews.records import SERVED, Item, Period
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from glossator.service.reviews.store import ReviewStore
+    from glossator.service.statistics.live_accuracy import Population
+
+_SEED = 20
+
+
+def open_period(
+    store: ReviewStore,
+    log: Path,
+    model: str,
+    *,
+    since: str | None,
+    until: str,
+    planned_labels: int,
+    digest: str | None = None,
+) -> Period:
+    """Freeze the answers of a model in a time of the log as a period. The same answers make the same period.
+
+    Args:
+        store: The store of reviews.
+        log: The folder of the prediction log.
+        model: The name of the model.
+        since: The time of the first answers, as `parse_time` returns it; None: all that are logged.
+        until: The time of the first answers after the period.
+        planned_labels: How many labels are planned. It decides how items are drawn.
+        digest: The version of the model, or how its digest begins; None: the version that answered last.
+
+    Raises:
+        FileMissing: There is no log.
+        ConfigError: No answers of the model were logged in that time, or they cannot be right or wrong.
+    """
+    records = list(LogReader(log, LogFilter(model=model, digest=digest, since=since, until=until)))
+    if not records:
+        known = sorted({str(record["model"]) for record in LogReader(log)})
+        raise ConfigError(
+            "no answers of this model were logged in this time",
+            found=f"{model}, {since or 'the beginning'} to {until}; the log has {', '.join(known) or 'no answers'}",
+            hint="Change --since or --until, or see `glossator log stats`.",
+        )
+    newest = max(records, key=lambda record: str(record["time"]))["digest"]
+    kept = [record for record in records if record["digest"] == newest]
+    if not any(name in record for record in kept for name in SERVED):
+        raise ConfigError(
+            "the answers of this model cannot be right or wrong",
+            found=f"{model}: scores or vectors",
+            expected="a model that gives labels, entities or spans",
+        )
+    items = [_item(record) for record in kept]
+    identity = json.dumps([model, newest, [[each.request, each.place, each.sha256] for each in items], planned_labels])
+    period = Period(
+        id=f"period_{hashlib.sha256(identity.encode()).hexdigest()[:24]}",
+        model=model,
+        digest=newest,
+        since=since or str(min(record["time"] for record in kept)),
+        until=until,
+        created=0.0,
+        planned_labels=planned_labels,
+        seed=_SEED,
+        items=items,
+    )
+    return store.add_period(period)
+
+
+def draw_items(store: ReviewStore, period: Period, draws: int) -> None:
+    """Draw items for review until there are that many draws. Repeating it draws the same items."""
+    import numpy as np
+
+    random = np.random.default_rng(period.seed)
+    store.add_draws(period.id, population_of(period).draw(draws, random).tolist())
+
+
+def population_of(period: Period) -> Population:
+    """Return the answers of a period, with the probabilities of drawing them."""
+    import numpy as np
+
+    from glossator.service.statistics.live_accuracy import Population, uniform_share
+
+    confidence = [np.nan if each.confidence is None else each.confidence for each in period.items]
+    return Population.planned(np.array(confidence, dtype=np.float64), uniform_share(period.planned_labels))
+
+
+def _item(record: Record) -> Item:
+    served = {name: record[name] for name in SERVED if name in record}
+    return Item(str(record["request"]), int(record["place"]), str(record["sha256"]), served, record.get("confidence"))
