@@ -11,17 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from glossator.service.database.interface import Database, Execute
-from glossator.service.errors import ConfigError
+from glossator.service.database.tables import Tables, prepare_tables
 from glossator.service.reviews.records import Item, Period, Review
 
 DATABASE = "GLOSSATOR_REVIEW_DATABASE"
 FILE = "reviews.sqlite"
 STORE = "store of reviews"
-VERSION = 1
-_VERSION_TABLE = """
-CREATE TABLE IF NOT EXISTS review_store (version INTEGER NOT NULL);
-INSERT INTO review_store (version) SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM review_store);
-"""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS review_periods (
     id TEXT PRIMARY KEY, model TEXT NOT NULL, digest TEXT NOT NULL, since TEXT NOT NULL, until TEXT NOT NULL,
@@ -38,17 +33,26 @@ CREATE TABLE IF NOT EXISTS reviews (
     PRIMARY KEY (review_period, item, number)
 );
 """
+TABLES = Tables(STORE, version=1, version_table="review_store", schema=_SCHEMA)
 
 
-def open_review_store(folder: Path, url: str | None = None) -> ReviewStore:
-    """Open the store: PostgreSQL if a URL is given, else an SQLite file in the folder. Raises ConfigError."""
+def open_review_database(folder: Path, url: str | None = None) -> Database:
+    """Open the database of the closed loop: PostgreSQL if a URL is given, else an SQLite file in the folder of the log.
+
+    Raises ConfigError.
+    """
     if url is not None:
         from glossator.service.database.postgres import Postgres
 
-        return ReviewStore(Postgres(url, store=STORE, variable=DATABASE))
+        return Postgres(url, store=STORE, variable=DATABASE)
     from glossator.service.database.sqlite import Sqlite
 
-    return ReviewStore(Sqlite(folder / FILE, store=STORE, option="log"))
+    return Sqlite(folder / FILE, store=STORE, option="log")
+
+
+def open_review_store(folder: Path, url: str | None = None) -> ReviewStore:
+    """Open the store in the database of the closed loop. Raises ConfigError."""
+    return ReviewStore(open_review_database(folder, url))
 
 
 class ReviewStore:
@@ -57,17 +61,7 @@ class ReviewStore:
     def __init__(self, database: Database) -> None:
         self._database = database
         try:
-            database.prepare(_VERSION_TABLE)
-            with database.transaction(reading=True) as execute:
-                (found,) = execute("SELECT version FROM review_store", {})
-            if found["version"] != VERSION:
-                raise ConfigError(
-                    "the store of reviews belongs to another version of Glossator",
-                    found=f"store version {found['version']}",
-                    expected=f"store version {VERSION}",
-                    hint="Install that version of Glossator.",
-                )
-            database.prepare(_SCHEMA)
+            prepare_tables(database, TABLES)
         except BaseException:
             database.close()
             raise
