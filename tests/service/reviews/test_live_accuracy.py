@@ -212,6 +212,6 @@ def test_a_period_without_answers_or_without_golds_is_refused(store: ReviewStore
 def test_the_store_of_another_version_is_refused(store: ReviewStore, log: Path, database_url: str | None) -> None:
     with store._database.transaction() as execute:
         execute("UPDATE review_store SET version = 99", {})
-    with pytest.raises(ConfigError, match="belongs to another version of Glossator") as caught:
+    with pytest.raises(ConfigError, match="belongs to a newer version of Glossator") as caught:
         open_review_store(log, database_url)
     assert (caught.value.found, caught.value.expected) == ("store version 99", "store version 1")
