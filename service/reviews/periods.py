@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from glossator.service.errors import ConfigError
 from glossator.service.monitoring.prediction_log.reader import LogFilter, LogReader, Record
-from glossator.service.reviews.records import SERVED, Item, Period
+from glossator.service.reviews.records import FIELDS, SERVED, Item, Period
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,4 +96,12 @@ def population_of(period: Period) -> Population:
 
 def _item(record: Record) -> Item:
     served = {name: record[name] for name in SERVED if name in record}
-    return Item(str(record["request"]), int(record["place"]), str(record["sha256"]), served, record.get("confidence"))
+    fields = {name: record[name] for name in FIELDS if record.get(name) is not None}
+    return Item(
+        str(record["request"]),
+        int(record["place"]),
+        str(record["sha256"]),
+        served,
+        record.get("confidence"),
+        fields,
+    )

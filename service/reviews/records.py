@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Verdict = Literal["right", "wrong", "skipped"]
 SERVED = ("labels", "entities", "span")
 """The fields of a logged answer that can be right or wrong."""
+FIELDS = ("time", "version", "route", "key", "tokens", "windows", "truncated", "tier", "offset_unit")
+"""The other fields of a logged answer that its item keeps: `glossator monitor --slice` divides a period by them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,8 @@ class Item:
     sha256: str
     served: Mapping[str, Any]
     confidence: float | None
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    """Those of `FIELDS` that the record has; empty in periods that an older version of Glossator froze."""
 
     @property
     def labels(self) -> Sequence[str]:

@@ -174,7 +174,7 @@ def _review(row: Mapping[str, Any]) -> Review:
 
 
 def _pack(items: Sequence[Item]) -> str:
-    rows = [[each.request, each.place, each.sha256, each.served, each.confidence] for each in items]
+    rows = [[each.request, each.place, each.sha256, each.served, each.confidence, dict(each.fields)] for each in items]
     content = json.dumps(rows, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
     return base64.b64encode(zlib.compress(content)).decode("ascii")
 

@@ -92,6 +92,14 @@ def test_a_period_is_frozen_and_the_same_answers_make_the_same_period(store: Rev
     assert open_tickets(store, log).id != period.id
 
 
+def test_items_keep_the_fields_that_slices_need(store: ReviewStore, log: Path) -> None:
+    write_log(log, [record(900, digest="b" * 64, route="/v1/predict", key="shop", tier=None, seconds=0.1)], "2-1-a")
+    open_tickets(store, log)
+    stored = store.newest_period("tickets")
+    assert stored is not None
+    assert stored.items[0].fields == {"time": record(900)["time"], "route": "/v1/predict", "key": "shop"}
+
+
 def test_drawing_again_or_more_keeps_the_first_draws(store: ReviewStore, log: Path) -> None:
     period = open_tickets(store, log)
     draw_items(store, period, 40)
