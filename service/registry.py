@@ -39,7 +39,7 @@ CHAMPION = "champion"
 AUDIT = "audit.jsonl"
 SHORTEST_VERSION = 7
 """The smallest number of digits by which a digest can be requested."""
-Action = Literal["add", "alias", "rollback", "remove"]
+Action = Literal["add", "alias", "rollback", "remove", "note"]
 
 _ALIAS = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _HEX = re.compile(r"[0-9a-f]+")
@@ -50,7 +50,10 @@ logger = logging.getLogger("glossator.service.registry")
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """A line of the audit. `digest` is the version that was added, removed, or got the alias."""
+    """A line of the audit. `digest` is the version that was added, removed, noted, or got the alias.
+
+    A note changes nothing. `evidence`: the numbers behind the change or the note; lines without any omit it.
+    """
 
     action: Action
     name: str
@@ -59,6 +62,14 @@ class AuditEntry:
     why: str
     by: str
     time: str
+    evidence: Mapping[str, Any] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields of the line, JSON-ready."""
+        fields = asdict(self)
+        if self.evidence is None:
+            del fields["evidence"]
+        return fields
 
 
 @dataclass(slots=True)
@@ -202,15 +213,48 @@ class Registry:
             alias = alias or (None if CHAMPION in record.aliases else CHAMPION)
             return self._append("add", name, model.digest, alias, why)
 
-    def alias(self, name: str, version: str, alias: str = CHAMPION, *, why: str = "") -> AuditEntry:
-        """Give an alias to a version. Raises UnknownModel."""
+    def alias(
+        self,
+        name: str,
+        version: str,
+        alias: str = CHAMPION,
+        *,
+        why: str = "",
+        evidence: Mapping[str, Any] | None = None,
+        expected: str | None = None,
+    ) -> AuditEntry:
+        """Give an alias to a version.
+
+        Args:
+            name: The name of the model.
+            version: The version, see `resolve_version`.
+            alias: The alias.
+            why: The reason, for the audit.
+            evidence: The numbers behind it, JSON-ready, for the audit.
+            expected: The digest that must have the alias until now: of two callers that expect it, one succeeds.
+
+        Raises:
+            UnknownModel: The registry has no such version.
+            ConfigError: Another version than the expected one has the alias.
+        """
         _check_alias(alias)
         with self._locked():
-            return self._append("alias", name, self.resolve_version(name, version), alias, why)
+            digest = self.resolve_version(name, version)
+            self._check_expected(name, alias, expected)
+            return self._append("alias", name, digest, alias, why, evidence)
 
-    def rollback(self, name: str, alias: str = CHAMPION, *, why: str = "") -> AuditEntry:
-        """Give an alias back to the version that had it before. Raises ConfigError if there is none."""
+    def rollback(
+        self,
+        name: str,
+        alias: str = CHAMPION,
+        *,
+        why: str = "",
+        evidence: Mapping[str, Any] | None = None,
+        expected: str | None = None,
+    ) -> AuditEntry:
+        """Give an alias back to the version that had it before. Raises ConfigError if there is none; see `alias`."""
         with self._locked():
+            self._check_expected(name, alias, expected)
             previous = self.record(name).previous_version(alias)
             if previous is None:
                 raise ConfigError(
@@ -218,7 +262,12 @@ class Registry:
                     found=f"{name}@{alias}",
                     hint="Choose the version: glossator models alias.",
                 )
-            return self._append("rollback", name, previous, alias, why)
+            return self._append("rollback", name, previous, alias, why, evidence)
+
+    def note(self, name: str, version: str, *, why: str, evidence: Mapping[str, Any] | None = None) -> AuditEntry:
+        """Record an event of a version in the audit; nothing else changes. Raises UnknownModel."""
+        with self._locked():
+            return self._append("note", name, self.resolve_version(name, version), None, why, evidence)
 
     def remove(self, name: str, version: str, *, why: str = "") -> AuditEntry:
         """Remove a version that has no alias. Raises ConfigError if it has one."""
@@ -240,13 +289,30 @@ class Registry:
         """Return the digest of a version, given by alias, digest or the first digits of one. Raises UnknownModel."""
         return resolve_version(name, self.record(name), version)
 
-    def _append(self, action: Action, name: str, digest: str, alias: str | None, why: str) -> AuditEntry:
+    def _check_expected(self, name: str, alias: str, expected: str | None) -> None:
+        current = self.record(name).aliases.get(alias)
+        if expected is not None and current != expected:
+            raise ConfigError(
+                "another version has got this alias in the meantime",
+                found=f"{name}@{alias} is {'no version' if current is None else current[:12]}",
+                expected=expected[:12],
+                hint="See `glossator models list --history`, and decide again.",
+            )
+
+    def _append(
+        self,
+        action: Action,
+        name: str,
+        digest: str,
+        alias: str | None,
+        why: str,
+        evidence: Mapping[str, Any] | None = None,
+    ) -> AuditEntry:
         """Append a line to the audit; it is on disk when this returns. The caller holds the lock."""
-        entry = AuditEntry(
-            action, name, digest, alias, why, _user(), datetime.now(UTC).isoformat(timespec="milliseconds")
-        )
+        time = datetime.now(UTC).isoformat(timespec="milliseconds")
+        entry = AuditEntry(action, name, digest, alias, why, _user(), time, evidence)
         try:
-            append_line(self.audit_file, printable_json(asdict(entry)).encode())
+            append_line(self.audit_file, printable_json(entry.to_dict()).encode())
         except OSError as error:
             raise OutputError(
                 f"the audit cannot be written: {error.strerror}",
@@ -280,7 +346,7 @@ class Registry:
         for entry in self.entries():
             if entry.action == "remove":
                 removed.add((entry.name, entry.digest))
-            else:
+            elif entry.action == "add":
                 removed.discard((entry.name, entry.digest))
         for name, digest in removed:
             shutil.rmtree(self.folder(name, digest), ignore_errors=True)
@@ -313,16 +379,18 @@ def record_to_dict(name: str, record: ModelRecord) -> dict[str, Any]:
         "name": name,
         "aliases": record.aliases,
         "versions": record.versions,
-        "history": [asdict(entry) for entry in record.history],
+        "history": [entry.to_dict() for entry in record.history],
     }
 
 
 def _parse_entry(line: bytes) -> AuditEntry:
     """Return the entry in a line; raises ValueError or TypeError."""
     entry = AuditEntry(**json.loads(line))
-    texts = [value for name, value in asdict(entry).items() if name != "alias" or value is not None]
+    texts = [entry.name, entry.digest, entry.why, entry.by, entry.time, "" if entry.alias is None else entry.alias]
     if not all(isinstance(text, str) for text in texts) or entry.action not in get_args(Action):
         raise ValueError("a field has another type")
+    if not (entry.evidence is None or isinstance(entry.evidence, dict)):
+        raise ValueError("the evidence is no object")
     if not _DIGEST.fullmatch(entry.digest):
         raise ValueError("this is not a digest")  # it becomes the name of a folder
     check_model_name(entry.name)

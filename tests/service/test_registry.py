@@ -125,6 +125,46 @@ def test_a_damaged_audit_is_refused_with_its_line(registry: Registry, versions: 
         registry.records()
 
 
+def test_evidence_stays_in_the_audit_and_lines_without_any_omit_it(registry: Registry, versions: list[Path]) -> None:
+    first, second = (registry.add(each) for each in versions)
+    evidence = {"test": {"e_value": 41.5, "reviewed": 230}, "gates": ["golden rows", "Größe"]}
+    registry.alias("intents", second.digest, why="better", evidence=evidence)
+    registry.rollback("intents", evidence={"labels": 12})
+    assert [entry.evidence for entry in registry.entries()] == [None, None, evidence, {"labels": 12}]
+    lines = registry.audit_file.read_text().splitlines()
+    assert ["evidence" in line for line in lines] == [False, False, True, True]
+    assert registry.record("intents").aliases[CHAMPION] == first.digest
+
+
+def test_a_note_changes_nothing_but_the_audit(registry: Registry, versions: list[Path]) -> None:
+    first = registry.add(versions[0])
+    entry = registry.note("intents", CHAMPION, why="drift", evidence={"summary": "length"})
+    assert (entry.action, entry.digest, entry.alias) == ("note", first.digest, None)
+    record = registry.record("intents")
+    assert (record.versions, record.aliases) == ([first.digest], {CHAMPION: first.digest})
+    assert record.history[-1] == entry
+    with pytest.raises(UnknownModel):
+        registry.note("intents", "0000000", why="")
+
+
+def test_of_two_changes_that_expect_the_same_champion_one_succeeds(registry: Registry, versions: list[Path]) -> None:
+    first, second = (registry.add(each) for each in versions)
+
+    def promote(_: int) -> bool:
+        try:
+            registry.alias("intents", second.digest, expected=first.digest)
+        except ConfigError as error:
+            assert "another version has got this alias" in str(error)
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(promote, range(16))) == 1
+    with pytest.raises(ConfigError, match="another version has got this alias"):
+        registry.rollback("intents", expected=first.digest)
+    assert registry.rollback("intents", expected=second.digest).digest == first.digest
+
+
 @given(st.lists(st.sampled_from(["x", "y", "z", "rollback"]), max_size=30))
 def test_rollback_undoes_like_a_stack(steps: list[str]) -> None:
     """Compared with a plain stack: giving an alias pushes, rolling back pops."""
@@ -202,6 +242,8 @@ def test_a_full_disk_leaves_the_registry_as_it_was_and_names_the_audit(
         b"[]",
         b'{"action": "explode", "name": "a", "digest": "b", "alias": null, "why": "", "by": "", "time": ""}',
         b'{"action": "add", "name": 5, "digest": "b", "alias": null, "why": "", "by": "", "time": ""}',
+        b'{"action": "note", "name": "a", "digest": "' + b"b" * 64 + b'", "alias": null, "why": "", "by": "", '
+        b'"time": "", "evidence": 5}',
         b"[" * 100_000,
     ],
 )

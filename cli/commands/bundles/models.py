@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -136,7 +135,7 @@ def _print_model(name: str, record: ModelRecord, *, history: bool) -> None:
 
 def _print_change(entry: AuditEntry, as_json: bool) -> int:
     if as_json:
-        print_json(asdict(entry))
+        print_json(entry.to_dict())
     else:
         stdout().print(_sentence(entry), markup=False)
     return OK
@@ -149,6 +148,7 @@ def _sentence(entry: AuditEntry) -> str:
         "alias": f"{entry.alias} is now {version}",
         "rollback": f"{entry.alias} rolled back to {version}",
         "remove": f"removed {version}",
+        "note": f"noted about {version}",
     }[entry.action]
     why = f": {shorten(entry.why, _SHOWN_CHARACTERS)}" if entry.why else ""
     return f"{entry.time[:19]} {what}, by {shorten(entry.by)}{why}"
