@@ -12,7 +12,7 @@ from typing import Any
 
 from glossator.service.errors import ConfigError, FileMissing
 from glossator.service.monitoring.prediction_log.erasures import read_erasures
-from glossator.service.monitoring.prediction_log.records import format_time
+from glossator.service.monitoring.prediction_log.records import Role, format_time
 from glossator.service.monitoring.prediction_log.segments import list_segments, read_segment
 
 Record = dict[str, Any]
@@ -27,11 +27,14 @@ class LogFilter:
     """The digest of the bundle, or how it begins."""
     since: str | None = None
     until: str | None = None
+    role: Role | None = "served"
+    """`served`: what callers got; `shadow`: what a challenger answered to the same texts; None: both."""
 
     def accepts(self, record: Record) -> bool:
         """Return whether the record is one of those."""
         return (
-            (self.model is None or record.get("model") == self.model)
+            (self.role is None or record.get("role", "served") == self.role)
+            and (self.model is None or record.get("model") == self.model)
             and (self.digest is None or str(record.get("digest")).startswith(self.digest))
             and (self.since is None or str(record.get("time")) >= self.since)
             and (self.until is None or str(record.get("time")) < self.until)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from glossator.service.errors import InputError
 from glossator.service.inference.pipeline import Answer
@@ -20,6 +20,10 @@ from glossator.service.tasks.token_classification import Entities
 LOGGED_SCORES = 5
 """The most probable labels that a record lists, with their probabilities."""
 _DIGITS = 6
+
+
+Role = Literal["served", "shadow"]
+"""Who got an answer: the caller, or nobody but the log."""
 
 
 class Served(NamedTuple):
@@ -42,6 +46,10 @@ class Served(NamedTuple):
     answers: Sequence[Answer | InputError]
     offset_unit: str | None = None
     """The unit of the offsets of entities and spans; None: code points."""
+    role: Role = "served"
+    """`shadow`: a challenger answered texts that another version had answered for the caller."""
+    places: Sequence[int] | None = None
+    """The numbers of the texts in the request; None: 0, 1, 2, ..."""
 
 
 def hash_text(text: Text) -> str:
@@ -61,8 +69,10 @@ def records_of(served: Served, settings: LogSettings) -> Iterator[dict[str, Any]
         "route": served.route,
         "key": served.key,
         "seconds": round(served.seconds, _DIGITS),
+        **({} if served.role == "served" else {"role": served.role}),
     }
-    for place, (text, answer) in enumerate(zip(served.texts, served.answers, strict=True)):
+    places = range(len(served.texts)) if served.places is None else served.places
+    for place, text, answer in zip(places, served.texts, served.answers, strict=True):
         if isinstance(answer, InputError) or isinstance(text, InputError):
             continue
         yield {

@@ -8,8 +8,10 @@ import os
 import threading
 import time
 from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from glossator.service.errors import ConfigError, InputError
 from glossator.service.inference.workload import count_characters
@@ -32,6 +34,9 @@ _LINES = 256
 """Records that are written together: the thread lets others run in between."""
 
 logger = logging.getLogger("glossator.service.monitoring")
+
+Observer = Callable[[Served, Sequence[dict[str, Any]]], None]
+"""Gets the answers of a request that callers got, and their records, in the thread of the log. It must be quick."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +70,17 @@ class PredictionLog:
         self._written = self._dropped = 0
         self._failure: str | None = None
         self._retry_at = 0.0
+        self._observers: list[Observer] = []
         self._segment: SegmentWriter | None = None
         self._erasures_seen = _modified(settings.folder / ERASURES)
         self._clean_at = 0.0
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="prediction-log", daemon=True)
+
+    def observe(self, observer: Observer) -> None:
+        """Show `observer` all that is logged from now on, except answers of shadows. Its errors are reported."""
+        self._observers.append(observer)
 
     def start(self) -> None:
         """Start to write, after torn lines of processes that were killed are removed."""
@@ -86,7 +96,7 @@ class PredictionLog:
         """
         if not self.settings.covers(served.model):
             return
-        characters = self._count_characters(served)
+        characters = sum(map(count_characters, served.texts))
         count = len(served.answers)
         with self._room:
             while self._records and not self._has_room(count, characters):
@@ -102,9 +112,6 @@ class PredictionLog:
 
     def _has_room(self, records: int, characters: int) -> bool:
         return self._records + records <= MOST_RECORDS and self._characters + characters <= MOST_CHARACTERS
-
-    def _count_characters(self, served: Served) -> int:
-        return sum(map(count_characters, served.texts)) if self.settings.texts else 0
 
     @property
     def status(self) -> LogStatus:
@@ -137,18 +144,29 @@ class PredictionLog:
             answered = sum(not isinstance(answer, InputError) for answer in served.answers)
             with self._room:
                 self._records -= len(served.answers)
-                self._characters -= self._count_characters(served)
+                self._characters -= sum(map(count_characters, served.texts))
                 self._room.notify_all()
             if time.monotonic() < self._retry_at:
                 self._drop(answered)
                 continue
-            for record in records_of(served, self.settings):
+            records = list(records_of(served, self.settings))
+            self._show(served, records)
+            for record in records:
                 lines.append(json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"))
                 if len(lines) >= _LINES:
                     self._write(lines)
                     lines = []
         if lines:
             self._write(lines)
+
+    def _show(self, served: Served, records: Sequence[dict[str, Any]]) -> None:
+        if served.role != "served":
+            return
+        for observer in self._observers:
+            try:
+                observer(served, records)
+            except Exception:  # the log goes on
+                logger.exception("prediction log: an observer failed")
 
     def _write(self, lines: list[bytes]) -> None:
         try:
