@@ -138,6 +138,8 @@ class Settings(BaseSettings):
     """How long logged answers are kept."""
     prediction_log_max_mb: Positive = 10_240
     """Maximum size of the prediction log. Above it, the oldest answers are removed."""
+    review_database: Annotated[SecretStr | None, Field(repr=False)] = None
+    """`postgresql://...` for reviews and feedback. By default, SQLite in the folder of the prediction log."""
     webhook_hosts: Names = ()
     """Hosts (`name` or `name:port`) that webhooks may be sent to."""
     webhook_networks: Names = ()
