@@ -58,6 +58,8 @@ class Run:
     error: str | None = None
     config: dict[str, Any] = field(default_factory=dict)
     seed: int | None = None
+    reading: dict[str, Any] = field(default_factory=dict)
+    """How the rows were read and split, as far as it was given; with the data, this gives the same rows again."""
     data: dict[str, Data] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)

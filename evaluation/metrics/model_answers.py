@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,3 +36,22 @@ def answer_rows(pipeline: Pipeline, rows: LabelledRows, *, name: str) -> ModelAn
         decided = decide(probabilities(pipeline.logits(inputs_of(rows, task)), task), task)
         return ModelAnswers(name, task, decided, None)
     return ModelAnswers(name, task, None, predict_rows(pipeline, rows))
+
+
+def with_common_labels(answers: Sequence[ModelAnswers]) -> list[ModelAnswers]:
+    """Return the same answers over the labels of all these models together: those of the first, then the others'.
+
+    Models with different labels can then be compared: each is wrong where a label that it lacks is right.
+    """
+    names = list(dict.fromkeys(label for each in answers for label in each.task.labels))
+    place = {name: number for number, name in enumerate(names)}
+    found = []
+    for each in answers:
+        decided = each.decided
+        if decided is not None:
+            wider = np.zeros((len(decided), len(names)), dtype=bool)  # (rows, labels)
+            wider[:, [place[label] for label in each.task.labels]] = decided
+            decided = wider
+        task = each.task.model_copy(update={"labels": names})
+        found.append(replace(each, task=task, decided=decided))
+    return found

@@ -47,6 +47,7 @@ def compare_models(
     *,
     margin: float | None = None,
     accept_changed_test: bool = False,
+    other_labels: bool = False,
     output: Path | None = None,
 ) -> ComparedModels:
     """Compare each model with the first one on the same rows.
@@ -59,12 +60,13 @@ def compare_models(
         reporter: Receives the progress.
         margin: Also test that no model is worse by more than this share (0.005 is half a point).
         accept_changed_test: Measure even if the test file changed since an earlier run.
+        other_labels: Also compare models with different labels: each is wrong where a label that it lacks is right.
         output: Folder for the report and the JSON.
     """
     require_extra("evaluation")
     from glossator.evaluation.analysis import comparison
     from glossator.evaluation.analysis.leakage import check_row_leakage
-    from glossator.evaluation.metrics.model_answers import answer_rows
+    from glossator.evaluation.metrics.model_answers import answer_rows, with_common_labels
     from glossator.evaluation.reports.comparison_report import comparison_report
     from glossator.service.bundle.training_texts import read_training_texts
 
@@ -79,6 +81,8 @@ def compare_models(
         for model, pipeline in zip(models, pipelines, strict=True):
             reporter.stage(f"evaluating {model} on {len(rows):,} rows")
             answers.append(answer_rows(pipeline, rows, name=str(model)))
+        if other_labels and len({each.task.task for each in answers}) == 1:
+            answers = with_common_labels(answers)
         comparisons = comparison.compare_models(rows, answers, margin=margin)
         leakages = [
             check_row_leakage(read_training_texts(model), rows, answered, held_out=data is None)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from glossator.workflows.corpus.data_splits import DataSources, read_splits
 from glossator.workflows.corpus.reading_options import ReadingOptions
 from glossator.workflows.extras import require_extra
+from glossator.workflows.models.training import recorded_data, recorded_reading
 from glossator.workflows.report_files import write_files
 from glossator.workflows.reporter import Reporter
 
@@ -115,6 +116,7 @@ def select_model(
         selection = ladder.select(margin)
         bundle, evaluation = ladder.export_chosen(selection, output / MODEL)
         record.run.config, record.run.seed = config.model_dump(mode="json"), sources.seed
+        record.run.data, record.run.reading = recorded_data(store, sources, splits), recorded_reading(sources, options)
         record.run.outputs = {"bundle": str(bundle), "report": str(output / "report.md")}
         record.run.metrics = {name: each.value for name, each in evaluation.metrics.items()}
     selected = SelectedModel(selection, bundle, evaluation, record.run.id)

@@ -152,13 +152,27 @@ def train_model(
                 progress.stage("stopped; the same command resumes from the last saved state")
                 raise
         record.run.config, record.run.seed = config.model_dump(mode="json"), config.seed
-        record.run.data = _recorded_data(store, sources, splits)
+        record.run.data = recorded_data(store, sources, splits)
+        record.run.reading = recorded_reading(sources, options)
+        if unlabelled is not None:
+            record.run.data["unlabelled"] = store.data(unlabelled, rows=len(splits.unlabelled))
         record.run.outputs = {"checkpoint": str(output)}
         record.run.metrics = {fitted.metric: fitted.outcome.best_metric}
     return TrainedModel(reading, splits, fitted, searched)
 
 
-def _recorded_data(store: RunStore, sources: DataSources, splits: Splits) -> dict[str, Data]:
+def recorded_reading(sources: DataSources, options: ReadingOptions) -> dict[str, Any]:
+    """Return what the run record says about how its rows were read and split: the fields that differ from the defaults
+    of `ReadingOptions` and `DataSources`."""
+    given: dict[str, Any] = {}
+    for each, default in ((options, ReadingOptions()), (sources, DataSources(source=sources.source))):
+        for name, value in asdict(each).items():
+            if value != getattr(default, name) and name not in ("validation", "test"):
+                given[name] = list(value) if isinstance(value, tuple) else value
+    return given
+
+
+def recorded_data(store: RunStore, sources: DataSources, splits: Splits) -> dict[str, Data]:
     """Return what the run record says about its rows. Test rows taken from the source are frozen together with it."""
     train = store.data(sources.source, rows=len(splits.train), fingerprint=splits.train.fingerprint())
     validation = store.data(

@@ -7,7 +7,7 @@ import pytest
 from task_factory import make_task
 
 from glossator.evaluation.analysis.comparison import compare_models
-from glossator.evaluation.metrics.model_answers import ModelAnswers
+from glossator.evaluation.metrics.model_answers import ModelAnswers, with_common_labels
 from glossator.evaluation.statistics.paired_tests import mcnemar
 from glossator.modeling.labelled_rows import GoldSpan, LabelledRows
 from glossator.service.errors import ConfigError
@@ -67,3 +67,14 @@ def test_a_single_model_and_models_with_different_labels_are_refused() -> None:
     other = ModelAnswers("b", make_task("text-classification", ["a", "b"]), np.ones((3, 2), dtype=bool), None)
     with pytest.raises(ConfigError, match="different tasks or labels"):
         compare_models(rows_of(gold), [answers_of("a", gold), other])
+
+
+def test_models_with_different_labels_are_compared_over_all_their_labels() -> None:
+    gold = np.array([0, 1, 2, 2])
+    old = ModelAnswers("old", make_task("text-classification", ["b", "a"]), np.eye(2, dtype=bool)[[1, 0, 0, 1]], None)
+    new = answers_of("new", np.array([0, 0, 2, 2]))
+    common = with_common_labels([old, new])
+    assert [each.task.labels for each in common] == [["b", "a", "c"]] * 2
+    (found,) = compare_models(rows_of(gold), common)
+    assert (found.baseline_value, found.value) == (2 / 4, 3 / 4)
+    assert (found.gained, found.lost) == ((2, 3), (1,))
