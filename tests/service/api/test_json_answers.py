@@ -117,11 +117,10 @@ def test_encoding_in_a_thread_lets_others_run() -> None:
         done.set()
 
     thread = threading.Thread(target=work)
-    longest = 0.0
+    turns = 0
     thread.start()
     while not done.is_set():
-        before = time.perf_counter()
         time.sleep(0.001)
-        longest = max(longest, time.perf_counter() - before)
+        turns += 1
     thread.join()
-    assert longest < 0.2  # json.dumps of all rows holds the lock for seconds
+    assert turns > 10  # json.dumps of all rows holds the lock: one or two turns

@@ -352,21 +352,21 @@ def test_file_that_was_changed_is_not_labelled(store: Store, folder: JobFiles, m
 
 def test_lease_is_renewed_while_a_chunk_is_computed(store: Store, folder: JobFiles, model: Model) -> None:
     submit_job(store, folder, model, rows(5))
-    claim = store.claim("w", [model.digest], 0.4)
+    claim = store.claim("w", [model.digest], 1.5)
     assert claim is not None
     went = threading.Event()
 
     def slow(_: str) -> Model:
         went.set()
-        time.sleep(1.2)
+        time.sleep(3.0)
         return model
 
     found: list[Job | None] = []
-    thread = threading.Thread(target=lambda: found.append(attempt(store, folder, claim, slow, lease=0.4)))
+    thread = threading.Thread(target=lambda: found.append(attempt(store, folder, claim, slow, lease=1.5)))
     thread.start()
     went.wait()
     for _ in range(5):
-        time.sleep(0.2)
+        time.sleep(0.5)
         assert store.claim("v", [model.digest], 60) is None
     thread.join()
     assert found[0] is not None

@@ -134,10 +134,10 @@ def test_stale_attempt_changes_nothing(store: Store) -> None:
 
 def test_lease_that_is_renewed_is_not_passed_on(store: Store) -> None:
     submitted(store)
-    job = claimed(store, lease=0.3)
-    for _ in range(4):
-        time.sleep(0.1)
-        store.renew(job, 0.3)
+    job = claimed(store, lease=1.5)
+    for _ in range(5):
+        time.sleep(0.4)
+        store.renew(job, 1.5)
         assert store.claim("v", D, 1) is None
 
 

@@ -71,6 +71,11 @@ def wait_until(condition: Callable[[], bool], seconds: float = 120.0) -> None:
         time.sleep(0.05)
 
 
+def _ends(caplog: pytest.LogCaptureFixture) -> list[float]:
+    """When workers ended because they could not start, in seconds since 1970."""
+    return [record.created for record in caplog.records if "ended: exit code 2" in record.getMessage()]
+
+
 def ended(store: Store, job_id: str) -> Job:
     wait_until(lambda: store.get(job_id).ended)
     return store.get(job_id)
@@ -133,9 +138,10 @@ def test_workers_that_cannot_start_are_not_started_without_pause(
     supervisor = WorkerSupervisor(store, JobFiles(tmp_path, free_bytes=0), [NEW.digest], WorkerPlan(bundles=bundles))
     with caplog.at_level(logging.WARNING, logger="glossator.service.jobs"):
         supervisor.start()
-        time.sleep(8)
+        wait_until(lambda: len(_ends(caplog)) >= 3)
         supervisor.close()
-    starts = [record for record in caplog.records if "ended: exit code 2" in record.getMessage()]
-    assert 2 <= len(starts) <= 4  # after 1, 2 and 4 seconds
+    first, second, third = _ends(caplog)[:3]
+    assert second - first >= 1.0
+    assert third - second >= 2.0
     assert store.get("job_1").state == "queued"
     store.close()

@@ -5,7 +5,6 @@ import json
 import logging
 import math
 import threading
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -301,11 +300,10 @@ def test_predict_drops_late_work_before_it_runs(
             late = pool.submit(
                 client.post, "/v1/models/slow/predict", json={"text": "late"}, headers={"X-Request-Timeout": "0.2"}
             )
-            time.sleep(0.5)
+            answer = late.result(30)  # while both workers are busy
         finally:
             gate.open.set()
         assert [future.result().status_code for future in running] == [200, 200]
-        answer = late.result()
     assert (answer.status_code, answer.json()["code"]) == (504, "deadline-exceeded")
     assert answer.json()["hint"]
     assert not gate.entered.acquire(timeout=0.1)

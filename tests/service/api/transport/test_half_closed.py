@@ -83,19 +83,21 @@ def test_a_client_that_only_stops_sending_gets_its_answer(
 
 
 def test_the_work_of_a_client_that_left_stops(make_model: Callable[[Run], Model]) -> None:
-    slow = Slow(0.05)
+    slow = Slow(0.2)
     model = make_model(slow.run)
     with served(model) as address:
         with socket.create_connection(address, timeout=20) as client:
-            client.sendall(request(["money " * 600] * 60))  # several batches of seconds
+            client.sendall(request(["money " * 600] * 60))  # batches for about seven seconds
             deadline = time.monotonic() + 20
             before = slow.runs
             while slow.runs < before + 4:
                 assert time.monotonic() < deadline
                 time.sleep(0.01)
-        time.sleep(0.5)
-        after = slow.runs
-        time.sleep(0.5)
+        for _ in range(3):
+            after = slow.runs
+            time.sleep(1.0)
+            if slow.runs == after:
+                break
         assert slow.runs == after
         assert not model.batcher.wait("bulk")
 
