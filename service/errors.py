@@ -15,7 +15,10 @@ GlossatorError
 │   ├── FileMissing
 │   ├── UnknownColumn
 │   ├── UnknownModel
-│   └── ChunkFailed           the worker crashed repeatedly on these rows
+│   ├── ChunkFailed           the worker crashed repeatedly on these rows
+│   ├── UnknownAnswer         no answer in the prediction log is the one meant
+│   ├── UnknownFeedback
+│   └── InvalidFeedback       it does not fit the answer or the model's labels
 ├── CorpusError             lists every fault found in a corpus
 ├── ConfigError             lists every fault found in options and settings
 │   └── ExtraMissing          an optional dependency is not installed
@@ -195,6 +198,18 @@ class UnknownModel(InputError):
 
 class ChunkFailed(InputError):
     code = "chunk-failed"
+
+
+class UnknownAnswer(InputError):
+    code = "unknown-answer"
+
+
+class UnknownFeedback(InputError):
+    code = "unknown-feedback"
+
+
+class InvalidFeedback(InputError):
+    code = "invalid-feedback"
 
 
 class CorpusError(GlossatorError):

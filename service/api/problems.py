@@ -9,6 +9,7 @@ GlossatorError
     ├── CrossSiteRefused
     ├── RouteNotFound
     ├── JobsOff             jobs are disabled on this server
+    ├── FeedbackOff         no feedback is accepted: answers are not logged
     ├── NotFinished         the job has no result yet
     ├── MethodNotAllowed
     ├── BodyTooLarge
@@ -53,6 +54,8 @@ from glossator.service.errors import (
     NoRoom,
     Overloaded,
     StoreUnavailable,
+    UnknownAnswer,
+    UnknownFeedback,
     UnknownJob,
     UnknownModel,
 )
@@ -101,6 +104,10 @@ class RouteNotFound(RequestError):
 
 class JobsOff(RequestError):
     code = "jobs-off"
+
+
+class FeedbackOff(RequestError):
+    code = "feedback-off"
 
 
 class NotFinished(RequestError):
@@ -155,12 +162,15 @@ STATUS: dict[type[GlossatorError], HTTPStatus] = {
     RateLimited: HTTPStatus.TOO_MANY_REQUESTS,
     RouteNotFound: HTTPStatus.NOT_FOUND,
     JobsOff: HTTPStatus.NOT_FOUND,
+    FeedbackOff: HTTPStatus.NOT_FOUND,
     UnknownJob: HTTPStatus.NOT_FOUND,
     NotFinished: HTTPStatus.CONFLICT,
     JobConflict: HTTPStatus.CONFLICT,
     IdempotencyConflict: HTTPStatus.UNPROCESSABLE_ENTITY,
     NoRoom: HTTPStatus.INSUFFICIENT_STORAGE,
     UnknownModel: HTTPStatus.NOT_FOUND,
+    UnknownAnswer: HTTPStatus.NOT_FOUND,
+    UnknownFeedback: HTTPStatus.NOT_FOUND,
     MethodNotAllowed: HTTPStatus.METHOD_NOT_ALLOWED,
     BodyTooSlow: HTTPStatus.REQUEST_TIMEOUT,
     BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,

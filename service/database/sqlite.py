@@ -64,6 +64,7 @@ class Sqlite:
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=FULL")
             self._connection.execute("PRAGMA foreign_keys=ON")
+            self._connection.execute("PRAGMA secure_delete=ON")  # what is deleted leaves no bytes in the file
         except (apsw.Error, OSError) as error:
             raise ConfigError(
                 f"the {store} cannot be opened",
