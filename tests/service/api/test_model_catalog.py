@@ -6,6 +6,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def follow(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
         each.close()
 
 
-def wait_until(check: Callable[[], object], seconds: float = 10.0) -> None:
+def wait_until(check: Callable[[], object], seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not check():
         assert time.monotonic() < end
@@ -227,6 +228,9 @@ def test_swaps_under_load_fail_no_request_and_answers_name_their_version(
                 answer = client.post("/v1/models/intents/predict", json={"texts": ["money parcel"] * 3})
                 answers.append((answer.status_code, answer.json()))
 
+        def answered_by(digest: str, start: int) -> bool:
+            return digest in {body["version"] for _, body in answers[start:]}
+
         threads = [threading.Thread(target=send_requests) for _ in range(3)]
         for thread in threads:
             thread.start()
@@ -239,12 +243,13 @@ def test_swaps_under_load_fail_no_request_and_answers_name_their_version(
                 with registry._locked():
                     registry._append("add", "intents", "f" * 64, "champion", "damaged")
             time.sleep(0.05)
-        registry.alias("intents", digests[0])
-        wait_until(lambda: catalog.find("intents").digest == digests[0])
+        for digest in digests:
+            registry.alias("intents", digest)
+            before = len(answers)
+            wait_until(partial(answered_by, digest, before))
         stop.set()
         for thread in threads:
             thread.join()
-    assert len(answers) > 50
     assert {status for status, _ in answers} == {200}
     seen = {body["version"] for _, body in answers}
     assert seen == set(digests)
