@@ -153,8 +153,7 @@ def test_of_two_changes_that_expect_the_same_champion_one_succeeds(registry: Reg
     def promote(_: int) -> bool:
         try:
             registry.alias("intents", second.digest, expected=first.digest)
-        except ConfigError as error:
-            assert "another version has got this alias" in str(error)
+        except ConfigError:
             return False
         return True
 
