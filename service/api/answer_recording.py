@@ -62,5 +62,6 @@ def record_answers(
                 texts=texts,
                 answers=answers,
                 offset_unit=pending.options.offset_unit,
+                options=pending.options,
             )
         )

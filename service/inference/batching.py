@@ -105,6 +105,16 @@ class Batcher:
         """A number that changes when work leaves the queue; until then, what was refused would be refused again."""
         return self._queue.admission.departures
 
+    @property
+    def has_waiting_requests(self) -> bool:
+        """Whether windows of requests wait for a worker. Approximate: needs no lock."""
+        return bool(self._queue.lanes["interactive"])
+
+    @property
+    def running(self) -> int:
+        """How many workers are inside a batch. Approximate: needs no lock."""
+        return self._queue.running
+
     def wait(self, lane: Lane = "interactive") -> float:
         """Return the estimated seconds until a worker would start a call that is submitted now."""
         return self._queue.wait(lane)
@@ -146,11 +156,11 @@ class _Queue:
 
     def _clear(self, cost: Cost, limit: QueueLimit) -> None:
         """Start with no threads, and nothing that waits."""
-        self._lanes = Lanes()
-        self.admission = Admission(self._lanes, cost, limit, self._workers)
+        self.lanes = Lanes()
+        self.admission = Admission(self.lanes, cost, limit, self._workers)
         self._changed = threading.Condition()
         self._threads: list[threading.Thread] = []
-        self._running = 0
+        self.running = 0
         """Number of workers that are inside a batch."""
         self._is_forking = False
 
@@ -159,7 +169,7 @@ class _Queue:
         self._changed.acquire()
         self._is_forking = True
         own = threading.current_thread() in self._threads  # a callback forks
-        self._changed.wait_for(lambda: self._running <= own, timeout=FORK_SECONDS)
+        self._changed.wait_for(lambda: self.running <= own, timeout=FORK_SECONDS)
 
     def after_fork(self, *, in_child: bool) -> None:
         """Go on in the parent; start again in the child, where waiting calls fail."""
@@ -168,7 +178,7 @@ class _Queue:
             self._changed.notify_all()
             self._changed.release()
             return
-        waiting = self._lanes.calls
+        waiting = self.lanes.calls
         self._clear(self.admission.cost, self.admission.limit)
         for call in waiting:
             self._end(call, InferenceError("the process forked while the call waited", hint="Ask again."))
@@ -199,7 +209,7 @@ class _Queue:
             self.admission.add(call)
             # Callbacks run in the thread that finishes the future, without the lock.
             call.future.add_done_callback(lambda _: self._forget(call))
-            self._lanes[lane].add(call, batches)
+            self.lanes[lane].add(call, batches)
             self._changed.notify(len(windows))
         return call.future
 
@@ -207,16 +217,16 @@ class _Queue:
         """Drop what is left of a call that has ended or was cancelled."""
         with self._changed:
             self.admission.remove(call)
-            self._lanes[call.lane].forget(call)
+            self.lanes[call.lane].forget(call)
             if call.future.cancelled() and call.is_late(time.monotonic()):
                 self.totals.late += 1
 
     def close(self) -> None:
         with self._changed:
             self._closed = True
-            waiting = self._lanes.calls
+            waiting = self.lanes.calls
             for call in waiting:
-                self._lanes[call.lane].forget(call)
+                self.lanes[call.lane].forget(call)
             self._changed.notify_all()
         for call in waiting:
             self._end(call, InferenceError("the model was closed before it answered"))
@@ -240,20 +250,20 @@ class _Queue:
         began = 0.0
         while True:
             with self._changed:
-                if not (ran and self._lanes):
+                if not (ran and self.lanes):
                     began = 0.0  # the worker waits
-                self._running -= ran
+                self.running -= ran
                 if self._is_forking:
                     self._changed.notify_all()
-                while self._is_forking or not (self._lanes or self._closed):
+                while self._is_forking or not (self.lanes or self._closed):
                     self._changed.wait()
                 if self._closed:
                     return
-                batch, late = self._lanes.take(time.monotonic(), self._cost)
+                batch, late = self.lanes.take(time.monotonic(), self._cost)
                 self.admission.departures += 1
                 self.totals.late += len(late)
                 ran = bool(batch)
-                self._running += ran
+                self.running += ran
             for call in late:
                 self._end(
                     call, DeadlineExceeded("the deadline passed before the text was processed", hint="Retry later.")

@@ -12,6 +12,7 @@ from glossator.service.inference.pipeline import Answer
 from glossator.service.monitoring.prediction_log.redaction import redact
 from glossator.service.monitoring.prediction_log.settings import LogSettings
 from glossator.service.tasks.encoded import Pair, Text
+from glossator.service.tasks.options import DEFAULTS, DecodeOptions
 from glossator.service.tasks.question_answering import Extraction
 from glossator.service.tasks.rating import Rating
 from glossator.service.tasks.text_classification import Classification
@@ -46,6 +47,8 @@ class Served(NamedTuple):
     answers: Sequence[Answer | InputError]
     offset_unit: str | None = None
     """The unit of the offsets of entities and spans; None: code points."""
+    options: DecodeOptions = DEFAULTS
+    """The options that the answers were decoded with."""
     role: Role = "served"
     """`shadow`: a challenger answered texts that another version had answered for the caller."""
     places: Sequence[int] | None = None
@@ -80,7 +83,7 @@ def records_of(served: Served, settings: LogSettings) -> Iterator[dict[str, Any]
             "place": place,
             "sha256": hash_text(text),
             **(_texts(text, settings) if settings.texts else {}),
-            **_prediction(answer, served.offset_unit),
+            **prediction_fields(answer, served.offset_unit),
             "tokens": answer.tokens,
             "windows": answer.windows,
             "truncated": answer.truncated,
@@ -98,7 +101,8 @@ def _texts(text: Text, settings: LogSettings) -> dict[str, str]:
     return {name: redact(side) for name, side in sides.items()} if settings.redact else sides
 
 
-def _prediction(answer: Answer, offset_unit: str | None) -> dict[str, Any]:
+def prediction_fields(answer: Answer, offset_unit: str | None) -> dict[str, Any]:
+    """Return the fields of a record that say what was predicted."""
     found = answer.prediction
     if isinstance(found, Classification):
         return {
