@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -113,7 +114,7 @@ def forget(
     ] = None,
     as_json: Json = False,
 ) -> int:
-    """Erase logged answers by their text or their request.
+    """Erase logged answers by their text or their request, and the feedback on them.
 
     They are hidden at once. A server that runs removes them from the file that it is writing within seconds. Answers
     to the same text that are given later are logged again.
@@ -121,6 +122,8 @@ def forget(
     from glossator.service.monitoring.prediction_log.erasures import erase
     from glossator.service.monitoring.prediction_log.reader import LogReader
     from glossator.service.monitoring.prediction_log.records import hash_text
+    from glossator.service.reviews.erasure import erase_reviewed
+    from glossator.service.reviews.store import DATABASE
 
     hashes = [*map(hash_text, text or ()), *map(_checked_hash, sha256 or ())]
     if not hashes and not request:
@@ -131,11 +134,15 @@ def forget(
         )
     LogReader(folder)  # an error if there is no log
     erased = erase(folder, text_hashes=hashes, requests=request or ())
+    url = os.environ.get(DATABASE) or None
+    feedback = erase_reviewed(folder, url, text_hashes=hashes, requests=request or ())
     if as_json:
-        print_json(asdict(erased))
+        print_json({**asdict(erased), "feedback": feedback})
     else:
         waiting = f"; {erased.waiting:,} of them are hidden until the server removes them" if erased.waiting else ""
         stdout().print(f"erased {erased.records:,} answers{waiting}", markup=False)
+        if feedback:
+            stdout().print(f"erased {feedback:,} rows of feedback", markup=False)
     return OK
 
 

@@ -40,7 +40,7 @@ def test_answers_are_counted_exported_and_erased(run: Run, log: Path, folder: Pa
     assert "billing 50.0%, login 50.0%" in shown.out
     assert run("log", "export", "log", "-o", "answers.jsonl", "--since", "2026-01-03").code == 0
     assert len((folder / "answers.jsonl").read_text().splitlines()) == 30
-    assert json.loads(run("log", "forget", "log", "--request", "r5", "--json").out) == {"records": 1, "waiting": 0}
+    assert json.loads(run("log", "forget", "log", "--request", "r5", "--json").out) == {"records": 1, "waiting": 0, "feedback": 0}
     assert json.loads(run("log", "stats", "log", "--json").out)["models"][0]["records"] == 89
     assert len(run("log", "export", "log", "-o", "-", "--model", "tickets@aaaa").out.splitlines()) == 89
 
