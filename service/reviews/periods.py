@@ -6,17 +6,22 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
+from glossator.service.bundle.task import Classifier, QuestionAnswering, Task, TokenClassification
 from glossator.service.errors import ConfigError
 from glossator.service.monitoring.prediction_log.reader import LogFilter, LogReader, Record
-from glossator.service.reviews.records import FIELDS, SERVED, Item, Period
+from glossator.service.reviews.records import FIELDS, SERVED, Item, Kind, Period, Scheme
+from glossator.service.tasks.offsets import OffsetUnit, offset_converter
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from glossator.service.reviews.store import ReviewStore
     from glossator.service.statistics.live_accuracy import Population
 
 _SEED = 20
+_CERTAIN = 1.0 + 1e-4
+"""The largest sum of rounded probabilities of labels that exclude each other."""
 
 
 def open_period(
@@ -28,6 +33,7 @@ def open_period(
     until: str,
     planned_labels: int,
     digest: str | None = None,
+    scheme: Scheme | None = None,
 ) -> Period:
     """Freeze the answers of a model in a time of the log as a period. The same answers make the same period.
 
@@ -39,6 +45,7 @@ def open_period(
         until: The time of the first answers after the period.
         planned_labels: How many labels are planned. It decides how items are drawn.
         digest: The version of the model, or how its digest begins; None: the version that answered last.
+        scheme: What answers of this version are made of; None: what the log shows.
 
     Raises:
         FileMissing: There is no log.
@@ -72,6 +79,7 @@ def open_period(
         planned_labels=planned_labels,
         seed=_SEED,
         items=items,
+        scheme=scheme or observed_scheme(kept),
     )
     return store.add_period(period)
 
@@ -94,14 +102,60 @@ def population_of(period: Period) -> Population:
     return Population.planned(np.array(confidence, dtype=np.float64), uniform_share(period.planned_labels))
 
 
+def observed_scheme(records: Sequence[Record]) -> Scheme:
+    """Return what the answers of a model are made of, as far as its records show.
+
+    A model gives one label at most if no record has more and the logged probabilities of no record sum to more than 1.
+    """
+    labels = {str(label) for record in records for label in record.get("labels") or ()}
+    labels |= {str(each["label"]) for record in records for each in record.get("scores") or ()}
+    kind: Kind = "labels"
+    if any("span" in record for record in records):
+        return Scheme("span")
+    if any("entities" in record for record in records):
+        kind = "entities"
+    elif all(len(record.get("labels") or ()) <= 1 and _probability(record) <= _CERTAIN for record in records):
+        kind = "label"
+    return Scheme(kind, tuple(sorted(labels)))
+
+
+def scheme_of(task: Task) -> Scheme | None:
+    """Return what the answers of a model of this task are made of; None if they cannot be right or wrong."""
+    if isinstance(task, Classifier):
+        if task.problem_type == "regression":
+            return None
+        return Scheme("label" if task.problem_type == "single_label_classification" else "labels", tuple(task.labels))
+    if isinstance(task, TokenClassification):
+        return Scheme("entities", tuple(task.types))
+    return Scheme("span") if isinstance(task, QuestionAnswering) else None
+
+
+def _probability(record: Record) -> float:
+    return sum(float(each["score"]) for each in record.get("scores") or ())
+
+
 def _item(record: Record) -> Item:
-    served = {name: record[name] for name in SERVED if name in record}
     fields = {name: record[name] for name in FIELDS if record.get(name) is not None}
+    served = {name: record[name] for name in SERVED if name in record}
+    if record.get("offset_unit", "codepoint") != "codepoint" and "text" in record:
+        text = record["second"] if "span" in record and "second" in record else record["text"]
+        served, fields["offset_unit"] = _in_code_points(served, text, record["offset_unit"]), "codepoint"
     return Item(
-        str(record["request"]),
-        int(record["place"]),
-        str(record["sha256"]),
-        served,
-        record.get("confidence"),
-        fields,
+        str(record["request"]), int(record["place"]), str(record["sha256"]), served, record.get("confidence"), fields
     )
+
+
+def _in_code_points(served: Record, text: str, unit: OffsetUnit) -> Record:
+    """Return an answer whose spans count code points. Their offsets in the log are in the unit of the caller."""
+    convert = offset_converter(text, unit)
+    points = {convert(place): place for place in range(len(text) + 1)}
+
+    def converted(span: Record) -> Record:
+        return span | {name: points.get(span[name], span[name]) for name in ("start", "end")}
+
+    found = dict(served)
+    if found.get("entities"):
+        found["entities"] = [converted(each) for each in found["entities"]]
+    if found.get("span"):
+        found["span"] = converted(found["span"])
+    return found

@@ -7,6 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Verdict = Literal["right", "wrong", "skipped"]
+UNDONE = "undone"
+"""The verdict of a row that withdraws what a reviewer said before."""
+Role = Literal["reviewer", "adjudicator"]
+"""An adjudicator decides where reviewers differ: their answer counts."""
+Kind = Literal["label", "labels", "entities", "span"]
 SERVED = ("labels", "entities", "span")
 """The fields of a logged answer that can be right or wrong."""
 FIELDS = ("time", "version", "route", "key", "tokens", "windows", "truncated", "tier", "offset_unit")
@@ -30,6 +35,20 @@ class Item:
         """The labels that were given."""
         return self.served.get("labels") or ()
 
+    @property
+    def offset_unit(self) -> str:
+        """The unit of the offsets in `served`: code points, unless the text to convert them was not logged."""
+        return str(self.fields.get("offset_unit", "codepoint"))
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """What an answer is made of: one label at most, any number of labels, entities, or one span; and the labels."""
+
+    kind: Kind
+    labels: tuple[str, ...] = ()
+    """The labels of the model; if it was not at hand, those that the log of the period shows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Period:
@@ -45,11 +64,16 @@ class Period:
     planned_labels: int
     seed: int
     items: Sequence[Item]
+    scheme: Scheme = Scheme("labels")
 
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """What a reviewer said about an item. `gold`: the labels, entities or span that are right, if given."""
+    """What a reviewer said about an item. `gold`: the labels, entities or span that are right, if given.
+
+    `gold` has one of the keys of `SERVED`: `labels` is a list, `entities` a list of objects with `start`, `end` and
+    `label`, `span` an object with `start` and `end`, or None for no answer.
+    """
 
     item: int
     verdict: Verdict
@@ -57,4 +81,19 @@ class Review:
     gold: Mapping[str, Any] | None = None
     comment: str | None = None
     made: float = 0.0
-    """Seconds since 1970, by the clock of the store."""
+    """Seconds since 1970. 0: the clock of the store sets it. It decides nothing: reviews count in stored order."""
+    seconds: float | None = None
+    """How long the reviewer took, if known."""
+    role: Role = "reviewer"
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRow:
+    """One stored row: a review, or with `undone` that the reviewer's review was withdrawn."""
+
+    number: int
+    """Counts the rows of an item from 0."""
+    review: Review
+    undone: bool
+    author: str
+    """Who stored it. An admin may undo the review of another."""

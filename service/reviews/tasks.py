@@ -2,108 +2,124 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from glossator.service.monitoring.prediction_log.reader import LogFilter, LogReader
-from glossator.service.reviews.records import SERVED, Item, Period, Review
+from glossator.service.reviews.counting import disagreements, reviews_missing, wanted_twice
+from glossator.service.reviews.records import Item, Period, Review, Role
+from glossator.service.reviews.review_rows import read_review
+from glossator.service.reviews.texts import Texts, texts_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from glossator.service.reviews.store import ReviewStore
 
+Task = dict[str, Any]
 
-def review_tasks(store: ReviewStore, log: Path, period: Period) -> Iterator[dict[str, Any]]:
-    """Yield a task for each drawn item without a review, in the order of the draws, with its text if it was logged."""
-    reviewed = store.reviews(period.id)
-    waiting = list(dict.fromkeys(item for item in store.draws(period.id) if item not in reviewed))
-    wanted = {(period.items[item].request, period.items[item].place): item for item in waiting}
-    texts: dict[int, Mapping[str, Any]] = {}
-    for record in LogReader(log, LogFilter(model=period.model, digest=period.digest)):
-        item = wanted.get((str(record["request"]), int(record["place"])))
-        if item is not None:
-            texts[item] = {name: record[name] for name in ("text", "second") if name in record}
+
+class Part(NamedTuple):
+    """One of several parts of a queue, one for each reviewer. Items that want two reviewers are in two parts."""
+
+    number: int
+    """From 1."""
+    parts: int
+
+    def has(self, place: int, *, twice: bool) -> bool:
+        """Return whether the drawn item at a place belongs to this part."""
+        own = (place - self.number + 1) % self.parts
+        return own == 0 or (twice and own == self.parts - 1)
+
+
+def review_tasks(
+    store: ReviewStore,
+    log: Path,
+    period: Period,
+    *,
+    reviewer: str | None = None,
+    part: Part | None = None,
+    blind: bool = False,
+) -> Iterator[Task]:
+    """Yield a task for each drawn item that wants a review, in the order of the draws, with its text if it was logged.
+
+    Args:
+        store: The store of reviews.
+        log: The folder of the prediction log.
+        period: The period.
+        reviewer: Only what this reviewer has not answered.
+        part: Only this part of the queue.
+        blind: Leave out what was answered, which may sway a reviewer.
+    """
+    drawn, answers = store.draws(period.id), store.answers(period.id)
+    twice = wanted_twice(period, drawn, store.overlap(period.id))
+    missing = reviews_missing(drawn, answers, twice)
+    waiting = [
+        item
+        for place, item in enumerate(dict.fromkeys(drawn))
+        if item in missing
+        and (part is None or part.has(place, twice=item in twice))
+        and not any(each.reviewer == reviewer for each in answers.get(item, ()))
+    ]
+    texts = texts_of(log, period, waiting)
     for item in waiting:
-        answer = period.items[item]
-        yield {
-            "period": period.id,
-            "item": item,
-            "sha256": answer.sha256,
-            **texts.get(item, {}),
-            **answer.served,
-            "correct": None,
-        }
+        yield task_of(period, item, texts.get(item, {}), blind=blind)
+
+
+def adjudication_tasks(store: ReviewStore, log: Path, period: Period) -> Iterator[Task]:
+    """Yield a task for each item where reviewers differ, with what each of them says as `reviews`."""
+    answers = store.answers(period.id)
+    items = disagreements(period, answers)
+    texts = texts_of(log, period, items)
+    for item in items:
+        yield task_of(period, item, texts.get(item, {})) | {"reviews": [_said(each) for each in answers[item]]}
+
+
+def task_of(period: Period, item: int, texts: Texts, *, blind: bool = False) -> Task:
+    """Return the task of an item. `correct` is for the reviewer to fill in."""
+    answer = period.items[item]
+    return {
+        "period": period.id,
+        "item": item,
+        "sha256": answer.sha256,
+        **texts,
+        **({} if blind else served_of(answer)),
+        "correct": None,
+    }
+
+
+def served_of(answer: Item) -> Task:
+    """Return what was answered; with the unit of the offsets if they do not count code points."""
+    unit = {} if answer.offset_unit == "codepoint" else {"offset_unit": answer.offset_unit}
+    return {**answer.served, **unit}
 
 
 def read_reviews(
-    rows: Iterable[tuple[int, Mapping[str, Any]]], period: Period, drawn: Sequence[int], reviewer: str
+    rows: Iterable[tuple[int, Mapping[str, Any]]],
+    period: Period,
+    drawn: Sequence[int],
+    reviewer: str,
+    *,
+    role: Role = "reviewer",
+    labels: Collection[str] | None = None,
 ) -> tuple[list[Review], list[str]]:
     """Return the reviews in the numbered rows of a file, and a sentence for each row that cannot be used.
 
-    A row is a task with one of these added: `correct` (true or false), `gold_labels`, `gold_entities` or
-    `gold_span`, `skip` (true). Rows without any are not reviewed yet, and are left out.
+    Rows that say nothing are not reviewed yet, and are left out. See `read_review` for the arguments.
     """
     found: list[Review] = []
     faults: list[str] = []
     known = set(drawn)
     for number, row in rows:
-        item = row.get("item")
-        if row.get("period") != period.id:
-            faults.append(f"row {number}: it belongs to another period ({row.get('period')})")
-        elif item not in known:
-            faults.append(f"row {number}: item {item} was not drawn")
+        try:
+            review = read_review(row, period, known, reviewer, role=role, labels=labels)
+        except ValueError as error:
+            faults.append(f"row {number}: {error}")
         else:
-            assert isinstance(item, int)
-            try:
-                review = _read_review(row, period.items[item], item, str(row.get("reviewer") or reviewer))
-            except ValueError as error:
-                faults.append(f"row {number}: {error}")
-            else:
-                found += [] if review is None else [review]
+            found += [] if review is None else [review]
     return found, faults
 
 
-def _read_review(row: Mapping[str, Any], item: Item, number: int, reviewer: str) -> Review | None:
-    right = {name: row[f"gold_{name}"] for name in SERVED if row.get(f"gold_{name}") is not None}
-    said = [name for name in ("correct", "skip") if row.get(name) is not None and row.get(name) != ""]
-    if len(said) + bool(right) > 1:
-        raise ValueError(f"it says more than one thing: {', '.join([*said, *(f'gold_{name}' for name in right)])}")
-    comment = None if row.get("comment") is None else str(row["comment"])
-    if right:
-        verdict = _compare(item, right)
-        return Review(number, "right" if verdict else "wrong", reviewer, right, comment)
-    if not said:
-        return None
-    value = row[said[0]]
-    if not isinstance(value, bool):
-        raise ValueError(f"{said[0]} is {json.dumps(value)}, expected true or false")
-    if said[0] == "skip":
-        return Review(number, "skipped", reviewer, None, comment) if value else None
-    return Review(number, "right" if value else "wrong", reviewer, None, comment)
-
-
-def _compare(item: Item, right: Mapping[str, Any]) -> bool:
-    """Return whether the whole answer is right: all labels, all entities, or the span."""
-    for name, value in right.items():
-        if name not in item.served:
-            raise ValueError(f"gold_{name} does not fit an answer with {', '.join(item.served)}")
-        if _canonical(name, value) != _canonical(name, item.served[name]):
-            return False
-    return True
-
-
-def _canonical(name: str, value: Any) -> Any:
-    try:
-        if name == "labels":
-            return {str(each) for each in ([value] if isinstance(value, str) else value)}
-        spans = value if name == "entities" else [value] if value else []
-        return {(int(each["start"]), int(each["end"]), str(each.get("label", ""))) for each in spans}
-    except (TypeError, KeyError, ValueError, AttributeError):
-        expected = {
-            "labels": "a list of labels",
-            "entities": "a list of objects with start, end and label",
-            "span": "an object with start and end",
-        }
-        raise ValueError(f"gold_{name} is {json.dumps(value)}, expected {expected[name]}") from None
+def _said(review: Review) -> Task:
+    gold = {} if review.gold is None else {f"gold_{name}": value for name, value in review.gold.items()}
+    comment = {} if review.comment is None else {"comment": review.comment}
+    return {"reviewer": review.reviewer, "verdict": review.verdict, **gold, **comment}

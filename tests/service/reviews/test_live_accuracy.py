@@ -222,4 +222,4 @@ def test_the_store_of_another_version_is_refused(store: ReviewStore, log: Path, 
         execute("UPDATE review_store SET version = 99", {})
     with pytest.raises(ConfigError, match="belongs to a newer version of Glossator") as caught:
         open_review_store(log, database_url)
-    assert (caught.value.found, caught.value.expected) == ("store version 99", "store version 1")
+    assert (caught.value.found, caught.value.expected) == ("store version 99", "store version 2")
