@@ -10,7 +10,7 @@ from typing import Any
 
 from glossator.service.errors import shorten
 from glossator.service.reviews.counting import canonical
-from glossator.service.reviews.records import SERVED, Item, Period, Review, Role, Verdict
+from glossator.service.reviews.records import SERVED, Period, Review, Role, Verdict
 
 MOST_NAME_CHARACTERS = 200
 MOST_COMMENT_CHARACTERS = 10_000

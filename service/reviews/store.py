@@ -286,7 +286,8 @@ class ReviewStore:
             f"""INSERT INTO reviews
             (review_period, item, number, verdict, reviewer, role, gold, comment, seconds, author, made)
             SELECT :id, :item, COALESCE(MAX(number) + 1, 0), :verdict, :reviewer, :role, :gold, :comment,
-            CAST(:seconds AS DOUBLE PRECISION), :author, {made} FROM reviews WHERE review_period = :id AND item = :item""",
+            CAST(:seconds AS DOUBLE PRECISION), :author, {made} FROM reviews
+            WHERE review_period = :id AND item = :item""",
             {
                 "id": period,
                 "item": review.item,

@@ -42,7 +42,7 @@ class TextCache:
         self._texts: dict[int, Texts] = {}
 
     def texts(self, period: Period, items: Collection[int], likely: Collection[int]) -> dict[int, Texts]:
-        """Return the texts of `items`. When the log has to be read, the texts of the `likely` next ones are kept too."""
+        """Return the texts of `items`. If the log has to be read, those of the `likely` next ones are kept too."""
         with self._lock:
             stale = period.id != self._period or time.monotonic() - self._read > KEEP_SECONDS
             if stale or not self._texts.keys() >= set(items):
