@@ -114,6 +114,8 @@ def export(
             max_flips=max_flips,
             report=stage,
         )
+        if not training_hashes:
+            session.drop_word_hashes()
         session.write_fp32_graph()
 
         key = search_key(checkpoint, folder / file_names.GRAPH_FP32, precision, max_loss, max_flips)

@@ -28,6 +28,7 @@ from glossator.export.model_card import write_card
 from glossator.export.search_cache import SearchResult
 from glossator.export.source_model import open_source
 from glossator.modeling.labelled_rows import LabelledRows, indicator, inputs_of
+from glossator.modeling.reference_distributions import profile_of, sample_reference, spread
 from glossator.service.bundle import file_names
 from glossator.service.bundle.golden import dump_golden
 from glossator.service.bundle.manifest import (
@@ -41,7 +42,9 @@ from glossator.service.bundle.manifest import (
     Served,
     Verification,
 )
+from glossator.service.bundle.reference import Reference, parse_reference
 from glossator.service.bundle.task import Classifier, Task
+from glossator.service.bundle.text_profile import TextProfile
 from glossator.service.bundle.training_texts import TrainingTexts
 from glossator.service.bundle.writer import list_files, write_manifest
 from glossator.service.files.hashing import hash_file
@@ -111,6 +114,7 @@ class ExportSession:
         self._strict = max_loss is not None or evidence is not None
         self._max_loss = parity.MAX_LOSS if max_loss is None else max_loss
         self._report = report
+        self._hashes_words = True
         self._source = open_source(checkpoint, task)
 
     def write_fp32_graph(self) -> None:
@@ -215,7 +219,7 @@ class ExportSession:
     def measure(
         self, served: Served, trained_on: TrainingTexts | None, *, held_out: bool, out_of_scope: Sequence[str] = ()
     ) -> Measurements:
-        """Measure the served graph, with the fast model in front of it if there is one.
+        """Measure the served graph, with the fast model in front of it if there is one; add samples to the reference.
 
         `trained_on` finds test rows that the model has seen; `held_out`: training held them out. `out_of_scope` texts
         are measured too.
@@ -231,6 +235,7 @@ class ExportSession:
                 labelled=self._evidence is None,
                 out_of_scope=out_of_scope,
             )
+            self._sample_reference(pipeline)
         if measured.leakage is not None and measured.leakage.seen:
             self._report(measured.leakage.summary)
         return measured
@@ -261,6 +266,35 @@ class ExportSession:
         write_card(self.folder, manifest, measured.evaluations, measured.entity_pages, measured.leakage, licence)
         return write_manifest(self.folder, manifest.model_copy(update={"files": list_files(self.folder)}))
 
+    def drop_word_hashes(self) -> None:
+        """Leave the hashes of words out of the reference, like those of the training texts."""
+        self._hashes_words = False
+        reference = self._read_reference()
+        if reference.profile is not None:
+            profile = TextProfile(pairs=reference.profile.pairs)
+            self._write_reference(reference.model_copy(update={"profile": profile}))
+
+    def _sample_reference(self, pipeline: Pipeline) -> None:
+        """Add samples of the summaries of validation texts, unless these are not of the kind that is served.
+
+        Without a profile of the training texts, every second validation text makes one, and the others the samples:
+        a text looks more familiar to a profile that was made of it.
+        """
+        inputs, reference = self.inputs, self._read_reference()
+        if self._evidence == "sample" or not inputs:
+            return
+        if reference.profile is None and len(inputs) > 1:
+            profile = profile_of(inputs[1::2], words=self._hashes_words)
+            inputs, reference = inputs[::2], reference.model_copy(update={"profile": profile})
+        texts = spread(inputs)
+        self._write_reference(sample_reference(reference, texts, pipeline.predict(texts), self.task))
+
+    def _read_reference(self) -> Reference:
+        return parse_reference((self.folder / file_names.REFERENCE).read_bytes())
+
+    def _write_reference(self, reference: Reference) -> None:
+        (self.folder / file_names.REFERENCE).write_bytes(reference.to_bytes())
+
     @cached_property
     def _edges(self) -> list[Text]:
         return edge_inputs(self._source.pipeline, self.validation)
@@ -279,7 +313,7 @@ class ExportSession:
     def _candidates(self) -> Iterator[Candidate]:
         if self._source.write_int8 is not None:
             return iter([Candidate("source", (), self._source.write_int8)])
-        sample = _spread(self.inputs, SENSITIVITY_TEXTS)
+        sample = spread(self.inputs, SENSITIVITY_TEXTS)
         return int8_candidates(
             self.folder / file_names.GRAPH_FP32,
             self._source.weights,
@@ -327,7 +361,7 @@ class ExportSession:
     def _speed_ratio(self) -> float:
         """Return how many times as fast as the fp32 graph the int8 graph is."""
         with self._open(file_names.GRAPH_INT8) as (new, _), self._open(file_names.GRAPH_FP32) as (old, _):
-            encoded = new.encode_all(_spread(self.inputs, SPEED_TEXTS))
+            encoded = new.encode_all(spread(self.inputs, SPEED_TEXTS))
             ratio = speed_ratio(lambda: new.pooled_outputs(encoded), lambda: old.pooled_outputs(encoded))
         return round(ratio, 2)
 
@@ -336,7 +370,7 @@ class ExportSession:
         """Return the range of each tensor on texts of the corpus and on windows of random tokens."""
         if self._source.weights is None:
             return {}
-        encoded = self._source.pipeline.encode_all(_spread(self._texts, RANGE_TEXTS))
+        encoded = self._source.pipeline.encode_all(spread(self._texts, RANGE_TEXTS))
         windows = [window for text in encoded for window in text.windows]
         windows += random_windows(windows, vocabulary=self._source.vocabulary)
         return measure_ranges(self._source.weights, windows, pad_token_id=self.task.encoding.pad_token_id)
@@ -370,9 +404,3 @@ class ExportSession:
                 max_length = self.task.encoding.max_length
                 batcher.cost = measure_cost(session.run, tokens, workers=batcher.workers, max_length=max_length)
             yield OpenGraph(pipeline, batcher.cost)
-
-
-def _spread(texts: Sequence[Text], count: int) -> list[Text]:
-    """Return at most `count` texts, evenly from first to last."""
-    step = max(1.0, len(texts) / count)
-    return [texts[int(index * step)] for index in range(min(count, len(texts)))]

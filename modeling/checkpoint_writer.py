@@ -49,7 +49,7 @@ def write_checkpoint(
         for file in sorted(tokenizer_folder.iterdir()):
             (folder / file.name).write_bytes(file.read_bytes())
         (folder / file_names.TASK).write_text(task.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        (folder / file_names.REFERENCE).write_text(reference.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        (folder / file_names.REFERENCE).write_bytes(reference.to_bytes())
         (folder / file_names.HISTORY).write_text(json.dumps(history, indent=2) + "\n", encoding="utf-8")
         if seen_texts is not None:
             (folder / file_names.TRAINING_TEXTS).write_bytes(record_texts(seen_texts).to_bytes())

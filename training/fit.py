@@ -163,6 +163,7 @@ def fit(
                 splits.train.label_counts(),
                 lengths,
                 objective.confidence(pipeline, context.validation),
+                inputs_of(train, task),
             ),
             validation=context.validation,
             test=splits.test,

@@ -99,7 +99,7 @@ def _manifest() -> Iterator[Damage]:
         ("has a digit of a hash changed", "manifest-altered", t.other_byte_after(b'"sha256": "')),
         ("has a digit of its digest changed", "manifest-altered", t.other_byte_after(b'"digest": "')),
         ("has a letter of a field's name changed", "manifest-unknown-field", t.other_byte_after(b'\n  "serve')),
-        ("has a field twice", "manifest-altered", put(b"{\n", b'{\n  "format_version": 2,\n')),
+        ("has a field twice", "manifest-altered", put(b"{\n", b'{\n  "format_version": 3,\n')),
         ("holds NaN", "manifest-schema", put(b'"tolerance": ', b'"tolerance": NaN, "was": ')),
         ("holds infinity", "manifest-schema", put(b'"tolerance": ', b'"tolerance": 1e999, "was": ')),
         ("holds half an emoji", "manifest-altered", put(b'"reason": "', b'"reason": "\\ud83d')),
@@ -113,7 +113,7 @@ def _manifest() -> Iterator[Damage]:
 def _manifest_sealed() -> Iterator[Damage]:
     """What the schema must see, since the digest is right."""
     changes: list[tuple[str, str, Change]] = [
-        ("has a newer format version", "bundle-version-unsupported", lambda fields: fields.update(format_version=3)),
+        ("has a newer format version", "bundle-version-unsupported", lambda fields: fields.update(format_version=4)),
         ("has no format version", "bundle-version-unsupported", lambda fields: fields.pop("format_version")),
         ("has a newer task", "manifest-schema", lambda fields: fields["task"].update(format_version=3)),
         ("has another task", "manifest-schema", lambda fields: fields["task"].update(task="translation")),

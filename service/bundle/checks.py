@@ -183,10 +183,15 @@ def _check_reference(data: bytes, manifest: Manifest) -> list[Fault]:
         reference = parse_reference(data)
     except BundleError as error:
         return list(error.faults)
+    if manifest.format_version == 2 and not reference.is_format_2:
+        return [Fault("reference-schema", "it has fields of format 3", file_names.REFERENCE)]
     task = manifest.task
     expected = set(task.types if isinstance(task, TokenClassification) else task.labels)
     if isinstance(task, Classifier | TokenClassification) and set(reference.label_counts) != expected:
         return [Fault("reference-labels", "label_counts does not fit the labels", file_names.REFERENCE)]
+    for name in ("predicted_counts", "mean_probabilities"):
+        if not set(getattr(reference, name)) <= expected:
+            return [Fault("reference-labels", f"{name} does not fit the labels", file_names.REFERENCE)]
     return []
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-FORMAT_VERSION: Literal[2] = 2
+FORMAT_VERSION: Literal[3] = 3
+"""The version of bundles that are written; version 2 is read too, and has no samples in its reference."""
+TASK_VERSION: Literal[2] = 2
+"""The version of `task.json`, and of the task in a bundle."""
 
 # Checkpoint and bundle, in the Hugging Face layout.
 CONFIG = "config.json"

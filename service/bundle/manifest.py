@@ -30,6 +30,9 @@ Tier = Literal["fast", "full"]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0)]
 
+READ_VERSIONS = (2, file_names.FORMAT_VERSION)
+"""The format versions that are read."""
+
 
 class FileEntry(StrictModel):
     """Hash and size in bytes of one file."""
@@ -204,7 +207,7 @@ class CascadeRecord(StrictModel):
 class Manifest(StrictModel):
     """The content of `bundle.json`. `digest` is the SHA-256 of the canonical JSON of all other fields."""
 
-    format_version: Literal[2] = file_names.FORMAT_VERSION
+    format_version: Literal[2, 3] = file_names.FORMAT_VERSION
     name: Name
     task: Task
     served: Served
@@ -250,11 +253,11 @@ def parse_manifest(data: bytes) -> Manifest:
     if not isinstance(fields, dict):
         raise _invalid([Fault("manifest-schema", "not a JSON object", file_names.MANIFEST)])
     version = fields.get("format_version")
-    if version != file_names.FORMAT_VERSION:
+    if isinstance(version, bool) or version not in READ_VERSIONS:
         raise BundleVersionUnsupported(
             "this version of Glossator does not read the bundle's format version",
             found=version,
-            expected=str(file_names.FORMAT_VERSION),
+            expected=" or ".join(map(str, READ_VERSIONS)),
             hint="Upgrade Glossator, or export the checkpoint again.",
         )
     try:

@@ -113,9 +113,9 @@ Shape = tuple[int | None, ...]
 
 
 class _TaskFields(StrictModel):
-    """Fields of every task. `format_version` is the version of checkpoints and bundles."""
+    """Fields of every task. `format_version` is the version of checkpoints; that of bundles is in the manifest."""
 
-    format_version: Literal[2] = file_names.FORMAT_VERSION
+    format_version: Literal[2] = file_names.TASK_VERSION
     task: TaskName
     encoding: Encoding
     provenance: Provenance

@@ -37,12 +37,19 @@ class Score:
 class Scores(Sequence[Score]):
     """Scores of one text, most probable first. `Score` objects are created on access, because most callers read one."""
 
-    __slots__ = ("_indices", "_labels", "_values")
+    __slots__ = ("_indices", "_labels", "_probability", "_values")
 
-    def __init__(self, labels: Sequence[str], indices: NDArray[np.intp], values: NDArray[np.float64]) -> None:
+    def __init__(
+        self,
+        labels: Sequence[str],
+        indices: NDArray[np.intp],
+        values: NDArray[np.float64],
+        probability: NDArray[np.float64] | None = None,
+    ) -> None:
         self._labels = labels
         self._indices = indices
         self._values = values
+        self._probability = probability
 
     @property
     def values(self) -> NDArray[np.float64]:
@@ -53,6 +60,11 @@ class Scores(Sequence[Score]):
     def indices(self) -> NDArray[np.intp]:
         """The places of the labels in label order."""
         return self._indices
+
+    @property
+    def probability(self) -> NDArray[np.float64] | None:
+        """The probability of each label of the task, listed or not, in label order; None if not known."""
+        return self._probability
 
     def names(self) -> list[str]:
         """The labels."""
@@ -69,7 +81,7 @@ class Scores(Sequence[Score]):
 
     def __getitem__(self, place: int | slice) -> Score | Scores:
         if isinstance(place, slice):
-            return Scores(self._labels, self._indices[place], self._values[place])
+            return Scores(self._labels, self._indices[place], self._values[place], self._probability)
         return Score(self._labels[self._indices[place]], float(self._values[place]))
 
     def __eq__(self, other: object) -> bool:
@@ -194,7 +206,7 @@ def decode_all(logits: Floats, task: Classifier, options: DecodeOptions = DEFAUL
     return [
         Classification(
             labels=tuple(given[begins[row] : begins[row + 1]]),
-            scores=Scores(task.labels, listed[row], values[row]),
+            scores=Scores(task.labels, listed[row], values[row], probability[row]),
             out_of_scope=None if outside is None else bool(outside[row]),
         )
         for row in range(len(order))

@@ -190,7 +190,7 @@ def test_a_speed_without_kernels_keeps_the_bytes_of_older_manifests() -> None:
 
 def test_the_bytes_are_readable_text_that_begins_with_the_version() -> None:
     data = make_manifest().to_bytes()
-    assert data.startswith(b'{\n  "format_version": 2,\n  "name": "tickets",\n')
+    assert data.startswith(b'{\n  "format_version": 3,\n  "name": "tickets",\n')
     assert '"größer",\n      "😀"'.encode() in data
     assert data.endswith(b'"\n}\n')
 
@@ -208,17 +208,17 @@ def test_a_manifest_without_its_digest_is_refused() -> None:
         parse_manifest(make_manifest().model_copy(update={"digest": ""}).to_bytes())
 
 
-@pytest.mark.parametrize("version", [0, 1, 3, "2", None, 2.5, [2]])
+@pytest.mark.parametrize("version", [0, 1, 4, "2", None, True, 2.5, [2]])
 def test_another_version_is_refused_before_the_rest_is_read(version: object) -> None:
     with pytest.raises(BundleVersionUnsupported) as caught:
         parse_manifest(json.dumps({"format_version": version, "nothing": "else"}).encode())
-    assert caught.value.expected == "2"
+    assert caught.value.expected == "2 or 3"
     assert caught.value.hint is not None
 
 
-@pytest.mark.parametrize("version", ["2.0"])
+@pytest.mark.parametrize("version", ["2.0", "3.0"])
 def test_a_version_that_is_equal_but_written_differently_is_refused(version: str) -> None:
-    data = make_manifest().to_bytes().replace(b'"format_version": 2', f'"format_version": {version}'.encode(), 1)
+    data = make_manifest().to_bytes().replace(b'"format_version": 3', f'"format_version": {version}'.encode(), 1)
     with pytest.raises(BundleInvalid, match="manifest"):
         parse_manifest(data)
 

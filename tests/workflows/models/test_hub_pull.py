@@ -176,7 +176,7 @@ def test_golden_rows_are_replayed_before_the_folder_appears(
 
 
 def test_a_newer_format_is_refused_by_its_version(hub: LocalHub, pull: Pull, files: dict[str, bytes]) -> None:
-    newer = files["bundle.json"].replace(b'"format_version": 2', b'"format_version": 3', 1)
+    newer = files["bundle.json"].replace(b'"format_version": 3', b'"format_version": 4', 1)
     hub.add(NAME, files | {"bundle.json": newer})
     with pytest.raises(BundleVersionUnsupported):
         pull()
