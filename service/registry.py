@@ -36,6 +36,8 @@ from glossator.service.files.printable_json import printable_json
 from glossator.service.inference.model import load
 
 CHAMPION = "champion"
+PREVIOUS = "previous"
+"""The version that was champion before; for shadows and canaries."""
 AUDIT = "audit.jsonl"
 SHORTEST_VERSION = 7
 """The smallest number of digits by which a digest can be requested."""
@@ -366,6 +368,21 @@ def resolve_version(name: str, record: ModelRecord, version: str) -> str:
         expected=", ".join([*record.aliases, *(digest[:12] for digest in record.versions)]),
         hint=f"Give an alias or at least {SHORTEST_VERSION} digits of a digest.",
     )
+
+
+def challenger_version(name: str, record: ModelRecord, version: str) -> str | None:
+    """Return the digest that an alias, `previous` or a digest names; None if no version has the alias at the moment.
+
+    `previous` is the version that was champion before the current one, unless an alias of this name exists. Raises
+    UnknownModel for a digest that does not exist.
+    """
+    if version in record.aliases or not _ALIAS.fullmatch(version) or _looks_like_digest(version):
+        return resolve_version(name, record, version)
+    return record.previous_version(CHAMPION) if version == PREVIOUS else None
+
+
+def _looks_like_digest(text: str) -> bool:
+    return len(text) >= SHORTEST_VERSION and _HEX.fullmatch(text) is not None
 
 
 def live_versions(records: Mapping[str, ModelRecord]) -> dict[str, str]:

@@ -43,6 +43,8 @@ def record_answers(
         count_errors: Count the errors of texts; an error that the route raises is counted with its response.
     """
     seconds = time.perf_counter() - began
+    if name in state.canaries:
+        state.metrics.version(name, model.digest, seconds)
     state.metrics.inference(name, pending, answers, seconds)
     for answer in answers:
         if count_errors and isinstance(answer, InputError):

@@ -12,6 +12,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from glossator.service.api import problems
+from glossator.service.api.challengers import open_canaries, open_shadow
 from glossator.service.api.dialects.mount import BODIES, mount
 from glossator.service.api.error_responses import error_response
 from glossator.service.api.job_service import open_jobs
@@ -74,6 +75,10 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
     )
     if state.log is not None:
         metrics.watch_log(state.log)
+    state.canaries = open_canaries(catalog, settings)
+    state.shadow = open_shadow(catalog, settings, state.log)
+    if state.shadow is not None:
+        metrics.watch_shadow(state.shadow)
     if settings.key_file is not None:
         metrics.watch_key_file(state.keys.file_status)
     catalog.limit = QueueLimit(settings.queue_seconds)
@@ -87,15 +92,21 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
         await state.warm_up()
         if state.log is not None:
             state.log.start()
+        if state.shadow is not None:
+            state.shadow.start()
         if state.jobs is not None:
             state.jobs.supervisor.start()
         catalog.start()
+        for challenger in state.challengers:
+            challenger.model()  # begin to load it
         yield
         state.draining = True
         await to_thread.run_sync(catalog.close)
         if state.jobs is not None:
             await to_thread.run_sync(state.jobs.close)
         await to_thread.run_sync(state.lanes.close)
+        if state.shadow is not None:
+            await to_thread.run_sync(state.shadow.close)
         if state.log is not None:
             await to_thread.run_sync(state.log.close)
         await to_thread.run_sync(metrics.close)

@@ -20,6 +20,7 @@ from glossator.service.inference.calls import BatchFuture
 from glossator.service.inference.model import Model
 from glossator.service.inference.pipeline import Answer, PendingAnswers
 from glossator.service.monitoring.prediction_log.writer import PredictionLog
+from glossator.service.monitoring.shadow.shadow import Shadow
 
 logger = logging.getLogger("glossator.service.api")
 
@@ -81,6 +82,13 @@ class Metrics:
             buckets=_REQUEST_SECONDS,
             registry=self._registry,
         )
+        self._version_seconds = Histogram(
+            "glossator_version_seconds",
+            "Seconds of the requests for a model that has a canary, by the version that answered.",
+            ("model", "version"),
+            buckets=_REQUEST_SECONDS,
+            registry=self._registry,
+        )
         self._model_requests = Counter(
             "glossator_model_requests", "Requests that a model answered.", ("model",), registry=self._registry
         )
@@ -110,6 +118,10 @@ class Metrics:
     def watch_log(self, log: PredictionLog) -> None:
         """Report what the prediction log has written and dropped, and whether it can write."""
         self._registry.register(_LogCollector(log))
+
+    def watch_shadow(self, shadow: Shadow) -> None:
+        """Report what the shadows have answered and dropped."""
+        self._registry.register(_ShadowCollector(shadow))
 
     def share(self, folder: Path, number: int) -> None:
         """Report the metrics of all replicas that share a folder; this one is `number`.
@@ -149,6 +161,10 @@ class Metrics:
         metrics.requests.inc()
         metrics.texts.inc(len(answers))
         metrics.tokens.inc(sum(answer.tokens for answer in answers if isinstance(answer, Answer)))
+
+    def version(self, model: str, digest: str, seconds: float) -> None:
+        """Count a request for a model that has a canary. The versions are those of the registry."""
+        self._version_seconds.labels(model, digest).observe(seconds)
 
     def error(self, code: str) -> None:
         """Count an error by its code."""
@@ -230,6 +246,36 @@ class _LogCollector(Collector):
             "1 while the prediction log cannot be written.",
             value=float(status.failure is not None),
         )
+
+
+class _ShadowCollector(Collector):
+    """Collects what the shadows have done at the time of the request."""
+
+    def __init__(self, shadow: Shadow) -> None:
+        self._shadow = shadow
+
+    def collect(self) -> Iterator[Metric]:
+        labels = ["model", "challenger"]
+        answers = CounterMetricFamily("glossator_shadow_answers", "Texts that a shadow answered.", labels=labels)
+        seconds = CounterMetricFamily("glossator_shadow_seconds", "Seconds that these answers took.", labels=labels)
+        disagreements = CounterMetricFamily(
+            "glossator_shadow_disagreements", "Texts on which a shadow decided differently.", labels=labels
+        )
+        dropped = CounterMetricFamily(
+            "glossator_shadow_dropped", "Texts of a share that its shadow did not answer.", labels=[*labels, "reason"]
+        )
+        failing = GaugeMetricFamily(
+            "glossator_shadow_failing", "1 while the version of a shadow cannot be used.", labels=labels
+        )
+        for target, counts in zip(self._shadow.targets, self._shadow.counts, strict=True):
+            names = [target.share.model, target.share.version]
+            answers.add_metric(names, counts.answers)
+            seconds.add_metric(names, counts.seconds)
+            disagreements.add_metric(names, counts.disagreements)
+            failing.add_metric(names, float(target.problem is not None))
+            for reason, texts in counts.dropped.items():
+                dropped.add_metric([*names, reason], texts)
+        yield from (answers, seconds, disagreements, dropped, failing)
 
 
 class _TeiMetrics:

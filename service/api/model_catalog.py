@@ -25,6 +25,9 @@ class ListedModel(NamedTuple):
 class ModelCatalog(Mapping[str, Model]):
     """The loaded live models, by name; `find` also returns other versions. Thread-safe."""
 
+    has_versions = False
+    """Whether a model may have other versions than the live one."""
+
     def __init__(self, models: Mapping[str, Model]) -> None:
         self._live: dict[str, Model] = dict(models)
         self.limit: QueueLimit = UNLIMITED
@@ -61,6 +64,29 @@ class ModelCatalog(Mapping[str, Model]):
     def bundles(self) -> dict[str, Path]:
         """Digest to bundle folder, for all versions that requests may use."""
         return {model.digest: model.bundle.path for model in self._live.values()}
+
+    def challenger_version(self, name: str, version: str) -> str | None:
+        """The digest of the version that an alias, `previous` or a digest names; None if none has it, or the live one.
+
+        Raises UnknownModel for a digest that does not exist.
+        """
+        return None
+
+    def manifest_of(self, name: str, digest: str) -> Manifest | None:
+        """The manifest of a version; None if it cannot be read."""
+        model = self._live.get(name)
+        return model.bundle.manifest if model is not None and model.digest == digest else None
+
+    def find_challenger(self, name: str, digest: str) -> Model:
+        """A version that is not live. Loading it evicts no other model.
+
+        Raises ModelLoading while it is being loaded, ConfigError if the memory budget has no room for it, or the error
+        of the last attempt to load it.
+        """
+        return self._find_version(name, digest)
+
+    def release_challenger(self, name: str, digest: str) -> None:
+        """Let go of a version that `find_challenger` loaded, unless clients ask for it."""
 
     def start(self) -> None:
         """Start to follow the registry. A fixed catalog has none and does nothing."""

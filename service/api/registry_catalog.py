@@ -18,9 +18,9 @@ from typing import NamedTuple
 from glossator.service.api.model_catalog import ListedModel, ModelCatalog
 from glossator.service.bundle.manifest import Manifest
 from glossator.service.bundle.reader import read_manifest
-from glossator.service.errors import GlossatorError, ModelLoading, UnknownModel
+from glossator.service.errors import ConfigError, GlossatorError, ModelLoading, UnknownModel
 from glossator.service.inference.model import Model, load
-from glossator.service.registry import ModelRecord, Registry, live_versions, resolve_version
+from glossator.service.registry import ModelRecord, Registry, challenger_version, live_versions, resolve_version
 
 POLL_SECONDS = 0.5
 RETRY_SECONDS = 30.0
@@ -41,6 +41,8 @@ class _Failure(NamedTuple):
 class RegistryCatalog(ModelCatalog):
     """A catalog that follows a registry. `budget_bytes` limits the size of all loaded graphs."""
 
+    has_versions = True
+
     def __init__(self, registry: Registry, *, load: Load = load, budget_bytes: int | None = None) -> None:
         super().__init__({})
         self.registry = registry
@@ -54,6 +56,8 @@ class RegistryCatalog(ModelCatalog):
         self._manifests: dict[tuple[str, str], Manifest] = {}
         """Manifests of listed versions that are not loaded."""
         self._requested: set[tuple[str, str]] = set()
+        self._challengers: set[tuple[str, str]] = set()
+        """The versions that `find_challenger` asked for and that no client has asked for."""
         self._failed: dict[tuple[str, str], _Failure] = {}
         self._lock = threading.Lock()
         self._wake = threading.Event()
@@ -109,6 +113,44 @@ class RegistryCatalog(ModelCatalog):
         self._last_used[requested.partition("@")[0], model.digest] = time.monotonic()
         return model
 
+    def challenger_version(self, name: str, version: str) -> str | None:
+        """See `ModelCatalog.challenger_version`."""
+        record = self._records.get(name)
+        found = None if record is None else challenger_version(name, record, version)
+        return None if found == live_versions(self._records).get(name) else found
+
+    def manifest_of(self, name: str, digest: str) -> Manifest | None:
+        """See `ModelCatalog.manifest_of`."""
+        return self._manifest((name, digest))
+
+    def find_challenger(self, name: str, digest: str) -> Model:
+        """See `ModelCatalog.find_challenger`."""
+        key = (name, digest)
+        model = self._pinned.get(key)
+        if model is not None:
+            self._last_used[key] = time.monotonic()
+            return model
+        if key not in self._failed and self._has_no_room(key):
+            raise ConfigError(
+                "the memory budget has no room for the challenger",
+                found=f"{name}@{digest[:12]}",
+                hint="Raise GLOSSATOR_MODEL_MEMORY_MB.",
+            )
+        with self._lock:
+            self._challengers.add(key)
+        return self._request_load(name, digest)
+
+    def release_challenger(self, name: str, digest: str) -> None:
+        """See `ModelCatalog.release_challenger`."""
+        with self._lock:
+            was_ours = (name, digest) in self._challengers
+            self._challengers.discard((name, digest))
+        if was_ours:
+            self._pinned.pop((name, digest), None)
+
+    def _has_no_room(self, key: tuple[str, str]) -> bool:
+        return self._budget is not None and self._exceeds_budget(*key)
+
     def _manifest(self, key: tuple[str, str]) -> Manifest | None:
         """The manifest of a version, or None if unreadable; a request for that version then fails with the error."""
         if key not in self._manifests:
@@ -132,6 +174,8 @@ class RegistryCatalog(ModelCatalog):
         model = self._live.get(name)
         if model is not None and model.digest == digest:
             return model
+        with self._lock:
+            self._challengers.discard((name, digest))
         return self._pinned.get((name, digest)) or self._request_load(name, digest)
 
     def _request_load(self, name: str, digest: str) -> Model:
@@ -232,11 +276,13 @@ class RegistryCatalog(ModelCatalog):
                 self._live[name] = model
                 self.on_change()
         elif (name, digest) not in self._pinned:
+            if (name, digest) in self._challengers and self._has_no_room((name, digest)):
+                return  # it may not evict what requests need
             model = self._load_version(name, digest, is_live=False)
             if model is not None:
                 self._pinned[name, digest] = model
         self._last_used[name, digest] = time.monotonic()
-        self._evict((name, digest))
+        self._evict(None if (name, digest) in self._challengers else (name, digest))
 
     def _loaded_bytes(self) -> int:
         return sum(model.bytes for _, model in self.loaded())

@@ -27,6 +27,7 @@ from glossator.service.jobs.webhooks.message import secret_bytes
 from glossator.service.jobs.worker import LEASE_SECONDS, MEMORY_MB
 from glossator.service.jobs.worker_process import STALL_SECONDS, TOTAL_SECONDS
 from glossator.service.monitoring.prediction_log.settings import LogSettings
+from glossator.service.monitoring.traffic_shares import TrafficShare
 
 PREFIX = "GLOSSATOR_"
 
@@ -39,7 +40,15 @@ def _split_list(value: object) -> object:
     return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
 
 
+def _read_shares(value: object) -> object:
+    texts = _split_list(value)
+    if not isinstance(texts, list | tuple):
+        return texts
+    return tuple(TrafficShare.parse(each) if isinstance(each, str) else each for each in texts)
+
+
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_list)]
+Shares = Annotated[tuple[TrafficShare, ...], NoDecode, BeforeValidator(_read_shares)]
 
 
 def _new_secret() -> SecretStr:
@@ -140,6 +149,15 @@ class Settings(BaseSettings):
     """Maximum size of the prediction log. Above it, the oldest answers are removed."""
     review_database: Annotated[SecretStr | None, Field(repr=False)] = None
     """`postgresql://...` for reviews and feedback. By default, SQLite in the folder of the prediction log."""
+    shadow: Shares = ()
+    """`MODEL=VERSION:SHARE`, such as `tickets=challenger:0.2`: this share of the logged texts is also answered by this
+    version, for the log alone."""
+    shadow_seed: int = 0
+    """Chooses which texts belong to a share."""
+    canary: Shares = ()
+    """`MODEL=VERSION:SHARE`: this share of the requests for the model is answered by this version."""
+    canary_seed: int = 0
+    """Chooses which requests belong to a share."""
     webhook_hosts: Names = ()
     """Hosts (`name` or `name:port`) that webhooks may be sent to."""
     webhook_networks: Names = ()

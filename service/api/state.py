@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from anyio import to_thread
 
+from glossator.service.api.challengers import Challenger
 from glossator.service.api.job_service import JobService
 from glossator.service.api.metrics import Metrics
 from glossator.service.api.middleware.early_refusals import RecentRefusals
@@ -18,6 +20,7 @@ from glossator.service.errors import ConfigError, GlossatorError
 from glossator.service.inference.encoding_lanes import EncodingLanes
 from glossator.service.inference.model import Model
 from glossator.service.monitoring.prediction_log.writer import PredictionLog
+from glossator.service.monitoring.shadow.shadow import Shadow, Target
 
 
 @dataclass(slots=True)
@@ -35,10 +38,18 @@ class AppState:
     sessions: Sessions
     jobs: JobService | None = None
     log: PredictionLog | None = None
+    shadow: Shadow | None = None
+    canaries: Mapping[str, Challenger] = field(default_factory=dict)
+    """Name of a model to the version that answers a share of its requests."""
     warm: bool = False
     draining: bool = False
     failure: GlossatorError | None = None
     """The error of a model that failed to warm up."""
+
+    @property
+    def challengers(self) -> list[Target]:
+        """The versions of the shadows and the canaries."""
+        return [*(() if self.shadow is None else self.shadow.targets), *self.canaries.values()]
 
     def model(self, name: str, version: str | None = None) -> Model:
         """The model of `NAME` or `NAME@VERSION`; see `ModelCatalog.find`."""

@@ -43,7 +43,7 @@ async def livez() -> HealthStatus:
 async def readyz(state: StateDep) -> ReadinessStatus:
     """The server is ready when every model is warm, until it receives SIGTERM."""
     raise_if_not_ready(state)
-    problems = [*_key_problems(state), *_log_problems(state)]
+    problems = [*_key_problems(state), *_log_problems(state), *_challenger_problems(state)]
     return ReadinessStatus(status="ready", problems=problems) if problems else ReadinessStatus(status="ready")
 
 
@@ -57,6 +57,13 @@ def _key_problems(state: AppState) -> Iterator[str]:
 def _log_problems(state: AppState) -> Iterator[str]:
     if state.log is not None and (failure := state.log.status.failure) is not None:
         yield f"answers are not logged: {failure}"
+
+
+def _challenger_problems(state: AppState) -> Iterator[str]:
+    for each in state.challengers:
+        each.model()  # finds out whether it can be used, also without traffic
+        if each.problem is not None:
+            yield each.problem
 
 
 def raise_if_not_ready(state: AppState) -> None:

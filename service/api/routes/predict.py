@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from glossator.service.api.answer_budget import check_answer_size, echo_bytes, row_bytes, span_bytes
 from glossator.service.api.answer_recording import record_answers
+from glossator.service.api.canary import answering_model
 from glossator.service.api.dependencies import StateDep, get_state
 from glossator.service.api.inference_requests import (
     INLINE_CHARACTERS,
@@ -155,6 +156,7 @@ async def predict(name: ModelName, request: Request, state: StateDep) -> Respons
     )
     body = await offloaded(partial(_parse, content, state.settings.max_texts))
     texts = replace_too_long(_input_texts(body), state.settings.max_characters)
+    model = answering_model(state, request, name, model, texts)
     passes = list(map(count_characters, texts))
     if body.explain:
         passes += await offloaded(partial(_explain_passes, body, model, texts, state.settings))

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from glossator.service.api import inference_requests
+from glossator.service.api.canary import answering_model
 from glossator.service.api.dependencies import OwnerDep, StateDep
 from glossator.service.api.job_service import JobService
 from glossator.service.api.problems import InvalidRequest, JobsOff, RouteNotFound
@@ -162,6 +163,7 @@ async def _answer(request: Request, state: AppState, name: str, fields: dict[str
             if model.task.task == "question-answering"
             else Pair(str(text), fields.get("second", ""))
         )
+    model = answering_model(state, request, name, model, [text])
     has_labels = isinstance(model.task, Classifier) and model.task.problem_type != "regression"
     began = time.perf_counter()
     (found,) = await inference_requests.predict(

@@ -1,7 +1,7 @@
 """Answers a share of the logged texts with another version of their model, in a thread of its own.
 
-The log shows its thread every request that it logs. The texts of the share go into a bounded queue; when it is full, they
-are dropped and counted. The thread of the shadow answers them while no request needs the processor, and logs the answers
+The log shows every request that it logs. The texts of the share go into a bounded queue; when it is full, they are
+dropped and counted. The thread of the shadow answers them while no request needs the processor, and logs its answers
 with the role `shadow`. Callers never wait for any of this.
 """
 
@@ -54,6 +54,10 @@ class Target(Protocol):
     @property
     def is_missing(self) -> bool:
         """Whether the last call of `model` found a version, but not loaded."""
+
+    @property
+    def problem(self) -> str | None:
+        """Why the version cannot be used, for the operator; None while there is none, or while it is loading."""
 
 
 class ShadowCounts:

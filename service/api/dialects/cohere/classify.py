@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from glossator.service.api import inference_requests
 from glossator.service.api.answer_budget import check_answer_size, echo_bytes, row_bytes
+from glossator.service.api.canary import answering_model
 from glossator.service.api.dependencies import StateDep
 from glossator.service.api.dialects.cohere.bodies import CohereClassify
 from glossator.service.api.dialects.cohere.errors import CohereRoute
@@ -38,7 +39,8 @@ async def classify(request: Request, state: StateDep) -> Response:
     if not isinstance(task, Classifier) or is_rating(task) or task.task == "text-pair":
         found = f"{task.task} with scores" if is_rating(task) else task.task
         raise ConfigError("this model does not classify texts", found=found, hint="See GET /v1/models.")
-    size = check_answer_size(len(body.inputs) * row_bytes(task) + echo_bytes(body.inputs), state.settings)
+    model = answering_model(state, request, body.model, model, body.inputs)
+    size = check_answer_size(len(body.inputs) * row_bytes(model.task) + echo_bytes(body.inputs), state.settings)
     answers = raise_first_error(
         await inference_requests.predict(
             state, request, model, body.model, body.inputs, truncate=body.truncate == "end"

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from glossator.service.api import inference_requests
 from glossator.service.api.answer_budget import NUMBER_BYTES, candidates_bytes, check_answer_size, row_bytes, span_bytes
+from glossator.service.api.canary import answering_model
 from glossator.service.api.dependencies import StateDep
 from glossator.service.api.dialects.errors import ERRORS, DialectError, route_class
 from glossator.service.api.dialects.hugging_face.bodies import (
@@ -112,7 +113,8 @@ async def _labels(
             hint="Remove function_to_apply.",
         )
     rated = task.problem_type == "regression"
-    size = check_answer_size(len(texts) * row_bytes(task, listed=body.top_k), state.settings)
+    model = answering_model(state, request, name, model, texts)
+    size = check_answer_size(len(texts) * row_bytes(model.task, listed=body.top_k), state.settings)
     answers = raise_first_error(
         await inference_requests.predict(state, request, model, name, texts, top_k=None if rated else body.top_k)
     )
@@ -132,6 +134,7 @@ async def _entities(
     """Return `[{"entity_group", "score", "word", "start", "end"}]`; for several texts, one list per text."""
     body = validate_tolerantly(parameters, EntityParameters, request, hint=_HINT, where="parameters.")
     texts = _texts(inputs, pair=False)
+    model = answering_model(state, request, name, model, texts)
     answers = raise_first_error(
         await inference_requests.predict(state, request, model, name, texts, aggregation=body.aggregation_strategy)
     )
@@ -147,6 +150,7 @@ async def _question(
     """Return `{"answer", "start", "end", "score"}`, with `top_k` a list of them. "No answer" is an empty string."""
     body = validate_tolerantly(parameters, QuestionParameters, request, hint=_HINT, where="parameters.")
     (pair,) = _texts([inputs], pair=True, names=("question", "context"))
+    model = answering_model(state, request, name, model, [pair])
     (answer,) = raise_first_error(
         await inference_requests.predict(state, request, model, name, [pair], top_k=body.top_k or 1)
     )

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from glossator.service.api import inference_requests
 from glossator.service.api.answer_budget import ROW_BYTES, check_answer_size, span_bytes, text_bytes
+from glossator.service.api.canary import answering_model
 from glossator.service.api.dependencies import StateDep
 from glossator.service.api.dialects.errors import ERRORS, DialectError, route_class
 from glossator.service.api.dialects.label_studio.bodies import LabelStudioPredict, LabelStudioSetup
@@ -55,6 +56,7 @@ async def predict(name: ModelName, request: Request, state: StateDep) -> Respons
     size = check_answer_size(len(body.tasks) * _row_bytes(control, model.task), state.settings)
     places: DecodeKeywords = {} if isinstance(model.task, Classifier) else {"offset_unit": "utf16"}
     texts = [_text(task.data, control, model.task) for task in body.tasks]
+    model = answering_model(state, request, name, model, texts)
     answers = await inference_requests.predict(state, request, model, name, texts, **places)
     results = (prediction_of(answer, control, model.version) for answer in answers)
     content = {"results": results, "model_version": model.version}

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from glossator.service.api import inference_requests
 from glossator.service.api.answer_budget import check_answer_size, row_bytes, span_bytes
+from glossator.service.api.canary import answering_model
 from glossator.service.api.dependencies import StateDep
 from glossator.service.api.dialects.errors import ERRORS
 from glossator.service.api.dialects.open_inference.bodies import PredictV1
@@ -39,6 +40,7 @@ async def predict_v1(name: ModelName, request: Request, state: StateDep) -> Resp
     model = state.model(name)
     body = await parse_tolerantly(request, state, PredictV1, 'Send {"instances": ["...", "..."]}.')
     texts = [_text(instance, index, model) for index, instance in enumerate(body.instances)]
+    model = answering_model(state, request, name, model, texts)
     size = check_answer_size(len(texts) * row_bytes(model.task), state.settings)
     answers = raise_first_error(await inference_requests.predict(state, request, model, name, texts))
     rows = map(ResultWriter().result, answers)

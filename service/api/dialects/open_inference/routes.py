@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from glossator.service.api import inference_requests
 from glossator.service.api.answer_budget import ROW_BYTES, SMALL_BYTES, check_answer_size, span_bytes
+from glossator.service.api.canary import answering_model
 from glossator.service.api.dependencies import StateDep
 from glossator.service.api.dialects.errors import ERRORS
 from glossator.service.api.dialects.open_inference.bodies import InferRequest, InferTensor
@@ -119,9 +120,12 @@ async def infer(name: ModelName, request: Request, state: StateDep, version: str
     inline = len(body) <= INLINE_CHARACTERS
     asked, texts, ignored = await offload(state, work, inline=inline, seconds=parse_seconds(body))
     note_ignored(request, ignored)
+    if version is None:
+        model = answering_model(state, request, name, model, texts)
     requested = _requested(asked, model.task)
     size = check_answer_size(ROW_BYTES + len(texts) * _row_bytes(requested, model.task), state.settings)
-    answers = raise_first_error(await inference_requests.predict(state, request, model, name, texts))
+    requested_name = name if version is None else f"{name}@{version}"
+    answers = raise_first_error(await inference_requests.predict(state, request, model, requested_name, texts))
     size += span_bytes(answers)
     response = {"model_name": name, "model_version": model.digest} | ({} if asked.id is None else {"id": asked.id})
     write = partial(_written, response, requested, answers, model.task, state.settings.max_answer_bytes)

@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 
 from glossator.service.api import inference_requests
 from glossator.service.api.answer_budget import NUMBER_BYTES, ROW_BYTES, check_answer_size, echo_bytes, row_bytes
+from glossator.service.api.canary import answering_model
 from glossator.service.api.dependencies import StateDep
 from glossator.service.api.dialects.errors import ERRORS, DialectError, route_class
 from glossator.service.api.dialects.openai.embeddings import EmbeddingsRequest
@@ -254,6 +255,7 @@ async def _predicted(name: str, request: Request, state: AppState, body: TeiPred
     if not isinstance(model.task, Classifier):
         raise ConfigError("this model has neither labels nor scores", found=model.task.task, hint="See GET /v1/models.")
     texts, alone = _inputs(body.inputs)
+    model = answering_model(state, request, name, model, texts)
     size = check_answer_size(len(texts) * row_bytes(model.task), state.settings)
     if body.raw_scores:
         rows, tokens = await _logits(state, request, model, texts, truncate=body.truncate)
