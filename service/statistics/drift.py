@@ -29,11 +29,11 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from glossator.service.statistics.drift_bounds import Floats, share_bounds
-from glossator.service.statistics.drift_events import LABELS, LabelEvents, NumberEvents
+from glossator.service.statistics.drift_events import LABELS, Ints, LabelEvents, NumberEvents
 from glossator.service.statistics.drift_evidence import Evidence, fitting
 from glossator.service.statistics.recent_distance import Distance, RecentTexts
 
-BLOCK = 16
+BLOCK = 32
 """Texts that are tested together."""
 MILLION = 1_000_000
 SET_TEXTS = 1_024
@@ -129,7 +129,7 @@ class DriftTest:
         if has_labels:
             sets = len(SET_SHARES) if single_label else 0
             self._labels = LabelEvents(label_counts, texts, alpha / 2.0 if sets else alpha, sets=sets)
-        self._set_alpha = alpha / 2.0 * SET_TEXTS / (MILLION * len(SET_SHARES))
+        self._set_alpha = alpha / 2.0 * SET_TEXTS / MILLION
         self.threshold = MILLION / alpha
         """The evidence of a summary that raises an alarm."""
         self.texts = 0
@@ -155,16 +155,18 @@ class DriftTest:
             self._block_time = time
         self.recent.count(self._block, numbers, labels)
         self._block_texts += 1
-        if self._block_texts < BLOCK:
-            return []
-        texts, hits = self._block_counts()
+        return [] if self._block_texts < BLOCK else self._test_block(time)
+
+    def _test_block(self, time: float) -> list[Change]:
+        block = {name: np.array(counts, dtype=np.int64) for name, counts in self._block.items()}
+        texts, hits = self._block_counts(block)
         self._evidence.add(
             np.concatenate([texts, texts]),
             np.concatenate([hits, texts - hits]),
             before=self.texts,
             time=self._block_time,
         )
-        self.recent.add(self._block, self._block_texts)
+        self.recent.add(block, self._block_texts)
         self.texts += self._block_texts
         self._block = self.recent.empty_counts()
         self._block_texts = 0
@@ -212,15 +214,15 @@ class DriftTest:
         self._events = int(sum(sizes))
         return first, evidence
 
-    def _block_counts(self) -> tuple[Floats, Floats]:
+    def _block_counts(self, block: Mapping[str, Ints]) -> tuple[Floats, Floats]:
         """Return for each event how many texts of the block could have it, and how many do `(events,)`."""
         texts: list[Floats] = [np.zeros(0)]
         hits: list[Floats] = [np.zeros(0)]
         for name, numbers in self._numbers.items():
-            hits.append(numbers.at_most(self._block[name]))
-            texts.append(np.full(len(numbers.points), float(self._block[name].sum())))
+            hits.append(numbers.at_most(block[name]))
+            texts.append(np.full(len(numbers.points), float(block[name].sum())))
         if self._labels is not None:
-            given = self._block[LABELS].astype(np.float64)
+            given = block[LABELS].astype(np.float64)
             hits += [given, self._labels.members @ given]
             texts.append(np.full(len(given) + self._labels.sets, float(self._block_texts)))
         return np.concatenate(texts), np.concatenate(hits)
@@ -276,9 +278,9 @@ class DriftTest:
     def _set_edges_of_sets(self, labels: LabelEvents) -> None:
         """Compare the sets of labels with the reference from now on."""
         counts = labels.members @ (labels.shares * labels.size)
-        high = [float(share_bounds(count[np.newaxis], labels.size, self._set_alpha).high[0]) for count in counts]
+        high = share_bounds(counts, labels.size, self._set_alpha).high
         last = np.arange(self._events - labels.sets, self._events)
-        self._evidence.set_edges(last, np.minimum(1.0, np.array(high) + self.settings.tolerance))
+        self._evidence.set_edges(last, np.minimum(1.0, high + self.settings.tolerance))
 
     def to_state(self) -> dict[str, Any]:
         """Return the state as a tree of arrays, numbers and texts, for `restore`."""
@@ -289,7 +291,7 @@ class DriftTest:
             "evidence": self._evidence.to_state(),
             "recent": self.recent.to_state(),
             "sets": np.zeros((0, 0)) if self._labels is None else self._labels.members.astype(np.int64),
-            "block": {"texts": self._block_texts, "time": self._block_time, "counts": dict(self._block)},
+            "block": {"texts": self._block_texts, "time": self._block_time, "counts": {name: np.array(each) for name, each in self._block.items()}},
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -300,7 +302,8 @@ class DriftTest:
         if state["format"] != STATE_FORMAT:
             raise ValueError(f"format {state['format']}, expected {STATE_FORMAT}")
         block = state["block"]
-        self._block = {name: fitting(block["counts"][name], like) for name, like in self._block.items()}
+        counts = {name: fitting(block["counts"][name], np.array(like)) for name, like in self._block.items()}
+        self._block = {name: each.tolist() for name, each in counts.items()}
         self._block_texts, self._block_time = int(block["texts"]), float(block["time"])
         self.texts = int(state["texts"])
         if not 0 <= self._block_texts < BLOCK or self.texts % BLOCK:

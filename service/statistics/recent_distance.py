@@ -22,7 +22,7 @@ ALPHA = 0.05
 """The probability that an interval of a summary misses the distance at any time within a million texts."""
 _MILLION = 1_000_000
 
-Counts = dict[str, Ints]
+Counts = dict[str, list[int]]
 """For each summary the counts of its bins, or of its labels."""
 
 
@@ -69,7 +69,7 @@ class RecentTexts:
 
     def empty_counts(self) -> Counts:
         """Return counts of no texts."""
-        return {name: np.zeros(size, dtype=np.int64) for name, size in self._sizes.items()}
+        return {name: [0] * size for name, size in self._sizes.items()}
 
     def count(self, counts: Counts, numbers: Mapping[str, float], labels: Sequence[str]) -> None:
         """Count a text."""
@@ -81,7 +81,7 @@ class RecentTexts:
             for place in self._labels.places_of(labels):
                 counts[LABELS][place] += 1
 
-    def add(self, counts: Counts, texts: int) -> None:
+    def add(self, counts: Mapping[str, Ints], texts: int) -> None:
         """Add the counts of some texts. CHUNK must be a multiple of their number."""
         for name, found in counts.items():
             self._chunks[name][self._place] += found
