@@ -15,6 +15,7 @@ from glossator.service.api import problems
 from glossator.service.api.challengers import open_canaries, open_shadow
 from glossator.service.api.dialects.mount import BODIES, mount
 from glossator.service.api.error_responses import error_response
+from glossator.service.api.feedback_service import open_feedback
 from glossator.service.api.job_service import open_jobs
 from glossator.service.api.metrics import Metrics
 from glossator.service.api.middleware.compression import CompressionMiddleware
@@ -25,7 +26,8 @@ from glossator.service.api.middleware.tracing import no_span, span_factory
 from glossator.service.api.model_catalog import ModelCatalog
 from glossator.service.api.openapi_document import DEFAULT_RESPONSES, DocumentedApp
 from glossator.service.api.replicas.replica_supervisor import shared_folder
-from glossator.service.api.routes import health, jobs_disabled, predict, zero_shot_rerank
+from glossator.service.api.routes import feedback as feedback_routes
+from glossator.service.api.routes import feedback_disabled, health, jobs_disabled, predict, zero_shot_rerank
 from glossator.service.api.routes import jobs as jobs_routes
 from glossator.service.api.routes import models as models_routes
 from glossator.service.api.security.access import declared_routes
@@ -73,6 +75,7 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
         jobs=open_jobs(catalog, settings),
         log=None if settings.log_settings is None else PredictionLog(settings.log_settings),
     )
+    state.feedback = open_feedback(catalog, settings)
     if state.log is not None:
         metrics.watch_log(state.log)
     state.canaries = open_canaries(catalog, settings)
@@ -109,6 +112,8 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
             await to_thread.run_sync(state.shadow.close)
         if state.log is not None:
             await to_thread.run_sync(state.log.close)
+        if state.feedback is not None:
+            await to_thread.run_sync(state.feedback.close)
         await to_thread.run_sync(metrics.close)
 
     app = DocumentedApp(
@@ -143,7 +148,8 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
     app.needs_key = settings.needs_key
     problems.install_error_handlers(app, error_response)
     jobs = jobs_disabled if state.jobs is None else jobs_routes
-    for routes in (predict, zero_shot_rerank, models_routes, jobs, health):
+    feedback = feedback_disabled if state.feedback is None else feedback_routes
+    for routes in (predict, zero_shot_rerank, models_routes, jobs, feedback, health):
         app.include_router(routes.router)
     app.include_router(pages.router)
     app.include_router(key_pages.router)

@@ -10,9 +10,11 @@ from pydantic.json_schema import models_json_schema
 
 from glossator.service.api.problems import MEDIA_TYPE, build_problem, status_of
 from glossator.service.api.schemas.errors import Problem
+from glossator.service.api.schemas.feedback import FeedbackRows
 from glossator.service.api.schemas.jobs import JobForm
 from glossator.service.api.schemas.requests import PredictText, PredictTexts, RerankRequest, ZeroShotRequest
 from glossator.service.errors import GlossatorError
+from glossator.service.reviews.feedback_rows import FeedbackRow
 
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
 
@@ -48,6 +50,7 @@ PREDICT_BODY: dict[str, Any] = {
 
 _INFERENCE_BODIES: tuple[type[BaseModel], ...] = (PredictText, PredictTexts, ZeroShotRequest, RerankRequest)
 _JOB_BODIES: tuple[type[BaseModel], ...] = (JobForm,)
+_FEEDBACK_BODIES: tuple[type[BaseModel], ...] = (FeedbackRow, FeedbackRows)
 """The bodies that routes parse themselves."""
 
 
@@ -91,7 +94,9 @@ class DocumentedApp(FastAPI):
         document = super().openapi()
         if is_first_call:
             parts = document.setdefault("components", {})
-            native = (*_INFERENCE_BODIES, *_JOB_BODIES) if "/v1/jobs" in document["paths"] else _INFERENCE_BODIES
+            native = _INFERENCE_BODIES
+            for path, bodies in (("/v1/jobs", _JOB_BODIES), ("/v1/feedback", _FEEDBACK_BODIES)):
+                native = (*native, *bodies) if path in document["paths"] else native
             parts["schemas"] = {**parts.get("schemas", {}), **component_schemas(*native, *self.body_models, Problem)}
             if self.needs_key:
                 parts["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}

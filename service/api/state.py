@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from anyio import to_thread
 
 from glossator.service.api.challengers import Challenger
+from glossator.service.api.feedback_service import FeedbackService
 from glossator.service.api.job_service import JobService
 from glossator.service.api.metrics import Metrics
 from glossator.service.api.middleware.early_refusals import RecentRefusals
@@ -38,6 +39,8 @@ class AppState:
     sessions: Sessions
     jobs: JobService | None = None
     log: PredictionLog | None = None
+    feedback: FeedbackService | None = None
+    """What callers say about logged answers."""
     shadow: Shadow | None = None
     canaries: Mapping[str, Challenger] = field(default_factory=dict)
     """Name of a model to the version that answers a share of its requests."""

@@ -11,12 +11,12 @@ from pydantic import Field
 from glossator.service.errors import ConfigError
 
 NAME_RULE = "letters, digits, '.', '_' and '-'; the first is a letter or a digit; at most 64"
-_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
-_EXPRESSION = re.compile(_PATTERN)
+NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+_EXPRESSION = re.compile(NAME_PATTERN)
 
-_ON_THE_HUB = re.compile(rf"({_PATTERN}/[A-Za-z0-9][A-Za-z0-9._-]*)(@.+)?")
+_ON_THE_HUB = re.compile(rf"({NAME_PATTERN}/[A-Za-z0-9][A-Za-z0-9._-]*)(@.+)?")
 
-Name = Annotated[str, Field(pattern=f"^{_PATTERN}$")]
+Name = Annotated[str, Field(pattern=f"^{NAME_PATTERN}$")]
 """A checked name as a field of a JSON document."""
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -134,27 +134,36 @@ class FeedbackStore:
         """Store feedback durably. Return False if it is known: it is what this reviewer said last about this answer."""
         return self.add_all([feedback])[0]
 
-    def add_all(self, feedback: Sequence[Feedback], remember: tuple[Remembered, str] | None = None) -> list[bool]:
+    def add_all(
+        self,
+        feedback: Sequence[Feedback],
+        *,
+        request: Remembered | None = None,
+        results: Callable[[list[bool]], str] = json.dumps,
+    ) -> list[bool]:
         """Store feedback, all or none. Return for each whether it is new.
 
         Args:
             feedback: The feedback, in order.
-            remember: A request and its results: `recall` returns the results for a day.
+            request: The request that it came with, if it had an Idempotency-Key. `recall` knows it for a day.
+            results: What to remember, from the returned values.
+
+        Raises:
+            IdempotencyConflict: The key of the request belongs to another request.
         """
         with self._writing() as execute:
             added = [self._add(execute, each) for each in feedback]
-            if remember is not None:
+            if request is not None:
                 execute(
                     f"DELETE FROM feedback_requests WHERE made < {self._database.now} - :seconds",
                     {"seconds": REMEMBERED_SECONDS},
                 )
-                request, results = remember
-                execute(
-                    f"""INSERT INTO feedback_requests (owner, idempotency_key, fingerprint, results, made)
-                    VALUES (:owner, :key, :fingerprint, :results, {self._database.now})
-                    ON CONFLICT (owner, idempotency_key) DO NOTHING""",
-                    {**request._asdict(), "results": results},
-                )
+                if self._recall(execute, request) is None:
+                    execute(
+                        f"""INSERT INTO feedback_requests (owner, idempotency_key, fingerprint, results, made)
+                        VALUES (:owner, :key, :fingerprint, :results, {self._database.now})""",
+                        {**request._asdict(), "results": results(added)},
+                    )
         return added
 
     def recall(self, request: Remembered) -> str | None:
@@ -163,11 +172,14 @@ class FeedbackStore:
         Raises IdempotencyConflict if the key belongs to another request.
         """
         with self._database.transaction(reading=True) as execute:
-            found = execute(
-                f"""SELECT fingerprint, results FROM feedback_requests WHERE owner = :owner AND idempotency_key = :key
-                AND made >= {self._database.now} - :seconds""",
-                {"owner": request.owner, "key": request.key, "seconds": REMEMBERED_SECONDS},
-            )
+            return self._recall(execute, request)
+
+    def _recall(self, execute: Execute, request: Remembered) -> str | None:
+        found = execute(
+            f"""SELECT fingerprint, results FROM feedback_requests WHERE owner = :owner AND idempotency_key = :key
+            AND made >= {self._database.now} - :seconds""",
+            {"owner": request.owner, "key": request.key, "seconds": REMEMBERED_SECONDS},
+        )
         if not found:
             return None
         if found[0]["fingerprint"] != request.fingerprint:
@@ -241,12 +253,12 @@ class FeedbackStore:
                 self._insert(execute, row | {"kind": "undone", "reviewer": by})
         return bool(counts)
 
-    def erase(self, *, text_hashes: Sequence[str] = (), requests: Sequence[str] = ()) -> int:
+    def erase(self, *, text_hashes: Collection[str] = (), requests: Collection[str] = ()) -> int:
         """Remove all feedback on these texts and requests for good. Return how many rows. Repeating it is safe."""
         erased = 0
         with self._writing() as execute:
             for column, values in (("sha256", text_hashes), ("request", requests)):
-                for value in values:
+                for value in filter(str.isprintable, values):  # no id has other characters
                     erased += len(
                         execute(f"DELETE FROM feedback WHERE {column} = :value RETURNING number", {"value": value})
                     )
@@ -275,23 +287,21 @@ class FeedbackStore:
     def _insert(self, execute: Execute, row: Mapping[str, Any]) -> None:
         execute(
             f"""INSERT INTO feedback (number, kind, id, answer, model, digest, request, place, sha256, reviewer, owner,
-            made, content) SELECT COALESCE(MAX(number), 0) + 1, :kind, :id, :answer, :model, :digest, :request, :place,
+            made, content) SELECT COALESCE(MAX(number), 0) + 1, :kind, :id, :answer, :model, :digest, :request,
+            CAST(:place AS BIGINT),
             :sha256, :reviewer, :owner, {self._database.now}, :content FROM feedback""",
             {name: value for name, value in row.items() if name not in ("number", "made")},
         )
 
     def _newest(self, execute: Execute, feedback_id: str, owner: str | None) -> dict[str, Any]:
         """Return the newest row in which feedback was given."""
-        is_id = _ID.fullmatch(feedback_id) is not None  # PostgreSQL refuses some characters
-        rows = (
-            []
-            if not is_id
-            else execute(
-                f"""SELECT * FROM feedback WHERE id = :id AND kind = 'given' {"" if owner is None else "AND owner = :owner"}
-            ORDER BY number DESC LIMIT 1""",
+        of_owner = "" if owner is None else "AND owner = :owner"
+        rows = []
+        if _ID.fullmatch(feedback_id):  # PostgreSQL refuses some characters
+            rows = execute(
+                f"SELECT * FROM feedback WHERE id = :id AND kind = 'given' {of_owner} ORDER BY number DESC LIMIT 1",
                 {"id": feedback_id} | ({} if owner is None else {"owner": owner}),
             )
-        )
         if not rows:
             raise UnknownFeedback(
                 "no feedback has this id",

@@ -13,12 +13,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from glossator.service.errors import TextTooLong
 from glossator.service.monitoring.prediction_log.erasures import read_erasures
 from glossator.service.monitoring.prediction_log.reader import LogFilter, Record
 from glossator.service.monitoring.prediction_log.segments import list_segments
 
 MOST_BYTES = 1 << 30
 """The newest part of the log that is searched."""
+MOST_FOUND_BYTES = 64 << 20
+"""What all records that are found may have together."""
 _BLOCK = 1 << 20
 """Small, so that other threads run in between."""
 _KEYS = re.compile(rb'"(?:request": ?"([A-Za-z0-9._~-]{1,128})|sha256": ?"([0-9a-f]{64}))"')
@@ -54,13 +57,15 @@ def find_answers(folder: Path, wanted: Sequence[Wanted], *, most_bytes: int = MO
     """Return the newest record of each wanted answer that was served; None where the log has none, or it was erased.
 
     It reads at most about `most_bytes` of the log. A record that was written a moment ago may be missing.
+
+    Raises TextTooLong if the texts of the records do not fit into memory together.
     """
     found: dict[Wanted, Record] = {}
     pending: dict[_Key, set[Wanted]] = {}
     for each in wanted:
         if each.request is not None or each.sha256 is not None:
             pending.setdefault((each.request, each.place, each.sha256), set()).add(each)
-    served, erasures = LogFilter(), read_erasures(folder)
+    served, erasures, size = LogFilter(), read_erasures(folder), 0
     for block in _blocks(folder, most_bytes):
         if not pending:
             break
@@ -71,11 +76,18 @@ def find_answers(folder: Path, wanted: Sequence[Wanted], *, most_bytes: int = MO
                 continue
             if not isinstance(record, dict) or not served.accepts(record) or erasures.cover(record):
                 continue
-            _assign(record, pending, found)
+            if _assign(record, pending, found) and (size := size + len(line)) > MOST_FOUND_BYTES:
+                raise TextTooLong(
+                    "the texts of these answers are too long together",
+                    expected=f"at most {MOST_FOUND_BYTES >> 20} MiB",
+                    hint="Look for fewer answers at once.",
+                )
     return [found.get(each) for each in wanted]
 
 
-def _assign(record: Record, pending: dict[_Key, set[Wanted]], found: dict[Wanted, Record]) -> None:
+def _assign(record: Record, pending: dict[_Key, set[Wanted]], found: dict[Wanted, Record]) -> bool:
+    """Give the record to all that want it. Return whether somebody does."""
+    is_wanted = False
     request, place, text = record.get("request"), record.get("place"), record.get("sha256")
     for asked in (request, None):
         for position in (place, None):
@@ -86,8 +98,10 @@ def _assign(record: Record, pending: dict[_Key, set[Wanted]], found: dict[Wanted
                 matched = {each for each in pending[key] if each.matches(record)}
                 found.update(dict.fromkeys(matched, record))
                 pending[key] -= matched
+                is_wanted |= bool(matched)
                 if not pending[key]:
                     del pending[key]
+    return is_wanted
 
 
 def _candidates(block: bytes, pending: dict[_Key, set[Wanted]]) -> list[bytes]:

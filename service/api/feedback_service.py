@@ -1,0 +1,262 @@
+"""The feedback of one server: finds the answers in the prediction log, and stores what is said about them.
+
+All of it runs in threads of its own, so that neither a long search nor a slow disk delays an answer. The store is
+opened when it is first needed: a server answers without it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
+
+from glossator.service.api.model_catalog import ModelCatalog, unknown_model
+from glossator.service.api.settings import Settings
+from glossator.service.bundle.task import Task
+from glossator.service.errors import (
+    ConfigError,
+    DeadlineExceeded,
+    GlossatorError,
+    NoRoom,
+    Overloaded,
+    StoreUnavailable,
+    UnknownModel,
+)
+from glossator.service.jobs.logged_answers import ROUTE as JOB_ROUTE
+from glossator.service.monitoring.prediction_log.erasures import read_erasures
+from glossator.service.monitoring.prediction_log.lookup import Wanted, find_answers
+from glossator.service.monitoring.prediction_log.reader import Record
+from glossator.service.monitoring.prediction_log.settings import LogSettings
+from glossator.service.monitoring.prediction_log.writer import FLUSH_SECONDS
+from glossator.service.reviews.feedback import Feedback, FeedbackStore, Remembered
+from glossator.service.reviews.feedback_rows import FeedbackRow, Giver, read_feedback
+from glossator.service.reviews.store import open_review_database
+
+_THREADS = 2
+_MOST_WAITING = 64
+"""Requests beyond are refused."""
+_LATE_SECONDS = 3 * FLUSH_SECONDS
+"""An answer that is not in the log may be on its way there for this long."""
+_LATE_BYTES = 64 << 20
+"""The newest part of the log, where it then is."""
+
+_T = TypeVar("_T")
+Row = FeedbackRow | GlossatorError
+
+
+class Stored(NamedTuple):
+    """Feedback that is stored, and whether it is new."""
+
+    feedback: Feedback
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who gives or reads feedback. `sees`: the key whose answers and feedback the caller may see; None: all."""
+
+    giver: Giver
+    sees: str | None
+
+
+class FeedbackService:
+    """The feedback on the answers in one prediction log.
+
+    Args:
+        log: The settings of the log.
+        models: The models of the server.
+        database: `postgresql://...`; None: SQLite in the folder of the log.
+    """
+
+    def __init__(self, log: LogSettings, models: ModelCatalog, database: str | None) -> None:
+        self.log = log
+        self._models = models
+        self._database = database
+        self._store: FeedbackStore | None = None
+        self._opening = threading.Lock()
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="feedback")
+        self._waiting = 0
+
+    def close(self) -> None:
+        """Finish what has begun, and close the store."""
+        self._threads.shutdown()
+        if self._store is not None:
+            self._store.close()
+
+    async def add(
+        self,
+        rows: Sequence[Row],
+        caller: Caller,
+        *,
+        deadline: float,
+        request: Remembered | None = None,
+        results: Callable[[Sequence[Stored]], str] = str,
+    ) -> list[Stored | GlossatorError] | str:
+        """Store feedback. Return for each row what was stored, or its error.
+
+        Args:
+            rows: The rows; errors stay.
+            caller: Who gives it.
+            deadline: A time of `time.monotonic`.
+            request: The request, if it has an Idempotency-Key. If it is known, its results are returned instead. It is
+                remembered if all of its rows were stored.
+            results: What to remember.
+
+        Raises:
+            IdempotencyConflict: The key belongs to another request.
+            StoreUnavailable: The store cannot be opened, read or written at the moment.
+            NoRoom: The disk is full.
+            Overloaded: Too many requests wait.
+            DeadlineExceeded: The deadline passed. What has begun is stored all the same.
+        """
+        if (
+            request is not None
+            and (known := await self.run(lambda: self.store().recall(request), deadline)) is not None
+        ):
+            return known
+        records, errors = await self.run(partial(self._find, rows, caller), deadline)
+        late = [place for place, record in enumerate(records) if record is None and place not in errors]
+        if late and time.monotonic() + _LATE_SECONDS < deadline:
+            await asyncio.sleep(_LATE_SECONDS)
+            found, _ = await self.run(
+                partial(self._find, [rows[place] for place in late], caller, most_bytes=_LATE_BYTES), deadline
+            )
+            for place, record in zip(late, found, strict=True):
+                records[place] = record
+        return await self.run(partial(self._add, rows, records, errors, caller, request, results), deadline)
+
+    async def run(self, work: Callable[[], _T], deadline: float) -> _T:
+        """Run `work` in a thread of feedback. Raises Overloaded and DeadlineExceeded."""
+        if self._waiting >= _MOST_WAITING:
+            raise Overloaded("too much feedback waits to be stored", hint="Retry after the seconds in Retry-After.")
+        self._waiting += 1
+        try:
+            running = asyncio.get_running_loop().run_in_executor(self._threads, work)
+            return await asyncio.wait_for(running, max(0.0, deadline - time.monotonic()))
+        except TimeoutError:
+            raise DeadlineExceeded("the deadline passed before the feedback was stored", hint="Retry later.") from None
+        finally:
+            self._waiting -= 1
+
+    def store(self) -> FeedbackStore:
+        """The store. Raises StoreUnavailable if it cannot be opened."""
+        with self._opening:
+            if self._store is None:
+                try:
+                    self._store = FeedbackStore(open_review_database(self.log.folder, self._database))
+                except ConfigError as error:
+                    raise StoreUnavailable(
+                        error.message, found=error.found, expected=error.expected, hint=error.hint
+                    ) from None
+            return self._store
+
+    def _find(
+        self, rows: Sequence[Row], caller: Caller, **limits: Any
+    ) -> tuple[list[Record | None], dict[int, GlossatorError]]:
+        """Return the record of each row, and the errors of rows that cannot have one."""
+        errors: dict[int, GlossatorError] = {}
+        wanted = []
+        for place, row in enumerate(rows):
+            try:
+                wanted.append(self._wanted(row, caller))
+            except GlossatorError as error:
+                errors[place] = error
+                wanted.append(Wanted())
+        return find_answers(self.log.folder, wanted, **limits), errors
+
+    def _wanted(self, row: Row, caller: Caller) -> Wanted:
+        if isinstance(row, GlossatorError):
+            raise row
+        digest = None
+        if row.model is not None:
+            name, _, version = row.model.partition("@")
+            if name not in self._models.names:
+                raise unknown_model(name, self._models.names)
+            digest = self._models.find(row.model).digest if version else None
+        return row.wanted(caller.sees, digest=digest)
+
+    def _add(
+        self,
+        rows: Sequence[Row],
+        records: Sequence[Record | None],
+        errors: dict[int, GlossatorError],
+        caller: Caller,
+        request: Remembered | None,
+        results: Callable[[Sequence[Stored]], str],
+    ) -> list[Stored | GlossatorError]:
+        found: dict[int, Feedback] = {}
+        for place, (row, record) in enumerate(zip(rows, records, strict=True)):
+            if place not in errors and isinstance(row, FeedbackRow):
+                try:
+                    task = None if row.gold is None else self._task(row, record)
+                    found[place] = read_feedback(row, record, task, caller.giver, job_route=JOB_ROUTE)
+                except GlossatorError as error:
+                    errors[place] = error
+        stored: dict[int, Stored] = {}
+        if found:
+            self._check_room()
+            feedback = list(found.values())
+            added = self.store().add_all(
+                feedback,
+                request=None if errors else request,
+                results=lambda added: results(list(map(Stored, feedback, added))),
+            )
+            stored = dict(zip(found, map(Stored, feedback, added), strict=True))
+            self._erase_again([record for record in map(records.__getitem__, found) if record is not None])
+        return [stored[place] if place in stored else errors[place] for place in range(len(rows))]
+
+    def _task(self, row: FeedbackRow, record: Record | None) -> Task | None:
+        """What the version that answered can answer; if it is not loaded, the version that is served now."""
+        if record is None and row.request is not None:
+            return None  # it is an unknown answer
+        name = str(record["model"]) if record is not None else str(row.model).partition("@")[0]
+        for _, model in self._models.loaded():
+            if record is not None and model.digest == record["digest"]:
+                return model.task
+        for listed in self._models.listed():
+            if listed.name == name:
+                return listed.manifest.task
+        raise UnknownModel(
+            "the model of this answer is not served any more",
+            found=name,
+            hint="Say only whether the answer is right, or add a comment.",
+        )
+
+    def _erase_again(self, records: Sequence[Record]) -> None:
+        """Remove feedback on answers that were erased while it was stored."""
+        erasures = read_erasures(self.log.folder)
+        for record in filter(erasures.cover, records):
+            self.store().erase(
+                text_hashes={record["sha256"]} & erasures.texts.keys(),
+                requests={record["request"]} & erasures.requests.keys(),
+            )
+
+    def _check_room(self) -> None:
+        if self._database is not None:
+            return
+        try:
+            state = os.statvfs(self.log.folder)
+        except OSError as error:
+            raise StoreUnavailable("the folder of the prediction log cannot be read", found=error.strerror) from None
+        free = state.f_bavail * state.f_frsize
+        if free < self.log.free_bytes:
+            raise NoRoom(
+                "the disk has too little free space for feedback",
+                found=f"{free / 1e9:.2f} GB",
+                expected=f"at least {self.log.free_bytes / 1e9:.2f} GB",
+                hint="Free disk space, then send it again.",
+            )
+
+
+def open_feedback(models: ModelCatalog, settings: Settings) -> FeedbackService | None:
+    """The feedback of a server; None if it does not log its answers."""
+    if settings.log_settings is None:
+        return None
+    database = settings.review_database
+    return FeedbackService(settings.log_settings, models, None if database is None else database.get_secret_value())
