@@ -34,7 +34,7 @@ class TrafficShare:
         return cls(form["model"], form["version"], share)
 
     def __str__(self) -> str:
-        return f"{self.model}={self.version}:{self.share:g}"
+        return f"{self.model}={self.version}:{self.share:.12g}"
 
 
 def position(value: str, *, use: str, seed: int = 0) -> float:

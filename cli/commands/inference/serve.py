@@ -82,6 +82,22 @@ def serve(
             help="Mask e-mail addresses, card numbers and phone numbers in logged texts.",
         ),
     ] = False,
+    shadow: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MODEL=VERSION:SHARE",
+            help="Also answer this share of the logged texts with another version of the model, for the log alone: "
+            "tickets=challenger:0.2. VERSION: an alias of the registry, previous, or a digest. May be repeated.",
+        ),
+    ] = None,
+    canary: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MODEL=VERSION:SHARE",
+            help="Answer this share of the requests for the model with another version: tickets=challenger:0.05. "
+            "Clients keep their version. May be repeated.",
+        ),
+    ] = None,
     quiet: Quiet = False,
 ) -> int:
     """Serve models over HTTP; refuses bundles that do not verify.
@@ -96,6 +112,7 @@ def serve(
     \b
     Example:
       glossator serve models/tickets --port 8000
+      glossator serve --models registry --log predictions --shadow tickets=challenger:0.2
     """
     from glossator.service.api.app import create_app
     from glossator.service.api.replicas.replica_supervisor import is_replica
@@ -107,7 +124,7 @@ def serve(
 
     exit_if_signalled()
     console = stderr(quiet=quiet)
-    lists = {"trusted_proxies": trusted_proxy, "cors_origins": cors_origin}
+    lists = {"trusted_proxies": trusted_proxy, "cors_origins": cors_origin, "shadow": shadow, "canary": canary}
     settings = Settings(
         host=host,
         port=port,
@@ -157,6 +174,17 @@ def serve(
         texts = "with the texts" if settings.prediction_log_texts else "without the texts"
         console.print(f"· answers are logged in {settings.prediction_log}, {texts}", markup=False)
 
+    for share in settings.shadow:
+        console.print(
+            f"· shadow: {share.version} of {share.model} also answers {share.share:.1%} of the logged texts",
+            markup=False,
+        )
+    for share in settings.canary:
+        unit = "keys" if settings.needs_key else "requests"
+        console.print(
+            f"· canary: {share.version} of {share.model} answers {share.share:.1%} of the {unit}", markup=False
+        )
+
     stopping = threading.Event()
     measuring = threading.Thread(target=_measure_batch_costs, args=(catalog, stopping))
 
@@ -192,4 +220,6 @@ def _replica_command(bundles: list[Path], settings: Settings, threads: int, devi
     options += ["--log", str(settings.prediction_log)] if settings.prediction_log is not None else []
     options += ["--log-texts"] if settings.prediction_log_texts else []
     options += ["--log-redact"] if settings.prediction_log_redact else []
+    options += [part for each in settings.shadow for part in ("--shadow", str(each))]
+    options += [part for each in settings.canary for part in ("--canary", str(each))]
     return [sys.executable, "-m", "glossator", "serve", *map(str, bundles), *options]
