@@ -194,6 +194,7 @@ def _check_same_task(new: ModelAnswers, old: ModelAnswers) -> None:
             found=f"{new.name}: {new.task.task}, {len(new.task.labels)} labels; "
             f"{old.name}: {old.task.task}, {len(old.task.labels)} labels",
             expected="the same task and the same labels in the same order",
+            hint="Models of one task with different labels: glossator compare --other-labels.",
         )
 
 

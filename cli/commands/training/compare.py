@@ -27,6 +27,13 @@ def compare(
             help="Fail unless each model is shown to be at most this many percentage points worse, such as 0.5.",
         ),
     ] = None,
+    other_labels: Annotated[
+        bool,
+        typer.Option(
+            "--other-labels",
+            help="Also compare models with different labels: each is wrong where a label that it lacks is right.",
+        ),
+    ] = False,
     fail_on_leak: run_options.FailOnLeak = False,
     *,
     reading: ReadingOptions,
@@ -59,6 +66,7 @@ def compare(
         reporter(quiet=quiet),
         margin=None if non_inferior is None else non_inferior / 100.0,
         accept_changed_test=accept_changed_test,
+        other_labels=other_labels,
         output=output,
     )
     if as_json:

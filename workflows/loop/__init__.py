@@ -1,0 +1,1 @@
+"""The closed loop: corpora from reviewed answers, retraining, and the cycle of all its steps."""
