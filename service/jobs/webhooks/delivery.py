@@ -10,9 +10,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from glossator.service.jobs.records import Job
 from glossator.service.jobs.webhooks.addresses import Network, Resolve, allowed_addresses, resolve_host
-from glossator.service.jobs.webhooks.message import message_body, message_headers
+from glossator.service.jobs.webhooks.message import Message
 from glossator.service.jobs.webhooks.urls import Target, parse_url
 
 MAX_RESPONSE_BYTES = 16_384
@@ -50,14 +49,14 @@ class WebhookDelivery:
 
     def __init__(
         self,
-        job: Job,
+        message: Message,
         key: bytes,
         *,
         networks: Sequence[Network] = (),
         limits: Limits = Limits(),
         resolve: Resolve = resolve_host,
     ) -> None:
-        self._job = job
+        self._message = message
         self._key = key
         self._networks = networks
         self._limits = limits
@@ -67,11 +66,10 @@ class WebhookDelivery:
         self._socket: socket.socket | None = None
 
     def run(self) -> Outcome:
-        """Post the end of the job. Redirects are not followed. Never raises."""
-        assert self._job.webhook is not None
+        """Post the message. Redirects are not followed. Never raises."""
         self._until = time.monotonic() + self._limits.total
         try:
-            target = parse_url(self._job.webhook)
+            target = parse_url(self._message.url)
             addresses = allowed_addresses(
                 target.host, target.port, self._networks, seconds=self._left(), resolve=self._resolve
             )
@@ -128,12 +126,12 @@ class WebhookDelivery:
         raise failure
 
     def _request(self, target: Target) -> bytes:
-        body = message_body(self._job)
+        body = self._message.body
         headers = {
             "Host": target.authority,
             "Content-Length": str(len(body)),
             "Connection": "close",
-            **message_headers(self._job, body, self._key, int(time.time())),
+            **self._message.headers(self._key, int(time.time())),
         }
         lines = [f"POST {target.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
         return "\r\n".join(lines).encode("ascii") + body

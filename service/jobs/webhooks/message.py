@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import json
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from glossator.service.jobs.records import Job
 
@@ -40,8 +41,27 @@ def secret_bytes(secret: str) -> bytes:
     return key
 
 
-def message_body(job: Job) -> bytes:
-    """Return the message: the job, its state and counts; never texts."""
+class Message(NamedTuple):
+    """A message to one URL. Retries have the same id, so that receivers can ignore duplicates."""
+
+    url: str
+    id: str
+    body: bytes
+
+    def headers(self, key: bytes, now: int) -> dict[str, str]:
+        """Return the headers of the message when it is sent at `now`, in seconds since 1970."""
+        return {
+            "Content-Type": "application/json",
+            "User-Agent": "glossator",
+            "webhook-id": self.id,
+            "webhook-timestamp": str(now),
+            "webhook-signature": signature(key, self.id, now, self.body),
+        }
+
+
+def job_message(job: Job) -> Message:
+    """Return the message about the end of a job with a webhook: its state and counts; never texts."""
+    assert job.webhook is not None
     data = {
         "id": job.id,
         "state": job.state,
@@ -51,19 +71,8 @@ def message_body(job: Job) -> bytes:
         "failed": job.counts.failed,
     }
     ended = datetime.fromtimestamp(job.finished or job.created, UTC).isoformat()
-    return json.dumps({"type": f"job.{job.state}", "timestamp": ended, "data": data}).encode()
-
-
-def message_headers(job: Job, body: bytes, key: bytes, now: int) -> dict[str, str]:
-    """Return the headers of a message that is sent at `now`, in seconds since 1970."""
-    message_id = f"{job.id}.{job.attempt}"  # retries have the same id, so that receivers can ignore duplicates
-    return {
-        "Content-Type": "application/json",
-        "User-Agent": "glossator",
-        "webhook-id": message_id,
-        "webhook-timestamp": str(now),
-        "webhook-signature": signature(key, message_id, now, body),
-    }
+    body = json.dumps({"type": f"job.{job.state}", "timestamp": ended, "data": data}).encode()
+    return Message(job.webhook, f"{job.id}.{job.attempt}", body)
 
 
 def signature(key: bytes, message_id: str, timestamp: int, body: bytes) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from glossator.service.jobs.records import Delivery
 from glossator.service.jobs.webhooks.addresses import Network, Resolve, resolve_host
 from glossator.service.jobs.webhooks.delivery import Limits, WebhookDelivery
-from glossator.service.jobs.webhooks.message import TRIES, wait
+from glossator.service.jobs.webhooks.message import TRIES, job_message, wait
 from glossator.service.jobs.webhooks.queue import WebhookQueue
 from glossator.service.jobs.webhooks.urls import host_of
 
@@ -88,7 +88,7 @@ class WebhookSender:
         assert due.job.webhook is not None
         host = host_of(due.job.webhook)
         delivery = WebhookDelivery(
-            due.job, self._key, networks=self._networks, limits=self._limits, resolve=self._resolve
+            job_message(due.job), self._key, networks=self._networks, limits=self._limits, resolve=self._resolve
         )
         thread = threading.Thread(target=self._deliver, args=(due, host, delivery), name="webhook", daemon=True)
         with self._lock:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from glossator.service.jobs.store import Store
-from glossator.service.jobs.webhooks.message import message_body, message_headers, secret_bytes, signature, wait
+from glossator.service.jobs.webhooks.message import Message, job_message, secret_bytes, signature, wait
 
 from .conftest import KEY, ended
 
@@ -19,12 +19,12 @@ def test_message_is_signed_as_the_standard_has_it() -> None:
 
 def test_message_has_the_state_and_the_counts(sqlite_store: Store) -> None:
     job = ended(sqlite_store, "https://a.test/x")
-    message = json.loads(message_body(job))
+    message = json.loads(job_message(job).body)
     assert message["type"] == "job.completed"
     assert message["data"] == {
         "id": job.id, "state": "completed", "model": "intents", "version": "d" * 64, "rows": 0, "failed": 0,
     }  # fmt: skip
-    headers = message_headers(job, b"{}", KEY, 17)
+    headers = Message("https://a.test/x", job_message(job).id, b"{}").headers(KEY, 17)
     assert (headers["webhook-id"], headers["webhook-timestamp"]) == ("job_1.1", "17")
     assert headers["webhook-signature"] == signature(KEY, "job_1.1", 17, b"{}")
 
