@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -16,6 +16,7 @@ from glossator.service.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from glossator.service.monitoring.prediction_log.comparison import ShadowComparison
     from glossator.service.monitoring.prediction_log.reader import LogFilter, ModelStatistics
 
 _LABELS = 5
@@ -47,10 +48,13 @@ log = typer.Typer(
 def stats(
     folder: Folder, model: ModelName = None, since: Since = None, until: Until = None, as_json: Json = False
 ) -> int:
-    """Count the answers of each version of each model."""
+    """Count the answers of each version of each model, and how often shadows answered differently."""
+    from glossator.service.monitoring.prediction_log.comparison import compare_shadows
     from glossator.service.monitoring.prediction_log.reader import log_statistics
 
-    found = log_statistics(folder, _filter(model, since, until))
+    wanted = _filter(model, since, until)
+    found = log_statistics(folder, wanted)
+    comparisons = compare_shadows(folder, wanted)
     if as_json:
         models = [
             {
@@ -65,10 +69,26 @@ def stats(
             }
             for each in found.models
         ]
-        print_json({"models": models, "segments": found.segments, "bytes": found.bytes, "damaged": found.damaged})
+        shadows = [
+            {
+                "model": each.model,
+                "digest": each.digest,
+                "challenger": each.challenger,
+                "compared": each.compared,
+                "disagreements": each.disagreements,
+                "share": each.share,
+                "interval": list(each.interval),
+            }
+            for each in comparisons
+        ]
+        totals = {"segments": found.segments, "bytes": found.bytes, "damaged": found.damaged}
+        print_json({"models": models, "shadows": shadows} | totals)
     else:
         for each in found.models:
             stdout().print("\n".join(_description(each)), markup=False)
+            for shadow in comparisons:
+                if (shadow.model, shadow.digest) == (each.model, each.digest):
+                    stdout().print(f"  {_comparison(shadow)}", markup=False)
         total = sum(each.records for each in found.models)
         stdout().print(f"{total:,} answers in {found.bytes / 1e6:,.1f} MB, segments: {found.segments}", markup=False)
         _show_damaged(found.damaged)
@@ -85,13 +105,16 @@ def export(
     model: ModelName = None,
     since: Since = None,
     until: Until = None,
+    role: Annotated[
+        Literal["served", "shadow"], typer.Option(help="What callers got, or what shadows answered.")
+    ] = "served",
     as_json: Json = False,
 ) -> int:
     """Write the answers to one file. Exits with 3 if some lines of the log are damaged."""
     from glossator.service.monitoring.prediction_log.export import export_records
     from glossator.service.monitoring.prediction_log.reader import LogReader
 
-    reader = LogReader(folder, _filter(model, since, until))
+    reader = LogReader(folder, replace(_filter(model, since, until), role=role))
     count = export_records(reader, output)
     if as_json and output != "-":
         print_json({"output": output, "records": count, "damaged": reader.damaged})
@@ -164,6 +187,14 @@ def _description(found: ModelStatistics) -> Iterator[str]:
         yield f"  {', '.join(shares)}" + (f" and {rest} other labels" if rest else "")
     if found.truncated:
         yield f"  truncated texts: {found.truncated:,}"
+
+
+def _comparison(found: ShadowComparison) -> str:
+    low, high = found.interval
+    return (
+        f"shadow {found.challenger[:12]} decided differently on {found.disagreements:,} of {found.compared:,} texts: "
+        f"{found.share or 0.0:.1%}, between {low:.1%} and {high:.1%} for all texts"
+    )
 
 
 def _checked_hash(text: str) -> str:

@@ -61,7 +61,7 @@ def _write_parquet(records: Iterable[Record], output: str) -> int:
 
 
 def _row(record: Record) -> Record:
-    return {**record, "time": datetime.fromisoformat(record["time"])}
+    return {"role": "served", **record, "time": datetime.fromisoformat(record["time"])}
 
 
 def _schema() -> Any:
@@ -72,6 +72,7 @@ def _schema() -> Any:
     return pa.schema(
         [
             ("time", pa.timestamp("us", tz="UTC")),
+            ("role", text),
             ("request", text),
             ("place", count),
             ("model", text),
