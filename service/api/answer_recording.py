@@ -64,6 +64,7 @@ def record_answers(
                 texts=texts,
                 answers=answers,
                 offset_unit=pending.options.offset_unit,
+                bundle=model.bundle,
                 options=pending.options,
             )
         )

@@ -162,7 +162,7 @@ def _label(
             one_at_a_time = claim.strikes > 0
             start: StartAnswers = _CheckedStart(prepared.start, check)
             if log is not None:
-                start = LoggedStart(start, log, claim)
+                start = LoggedStart(start, log, claim, model.bundle)
             if one_at_a_time:
                 start = _RecordingStart(start, store, claim, ledger)
             ledger.begin(prepared.row_format)

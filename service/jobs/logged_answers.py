@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from glossator.service.bundle.reader import Bundle
 from glossator.service.errors import InputError
 from glossator.service.inference.pipeline import Answer
 from glossator.service.jobs.records import Job
@@ -23,23 +24,30 @@ ROUTE = "/v1/jobs"
 class LoggedStart:
     """Starts answers that are logged when they are ready."""
 
-    def __init__(self, start: StartAnswers, log: PredictionLog, claim: Job) -> None:
+    def __init__(self, start: StartAnswers, log: PredictionLog, claim: Job, bundle: Bundle) -> None:
         self._start = start
         self._log = log
         self._claim = claim
+        self._bundle = bundle
 
     def __call__(self, texts: Sequence[Text | InputError]) -> PendingAnswers:
-        return _LoggedAnswers(self._start(texts), texts, self._log, self._claim)
+        return _LoggedAnswers(self._start(texts), texts, self._log, self._claim, self._bundle)
 
 
 class _LoggedAnswers:
     def __init__(
-        self, pending: PendingAnswers, texts: Sequence[Text | InputError], log: PredictionLog, claim: Job
+        self,
+        pending: PendingAnswers,
+        texts: Sequence[Text | InputError],
+        log: PredictionLog,
+        claim: Job,
+        bundle: Bundle,
     ) -> None:
         self._pending = pending
         self._texts = texts
         self._log = log
         self._claim = claim
+        self._bundle = bundle
         self._began = time.monotonic()
 
     def result(self) -> Sequence[Answer | InputError]:
@@ -55,6 +63,7 @@ class _LoggedAnswers:
             seconds=time.monotonic() - self._began,
             texts=self._texts,
             answers=answers,
+            bundle=self._bundle,
         )
         self._log.add(served, wait=True)
         return answers

@@ -7,8 +7,11 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
+from glossator.service.bundle.reader import Bundle
 from glossator.service.errors import InputError
 from glossator.service.inference.pipeline import Answer
+from glossator.service.monitoring.drift.references import References
+from glossator.service.monitoring.drift.summaries import summaries_of
 from glossator.service.monitoring.prediction_log.redaction import redact
 from glossator.service.monitoring.prediction_log.settings import LogSettings
 from glossator.service.tasks.encoded import Pair, Text
@@ -53,6 +56,8 @@ class Served(NamedTuple):
     """`shadow`: a challenger answered texts that another version had answered for the caller."""
     places: Sequence[int] | None = None
     """The numbers of the texts in the request; None: 0, 1, 2, ..."""
+    bundle: Bundle | None = None
+    """The bundle that answered: summaries are recorded if it has a reference to compare them with."""
 
 
 def hash_text(text: Text) -> str:
@@ -61,8 +66,13 @@ def hash_text(text: Text) -> str:
     return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def records_of(served: Served, settings: LogSettings) -> Iterator[dict[str, Any]]:
-    """Yield the record of each answer. Texts that could not be answered have none."""
+def records_of(served: Served, settings: LogSettings, references: References | None = None) -> Iterator[dict[str, Any]]:
+    """Yield the record of each answer. Texts that could not be answered have none.
+
+    `references`: finds the reference of the bundle; None leaves the summaries out.
+    """
+    bundle = served.bundle
+    reference = None if references is None or bundle is None else references.of(bundle)
     common = {
         "time": format_time(served.time),
         "request": served.request,
@@ -88,6 +98,11 @@ def records_of(served: Served, settings: LogSettings) -> Iterator[dict[str, Any]
             "windows": answer.windows,
             "truncated": answer.truncated,
             "tier": answer.tier,
+            **(
+                {}
+                if reference is None or bundle is None
+                else {"summaries": summaries_of(answer, text, bundle.task, reference.profile)}
+            ),
         }
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from glossator.service.errors import ConfigError, InputError
 from glossator.service.inference.workload import count_characters
+from glossator.service.monitoring.drift.references import References
 from glossator.service.monitoring.prediction_log.erasures import ERASURES, apply_erasures, read_erasures
 from glossator.service.monitoring.prediction_log.records import Served, records_of
 from glossator.service.monitoring.prediction_log.segments import SegmentWriter, expire_segments, repair_segments
@@ -71,6 +72,7 @@ class PredictionLog:
         self._failure: str | None = None
         self._retry_at = 0.0
         self._observers: list[Observer] = []
+        self._references = References()
         self._segment: SegmentWriter | None = None
         self._erasures_seen = _modified(settings.folder / ERASURES)
         self._clean_at = 0.0
@@ -149,7 +151,7 @@ class PredictionLog:
             if time.monotonic() < self._retry_at:
                 self._drop(answered)
                 continue
-            records = list(records_of(served, self.settings))
+            records = list(records_of(served, self.settings, self._references))
             self._show(served, records)
             for record in records:
                 lines.append(json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"))

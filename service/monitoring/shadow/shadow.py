@@ -217,6 +217,7 @@ class Shadow:
             served._replace(
                 version=self.targets[task.number].share.version,
                 digest=task.model.digest,
+                bundle=task.model.bundle,
                 seconds=seconds,
                 texts=task.texts[part],
                 answers=answers,
