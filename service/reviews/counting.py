@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from random import Random
+from typing import Any
 
 from glossator.service.reviews.records import HistoryRow, Item, Period, Review
 
@@ -58,15 +59,14 @@ def stated_answer(item: Item, review: Review) -> str | None:
     return json.dumps(canonical(answer), sort_keys=True)
 
 
-def canonical(answer: Mapping[str, object]) -> object:
+def canonical(answer: Mapping[str, Any]) -> list[Any]:
     """Return labels as a sorted list, and entities or a span as a sorted list of `[start, end, label]`."""
     for name in ("entities", "span"):
         if name in answer:
             value = answer[name]
-            spans = value if isinstance(value, list) else [value] if value else []
+            spans: list[Any] = value if isinstance(value, list) else [value] if value else []
             return sorted([each["start"], each["end"], each.get("label", "")] for each in spans)
-    labels = answer.get("labels")
-    return sorted({str(each) for each in labels}) if isinstance(labels, Iterable) else []
+    return sorted({str(each) for each in answer.get("labels") or ()})
 
 
 def wanted_twice(period: Period, drawn: Sequence[int], share: float) -> set[int]:

@@ -43,7 +43,7 @@ def open_period(
         model: The name of the model.
         since: The time of the first answers, as `parse_time` returns it; None: all that are logged.
         until: The time of the first answers after the period.
-        planned_labels: How many labels are planned. It decides how items are drawn.
+        planned_labels: How many labels are planned.
         digest: The version of the model, or how its digest begins; None: the version that answered last.
         scheme: What answers of this version are made of; None: what the log shows.
 
@@ -96,10 +96,10 @@ def population_of(period: Period) -> Population:
     """Return the answers of a period, with the probabilities of drawing them."""
     import numpy as np
 
-    from glossator.service.statistics.live_accuracy import Population, uniform_share
+    from glossator.service.statistics.live_accuracy import Population
 
     confidence = [np.nan if each.confidence is None else each.confidence for each in period.items]
-    return Population.planned(np.array(confidence, dtype=np.float64), uniform_share(period.planned_labels))
+    return Population.of(np.array(confidence, dtype=np.float64))
 
 
 def observed_scheme(records: Sequence[Record]) -> Scheme:

@@ -6,6 +6,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from glossator.service.bundle.task import Classifier
+from glossator.service.documents.annotation_shapes import (
+    label_studio_choices,
+    label_studio_number,
+    label_studio_span,
+    prodigy_options,
+)
 from glossator.service.documents.json_text import to_json
 from glossator.service.documents.row_formats import Row
 from glossator.service.labelling.outputs.tool_format import JsonToolFormat, ToolFormat
@@ -45,24 +51,12 @@ class LabelStudioFormat(ToolFormat):
         }
 
     def _result(self, row: Row) -> list[dict[str, Any]]:
-        names: dict[str, Any] = {"from_name": "label", "to_name": "text"}
         if isinstance(self.task, Classifier):
             if self.task.problem_type == "regression":
-                return [names | {"type": "number", "value": {"number": self.added_value(row, "score")}}]
-            labels = self.labels(row)
-            return [names | {"type": "choices", "value": {"choices": labels}}] if labels else []
+                return label_studio_number(self.added_value(row, "score"))
+            return label_studio_choices(self.labels(row))
         return [
-            names
-            | {
-                "type": "labels",
-                "score": entity["score"],
-                "value": {
-                    "start": entity["start"],
-                    "end": entity["end"],
-                    "text": entity["text"],
-                    "labels": [entity["label"]],
-                },
-            }
+            label_studio_span(entity["start"], entity["end"], entity["text"], entity["label"], entity["score"])
             for entity in self.entities(row)
         ]
 
@@ -82,7 +76,7 @@ class ProdigyFormat(JsonToolFormat):
         task: dict[str, object] = {"text": text if isinstance(text, str) else ""}
         if isinstance(self.task, Classifier):
             if self.task.problem_type != "regression":
-                task["options"] = [{"id": name, "text": name} for name in self.task.labels]
+                task["options"] = prodigy_options(self.task.labels)
                 task["accept"] = self.labels(row)
         else:
             task["spans"] = [

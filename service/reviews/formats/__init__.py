@@ -1,0 +1,1 @@
+"""The files of reviews: our JSON lines, and those of annotation tools."""
