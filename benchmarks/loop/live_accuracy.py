@@ -4,10 +4,14 @@
 
 A tf-idf model with logistic regression answers the test texts of two corpora. Answers are drawn from these with
 replacement until a period has 20,000, so the accuracy of the period is known. In each repetition a period is reviewed
-draw by draw. `misses` counts the repetitions in which the interval excludes the accuracy at any draw; 5 % are allowed.
-The half-widths after some numbers of labels, and the number of labels until the interval is +-2 points wide, are
-compared with labels that are drawn uniformly and judged without the confidences. The confidences are those of the model
-(temperature fitted on half of the training texts), and the same 15 points too high or half as far from even odds.
+draw by draw. `misses` counts the repetitions in which the interval excludes the accuracy after any draw; 5 % are
+allowed. The widths are compared with those of labels that are drawn uniformly and judged without the confidences, by
+the same bets: the share of labels is the number at which the interval is as narrow as the other one is after 100, 200,
+... labels.
+
+The confidences are those of the model (temperature fitted on the training texts); the same 15 points too high, or half
+as far from even odds; those of other answers, which say nothing; and those of the model while 8 % of its answers have
+become wrong in the second half of the period.
 """
 
 from __future__ import annotations
@@ -24,8 +28,8 @@ from numpy.typing import NDArray
 from benchmarks.common.public_corpora import rows_of
 from benchmarks.common.results import RESULTS
 from glossator.evaluation.markdown import markdown_table
-from glossator.service.statistics.confidence_sequence import Draws, capital_path, draws_needed, mean_interval
-from glossator.service.statistics.live_accuracy import ALPHA, Population, uniform_share
+from glossator.service.statistics.confidence_sequence import Bets, Draws, interval_of_bets
+from glossator.service.statistics.live_accuracy import ALPHA, Population
 
 Floats = NDArray[np.float64]
 
@@ -34,11 +38,13 @@ CORPORA = {
     "snips": ("label", "snips/train.jsonl.gz", "snips/test.jsonl"),
 }
 ITEMS = 20_000
-LABELS = (100, 200, 400, 800, 1_600)
-PLANNED = (200, 800, 1_600)
+LABELS = (100, 200, 400, 1_000, 1_600)
+"""Labels of the uniform sample at which widths are compared."""
 HALF_WIDTH = 0.02
-_MEASURED_WIDTHS = 8
+SHIFT = 0.08
+MEASURED_WIDTHS = 60
 """Repetitions whose half-widths are computed: bisection takes longer than the check of coverage."""
+_LOOKS = np.unique(np.geomspace(20, 1_600, 24).astype(int))
 
 
 class Answers(NamedTuple):
@@ -58,7 +64,8 @@ def main() -> None:
     for corpus, (label, train, test) in CORPORA.items():
         answers = answer(options.data / train, options.data / test, label)
         found["corpora"][corpus] = {
-            name: simulate(changed, options.repetitions) for name, changed in confidences_of(answers).items()
+            name: simulate(changed, options.repetitions, shift=name.endswith("with a shift"))
+            for name, changed in confidences_of(answers).items()
         }
     (options.out / "live_accuracy.json").write_text(json.dumps(found, indent=2) + "\n")
     (options.out / "live_accuracy.md").write_text(report(found))
@@ -92,55 +99,61 @@ def confidences_of(answers: Answers) -> dict[str, Answers]:
         "of the model": answers,
         "15 points too high": Answers(np.minimum(1.0, plain + 0.15), answers.correct),
         "too low": Answers(flat, answers.correct),
+        "of the model, with a shift": answers,
+        "of other answers": Answers(np.random.default_rng(0).permutation(answers.confidence), answers.correct),
     }
 
 
-def simulate(answers: Answers, repetitions: int) -> dict[str, Any]:
-    """Review periods of these answers, for each number of planned labels that changes how items are drawn."""
-    found: dict[str, Any] = {}
-    for planned in PLANNED:
-        missed, widths, plain_widths, needed, plain_needed = 0, [], [], [], []
-        for repetition in range(repetitions):
-            random = np.random.default_rng([planned, repetition])
-            chosen = random.integers(len(answers.correct), size=ITEMS)
-            confidence, correct = answers.confidence[chosen], answers.correct[chosen]
-            accuracy = float(correct.mean())
-            population = Population.planned(confidence, uniform_share(planned))
-            items = population.draw(planned, random)
-            draws = population.draws_of_accuracy(items, correct[items])
-            missed += excludes(draws, accuracy)
-            if repetition < _MEASURED_WIDTHS:
-                plain = Draws(correct[random.integers(ITEMS, size=planned)], 0.0, 1.0, 0.0, 1.0)
-                widths.append(half_widths(draws, planned))
-                plain_widths.append(half_widths(plain, planned))
-                needed.append(draws_needed(draws, alpha=ALPHA, half_width=HALF_WIDTH) or math.inf)
-                plain_needed.append(draws_needed(plain, alpha=ALPHA, half_width=HALF_WIDTH) or math.inf)
-        found[str(planned)] = {
-            "misses": missed / repetitions,
-            "labels": [count for count in LABELS if count <= planned],
-            "half_widths": np.median(widths, axis=0).round(4).tolist(),
-            "uniform_half_widths": np.median(plain_widths, axis=0).round(4).tolist(),
-            "needed": int(np.median(needed)),
-            "uniform_needed": int(np.median(plain_needed)),
-        }
-    return found | {"accuracy": float(answers.correct.mean())}
+def simulate(answers: Answers, repetitions: int, *, shift: bool = False) -> dict[str, Any]:
+    """Review periods of these answers. `shift`: some answers of the second half of each period became wrong."""
+    labels, limit = max(LABELS), math.log(2.0 / ALPHA)
+    missed, widths, plain_widths, accuracies = 0, [], [], []
+    for repetition in range(repetitions):
+        random = np.random.default_rng(repetition)
+        chosen = random.integers(len(answers.correct), size=ITEMS)
+        confidence, correct = answers.confidence[chosen], answers.correct[chosen]
+        if shift:
+            correct[ITEMS // 2 :] *= random.random(ITEMS - ITEMS // 2) >= SHIFT
+        accuracy = float(correct.mean())
+        population = Population.of(confidence)
+        items = population.draw(labels, random)
+        above, below = population.bets(items, correct[items], correct[items])
+        missed += excludes(above, below, accuracy, limit)
+        accuracies.append(accuracy)
+        if repetition < MEASURED_WIDTHS:
+            plain = Draws(correct[random.integers(ITEMS, size=labels)], 0.0, 1.0, 0.0, 1.0)
+            widths.append(half_widths(above, below))
+            plain_widths.append(half_widths(plain.bets(), (-plain).bets()))
+    width, plain_width = np.mean(widths, axis=0), np.mean(plain_widths, axis=0)
+    return {
+        "accuracy": float(np.mean(accuracies)),
+        "misses": missed / repetitions,
+        "labels": list(LABELS),
+        "half_widths": _at(LABELS, width),
+        "uniform_half_widths": _at(LABELS, plain_width),
+        "shares_of_labels": shares_of_labels(width, plain_width),
+    }
 
 
-def excludes(draws: Draws, mean: float) -> bool:
-    """Return whether the interval of the draws excludes the mean at any time."""
-    limit = math.log(2.0 / ALPHA)
-    below, above = capital_path(draws, mean), capital_path(-draws, -mean)
-    return bool(max(below.max(), above.max()) >= limit)
+def excludes(above: Bets, below: Bets, mean: float, limit: float) -> bool:
+    """Return whether the interval of the bets excludes the mean after any draw."""
+    return bool(max(above.capital_path(mean).max(), below.capital_path(-mean).max()) >= limit)
 
 
-def half_widths(draws: Draws, planned: int) -> list[float]:
-    """Return the half-width of the interval after each of LABELS."""
-    return [mean_interval(_first(draws, count), alpha=ALPHA).half_width for count in LABELS if count <= planned]
+def half_widths(above: Bets, below: Bets) -> list[float]:
+    """Return the half-width of the interval after each number of labels in `_LOOKS`."""
+    return [interval_of_bets(above.first(int(n)), below.first(int(n)), alpha=ALPHA).half_width for n in _LOOKS]
 
 
-def _first(draws: Draws, count: int) -> Draws:
-    smallest, largest = (np.broadcast_to(each, draws.values.shape)[:count] for each in (draws.smallest, draws.largest))
-    return Draws(draws.values[:count], smallest, largest, draws.low, draws.high)
+def shares_of_labels(widths: Floats, plain_widths: Floats) -> list[float | None]:
+    """Return for each of LABELS how many labels make an interval as narrow, as a share of them; None beyond 1,600."""
+    wanted = np.interp(np.log(LABELS), np.log(_LOOKS), np.log(plain_widths))
+    found = np.exp(np.interp(-wanted, -np.log(widths), np.log(_LOOKS), right=np.nan)) / LABELS
+    return [None if math.isnan(each) else round(float(each), 3) for each in found]
+
+
+def _at(labels: tuple[int, ...], widths: Floats) -> list[float]:
+    return np.exp(np.interp(np.log(labels), np.log(_LOOKS), np.log(widths))).round(4).tolist()
 
 
 def report(found: dict[str, Any]) -> str:
@@ -150,33 +163,28 @@ def report(found: dict[str, Any]) -> str:
             corpus,
             f"{each['accuracy']:.3f}",
             confidences,
-            planned,
-            f"{each[planned]['misses']:.1%}",
-            f"{each[planned]['half_widths'][-1]:.4f}",
-            f"{each[planned]['uniform_half_widths'][-1]:.4f}",
-            f"{each[planned]['needed'] / each[planned]['uniform_needed']:.2f}",
+            f"{each['misses']:.1%}",
+            *(f"{value:.3f}" for value in each["half_widths"]),
+            *("-" if share is None else f"{share:.2f}" for share in each["shares_of_labels"]),
         ]
         for corpus, kinds in found["corpora"].items()
         for confidences, each in kinds.items()
-        for planned in each
-        if planned.isdecimal()
     ]
     header = [
         "corpus",
         "accuracy",
         "confidences",
-        "labels",
         "misses",
-        "half-width",
-        "of uniform labels",
-        "labels needed for +-2 points, as a share of uniform labels",
+        *(f"half-width at {count:,} labels" for count in LABELS),
+        *(f"labels, as a share of {count:,} uniform ones" for count in LABELS),
     ]
     return (
         "# Live accuracy from few labels\n\n"
         f"`python -m benchmarks.loop.live_accuracy --repetitions {found['repetitions']}`: periods of "
-        f"{found['items']:,} answers, {found['repetitions']:,} repetitions for each row; "
-        f"{found['alpha']:.0%} may be missed. Half-widths and labels needed are medians of {_MEASURED_WIDTHS} "
-        "repetitions.\n\n" + markdown_table(header, rows) + "\n"
+        f"{found['items']:,} answers, {found['repetitions']:,} repetitions for each row, looked at after each of "
+        f"{max(LABELS):,} labels; {found['alpha']:.0%} may be missed. Half-widths are means of "
+        f"{min(MEASURED_WIDTHS, found['repetitions'])} repetitions. A share is missing where {max(LABELS):,} labels do "
+        "not make the interval as narrow as the uniform ones do.\n\n" + markdown_table(header, rows) + "\n"
     )
 
 

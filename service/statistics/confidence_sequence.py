@@ -1,10 +1,10 @@
-"""A confidence sequence for the mean of bounded draws: an interval that holds at every moment, however often one looks.
+"""A confidence sequence for a mean: an interval that holds at every moment, however often one looks.
 
-Betting (Waudby-Smith and Ramdas, "Estimating means of bounded random variables by betting", JRSSB 2024). Draws are
-scaled to 0 to 1. For a candidate mean m, a gambler stakes a fixed share c of what can be lost: after the draws x the
-capital is the product of 1 + (c / m) * (x - m). If m is the mean, the capital is a martingale, also its average over a
-grid of shares, so it exceeds 2 / alpha at some time with probability alpha / 2 at most (Ville). The interval contains
-the means whose capital is below that, in both directions.
+Betting (Waudby-Smith and Ramdas, "Estimating means of bounded random variables by betting", JRSSB 2024). For a
+candidate mean m, a gambler bets that the mean is above m and stakes a share c of what can be lost: after the draws x,
+which are at least s, the capital is the product of 1 + c * (x - m) / (m - s). If m is the mean, the capital is a
+martingale, also its average over several gamblers, so it exceeds 2 / alpha at some time with probability alpha / 2 at
+most (Ville). The interval contains the means whose capital is below that, in both directions.
 
 The capital falls with m, so the bounds are found by bisection, exactly, without a grid of candidate means.
 """
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 SHARES: Floats = np.geomspace(0.01, 0.98, 24)
-"""What the gambler stakes: small shares find small differences after many draws, large ones large differences soon."""
+"""What gamblers stake: small shares find small differences after many draws, large ones large differences soon."""
 _STEPS = 32
 _ROUGH_STEPS = 14
 """Enough for a number of draws: a hundredth of it does not matter."""
@@ -41,6 +41,54 @@ class Interval:
     def half_width(self) -> float:
         """Half of the distance between the bounds."""
         return (self.high - self.low) / 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Bets:
+    """Gamblers who bet that a mean is above a candidate.
+
+    Each gambler may see other draws, if the mean of each draw given the past is the same. Arrays are broadcast to
+    `(gamblers, draws)`. `smallest`: the smallest value that the draw could have had, known before it. `weights`
+    `(gamblers, 1)`: the logarithm of what each gambler begins with, 1 together. `low` and `high` are limits of the mean
+    that are known without any draw.
+    """
+
+    values: Floats
+    smallest: Floats
+    stakes: Floats
+    weights: Floats
+    low: float
+    high: float
+
+    @property
+    def draws(self) -> int:
+        """The number of draws."""
+        return int(self.values.shape[-1])
+
+    def first(self, count: int) -> Bets:
+        """Return the bets on the first draws only."""
+        smallest = self.smallest if self.smallest.shape[-1] == 1 else self.smallest[..., :count]
+        return Bets(self.values[..., :count], smallest, self.stakes, self.weights, self.low, self.high)
+
+    def log_capital(self, mean: float, repeats: float = 1.0) -> float:
+        """Return the logarithm of the capital for a candidate mean after all draws, each of them `repeats` times."""
+        return _log_sum_exp(repeats * self._log_factors(mean).sum(axis=1) + self.weights[:, 0])
+
+    def capital_path(self, mean: float) -> Floats:
+        """Return the logarithm of the capital after each draw, for a candidate mean `(draws,)`."""
+        paths = np.cumsum(self._log_factors(mean), axis=1) + self.weights
+        top = paths.max(axis=0)
+        return np.asarray(top + np.log(np.exp(paths - top).sum(axis=0)))
+
+    def lower_bound(self, alpha: float, repeats: float = 1.0) -> float:
+        """Return a number that the mean is below with probability `alpha` at most, at all times together."""
+        limit = math.log(1.0 / alpha)
+        return _bisect(lambda mean: self.log_capital(mean, repeats) < limit, self.low, self.high)[0]
+
+    def _log_factors(self, mean: float) -> Floats:
+        """Return the logarithm of what each draw multiplies the capital of each gambler with `(gamblers, draws)`."""
+        distance = np.maximum(mean - self.smallest, _SMALLEST_DISTANCE)
+        return np.log1p(self.stakes * np.maximum((self.values - mean) / distance, -1.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +113,25 @@ class Draws:
     def __neg__(self) -> Draws:
         return Draws(-self.values, -self.largest, -self.smallest, -self.high, -self.low)
 
+    def bets(self) -> Bets:
+        """Return the bets that the mean is above a candidate: one for each of `SHARES`, all with the same capital."""
+        weights = np.full((len(SHARES), 1), -math.log(len(SHARES)))
+        smallest = np.atleast_1d(np.asarray(self.smallest, dtype=np.float64))[np.newaxis]
+        return Bets(self.values[np.newaxis], smallest, SHARES[:, np.newaxis], weights, self.low, self.high)
+
+
+def interval_of_bets(above: Bets, below: Bets, *, alpha: float, repeats: float = 1.0) -> Interval:
+    """Return the interval of a mean.
+
+    Args:
+        above: Bets that the mean is above a candidate.
+        below: Bets that the mean with its sign changed is above a candidate.
+        alpha: The probability that the interval misses the mean at any time.
+        repeats: Count every draw this number of times: how narrow the interval will be after more draws like these.
+    """
+    low, high = above.lower_bound(alpha / 2.0, repeats), -below.lower_bound(alpha / 2.0, repeats)
+    return Interval(low, high) if low <= high else Interval(high, low)
+
 
 def mean_interval(draws: Draws, *, alpha: float, repeats: float = 1.0, upper: Draws | None = None) -> Interval:
     """Return the interval of the mean after these draws.
@@ -79,44 +146,25 @@ def mean_interval(draws: Draws, *, alpha: float, repeats: float = 1.0, upper: Dr
         upper: The draws for the upper bound, if some of them are not known: with the largest values that these can
             have, where `draws` has the smallest.
     """
-    limit = math.log(2.0 / alpha)
-    low = _lower_bound(draws, limit, repeats)
-    high = -_lower_bound(-(upper or draws), limit, repeats)
-    return Interval(low, high)
+    return interval_of_bets(draws.bets(), (-(upper or draws)).bets(), alpha=alpha, repeats=repeats)
 
 
-def draws_needed(draws: Draws, *, alpha: float, half_width: float) -> int | None:
+def draws_needed(above: Bets, below: Bets, *, alpha: float, half_width: float) -> int | None:
     """Return how many draws like these make the interval this narrow; None for more than 10,000 times as many."""
 
     def is_narrow(logarithm: float) -> bool:
-        return mean_interval(draws, alpha=alpha, repeats=math.exp(logarithm)).half_width <= half_width
+        repeats = math.exp(logarithm)
+        return interval_of_bets(above, below, alpha=alpha, repeats=repeats).half_width <= half_width
 
     most = math.log(_MOST_REPEATS)
-    if not len(draws.values) or not is_narrow(most):
+    if not above.draws or not is_narrow(most):
         return None
-    return math.ceil(len(draws.values) * math.exp(_bisect(is_narrow, -most, most, _ROUGH_STEPS)[1]))
+    return math.ceil(above.draws * math.exp(_bisect(is_narrow, -most, most, _ROUGH_STEPS)[1]))
 
 
 def capital_path(draws: Draws, mean: float) -> Floats:
     """Return the logarithm of the capital, after each draw, of who bets that the mean is above `mean` `(draws,)`."""
-    paths = np.cumsum(_log_factors(draws, mean), axis=1)
-    top = paths.max(axis=0)
-    return np.asarray(top + np.log(np.exp(paths - top).mean(axis=0)))
-
-
-def _log_factors(draws: Draws, mean: float) -> Floats:
-    """Return the logarithms of what each draw multiplies the capital of each share with, `(shares, draws)`."""
-    distance = np.maximum(mean - draws.smallest, _SMALLEST_DISTANCE)
-    return np.log1p(SHARES[:, np.newaxis] * np.maximum((draws.values - mean) / distance, -1.0))
-
-
-def _lower_bound(draws: Draws, limit: float, repeats: float) -> float:
-    """Return the smallest mean that the capital does not speak against."""
-
-    def is_possible(mean: float) -> bool:
-        return _log_mean_exp(repeats * _log_factors(draws, mean).sum(axis=1)) < limit
-
-    return _bisect(is_possible, draws.low, draws.high)[0]
+    return draws.bets().capital_path(mean)
 
 
 def _bisect(holds: Callable[[float], bool], low: float, high: float, steps: int = _STEPS) -> tuple[float, float]:
@@ -127,6 +175,6 @@ def _bisect(holds: Callable[[float], bool], low: float, high: float, steps: int 
     return low, high
 
 
-def _log_mean_exp(values: Floats) -> float:
+def _log_sum_exp(values: Floats) -> float:
     top = float(values.max())
-    return top if math.isinf(top) else top + math.log(float(np.exp(values - top).mean()))
+    return top if math.isinf(top) else top + math.log(float(np.exp(values - top).sum()))

@@ -1,14 +1,10 @@
 """The accuracy of logged answers, from a few reviewed ones.
 
-The population is a finite list of answers, each with a confidence f. Items are drawn for review with replacement, with
-known probabilities q. With c = 1 for a right answer, and any number b,
-
-    z = b * mean(f) + (c - b * f) / (N * q)
-
-has the accuracy of the population as its mean, whatever the confidences are worth: they only decide how much z varies.
-The confidence is a control variate (Angelopoulos et al. 2023; Zrnic and Candes 2024), and b is what would have made the
-draws before this one vary least. The draws are bounded, so a betting confidence sequence holds at every moment: a
-reviewer may stop when the interval is narrow enough, and look as often as they like.
+The population is a finite list of answers, each with a confidence. Items are drawn for review with replacement, with
+known probabilities: uncertain items more often, because they tell more. The confidences decide what is drawn and what
+is bet (`log_optimal_bets`), and so how narrow the interval is (Zrnic and Candes 2024; Angelopoulos et al. 2023). They
+do not decide whether it holds: it contains the accuracy whatever they are worth, at every moment. A reviewer may stop
+when it is narrow enough, and look as often as they like.
 """
 
 from __future__ import annotations
@@ -18,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from glossator.service.statistics.confidence_sequence import Draws, Interval, draws_needed, mean_interval
+from glossator.service.statistics.confidence_sequence import Bets, Interval, draws_needed, interval_of_bets
+from glossator.service.statistics.log_optimal_bets import accuracy_bets
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -26,19 +23,12 @@ Ints = NDArray[np.int64]
 ALPHA = 0.05
 UNKNOWN_CONFIDENCE = 0.5
 """The confidence of answers that have none."""
-FEW_LABELS = 300
-_ACTIVE_SHARE = 0.5
-"""From FEW_LABELS planned labels on, half of the probability goes by confidence. Uncertain items tell more, but make
-single draws larger, which pays off with many labels only."""
-_SURE = 0.95
+UNIFORM_SHARE = 0.4
+"""The share of the probability of being drawn that all items have in common; the rest goes by confidence."""
+_SURE = 0.99
 """Confidences above it, and below 1 - it, count as this much when items are drawn: a model may be too sure."""
 _PRIOR_DRAWS = 20
-"""The weight of the first guess of b, which is 1: right for calibrated confidences."""
-
-
-def uniform_share(planned_labels: int) -> float:
-    """Return the share of the probability that all items have in common, for a planned number of labels."""
-    return 1.0 if planned_labels <= FEW_LABELS else 1.0 - _ACTIVE_SHARE
+"""The weight of the first guess of the regression on the confidence, which is 1: right for calibrated confidences."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +61,12 @@ class Population:
         self.probabilities = probabilities
 
     @classmethod
-    def planned(cls, confidence: Floats, share: float) -> Population:
+    def of(cls, confidence: Floats, share: float = UNIFORM_SHARE) -> Population:
         """Return a population whose uncertain answers are drawn more often.
 
         Args:
             confidence: The confidence of each answer; NaN if it has none `(items,)`.
-            share: The share of the probability that all items have in common, above 0; see `uniform_share`.
+            share: The share of the probability that all items have in common, above 0; 1 draws uniformly.
         """
         known = np.clip(np.nan_to_num(confidence, nan=UNKNOWN_CONFIDENCE), 0.0, 1.0)
         unsure = np.clip(known, 1.0 - _SURE, _SURE)
@@ -97,16 +87,15 @@ class Population:
             alpha: The probability that the interval misses the accuracy at any time.
         """
         known = ~np.isnan(correct)
-        judged = self.draws_of_accuracy(items[known], correct[known])
-        interval = _within(mean_interval(judged, alpha=alpha))
+        judged, right = items[known], correct[known]
+        interval = self._interval(judged, right, right, alpha)
         if known.all():
             worst = interval
         else:
-            lower, upper = (self.draws_of_accuracy(items, np.nan_to_num(correct, nan=each)) for each in (0.0, 1.0))
-            worst = _within(mean_interval(lower, upper=upper, alpha=alpha))
-        value = float(np.clip(judged.values.mean(), 0.0, 1.0)) if known.any() else None
+            wrong, good = (np.nan_to_num(correct, nan=each) for each in (0.0, 1.0))
+            worst = self._interval(items, wrong, good, alpha)
         return Estimate(
-            value=value,
+            value=self._value(judged, right) if known.any() else None,
             interval=interval,
             worst=worst,
             labels=int(known.sum()),
@@ -119,54 +108,38 @@ class Population:
         None if no number does. The other arguments: see `estimate`.
         """
         known = ~np.isnan(correct)
-        return draws_needed(self.draws_of_accuracy(items[known], correct[known]), alpha=alpha, half_width=half_width)
+        if not len(self.confidence):
+            return None
+        above, below = self.bets(items[known], correct[known], correct[known])
+        return draws_needed(above, below, alpha=alpha, half_width=half_width)
 
     def part(self, members: NDArray[np.bool_]) -> Population:
         """Return the population of some of the items `(items,)`. Draws of these items are draws of that population."""
         chosen = self.probabilities[members]
         return Population(self.confidence[members], chosen / chosen.sum())
 
-    def draws_of_accuracy(self, items: Ints, correct: Floats) -> Draws:
-        """Return the draws of z, whose mean is the accuracy."""
+    def bets(self, items: Ints, least: Floats, most: Floats) -> tuple[Bets, Bets]:
+        """Return the bets that the accuracy is above a candidate, and below one; see `interval_of_bets`.
+
+        Args:
+            items: The drawn items `(draws,)`.
+            least: For each draw 1 if the answer was right, 0 if not or if it is not known `(draws,)`.
+            most: The same, with 1 if it is not known.
+        """
+        above = accuracy_bets(self.confidence, self.probabilities, items, least)
+        return above, accuracy_bets(self.confidence, self.probabilities, items, most, downwards=True)
+
+    def _interval(self, items: Ints, least: Floats, most: Floats, alpha: float) -> Interval:
         if not len(self.confidence):
-            return Draws(np.empty(0), 0.0, 1.0, 0.0, 1.0)
+            return Interval(0.0, 1.0)
+        return interval_of_bets(*self.bets(items, least, most), alpha=alpha)
+
+    def _value(self, items: Ints, correct: Floats) -> float:
+        """Return the mean of c w - b (f w - mean(f)); b is the regression of c w on f w, drawn towards 1."""
         weights = 1.0 / (len(self.confidence) * self.probabilities)
-        mean = float(self.confidence.mean())
-        weighted = self.confidence * weights
-        controls = self._controls(weighted, mean, items, correct * weights[items])
-        offsets = controls * mean
-        largest = offsets + _largest(weights, weighted, controls)
-        return Draws(
-            offsets + (correct - controls * self.confidence[items]) * weights[items],
-            offsets - controls * float(weighted.max()),
-            largest,
-            0.0,
-            1.0,
-        )
-
-    def _controls(self, weighted: Floats, mean: float, items: Ints, right: Floats) -> Floats:
-        """Return the number b for each draw, from the draws before it: the regression of c / (N q) on f / (N q)."""
-        spread = weighted - mean
+        spread = self.confidence * weights - self.confidence.mean()  # mean 0
+        drawn, right = spread[items], correct * weights[items]
         prior = _PRIOR_DRAWS * float((self.probabilities * spread**2).sum())
-        drawn = spread[items]
-        before = np.arange(len(items))
-        mean_right = _sums_before(right) / np.maximum(before, 1)
-        products = _sums_before(right * drawn) - mean_right * _sums_before(drawn)
-        squares = _sums_before(drawn**2)
-        return np.asarray(np.clip((products + prior) / np.maximum(squares + prior, 1e-12), 0.0, 1.0))
-
-
-def _largest(weights: Floats, weighted: Floats, controls: Floats) -> Floats:
-    """Return the largest (1 - b f) / (N q) of all items, for each b: it is convex in b, so a few values bound it."""
-    grid = np.linspace(0.0, 1.0, 21)
-    highest = np.array([float((weights - each * weighted).max()) for each in grid])
-    return np.asarray(np.interp(controls, grid, highest))
-
-
-def _sums_before(values: Floats) -> Floats:
-    """Return for each place the sum of the values before it."""
-    return np.concatenate([[0.0], np.cumsum(values)])[: len(values)]
-
-
-def _within(interval: Interval) -> Interval:
-    return Interval(max(0.0, interval.low), min(1.0, interval.high))
+        product = float(((right - right.mean()) * drawn).sum())
+        control = np.clip((product + prior) / max(float((drawn**2).sum()) + prior, 1e-12), 0.0, 1.0)
+        return float(np.clip((right - control * drawn).mean(), 0.0, 1.0))

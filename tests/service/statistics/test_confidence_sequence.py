@@ -111,11 +111,12 @@ def test_unknown_draws_widen_the_interval_in_both_directions() -> None:
 
 def test_as_many_draws_as_needed_make_the_interval_so_narrow() -> None:
     values = (np.random.default_rng(4).random(200) < 0.9).astype(float)
-    needed = draws_needed(draws(*values), alpha=0.05, half_width=0.02)
+    one = draws(*values)
+    needed = draws_needed(one.bets(), (-one).bets(), alpha=0.05, half_width=0.02)
     assert needed is not None
     more = np.tile(values, 1 + needed // 200)[:needed]
     assert mean_interval(draws(*more), alpha=0.05).half_width == pytest.approx(0.02, abs=5e-4)
-    assert draws_needed(draws(), alpha=0.05, half_width=0.02) is None
+    assert draws_needed(draws().bets(), draws().bets(), alpha=0.05, half_width=0.02) is None
 
 
 def test_a_draw_outside_of_its_range_is_an_error() -> None:
