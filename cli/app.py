@@ -29,12 +29,14 @@ from glossator.cli.commands.operations.doctor import doctor
 from glossator.cli.commands.operations.keys import keys
 from glossator.cli.commands.operations.log import log
 from glossator.cli.commands.operations.monitor import monitor
+from glossator.cli.commands.operations.review import review
 from glossator.cli.commands.operations.work import work
 from glossator.cli.commands.start.help import help_
 from glossator.cli.commands.start.version import version, version_line
 from glossator.cli.commands.training.compare import compare
 from glossator.cli.commands.training.curve import curve
 from glossator.cli.commands.training.evaluate import evaluate
+from glossator.cli.commands.training.retrain import retrain
 from glossator.cli.commands.training.runs import runs
 from glossator.cli.commands.training.select import select
 from glossator.cli.commands.training.train import train
@@ -58,15 +60,15 @@ app = typer.Typer(
 _COMMANDS: dict[str, tuple[Any, ...]] = {
     panels.START: (demo, help_, version),
     panels.CORPUS: (wrangle, restore, context, suggest),
-    panels.TRAIN: (train, select, curve, evaluate, compare, runs),
+    panels.TRAIN: (train, select, curve, evaluate, compare, retrain, runs),
     panels.EXPORT: (export, import_, verify, push, pull, bench),
     panels.USE: (predict, label, serve),
-    panels.OPERATE: (work, doctor, monitor, models, keys, log),
+    panels.OPERATE: (work, doctor, monitor, review, models, keys, log),
 }
 COMMANDS = tuple(
     command for commands in _COMMANDS.values() for command in commands if not isinstance(command, typer.Typer)
 )
-"""The commands that are functions; `models`, `keys` and `log` are groups of commands."""
+"""The commands that are functions; `models`, `keys`, `log` and `review` are groups of commands."""
 for panel, commands in _COMMANDS.items():
     for command in commands:
         if isinstance(command, typer.Typer):
