@@ -160,9 +160,9 @@ def read_feedback(
     Raises:
         UnknownAnswer: There is no such answer, and no right answer for the text either.
         InvalidFeedback: It does not fit the answer or the model.
-        UndecodableText: The text or the comment has lone surrogates.
+        UndecodableText: The text has lone surrogates.
     """
-    for name in ("text", "text_pair", "comment"):
+    for name in ("text", "text_pair"):
         _check_decodable(name, getattr(row, name))
     gold = row.gold
     if record is None and (row.request is not None or gold is None):

@@ -22,7 +22,7 @@ MOST_BYTES = 1 << 30
 """The newest part of the log that is searched."""
 MOST_FOUND_BYTES = 64 << 20
 """What all records that are found may have together."""
-_BLOCK = 1 << 20
+BLOCK_BYTES = 1 << 20
 """Small, so that other threads run in between."""
 _KEYS = re.compile(rb'"(?:request": ?"([A-Za-z0-9._~-]{1,128})|sha256": ?"([0-9a-f]{64}))"')
 """The request and the text of a record. Quotes inside of texts are escaped, so it does not match there."""
@@ -53,12 +53,19 @@ class Wanted:
         return all(value is None or record.get(name) == value for value, name in pairs)
 
 
-def find_answers(folder: Path, wanted: Sequence[Wanted], *, most_bytes: int = MOST_BYTES) -> list[Record | None]:
+def find_answers(
+    folder: Path,
+    wanted: Sequence[Wanted],
+    *,
+    most_bytes: int = MOST_BYTES,
+    most_found_bytes: int = MOST_FOUND_BYTES,
+    block_bytes: int = BLOCK_BYTES,
+) -> list[Record | None]:
     """Return the newest record of each wanted answer that was served; None where the log has none, or it was erased.
 
-    It reads at most about `most_bytes` of the log. A record that was written a moment ago may be missing.
+    It reads at most about `most_bytes` of the log, `block_bytes` at a time. A record that was written a moment ago may be missing.
 
-    Raises TextTooLong if the texts of the records do not fit into memory together.
+    Raises TextTooLong if the found records have more than `most_found_bytes` together.
     """
     found: dict[Wanted, Record] = {}
     pending: dict[_Key, set[Wanted]] = {}
@@ -66,7 +73,7 @@ def find_answers(folder: Path, wanted: Sequence[Wanted], *, most_bytes: int = MO
         if each.request is not None or each.sha256 is not None:
             pending.setdefault((each.request, each.place, each.sha256), set()).add(each)
     served, erasures, size = LogFilter(), read_erasures(folder), 0
-    for block in _blocks(folder, most_bytes):
+    for block in _blocks(folder, most_bytes, block_bytes):
         if not pending:
             break
         for line in _candidates(block, pending):
@@ -76,10 +83,10 @@ def find_answers(folder: Path, wanted: Sequence[Wanted], *, most_bytes: int = MO
                 continue
             if not isinstance(record, dict) or not served.accepts(record) or erasures.cover(record):
                 continue
-            if _assign(record, pending, found) and (size := size + len(line)) > MOST_FOUND_BYTES:
+            if _assign(record, pending, found) and (size := size + len(line)) > most_found_bytes:
                 raise TextTooLong(
                     "the texts of these answers are too long together",
-                    expected=f"at most {MOST_FOUND_BYTES >> 20} MiB",
+                    expected=f"at most {most_found_bytes:,} bytes",
                     hint="Look for fewer answers at once.",
                 )
     return [found.get(each) for each in wanted]
@@ -121,18 +128,18 @@ def _candidates(block: bytes, pending: dict[_Key, set[Wanted]]) -> list[bytes]:
     return list(reversed(lines.values()))
 
 
-def _blocks(folder: Path, most_bytes: int) -> Iterator[bytes]:
+def _blocks(folder: Path, most_bytes: int, block_bytes: int) -> Iterator[bytes]:
     """Yield the complete lines of a log in blocks that end with a line break, the newest segment and its end first."""
     left = most_bytes
     for segment in reversed(list_segments(folder)):
-        for block in _segment_blocks(segment):
+        for block in _segment_blocks(segment, block_bytes):
             yield block
             left -= len(block)
             if left <= 0:
                 return
 
 
-def _segment_blocks(path: Path) -> Iterator[bytes]:
+def _segment_blocks(path: Path, block_bytes: int) -> Iterator[bytes]:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError:  # it has just been removed
@@ -142,7 +149,7 @@ def _segment_blocks(path: Path) -> Iterator[bytes]:
         rest: list[bytes] = []
         position = os.fstat(descriptor).st_size
         while position > 0:
-            start = max(0, position - _BLOCK)
+            start = max(0, position - block_bytes)
             data = os.pread(descriptor, position - start, start)
             position = start
             if not begun:  # behind the last line break is a line that is being written
