@@ -7,7 +7,7 @@ that the next text, whatever came before it, has each event with a probability o
 `high + tolerance`.
 
 Each event is tested in both directions, with one likelihood ratio for each of some alternatives. A change may begin at
-any text, so the ratios of all beginnings are added (Shiryaev and Roberts; Shin, Ramdas and Rinaldo 2024, "E-detectors"):
+any text, so the ratios of all beginnings are added (Shiryaev and Roberts; Shin, Ramdas, Rinaldo 2024, "E-detectors"):
 
     evidence = (evidence + n) * likelihood ratio of the next n texts
 
@@ -41,8 +41,10 @@ SET_TEXTS = 1_024
 SET_SHARES = (0.5, 0.8, 0.95)
 """Shares of the recent texts that the sets of frequent labels cover."""
 _FACTOR = 1e3
-"""Evidence is capped near this multiple of the threshold; an alarm ends when it is below the threshold by the factor."""
+"""Evidence is capped near this multiple of the threshold. An alarm ends when it is below the threshold by as much."""
 STATE_FORMAT = 1
+_SHOWN = 5
+"""Labels of a set that are named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ class Alarm:
     direction: Literal["more", "fewer"]
     at: float | None
     """The value that the event is about; None for labels."""
+    labels: tuple[str, ...]
+    """The labels that the event is about; empty for numbers."""
     reference: float
     recent: float
 
@@ -118,7 +122,7 @@ class DriftTest:
         *,
         texts: int,
         single_label: bool,
-        settings: DriftSettings = DriftSettings(),  # noqa: B008  (immutable)
+        settings: DriftSettings = DriftSettings(),
     ) -> None:
         has_labels = bool(label_counts) and texts > 0
         self.settings = settings
@@ -243,7 +247,7 @@ class DriftTest:
         name = self.summaries[group]
         test, since, since_time = self._evidence.leader(group)
         place = test % self._events - self._first[name]
-        event, at, reference, recent = self._describe(name, place)
+        event, at, labels, reference, recent = self._describe(name, place)
         return Alarm(
             summary=name,
             since=since,
@@ -253,27 +257,27 @@ class DriftTest:
             event=event,
             direction="more" if test < self._events else "fewer",
             at=at,
+            labels=labels,
             reference=reference,
             recent=recent,
         )
 
-    def _describe(self, name: str, place: int) -> tuple[str, float | None, float, float]:
-        """Return an event of a summary in words, its value, and its shares in the reference and in recent texts."""
+    def _describe(self, name: str, place: int) -> tuple[str, float | None, tuple[str, ...], float, float]:
+        """Return an event of a summary: in words, its value, its labels, its shares in the reference and recently."""
         counts = self.recent.counts(name)
         if name != LABELS:
             numbers = self._numbers[name]
             point, texts = float(numbers.points[place]), max(1, int(counts.sum()))
             shares = float(numbers.shares[place]), float(numbers.at_most(counts)[place]) / texts
-            return f"{name} of at most {point:.6g}", point, *shares
+            return f"{name} of at most {point:.6g}", point, (), *shares
         labels = self._labels
         assert labels is not None
-        texts = max(1, self.recent.texts)
-        if place < len(labels.names):
-            return labels.names[place], None, float(labels.shares[place]), float(counts[place]) / texts
-        members = labels.members[place - len(labels.names)]
-        shown = [each for each, is_member in zip(labels.names, members, strict=True) if is_member]
-        event = f"one of {len(shown)} labels: {', '.join(shown[:5])}{', ...' if len(shown) > 5 else ''}"
-        return event, None, float(labels.shares[members].sum()), float(counts[members].sum()) / texts
+        is_single = place < len(labels.names)
+        members = np.arange(len(labels.names)) == place if is_single else labels.members[place - len(labels.names)]
+        found = tuple(each for each, is_member in zip(labels.names, members, strict=True) if is_member)
+        event = f"one of {len(found)} labels: {', '.join(found[:_SHOWN])}{', ...' if len(found) > _SHOWN else ''}"
+        recent = float(counts[members].sum()) / max(1, self.recent.texts)
+        return found[0] if is_single else event, None, found, float(labels.shares[members].sum()), recent
 
     def _set_edges_of_sets(self, labels: LabelEvents) -> None:
         """Compare the sets of labels with the reference from now on."""
@@ -291,7 +295,11 @@ class DriftTest:
             "evidence": self._evidence.to_state(),
             "recent": self.recent.to_state(),
             "sets": np.zeros((0, 0)) if self._labels is None else self._labels.members.astype(np.int64),
-            "block": {"texts": self._block_texts, "time": self._block_time, "counts": {name: np.array(each) for name, each in self._block.items()}},
+            "block": {
+                "texts": self._block_texts,
+                "time": self._block_time,
+                "counts": {name: np.array(each) for name, each in self._block.items()},
+            },
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -308,10 +316,15 @@ class DriftTest:
         self.texts = int(state["texts"])
         if not 0 <= self._block_texts < BLOCK or self.texts % BLOCK:
             raise ValueError(f"{self.texts} texts and {self._block_texts} of a block")
-        self.alarms = {each["summary"]: Alarm(**each) for each in state["alarms"]}
+        self.alarms = {each["summary"]: alarm_from_dict(each) for each in state["alarms"]}
         self._evidence.restore(state["evidence"])
         self.recent.restore(state["recent"])
         if self._labels is not None and self._labels.sets:
             self._labels.members = fitting(state["sets"], self._labels.members)
             if self._labels.members.any():
                 self._set_edges_of_sets(self._labels)
+
+
+def alarm_from_dict(fields: Mapping[str, Any]) -> Alarm:
+    """Return the alarm whose fields `asdict` gave. Raises TypeError or KeyError."""
+    return Alarm(**{**fields, "labels": tuple(fields["labels"])})

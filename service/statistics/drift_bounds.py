@@ -1,7 +1,8 @@
-"""How far a sample may be from its distribution: bounds for finite samples, without assumptions about the distribution.
+"""How far a sample may be from its distribution: bounds for finite samples, whatever the distribution is.
 
-Dvoretzky, Kiefer, Wolfowitz and Massart bound all values of a distribution function with one number. Chernoff's bound of
-a share is narrower near 0 and 1. Both are used, each with half of the error, and the narrower one counts at each point.
+Dvoretzky, Kiefer, Wolfowitz and Massart bound all values of a distribution function with one number. Chernoff's bound
+of a share is narrower near 0 and 1. Both are used, each with half of the error, and the narrower one counts at each
+point.
 """
 
 from __future__ import annotations

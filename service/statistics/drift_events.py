@@ -63,8 +63,9 @@ class NumberEvents:
 class LabelEvents:
     """The events "this label was given", for each label of the reference and for all others together.
 
-    With `sets`, texts have exactly one label, and there are events "one of these labels was given". The labels of a set
-    are chosen from a stream, without looking at the reference: a change of many rare labels moves no single one by much.
+    With `sets`, texts have exactly one label, and there are events "one of these labels was given". The labels of a
+    set are chosen from a stream, without looking at the reference: a change of many rare labels moves no single one by
+    much.
     """
 
     def __init__(self, counts: Mapping[str, int], size: int, alpha: float, *, sets: int) -> None:

@@ -83,7 +83,8 @@ class Evidence:
 
     def of_groups(self, groups: int) -> Floats:
         """Return the evidence of each group `(groups,)`."""
-        return np.bincount(self._groups, self._of_tests().sum(axis=1), minlength=groups)
+        found = np.bincount(self._groups, self._of_tests().sum(axis=1), minlength=groups)
+        return found.astype(np.float64)
 
     def leader(self, group: int) -> Leader:
         """Return the test of a group with the most evidence."""

@@ -1,4 +1,4 @@
-"""How far the most recent texts of a stream are from the reference, with an interval that holds however often one looks.
+"""How far the newest texts of a stream are from the reference, with an interval that holds however often one looks.
 
 Counts of the last texts are kept in chunks of CHUNK texts; the oldest chunk is replaced. Distances are computed when a
 chunk is complete: a million texts have a fixed number of looks, and the error of the interval is shared by all of them.
@@ -30,8 +30,8 @@ Counts = dict[str, list[int]]
 class Distance:
     """The distance of recent texts from the reference, 0 to 1, with its interval.
 
-    Of numbers: the largest distance between the distribution functions. Of labels: the total variation if every text has
-    one label, else the largest difference of the share of a label.
+    Of numbers: the largest distance between the distribution functions. Of labels: the total variation if every text
+    has one label, else the largest difference of the share of a label.
     """
 
     value: float
