@@ -83,7 +83,7 @@ class Bets:
     def lower_bound(self, alpha: float, repeats: float = 1.0) -> float:
         """Return a number that the mean is below with probability `alpha` at most, at all times together."""
         limit = math.log(1.0 / alpha)
-        return _bisect(lambda mean: self.log_capital(mean, repeats) < limit, self.low, self.high)[0]
+        return bisect_bound(lambda mean: self.log_capital(mean, repeats) < limit, self.low, self.high)[0]
 
     def _log_factors(self, mean: float) -> Floats:
         """Return the logarithm of what each draw multiplies the capital of each gambler with `(gamblers, draws)`."""
@@ -159,7 +159,7 @@ def draws_needed(above: Bets, below: Bets, *, alpha: float, half_width: float) -
     most = math.log(_MOST_REPEATS)
     if not above.draws or not is_narrow(most):
         return None
-    return math.ceil(above.draws * math.exp(_bisect(is_narrow, -most, most, _ROUGH_STEPS)[1]))
+    return math.ceil(above.draws * math.exp(bisect_bound(is_narrow, -most, most, _ROUGH_STEPS)[1]))
 
 
 def capital_path(draws: Draws, mean: float) -> Floats:
@@ -167,7 +167,7 @@ def capital_path(draws: Draws, mean: float) -> Floats:
     return draws.bets().capital_path(mean)
 
 
-def _bisect(holds: Callable[[float], bool], low: float, high: float, steps: int = _STEPS) -> tuple[float, float]:
+def bisect_bound(holds: Callable[[float], bool], low: float, high: float, steps: int = _STEPS) -> tuple[float, float]:
     """Return a small interval with the smallest number that `holds`; all larger ones do, `high` at the latest."""
     for _ in range(steps):
         middle = (low + high) / 2.0
