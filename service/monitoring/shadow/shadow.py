@@ -124,6 +124,12 @@ class Shadow:
             for task in self._waiting:
                 self.counts[task.number].dropped["stopping"] += len(task.texts)
             self._waiting.clear()
+            self._texts = self._characters = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many texts wait or are being answered."""
+        return self._texts
 
     def observe(self, served: Served, records: Sequence[dict[str, Any]]) -> None:
         """Queue the texts of a request that belong to a share. Requests for a version by name belong to none."""
