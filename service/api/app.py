@@ -14,6 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 from glossator.service.api import problems
 from glossator.service.api.challengers import open_canaries, open_shadow
 from glossator.service.api.dialects.mount import BODIES, mount
+from glossator.service.api.drift_service import open_drift
 from glossator.service.api.error_responses import error_response
 from glossator.service.api.feedback_service import open_feedback
 from glossator.service.api.job_service import open_jobs
@@ -78,6 +79,9 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
     state.feedback = open_feedback(catalog, settings)
     if state.log is not None:
         metrics.watch_log(state.log)
+    state.drift = open_drift(state.log, catalog, settings)
+    if state.drift is not None:
+        metrics.watch_drift(state.drift.own_verdicts)
     state.canaries = open_canaries(catalog, settings)
     state.shadow = open_shadow(catalog, settings, state.log)
     if state.shadow is not None:
@@ -95,6 +99,8 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
         await state.warm_up()
         if state.log is not None:
             state.log.start()
+        if state.drift is not None:
+            state.drift.start()
         if state.shadow is not None:
             state.shadow.start()
         if state.jobs is not None:
@@ -112,6 +118,8 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
             await to_thread.run_sync(state.shadow.close)
         if state.log is not None:
             await to_thread.run_sync(state.log.close)
+        if state.drift is not None:
+            await to_thread.run_sync(state.drift.close)
         if state.feedback is not None:
             await to_thread.run_sync(state.feedback.close)
         await to_thread.run_sync(metrics.close)

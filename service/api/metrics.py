@@ -12,6 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
+from glossator.service.api.drift_metrics import DriftCollector
 from glossator.service.api.replicas.replica_metrics import ReplicaMetrics
 from glossator.service.api.security.key_reloading import KeyFileStatus
 from glossator.service.errors import InputError
@@ -19,8 +20,10 @@ from glossator.service.inference.batching import Totals
 from glossator.service.inference.calls import BatchFuture
 from glossator.service.inference.model import Model
 from glossator.service.inference.pipeline import Answer, PendingAnswers
+from glossator.service.monitoring.drift.detector import Key
 from glossator.service.monitoring.prediction_log.writer import PredictionLog
 from glossator.service.monitoring.shadow.shadow import Shadow
+from glossator.service.statistics.drift import Verdict
 
 logger = logging.getLogger("glossator.service.api")
 
@@ -61,6 +64,7 @@ class Metrics:
 
     def __init__(self, models: Models, version: str) -> None:
         self._registry = CollectorRegistry()
+        self._models = models
         self._requests = Histogram(
             "glossator_request_seconds",
             "Seconds from the headers of a request to the end of its response.",
@@ -122,6 +126,10 @@ class Metrics:
     def watch_shadow(self, shadow: Shadow) -> None:
         """Report what the shadows have answered and dropped."""
         self._registry.register(_ShadowCollector(shadow))
+
+    def watch_drift(self, verdicts: Callable[[], dict[Key, list[Verdict]]]) -> None:
+        """Report how far the answers of live models are from their references."""
+        self._registry.register(DriftCollector(self._models, verdicts))
 
     def share(self, folder: Path, number: int) -> None:
         """Report the metrics of all replicas that share a folder; this one is `number`.

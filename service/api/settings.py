@@ -24,6 +24,7 @@ from glossator.service.api.security.key_hashing import hash_key
 from glossator.service.errors import ConfigError, Fault
 from glossator.service.jobs.job_files import FREE_BYTES
 from glossator.service.jobs.webhooks.message import secret_bytes
+from glossator.service.jobs.webhooks.urls import parse_url
 from glossator.service.jobs.worker import LEASE_SECONDS, MEMORY_MB
 from glossator.service.jobs.worker_process import STALL_SECONDS, TOTAL_SECONDS
 from glossator.service.monitoring.prediction_log.settings import LogSettings
@@ -158,6 +159,10 @@ class Settings(BaseSettings):
     """`MODEL=VERSION:SHARE`: this share of the requests for the model is answered by this version."""
     canary_seed: int = 0
     """Chooses which requests belong to a share."""
+    drift_tolerance: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.1
+    """The largest distance of logged answers from the reference of their model that counts as no drift."""
+    drift_webhook: Annotated[SecretStr | None, Field(repr=False)] = None
+    """A URL that gets a message when an alarm of drift begins or ends."""
     webhook_hosts: Names = ()
     """Hosts (`name` or `name:port`) that webhooks may be sent to."""
     webhook_networks: Names = ()
@@ -218,6 +223,16 @@ class Settings(BaseSettings):
             secret_bytes(secret.get_secret_value())
         return secret
 
+    @field_validator("drift_webhook")
+    @classmethod
+    def _check_drift_webhook(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None:
+            try:
+                parse_url(url.get_secret_value())
+            except ValueError as error:
+                raise ValueError(f"this is not the URL of a webhook; expected {error}") from None
+        return url
+
     @field_validator("root_path")
     @classmethod
     def _check_root_path(cls, path: str) -> str:
@@ -253,6 +268,10 @@ class Settings(BaseSettings):
     def _check_webhooks_are_signed(self) -> Settings:
         if self.webhook_hosts and self.webhook_secret is None:
             raise ValueError(f"{PREFIX}WEBHOOK_HOSTS needs {PREFIX}WEBHOOK_SECRET, which signs the webhooks")
+        if self.drift_webhook is not None and self.webhook_secret is None:
+            raise ValueError(f"{PREFIX}DRIFT_WEBHOOK needs {PREFIX}WEBHOOK_SECRET, which signs the webhooks")
+        if self.drift_webhook is not None and self.prediction_log is None:
+            raise ValueError(f"{PREFIX}DRIFT_WEBHOOK needs {PREFIX}PREDICTION_LOG: drift is measured on logged answers")
         return self
 
     @model_validator(mode="after")

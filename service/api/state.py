@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from anyio import to_thread
 
 from glossator.service.api.challengers import Challenger
+from glossator.service.api.drift_service import DriftService
 from glossator.service.api.feedback_service import FeedbackService
 from glossator.service.api.job_service import JobService
 from glossator.service.api.metrics import Metrics
@@ -39,6 +40,8 @@ class AppState:
     sessions: Sessions
     jobs: JobService | None = None
     log: PredictionLog | None = None
+    drift: DriftService | None = None
+    """Watches the prediction log for drift."""
     feedback: FeedbackService | None = None
     """What callers say about logged answers."""
     shadow: Shadow | None = None
