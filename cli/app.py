@@ -26,9 +26,11 @@ from glossator.cli.commands.inference.predict import predict
 from glossator.cli.commands.inference.serve import serve
 from glossator.cli.commands.operations.demo import demo
 from glossator.cli.commands.operations.doctor import doctor
+from glossator.cli.commands.operations.drift import drift
 from glossator.cli.commands.operations.keys import keys
 from glossator.cli.commands.operations.log import log
 from glossator.cli.commands.operations.monitor import monitor
+from glossator.cli.commands.operations.promote import promote
 from glossator.cli.commands.operations.review import review
 from glossator.cli.commands.operations.work import work
 from glossator.cli.commands.start.help import help_
@@ -63,7 +65,7 @@ _COMMANDS: dict[str, tuple[Any, ...]] = {
     panels.TRAIN: (train, select, curve, evaluate, compare, retrain, runs),
     panels.EXPORT: (export, import_, verify, push, pull, bench),
     panels.USE: (predict, label, serve),
-    panels.OPERATE: (work, doctor, monitor, review, models, keys, log),
+    panels.OPERATE: (work, doctor, monitor, drift, review, promote, models, keys, log),
 }
 COMMANDS = tuple(
     command for commands in _COMMANDS.values() for command in commands if not isinstance(command, typer.Typer)

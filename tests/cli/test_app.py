@@ -21,10 +21,10 @@ Run = Callable[..., Any]
 PANELS = {
     "Start": ["demo", "help", "version"],
     "Corpus": ["wrangle", "restore", "context", "suggest"],
-    "Train and evaluate": ["train", "select", "curve", "evaluate", "compare", "runs"],
+    "Train and evaluate": ["train", "select", "curve", "evaluate", "compare", "retrain", "runs"],
     "Export and verify": ["export", "import", "verify", "push", "pull", "bench"],
     "Use a model": ["predict", "label", "serve"],
-    "Operate": ["work", "doctor", "monitor", "models", "keys", "log"],
+    "Operate": ["work", "doctor", "monitor", "drift", "review", "promote", "models", "keys", "log"],
 }
 COMMANDS = [command for commands in PANELS.values() for command in commands]
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,7 +73,7 @@ def test_version(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["trian"], "No such command 'trian'. Did you mean 'train'?"),
+        (["trian"], "No such command 'trian'. Did you mean 'train', 'retrain'?"),
         (["train", "--epoch", "3"], "No such option: --epoch"),
         (["train"], "Missing argument 'source'"),
         (["train", "x.csv"], "Missing option '--output' / '-o'"),
