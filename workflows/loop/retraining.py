@@ -20,8 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glossator.service.errors import ConfigError
-from glossator.service.files.atomic_folder import atomic_folder
-from glossator.service.files.locks import Locked, locked
+from glossator.service.files.atomic_folder import atomic_folder, claim_folder
 from glossator.workflows.corpus.reading_options import ReadingOptions
 from glossator.workflows.extras import require_extra
 from glossator.workflows.loop.champion import Champion, read_champion
@@ -123,7 +122,8 @@ def retrain(
         accept_changed_test: Measure even if the test file changed since an earlier run.
 
     Raises:
-        ConfigError: The champion or its rows cannot be used, or the same retraining is running.
+        ConfigError: The champion or its rows cannot be used.
+        OutputError: The folder cannot be written, or the same retraining is running.
     """
     require_extra("training")
     require_extra("export")
@@ -141,19 +141,14 @@ def retrain(
             f"{built.added + built.changed:,} new or changed rows, {fewest:,} are wanted: nothing was trained"
         )
         return work.untrained()
-    try:
-        with locked(work.folder.resolve(), wait=False):
-            work.write_corpus()
-            if corpus_only:
-                return work.untrained()
-            known = work.result()
-            if known is None:
-                known = work.run(select=select, algorithms=algorithms, margin=margin)
-            return work.register(known, registry, alias)
-    except Locked:
-        raise ConfigError(
-            "the same retraining is running", found=work.folder, hint="Wait until it ends, or stop it."
-        ) from None
+    with claim_folder(work.folder):
+        work.write_corpus()
+        if corpus_only:
+            return work.untrained()
+        known = work.result()
+        if known is None:
+            known = work.run(select=select, algorithms=algorithms, margin=margin)
+        return work.register(known, registry, alias)
 
 
 def _key(champion: Champion, built: BuiltCorpus, choice: Sequence[str] | None, *, select: bool) -> str:
