@@ -98,12 +98,13 @@ def import_file(
         FileMissing: There is no such file.
         InputError: The file cannot be read at all.
     """
+    unreadable: list[str] = []
     faults: list[str] = []
     read = 0
 
     def counted() -> Iterator[Numbered]:
         nonlocal read
-        for each in file_rows(path, faults):
+        for each in file_rows(path, unreadable):
             read += 1
             yield each
 
@@ -111,7 +112,7 @@ def import_file(
     rows = read_rows(counted(), period, faults, format)
     reviews, unusable = read_reviews(rows, period, store.draws(period.id), reviewer, role=role, labels=labels)
     done = store.import_reviews(period.id, reviews, author=author, restore=restore)
-    return ReadFile(read, *done, sorted([*faults, *unusable], key=_row_number))
+    return ReadFile(read + len(unreadable), *done, sorted([*unreadable, *faults, *unusable], key=_row_number))
 
 
 def read_rows(
@@ -141,7 +142,7 @@ def recognised_format(row: Mapping[str, Any]) -> ReviewFormat:
 
 def file_rows(path: Path, faults: list[str]) -> Iterator[Numbered]:
     """Yield the rows of a file with their numbers; rows that cannot be read become faults. Raises InputError."""
-    for number, record in enumerate(open_source(path).records(), start=1):
+    for number, record in enumerate(open_source(path, annotated=True).annotated_records(), start=1):
         if record.error is not None:
             faults.append(f"row {number}: {record.error.message}")
         else:
