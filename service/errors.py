@@ -18,7 +18,10 @@ GlossatorError
 │   ├── ChunkFailed           the worker crashed repeatedly on these rows
 │   ├── UnknownAnswer         no answer in the prediction log is the one meant
 │   ├── UnknownFeedback
-│   └── InvalidFeedback       it does not fit the answer or the model's labels
+│   ├── InvalidFeedback       it does not fit the answer or the model's labels
+│   ├── UnknownPeriod         the model has no such period of answers to review
+│   ├── UnknownItem           the period has no such answer to review
+│   └── InvalidReview         lists the reviews of a request that cannot be used
 ├── CorpusError             lists every fault found in a corpus
 ├── ConfigError             lists every fault found in options and settings
 │   └── ExtraMissing          an optional dependency is not installed
@@ -210,6 +213,18 @@ class UnknownFeedback(InputError):
 
 class InvalidFeedback(InputError):
     code = "invalid-feedback"
+
+
+class UnknownPeriod(InputError):
+    code = "unknown-period"
+
+
+class UnknownItem(InputError):
+    code = "unknown-item"
+
+
+class InvalidReview(InputError):
+    code = "invalid-review"
 
 
 class CorpusError(GlossatorError):

@@ -10,6 +10,7 @@ GlossatorError
     ├── RouteNotFound
     ├── JobsOff             jobs are disabled on this server
     ├── FeedbackOff         no feedback is accepted: answers are not logged
+    ├── ReviewsOff          there is nothing to review: answers are not logged
     ├── NotFinished         the job has no result yet
     ├── MethodNotAllowed
     ├── BodyTooLarge
@@ -56,8 +57,10 @@ from glossator.service.errors import (
     StoreUnavailable,
     UnknownAnswer,
     UnknownFeedback,
+    UnknownItem,
     UnknownJob,
     UnknownModel,
+    UnknownPeriod,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -108,6 +111,10 @@ class JobsOff(RequestError):
 
 class FeedbackOff(RequestError):
     code = "feedback-off"
+
+
+class ReviewsOff(RequestError):
+    code = "reviews-off"
 
 
 class NotFinished(RequestError):
@@ -163,6 +170,7 @@ STATUS: dict[type[GlossatorError], HTTPStatus] = {
     RouteNotFound: HTTPStatus.NOT_FOUND,
     JobsOff: HTTPStatus.NOT_FOUND,
     FeedbackOff: HTTPStatus.NOT_FOUND,
+    ReviewsOff: HTTPStatus.NOT_FOUND,
     UnknownJob: HTTPStatus.NOT_FOUND,
     NotFinished: HTTPStatus.CONFLICT,
     JobConflict: HTTPStatus.CONFLICT,
@@ -171,6 +179,8 @@ STATUS: dict[type[GlossatorError], HTTPStatus] = {
     UnknownModel: HTTPStatus.NOT_FOUND,
     UnknownAnswer: HTTPStatus.NOT_FOUND,
     UnknownFeedback: HTTPStatus.NOT_FOUND,
+    UnknownPeriod: HTTPStatus.NOT_FOUND,
+    UnknownItem: HTTPStatus.NOT_FOUND,
     MethodNotAllowed: HTTPStatus.METHOD_NOT_ALLOWED,
     BodyTooSlow: HTTPStatus.REQUEST_TIMEOUT,
     BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
