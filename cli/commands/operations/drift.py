@@ -1,0 +1,244 @@
+"""`glossator drift`"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from glossator.cli.support import corpus_options
+from glossator.cli.support.console import (
+    FAILED,
+    OK,
+    REJECTED_ROWS,
+    Json,
+    Quiet,
+    Threads,
+    print_json,
+    reporter,
+    stderr,
+    stdout,
+)
+from glossator.cli.support.panels import JOB_SIZE
+from glossator.service.errors import ConfigError
+from glossator.workflows.corpus.reading_options import ReadingOptions
+
+if TYPE_CHECKING:
+    from glossator.service.monitoring.drift.comparison import DriftComparison, SummaryDrift
+    from glossator.service.statistics.label_shift import Estimated
+    from glossator.workflows.loop.drift_files import DriftResult
+
+_SHOWN_LABELS = 5
+_WORDS = {"drifted": "drifted", "within": "within the tolerance", "not shown": "not shown"}
+
+
+@corpus_options.with_reading_options("text_column", "second_column", *corpus_options.FORMAT)
+def drift(
+    source: Annotated[
+        str | None, typer.Argument(help="File, folder or archive with texts, or - for standard input.")
+    ] = None,
+    model: Annotated[
+        str, typer.Option("--model", "-m", help="Folder of the bundle; with --registry NAME or NAME@VERSION.")
+    ] = "",
+    registry: Annotated[Path | None, typer.Option(help="The registry that has the model.")] = None,
+    log: Annotated[
+        Path | None, typer.Option("--log", help="Compare the answers in this prediction log, instead of a file.")
+    ] = None,
+    since: Annotated[str | None, typer.Option(help="With --log: answers from this time on.")] = None,
+    until: Annotated[str | None, typer.Option(help="With --log: answers before this time.")] = None,
+    tolerance: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="The largest distance that does not matter, from 0 to 1.")
+    ] = 0.1,
+    confidence: Annotated[
+        float, typer.Option(min=50.0, max=99.99, metavar="PERCENT", help="Confidence of all intervals together.")
+    ] = 95.0,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Read only the first N rows.", metavar="N", rich_help_panel=JOB_SIZE)
+    ] = None,
+    sample: Annotated[
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="A random share of the rows, such as 0.01.", rich_help_panel=JOB_SIZE),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of --sample.", rich_help_panel=JOB_SIZE)] = 13,
+    *,
+    reading: ReadingOptions,
+    threads: Threads = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> int:
+    """Compare texts with those that a model was made for, without labels.
+
+    The texts are answered. A few summaries of the texts and of the answers are compared with the reference samples in
+    the bundle: lengths, unusual characters and words, confidence, the mix of labels. Each has a distance from 0 to 1
+    with its interval. With --log, the answers in a prediction log are compared, and no texts are needed. Exits with 1
+    if a summary is shown to be further away than the tolerance, with 3 if rows could not be answered.
+
+    \b
+    Examples:
+      glossator drift november.csv --model models/tickets
+      glossator drift --log predictions --model models/tickets --since 2026-11-23 --json
+      glossator drift --log predictions --registry registry --model tickets@champion
+    """
+    from glossator.service.documents.remote import is_remote, local_copy
+    from glossator.service.labelling.file_labelling import InputOptions
+    from glossator.service.monitoring.prediction_log.reader import parse_time
+    from glossator.workflows.loop.drift_files import DriftOptions, drift_of_file, drift_of_log, find_bundle
+
+    _check(source, model, log, since, until)
+    progress = reporter(quiet=quiet)
+    bundle = find_bundle(model, registry)
+    options = DriftOptions(tolerance, 1.0 - confidence / 100.0)
+    if log is not None:
+        begin, end = parse_time(since, "--since"), parse_time(until, "--until")
+        found = drift_of_log(log, bundle, progress, options=options, since=begin, until=end)
+    else:
+        assert source is not None
+        from contextlib import nullcontext
+
+        opened = local_copy(source, progress.stage) if is_remote(source) else nullcontext(source)
+        with opened as here:
+            found = drift_of_file(
+                here,
+                bundle,
+                progress,
+                options=options,
+                input_options=InputOptions(
+                    reading.input_format,
+                    reading.encoding,
+                    reading.delimiter,
+                    reading.header,
+                    quotes=reading.quotes,
+                    sheet=reading.sheet,
+                    split=reading.dataset_split,
+                ),
+                text_column=reading.text_column,
+                second_column=reading.second_column,
+                limit=limit,
+                share=sample,
+                seed=seed,
+                threads=threads,
+            )
+    if as_json:
+        print_json(_to_json(found))
+    else:
+        for line in _lines(found):
+            stdout().print(line, markup=False)
+    if found.unusable and log is None:
+        stderr(quiet=quiet).print(f"· {found.unusable:,} rows could not be answered", markup=False)
+    if found.comparison.drifted:
+        return FAILED
+    return REJECTED_ROWS if found.unusable and log is None else OK
+
+
+def _check(source: str | None, model: str, log: Path | None, since: str | None, until: str | None) -> None:
+    """Raise ConfigError if the options contradict one another."""
+    if not model:
+        raise ConfigError("the model is missing", hint="Pass --model BUNDLE: the folder of the bundle.")
+    if (source is None) == (log is None):
+        raise ConfigError(
+            "drift compares either a file or a prediction log",
+            found="neither" if source is None else "both",
+            expected="a file, or --log FOLDER",
+        )
+    if log is None and (since or until):
+        raise ConfigError("--since and --until need --log", hint="A file has no times.")
+
+
+def _lines(found: DriftResult) -> Iterator[str]:
+    compared = found.comparison
+    level = f"{100 * (1 - compared.alpha):g} %"
+    yield f"{found.model}: {compared.texts:,} texts of {found.source}, {compared.reference_texts:,} reference texts"
+    if compared.drifted:
+        yield f"drifted by more than {compared.tolerance:g}: {', '.join(compared.drifted)}"
+    elif all(each.verdict == "within" for each in compared.summaries):
+        yield f"no drift: every summary is within {compared.tolerance:g}"
+    else:
+        yield f"no drift by more than {compared.tolerance:g} is shown; more texts make the intervals narrower"
+    width = max(len(each.summary) for each in compared.summaries)
+    for each in compared.summaries:
+        distance = each.distance
+        yield (
+            f"  {each.summary:<{width}}  distance {distance.value:.3f} ({distance.low:.3f} to {distance.high:.3f})  "
+            f"{_WORDS[each.verdict]}{_change(each)}"
+        )
+    yield f"  ({level} for all intervals together)"
+    for share in compared.labels[:_SHOWN_LABELS]:
+        yield f"  {share.label}: {100 * share.usual:.1f} % of the reference texts, {100 * share.now:.1f} % now"
+    if len(compared.labels) > _SHOWN_LABELS:
+        yield f"  and {len(compared.labels) - _SHOWN_LABELS:,} labels that changed less (--json prints them)"
+    yield from _shift_lines(compared)
+
+
+def _change(each: SummaryDrift) -> str:
+    if each.usual is None:
+        return ""
+    if each.now is None:
+        return "; no text has it"
+    return f"; median {each.usual[1]:.4g} before, {each.now[1]:.4g} now"
+
+
+def _shift_lines(compared: DriftComparison) -> Iterator[str]:
+    from glossator.service.monitoring.drift.summaries import TEXT_SUMMARIES
+
+    if compared.shift is None or compared.usual_confidence is None:
+        return
+    yield (
+        f"if only the shares of the labels have changed: accuracy {_estimated(compared.shift.accuracy)}, "
+        f"in the reference {100 * compared.usual_confidence:.1f} %"
+    )
+    changed = [name for name in compared.drifted if name in TEXT_SUMMARIES]
+    if changed:
+        yield f"  but the texts have changed too ({', '.join(changed)}): it may be much lower"
+    yield "  (an estimate that believes the model's confidences; glossator monitor measures the accuracy)"
+
+
+def _estimated(estimate: Estimated) -> str:
+    return f"{100 * estimate.value:.1f} % ({100 * estimate.low:.1f} to {100 * estimate.high:.1f} %)"
+
+
+def _to_json(found: DriftResult) -> dict[str, Any]:
+    compared, shift = found.comparison, found.comparison.shift
+    shares = {} if shift is None else dict(zip(found.labels, shift.shares, strict=True))
+    return {
+        "model": found.model,
+        "digest": found.digest,
+        "source": found.source,
+        "texts": compared.texts,
+        "unusable": found.unusable,
+        "reference_texts": compared.reference_texts,
+        "tolerance": compared.tolerance,
+        "confidence": 1.0 - compared.alpha,
+        "drifted": compared.drifted,
+        "summaries": {
+            each.summary: {
+                "verdict": each.verdict,
+                **_rounded(each.distance.value, each.distance.low, each.distance.high, first="distance"),
+                "texts": each.texts,
+                "reference_quantiles": each.usual,
+                "quantiles": each.now,
+            }
+            for each in compared.summaries
+        },
+        "labels": {
+            each.label: {
+                "reference": round(each.usual, 6),
+                "now": round(each.now, 6),
+                **({} if each.label not in shares else {"if_label_shift": _rounded(*shares[each.label])}),
+            }
+            for each in compared.labels
+        },
+        "label_shift": None
+        if shift is None
+        else {
+            "texts": shift.texts,
+            "accuracy": _rounded(*shift.accuracy),
+            "accuracy_with_new_shares": _rounded(*shift.adjusted),
+            "reference_accuracy": compared.usual_confidence,
+        },
+    }
+
+
+def _rounded(value: float, low: float, high: float, *, first: str = "value") -> dict[str, float]:
+    return {first: round(value, 6), "low": round(low, 6), "high": round(high, 6)}

@@ -1,0 +1,118 @@
+"""How the mix of labels has changed, and what accuracy that implies: maximum likelihood from calibrated probabilities.
+
+If only the shares of the labels have changed, and the texts of each label are as before (label shift), the
+probabilities of a calibrated model tell the new shares. They are the maximum of a concave likelihood, found by
+expectation maximisation (Saerens, Latinne and Decaestecker 2002; with calibration by Alexandari, Kundaje and Shrikumar
+2020):
+
+    posterior of label y for text i  ~  probability(i, y) * new share(y) / old share(y)
+    new share(y)                     =  mean over the texts of the posteriors
+
+None of this is guaranteed: a new kind of text breaks the assumption. Intervals are percentiles of the bootstrap, and
+measure only what a sample of this size leaves open.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+MOST_TEXTS = 4_000
+"""More texts are not needed: the share of a label is then known to about a point."""
+REPEATS = 100
+LEVEL = 0.95
+_MOST_STEPS = 2_000
+_REPEAT_STEPS = 300
+_CLOSE = 1e-7
+_REPEAT_CLOSE = 1e-4
+_SMALLEST_SHARE = 1e-4
+"""Old shares below are taken as this: their ratio would be noise."""
+
+
+class Estimated(NamedTuple):
+    """A share with its bootstrap interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class LabelShift:
+    """The new shares, and the accuracy that they imply.
+
+    `shares`: of each label, in label order. `accuracy`: the mean posterior of the label that was given. `adjusted`: the
+    mean posterior of the most probable label after the change: what the model would reach if it knew the new shares.
+    """
+
+    texts: int
+    shares: list[Estimated]
+    accuracy: Estimated
+    adjusted: Estimated
+
+
+def estimate_label_shift(probability: Floats, old_shares: Floats, *, seed: int = 0) -> LabelShift:
+    """Return the estimate.
+
+    Args:
+        probability: The calibrated probability of each label for each text `(texts, labels)`; at least one text.
+        old_shares: The share of each label where the probabilities are calibrated `(labels,)`: their mean there.
+        seed: Of the bootstrap.
+    """
+    count = len(probability)
+    ratios = probability / np.maximum(old_shares, _SMALLEST_SHARE)
+    given = probability.argmax(axis=1)
+    weights = np.full((count, 1), 1.0 / count)
+    best = fit_shares(ratios, weights, old_shares[:, np.newaxis], steps=_MOST_STEPS, close=_CLOSE)
+    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1.0 / count), size=REPEATS).T / count
+    start = np.repeat(best, REPEATS, axis=1)
+    repeated = fit_shares(ratios, drawn, start, steps=_REPEAT_STEPS, close=_REPEAT_CLOSE)
+    found = _accuracies(ratios, given, best[:, 0], weights[:, 0])
+    others = [_accuracies(ratios, given, repeated[:, each], drawn[:, each]) for each in range(REPEATS)]
+    return LabelShift(
+        texts=count,
+        shares=[_estimated(float(value), each) for value, each in zip(best[:, 0], repeated, strict=True)],
+        accuracy=_estimated(found[0], np.array([each[0] for each in others])),
+        adjusted=_estimated(found[1], np.array([each[1] for each in others])),
+    )
+
+
+def fit_shares(ratios: Floats, weights: Floats, start: Floats, *, steps: int, close: float) -> Floats:
+    """Return the most likely shares `(labels, fits)`.
+
+    Args:
+        ratios: Probabilities divided by the old shares `(texts, labels)`.
+        weights: The weight of each text in each fit `(texts, fits)`; those of a fit sum to 1.
+        start: Shares to begin with `(labels, fits)`. A share of 0 stays 0.
+        steps: The most steps of expectation maximisation.
+        close: Stop when no share changes by more.
+    """
+    shares: Floats = np.maximum(start, 1e-9)
+    shares = shares / shares.sum(axis=0)
+    for _ in range(steps):
+        likelihood = np.maximum(ratios @ shares, 1e-300)  # (texts, fits)
+        following: Floats = shares * (ratios.T @ (weights / likelihood))
+        following /= following.sum(axis=0)
+        change = float(np.abs(following - shares).max())
+        shares = following
+        if change <= close:
+            break
+    return shares
+
+
+def _accuracies(ratios: Floats, given: NDArray[np.intp], shares: Floats, weights: Floats) -> tuple[float, float]:
+    """Return the mean posterior of the label that was given, and of the most probable label."""
+    posterior = ratios * shares
+    posterior /= np.maximum(posterior.sum(axis=1, keepdims=True), 1e-300)
+    right = posterior[np.arange(len(given)), given]
+    return float(weights @ right), float(weights @ posterior.max(axis=1))
+
+
+def _estimated(value: float, repeats: Floats) -> Estimated:
+    low, high = np.quantile(repeats, [(1.0 - LEVEL) / 2.0, (1.0 + LEVEL) / 2.0])
+    return Estimated(value, min(value, float(low)), max(value, float(high)))
