@@ -26,16 +26,20 @@ def check_gold(gold: Mapping[str, Any], task: Task) -> None:
     if name != expected:
         raise InvalidFeedback(
             f"this model does not give {_KINDS[name]}",
-            expected=_KINDS[expected] if expected else "correct or a comment",
+            expected=_KINDS[expected] if expected else "a comment",
+            hint="GET /v1/models lists the task of each model.",
         )
     if isinstance(task, Classifier):
         labels = gold["labels"]
         _check_names(labels, task.labels)
         if len(set(labels)) != len(labels):
-            raise InvalidFeedback("a label is given twice", found=labels)
+            raise InvalidFeedback("a label is given twice", found=labels, hint="Give each label once.")
         if task.problem_type == "single_label_classification" and len(labels) != 1:
             raise InvalidFeedback(
-                "the text has exactly one right label", found=f"{len(labels)} labels", expected="one label"
+                "the text has exactly one right label",
+                found=f"{len(labels)} labels",
+                expected="one label",
+                hint="Say correct: false, with a comment, if no label is right.",
             )
     elif isinstance(task, TokenClassification):
         _check_names([each["label"] for each in gold["entities"]], task.types)

@@ -6,14 +6,14 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from glossator.service.api.problems import FeedbackOff
-from glossator.service.api.security.access import INFER
+from glossator.service.api.security.access import INFER, LABEL
 
-router = APIRouter(dependencies=[INFER])
-_METHODS = ["GET", "POST", "DELETE"]
+router = APIRouter(include_in_schema=False)
 
 
-@router.api_route("/v1/feedback", methods=_METHODS, include_in_schema=False)
-@router.api_route("/v1/feedback/{feedback_id}", methods=_METHODS, include_in_schema=False)
+@router.post("/v1/feedback", dependencies=[INFER])
+@router.get("/v1/feedback", dependencies=[LABEL])
+@router.delete("/v1/feedback/{feedback_id}", dependencies=[INFER])
 async def report_feedback_disabled() -> Response:
     """Raise FeedbackOff."""
     raise FeedbackOff(

@@ -29,6 +29,8 @@ _KEYS = re.compile(rb'"(?:request": ?"([A-Za-z0-9._~-]{1,128})|sha256": ?"([0-9a
 _FEW = 8
 """So many keys are searched for faster one by one."""
 
+_NEEDED = {"time", "request", "place", "model", "digest", "sha256"}
+
 _Key = tuple[str | None, int | None, str | None]
 
 
@@ -63,7 +65,8 @@ def find_answers(
 ) -> list[Record | None]:
     """Return the newest record of each wanted answer that was served; None where the log has none, or it was erased.
 
-    It reads at most about `most_bytes` of the log, `block_bytes` at a time. A record that was written a moment ago may be missing.
+    It reads at most about `most_bytes` of the log, `block_bytes` at a time. A record that was written a moment ago may
+    be missing.
 
     Raises TextTooLong if the found records have more than `most_found_bytes` together.
     """
@@ -81,7 +84,7 @@ def find_answers(
                 record = json.loads(line)
             except ValueError:
                 continue
-            if not isinstance(record, dict) or not served.accepts(record) or erasures.cover(record):
+            if not _is_answer(record) or not served.accepts(record) or erasures.cover(record):
                 continue
             if _assign(record, pending, found) and (size := size + len(line)) > most_found_bytes:
                 raise TextTooLong(
@@ -90,6 +93,10 @@ def find_answers(
                     hint="Look for fewer answers at once.",
                 )
     return [found.get(each) for each in wanted]
+
+
+def _is_answer(record: object) -> bool:
+    return isinstance(record, dict) and record.keys() >= _NEEDED
 
 
 def _assign(record: Record, pending: dict[_Key, set[Wanted]], found: dict[Wanted, Record]) -> bool:

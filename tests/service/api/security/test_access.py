@@ -35,7 +35,15 @@ KEYS = {scope: f"gl_key-with-scope-{scope}" for scope in SCOPES}
 _LOOP = asyncio.Runner()
 OPEN_PATHS = {"/livez", "/readyz", "/ui/session", "/ui/session/end", "/ui/static/{name:path}"}
 LABEL_PREFIXES = ("/v1/jobs", "/v1/files", "/v1/batches", "/ui/jobs")
-VALUES = {"name": "intents", "version": "1", "job_id": "job_1", "file_id": "file-1", "batch_id": "batch_1", "rest": "x"}
+VALUES = {
+    "name": "intents",
+    "version": "1",
+    "job_id": "job_1",
+    "file_id": "file-1",
+    "batch_id": "batch_1",
+    "rest": "x",
+    "feedback_id": "f",
+}
 
 
 @pytest.fixture(scope="module")
@@ -50,10 +58,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def app(served_models: dict[str, Model], folder: Path) -> Iterator[FastAPI]:
-    """An app with every route that there is: jobs, and a dialect at the root."""
+    """An app with every route that there is: jobs, feedback, and a dialect at the root."""
     app = create_app(
         served_models,
-        Settings(key_file=folder / "keys.json", jobs=folder / "jobs", root_dialect="text-embeddings-inference"),
+        Settings(
+            key_file=folder / "keys.json",
+            jobs=folder / "jobs",
+            prediction_log=folder / "log",
+            root_dialect="text-embeddings-inference",
+        ),
     )
     app.state.service.warm = True
     yield app
@@ -110,14 +123,15 @@ def example_path(route: DeclaredRoute) -> str:
 def test_every_route_declares_one_scope(
     served_models: dict[str, Model], tmp_path: Path, root: Dialect | None, jobs: bool
 ) -> None:
-    app = create_app(served_models, Settings(root_dialect=root, jobs=tmp_path if jobs else None))
+    more: dict[str, Path] = {"jobs": tmp_path, "prediction_log": tmp_path / "log"} if jobs else {}
+    app = create_app(served_models, Settings(root_dialect=root, **more))
     found = list(declared_routes(app.routes))
     assert len(found) > 60
     for route in found:
         expected: str | None = "infer"
         if route.path in OPEN_PATHS:
             expected = None
-        elif route.path.startswith(LABEL_PREFIXES):
+        elif route.path.startswith(LABEL_PREFIXES) or (route.path, route.methods) == ("/v1/feedback", ("GET",)):
             expected = "label"
         elif route.path.endswith("/metrics"):
             expected = "admin"
@@ -169,7 +183,8 @@ def test_key_with_the_scope_gets_an_answer(app: FastAPI) -> None:
 
 PROTECTED: Mapping[str, str] = {
     "/metrics": "admin", "/tei/intents/metrics": "admin", "/intents/metrics": "admin", "/v1/jobs": "label",
-    "/ui/jobs": "label", "/v1/files": "label", "/v1/models": "infer", "/ui/models/intents": "infer",
+    "/ui/jobs": "label", "/v1/files": "label", "/v1/feedback": "label",
+    "/v1/models": "infer", "/ui/models/intents": "infer",
 }  # fmt: skip
 INSERTED = [
     b"%0A", b"%0D", b"%00", b"%2F", b"%2f", b"%5C", b"\\", b"/", b"//", b".", b"..", b"/.", b"/..", b"%2e", b"%2E%2e",

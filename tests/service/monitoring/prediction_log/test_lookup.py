@@ -27,6 +27,7 @@ RECORDS = st.builds(
         "request": request,
         "place": place,
         "model": model,
+        "digest": "d" * 64,
         "key": key,
         "sha256": hash_text(text),
         # Escaped quotes: what a text contains is never taken for a field.
@@ -49,6 +50,10 @@ WANTED = st.builds(
     model=st.sampled_from([None, *MODELS]),
     key=st.sampled_from([None, *KEYS]),
 )
+
+
+def record(number: int, **more: Any) -> dict[str, Any]:
+    return {"time": "t", "request": f"r{number}", "place": 0, "model": "m", "digest": "d", "sha256": "", **more}
 
 
 def write(folder: Path, segments: list[list[dict[str, Any]]], separators: tuple[str, str]) -> None:
@@ -98,10 +103,7 @@ def _is(record: dict[str, Any], wanted: Wanted) -> bool:
 
 
 def test_many_answers_are_found_in_one_pass(tmp_path: Path) -> None:
-    records = [
-        {"time": "t", "request": f"r{number}", "place": 0, "model": "m", "sha256": hash_text(str(number))}
-        for number in range(3_000)
-    ]
+    records = [record(number, sha256=hash_text(str(number))) for number in range(3_000)]
     write(tmp_path, [records[:1_500], records[1_500:]], (",", ":"))
     wanted = [Wanted(request=f"r{number}", place=0) for number in range(0, 3_000, 3)]
     found = find_answers(tmp_path, wanted)
@@ -110,16 +112,22 @@ def test_many_answers_are_found_in_one_pass(tmp_path: Path) -> None:
 
 
 def test_only_the_newest_part_of_the_log_is_searched(tmp_path: Path) -> None:
-    records = [{"time": "t", "request": f"r{number}", "place": 0, "sha256": ""} for number in range(1_000)]
+    records = [record(number) for number in range(1_000)]
     write(tmp_path, [records], (",", ":"))
     first, last = Wanted(request="r0"), Wanted(request="r999")
     assert find_answers(tmp_path, [first, last], most_bytes=10_000, block_bytes=1_000) == [None, records[-1]]
     assert find_answers(tmp_path, [first], block_bytes=1_000) == [records[0]]
 
 
+def test_lines_that_are_no_answers_are_left_out(tmp_path: Path) -> None:
+    lines = ['{"request":"r1"}', '["request","r1"]', '{"request":"r1",', json.dumps(record(1)), '"request":"r1"']
+    (tmp_path / "2026-01-01T000000Z-1-a.jsonl").write_text("".join(line + "\n" for line in lines))
+    assert find_answers(tmp_path, [Wanted(request="r1")]) == [record(1)]
+
+
 def test_texts_that_do_not_fit_into_memory_are_an_error(tmp_path: Path) -> None:
     text = "x" * 500
-    write(tmp_path, [[{"time": "t", "request": f"r{number}", "text": text} for number in range(2)]], (",", ":"))
+    write(tmp_path, [[record(number, text=text) for number in range(2)]], (",", ":"))
     assert find_answers(tmp_path, [Wanted(request="r0")], most_found_bytes=1_000) != [None]
     with pytest.raises(TextTooLong):
         find_answers(tmp_path, [Wanted(request="r0"), Wanted(request="r1")], most_found_bytes=1_000)
