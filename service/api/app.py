@@ -27,10 +27,19 @@ from glossator.service.api.middleware.tracing import no_span, span_factory
 from glossator.service.api.model_catalog import ModelCatalog
 from glossator.service.api.openapi_document import DEFAULT_RESPONSES, DocumentedApp
 from glossator.service.api.replicas.replica_supervisor import shared_folder
+from glossator.service.api.review_service import open_reviews
 from glossator.service.api.routes import feedback as feedback_routes
-from glossator.service.api.routes import feedback_disabled, health, jobs_disabled, predict, zero_shot_rerank
+from glossator.service.api.routes import (
+    feedback_disabled,
+    health,
+    jobs_disabled,
+    predict,
+    reviews_disabled,
+    zero_shot_rerank,
+)
 from glossator.service.api.routes import jobs as jobs_routes
 from glossator.service.api.routes import models as models_routes
+from glossator.service.api.routes import reviews as reviews_routes
 from glossator.service.api.security.access import declared_routes
 from glossator.service.api.security.guard import GuardMiddleware
 from glossator.service.api.security.key_ring import open_key_ring
@@ -38,7 +47,7 @@ from glossator.service.api.security.proxy import ProxyMiddleware
 from glossator.service.api.security.sessions import Sessions
 from glossator.service.api.settings import Settings
 from glossator.service.api.state import AppState
-from glossator.service.api.web import key_pages, pages
+from glossator.service.api.web import feedback_pages, key_pages, pages
 from glossator.service.bundle.names import check_model_name
 from glossator.service.errors import ConfigError
 from glossator.service.inference.admission import QueueLimit
@@ -77,6 +86,7 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
         log=None if settings.log_settings is None else PredictionLog(settings.log_settings),
     )
     state.feedback = open_feedback(catalog, settings)
+    state.reviews = open_reviews(catalog, settings)
     if state.log is not None:
         metrics.watch_log(state.log)
     state.drift = open_drift(state.log, catalog, settings)
@@ -122,6 +132,8 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
             await to_thread.run_sync(state.drift.close)
         if state.feedback is not None:
             await to_thread.run_sync(state.feedback.close)
+        if state.reviews is not None:
+            await to_thread.run_sync(state.reviews.close)
         await to_thread.run_sync(metrics.close)
 
     app = DocumentedApp(
@@ -157,10 +169,13 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
     problems.install_error_handlers(app, error_response)
     jobs = jobs_disabled if state.jobs is None else jobs_routes
     feedback = feedback_disabled if state.feedback is None else feedback_routes
-    for routes in (predict, zero_shot_rerank, models_routes, jobs, feedback, health):
+    reviews = reviews_disabled if state.reviews is None else reviews_routes
+    for routes in (predict, zero_shot_rerank, models_routes, jobs, feedback, reviews, health):
         app.include_router(routes.router)
     app.include_router(pages.router)
     app.include_router(key_pages.router)
+    if state.feedback is not None:
+        app.include_router(feedback_pages.router)
     app.body_models = BODIES
     mount(app, root=settings.root_dialect, default=catalog.names[0], jobs=state.jobs is not None)
     tuple(declared_routes(app.routes))  # a route without a declared scope stops the app here

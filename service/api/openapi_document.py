@@ -13,6 +13,7 @@ from glossator.service.api.schemas.errors import Problem
 from glossator.service.api.schemas.feedback import FeedbackRows
 from glossator.service.api.schemas.jobs import JobForm
 from glossator.service.api.schemas.requests import PredictText, PredictTexts, RerankRequest, ZeroShotRequest
+from glossator.service.api.schemas.reviews import PeriodRequest, ReviewBatch
 from glossator.service.errors import GlossatorError
 from glossator.service.reviews.feedback_rows import FeedbackRow
 
@@ -49,9 +50,12 @@ PREDICT_BODY: dict[str, Any] = {
 """The body and the parameters of a prediction, which the route parses itself."""
 
 _INFERENCE_BODIES: tuple[type[BaseModel], ...] = (PredictText, PredictTexts, ZeroShotRequest, RerankRequest)
-_JOB_BODIES: tuple[type[BaseModel], ...] = (JobForm,)
-_FEEDBACK_BODIES: tuple[type[BaseModel], ...] = (FeedbackRow, FeedbackRows)
-"""The bodies that routes parse themselves."""
+_BODIES: dict[str, tuple[type[BaseModel], ...]] = {
+    "/v1/jobs": (JobForm,),
+    "/v1/feedback": (FeedbackRow, FeedbackRows),
+    "/v1/reviews/{name}": (ReviewBatch, PeriodRequest),
+}
+"""The bodies that routes parse themselves; those of routes that an app may not have, by their path."""
 
 
 def request_body(model: type[BaseModel], *, accepts_timeout: bool = True) -> dict[str, Any]:
@@ -95,7 +99,7 @@ class DocumentedApp(FastAPI):
         if is_first_call:
             parts = document.setdefault("components", {})
             native = _INFERENCE_BODIES
-            for path, bodies in (("/v1/jobs", _JOB_BODIES), ("/v1/feedback", _FEEDBACK_BODIES)):
+            for path, bodies in _BODIES.items():
                 native = (*native, *bodies) if path in document["paths"] else native
             parts["schemas"] = {**parts.get("schemas", {}), **component_schemas(*native, *self.body_models, Problem)}
             if self.needs_key:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from glossator.service.bundle.task import Classifier, QuestionAnswering, Task, TokenClassification
 from glossator.service.errors import ConfigError
 from glossator.service.monitoring.prediction_log.reader import LogFilter, LogReader, Record
+from glossator.service.reviews.log_checks import no_answers
 from glossator.service.reviews.records import FIELDS, SERVED, Item, Kind, Period, Scheme
 from glossator.service.tasks.offsets import OffsetUnit, offset_converter
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from glossator.service.reviews.store import ReviewStore
@@ -33,7 +34,7 @@ def open_period(
     until: str,
     planned_labels: int,
     digest: str | None = None,
-    scheme: Scheme | None = None,
+    schemes: Mapping[str, Scheme | None] | None = None,
 ) -> Period:
     """Freeze the answers of a model in a time of the log as a period. The same answers make the same period.
 
@@ -45,7 +46,8 @@ def open_period(
         until: The time of the first answers after the period.
         planned_labels: How many labels are planned.
         digest: The version of the model, or how its digest begins; None: the version that answered last.
-        scheme: What answers of this version are made of; None: what the log shows.
+        schemes: By digest, what the answers of a version are made of, for versions that are at hand. By default, what
+            the log shows.
 
     Raises:
         FileMissing: There is no log.
@@ -53,12 +55,7 @@ def open_period(
     """
     records = list(LogReader(log, LogFilter(model=model, digest=digest, since=since, until=until)))
     if not records:
-        known = sorted({str(record["model"]) for record in LogReader(log)})
-        raise ConfigError(
-            "no answers of this model were logged in this time",
-            found=f"{model}, {since or 'the beginning'} to {until}; the log has {', '.join(known) or 'no answers'}",
-            hint="Change --since or --until, or see `glossator log stats`.",
-        )
+        raise no_answers(log, model, digest=digest, since=since, until=until)
     newest = max(records, key=lambda record: str(record["time"]))["digest"]
     kept = [record for record in records if record["digest"] == newest]
     if not any(name in record for record in kept for name in SERVED):
@@ -79,7 +76,7 @@ def open_period(
         planned_labels=planned_labels,
         seed=_SEED,
         items=items,
-        scheme=scheme or observed_scheme(kept),
+        scheme=(schemes or {}).get(newest) or observed_scheme(kept),
     )
     return store.add_period(period)
 
