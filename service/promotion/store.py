@@ -117,14 +117,15 @@ class PromotionStore:
         champion = baseline if direction == "promote" else candidate
         while True:
             with self._database.transaction() as execute:
-                known = self._newest(execute, model, direction, candidate, baseline)
-                if known is not None and (after is None or known.id != after.id):
-                    return known
                 earlier = execute(
                     """SELECT number, alpha, total_alpha FROM promotion_challenges
                     WHERE model = :model AND direction = :direction AND champion = :champion""",
                     {"model": model, "direction": direction, "champion": champion},
                 )
+                # After the numbers were read: what is stored in between takes the number, and this one tries again.
+                known = self._newest(execute, model, direction, candidate, baseline)
+                if known is not None and (after is None or known.id != after.id):
+                    return known
                 number = 1 + max((row["number"] for row in earlier), default=0)
                 alpha = _share(total_alpha, number, spend, earlier)
                 parameters = {
