@@ -63,7 +63,7 @@ class _Gamblers:
 
     def log_capital(self, ratio: float) -> float:
         """Return the logarithm of the capital after all draws, if the ratio were this."""
-        return _log_mean_exp(self.log_factors(ratio).sum(axis=1, keepdims=True))[0].item()
+        return float(_log_mean_exp(self.log_factors(ratio).sum(axis=1, keepdims=True)).item())
 
     def capital_path(self, ratio: float) -> Floats:
         """Return the logarithm of the capital after each draw, if the ratio were this `(draws,)`."""

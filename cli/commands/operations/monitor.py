@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from glossator.cli.support.console import FAILED, OK, REJECTED_ROWS, Json, print_json, stderr, stdout
+from glossator.service.errors import ConfigError
 
 if TYPE_CHECKING:
     from glossator.service.reviews.live_accuracy import LiveAccuracy
+    from glossator.service.reviews.live_f1 import LiveF1
+    from glossator.service.reviews.monitor import Monitored
     from glossator.service.statistics.confidence_sequence import Interval
-    from glossator.service.statistics.live_accuracy import Estimate
 
 DEFAULT_LABELS = 200
+_SHOWN_LABELS = 20
 
 
 def monitor(
@@ -45,6 +45,22 @@ def monitor(
         Path | None, typer.Option(help="Read reviews from this file: the tasks, with what the reviewer says added.")
     ] = None,
     reviewer: Annotated[str, typer.Option(help="Who reviewed, for rows that do not say it.")] = "reviewer",
+    slices: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--slice",
+            metavar="FIELD",
+            help="Divide the answers by route, key, version, tier, truncated, windows, tokens, confidence or time "
+            "(days). May be repeated; all intervals hold together.",
+        ),
+    ] = None,
+    history: Annotated[bool, typer.Option("--history", help="Show all periods of the model.")] = False,
+    figure: Annotated[
+        str | None,
+        typer.Option(
+            help="Draw all periods of the model into this SVG file (- for stdout); needs glossator[evaluation]."
+        ),
+    ] = None,
     confidence: Annotated[
         float, typer.Option(min=50.0, max=99.99, metavar="PERCENT", help="Confidence of the interval.")
     ] = 95.0,
@@ -66,89 +82,92 @@ def monitor(
     Examples:
       glossator monitor tickets --log predictions --labels 200 --tasks review.jsonl
       glossator monitor tickets --log predictions --answers review.jsonl --min-accuracy 90
+      glossator monitor tickets --log predictions --slice route --slice tokens
+      glossator monitor tickets --log predictions --history --figure live.svg
     """
-    from glossator.service.monitoring.prediction_log.reader import LogReader, parse_time
-    from glossator.service.monitoring.prediction_log.records import format_time
-    from glossator.service.reviews.live_accuracy import live_accuracy
-    from glossator.service.reviews.periods import draw_items, open_period
-    from glossator.service.reviews.store import DATABASE, open_review_store
-    from glossator.service.reviews.tasks import read_reviews, review_tasks
+    from glossator.service.reviews.monitor import NewPeriod, monitor_model
+    from glossator.service.reviews.monitor_json import monitored_to_json
 
-    LogReader(log)  # an error if there is no log
-    name, _, digest = model.partition("@")
-    begin, end = parse_time(since, "--since"), parse_time(until, "--until")
-    store = open_review_store(log, os.environ.get(DATABASE) or None)
-    try:
-        last = store.newest_period(name)
-        period = None if since or until or new or digest else last
-        if period is None:
-            period = open_period(
-                store,
-                log,
-                name,
-                since=begin or (last.until if new and last is not None else None),
-                until=end or format_time(time.time()),
-                planned_labels=labels or DEFAULT_LABELS,
-                digest=digest or None,
-            )
-            draw_items(store, period, labels or DEFAULT_LABELS)
-        elif labels is not None:
-            draw_items(store, period, labels)
-        faults: list[str] = []
-        if answers is not None:
-            reviews, unusable = read_reviews(_rows(answers, faults), period, store.draws(period.id), reviewer)
-            faults += unusable
-            store.add_reviews(period.id, reviews)
-        if tasks is not None:
-            _write_tasks(tasks, review_tasks(store, log, period))
-        found = live_accuracy(store, period, alpha=1.0 - confidence / 100.0)
-    finally:
-        store.close()
-    for fault in faults:
-        stderr().print(f"· {fault}", markup=False)
+    if figure is not None:
+        from glossator.workflows.extras import require_extra
+
+        require_extra("evaluation")
+    if [tasks, figure].count("-") + as_json > 1:
+        raise ConfigError(
+            "only one result can be written to standard output",
+            found=", ".join(
+                name
+                for name, on in (("--tasks -", tasks == "-"), ("--figure -", figure == "-"), ("--json", as_json))
+                if on
+            ),
+            hint="Write the others to files.",
+        )
+    found = monitor_model(
+        model,
+        log,
+        period=NewPeriod(since, until, after_last=new),
+        labels=labels,
+        tasks=tasks,
+        answers=answers,
+        reviewer=reviewer,
+        alpha=1.0 - confidence / 100.0,
+        slices=slices or (),
+        history=history or figure is not None,
+    )
+    for sentence in _remarks(found):
+        stderr().print(f"· {sentence}", markup=False)
+    if figure is not None:
+        _draw(found, figure)
     if as_json:
-        print_json(_to_json(found, faults))
+        print_json(monitored_to_json(found))
     else:
-        out = stderr() if tasks == "-" else stdout()
-        for line in _sentences(found):
+        out = stderr() if "-" in (tasks, figure) else stdout()
+        for line in [*_sentences(found.accuracy), *(_history(found) if history else ())]:
             out.print(line, markup=False)
-    if faults:
+    if found.faults:
         return REJECTED_ROWS
-    return FAILED if min_accuracy is not None and found.estimate.interval.high < min_accuracy / 100.0 else OK
+    highest = found.accuracy.estimate.interval.high
+    return FAILED if min_accuracy is not None and highest < min_accuracy / 100.0 else OK
 
 
-def _rows(path: Path, faults: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield the rows of a file of reviews with their numbers; rows that cannot be read become faults."""
-    from glossator.service.documents.open_source import open_source
+def _remarks(found: Monitored) -> Iterator[str]:
+    if found.task_file is not None:
+        yield f"wrote {found.task_file.tasks:,} answers to review"
+        if found.task_file.without_text:
+            yield (
+                f"the text of {found.task_file.without_text:,} of them is not in the log: find it by its SHA-256, or "
+                "log texts (glossator serve --log-texts)"
+            )
+    yield from found.notes
+    yield from found.faults
 
-    for number, record in enumerate(open_source(path).records(), start=1):
-        if record.error is not None:
-            faults.append(f"row {number}: {record.error.message}")
-        else:
-            yield number, dict(record.fields)
 
-
-def _write_tasks(path: str, tasks: Iterator[dict[str, Any]]) -> None:
+def _draw(found: Monitored, path: str) -> None:
+    from glossator.evaluation.reports.live_accuracy_plot import AccuracyPoint, live_accuracy_svg
     from glossator.service.files.atomic_file import AtomicFile
 
-    count = without = 0
-    file = AtomicFile(path, mode=0o600)
+    points = [
+        AccuracyPoint(
+            since=each.period.since,
+            until=each.period.until,
+            version=each.period.digest,
+            answers=len(each.period.items),
+            reviewed=each.estimate.labels,
+            value=each.estimate.value,
+            low=each.estimate.interval.low,
+            high=each.estimate.interval.high,
+            calibrated=each.calibrated,
+        )
+        for each in found.history
+    ]
+    drawing = live_accuracy_svg(found.accuracy.period.model, points, confidence=1.0 - found.accuracy.alpha)
+    file = AtomicFile(path)
     try:
-        for task in tasks:
-            count += 1
-            without += "text" not in task
-            file.write((json.dumps(task, ensure_ascii=False) + "\n").encode("utf-8"))
+        file.write(drawing.encode("utf-8"))
         file.commit()
     except BaseException:
         file.discard()
         raise
-    stderr().print(f"· wrote {count:,} answers to review", markup=False)
-    if without:
-        stderr().print(
-            f"· the text of {without:,} of them is not in the log: find it by its SHA-256, or log texts "
-            "(glossator serve --log-texts)",
-            markup=False,
-        )
 
 
 def _sentences(found: LiveAccuracy) -> Iterator[str]:
@@ -162,8 +181,8 @@ def _sentences(found: LiveAccuracy) -> Iterator[str]:
         yield "no reviews yet: the accuracy is not known"
     else:
         yield (
-            f"accuracy {_range(estimate.interval)} ({level}, however often you look); best estimate "
-            f"{_percent(estimate.value)}, from {estimate.labels:,} reviewed draws"
+            f"{_MEASURE[period.scheme.kind]} {_range(estimate.interval)} ({level}, however often you look); best "
+            f"estimate {_percent(estimate.value)}, from {estimate.labels:,} reviewed draws"
         )
     if estimate.skipped:
         yield (
@@ -173,48 +192,61 @@ def _sentences(found: LiveAccuracy) -> Iterator[str]:
         yield f"about {found.needed:,} reviewed draws in all make it +-2 points"
     if found.calibrated is not None:
         yield f"without reviews: {_percent(found.calibrated)}, if the confidences are calibrated"
-    for each in found.by_label:
+    if found.f1 is not None and estimate.labels:
+        yield from _f1_sentences(found.f1, level)
+    for each in found.by_label[:_SHOWN_LABELS]:
         reviewed = f"{each.estimate.labels:,} reviews, {each.items:,} answers"
-        yield f"  {each.label}: {_range(each.estimate.interval)}, {reviewed}"
+        yield f"  {each.value}: {_range(each.estimate.interval)}, {reviewed}"
+    if len(found.by_label) > _SHOWN_LABELS:
+        yield f"  and {len(found.by_label) - _SHOWN_LABELS:,} more labels (--json lists them)"
     if found.by_label:
         yield f"  ({level} for all labels together)"
+    for each in found.slices:
+        reviewed = f"{each.estimate.labels:,} reviews, {each.items:,} answers"
+        yield f"  {each.field} {each.value}: {_range(each.estimate.interval)}, {reviewed}"
+    if found.slices:
+        yield f"  ({level} for all slices together)"
     if found.ahead:
         yield f"reviews that wait for those of earlier draws, and do not count yet: {found.ahead:,}"
     if found.waiting:
         yield f"to review: {found.waiting:,} answers (--tasks FILE writes them)"
 
 
-def _to_json(found: LiveAccuracy, faults: list[str]) -> dict[str, Any]:
-    period = found.period
-    return {
-        "period": period.id,
-        "model": period.model,
-        "digest": period.digest,
-        "since": period.since,
-        "until": period.until,
-        "answers": len(period.items),
-        "confidence": 1.0 - found.alpha,
-        "accuracy": _estimate(found.estimate),
-        "draws": found.draws,
-        "waiting": found.waiting,
-        "ahead": found.ahead,
-        "needed_for_2_points": found.needed,
-        "if_calibrated": found.calibrated,
-        "labels": {each.label: {"answers": each.items, **_estimate(each.estimate)} for each in found.by_label},
-        "faults": faults,
-    }
+_MEASURE = {
+    "label": "accuracy",
+    "labels": "accuracy (all labels of an answer are right)",
+    "entities": "accuracy (all entities of a text are right)",
+    "span": "accuracy (the span is right)",
+}
+"""What is right or wrong, by the kind of answers."""
 
 
-def _estimate(estimate: Estimate) -> dict[str, Any]:
-    return {
-        "value": estimate.value,
-        "low": estimate.interval.low,
-        "high": estimate.interval.high,
-        "worst_low": estimate.worst.low,
-        "worst_high": estimate.worst.high,
-        "reviewed": estimate.labels,
-        "skipped": estimate.skipped,
-    }
+def _f1_sentences(found: LiveF1, level: str) -> Iterator[str]:
+    name = "strict F1 of entities" if found.parts == "entities" else "micro F1 of labels"
+    best = "" if found.value is None else f"; best estimate {_percent(found.value)}"
+    yield f"{name} {_range(found.interval)} ({level}){best}, from {found.texts:,} draws whose right answer is known"
+    if found.without_gold:
+        yield (
+            f"  {found.without_gold:,} wrong answers widen it, because their review does not say what is right "
+            f'("gold_{found.parts}")'
+        )
+    if found.over_limit:
+        yield f"  {found.over_limit:,} texts miss more {found.parts} than are counted for one text"
+
+
+def _history(found: Monitored) -> Iterator[str]:
+    yield f"periods: {len(found.history):,} ({100 * (1 - found.accuracy.alpha):g} % for each by itself)"
+    for each in found.history:
+        estimate, period = each.estimate, each.period
+        if estimate.value is None:
+            measured = "no reviews"
+        else:
+            measured = f"{_percent(estimate.value)}, {_range(estimate.interval)}, {estimate.labels:,} reviews"
+        calibrated = "" if each.calibrated is None else f"; {_percent(each.calibrated)} if calibrated"
+        yield (
+            f"  {period.since[:16]} to {period.until[:16]} {period.digest[:8]}: {measured}, "
+            f"{len(period.items):,} answers{calibrated}"
+        )
 
 
 def _range(interval: Interval) -> str:

@@ -53,10 +53,13 @@ class LogReader:
         self._wanted = wanted or LogFilter()
         self.damaged = 0
         """Lines that are no records, among those read so far."""
+        self.segment: Path | None = None
+        """The file of the record that was read last. Times rise within a file, if its clock does."""
 
     def __iter__(self) -> Iterator[Record]:
         erasures = read_erasures(self._folder)
         for segment in list_segments(self._folder):
+            self.segment = segment
             for line in read_segment(segment):
                 try:
                     record = json.loads(line)

@@ -76,7 +76,7 @@ def test_the_interval_of_reviewed_draws_covers_the_accuracy(store: ReviewStore, 
     assert found.calibrated == pytest.approx(0.825)
     assert found.needed is not None
     assert found.needed > 150
-    assert [each.label for each in found.by_label] == list(LABELS)
+    assert [each.value for each in found.by_label] == list(LABELS)
     assert sum(each.estimate.labels for each in found.by_label) == 150
     assert all(each.estimate.interval.half_width > found.estimate.interval.half_width for each in found.by_label)
 

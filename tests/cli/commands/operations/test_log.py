@@ -93,4 +93,4 @@ def test_new_answers_make_a_new_period(run: Run, log: Path) -> None:
     assert (second["since"], second["answers"]) == ("2026-01-02T00:00:00.000000Z", 60)
     unknown = run("monitor", "other", "--log", "log")
     assert unknown.code == 2
-    assert "no answers of this model were logged in this time" in unknown.err
+    assert "no answers of this model are in the log" in unknown.err
