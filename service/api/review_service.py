@@ -150,7 +150,7 @@ class ReviewService:
         faults: list[Fault] = []
         for place, row in enumerate(rows):
             try:
-                review = read_review(row | {"period": period.id}, period, drawn, reviewer, role=role, labels=labels)
+                review = read_review({**row, "period": period.id}, period, drawn, reviewer, role=role, labels=labels)
                 if review is None:
                     raise ValueError("it says nothing: give correct, skip or a right answer")
             except ValueError as error:

@@ -67,9 +67,7 @@ Reviewer = Annotated[
     responses=problem_responses(
         "/v1/reviews/intents/periods",
         *_BODY_PROBLEMS,
-        ConfigError(
-            "no answers of this model were logged in this time", found="intents", hint="Change since or until."
-        ),
+        ConfigError("no answers of this model were logged in this time", found="intents", hint="Change since."),
         _NO_ROOM,
     ),
 )
@@ -214,9 +212,7 @@ async def undo(
     state: StateDep,
     reviewer: Annotated[
         str | None,
-        Query(
-            max_length=MOST_NAME_CHARACTERS, description="Whose review; default: yours. Others need the scope admin."
-        ),
+        Query(max_length=MOST_NAME_CHARACTERS, description="Whose review; default: yours. That of others needs admin."),
     ] = None,
 ) -> UndoneReview:
     """The item waits for a review again. Nothing is deleted: the history keeps both. Repeating it changes nothing."""

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from glossator.service.api.review_service import Queue
 from glossator.service.api.schemas.requests import FirstFault
-from glossator.service.reviews.records import Kind, Period
+from glossator.service.reviews.records import Kind, Period, Review
 from glossator.service.reviews.review_rows import MOST_COMMENT_CHARACTERS, MOST_NAME_CHARACTERS
 
 MOST_REVIEWS = 1_000
@@ -255,16 +255,16 @@ def queue_body(queue: Queue) -> ReviewQueue:
     """The items of a queue as a body; only the fields that have a value are set."""
     items = []
     for each in queue.items:
-        opinions = [
-            OpinionBody(
-                reviewer=review.reviewer,
-                role=review.role,
-                verdict=review.verdict,
-                **({} if review.gold is None else {"gold": dict(review.gold)}),
-                **({} if review.comment is None else {"comment": review.comment}),
-            )
-            for review in each.reviews
-        ]
-        more: dict[str, Any] = {**each.texts, **({"reviews": opinions} if opinions else {})}
+        more: dict[str, Any] = {
+            **each.texts,
+            **({"reviews": list(map(_opinion, each.reviews))} if each.reviews else {}),
+        }
         items.append(QueuedItemBody(item=each.item, sha256=each.sha256, answer=dict(each.answer), **more))
     return ReviewQueue(**period_fields(queue.period), items=items)
+
+
+def _opinion(review: Review) -> OpinionBody:
+    more: dict[str, Any] = {} if review.comment is None else {"comment": review.comment}
+    if review.gold is not None:
+        more["gold"] = dict(review.gold)
+    return OpinionBody(reviewer=review.reviewer, role=review.role, verdict=review.verdict, **more)
