@@ -39,9 +39,14 @@ class PageRoute(APIRoute):
 
 async def read_form(request: Request, max_bytes: int) -> dict[str, str]:
     """The fields of a form. Raises InvalidRequest if it cannot be parsed."""
+    return dict(await read_fields(request, max_bytes, most_fields=16))
+
+
+async def read_fields(request: Request, max_bytes: int, *, most_fields: int) -> list[tuple[str, str]]:
+    """The fields of a form in which a name may have several values. Raises InvalidRequest if it cannot be parsed."""
     body = await read_body(request, max_bytes)
     try:
-        pairs = parse_qsl(body.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=16)
+        pairs = parse_qsl(body.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=most_fields)
     except ValueError:  # includes UnicodeDecodeError
-        raise InvalidRequest("the form cannot be read", expected="at most 16 fields, in UTF-8") from None
-    return {name: value.replace("\r\n", "\n") for name, value in pairs}
+        raise InvalidRequest("the form cannot be read", expected=f"at most {most_fields:,} fields, in UTF-8") from None
+    return [(name, value.replace("\r\n", "\n")) for name, value in pairs]

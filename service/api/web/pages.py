@@ -21,6 +21,7 @@ from glossator.service.api.security.access import INFER, LABEL, OPEN
 from glossator.service.api.security.proxy import root_of
 from glossator.service.api.state import AppState
 from glossator.service.api.web.answer_view import AnswerView, view_answer
+from glossator.service.api.web.feedback_pages import takes_feedback
 from glossator.service.api.web.model_card import read_picture, render_card
 from glossator.service.api.web.page_route import PageRoute, read_form
 from glossator.service.api.web.revalidation import entity_tag, revalidated
@@ -176,8 +177,10 @@ async def _answer(request: Request, state: AppState, name: str, fields: dict[str
             (explanation,) = await inference_requests.explain(state, request, model, [text], [found])
         view = view_answer(text, found, explanation)
     milliseconds = 1e3 * (time.perf_counter() - began)
+    asks = view is not None and takes_feedback(state, name, model.task)
     return {
         "name": name,
+        "feedback": request.state.request_id if asks else None,
         "model": model,
         "error": found if view is None else None,
         "view": view,
