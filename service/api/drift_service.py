@@ -24,7 +24,7 @@ from glossator.service.jobs.webhooks.addresses import Network
 from glossator.service.jobs.webhooks.delivery import WebhookDelivery
 from glossator.service.jobs.webhooks.message import TRIES, Message, secret_bytes, wait
 from glossator.service.monitoring.drift.detector import DriftDetector, Key
-from glossator.service.monitoring.drift.events import DriftEvent, SummaryDrift
+from glossator.service.monitoring.drift.events import DriftEvent, LiveDrift
 from glossator.service.monitoring.drift.state import DriftState
 from glossator.service.monitoring.prediction_log.writer import PredictionLog
 from glossator.service.registry import Registry
@@ -111,7 +111,7 @@ class DriftService:
         except OSError as error:
             logger.error("the state of drift cannot be saved: %s", error)
 
-    def verdicts(self, model: str, digest: str) -> list[SummaryDrift]:
+    def verdicts(self, model: str, digest: str) -> list[LiveDrift]:
         """Return what is known of each summary of a version, in all processes of the server. Reads files."""
         return self.detector.verdicts(model, digest)
 

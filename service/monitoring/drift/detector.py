@@ -19,7 +19,7 @@ from typing import Any
 from glossator.service.bundle.reader import Bundle
 from glossator.service.bundle.reference import Reference
 from glossator.service.bundle.task import Classifier, Task
-from glossator.service.monitoring.drift.events import DriftEvent, Example, SummaryDrift, merge
+from glossator.service.monitoring.drift.events import DriftEvent, Example, LiveDrift, merge
 from glossator.service.monitoring.drift.references import References, recorded_labels
 from glossator.service.monitoring.drift.state import DriftState
 from glossator.service.monitoring.prediction_log.records import Served
@@ -109,7 +109,7 @@ class DriftDetector:
                 for change in watched.test.add(record["summaries"], labels, served.time):
                     self._announce(self._event((served.model, served.digest), watched, change, served.time))
 
-    def verdicts(self, model: str, digest: str) -> list[SummaryDrift]:
+    def verdicts(self, model: str, digest: str) -> list[LiveDrift]:
         """Return what is known of each summary, with what other processes have saved. Reads files."""
         key = (model, digest)
         found: dict[str, list[Verdict]] = {}

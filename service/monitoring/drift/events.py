@@ -67,7 +67,7 @@ class DriftEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class SummaryDrift:
+class LiveDrift:
     """What is known of one summary of one version of a model, over all processes of a server."""
 
     summary: str
@@ -109,14 +109,14 @@ def alarm_to_dict(alarm: Alarm) -> dict[str, Any]:
     return fields
 
 
-def merge(verdicts: list[Verdict]) -> SummaryDrift:
+def merge(verdicts: list[Verdict]) -> LiveDrift:
     """Return what the verdicts of several processes on one summary say together.
 
     An alarm of one is an alarm. No correction is needed: false alarms are counted for each text of all processes.
     """
     alarms = [each.alarm for each in verdicts if each.alarm is not None]
     distances = [each.distance for each in verdicts if each.distance is not None]
-    return SummaryDrift(
+    return LiveDrift(
         summary=verdicts[0].summary,
         texts=sum(each.texts for each in verdicts),
         alarm=min(alarms, key=lambda each: each.since_time, default=None),
