@@ -52,17 +52,19 @@ class TextProfile(StrictModel):
 
     @model_validator(mode="after")
     def _sizes_fit(self) -> TextProfile:
-        if len(self._surprises) != CLASSES * CLASSES:
-            raise ValueError(f"{len(self._surprises)} pairs of classes, expected {CLASSES * CLASSES}")
+        pairs = len(self._surprises) // 4
+        if pairs != CLASSES * CLASSES:
+            raise ValueError(f"{pairs} pairs of classes, expected {CLASSES * CLASSES}")
         bits = 0 if self._known is None else len(self._known)
         if self.words is not None and (bits & (bits - 1) or not 64 <= bits <= MOST_WORDS * _BITS_PER_WORD):
             raise ValueError(f"a table of {bits} bits for words, expected a power of two")
         return self
 
     @cached_property
-    def _surprises(self) -> NDArray[np.float32]:
+    def _surprises(self) -> bytes:
+        """One float32 for each pair, in bits. Bytes, because profiles are compared."""
         stored = np.frombuffer(base64.b64decode(self.pairs, validate=True), dtype=np.uint8)
-        return stored.astype(np.float32) / np.float32(STEPS_PER_BIT)
+        return (stored.astype(np.float32) / np.float32(STEPS_PER_BIT)).tobytes()
 
     @cached_property
     def _known(self) -> bytes | None:
@@ -75,7 +77,8 @@ class TextProfile(StrictModel):
     def surprise(self, text: str) -> float | None:
         """Return the mean surprise of a character after the one before it, in bits; None for a single character."""
         pairs = _pairs(text)
-        return float(self._surprises[pairs].sum()) / len(pairs) if len(pairs) else None
+        surprises = np.frombuffer(self._surprises, dtype=np.float32)
+        return float(surprises[pairs].sum()) / len(pairs) if len(pairs) else None
 
     def unknown_words(self, text: str) -> float | None:
         """Return the share of the words that are not known; None without words, or without a table of them."""
