@@ -1,30 +1,22 @@
-"""The feedback of one server: finds the answers in the prediction log, and stores what is said about them.
-
-All of it runs in threads of its own, so that neither a long search nor a slow disk delays an answer. The store is
-opened when it is first needed: a server answers without it.
-"""
+"""The feedback of one server: finds the answers in the prediction log, and stores what is said about them."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from glossator.service.api.model_catalog import ModelCatalog, unknown_model
 from glossator.service.api.settings import Settings
+from glossator.service.api.store_threads import StoreThreads
 from glossator.service.bundle.task import Task
 from glossator.service.errors import (
-    ConfigError,
-    DeadlineExceeded,
     GlossatorError,
     NoRoom,
-    Overloaded,
     StoreUnavailable,
     UnknownModel,
 )
@@ -38,15 +30,11 @@ from glossator.service.reviews.feedback import Feedback, FeedbackStore, Remember
 from glossator.service.reviews.feedback_rows import FeedbackRow, Giver, read_feedback
 from glossator.service.reviews.store import open_review_database
 
-_THREADS = 2
-_MOST_WAITING = 64
-"""Requests beyond are refused."""
 _LATE_SECONDS = 3 * FLUSH_SECONDS
 """An answer that is not in the log may be on its way there for this long."""
 _LATE_BYTES = 64 << 20
 """The newest part of the log, where it then is."""
 
-_T = TypeVar("_T")
 Row = FeedbackRow | GlossatorError
 
 
@@ -78,16 +66,17 @@ class FeedbackService:
         self.log = log
         self._models = models
         self._database = database
-        self._store: FeedbackStore | None = None
-        self._opening = threading.Lock()
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="feedback")
-        self._waiting = 0
+        self.threads: StoreThreads[FeedbackStore] = StoreThreads(
+            lambda: FeedbackStore(open_review_database(log.folder, database)), "feedback"
+        )
 
     def close(self) -> None:
         """Finish what has begun, and close the store."""
-        self._threads.shutdown()
-        if self._store is not None:
-            self._store.close()
+        self.threads.close()
+
+    async def recall(self, request: Remembered, deadline: float) -> str | None:
+        """Return the results of a request with an Idempotency-Key; None if it is new. Raises IdempotencyConflict."""
+        return await self.threads.run(lambda: self.threads.store().recall(request), deadline)
 
     async def add(
         self,
@@ -97,15 +86,14 @@ class FeedbackService:
         deadline: float,
         request: Remembered | None = None,
         results: Callable[[Sequence[Stored]], str] = str,
-    ) -> list[Stored | GlossatorError] | str:
+    ) -> list[Stored | GlossatorError]:
         """Store feedback. Return for each row what was stored, or its error.
 
         Args:
             rows: The rows; errors stay.
             caller: Who gives it.
             deadline: A time of `time.monotonic`.
-            request: The request, if it has an Idempotency-Key. If it is known, its results are returned instead. It is
-                remembered if all of its rows were stored.
+            request: The request, if it has an Idempotency-Key. It is remembered if all of its rows were stored.
             results: What to remember.
 
         Raises:
@@ -115,46 +103,16 @@ class FeedbackService:
             Overloaded: Too many requests wait.
             DeadlineExceeded: The deadline passed. What has begun is stored all the same.
         """
-        if (
-            request is not None
-            and (known := await self.run(lambda: self.store().recall(request), deadline)) is not None
-        ):
-            return known
-        records, errors = await self.run(partial(self._find, rows, caller), deadline)
+        records, errors = await self.threads.run(partial(self._find, rows, caller), deadline)
         late = [place for place, record in enumerate(records) if record is None and place not in errors]
         if late and time.monotonic() + _LATE_SECONDS < deadline:
             await asyncio.sleep(_LATE_SECONDS)
-            found, _ = await self.run(
+            found, _ = await self.threads.run(
                 partial(self._find, [rows[place] for place in late], caller, most_bytes=_LATE_BYTES), deadline
             )
             for place, record in zip(late, found, strict=True):
                 records[place] = record
-        return await self.run(partial(self._add, rows, records, errors, caller, request, results), deadline)
-
-    async def run(self, work: Callable[[], _T], deadline: float) -> _T:
-        """Run `work` in a thread of feedback. Raises Overloaded and DeadlineExceeded."""
-        if self._waiting >= _MOST_WAITING:
-            raise Overloaded("too much feedback waits to be stored", hint="Retry after the seconds in Retry-After.")
-        self._waiting += 1
-        try:
-            running = asyncio.get_running_loop().run_in_executor(self._threads, work)
-            return await asyncio.wait_for(running, max(0.0, deadline - time.monotonic()))
-        except TimeoutError:
-            raise DeadlineExceeded("the deadline passed before the feedback was stored", hint="Retry later.") from None
-        finally:
-            self._waiting -= 1
-
-    def store(self) -> FeedbackStore:
-        """The store. Raises StoreUnavailable if it cannot be opened."""
-        with self._opening:
-            if self._store is None:
-                try:
-                    self._store = FeedbackStore(open_review_database(self.log.folder, self._database))
-                except ConfigError as error:
-                    raise StoreUnavailable(
-                        error.message, found=error.found, expected=error.expected, hint=error.hint
-                    ) from None
-            return self._store
+        return await self.threads.run(partial(self._add, rows, records, errors, caller, request, results), deadline)
 
     def _find(
         self, rows: Sequence[Row], caller: Caller, **limits: Any
@@ -202,7 +160,7 @@ class FeedbackService:
         if found:
             self._check_room()
             feedback = list(found.values())
-            added = self.store().add_all(
+            added = self.threads.store().add_all(
                 feedback,
                 request=None if errors else request,
                 results=lambda added: results(list(map(Stored, feedback, added))),
@@ -232,7 +190,7 @@ class FeedbackService:
         """Remove feedback on answers that were erased while it was stored."""
         erasures = read_erasures(self.log.folder)
         for record in filter(erasures.cover, records):
-            self.store().erase(
+            self.threads.store().erase(
                 text_hashes={record["sha256"]} & erasures.texts.keys(),
                 requests={record["request"]} & erasures.requests.keys(),
             )

@@ -111,10 +111,11 @@ async def give(
     remembered = None
     if idempotency_key is not None:
         remembered = Remembered(caller.giver.owner, idempotency_key, hashlib.sha256(content).hexdigest())
+        known = await service.recall(remembered, deadline)
+        if known is not None:
+            return FeedbackResponse.model_validate_json(known)
     rows = [_checked_reviewer(row, state) for row in rows]
     found = await service.add(rows, caller, deadline=deadline, request=remembered, results=_write)
-    if isinstance(found, str):
-        return FeedbackResponse.model_validate_json(found)
     if not is_batch and isinstance(found[0], GlossatorError):
         raise found[0]
     for each in found:
@@ -142,10 +143,10 @@ async def list_feedback(
     sees = caller_of(request, state, service).sees
 
     def page() -> FeedbackList:
-        found, more = service.store().page(model, owner=sees, limit=limit, after=after)
+        found, more = service.threads.store().page(model, owner=sees, limit=limit, after=after)
         return FeedbackList(feedback=list(map(feedback_body, found)), more=more)
 
-    return await service.run(page, read_deadline(request, state.settings))
+    return await service.threads.run(page, read_deadline(request, state.settings))
 
 
 @router.delete(
@@ -164,7 +165,7 @@ async def undo(
     service = feedback_of(state)
     caller = caller_of(request, state, service)
     work = partial(_undo, service, feedback_id, caller)
-    await service.run(work, read_deadline(request, state.settings))
+    await service.threads.run(work, read_deadline(request, state.settings))
 
 
 def feedback_of(state: AppState) -> FeedbackService:
@@ -181,7 +182,7 @@ def caller_of(request: Request, state: AppState, service: FeedbackService) -> Ca
 
 
 def _undo(service: FeedbackService, feedback_id: str, caller: Caller) -> None:
-    service.store().undo(feedback_id, caller.giver.reviewer, owner=caller.sees)
+    service.threads.store().undo(feedback_id, caller.giver.reviewer, owner=caller.sees)
 
 
 def _parse(content: bytes, most_rows: int) -> tuple[list[Row], bool]:

@@ -55,9 +55,9 @@ async def undo(request: Request, state: StateDep) -> Response:
     caller = caller_of(request, state, service)
 
     def take_back() -> bool:
-        return service.store().undo(_value(fields, "id"), caller.giver.reviewer, owner=caller.sees)
+        return service.threads.store().undo(_value(fields, "id"), caller.giver.reviewer, owner=caller.sees)
 
-    await service.run(take_back, read_deadline(request, state.settings))
+    await service.threads.run(take_back, read_deadline(request, state.settings))
     return _reply(request, state, fields, None)
 
 
