@@ -26,9 +26,15 @@ CHECKS: Any = [
 
 @contextmanager
 def fuzzed(bundles: Mapping[str, Path], folder: Path) -> Iterator[Server]:
-    """A server of the bundles `intents` and `tags` that takes jobs, and refuses nothing for want of time."""
+    """A server of the bundles `intents` and `tags` that takes jobs, logs answers, and has time for all requests."""
     with server(
-        *bundles.values(), jobs=folder, free_disk_bytes=0, queue_seconds=30, max_upload_bytes=1_000_000
+        *bundles.values(),
+        jobs=folder,
+        prediction_log=folder / "log",
+        prediction_log_texts=True,
+        free_disk_bytes=0,
+        queue_seconds=30,
+        max_upload_bytes=1_000_000,
     ) as made:
         yield made
 

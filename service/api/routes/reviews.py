@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
 
-from glossator.service.api.dependencies import LOCAL_OWNER, StateDep, owner_of
+from glossator.service.api.dependencies import StateDep, owner_of
 from glossator.service.api.inference_requests import read_deadline
 from glossator.service.api.openapi_document import problem_responses, request_body
 from glossator.service.api.problems import (
@@ -32,7 +32,7 @@ from glossator.service.api.schemas.reviews import (
     queue_body,
 )
 from glossator.service.api.security.access import ADMIN, LABEL
-from glossator.service.api.security.key_ring import KeyHolder
+from glossator.service.api.security.key_ring import NAMED_KEY, KeyHolder
 from glossator.service.api.state import AppState
 from glossator.service.api.transport.json_body import parse_object, read_json_body, validate
 from glossator.service.errors import ConfigError, Fault, InvalidReview, NoRoom, UnknownItem, UnknownPeriod
@@ -217,8 +217,8 @@ async def undo(
 ) -> UndoneReview:
     """The item waits for a review again. Nothing is deleted: the history keeps both. Repeating it changes nothing."""
     service = reviews_of(state)
-    whose = owner_of(request) if reviewer is None else _checked(reviewer)
-    if state.settings.needs_key and whose != owner_of(request) and not _is_admin(request):
+    whose = _own_name(request) if reviewer is None else _checked(reviewer)
+    if state.settings.needs_key and whose != _own_name(request) and not _is_admin(request):
         raise ScopeMissing(
             "only an admin withdraws the reviews of others", expected="admin", hint="Leave reviewer out for your own."
         )
@@ -235,14 +235,19 @@ def reviews_of(state: AppState) -> ReviewService:
 
 def reviewer_of(request: Request, state: AppState, given: str | None) -> str:
     """The name of the reviewer: that of the key; on a server without keys, the given one."""
-    owner = owner_of(request)
+    own = _own_name(request)
     if not state.settings.needs_key:
-        return LOCAL_OWNER if given is None else _checked(given)
-    if given not in (None, owner):
+        return own if given is None else _checked(given)
+    if given not in (None, own):
         raise InvalidRequest(
-            "the reviewer is the name of the key", found=given, expected=owner, hint="Leave reviewer out."
+            "the reviewer is the name of the key", found=given, expected=own, hint="Leave reviewer out."
         )
-    return owner
+    return own
+
+
+def _own_name(request: Request) -> str:
+    """The name of the caller's key."""
+    return owner_of(request).removeprefix(NAMED_KEY)
 
 
 def _checked(name: str) -> str:

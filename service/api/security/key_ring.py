@@ -15,6 +15,8 @@ from glossator.service.api.security.sessions import Sessions
 from glossator.service.api.settings import Settings
 
 OWNER_DIGITS = 16
+NAMED_KEY = "key:"
+"""How the owner of a key of the key file begins; its name follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,5 +80,5 @@ class KeyRing:
             for named_key in self._named_keys():
                 for hashed in named_key.hashes(now):
                     if matches(decode_hash(hashed)):
-                        found = KeyHolder(f"key:{named_key.name}", frozenset(named_key.scopes))
+                        found = KeyHolder(f"{NAMED_KEY}{named_key.name}", frozenset(named_key.scopes))
         return found

@@ -34,7 +34,7 @@ from glossator.service.inference.model import Model
 KEYS = {scope: f"gl_key-with-scope-{scope}" for scope in SCOPES}
 _LOOP = asyncio.Runner()
 OPEN_PATHS = {"/livez", "/readyz", "/ui/session", "/ui/session/end", "/ui/static/{name:path}"}
-LABEL_PREFIXES = ("/v1/jobs", "/v1/files", "/v1/batches", "/ui/jobs")
+LABEL_PREFIXES = ("/v1/jobs", "/v1/files", "/v1/batches", "/v1/reviews", "/ui/jobs")
 VALUES = {
     "name": "intents",
     "version": "1",
@@ -43,6 +43,7 @@ VALUES = {
     "batch_id": "batch_1",
     "rest": "x",
     "feedback_id": "f",
+    "item": "1",
 }
 
 
@@ -131,10 +132,10 @@ def test_every_route_declares_one_scope(
         expected: str | None = "infer"
         if route.path in OPEN_PATHS:
             expected = None
+        elif route.path == "/v1/reviews/{name}/periods" or route.path.endswith("/metrics"):
+            expected = "admin"
         elif route.path.startswith(LABEL_PREFIXES) or (route.path, route.methods) == ("/v1/feedback", ("GET",)):
             expected = "label"
-        elif route.path.endswith("/metrics"):
-            expected = "admin"
         assert route.access.scope == expected, route
     if jobs:
         app.state.service.jobs.store.close()
