@@ -27,7 +27,7 @@ def accuracy_to_json(found: LiveAccuracy) -> dict[str, Any]:
         "ahead": found.ahead,
         "needed_for_2_points": found.needed,
         "labels": {each.value: _part(each) for each in found.by_label},
-        "slices": [{"field": each.field, "value": each.value, **_part(each)} for each in found.slices],
+        "slices": [{"field": each.field, "slice": each.value, **_part(each)} for each in found.slices],
         "f1": None if found.f1 is None else _f1(found.f1),
         "label_counts": {
             each.label: {"served": each.served, "gold": each.gold, "both": each.both} for each in found.label_counts

@@ -115,12 +115,13 @@ def _size_range(bits: int) -> str:
 
 def _by_confidence(items: Sequence[Item], _field: str) -> list[tuple[str, list[int]]]:
     """A tenth of the answers is a slice, the least certain first; fewer if many have the same confidence."""
-    known = sorted(each.confidence for each in items if each.confidence is not None)
+    rounded = [None if each.confidence is None else round(each.confidence, 3) for each in items]
+    known = sorted(each for each in rounded if each is not None)
     edges = sorted({known[len(known) * tenth // 10] for tenth in range(1, 10)}) if known else []
     edges = [each for each in edges if each > known[0]]
     places: dict[int, list[int]] = {}
-    for place, item in enumerate(items):
-        number = -1 if item.confidence is None else bisect_right(edges, item.confidence)
+    for place, confidence in enumerate(rounded):
+        number = -1 if confidence is None else bisect_right(edges, confidence)
         places.setdefault(number, []).append(place)
     limits = [known[0], *edges, known[-1]] if known else []
     return [
