@@ -162,7 +162,7 @@ def drift_of_log(
         if not isinstance(numbers, dict):
             without += 1
             continue
-        sample.add(numbers, recorded_labels(record, read.task), _recorded_probabilities(record, read.task))
+        sample.add(numbers, recorded_labels(record, read.task), recorded_probabilities(record, read.task))
     if not sample.texts:
         raise ConfigError(
             "the log has no answers of this bundle with summaries",
@@ -230,7 +230,7 @@ def _finished(waiting: deque[Any]) -> Iterator[tuple[Text | InputError, Answer |
     yield from zip(texts, pending.result(), strict=True)
 
 
-def _recorded_probabilities(record: Mapping[str, Any], task: Task) -> NDArray[np.float64] | None:
+def recorded_probabilities(record: Mapping[str, Any], task: Task) -> NDArray[np.float64] | None:
     """Return the probability of each label, in label order. The log has the highest; the others share the rest."""
     scores = record.get("scores")
     if not isinstance(task, Classifier) or task.problem_type != "single_label_classification" or not scores:
