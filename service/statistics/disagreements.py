@@ -107,7 +107,7 @@ class Question:
 
 def log_e_traffic(samples: Sequence[Sample], question: Question) -> float:
     """Return the logarithm of the e-value against the statement about all texts of this kind."""
-    return _log_mean_exp(_traffic(samples, question.sign, question.bound, question.scale))
+    return _total([_traffic(each, question.sign, question.bound, question.scale) for each in samples])
 
 
 def log_e_logged(samples: Sequence[Sample], question: Question) -> float:
@@ -115,12 +115,19 @@ def log_e_logged(samples: Sequence[Sample], question: Question) -> float:
 
     With several samples, the statement is that it holds in each of them: the e-values are multiplied.
     """
-    return _log_mean_exp(_logged(samples, question.sign, question.bound, question.scale))
+    return _total([_logged(each, question.sign, question.bound, question.scale) for each in samples])
 
 
 def log_e(samples: Sequence[Sample], question: Question) -> float:
     """Return the smaller one of the two: what the decision needs, because both statements must be refuted."""
     return min(log_e_traffic(samples, question), log_e_logged(samples, question))
+
+
+def log_e_path(sample: Sample, question: Question) -> Floats:
+    """Return `log_e` of one sample before the first review and after each one `(reviewed + 1,)`."""
+    bets = [each(sample, question.sign, question.bound, question.scale) for each in (_traffic, _logged)]
+    paths = [np.logaddexp.reduce(each.cumsum(axis=1), axis=0) - math.log(len(MULTIPLES)) for each in bets]
+    return np.asarray(np.minimum(*paths))
 
 
 def is_refuted(samples: Sequence[Sample], question: Question) -> bool:
@@ -133,12 +140,14 @@ def traffic_interval(samples: Sequence[Sample], *, margin: float, alpha: float) 
 
     The margin only chooses the stakes: the interval is narrowest for differences of about this size.
     """
-    return _interval(lambda sign, bound: _traffic(samples, sign, bound, max(margin, SMALLEST_SCALE)), alpha)
+    scale = max(margin, SMALLEST_SCALE)
+    return _interval(lambda sign, bound: _total([_traffic(each, sign, bound, scale) for each in samples]), alpha)
 
 
 def logged_interval(sample: Sample, *, margin: float, alpha: float) -> Interval:
     """Return where the difference over exactly these texts is, with probability 1 - alpha at all times together."""
-    found = _interval(lambda sign, bound: _logged([sample], sign, bound, max(margin, SMALLEST_SCALE)), alpha)
+    scale = max(margin, SMALLEST_SCALE)
+    found = _interval(lambda sign, bound: _total([_logged(sample, sign, bound, scale)]), alpha)
     open_texts = sample.disagreements - len(sample.outcomes)
     total = float(sample.outcomes.sum())
     texts = max(1, sample.texts)
@@ -191,38 +200,39 @@ def share_of_alpha(alpha: float, number: int) -> float:
     return alpha * 6.0 / (math.pi * number) ** 2
 
 
-def _traffic(samples: Sequence[Sample], sign: float, bound: float, scale: float) -> Floats:
-    """Return the logarithm of the capital of each multiple `(multiples,)`."""
-    total = np.zeros(len(MULTIPLES))
-    for sample in samples:
-        ends = np.append(sample.positions, sample.next_position)
-        starts = np.concatenate([[0], sample.positions + 1])
-        shares = (np.arange(len(ends)) + _PRIOR_DISAGREEMENTS) / (starts + _PRIOR_TEXTS)
-        stakes = _stakes(scale / shares, bound)  # (multiples, reviewed + 1)
-        agreed = (ends - starts) * np.log1p(-stakes * bound)
-        disagreed = np.log1p(stakes[:, :-1] * (sign * sample.outcomes - bound))
-        total += agreed.sum(axis=1) + disagreed.sum(axis=1)
-    return total
+def _traffic(sample: Sample, sign: float, bound: float, scale: float) -> Floats:
+    """Return the logarithm of what multiplies the capital of each multiple `(multiples, reviewed + 1)`.
+
+    The first column are the texts before the first disagreement, the others a reviewed one and the texts behind it.
+    """
+    ends = np.append(sample.positions, sample.next_position)
+    starts = np.concatenate([[0], sample.positions + 1])
+    shares = (np.arange(len(ends)) + _PRIOR_DISAGREEMENTS) / (starts + _PRIOR_TEXTS)
+    stakes = _stakes(scale / shares, bound)  # (multiples, reviewed + 1)
+    factors = (ends - starts) * np.log1p(-stakes * bound)
+    factors[:, 1:] += np.log1p(stakes[:, :-1] * (sign * sample.outcomes - bound))
+    return np.asarray(factors)
 
 
-def _logged(samples: Sequence[Sample], sign: float, bound: float, scale: float) -> Floats:
-    """Return the logarithm of the capital of each multiple `(multiples,)`; infinite if the statement is impossible."""
-    total = np.zeros(len(MULTIPLES))
-    for sample in samples:
-        if not sample.texts:
-            continue
-        outcomes = sign * sample.outcomes
-        seen = np.concatenate([[0.0], np.cumsum(outcomes)])
-        remaining = sample.disagreements - np.arange(len(outcomes) + 1)
-        allowed = bound * sample.texts - seen  # the largest sum of the remaining ones
-        if (allowed < -remaining - 1e-9 * sample.texts).any():
-            return np.full(len(MULTIPLES), np.inf)
-        if not len(outcomes):
-            continue
+def _logged(sample: Sample, sign: float, bound: float, scale: float) -> Floats:
+    """Return the same for the other test; infinite from where on the statement is impossible."""
+    outcomes = sign * sample.outcomes
+    seen = np.concatenate([[0.0], np.cumsum(outcomes)])
+    remaining = sample.disagreements - np.arange(len(outcomes) + 1)
+    allowed = bound * sample.texts - seen  # the largest sum of the remaining ones
+    factors = np.zeros((len(MULTIPLES), len(outcomes) + 1))
+    if len(outcomes):
         means = np.maximum(allowed[:-1] / remaining[:-1], -1.0)
         stakes = _stakes(np.full(len(outcomes), scale * sample.texts / sample.disagreements), means)
-        total += np.log1p(np.maximum(stakes * (outcomes - means), -LARGEST_STAKE)).sum(axis=1)
-    return total
+        factors[:, 1:] = np.log1p(np.maximum(stakes * (outcomes - means), -LARGEST_STAKE))
+    impossible = allowed < -remaining - 1e-9 * sample.texts
+    factors[:, impossible.argmax() if impossible.any() else len(outcomes) + 1 :] = np.inf
+    return factors
+
+
+def _total(factors: Sequence[Floats]) -> float:
+    """Return the logarithm of the capital after all bets of all samples."""
+    return _log_mean_exp(np.sum([each.sum(axis=1) for each in factors], axis=0)) if factors else 0.0
 
 
 def _stakes(unit: Floats, bound: Floats | float) -> Floats:
@@ -230,7 +240,7 @@ def _stakes(unit: Floats, bound: Floats | float) -> Floats:
     return np.minimum(MULTIPLES[:, np.newaxis] * unit, LARGEST_STAKE / np.maximum(1.0 + bound, 1e-12))
 
 
-def _interval(capital: Callable[[float, float], Floats], alpha: float) -> Interval:
+def _interval(log_capital: Callable[[float, float], float], alpha: float) -> Interval:
     """Return the means that the capital does not speak against; it falls with the mean."""
     limit = math.log(2.0 / alpha)
 
@@ -238,7 +248,7 @@ def _interval(capital: Callable[[float, float], Floats], alpha: float) -> Interv
         low, high = -1.0, 1.0
         for _ in range(_STEPS):
             middle = (low + high) / 2.0
-            low, high = (low, middle) if _log_mean_exp(capital(sign, middle)) < limit else (middle, high)
+            low, high = (low, middle) if log_capital(sign, middle) < limit else (middle, high)
         return low
 
     return Interval(smallest(1.0), -smallest(-1.0))

@@ -21,6 +21,7 @@ from glossator.service.statistics.disagreements import (
     is_refuted,
     log_e,
     log_e_logged,
+    log_e_path,
     log_e_traffic,
     logged_interval,
     reviews_needed,
@@ -149,6 +150,16 @@ def test_texts_on_which_models_agree_are_evidence_but_few_are_no_proof() -> None
     assert not is_refuted([few], question)
     assert is_refuted([many], question)
     assert not is_refuted([many], Question("roll back", 0.005, 0.05))
+
+
+def test_a_path_has_the_evidence_after_each_review() -> None:
+    """As if each review was the last one; the last step knows all disagreements."""
+    values = simulated(np.random.default_rng(9), 300, 0.05, 0.03, 0.02)
+    whole, question = sample_of(values), Question("promote", 0.01, 0.05)
+    path = log_e_path(whole, question)
+    count = len(whole.outcomes)
+    assert len(path) == count + 1 > 20
+    assert path == pytest.approx([log_e([sample_of(values, each)], question) for each in range(count + 1)])
 
 
 def test_all_reviews_leave_no_doubt_about_the_logged_texts() -> None:
