@@ -50,7 +50,7 @@ review = typer.Typer(
     \b
     Examples:
       glossator review tasks tickets --log predictions --labels 200 -o review.jsonl
-      glossator review tasks tickets --log predictions --format label-studio --overlap 0.2 -o tasks.json
+      glossator review tasks tickets --log predictions --overlap 0.2 --format label-studio
       glossator review import export.json --log predictions
       glossator review status tickets --log predictions
       glossator review adjudicate tickets --log predictions -o differing.jsonl
