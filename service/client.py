@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from itertools import count
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
+from urllib.parse import quote
 
 from pydantic import BaseModel
 
+from glossator.service.api.schemas.feedback import FeedbackFields, FeedbackResponse, StoredFeedback
 from glossator.service.api.schemas.models import ModelDetail, ModelList
 from glossator.service.api.schemas.predictions import PredictResponse, RerankResponse, ZeroShotResponse
 from glossator.service.errors import Fault, GlossatorError
@@ -46,6 +48,10 @@ class ApiError(GlossatorError):
         )
         self.code = str(problem.get("code", "api-error"))
         self.status = status
+
+
+class _NoBody(BaseModel):
+    """The body of a response without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +91,10 @@ class _BaseClient:
         if isinstance(outcome, Exception):
             raise outcome
         if outcome.is_success:
-            return kind.model_validate_json(outcome.content)
+            body = kind.model_validate_json(outcome.content or b"{}")
+            if isinstance(body, PredictResponse):
+                body.with_request_id(outcome.headers.get("x-request-id"))
+            return body
         try:
             problem = outcome.json()
         except ValueError:
@@ -101,6 +110,31 @@ def _predict(
     if pairs is not None:
         body["text_pair" if single else "text_pairs"] = pairs if single else list(pairs)
     return _Request("POST", f"/v1/models/{model}/predict", body | ({"explain": True} if explain else {}))
+
+
+def _feedback(request: str | PredictResponse | None, fields: Mapping[str, Any]) -> _Request:
+    if isinstance(request, PredictResponse):
+        request = request.request_id
+    return _Request("POST", "/v1/feedback", _given({"request": request, **fields}))
+
+
+def _feedback_batch(rows: Sequence[Mapping[str, Any]]) -> _Request:
+    return _Request("POST", "/v1/feedback", {"feedback": list(map(_given, rows))})
+
+
+def _given(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if value is not None}
+
+
+def _only_result(response: FeedbackResponse) -> StoredFeedback:
+    (stored,) = response.results
+    assert isinstance(stored, StoredFeedback)  # the error of a single row is a problem
+    return stored
+
+
+def _undo(feedback: str | StoredFeedback) -> _Request:
+    identity = feedback if isinstance(feedback, str) else feedback.id
+    return _Request("DELETE", f"/v1/feedback/{quote(identity, safe='')}")
 
 
 def _zero_shot(model: str, texts: Sequence[str], labels: Sequence[str], options: Mapping[str, Any]) -> _Request:
@@ -165,6 +199,39 @@ class Client(_BaseClient):
         """Rank documents by how well they match the query."""
         return self._send(_rerank(model, query, documents, options), RerankResponse)
 
+    def feedback(
+        self, request: str | PredictResponse | None = None, **fields: Unpack[FeedbackFields]
+    ) -> StoredFeedback:
+        """Say whether an answer is right, what would be right, or a comment.
+
+        Sending it again changes nothing; the newest feedback on an answer counts.
+
+        Args:
+            request: The response with the answer, or its `request_id`. Without it, `model` and `text` name the answer.
+            fields: `correct`, the right `labels`, `entities`, `span` or `no_answer`, a `comment`; `place`: the number
+                of the text in the request, by default 0; `reviewer`: who says it, only on servers without keys.
+
+        Returns:
+            What is stored, with its id.
+
+        Example:
+            response = client.predict("tickets", "Where is my parcel?")
+            client.feedback(response, labels=["delivery_delay"])
+        """
+        return _only_result(self._send(_feedback(request, fields), FeedbackResponse))
+
+    def feedback_batch(self, rows: Sequence[Mapping[str, Any]]) -> FeedbackResponse:
+        """Give feedback on several answers: rows with `request` and the fields of `feedback`.
+
+        Returns:
+            One result per row, in order. A row that cannot be stored has its error as result.
+        """
+        return self._send(_feedback_batch(rows), FeedbackResponse)
+
+    def undo_feedback(self, feedback: str | StoredFeedback) -> None:
+        """Take feedback back."""
+        self._send(_undo(feedback), _NoBody)
+
     def models(self) -> ModelList:
         """List the models of the server."""
         return self._send(_Request("GET", "/v1/models"), ModelList)
@@ -226,6 +293,20 @@ class AsyncClient(_BaseClient):
     async def rerank(self, model: str, query: str, documents: Sequence[str], **options: Any) -> RerankResponse:
         """See `Client.rerank`."""
         return await self._send(_rerank(model, query, documents, options), RerankResponse)
+
+    async def feedback(
+        self, request: str | PredictResponse | None = None, **fields: Unpack[FeedbackFields]
+    ) -> StoredFeedback:
+        """See `Client.feedback`."""
+        return _only_result(await self._send(_feedback(request, fields), FeedbackResponse))
+
+    async def feedback_batch(self, rows: Sequence[Mapping[str, Any]]) -> FeedbackResponse:
+        """See `Client.feedback_batch`."""
+        return await self._send(_feedback_batch(rows), FeedbackResponse)
+
+    async def undo_feedback(self, feedback: str | StoredFeedback) -> None:
+        """See `Client.undo_feedback`."""
+        await self._send(_undo(feedback), _NoBody)
 
     async def models(self) -> ModelList:
         """See `Client.models`."""

@@ -17,6 +17,7 @@ from servers import Server, server
 
 import glossator
 from glossator.service.api.schemas.errors import FailedText
+from glossator.service.api.schemas.feedback import StoredFeedback
 from glossator.service.api.schemas.predictions import ClassificationBody
 from glossator.service.client import ApiError
 
@@ -135,3 +136,36 @@ def test_other_errors_are_not_retried(refusing: str) -> None:
     with glossator.Client(refusing) as client, pytest.raises(ApiError):
         client.models()
     assert len(RefusingHandler.times) == 1
+
+
+def test_feedback_is_given_by_the_response_and_taken_back(bundles: dict[str, Path], tmp_path: Path) -> None:
+    with server(*bundles.values(), prediction_log=tmp_path / "log", free_disk_bytes=0) as logging:
+        with glossator.Client(logging.url) as client:
+            response = client.predict("intents", ["money", "the parcel"])
+            assert response.request_id
+            stored = client.feedback(response, place=1, labels=["refund"], comment="about money")
+            assert (stored.status, stored.correct, stored.request) == ("stored", False, response.request_id)
+            assert (
+                client.feedback(response.request_id, place=1, labels=["refund"], comment="about money").id == stored.id
+            )
+            client.undo_feedback(stored)
+            first, second = client.feedback_batch(
+                [{"request": response.request_id, "correct": True}, {"request": "none", "correct": True}]
+            ).results
+            assert isinstance(first, StoredFeedback)
+            assert isinstance(second, FailedText)
+            assert second.error.code == "unknown-answer"
+            with pytest.raises(ApiError) as caught:
+                client.feedback("none", correct=True)
+            assert (caught.value.code, caught.value.status) == ("unknown-answer", 404)
+
+        async def send() -> Any:
+            async with glossator.AsyncClient(logging.url) as client:
+                answer = await client.predict("intents", "thanks")
+                given = await client.feedback(answer, correct=True)
+                await client.undo_feedback(given.id)
+                batch = await client.feedback_batch([{"model": "intents", "text": "thanks", "correct": False}])
+                return answer.request_id, given.request, batch.results[0]
+
+        asked, given, last = asyncio.run(send())
+        assert asked == given == last.request

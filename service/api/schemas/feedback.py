@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -24,6 +25,22 @@ class FeedbackRows(BaseModel):
     feedback: Annotated[
         list[FeedbackRow], Field(description="At most 1,000 by default; the server's settings may change the limit.")
     ]
+
+
+class FeedbackFields(TypedDict, total=False):
+    """The fields of a row of feedback besides its request, as keywords; see `FeedbackRow`. None: not given."""
+
+    place: int | None
+    model: str | None
+    text: str | None
+    text_pair: str | None
+    correct: bool | None
+    labels: Sequence[str] | None
+    entities: Sequence[Mapping[str, Any]] | None
+    span: Mapping[str, int] | None
+    no_answer: bool
+    comment: str | None
+    reviewer: str | None
 
 
 class StoredFeedback(BaseModel):

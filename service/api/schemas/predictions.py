@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, PrivateAttr
 
 from glossator.service.api.schemas.errors import FailedText
 from glossator.service.bundle.manifest import Tier
@@ -135,6 +135,17 @@ class PredictResponse(BaseModel):
     model: str
     version: Annotated[str, Field(description="SHA-256 digest of the bundle that answered.")]
     results: list[Result | SentencesBody | FailedText]
+    _request_id: str | None = PrivateAttr(None)
+
+    @property
+    def request_id(self) -> str | None:
+        """The id of the request, for feedback; set by `Client`."""
+        return self._request_id
+
+    def with_request_id(self, request_id: str | None) -> Self:
+        """The same response with the id of its request."""
+        self._request_id = request_id
+        return self
 
 
 class ZeroShotBody(BaseModel):
