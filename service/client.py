@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel
 
-from glossator.service.api.schemas.feedback import FeedbackFields, FeedbackResponse, StoredFeedback
+from glossator.service.api.schemas.feedback_results import FeedbackFields, FeedbackResponse, StoredFeedback
 from glossator.service.api.schemas.models import ModelDetail, ModelList
 from glossator.service.api.schemas.predictions import PredictResponse, RerankResponse, ZeroShotResponse
 from glossator.service.errors import Fault, GlossatorError

@@ -17,7 +17,7 @@ from servers import Server, server
 
 import glossator
 from glossator.service.api.schemas.errors import FailedText
-from glossator.service.api.schemas.feedback import StoredFeedback
+from glossator.service.api.schemas.feedback_results import StoredFeedback
 from glossator.service.api.schemas.predictions import ClassificationBody
 from glossator.service.client import ApiError
 

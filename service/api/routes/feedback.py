@@ -24,11 +24,11 @@ from glossator.service.api.problems import (
 from glossator.service.api.schemas.errors import ErrorBody, FailedText
 from glossator.service.api.schemas.feedback import (
     FeedbackList,
-    FeedbackResponse,
     FeedbackRows,
     feedback_body,
     stored_feedback,
 )
+from glossator.service.api.schemas.feedback_results import FeedbackResponse
 from glossator.service.api.schemas.validation_faults import list_faults
 from glossator.service.api.security.access import INFER, LABEL
 from glossator.service.api.security.key_ring import KeyHolder
