@@ -11,6 +11,7 @@ GlossatorError
     ├── JobsOff             jobs are disabled on this server
     ├── FeedbackOff         no feedback is accepted: answers are not logged
     ├── ReviewsOff          there is nothing to review: answers are not logged
+    ├── MonitorOff          there is nothing to measure: answers are not logged
     ├── NotFinished         the job has no result yet
     ├── MethodNotAllowed
     ├── BodyTooLarge
@@ -117,6 +118,10 @@ class ReviewsOff(RequestError):
     code = "reviews-off"
 
 
+class MonitorOff(RequestError):
+    code = "monitor-off"
+
+
 class NotFinished(RequestError):
     code = "not-finished"
 
@@ -171,6 +176,7 @@ STATUS: dict[type[GlossatorError], HTTPStatus] = {
     JobsOff: HTTPStatus.NOT_FOUND,
     FeedbackOff: HTTPStatus.NOT_FOUND,
     ReviewsOff: HTTPStatus.NOT_FOUND,
+    MonitorOff: HTTPStatus.NOT_FOUND,
     UnknownJob: HTTPStatus.NOT_FOUND,
     NotFinished: HTTPStatus.CONFLICT,
     JobConflict: HTTPStatus.CONFLICT,

@@ -14,6 +14,7 @@ from glossator.service.api.job_service import JobService
 from glossator.service.api.metrics import Metrics
 from glossator.service.api.middleware.early_refusals import RecentRefusals
 from glossator.service.api.model_catalog import ModelCatalog
+from glossator.service.api.monitor_service import MonitorService
 from glossator.service.api.review_service import ReviewService
 from glossator.service.api.security.key_ring import KeyRing
 from glossator.service.api.security.sessions import Sessions
@@ -47,6 +48,8 @@ class AppState:
     """What callers say about logged answers."""
     reviews: ReviewService | None = None
     """What reviewers say about drawn answers."""
+    monitor: MonitorService | None = None
+    """What is known of served models from the log."""
     shadow: Shadow | None = None
     canaries: Mapping[str, Challenger] = field(default_factory=dict)
     """Name of a model to the version that answers a share of its requests."""

@@ -132,7 +132,7 @@ def test_every_route_declares_one_scope(
         expected: str | None = "infer"
         if route.path in OPEN_PATHS:
             expected = None
-        elif route.path == "/v1/reviews/{name}/periods" or route.path.endswith("/metrics"):
+        elif route.path == "/v1/reviews/{name}/periods" or route.path.endswith(("/metrics", "/monitor")):
             expected = "admin"
         elif route.path.startswith(LABEL_PREFIXES) or (route.path, route.methods) == ("/v1/feedback", ("GET",)):
             expected = "label"
