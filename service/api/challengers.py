@@ -97,7 +97,7 @@ class Challenger:
         if digest is None:
             logger.warning("%s of %s: no version other than the live one is %s", self._use, name, version)
         else:
-            logger.warning("%s of %s: version %s", self._use, name, digest[:12])
+            logger.info("%s of %s: version %s", self._use, name, digest[:12])
 
     def _note_problem(self, error: GlossatorError | None) -> None:
         problem = None if error is None else f"the {self._use} of {self._share.model} is off: {error}"

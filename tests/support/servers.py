@@ -15,12 +15,17 @@ _PROGRAM = """
 import sys
 from pathlib import Path
 from glossator.service.api.app import create_app
+from glossator.service.api.registry_catalog import RegistryCatalog
 from glossator.service.api.transport.server import serve
 from glossator.service.api.settings import Settings
 from glossator.service.inference.model import load
+from glossator.service.registry import Registry
 
 settings = Settings(port=0)
-models = {Path(folder).name: load(folder, threads=1) for folder in sys.argv[1:]}
+if settings.models is None:
+    models = {Path(folder).name: load(folder, threads=1) for folder in sys.argv[1:]}
+else:
+    models = RegistryCatalog(Registry(settings.models), load=lambda folder: load(folder, threads=1))
 serve(create_app(models, settings), settings, on_ready=lambda url: print(url, file=sys.stderr, flush=True))
 """
 
@@ -35,17 +40,21 @@ class Server:
 
 @contextmanager
 def server(*bundles: Path, **settings: object) -> Iterator[Server]:
-    """A server of bundles with these settings (`job_lease_seconds=1`), until the block ends."""
+    """A server of bundles with these settings (`job_lease_seconds=1`), until the block ends.
+
+    With `models=FOLDER`, it follows the registry in that folder.
+    """
     process = subprocess.Popen(
         [sys.executable, "-c", _PROGRAM, *map(str, bundles)], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
         text=True, cwd=ROOT, env=environment(settings),
     )  # fmt: skip
     try:
         assert process.stderr is not None
-        url = process.stderr.readline().strip()
-        if not url.startswith(("http", "unix:")):
-            raise AssertionError(f"the server did not start: {url}{process.stderr.read()}")
-        yield Server(process, url)
+        lines = []
+        while not (line := process.stderr.readline()).startswith(("http", "unix:")):
+            lines.append(line)
+            assert line, f"the server did not start: {''.join(lines)}"
+        yield Server(process, line.strip())
     finally:
         process.terminate()
         process.communicate(timeout=60)

@@ -18,6 +18,7 @@ from glossator.service.errors import ConfigError
 if TYPE_CHECKING:
     from glossator.service.api.model_catalog import ModelCatalog
     from glossator.service.api.settings import Settings
+    from glossator.service.monitoring.traffic_shares import TrafficShare
 
 _SWITCH_SECONDS = 0.001
 """How long a thread that encodes or decodes may keep the event loop waiting; 5 ms by default."""
@@ -175,15 +176,10 @@ def serve(
         console.print(f"· answers are logged in {settings.prediction_log}, {texts}", markup=False)
 
     for share in settings.shadow:
-        console.print(
-            f"· shadow: {share.version} of {share.model} also answers {share.share:.1%} of the logged texts",
-            markup=False,
-        )
+        console.print(f"· shadow: {_version(catalog, share)} also answers {share.share:.1%} of the texts", markup=False)
     for share in settings.canary:
         unit = "keys" if settings.needs_key else "requests"
-        console.print(
-            f"· canary: {share.version} of {share.model} answers {share.share:.1%} of the {unit}", markup=False
-        )
+        console.print(f"· canary: {_version(catalog, share)} answers {share.share:.1%} of the {unit}", markup=False)
 
     stopping = threading.Event()
     measuring = threading.Thread(target=_measure_batch_costs, args=(catalog, stopping))
@@ -199,6 +195,13 @@ def serve(
     if measuring.ident is not None:
         measuring.join()
     return OK
+
+
+def _version(catalog: ModelCatalog, share: TrafficShare) -> str:
+    """Return how a version that gets a share is shown, with its digest if there is one at the moment."""
+    digest = catalog.challenger_version(share.model, share.version)
+    found = "no other version at the moment" if digest is None else digest[:12]
+    return f"{share.model}@{share.version} ({found})"
 
 
 def _measure_batch_costs(catalog: ModelCatalog, stopping: threading.Event) -> None:

@@ -67,3 +67,18 @@ def test_a_folder_without_a_bundle_is_refused(run: Run, folder: Path, folder_nam
     result = run("serve", folder_name)
     assert result.code == 1
     assert "Give the folder that `glossator export` wrote." in result.err
+
+
+def test_shadows_and_canaries_need_a_registry_and_a_log(run: Run, bundle: Path) -> None:
+    shadow, canary = (
+        ("serve", bundle, "--shadow", "m=challenger:0.2"),
+        ("serve", bundle, "--canary", "m=challenger:0.2"),
+    )
+    assert "hint: Add --log FOLDER." in run(*shadow, "--port", "0").err
+    logged = run(*shadow, "--log", "log", "--port", "0")
+    assert (logged.code, "a shadow needs a registry" in logged.err) == (2, True)
+    assert "a canary needs a registry" in run(*canary, "--port", "0").err
+    badly = run("serve", bundle, "--shadow", "m=challenger:20", "--canary", "m", "--port", "0")
+    assert badly.code == 2
+    assert "shadow (GLOSSATOR_SHADOW): the share in 'm=challenger:20' is not from 0 to 1" in badly.err
+    assert "canary (GLOSSATOR_CANARY): 'm' is not MODEL=VERSION:SHARE" in badly.err

@@ -40,7 +40,11 @@ def test_answers_are_counted_exported_and_erased(run: Run, log: Path, folder: Pa
     assert "billing 50.0%, login 50.0%" in shown.out
     assert run("log", "export", "log", "-o", "answers.jsonl", "--since", "2026-01-03").code == 0
     assert len((folder / "answers.jsonl").read_text().splitlines()) == 30
-    assert json.loads(run("log", "forget", "log", "--request", "r5", "--json").out) == {"records": 1, "waiting": 0, "feedback": 0}
+    assert json.loads(run("log", "forget", "log", "--request", "r5", "--json").out) == {
+        "records": 1,
+        "waiting": 0,
+        "feedback": 0,
+    }
     assert json.loads(run("log", "stats", "log", "--json").out)["models"][0]["records"] == 89
     assert len(run("log", "export", "log", "-o", "-", "--model", "tickets@aaaa").out.splitlines()) == 89
 
@@ -94,3 +98,27 @@ def test_new_answers_make_a_new_period(run: Run, log: Path) -> None:
     unknown = run("monitor", "other", "--log", "log")
     assert unknown.code == 2
     assert "no answers of this model are in the log" in unknown.err
+
+
+def test_answers_of_shadows_are_compared_and_exported(run: Run, log: Path) -> None:
+    (segment,) = log.glob("*.jsonl")
+    records = [json.loads(line) for line in segment.read_text().splitlines()][:40]
+    shadows = [each | {"role": "shadow", "digest": "b" * 64, "labels": ["login"]} for each in records]
+    with segment.open("a") as file:
+        file.write("".join(json.dumps(each) + "\n" for each in shadows))
+    shown = run("log", "stats", "log").out
+    assert "tickets@aaaaaaaaaaaa: 90 answers" in shown
+    assert (
+        "shadow bbbbbbbbbbbb decided differently on 20 of 40 texts: 50.0%, between 35.2% and 64.8% for all texts"
+        in shown
+    )
+    found = json.loads(run("log", "stats", "log", "--json").out)
+    assert [each["records"] for each in found["models"]] == [90]
+    (shadow,) = found["shadows"]
+    assert (shadow["challenger"], shadow["compared"], shadow["disagreements"]) == ("b" * 64, 40, 20)
+    exported = [
+        json.loads(line) for line in run("log", "export", "log", "-o", "-", "--role", "shadow").out.splitlines()
+    ]
+    assert [each["role"] for each in exported] == ["shadow"] * 40
+    assert len(run("log", "export", "log", "-o", "-").out.splitlines()) == 90
+    assert run("log", "export", "log", "-o", "-", "--role", "both").code == 2
