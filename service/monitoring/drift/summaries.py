@@ -25,6 +25,8 @@ from glossator.service.tasks.token_classification import Entities
 
 DIGITS = 6
 """Digits after the decimal point, in the reference and in the log: both sides are rounded alike."""
+SUMMARIES = ("tokens", "surprise", "unknown_words", "confidence", "entropy", "score", "entities", "answered")
+"""All summaries; no task has all of them."""
 TEXT_SUMMARIES = ("tokens", "surprise", "unknown_words")
 """Those that depend on the text alone, not on the answer."""
 _TINY = 1e-300

@@ -12,6 +12,7 @@ from typing import Any
 
 from glossator.service.errors import ConfigError
 from glossator.service.files.atomic_file import AtomicFile
+from glossator.service.monitoring.drift.summaries import SUMMARIES
 from glossator.service.monitoring.prediction_log.reader import Record
 from glossator.service.optional_packages import import_optional
 
@@ -95,6 +96,7 @@ def _schema() -> Any:
             ("truncated", pa.bool_()),
             ("tier", text),
             ("seconds", number),
+            ("summaries", pa.struct([(name, number) for name in SUMMARIES])),
         ]
     )
 

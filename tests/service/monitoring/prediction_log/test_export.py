@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from glossator.service.errors import ConfigError, FileMissing
+from glossator.service.monitoring.drift.summaries import SUMMARIES
 from glossator.service.monitoring.prediction_log.export import export_records
 from glossator.service.monitoring.prediction_log.reader import LogFilter, LogReader, log_statistics, parse_time
 from glossator.service.monitoring.prediction_log.records import Served
@@ -38,6 +39,16 @@ def test_pandas_and_duckdb_read_the_exported_parquet(log_folder: Path, tmp_path:
     records = list(LogReader(log_folder))[1:]
     assert rows == [(each["request"], *each["labels"], each["labels"][0], each["confidence"]) for each in records]
     assert output.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_exported_parquet_has_the_summaries(log_folder: Path, tmp_path: Path) -> None:
+    output = tmp_path / "answers.parquet"
+    records = [record | {"summaries": {"tokens": 3.0, "surprise": 2.5}} for record in LogReader(log_folder)]
+    export_records(records, str(output))
+    rows = duckdb.sql(f"SELECT summaries.surprise, summaries.score FROM '{output}'").fetchall()
+    assert rows == [(2.5, None)] * 3
+    unknown = set(SUMMARIES) - set(duckdb.sql(f"SELECT summaries.* FROM '{output}'").columns)
+    assert unknown == set()
 
 
 def test_pandas_and_duckdb_read_the_segments_themselves(log_folder: Path) -> None:
