@@ -109,18 +109,32 @@ def waiting(batches: Sequence[Batch], reviews: _Reviews) -> list[tuple[int, int]
     missing: dict[Any, tuple[int, int]] = {}
     for batch in batches:
         for place, each in enumerate(batch.kept):
-            if (batch.number, place) not in found:
+            if (batch.number, place) not in found and not each.erased:
                 missing.setdefault(_content(each), (batch.number, place))
     return list(missing.values())
 
 
 def all_reviews(batches: Sequence[Batch], reviews: _Reviews) -> dict[tuple[int, int], DisagreementReview]:
-    """Return the review of each disagreement: its own, or the newest one of the same text with the same two answers."""
+    """Return the review of each disagreement: its own, or the newest one of the same text with the same two answers.
+
+    An erased text counts as skipped.
+    """
     newest: dict[Any, DisagreementReview] = {}
-    content = {(batch.number, place): _content(each) for batch in batches for place, each in enumerate(batch.kept)}
+    content = {
+        (batch.number, place): None if each.erased else _content(each)
+        for batch in batches
+        for place, each in enumerate(batch.kept)
+    }
     for key, review in sorted(reviews.items(), key=lambda each: each[1].made):
         newest[content[key]] = review
-    return {key: reviews.get(key) or newest[same] for key, same in content.items() if key in reviews or same in newest}
+    found = {}
+    for key, same in content.items():
+        known = reviews.get(key) or (None if same is None else newest.get(same))
+        if known is not None:
+            found[key] = known
+        elif same is None:
+            found[key] = DisagreementReview(*key, "skipped", "")
+    return found
 
 
 def _content(each: Disagreement) -> Any:

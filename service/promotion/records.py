@@ -74,6 +74,11 @@ class Disagreement:
     """The answer of the candidate: `labels`, `entities` or `span`, as in the log."""
     baseline: Mapping[str, Any]
 
+    @property
+    def erased(self) -> bool:
+        """Whether the text was erased from the log: what was answered is gone too, and nobody can review it."""
+        return not self.candidate
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:

@@ -1,14 +1,14 @@
 """The store of promotions, in the database of the closed loop: challenges, frozen disagreements, and their reviews.
 
 Batches and reviews are never changed: a new review of a disagreement replaces the older ones and leaves them in place.
-Only the state of a challenge changes.
+Only the state of a challenge changes, and what is erased from the log is erased here.
 """
 
 from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from glossator.service.database.interface import Database, Execute
@@ -264,6 +264,29 @@ class PromotionStore:
         """Return the newest review of each reviewed disagreement, by its batch and place."""
         with self._database.transaction(reading=True) as execute:
             return self._reviews(execute, challenge)
+
+    def erase(self, *, text_hashes: Collection[str] = (), requests: Collection[str] = ()) -> int:
+        """Remove what is known about these texts and requests. Return how many disagreements. Repeating it is safe.
+
+        Their places stay, and the verdicts of their reviews: without these, nothing that was shown could be checked.
+        """
+        erased = 0
+        with self._database.transaction() as execute:
+            for column, values in (("sha256", text_hashes), ("request", requests)):
+                for value in filter(str.isprintable, values):  # no id has other characters
+                    rows = execute(
+                        f"""UPDATE promotion_disagreements SET sha256 = '', request = '', candidate = '{{}}',
+                        baseline = '{{}}' WHERE {column} = :value RETURNING challenge, batch, place""",
+                        {"value": value},
+                    )
+                    erased += len(rows)
+                    for row in rows:
+                        execute(
+                            """UPDATE promotion_reviews SET gold = NULL, comment = NULL
+                            WHERE challenge = :challenge AND batch = :batch AND place = :place""",
+                            row,
+                        )
+        return erased
 
     def _move(
         self, challenge: str, state: str, before: tuple[str, ...], evidence: Mapping[str, Any] | None = None

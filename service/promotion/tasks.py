@@ -74,6 +74,8 @@ def read_answers(
             if not isinstance(row.get("item"), str) or row["item"] not in items:
                 raise ValueError(f"item {shorten(row.get('item'))} is not in this challenge")
             batch, place = items[row["item"]]
+            if by_number[batch].kept[place].erased:
+                raise ValueError("its text was erased")
             review = _read_row(row, challenge, by_number[batch].kept[place], batch, place, reviewer)
         except ValueError as error:
             faults.append(f"row {number}: {error}")

@@ -145,6 +145,7 @@ def forget(
     from glossator.service.monitoring.prediction_log.erasures import erase
     from glossator.service.monitoring.prediction_log.reader import LogReader
     from glossator.service.monitoring.prediction_log.records import hash_text
+    from glossator.service.promotion.erasure import erase_disagreements
     from glossator.service.reviews.erasure import erase_reviewed
     from glossator.service.reviews.store import DATABASE
 
@@ -159,6 +160,7 @@ def forget(
     erased = erase(folder, text_hashes=hashes, requests=request or ())
     url = os.environ.get(DATABASE) or None
     feedback = erase_reviewed(folder, url, text_hashes=hashes, requests=request or ())
+    erase_disagreements(folder, url, text_hashes=hashes, requests=request or ())
     if as_json:
         print_json({**asdict(erased), "feedback": feedback})
     else:

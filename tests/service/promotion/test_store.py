@@ -11,6 +11,8 @@ import pytest
 from two_versions import CHALLENGER, CHAMPION
 
 from glossator.service.errors import ConfigError
+from glossator.service.promotion.erasure import erase_disagreements
+from glossator.service.promotion.evidence import evidence_of, waiting
 from glossator.service.promotion.records import Batch, Challenge, Disagreement, DisagreementReview
 from glossator.service.promotion.store import PromotionStore
 from glossator.service.reviews.store import open_review_database
@@ -112,6 +114,28 @@ def test_a_state_moves_on_and_evidence_stays(open_store: Open) -> None:
     again = begin(store, after=challenge, since="2026-01-05T00:00:00.000000Z")
     assert (again.number, again.since, again.state) == (2, "2026-01-05T00:00:00.000000Z", "open")
     assert store.give_up(again.id).state == "given up"
+
+
+def test_erased_texts_leave_their_places_and_verdicts(
+    open_store: Open, tmp_path: Path, database_url: str | None
+) -> None:
+    store = open_store()
+    challenge = begin(store)
+    store.add_batch(challenge.id, batch())
+    said = DisagreementReview(0, 1, "candidate", "ann", {"labels": ["größer"]}, "my card is 4111")
+    store.add_reviews(challenge.id, [said])
+    asked: dict[str, Any] = {"text_hashes": [f"{1:064x}"], "requests": ["r3", "\0"]}
+    assert erase_disagreements(tmp_path, database_url, **asked) == 2
+    assert erase_disagreements(tmp_path, database_url, **asked) == 0
+    (found,) = store.batches(challenge.id)
+    assert [each.erased for each in found.kept] == [False, True, False, True, False]
+    assert [each.position for each in found.kept] == [each.position for each in batch().kept]
+    reviews = store.reviews(challenge.id)
+    assert (reviews[0, 1].verdict, reviews[0, 1].gold, reviews[0, 1].comment) == ("candidate", None, None)
+    assert waiting([found], reviews) == [(0, 0), (0, 2), (0, 4)]
+    evidence = evidence_of(challenge, [found], {**reviews, (0, 0): said, (0, 2): said})
+    assert (evidence.reviewed, evidence.verdicts["skipped"]) == (4, 1)
+    assert erase_disagreements(tmp_path / "none", None, **asked) == 0
 
 
 def test_a_store_of_a_newer_version_is_refused(open_store: Open, tmp_path: Path, database_url: str | None) -> None:

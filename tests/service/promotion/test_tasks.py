@@ -122,6 +122,12 @@ def test_any_row_is_a_review_or_a_fault(change: dict[str, Any]) -> None:
     read({"challenge": CHALLENGE.id, "item": "0-0"} | change, batch)
 
 
+def test_an_erased_text_cannot_be_reviewed() -> None:
+    batch = Batch(0, None, END, 9, 1, 9, (Disagreement(3, "", 0, "", {}, {}),))
+    row = {"challenge": CHALLENGE.id, "item": "0-0", "gold_labels": ["x"]}
+    assert read(row, batch) == "row 1: its text was erased"
+
+
 def test_sides_are_a_fair_coin() -> None:
     sides = [is_swapped(CHALLENGE, 0, place) for place in range(400)]
     assert 150 < sum(sides) < 250
