@@ -229,7 +229,6 @@ class Shadow:
                 answers=answers,
                 role="shadow",
                 places=task.places[part],
-                bundle=None,  # drift is that of the texts that callers send: the served answers have their summaries
             )
         )
 
