@@ -93,7 +93,8 @@ class Project:
     @cached_property
     def options(self) -> dict[str, set[str]]:
         """Option names a command; those of the program itself under its own name."""
-        found = {PROGRAM: _names(self.program)}
+        own = {name for parameter in self.program.params for name in parameter.opts if name.startswith("--")}
+        found = {PROGRAM: own | {"--help"}}
         return found | {name: _names(command) for name, command in self.program.commands.items()}
 
     @cached_property
@@ -187,8 +188,10 @@ def _path(span: str, project: Project) -> Iterator[str]:
 
 
 def _strangers(text: str, project: Project) -> list[str]:
-    """Variables that are named after a command and set none of its options. Others are the service's."""
-    begins = tuple(f"{PROGRAM}_{name}_".upper() for name in project.program.commands)
+    """Variables that are named after a command and set none of its options. Others are the service's, also those that
+    begin like a group of commands, whose options take none."""
+    commands = project.program.commands
+    begins = tuple(f"{PROGRAM}_{name}_".upper() for name in commands if not hasattr(commands[name], "commands"))
     return [name for name in _VARIABLE.findall(text) if name.startswith(begins) and name not in project.variables]
 
 
@@ -306,8 +309,10 @@ def _make(words: Sequence[str], project: Project) -> Iterator[str]:
 
 
 def _names(command: Any) -> set[str]:
+    """The options of a command, or of the commands of a group."""
+    inner = set[str]().union(*map(_names, getattr(command, "commands", {}).values()))
     names = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
-    return {name for name in names if name.startswith("--")} | {"--help"}
+    return {name for name in names if name.startswith("--")} | {"--help"} | inner
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -81,7 +81,7 @@ def accuracy_sentence(found: LiveAccuracy) -> str:
     estimate = found.estimate
     if estimate.value is None:
         return "no reviews yet: the accuracy is not known"
-    skips = f"; {_range(estimate.worst)} whatever the {estimate.skipped:,} skipped are" if estimate.skipped else ""
+    skips = f"; skipped: {estimate.skipped:,}, with them {_range(estimate.worst)}" if estimate.skipped else ""
     return (
         f"accuracy {_range(estimate.interval)} ({100 * (1 - found.alpha):g} %, however often you look), "
         f"from {estimate.labels:,} reviewed draws{skips}"

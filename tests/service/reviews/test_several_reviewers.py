@@ -276,7 +276,7 @@ def test_the_sentence_says_what_skips_could_change(sqlite_store: ReviewStore, lo
     )
     found = accuracy_sentence(live_accuracy(sqlite_store, period, alpha=0.05))
     assert "(95 %, however often you look)" in found
-    assert "skipped are" in found
+    assert ", with them between " in found
 
 
 # Rules without a database
