@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from glossator.service.errors import GlossatorError
     from glossator.service.inference.model import Model
     from glossator.service.inference.pipeline import Answer
+    from glossator.service.reviews.monitor import Monitored
     from glossator.service.tasks.encoded import Pair
     from glossator.service.tasks.text_classification import Classification, Score
     from glossator.service.tasks.token_classification import Entity
@@ -31,12 +32,14 @@ __all__ = [
     "Entity",
     "GlossatorError",
     "Model",
+    "Monitored",
     "Pair",
     "Score",
     "import_model",
     "import_sklearn",
     "load",
     "main",
+    "monitor",
 ]
 
 _PUBLIC_CLASSES = {
@@ -47,6 +50,7 @@ _PUBLIC_CLASSES = {
     "Entity": "glossator.service.tasks.token_classification",
     "GlossatorError": "glossator.service.errors",
     "Model": "glossator.service.inference.model",
+    "Monitored": "glossator.service.reviews.monitor",
     "Pair": "glossator.service.tasks.encoded",
     "Score": "glossator.service.tasks.text_classification",
 }
@@ -240,6 +244,73 @@ def import_sklearn(
         overwrite=overwrite,
     )
     return load(output)
+
+
+def monitor(
+    model: str,
+    log: str | Path,
+    *,
+    since: str | None = None,
+    until: str | None = None,
+    new: bool = False,
+    labels: int | None = None,
+    tasks: str | Path | None = None,
+    answers: str | Path | None = None,
+    reviewer: str = "reviewer",
+    confidence: float = 0.95,
+    slices: Sequence[str] = (),
+    history: bool = False,
+) -> Monitored:
+    """Measure the accuracy of a deployed model from a few reviewed answers, as `glossator monitor` does.
+
+    The answers in the prediction log until now are a period, and some of them are drawn for review. Without `since`,
+    `until` and `new`, the last period of the model goes on.
+
+    Args:
+        model: The name of the model in the log, or NAME@DIGEST for one version.
+        log: The folder of `glossator serve --log FOLDER`.
+        since: A new period: answers from this time on, such as `2026-11-29`; UTC.
+        until: A new period: answers before this time; None is now.
+        new: A new period: the answers since the end of the last one.
+        labels: Draw answers until there are that many draws; None draws 200 in a new period.
+        tasks: Write the drawn answers without a review to this file, as JSON lines.
+        answers: Read reviews from this file: the tasks, with what the reviewer says added.
+        reviewer: Who reviewed, for rows that do not say it.
+        confidence: The confidence of the intervals, 0 to 1.
+        slices: Fields to divide the answers by: route, key, version, tier, truncated, windows, tokens, confidence,
+            time (days).
+        history: Measure all periods of the model too.
+
+    Returns:
+        The accuracy with its interval, its parts, and what is odd about the log.
+
+    Raises:
+        FileMissing: There is no log, or no file of reviews.
+        ConfigError: There are no answers in that time, they cannot be right or wrong, or there is no such field.
+        InputError: The file of reviews cannot be read.
+        OutputError: The tasks cannot be written.
+
+    Example:
+        >>> found = glossator.monitor("tickets", "predictions", answers="review.jsonl")  # doctest: +SKIP
+        >>> found.accuracy.estimate.interval  # doctest: +SKIP
+        Interval(low=0.901, high=0.997)
+    """
+    from pathlib import Path
+
+    from glossator.service.reviews.monitor import NewPeriod, monitor_model
+
+    return monitor_model(
+        model,
+        Path(log),
+        period=NewPeriod(since, until, after_last=new),
+        labels=labels,
+        tasks=None if tasks is None else str(tasks),
+        answers=None if answers is None else Path(answers),
+        reviewer=reviewer,
+        alpha=1.0 - confidence,
+        slices=slices,
+        history=history,
+    )
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import glossator
-from glossator.service.errors import BundleNotFound
+from glossator.service.errors import BundleNotFound, GlossatorError
 from glossator.service.inference.model import Model
 from glossator.service.inference.pipeline import Answer
 from glossator.service.tasks.options import DecodeKeywords
@@ -28,12 +28,14 @@ PUBLIC = [
     "Entity",
     "GlossatorError",
     "Model",
+    "Monitored",
     "Pair",
     "Score",
     "import_model",
     "import_sklearn",
     "load",
     "main",
+    "monitor",
 ]
 
 
@@ -45,6 +47,20 @@ def test_the_public_names_are_these_and_all_exist() -> None:
 def test_the_classes_are_those_of_the_service() -> None:
     assert (glossator.Model, glossator.Answer) == (Model, Answer)
     assert (glossator.Classification, glossator.Score) == (Classification, Score)
+
+
+def test_a_deployed_model_is_monitored_from_python(tmp_path: Path) -> None:
+    answer = {"time": "2026-01-02T03:04:05.000000Z", "model": "tickets", "digest": "a" * 64, "place": 0}
+    rows = [answer | {"request": f"r{n}", "sha256": f"{n:064x}", "labels": ["x"], "confidence": 0.9} for n in range(50)]
+    (tmp_path / "1.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    begun = glossator.monitor("tickets", tmp_path, labels=20, tasks=tmp_path / "tasks.json", slices=["confidence"])
+    assert (begun.accuracy.draws, begun.accuracy.estimate.value) == (20, None)
+    tasks = (tmp_path / "tasks.json").read_text()
+    (tmp_path / "done.jsonl").write_text(tasks.replace('"correct": null', '"correct": true'))
+    with pytest.raises(GlossatorError, match="the confidence is no share"):
+        glossator.monitor("tickets", tmp_path, confidence=95)
+    done = glossator.monitor("tickets", tmp_path, answers=tmp_path / "done.jsonl", confidence=0.9, history=True)
+    assert (done.faults, done.accuracy.estimate.value, len(done.history)) == ([], 1.0, 1)
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

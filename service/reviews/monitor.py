@@ -97,6 +97,8 @@ def monitor_model(
         OutputError: The tasks cannot be written.
     """
     LogReader(log)  # an error if there is no log
+    if not 0.0 < alpha < 1.0:
+        raise ConfigError("the confidence is no share", found=f"{1.0 - alpha:g}", expected="above 0 and below 1")
     for name in slices:
         if name not in SLICES:
             raise ConfigError(
