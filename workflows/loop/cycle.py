@@ -1,4 +1,4 @@
-"""One cycle of the closed loop, step by step: reviews in, a period, its accuracy, drift, a retraining, a promotion.
+"""One cycle of the closed loop, step by step: reviews in, a period, its accuracy, drift, a promotion, a retraining.
 
 Every step may be repeated, and goes on where a killed one stopped. Steps that have nothing to do say so. What the last
 cycle did is in LOG/loop/state.json, all cycles are in LOG/loop/cycles.jsonl.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -23,7 +23,8 @@ from glossator.service.monitoring.prediction_log.reader import LogReader
 from glossator.service.monitoring.prediction_log.records import format_time
 from glossator.service.registry import CHAMPION, Registry
 from glossator.service.statistics.disagreements import share_of_alpha
-from glossator.workflows.loop.retraining import CHALLENGER, Retrained, retrain
+from glossator.workflows.loop.retraining import CHALLENGER, RESULT, Retrained, retrain
+from glossator.workflows.loop.review_files import read_rows, write_rows
 from glossator.workflows.loop.settings import LoopSettings
 from glossator.workflows.reporter import Reporter
 from glossator.workflows.run_records import RunStore
@@ -36,9 +37,11 @@ if TYPE_CHECKING:
 
 FOLDER, STATE, CYCLES = "loop", "state.json", "cycles.jsonl"
 REVIEW, DISAGREEMENTS = "review.jsonl", "disagreements.jsonl"
-StepName = Literal["answers", "period", "estimate", "drift", "retrain", "promote", "watch"]
-STEPS: tuple[StepName, ...] = ("answers", "period", "estimate", "drift", "retrain", "promote", "watch")
+StepName = Literal["answers", "period", "estimate", "drift", "promote", "watch", "retrain"]
+STEPS: tuple[StepName, ...] = ("answers", "period", "estimate", "drift", "promote", "watch", "retrain")
 Status = Literal["done", "waiting", "nothing", "alarm", "failed"]
+_EARLY = 0.99
+"""A period is over after this share of its time: a timer is not always on time."""
 _FORMAT_VERSION = 1
 
 
@@ -107,9 +110,9 @@ class Loop:
             "period": self.open_period,
             "estimate": self.estimate,
             "drift": self.measure_drift,
-            "retrain": self.retrain,
             "promote": self.promote,
             "watch": self.watch,
+            "retrain": self.retrain,
         }
 
     def run(self, steps: Iterable[StepName] = STEPS) -> Cycle:
@@ -145,7 +148,10 @@ class Loop:
             step = self._steps[name]()
         except GlossatorError as error:
             step = Step(name, "failed", str(error).replace("\n", ";"), {"error": error.to_dict()})
-        self._alarmed |= step.status == "alarm"
+        if name in ("estimate", "drift"):
+            self._alarmed |= step.status == "alarm"
+        elif name in ("promote", "watch") and step.numbers.get("verdict") in ("promoted", "rolled back"):
+            self._alarmed = False  # the alarm was about another version
         self._reporter.stage(f"{step.name}: {step.summary}")
         return step
 
@@ -158,7 +164,7 @@ class Loop:
             return Step("answers", "nothing", "no folder of answers")
         from glossator.service.reviews.tasks import read_reviews
 
-        rows, faults = _read_rows(sorted(folder.glob("*.jsonl")))
+        rows, faults = read_rows(sorted(folder.glob("*.jsonl")))
         periods = {period.id: period for period in self.reviews.periods(self.settings.model)}
         new = 0
         for period in periods.values():
@@ -186,7 +192,7 @@ class Loop:
 
         settings, now = self.settings, self._clock()
         last = self.reviews.newest_period(settings.model)
-        opened = last is None or now - _seconds(last.until) >= 3_600.0 * settings.period_hours
+        opened = last is None or now - _seconds(last.until) >= _EARLY * 3_600.0 * settings.period_hours
         period = last
         if opened:
             try:
@@ -253,31 +259,6 @@ class Loop:
             return Step("drift", "alarm", f"further than {self.settings.tolerance:g}: {', '.join(drifted)}", numbers)
         return Step("drift", "done", f"nothing is shown to be further than {self.settings.tolerance:g}", numbers)
 
-    def retrain(self) -> Step:
-        """Retrain if there are enough new rows, fewer after an alarm, and no challenger is being compared."""
-        settings = self.settings
-        challenger = self._challenger()
-        if challenger is not None:
-            return Step("retrain", "waiting", f"challenger {challenger[:12]} is being compared")
-        fewest = settings.fewest_after_alarm if self._alarmed else settings.fewest
-        done = retrain(
-            settings.model,
-            self.registry,
-            settings.log,
-            self._database,
-            settings.output,
-            RunStore(settings.runs, ["loop"]),
-            self._reporter,
-            corpus=settings.corpus,
-            test=settings.test,
-            select=settings.select,
-            new_labels=settings.new_labels,
-            keep_old=settings.keep_old,
-            fewest=fewest,
-            margin=settings.margin / 100.0,
-        )
-        return _retrained(done, fewest)
-
     def promote(self) -> Step:
         """Promote the challenger if the evidence is in; write the disagreements that wait for review."""
         promotion = self._promotion()
@@ -312,6 +293,34 @@ class Loop:
         summary = f"{standing.verdict}: {evidence.reviewed:,} of {evidence.disagreements:,} disagreements reviewed"
         return Step("watch", status, summary, standing.to_dict())
 
+    def retrain(self) -> Step:
+        """Retrain if there are enough new rows, fewer after an alarm. While a challenger is being compared, another one
+        is made only after an alarm."""
+        settings = self.settings
+        fewest = settings.fewest_after_alarm if self._alarmed else settings.fewest
+        challenger = self.challenger()
+        if challenger is not None:
+            if not self._alarmed:
+                return Step("retrain", "waiting", f"challenger {challenger[:12]} is being compared")
+            fewest = max(fewest, 2 * self._rows_of(challenger))  # another one must know much more
+        done = retrain(
+            settings.model,
+            self.registry,
+            settings.log,
+            self._database,
+            settings.output,
+            RunStore(settings.runs, ["loop"]),
+            self._reporter,
+            corpus=settings.corpus,
+            test=settings.test,
+            select=settings.select,
+            new_labels=settings.new_labels,
+            keep_old=settings.keep_old,
+            fewest=fewest,
+            margin=settings.margin / 100.0,
+        )
+        return _retrained(done, fewest)
+
     # What steps share
 
     def _promotion(self, *, watch: bool = False) -> Promotion | None:
@@ -319,7 +328,7 @@ class Loop:
         from glossator.service.promotion.store import PromotionStore
         from glossator.workflows.models.promotion import Promotion, Terms
 
-        if not watch and self._challenger() is None:
+        if not watch and self.challenger() is None:
             return None
         settings = self.settings
         terms = Terms(
@@ -336,7 +345,7 @@ class Loop:
         settings = self.settings
         return promotion.decide(lambda: RunStore(settings.runs, ["loop"]), self._reporter, act=settings.promote)
 
-    def _challenger(self) -> str | None:
+    def challenger(self) -> str | None:
         """Return the digest of the challenger; None if there is none, or if it was champion, or was given up."""
         from glossator.service.promotion.store import PromotionStore
 
@@ -349,6 +358,14 @@ class Loop:
         known = PromotionStore(self._database).newest(self.settings.model, "promote", digest, champion)
         return digest if known is None or known.state in ("open", "deciding") else None
 
+    def _rows_of(self, digest: str) -> int:
+        """Return how many new and changed rows a challenger was trained with."""
+        for path in self.settings.output.glob(f"{self.settings.model}-*/{RESULT}"):
+            found = json.loads(path.read_bytes())
+            if found["digest"] == digest:
+                return int(found["corpus"]["added"]) + int(found["corpus"]["changed"])
+        return 0
+
     def _is_champion(self, period: Period) -> bool:
         return self.registry.record(self.settings.model).aliases.get(CHAMPION) == period.digest
 
@@ -359,19 +376,8 @@ class Loop:
         return share_of_alpha(self.settings.alarm_alpha / 100.0, number)
 
     def _write_tasks(self, name: str, tasks: Iterable[Mapping[str, Any]]) -> None:
-        folder = self.settings.tasks
-        if folder is None:
-            return
-        lines = "".join(json.dumps(task, ensure_ascii=False) + "\n" for task in tasks)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(folder / name, lines.encode("utf-8", "backslashreplace"), mode=0o600)
-        except OSError as error:
-            raise OutputError(
-                f"the tasks cannot be written: {error.strerror or error}",
-                found=folder / name,
-                expected="free space and permission to write",
-            ) from error
+        if self.settings.tasks is not None:
+            write_rows(self.settings.tasks / name, tasks)
 
 
 def last_cycle(log: Path) -> dict[str, Any] | None:
@@ -381,26 +387,6 @@ def last_cycle(log: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None
-
-
-def _read_rows(paths: Iterable[Path]) -> tuple[list[tuple[int, dict[str, Any]]], list[str]]:
-    rows: list[tuple[int, dict[str, Any]]] = []
-    faults: list[str] = []
-    for path in paths:
-        for number, record in _numbered(path):
-            if record is None:
-                faults.append(f"{path.name}, row {number}: it cannot be read")
-            else:
-                rows.append((number, record))
-    return rows, faults
-
-
-def _numbered(path: Path) -> Iterator[tuple[int, dict[str, Any] | None]]:
-    from glossator.service.documents.open_source import open_source
-
-    with open_source(path) as source:
-        for number, record in enumerate(source.records(), start=1):
-            yield number, None if record.error is not None else dict(record.fields)
 
 
 def _seconds(written: str) -> float:
