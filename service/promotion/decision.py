@@ -7,6 +7,7 @@ whether the alias has moved. Of several processes that decide at the same time, 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from glossator.service.errors import ConfigError, GlossatorError
@@ -42,6 +43,16 @@ def finish_decision(store: PromotionStore, registry: Registry, challenge: Challe
                 raise
     store.finish(challenge.id)
     return entry
+
+
+def finish_interrupted(store: PromotionStore, registry: Registry, model: str) -> list[AuditEntry]:
+    """Complete the decisions about a model that were interrupted. Return their lines in the audit."""
+    entries = []
+    for challenge in store.challenges(model):
+        if challenge.state == "deciding":
+            with suppress(ConfigError):  # another version is champion now: the challenge is open again
+                entries.append(finish_decision(store, registry, challenge))
+    return entries
 
 
 def find_entry(registry: Registry, challenge: Challenge) -> AuditEntry | None:

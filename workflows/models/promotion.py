@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from glossator.service.errors import ConfigError
 from glossator.service.promotion.challenges import ALPHA, MARGIN, open_challenge, refresh_batches
-from glossator.service.promotion.decision import carry_out, finish_decision
+from glossator.service.promotion.decision import carry_out, finish_interrupted
 from glossator.service.promotion.evidence import evidence_of, waiting
 from glossator.service.promotion.gates import LATENCY_RATIO, MEMORY_RATIO, Gate, check_versions
 from glossator.service.promotion.tasks import read_answers, tasks_of
@@ -120,9 +120,7 @@ class Promotion:
     ) -> None:
         self._store, self._registry, self._log = store, registry, log
         self.terms = terms or Terms()
-        for unfinished in store.challenges(model):
-            if unfinished.state == "deciding":
-                finish_decision(store, registry, unfinished)
+        finish_interrupted(store, registry, model)
         champion, other = _versions(registry, model, challenger or (PREVIOUS if watch else CHALLENGER))
         candidate, baseline = (champion, other) if watch else (other, champion)
         direction: Literal["promote", "roll back"] = "roll back" if watch else "promote"

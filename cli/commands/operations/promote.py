@@ -128,6 +128,7 @@ def promote(
       glossator promote tickets --log predictions --watch --auto
     """
     from glossator.service.monitoring.prediction_log.reader import LogReader
+    from glossator.service.promotion.decision import finish_interrupted
     from glossator.service.promotion.store import PromotionStore
     from glossator.service.registry import Registry
     from glossator.service.reviews.store import DATABASE, open_review_database
@@ -135,8 +136,6 @@ def promote(
 
     LogReader(log)  # an error if there is no log
     versions = Registry(registry)
-    if not watch and _is_champion(versions, model, challenger):
-        return _nothing_to_do(model, as_json)
     terms = Terms(
         margin=margin / 100.0,
         total_alpha=alpha / 100.0,
@@ -149,6 +148,10 @@ def promote(
     store = PromotionStore(open_review_database(log, os.environ.get(DATABASE) or None))
     faults: list[str] = []
     try:
+        for entry in finish_interrupted(store, versions, model):
+            stderr().print(f"· completed: champion is now {model}@{entry.digest[:12]}", markup=False)
+        if not watch and _is_champion(versions, model, challenger):
+            return _nothing_to_do(model, as_json)
         promotion = Promotion(store, versions, log, model, terms, watch=watch, challenger=challenger, restart=restart)
         if answers is not None:
             faults += promotion.add_answers(_rows(answers, faults), reviewer)

@@ -13,7 +13,7 @@ from vote_bundle import vote_bundle
 
 from glossator.service.errors import ConfigError
 from glossator.service.promotion.challenges import FEWEST_TEXTS, open_challenge, refresh_batches
-from glossator.service.promotion.decision import carry_out, finish_decision
+from glossator.service.promotion.decision import carry_out, finish_decision, finish_interrupted
 from glossator.service.promotion.evidence import evidence_of
 from glossator.service.promotion.records import Challenge
 from glossator.service.promotion.store import PromotionStore
@@ -95,6 +95,9 @@ def test_of_two_challengers_of_one_champion_one_wins(store: PromotionStore, regi
     carry_out(store, registry, first, EVIDENCE)
     with pytest.raises(ConfigError, match="another version has got this alias"):
         carry_out(store, registry, second, EVIDENCE)
+    assert store.challenge(second.id).state == "open"
+    store.decide(second.id, EVIDENCE)
+    assert finish_interrupted(store, registry, "tickets") == []
     assert store.challenge(second.id).state == "open"
     assert registry.record("tickets").aliases[CHAMPION] == first.candidate
 

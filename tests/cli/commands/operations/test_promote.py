@@ -11,7 +11,9 @@ import pytest
 from two_versions import reviewed, write_two_versions
 from vote_bundle import vote_bundle
 
+from glossator.service.promotion.store import PromotionStore
 from glossator.service.registry import CHAMPION, Registry
+from glossator.service.reviews.store import open_review_database
 
 Run = Callable[..., Any]
 
@@ -101,6 +103,22 @@ def test_a_better_challenger_is_promoted_and_stays(reviewers: Reviewers, registr
     reviewers.log(800, day=2, watched=True, better=0.03, worse=0.03)
     kept = reviewers.review("--watch", "--auto")
     assert (kept.code, "stays" in kept.out) == (0, True)
+
+
+def test_a_promotion_that_was_killed_is_completed_by_the_next_call(
+    reviewers: Reviewers, registry: Registry, folder: Path
+) -> None:
+    reviewers.log(100, day=1)
+    challenge = reviewers.promote("--json").json["challenge"]
+    store = PromotionStore(open_review_database(folder / "log"))
+    store.decide(challenge, {"reviewed": 200})  # killed before the alias moved
+    store.close()
+    result = reviewers.promote()
+    assert (result.code, "is the champion already" in result.out) == (0, True)
+    assert "completed: champion is now tickets@" in result.err
+    aliases = registry.record("tickets").aliases
+    assert aliases[CHAMPION] == aliases["challenger"]
+    assert list(registry.entries())[-1].evidence == {"challenge": challenge, "reviewed": 200}
 
 
 def test_a_worse_model_that_was_forced_live_is_rolled_back(run: Run, reviewers: Reviewers, registry: Registry) -> None:
