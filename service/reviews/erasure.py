@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from glossator.service.reviews.feedback import FeedbackStore
-from glossator.service.reviews.store import FILE, open_review_database
+from glossator.service.reviews.store import FILE, ReviewStore, open_review_database
 
 
 def erase_reviewed(
     folder: Path, url: str | None, *, text_hashes: Sequence[str] = (), requests: Sequence[str] = ()
 ) -> int:
-    """Remove what was said about these texts and requests. Return how many rows. Repeating it is safe.
+    """Remove what was said about these texts and requests. Return how many rows and comments. Repeating it is safe.
 
     Args:
         folder: The folder of the prediction log.
@@ -26,8 +26,9 @@ def erase_reviewed(
     """
     if url is None and not (folder / FILE).exists():
         return 0
-    store = FeedbackStore(open_review_database(folder, url))
+    database = open_review_database(folder, url)
     try:
-        return store.erase(text_hashes=text_hashes, requests=requests)
+        comments = ReviewStore(database).erase_comments(text_hashes=text_hashes, requests=requests)
+        return comments + FeedbackStore(database).erase(text_hashes=text_hashes, requests=requests)
     finally:
-        store.close()
+        database.close()

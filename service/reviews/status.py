@@ -72,7 +72,7 @@ def review_status(store: ReviewStore, period: Period, *, alpha: float = 0.05) ->
         undone=sum(row.undone for row in store.history(period.id)),
         reviewers=_reviewers(answers),
         agreement=agreement_of(period, answers),
-        accuracy=live_accuracy(store, period, alpha=alpha),
+        accuracy=live_accuracy(store, period, alpha=alpha, details=False),
     )
 
 

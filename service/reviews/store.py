@@ -6,10 +6,8 @@ place, and an undo is a new row too. Only leases, which say who is looking at wh
 
 from __future__ import annotations
 
-import base64
 import json
-import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +22,8 @@ from glossator.service.reviews.counting import (
     reviews_missing,
     wanted_twice,
 )
-from glossator.service.reviews.records import UNDONE, HistoryRow, Item, Period, Review, Scheme
+from glossator.service.reviews.records import UNDONE, HistoryRow, Period, Review, Scheme
+from glossator.service.reviews.stored_rows import history_row, pack_items, unpack_items
 
 DATABASE = "GLOSSATOR_REVIEW_DATABASE"
 FILE = "reviews.sqlite"
@@ -122,7 +121,7 @@ class ReviewStore:
                     "until": period.until,
                     "planned_labels": period.planned_labels,
                     "seed": period.seed,
-                    "items": _pack(period.items),
+                    "items": pack_items(period.items),
                     "scheme": json.dumps([period.scheme.kind, period.scheme.labels]),
                 },
             )
@@ -226,6 +225,25 @@ class ReviewStore:
         with self._database.transaction(reading=True) as execute:
             return self._history(execute, period)
 
+    def erase_comments(self, *, text_hashes: Collection[str] = (), requests: Collection[str] = ()) -> int:
+        """Remove the comments on these texts and requests; the rest of a review does not quote them.
+
+        Return the number of comments. Repeating it is safe.
+        """
+        texts, ids, erased = set(text_hashes), set(requests), 0
+        with self._database.transaction() as execute:
+            rows = execute("SELECT review_period, item, number FROM reviews WHERE comment IS NOT NULL", {})
+            for row in rows:
+                item = self._period(execute, row["review_period"]).items[row["item"]]
+                if item.sha256 in texts or item.request in ids:
+                    execute(
+                        """UPDATE reviews SET comment = NULL
+                        WHERE review_period = :review_period AND item = :item AND number = :number""",
+                        row,
+                    )
+                    erased += 1
+        return erased
+
     # The queue
 
     def take(self, period: Period, reviewer: str, count: int, seconds: float) -> list[int]:
@@ -308,7 +326,7 @@ class ReviewStore:
             f"SELECT * FROM reviews WHERE review_period = :id {one} ORDER BY item, number",
             {"id": period} | ({} if item is None else {"item": item}),
         )
-        return [_history_row(row) for row in rows]
+        return [history_row(row) for row in rows]
 
     def _draws(self, execute: Execute, period: str) -> list[int]:
         rows = execute("SELECT item FROM review_draws WHERE review_period = :id ORDER BY number", {"id": period})
@@ -339,7 +357,7 @@ class ReviewStore:
         if period not in self._periods:
             (row,) = execute("SELECT * FROM review_periods WHERE id = :id", {"id": period})
             kind, labels = json.loads(row["scheme"])
-            found = Period(**(row | {"items": _unpack(row["items"]), "scheme": Scheme(kind, tuple(labels))}))
+            found = Period(**(row | {"items": unpack_items(row["items"]), "scheme": Scheme(kind, tuple(labels))}))
             while len(self._periods) >= _CACHED_PERIODS:
                 self._periods.pop(next(iter(self._periods)), None)
             self._periods[period] = found
@@ -355,29 +373,3 @@ def _content(review: Review) -> tuple[Any, ...]:
     """Return what a review says and whose it is: the same again is no new review."""
     gold = None if review.gold is None else json.dumps(review.gold, sort_keys=True)
     return (*_whose(review), review.verdict, gold, review.comment)
-
-
-def _history_row(row: Mapping[str, Any]) -> HistoryRow:
-    undone = row["verdict"] == UNDONE
-    gold = row["gold"]
-    review = Review(
-        item=row["item"],
-        verdict="skipped" if undone else row["verdict"],
-        reviewer=row["reviewer"],
-        gold=None if gold is None else json.loads(gold),
-        comment=row["comment"],
-        made=row["made"],
-        seconds=row["seconds"],
-        role=row["role"],
-    )
-    return HistoryRow(row["number"], review, undone, row["author"])
-
-
-def _pack(items: Sequence[Item]) -> str:
-    rows = [[each.request, each.place, each.sha256, each.served, each.confidence, dict(each.fields)] for each in items]
-    content = json.dumps(rows, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
-    return base64.b64encode(zlib.compress(content)).decode("ascii")
-
-
-def _unpack(text: str) -> list[Item]:
-    return [Item(*row) for row in json.loads(zlib.decompress(base64.b64decode(text)))]

@@ -24,6 +24,7 @@ from glossator.service.reviews.counting import (
     reviews_missing,
     wanted_twice,
 )
+from glossator.service.reviews.erasure import erase_reviewed
 from glossator.service.reviews.live_accuracy import live_accuracy
 from glossator.service.reviews.records import HistoryRow, Item, Period, Review, Scheme
 from glossator.service.reviews.status import accuracy_sentence, review_status, status_to_json
@@ -226,6 +227,18 @@ def test_a_store_of_version_1_is_refused(store: ReviewStore, log: Path, database
         execute("UPDATE review_store SET version = 1", {})
     with pytest.raises(ConfigError, match="belongs to an older version of Glossator"):
         open_review_store(log, database_url)
+
+
+def test_comments_on_erased_answers_are_removed(store: ReviewStore, log: Path, database_url: str | None) -> None:
+    period = make_period(store, log)
+    one, two, three = drawn_items(store, period)[:3]
+    store.add_reviews(period.id, [Review(item, "wrong", "ann", None, "says 4111") for item in (one, two, three)])
+    forgotten = {"text_hashes": [period.items[one].sha256], "requests": [period.items[two].request]}
+    assert erase_reviewed(log, database_url, **forgotten) == 2
+    assert erase_reviewed(log, database_url, **forgotten) == 0
+    found = store.reviews(period.id)
+    assert {item: found[item].comment for item in found} == {one: None, two: None, three: "says 4111"}
+    assert {each.verdict for each in found.values()} == {"wrong"}
 
 
 def test_periods_of_a_model_are_listed_the_oldest_first(store: ReviewStore, log: Path) -> None:
