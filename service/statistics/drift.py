@@ -51,13 +51,14 @@ _SHOWN = 5
 class DriftSettings:
     """What counts as drift.
 
-    `tolerance`: the largest difference that nobody cares about, of the share of texts with an event. `alpha`: the
-    expected number of false alarms in the first million texts, of all summaries together. Half of it is the probability
-    that the reference sample is unusual; each further million adds the other half.
+    `tolerance`: the largest difference that nobody cares about, of the share of texts with an event. `false_alarms`: how
+    many may be expected in a million texts, of all summaries together. `reference_alpha`: the probability that the
+    reference is a sample so unusual that this does not hold.
     """
 
     tolerance: float = 0.1
-    alpha: float = 0.01
+    false_alarms: float = 0.005
+    reference_alpha: float = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,14 +128,14 @@ class DriftTest:
         has_labels = bool(label_counts) and texts > 0
         self.settings = settings
         self.summaries = [*samples, *([LABELS] if has_labels else [])]
-        alpha = settings.alpha / 2.0 / max(1, len(self.summaries))
+        alpha = settings.reference_alpha / max(1, len(self.summaries))
         self._numbers = {name: NumberEvents(values, alpha) for name, values in samples.items()}
         self._labels: LabelEvents | None = None
         if has_labels:
             sets = len(SET_SHARES) if single_label else 0
             self._labels = LabelEvents(label_counts, texts, alpha / 2.0 if sets else alpha, sets=sets)
         self._set_alpha = alpha / 2.0 * SET_TEXTS / MILLION
-        self.threshold = MILLION / alpha
+        self.threshold = MILLION * max(1, len(self.summaries)) / settings.false_alarms
         """The evidence of a summary that raises an alarm."""
         self.texts = 0
         self.alarms: dict[str, Alarm] = {}

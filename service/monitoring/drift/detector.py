@@ -204,7 +204,7 @@ class DriftDetector:
             alarm=change.alarm,
             distance=watched.test.recent.distances.get(change.alarm.summary),
             tolerance=self.settings.tolerance,
-            alpha=self.settings.alpha,
+            false_alarms=self.settings.false_alarms,
             examples=_examples(change.alarm, watched) if change.began else (),
         )
 

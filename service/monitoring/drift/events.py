@@ -31,7 +31,8 @@ class DriftEvent:
     alarm: Alarm
     distance: Distance | None
     tolerance: float
-    alpha: float
+    false_alarms: float
+    """How many may be expected in a million texts."""
     examples: tuple[Example, ...] = ()
 
     @property
@@ -59,7 +60,7 @@ class DriftEvent:
             "digest": self.digest,
             "message": self.sentence(),
             "tolerance": self.tolerance,
-            "alpha": self.alpha,
+            "false_alarms_per_million_texts": self.false_alarms,
             "distance": None if self.distance is None else asdict(self.distance),
             "alarm": alarm_to_dict(self.alarm),
             "examples": [each._asdict() for each in self.examples],
