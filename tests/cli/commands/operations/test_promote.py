@@ -124,9 +124,9 @@ def test_a_promotion_that_was_killed_is_completed_by_the_next_call(
 def test_a_worse_model_that_was_forced_live_is_rolled_back(run: Run, reviewers: Reviewers, registry: Registry) -> None:
     assert run("models", "alias", "tickets", "challenger", "--why", "forced").code == 0
     reviewers.log(2_500, day=1, watched=True, better=0.06, worse=0.02)  # the previous one is better
-    told = reviewers.review("--watch")
-    assert told.code == 1
-    assert "should be rolled back: --auto does it" in told.out
+    shown = reviewers.review("--watch")
+    assert shown.code == 1
+    assert "should be rolled back: --auto does it" in shown.out
     done = reviewers.promote("--watch", "--auto")
     assert (done.code, "rolled back: tickets@" in done.out) == (1, True)
     history = registry.record("tickets").history
