@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from glossator.service.api.model_catalog import ModelCatalog, unknown_model
 from glossator.service.api.settings import Settings
@@ -17,12 +16,13 @@ from glossator.service.bundle.task import Task
 from glossator.service.errors import (
     GlossatorError,
     NoRoom,
+    Overloaded,
     StoreUnavailable,
     UnknownModel,
 )
 from glossator.service.jobs.logged_answers import ROUTE as JOB_ROUTE
 from glossator.service.monitoring.prediction_log.erasures import read_erasures
-from glossator.service.monitoring.prediction_log.lookup import Wanted, find_answers
+from glossator.service.monitoring.prediction_log.lookup import MOST_BYTES, Wanted, find_answers
 from glossator.service.monitoring.prediction_log.reader import Record
 from glossator.service.monitoring.prediction_log.settings import LogSettings
 from glossator.service.monitoring.prediction_log.writer import FLUSH_SECONDS
@@ -32,8 +32,10 @@ from glossator.service.reviews.store import open_review_database
 
 _LATE_SECONDS = 3 * FLUSH_SECONDS
 """An answer that is not in the log may be on its way there for this long."""
-_LATE_BYTES = 64 << 20
-"""The newest part of the log, where it then is."""
+_RECENT_BYTES = 64 << 20
+"""The newest part of the log, which is searched first."""
+_MOST_SEARCHING = 16
+"""Requests that wait for their turn to search the rest; others are refused."""
 
 Row = FeedbackRow | GlossatorError
 
@@ -66,6 +68,8 @@ class FeedbackService:
         self.log = log
         self._models = models
         self._database = database
+        self._searching = 0
+        self._search_turn = asyncio.Lock()
         self.threads: StoreThreads[FeedbackStore] = StoreThreads(
             lambda: FeedbackStore(open_review_database(log.folder, database)), "feedback"
         )
@@ -103,30 +107,50 @@ class FeedbackService:
             Overloaded: Too many requests wait.
             DeadlineExceeded: The deadline passed. What has begun is stored all the same.
         """
-        records, errors = await self.threads.run(partial(self._find, rows, caller), deadline)
-        late = [place for place, record in enumerate(records) if record is None and place not in errors]
-        if late and time.monotonic() + _LATE_SECONDS < deadline:
-            await asyncio.sleep(_LATE_SECONDS)
-            found, _ = await self.threads.run(
-                partial(self._find, [rows[place] for place in late], caller, most_bytes=_LATE_BYTES), deadline
-            )
-            for place, record in zip(late, found, strict=True):
-                records[place] = record
-        return await self.threads.run(partial(self._add, rows, records, errors, caller, request, results), deadline)
-
-    def _find(
-        self, rows: Sequence[Row], caller: Caller, **limits: Any
-    ) -> tuple[list[Record | None], dict[int, GlossatorError]]:
-        """Return the record of each row, and the errors of rows that cannot have one."""
+        wanted: dict[int, Wanted] = {}
         errors: dict[int, GlossatorError] = {}
-        wanted = []
         for place, row in enumerate(rows):
             try:
-                wanted.append(self._wanted(row, caller))
+                wanted[place] = self._wanted(row, caller)
             except GlossatorError as error:
                 errors[place] = error
-                wanted.append(Wanted())
-        return find_answers(self.log.folder, wanted, **limits), errors
+        records = await self._find(wanted, deadline)
+        return await self.threads.run(partial(self._add, rows, records, errors, caller, request, results), deadline)
+
+    async def _find(self, wanted: Mapping[int, Wanted], deadline: float) -> dict[int, Record]:
+        """Return the records that the log has, by the places of their rows: from its newest part, then from the rest.
+
+        One request at a time searches the rest, so that it delays only others that do.
+        """
+        records: dict[int, Record] = {}
+
+        async def search(most_bytes: int) -> bool:
+            missing = [place for place in wanted if place not in records]
+            work = partial(
+                find_answers,
+                self.log.folder,
+                [wanted[place] for place in missing],
+                most_bytes=most_bytes,
+                until=deadline,
+            )
+            found = await self.threads.run(work, deadline)
+            records.update({place: each for place, each in zip(missing, found, strict=True) if each is not None})
+            return len(records) == len(wanted)
+
+        if await search(_RECENT_BYTES):
+            return records
+        await asyncio.sleep(_LATE_SECONDS)
+        if await search(_RECENT_BYTES):
+            return records
+        if self._searching >= _MOST_SEARCHING:
+            raise Overloaded("too many requests search the log", hint="Retry after the time in Retry-After.")
+        self._searching += 1
+        try:
+            async with self._search_turn:
+                await search(MOST_BYTES)
+        finally:
+            self._searching -= 1
+        return records
 
     def _wanted(self, row: Row, caller: Caller) -> Wanted:
         if isinstance(row, GlossatorError):
@@ -142,14 +166,15 @@ class FeedbackService:
     def _add(
         self,
         rows: Sequence[Row],
-        records: Sequence[Record | None],
+        records: Mapping[int, Record],
         errors: dict[int, GlossatorError],
         caller: Caller,
         request: Remembered | None,
         results: Callable[[Sequence[Stored]], str],
     ) -> list[Stored | GlossatorError]:
         found: dict[int, Feedback] = {}
-        for place, (row, record) in enumerate(zip(rows, records, strict=True)):
+        for place, row in enumerate(rows):
+            record = records.get(place)
             if place not in errors and isinstance(row, FeedbackRow):
                 try:
                     task = None if row.gold is None else self._task(row, record)
@@ -166,7 +191,7 @@ class FeedbackService:
                 results=lambda added: results(list(map(Stored, feedback, added))),
             )
             stored = dict(zip(found, map(Stored, feedback, added), strict=True))
-            self._erase_again([record for record in map(records.__getitem__, found) if record is not None])
+            self._erase_again([records[place] for place in found if place in records])
         return [stored[place] if place in stored else errors[place] for place in range(len(rows))]
 
     def _task(self, row: FeedbackRow, record: Record | None) -> Task | None:

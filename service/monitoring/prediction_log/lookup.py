@@ -7,8 +7,10 @@ everything is found, or after `MOST_BYTES`.
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,12 +63,13 @@ def find_answers(
     *,
     most_bytes: int = MOST_BYTES,
     most_found_bytes: int = MOST_FOUND_BYTES,
+    until: float = math.inf,
     block_bytes: int = BLOCK_BYTES,
 ) -> list[Record | None]:
     """Return the newest record of each wanted answer that was served; None where the log has none, or it was erased.
 
     It reads at most about `most_bytes` of the log, `block_bytes` at a time. A record that was written a moment ago may
-    be missing.
+    be missing. It gives up at the time `until` of `time.monotonic`.
 
     Raises TextTooLong if the found records have more than `most_found_bytes` together.
     """
@@ -77,7 +80,7 @@ def find_answers(
             pending.setdefault((each.request, each.place, each.sha256), set()).add(each)
     served, erasures, size = LogFilter(), read_erasures(folder), 0
     for block in _blocks(folder, most_bytes, block_bytes):
-        if not pending:
+        if not pending or time.monotonic() > until:
             break
         for line in _candidates(block, pending):
             try:

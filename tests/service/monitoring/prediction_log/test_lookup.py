@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,7 @@ def test_only_the_newest_part_of_the_log_is_searched(tmp_path: Path) -> None:
     first, last = Wanted(request="r0"), Wanted(request="r999")
     assert find_answers(tmp_path, [first, last], most_bytes=10_000, block_bytes=1_000) == [None, records[-1]]
     assert find_answers(tmp_path, [first], block_bytes=1_000) == [records[0]]
+    assert find_answers(tmp_path, [first], until=time.monotonic() - 1.0) == [None]
 
 
 def test_lines_that_are_no_answers_are_left_out(tmp_path: Path) -> None:
