@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from glossator.service.errors import TextTooLong
 from glossator.service.monitoring.prediction_log.erasures import read_erasures
-from glossator.service.monitoring.prediction_log.reader import LogFilter, LogReader
+from glossator.service.monitoring.prediction_log.lookup import MOST_FOUND_BYTES, Wanted, find_answers
+from glossator.service.monitoring.prediction_log.reader import LogReader
 from glossator.service.reviews.records import Item, Period
 
 Texts = dict[str, str]
 """`text`, and `second` for pairs; empty if the text was not logged, or was erased."""
 KEEP_SECONDS = 600.0
-_MOST_CHARACTERS = 16_000_000
+READ_AHEAD = 200
+"""Items whose texts are read from the log together with those that are asked for."""
 
 
-def texts_of(log: Path, period: Period, items: Collection[int]) -> dict[int, Texts]:
-    """Return the texts of items that are in the log. It is read once. Raises FileMissing if there is no log."""
-    wanted = {_key(period.items[item]): item for item in items}
-    found: dict[int, Texts] = {}
-    for record in LogReader(log, LogFilter(model=period.model, digest=period.digest)):
-        item = wanted.get((str(record["request"]), int(record["place"]), str(record["sha256"])))
-        if item is not None:
-            found[item] = {name: record[name] for name in ("text", "second") if name in record}
-    return found
+def texts_of(log: Path, period: Period, items: Collection[int], *, most_bytes: int = sys.maxsize) -> dict[int, Texts]:
+    """Return the texts of items that are in the log.
+
+    Raises FileMissing if there is no log, TextTooLong if the records have more than `most_bytes` together.
+    """
+    LogReader(log)  # an error if there is no log
+    order = list(dict.fromkeys(items))
+    wanted = [_wanted(period, period.items[item]) for item in order]
+    records = find_answers(log, wanted, most_bytes=sys.maxsize, most_found_bytes=most_bytes)
+    return {
+        item: {name: record[name] for name in ("text", "second") if name in record}
+        for item, record in zip(order, records, strict=True)
+        if record is not None
+    }
 
 
 class TextCache:
@@ -41,36 +50,34 @@ class TextCache:
         self._read = 0.0
         self._texts: dict[int, Texts] = {}
 
-    def texts(self, period: Period, items: Collection[int], likely: Collection[int]) -> dict[int, Texts]:
-        """Return the texts of `items`. If the log has to be read, those of the `likely` next ones are kept too."""
+    def texts(self, period: Period, items: Sequence[int], likely: Sequence[int] = ()) -> dict[int, Texts]:
+        """Return the texts of `items`. If the log has to be searched, some of the `likely` next ones are kept too.
+
+        Raises TextTooLong if the texts are too long together.
+        """
         with self._lock:
             stale = period.id != self._period or time.monotonic() - self._read > KEEP_SECONDS
             if stale or not self._texts.keys() >= set(items):
-                self._texts = self._load(period, [*items, *likely])
+                self._texts = self._load(period, items, likely)
                 self._period, self._read = period.id, time.monotonic()
             found = {item: self._texts[item] for item in items}
         erasures = read_erasures(self._log)
-        model = {"model": period.model, "digest": period.digest}
-        return {
-            item: {} if erasures.cover(model | _fields(period.items[item])) else texts for item, texts in found.items()
-        }
+        return {item: {} if erasures.cover(_fields(period.items[item])) else texts for item, texts in found.items()}
 
-    def _load(self, period: Period, items: list[int]) -> dict[int, Texts]:
-        """Read the log. Every item has an entry, up to a number of characters, so that it is not read for it again."""
-        read = texts_of(self._log, period, items)
-        kept: dict[int, Texts] = {}
-        characters = 0
-        for number, item in enumerate(dict.fromkeys(items)):
-            texts = read.get(item, {})
-            characters += sum(map(len, texts.values()))
-            if number >= 1_000 and characters > _MOST_CHARACTERS:
-                break
-            kept[item] = texts
-        return kept
+    def _load(self, period: Period, items: Sequence[int], likely: Sequence[int]) -> dict[int, Texts]:
+        """Search the log. Every item gets an entry, so that it is not searched for again."""
+        later = [item for item in likely if item not in set(items)]
+        together = [*items, *later[:READ_AHEAD]]
+        try:
+            read = texts_of(self._log, period, together, most_bytes=MOST_FOUND_BYTES)
+        except TextTooLong:
+            together = list(items)
+            read = texts_of(self._log, period, together, most_bytes=MOST_FOUND_BYTES)
+        return {item: read.get(item, {}) for item in together}
 
 
-def _key(item: Item) -> tuple[str, int, str]:
-    return item.request, item.place, item.sha256
+def _wanted(period: Period, item: Item) -> Wanted:
+    return Wanted(item.request, item.place, item.sha256, period.model, period.digest)
 
 
 def _fields(item: Item) -> dict[str, object]:
