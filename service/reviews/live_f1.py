@@ -11,9 +11,13 @@ from glossator.service.reviews.counting import canonical
 from glossator.service.reviews.records import Item, Period, Review
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from glossator.service.reviews.reviewed_draws import ReviewedDraws
     from glossator.service.statistics.confidence_sequence import Interval
     from glossator.service.statistics.live_accuracy import Population
+    from glossator.service.statistics.live_ratio import Counts
 
 MOST_MISSED = 10
 """Missed entities or labels of one text that are counted: the interval needs a limit."""
@@ -67,7 +71,7 @@ def live_f1(period: Period, statistics: Population, reviewed: ReviewedDraws, *, 
     served = np.array([len(parts_of(each.served)) for each in period.items], dtype=np.float64)
     limit = float(MOST_MISSED)
     population = RatioPopulation(
-        statistics.probabilities, _expected(statistics.confidence, served), 2.0 * served, served + limit
+        statistics.probabilities, expected_counts(statistics.confidence, served), 2.0 * served, served + limit
     )
     draws = [_Draw.of(period.items[item], reviewed.reviews[item]) for item in reviewed.items.tolist()]
     known = np.array([each.right is not None for each in draws], dtype=bool)
@@ -139,8 +143,11 @@ class _Draw:
         return cls(right, len(truth) - right)
 
 
-def _expected(confidence: Any, served: Any) -> Any:
-    """Return the counts that are expected: the least certain part is wrong, and one is missed, where it is unsure."""
+def expected_counts(confidence: NDArray[np.float64], served: NDArray[np.float64]) -> Counts:
+    """Return the counts that are expected of texts, from their confidences and the parts that were served `(texts,)`.
+
+    The less sure a text is, the more likely one of its parts is wrong, and one is missed.
+    """
     import numpy as np
 
     from glossator.service.statistics.live_ratio import Counts
