@@ -166,7 +166,8 @@ def draw(rates: Rates, seed: Sequence[int]) -> Sample:
     assert places[-1] >= TEXTS
     places = places[places < TEXTS]
     chances = np.array([rates.challenger, rates.champion, rates.neither]) / share
-    outcomes = random.choice([1.0, -1.0, 0.0], size=min(LABELS, len(places)), p=chances)
+    kinds = np.searchsorted(np.cumsum(chances)[:2], random.random(min(LABELS, len(places))), side="right")
+    outcomes = np.array([1.0, -1.0, 0.0])[kinds]
     after = int(places[LABELS]) if len(places) > LABELS else TEXTS
     return Sample(TEXTS, len(places), places[:LABELS], outcomes, after)
 

@@ -26,7 +26,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -68,12 +67,12 @@ class Sample:
     """The place of the first disagreement that is not reviewed; `texts` if there is none."""
 
     def __post_init__(self) -> None:
-        places = [-1, *self.positions.tolist(), self.next_position]
+        places = np.concatenate([[-1], self.positions, [self.next_position]])
         if (
-            any(after <= before for before, after in pairwise(places))
+            bool((np.diff(places) <= 0).any())
             or not len(self.positions) == len(self.outcomes) <= self.disagreements <= self.texts
             or self.next_position > self.texts
-            or not np.isin(self.outcomes, (-1.0, 0.0, 1.0)).all()
+            or not (np.abs(self.outcomes) * (1.0 - np.abs(self.outcomes)) == 0.0).all()
         ):
             raise ValueError("reviewed disagreements must be the first ones of the sample, each -1, 0 or 1")
 
