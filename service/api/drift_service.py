@@ -128,10 +128,9 @@ class DriftService:
     def _step(self, patience: float) -> None:
         """Report one event if there is one, send one message if one is due, save the state if it is time."""
         try:
-            try:
-                event = self._events.get(timeout=patience) if patience else self._events.get_nowait()
-            except queue.Empty:
-                event = None
+            if self._events.empty():
+                self._closed.wait(patience)  # SimpleQueue.get may wait forever if SIGCONT ends its timeout
+            event = None if self._events.empty() else self._events.get_nowait()
             if event is not None:
                 self._report(event)
                 self._save_at = 0.0  # an alarm must not be raised again after a crash
