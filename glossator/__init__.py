@@ -23,18 +23,21 @@ if TYPE_CHECKING:
     from glossator.service.tasks.encoded import Pair
     from glossator.service.tasks.text_classification import Classification, Score
     from glossator.service.tasks.token_classification import Entity
+    from glossator.workflows.loop.drift_files import DriftResult
 
 __all__ = [
     "Answer",
     "AsyncClient",
     "Classification",
     "Client",
+    "DriftResult",
     "Entity",
     "GlossatorError",
     "Model",
     "Monitored",
     "Pair",
     "Score",
+    "drift",
     "import_model",
     "import_sklearn",
     "load",
@@ -47,6 +50,7 @@ _PUBLIC_CLASSES = {
     "AsyncClient": "glossator.service.client",
     "Classification": "glossator.service.tasks.text_classification",
     "Client": "glossator.service.client",
+    "DriftResult": "glossator.workflows.loop.drift_files",
     "Entity": "glossator.service.tasks.token_classification",
     "GlossatorError": "glossator.service.errors",
     "Model": "glossator.service.inference.model",
@@ -311,6 +315,68 @@ def monitor(
         slices=slices,
         history=history,
     )
+
+
+def drift(
+    model: str | Path,
+    texts: str | Path | Sequence[str] | Sequence[Pair] | None = None,
+    *,
+    log: str | Path | None = None,
+    since: str | None = None,
+    until: str | None = None,
+    tolerance: float = 0.1,
+    confidence: float = 0.95,
+    threads: int | None = None,
+) -> DriftResult:
+    """Compare texts with those that a model was made for, without labels, as `glossator drift` does.
+
+    Args:
+        model: The folder of the bundle.
+        texts: The texts, or the path of a file that has them. None with `log`.
+        log: The folder of `glossator serve --log FOLDER`: compares the answers in it, and needs no texts.
+        since: With `log`, answers from this time on, such as `2026-11-29`; UTC.
+        until: With `log`, answers before this time.
+        tolerance: The largest distance that does not matter, 0 to 1.
+        confidence: The confidence of all intervals together, 0 to 1.
+        threads: CPU threads; None takes all CPUs that this process may use.
+
+    Returns:
+        The distance of each summary with its interval, the shares of the labels, and what accuracy they imply.
+
+    Raises:
+        ConfigError: The bundle has no samples to compare with, or the options contradict one another.
+        FileMissing: There is no such file or log.
+        InputError: The file cannot be read, or no text could be answered.
+        BundleError: The bundle cannot be read.
+
+    Example:
+        >>> found = glossator.drift("models/tickets", "november.csv")  # doctest: +SKIP
+        >>> found.comparison.drifted  # doctest: +SKIP
+        ['unknown_words', 'labels']
+    """
+    from pathlib import Path
+
+    from glossator.service.errors import ConfigError
+    from glossator.service.monitoring.prediction_log.reader import parse_time
+    from glossator.workflows.loop.drift_files import DriftOptions, drift_of_file, drift_of_log, drift_of_texts
+    from glossator.workflows.reporter import Reporter
+
+    if (texts is None) == (log is None):
+        raise ConfigError("drift compares either texts or a prediction log", hint="Pass `texts` or `log`.")
+    if not (0.0 < confidence < 1.0 and 0.0 <= tolerance <= 1.0):
+        raise ConfigError(
+            "tolerance or confidence is not a share",
+            found=f"tolerance {tolerance}, confidence {confidence}",
+            expected="shares between 0 and 1, such as 0.95",
+        )
+    bundle, reporter, options = Path(model), Reporter(), DriftOptions(tolerance, 1.0 - confidence)
+    if log is not None:
+        begin, end = parse_time(since, "since"), parse_time(until, "until")
+        return drift_of_log(Path(log), bundle, reporter, options=options, since=begin, until=end)
+    assert texts is not None
+    if isinstance(texts, str | Path):
+        return drift_of_file(str(texts), bundle, reporter, options=options, threads=threads)
+    return drift_of_texts(texts, bundle, reporter, options=options, threads=threads)
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ from glossator.service.inference.model import Model
 from glossator.service.inference.pipeline import Answer
 from glossator.service.tasks.options import DecodeKeywords
 from glossator.service.tasks.text_classification import Classification, Score
+from tests.support.sampled_bundle import other_texts, sampled_bundle
 
 ROOT = Path(__file__).resolve().parents[1]
 PUBLIC = [
@@ -25,12 +26,14 @@ PUBLIC = [
     "AsyncClient",
     "Classification",
     "Client",
+    "DriftResult",
     "Entity",
     "GlossatorError",
     "Model",
     "Monitored",
     "Pair",
     "Score",
+    "drift",
     "import_model",
     "import_sklearn",
     "load",
@@ -61,6 +64,22 @@ def test_a_deployed_model_is_monitored_from_python(tmp_path: Path) -> None:
         glossator.monitor("tickets", tmp_path, confidence=95)
     done = glossator.monitor("tickets", tmp_path, answers=tmp_path / "done.jsonl", confidence=0.9, history=True)
     assert (done.faults, done.accuracy.estimate.value, len(done.history)) == ([], 1.0, 1)
+
+
+def test_drift_is_measured_from_python(tmp_path: Path) -> None:
+    bundle = sampled_bundle(tmp_path / "votes")
+    texts = other_texts(200, seed=1)
+    found = glossator.drift(bundle, texts)
+    assert "unknown_words" in found.comparison.drifted
+    (tmp_path / "texts.txt").write_text("\n".join(texts))
+    again = glossator.drift(str(bundle), tmp_path / "texts.txt")
+    assert again.comparison.summaries == found.comparison.summaries
+    with pytest.raises(GlossatorError, match="either texts or a prediction log"):
+        glossator.drift(bundle)
+    with pytest.raises(GlossatorError, match="tolerance or confidence is not a share"):
+        glossator.drift(bundle, texts, confidence=95)
+    with pytest.raises(GlossatorError, match="there is no prediction log"):
+        glossator.drift(bundle, log=tmp_path / "nowhere")
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -108,10 +108,38 @@ def drift_of_file(
 
     reference = require_samples(read_bundle(bundle))
     model = load(bundle, threads=threads)
+    answered = _answers(source, model, reporter, input_options, text_column, second_column, limit, share, seed)
+    return _compare(answered, source, model, reference, reporter, options)
+
+
+def drift_of_texts(
+    texts: Sequence[Text],
+    bundle: Path,
+    reporter: Reporter,
+    *,
+    options: DriftOptions = DriftOptions(),
+    threads: int | None = None,
+) -> DriftResult:
+    """Do the same as `drift_of_file` for texts in memory."""
+    from glossator.service.inference.model import load
+
+    reference = require_samples(read_bundle(bundle))
+    model = load(bundle, threads=threads)
+    answered = zip(texts, model.predict(texts), strict=True)
+    return _compare(answered, "texts", model, reference, reporter, options)
+
+
+def _compare(
+    answered: Iterable[tuple[Text | InputError, Answer | InputError]],
+    source: str,
+    model: Model,
+    reference: Reference,
+    reporter: Reporter,
+    options: DriftOptions,
+) -> DriftResult:
+    """Summarise texts with their answers and compare them. Raises InputError if no text has an answer."""
     sample, failed = TextSample(), 0
-    for text, answer in _answers(
-        source, model, reporter, input_options, text_column, second_column, limit, share, seed
-    ):
+    for text, answer in answered:
         if isinstance(answer, InputError) or isinstance(text, InputError):
             failed += 1
             continue
