@@ -183,6 +183,19 @@ def test_the_key_says_who_reviews(make_client: MakeClient, log: Path, period: st
     assert client.post(BASE, json=body | {"adjudicator": True}, headers=keys["chief"]).json()["new"] == 1
 
 
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_servers_share_a_queue_in_postgresql(make_client: MakeClient, log: Path, database_url: str) -> None:
+    store = open_review_store(log, database_url)
+    period = make_period(store, log, draws=30).id
+    store.close()
+    one, two = (make_client(prediction_log=log, free_disk_bytes=0, review_database=database_url) for _ in range(2))
+    first, second = next_items(one, reviewer="ann", count=5), next_items(two, reviewer="bob", count=5)
+    assert not {each["item"] for each in first} & {each["item"] for each in second}
+    assert send(one, period, {"item": first[0]["item"], "correct": True}, reviewer="ann").json()["new"] == 1
+    assert send(two, period, {"item": first[0]["item"], "correct": True}, reviewer="ann").json()["known"] == 1
+    assert two.get(f"{BASE}/status").json()["reviewed"] == 1
+
+
 def test_what_is_missing_is_said(make_client: MakeClient, log: Path) -> None:
     off = make_client()
     for method, path in (("GET", "/next"), ("POST", ""), ("GET", "/status"), ("POST", "/periods"), ("DELETE", "/1")):
