@@ -31,5 +31,8 @@ class Database(Protocol):
     def prepare(self, statements: str) -> None:
         """Create missing tables and indexes; several processes may do so at the same time."""
 
+    def clear_deleted(self) -> None:
+        """Remove the bytes of deleted rows from the files too, as far as the database can at once."""
+
     def close(self) -> None:
         """Close the connections."""

@@ -80,6 +80,9 @@ class Postgres:
             execute(f"SELECT pg_advisory_xact_lock({_CREATING})", {})
             execute(statements, {})
 
+    def clear_deleted(self) -> None:
+        """Nothing: the next VACUUM of the server does it."""
+
     def close(self) -> None:
         self._pool.close()
 

@@ -91,6 +91,10 @@ class Sqlite:
         with self.transaction() as execute:
             execute(statements, {})
 
+    def clear_deleted(self) -> None:
+        with self._lock, self._translated_errors():  # the write-ahead log has older copies of the pages
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
     def close(self) -> None:
         with self._lock:
             self._connection.close()

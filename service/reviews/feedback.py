@@ -264,6 +264,7 @@ class FeedbackStore:
                     )
             if erased:
                 execute("DELETE FROM feedback_requests", {})  # their results may quote what was erased
+        self._database.clear_deleted()
         return erased
 
     @contextmanager

@@ -159,8 +159,8 @@ def forget(
     LogReader(folder)  # an error if there is no log
     erased = erase(folder, text_hashes=hashes, requests=request or ())
     url = os.environ.get(DATABASE) or None
-    feedback = erase_reviewed(folder, url, text_hashes=hashes, requests=request or ())
     erase_disagreements(folder, url, text_hashes=hashes, requests=request or ())
+    feedback = erase_reviewed(folder, url, text_hashes=hashes, requests=request or ())
     if as_json:
         print_json({**asdict(erased), "feedback": feedback})
     else:
