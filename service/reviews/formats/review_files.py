@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
@@ -13,7 +13,7 @@ from glossator.service.errors import ConfigError
 from glossator.service.files.atomic_file import AtomicFile
 from glossator.service.reviews.formats.label_studio import is_label_studio, label_studio_task, read_annotations
 from glossator.service.reviews.formats.prodigy import is_prodigy, prodigy_task, read_answer
-from glossator.service.reviews.records import Period, Role
+from glossator.service.reviews.records import SERVED, Period, Role
 from glossator.service.reviews.tasks import read_reviews
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def read_rows(
     for number, row in rows:
         kind = format or recognised_format(row)
         if kind == "jsonl":
-            yield number, row
+            yield number, _from_cells(row) if isinstance(row.get("item"), str) else row
             continue
         found = read_annotations(row, period) if kind == "label-studio" else [read_answer(row, period)]
         for each in found:
@@ -147,6 +147,22 @@ def file_rows(path: Path, faults: list[str]) -> Iterator[Numbered]:
             faults.append(f"row {number}: {record.error.message}")
         else:
             yield number, dict(record.fields)
+
+
+def _from_cells(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row of a table, whose cells are text, with the values that they stand for."""
+    found = {name: None if value == "" else value for name, value in row.items()}
+    for name in ("item", "seconds", "correct", "skip"):
+        value = found.get(name)
+        if isinstance(value, str):
+            with suppress(ValueError, RecursionError):
+                found[name] = json.loads(value.strip().lower())
+    for name in (f"gold_{each}" for each in SERVED):
+        value = found.get(name)
+        if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
+            with suppress(ValueError, RecursionError):
+                found[name] = json.loads(value)
+    return found
 
 
 def _shape(task: Mapping[str, Any], period: Period, format: ReviewFormat) -> Mapping[str, Any] | None:

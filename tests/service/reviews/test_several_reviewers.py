@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from property_profiles import examples
 from review_periods import TICKET_LABELS, make_period
 
-from glossator.service.errors import ConfigError
+from glossator.service.errors import ConfigError, NoRoom
 from glossator.service.reviews.agreement import agreement_of
 from glossator.service.reviews.counting import (
     counting_review,
@@ -278,6 +278,20 @@ def test_an_import_that_is_killed_stores_nothing_and_can_be_repeated(sqlite_stor
     assert sqlite_store.reviews(period.id) == {}
     done_again = sqlite_store.import_reviews(period.id, [Review(item, "right", "ann") for item in items])
     assert done_again == (len(items), 0, 0)
+
+
+def test_a_full_disk_is_named_and_nothing_is_stored_by_halves(sqlite_store: ReviewStore, log: Path) -> None:
+    period = make_period(sqlite_store, log, draws=60)
+    items = drawn_items(sqlite_store, period)
+    connection = sqlite_store._database._connection  # type: ignore[attr-defined]
+    pages = connection.execute("PRAGMA page_count").fetchone()["page_count"]
+    connection.execute(f"PRAGMA max_page_count = {pages + 1}").fetchall()  # as if the disk had no more room
+    reviews = [Review(item, "right", "ann", comment="x" * 2_000) for item in items]
+    with pytest.raises(NoRoom, match="the disk is full"):
+        sqlite_store.import_reviews(period.id, reviews)
+    assert sqlite_store.reviews(period.id) == {}
+    connection.execute("PRAGMA max_page_count = 1000000").fetchall()
+    assert sqlite_store.import_reviews(period.id, reviews).new == len(items)
 
 
 def test_the_sentence_says_what_skips_could_change(sqlite_store: ReviewStore, log: Path) -> None:

@@ -290,6 +290,21 @@ def test_rows_that_cannot_be_used_have_numbers_and_the_others_count(
     assert import_file(sqlite_store, path, period, "ann", new_labels=True).new == 1
 
 
+def test_a_table_that_a_person_filled_in_is_read(sqlite_store: ReviewStore, log: Path, tmp_path: Path) -> None:
+    period = make_period(sqlite_store, log)
+    items = list(dict.fromkeys(sqlite_store.draws(period.id)))
+    cells = ["TRUE,,,", "false,,,4.5", ",login,,", ',"[""billing""]",,', ",,true,", "perhaps,,,", ",,,"]
+    rows = [f"{period.id},{item},{said}" for item, said in zip(items, cells, strict=False)]
+    path = tmp_path / "done.csv"
+    path.write_text("period,item,correct,gold_labels,skip,seconds\n" + "\n".join(rows) + "\n")
+    done = import_file(sqlite_store, path, period, "ann")
+    assert (done.new, done.faults) == (5, ['row 6: correct is "perhaps", expected true or false'])
+    found = [sqlite_store.reviews(period.id)[item] for item in items[:5]]
+    assert [each.verdict for each in found[:2]] == ["right", "wrong"]
+    assert (found[1].seconds, found[2].gold, found[3].gold) == (4.5, {"labels": ["login"]}, {"labels": ["billing"]})
+    assert found[4].verdict == "skipped"
+
+
 def test_tasks_without_a_text_are_left_out_for_tools_that_show_it(
     sqlite_store: ReviewStore, log: Path, tmp_path: Path
 ) -> None:
