@@ -51,7 +51,7 @@ _SHOWN = 5
 class DriftSettings:
     """What counts as drift.
 
-    `tolerance`: the largest difference that nobody cares about, of the share of texts with an event. `false_alarms`: how
+    `tolerance`: the largest difference of the share of texts with an event that nobody cares about. `false_alarms`: how
     many may be expected in a million texts, of all summaries together. `reference_alpha`: the probability that the
     reference is a sample so unusual that this does not hold.
     """
