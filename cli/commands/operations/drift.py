@@ -21,7 +21,7 @@ from glossator.cli.support.console import (
     stderr,
     stdout,
 )
-from glossator.cli.support.panels import JOB_SIZE
+from glossator.cli.support.panels import JOB_SIZE, OUTPUT
 from glossator.service.errors import ConfigError
 from glossator.workflows.corpus.reading_options import ReadingOptions
 
@@ -62,6 +62,9 @@ def drift(
         typer.Option(min=0.0, max=1.0, help="A random share of the rows, such as 0.01.", rich_help_panel=JOB_SIZE),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of --sample.", rich_help_panel=JOB_SIZE)] = 13,
+    figure: Annotated[
+        Path | None, typer.Option(help="Draw the distributions into this SVG file.", rich_help_panel=OUTPUT)
+    ] = None,
     *,
     reading: ReadingOptions,
     threads: Threads = None,
@@ -77,7 +80,7 @@ def drift(
 
     \b
     Examples:
-      glossator drift november.csv --model models/tickets
+      glossator drift november.csv --model models/tickets --figure drift.svg
       glossator drift --log predictions --model models/tickets --since 2026-11-23 --json
       glossator drift --log predictions --registry registry --model tickets@champion
     """
@@ -120,6 +123,9 @@ def drift(
                 seed=seed,
                 threads=threads,
             )
+    if figure is not None:
+        _draw(found, figure)
+        progress.stage(f"wrote {figure}")
     if as_json:
         print_json(_to_json(found))
     else:
@@ -144,6 +150,31 @@ def _check(source: str | None, model: str, log: Path | None, since: str | None, 
         )
     if log is None and (since or until):
         raise ConfigError("--since and --until need --log", hint="A file has no times.")
+
+
+def _draw(found: DriftResult, path: Path) -> None:
+    """Draw the summaries that are numbers."""
+    from glossator.workflows.extras import require_extra
+    from glossator.workflows.report_files import write_text
+
+    require_extra("evaluation")
+    from glossator.evaluation.reports.drift_plot import SummaryPanel, drift_svg
+
+    panels = [
+        SummaryPanel(
+            each.summary,
+            found.reference.samples[each.summary],
+            found.sample.numbers.get(each.summary, ()),
+            each.distance.value,
+            each.distance.low,
+            each.distance.high,
+            each.verdict == "drifted",
+        )
+        for each in found.comparison.summaries
+        if each.usual is not None
+    ]
+    title = f"{found.model}: {found.comparison.texts:,} texts and {found.comparison.reference_texts:,} reference texts"
+    write_text(path, drift_svg(title, panels))
 
 
 def _lines(found: DriftResult) -> Iterator[str]:

@@ -46,7 +46,8 @@ def test_other_texts_have_drifted(run: Run, votes: Path, folder: Path) -> None:
     assert shown.err == ""
     assert "drifted by more than 0.1:" in shown.out
     assert "it may be much lower" in shown.out
-    found = json.loads(run("drift", "other.jsonl", "--model", votes, "--json").out)
+    found = json.loads(run("drift", "other.jsonl", "--model", votes, "--json", "--figure", "drift.svg").out)
+    assert "unknown_words" in (folder / "drift.svg").read_text()
     assert found["summaries"]["unknown_words"]["verdict"] == "drifted"
     assert found["summaries"]["unknown_words"]["low"] > 0.5
     assert found["texts"] == 300
