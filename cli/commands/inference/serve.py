@@ -175,11 +175,11 @@ def serve(
         texts = "with the texts" if settings.prediction_log_texts else "without the texts"
         console.print(f"· answers are logged in {settings.prediction_log}, {texts}", markup=False)
 
-    for share in settings.shadow:
-        console.print(f"· shadow: {_version(catalog, share)} also answers {share.share:.1%} of the texts", markup=False)
-    for share in settings.canary:
+    for each in settings.shadow:
+        console.print(f"· shadow: {_version(catalog, each)} also answers {each.share:.1%} of the texts", markup=False)
+    for each in settings.canary:
         unit = "keys" if settings.needs_key else "requests"
-        console.print(f"· canary: {_version(catalog, share)} answers {share.share:.1%} of the {unit}", markup=False)
+        console.print(f"· canary: {_version(catalog, each)} answers {each.share:.1%} of the {unit}", markup=False)
 
     stopping = threading.Event()
     measuring = threading.Thread(target=_measure_batch_costs, args=(catalog, stopping))
