@@ -66,6 +66,7 @@ def live_f1(period: Period, statistics: Population, reviewed: ReviewedDraws, *, 
         return None
     import numpy as np
 
+    from glossator.service.statistics.confidence_sequence import Interval
     from glossator.service.statistics.live_ratio import Counts, RatioPopulation
 
     served = np.array([len(parts_of(each.served)) for each in period.items], dtype=np.float64)
@@ -91,11 +92,12 @@ def live_f1(period: Period, statistics: Population, reviewed: ReviewedDraws, *, 
         parts = [Counts(each.numerators[chosen], each.denominators[chosen]) for each in (least, most)]
         return population.interval(reviewed.items[chosen], *parts, alpha=alpha)
 
+    known_draws, all_draws = interval(~skipped), interval(np.ones(len(draws), dtype=bool))
     return LiveF1(
         parts=period.scheme.kind,
         value=population.value(reviewed.items[known], Counts(counts.numerators[known], counts.denominators[known])),
-        interval=interval(~skipped),
-        worst=interval(np.ones(len(draws), dtype=bool)),
+        interval=known_draws,
+        worst=Interval(min(known_draws.low, all_draws.low), max(known_draws.high, all_draws.high)),
         texts=int(known.sum()),
         without_gold=int((~known & ~skipped).sum()),
         over_limit=sum(each.missed > MOST_MISSED for each in draws),

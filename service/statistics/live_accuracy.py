@@ -36,7 +36,7 @@ class Estimate:
     """The accuracy of a population.
 
     `interval` covers it at all times together with probability 1 - alpha, if whether a draw was skipped has nothing to
-    do with whether its answer was right. `worst` assumes nothing: skipped answers may all be wrong, or all right.
+    do with whether its answer was right. `worst` assumes nothing: skipped answers may all be wrong, or all right. It contains `interval`.
     """
 
     value: float | None
@@ -93,7 +93,8 @@ class Population:
             worst = interval
         else:
             wrong, good = (np.nan_to_num(correct, nan=each) for each in (0.0, 1.0))
-            worst = self._interval(items, wrong, good, alpha)
+            found = self._interval(items, wrong, good, alpha)
+            worst = Interval(min(found.low, interval.low), max(found.high, interval.high))
         return Estimate(
             value=self._value(judged, right) if known.any() else None,
             interval=interval,
