@@ -30,6 +30,7 @@ from glossator.service.api.schemas.reviews import (
     UndoneReview,
     period_fields,
     queue_body,
+    status_body,
 )
 from glossator.service.api.security.access import ADMIN, LABEL
 from glossator.service.api.security.key_ring import NAMED_KEY, KeyHolder
@@ -37,7 +38,6 @@ from glossator.service.api.state import AppState
 from glossator.service.api.transport.json_body import parse_object, read_json_body, validate
 from glossator.service.errors import ConfigError, Fault, InvalidReview, NoRoom, UnknownItem, UnknownPeriod
 from glossator.service.reviews.review_rows import MOST_NAME_CHARACTERS, check_name
-from glossator.service.reviews.status import status_to_json
 
 router = APIRouter(tags=["reviews"])
 
@@ -144,7 +144,7 @@ async def status(
     service = reviews_of(state)
     work = partial(service.status, name, confidence=confidence)
     found = await service.threads.run(work, read_deadline(request, state.settings))
-    return ReviewStatusBody.model_validate(status_to_json(found))
+    return status_body(found)
 
 
 @router.post(

@@ -10,6 +10,7 @@ from glossator.service.api.review_service import Queue
 from glossator.service.api.schemas.requests import FirstFault
 from glossator.service.reviews.records import Kind, Period, Review
 from glossator.service.reviews.review_rows import MOST_COMMENT_CHARACTERS, MOST_NAME_CHARACTERS
+from glossator.service.reviews.status import ReviewStatus, status_to_json
 
 MOST_REVIEWS = 1_000
 MOST_LABELS = 10_000
@@ -211,17 +212,9 @@ class AccuracyBody(BaseModel):
     confidence: float
 
 
-class ReviewStatusBody(BaseModel):
+class ReviewStatusBody(PeriodBody):
     """How far the reviews of the newest period are."""
 
-    period: str
-    model: str
-    digest: str
-    since: str
-    until: str
-    answers: int
-    kind: Kind
-    labels: list[str]
     draws: int
     items: Annotated[int, Field(description="Different items that were drawn.")]
     reviewed: int
@@ -249,6 +242,11 @@ def period_fields(period: Period) -> dict[str, Any]:
         "kind": period.scheme.kind,
         "labels": list(period.scheme.labels),
     }
+
+
+def status_body(found: ReviewStatus) -> ReviewStatusBody:
+    """The status of a period as a body."""
+    return ReviewStatusBody.model_validate(status_to_json(found) | period_fields(found.period))
 
 
 def queue_body(queue: Queue) -> ReviewQueue:

@@ -65,7 +65,7 @@ def test_a_period_is_opened_as_the_monitor_does(make_client: MakeClient, log: Pa
     assert found["labels"] == ["refund", "delivery", "praise", "greeting", "complaint", "other"]  # all of the model
     assert client.post("/v1/reviews/intents/periods", json=wanted).json() == found
     status = client.get("/v1/reviews/intents/status").json()
-    assert (status["draws"], status["overlap"]["share"]) == (20, 0.5)
+    assert (status["draws"], status["overlap"]["share"], status["version"]) == (20, 0.5, found["version"])
     queue = client.get("/v1/reviews/intents/next", params={"count": 100}).json()
     assert {item["text"] for item in queue["items"]} <= {"money", *(f"the parcel {number}" for number in range(3))}
     nothing = client.post("/v1/reviews/intents/periods", json={"since": "2125-01-01"})
