@@ -36,7 +36,8 @@ class Estimate:
     """The accuracy of a population.
 
     `interval` covers it at all times together with probability 1 - alpha, if whether a draw was skipped has nothing to
-    do with whether its answer was right. `worst` assumes nothing: skipped answers may all be wrong, or all right. It contains `interval`.
+    do with whether its answer was right. `worst` assumes nothing: skipped answers may all be wrong, or all right. It
+    contains `interval`.
     """
 
     value: float | None
