@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -75,6 +78,56 @@ def test_a_decision_is_completed_after_a_kill(store: PromotionStore, registry: R
         evidence = {"challenge": challenge.id, **EVIDENCE}
         registry.alias("tickets", challenge.candidate, why="", evidence=evidence, expected=challenge.baseline)
     entry = finish_decision(store, registry, store.challenge(challenge.id))
+    assert entry.evidence == {"challenge": challenge.id, **EVIDENCE}
+    assert actions(registry) == ["add", "add", "alias"]
+    assert store.challenge(challenge.id).state == "done"
+
+
+class KilledStore(PromotionStore):
+    """Kills its process when a method is called, or when it has returned."""
+
+    def __init__(self, folder: Path, killed: str) -> None:
+        super().__init__(open_review_database(folder))
+        self._killed = killed
+
+    def decide(self, challenge: str, evidence: Any) -> Challenge:
+        kill_at("before decide", self._killed)
+        found = super().decide(challenge, evidence)
+        kill_at("after decide", self._killed)
+        return found
+
+    def finish(self, challenge: str) -> Challenge:
+        kill_at("before finish", self._killed)
+        found = super().finish(challenge)
+        kill_at("after finish", self._killed)
+        return found
+
+
+def kill_at(step: str, killed: str) -> None:
+    if step == killed:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def promote_and_die(folder: Path, challenge: str, killed: str) -> None:
+    store = KilledStore(folder, killed)
+    carry_out(store, Registry(folder / "registry"), store.challenge(challenge), EVIDENCE)
+
+
+@pytest.mark.parametrize("killed", ["before decide", "after decide", "before finish", "after finish"])
+def test_a_process_that_is_killed_leaves_what_the_next_one_completes(
+    store: PromotionStore, registry: Registry, tmp_path: Path, killed: str
+) -> None:
+    challenge = begin(store, registry)
+    process = multiprocessing.get_context("spawn").Process(
+        target=promote_and_die, args=(tmp_path, challenge.id, killed)
+    )
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    moved = killed.endswith("finish")
+    assert actions(registry) == ["add", "add", *(["alias"] if moved else [])]
+    finish_interrupted(store, registry, "tickets")
+    entry = carry_out(store, registry, challenge, EVIDENCE)
     assert entry.evidence == {"challenge": challenge.id, **EVIDENCE}
     assert actions(registry) == ["add", "add", "alias"]
     assert store.challenge(challenge.id).state == "done"
