@@ -72,7 +72,9 @@ class Feedback:
     owner: str = LOCAL
     """The name of the key that gave it."""
     offset_unit: OffsetUnit = "codepoint"
-    """The unit of the offsets in `gold`."""
+    """The unit of the offsets in `gold` and `served`."""
+    served: Mapping[str, Any] | None = None
+    """The answer that was given, in the form of `gold`; None without one. It stays when the log drops the answer."""
 
 
 class Change(NamedTuple):
@@ -106,12 +108,13 @@ def new_feedback(
     comment: str | None = None,
     owner: str = LOCAL,
     offset_unit: OffsetUnit = "codepoint",
+    served: Mapping[str, Any] | None = None,
 ) -> Feedback:
     """Return feedback with its id: the same content has the same id."""
     content = [model, digest, request, place, sha256, reviewer, owner, correct, gold, comment, offset_unit]
     return Feedback(
         f"feedback_{_hash(content)[:24]}", model, digest, request, place, sha256, text, second, correct, gold, comment,
-        reviewer, owner=owner, offset_unit=offset_unit,
+        reviewer, owner=owner, offset_unit=offset_unit, served=served,
     )  # fmt: skip
 
 
@@ -321,6 +324,7 @@ def _row(feedback: Feedback) -> dict[str, Any]:
         "gold": feedback.gold,
         "comment": feedback.comment,
         "offset_unit": feedback.offset_unit,
+        "served": feedback.served,
     }
     return {
         "kind": "given",

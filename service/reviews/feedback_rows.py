@@ -176,7 +176,8 @@ def read_feedback(
         if task is not None:
             check_gold(gold, task)
         check_spans(gold, *_text_of_offsets(row, record, unit))
-    correct = row.correct if record is None else _correct(row, gold, record)
+    served = None if record is None else _served(record)
+    correct = row.correct if record is None else _correct(row, gold, served)
     kept = _kept_texts(row, record, giver)
     return new_feedback(
         model=str(record["model"]) if record is not None else str(row.model).partition("@")[0],
@@ -192,6 +193,7 @@ def read_feedback(
         reviewer=row.reviewer or giver.reviewer,
         owner=giver.owner,
         offset_unit=unit,
+        served=served,
     )
 
 
@@ -206,20 +208,34 @@ def _unknown(row: FeedbackRow) -> UnknownAnswer:
     )
 
 
-def _correct(row: FeedbackRow, gold: Mapping[str, Any] | None, record: Mapping[str, Any]) -> bool | None:
+def _served(record: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the answer of a record in the form of a right answer; None for scores and vectors."""
+    if "entities" in record:
+        return {"entities": [_without_score(each) for each in record["entities"]]}
+    if "span" in record:
+        return {"span": None if record["span"] is None else _without_score(record["span"])}
+    return {"labels": record["labels"]} if "labels" in record else None
+
+
+def _without_score(span: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: span[name] for name in ("start", "end", "label") if name in span}
+
+
+def _correct(row: FeedbackRow, gold: Mapping[str, Any] | None, served: Mapping[str, Any] | None) -> bool | None:
     """Return whether the answer is right: what the row says, or what its right answer implies."""
-    if not any(name in record for name in SERVED) and (gold is not None or row.correct is not None):
+    if served is None and (gold is not None or row.correct is not None):
         raise InvalidFeedback(
             "the answers of this model cannot be right or wrong", found="a score or a vector", expected="a comment"
         )
-    if gold is None:
+    if gold is None or served is None:
         return row.correct
-    (name,) = gold
-    if name not in record:
+    if gold.keys() != served.keys():
         raise InvalidFeedback(
-            f"the answer has no {name}", expected=", ".join(each for each in SERVED if each in record)
+            f"the answer has no {next(iter(gold))}",
+            expected=next(iter(served)),
+            hint="Give the kind of answer that the model gives.",
         )
-    same = is_same(gold, record)
+    same = is_same(gold, served)
     if row.correct not in (None, same):
         raise InvalidFeedback(
             f"correct is {'true' if row.correct else 'false'}, but the right answer is "

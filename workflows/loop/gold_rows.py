@@ -119,7 +119,8 @@ def _from_feedback(model: str, store: FeedbackStore, unusable: Counter[str]) -> 
             sha256=each.sha256,
         )
         answered = None if each.request is None else Answered(each.request, each.place or 0)
-        yield Statement(origin, answered, each.gold, each.offset_unit, each.text, each.second)
+        right = each.served if each.gold is None else each.gold
+        yield Statement(origin, answered, right, each.offset_unit, each.text, each.second)
 
 
 def gold_rows(

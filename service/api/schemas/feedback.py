@@ -42,7 +42,11 @@ class FeedbackBody(BaseModel):
         dict[str, Any] | None,
         Field(description="The right `labels`, `entities` or `span`; a null span means that there is no answer."),
     ] = None
-    offset_unit: Annotated[OffsetUnit, Field(description="The unit of offsets in `gold`.")] = "codepoint"
+    served: Annotated[
+        dict[str, Any] | None,
+        Field(description="The answer that was given, in the form of `gold`; absent without one."),
+    ] = None
+    offset_unit: Annotated[OffsetUnit, Field(description="The unit of offsets in `gold` and `served`.")] = "codepoint"
     comment: str | None = None
     reviewer: str
     time: Annotated[str, Field(description="When it was given, ISO 8601.")]
@@ -83,6 +87,7 @@ def feedback_body(feedback: Feedback) -> FeedbackBody:
         text_pair=feedback.second,
         correct=feedback.correct,
         gold=None if feedback.gold is None else dict(feedback.gold),
+        served=None if feedback.served is None else dict(feedback.served),
         offset_unit=feedback.offset_unit,
         comment=feedback.comment,
         reviewer=feedback.reviewer,

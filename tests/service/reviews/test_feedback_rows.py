@@ -73,6 +73,7 @@ def test_the_right_answer_says_whether_the_given_one_is_right(
         0,
     )
     assert found.gold == ({"labels": said["labels"]} if "labels" in said else None)
+    assert found.served == {"labels": ["refund"]}
     assert read({"request": "r1", **said}, record(), tasks["single"]).id == found.id
 
 
@@ -84,7 +85,9 @@ def test_entities_spans_and_no_answer_are_compared_as_a_whole(tasks: dict[str, T
     span = record(span={"start": 4, "end": 10, "score": 0.5}, offset_unit="utf16")
     del span["labels"]
     found = read({"request": "r1", "span": {"start": 4, "end": 10}}, span, tasks["answers"])
-    assert (found.correct, found.offset_unit) == (True, "utf16")
+    assert (found.correct, found.offset_unit, found.served) == (True, "utf16", {"span": {"start": 4, "end": 10}})
+    with pytest.raises(InvalidFeedback, match="the answer has no labels"):
+        read({"request": "r1", "labels": ["CITY"]}, logged)
     none = read({"request": "r1", "no_answer": True}, span, tasks["answers"])
     assert (none.correct, none.gold) == (False, {"span": None})
     assert read({"request": "r1", "no_answer": True}, span | {"span": None}, tasks["answers"]).correct is True
