@@ -30,6 +30,7 @@ from glossator.cli.commands.operations.drift import drift
 from glossator.cli.commands.operations.feedback import feedback
 from glossator.cli.commands.operations.keys import keys
 from glossator.cli.commands.operations.log import log
+from glossator.cli.commands.operations.loop import loop
 from glossator.cli.commands.operations.monitor import monitor
 from glossator.cli.commands.operations.promote import promote
 from glossator.cli.commands.operations.review import review
@@ -66,7 +67,7 @@ _COMMANDS: dict[str, tuple[Any, ...]] = {
     panels.TRAIN: (train, select, curve, evaluate, compare, retrain, runs),
     panels.EXPORT: (export, import_, verify, push, pull, bench),
     panels.USE: (predict, label, serve),
-    panels.OPERATE: (work, doctor, monitor, drift, review, promote, models, feedback, keys, log),
+    panels.OPERATE: (work, doctor, monitor, drift, review, promote, loop, models, feedback, keys, log),
 }
 COMMANDS = tuple(
     command for commands in _COMMANDS.values() for command in commands if not isinstance(command, typer.Typer)
