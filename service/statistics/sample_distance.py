@@ -7,7 +7,7 @@ watched all the time needs the test in `drift`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -91,14 +91,37 @@ def label_distance(
     sizes = (texts, sample_texts)
     counts = [np.array([each.get(name, 0) for name in reference], dtype=np.float64) for each in (reference, sample)]
     differences = np.abs(counts[0] / sizes[0] - counts[1] / sizes[1])
-    spent = alpha / 2.0 if single_label else alpha
+    spent = alpha / 3.0 if single_label else alpha
     bounds = [share_bounds(count, size, spent / 2.0) for count, size in zip(counts, sizes, strict=True)]
     low, high = _interval(*bounds)
     if not single_label:
         return SampleDistance(float(differences.max()), low, high)
     value = float(differences.sum()) / 2.0
-    width = sum(total_variation_width(size, len(reference), alpha / 4.0) for size in sizes)
-    return SampleDistance(value, max(low, value - width), min(1.0, value + width))
+    width = sum(total_variation_width(size, len(reference), spent / 2.0) for size in sizes)
+    low = max(low, value - width, _set_difference(counts, sizes, spent))
+    return SampleDistance(value, min(low, value), min(1.0, value + width))
+
+
+def _set_difference(counts: Sequence[Floats], sizes: Sequence[int], alpha: float) -> float:
+    """Return a lower bound of the difference of the share of some set of labels.
+
+    The set has the labels that are more frequent in one half of both samples; its shares are those of the other halves.
+    A random half of counts is multivariate hypergeometric, as if the texts had been divided.
+    """
+    generator = np.random.default_rng(0)
+    chosen, tested, rest = [], [], []
+    for count, size in zip(counts, sizes, strict=True):
+        with_others = np.append(count, max(0.0, size - count.sum())).astype(np.int64)
+        half = generator.multivariate_hypergeometric(with_others, int(with_others.sum()) // 2, method="marginals")
+        chosen.append(half / max(1, int(half.sum())))
+        tested.append(with_others - half)
+        rest.append(max(1, int((with_others - half).sum())))
+    grown = chosen[1] > chosen[0]
+    bounds = [
+        share_bounds(np.array([float(count[grown].sum())]), size, alpha / 2.0)
+        for count, size in zip(tested, rest, strict=True)
+    ]
+    return _interval(*bounds)[0]
 
 
 def _interval(first: Bounds, second: Bounds) -> tuple[float, float]:
