@@ -99,9 +99,12 @@ class Project:
 
     @cached_property
     def variables(self) -> set[str]:
-        """Environment variables of the commands' options."""
+        """Environment variables of the commands' options and of the service's settings."""
+        from glossator.service.api.settings import PREFIX, Settings
+
         parameters = [parameter for command in self.program.commands.values() for parameter in command.params]
-        return {name for parameter in parameters for name in parameter.envvar or ()}
+        settings = {f"{PREFIX}{name}".upper() for name in Settings.model_fields}
+        return settings | {name for parameter in parameters for name in parameter.envvar or ()}
 
 
 def check(document: Path, project: Project) -> list[Fault]:
