@@ -44,7 +44,7 @@ HALF_WIDTH = 0.02
 SHIFT = 0.08
 MEASURED_WIDTHS = 60
 """Repetitions whose half-widths are computed: bisection takes longer than the check of coverage."""
-_LOOKS = np.unique(np.geomspace(20, 1_600, 24).astype(int))
+_LOOKS = np.unique(np.geomspace(40, 1_600, 14).astype(int))
 
 
 class Answers(NamedTuple):

@@ -5,7 +5,7 @@
 The numbers of entities in a text are those of public corpora. A simulated model finds them: each text has a chance,
 drawn from Beta(8, 1), with which an entity is found exactly; else half of them are missed, and half are found at
 another place. Where a text has no entity, one is made up with half of the chance of an error. Texts are drawn with
-replacement until a period has 20,000, so the F1 of the period is known. In each repetition a period is reviewed text by
+replacement until a period has 5,000, so the F1 of the period is known. In each repetition a period is reviewed text by
 text. `misses` counts the repetitions in which the interval excludes the F1 after any draw; 5 % are allowed. The
 confidences are the chance that all entities of a text are right, the same 15 points too high, or those of other texts.
 Half-widths are compared with those of a normal interval for the same draws, which holds only if one looks once.
@@ -33,7 +33,7 @@ Ints = NDArray[np.int64]
 
 CORPORA = {"wnut17": "wnut17/test.conll", "uner-en-ewt": "uner-en-ewt/test.iob2"}
 KINDS = ("right", "15 points too high", "of other texts")
-ITEMS = 20_000
+ITEMS = 5_000
 LABELS = (100, 200, 400, 800)
 MEASURED_WIDTHS = 20
 

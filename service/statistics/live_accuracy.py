@@ -23,9 +23,9 @@ Ints = NDArray[np.int64]
 ALPHA = 0.05
 UNKNOWN_CONFIDENCE = 0.5
 """The confidence of answers that have none."""
-UNIFORM_SHARE = 0.4
+UNIFORM_SHARE = 0.3
 """The share of the probability of being drawn that all items have in common; the rest goes by confidence."""
-_SURE = 0.99
+_SURE = 0.995
 """Confidences above it, and below 1 - it, count as this much when items are drawn: a model may be too sure."""
 _PRIOR_DRAWS = 20
 """The weight of the first guess of the regression on the confidence, which is 1: right for calibrated confidences."""

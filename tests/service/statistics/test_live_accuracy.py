@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -18,7 +20,7 @@ def population_of(seed: int, *, too_sure: float = 0.0, share: float = 1.0) -> tu
     return Population.of(np.minimum(1.0, chance + too_sure), share), correct
 
 
-@pytest.mark.parametrize("share", [1.0, 0.4])
+@pytest.mark.parametrize("share", [1.0, 0.3])
 @pytest.mark.parametrize("too_sure", [0.0, 0.2])
 @pytest.mark.parametrize("downwards", [False, True])
 def test_no_gambler_gains_on_average_if_the_accuracy_is_the_candidate(
@@ -38,22 +40,23 @@ def test_no_gambler_gains_on_average_if_the_accuracy_is_the_candidate(
 
 
 def test_no_draw_is_below_its_limit_whatever_is_right() -> None:
-    population, correct = population_of(2, share=0.4)
+    population, correct = population_of(2, share=0.3)
     every = np.arange(ITEMS)
     for right in (correct, 1.0 - correct, np.zeros(ITEMS), np.ones(ITEMS)):
         for bets in population.bets(every, right, right):
             assert (bets.values >= bets.smallest - 1e-9).all()
 
 
-@pytest.mark.parametrize(("share", "too_sure"), [(1.0, 0.0), (0.4, 0.0), (0.4, 0.2)])
+@pytest.mark.parametrize(("share", "too_sure"), [(1.0, 0.0), (0.3, 0.0), (0.3, 0.2)])
 def test_the_interval_misses_the_accuracy_in_few_populations(share: float, too_sure: float) -> None:
-    """60 populations, looked at three times each; 5 % may be missed, 9 would be three and a half deviations more."""
+    """60 populations, looked at after each of 300 draws; 5 % may be missed, 13 would be three deviations more."""
     missed = 0
     for seed in range(60):
         population, correct = population_of(seed, too_sure=too_sure, share=share)
         items = population.draw(300, np.random.default_rng(1_000 + seed))
-        looks = [population.estimate(items[:count], correct[items[:count]]).interval for count in (60, 150, 300)]
-        missed += any(not look.low <= correct.mean() <= look.high for look in looks)
+        above, below = population.bets(items, correct[items], correct[items])
+        accuracy = correct.mean()
+        missed += max(above.capital_path(accuracy).max(), below.capital_path(-accuracy).max()) >= math.log(40.0)
     assert missed <= 8
 
 
@@ -82,7 +85,7 @@ def test_skipped_reviews_are_left_out_and_shown_at_their_worst() -> None:
 
 
 def test_a_part_of_a_population_is_estimated_from_the_draws_that_fall_into_it() -> None:
-    population, correct = population_of(3, share=0.4)
+    population, correct = population_of(3, share=0.3)
     members = np.arange(ITEMS) % 4 == 0
     part = population.part(members)
     places = np.cumsum(members) - 1
