@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from fastapi import Request
 
 from glossator.service.api.dependencies import owner_of
+from glossator.service.api.openapi_document import CANARY_HEADER
 from glossator.service.api.state import AppState
 from glossator.service.errors import InputError
 from glossator.service.inference.model import Model
@@ -19,7 +20,6 @@ from glossator.service.monitoring.prediction_log.records import hash_text
 from glossator.service.monitoring.traffic_shares import position
 from glossator.service.tasks.encoded import Pair, Text
 
-CANARY_HEADER = "x-canary-key"
 _HASHED_CHARACTERS = 4_096
 """Of a text. Equal texts have equal beginnings."""
 

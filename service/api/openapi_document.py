@@ -20,13 +20,21 @@ from glossator.service.reviews.feedback_rows import FeedbackRow
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
 
 TIMEOUT_HEADER = "x-request-timeout"
-_TIMEOUT_PARAMETERS: list[dict[str, Any]] = [
+CANARY_HEADER = "x-canary-key"
+_HEADER_PARAMETERS: list[dict[str, Any]] = [
     {
         "name": TIMEOUT_HEADER,
         "in": "header",
         "description": "Seconds until the client needs the answer. Work that has not started by then is dropped.",
         "schema": {"type": "number", "exclusiveMinimum": 0},
-    }
+    },
+    {
+        "name": CANARY_HEADER,
+        "in": "header",
+        "description": "A user, or another unit of the client: while a share of the predictions of a model is answered "
+        "by a new version, those with the same value are answered by the same version.",
+        "schema": {"type": "string"},
+    },
 ]
 """The parameters of every route that runs a model."""
 
@@ -45,7 +53,7 @@ PREDICT_BODY: dict[str, Any] = {
             }
         },
     },
-    "parameters": _TIMEOUT_PARAMETERS,
+    "parameters": _HEADER_PARAMETERS,
 }
 """The body and the parameters of a prediction, which the route parses itself."""
 
@@ -59,10 +67,10 @@ _BODIES: dict[str, tuple[type[BaseModel], ...]] = {
 
 
 def request_body(model: type[BaseModel], *, accepts_timeout: bool = True) -> dict[str, Any]:
-    """The `openapi_extra` of a route that parses a `model` itself. `accepts_timeout` adds the timeout header."""
+    """The `openapi_extra` of a route that parses a `model` itself. `accepts_timeout` adds these headers."""
     schema = {"$ref": f"#/components/schemas/{model.__name__}"}
     body = {"required": True, "content": {"application/json": {"schema": schema}}}
-    return {"requestBody": body} | ({"parameters": _TIMEOUT_PARAMETERS} if accepts_timeout else {})
+    return {"requestBody": body} | ({"parameters": _HEADER_PARAMETERS} if accepts_timeout else {})
 
 
 DEFAULT_RESPONSES: dict[int | str, dict[str, Any]] = {
