@@ -17,6 +17,7 @@ from glossator.service.reviews.records import Item, Period
 Texts = dict[str, str]
 """`text`, and `second` for pairs; empty if the text was not logged, or was erased."""
 KEEP_SECONDS = 600.0
+_MOST_PERIODS = 4
 READ_AHEAD = 200
 """Items whose texts are read from the log together with those that are asked for."""
 
@@ -46,9 +47,8 @@ class TextCache:
     def __init__(self, log: Path) -> None:
         self._log = log
         self._lock = threading.Lock()
-        self._period = ""
-        self._read = 0.0
-        self._texts: dict[int, Texts] = {}
+        self._kept: dict[str, tuple[float, dict[int, Texts]]] = {}
+        """By period: when the log was searched, and what was found."""
 
     def texts(self, period: Period, items: Sequence[int], likely: Sequence[int] = ()) -> dict[int, Texts]:
         """Return the texts of `items`. If the log has to be searched, some of the `likely` next ones are kept too.
@@ -56,11 +56,14 @@ class TextCache:
         Raises TextTooLong if the texts are too long together.
         """
         with self._lock:
-            stale = period.id != self._period or time.monotonic() - self._read > KEEP_SECONDS
-            if stale or not self._texts.keys() >= set(items):
-                self._texts = self._load(period, items, likely)
-                self._period, self._read = period.id, time.monotonic()
-            found = {item: self._texts[item] for item in items}
+            read, kept = self._kept.get(period.id, (0.0, {}))
+            if time.monotonic() - read > KEEP_SECONDS or not kept.keys() >= set(items):
+                kept = self._load(period, items, likely)
+                self._kept.pop(period.id, None)
+                while len(self._kept) >= _MOST_PERIODS:
+                    self._kept.pop(next(iter(self._kept)))
+                self._kept[period.id] = (time.monotonic(), kept)
+            found = {item: kept[item] for item in items}
         erasures = read_erasures(self._log)
         return {item: {} if erasures.cover(_fields(period.items[item])) else texts for item, texts in found.items()}
 
