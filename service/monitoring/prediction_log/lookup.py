@@ -29,7 +29,7 @@ BLOCK_BYTES = 1 << 20
 _KEYS = re.compile(rb'"(?:request": ?"([A-Za-z0-9._~-]{1,128})|sha256": ?"([0-9a-f]{64}))"')
 """The request and the text of a record. Quotes inside of texts are escaped, so it does not match there."""
 _FEW = 8
-"""So many keys are searched for faster one by one."""
+"""Up to this number of keys, it is faster to search for each."""
 
 _NEEDED = {"time", "request", "place", "model", "digest", "sha256"}
 
