@@ -14,13 +14,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from glossator.cli.commands.bundles.export import export
 from glossator.cli.commands.bundles.verify import verify
 from glossator.cli.commands.inference.label import label
+from glossator.cli.commands.operations.demo_loop import run_demo_loop
 from glossator.cli.commands.training.evaluate import evaluate
 from glossator.cli.commands.training.train import train
 from glossator.cli.support import console
@@ -43,10 +44,14 @@ _READY_SECONDS = 30.0
 
 
 def demo(
+    what: Annotated[
+        Literal["pipeline", "loop"],
+        typer.Argument(help="pipeline: from a corpus to a server; loop: a week after deployment."),
+    ] = "pipeline",
     output: Annotated[
-        Path,
-        typer.Option("--output", "-o", help="Output folder; an earlier demo is replaced."),
-    ] = Path("demo"),
+        Path | None,
+        typer.Option("--output", "-o", help="Output folder; an earlier demo is replaced. Default: demo or demo-loop."),
+    ] = None,
     entities: Annotated[
         bool,
         typer.Option("--entities/--no-entities", help="Also train a second model that finds entities."),
@@ -65,13 +70,22 @@ def demo(
     The first model sorts support tickets into ten categories and answers over HTTP. While it serves, a second one
     is trained to find order numbers, products, dates and amounts.
 
+    `glossator demo loop` plays a week of traffic in which a new kind of ticket appears: answers are logged and
+    reviewed, the accuracy falls, an alarm is raised, and a retrained version is promoted. It ends with a figure.
+
     \b
     Examples:
       glossator demo
       glossator demo --no-entities
+      glossator demo loop
     """
     require_extra("training")
     require_extra("export")
+    if what == "loop":
+        output = output or Path("demo-loop")
+        _clear(output)
+        return run_demo_loop(_example(CORPUS), output)
+    output = output or Path("demo")
     corpus, spans, new_rows = (_example(name) for name in (CORPUS, SPANS, NEW_ROWS))
     screen = console.stderr()
     _clear(output)
