@@ -1,8 +1,8 @@
 """The store of feedback, in SQLite or PostgreSQL: what the callers of a model say about its answers.
 
-Callers choose what they give feedback on, so it says nothing about how often a model is right: it is training data, and a
-place to look. Nothing is changed in the store: newer feedback of the same reviewer on the same answer replaces the
-older, taking it back is a row of its own. Only erasure removes rows.
+Callers choose what they give feedback on, so it says nothing about how often a model is right: it is training data,
+and a place to look. Nothing is changed in the store: newer feedback of the same reviewer on the same answer replaces
+the older, taking it back is a row of its own. Only erasure removes rows.
 """
 
 from __future__ import annotations
