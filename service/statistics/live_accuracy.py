@@ -89,15 +89,16 @@ class Population:
         """
         known = ~np.isnan(correct)
         judged, right = items[known], correct[known]
-        interval = self._interval(judged, right, right, alpha)
+        certain = self._certain(judged, right)
+        interval = _within(self._interval(judged, right, right, alpha), certain)
         if known.all():
             worst = interval
         else:
             wrong, good = (np.nan_to_num(correct, nan=each) for each in (0.0, 1.0))
-            found = self._interval(items, wrong, good, alpha)
+            found = _within(self._interval(items, wrong, good, alpha), certain)
             worst = Interval(min(found.low, interval.low), max(found.high, interval.high))
         return Estimate(
-            value=self._value(judged, right) if known.any() else None,
+            value=float(np.clip(self._value(judged, right), certain.low, certain.high)) if known.any() else None,
             interval=interval,
             worst=worst,
             labels=int(known.sum()),
@@ -136,6 +137,12 @@ class Population:
             return Interval(0.0, 1.0)
         return interval_of_bets(*self.bets(items, least, most), alpha=alpha)
 
+    def _certain(self, items: Ints, correct: Floats) -> Interval:
+        """Return what the reviewed answers prove alone: those that are not reviewed are all wrong, or all right."""
+        _, first = np.unique(items, return_index=True)
+        right, count = float(correct[first].sum()), max(1, len(self.confidence))
+        return Interval(right / count, 1.0 - (len(first) - right) / count)
+
     def _value(self, items: Ints, correct: Floats) -> float:
         """Return the mean of c w - b (f w - mean(f)); b is the regression of c w on f w, drawn towards 1."""
         weights = 1.0 / (len(self.confidence) * self.probabilities)
@@ -145,3 +152,9 @@ class Population:
         product = float(((right - right.mean()) * drawn).sum())
         control = np.clip((product + prior) / max(float((drawn**2).sum()) + prior, 1e-12), 0.0, 1.0)
         return float(np.clip((right - control * drawn).mean(), 0.0, 1.0))
+
+
+def _within(found: Interval, certain: Interval) -> Interval:
+    """Return the part of an interval that is possible."""
+    low, high = max(found.low, certain.low), min(found.high, certain.high)
+    return Interval(low, high) if low <= high else certain

@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from glossator.service.statistics.live_accuracy import Population
 
@@ -82,6 +84,22 @@ def test_skipped_reviews_are_left_out_and_shown_at_their_worst() -> None:
     found = population.estimate(items, judged)
     assert (found.labels, found.skipped) == (180, 20)
     assert found.worst.low < found.interval.low < correct.mean() < found.interval.high < found.worst.high
+
+
+@given(st.integers(1, 30), st.integers(1, 200), st.integers(0, 1_000))
+def test_the_interval_is_within_what_the_reviews_prove(items: int, draws: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    correct = (random.random(items) < 0.8).astype(float)
+    population = Population.of(random.beta(5, 1, items))
+    drawn = population.draw(draws, random)
+    found = population.estimate(drawn, correct[drawn])
+    reviewed = np.unique(drawn)
+    assert found.interval.low >= correct[reviewed].sum() / items - 1e-9
+    assert found.interval.high <= 1.0 - (1.0 - correct[reviewed]).sum() / items + 1e-9
+    assert found.value is not None
+    if len(reviewed) == items:
+        exact = pytest.approx(correct.mean())
+        assert (found.interval.low, found.value, found.interval.high) == (exact, exact, exact)
 
 
 def test_a_part_of_a_population_is_estimated_from_the_draws_that_fall_into_it() -> None:
