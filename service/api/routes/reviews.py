@@ -18,6 +18,7 @@ from glossator.service.api.problems import (
     ScopeMissing,
     UnsupportedMediaType,
 )
+from glossator.service.api.review_bodies import period_body, queue_body, status_body
 from glossator.service.api.review_service import ReviewService
 from glossator.service.api.routes.models import UNKNOWN_MODEL, ModelName
 from glossator.service.api.schemas.reviews import (
@@ -28,9 +29,6 @@ from glossator.service.api.schemas.reviews import (
     ReviewStatusBody,
     StoredReviews,
     UndoneReview,
-    period_fields,
-    queue_body,
-    status_body,
 )
 from glossator.service.api.security.access import ADMIN, LABEL
 from glossator.service.api.security.key_ring import NAMED_KEY, KeyHolder
@@ -80,7 +78,7 @@ async def open_period(name: ModelName, request: Request, state: StateDep) -> Per
     content = await read_json_body(request, state.settings.max_body_bytes)
     wanted = validate(parse_object(content, hint=_PERIOD_HINT), PeriodRequest, hint=_PERIOD_HINT)
     work = partial(service.open_period, name, **wanted.model_dump())
-    return PeriodBody(**period_fields(await service.threads.run(work, deadline)))
+    return period_body(await service.threads.run(work, deadline))
 
 
 @router.get(

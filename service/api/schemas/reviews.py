@@ -6,11 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from glossator.service.api.review_service import Queue
 from glossator.service.api.schemas.requests import FirstFault
-from glossator.service.reviews.records import Kind, Period, Review
+from glossator.service.reviews.records import Kind
 from glossator.service.reviews.review_rows import MOST_COMMENT_CHARACTERS, MOST_NAME_CHARACTERS
-from glossator.service.reviews.status import ReviewStatus, status_to_json
 
 MOST_REVIEWS = 1_000
 MOST_LABELS = 10_000
@@ -228,41 +226,3 @@ class ReviewStatusBody(PeriodBody):
     agreement: ReviewersAgreementBody
     accuracy: AccuracyBody
     sentence: Annotated[str, Field(description="What is known about the accuracy, in words.")]
-
-
-def period_fields(period: Period) -> dict[str, Any]:
-    """The fields of a PeriodBody."""
-    return {
-        "period": period.id,
-        "model": period.model,
-        "version": period.digest,
-        "since": period.since,
-        "until": period.until,
-        "answers": len(period.items),
-        "kind": period.scheme.kind,
-        "labels": list(period.scheme.labels),
-    }
-
-
-def status_body(found: ReviewStatus) -> ReviewStatusBody:
-    """The status of a period as a body."""
-    return ReviewStatusBody.model_validate(status_to_json(found) | period_fields(found.period))
-
-
-def queue_body(queue: Queue) -> ReviewQueue:
-    """The items of a queue as a body; only the fields that have a value are set."""
-    items = []
-    for each in queue.items:
-        more: dict[str, Any] = {
-            **each.texts,
-            **({"reviews": list(map(_opinion, each.reviews))} if each.reviews else {}),
-        }
-        items.append(QueuedItemBody(item=each.item, sha256=each.sha256, answer=dict(each.answer), **more))
-    return ReviewQueue(**period_fields(queue.period), items=items)
-
-
-def _opinion(review: Review) -> OpinionBody:
-    more: dict[str, Any] = {} if review.comment is None else {"comment": review.comment}
-    if review.gold is not None:
-        more["gold"] = dict(review.gold)
-    return OpinionBody(reviewer=review.reviewer, role=review.role, verdict=review.verdict, **more)
