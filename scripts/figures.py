@@ -3,8 +3,8 @@
 The function `FIGURES["NAME"]` reads `benchmarks/results/NAME.json` and returns its figures as text, by name. A document
 shows one as `<!--figure NAME.FIGURE-->1.80<!--/figure-->`.
 
-To publish a figure: give it a name here or in `figures_quality.py`, put an empty marker into the document, and run
-`make figures`.
+To publish a figure: give it a name here, in `figures_loop.py` or in `figures_quality.py`, put an empty marker into the
+document, and run `make figures`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import statistics
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import figures_loop as loop
 import figures_quality as quality
 from figure_text import Figures, Interval, ranged, ratio, rounds
 
@@ -284,6 +285,9 @@ FIGURES: Mapping[str, Callable[[Any], Figures]] = {
     "label_errors": quality.label_errors,
     "ladder": quality.ladder,
     "learning_curves": quality.learning_curves,
+    "drift_summaries": loop.drift_summaries,
+    "live_accuracy": loop.live_accuracy,
+    "live_f1": loop.live_f1,
     "long_attention": long_attention,
     "memory": memory,
     "memory_http": memory_http,
@@ -295,6 +299,7 @@ FIGURES: Mapping[str, Callable[[Any], Figures]] = {
     "operators": operators,
     "out_of_scope": quality.out_of_scope,
     "overload": overload,
+    "promotion": loop.promotion,
     "quota": quota,
     "ray_actors": ray_actors,
     "repeated_export": repeated_export,

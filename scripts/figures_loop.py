@@ -1,0 +1,91 @@
+"""The figures of the closed loop: how far its intervals hold, and how many labels they need."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from figure_text import Figures
+
+USELESS = "of other answers"
+"""Confidences that say nothing: shown apart from those of a model."""
+
+
+def live_accuracy(result: Any) -> Figures:
+    """Misses, and labels needed as a share of uniform labels, over all corpora and confidences."""
+    rows = [(kind, each) for kinds in result["corpora"].values() for kind, each in kinds.items()]
+    useful = [each for kind, each in rows if kind != USELESS]
+    found = {
+        "misses": f"{max(each['misses'] for _, each in rows):.1%}",
+        "useless": f"{max(_known(each) for kind, each in rows if kind == USELESS):.2f}",
+    }
+    for place, labels in enumerate(result["corpora"][next(iter(result["corpora"]))]["of the model"]["labels"]):
+        shares = [each["shares_of_labels"][place] for each in useful]
+        found |= {f"least_{labels}": f"{min(shares):.2f}", f"most_{labels}": f"{max(shares):.2f}"}
+    for corpus, kinds in result["corpora"].items():
+        own = kinds["of the model"]
+        found |= {
+            f"{corpus}.{labels}": f"{share:.2f}"
+            for labels, share in zip(own["labels"], own["shares_of_labels"], strict=True)
+        }
+    return found
+
+
+def live_f1(result: Any) -> Figures:
+    """Misses, and the half-widths in points, over all corpora and confidences."""
+    rows = [each for kinds in result["corpora"].values() for each in kinds.values()]
+    found = {"misses": f"{max(each['misses'] for each in rows):.1%}"}
+    for place, labels in enumerate(rows[0]["labels"]):
+        found[f"widest_{labels}"] = f"{100 * max(each['half_widths'][place] for each in rows):.1f}"
+    return found
+
+
+def _known(each: Any) -> float:
+    return max(share for share in each["shares_of_labels"] if share is not None)
+
+
+def drift_summaries(result: Any) -> Figures:
+    """What is found in files of some texts, and what the summaries cost."""
+    shares = {(each["texts"], each["size"]): each["drifted"] for each in result["files"]}
+    found = [share for (kind, size), share in shares.items() if kind != "unshifted" and size == 1_000]
+    costs = sorted(result["costs"], key=lambda each: each["share"])
+    return {
+        "false_share": f"{max(share for (kind, _), share in shares.items() if kind == 'unshifted'):.0%}",
+        "least_1000": f"{min(found):.0%}",
+        "labels_200": f"{shares['half of the labels', 200]:.0%}",
+        "cost_us": f"{costs[0]['summaries_us']:.0f}",
+        "cost_share": f"{costs[0]['share']:.1%}",
+        "fast_share": f"{costs[-1]['share']:.0%}",
+    }
+
+
+def promotion(result: Any) -> Figures:
+    """How often promotions and rollbacks are wrong, and how many labels they take, for each pair of models."""
+    pairs = {name.split()[0]: pair for name, pair in result["pairs"].items()}
+    lives = [life for pair in pairs.values() for life in pair["life"].values()]
+    kept = ("2 points better", "equal", "at the margin")
+    found = {
+        "replays": f"{result['replays']:,}",
+        "wrong": f"{max(life['wrong'] for life in lives):.1%}",
+        "bound.wrong": f"{max(life['bound'] for life in lives):.0%}",
+        "back.wrong": f"{max(pair['roll back'][name]['share'] for pair in pairs.values() for name in kept):.1%}",
+    }
+    for name, pair in pairs.items():
+        rates = pair["rates"]
+        better, equal = pair["first"]["2 points better"], pair["first"]["equal"]
+        found |= {
+            f"{name}.disagreements": f"{sum(rates.values()):.1%}",
+            f"{name}.better.share": f"{better['share']:.0%}",
+            f"{name}.better.labels": _labels(better),
+            f"{name}.equal.share": f"{equal['share']:.0%}",
+            f"{name}.equal.labels": _labels(equal),
+            f"{name}.back.share": f"{pair['roll back']['3 points worse']['share']:.0%}",
+            f"{name}.back.labels": _labels(pair["roll back"]["3 points worse"]),
+            f"{name}.mcnemar.labels": _labels(pair["mcnemar"]["2 points better"]),
+            f"{name}.mcnemar.equal": f"{pair['mcnemar']['equal']['share']:.0%}",
+            f"{name}.planned": f"{pair['planned']:,}",
+        }
+    return found
+
+
+def _labels(outcome: Any) -> str:
+    return "-" if outcome["median_labels"] is None else f"{outcome['median_labels']:,}"
