@@ -83,6 +83,7 @@ def promotion(result: Any) -> Figures:
             f"{name}.mcnemar.labels": _labels(pair["mcnemar"]["2 points better"]),
             f"{name}.mcnemar.equal": f"{pair['mcnemar']['equal']['share']:.0%}",
             f"{name}.planned": f"{pair['planned']:,}",
+            f"{name}.best_stake": f"{pair['best_stake']:,}",
         }
     return found
 

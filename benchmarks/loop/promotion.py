@@ -154,6 +154,7 @@ def simulate(rates: Rates, replays: int) -> dict[str, Any]:
                 "bound": float(np.mean([any(labels_until_bound(each) for each in life) for life in lives])),
             }
     found["planned"] = planned_labels(rates.with_difference(0.02))
+    found["best_stake"] = best_stake_labels(rates.with_difference(-0.03), back)
     return found
 
 
@@ -241,6 +242,18 @@ def planned_labels(rates: Rates, power: float = 0.8) -> int:
     return math.ceil(texts * (one + rates.neither))
 
 
+def best_stake_labels(rates: Rates, question: Question) -> int:
+    """Return about how many labels a rollback takes with the best stake, which nobody knows beforehand."""
+    stakes = np.linspace(0.0, 0.95 / (1.0 + question.bound), 1_000)
+    growth = (
+        (1.0 - rates.champion - rates.challenger) * np.log1p(-stakes * question.bound)
+        + rates.champion * np.log1p(stakes * (1.0 - question.bound))
+        + rates.challenger * np.log1p(-stakes * (1.0 + question.bound))
+    )
+    share = rates.champion + rates.challenger + rates.neither
+    return math.ceil(-math.log(question.alpha) / float(growth.max()) * share)
+
+
 def report(found: dict[str, Any]) -> str:
     """Return the result as Markdown."""
     parts = [
@@ -256,7 +269,8 @@ def report(found: dict[str, Any]) -> str:
         parts.append(
             f"## {pair.capitalize()}\n\nThe models disagree on {sum(rates.values()):.1%} of the texts; on "
             f"{rates['challenger'] + rates['champion']:.1%}, exactly one is right. A planned McNemar test with one "
-            f"look needs {each['planned']:,} labels to find 2 points four times out of five.\n"
+            f"look needs {each['planned']:,} labels to find 2 points four times out of five. A rollback of 3 points "
+            f"takes about {each['best_stake']:,} with the best stake, which nobody knows.\n"
         )
         header = [
             "challenger",
