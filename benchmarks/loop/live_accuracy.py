@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from benchmarks.common.public_corpora import rows_of
 from benchmarks.common.results import RESULTS
 from glossator.evaluation.markdown import markdown_table
-from glossator.service.statistics.confidence_sequence import Bets, Draws, interval_of_bets
+from glossator.service.statistics.confidence_sequence import ROUGH_STEPS, Bets, Draws, interval_of_bets
 from glossator.service.statistics.live_accuracy import ALPHA, Population
 
 Floats = NDArray[np.float64]
@@ -42,9 +42,9 @@ LABELS = (100, 200, 400, 1_000, 1_600)
 """Labels of the uniform sample at which widths are compared."""
 HALF_WIDTH = 0.02
 SHIFT = 0.08
-MEASURED_WIDTHS = 60
+MEASURED_WIDTHS = 40
 """Repetitions whose half-widths are computed: bisection takes longer than the check of coverage."""
-_LOOKS = np.unique(np.geomspace(40, 1_600, 14).astype(int))
+_LOOKS = np.unique(np.geomspace(40, 1_600, 11).astype(int))
 
 
 class Answers(NamedTuple):
@@ -142,7 +142,8 @@ def excludes(above: Bets, below: Bets, mean: float, limit: float) -> bool:
 
 def half_widths(above: Bets, below: Bets) -> list[float]:
     """Return the half-width of the interval after each number of labels in `_LOOKS`."""
-    return [interval_of_bets(above.first(int(n)), below.first(int(n)), alpha=ALPHA).half_width for n in _LOOKS]
+    parts = [(above.first(int(count)), below.first(int(count))) for count in _LOOKS]
+    return [interval_of_bets(*each, alpha=ALPHA, steps=ROUGH_STEPS).half_width for each in parts]
 
 
 def shares_of_labels(widths: Floats, plain_widths: Floats) -> list[float | None]:

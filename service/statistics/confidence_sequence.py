@@ -22,9 +22,9 @@ Floats = NDArray[np.float64]
 
 SHARES: Floats = np.geomspace(0.01, 0.98, 24)
 """What gamblers stake: small shares find small differences after many draws, large ones large differences soon."""
-_STEPS = 32
-_ROUGH_STEPS = 14
-"""Enough for a number of draws: a hundredth of it does not matter."""
+_STEPS = 28
+ROUGH_STEPS = 16
+"""Enough for a width, or a number of draws: a hundredth of it does not matter."""
 _MOST_REPEATS = 1e4
 _SMALLEST_DISTANCE = 1e-12
 """Of the mean from the smallest draw; the capital is not changed by draws that cannot differ from the mean."""
@@ -80,10 +80,13 @@ class Bets:
         top = paths.max(axis=0)
         return np.asarray(top + np.log(np.exp(paths - top).sum(axis=0)))
 
-    def lower_bound(self, alpha: float, repeats: float = 1.0) -> float:
-        """Return a number that the mean is below with probability `alpha` at most, at all times together."""
+    def lower_bound(self, alpha: float, repeats: float = 1.0, steps: int = _STEPS) -> float:
+        """Return a number that the mean is below with probability `alpha` at most, at all times together.
+
+        Each of the `steps` halves the distance from the largest such number.
+        """
         limit = math.log(1.0 / alpha)
-        return bisect_bound(lambda mean: self.log_capital(mean, repeats) < limit, self.low, self.high)[0]
+        return bisect_bound(lambda mean: self.log_capital(mean, repeats) < limit, self.low, self.high, steps)[0]
 
     def _log_factors(self, mean: float) -> Floats:
         """Return the logarithm of what each draw multiplies the capital of each gambler with `(gamblers, draws)`."""
@@ -120,7 +123,7 @@ class Draws:
         return Bets(self.values[np.newaxis], smallest, SHARES[:, np.newaxis], weights, self.low, self.high)
 
 
-def interval_of_bets(above: Bets, below: Bets, *, alpha: float, repeats: float = 1.0) -> Interval:
+def interval_of_bets(above: Bets, below: Bets, *, alpha: float, repeats: float = 1.0, steps: int = _STEPS) -> Interval:
     """Return the interval of a mean.
 
     Args:
@@ -128,8 +131,9 @@ def interval_of_bets(above: Bets, below: Bets, *, alpha: float, repeats: float =
         below: Bets that the mean with its sign changed is above a candidate.
         alpha: The probability that the interval misses the mean at any time.
         repeats: Count every draw this number of times: how narrow the interval will be after more draws like these.
+        steps: See `Bets.lower_bound`.
     """
-    low, high = above.lower_bound(alpha / 2.0, repeats), -below.lower_bound(alpha / 2.0, repeats)
+    low, high = above.lower_bound(alpha / 2.0, repeats, steps), -below.lower_bound(alpha / 2.0, repeats, steps)
     return Interval(low, high) if low <= high else Interval(high, low)
 
 
@@ -153,13 +157,13 @@ def draws_needed(above: Bets, below: Bets, *, alpha: float, half_width: float) -
     """Return how many draws like these make the interval this narrow; None for more than 10,000 times as many."""
 
     def is_narrow(logarithm: float) -> bool:
-        repeats = math.exp(logarithm)
-        return interval_of_bets(above, below, alpha=alpha, repeats=repeats).half_width <= half_width
+        found = interval_of_bets(above, below, alpha=alpha, repeats=math.exp(logarithm), steps=ROUGH_STEPS)
+        return found.half_width <= half_width
 
     most = math.log(_MOST_REPEATS)
     if not above.draws or not is_narrow(most):
         return None
-    return math.ceil(above.draws * math.exp(bisect_bound(is_narrow, -most, most, _ROUGH_STEPS)[1]))
+    return math.ceil(above.draws * math.exp(bisect_bound(is_narrow, -most, most, ROUGH_STEPS)[1]))
 
 
 def capital_path(draws: Draws, mean: float) -> Floats:

@@ -58,10 +58,13 @@ def accuracy_bets(
         downwards: Bet that the accuracy with its sign changed is above a candidate.
     """
     sign = -1.0 if downwards else 1.0
-    weights = 1.0 / (len(confidence) * probabilities)
-    chances = np.clip(confidence, 1.0 - _SURE, _SURE)
-    base = float(np.clip(chances.mean() if sign > 0 else 1.0 - chances.mean(), 1.0 - _SURE, 1.0))
-    informed = [_log_optimal(chances, probabilities, weights, sign * size / base, items) for size in _SIZES]
+    levels, level, count = _levels(confidence, probabilities)
+    weights = 1.0 / (len(confidence) * probabilities[levels])
+    chances = np.clip(confidence[levels], 1.0 - _SURE, _SURE)
+    mean = float((chances * count).mean() * len(levels) / len(confidence))
+    base = float(np.clip(mean if sign > 0 else 1.0 - mean, 1.0 - _SURE, 1.0))
+    shares, drawn = probabilities[levels] * count, level[items]
+    informed = [_log_optimal(chances, shares, weights, sign * size / base, drawn) for size in _SIZES]
     bound = 0.0 if sign > 0 else -float(weights.max())
     plain = [_Gambler(np.zeros(len(items)), bound, float(share)) for share in SHARES]
     capital = np.concatenate(
@@ -70,7 +73,7 @@ def accuracy_bets(
     gamblers = [*informed, *plain]
     offsets = np.array([each.offsets for each in gamblers])  # (gamblers, draws)
     return Bets(
-        values=sign * (correct * weights[items] + offsets),
+        values=sign * (correct * weights[drawn] + offsets),
         smallest=np.array([[each.smallest] for each in gamblers]),
         stakes=np.array([[each.stake] for each in gamblers]),
         weights=np.log(capital)[:, np.newaxis],
@@ -79,8 +82,23 @@ def accuracy_bets(
     )
 
 
+def _levels(confidence: Floats, probabilities: Floats) -> tuple[Ints, Ints, Floats]:
+    """Return one item for each kind of items, the kind of each item, and how many items each kind has.
+
+    Items are of one kind if they have the same confidence; usually they then have the same probability too.
+    """
+    _, first, kind, count = np.unique(confidence, return_index=True, return_inverse=True, return_counts=True)
+    if (probabilities != probabilities[first][kind]).any():
+        every = np.arange(len(confidence))
+        return every, every, np.ones(len(confidence))
+    return first, kind, count.astype(np.float64)
+
+
 def _log_optimal(chances: Floats, probabilities: Floats, weights: Floats, slope: float, items: Ints) -> _Gambler:
-    """Return the log-optimal gambler whose d is `slope`."""
+    """Return the log-optimal gambler whose d is `slope`.
+
+    The arrays are of kinds of items; `probabilities` of all items of a kind together, `items` the kinds of the draws.
+    """
     gains = slope * weights  # d w
     costs = ((1.0 - gains) + np.sqrt((1.0 - gains) ** 2 + 4.0 * (1.0 - chances) * gains)) / 2.0  # a
     mean = float((probabilities * costs).sum())
