@@ -41,7 +41,8 @@ DEFAULT = "ours, 0.005 false alarms in a million"
 MATCHED = "ours, 1 false alarm in 20,000"
 SETTINGS = {DEFAULT: DriftSettings(), MATCHED: DriftSettings(false_alarms=MILLION / CALIBRATED)}
 
-Streams = dict[str, tuple[Answers, np.ndarray[Any, np.dtype[np.int64]]]]
+Rows = list[tuple[Answers, int]]
+"""Texts of a stream: the answers, and the row in them."""
 
 
 def main() -> None:
@@ -60,14 +61,12 @@ def main() -> None:
     for corpus in CORPORA:
         print(f"· {corpus}", flush=True)
         held_out, shifted = held_out_and_shifted(options.data, corpus, options.work)
-        each: dict[str, Any] = {"delays": delays(held_out, shifted, options.repetitions)}
-        print(each, flush=True)
-        if corpus == COMPARED:
-            each["rivals"] = rivals(held_out, shifted, options)
-            each["cost"] = cost(held_out, options.work / corpus / "bundle")
-            print(each["rivals"], each["cost"], flush=True)
+        found["corpora"][corpus] = each = {"delays": delays(held_out, shifted, options.repetitions)}
         each["false_alarms"] = false_alarms(held_out, options.texts)
-        found["corpora"][corpus] = each
+        if corpus == COMPARED:
+            each["cost"] = cost(held_out, options.work / corpus / "bundle")
+            each["rivals"] = rivals(held_out, shifted, options)
+        print(json.dumps(each), flush=True)
     (options.out / "drift.json").write_text(json.dumps(found, indent=2) + "\n")
     (options.out / "drift.md").write_text(report(found))
     print(report(found))
@@ -140,84 +139,48 @@ def delays(held_out: Answers, shifted: dict[str, Answers], repetitions: int) -> 
 def rivals(held_out: Answers, shifted: dict[str, Answers], options: argparse.Namespace) -> dict[str, Any]:
     """Return the delays of the other detectors that are installed."""
     reference, others = split(held_out, 0)
-    streams: dict[str, list[tuple[Answers, int]]] = {
+    streams: dict[str, Rows] = {
         "unshifted": [(held_out, int(row)) for row in np.random.default_rng(4).choice(others, size=CALIBRATED)]
     }
     for shift in SHIFTS:
         for seed in range(options.rival_repetitions):
-            rows = stream_rows(shift, others, len(shifted[shift].texts), seed)
+            rows = stream_rows(shift, others, len(shifted[shift].texts), seed)[BEFORE:]
             streams[f"{shift}-{seed}"] = [(shifted[shift] if is_shifted else held_out, row) for is_shifted, row in rows]
     known = [(held_out, row) for row in reference]
     found = {}
     if options.alibi is not None:
-        found["alibi-detect, online MMD"] = _alibi(options, known, streams)
+        source = options.work / "alibi-in.npz"
+        mean, deviation = _matrix(known).mean(axis=0), _matrix(known).std(axis=0) + 1e-9
+        arrays = {name: (_matrix(rows) - mean) / deviation for name, rows in {"reference": known, **streams}.items()}
+        np.savez(source, **{name: each.astype(np.float32) for name, each in arrays.items()})
+        found["alibi-detect, online MMD"] = _run(options.alibi, "alibi_mmd.py", source)
     if options.evidently is not None:
-        found["Evidently, columns and text"] = _evidently(options, known, streams)
+        source = options.work / "evidently-in.json"
+        columns = {name: _columns(rows) for name, rows in streams.items()}
+        source.write_text(json.dumps({"reference": _columns(known), "streams": columns, "batch": BATCH}))
+        found["Evidently, columns and text"] = _run(options.evidently, "evidently_drift.py", source)
     return found
 
 
-def _alibi(
-    options: argparse.Namespace, known: list[tuple[Answers, int]], streams: dict[str, list[tuple[Answers, int]]]
-) -> dict[str, Any]:
-    source, target = options.work / "alibi-in.npz", options.work / "alibi-out.npz"
-    arrays = {name: _matrix(rows) for name, rows in streams.items()}
-    mean, deviation = _matrix(known).mean(axis=0), _matrix(known).std(axis=0) + 1e-9
-    scaled = {name: ((each - mean) / deviation).astype(np.float32) for name, each in arrays.items()}
-    np.savez(source, reference=((_matrix(known) - mean) / deviation).astype(np.float32), **scaled)
-    subprocess.run([options.alibi, RIVALS / "alibi_mmd.py", source, target], check=True)
-    results = np.load(target)
-    limit = float(results["unshifted"].max())
-    first = {name: _first(results[name][BEFORE:] > limit) for name in streams if name != "unshifted"}
-    return {
-        "version": str(results["version"]),
-        "microseconds": 1e6 * float(results["seconds"]),
-        "delays": _by_shift({name: None if place is None else place + 1 for name, place in first.items()}),
-    }
+def _run(python: Path, script: str, source: Path) -> dict[str, Any]:
+    target = source.with_name(f"{source.stem}-out.json")
+    subprocess.run([python, RIVALS / script, source, target], check=True)
+    result = json.loads(target.read_text())
+    delays: dict[str, list[int | None]] = {}
+    for name, delay in result["found"].items():
+        delays.setdefault(name.rpartition("-")[0], []).append(delay)
+    return {"version": result["version"], "microseconds": 1e6 * result["seconds"], "delays": delays}
 
 
-def _evidently(
-    options: argparse.Namespace, known: list[tuple[Answers, int]], streams: dict[str, list[tuple[Answers, int]]]
-) -> dict[str, Any]:
-    source, target = options.work / "evidently-in.json", options.work / "evidently-out.json"
-    columns = {name: _columns(rows) for name, rows in streams.items()}
-    source.write_text(json.dumps({"reference": _columns(known), "streams": columns, "batch": BATCH}))
-    subprocess.run([options.evidently, RIVALS / "evidently_drift.py", source, target], check=True)
-    results = json.loads(target.read_text())
-    unshifted = results["streams"].pop("unshifted")
-    limits = {name: max(batch[name] for batch in unshifted) for name in unshifted[0]}
-    first = {
-        name: _first(
-            np.array([any(batch[each] > limits[each] for each in limits) for batch in batches[BEFORE // BATCH :]])
-        )
-        for name, batches in results["streams"].items()
-    }
-    return {
-        "version": results["version"],
-        "microseconds": 1e6 * results["seconds"],
-        "delays": _by_shift({name: None if place is None else (place + 1) * BATCH for name, place in first.items()}),
-    }
-
-
-def _matrix(rows: list[tuple[Answers, int]]) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _matrix(rows: Rows) -> np.ndarray[Any, np.dtype[np.float64]]:
     return np.array([[values[row] for values in answers.summaries.values()] for answers, row in rows])
 
 
-def _columns(rows: list[tuple[Answers, int]]) -> dict[str, list[Any]]:
+def _columns(rows: Rows) -> dict[str, list[Any]]:
     names = list(rows[0][0].summaries)
     numbers = {name: [float(answers.summaries[name][row]) for answers, row in rows] for name in names}
     labels, texts = ([getattr(answers, part)[row] for answers, row in rows] for part in ("labels", "texts"))
     return {**numbers, "label": labels, "text": texts}
-
-
-def _first(alarms: np.ndarray[Any, np.dtype[np.bool_]]) -> int | None:
-    return int(alarms.argmax()) if alarms.any() else None
-
-
-def _by_shift(delays: dict[str, int | None]) -> dict[str, list[int | None]]:
-    found: dict[str, list[int | None]] = {}
-    for name, delay in delays.items():
-        found.setdefault(name.rpartition("-")[0], []).append(delay)
-    return found
 
 
 def cost(held_out: Answers, bundle: Path) -> dict[str, float]:

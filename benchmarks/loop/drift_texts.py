@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,17 @@ class Answers:
     summaries: dict[str, NDArray[np.float64]]
     """Each `(texts,)`."""
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready fields."""
+        summaries = {name: values.tolist() for name, values in self.summaries.items()}
+        return {"texts": self.texts, "labels": self.labels, "summaries": summaries}
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> Answers:
+        """Return what `to_dict` gave."""
+        summaries = {name: np.array(values) for name, values in fields["summaries"].items()}
+        return cls(fields["texts"], fields["labels"], summaries)
+
     def numbers(self) -> list[dict[str, float]]:
         """Return the summaries text by text."""
         names = list(self.summaries)
@@ -46,7 +58,14 @@ class Answers:
 
 
 def held_out_and_shifted(data: Path, corpus: str, work: Path) -> tuple[Answers, dict[str, Answers]]:
-    """Return the answers to texts that the model was not trained on, and to SHIFTED texts of each shift."""
+    """Return the answers to texts that the model was not trained on, and to SHIFTED texts of each shift.
+
+    They are kept in `work`.
+    """
+    kept_answers = work / corpus / "answers.json"
+    if kept_answers.is_file():
+        found = {name: Answers.from_dict(each) for name, each in json.loads(kept_answers.read_text()).items()}
+        return found.pop(""), found
     column, files, other, algorithm = CORPORA[corpus]
     rows = [row for file in files for row in rows_of(data / file)]
     random = np.random.default_rng(7)
@@ -67,7 +86,9 @@ def held_out_and_shifted(data: Path, corpus: str, work: Path) -> tuple[Answers, 
     }
     answers = {name: answer(bundle, found) for name, found in shifted.items()}
     answers["gradual"] = answers["new topic"]
-    return answer(bundle, texts), answers
+    unshifted = answer(bundle, texts)
+    kept_answers.write_text(json.dumps({name: each.to_dict() for name, each in {"": unshifted, **answers}.items()}))
+    return unshifted, answers
 
 
 def answer(bundle: Path, texts: list[str]) -> Answers:

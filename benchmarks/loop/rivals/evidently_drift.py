@@ -3,9 +3,10 @@
     PYTHON evidently_drift.py INPUT.json OUTPUT.json
 
 INPUT.json: `reference`, an object of columns: numbers, `label` and `text`; `streams`, objects of such columns under
-their names; `batch`, the number of texts in a batch. Writes for each stream and batch the drift score of each column:
-by the default method for numbers and labels, and for texts the AUC of a classifier that tells the batch from the
-reference. `seconds`: CPU seconds for each text.
+their names, `unshifted` first; `batch`, the number of texts in a batch. A batch has a drift score for each column: by
+the default method for numbers and labels, and for texts the AUC of a classifier that tells the batch from the
+reference. The threshold of a column is its highest score in `unshifted`. Writes for each other stream the number of
+texts until a score of a batch exceeds its threshold, null if none does, and the CPU `seconds` for each text.
 """
 
 import json
@@ -25,19 +26,26 @@ reference = pd.DataFrame(given["reference"])
 numbers = [name for name in reference if name not in ("text", "label")]
 definition = DataDefinition(numerical_columns=numbers, categorical_columns=["label"], text_columns=["text"])
 known = Dataset.from_pandas(reference, data_definition=definition)
-found, read, began = {}, 0, time.process_time()
-for name, columns in given["streams"].items():
-    stream, found[name] = pd.DataFrame(columns), []
+
+
+def scores_of(columns):
+    """Yield the scores of each batch of a stream, by column."""
+    stream = pd.DataFrame(columns)
     for start in range(0, len(stream) - given["batch"] + 1, given["batch"]):
         rows = stream.iloc[start : start + given["batch"]].reset_index(drop=True)
         batch = Dataset.from_pandas(rows, data_definition=definition)
         report = Report([DataDriftPreset(text_method="abs_text_content_drift")]).run(batch, known)
-        scores = {}
-        for metric in report.dict()["metrics"]:
-            if metric.get("config", {}).get("column"):
-                scores[metric["config"]["column"]] = float(metric["value"])
-        found[name].append(scores)
-        read += len(rows)
-result = {"streams": found, "seconds": (time.process_time() - began) / read, "version": evidently.__version__}
+        metrics = [each for each in report.dict()["metrics"] if each.get("config", {}).get("column")]
+        yield {each["config"]["column"]: float(each["value"]) for each in metrics}
+
+
+began = time.process_time()
+unshifted = list(scores_of(given["streams"].pop("unshifted")))
+seconds = (time.process_time() - began) / (len(unshifted) * given["batch"])
+limits = {name: max(scores[name] for scores in unshifted) for name in unshifted[0]}
+found = {}
+for name, columns in given["streams"].items():
+    alarms = (place for place, each in enumerate(scores_of(columns)) if any(each[it] > limits[it] for it in limits))
+    found[name] = next(((place + 1) * given["batch"] for place in alarms), None)
 with open(sys.argv[2], "w") as file:
-    json.dump(result, file)
+    json.dump({"found": found, "seconds": seconds, "version": evidently.__version__}, file)
