@@ -141,9 +141,9 @@ def gold_rows(
         known: Rows of an earlier corpus by the hash of their text: the log may have dropped the texts since.
     """
     found = GoldRows()
-    records = _records(log, model, {each.answered for each in statements if each.answered is not None})
+    records = _records(log, model, {(each.answered, each.origin.sha256) for each in statements})
     for each in statements:
-        record = {} if each.answered is None else records.get(each.answered, {})
+        record = records.get((each.answered, each.origin.sha256), {})
         sides = _sides(each, record, (known or {}).get(each.origin.sha256))
         if sides is None:
             found.unusable[NO_TEXT] += 1
@@ -163,13 +163,17 @@ def gold_rows(
     return found
 
 
-def _records(log: Path, model: str, wanted: set[Answered]) -> dict[Answered, Record]:
-    found: dict[Answered, Record] = {}
+def _records(
+    log: Path, model: str, wanted: set[tuple[Answered | None, str]]
+) -> dict[tuple[Answered | None, str], Record]:
+    """Return the records of answers by the answer and the hash of its text: places repeat in each chunk of a job."""
+    found: dict[tuple[Answered | None, str], Record] = {}
     if wanted:
         for record in LogReader(log, LogFilter(model=model)):
             answered = Answered(str(record.get("request")), int(record.get("place", 0)))
-            if answered in wanted:
-                found[answered] = record
+            key = (answered, str(record.get("sha256")))
+            if key in wanted:
+                found[key] = record
     return found
 
 
