@@ -92,7 +92,8 @@ def live_f1(period: Period, statistics: Population, reviewed: ReviewedDraws, *, 
         parts = [Counts(each.numerators[chosen], each.denominators[chosen]) for each in (least, most)]
         return population.interval(reviewed.items[chosen], *parts, alpha=alpha)
 
-    known_draws, all_draws = interval(~skipped), interval(np.ones(len(draws), dtype=bool))
+    known_draws = interval(~skipped)
+    all_draws = interval(np.ones(len(draws), dtype=bool)) if skipped.any() else known_draws
     return LiveF1(
         parts=period.scheme.kind,
         value=population.value(reviewed.items[known], Counts(counts.numerators[known], counts.denominators[known])),
