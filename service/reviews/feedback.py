@@ -10,9 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from glossator.service.database.interface import Database, Execute
@@ -22,6 +24,7 @@ from glossator.service.tasks.offsets import OffsetUnit
 
 LOCAL = "local"
 """The owner and reviewer of feedback that came without a key."""
+MOST_PAGE_CHARACTERS = 16 << 20
 REMEMBERED_SECONDS = 86_400.0
 """How long an Idempotency-Key is known."""
 _SCHEMA = """
@@ -194,16 +197,18 @@ class FeedbackStore:
         results: str = found[0]["results"]
         return results
 
-    def feedback(self, model: str, digest: str | None = None) -> list[Feedback]:
+    def feedback(self, model: str | None, digest: str | None = None) -> list[Feedback]:
         """Return the feedback that counts, the oldest first: the newest of each reviewer on each answer.
 
         Args:
-            model: The name of the model.
+            model: The name of the model; None: all models.
             digest: Only feedback on answers of this version: its digest, or how that begins.
         """
+        of_model = "" if model is None else "model = :model AND"
         with self._database.transaction(reading=True) as execute:
             rows = execute(
-                f"SELECT * FROM feedback given WHERE model = :model AND {_COUNTS} ORDER BY number", {"model": model}
+                f"SELECT * FROM feedback given WHERE {of_model} {_COUNTS} ORDER BY number",
+                {} if model is None else {"model": model},
             )
         return [_feedback(row) for row in rows if digest is None or (row["digest"] or "").startswith(digest)]
 
@@ -219,10 +224,12 @@ class FeedbackStore:
     ) -> tuple[list[Feedback], bool]:
         """Return the feedback that counts, the newest first, and whether there is more.
 
+        A page has at most `limit` rows, and about `MOST_PAGE_CHARACTERS`.
+
         Args:
             model: Only feedback on this model.
             owner: Only feedback of this key.
-            limit: The number of rows.
+            limit: The largest number of rows.
             after: The id of the last feedback of the page before.
 
         Raises:
@@ -235,12 +242,15 @@ class FeedbackStore:
             if after is not None:
                 before["before"] = self._newest(execute, after, owner)["number"]
                 conditions.append("number < :before")
-            rows = execute(
-                f"""SELECT * FROM feedback given WHERE {" AND ".join(conditions)}
+            sizes = execute(
+                f"""SELECT number, LENGTH(content) AS size FROM feedback given WHERE {" AND ".join(conditions)}
                 ORDER BY number DESC LIMIT :limit""",
                 {**where, **before, "limit": limit + 1},
             )
-        return [_feedback(row) for row in rows[:limit]], len(rows) > limit
+            characters = list(accumulate(row["size"] for row in sizes))
+            count = min(limit, len(sizes), 1 + bisect_right(characters, MOST_PAGE_CHARACTERS))
+            rows = [execute("SELECT * FROM feedback WHERE number = :number", each)[0] for each in sizes[:count]]
+        return [_feedback(row) for row in rows], len(sizes) > count
 
     def undo(self, feedback_id: str, by: str, *, owner: str | None = None) -> bool:
         """Take feedback back: its reviewer then says nothing about its answer. Return False if it did not count.

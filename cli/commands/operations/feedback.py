@@ -175,8 +175,7 @@ def _listed(store: FeedbackStore, model: str | None, *, history: bool) -> Iterat
             if (change.feedback.digest or "").startswith(digest):
                 yield _to_json(change.feedback) | ({"undone_by": change.undone_by} if change.undone_by else {})
         return
-    found = store.feedback(name, digest or None) if name else store.page(limit=1 << 40)[0][::-1]
-    yield from map(_to_json, found)
+    yield from map(_to_json, store.feedback(name or None, digest or None))
 
 
 def _to_json(found: Feedback) -> dict[str, Any]:

@@ -135,7 +135,7 @@ async def list_feedback(
     request: Request,
     state: StateDep,
     model: Annotated[str | None, Query(pattern=f"^{NAME_PATTERN}$", description="Only feedback on this model.")] = None,
-    limit: Annotated[int, Query(ge=1, le=1_000)] = 20,
+    limit: Annotated[int, Query(ge=1, le=1_000, description="At most this number; fewer if texts are long.")] = 20,
     after: Annotated[str | None, Query(max_length=64, description="The last id of the previous page.")] = None,
 ) -> FeedbackList:
     """The feedback that counts, the newest first: yours, or that of all keys for a key with the scope `admin`."""

@@ -101,6 +101,10 @@ def test_pages_list_each_feedback_once_the_newest_first(store: FeedbackStore) ->
         after = found[-1]
     assert found == [each.id for each in reversed(given_)]
     assert store.page("intents") == ([], False)
+    large = [make(f"large{number}", "x" * (9 << 20)) for number in range(3)]
+    store.add_all(large)
+    first, more = store.page()
+    assert ([each.id for each in first], more) == ([large[2].id, large[1].id], True)
 
 
 def test_any_text_is_stored_unchanged(store: FeedbackStore) -> None:
