@@ -12,7 +12,7 @@ accuracies. Up to 1,000 disagreements are reviewed in random order.
 - A first challenger, looked at after each label, with the margin of half a point and its share of the 5 %.
 - The life of a champion: five such challengers, one after the other. `wrong` counts the lives in which any was promoted
   although it is worse by more than the margin; "at the margin" is worse by just that, where errors are most frequent.
-- A champion that was forced live, against the previous one, looked at after each label.
+- A champion that was forced live, against the previous one, looked at after each label, with the same share.
 - The usual alternatives on the same labels, looked at after every 20 (a day): McNemar's test (mid-p, 5 %), which
   promotes a challenger that is found better; and the score bound of `glossator compare --non-inferior` (Tango, 95 %),
   which promotes one whose bound is above the margin. Both are made for one look.
@@ -125,7 +125,7 @@ def real_rates(data: Path) -> dict[str, Rates]:
 def simulate(rates: Rates, replays: int) -> dict[str, Any]:
     """Return the outcomes of all differences for one pair of models."""
     first = Question("promote", MARGIN, share_of_alpha(ALPHA, 1))
-    back = Question("roll back", MARGIN, ALPHA)
+    back = Question("roll back", MARGIN, share_of_alpha(ALPHA, 1))
     found: dict[str, Any] = {
         "rates": asdict(rates),
         "first": {},

@@ -129,17 +129,17 @@ def test_a_model_at_the_margin_is_decided_about_wrongly_at_most_once_in_twenty(d
 
 
 def test_an_interval_misses_the_difference_in_few_samples() -> None:
-    """60 samples, looked at three times: 3 may be missed."""
+    """40 samples, looked at three times: 2 may be missed."""
     random = np.random.default_rng(5)
     missed = missed_logged = 0
-    for _ in range(60):
+    for _ in range(40):
         values = simulated(random, 2_000, 0.05, 0.03, 0.02)
         looks = [sample_of(values, reviewed) for reviewed in (20, 60, 150)]
         found = [traffic_interval([look], margin=0.01, alpha=0.05) for look in looks]
         missed += any(not each.low <= 0.02 <= each.high for each in found)
         logged = [logged_interval(look, margin=0.01, alpha=0.05) for look in looks]
         missed_logged += any(not each.low <= np.nansum(values) / 2_000 <= each.high for each in logged)
-    assert max(missed, missed_logged) <= 8
+    assert max(missed, missed_logged) <= 6
 
 
 def test_texts_on_which_models_agree_are_evidence_but_few_are_no_proof() -> None:
