@@ -66,7 +66,8 @@ class Alarm:
     """A summary has drifted by more than the tolerance.
 
     `since` and `raised` are numbers of texts before the change and before the alarm, the times are in seconds since
-    1970. `event` is what `direction` texts have; `reference` and `recent` are the shares of texts that have it.
+    1970. `event` is what `direction` texts have; `reference` and `recent` are the shares of texts that have it, in the
+    reference and since about the change.
     """
 
     summary: str
@@ -248,7 +249,7 @@ class DriftTest:
         name = self.summaries[group]
         test, since, since_time = self._evidence.leader(group)
         place = test % self._events - self._first[name]
-        event, at, labels, reference, recent = self._describe(name, place)
+        event, at, labels, reference, recent = self._describe(name, place, self.texts - since)
         return Alarm(
             summary=name,
             since=since,
@@ -263,13 +264,16 @@ class DriftTest:
             recent=recent,
         )
 
-    def _describe(self, name: str, place: int) -> tuple[str, float | None, tuple[str, ...], float, float]:
-        """Return an event of a summary: in words, its value, its labels, its shares in the reference and recently."""
-        counts = self.recent.counts(name)
+    def _describe(self, name: str, place: int, texts: int) -> tuple[str, float | None, tuple[str, ...], float, float]:
+        """Return an event of a summary: in words, its value, its labels, its shares in the reference and recently.
+
+        `texts`: the number of texts since the change.
+        """
+        counts, newest = self.recent.newest(name, texts)
         if name != LABELS:
             numbers = self._numbers[name]
-            point, texts = float(numbers.points[place]), max(1, int(counts.sum()))
-            shares = float(numbers.shares[place]), float(numbers.at_most(counts)[place]) / texts
+            point, newest = float(numbers.points[place]), int(counts.sum())
+            shares = float(numbers.shares[place]), float(numbers.at_most(counts)[place]) / max(1, newest)
             return f"{name} of at most {point:.6g}", point, (), *shares
         labels = self._labels
         assert labels is not None
@@ -277,7 +281,7 @@ class DriftTest:
         members = np.arange(len(labels.names)) == place if is_single else labels.members[place - len(labels.names)]
         found = tuple(each for each, is_member in zip(labels.names, members, strict=True) if is_member)
         event = f"one of {len(found)} labels: {', '.join(found[:_SHOWN])}{', ...' if len(found) > _SHOWN else ''}"
-        recent = float(counts[members].sum()) / max(1, self.recent.texts)
+        recent = float(counts[members].sum()) / max(1, newest)
         return found[0] if is_single else event, None, found, float(labels.shares[members].sum()), recent
 
     def _set_edges_of_sets(self, labels: LabelEvents) -> None:

@@ -97,6 +97,17 @@ class RecentTexts:
         """Return the counts of a summary."""
         return np.asarray(self._chunks[name].sum(axis=0))
 
+    def newest(self, name: str, texts: int) -> tuple[Ints, int]:
+        """Return the counts of a summary in about this number of newest texts, and the number: whole chunks."""
+        counts, found = np.zeros(self._sizes[name], dtype=np.int64), 0
+        for back in range(CHUNKS):
+            if found >= texts:
+                break
+            place = (self._place - back) % CHUNKS
+            counts += self._chunks[name][place]
+            found += int(self._texts[place])
+        return counts, found
+
     def _distance(self, name: str) -> Distance:
         alpha = ALPHA / 2.0
         looks = _MILLION / CHUNK

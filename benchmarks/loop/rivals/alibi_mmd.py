@@ -4,8 +4,8 @@
 
 INPUT.npz: `reference` `(texts, dimension)`, `unshifted`, a stream of that shape, and other streams. The threshold is
 the highest statistic of `unshifted`, not that of the detector's own bootstraps: so it is compared at the same number of
-false alarms. Writes for each other stream the number of texts until the statistic exceeds the threshold, null if it does
-not, and the CPU `seconds` for each text.
+false alarms. Writes for each other stream the number of texts until the statistic exceeds the threshold, null if it
+does not, and the CPU `seconds` for each text.
 """
 
 import json
