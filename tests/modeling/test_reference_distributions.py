@@ -82,6 +82,14 @@ def test_without_a_profile_every_second_text_makes_one(tiny_checkpoint: Callable
     assert reference.texts == len(reference.samples["surprise"]) == (rows + 1) // 2
 
 
+def test_texts_that_are_not_the_users_give_no_samples(tiny_checkpoint: Callable[[str], Path], tmp_path: Path) -> None:
+    """An import without texts is proved on texts that Glossator has; those say nothing about what will be served."""
+    checkpoint = tiny_checkpoint("single_label_classification")
+    output = export(checkpoint, tmp_path / "bundle", precision="fp32", evidence="sample").output
+    reference = parse_reference((output / file_names.REFERENCE).read_bytes())
+    assert (reference.texts, reference.samples, reference.predicted_counts) == (0, {}, {})
+
+
 def test_texts_without_answers_are_left_out(tmp_path: Path) -> None:
     model = load(vote_bundle(tmp_path / "votes", "single_label_classification"), threads=1)
     texts = ["money", " ", "parcel"]
