@@ -25,6 +25,7 @@ import time
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks.common import texts as texts_of
 from benchmarks.common.results import RESULTS, ROOT
@@ -41,11 +42,13 @@ LOAD = 0.4
 SHADOW = 0.2
 WARM_UP_SECONDS = 4.0
 """The server measures the machine once, during the first requests."""
+PAUSE = 0.02
+"""Seconds after a refusal."""
 VARIANTS = {
     "none": "no log",
-    "log": "`--log`",
-    "texts": "`--log --log-texts`",
-    "shadow": f"`--log --shadow {SHADOW}`",
+    "log": "--log",
+    "texts": "--log --log-texts",
+    "shadow": f"--log --shadow {SHADOW}",
 }
 AIM = "at least 98 %"
 
@@ -101,22 +104,37 @@ class Server:
         self.process.communicate(timeout=60)
 
 
-async def closed_loop(client: Client, bodies: Sequence[bytes], seconds: float) -> tuple[float, list[float]]:
-    """Answers a second, and the seconds of each. Each client asks as soon as it is answered."""
+class Closed(NamedTuple):
+    """What a closed loop came to."""
+
+    throughput: float
+    """Answers a second."""
+    took: list[float]
+    """The seconds of each."""
+    refused: int
+
+
+async def closed_loop(client: Client, bodies: Sequence[bytes], seconds: float) -> Closed:
+    """Each client asks as soon as it is answered, and pauses after a refusal."""
     took: list[float] = []
+    refused = [0]
     until = time.perf_counter() + seconds
 
     async def one(number: int) -> None:
         while (began := time.perf_counter()) < until:
             status, _ = await client.ask(bodies[number % len(bodies)])
             number += CLIENTS
-            if status != 200:
+            if status == 200:
+                took.append(time.perf_counter() - began)
+            elif status == 429:
+                refused[0] += 1
+                await asyncio.sleep(PAUSE)
+            else:
                 raise RuntimeError(f"a request was answered with {status}")
-            took.append(time.perf_counter() - began)
 
     began = time.perf_counter()
     await asyncio.gather(*(one(number) for number in range(CLIENTS)))
-    return len(took) / (time.perf_counter() - began), took
+    return Closed(len(took) / (time.perf_counter() - began), took, refused[0])
 
 
 async def measure(server: Server, name: str, bodies: list[bytes], seconds: float, rate: float) -> dict[str, float]:
@@ -124,7 +142,7 @@ async def measure(server: Server, name: str, bodies: list[bytes], seconds: float
     server.go_on()
     before = server.metrics()
     client = Client(server.host, server.port, f"/v1/models/{name}/predict")
-    throughput, took = await closed_loop(client, bodies, seconds)
+    throughput, took, refused = await closed_loop(client, bodies, seconds)
     busy = server.metrics()
     calm = await open_loop(client, bodies, rate or LOAD * throughput, seconds)
     after = server.metrics()
@@ -143,6 +161,7 @@ async def measure(server: Server, name: str, bodies: list[bytes], seconds: float
         "calm_p50": 1e3 * statistics.median(calm.accepted),
         "calm_p99": p99(calm.accepted),
         "requests": float(len(took)),
+        "refused": float(refused),
         "calm_requests": float(len(calm.accepted)),
         "log_dropped": after.get("glossator_log_dropped_total", 0.0) - before.get("glossator_log_dropped_total", 0.0),
         "shadow_answers": busy_answers,
@@ -231,7 +250,8 @@ def report(found: Sequence[Round], machine: str, seconds: float) -> str:
         "each figure, in turns; medians with the range. Repeat with `python -m benchmarks.loop.log_cost`.", "",
         markdown_table(head, rows), "",
         f"The log must leave {AIM} of the throughput. Answers that it dropped: "
-        f"{sum(sum(column(each, 'log_dropped')) for each in variants):,.0f}.",
+        f"{sum(sum(column(each, 'log_dropped')) for each in variants):,.0f}. Requests that were refused: "
+        f"{sum(sum(column(each, 'refused')) for each in variants):,.0f}.",
     ]  # fmt: skip
     if "shadow" in variants:
         lines += ["", *_shadow_lines(found)]
