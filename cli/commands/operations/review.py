@@ -13,20 +13,16 @@ import typer
 
 from glossator.cli.support.command import Subcommand
 from glossator.cli.support.console import OK, REJECTED_ROWS, Json, echo, print_json, stderr, stdout
+from glossator.cli.support.review_text import import_sentences, opinion, status_sentences
 from glossator.service.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from glossator.service.reviews.formats.review_files import ReadFile, ReviewFormat
+    from glossator.service.reviews.formats.review_files import ReviewFormat
     from glossator.service.reviews.records import Period, Role
-    from glossator.service.reviews.status import ReviewStatus
     from glossator.service.reviews.store import ReviewStore
     from glossator.service.reviews.tasks import Part
-    from glossator.service.statistics.agreement import Agreement
 
 DEFAULT_LABELS = 200
-_SHOWN = 10
 
 Model = Annotated[
     str | None, typer.Argument(help="The name of the model in the log. Default: the only one with a period.")
@@ -162,7 +158,7 @@ def status(
     if as_json:
         print_json(status_to_json(found))
     else:
-        for line in _sentences(found):
+        for line in status_sentences(found):
             stdout().print(line, markup=False)
     return OK
 
@@ -248,7 +244,7 @@ def adjudicate(
         print_json({"period": period.id, "differing": found}, to_stderr=output == "-")
     elif output is None:
         for each in found:
-            said = "; ".join(f"{one['reviewer']}: {_opinion(one)}" for one in each["reviews"])
+            said = "; ".join(f"{one['reviewer']}: {opinion(one)}" for one in each["reviews"])
             stdout().print(f"{each['item']}  {said}", markup=False)
         stdout().print(f"items where reviewers differ: {len(found):,}", markup=False)
     return OK
@@ -337,17 +333,9 @@ def _read(
     if as_json:
         print_json({"period": period.id, **done._asdict()})
     else:
-        for line in _read_sentences(done):
+        for line in import_sentences(done):
             stdout().print(line, markup=False)
     return REJECTED_ROWS if done.faults else OK
-
-
-def _read_sentences(done: ReadFile) -> Iterator[str]:
-    yield f"new reviews: {done.new:,}; known: {done.known:,}"
-    if done.outdated:
-        yield f"left out, because they were replaced or undone since: {done.outdated:,} (--restore stores them again)"
-    if done.faults:
-        yield f"rows that could not be used: {len(done.faults):,}"
 
 
 def _show_written(tasks: int, without_text: int, format: ReviewFormat, *, left_out: bool) -> None:
@@ -359,50 +347,3 @@ def _show_written(tasks: int, without_text: int, format: ReviewFormat, *, left_o
             "(glossator serve --log-texts)",
             markup=False,
         )
-
-
-def _sentences(found: ReviewStatus) -> Iterator[str]:
-    from glossator.service.reviews.status import accuracy_sentence
-
-    period = found.period
-    yield (
-        f"{period.model}@{period.digest[:12]}: {len(period.items):,} answers from {period.since[:19]} to "
-        f"{period.until[:19]} UTC"
-    )
-    yield (
-        f"drawn: {found.drawn:,} items; reviewed: {found.reviewed:,}, of which skipped: {found.skipped:,}; "
-        f"reviews still wanted: {found.missing:,}"
-    )
-    for each in found.reviewers:
-        pace = "" if each.seconds is None else f", {each.seconds:.0f} s each (median)"
-        role = "" if each.role == "reviewer" else f" ({each.role})"
-        yield f"  {each.name}{role}: {each.reviews:,} reviews, {each.skipped:,} skipped{pace}"
-    if found.twice or found.shared:
-        yield f"items that want two reviewers: {found.twice:,}; answered by several: {found.shared:,}"
-        agreement = found.agreement
-        yield f"  right or wrong: {_agreement(agreement.verdicts, 'nominal')}"
-        yield f"  which answer is right: {_agreement(agreement.answers, agreement.distance)}"
-        if agreement.unstated:
-            yield f'  left out of the latter, because a reviewer said "wrong" and no more: {agreement.unstated:,} items'
-    if found.differing:
-        shown = _listed(found.differing)
-        yield f"reviewers differ on {len(found.differing):,} items: {shown} (glossator review adjudicate)"
-    yield accuracy_sentence(found.accuracy)
-
-
-def _agreement(found: Agreement, distance: str) -> str:
-    if found.same is None:
-        return "nothing to compare yet"
-    between = "" if found.low is None else f" ({found.low:.2f} to {found.high:.2f})"
-    alpha = "not defined, all say the same" if found.alpha is None else f"{found.alpha:.2f}{between}"
-    return f"the same in {found.same:.1%} of {found.units:,} items; Krippendorff's alpha ({distance}) {alpha}"
-
-
-def _listed(items: Iterable[int]) -> str:
-    numbers = [str(each) for each in items]
-    return ", ".join(numbers[:_SHOWN]) + (", ..." if len(numbers) > _SHOWN else "")
-
-
-def _opinion(said: dict[str, object]) -> str:
-    gold = [value for name, value in said.items() if name.startswith("gold_")]
-    return f"{said['verdict']}" + (f" {gold[0]}" if gold else "")
