@@ -301,9 +301,10 @@ def _verdict(standing: Standing, names: tuple[str, str]) -> str:
     if challenge.state == "given up":
         return f"closed without a promotion; what it may spend of the {100 * challenge.total_alpha:g} % stays spent"
     failed = [gate.name for gate in standing.gates if gate.passed is False]
-    missing = [*([] if standing.evidence.shown else ["reviews"]), *failed]
+    missing = [] if standing.evidence.shown else ["reviews are missing"]
+    missing += [f"failed: {', '.join(failed)}"] if failed else []
     return {
-        "not yet": f"not promoted: {', '.join(missing)} missing or failed",
+        "not yet": f"not promoted: {'; '.join(missing)}",
         "ready": f"{version} may be promoted: --auto does it",
         "promoted": f"promoted: {version} is the champion now; --watch checks it against the previous one",
         "kept": f"{version} stays",

@@ -78,7 +78,7 @@ def test_a_better_challenger_is_promoted_and_stays(reviewers: Reviewers, registr
     assert "· wrote 20 disagreements to review" in begun.err
     assert "1,500 texts were answered by both; they disagree on" in begun.out
     assert "more reviews would show it, if both are equally good" in begun.out
-    assert "not promoted: reviews missing" in begun.out
+    assert "not promoted: reviews are missing" in begun.out
     champion = registry.record("tickets").aliases[CHAMPION]
 
     ready = reviewers.review()
@@ -141,7 +141,7 @@ def test_gates_that_fail_are_named_and_nothing_moves(reviewers: Reviewers, regis
     assert reviewers.review().code == 0
     slow = reviewers.promote("--auto", "--max-latency-ratio", "0.0001", "--max-memory-ratio", "0.0001")
     assert slow.code == 1
-    assert "not promoted: latency, memory missing or failed" in slow.out
+    assert "not promoted: failed: latency, memory" in slow.out
     challenger = registry.folder("tickets", registry.record("tickets").aliases["challenger"])
     (challenger / "tokenizer.json").write_text("{}")
     damaged = reviewers.promote("--auto")
