@@ -254,7 +254,7 @@ def _sentences(standing: Standing) -> Iterator[str]:
         yield f"{gate.name}: {MARK[gate.passed]}; {gate.sentence}"
     if standing.waiting:
         yield f"to review: {standing.waiting:,} disagreements (--tasks FILE writes them)"
-    yield _verdict(standing, names)
+    yield _verdict(standing)
 
 
 def _reviewed(evidence: Evidence, names: tuple[str, str]) -> Iterator[str]:
@@ -295,7 +295,7 @@ def _shown(evidence: Evidence, names: tuple[str, str], *, promoting: bool) -> It
         yield "more reviews like these would never show it"
 
 
-def _verdict(standing: Standing, names: tuple[str, str]) -> str:
+def _verdict(standing: Standing) -> str:
     challenge = standing.challenge
     version = f"{challenge.model}@{challenge.candidate[:12]}"
     if challenge.state == "given up":
