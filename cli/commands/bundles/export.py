@@ -46,7 +46,8 @@ def export(
         bool,
         typer.Option(
             "--no-training-hashes",
-            help="Leave out the hashes of training texts, with which `evaluate` finds rows that the model has seen.",
+            help="Leave out the hashes of training texts, with which `evaluate` finds rows that the model has seen, "
+            "and those of frequent words, with which `drift` finds unknown ones.",
         ),
     ] = False,
     licence: Annotated[
