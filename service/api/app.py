@@ -96,7 +96,7 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
     if state.drift is not None:
         metrics.watch_drift(state.drift.own_verdicts)
     state.canaries = open_canaries(catalog, settings)
-    state.shadow = open_shadow(catalog, settings, state.log)
+    state.shadow = open_shadow(catalog, settings, state.log, lambda: state.in_progress)
     if state.shadow is not None:
         metrics.watch_shadow(state.shadow)
     if settings.key_file is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 
 from glossator.service.api.model_catalog import ModelCatalog
 from glossator.service.api.settings import Settings
@@ -119,8 +120,10 @@ def open_canaries(catalog: ModelCatalog, settings: Settings) -> dict[str, Challe
     return canaries
 
 
-def open_shadow(catalog: ModelCatalog, settings: Settings, log: PredictionLog | None) -> Shadow | None:
-    """Return the shadows; None if there are none.
+def open_shadow(
+    catalog: ModelCatalog, settings: Settings, log: PredictionLog | None, in_progress: Callable[[], int]
+) -> Shadow | None:
+    """Return the shadows; None if there are none. `in_progress` returns how many requests models are answering.
 
     Raises:
         ConfigError: The answers of a model are not logged; or an error of `check_share`.
@@ -139,7 +142,7 @@ def open_shadow(catalog: ModelCatalog, settings: Settings, log: PredictionLog | 
         check_share(catalog, share, "shadow")
     assert log is not None
     challengers = [Challenger(catalog, share, "shadow") for share in settings.shadow]
-    return Shadow(challengers, lambda: _is_idle(catalog), log, seed=settings.shadow_seed)
+    return Shadow(challengers, lambda: _is_idle(catalog, in_progress()), log, seed=settings.shadow_seed)
 
 
 def check_share(catalog: ModelCatalog, share: TrafficShare, use: str) -> None:
@@ -175,12 +178,13 @@ def check_share(catalog: ModelCatalog, share: TrafficShare, use: str) -> None:
         raise ConfigError(f"this version cannot be a {use}: {reason}", found=option)
 
 
-def _is_idle(catalog: ModelCatalog) -> bool:
-    """Whether no request waits for a worker, and a processor is free."""
+def _is_idle(catalog: ModelCatalog, in_progress: int) -> bool:
+    """Whether no request waits for a worker, and a processor is free of requests and of batches."""
     batchers = [batcher for _, model in catalog.loaded() for batcher in model.batchers]
     if any(batcher.has_waiting_requests for batcher in batchers):
         return False
-    return sum(batcher.running for batcher in batchers) < max((batcher.workers for batcher in batchers), default=1)
+    processors = max((batcher.workers for batcher in batchers), default=1)
+    return in_progress < processors and sum(batcher.running for batcher in batchers) < processors
 
 
 def _mismatch(live: Manifest, other: Manifest) -> str | None:

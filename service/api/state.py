@@ -53,6 +53,8 @@ class AppState:
     shadow: Shadow | None = None
     canaries: Mapping[str, Challenger] = field(default_factory=dict)
     """Name of a model to the version that answers a share of its requests."""
+    in_progress: int = 0
+    """How many requests are being answered by models."""
     warm: bool = False
     draining: bool = False
     failure: GlossatorError | None = None

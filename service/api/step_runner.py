@@ -37,6 +37,7 @@ async def run_steps(
     Raises DeadlineExceeded at the deadline and ClientDisconnect if the client disconnects, without the next step.
     """
     piece: Future[Any] | None = None
+    state.in_progress += 1
     try:
         while True:
             if share is None:
@@ -53,6 +54,7 @@ async def run_steps(
             elif share is not None:
                 await _check_client(request, deadline)
     finally:
+        state.in_progress -= 1
         _end(state, steps, share, piece)
 
 

@@ -492,3 +492,27 @@ def test_the_shadow_leaves_out_what_the_canary_answered(
     assert len(by_role["served"]) == len(TEXTS)
     shadowed = {each["sha256"] for each in by_role["shadow"]}
     assert shadowed == {each["sha256"] for each in by_role["served"] if each["digest"] == first}
+
+
+def test_the_shadow_waits_while_a_request_is_being_answered(
+    serve: Callable[..., Server], registry: Registry, tmp_path: Path
+) -> None:
+    server = serve(prediction_log=tmp_path / "log", shadow="intents=challenger:1")
+    second = registry.record("intents").aliases["challenger"]
+    wait_until(lambda: is_loaded(server, second))
+    state = server.app.state.service
+    state.in_progress += 1  # one worker, and another request that is not answered yet
+    server.version("money")
+    wait_until(lambda: state.shadow.waiting == 1)
+    for text in TEXTS[:10]:
+        server.version(text)
+    wait_until(lambda: len(read(tmp_path / "log", "served")) == 11)
+    assert read(tmp_path / "log") == []
+    state.in_progress -= 1
+    wait_until(lambda: len(read(tmp_path / "log")) == 11)
+    assert state.in_progress == 0
+    refused = server.client.post(
+        "/v1/models/intents/predict", json={"text": "money"}, headers={"X-Request-Timeout": "1e-9"}
+    )
+    assert refused.status_code in (429, 504)
+    assert state.in_progress == 0
