@@ -58,6 +58,34 @@ def drift_summaries(result: Any) -> Figures:
     }
 
 
+def drift(result: Any) -> Figures:
+    """False alarms, delays over all corpora and shifts, and the cost of the watch for drift."""
+    corpora = result["corpora"]
+    found = {
+        "texts": f"{sum(each['false_alarms']['texts'] for each in corpora.values()):,}",
+        "alarms": f"{sum(each['false_alarms']['alarms'] for each in corpora.values())}",
+    }
+    for corpus, each in corpora.items():
+        for shift, kinds in each["delays"].items():
+            default = next(iter(kinds.values()))
+            found[f"{corpus}.{shift.replace(' ', '_')}"] = _median(default["delays"])
+        if "cost" in each:
+            cost = each["cost"]
+            ours = cost["summaries_microseconds"] + cost["test_microseconds"]
+            found |= {
+                "test_us": f"{cost['test_microseconds']:.0f}",
+                "share": f"{ours / cost['answer_microseconds']:.1%}",
+            }
+    return found
+
+
+def _median(delays: list[int | None]) -> str:
+    """The median of delays, of which None are the longest."""
+    ordered = sorted(delays, key=lambda each: (each is None, each))
+    middle = ordered[len(ordered) // 2]
+    return "-" if middle is None else f"{middle:,}"
+
+
 def promotion(result: Any) -> Figures:
     """How often promotions and rollbacks are wrong, and how many labels they take, for each pair of models."""
     pairs = {name.split()[0]: pair for name, pair in result["pairs"].items()}

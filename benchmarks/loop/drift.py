@@ -9,12 +9,14 @@ with shifted ones (`drift_texts`); the texts from there to the alarm.
 The other detectors run in environments of their own (`benchmarks/loop/rivals`), on the same streams of one corpus: the
 online MMD of alibi-detect on the standardised summaries, and Evidently on the summaries, labels and texts in batches
 of 500. Their thresholds are those that raise no alarm in 20,000 unshifted texts. Ours is measured at its default and at
-that number of false alarms.
+that number of false alarms. The others have no tolerance: they ask whether anything at all is different, so ours is
+also measured with a small one.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import subprocess
 import time
@@ -38,8 +40,11 @@ BATCH = 500
 COMPARED = "banking77"
 RIVALS = Path(__file__).parent / "rivals"
 DEFAULT = "ours, 0.005 false alarms in a million"
-MATCHED = "ours, 1 false alarm in 20,000"
-SETTINGS = {DEFAULT: DriftSettings(), MATCHED: DriftSettings(false_alarms=MILLION / CALIBRATED)}
+SETTINGS = {
+    DEFAULT: DriftSettings(),
+    "ours, 1 in 20,000": DriftSettings(false_alarms=MILLION / CALIBRATED),
+    "ours, 1 in 20,000, tolerance 0.02": DriftSettings(false_alarms=MILLION / CALIBRATED, tolerance=0.02),
+}
 
 Rows = list[tuple[Answers, int]]
 """Texts of a stream: the answers, and the row in them."""
@@ -163,8 +168,10 @@ def rivals(held_out: Answers, shifted: dict[str, Answers], options: argparse.Nam
 
 
 def _run(python: Path, script: str, source: Path) -> dict[str, Any]:
-    target = source.with_name(f"{source.stem}-out.json")
-    subprocess.run([python, RIVALS / script, source, target], check=True)
+    digest = hashlib.sha256(source.read_bytes() + (RIVALS / script).read_bytes()).hexdigest()[:16]
+    target = source.with_name(f"{source.stem}-{digest}.json")  # kept by its input
+    if not target.is_file():
+        subprocess.run([python, RIVALS / script, source, target], check=True)
     result = json.loads(target.read_text())
     delays: dict[str, list[int | None]] = {}
     for name, delay in result["found"].items():

@@ -36,10 +36,12 @@ from glossator.service.statistics.recent_distance import Distance, RecentTexts
 BLOCK = 32
 """Texts that are tested together."""
 MILLION = 1_000_000
-SET_TEXTS = 1_024
+SET_TEXTS = 256
 """The sets of frequent labels are chosen again after this number of texts."""
+SET_SOURCE = 512
+"""The newest texts that they are chosen from."""
 SET_SHARES = (0.5, 0.8, 0.95)
-"""Shares of the recent texts that the sets of frequent labels cover."""
+"""Shares of these texts that the sets cover."""
 _FACTOR = 1e3
 """Evidence is capped near this multiple of the threshold. An alarm ends when it is below the threshold by as much."""
 STATE_FORMAT = 1
@@ -132,10 +134,14 @@ class DriftTest:
         alpha = settings.reference_alpha / max(1, len(self.summaries))
         self._numbers = {name: NumberEvents(values, alpha) for name, values in samples.items()}
         self._labels: LabelEvents | None = None
+        self._set_bounds: Floats = np.ones(1)
         if has_labels:
             sets = len(SET_SHARES) if single_label else 0
             self._labels = LabelEvents(label_counts, texts, alpha / 2.0 if sets else alpha, sets=sets)
-        self._set_alpha = alpha / 2.0 * SET_TEXTS / MILLION
+            if sets:  # by the number of reference texts that have a label of the set
+                of_a_set = alpha / 2.0 * SET_TEXTS / MILLION / sets
+                counts = np.arange(texts + 1, dtype=np.float64)
+                self._set_bounds = share_bounds(counts, texts, of_a_set * len(counts)).high
         self.threshold = MILLION * max(1, len(self.summaries)) / settings.false_alarms
         """The evidence of a summary that raises an alarm."""
         self.texts = 0
@@ -178,7 +184,7 @@ class DriftTest:
         self._block_texts = 0
         changes = self._changes(time)
         if self._labels is not None and self._labels.sets and self.texts % SET_TEXTS == 0:
-            self._labels.choose(self.recent.counts(LABELS), SET_SHARES)
+            self._labels.choose(self.recent.newest(LABELS, SET_SOURCE)[0], SET_SHARES)
             self._set_edges_of_sets(self._labels)
         return changes
 
@@ -286,8 +292,8 @@ class DriftTest:
 
     def _set_edges_of_sets(self, labels: LabelEvents) -> None:
         """Compare the sets of labels with the reference from now on."""
-        counts = labels.members @ (labels.shares * labels.size)
-        high = share_bounds(counts, labels.size, self._set_alpha).high
+        counts = np.rint(labels.members @ labels.shares * labels.size).astype(np.int64)
+        high = self._set_bounds[np.minimum(counts, labels.size)]
         last = np.arange(self._events - labels.sets, self._events)
         self._evidence.set_edges(last, np.minimum(1.0, high + self.settings.tolerance))
 

@@ -37,6 +37,7 @@ def test_both_settings_watch_the_same_reference() -> None:
     reference, others = split(held_out, 3)
     assert sorted(reference + others) == list(range(2_500))
     thresholds = [make_test(held_out, reference, each).threshold for each in SETTINGS.values()]
+    assert thresholds[1] == thresholds[2]
     assert thresholds[0] / thresholds[1] == (1e6 / CALIBRATED) / SETTINGS[DEFAULT].false_alarms
 
 
