@@ -36,7 +36,7 @@ from glossator.workflows.run_records import RunStore
 NAME = "banking"
 NEW_CLASSES = 8
 TRAINING_ROWS = 4_500
-DAYS, FIRST_NEW_DAY = 14, 6
+DAYS, FIRST_NEW_DAY = 10, 4
 TEXTS_A_DAY, NEW_A_DAY = 420, 105
 SEED = 77
 SETTINGS = {
@@ -49,7 +49,7 @@ SETTINGS = {
     "answers": "answers",
     "period_hours": 24,
     "labels": 150,
-    "min_accuracy": 75,
+    "min_accuracy": 80,
     "fewest": 100_000,
     "fewest_after_alarm": 50,
     "disagreements": 150,

@@ -94,7 +94,7 @@ def _config_of(provenance: Provenance, run: Run | None) -> TrainingConfig:
     teacher = recorded.get("teacher")
     if "teacher" in provenance.config and teacher is None:
         raise ConfigError(
-            "the champion learnt from a teacher whose place is not recorded",
+            "the champion learned from a teacher whose place is not recorded",
             found=f"teacher {provenance.config['teacher']}",
             expected=f"the record of run {provenance.run}",
             hint="Give the folder of its runs with --runs, or choose the algorithm again with --select.",

@@ -243,8 +243,8 @@ class _Builder:
                 kept.append(row)
             else:
                 self.left_out[RARE_LABEL if allowed else NEW_LABEL] += 1
-        learnt = {label for row in kept for label in row.labels}
-        self.labels = [*self.labels, *sorted(usable & learnt)]
+        learned = {label for row in kept for label in row.labels}
+        self.labels = [*self.labels, *sorted(usable & learned)]
         return kept
 
     def merge(self, rows: list[TrainingRow], *, keep_old: bool) -> None:
@@ -295,7 +295,7 @@ class _Builder:
         self.changed += before is None or before.gold != row.gold
 
     def built(self, masked: int) -> BuiltCorpus:
-        """Return the corpus. Labels that no training row has any more are not learnt."""
+        """Return the corpus. Labels that no training row has any more are not learned."""
         trained = {label for row in self.train for label in row.labels}
         return BuiltCorpus(
             train=self.train,

@@ -22,7 +22,6 @@ from glossator.service.files.printable_json import printable_json
 from glossator.service.monitoring.prediction_log.reader import LogReader
 from glossator.service.monitoring.prediction_log.records import format_time
 from glossator.service.registry import CHAMPION, Registry
-from glossator.service.statistics.disagreements import share_of_alpha
 from glossator.workflows.loop.retraining import CHALLENGER, RESULT, Retrained, retrain
 from glossator.workflows.loop.review_files import read_rows, write_rows
 from glossator.workflows.loop.settings import LoopSettings
@@ -105,6 +104,7 @@ class Loop:
         self._reporter = reporter
         self._clock = clock
         self._alarmed = False
+        self._alarm_alpha = settings.alarm_alpha / 100.0
         self._steps: dict[StepName, Callable[[], Step]] = {
             "answers": self.read_answers,
             "period": self.open_period,
@@ -233,7 +233,7 @@ class Loop:
         )
         limit = self.settings.min_accuracy
         if limit is not None and self._is_champion(period):
-            strict = live_accuracy(self.reviews, period, alpha=self._alarm_alpha(period), details=False)
+            strict = live_accuracy(self.reviews, period, alpha=self._alarm_alpha, details=False)
             if strict.estimate.interval.high < limit / 100.0:
                 return Step("estimate", "alarm", f"{summary}: shown to be below {limit:g} %", numbers)
         return Step("estimate", "done", summary, numbers)
@@ -245,7 +245,7 @@ class Loop:
         period = self.reviews.newest_period(self.settings.model)
         if period is None or not self._is_champion(period):
             return Step("drift", "nothing", "no period of the champion")
-        options = DriftOptions(self.settings.tolerance, self._alarm_alpha(period))
+        options = DriftOptions(self.settings.tolerance, self._alarm_alpha)
         bundle = self.registry.folder(self.settings.model, period.digest)
         try:
             found = drift_of_log(
@@ -273,7 +273,7 @@ class Loop:
             f"{standing.verdict}: {evidence.disagreements:,} disagreements on {evidence.texts:,} texts, "
             f"{evidence.reviewed:,} reviewed, {standing.waiting:,} wait for review"
         )
-        if evidence.missing:
+        if evidence.missing and standing.verdict == "not yet":
             summary += f", about {evidence.missing:,} more are needed"
         failed = [gate.name for gate in standing.gates if gate.passed is False]
         summary += f"; failed: {', '.join(failed)}" if failed else ""
@@ -368,12 +368,6 @@ class Loop:
 
     def _is_champion(self, period: Period) -> bool:
         return self.registry.record(self.settings.model).aliases.get(CHAMPION) == period.digest
-
-    def _alarm_alpha(self, period: Period) -> float:
-        """Return the error level of an alarm about this period: those of all periods of its version add up."""
-        same = [each for each in self.reviews.periods(self.settings.model) if each.digest == period.digest]
-        number = 1 + sorted((each.created, each.id) for each in same).index((period.created, period.id))
-        return share_of_alpha(self.settings.alarm_alpha / 100.0, number)
 
     def _write_tasks(self, name: str, tasks: Iterable[Mapping[str, Any]]) -> None:
         if self.settings.tasks is not None:

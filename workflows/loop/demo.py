@@ -33,7 +33,7 @@ _SEED = 3
 
 _CONFIG = f"""\
 # The settings with which the simulated week was played: glossator loop --config loop.toml
-[loop]
+[closed-loop]
 model = "{NAME}"
 log = "log"
 registry = "registry"
@@ -86,7 +86,7 @@ def play_demo(corpus: Path, folder: Path, reporter: Reporter) -> DemoResult:
         RunStore(folder / "runs", ["demo", "loop"]),
         Reporter(),
     )
-    table = tomllib.loads(_CONFIG)["loop"]
+    table = tomllib.loads(_CONFIG)["closed-loop"]
     settings = parse_settings({name.replace("-", "_"): value for name, value in table.items()}, folder)
     settings.log.mkdir()
     database = open_review_database(settings.log)

@@ -125,21 +125,21 @@ def drift_of_texts(
 
     reference = require_samples(read_bundle(bundle))
     model = load(bundle, threads=threads)
-    answered = zip(texts, model.predict(texts), strict=True)
+    answered = zip(range(1, len(texts) + 1), texts, model.predict(texts), strict=True)
     return _compare(answered, "texts", model, reference, reporter, options)
 
 
 def _compare(
-    answered: Iterable[tuple[Text | InputError, Answer | InputError]],
+    answered: Iterable[tuple[int, Text | InputError, Answer | InputError]],
     source: str,
     model: Model,
     reference: Reference,
     reporter: Reporter,
     options: DriftOptions,
 ) -> DriftResult:
-    """Summarise texts with their answers and compare them. Raises InputError if no text has an answer."""
+    """Summarise texts with their numbers and answers, and compare them. Raises InputError if no text has an answer."""
     sample, failed = TextSample(), 0
-    for text, answer in answered:
+    for number, text, answer in answered:
         if isinstance(answer, InputError) or isinstance(text, InputError):
             failed += 1
             continue
@@ -148,6 +148,7 @@ def _compare(
             summaries_of(answer, text, model.task, reference.profile),
             predicted_labels(answer, model.task),
             label_probabilities(prediction) if isinstance(prediction, Classification) else None,
+            name=f"row {number:,}",
         )
     if not sample.texts:
         raise InputError("no text could be answered", found=f"{failed:,} rows", hint="Check --text-column.")
@@ -190,7 +191,9 @@ def drift_of_log(
         if not isinstance(numbers, dict):
             without += 1
             continue
-        sample.add(numbers, recorded_labels(record, read.task), recorded_probabilities(record, read.task))
+        sample.add(
+            numbers, recorded_labels(record, read.task), recorded_probabilities(record, read.task), _place(record)
+        )
     if not sample.texts:
         raise ConfigError(
             "the log has no answers of this bundle with summaries",
@@ -220,8 +223,8 @@ def _answers(
     limit: int | None,
     share: float | None,
     seed: int,
-) -> Iterator[tuple[Text | InputError, Answer | InputError]]:
-    """Yield each text of the file with its answer, in order. A few chunks are answered while the next one is read."""
+) -> Iterator[tuple[int, Text | InputError, Answer | InputError]]:
+    """Yield each text of the file with its number from 1 and its answer, in order. A few chunks are answered while the next one is read."""
     from glossator.service.inference.pipeline import PendingAnswers
     from glossator.service.labelling.chunks import select_rows, split_into_chunks
     from glossator.service.labelling.file_labelling import FileLabelling, InputOptions
@@ -243,19 +246,24 @@ def _answers(
             reporter.detail(decision.message)
         reporter.stage(f"text column '{columns.text}' ({columns.text_reason}), model {model.version}")
         mapper = RowMapper(columns, nested=True, model=model.version)
-        waiting: deque[tuple[Sequence[Text | InputError], PendingAnswers]] = deque()
+        waiting: deque[tuple[Sequence[int], Sequence[Text | InputError], PendingAnswers]] = deque()
         for chunk in split_into_chunks(select_rows(rows.records(), limit=limit, share=share, seed=seed)):
             texts = [mapper.read_text(record) for record in chunk.records]
-            waiting.append((texts, model.start(texts, lane="bulk")))
+            waiting.append(([row + 1 for row in chunk.row_ids], texts, model.start(texts, lane="bulk")))
             if len(waiting) > _AHEAD:
                 yield from _finished(waiting)
         while waiting:
             yield from _finished(waiting)
 
 
-def _finished(waiting: deque[Any]) -> Iterator[tuple[Text | InputError, Answer | InputError]]:
-    texts, pending = waiting.popleft()
-    yield from zip(texts, pending.result(), strict=True)
+def _finished(waiting: deque[Any]) -> Iterator[tuple[int, Text | InputError, Answer | InputError]]:
+    numbers, texts, pending = waiting.popleft()
+    yield from zip(numbers, texts, pending.result(), strict=True)
+
+
+def _place(record: Mapping[str, Any]) -> str:
+    """Return how an answer is found in the log."""
+    return f"request {record.get('request')}, text {record.get('place')}"
 
 
 def recorded_probabilities(record: Mapping[str, Any], task: Task) -> NDArray[np.float64] | None:

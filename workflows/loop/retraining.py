@@ -168,8 +168,8 @@ def _report(built: BuiltCorpus, reporter: Reporter) -> None:
     if not built.sides.same:
         reporter.detail("the training rows are not exactly those of the champion")
     for label, count in sorted(built.new_labels.items()):
-        learnt = "learnt" if label in built.labels else "left out: pass --new-labels to learn labels with enough rows"
-        reporter.detail(f"new label {label}: {count:,} rows, {learnt}")
+        learned = "learned" if label in built.labels else "left out: pass --new-labels to learn labels with enough rows"
+        reporter.detail(f"new label {label}: {count:,} rows, {learned}")
     if built.conflicts:
         replaced = sum(each.replaced for each in built.conflicts)
         reporter.detail(f"{len(built.conflicts):,} texts had another label; {replaced:,} were changed")

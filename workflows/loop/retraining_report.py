@@ -35,7 +35,7 @@ def retraining_report(done: Retrained, built: BuiltCorpus) -> str:
             [label, f"{count:,}", "yes" if label in built.labels else "no"]
             for label, count in sorted(built.new_labels.items())
         ]
-        parts += ["## New labels", markdown_table(["label", "rows", "learnt"], table, right=[1])]
+        parts += ["## New labels", markdown_table(["label", "rows", "learned"], table, right=[1])]
     if built.conflicts:
         parts += ["## Texts with two labels", _conflicts(built)]
     return "\n\n".join(parts) + "\n"

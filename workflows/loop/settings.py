@@ -1,4 +1,4 @@
-"""The settings of `glossator loop`: a TOML file with one table, `[loop]`."""
+"""The settings of `glossator loop`: a TOML file with one table, `[closed-loop]`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from glossator.service.errors import ConfigError, Fault, FileMissing, shorten
 
 Percent = Annotated[float, Field(ge=0.0, le=100.0)]
-_TABLE = "loop"
+_TABLE = "closed-loop"
+"""Not `loop`: that table of a file holds the options of the command."""
 
 
 class LoopSettings(BaseModel):
@@ -43,11 +44,11 @@ class LoopSettings(BaseModel):
     """An alarm if the accuracy of a period is shown to be lower."""
     tolerance: Annotated[float, Field(ge=0.0, le=1.0)] = 0.1
     """An alarm if a summary is shown to be further from the reference."""
-    alarm_alpha: Annotated[float, Field(gt=0.0, lt=50.0)] = 5.0
-    """The probability, in percent, of a false alarm of each kind in the life of a champion."""
+    alarm_alpha: Annotated[float, Field(gt=0.0, lt=50.0)] = 1.0
+    """The probability, in percent, of a false alarm of each kind about a period."""
 
     fewest: Annotated[int, Field(ge=1)] = 50
-    """So many new or changed rows start a retraining."""
+    """This number of new or changed rows starts a retraining."""
     fewest_after_alarm: Annotated[int, Field(ge=1)] = 10
     """The same after an alarm about the champion."""
     new_labels: bool = False
@@ -82,13 +83,13 @@ def read_settings(path: Path) -> LoopSettings:
     except OSError as error:
         raise ConfigError(f"the settings cannot be read: {error.strerror}", found=path) from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"the settings are not TOML: {error}", found=path, expected="a table [loop]") from None
+        raise ConfigError(f"the settings are not TOML: {error}", found=path, expected="a table [closed-loop]") from None
     table = content.get(_TABLE)
     if set(content) != {_TABLE} or not isinstance(table, dict):
         raise ConfigError(
             "the settings need one table",
             found=", ".join(content) or "an empty file",
-            expected="[loop] with model, log and registry",
+            expected="[closed-loop] with model, log and registry",
             hint="See docs/loop.md.",
         )
     return parse_settings({name.replace("-", "_"): value for name, value in table.items()}, path.resolve().parent)

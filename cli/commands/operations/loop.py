@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def loop(
     settings: Annotated[
-        Path, typer.Option("--config", help="TOML file with the table [loop]: model, log, registry and more.")
+        Path, typer.Option("--config", help="TOML file with the table [closed-loop]: model, log, registry and more.")
     ],
     once: Annotated[
         bool, typer.Option("--once", help="Run one cycle and end, for a timer; without it, go on until stopped.")

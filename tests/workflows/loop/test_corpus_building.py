@@ -143,10 +143,10 @@ def test_new_labels_are_learnt_only_if_they_are_wanted(project: LoopProject, dat
     assert (refused.added, dict(refused.new_labels)) == (1, {"invoice": 5, "other": 1})
     assert refused.left_out[corpus_building.NEW_LABEL] == 6
     assert "invoice" not in refused.labels
-    learnt = build(project, database, new_labels=True)
-    assert learnt.labels == ["delivery", "login", "refund", "invoice"]
-    assert learnt.left_out[corpus_building.RARE_LABEL] == 1
-    assert sum(row.labels == ("invoice",) for row in learnt.train) >= 4
+    learned = build(project, database, new_labels=True)
+    assert learned.labels == ["delivery", "login", "refund", "invoice"]
+    assert learned.left_out[corpus_building.RARE_LABEL] == 1
+    assert sum(row.labels == ("invoice",) for row in learned.train) >= 4
 
 
 def test_rows_of_an_earlier_retraining_stay_until_they_are_undone_or_erased(

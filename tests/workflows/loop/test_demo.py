@@ -1,4 +1,4 @@
-"""The simulated week of the demonstration: its texts, and the sentences that tell what happened."""
+"""The simulated week of the demonstration: its texts, and the sentences about what happened."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _day(number: int, accuracy: float, new: int, version: str = "a") -> DayResul
     return DayResult(number, 100, version, accuracy, accuracy, accuracy - 0.1, accuracy + 0.1, 50, 5, new)
 
 
-def test_the_week_is_told_in_order() -> None:
+def test_the_week_is_described_in_order() -> None:
     found = Simulated(
         days=[_day(1, 0.9, 0), _day(2, 0.5, 40), _day(3, 0.6, 40), _day(4, 0.8, 40, "b")],
         events=[
@@ -62,6 +62,6 @@ def test_the_week_is_told_in_order() -> None:
 
 
 def test_a_week_without_a_promotion_says_so() -> None:
-    told = demo.tell(Simulated(days=[_day(1, 0.9, 0)]))
-    assert told[0] == "before: 90 % of the answers were right"
-    assert any(line.startswith("no new version was promoted") for line in told)
+    said = demo.tell(Simulated(days=[_day(1, 0.9, 0)]))
+    assert said[0] == "before: 90 % of the answers were right"
+    assert any(line.startswith("no new version was promoted") for line in said)

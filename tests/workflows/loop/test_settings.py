@@ -19,7 +19,7 @@ def write(folder: Path, content: str) -> Path:
 def test_paths_start_at_the_folder_of_the_file(tmp_path: Path) -> None:
     path = write(
         tmp_path,
-        '[loop]\nmodel = "tickets"\nlog = "log"\nregistry = "/srv/registry"\nperiod-hours = 24\ntest = "t.csv"\n'
+        '[closed-loop]\nmodel = "tickets"\nlog = "log"\nregistry = "/srv/registry"\nperiod-hours = 24\ntest = "t.csv"\n'
         'corpus = ["a.csv"]\n',
     )
     found = read_settings(path)
@@ -30,7 +30,7 @@ def test_paths_start_at_the_folder_of_the_file(tmp_path: Path) -> None:
 
 
 def test_all_faults_are_reported_together(tmp_path: Path) -> None:
-    path = write(tmp_path, '[loop]\nmodel = "tickets"\nlabels = 0\ncolour = "red"\nlog = "log"\n')
+    path = write(tmp_path, '[closed-loop]\nmodel = "tickets"\nlabels = 0\ncolour = "red"\nlog = "log"\n')
     with pytest.raises(ConfigError) as caught:
         read_settings(path)
     assert {fault.where for fault in caught.value.faults} == {"labels", "colour", "registry"}
@@ -38,7 +38,12 @@ def test_all_faults_are_reported_together(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("", "one table"), ("[serve]\n", "one table"), ("[loop", "not TOML"), ("[loop]\n[other]\n", "one table")],
+    [
+        ("", "one table"),
+        ("[serve]\n", "one table"),
+        ("[closed-loop", "not TOML"),
+        ("[closed-loop]\n[other]\n", "one table"),
+    ],
 )
 def test_other_files_are_refused(tmp_path: Path, content: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):

@@ -37,7 +37,7 @@ def project(folder: Path) -> Path:
     ]
     (folder / "log" / "2026-01-02T030000Z-1-a.jsonl").write_text("".join(json.dumps(each) + "\n" for each in records))
     (folder / "loop.toml").write_text(
-        '[loop]\nmodel = "tickets"\nlog = "log"\nregistry = "registry"\nlabels = 10\ntasks = "tasks"\n'
+        '[closed-loop]\nmodel = "tickets"\nlog = "log"\nregistry = "registry"\nlabels = 10\ntasks = "tasks"\n'
         'answers = "answers"\nmin-accuracy = 99\n'
     )
     return folder
@@ -77,6 +77,6 @@ def test_a_failed_step_makes_the_command_fail(run: Run, project: Path) -> None:
     ],
 )
 def test_wrong_settings_are_refused(run: Run, project: Path, arguments: list[str], message: str) -> None:
-    (project / "wrong.toml").write_text('[loop]\nmodel = "tickets"\n')
+    (project / "wrong.toml").write_text('[closed-loop]\nmodel = "tickets"\n')
     ran = run("loop", "--once", *arguments)
     assert (ran.code, message in ran.err) == (2, True)
