@@ -224,7 +224,10 @@ def _answers(
     share: float | None,
     seed: int,
 ) -> Iterator[tuple[int, Text | InputError, Answer | InputError]]:
-    """Yield each text of the file with its number from 1 and its answer, in order. A few chunks are answered while the next one is read."""
+    """Yield each text of the file with its number from 1 and its answer, in order.
+
+    A few chunks are answered while the next one is read.
+    """
     from glossator.service.inference.pipeline import PendingAnswers
     from glossator.service.labelling.chunks import select_rows, split_into_chunks
     from glossator.service.labelling.file_labelling import FileLabelling, InputOptions

@@ -194,6 +194,8 @@ def _lines(found: DriftResult) -> Iterator[str]:
             f"  {each.summary:<{width}}  distance {distance.value:.3f} ({distance.low:.3f} to {distance.high:.3f})  "
             f"{_WORDS[each.verdict]}{_change(each)}"
         )
+        if each.examples:
+            yield f"  {'':<{width}}  furthest: {'; '.join(each.examples)}"
     yield f"  ({level} for all intervals together)"
     for share in compared.labels[:_SHOWN_LABELS]:
         yield f"  {share.label}: {100 * share.usual:.1f} % of the reference texts, {100 * share.now:.1f} % now"
@@ -249,6 +251,7 @@ def _to_json(found: DriftResult) -> dict[str, Any]:
                 "texts": each.texts,
                 "reference_quantiles": each.usual,
                 "quantiles": each.now,
+                "examples": each.examples,
             }
             for each in compared.summaries
         },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,8 @@ from glossator.service.statistics.drift_events import LABELS
 from glossator.service.statistics.label_shift import MOST_TEXTS, LabelShift, estimate_label_shift
 from glossator.service.statistics.sample_distance import SampleDistance, Verdict, label_distance, number_distance
 
+EXAMPLES = 3
+"""The texts that are named for a summary that has drifted."""
 FEW_TEXTS = 50
 """With fewer texts, label shift is not estimated."""
 
@@ -34,6 +37,9 @@ class SummaryDrift:
     verdict: Verdict
     usual: tuple[float, float, float] | None
     now: tuple[float, float, float] | None
+    examples: list[str]
+    """The names of the texts that are furthest out, if the summary has drifted: those with the highest values if the
+    quantiles have risen, else with the lowest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +81,27 @@ class TextSample:
         self.labels: Counter[str] = Counter()
         self.probabilities: list[NDArray[np.float64]] = []
         """Those of a random sample of at most MOST_TEXTS texts."""
+        self._extremes: defaultdict[tuple[str, int], list[tuple[float, int, str]]] = defaultdict(list)
+        """For each summary and direction, the names of the EXAMPLES texts that are furthest out."""
         self._with_probabilities = 0
         self._generator = np.random.default_rng(seed)
 
-    def add(self, numbers: Mapping[str, float], labels: Sequence[str], probability: NDArray[np.float64] | None) -> None:
-        """Add a text: its summaries, its labels, and if known the probability of each label in label order."""
+    def add(
+        self,
+        numbers: Mapping[str, float],
+        labels: Sequence[str],
+        probability: NDArray[np.float64] | None,
+        name: str = "",
+    ) -> None:
+        """Add a text: its summaries, its labels, and if known the probability of each label in label order.
+
+        `name`: by which the text is found again, as an example.
+        """
         self.texts += 1
-        for name, value in numbers.items():
-            self.numbers[name].append(value)
+        for summary, value in numbers.items():
+            self.numbers[summary].append(value)
+            if name:
+                self._keep_extreme(summary, value, name)
         self.labels.update(labels)
         if probability is None:
             return
@@ -93,6 +112,20 @@ class TextSample:
         place = int(self._generator.integers(self._with_probabilities))  # reservoir sampling (Vitter 1985)
         if place < MOST_TEXTS:
             self.probabilities[place] = probability
+
+    def extremes(self, summary: str, *, highest: bool) -> list[str]:
+        """Return the names of the texts with the highest or the lowest values of a summary, the furthest first."""
+        found = self._extremes.get((summary, 1 if highest else -1), [])
+        return [name for _, _, name in sorted(found, reverse=True)]
+
+    def _keep_extreme(self, summary: str, value: float, name: str) -> None:
+        for direction in (1, -1):
+            kept = self._extremes[summary, direction]
+            entry = (direction * value, -self.texts, name)  # of equal values, the first text
+            if len(kept) < EXAMPLES:
+                heapq.heappush(kept, entry)
+            elif entry > kept[0]:
+                heapq.heapreplace(kept, entry)
 
 
 def compare_with_reference(
@@ -114,15 +147,17 @@ def compare_with_reference(
     for name, usual in reference.samples.items():
         now = sample.numbers.get(name, array("d"))
         distance = number_distance(usual, now, spent)
-        found.append(
-            SummaryDrift(name, len(now), distance, distance.verdict(tolerance), _quantiles(usual), _quantiles(now))
-        )
+        verdict, before, after = distance.verdict(tolerance), _quantiles(usual), _quantiles(now)
+        examples = []
+        if verdict == "drifted" and before is not None and after is not None:
+            examples = sample.extremes(name, highest=sum(after) > sum(before))
+        found.append(SummaryDrift(name, len(now), distance, verdict, before, after, examples))
     shares = []
     if has_labels:
         distance = label_distance(
             reference.predicted_counts, reference.texts, sample.labels, sample.texts, spent, single_label=single
         )
-        found.append(SummaryDrift(LABELS, sample.texts, distance, distance.verdict(tolerance), None, None))
+        found.append(SummaryDrift(LABELS, sample.texts, distance, distance.verdict(tolerance), None, None, []))
         shares = [
             LabelShares(label, count / max(1, reference.texts), sample.labels[label] / max(1, sample.texts))
             for label, count in reference.predicted_counts.items()

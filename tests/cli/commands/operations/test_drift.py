@@ -51,6 +51,7 @@ def test_other_texts_have_drifted(run: Run, votes: Path, folder: Path) -> None:
     assert found["summaries"]["unknown_words"]["verdict"] == "drifted"
     assert found["summaries"]["unknown_words"]["low"] > 0.5
     assert found["texts"] == 300
+    assert found["summaries"]["unknown_words"]["examples"][0].startswith("row ")
     assert set(found["drifted"]) == {name for name, each in found["summaries"].items() if each["verdict"] == "drifted"}
     assert sum(each["now"] for each in found["labels"].values()) == pytest.approx(1.0, abs=1e-4)
     shares = [each["if_label_shift"]["value"] for each in found["labels"].values()]
@@ -95,9 +96,14 @@ def test_the_answers_of_a_log_are_compared_without_texts(run: Run, votes: Path, 
     assert run("drift", "--log", "log", "--model", votes, "--since", "2026-01-02T12:00").code == 1
     found = json.loads(run("drift", "--log", "log", "--model", votes, "--since", "2026-01-02T12:00", "--json").out)
     assert (found["texts"], found["unusable"]) == (300, 0)
+    assert all(
+        name.startswith("request r, text ") for each in found["summaries"].values() for name in each.pop("examples")
+    )
     # The same summaries as those of a file.
     write_texts(folder / "other.jsonl", other_texts(300, seed=4))
     expected = json.loads(run("drift", "other.jsonl", "--model", votes, "--json").out)
+    for each in expected["summaries"].values():
+        del each["examples"]
     assert found["summaries"] == expected["summaries"]
     nothing = run("drift", "--log", "log", "--model", votes, "--since", "2027-01-01")
     assert nothing.code == 2

@@ -22,7 +22,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
     return load(sampled_bundle(tmp_path_factory.mktemp("sampled") / "votes"), threads=1)
 
 
-def compare(model: Model, texts: list[str], tolerance: float = 0.15) -> DriftComparison:
+def compare(model: Model, texts: list[str], tolerance: float = 0.1) -> DriftComparison:
     reference = require_samples(model.bundle)
     sample = TextSample()
     for text, answer in zip(texts, model(texts), strict=True):
@@ -37,7 +37,7 @@ def compare(model: Model, texts: list[str], tolerance: float = 0.15) -> DriftCom
 
 
 def test_texts_like_those_of_the_reference_have_not_drifted(model: Model) -> None:
-    found = compare(model, usual_texts(3_000, seed=5))
+    found = compare(model, usual_texts(3_000, seed=5), tolerance=0.2)
     assert found.drifted == []
     verdicts = {each.summary: each.verdict for each in found.summaries}
     assert verdicts == dict.fromkeys(
@@ -71,7 +71,7 @@ def test_a_new_mix_of_labels_is_named(model: Model) -> None:
 
 
 def test_few_texts_show_nothing(model: Model) -> None:
-    found = compare(model, usual_texts(FEW_TEXTS - 1, seed=7), tolerance=0.1)
+    found = compare(model, usual_texts(FEW_TEXTS - 1, seed=7))
     assert {each.verdict for each in found.summaries} == {"not shown"}
     assert found.shift is None
 
@@ -83,6 +83,20 @@ def test_a_summary_that_no_text_has_is_unknown(model: Model) -> None:
     found = compare_with_reference(reference, sample, model.task, tolerance=0.1, alpha=0.05)
     surprise = next(each for each in found.summaries if each.summary == "surprise")
     assert (surprise.texts, surprise.verdict, surprise.now) == (0, "not shown", None)
+
+
+def test_the_texts_that_are_furthest_out_are_named(model: Model) -> None:
+    reference = require_samples(model.bundle)
+    sample = TextSample()
+    for number in range(200):
+        sample.add(
+            {"tokens": 20.0 + number % 50, "confidence": 0.2 - number / 10_000}, ["refund"], None, f"text {number}"
+        )
+    found = compare_with_reference(reference, sample, model.task, tolerance=0.1, alpha=0.05)
+    examples = {each.summary: each.examples for each in found.summaries}
+    assert examples["tokens"] == ["text 49", "text 99", "text 149"]
+    assert examples["confidence"] == ["text 199", "text 198", "text 197"]
+    assert examples["labels"] == []
 
 
 def test_the_probabilities_of_many_texts_are_a_sample() -> None:
