@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from benchmarks.common.results import RESULTS
 from glossator.evaluation.markdown import markdown_table
-from glossator.service.reviews.live_f1 import MOST_MISSED, expected_counts
+from glossator.service.reviews.live_f1 import expected_counts, most_missed
 from glossator.service.statistics.live_accuracy import ALPHA, Population
 from glossator.service.statistics.live_ratio import Counts, RatioPopulation
 
@@ -95,7 +95,7 @@ def answer(gold: Ints, random: np.random.Generator, kind: str) -> Texts:
         confidence = np.minimum(1.0, confidence + 0.15)
     elif kind == "of other texts":
         confidence = random.permutation(confidence)
-    missed = np.minimum(gold - right, MOST_MISSED)
+    missed = np.minimum(gold - right, most_missed(served))
     return Texts(*(each.astype(np.float64) for each in (served, right, missed, confidence)))
 
 
@@ -113,7 +113,7 @@ def simulate(gold: Ints, kind: str, repetitions: int) -> dict[str, Any]:
             draws.probabilities,
             expected_counts(draws.confidence, texts.served),
             2.0 * texts.served,
-            texts.served + MOST_MISSED,
+            texts.served + most_missed(texts.served),
         )
         items = draws.draw(max(LABELS), random)
         counts = texts.counts(items)

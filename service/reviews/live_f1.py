@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from glossator.service.statistics.live_accuracy import Population
     from glossator.service.statistics.live_ratio import Counts
 
-MOST_MISSED = 10
-"""Missed entities or labels of one text that are counted: the interval needs a limit."""
+MOST_MISSED = 3
+"""Of one text as many missed entities or labels are counted as were served, or this many if it is more: the interval
+needs a limit, and is wider the larger it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class LiveF1:
     without_gold: int
     """Draws that are wrong, without the right answer."""
     over_limit: int
-    """Draws that missed more than MOST_MISSED parts."""
+    """Draws that missed more parts than are counted, see MOST_MISSED."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def live_f1(period: Period, statistics: Population, reviewed: ReviewedDraws, *, 
     from glossator.service.statistics.live_ratio import Counts, RatioPopulation
 
     served = np.array([len(parts_of(each.served)) for each in period.items], dtype=np.float64)
-    limit = float(MOST_MISSED)
+    limit = most_missed(served)
     population = RatioPopulation(
         statistics.probabilities, expected_counts(statistics.confidence, served), 2.0 * served, served + limit
     )
@@ -79,7 +80,8 @@ def live_f1(period: Period, statistics: Population, reviewed: ReviewedDraws, *, 
     skipped = np.isnan(reviewed.correct)
     own = served[reviewed.items]
     right = np.array([each.right or 0 for each in draws], dtype=np.float64)
-    missed = np.minimum(np.array([each.missed for each in draws], dtype=np.float64), limit)
+    all_missed, limit = np.array([each.missed for each in draws], dtype=np.float64), limit[reviewed.items]
+    missed = np.minimum(all_missed, limit)
     counts = Counts(2.0 * right, own + right + missed)
     # What is not known: nothing is right and much is missed; or all is right, but for a skipped one one is missed.
     least = Counts(np.where(known, counts.numerators, 0.0), np.where(known, counts.denominators, own + limit))
@@ -101,7 +103,7 @@ def live_f1(period: Period, statistics: Population, reviewed: ReviewedDraws, *, 
         worst=Interval(min(known_draws.low, all_draws.low), max(known_draws.high, all_draws.high)),
         texts=int(known.sum()),
         without_gold=int((~known & ~skipped).sum()),
-        over_limit=sum(each.missed > MOST_MISSED for each in draws),
+        over_limit=int((all_missed > limit).sum()),
     )
 
 
@@ -144,6 +146,13 @@ class _Draw:
             return cls(None, 0)
         right = len(parts_of(item.served) & truth)
         return cls(right, len(truth) - right)
+
+
+def most_missed(served: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how many missed parts are counted at most, for texts with these numbers of served parts `(texts,)`."""
+    import numpy as np
+
+    return np.maximum(served, float(MOST_MISSED))
 
 
 def expected_counts(confidence: NDArray[np.float64], served: NDArray[np.float64]) -> Counts:
