@@ -275,7 +275,7 @@ def test_the_aliases_of_the_registry_are_followed(
     answered_by("back", {third})
     assert server.problems() == []
     registry.alias("intents", first, "challenger")  # no version other than the live one
-    wait_until(lambda: not is_loaded(server, third) or server.version("x") is None)
+    wait_until(lambda: server.version("x") == first and not is_loaded(server, third))  # it is released
     before = server.metric("glossator_shadow_answers_total")
     server.version("nobody else")
     wait_until(lambda: any(each["text"] == "nobody else" for each in read(tmp_path / "log", "served")))
