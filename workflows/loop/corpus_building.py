@@ -120,15 +120,18 @@ def build_corpus(
         keep_old: Where a review contradicts a training row, keep the training row.
     """
     from glossator.service.monitoring.prediction_log.erasures import read_erasures
+    from glossator.service.promotion.store import PromotionStore
     from glossator.service.reviews.feedback import FeedbackStore
     from glossator.service.reviews.store import ReviewStore
 
     builder = _Builder(champion.labels, sides)
     reviews = ReviewStore(database)
-    statements = read_statements(champion.name, reviews, FeedbackStore(database), builder.left_out)
-    known_periods = {period.id for period in reviews.periods(champion.name)}
+    promotions = PromotionStore(database)
+    statements = read_statements(champion.name, reviews, FeedbackStore(database), promotions, builder.left_out)
+    known = {period.id for period in reviews.periods(champion.name)}
+    known |= {challenge.id for challenge in promotions.challenges(champion.name)}
     erasures = read_erasures(log)
-    carried = builder.take_carried_rows(statements, known_periods, erasures)
+    carried = builder.take_carried_rows(statements, known, erasures)
     found = gold_rows(statements, log, champion.name, champion.task, known=carried)
     builder.left_out.update(found.unusable)
     reporter.stage(f"{len(found.rows):,} labelled texts from reviews and feedback")
@@ -158,7 +161,7 @@ class _Builder:
     """The reviewed rows of an earlier retraining, by their keys."""
 
     def take_carried_rows(
-        self, statements: Sequence[Statement], periods: set[str], erasures: Erasures
+        self, statements: Sequence[Statement], owners: set[str], erasures: Erasures
     ) -> dict[str, TrainingRow]:
         """Put the champion's rows on their sides, without reviewed rows whose review is read again, was taken back, or
         whose text was erased. Return all reviewed rows that were not erased, by the hash of their text."""
@@ -180,7 +183,7 @@ class _Builder:
                 if row.origin.reference in current:
                     continue
                 owner = row.origin.reference.partition("/")[0]
-                if row.origin.source == "feedback" or owner in periods:
+                if row.origin.source == "feedback" or owner in owners:
                     self.left_out[UNDONE] += 1
                 elif restored is not None:
                     target[-1] = row

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from glossator.service.bundle.task import Task
+    from glossator.service.promotion.store import PromotionStore
     from glossator.service.reviews.feedback import FeedbackStore
     from glossator.service.reviews.store import ReviewStore
 
@@ -64,13 +65,15 @@ class GoldRows:
 
 
 def read_statements(
-    model: str, reviews: ReviewStore, feedback: FeedbackStore | None, unusable: Counter[str]
+    model: str, reviews: ReviewStore, feedback: FeedbackStore, promotions: PromotionStore, unusable: Counter[str]
 ) -> list[Statement]:
     """Return what people said about the answers of a model, the oldest first. What says nothing about the right answer
     is counted in `unusable`."""
-    found = [*_from_reviews(model, reviews, unusable)]
-    if feedback is not None:
-        found += _from_feedback(model, feedback, unusable)
+    found = [
+        *_from_reviews(model, reviews, unusable),
+        *_from_disagreements(model, promotions, unusable),
+        *_from_feedback(model, feedback, unusable),
+    ]
     return sorted(found, key=lambda each: (each.origin.made, each.origin.reference))
 
 
@@ -102,6 +105,36 @@ def _from_reviews(model: str, store: ReviewStore, unusable: Counter[str]) -> Ite
             )
             right = item.served if review.gold is None else review.gold
             yield Statement(origin, Answered(item.request, item.place), right, item.offset_unit)
+
+
+def _from_disagreements(model: str, store: PromotionStore, unusable: Counter[str]) -> Iterator[Statement]:
+    """Yield what reviewers of disagreements between two versions said."""
+    for challenge in store.challenges(model):
+        items = {
+            (batch.number, place): item
+            for batch in store.batches(challenge.id)
+            for place, item in enumerate(batch.kept)
+        }
+        for key, review in sorted(store.reviews(challenge.id).items()):
+            item = items[key]
+            right = review.gold
+            if right is None and review.verdict in ("candidate", "both"):
+                right = item.candidate
+            elif right is None and review.verdict == "baseline":
+                right = item.baseline
+            if review.verdict == "skipped" or not right or not item.sha256:
+                unusable[SKIPPED if review.verdict == "skipped" else NO_GOLD] += 1
+                continue
+            origin = Origin(
+                source="review",
+                reviewer=review.reviewer,
+                made=format_time(review.made),
+                why="two versions disagreed",
+                reference=f"{challenge.id}/{key[0]}-{key[1]}",
+                request=item.request,
+                sha256=item.sha256,
+            )
+            yield Statement(origin, Answered(item.request, item.place), right, right.get("offset_unit"))
 
 
 def _from_feedback(model: str, store: FeedbackStore, unusable: Counter[str]) -> Iterator[Statement]:

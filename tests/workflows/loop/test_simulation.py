@@ -9,6 +9,9 @@ from loop_project import NAME, LoopProject
 
 from glossator.service.monitoring.prediction_log.reader import LogFilter, LogReader
 from glossator.service.reviews.store import open_review_database
+from glossator.workflows.loop.champion import read_champion
+from glossator.workflows.loop.champion_rows import read_sides
+from glossator.workflows.loop.corpus_building import build_corpus
 from glossator.workflows.loop.settings import parse_settings
 from glossator.workflows.loop.simulation import DAY, Simulation, Text
 from glossator.workflows.reporter import Reporter
@@ -57,6 +60,9 @@ def test_days_are_answered_reviewed_and_compared_with_the_truth(project: LoopPro
         reporter=Reporter(),
     )
     found = simulation.play(days)
+    champion = read_champion(project.registry, NAME, project.store)
+    sides = read_sides(champion, project.store, Reporter())
+    built = build_corpus(champion, sides, project.log, database, Reporter())
     database.close()
     assert [day.texts for day in found.days] == [24, 26, 26]
     assert [day.new_texts for day in found.days] == [0, 20, 20]
@@ -70,3 +76,7 @@ def test_days_are_answered_reviewed_and_compared_with_the_truth(project: LoopPro
     assert promoted is not None
     assert found.days[2].compared >= 15
     assert project.registry.record(NAME).aliases["champion"] == shadows[0]["digest"]
+    assert champion.digest == shadows[0]["digest"]
+    assert built.sides.same
+    reasons = {row.origin.why for row in (*built.train, *built.validation)}
+    assert reasons == {"", "drawn to measure live accuracy", "two versions disagreed"}
