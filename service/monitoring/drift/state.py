@@ -72,9 +72,9 @@ class DriftState:
         return self.folder / f"messages-{self.number}.json"
 
     def others(self) -> Iterator[dict[str, Any]]:
-        """Yield what other processes have saved."""
+        """Yield what other processes that still run have saved."""
         for path in sorted(self.folder.glob("[0-9]*.json")):
-            if path != self.path and (found := _read(path)) is not None:
+            if path != self.path and _is_claimed(path) and (found := _read(path)) is not None:
                 yield found
 
     def close(self) -> None:
@@ -89,6 +89,18 @@ class DriftState:
                 return number, descriptor
             os.close(descriptor)
         raise OSError(0, f"{MOST_PROCESSES} processes watch for drift already")
+
+
+def _is_claimed(path: Path) -> bool:
+    """Return whether a process holds the lock of a state file."""
+    try:
+        descriptor = os.open(path.with_name(f".{path.stem}.lock"), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        return not lock_descriptor(descriptor, shared=True)
+    finally:
+        os.close(descriptor)
 
 
 def _read(path: Path) -> dict[str, Any] | None:

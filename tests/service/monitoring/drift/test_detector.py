@@ -142,6 +142,8 @@ def test_processes_have_states_of_their_own_and_see_each_other(model: Model, tmp
     assert second.is_known_elsewhere(event)
     assert not first.is_known_elsewhere(event)
     first.close()
+    assert not second.is_known_elsewhere(event)  # a process that ended has no say
+    assert {each.texts for each in second.verdicts("tickets", model.digest)} == {64}
     third = DriftState(tmp_path)
     assert third.number == 0
     third.close()
