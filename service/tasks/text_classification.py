@@ -66,6 +66,13 @@ class Scores(Sequence[Score]):
         """The probability of each label of the task, listed or not, in label order; None if not known."""
         return self._probability
 
+    def best(self, count: int) -> list[Score]:
+        """Return the `count` most probable labels, also those that are not listed if they are known."""
+        if self._probability is None or len(self) >= min(count, len(self._probability)):
+            return list(self[:count])
+        order = np.argsort(-self._probability, kind="stable")[:count]
+        return [Score(self._labels[place], float(self._probability[place])) for place in order.tolist()]
+
     def names(self) -> list[str]:
         """The labels."""
         return [self._labels[index] for index in self._indices.tolist()]

@@ -18,7 +18,7 @@ from glossator.service.tasks.encoded import Pair, Text
 from glossator.service.tasks.options import DEFAULTS, DecodeOptions
 from glossator.service.tasks.question_answering import Extraction
 from glossator.service.tasks.rating import Rating
-from glossator.service.tasks.text_classification import Classification
+from glossator.service.tasks.text_classification import Classification, Score, Scores
 from glossator.service.tasks.token_classification import Entities
 
 LOGGED_SCORES = 5
@@ -122,7 +122,7 @@ def prediction_fields(answer: Answer, offset_unit: str | None) -> dict[str, Any]
     if isinstance(found, Classification):
         return {
             "labels": list(found.labels),
-            "scores": [{"label": each.label, "score": _rounded(each.score)} for each in found.scores[:LOGGED_SCORES]],
+            "scores": [{"label": each.label, "score": _rounded(each.score)} for each in _best(found)],
             "confidence": _rounded(found.score),
         }
     if isinstance(found, Rating):
@@ -146,6 +146,12 @@ def prediction_fields(answer: Answer, offset_unit: str | None) -> dict[str, Any]
             "offset_unit": offset_unit or "codepoint",
         }
     return {}
+
+
+def _best(found: Classification) -> list[Score]:
+    """Return the most probable labels, however many the caller asked for."""
+    scores = found.scores
+    return scores.best(LOGGED_SCORES) if isinstance(scores, Scores) else list(scores[:LOGGED_SCORES])
 
 
 def _rounded(score: float) -> float:

@@ -42,6 +42,7 @@ def test_records_have_the_summaries_that_the_reference_has(tiny_bundle: Callable
         answer = model(text)
         assert record["summaries"] == pytest.approx(summaries_of(answer, text, model.task, reference.profile), abs=1e-4)
         assert set(record["summaries"]) == set(reference.samples)
+        assert len(record["scores"]) == min(5, len(model.task.labels))  # though one was asked for
         assert recorded_labels(record, model.task) == predicted_labels(answer, model.task)
     assert not any("summaries" in each for each in records_of(served, settings))
     assert not any("summaries" in each for each in records_of(served._replace(bundle=None), settings, References()))

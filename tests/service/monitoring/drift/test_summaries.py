@@ -12,7 +12,7 @@ from glossator.service.monitoring.drift.summaries import entropy, label_probabil
 from glossator.service.tasks.encoded import Pair
 from glossator.service.tasks.question_answering import Extraction, Span
 from glossator.service.tasks.rating import Rating
-from glossator.service.tasks.text_classification import Classification
+from glossator.service.tasks.text_classification import Classification, Scores
 from glossator.service.tasks.text_embedding import Embedding
 from glossator.service.tasks.token_classification import Entities, Entity
 from tests.support.vote_bundle import LABELS, vote_bundle
@@ -57,6 +57,8 @@ def test_options_of_the_caller_change_nothing(votes: Model) -> None:
     assert first is not None
     assert second is not None
     assert first.tolist() == second.tolist()
+    assert isinstance(asked.prediction.scores, Scores)
+    assert asked.prediction.scores.best(3) == list(plain.prediction.scores[:3])
     assert dict(zip(LABELS, first.tolist(), strict=True)) == {
         each.label: each.score for each in plain.prediction.scores
     }
