@@ -36,7 +36,7 @@ from glossator.workflows.run_records import RunStore
 NAME = "banking"
 NEW_CLASSES = 8
 TRAINING_ROWS = 4_500
-DAYS, FIRST_NEW_DAY = 10, 4
+DAYS, FIRST_NEW_DAY = 11, 4
 TEXTS_A_DAY, NEW_A_DAY = 420, 105
 SEED = 77
 SETTINGS = {
@@ -48,8 +48,8 @@ SETTINGS = {
     "tasks": "tasks",
     "answers": "answers",
     "period_hours": 24,
-    "labels": 150,
-    "min_accuracy": 80,
+    "labels": 200,
+    "min_accuracy": 85,
     "fewest": 100_000,
     "fewest_after_alarm": 50,
     "disagreements": 150,

@@ -155,7 +155,7 @@ def tell(found: Simulated) -> list[str]:
     if promoted is None:
         lines.append("no new version was promoted: the reviewed disagreements do not show yet that it is no worse")
     else:
-        lines.append(f"promoted at the end of day {_day(promoted.day)}: {promoted.detail}")
+        lines.append(f"at the end of day {_day(promoted.day)}, {promoted.detail}")
         after = [day for day in found.days if day.day > promoted.day]
         lines += [f"after: {_share(after)} of the answers were right"] if after else []
     reviewed, compared = sum(day.reviewed for day in found.days), sum(day.compared for day in found.days)

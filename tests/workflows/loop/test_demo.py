@@ -44,7 +44,7 @@ def test_the_week_is_described_in_order() -> None:
             Event("drift", 1.9, 190, "the texts have changed"),
             Event("accuracy", 2.0, 200, "below"),
             Event("retrained", 2.0, 200, "tickets@b"),
-            Event("promoted", 3.0, 300, "40 disagreements"),
+            Event("promoted", 3.0, 300, "promoted: 40 disagreements"),
         ],
     )
     assert demo.tell(found) == [
@@ -53,7 +53,7 @@ def test_the_week_is_described_in_order() -> None:
         "alarm on day 2, after 70 texts: the texts have changed",
         "alarm at the end of day 2, after 80 texts: reviews show that the accuracy is too low",
         "retrained at the end of day 2: tickets@b",
-        "promoted at the end of day 3: 40 disagreements",
+        "at the end of day 3, promoted: 40 disagreements",
         "after: 80 % of the answers were right",
         "the reviewer looked at 200 answers and 20 disagreements, of 400 texts in all",
         "the interval contained the true accuracy on 4 of 4 days",
