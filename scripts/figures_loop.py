@@ -118,3 +118,35 @@ def promotion(result: Any) -> Figures:
 
 def _labels(outcome: Any) -> str:
     return "-" if outcome["median_labels"] is None else f"{outcome['median_labels']:,}"
+
+
+def loop_story(result: Any) -> Figures:
+    """The accuracy before, after new classes appeared, and after the promotion; what it took to get there."""
+    shares = {name: _percent(share) for name, share in result["accuracy"].items()}
+    reviewed = [day for day in result["days"] if day["new_texts"]]
+    return shares | {
+        "classes": str(len(result["new_classes"])),
+        "share": f"{reviewed[0]['new_texts'] / reviewed[0]['texts']:.0%}",
+        "texts_a_day": str(result["texts_a_day"]),
+        "drift_texts": _count(result["texts_to_drift_alarm"]),
+        "accuracy_texts": _count(result["texts_to_accuracy_alarm"]),
+        "days_to_promotion": _days(result),
+        "labels_to_promotion": f"{result['labels_from_change_to_promotion']:,}",
+        "labels": f"{result['labels']:,}",
+        "inside": str(result["days_inside"]),
+        "days": str(len(result["days"])),
+    }
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.1f}"
+
+
+def _count(number: int | None) -> str:
+    return "-" if number is None else f"{number:,}"
+
+
+def _days(result: Any) -> str:
+    """Return how many days after the change the new version was promoted."""
+    change = next(event["day"] for event in result["events"] if event["kind"] == "new texts")
+    return "-" if result["promoted_day"] is None else f"{result['promoted_day'] - change:.0f}"
