@@ -22,7 +22,7 @@ Ints = NDArray[np.int64]
 
 ALPHA = 0.05
 UNKNOWN_CONFIDENCE = 0.5
-"""The confidence of answers that have none."""
+"""The confidence of answers if none has one; else those without count as their mean."""
 UNIFORM_SHARE = 0.3
 """The share of the probability of being drawn that all items have in common; the rest goes by confidence."""
 _SURE = 0.995
@@ -69,7 +69,9 @@ class Population:
             confidence: The confidence of each answer; NaN if it has none `(items,)`.
             share: The share of the probability that all items have in common, above 0; 1 draws uniformly.
         """
-        known = np.clip(np.nan_to_num(confidence, nan=UNKNOWN_CONFIDENCE), 0.0, 1.0)
+        missing = np.isnan(confidence)
+        usual = UNKNOWN_CONFIDENCE if missing.all() else float(confidence[~missing].mean())
+        known = np.clip(np.where(missing, usual, confidence), 0.0, 1.0)
         unsure = np.clip(known, 1.0 - _SURE, _SURE)
         spread = np.sqrt(unsure * (1.0 - unsure))
         equal = np.full(len(known), 1.0 / max(1, len(known)))

@@ -115,6 +115,12 @@ def test_a_part_of_a_population_is_estimated_from_the_draws_that_fall_into_it() 
     assert part.probabilities.sum() == pytest.approx(1.0)
 
 
+def test_answers_without_confidence_count_as_the_others_on_average() -> None:
+    population = Population.of(np.array([0.9, 0.5, np.nan, 1.2]))
+    assert population.confidence == pytest.approx([0.9, 0.5, 2.6 / 3, 1.0])
+    assert Population.of(np.array([np.nan, np.nan])).confidence.tolist() == [0.5, 0.5]
+
+
 def test_a_population_without_labels_says_nothing() -> None:
     population, _ = population_of(4)
     found = population.estimate(np.empty(0, dtype=np.int64), np.empty(0))
