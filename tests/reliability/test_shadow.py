@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,6 @@ from glossator.service.monitoring.prediction_log.segments import expire_segments
 from glossator.service.registry import Registry
 
 REQUESTS = 100
-CLIENT = httpx.Client(timeout=30, trust_env=False)
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +32,12 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return registry.root
 
 
+@pytest.fixture
+def client() -> Iterator[httpx.Client]:
+    with httpx.Client(timeout=30, trust_env=False) as client:
+        yield client
+
+
 def settings(registry: Path, log: Path) -> dict[str, Any]:
     return {
         "models": registry, "prediction_log": log, "prediction_log_texts": True, "free_disk_bytes": 0,
@@ -40,11 +45,11 @@ def settings(registry: Path, log: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def ask(running: Server, number: int) -> str | None:
+def ask(client: httpx.Client, running: Server, number: int) -> str | None:
     """Ask for one answer. Returns the id of the request if it was answered."""
     name, body = f"request-{number}", {"text": f"money {number}"}
     try:
-        answer = CLIENT.post(f"{running.url}/v1/models/intents/predict", json=body, headers={"X-Request-Id": name})
+        answer = client.post(f"{running.url}/v1/models/intents/predict", json=body, headers={"X-Request-Id": name})
     except httpx.TransportError:
         return None
     return name if answer.status_code == 200 else None
@@ -64,10 +69,10 @@ def wait_until(check: Callable[[], object]) -> None:
         time.sleep(0.02)
 
 
-def begin(running: Server, log: Path) -> None:
+def begin(client: httpx.Client, running: Server, log: Path) -> None:
     """Ask until the shadow has answered once."""
     numbers = iter(range(10_000, 20_000))
-    wait_until(lambda: ask(running, next(numbers)) and log.is_dir() and read(log, "shadow"))
+    wait_until(lambda: ask(client, running, next(numbers)) and log.is_dir() and read(log, "shadow"))
 
 
 def check_shadows(log: Path) -> None:
@@ -81,13 +86,15 @@ def check_shadows(log: Path) -> None:
         assert each["digest"] != theirs["digest"]
 
 
-def test_sigterm_loses_no_answer_and_none_of_the_shadow_that_was_counted(registry: Path, tmp_path: Path) -> None:
+def test_sigterm_loses_no_answer_and_none_of_the_shadow_that_was_counted(
+    registry: Path, client: httpx.Client, tmp_path: Path
+) -> None:
     log = tmp_path / "log"
     with server(**settings(registry, log)) as running:
-        begin(running, log)
+        begin(client, running, log)
         with ThreadPoolExecutor(8) as callers:
-            answered = list(callers.map(lambda number: ask(running, number), range(REQUESTS)))
-        metrics = CLIENT.get(f"{running.url}/metrics").text
+            answered = list(callers.map(lambda number: ask(client, running, number), range(REQUESTS)))
+        metrics = client.get(f"{running.url}/metrics").text
         counted = next(
             float(line.split()[-1])
             for line in metrics.splitlines()
@@ -101,13 +108,15 @@ def test_sigterm_loses_no_answer_and_none_of_the_shadow_that_was_counted(registr
     check_shadows(log)
 
 
-def test_a_log_of_a_killed_server_is_read_erased_and_expired_for_both_roles(registry: Path, tmp_path: Path) -> None:
+def test_a_log_of_a_killed_server_is_read_erased_and_expired_for_both_roles(
+    registry: Path, client: httpx.Client, tmp_path: Path
+) -> None:
     log = tmp_path / "log"
     with server(**settings(registry, log)) as running:
-        begin(running, log)
+        begin(client, running, log)
         before = len(read(log, None))
         with ThreadPoolExecutor(8) as callers:
-            asked = callers.map(lambda number: ask(running, number), range(REQUESTS))
+            asked = callers.map(lambda number: ask(client, running, number), range(REQUESTS))
             wait_until(lambda: len(read(log, "shadow")) > 20)
             os.kill(running.process.pid, signal.SIGKILL)
             list(asked)
