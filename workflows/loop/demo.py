@@ -180,7 +180,9 @@ def draw(found: Simulated, title: str) -> str:
         "promoted": "promoted",
         "rolled back": "rolled back",
     }
-    marks = [LoopMark(each.day, words[each.kind]) for each in found.events if each is found.first(each.kind)]
+    repeated = ("retrained", "promoted", "rolled back")
+    events = [each for each in found.events if each.kind in repeated or each is found.first(each.kind)]
+    marks = [LoopMark(each.day, words[each.kind]) for each in events]
     days = [LoopDay(each.day, each.value, each.low, each.high, each.accuracy) for each in found.days]
     return loop_svg(title, days, marks)
 
