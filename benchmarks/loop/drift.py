@@ -1,6 +1,6 @@
 """Drift: false alarms of unshifted texts, and how many texts a shift takes to be noticed.
 
-    python -m benchmarks.loop.drift [--texts 2000000] [--alibi PYTHON] [--evidently PYTHON]
+    python -m benchmarks.loop.drift [--texts 1000000] [--alibi PYTHON] [--evidently PYTHON]
 
 A model is trained on 6,000 rows of a corpus. Of other rows, 2,000 are the reference, and streams are drawn from the
 rest with replacement. `false_alarms`: alarms in unshifted streams. `delays`: a stream of 1,000 unshifted texts goes on
@@ -52,8 +52,8 @@ Rows = list[tuple[Answers, int]]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--texts", type=int, default=2 * MILLION, help="unshifted texts for each corpus")
-    parser.add_argument("--repetitions", type=int, default=20)
+    parser.add_argument("--texts", type=int, default=MILLION, help="unshifted texts for each corpus")
+    parser.add_argument("--repetitions", type=int, default=15)
     parser.add_argument("--rival-repetitions", type=int, default=3)
     parser.add_argument("--alibi", type=Path, help="interpreter with requirements-alibi-detect.txt")
     parser.add_argument("--evidently", type=Path, help="interpreter with requirements-evidently.txt")
