@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--alibi", type=Path, help="interpreter with requirements-alibi-detect.txt")
     parser.add_argument("--evidently", type=Path, help="interpreter with requirements-evidently.txt")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--work", type=Path, default=Path("benchmarks/.work/drift"))
+    parser.add_argument("--work", type=Path, default=Path("work/drift"))
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
     machine, _ = describe_machine()
