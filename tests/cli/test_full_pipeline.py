@@ -20,7 +20,7 @@ ROWS = 200
 
 
 def _step(*arguments: str | Path, codes: tuple[int, ...] = (0,)) -> subprocess.CompletedProcess[str]:
-    finished = subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, timeout=240)
+    finished = subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, timeout=500)
     assert finished.returncode in codes, finished.stderr
     assert "Traceback" not in finished.stderr
     return finished

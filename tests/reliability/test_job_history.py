@@ -19,7 +19,7 @@ def test_each_job_ends_once_whatever_happens_to_its_workers(tmp_path: Path, data
     ids = submit(store, JOBS)
     with workers(database_url, tmp_path, 4, lease=LEASE) as running:
         with disturbing(running, 0.2, seed=7):
-            wait_for(store, 120)
+            wait_for(store, 400)
         assert running.kills
         assert running.stops
     assert faults(store, ids, steps(tmp_path)) == []

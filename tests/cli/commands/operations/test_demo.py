@@ -52,7 +52,7 @@ def base(tiny_base: Callable[[str], Path], tmp_path: Path) -> Path:
 @pytest.mark.slow
 def test_the_first_model_answers_before_the_second_one_is_trained(folder: Path, base: Path) -> None:
     command = [sys.executable, "-m", "glossator", "demo", "--base", str(base), "--no-serve", "-o", "made"]
-    finished = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=240)
+    finished = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=500)
     assert finished.returncode == 0, finished.stdout
     assert "Traceback" not in finished.stdout
     shown = [
