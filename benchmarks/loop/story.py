@@ -55,6 +55,7 @@ SETTINGS = {
     "disagreements": 150,
     "new_labels": True,
     "max_latency_ratio": 5,
+    "max_memory_ratio": 5,
 }
 
 

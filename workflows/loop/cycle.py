@@ -264,7 +264,7 @@ class Loop:
         promotion = self._promotion()
         if promotion is None:
             return Step("promote", "nothing", "no challenger")
-        _read_log(promotion)
+        _read_log(promotion, until=format_time(self._clock()))
         standing = self._decide(promotion)
         tasks = [] if standing.verdict == "promoted" else list(promotion.tasks(self.settings.disagreements))
         self._write_tasks(DISAGREEMENTS, tasks)
@@ -286,7 +286,7 @@ class Loop:
             return Step("watch", "nothing", "no version was champion before")
         promotion = self._promotion(watch=True)
         assert promotion is not None
-        _read_log(promotion)
+        _read_log(promotion, until=format_time(self._clock()))
         standing = self._decide(promotion)
         status: Status = "alarm" if standing.verdict in ("worse", "rolled back") else "done"
         evidence = standing.evidence
@@ -383,9 +383,9 @@ def last_cycle(log: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _read_log(promotion: Promotion) -> None:
+def _read_log(promotion: Promotion, *, until: str) -> None:
     """Take the texts that both versions answered since the last ones, if no disagreement waits for review."""
-    promotion.read_log(new=next(iter(promotion.tasks(1)), None) is None)
+    promotion.read_log(new=next(iter(promotion.tasks(1)), None) is None, until=until)
 
 
 def _seconds(written: str) -> float:

@@ -139,9 +139,9 @@ class Promotion:
             restart=restart,
         )
 
-    def read_log(self, *, new: bool = False) -> None:
+    def read_log(self, *, new: bool = False, until: str | None = None) -> None:
         """Freeze the texts that both versions answered, if it is time to: see `refresh_batches`."""
-        refresh_batches(self._store, self._log, self.challenge, new=new)
+        refresh_batches(self._store, self._log, self.challenge, new=new, until=until)
 
     def tasks(self, count: int) -> Iterable[Mapping[str, Any]]:
         """Yield the next disagreements to review."""
