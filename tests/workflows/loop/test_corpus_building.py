@@ -133,7 +133,7 @@ def test_the_newest_review_counts_and_a_review_counts_more_than_feedback(
     assert (rows[NEW[1]].labels, rows[NEW[1]].origin.source) == (("delivery",), "feedback")
 
 
-def test_new_labels_are_learnt_only_if_they_are_wanted(project: LoopProject, database: object) -> None:
+def test_new_labels_are_learned_only_if_they_are_wanted(project: LoopProject, database: object) -> None:
     project.answer([*NEW, *SEEN])
     reviews = ReviewStore(database)  # type: ignore[arg-type]
     project.review(
