@@ -188,14 +188,14 @@ def open_drift(log: PredictionLog | None, models: Mapping[str, Any], settings: S
     if log is None:
         return None
     webhook = None
-    if settings.drift_webhook is not None and settings.webhook_secret is not None:
+    if settings.prediction_log_drift_webhook is not None and settings.webhook_secret is not None:
         webhook = DriftWebhook(
-            settings.drift_webhook.get_secret_value(),
+            settings.prediction_log_drift_webhook.get_secret_value(),
             secret_bytes(settings.webhook_secret.get_secret_value()),
             [ipaddress.ip_network(each) for each in settings.webhook_networks],
         )
     return DriftService(
-        DriftSettings(tolerance=settings.drift_tolerance),
+        DriftSettings(tolerance=settings.prediction_log_drift_tolerance),
         log,
         registry=models.registry if isinstance(models, RegistryCatalog) else None,
         webhook=webhook,

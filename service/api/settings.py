@@ -159,9 +159,9 @@ class Settings(BaseSettings):
     """`MODEL=VERSION:SHARE`: this share of the requests for the model is answered by this version."""
     canary_seed: int = 0
     """Chooses which requests belong to a share."""
-    drift_tolerance: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.1
+    prediction_log_drift_tolerance: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.1
     """The largest distance of logged answers from the reference of their model that counts as no drift."""
-    drift_webhook: Annotated[SecretStr | None, Field(repr=False)] = None
+    prediction_log_drift_webhook: Annotated[SecretStr | None, Field(repr=False)] = None
     """A URL that gets a message when an alarm of drift begins or ends."""
     webhook_hosts: Names = ()
     """Hosts (`name` or `name:port`) that webhooks may be sent to."""
@@ -223,7 +223,7 @@ class Settings(BaseSettings):
             secret_bytes(secret.get_secret_value())
         return secret
 
-    @field_validator("drift_webhook")
+    @field_validator("prediction_log_drift_webhook")
     @classmethod
     def _check_drift_webhook(cls, url: SecretStr | None) -> SecretStr | None:
         if url is not None:
@@ -268,10 +268,11 @@ class Settings(BaseSettings):
     def _check_webhooks_are_signed(self) -> Settings:
         if self.webhook_hosts and self.webhook_secret is None:
             raise ValueError(f"{PREFIX}WEBHOOK_HOSTS needs {PREFIX}WEBHOOK_SECRET, which signs the webhooks")
-        if self.drift_webhook is not None and self.webhook_secret is None:
-            raise ValueError(f"{PREFIX}DRIFT_WEBHOOK needs {PREFIX}WEBHOOK_SECRET, which signs the webhooks")
-        if self.drift_webhook is not None and self.prediction_log is None:
-            raise ValueError(f"{PREFIX}DRIFT_WEBHOOK needs {PREFIX}PREDICTION_LOG: drift is measured on logged answers")
+        variable = f"{PREFIX}PREDICTION_LOG_DRIFT_WEBHOOK"
+        if self.prediction_log_drift_webhook is not None and self.webhook_secret is None:
+            raise ValueError(f"{variable} needs {PREFIX}WEBHOOK_SECRET, which signs the webhooks")
+        if self.prediction_log_drift_webhook is not None and self.prediction_log is None:
+            raise ValueError(f"{variable} needs {PREFIX}PREDICTION_LOG: drift is measured on logged answers")
         return self
 
     @model_validator(mode="after")

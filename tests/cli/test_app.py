@@ -16,6 +16,8 @@ import pytest
 import typer
 
 from glossator.cli.app import app
+from glossator.cli.support.command import Command
+from glossator.service.api.settings import Settings
 
 Run = Callable[..., Any]
 PANELS = {
@@ -170,6 +172,19 @@ def test_the_error_for_an_invalid_value_names_its_source(
     monkeypatch.setenv("GLOSSATOR_TRAIN_EPOCHS", "many")
     result = run("train", "labels.csv", "-o", "x", "--seed", "1")
     assert "found: 'many', from the environment variable GLOSSATOR_TRAIN_EPOCHS" in result.err
+
+
+def test_no_setting_of_the_server_looks_like_an_option_of_a_command() -> None:
+    """That command would refuse it as an unknown option."""
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    names = [f"GLOSSATOR_{field}".upper() for field in Settings.model_fields]
+    found = {
+        fault.where
+        for command in commands.values()
+        if isinstance(command, Command) and command.name != "serve"
+        for fault in command.unknown_variables(names)
+    }
+    assert found == set()
 
 
 @pytest.mark.parametrize(

@@ -141,7 +141,7 @@ def test_an_app_shows_drift_everywhere(bundle: Path, tmp_path: Path, caplog: pyt
         settings = Settings(
             prediction_log=tmp_path / "log",
             free_disk_bytes=0,
-            drift_webhook=hook.url,
+            prediction_log_drift_webhook=hook.url,
             webhook_secret=SECRET,
             models=registry.root,
         )
@@ -229,10 +229,10 @@ def test_a_log_folder_that_cannot_hold_the_state(
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"drift_webhook": "http://example.com/x", "webhook_secret": SECRET}, "https://HOST/PATH"),
-        ({"drift_webhook": "https://example.com/x"}, "WEBHOOK_SECRET"),
-        ({"drift_webhook": "https://example.com/x", "webhook_secret": SECRET}, "PREDICTION_LOG"),
-        ({"drift_tolerance": 0.0}, "greater than 0"),
+        ({"prediction_log_drift_webhook": "http://example.com/x", "webhook_secret": SECRET}, "https://HOST/PATH"),
+        ({"prediction_log_drift_webhook": "https://example.com/x"}, "WEBHOOK_SECRET"),
+        ({"prediction_log_drift_webhook": "https://example.com/x", "webhook_secret": SECRET}, "PREDICTION_LOG"),
+        ({"prediction_log_drift_tolerance": 0.0}, "greater than 0"),
     ],
 )
 def test_wrong_settings_are_refused(settings: dict[str, Any], message: str) -> None:
