@@ -86,7 +86,7 @@ class ModelCatalog(Mapping[str, Model]):
         return self._find_version(name, digest)
 
     def release_challenger(self, name: str, digest: str) -> None:
-        """Let go of a version that `find_challenger` loaded, unless clients ask for it."""
+        """Release a version that `find_challenger` loaded, unless clients ask for it."""
 
     def start(self) -> None:
         """Start to follow the registry. A fixed catalog has none and does nothing."""
