@@ -124,7 +124,12 @@ def loop_story(result: Any) -> Figures:
     """The accuracy before, after new classes appeared, and after the promotion; what it took to get there."""
     shares = {name: _percent(share) for name, share in result["accuracy"].items()}
     reviewed = [day for day in result["days"] if day["new_texts"]]
+    promotions = [event["day"] for event in result["events"] if event["kind"] == "promoted"]
+    last = [day for day in result["days"] if promotions and day["day"] > promotions[-1]]
+    right = sum(day["accuracy"] * day["texts"] for day in last)
     return shares | {
+        "promotions": str(len(promotions)),
+        "last": _percent(right / sum(day["texts"] for day in last) if last else None),
         "classes": str(len(result["new_classes"])),
         "share": f"{reviewed[0]['new_texts'] / reviewed[0]['texts']:.0%}",
         "texts_a_day": str(result["texts_a_day"]),
