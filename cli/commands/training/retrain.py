@@ -135,7 +135,11 @@ def sentences(done: Retrained) -> list[str]:
     """Return the result in plain words."""
     rows = f"{done.corpus['added']:,} new and {done.corpus['changed']:,} changed rows"
     if done.digest is None:
-        return [f"{done.name}: {rows}; nothing was trained"]
+        written = done.folder / "corpus"
+        return [
+            f"{done.name}: {rows}; nothing was trained",
+            *([f"corpus: {written}"] if written.is_dir() else []),
+        ]
     lines = [
         f"{done.name}@{done.digest[:12]} is {done.alias}: trained by {done.algorithm} with {rows}, "
         f"validation {done.metric} {done.validation:.4f}"
