@@ -194,13 +194,10 @@ def _nothing_to_do(model: str, as_json: bool) -> int:
 
 def _rows(path: Path, faults: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the rows of a file of reviews with their numbers; rows that cannot be read become faults."""
-    from glossator.service.documents.open_source import open_source
+    from glossator.service.reviews.formats.review_files import file_rows, values_of_cells
 
-    for number, record in enumerate(open_source(path).records(), start=1):
-        if record.error is not None:
-            faults.append(f"row {number}: {record.error.message}")
-        else:
-            yield number, dict(record.fields)
+    for number, row in file_rows(path, faults):
+        yield number, values_of_cells(row)
 
 
 def _write_tasks(path: str, tasks: Iterable[Mapping[str, Any]]) -> None:

@@ -125,7 +125,7 @@ def read_rows(
     for number, row in rows:
         kind = format or recognised_format(row)
         if kind == "jsonl":
-            yield number, _from_cells(row) if isinstance(row.get("item"), str) else row
+            yield number, values_of_cells(row) if isinstance(row.get("item"), str) else row
             continue
         found = read_annotations(row, period) if kind == "label-studio" else [read_answer(row, period)]
         for each in found:
@@ -149,8 +149,8 @@ def file_rows(path: Path, faults: list[str]) -> Iterator[Numbered]:
             yield number, dict(record.fields)
 
 
-def _from_cells(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row of a table, whose cells are text, with the values that they stand for."""
+def values_of_cells(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row of a table, whose cells are text, with the values that they stand for. Empty cells say nothing."""
     found = {name: None if value == "" else value for name, value in row.items()}
     for name in ("item", "seconds", "correct", "skip"):
         value = found.get(name)

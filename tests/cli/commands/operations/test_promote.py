@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -191,6 +192,22 @@ def test_answers_that_cannot_be_used_are_listed(reviewers: Reviewers, folder: Pa
     assert "row 3: it belongs to another challenge (x)" in result.err
     assert "row 4:" in result.err
     assert "do not count yet: 1" in result.out
+
+
+def test_answers_are_read_from_a_table_too(reviewers: Reviewers, folder: Path) -> None:
+    reviewers.log(200, day=1)
+    reviewers.promote("--tasks", "tasks.jsonl")
+    tasks = [json.loads(line) for line in (folder / "tasks.jsonl").read_text().splitlines()][:4]
+    said = [("a", "", "", "sure"), ("", "", "true", ""), ("", '["refund"]', "", ""), ("", "", "", "")]
+    with (folder / "answers.csv").open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["challenge", "item", "right", "gold_labels", "skip", "comment"])
+        for task, cells in zip(tasks, said, strict=True):
+            table.writerow([task["challenge"], task["item"], *cells])
+    found = json.loads(reviewers.promote("--answers", "answers.csv", "--json").out)
+    assert found["faults"] == []
+    assert found["evidence"]["reviewed"] == 3  # the last row says nothing
+    assert found["evidence"]["verdicts"]["skipped"] == 1
 
 
 def test_what_cannot_be_compared_is_refused(
