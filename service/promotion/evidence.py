@@ -126,7 +126,8 @@ def all_reviews(batches: Sequence[Batch], reviews: _Reviews) -> dict[tuple[int, 
         for place, each in enumerate(batch.kept)
     }
     for key, review in sorted(reviews.items(), key=lambda each: each[1].made):
-        newest[content[key]] = review
+        if key in content:  # else of a batch that was frozen after the others were read
+            newest[content[key]] = review
     found = {}
     for key, same in content.items():
         known = reviews.get(key) or (None if same is None else newest.get(same))

@@ -55,6 +55,13 @@ def test_one_review_is_enough_for_equal_texts_with_equal_answers() -> None:
     assert (later.verdicts["candidate"], later.verdicts["baseline"]) == (1, 19)
 
 
+def test_reviews_of_a_batch_that_another_process_froze_meanwhile_are_left_out() -> None:
+    known = reviews(review(0, "candidate"), review(0, "baseline", number=1))
+    assert waiting([batch()], known)[0] == (0, 1)
+    found = evidence_of(CHALLENGE, [batch()], known)
+    assert (found.reviewed, found.ahead, found.verdicts["candidate"]) == (1, 0, 1)
+
+
 def test_what_is_skipped_counts_against_the_change() -> None:
     for direction in ("promote", "roll back"):
         challenge = replace(CHALLENGE, direction=direction)
