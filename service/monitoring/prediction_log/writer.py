@@ -151,7 +151,12 @@ class PredictionLog:
             if time.monotonic() < self._retry_at:
                 self._drop(answered)
                 continue
-            records = list(records_of(served, self.settings, self._references))
+            try:
+                records = list(records_of(served, self.settings, self._references))
+            except Exception:  # the log goes on: jobs wait for its thread
+                logger.exception("prediction log: answers of %s have no record", served.model)
+                self._drop(answered)
+                continue
             self._show(served, records)
             for record in records:
                 lines.append(json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"))
@@ -218,7 +223,7 @@ class PredictionLog:
                 expire_segments(
                     self.settings.folder, keep_days=self.settings.keep_days, max_bytes=self.settings.max_bytes
                 )
-        except OSError as error:
+        except Exception as error:  # also a damaged file: the log goes on
             logger.warning("prediction log: old segments cannot be removed: %s", error)
 
     def _end_segment(self) -> None:
@@ -229,7 +234,7 @@ class PredictionLog:
         try:
             segment.close()
             apply_erasures(segment.path, read_erasures(self.settings.folder))
-        except OSError as error:
+        except Exception as error:  # also damaged erasures: the log goes on
             logger.error("prediction log: %s: %s", segment.path, error)
 
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 
 from glossator.service.errors import ConfigError
 from glossator.service.monitoring.prediction_log import writer
+from glossator.service.monitoring.prediction_log.erasures import ERASURES
 from glossator.service.monitoring.prediction_log.reader import LogReader
 from glossator.service.monitoring.prediction_log.records import Served
 from glossator.service.monitoring.prediction_log.segments import list_segments
@@ -136,3 +138,36 @@ def test_the_log_is_private(settings: LogSettings, make_served: MakeServed) -> N
     (segment,) = list_segments(settings.folder)
     assert (settings.folder.stat().st_mode & 0o777, segment.stat().st_mode & 0o777) == (0o700, 0o600)
     assert all(json.loads(line) for line in segment.read_bytes().splitlines())
+
+
+def test_the_log_goes_on_with_damaged_erasures(settings: LogSettings, make_served: MakeServed) -> None:
+    log = PredictionLog(settings)
+    log.start()
+    log.add(make_served("the first", request="1"))
+    wait_until(lambda: log.status.written == 1)
+    erasures = settings.folder / ERASURES
+    erasures.write_bytes(b"damaged\n")
+    for request in range(3):
+        log.add(make_served("the next", request=f"next {request}"))
+        wait_until(lambda request=request: log.status.written == 2 + request)
+    log.close()
+    erasures.unlink()
+    assert [each["request"] for each in LogReader(settings.folder)] == ["1", "next 0", "next 1", "next 2"]
+
+
+def test_the_log_goes_on_after_an_answer_that_has_no_record(settings: LogSettings, make_served: MakeServed) -> None:
+    log = PredictionLog(settings)
+    log.start()
+    served = make_served("one", "two")
+    log.add(served._replace(texts=["one"]))
+    log.add(make_served("another", request="2"), wait=True)
+    log.close()
+    assert [each["request"] for each in LogReader(settings.folder)] == ["2"]
+    assert (log.status.written, log.status.dropped) == (1, 2)
+
+
+def wait_until(holds: Callable[[], object]) -> None:
+    end = time.monotonic() + 30.0
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.01)
