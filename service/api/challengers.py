@@ -101,9 +101,10 @@ class Challenger:
             logger.info("%s of %s: version %s", self._use, name, digest[:12])
 
     def _note_problem(self, error: GlossatorError | None) -> None:
-        problem = None if error is None else f"the {self._use} of {self._share.model} is off: {error}"
+        off = f"the {self._use} of {self._share.model} is off"
+        problem = None if error is None else f"{off}: {error.message}"  # anybody may see it: without paths
         if problem is not None and problem != self.problem:
-            logger.error("%s", problem)
+            logger.error("%s: %s", off, error)
         self.problem = problem
 
 

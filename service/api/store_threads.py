@@ -6,6 +6,7 @@ The store is opened when it is first needed: a server answers without it.
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -17,6 +18,8 @@ from glossator.service.errors import ConfigError, DeadlineExceeded, Overloaded, 
 _THREADS = 2
 _MOST_WAITING = 64
 """Requests beyond are refused."""
+
+logger = logging.getLogger("glossator.service.api")
 
 
 class _Closable(Protocol):
@@ -41,6 +44,8 @@ class StoreThreads(Generic[_Store]):
         self._opening = threading.Lock()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix=what)
         self._waiting = 0
+        self._problem: str | None = None
+        """Why the store could not be opened, as it was logged."""
 
     def close(self) -> None:
         """Finish what has begun, and close the store."""
@@ -55,9 +60,12 @@ class StoreThreads(Generic[_Store]):
                 try:
                     self._store = self._open()
                 except ConfigError as error:
-                    raise StoreUnavailable(
-                        error.message, found=error.found, expected=error.expected, hint=error.hint
-                    ) from None
+                    if str(error) != self._problem:
+                        self._problem = str(error)
+                        logger.error("%s", error)
+                    # clients do not get what was found: paths, and addresses of databases
+                    raise StoreUnavailable(error.message, hint=error.hint) from None
+                self._problem = None
             return self._store
 
     async def run(self, work: Callable[[], _T], deadline: float) -> _T:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -298,6 +299,14 @@ def test_a_challenger_that_cannot_be_loaded_is_reported_and_answers_go_on(
     assert server.client.get("/readyz").status_code == 200
     wait_until(lambda: server.metric("glossator_shadow_dropped_total", reason="not-loaded") == len(TEXTS))
     assert server.metric("glossator_shadow_failing") == 1.0
+
+
+def test_anybody_may_read_why_a_challenger_is_off(serve: Callable[..., Server], registry: Registry) -> None:
+    shutil.rmtree(registry.folder("intents", registry.record("intents").aliases["challenger"]))
+    server = serve(canary="intents=challenger:1")
+    wait_until(server.problems)
+    (problem,) = server.problems()
+    assert problem == "the canary of intents is off: there is no bundle here"
 
 
 def test_a_challenger_evicts_no_live_model(

@@ -273,6 +273,21 @@ def test_a_store_that_cannot_be_written_is_reported_and_predictions_go_on(
     assert no_room.json()["hint"]
 
 
+def test_where_the_store_is_stays_in_the_log_of_the_server(
+    make_client: MakeClient, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = make_client(prediction_log=tmp_path / "log", free_disk_bytes=0)
+    (tmp_path / "log" / FILE).mkdir()
+    request = predict(client, "money")
+    for _ in range(2):
+        refused = give(client, request=request, correct=True)
+        assert (refused.status_code, refused.json()["code"]) == (503, "store-unavailable")
+        assert str(tmp_path) not in refused.text
+    assert caplog.text.count(f"{tmp_path / 'log' / FILE}") == 1
+    (tmp_path / "log" / FILE).rmdir()
+    assert give(client, request=request, correct=True).status_code == 200
+
+
 def test_the_server_answers_while_the_log_is_searched(client: TestClient, tmp_path: Path) -> None:
     filler = (
         b'{"time":"2026-01-01T00:00:00.000000Z","request":"%032x","place":0,"sha256":"0","text":"'
