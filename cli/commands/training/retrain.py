@@ -86,8 +86,10 @@ def retrain(
     \b
     Examples:
       glossator retrain tickets --registry registry --log predictions -o retrainings
-      glossator retrain tickets --registry registry --log predictions --new-labels --fewest 50 -o retrainings
-      glossator retrain tickets --registry registry --log predictions --corpus tickets.csv --corpus-only -o retrainings
+      glossator retrain tickets --registry registry --log predictions --new-labels \\
+        --fewest 50 -o retrainings
+      glossator retrain tickets --registry registry --log predictions --corpus tickets.csv \\
+        --corpus-only -o retrainings
     """
     from glossator.service.errors import ConfigError
     from glossator.service.monitoring.prediction_log.reader import LogReader

@@ -11,6 +11,7 @@ from vote_bundle import vote_bundle
 
 from glossator.service.bundle.reader import read_manifest
 from glossator.service.monitoring.prediction_log.records import hash_text
+from glossator.service.promotion.store import PromotionStore
 from glossator.service.reviews.feedback import FeedbackStore, new_feedback
 from glossator.service.reviews.store import ReviewStore, open_review_database
 from glossator.workflows.loop.gold_rows import gold_rows, read_statements
@@ -43,7 +44,7 @@ def test_answers_of_a_job_with_the_same_place_keep_their_texts(tmp_path: Path) -
             )
         )
     unusable: Counter[str] = Counter()
-    statements = read_statements("tickets", ReviewStore(database), store, unusable)
+    statements = read_statements("tickets", ReviewStore(database), store, PromotionStore(database), unusable)
     task = read_manifest(vote_bundle(tmp_path / "bundle", "single_label_classification")).task
     rows = gold_rows(statements, tmp_path, "tickets", task).rows
     database.close()

@@ -106,8 +106,8 @@ def test_a_retrained_model_becomes_challenger_and_the_next_one_starts_from_it(
 @pytest.mark.slow
 def test_the_algorithm_can_be_chosen_again(project: LoopProject, database: Database) -> None:
     review_new_texts(project, database, "refund")
-    done = run(project, database, select=True, algorithms=("majority", "tfidf"))
-    assert done.algorithm == "tfidf"
+    done = run(project, database, select=True, algorithms=("majority",))
+    assert done.algorithm == "majority"
     assert done.bundle is not None
     assert load(done.bundle).name == NAME
     assert project.registry.record(NAME).aliases["challenger"] == done.digest
