@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from glossator.service.errors import ConfigError
+from glossator.service.errors import ConfigError, shorten
 from glossator.service.promotion.challenges import ALPHA, MARGIN, open_challenge, refresh_batches
 from glossator.service.promotion.decision import carry_out, finish_interrupted
 from glossator.service.promotion.evidence import evidence_of, waiting
@@ -148,11 +148,34 @@ class Promotion:
         batches, reviews = self._store.batches(self.challenge.id), self._store.reviews(self.challenge.id)
         yield from tasks_of(self.challenge, batches, reviews, self._log, count)
 
-    def add_answers(self, rows: Iterable[tuple[int, Mapping[str, Any]]], reviewer: str) -> list[str]:
-        """Store the reviews in numbered rows. Return a sentence for each row that cannot be used."""
+    def add_answers(
+        self, rows: Iterable[tuple[int, Mapping[str, Any]]], reviewer: str, *, new_labels: bool = True
+    ) -> list[str]:
+        """Store the reviews in numbered rows. Return a sentence for each row that cannot be used.
+
+        Without `new_labels`, right answers with a label that neither version has are refused.
+        """
         reviews, faults = read_answers(rows, self.challenge, self._store.batches(self.challenge.id), reviewer)
-        self._store.add_reviews(self.challenge.id, reviews)
+        known = set() if new_labels else self._labels()
+        unknown = {each.key: _labels_of(each.gold) - known if known else set() for each in reviews}
+        for key, labels in unknown.items():
+            if labels:
+                names, expected = ", ".join(map(shorten, sorted(labels))), shorten(", ".join(sorted(known)), 200)
+                faults.append(f"item {key[0]}-{key[1]}: unknown label {names}; known: {expected}")
+        self._store.add_reviews(self.challenge.id, [each for each in reviews if not unknown[each.key]])
         return faults
+
+    def _labels(self) -> set[str]:
+        """Return the labels that one of the versions has at least."""
+        from glossator.service.bundle.reader import read_bundle
+        from glossator.service.reviews.periods import scheme_of
+
+        folders = [
+            self._registry.folder(self.challenge.model, each)
+            for each in (self.challenge.candidate, self.challenge.baseline)
+        ]
+        schemes = [scheme_of(read_bundle(each).task) for each in folders]
+        return {label for scheme in schemes if scheme is not None for label in scheme.labels}
 
     def give_up(self) -> None:
         """Close the challenge; what it may spend stays spent."""
@@ -239,6 +262,12 @@ class Promotion:
             "non_inferior": found.non_inferior,
         }
         return Gate(name, passed, shown, numbers)
+
+
+def _labels_of(gold: Mapping[str, Any] | None) -> set[str]:
+    """Return the labels of a right answer: its own, or those of its entities."""
+    found = gold or {}
+    return {*found.get("labels", ()), *(each["label"] for each in found.get("entities", ()))}
 
 
 def _versions(registry: Registry, model: str, other: str) -> tuple[str, str]:

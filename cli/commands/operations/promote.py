@@ -65,6 +65,9 @@ def promote(
         Path | None, typer.Option(help="Read reviews from this file: the tasks, with what the reviewer says added.")
     ] = None,
     reviewer: Annotated[str, typer.Option(help="Who reviewed, for rows that do not say it.")] = "reviewer",
+    new_labels: Annotated[
+        bool, typer.Option("--new-labels", help="Allow right labels that neither version has.")
+    ] = False,
     new: Annotated[
         bool, typer.Option("--new", help="Also take the texts since the last ones, before these are reviewed.")
     ] = False,
@@ -154,7 +157,7 @@ def promote(
             return _nothing_to_do(model, as_json)
         promotion = Promotion(store, versions, log, model, terms, watch=watch, challenger=challenger, restart=restart)
         if answers is not None:
-            faults += promotion.add_answers(_rows(answers, faults), reviewer)
+            faults += promotion.add_answers(_rows(answers, faults), reviewer, new_labels=new_labels)
         promotion.read_log(new=new)
         if tasks is not None:
             _write_tasks(tasks, promotion.tasks(labels))
@@ -167,6 +170,8 @@ def promote(
         store.close()
     for fault in faults:
         stderr().print(f"· {fault}", markup=False)
+    if any("unknown label" in fault for fault in faults):
+        stderr().print("· --new-labels allows labels that neither version has", markup=False)
     if as_json:
         print_json(standing.to_dict() | {"faults": faults})
     else:

@@ -210,6 +210,20 @@ def test_answers_are_read_from_a_table_too(reviewers: Reviewers, folder: Path) -
     assert found["evidence"]["verdicts"]["skipped"] == 1
 
 
+def test_a_right_label_that_neither_version_has_is_refused(reviewers: Reviewers, folder: Path) -> None:
+    reviewers.log(200, day=1)
+    reviewers.promote("--tasks", "tasks.jsonl")
+    first, second, *_ = (json.loads(line) for line in (folder / "tasks.jsonl").read_text().splitlines())
+    rows = [first | {"gold_labels": ["refund"]}, second | {"gold_labels": ["refnud"]}]
+    (folder / "answers.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    result = reviewers.promote("--answers", "answers.jsonl")
+    assert result.code == 3
+    assert f"item {second['item']}: unknown label refnud; known: complaint, delivery, greeting," in result.err
+    assert "--new-labels allows" in result.err
+    assert "1 of them reviewed" in result.out
+    assert "2 of them reviewed" in reviewers.promote("--answers", "answers.jsonl", "--new-labels").out
+
+
 def test_what_cannot_be_compared_is_refused(
     run: Run, reviewers: Reviewers, registry: Registry, bundles: list[Path], folder: Path
 ) -> None:
