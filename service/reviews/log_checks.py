@@ -40,12 +40,14 @@ def no_answers(log: Path, model: str, *, digest: str | None, since: str | None, 
     if digest is not None and not any(name.partition("@")[2].startswith(digest[:12]) for name in own):
         return ConfigError(
             "no answers of this version of the model are in the log",
-            found=f"{wanted}; the log has {listed}",
-            expected="a version in the log, or how its digest begins",
+            found=wanted,
+            expected=f"one of: {listed}",
+            hint="The beginning of a digest is enough.",
         )
     return ConfigError(
         "no answers of this model were logged in this time",
-        found=f"{wanted}, {(since or 'the beginning')[:19]} to {until[:19]}; the log has {listed}",
+        found=f"{wanted}, {(since or 'the beginning')[:19]} to {until[:19]}",
+        expected=f"a time of: {listed}",
         hint="Change --since or --until (times are UTC), or wait until the model has answered.",
     )
 

@@ -60,12 +60,12 @@ def test_answers_of_another_model_version_or_time_are_named(log: Path) -> None:
     assert "the log has intents, tickets" in str(caught.value.found)
     with pytest.raises(ConfigError, match="no answers of this version of the model are in the log") as caught:
         monitor(log, "tickets@bbbb")
-    assert caught.value.found == (
-        "tickets@bbbb; the log has tickets@aaaaaaaaaaaa (2026-01-02T10:00:00 to 2026-01-02T10:29:00)"
-    )
+    logged = "tickets@aaaaaaaaaaaa (2026-01-02T10:00:00 to 2026-01-02T10:29:00)"
+    assert (caught.value.found, caught.value.expected) == ("tickets@bbbb", f"one of: {logged}")
     with pytest.raises(ConfigError, match="no answers of this model were logged in this time") as caught:
         monitor(log, period=NewPeriod(since="2026-01-03", until="2026-01-04"))
-    assert "2026-01-03T00:00:00 to 2026-01-04T00:00:00; the log has tickets@aaaaaaaaaaaa" in str(caught.value.found)
+    assert caught.value.found == "tickets, 2026-01-03T00:00:00 to 2026-01-04T00:00:00"
+    assert caught.value.expected == f"a time of: {logged}"
     with pytest.raises(ConfigError, match="--since is not before --until"):
         monitor(log, period=NewPeriod(since="2026-01-04", until="2026-01-03"))
     with pytest.raises(FileMissing, match="there is no prediction log"):
