@@ -145,8 +145,9 @@ class RegistryCatalog(ModelCatalog):
         with self._lock:
             was_ours = (name, digest) in self._challengers
             self._challengers.discard((name, digest))
-        if was_ours:
-            self._pinned.pop((name, digest), None)
+            if was_ours:
+                self._requested.discard((name, digest))
+                self._pinned.pop((name, digest), None)
 
     def _has_no_room(self, key: tuple[str, str]) -> bool:
         return self._budget is not None and self._exceeds_budget(*key)
@@ -276,11 +277,15 @@ class RegistryCatalog(ModelCatalog):
                 self._live[name] = model
                 self.on_change()
         elif (name, digest) not in self._pinned:
-            if (name, digest) in self._challengers and self._has_no_room((name, digest)):
+            for_challenger = (name, digest) in self._challengers
+            if for_challenger and self._has_no_room((name, digest)):
                 return  # it may not evict what requests need
             model = self._load_version(name, digest, is_live=False)
-            if model is not None:
-                self._pinned[name, digest] = model
+            with self._lock:
+                if for_challenger and (name, digest) not in self._challengers:
+                    return  # released meanwhile; if a client has asked for it, it is loaded again
+                if model is not None:
+                    self._pinned[name, digest] = model
         self._last_used[name, digest] = time.monotonic()
         self._evict(None if (name, digest) in self._challengers else (name, digest))
 

@@ -256,3 +256,27 @@ def test_swaps_under_load_fail_no_request_and_answers_name_their_version(
     for _, body in answers:
         for result in body["results"]:
             assert result["labels"] == list(expected[body["version"]].labels)
+
+
+def test_a_challenger_that_is_released_while_it_loads_does_not_stay(registry: Registry, versions: list[Path]) -> None:
+    digest = registry.add(versions[1], alias="challenger").digest
+    loading, go_on = threading.Event(), threading.Event()
+
+    def load_slowly(folder: Path) -> Model:
+        if folder.name == digest:
+            loading.set()
+            assert go_on.wait(30.0)
+        return load_one_thread(folder)
+
+    catalog = RegistryCatalog(registry, load=load_slowly)
+    catalog.start()
+    try:
+        with pytest.raises(ModelLoading):
+            catalog.find_challenger("intents", digest)
+        assert loading.wait(30.0)
+        catalog.release_challenger("intents", digest)
+        go_on.set()
+    finally:
+        go_on.set()
+        catalog.close()  # after the version that it is loading
+    assert [name for name, _ in catalog.loaded()] == ["intents"]
