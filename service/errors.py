@@ -21,7 +21,8 @@ GlossatorError
 │   ├── InvalidFeedback       it does not fit the answer or the model's labels
 │   ├── UnknownPeriod         the model has no such period of answers to review
 │   ├── UnknownItem           the period has no such answer to review
-│   └── InvalidReview         lists the reviews of a request that cannot be used
+│   ├── InvalidReview         lists the reviews of a request that cannot be used
+│   └── UnknownChallenge      the model has no such comparison of two versions
 ├── CorpusError             lists every fault found in a corpus
 ├── ConfigError             lists every fault found in options and settings
 │   └── ExtraMissing          an optional dependency is not installed
@@ -225,6 +226,10 @@ class UnknownItem(InputError):
 
 class InvalidReview(InputError):
     code = "invalid-review"
+
+
+class UnknownChallenge(InputError):
+    code = "unknown-challenge"
 
 
 class CorpusError(GlossatorError):

@@ -27,6 +27,7 @@ from glossator.service.api.middleware.tracing import no_span, span_factory
 from glossator.service.api.model_catalog import ModelCatalog
 from glossator.service.api.monitor_service import open_monitor
 from glossator.service.api.openapi_document import DEFAULT_RESPONSES, DocumentedApp
+from glossator.service.api.promotion_service import open_promotions
 from glossator.service.api.replicas.replica_supervisor import shared_folder
 from glossator.service.api.review_service import open_reviews
 from glossator.service.api.routes import feedback as feedback_routes
@@ -36,6 +37,7 @@ from glossator.service.api.routes import (
     jobs_disabled,
     monitor,
     predict,
+    promotion,
     reviews_disabled,
     zero_shot_rerank,
 )
@@ -90,6 +92,7 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
     state.feedback = open_feedback(catalog, settings)
     state.reviews = open_reviews(catalog, settings)
     state.monitor = open_monitor(settings)
+    state.promotions = open_promotions(catalog, settings)
     if state.log is not None:
         metrics.watch_log(state.log)
     state.drift = open_drift(state.log, catalog, settings)
@@ -139,6 +142,8 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
             await to_thread.run_sync(state.reviews.close)
         if state.monitor is not None:
             await to_thread.run_sync(state.monitor.close)
+        if state.promotions is not None:
+            await to_thread.run_sync(state.promotions.close)
         await to_thread.run_sync(metrics.close)
 
     app = DocumentedApp(
@@ -175,7 +180,7 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
     jobs = jobs_disabled if state.jobs is None else jobs_routes
     feedback = feedback_disabled if state.feedback is None else feedback_routes
     reviews = reviews_disabled if state.reviews is None else reviews_routes
-    for routes in (predict, zero_shot_rerank, models_routes, monitor, jobs, feedback, reviews, health):
+    for routes in (predict, zero_shot_rerank, models_routes, monitor, jobs, feedback, reviews, promotion, health):
         app.include_router(routes.router)
     app.include_router(pages.router)
     app.include_router(key_pages.router)

@@ -12,6 +12,7 @@ from glossator.service.api.problems import MEDIA_TYPE, build_problem, status_of
 from glossator.service.api.schemas.errors import Problem
 from glossator.service.api.schemas.feedback import FeedbackRows
 from glossator.service.api.schemas.jobs import JobForm
+from glossator.service.api.schemas.promotion import DisagreementReviews, FreezeRequest
 from glossator.service.api.schemas.requests import PredictText, PredictTexts, RerankRequest, ZeroShotRequest
 from glossator.service.api.schemas.reviews import PeriodRequest, ReviewBatch
 from glossator.service.errors import GlossatorError
@@ -62,6 +63,7 @@ _BODIES: dict[str, tuple[type[BaseModel], ...]] = {
     "/v1/jobs": (JobForm,),
     "/v1/feedback": (FeedbackRow, FeedbackRows),
     "/v1/reviews/{name}": (ReviewBatch, PeriodRequest),
+    "/v1/promotions/{name}/reviews": (DisagreementReviews, FreezeRequest),
 }
 """The bodies that routes parse themselves; those of routes that an app may not have, by their path."""
 

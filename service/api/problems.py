@@ -12,6 +12,7 @@ GlossatorError
     ├── FeedbackOff         no feedback is accepted: answers are not logged
     ├── ReviewsOff          there is nothing to review: answers are not logged
     ├── MonitorOff          there is nothing to measure: answers are not logged
+    ├── PromotionsOff       there is nothing to compare: answers are not logged
     ├── NotFinished         the job has no result yet
     ├── MethodNotAllowed
     ├── BodyTooLarge
@@ -57,6 +58,7 @@ from glossator.service.errors import (
     Overloaded,
     StoreUnavailable,
     UnknownAnswer,
+    UnknownChallenge,
     UnknownFeedback,
     UnknownItem,
     UnknownJob,
@@ -122,6 +124,10 @@ class MonitorOff(RequestError):
     code = "monitor-off"
 
 
+class PromotionsOff(RequestError):
+    code = "promotions-off"
+
+
 class NotFinished(RequestError):
     code = "not-finished"
 
@@ -177,6 +183,7 @@ STATUS: dict[type[GlossatorError], HTTPStatus] = {
     FeedbackOff: HTTPStatus.NOT_FOUND,
     ReviewsOff: HTTPStatus.NOT_FOUND,
     MonitorOff: HTTPStatus.NOT_FOUND,
+    PromotionsOff: HTTPStatus.NOT_FOUND,
     UnknownJob: HTTPStatus.NOT_FOUND,
     NotFinished: HTTPStatus.CONFLICT,
     JobConflict: HTTPStatus.CONFLICT,
@@ -187,6 +194,7 @@ STATUS: dict[type[GlossatorError], HTTPStatus] = {
     UnknownFeedback: HTTPStatus.NOT_FOUND,
     UnknownPeriod: HTTPStatus.NOT_FOUND,
     UnknownItem: HTTPStatus.NOT_FOUND,
+    UnknownChallenge: HTTPStatus.NOT_FOUND,
     MethodNotAllowed: HTTPStatus.METHOD_NOT_ALLOWED,
     BodyTooSlow: HTTPStatus.REQUEST_TIMEOUT,
     BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,

@@ -15,6 +15,7 @@ from glossator.service.api.metrics import Metrics
 from glossator.service.api.middleware.early_refusals import RecentRefusals
 from glossator.service.api.model_catalog import ModelCatalog
 from glossator.service.api.monitor_service import MonitorService
+from glossator.service.api.promotion_service import PromotionService
 from glossator.service.api.review_service import ReviewService
 from glossator.service.api.security.key_ring import KeyRing
 from glossator.service.api.security.sessions import Sessions
@@ -50,6 +51,8 @@ class AppState:
     """What reviewers say about drawn answers."""
     monitor: MonitorService | None = None
     """What is known of served models from the log."""
+    promotions: PromotionService | None = None
+    """Comparisons of two versions on logged texts."""
     shadow: Shadow | None = None
     canaries: Mapping[str, Challenger] = field(default_factory=dict)
     """Name of a model to the version that answers a share of its requests."""

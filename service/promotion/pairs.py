@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -68,11 +68,18 @@ def freeze(pairs: list[Pair], challenge: Challenge, number: int, *, since: str |
     return Batch(number, since, until, len(pairs), len(places), after, kept)
 
 
-def texts_of(log: Path, challenge: Challenge, wanted: list[Disagreement]) -> dict[tuple[str, int], dict[str, str]]:
-    """Return the texts of disagreements that the log still has, by request and place."""
+def texts_of(
+    log: Path, challenge: Challenge, wanted: Sequence[Disagreement], batches: Sequence[Batch]
+) -> dict[tuple[str, int], dict[str, str]]:
+    """Return the texts of disagreements in these batches that the log still has, by request and place."""
+    if not wanted:
+        return {}
+    starts = [batch.since for batch in batches if batch.since is not None]
+    since = min(starts) if len(starts) == len(batches) else None
+    served = LogFilter(challenge.model, challenge.served, since, max(batch.until for batch in batches))
     keys = {(each.request, each.place, each.sha256) for each in wanted}
     found: dict[tuple[str, int], dict[str, str]] = {}
-    for record in LogReader(log, LogFilter(challenge.model, challenge.served)) if keys else ():
+    for record in LogReader(log, served):
         if _key(record) in keys:
             request, place, _ = _key(record)
             found[request, place] = {name: str(record[name]) for name in _TEXTS if name in record}

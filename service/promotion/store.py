@@ -231,14 +231,15 @@ class PromotionStore:
         names = ("number", "since", "until", "texts", "disagreements", "next_position")
         return [Batch(**{name: row[name] for name in names}, kept=tuple(found[row["number"]])) for row in rows]
 
-    def add_reviews(self, challenge: str, reviews: Sequence[DisagreementReview]) -> int:
-        """Store reviews, all or none. Return how many say something new: repeating them changes nothing."""
-        added = 0
+    def add_reviews(self, challenge: str, reviews: Sequence[DisagreementReview]) -> list[bool]:
+        """Store reviews, all or none. Return for each whether it says something new: repeating them changes nothing."""
+        added: list[bool] = []
         with self._database.transaction() as execute:
             newest = self._reviews(execute, challenge)
             for review in reviews:
                 known = newest.get(review.key)
-                if known is not None and _content(known) == _content(review):
+                added.append(known is None or _content(known) != _content(review))
+                if not added[-1]:
                     continue
                 execute(
                     f"""INSERT INTO promotion_reviews
@@ -257,7 +258,6 @@ class PromotionStore:
                     },
                 )
                 newest[review.key] = review
-                added += 1
         return added
 
     def reviews(self, challenge: str) -> dict[tuple[int, int], DisagreementReview]:

@@ -19,9 +19,11 @@ from glossator.service.promotion.records import Batch, Challenge, Disagreement, 
 
 MOST_CHARACTERS = 10_000
 """Of a comment; names of reviewers are shorter."""
-_MOST_NAME_CHARACTERS = 200
+MOST_NAME_CHARACTERS = 200
 _GOLD = ("labels", "entities", "span")
 _SAID = ("a", "b", "both", "neither")
+Items = Mapping[str, tuple[int, int, Disagreement]]
+"""The number of the batch, the place in it and the disagreement, by the name of the task."""
 
 
 def tasks_of(
@@ -35,7 +37,7 @@ def tasks_of(
     places = waiting(batches, reviews)[:count]
     by_number = {batch.number: batch for batch in batches}
     wanted = [(batch, place, by_number[batch].kept[place]) for batch, place in places]
-    texts = texts_of(log, challenge, [each for _, _, each in wanted])
+    texts = texts_of(log, challenge, [each for _, _, each in wanted], [by_number[batch] for batch, _, _ in wanted])
     for batch, place, each in wanted:
         shown = {"candidate": _shown(each.candidate), "baseline": _shown(each.baseline)}
         first, second = ("baseline", "candidate") if is_swapped(challenge, batch, place) else ("candidate", "baseline")
@@ -65,23 +67,36 @@ def read_answers(
     """
     found: list[DisagreementReview] = []
     faults: list[str] = []
-    items = {f"{batch.number}-{place}": (batch.number, place) for batch in batches for place in range(len(batch.kept))}
-    by_number = {batch.number: batch for batch in batches}
+    items = items_of(batches)
     for number, row in rows:
         try:
-            if row.get("challenge") != challenge.id:
-                raise ValueError(f"it belongs to another challenge ({shorten(row.get('challenge'))})")
-            if not isinstance(row.get("item"), str) or row["item"] not in items:
-                raise ValueError(f"item {shorten(row.get('item'))} is not in this challenge")
-            batch, place = items[row["item"]]
-            if by_number[batch].kept[place].erased:
-                raise ValueError("its text was erased")
-            review = _read_row(row, challenge, by_number[batch].kept[place], batch, place, reviewer)
+            review = read_answer(row, challenge, items, reviewer)
         except ValueError as error:
             faults.append(f"row {number}: {error}")
         else:
             found += [] if review is None else [review]
     return found, faults
+
+
+def items_of(batches: Sequence[Batch]) -> Items:
+    """Return the disagreements by the names of their tasks."""
+    return {
+        f"{batch.number}-{place}": (batch.number, place, each)
+        for batch in batches
+        for place, each in enumerate(batch.kept)
+    }
+
+
+def read_answer(row: Mapping[str, Any], challenge: Challenge, items: Items, reviewer: str) -> DisagreementReview | None:
+    """Return the review in a row; None if it says nothing. Raises ValueError if the row cannot be used."""
+    if row.get("challenge") != challenge.id:
+        raise ValueError(f"it belongs to another challenge ({shorten(row.get('challenge'))})")
+    if not isinstance(row.get("item"), str) or row["item"] not in items:
+        raise ValueError(f"item {shorten(row.get('item'))} is not in this challenge")
+    batch, place, item = items[row["item"]]
+    if item.erased:
+        raise ValueError("its text was erased")
+    return _read_row(row, challenge, item, batch, place, reviewer)
 
 
 def _read_row(
@@ -107,7 +122,7 @@ def _read_row(
         batch=batch,
         place=place,
         verdict=verdict,
-        reviewer=_text("reviewer", row.get("reviewer") or reviewer, _MOST_NAME_CHARACTERS),
+        reviewer=_text("reviewer", row.get("reviewer") or reviewer, MOST_NAME_CHARACTERS),
         gold=gold or None,
         comment=None if comment is None else _text("comment", comment, MOST_CHARACTERS),
     )

@@ -87,7 +87,7 @@ def test_a_batch_keeps_a_limited_number_and_counts_all() -> None:
 def test_texts_come_from_the_log(tmp_path: Path) -> None:
     write_two_versions(tmp_path / "log", 50)
     batch = freeze(read_pairs(tmp_path / "log", CHALLENGE, since=None, until=END), CHALLENGE, 0, since=None, until=END)
-    texts = texts_of(tmp_path / "log", CHALLENGE, list(batch.kept[:2]))
+    texts = texts_of(tmp_path / "log", CHALLENGE, list(batch.kept[:2]), [batch])
     assert len(texts) == 2
     assert all(text["text"].startswith("ticket ") for text in texts.values())
-    assert texts_of(tmp_path / "log", CHALLENGE, []) == {}
+    assert texts_of(tmp_path / "log", CHALLENGE, [], []) == {}

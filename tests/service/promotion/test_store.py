@@ -65,9 +65,9 @@ def test_repeated_reviews_change_nothing_and_the_newest_counts(open_store: Open)
     store.add_batch(challenge.id, batch())
     first = DisagreementReview(0, 3, "candidate", "ann", {"labels": ["größer"]}, "sure")
     second = DisagreementReview(0, 3, "baseline", "bob")
-    assert store.add_reviews(challenge.id, [first]) == 1
-    assert store.add_reviews(challenge.id, [first, first]) == 0
-    assert store.add_reviews(challenge.id, [second, DisagreementReview(0, 0, "skipped", "bob")]) == 2
+    assert store.add_reviews(challenge.id, [first]) == [True]
+    assert store.add_reviews(challenge.id, [first, first]) == [False, False]
+    assert store.add_reviews(challenge.id, [second, DisagreementReview(0, 0, "skipped", "bob")]) == [True, True]
     found = open_store().reviews(challenge.id)
     assert {key: review.verdict for key, review in found.items()} == {(0, 0): "skipped", (0, 3): "baseline"}
     assert found[0, 3].made > 0

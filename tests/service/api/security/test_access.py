@@ -34,7 +34,8 @@ from glossator.service.inference.model import Model
 KEYS = {scope: f"gl_key-with-scope-{scope}" for scope in SCOPES}
 _LOOP = asyncio.Runner()
 OPEN_PATHS = {"/livez", "/readyz", "/ui/session", "/ui/session/end", "/ui/static/{name:path}"}
-LABEL_PREFIXES = ("/v1/jobs", "/v1/files", "/v1/batches", "/v1/reviews", "/ui/jobs")
+LABEL_PREFIXES = ("/v1/jobs", "/v1/files", "/v1/batches", "/v1/reviews", "/v1/promotions", "/ui/jobs")
+ADMIN_PATHS = ("/v1/reviews/{name}/periods", "/v1/promotions/{name}", "/v1/promotions/{name}/batches")
 VALUES = {
     "name": "intents",
     "version": "1",
@@ -132,7 +133,7 @@ def test_every_route_declares_one_scope(
         expected: str | None = "infer"
         if route.path in OPEN_PATHS:
             expected = None
-        elif route.path == "/v1/reviews/{name}/periods" or route.path.endswith(("/metrics", "/monitor")):
+        elif route.path in ADMIN_PATHS or route.path.endswith(("/metrics", "/monitor")):
             expected = "admin"
         elif route.path.startswith(LABEL_PREFIXES) or (route.path, route.methods) == ("/v1/feedback", ("GET",)):
             expected = "label"

@@ -1,0 +1,180 @@
+"""Promotions: see what reviews show about a challenger, fetch disagreements, say which answer is right.
+
+`glossator promote` begins a comparison, checks the gates that need files, and moves the alias.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+
+from glossator.service.api.dependencies import StateDep
+from glossator.service.api.inference_requests import read_deadline
+from glossator.service.api.openapi_document import problem_responses, request_body
+from glossator.service.api.problems import (
+    BodyTooLarge,
+    InvalidRequest,
+    MalformedBody,
+    PromotionsOff,
+    UnsupportedMediaType,
+)
+from glossator.service.api.promotion_service import PromotionService
+from glossator.service.api.routes.models import UNKNOWN_MODEL, ModelName
+from glossator.service.api.routes.reviews import reviewer_of
+from glossator.service.api.schemas.errors import ErrorBody, FailedText
+from glossator.service.api.schemas.promotion import (
+    MOST_TASKS,
+    ChallengeBody,
+    DisagreementReviewResults,
+    DisagreementReviews,
+    FreezeRequest,
+    PromotionStatus,
+    PromotionTasks,
+    StoredDisagreementReview,
+    challenge_body,
+    tasks_body,
+)
+from glossator.service.api.security.access import ADMIN, LABEL
+from glossator.service.api.state import AppState
+from glossator.service.api.transport.json_body import parse_object, read_json_body, validate
+from glossator.service.errors import ConfigError, Fault, InvalidReview, NoRoom, UnknownChallenge
+
+router = APIRouter(tags=["promotions"])
+
+PROMOTIONS_OFF = PromotionsOff(
+    "this server logs no answers, so no versions can be compared on them",
+    hint="Start it with a folder for the log: glossator serve --log FOLDER --log-texts.",
+)
+_HINT = 'Send {"challenge": "...", "reviews": [{"item": "0-1", "right": "a"}]}; GET /openapi.json describes all fields.'
+_FREEZE_HINT = 'Send {} or {"new": true}; GET /openapi.json describes all fields.'
+_NO_CHALLENGE = UnknownChallenge(
+    "no two versions of this model are being compared",
+    found="intents",
+    hint="Begin it: glossator promote intents --log FOLDER.",
+)
+_CLOSED = ConfigError("this challenge is closed", found="challenge_6f8e0733d64d781a: done", expected="an open one")
+_NO_ROOM = NoRoom("the store of promotions cannot be written: the disk is full", hint="Free disk space, then retry.")
+_BODY_PROBLEMS = (
+    MalformedBody("the body is not JSON: Expecting value at line 1, column 1", expected="JSON in UTF-8"),
+    BodyTooLarge("the body is too large", found="9000000 bytes", expected="at most 8,388,608 bytes"),
+    UnsupportedMediaType("unsupported Content-Type", found="none", expected="application/json"),
+    InvalidRequest("invalid request body", faults=[Fault("missing", "Field required", "reviews")], hint=_HINT),
+)
+
+
+@router.get(
+    "/v1/promotions/{name}",
+    summary="See what is known of challengers",
+    dependencies=[ADMIN],  # it counts the answers to all keys
+    responses=problem_responses("/v1/promotions/intents", UNKNOWN_MODEL, PROMOTIONS_OFF),
+)
+async def status(name: ModelName, request: Request, state: StateDep) -> PromotionStatus:
+    """The open comparisons of a model, with what the reviews show so far.
+
+    The gates are not part of it: `glossator promote` checks golden rows, latency, memory and a test file, and moves the
+    alias.
+    """
+    service = promotions_of(state)
+    found = await service.threads.run(partial(service.standings, name), read_deadline(request, state.settings))
+    return PromotionStatus(model=name, challenges=[challenge_body(each) for each in found])
+
+
+@router.post(
+    "/v1/promotions/{name}/batches",
+    summary="Freeze the texts that both versions answered",
+    dependencies=[ADMIN],
+    openapi_extra=request_body(FreezeRequest, accepts_timeout=False),
+    responses=problem_responses(
+        "/v1/promotions/intents/batches",
+        *_BODY_PROBLEMS,
+        UNKNOWN_MODEL,
+        PROMOTIONS_OFF,
+        _NO_CHALLENGE,
+        _CLOSED,
+        _NO_ROOM,
+    ),
+)
+async def freeze(name: ModelName, request: Request, state: StateDep) -> ChallengeBody:
+    """Take the texts since the last ones, once those are reviewed and there are 200, as `glossator promote` does.
+
+    The first texts are taken in any case, with `new` later ones too.
+    """
+    service, deadline = promotions_of(state), read_deadline(request, state.settings)
+    content = await read_json_body(request, state.settings.max_body_bytes)
+    wanted = validate(parse_object(content, hint=_FREEZE_HINT), FreezeRequest, hint=_FREEZE_HINT)
+    work = partial(service.freeze, name, wanted.challenge, new=wanted.new)
+    return challenge_body(await service.threads.run(work, deadline))
+
+
+@router.get(
+    "/v1/promotions/{name}/tasks",
+    summary="Get the next disagreements to review",
+    dependencies=[LABEL],
+    response_model_exclude_unset=True,
+    responses=problem_responses("/v1/promotions/intents/tasks", UNKNOWN_MODEL, PROMOTIONS_OFF, _NO_CHALLENGE, _CLOSED),
+)
+async def tasks(
+    name: ModelName,
+    request: Request,
+    state: StateDep,
+    count: Annotated[int, Query(ge=1, le=MOST_TASKS)] = 10,
+    challenge: Annotated[str | None, Query(max_length=64, description="Default: the newest open one.")] = None,
+) -> PromotionTasks:
+    """Texts that two versions answered differently, without saying which version gave which answer.
+
+    They come in the order in which reviews count. Everyone gets the same ones. No tasks: all have been reviewed.
+    """
+    service = promotions_of(state)
+    work = partial(service.tasks, name, challenge, count=count)
+    return tasks_body(await service.threads.run(work, read_deadline(request, state.settings)))
+
+
+@router.post(
+    "/v1/promotions/{name}/reviews",
+    summary="Say which answers are right",
+    dependencies=[LABEL],
+    openapi_extra=request_body(DisagreementReviews, accepts_timeout=False),
+    response_model_exclude_none=True,
+    responses=problem_responses(
+        "/v1/promotions/intents/reviews",
+        *_BODY_PROBLEMS,
+        UNKNOWN_MODEL,
+        PROMOTIONS_OFF,
+        _NO_CHALLENGE,
+        _CLOSED,
+        _NO_ROOM,
+    ),
+)
+async def store_reviews(name: ModelName, request: Request, state: StateDep) -> DisagreementReviewResults:
+    """Store what a reviewer says about tasks. The response means that it survives a crash of the server.
+
+    A review that cannot be used has an error as its result, and the others are stored. A review replaces what was said
+    about the same text and answers before. Sending the same again changes nothing.
+    """
+    service, deadline = promotions_of(state), read_deadline(request, state.settings)
+    content = await read_json_body(request, state.settings.max_body_bytes)
+    body = validate(parse_object(content, hint=_HINT), DisagreementReviews, hint=_HINT)
+    who = reviewer_of(request, state, body.reviewer)
+    rows = [each.model_dump(exclude_none=True) for each in body.reviews]
+    found = await service.threads.run(partial(service.add, name, body.challenge, rows, reviewer=who), deadline)
+    for each in found:
+        if isinstance(each, InvalidReview):
+            state.metrics.error(each.code)
+    return DisagreementReviewResults(
+        challenge=body.challenge,
+        results=[
+            FailedText(error=ErrorBody.model_validate(each.to_dict()))
+            if isinstance(each, InvalidReview)
+            else StoredDisagreementReview(item=each.item, status="stored" if each.is_new else "known")
+            for each in found
+        ],
+    )
+
+
+def promotions_of(state: AppState) -> PromotionService:
+    """The promotions of the app. Raises PromotionsOff if it logs no answers."""
+    if state.promotions is None:
+        raise PromotionsOff(PROMOTIONS_OFF.message, hint=PROMOTIONS_OFF.hint)
+    return state.promotions
