@@ -9,6 +9,7 @@ from typing import NamedTuple
 from glossator.service.api.settings import Settings
 from glossator.service.api.store_threads import StoreThreads
 from glossator.service.monitoring.prediction_log.counts import Counted, LogCounts
+from glossator.service.monitoring.prediction_log.reader import ModelStatistics
 from glossator.service.reviews.live_accuracy import LiveAccuracy, live_accuracy
 from glossator.service.reviews.monitor import live_history
 from glossator.service.reviews.store import ReviewStore, open_review_store
@@ -47,6 +48,15 @@ class MonitorService:
         accuracy = None if period is None else live_accuracy(store, period, alpha=_ALPHA, slices=slices)
         earlier = live_history(store, model, alpha=_ALPHA) if history else []
         return Measured(self._counts.of(model), accuracy, earlier)
+
+
+def watched_version(versions: Sequence[ModelStatistics], live: str | None) -> str | None:
+    """Return the digest of the version whose drift is shown; None without answers.
+
+    It is the live version if it has answered, else the one that answered last: a canary may be that now and then.
+    """
+    digests = [each.digest for each in versions]
+    return live if live in digests else next(reversed(digests), None)
 
 
 def open_monitor(settings: Settings) -> MonitorService | None:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request
 from glossator.service.api.dependencies import StateDep
 from glossator.service.api.inference_requests import read_deadline
 from glossator.service.api.model_catalog import unknown_model
+from glossator.service.api.monitor_service import watched_version
 from glossator.service.api.openapi_document import problem_responses
 from glossator.service.api.problems import MonitorOff
 from glossator.service.api.routes.models import UNKNOWN_MODEL, ModelName
@@ -57,7 +58,9 @@ async def monitor(
         versions = measured.counted.versions
         if not versions and measured.accuracy is None and name not in state.models.names:
             raise unknown_model(name, state.models.names)
-        drift = state.drift.verdicts(name, versions[-1].digest) if state.drift is not None and versions else []
+        live = state.models.get(name)
+        watched = watched_version(versions, None if live is None else live.digest)
+        drift = [] if state.drift is None or watched is None else state.drift.verdicts(name, watched)
         return monitor_body(name, measured, drift)
 
     return await service.threads.run(measure, read_deadline(request, state.settings))

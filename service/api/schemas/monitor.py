@@ -127,7 +127,11 @@ class MonitorBody(BaseModel):
     period: Annotated[DetailedAccuracy | None, Field(description="The newest period; null if there is none.")]
     history: Annotated[list[PeriodAccuracy], Field(description="All periods, the oldest first, with `history=true`.")]
     drift: Annotated[
-        list[DriftBody], Field(description="Of the version that answered last; empty if its bundle has no reference.")
+        list[DriftBody],
+        Field(
+            description="Of the live version, or if it has not answered yet of the one that answered last; empty "
+            "without a reference in its bundle."
+        ),
     ]
 
 

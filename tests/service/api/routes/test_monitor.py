@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from glossator.service.api.monitor_service import watched_version
 from glossator.service.api.security.key_changes import add_key
+from glossator.service.monitoring.prediction_log.reader import ModelStatistics
 
 MakeClient = Callable[..., TestClient]
 PATH = "/v1/models/intents/monitor"
@@ -87,3 +89,10 @@ def test_only_admins_see_the_traffic_of_all_keys(make_client: MakeClient, log: P
         scope: client.get(PATH, headers={"Authorization": f"Bearer {key}"}).status_code for scope, key in keys.items()
     }
     assert codes == {"admin": 200, "label": 403}
+
+
+def test_the_drift_of_the_live_version_is_shown_while_a_canary_answers_too() -> None:
+    versions = [ModelStatistics("intents", digest) for digest in ("old", "live", "canary")]
+    assert watched_version(versions, "live") == "live"
+    assert watched_version(versions, "new") == watched_version(versions, None) == "canary"
+    assert watched_version([], "live") is None
