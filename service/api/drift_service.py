@@ -150,7 +150,7 @@ class DriftService:
         if self._registry is not None:
             try:
                 self._registry.note(event.model, event.digest, why=event.sentence(), evidence=event.to_dict())
-            except GlossatorError as error:
+            except (GlossatorError, OSError) as error:  # the message is sent all the same
                 logger.warning("the audit has no note of the drift: %s", error)
         if self._webhook is not None:
             body = {"type": event.type, "timestamp": _iso(event.time), "data": event.to_dict()}
@@ -162,8 +162,10 @@ class DriftService:
         if due is None or self._webhook is None:
             return
         message = Message(self._webhook.url, due.id, due.body.encode())
-        self._delivery = WebhookDelivery(message, self._webhook.key, networks=self._webhook.networks)
-        outcome = self._delivery.run()
+        delivery = self._delivery = WebhookDelivery(message, self._webhook.key, networks=self._webhook.networks)
+        if self._closed.is_set():  # `close` may have looked for a delivery before there was one
+            delivery.abort()
+        outcome = delivery.run()
         self._delivery = None
         if self._closed.is_set() and outcome.status is None:
             return  # aborted: it is sent after the next start

@@ -226,6 +226,18 @@ def test_a_log_folder_that_cannot_hold_the_state(
     assert "the state of drift is not saved" in caplog.text
 
 
+def test_messages_are_sent_if_the_audit_cannot_be_written(model: Model, tmp_path: Path) -> None:
+    registry = Registry(tmp_path / "registry")
+    registry.add(model.bundle.path, name="tickets")
+    registry.audit_file.unlink()
+    registry.audit_file.mkdir()
+    with receiver(204) as hook:
+        webhook = DriftWebhook(hook.url, b"k" * 32)
+        with running(tmp_path / "log", registry=registry, webhook=webhook) as (log, _):
+            add(log, model, other_texts(400, seed=6))
+            wait_until(lambda: hook.posted)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
