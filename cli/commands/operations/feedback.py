@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -77,7 +78,9 @@ def add(
     log: Log,
     rows: Annotated[
         Path | None,
-        typer.Argument(help="JSON lines with the fields of POST /v1/feedback. Without it, the options are one row."),
+        typer.Argument(
+            help="JSON lines or a table with the fields of POST /v1/feedback. Without it, the options are one row."
+        ),
     ] = None,
     request: Annotated[str | None, typer.Option(help="The X-Request-Id of the answer.")] = None,
     place: Annotated[int | None, typer.Option(min=0, help="The number of the text in the request, from 0.")] = None,
@@ -222,9 +225,26 @@ def _rows(path: Path, reviewer: str | None, faults: list[str]) -> Iterator[tuple
         try:
             if record.error is not None:
                 raise record.error
-            yield number, _row(dict(record.fields), reviewer)
+            yield number, _row(_values(record.fields), reviewer)
         except GlossatorError as error:
             faults.append(_fault(number, error))
+
+
+def _values(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row with the values of its cells, if all are text, as in a table. Empty cells say nothing."""
+    if not all(isinstance(value, str) for value in fields.values()):
+        return dict(fields)
+    found: dict[str, Any] = {name: value for name, value in fields.items() if value}
+    for name in {"place", "correct", "no_answer", "labels", "entities", "span"} & set(found):
+        cell = found[name].strip()
+        with suppress(ValueError, RecursionError):
+            if name in ("place", "correct", "no_answer"):
+                found[name] = json.loads(cell.lower())
+            elif cell[:1] in ("[", "{"):
+                found[name] = json.loads(cell)
+    if isinstance(found.get("labels"), str):
+        found["labels"] = [found["labels"]]
+    return found
 
 
 def _row(fields: dict[str, Any], reviewer: str | None) -> FeedbackRow:

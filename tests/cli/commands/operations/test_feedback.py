@@ -113,6 +113,30 @@ def test_forgetting_a_request_erases_its_feedback(run: Run, log: Path) -> None:
     assert "erased 1 rows of feedback" in run("log", "forget", "log", "--request", "r3").out
 
 
+def test_feedback_is_read_from_a_table_too(run: Run, log: Path, folder: Path) -> None:
+    lines = [
+        "request,place,model,text,labels,correct,comment",
+        "r3,0,,,refund,,",
+        'r4,,,,"[""delivery""]",,',
+        "r5,0,,,,TRUE,fine",
+        ",,tickets,a new text,refund,,",
+        "r6,x,,,refund,,",
+    ]
+    (folder / "feedback.csv").write_text("\n".join(lines) + "\n")
+    added = run("feedback", "add", "feedback.csv", "--log", "log")
+    assert (added.code, added.out) == (3, "stored 4, known 0, rejected 1\n")
+    assert "row 5: place: Input should be a valid integer" in added.err
+    by_request = {each.get("request"): each for each in listed(run)}
+    assert [by_request[name].get("gold", {}).get("labels") for name in ("r3", "r4", "r5", None)] == [
+        ["refund"],
+        ["delivery"],
+        None,
+        ["refund"],
+    ]
+    assert (by_request["r5"]["correct"], by_request["r5"]["comment"]) == (True, "fine")
+    assert by_request[None]["text"] == "a new text"
+
+
 def test_feedback_does_not_change_the_measured_accuracy(run: Run, log: Path) -> None:
     before = run("monitor", "tickets", "--log", "log", "--labels", "10", "--json").json
     for request in ("r1", "r2", "r3"):
