@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Path, Query, Request
+from pydantic import BaseModel
+from starlette.responses import Response
 
 from glossator.service.api.dependencies import StateDep, owner_of
-from glossator.service.api.inference_requests import read_deadline
+from glossator.service.api.inference_requests import INLINE_CHARACTERS, parse_seconds, read_deadline
 from glossator.service.api.openapi_document import problem_responses, request_body
 from glossator.service.api.problems import (
     CALLER,
@@ -19,7 +21,7 @@ from glossator.service.api.problems import (
     UnsupportedMediaType,
 )
 from glossator.service.api.review_bodies import period_body, queue_body, status_body
-from glossator.service.api.review_service import ReviewService
+from glossator.service.api.review_service import Queue, ReviewService
 from glossator.service.api.routes.models import UNKNOWN_MODEL, ModelName
 from glossator.service.api.schemas.reviews import (
     PeriodBody,
@@ -33,6 +35,7 @@ from glossator.service.api.schemas.reviews import (
 from glossator.service.api.security.access import ADMIN, LABEL
 from glossator.service.api.security.key_ring import NAMED_KEY, KeyHolder
 from glossator.service.api.state import AppState
+from glossator.service.api.step_runner import offload
 from glossator.service.api.transport.json_body import parse_object, read_json_body, validate
 from glossator.service.errors import ConfigError, Fault, InvalidReview, NoRoom, UnknownItem, UnknownPeriod
 from glossator.service.reviews.review_rows import MOST_NAME_CHARACTERS, check_name
@@ -51,6 +54,7 @@ _BODY_PROBLEMS = (
     UnsupportedMediaType("unsupported Content-Type", found="none", expected="application/json"),
     InvalidRequest("invalid request body", faults=[Fault("missing", "Field required", "reviews")], hint=_HINT),
 )
+_Body = TypeVar("_Body", bound=BaseModel)
 Reviewer = Annotated[
     str | None,
     Query(max_length=MOST_NAME_CHARACTERS, description="Only on a server without keys; else it is the key's name."),
@@ -75,8 +79,7 @@ async def open_period(name: ModelName, request: Request, state: StateDep) -> Per
     The same answers make the same period: with `until`, the request can be repeated.
     """
     service, deadline = reviews_of(state), read_deadline(request, state.settings)
-    content = await read_json_body(request, state.settings.max_body_bytes)
-    wanted = validate(parse_object(content, hint=_PERIOD_HINT), PeriodRequest, hint=_PERIOD_HINT)
+    wanted = await _read_body(request, state, PeriodRequest, hint=_PERIOD_HINT, deadline=deadline)
     work = partial(service.open_period, name, **wanted.model_dump())
     return period_body(await service.threads.run(work, deadline))
 
@@ -85,7 +88,7 @@ async def open_period(name: ModelName, request: Request, state: StateDep) -> Per
     "/v1/reviews/{name}/next",
     summary="Get the next answers to review",
     dependencies=[LABEL],
-    response_model_exclude_unset=True,
+    response_model=ReviewQueue,
     responses=problem_responses("/v1/reviews/intents/next", UNKNOWN_MODEL, NO_PERIOD, _WRONG_REVIEWER, _NO_ROOM),
 )
 async def next_items(
@@ -98,7 +101,7 @@ async def next_items(
         int, Query(ge=10, le=86_400, description="For how long others do not get these items.")
     ] = LEASE_SECONDS,
     blind: Annotated[bool, Query(description="Leave out what was answered.")] = False,
-) -> ReviewQueue:
+) -> Response:
     """Items of the newest period that want a review by this reviewer, in the order in which they were drawn.
 
     Nobody else gets them until the lease ends, except where the overlap wants two reviewers. Asking again before
@@ -106,24 +109,30 @@ async def next_items(
     """
     service = reviews_of(state)
     who = reviewer_of(request, state, reviewer)
-    work = partial(service.next, name, who, count=count, lease_seconds=lease_seconds, blind=blind)
-    return queue_body(await service.threads.run(work, read_deadline(request, state.settings)))
+
+    def work() -> Response:
+        return _queue_response(service.next(name, who, count=count, lease_seconds=lease_seconds, blind=blind))
+
+    return await service.threads.run(work, read_deadline(request, state.settings))
 
 
 @router.get(
     "/v1/reviews/{name}/differing",
     summary="Get the answers on which reviewers differ",
     dependencies=[LABEL],
-    response_model_exclude_unset=True,
+    response_model=ReviewQueue,
     responses=problem_responses("/v1/reviews/intents/differing", UNKNOWN_MODEL, NO_PERIOD),
 )
 async def differing(
     name: ModelName, request: Request, state: StateDep, count: Annotated[int, Query(ge=1, le=100)] = 10
-) -> ReviewQueue:
+) -> Response:
     """Items of the newest period, with what each reviewer said, for an adjudicator to decide."""
     service = reviews_of(state)
-    work = partial(service.differing, name, count=count)
-    return queue_body(await service.threads.run(work, read_deadline(request, state.settings)))
+
+    def work() -> Response:
+        return _queue_response(service.differing(name, count=count))
+
+    return await service.threads.run(work, read_deadline(request, state.settings))
 
 
 @router.get(
@@ -169,8 +178,7 @@ async def store_reviews(name: ModelName, request: Request, state: StateDep) -> S
     A review replaces what the same reviewer said about the item before. Sending the same again changes nothing.
     """
     service, deadline = reviews_of(state), read_deadline(request, state.settings)
-    content = await read_json_body(request, state.settings.max_body_bytes)
-    batch = validate(parse_object(content, hint=_HINT), ReviewBatch, hint=_HINT)
+    batch = await _read_body(request, state, ReviewBatch, hint=_HINT, deadline=deadline)
     who = reviewer_of(request, state, batch.reviewer)
     if batch.adjudicator and not _is_admin(request):
         raise ScopeMissing(
@@ -223,6 +231,23 @@ async def undo(
     work = partial(service.undo, name, item, whose, by=owner_of(request))
     period, undone = await service.threads.run(work, read_deadline(request, state.settings))
     return UndoneReview(period=period.id, item=item, reviewer=whose, undone=undone)
+
+
+async def _read_body(request: Request, state: AppState, kind: type[_Body], *, hint: str, deadline: float) -> _Body:
+    """Read a body; a large one is parsed in a thread."""
+    content = await read_json_body(request, state.settings.max_body_bytes)
+
+    def parse() -> _Body:
+        return validate(parse_object(content, hint=hint), kind, hint=hint)
+
+    inline = len(content) <= INLINE_CHARACTERS
+    return await offload(state, parse, inline=inline, seconds=parse_seconds(content), deadline=deadline)
+
+
+def _queue_response(queue: Queue) -> Response:
+    """The response with a queue. Its texts may be long: it is written where it is read, in a thread."""
+    content = queue_body(queue).model_dump_json(exclude_unset=True)
+    return Response(content, media_type="application/json")
 
 
 def reviews_of(state: AppState) -> ReviewService:
