@@ -6,20 +6,21 @@ Challenges are begun and carried out by `glossator promote`: it has the registry
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from glossator.service.api.model_catalog import ModelCatalog, unknown_model
 from glossator.service.api.settings import Settings
 from glossator.service.api.store_threads import StoreThreads
 from glossator.service.bundle.names import NAME_PATTERN
-from glossator.service.errors import ConfigError, InvalidReview, UnknownChallenge
+from glossator.service.errors import ConfigError, InvalidReview, UnknownChallenge, shorten
 from glossator.service.monitoring.prediction_log.settings import LogSettings
 from glossator.service.promotion.challenges import refresh_batches
 from glossator.service.promotion.evidence import Evidence, evidence_of, waiting
 from glossator.service.promotion.records import Challenge, DisagreementReview
 from glossator.service.promotion.store import PromotionStore
 from glossator.service.promotion.tasks import items_of, read_answer, tasks_of
+from glossator.service.reviews.periods import scheme_of
 from glossator.service.reviews.store import open_review_database
 
 _OPEN = ("open", "deciding")
@@ -92,14 +93,17 @@ class PromotionService:
         return Tasks(found, len(waiting(batches, reviews)), tasks)
 
     def add(
-        self, model: str, challenge: str, rows: Sequence[Mapping[str, Any]], *, reviewer: str
+        self, model: str, challenge: str, rows: Sequence[Mapping[str, Any]], *, reviewer: str, new_labels: bool
     ) -> list[Said | InvalidReview]:
         """Store reviews. Return for each row what was stored, or why it cannot be used.
+
+        Without `new_labels`, right labels that neither version has are refused, if the server knows both versions.
 
         Raises UnknownModel, UnknownChallenge, and ConfigError if the challenge is closed.
         """
         store, found = self.threads.store(), self._find(model, challenge)
         items = items_of(store.batches(found.id))
+        known = None if new_labels else self._labels(found)
         reviews: dict[int, DisagreementReview] = {}
         results: dict[int, Said | InvalidReview] = {}
         for place, row in enumerate(rows):
@@ -107,6 +111,8 @@ class PromotionService:
                 review = read_answer({**row, "challenge": found.id}, found, items, reviewer)
                 if review is None:
                     raise ValueError("it says nothing: give right, skip or a right answer")
+                if known is not None:
+                    _check_labels(review.gold or {}, known)
             except ValueError as error:
                 results[place] = InvalidReview(str(error))
             else:
@@ -141,10 +147,28 @@ class PromotionService:
         expected = ", ".join(each.id for each in is_open[-3:]) or None
         raise UnknownChallenge("the model has no such challenge", found=challenge, expected=expected)
 
+    def _labels(self, challenge: Challenge) -> set[str] | None:
+        """Return the labels that one of the versions has at least; None if the server does not have both."""
+        labels: set[str] = set()
+        for digest in (challenge.candidate, challenge.baseline):
+            manifest = self._models.manifest_of(challenge.model, digest)
+            scheme = None if manifest is None else scheme_of(manifest.task)
+            if scheme is None:
+                return None
+            labels |= set(scheme.labels)
+        return labels
+
     def _standing(self, challenge: Challenge) -> Standing:
         store = self.threads.store()
         batches, reviews = store.batches(challenge.id), store.reviews(challenge.id)
         return Standing(challenge, evidence_of(challenge, batches, reviews), len(waiting(batches, reviews)))
+
+
+def _check_labels(gold: Mapping[str, Any], known: Collection[str]) -> None:
+    given = {*gold.get("labels", ()), *(each["label"] for each in gold.get("entities", ()))}
+    if unknown := sorted(given - set(known)):
+        names, expected = ", ".join(map(shorten, unknown)), shorten(", ".join(sorted(known)), 200)
+        raise ValueError(f"unknown label {names}; known: {expected}")
 
 
 def open_promotions(models: ModelCatalog, settings: Settings) -> PromotionService | None:

@@ -158,7 +158,8 @@ async def store_reviews(name: ModelName, request: Request, state: StateDep) -> D
     body = validate(parse_object(content, hint=_HINT), DisagreementReviews, hint=_HINT)
     who = reviewer_of(request, state, body.reviewer)
     rows = [each.model_dump(exclude_none=True) for each in body.reviews]
-    found = await service.threads.run(partial(service.add, name, body.challenge, rows, reviewer=who), deadline)
+    work = partial(service.add, name, body.challenge, rows, reviewer=who, new_labels=body.new_labels)
+    found = await service.threads.run(work, deadline)
     for each in found:
         if isinstance(each, InvalidReview):
             state.metrics.error(each.code)

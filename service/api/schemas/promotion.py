@@ -130,6 +130,7 @@ class DisagreementReviews(_StrictBody):
         str | None,
         Field(max_length=MOST_NAME_CHARACTERS, description="Only on a server without keys; else it is the key's name."),
     ] = None
+    new_labels: Annotated[bool, Field(description="Allow right labels that neither version has.")] = False
 
 
 class StoredDisagreementReview(BaseModel):

@@ -9,13 +9,17 @@ from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
-from two_versions import CHALLENGER, CHAMPION, reviewed, write_two_versions
+from two_versions import CHALLENGER, CHAMPION, LABELS, reviewed, write_two_versions
+from vote_bundle import vote_bundle
 
+from glossator.service.api.registry_catalog import RegistryCatalog
 from glossator.service.api.security.key_changes import add_key
+from glossator.service.inference.model import load
 from glossator.service.monitoring.prediction_log.erasures import erase
 from glossator.service.promotion.challenges import open_challenge, refresh_batches
 from glossator.service.promotion.records import Challenge
 from glossator.service.promotion.store import PromotionStore
+from glossator.service.registry import Registry
 from glossator.service.reviews.store import open_review_database
 
 MakeClient = Callable[..., TestClient]
@@ -211,3 +215,26 @@ def test_a_server_reads_and_writes_a_shared_database(
     assert {each["status"] for each in send(client, begun, [say(each, gold) for each in tasks])} == {"stored"}
     assert len(shared.reviews(begun.id)) == 5
     shared.close()
+
+
+def test_labels_that_neither_version_has_are_refused(make_client: MakeClient, log: Path, tmp_path: Path) -> None:
+    registry = Registry(tmp_path / "registry")
+    names = [LABELS, (*LABELS, "parking")]
+    bundles = [
+        vote_bundle(tmp_path / str(n) / "tickets", "single_label_classification", labels=each)
+        for n, each in enumerate(names)
+    ]
+    champion = registry.add(bundles[0]).digest
+    challenger = registry.add(bundles[1], alias="challenger").digest
+    write_two_versions(log, 100, champion=champion, challenger=challenger)
+    store = PromotionStore(open_review_database(log))
+    begun = open_challenge(store, "tickets", "promote", candidate=challenger, baseline=champion)
+    refresh_batches(store, log, begun)
+    catalog = RegistryCatalog(registry, load=lambda folder: load(folder, threads=1))
+    client = make_client(catalog, prediction_log=log, prediction_log_texts=True, free_disk_bytes=0)
+    reviews = [{"item": "0-0", "gold_labels": ["parking"]}, {"item": "0-1", "gold_labels": ["refnud"]}]
+    stored, refused = send(client, begun, reviews)
+    assert stored == {"item": "0-0", "status": "stored"}
+    assert refused["error"]["message"] == "unknown label refnud; known: billing, delivery, login, parking, refund"
+    assert [each["status"] for each in send(client, begun, reviews, new_labels=True)] == ["known", "stored"]
+    store.close()
