@@ -42,6 +42,8 @@ KEEP_SECONDS = 30 * 86_400.0
 EXAMPLES = 5
 _KEPT_TEXTS = 512
 """The newest texts among which examples are looked for."""
+_KEPT_FIELDS = ("request", "place", "summaries", "labels", "scores")
+"""What is kept of their records: not the texts, which may be long, or erased meanwhile."""
 
 logger = logging.getLogger("glossator.service.monitoring")
 
@@ -104,7 +106,7 @@ class DriftDetector:
             watched.last = served.time
             self._is_saved = False
             for record in records:
-                watched.newest.append(record)
+                watched.newest.append({name: record[name] for name in _KEPT_FIELDS if name in record})
                 labels = recorded_labels(record, watched.task)
                 for change in watched.test.add(record["summaries"], labels, served.time):
                     self._announce(self._event((served.model, served.digest), watched, change, served.time))

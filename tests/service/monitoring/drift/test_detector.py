@@ -30,8 +30,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
 
 
 def feed(detector: DriftDetector, model: Model, texts: list[str], *, name: str = "tickets", size: int = 50) -> None:
-    """Show answers to texts, as the log does."""
-    settings, references = LogSettings(folder=Path("unused")), References()
+    """Show answers to texts, as a log with texts does."""
+    settings, references = LogSettings(folder=Path("unused"), texts=True), References()
     for number in range(0, len(texts), size):
         part = texts[number : number + size]
         served = Served(
@@ -78,6 +78,14 @@ def test_names_and_versions_are_watched_separately(model: Model) -> None:
     assert alarms(detector, model) == set()
     assert set(detector.own_verdicts()) == {("tickets", model.digest), ("other", model.digest)}
     assert detector.verdicts("tickets", "f" * 64) == []
+
+
+def test_no_text_stays_in_memory(model: Model) -> None:
+    detector = DriftDetector(SETTINGS)
+    feed(detector, model, usual_texts(64, seed=5))
+    kept = detector._watched["tickets", model.digest].newest
+    assert len(kept) == 64
+    assert all(each.keys() == {"request", "place", "summaries", "labels", "scores"} for each in kept)
 
 
 def test_a_bundle_without_samples_is_not_watched(tmp_path: Path) -> None:
