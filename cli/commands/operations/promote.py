@@ -303,7 +303,8 @@ def _verdict(standing: Standing) -> str:
     if challenge.state == "given up":
         return f"closed without a promotion; what it may spend of the {100 * challenge.total_alpha:g} % stays spent"
     failed = [gate.name for gate in standing.gates if gate.passed is False]
-    missing = [] if standing.evidence.shown else ["reviews are missing"]
+    lacks = "reviews are missing" if standing.waiting else "texts that both answered are missing"
+    missing = [] if standing.evidence.shown else [lacks]
     missing += [f"failed: {', '.join(failed)}"] if failed else []
     return {
         "not yet": f"not promoted: {'; '.join(missing)}",
