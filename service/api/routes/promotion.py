@@ -22,7 +22,7 @@ from glossator.service.api.problems import (
 )
 from glossator.service.api.promotion_service import PromotionService
 from glossator.service.api.routes.models import UNKNOWN_MODEL, ModelName
-from glossator.service.api.routes.reviews import reviewer_of
+from glossator.service.api.routes.reviews import read_in_thread, reviewer_of
 from glossator.service.api.schemas.errors import ErrorBody, FailedText
 from glossator.service.api.schemas.promotion import (
     MOST_TASKS,
@@ -38,7 +38,6 @@ from glossator.service.api.schemas.promotion import (
 )
 from glossator.service.api.security.access import ADMIN, LABEL
 from glossator.service.api.state import AppState
-from glossator.service.api.transport.json_body import parse_object, read_json_body, validate
 from glossator.service.errors import ConfigError, Fault, InvalidReview, NoRoom, UnknownChallenge
 
 router = APIRouter(tags=["promotions"])
@@ -102,8 +101,7 @@ async def freeze(name: ModelName, request: Request, state: StateDep) -> Challeng
     The first texts are taken in any case, with `new` later ones too.
     """
     service, deadline = promotions_of(state), read_deadline(request, state.settings)
-    content = await read_json_body(request, state.settings.max_body_bytes)
-    wanted = validate(parse_object(content, hint=_FREEZE_HINT), FreezeRequest, hint=_FREEZE_HINT)
+    wanted = await read_in_thread(request, state, FreezeRequest, hint=_FREEZE_HINT, deadline=deadline)
     work = partial(service.freeze, name, wanted.challenge, new=wanted.new)
     return challenge_body(await service.threads.run(work, deadline))
 
@@ -154,8 +152,7 @@ async def store_reviews(name: ModelName, request: Request, state: StateDep) -> D
     about the same text and answers before. Sending the same again changes nothing.
     """
     service, deadline = promotions_of(state), read_deadline(request, state.settings)
-    content = await read_json_body(request, state.settings.max_body_bytes)
-    body = validate(parse_object(content, hint=_HINT), DisagreementReviews, hint=_HINT)
+    body = await read_in_thread(request, state, DisagreementReviews, hint=_HINT, deadline=deadline)
     who = reviewer_of(request, state, body.reviewer)
     rows = [each.model_dump(exclude_none=True) for each in body.reviews]
     work = partial(service.add, name, body.challenge, rows, reviewer=who, new_labels=body.new_labels)

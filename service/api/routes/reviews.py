@@ -79,7 +79,7 @@ async def open_period(name: ModelName, request: Request, state: StateDep) -> Per
     The same answers make the same period: with `until`, the request can be repeated.
     """
     service, deadline = reviews_of(state), read_deadline(request, state.settings)
-    wanted = await _read_body(request, state, PeriodRequest, hint=_PERIOD_HINT, deadline=deadline)
+    wanted = await read_in_thread(request, state, PeriodRequest, hint=_PERIOD_HINT, deadline=deadline)
     work = partial(service.open_period, name, **wanted.model_dump())
     return period_body(await service.threads.run(work, deadline))
 
@@ -178,7 +178,7 @@ async def store_reviews(name: ModelName, request: Request, state: StateDep) -> S
     A review replaces what the same reviewer said about the item before. Sending the same again changes nothing.
     """
     service, deadline = reviews_of(state), read_deadline(request, state.settings)
-    batch = await _read_body(request, state, ReviewBatch, hint=_HINT, deadline=deadline)
+    batch = await read_in_thread(request, state, ReviewBatch, hint=_HINT, deadline=deadline)
     who = reviewer_of(request, state, batch.reviewer)
     if batch.adjudicator and not _is_admin(request):
         raise ScopeMissing(
@@ -233,7 +233,7 @@ async def undo(
     return UndoneReview(period=period.id, item=item, reviewer=whose, undone=undone)
 
 
-async def _read_body(request: Request, state: AppState, kind: type[_Body], *, hint: str, deadline: float) -> _Body:
+async def read_in_thread(request: Request, state: AppState, kind: type[_Body], *, hint: str, deadline: float) -> _Body:
     """Read a body; a large one is parsed in a thread."""
     content = await read_json_body(request, state.settings.max_body_bytes)
 

@@ -134,6 +134,16 @@ def test_reviews_that_cannot_be_used_are_all_named_and_nothing_is_stored(client:
     assert send(client, period, {"item": items[0], "correct": "yes"}).json()["code"] == "invalid-request"
 
 
+def test_a_large_body_is_read_whole(client: TestClient, period: str) -> None:
+    (item,) = client.get(f"{BASE}/next", params={"count": 1}).json()["items"]
+    review = {"item": item["item"], "correct": True, "comment": "x" * 2_000}
+    body = {"period": period, "reviews": [review] * 100}  # too large to be read between two other requests
+    assert client.post(BASE, json=body).json() == {"period": period, "new": 1, "known": 99}
+    wrong = client.post(BASE, json=body | {"reviews": [review] * 99 + [{"item": "x"}]})
+    assert (wrong.status_code, wrong.json()["code"]) == (422, "invalid-request")
+    assert "reviews[99].item" in wrong.text
+
+
 def test_reviewers_who_differ_are_shown_to_the_adjudicator(client: TestClient, period: str) -> None:
     (first,) = next_items(client, reviewer="ann", count=1)
     send(client, period, {"item": first["item"], "correct": True}, reviewer="ann")
