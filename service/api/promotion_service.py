@@ -23,6 +23,8 @@ from glossator.service.promotion.tasks import items_of, read_answer, tasks_of
 from glossator.service.reviews.periods import scheme_of
 from glossator.service.reviews.store import open_review_database
 
+MOST_TASK_CHARACTERS = 16 << 20
+"""Of the texts of one answer."""
 _OPEN = ("open", "deciding")
 
 
@@ -85,11 +87,11 @@ class PromotionService:
     def tasks(self, model: str, challenge: str | None, *, count: int) -> Tasks:
         """Return the next disagreements of a challenge to review, by default of the newest one.
 
-        Raises UnknownModel, UnknownChallenge, and ConfigError if the challenge is closed.
+        Raises UnknownModel, UnknownChallenge, ConfigError if the challenge is closed, and TextTooLong.
         """
         store, found = self.threads.store(), self._find(model, challenge)
         batches, reviews = store.batches(found.id), store.reviews(found.id)
-        tasks = list(tasks_of(found, batches, reviews, self._log.folder, count))
+        tasks = list(tasks_of(found, batches, reviews, self._log.folder, count, most_characters=MOST_TASK_CHARACTERS))
         return Tasks(found, len(waiting(batches, reviews)), tasks)
 
     def add(

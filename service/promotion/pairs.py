@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from glossator.service.errors import ConfigError
+from glossator.service.errors import ConfigError, TextTooLong
 from glossator.service.monitoring.prediction_log.decisions import decision_of
 from glossator.service.monitoring.prediction_log.reader import LogFilter, LogReader, Record
 from glossator.service.promotion.records import Batch, Challenge, Disagreement
@@ -69,9 +70,17 @@ def freeze(pairs: list[Pair], challenge: Challenge, number: int, *, since: str |
 
 
 def texts_of(
-    log: Path, challenge: Challenge, wanted: Sequence[Disagreement], batches: Sequence[Batch]
+    log: Path,
+    challenge: Challenge,
+    wanted: Sequence[Disagreement],
+    batches: Sequence[Batch],
+    *,
+    most_characters: int = sys.maxsize,
 ) -> dict[tuple[str, int], dict[str, str]]:
-    """Return the texts of disagreements in these batches that the log still has, by request and place."""
+    """Return the texts of disagreements in these batches that the log still has, by request and place.
+
+    Raises TextTooLong if they have more than `most_characters` together.
+    """
     if not wanted:
         return {}
     starts = [batch.since for batch in batches if batch.since is not None]
@@ -79,10 +88,19 @@ def texts_of(
     served = LogFilter(challenge.model, challenge.served, since, max(batch.until for batch in batches))
     keys = {(each.request, each.place, each.sha256) for each in wanted}
     found: dict[tuple[str, int], dict[str, str]] = {}
+    characters = 0
     for record in LogReader(log, served):
         if _key(record) in keys:
             request, place, _ = _key(record)
-            found[request, place] = {name: str(record[name]) for name in _TEXTS if name in record}
+            texts = {name: str(record[name]) for name in _TEXTS if name in record}
+            found[request, place] = texts
+            characters += sum(map(len, texts.values()))
+            if characters > most_characters:
+                raise TextTooLong(
+                    "the texts of these tasks are too long together",
+                    expected=f"at most {most_characters:,} characters",
+                    hint="Ask for fewer at once.",
+                )
     return found
 
 

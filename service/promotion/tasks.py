@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,12 +33,18 @@ def tasks_of(
     reviews: Mapping[tuple[int, int], DisagreementReview],
     log: Path,
     count: int,
+    *,
+    most_characters: int = sys.maxsize,
 ) -> Iterator[dict[str, Any]]:
-    """Yield a task for each of the next disagreements without a review, with its text if it was logged."""
+    """Yield a task for each of the next disagreements without a review, with its text if it was logged.
+
+    Raises TextTooLong if their texts have more than `most_characters` together.
+    """
     places = waiting(batches, reviews)[:count]
     by_number = {batch.number: batch for batch in batches}
     wanted = [(batch, place, by_number[batch].kept[place]) for batch, place in places]
-    texts = texts_of(log, challenge, [each for _, _, each in wanted], [by_number[batch] for batch, _, _ in wanted])
+    found, frozen = [each for _, _, each in wanted], [by_number[batch] for batch, _, _ in wanted]
+    texts = texts_of(log, challenge, found, frozen, most_characters=most_characters)
     for batch, place, each in wanted:
         shown = {"candidate": _shown(each.candidate), "baseline": _shown(each.baseline)}
         first, second = ("baseline", "candidate") if is_swapped(challenge, batch, place) else ("candidate", "baseline")

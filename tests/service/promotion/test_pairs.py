@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from two_versions import CHALLENGER, CHAMPION, write_two_versions
 
-from glossator.service.errors import ConfigError, FileMissing
+from glossator.service.errors import ConfigError, FileMissing, TextTooLong
 from glossator.service.promotion import pairs as pairs_module
 from glossator.service.promotion.pairs import Pair, freeze, read_pairs, texts_of
 from glossator.service.promotion.records import Challenge
@@ -91,3 +91,5 @@ def test_texts_come_from_the_log(tmp_path: Path) -> None:
     assert len(texts) == 2
     assert all(text["text"].startswith("ticket ") for text in texts.values())
     assert texts_of(tmp_path / "log", CHALLENGE, [], []) == {}
+    with pytest.raises(TextTooLong, match="too long together"):
+        texts_of(tmp_path / "log", CHALLENGE, list(batch.kept[:2]), [batch], most_characters=20)
