@@ -29,7 +29,7 @@ def open_challenge(
     *,
     candidate: str,
     baseline: str,
-    margin: float = MARGIN,
+    margin: float | None = None,
     total_alpha: float = ALPHA,
     spend: float | None = None,
     restart: bool = False,
@@ -43,7 +43,7 @@ def open_challenge(
             the candidate, the new champion, give way to the baseline, the previous one?
         candidate: The digest of the version in question.
         baseline: The digest of the other one.
-        margin: By how much the candidate may be worse, as a share.
+        margin: By how much the candidate may be worse, as a share; None: as the challenge was begun, or MARGIN.
         total_alpha: The error probability of all challenges of the champion together.
         spend: What this challenge may spend of it; None: the share of its number, see `share_of_alpha`.
         restart: Begin another challenge after a closed one, with answers from now on.
@@ -61,7 +61,7 @@ def open_challenge(
         )
     known = store.newest(model, direction, candidate, baseline)
     if known is not None and known.state in ("open", "deciding"):
-        if abs(known.margin - margin) > 1e-12:
+        if margin is not None and abs(known.margin - margin) > 1e-12:
             raise ConfigError(
                 "this challenge was begun with another margin",
                 found=f"{100 * margin:g} points",
@@ -80,7 +80,7 @@ def open_challenge(
         direction,
         candidate,
         baseline,
-        margin=margin,
+        margin=MARGIN if margin is None else margin,
         total_alpha=total_alpha,
         spend=spend,
         since=None if known is None else format_time(time.time()),

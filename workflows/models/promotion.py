@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from glossator.service.errors import ConfigError, shorten
-from glossator.service.promotion.challenges import ALPHA, MARGIN, open_challenge, refresh_batches
+from glossator.service.promotion.challenges import ALPHA, open_challenge, refresh_batches
 from glossator.service.promotion.decision import carry_out, finish_interrupted
 from glossator.service.promotion.evidence import evidence_of, waiting
 from glossator.service.promotion.gates import LATENCY_RATIO, MEMORY_RATIO, Gate, check_versions
@@ -34,7 +34,8 @@ class Terms:
     """What a promotion requires.
 
     Attributes:
-        margin: By how much the challenger may be worse, as a share of all texts.
+        margin: By how much the challenger may be worse, as a share of all texts; None: as the comparison was begun, or
+            MARGIN.
         total_alpha: The error probability of all challengers of one champion together.
         spend: What this challenger may spend of it; None: the share of its number.
         latency_ratio: How many times as long as the champion's its answers may take.
@@ -43,7 +44,7 @@ class Terms:
         reading: How to read this file.
     """
 
-    margin: float = MARGIN
+    margin: float | None = None
     total_alpha: float = ALPHA
     spend: float | None = None
     latency_ratio: float = LATENCY_RATIO
@@ -239,7 +240,7 @@ class Promotion:
         Passed if the challenger is shown to be at most the margin worse, or if there are too few rows to show it and it
         is not worse by more than the margin on them.
         """
-        name, margin = "test file", self.terms.margin
+        name, margin = "test file", self.challenge.margin
         if self.terms.test is None:
             return Gate(name, None, "not checked: there is no --test FILE")
         from glossator.workflows.models.comparison import compare_models

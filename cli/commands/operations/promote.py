@@ -53,9 +53,14 @@ def promote(
     ] = False,
     auto: Annotated[bool, typer.Option("--auto", help="Promote, or roll back, when the evidence is in.")] = False,
     margin: Annotated[
-        float,
-        typer.Option(min=0.0, max=50.0, metavar="POINTS", help="By how much accuracy the challenger may be worse."),
-    ] = 0.5,
+        float | None,
+        typer.Option(
+            min=0.0,
+            max=50.0,
+            metavar="POINTS",
+            help="By how much accuracy the challenger may be worse. Default: as the comparison was begun, or 0.5.",
+        ),
+    ] = None,
     tasks: Annotated[
         str | None,
         typer.Option(help="Write the next disagreements to review to this file (JSON lines; - for stdout)."),
@@ -140,7 +145,7 @@ def promote(
     LogReader(log)  # an error if there is no log
     versions = Registry(registry)
     terms = Terms(
-        margin=margin / 100.0,
+        margin=None if margin is None else margin / 100.0,
         total_alpha=alpha / 100.0,
         spend=None if spend is None else spend / 100.0,
         latency_ratio=max_latency_ratio,

@@ -180,6 +180,12 @@ def test_labels_that_only_one_version_has_are_said(
     assert "1 labels in common; only the challenger has invoice; only the champion has delivery, praise," in shown.out
 
 
+def test_the_margin_is_remembered(reviewers: Reviewers) -> None:
+    reviewers.log(50, day=1)
+    assert "at most 2 points worse" in reviewers.promote("--margin", "2").out
+    assert "at most 2 points worse" in reviewers.promote().out
+
+
 def test_without_disagreements_texts_are_missing_and_no_reviews(reviewers: Reviewers) -> None:
     reviewers.log(20, day=1, better=0.0, worse=0.0, both_wrong=0.0)
     assert "not promoted: texts that both answered are missing" in reviewers.promote().out
