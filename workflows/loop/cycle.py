@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from glossator.service.bundle.reader import read_manifest
 from glossator.service.errors import ConfigError, GlossatorError, OutputError
 from glossator.service.files.append_lines import append_line
 from glossator.service.files.durable import write_atomically
@@ -169,7 +170,9 @@ class Loop:
         new = 0
         for period in periods.values():
             own = [(number, row) for number, row in rows if row.get("period") == period.id]
-            found, unusable = read_reviews(own, period, self.reviews.draws(period.id), self.settings.reviewer)
+            found, unusable = read_reviews(
+                own, period, self.reviews.draws(period.id), self.settings.reviewer, labels=self._known_labels(period)
+            )
             new += self.reviews.import_reviews(period.id, found).new
             faults += unusable
         compared = [(number, row) for number, row in rows if "challenge" in row]
@@ -177,13 +180,20 @@ class Loop:
             promotion = self._promotion()
             if promotion is not None:
                 own = [(number, row) for number, row in compared if row["challenge"] == promotion.challenge.id]
-                faults += promotion.add_answers(own, self.settings.reviewer)
+                faults += promotion.add_answers(own, self.settings.reviewer, new_labels=self.settings.new_labels)
         strange = sum("challenge" not in row and row.get("period") not in periods for _, row in rows)
         faults += [f"{strange} rows belong to no period of {self.settings.model}"] if strange else []
         summary = f"{new:,} new reviews of answers, {len(compared):,} rows about disagreements"
         summary += f"; {len(faults):,} rows cannot be used" if faults else ""
         numbers = {"new": new, "disagreements": len(compared), "faults": faults}
         return Step("answers", "done" if rows else "nothing", summary, numbers)
+
+    def _known_labels(self, period: Period) -> list[str] | None:
+        """Return the labels that a right answer may have; None if all are allowed, or the version was removed."""
+        model = self.settings.model
+        if self.settings.new_labels or period.digest not in self.registry.record(model).versions:
+            return None
+        return list(read_manifest(self.registry.folder(model, period.digest)).task.labels)
 
     def open_period(self) -> Step:
         """Open a period if the last one ended long enough ago, draw answers, and write them for the reviewers."""

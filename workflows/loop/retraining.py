@@ -172,7 +172,7 @@ def _report(built: BuiltCorpus, reporter: Reporter) -> None:
         reporter.detail(f"new label {label}: {count:,} rows, {learned}")
     if built.conflicts:
         replaced = sum(each.replaced for each in built.conflicts)
-        reporter.detail(f"{len(built.conflicts):,} texts had another label; {replaced:,} were changed")
+        reporter.detail(f"texts that had another label: {len(built.conflicts):,}, of which changed: {replaced:,}")
     if built.masked:
         reporter.detail(f"{built.masked:,} texts were masked when they were logged, and are used as they are")
     for reason, count in sorted(built.left_out.items()):

@@ -33,6 +33,8 @@ MOST_CHARACTERS = 8 << 20
 LONGEST_TEXT = 100_000
 """Characters; longer texts are dropped: encoding them takes the processor for too long."""
 TEXTS_AT_A_TIME = 16
+LOOK_SECONDS = 1.0
+"""How often the versions are looked for."""
 STOP_SECONDS = 5.0
 """How long `close` waits for the batch that runs."""
 
@@ -178,7 +180,9 @@ class Shadow:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            self._wake.wait()
+            for target in self.targets:
+                target.model()  # loads a version that an alias got meanwhile, before a text comes
+            self._wake.wait(LOOK_SECONDS)
             self._wake.clear()
             while self._waiting and not self._stopping.is_set():
                 with self._lock:

@@ -27,6 +27,7 @@ from glossator.service.monitoring.prediction_log.comparison import compare_shado
 from glossator.service.monitoring.prediction_log.erasures import erase
 from glossator.service.monitoring.prediction_log.reader import LogFilter, LogReader
 from glossator.service.monitoring.prediction_log.records import hash_text
+from glossator.service.monitoring.traffic_shares import position
 from glossator.service.registry import Registry
 
 TEXTS = [f"{word} {number}" for number in range(20) for word in ("money", "the parcel", "thanks")]
@@ -153,13 +154,13 @@ def test_a_shadow_answers_its_share_for_the_log_alone(
     for text in TEXTS[:30]:
         assert server.version(text) == first
     assert server.client.post("/v1/models/intents/predict", json={"texts": TEXTS[30:]}).json()["version"] == first
-    wait_until(lambda: len(read(tmp_path / "log", "served")) == len(TEXTS))
-    chosen = {each["sha256"]: each for each in read(tmp_path / "log", "served")}
+    share = {each for text in TEXTS if position(each := hash_text(text), use="shadow") < 0.5}
+    assert 0.2 < len(share) / len(TEXTS) < 0.8
+    wait_until(lambda: server.metric("glossator_shadow_answers_total") == len(share))
     server.close()
+    chosen = {each["sha256"]: each for each in read(tmp_path / "log", "served")}
     found = read(tmp_path / "log")
-    dropped = [each for each in chosen if each not in {record["sha256"] for record in found}]
-    assert 0.2 < len(found) / len(TEXTS) < 0.8
-    assert len(dropped) == len(TEXTS) - len(found)
+    assert {each["sha256"] for each in found} == share
     model = load_one_thread(bundles["second"])
     expected = {hash_text(text): model(text).label for text in TEXTS}
     for each in found:

@@ -139,6 +139,24 @@ def test_rows_of_other_files_are_reported(project: LoopProject, database: Databa
     assert step.numbers["faults"] == [f"1 rows belong to no period of {NAME}"]
 
 
+def test_labels_that_the_model_lacks_are_refused_unless_new_ones_are_wanted(
+    project: LoopProject, database: Database, clock: Clock
+) -> None:
+    project.answer(TEXTS)
+    strict = make_loop(project, database, clock, new_labels=False)
+    strict.run(("answers", "period"))
+    tasks = answer_tasks(project)
+    refused = strict.run(("answers",)).step("answers")
+    assert refused is not None
+    assert 0 < len(refused.numbers["faults"]) < tasks
+    assert "invoice" in refused.numbers["faults"][0]
+    assert refused.numbers["new"] == tasks - len(refused.numbers["faults"])
+    read = make_loop(project, database, clock).run(("answers",)).step("answers")
+    assert read is not None
+    assert read.numbers["faults"] == []
+    assert read.numbers["new"] == len(refused.numbers["faults"])
+
+
 def test_a_loop_needs_its_log_and_its_model(project: LoopProject, database: Database, clock: Clock) -> None:
     with pytest.raises(FileMissing):
         make_loop(project, database, clock, log="absent")
