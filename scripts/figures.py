@@ -289,6 +289,7 @@ FIGURES: Mapping[str, Callable[[Any], Figures]] = {
     "drift_summaries": loop.drift_summaries,
     "live_accuracy": loop.live_accuracy,
     "live_f1": loop.live_f1,
+    "log_cost": loop.log_cost,
     "long_attention": long_attention,
     "memory": memory,
     "memory_http": memory_http,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import median
 from typing import Any
 
 from figure_text import Figures
@@ -84,6 +85,18 @@ def _median(delays: list[int | None]) -> str:
     ordered = sorted(delays, key=lambda each: (each is None, each))
     middle = ordered[len(ordered) // 2]
     return "-" if middle is None else f"{middle:,}"
+
+
+def log_cost(result: Any) -> Figures:
+    """What the log, logged texts and a shadow leave of the throughput, and what an answer costs more."""
+    found = {}
+    for variant in ("log", "texts", "shadow"):
+        for name, figure in (("throughput", "throughput"), ("cpu", "cpu_ms")):
+            ratios = [each[variant][figure] / each["none"][figure] for each in result]
+            found[f"{variant}.{name}"] = f"{median(ratios):.0%}"
+        more = median(each[variant]["cpu_ms"] - each["none"]["cpu_ms"] for each in result)
+        found[f"{variant}.more_us"] = f"{1e3 * more:.0f}"
+    return found | {"base_ms": f"{median(each['none']['cpu_ms'] for each in result):.1f}"}
 
 
 def promotion(result: Any) -> Figures:

@@ -25,8 +25,8 @@ def test_a_server_is_measured_in_each_round(tmp_path: Path) -> None:
 
 def test_ratios_are_those_of_the_same_round() -> None:
     figures = dict.fromkeys(
-        ("p99", "calm_p50", "calm_p99", "requests", "calm_requests", "log_dropped", "refused", "shadow_answers",
-         "shadow_dropped", "calm_shadow_answers", "calm_shadow_dropped"), 2.0,
+        ("cpu_ms", "p99", "calm_p50", "calm_p99", "requests", "calm_requests", "log_dropped", "refused",
+         "shadow_answers", "shadow_dropped", "calm_shadow_answers", "calm_shadow_dropped"), 2.0,
     )  # fmt: skip
     rounds = [
         {"none": figures | {"throughput": base}, "log": figures | {"throughput": 0.99 * base},
