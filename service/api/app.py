@@ -130,20 +130,19 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
         if state.jobs is not None:
             await to_thread.run_sync(state.jobs.close)
         await to_thread.run_sync(state.lanes.close)
-        if state.shadow is not None:
-            await to_thread.run_sync(state.shadow.close)
-        if state.log is not None:
-            await to_thread.run_sync(state.log.close)
-        if state.drift is not None:
-            await to_thread.run_sync(state.drift.close)
-        if state.feedback is not None:
-            await to_thread.run_sync(state.feedback.close)
-        if state.reviews is not None:
-            await to_thread.run_sync(state.reviews.close)
-        if state.monitor is not None:
-            await to_thread.run_sync(state.monitor.close)
-        if state.promotions is not None:
-            await to_thread.run_sync(state.promotions.close)
+        # The log after the shadow, which writes to it, and before the drift detector, which reads what is written.
+        services = (
+            state.shadow,
+            state.log,
+            state.drift,
+            state.feedback,
+            state.reviews,
+            state.monitor,
+            state.promotions,
+        )
+        for service in services:
+            if service is not None:
+                await to_thread.run_sync(service.close)
         await to_thread.run_sync(metrics.close)
 
     app = DocumentedApp(

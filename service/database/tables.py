@@ -19,7 +19,19 @@ class Tables(NamedTuple):
 
 
 def prepare_tables(database: Database, tables: Tables) -> None:
-    """Create missing tables. Raises ConfigError if the tables that exist belong to another version of Glossator."""
+    """Create missing tables.
+
+    Raises ConfigError if the tables that exist belong to another version of Glossator. After any error the database is
+    closed.
+    """
+    try:
+        _prepare(database, tables)
+    except BaseException:
+        database.close()
+        raise
+
+
+def _prepare(database: Database, tables: Tables) -> None:
     name = tables.version_table
     database.prepare(
         f"""CREATE TABLE IF NOT EXISTS {name} (version INTEGER NOT NULL);

@@ -55,11 +55,7 @@ class PromotionStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        try:
-            prepare_tables(database, TABLES)
-        except BaseException:
-            database.close()
-            raise
+        prepare_tables(database, TABLES)
 
     def close(self) -> None:
         """Close the connections."""

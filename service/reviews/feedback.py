@@ -126,11 +126,7 @@ class FeedbackStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        try:
-            prepare_tables(database, TABLES)
-        except BaseException:
-            database.close()
-            raise
+        prepare_tables(database, TABLES)
 
     def close(self) -> None:
         """Close the connections."""

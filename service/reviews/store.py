@@ -93,11 +93,7 @@ class ReviewStore:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._periods: dict[str, Period] = {}
-        try:
-            prepare_tables(database, TABLES)
-        except BaseException:
-            database.close()
-            raise
+        prepare_tables(database, TABLES)
 
     def close(self) -> None:
         """Close the connections."""

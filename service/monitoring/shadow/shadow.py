@@ -180,8 +180,7 @@ class Shadow:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            for target in self.targets:
-                target.model()  # loads a version that an alias got meanwhile, before a text comes
+            self._look_for_versions()
             self._wake.wait(LOOK_SECONDS)
             self._wake.clear()
             while self._waiting and not self._stopping.is_set():
@@ -191,6 +190,14 @@ class Shadow:
                 with self._lock:
                     self._texts -= len(task.texts)
                     self._characters -= task.characters
+
+    def _look_for_versions(self) -> None:
+        """Load a version that an alias got meanwhile, before a text comes."""
+        for target in self.targets:
+            try:
+                target.model()
+            except Exception as error:  # the next look may succeed; the thread must go on
+                logger.error("shadow: the version of %s cannot be found: %s", target.share, error)
 
     def _answer(self, task: _Task) -> None:
         """Answer the texts of a task, a few at a time."""

@@ -245,3 +245,24 @@ def test_closing_does_not_wait_for_idle_time(
     log.close()
     assert shadow.counts[0].dropped["stopping"] == 3
     assert records(log) == []
+
+
+def test_the_shadow_goes_on_when_its_version_cannot_be_found_for_a_moment(
+    log: PredictionLog, challenger: Model, served: Callable[..., Served]
+) -> None:
+    class Flickering(FixedTarget):
+        failed = False
+
+        def model(self) -> Model | None:
+            if not self.failed:
+                self.failed = True
+                raise OSError("the folder is away")
+            return super().model()
+
+    target = Flickering(challenger)
+    shadow = Shadow([target], lambda: True, log)
+    shadow.start()
+    wait_until(lambda: target.failed)
+    shadow.observe(served("money"), [{"place": 0, "sha256": "a", "labels": []}])
+    wait_until(lambda: shadow.counts[0].answers == 1)
+    shadow.close()
