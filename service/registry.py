@@ -224,6 +224,7 @@ class Registry:
         why: str = "",
         evidence: Mapping[str, Any] | None = None,
         expected: str | None = None,
+        by: str | None = None,
     ) -> AuditEntry:
         """Give an alias to a version.
 
@@ -234,6 +235,7 @@ class Registry:
             why: The reason, for the audit.
             evidence: The numbers behind it, JSON-ready, for the audit.
             expected: The digest that must have the alias until now: of two callers that expect it, one succeeds.
+            by: Who changes it, for the audit; None: the user of this process.
 
         Raises:
             UnknownModel: The registry has no such version.
@@ -243,7 +245,7 @@ class Registry:
         with self._locked():
             digest = self.resolve_version(name, version)
             self._check_expected(name, alias, expected)
-            return self._append("alias", name, digest, alias, why, evidence)
+            return self._append("alias", name, digest, alias, why, evidence, by)
 
     def rollback(
         self,
@@ -253,6 +255,7 @@ class Registry:
         why: str = "",
         evidence: Mapping[str, Any] | None = None,
         expected: str | None = None,
+        by: str | None = None,
     ) -> AuditEntry:
         """Give an alias back to the version that had it before. Raises ConfigError if there is none; see `alias`."""
         with self._locked():
@@ -264,7 +267,7 @@ class Registry:
                     found=f"{name}@{alias}",
                     hint="Choose the version: glossator models alias.",
                 )
-            return self._append("rollback", name, previous, alias, why, evidence)
+            return self._append("rollback", name, previous, alias, why, evidence, by)
 
     def note(self, name: str, version: str, *, why: str, evidence: Mapping[str, Any] | None = None) -> AuditEntry:
         """Record an event of a version in the audit; nothing else changes. Raises UnknownModel."""
@@ -309,10 +312,11 @@ class Registry:
         alias: str | None,
         why: str,
         evidence: Mapping[str, Any] | None = None,
+        by: str | None = None,
     ) -> AuditEntry:
         """Append a line to the audit; it is on disk when this returns. The caller holds the lock."""
         time = datetime.now(UTC).isoformat(timespec="milliseconds")
-        entry = AuditEntry(action, name, digest, alias, why, _user(), time, evidence)
+        entry = AuditEntry(action, name, digest, alias, why, by or _user(), time, evidence)
         try:
             append_line(self.audit_file, printable_json(entry.to_dict()).encode())
         except OSError as error:

@@ -23,6 +23,8 @@ def carry_out(
 ) -> AuditEntry:
     """Promote the candidate, or roll back to the baseline. Return the line in the audit.
 
+    `evidence` may say who decided (`by`) and why (`reason`), for the audit.
+
     Raises ConfigError if another version has become the champion meanwhile, or if the challenge was closed.
     """
     return finish_decision(store, registry, store.decide(challenge.id, evidence))
@@ -65,19 +67,22 @@ def find_entry(registry: Registry, challenge: Challenge) -> AuditEntry | None:
 
 def _move_alias(registry: Registry, challenge: Challenge) -> AuditEntry:
     evidence = {"challenge": challenge.id, **(challenge.evidence or {})}
+    by, reason = evidence.pop("by", None), evidence.pop("reason", None)
+    because = f": {reason}" if reason else ""
     points = f"{100 * challenge.margin:g} points"
     if challenge.direction == "promote":
         return registry.alias(
             challenge.model,
             challenge.candidate,
             CHAMPION,
-            why=f"shown to be at most {points} worse than {challenge.baseline[:12]}",
+            why=f"shown to be at most {points} worse than {challenge.baseline[:12]}{because}",
             evidence=evidence,
             expected=challenge.baseline,
+            by=by,
         )
-    why = f"{challenge.candidate[:12]} is shown to be more than {points} worse"
+    why = f"{challenge.candidate[:12]} is shown to be more than {points} worse{because}"
     if registry.record(challenge.model).previous_version(CHAMPION) == challenge.baseline:
-        return registry.rollback(challenge.model, why=why, evidence=evidence, expected=challenge.candidate)
+        return registry.rollback(challenge.model, why=why, evidence=evidence, expected=challenge.candidate, by=by)
     return registry.alias(
-        challenge.model, challenge.baseline, CHAMPION, why=why, evidence=evidence, expected=challenge.candidate
+        challenge.model, challenge.baseline, CHAMPION, why=why, evidence=evidence, expected=challenge.candidate, by=by
     )

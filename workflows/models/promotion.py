@@ -13,6 +13,7 @@ from glossator.service.promotion.decision import carry_out, finish_interrupted
 from glossator.service.promotion.evidence import evidence_of, waiting
 from glossator.service.promotion.gates import LATENCY_RATIO, MEMORY_RATIO, Gate, check_versions
 from glossator.service.promotion.tasks import read_answers, tasks_of
+from glossator.service.promotion.verdict import decision_numbers, is_allowed
 from glossator.service.registry import CHAMPION, PREVIOUS, Registry
 from glossator.workflows.corpus.reading_options import ReadingOptions
 from glossator.workflows.reporter import Reporter
@@ -196,14 +197,10 @@ class Promotion:
         labels = None
         if self.challenge.direction == "promote":
             gates, labels = self._gates(runs, reporter)
-        passed = evidence.shown and not any(gate.passed is False for gate in gates)
+        passed = is_allowed(evidence, gates)
         entry = None
         if passed and act:
-            numbers = evidence.to_dict() | {
-                "number": self.challenge.number,
-                "total_alpha": self.challenge.total_alpha,
-                "gates": {gate.name: gate.to_dict() for gate in gates},
-            }
+            numbers = decision_numbers(self.challenge, evidence, gates)
             entry = carry_out(self._store, self._registry, self.challenge, numbers)
             self.challenge = self._store.challenge(self.challenge.id)
         return Standing(

@@ -27,7 +27,6 @@ from glossator.cli.support.panels import READING
 from glossator.workflows.corpus.reading_options import ReadingOptions
 
 if TYPE_CHECKING:
-    from glossator.service.promotion.evidence import Evidence
     from glossator.service.registry import Registry
     from glossator.workflows.models.promotion import Standing
 
@@ -234,9 +233,9 @@ def _write_tasks(path: str, tasks: Iterable[Mapping[str, Any]]) -> None:
 
 
 def _sentences(standing: Standing) -> Iterator[str]:
-    challenge, evidence = standing.challenge, standing.evidence
-    promoting = challenge.direction == "promote"
-    names = ("challenger", "champion") if promoting else ("champion", "previous champion")
+    from glossator.service.promotion.verdict import evidence_sentences, names_of
+
+    challenge, evidence, names = standing.challenge, standing.evidence, names_of(standing.challenge)
     yield (
         f"{challenge.model}: {names[0]} {challenge.candidate[:12]} against {names[1]} {challenge.baseline[:12]}; "
         f"comparison {challenge.number} of this champion, which may spend {100 * challenge.alpha:.3g} % of "
@@ -244,62 +243,12 @@ def _sentences(standing: Standing) -> Iterator[str]:
     )
     if standing.labels:
         yield standing.labels
-    if not evidence.texts:
-        version = "challenger" if promoting else "previous"
-        yield (
-            "no text in the log was answered by both yet: "
-            f"glossator serve --shadow {challenge.model}={version}:0.2 answers logged texts with the other version"
-        )
-    else:
-        yield (
-            f"{evidence.texts:,} texts were answered by both; they disagree on {evidence.disagreements:,} "
-            f"({100 * evidence.disagreements / evidence.texts:.1f} %)"
-        )
-    yield from _reviewed(evidence, names)
-    yield from _shown(evidence, names, promoting=promoting)
+    yield from evidence_sentences(challenge, evidence)
     for gate in standing.gates:
         yield f"{gate.name}: {MARK[gate.passed]}; {gate.sentence}"
     if standing.waiting:
         yield f"to review: {standing.waiting:,} disagreements (--tasks FILE writes them)"
     yield _verdict(standing)
-
-
-def _reviewed(evidence: Evidence, names: tuple[str, str]) -> Iterator[str]:
-    if evidence.reviewed:
-        said = evidence.verdicts
-        yield (
-            f"{evidence.reviewed:,} of them reviewed: the {names[0]} is right in {said['candidate']:,}, the {names[1]} "
-            f"in {said['baseline']:,}, both or neither in {said['both'] + said['neither']:,}"
-        )
-        if said["skipped"]:
-            yield f"skipped: {said['skipped']:,}; they count against the change until somebody reviews them"
-    if evidence.ahead:
-        yield f"reviews that wait for those of earlier disagreements, and do not count yet: {evidence.ahead:,}"
-    if evidence.estimate is not None:
-        low, high = 100 * evidence.interval.low, 100 * evidence.interval.high
-        yield (
-            f"difference of the accuracies between {low:+.2f} and {high:+.2f} points "
-            f"(95 %, however often you look); best estimate {100 * evidence.estimate:+.2f}"
-        )
-
-
-def _shown(evidence: Evidence, names: tuple[str, str], *, promoting: bool) -> Iterator[str]:
-    import math
-
-    points = f"{100 * evidence.question.margin:g} points"
-    claim = f"the {names[0]} is at most {points} worse" if promoting else f"the {names[0]} is more than {points} worse"
-    needed = 1.0 / evidence.question.alpha
-    log_e = min(evidence.log_e_traffic, evidence.log_e_logged)
-    found = f"{math.exp(log_e):.3g}" if log_e < 14.0 else "more than 1,000,000"
-    if evidence.shown:
-        yield f"shown: {claim} (evidence {found}, needed {needed:.3g})"
-        return
-    yield f"not shown: {claim} (evidence {found}, needed {needed:.3g})"
-    if evidence.missing is not None:
-        like = "if the next ones are like these" if evidence.reviewed >= 30 else "if both are equally good"
-        yield f"about {evidence.missing:,} more reviews would show it, {like}"
-    elif promoting and evidence.reviewed >= 30:
-        yield "more reviews like these would never show it"
 
 
 def _verdict(standing: Standing) -> str:
