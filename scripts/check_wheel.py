@@ -18,8 +18,8 @@ EXPECTED = (
     "glossator/__main__.py",
     "glossator/py.typed",
     "glossator/examples/tickets.csv",
-    "glossator/service/api/web/static/app.css",
-    "glossator/service/api/web/templates/page.html",
+    "glossator/service/api/web/static/studio.css",
+    "glossator/service/api/web/templates/playground/page.html",
 )
 
 

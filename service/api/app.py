@@ -51,7 +51,7 @@ from glossator.service.api.security.proxy import ProxyMiddleware
 from glossator.service.api.security.sessions import Sessions
 from glossator.service.api.settings import Settings
 from glossator.service.api.state import AppState
-from glossator.service.api.web import feedback_pages, key_pages, pages
+from glossator.service.api.web.pages import page_routers
 from glossator.service.bundle.names import check_model_name
 from glossator.service.errors import ConfigError
 from glossator.service.inference.admission import QueueLimit
@@ -181,10 +181,8 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
     reviews = reviews_disabled if state.reviews is None else reviews_routes
     for routes in (predict, zero_shot_rerank, models_routes, monitor, jobs, feedback, reviews, promotion, health):
         app.include_router(routes.router)
-    app.include_router(pages.router)
-    app.include_router(key_pages.router)
-    if state.feedback is not None:
-        app.include_router(feedback_pages.router)
+    for router in page_routers(state):
+        app.include_router(router)
     app.body_models = BODIES
     mount(app, root=settings.root_dialect, default=catalog.names[0], jobs=state.jobs is not None)
     tuple(declared_routes(app.routes))  # a route without a declared scope stops the app here

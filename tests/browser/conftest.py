@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from servers import Server, server
+from visits import Visit
 from vote_bundle import vote_bundle
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -41,3 +42,18 @@ def running(task_bundle: Callable[[str], Path], tmp_path_factory: pytest.TempPat
     ]
     with server(*bundles, jobs=root / "jobs", free_disk_bytes=0) as running:
         yield running
+
+
+@pytest.fixture
+def visit(browser: Any, running: Server) -> Iterator[Callable[..., Visit]]:
+    visits: list[Visit] = []
+
+    def start(url: str = running.url, **options: Any) -> Visit:
+        visits.append(Visit(browser, url, **options))
+        return visits[-1]
+
+    yield start
+    for each in visits:
+        each.context.close()
+        assert each.errors == []
+        assert each.foreign == []

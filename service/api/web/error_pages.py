@@ -8,7 +8,8 @@ from starlette.types import Scope
 
 from glossator.service.api.problems import Unauthorized, build_problem, headers_of
 from glossator.service.api.security.proxy import root_of
-from glossator.service.api.web.templating import PREFIX, render
+from glossator.service.api.web.navigation import PREFIX
+from glossator.service.api.web.templating import render
 from glossator.service.errors import GlossatorError
 
 KEY_PAGE = f"{PREFIX}/session"
@@ -36,12 +37,12 @@ def error_page(error: GlossatorError, scope: Scope) -> Response:
         scope,
         "error.html" if is_part else "error_page.html",
         status=problem.status,
-        message=message[:1].upper() + message[1:],
+        message=f"{message[:1].upper()}{message[1:]}.",
         faults=faults,
         expected=problem.expected or "",
         hint=_hint(error, problem.hint or ""),
         title=problem.title,
-        key_page=KEY_PAGE if isinstance(error, Unauthorized) else "",
+        key_page=root_of(scope) + KEY_PAGE if isinstance(error, Unauthorized) else "",
     )
     response.headers.update(headers_of(error))
     return response

@@ -1,6 +1,6 @@
 """Renders pages and their parts with Jinja2, which escapes every text.
 
-The Content-Security-Policy allows scripts and styles only from our own files.
+The Content-Security-Policy allows scripts and styles only from our own files. Bootstrap's signs are data URLs.
 """
 
 from __future__ import annotations
@@ -14,17 +14,14 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from glossator.service.api.security.proxy import root_of
+from glossator.service.api.web.navigation import frame_values
 
-PREFIX = "/ui"
-"""The path of the pages."""
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-DOCS_POLICY = POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'").replace(
-    "img-src 'self'", "img-src 'self' data:"
-)
-"""Swagger UI sets inline styles and loads icons from data URLs."""
+DOCS_POLICY = POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
+"""Swagger UI sets inline styles."""
 
 
 def may_wrap(name: str) -> Markup:
@@ -45,6 +42,6 @@ _templates.filters["may_wrap"] = may_wrap
 
 def render(scope: Scope, template: str, *, status: int = 200, policy: str = POLICY, **values: Any) -> Response:
     """Render a page or a part of one; its links start with the prefix of the request's proxy."""
-    content = _templates.get_template(template).render(root=root_of(scope), **values)
+    content = _templates.get_template(template).render(root=root_of(scope), **frame_values(scope), **values)
     headers = {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY"}
     return Response(content, status_code=status, media_type="text/html", headers=headers)

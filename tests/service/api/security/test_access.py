@@ -28,7 +28,7 @@ from glossator.service.api.security.access import (
 from glossator.service.api.security.key_file import SCOPES, ApiKey, KeyFile
 from glossator.service.api.security.key_hashing import hash_key
 from glossator.service.api.settings import Dialect, Settings
-from glossator.service.api.web.pages import STATIC
+from glossator.service.api.web.static_files import STATIC
 from glossator.service.inference.model import Model
 
 KEYS = {scope: f"gl_key-with-scope-{scope}" for scope in SCOPES}
@@ -179,7 +179,7 @@ def test_without_a_key_nobody_learns_which_routes_exist(app: FastAPI) -> None:
 def test_key_with_the_scope_gets_an_answer(app: FastAPI) -> None:
     for path, scope in (("/metrics", "admin"), ("/v1/jobs", "label"), ("/v1/models", "infer"), ("/ui", "infer")):
         assert get(app, path.encode(), KEYS[scope], path=path).status == 200
-    for path in ("/livez", "/readyz", "/ui/static/app.css"):
+    for path in ("/livez", "/readyz", "/ui/static/studio.css"):
         assert get(app, path.encode(), None, path=path).status == 200
 
 

@@ -53,7 +53,7 @@ def test_the_list_of_models_says_which_one_was_not_measured(
     verification = manifest.verification.model_copy(update={"evidence": "texts"})
     write_manifest(bundle, manifest.model_copy(update={"verification": verification}))
     client = make_client({"bought": load(bundle, threads=1), "intents": load(bundles["intents"], threads=1)})
-    shown = client.get("/ui/models").text
+    shown = client.get("/ui/playground/models").text
     assert "Model card of bought</a> (not measured on your data) ·" in shown
     assert shown.count("not measured") == 1
     listed = {each["name"]: each["measured"] for each in client.get("/v1/models").json()["models"]}

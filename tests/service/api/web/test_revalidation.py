@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from glossator.service.api.web.revalidation import entity_tag, revalidated
 
-PATHS = ["/ui", "/docs", "/ui/models", "/ui/models/intents", "/ui/static/app.js", "/ui/static/icon.svg"]
+PATHS = ["/ui", "/docs", "/ui/models", "/ui/models/intents", "/ui/static/studio.js", "/ui/static/icon.svg"]
 
 
 def answer_to(if_none_match: str) -> int:

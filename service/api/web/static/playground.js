@@ -1,4 +1,4 @@
-// Behaviour of the page: the fields of the selected model, dropped files, Ctrl+Enter, a server that does not answer.
+// The Playground: the fields of the selected model, dropped files, Ctrl+Enter.
 "use strict";
 
 const byId = (id) => document.getElementById(id);
@@ -8,8 +8,6 @@ function showFields() {
   if (!selected) return;
   byId("second-field").hidden = !selected.dataset.readsPairs;
   byId("explain-field").hidden = !selected.dataset.canExplain;
-  const jobModel = byId("job-model");
-  if (jobModel) jobModel.value = selected.value;
 }
 
 document.body.addEventListener("change", (event) => {
@@ -25,18 +23,6 @@ document.body.addEventListener("htmx:afterSettle", (event) => {
 byId("predict").addEventListener("htmx:beforeRequest", (event) => {
   if (event.target.id === "predict") byId("answer").replaceChildren();
 });
-
-// No response at all: the server has stopped, or the network is down.
-for (const failure of ["htmx:sendError", "htmx:timeout"]) {
-  document.body.addEventListener(failure, (event) => {
-    const message = document.createElement("p");
-    message.className = "error";
-    message.setAttribute("role", "alert");
-    message.textContent = "The server does not answer. Check that it is running, then try again.";
-    const target = event.detail.target;
-    if (target.tagName !== "TR") target.replaceChildren(message); // a job's row keeps its last state
-  });
-}
 
 const text = byId("text");
 text.addEventListener("dragover", (event) => event.preventDefault());

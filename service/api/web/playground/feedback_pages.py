@@ -15,8 +15,9 @@ from glossator.service.api.routes.feedback import caller_of, feedback_of
 from glossator.service.api.schemas.validation_faults import list_faults
 from glossator.service.api.security.access import INFER
 from glossator.service.api.state import AppState
+from glossator.service.api.web.navigation import PREFIX
 from glossator.service.api.web.page_route import PageRoute, read_fields
-from glossator.service.api.web.templating import PREFIX, render
+from glossator.service.api.web.templating import render
 from glossator.service.bundle.task import Classifier, Task
 from glossator.service.errors import GlossatorError, InvalidFeedback
 from glossator.service.reviews.feedback import Feedback
@@ -76,7 +77,9 @@ def _reply(
         several=isinstance(task, Classifier) and task.problem_type == "multi_label_classification",
         details=details,
     )
-    return show("feedback_reply.html" if "hx-request" in request.headers else "feedback_page.html")
+    return show(
+        "playground/feedback_reply.html" if "hx-request" in request.headers else "playground/feedback_page.html"
+    )
 
 
 def _row(fields: Fields) -> FeedbackRow:

@@ -1,0 +1,1 @@
+"""Jobs: files that are labelled in the background."""

@@ -1,0 +1,1 @@
+"""The models: facts at a glance, history, promotion, model cards."""

@@ -1,0 +1,1 @@
+"""The Playground: try one model, or compare two."""

@@ -1,0 +1,1 @@
+"""Reports of evaluations and other runs."""
