@@ -21,12 +21,14 @@ GlossatorError
 │   ├── InvalidFeedback       it does not fit the answer or the model's labels
 │   ├── UnknownPeriod         the model has no such period of answers to review
 │   ├── UnknownItem           the period has no such answer to review
+│   │   └── UnknownQueue        there is no such labelling queue
 │   ├── InvalidReview         lists the reviews of a request that cannot be used
 │   └── UnknownChallenge      the model has no such comparison of two versions
 ├── CorpusError             lists every fault found in a corpus
 ├── ConfigError             lists every fault found in options and settings
 │   └── ExtraMissing          an optional dependency is not installed
 ├── Overloaded              the server is overloaded; says after how many seconds to retry
+├── PromotionRefused        the evidence does not allow it; lists what speaks against it
 ├── ModelLoading            the requested version is still loading
 ├── DeadlineExceeded
 ├── InferenceError          ONNX Runtime failed on a graph that had loaded
@@ -224,6 +226,10 @@ class UnknownItem(InputError):
     code = "unknown-item"
 
 
+class UnknownQueue(UnknownItem):
+    code = "unknown-queue"
+
+
 class InvalidReview(InputError):
     code = "invalid-review"
 
@@ -251,6 +257,10 @@ class Overloaded(GlossatorError):
         super().__init__(message, **details)
         self.retry_after = retry_after
         """Seconds after which to retry."""
+
+
+class PromotionRefused(GlossatorError):
+    code = "promotion-refused"
 
 
 class ModelLoading(GlossatorError):

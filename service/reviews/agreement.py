@@ -31,6 +31,15 @@ class ReviewerAgreement:
     unstated: int
 
 
+def agreement_words(alpha: float) -> str:
+    """Return how good an alpha is, by the limits that Krippendorff recommends: 0.8, and 0.667 for tentative results.
+
+    >>> [agreement_words(alpha) for alpha in (0.9, 0.7, 0.3, -0.2)]
+    ['good', 'fair', 'poor', 'none']
+    """
+    return "good" if alpha >= 0.8 else "fair" if alpha >= 0.667 else "poor" if alpha > 0.0 else "none"
+
+
 def agreement_of(period: Period, answers: Answers) -> ReviewerAgreement:
     """Return how far the current answers of the reviewers of a period agree."""
     from glossator.service.statistics.agreement import krippendorff, masi, nominal

@@ -75,7 +75,11 @@ def wanted_twice(period: Period, drawn: Sequence[int], share: float) -> set[int]
     The seed of the period chooses where to begin. More draws change nothing for the items that are drawn already.
     """
     begin = Random(f"{period.id} {period.seed}").random()
-    items = list(dict.fromkeys(drawn))
+    return spread_evenly(list(dict.fromkeys(drawn)), share, begin)
+
+
+def spread_evenly(items: Sequence[int], share: float, begin: float) -> set[int]:
+    """Return this share of the items, evenly over their order; `begin`, from 0 to 1, chooses with which to begin."""
     return {
         item
         for place, item in enumerate(items)

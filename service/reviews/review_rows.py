@@ -60,7 +60,7 @@ def read_review(
         ((name, value),) = gold.items()
         if name not in item.served:
             raise ValueError(f"gold_{name} does not fit an answer with {', '.join(item.served)}")
-        gold = {name: _checked_gold(name, value, row, period, labels)}
+        gold = {name: read_gold(name, value, row, single=period.scheme.kind == "label", labels=labels)}
         verdict = "right" if canonical(gold) == canonical({name: item.served[name]}) else "wrong"
     else:
         value = row[said[0]]
@@ -91,14 +91,25 @@ def _gold(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: row[f"gold_{name}"] for name in SERVED if row.get(f"gold_{name}") is not None}
 
 
-def _checked_gold(
-    name: str, value: Any, row: Mapping[str, Any], period: Period, labels: Collection[str] | None
+def read_gold(
+    name: str, value: Any, row: Mapping[str, Any], *, single: bool = False, labels: Collection[str] | None = None
 ) -> Sequence[Any] | Mapping[str, Any] | None:
-    """Return the right answer in the form in which it is stored."""
+    """Return a right answer in the form in which it is stored.
+
+    Args:
+        name: "labels", "entities" or "span".
+        value: What was given.
+        row: The row with its `text`, and `second` for pairs: spans must be inside, if it has them.
+        single: There may be one label at most.
+        labels: The labels that it may have; None allows all.
+
+    Raises:
+        ValueError: The value is no such answer. The message says why.
+    """
     try:
         if name == "labels":
             found = [value] if isinstance(value, str) else list(dict.fromkeys(_strings(value)))
-            if period.scheme.kind == "label" and len(found) > 1:
+            if single and len(found) > 1:
                 raise ValueError(f"gold_labels has {len(found)} labels, expected one")
             _check_labels(found, labels)
             return found

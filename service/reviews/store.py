@@ -22,7 +22,7 @@ from glossator.service.reviews.counting import (
     reviews_missing,
     wanted_twice,
 )
-from glossator.service.reviews.records import UNDONE, HistoryRow, Period, Review, Scheme
+from glossator.service.reviews.records import UNDONE, HistoryRow, Period, Review, Role, Scheme
 from glossator.service.reviews.stored_rows import history_row, pack_items, unpack_items
 
 DATABASE = "GLOSSATOR_REVIEW_DATABASE"
@@ -198,12 +198,15 @@ class ReviewStore:
         with self._database.transaction() as execute:
             return self._add(execute, period, reviews, author, once=not restore)
 
-    def undo(self, period: str, item: int, reviewer: str, *, by: str) -> bool:
-        """Withdraw what a reviewer said about an item. Return False if they say nothing about it now."""
+    def undo(self, period: str, item: int, reviewer: str, *, by: str, role: Role | None = None) -> bool:
+        """Withdraw what a reviewer said about an item, in one role or in all of them.
+
+        Return False if they say nothing about it now.
+        """
         with self._database.transaction() as execute:
             self._lock(execute, period)
             current = current_answers(self._history(execute, period, item)).get(item, [])
-            found = [each for each in current if each.reviewer == reviewer]
+            found = [each for each in current if each.reviewer == reviewer and role in (None, each.role)]
             for review in found:
                 self._insert(execute, period, replace(review, made=0.0, seconds=None), by, undone=True)
             return bool(found)

@@ -1,0 +1,44 @@
+"""How far a queue is: agreement of its reviewers, and how often they accept what is suggested."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from glossator.service.labelling_queues.records import Counts, Kind, LabellingQueue, canonical_answer
+from glossator.service.reviews.counting import Answers
+
+if TYPE_CHECKING:
+    from glossator.service.statistics.agreement import Agreement
+
+
+def agreement_of(kind: Kind, answers: Answers) -> Agreement:
+    """Return Krippendorff's alpha of the reviewers, on the rows that several have answered. Skips are left out.
+
+    Sets of labels are compared by MASI, other answers as equal or not.
+    """
+    from glossator.service.statistics.agreement import krippendorff, masi, nominal
+
+    has_sets = kind == "multi_label"
+    units = []
+    for _, found in sorted(answers.items()):
+        gold = [each.gold for each in found if each.role == "reviewer" and each.gold is not None]
+        values = [canonical_answer(each) for each in gold]
+        units.append([frozenset(map(str, value)) if has_sets else str(value) for value in values])
+    return krippendorff(units, masi if has_sets else nominal)
+
+
+def sentence_of(queue: LabellingQueue, counts: Counts) -> str:
+    """Return how far a queue is, in one sentence."""
+    from glossator.service.statistics.share_interval import share_interval
+
+    share = counts.done / queue.usable if queue.usable else 0.0
+    parts = [f"{share:.0%} of the file is done"]
+    if counts.skipped:
+        parts.append(f"{counts.skipped:,} skipped")
+    if counts.suggested:
+        low, high = share_interval(counts.accepted / counts.suggested, counts.suggested)
+        parts.append(
+            f"{counts.accepted / counts.suggested:.0%} of the suggestions were accepted "
+            f"({100 * low:.0f} to {100 * high:.0f} %)"
+        )
+    return "; ".join(parts)
