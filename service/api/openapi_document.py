@@ -11,8 +11,9 @@ from pydantic.json_schema import models_json_schema
 from glossator.service.api.problems import MEDIA_TYPE, build_problem, status_of
 from glossator.service.api.schemas.errors import Problem
 from glossator.service.api.schemas.feedback import FeedbackRows
+from glossator.service.api.schemas.job_previews import PreviewForm
 from glossator.service.api.schemas.jobs import JobForm
-from glossator.service.api.schemas.promotion import DisagreementReviews, FreezeRequest
+from glossator.service.api.schemas.promotion import DisagreementReviews, FreezeRequest, PromoteRequest, RollBackRequest
 from glossator.service.api.schemas.requests import PredictText, PredictTexts, RerankRequest, ZeroShotRequest
 from glossator.service.api.schemas.reviews import PeriodRequest, ReviewBatch
 from glossator.service.errors import GlossatorError
@@ -60,10 +61,10 @@ PREDICT_BODY: dict[str, Any] = {
 
 _INFERENCE_BODIES: tuple[type[BaseModel], ...] = (PredictText, PredictTexts, ZeroShotRequest, RerankRequest)
 _BODIES: dict[str, tuple[type[BaseModel], ...]] = {
-    "/v1/jobs": (JobForm,),
+    "/v1/jobs": (JobForm, PreviewForm),
     "/v1/feedback": (FeedbackRow, FeedbackRows),
     "/v1/reviews/{name}": (ReviewBatch, PeriodRequest),
-    "/v1/promotions/{name}/reviews": (DisagreementReviews, FreezeRequest),
+    "/v1/promotions/{name}/reviews": (DisagreementReviews, FreezeRequest, PromoteRequest, RollBackRequest),
 }
 """The bodies that routes parse themselves; those of routes that an app may not have, by their path."""
 

@@ -13,6 +13,7 @@ GlossatorError
     ├── ReviewsOff          there is nothing to review: answers are not logged
     ├── MonitorOff          there is nothing to measure: answers are not logged
     ├── PromotionsOff       there is nothing to compare: answers are not logged
+    ├── RegistryOff         there are no versions to choose from: bundles are served without a registry
     ├── NotFinished         the job has no result yet
     ├── MethodNotAllowed
     ├── BodyTooLarge
@@ -56,6 +57,7 @@ from glossator.service.errors import (
     ModelLoading,
     NoRoom,
     Overloaded,
+    PromotionRefused,
     StoreUnavailable,
     UnknownAnswer,
     UnknownChallenge,
@@ -128,6 +130,10 @@ class PromotionsOff(RequestError):
     code = "promotions-off"
 
 
+class RegistryOff(RequestError):
+    code = "registry-off"
+
+
 class NotFinished(RequestError):
     code = "not-finished"
 
@@ -184,6 +190,8 @@ STATUS: dict[type[GlossatorError], HTTPStatus] = {
     ReviewsOff: HTTPStatus.NOT_FOUND,
     MonitorOff: HTTPStatus.NOT_FOUND,
     PromotionsOff: HTTPStatus.NOT_FOUND,
+    RegistryOff: HTTPStatus.NOT_FOUND,
+    PromotionRefused: HTTPStatus.CONFLICT,
     UnknownJob: HTTPStatus.NOT_FOUND,
     NotFinished: HTTPStatus.CONFLICT,
     JobConflict: HTTPStatus.CONFLICT,

@@ -1,6 +1,6 @@
 """The promotions of one server: what is known of open challenges, their disagreements and the reviews of these.
 
-Challenges are begun and carried out by `glossator promote`: it has the registry and the files that the gates need.
+Challenges are begun by `glossator promote`. `champion_changes.py` carries them out.
 """
 
 from __future__ import annotations

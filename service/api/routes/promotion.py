@@ -1,6 +1,7 @@
-"""Promotions: see what reviews show about a challenger, fetch disagreements, say which answer is right.
+"""Promotions: see what reviews show about a challenger, fetch disagreements, say which answer is right; promote it, and
+roll back.
 
-`glossator promote` begins a comparison, checks the gates that need files, and moves the alias.
+Only `glossator promote` begins a comparison, and compares the versions on a test file.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
+from glossator.service.api import champion_changes
+from glossator.service.api.champion_changes import REGISTRY_OFF, REGISTRY_READ_ONLY
 from glossator.service.api.dependencies import StateDep
 from glossator.service.api.inference_requests import read_deadline
 from glossator.service.api.openapi_document import problem_responses, request_body
@@ -27,18 +30,22 @@ from glossator.service.api.schemas.errors import ErrorBody, FailedText
 from glossator.service.api.schemas.promotion import (
     MOST_TASKS,
     ChallengeBody,
+    ChampionChange,
     DisagreementReviewResults,
     DisagreementReviews,
     FreezeRequest,
+    PromoteRequest,
     PromotionStatus,
     PromotionTasks,
+    RollBackRequest,
     StoredDisagreementReview,
     challenge_body,
+    champion_change,
     tasks_body,
 )
 from glossator.service.api.security.access import ADMIN, LABEL
 from glossator.service.api.state import AppState
-from glossator.service.errors import ConfigError, Fault, InvalidReview, NoRoom, UnknownChallenge
+from glossator.service.errors import ConfigError, Fault, InvalidReview, NoRoom, PromotionRefused, UnknownChallenge
 
 router = APIRouter(tags=["promotions"])
 
@@ -48,6 +55,8 @@ PROMOTIONS_OFF = PromotionsOff(
 )
 _HINT = 'Send {"challenge": "...", "reviews": [{"item": "0-1", "right": "a"}]}; GET /openapi.json describes all fields.'
 _FREEZE_HINT = 'Send {} or {"new": true}; GET /openapi.json describes all fields.'
+_REASON_HINT = 'Send {"reason": "better on refunds"}; GET /openapi.json describes all fields.'
+_IS_CHAMPION = ConfigError("this version is the champion already", found="intents@520e3fe848fb")
 _NO_CHALLENGE = UnknownChallenge(
     "no two versions of this model are being compared",
     found="intents",
@@ -72,8 +81,7 @@ _BODY_PROBLEMS = (
 async def status(name: ModelName, request: Request, state: StateDep) -> PromotionStatus:
     """The open comparisons of a model, with what the reviews show so far.
 
-    The gates are not part of it: `glossator promote` checks golden rows, latency, memory and a test file, and moves the
-    alias.
+    The gates are not part of it: a promotion checks them.
     """
     service = promotions_of(state)
     found = await service.threads.run(partial(service.standings, name), read_deadline(request, state.settings))
@@ -168,6 +176,75 @@ async def store_reviews(name: ModelName, request: Request, state: StateDep) -> D
             else StoredDisagreementReview(item=each.item, status="stored" if each.is_new else "known")
             for each in found
         ],
+    )
+
+
+@router.post(
+    "/v1/promotions/{name}/promote",
+    summary="Make a version the champion",
+    dependencies=[ADMIN],
+    openapi_extra=request_body(PromoteRequest),
+    responses=problem_responses(
+        "/v1/promotions/intents/promote",
+        *_BODY_PROBLEMS,
+        UNKNOWN_MODEL,
+        REGISTRY_OFF,
+        REGISTRY_READ_ONLY,
+        PromotionRefused(
+            "the evidence does not allow this promotion",
+            found="intents@520e3fe848fb",
+            faults=[
+                Fault("objection", "not shown: the challenger is at most 0.5 points worse (evidence 1, needed 32.9)")
+            ],
+        ),
+        _IS_CHAMPION,
+    ),
+)
+async def promote(name: ModelName, request: Request, state: StateDep) -> ChampionChange:
+    """The version with the alias `challenger` becomes the champion, or another one that the registry has.
+
+    The reviews must show that it is at most the margin worse, and it must pass its golden rows and the budgets of
+    latency and memory. Else 409 says what is missing, unless the request says `"force": true`. Checking takes seconds.
+    The server answers with the new champion when that is loaded and verified: GET /v1/models/{name} shows its version.
+    """
+    deadline = read_deadline(request, state.settings)
+    wanted = await read_in_thread(request, state, PromoteRequest, hint=_REASON_HINT, deadline=deadline)
+    return champion_change(
+        await champion_changes.promote(
+            state,
+            request,
+            name,
+            wanted.version,
+            reason=wanted.reason,
+            expected=wanted.expected,
+            force=wanted.force,
+            deadline=deadline,
+        )
+    )
+
+
+@router.post(
+    "/v1/promotions/{name}/rollback",
+    summary="Make the previous champion the champion again",
+    dependencies=[ADMIN],
+    openapi_extra=request_body(RollBackRequest),
+    responses=problem_responses(
+        "/v1/promotions/intents/rollback",
+        *_BODY_PROBLEMS,
+        UNKNOWN_MODEL,
+        REGISTRY_OFF,
+        REGISTRY_READ_ONLY,
+        ConfigError("no other version was champion before", found="intents@3b5598bfa569"),
+    ),
+)
+async def roll_back(name: ModelName, request: Request, state: StateDep) -> ChampionChange:
+    """No evidence is required, because it must be possible in an emergency. The audit has what evidence there is."""
+    deadline = read_deadline(request, state.settings)
+    wanted = await read_in_thread(request, state, RollBackRequest, hint=_REASON_HINT, deadline=deadline)
+    return champion_change(
+        await champion_changes.roll_back(
+            state, request, name, reason=wanted.reason, expected=wanted.expected, deadline=deadline
+        )
     )
 
 

@@ -10,7 +10,9 @@ from glossator.service.api.promotion_service import Standing, Tasks
 from glossator.service.api.schemas.errors import FailedText
 from glossator.service.api.schemas.requests import FirstFault
 from glossator.service.api.schemas.reviews import MOST_LABELS, MOST_REVIEWS, GoldEntity, GoldSpan, NoSpan
+from glossator.service.promotion.champion_changes import is_forced
 from glossator.service.promotion.tasks import MOST_CHARACTERS, MOST_NAME_CHARACTERS
+from glossator.service.registry import AuditEntry
 
 MOST_TASKS = 100
 ChallengeId = Annotated[str, Field(max_length=64, description="As GET /v1/promotions/{name}/tasks says.")]
@@ -73,6 +75,52 @@ class FreezeRequest(_StrictBody):
 
     challenge: Annotated[str | None, Field(max_length=64, description="Default: the newest open one.")] = None
     new: Annotated[bool, Field(description="Also before the last ones are reviewed, and fewer than 200.")] = False
+
+
+Reason = Annotated[
+    str, Field(min_length=1, max_length=MOST_CHARACTERS, pattern=r"\S", description="Why, for the audit.")
+]
+Expected = Annotated[
+    str | None,
+    Field(pattern="^[0-9a-f]{64}$", description="The digest that must be the champion until now; default: any."),
+]
+
+
+class PromoteRequest(_StrictBody):
+    """Which version becomes the champion, and why."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "better on refunds"}]})
+
+    reason: Reason
+    version: Annotated[str, Field(max_length=64, description="An alias, a digest, or 7 or more digits of one.")] = (
+        "challenger"
+    )
+    expected: Expected = None
+    force: Annotated[
+        bool, Field(description="Also if the evidence does not allow it. The audit says that it was forced.")
+    ] = False
+
+
+class RollBackRequest(_StrictBody):
+    """Why the previous champion becomes the champion again."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "wrong answers about invoices"}]})
+
+    reason: Reason
+    expected: Expected = None
+
+
+class ChampionChange(BaseModel):
+    """A line of the audit: another version is the champion. The server loads and verifies it, and then it answers."""
+
+    model: str
+    digest: Annotated[str, Field(description="SHA-256 digest of the champion.")]
+    action: Literal["alias", "rollback"]
+    why: str
+    by: Annotated[str, Field(description="The name of the key, or the user of the server.")]
+    time: Annotated[str, Field(description="ISO 8601, UTC.")]
+    forced: Annotated[bool, Field(description="The evidence alone did not allow it.")]
+    evidence: Annotated[dict[str, Any] | None, Field(description="The numbers behind it, as in the audit.")]
 
 
 class DisagreementBody(BaseModel):
@@ -161,6 +209,20 @@ def challenge_body(found: Standing) -> ChallengeBody:
         state="deciding" if challenge.state == "deciding" else "open",
         waiting=found.waiting,
         evidence=EvidenceBody(**found.evidence.to_dict()),
+    )
+
+
+def champion_change(entry: AuditEntry) -> ChampionChange:
+    """Return the body of a change of the champion."""
+    return ChampionChange(
+        model=entry.name,
+        digest=entry.digest,
+        action="rollback" if entry.action == "rollback" else "alias",
+        why=entry.why,
+        by=entry.by,
+        time=entry.time,
+        forced=is_forced(entry),
+        evidence=None if entry.evidence is None else dict(entry.evidence),
     )
 
 

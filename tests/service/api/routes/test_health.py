@@ -51,6 +51,8 @@ def test_index_lists_every_route(make_client: Callable[..., TestClient]) -> None
         ("POST", "/v1/promotions/{name}/batches"),
         ("GET", "/v1/promotions/{name}/tasks"),
         ("POST", "/v1/promotions/{name}/reviews"),
+        ("POST", "/v1/promotions/{name}/promote"),
+        ("POST", "/v1/promotions/{name}/rollback"),
         ("GET", "/livez"),
         ("GET", "/readyz"),
         ("GET", "/metrics"),

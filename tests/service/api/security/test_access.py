@@ -35,7 +35,10 @@ KEYS = {scope: f"gl_key-with-scope-{scope}" for scope in SCOPES}
 _LOOP = asyncio.Runner()
 OPEN_PATHS = {"/livez", "/readyz", "/ui/session", "/ui/session/end", "/ui/static/{name:path}"}
 LABEL_PREFIXES = ("/v1/jobs", "/v1/files", "/v1/batches", "/v1/reviews", "/v1/promotions", "/ui/jobs")
-ADMIN_PATHS = ("/v1/reviews/{name}/periods", "/v1/promotions/{name}", "/v1/promotions/{name}/batches")
+ADMIN_PATHS = (
+    "/v1/reviews/{name}/periods",
+    *(f"/v1/promotions/{{name}}{path}" for path in ("", "/batches", "/promote", "/rollback")),
+)
 VALUES = {
     "name": "intents",
     "version": "1",

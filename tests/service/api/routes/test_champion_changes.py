@@ -1,0 +1,189 @@
+"""Promotion and rollback over HTTP: with the evidence, refused without it, forced, and by whom."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+from two_versions import LABELS, reviewed, write_two_versions
+from vote_bundle import vote_bundle
+
+from glossator.service.api.registry_catalog import RegistryCatalog
+from glossator.service.api.security.key_changes import add_key
+from glossator.service.inference.model import load
+from glossator.service.promotion.challenges import open_challenge, refresh_batches
+from glossator.service.promotion.store import PromotionStore
+from glossator.service.promotion.tasks import read_answers, tasks_of
+from glossator.service.registry import AuditEntry, Registry
+from glossator.service.reviews.store import open_review_database
+
+MakeClient = Callable[..., TestClient]
+PATH = "/v1/promotions/tickets"
+REASON = {"reason": "better on refunds"}
+
+
+@pytest.fixture(scope="module")
+def versions(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two versions with the same labels, and different files."""
+    root = tmp_path_factory.mktemp("versions")
+    return [
+        vote_bundle(root / str(ballast) / "tickets", "single_label_classification", labels=LABELS, ballast=ballast)
+        for ballast in (9, 8)
+    ]
+
+
+@dataclass
+class Deployment:
+    """A registry with two versions, a log that both answered, and a server."""
+
+    registry: Registry
+    log: Path
+    store: PromotionStore
+    client: TestClient
+    champion: str
+    challenger: str
+
+    def post(self, what: str, **body: Any) -> Any:
+        return self.client.post(f"{PATH}/{what}", json=REASON | body)
+
+    def last_line(self) -> AuditEntry:
+        return list(self.registry.entries())[-1]
+
+    def wait_until_live(self, digest: str) -> None:
+        deadline = time.monotonic() + 30.0
+        while self.client.get("/v1/models/tickets").json()["version"] != digest:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    def review_everything(self, gold: dict[str, str]) -> str:
+        """Compare both versions, with a review of each disagreement. Return the id of the comparison."""
+        begun = open_challenge(self.store, "tickets", "promote", candidate=self.challenger, baseline=self.champion)
+        batches = refresh_batches(self.store, self.log, begun)
+        tasks = [reviewed(each, gold) for each in tasks_of(begun, batches, {}, self.log, 10_000)]
+        reviews, faults = read_answers(enumerate(tasks), begun, batches, "ann")
+        assert faults == []
+        self.store.add_reviews(begun.id, reviews)
+        return begun.id
+
+
+@pytest.fixture
+def deploy(make_client: MakeClient, tmp_path: Path, versions: list[Path]) -> Iterator[Callable[..., Deployment]]:
+    stores: list[PromotionStore] = []
+
+    def make(**settings: Any) -> Deployment:
+        registry, log = Registry(tmp_path / "registry"), tmp_path / "log"
+        champion = registry.add(versions[0]).digest
+        challenger = registry.add(versions[1], alias="challenger").digest
+        stores.append(PromotionStore(open_review_database(log)))
+        catalog = RegistryCatalog(registry, load=lambda folder: load(folder, threads=1))
+        client = make_client(catalog, prediction_log=log, prediction_log_texts=True, free_disk_bytes=0, **settings)
+        return Deployment(registry, log, stores[-1], client, champion, challenger)
+
+    (tmp_path / "log").mkdir()
+    yield make
+    for store in stores:
+        store.close()
+
+
+def test_a_shown_challenger_is_promoted_with_its_evidence_and_rolled_back(
+    deploy: Callable[..., Deployment], tmp_path: Path
+) -> None:
+    found = deploy()
+    gold = write_two_versions(
+        found.log, 1_500, better=0.06, worse=0.01, both_wrong=0.0, champion=found.champion, challenger=found.challenger
+    )
+    comparison = found.review_everything(gold)
+    promoted = found.post("promote", expected=found.champion)
+    assert promoted.status_code == 200, promoted.text
+    body = promoted.json()
+    assert (body["digest"], body["action"], body["forced"]) == (found.challenger, "alias", False)
+    assert body["evidence"]["challenge"] == comparison
+    assert set(body["evidence"]["gates"]) == {"golden rows", "latency", "memory", "test file"}
+    assert body["why"] == f"shown to be at most 0.5 points worse than {found.champion[:12]}: better on refunds"
+    assert found.store.challenge(comparison).state == "done"
+    found.wait_until_live(found.challenger)
+
+    again = found.post("promote").json()
+    assert (again["code"], again["detail"]) == ("config-error", "this version is the champion already")
+    back = found.post("rollback", reason="wrong about invoices").json()
+    assert (back["digest"], back["action"], back["why"]) == (found.champion, "rollback", "wrong about invoices")
+    assert (back["forced"], back["evidence"]["against"][0][:30]) == (True, "no reviews compare these two v")
+    found.wait_until_live(found.champion)
+    assert [each.action for each in found.registry.entries()] == ["add", "add", "alias", "rollback"]
+    nothing = found.post("rollback")
+    assert (nothing.status_code, nothing.json()["detail"]) == (422, "no other version was champion before")
+
+
+def test_without_evidence_a_promotion_is_refused_or_forced(deploy: Callable[..., Deployment]) -> None:
+    found = deploy()
+    refused = found.post("promote")
+    assert (refused.status_code, refused.json()["code"]) == (409, "promotion-refused")
+    assert "no reviews compare these two versions" in refused.json()["faults"][0]["message"]
+
+    write_two_versions(found.log, 300, champion=found.champion, challenger=found.challenger)
+    begun = open_challenge(found.store, "tickets", "promote", candidate=found.challenger, baseline=found.champion)
+    refresh_batches(found.store, found.log, begun)
+    messages = [each["message"] for each in found.post("promote").json()["faults"]]
+    assert messages[0].startswith("not shown: the challenger is at most 0.5 points worse (evidence 1, needed")
+    assert any("disagreements wait for a review" in each for each in messages)
+    assert found.last_line().action == "add"
+
+    forced = found.post("promote", force=True, version=found.challenger[:12]).json()
+    assert (forced["digest"], forced["forced"], forced["why"]) == (found.challenger, True, "better on refunds")
+    assert forced["evidence"]["against"] == messages
+    assert (forced["evidence"]["comparison"], forced["evidence"]["reviewed"]) == (begun.id, 0)
+    assert found.store.challenge(begun.id).state == "open"
+    assert found.last_line().evidence == forced["evidence"]
+
+
+def test_the_audit_names_the_key_and_only_an_admin_promotes(deploy: Callable[..., Deployment], tmp_path: Path) -> None:
+    file = tmp_path / "keys.json"
+    ann, bob = (
+        {"Authorization": f"Bearer {add_key(file, name, [scope], None)}"}
+        for name, scope in (("ann", "admin"), ("bob", "label"))
+    )
+    found = deploy(key_file=file)
+    for what in ("promote", "rollback"):
+        assert found.client.post(f"{PATH}/{what}", json=REASON, headers=bob).status_code == 403
+    answer = found.client.post(f"{PATH}/promote", json=REASON | {"force": True}, headers=ann)
+    assert (answer.status_code, answer.json()["by"]) == (200, "ann")
+    assert found.last_line().by == "ann"
+
+
+def test_a_wrong_request_changes_nothing(deploy: Callable[..., Deployment], make_client: MakeClient) -> None:
+    found = deploy()
+    for body, code in (
+        ({"reason": ""}, "invalid-request"),
+        ({"reason": "  "}, "invalid-request"),
+        ({"reason": "x", "version": "nobody"}, "unknown-model"),
+        ({"reason": "x", "expected": "0" * 64, "force": True}, "config-error"),
+        ({"reason": "x", "expected": "abc"}, "invalid-request"),
+        ({}, "invalid-request"),
+    ):
+        assert found.client.post(f"{PATH}/promote", json=body).json()["code"] == code, body
+    assert found.client.post("/v1/promotions/nobody/promote", json=REASON).json()["code"] == "unknown-model"
+    stale = found.post("rollback", expected="0" * 64).json()
+    assert stale["detail"] == "another version has become the champion in the meantime"
+    assert found.last_line().action == "add"
+    off = make_client()
+    for what in ("promote", "rollback"):
+        answer = off.post(f"/v1/promotions/intents/{what}", json=REASON)
+        assert (answer.status_code, answer.json()["code"]) == (404, "registry-off")
+
+
+def test_a_registry_that_cannot_be_written_is_reported_without_its_path(
+    deploy: Callable[..., Deployment], tmp_path: Path
+) -> None:
+    found = deploy()
+    lock = found.registry.root / ".lock"
+    lock.unlink()
+    lock.mkdir()  # also for root, nobody can open it as a file
+    answer = found.post("promote", force=True)
+    assert (answer.status_code, answer.json()["code"]) == (503, "store-unavailable")
+    assert "the registry cannot be changed" in answer.json()["detail"]
+    assert str(tmp_path) not in answer.text
