@@ -1,105 +1,169 @@
-"""The Playground: the page, the models to choose from, and answers."""
+"""The Playground: the page, the part that belongs to the selected model, answers, and code that asks the same."""
 
 from __future__ import annotations
 
-import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
+from anyio import to_thread
 from fastapi import APIRouter, Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
-from glossator.service.api import inference_requests
-from glossator.service.api.canary import answering_model
 from glossator.service.api.dependencies import StateDep
-from glossator.service.api.problems import InvalidRequest
+from glossator.service.api.inference_requests import INLINE_CHARACTERS
+from glossator.service.api.problems import RouteNotFound
 from glossator.service.api.security.access import INFER
+from glossator.service.api.security.proxy import forwarded_host, is_https, root_of
 from glossator.service.api.state import AppState
 from glossator.service.api.web.navigation import PREFIX
 from glossator.service.api.web.page_route import PageRoute, read_form
-from glossator.service.api.web.playground.answer_view import AnswerView, view_answer
-from glossator.service.api.web.playground.feedback_pages import takes_feedback
+from glossator.service.api.web.playground.answers import answer as answer_question
+from glossator.service.api.web.playground.answers import options_for
+from glossator.service.api.web.playground.code_examples import code_examples
+from glossator.service.api.web.playground.examples import Example, find_example, list_examples
+from glossator.service.api.web.playground.modes import Abilities, abilities_of
+from glossator.service.api.web.playground.questions import COVERAGES, read_question, texts_of
+from glossator.service.api.web.playground.versions import Version, find_version, golden_rows, list_versions
 from glossator.service.api.web.revalidation import revalidated
 from glossator.service.api.web.templating import render
-from glossator.service.bundle.task import Classifier, Task, TextClassification
-from glossator.service.errors import InputError
-from glossator.service.inference.encoding import reads_pairs
-from glossator.service.registry import SHORTEST_VERSION
-from glossator.service.tasks.encoded import Pair, Text
-from glossator.service.tasks.rating import is_rating
-
-_TOP_K = 8
+from glossator.service.bundle.task import Task
+from glossator.service.errors import UnknownModel, shorten
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute, dependencies=[INFER])
 
 
+@dataclass(frozen=True, slots=True)
+class ModelPanel:
+    """What the page shows for the selected model."""
+
+    version: Version
+    task: Task
+    abilities: Abilities
+    examples: Sequence[Example]
+    is_logged: bool
+    """Whether the answers of this model go to the prediction log."""
+    aliases: Sequence[Version]
+    """Other versions of this model that have an alias, such as `challenger`."""
+
+
 @router.get(PREFIX)
-async def page(request: Request) -> Response:
-    """The Playground. It loads its parts by itself."""
-    return revalidated(request, render(request.scope, "playground/page.html"))
+async def page(request: Request, state: StateDep) -> Response:
+    """The page, with the model, the options and the example of the address."""
+    asked = request.query_params
+    versions = await to_thread.run_sync(list_versions, state.models)
+    wanted = asked.get("model", "")
+    selected = find_version(versions, wanted) or next(iter(versions), None)
+    panel, example = None, None
+    if selected is not None:
+        panel = await to_thread.run_sync(_panel, state, versions, selected)
+        if name := asked.get("example"):
+            rows = await to_thread.run_sync(golden_rows, state.models, selected)
+            example = find_example(rows, panel.task, name)
+    other = find_version(versions, asked.get("other", ""))
+    missing = [name for name in (wanted, asked.get("other", "")) if name and find_version(versions, name) is None]
+    return revalidated(
+        request,
+        render(
+            request.scope,
+            "playground/page.html",
+            versions=versions,
+            panel=panel,
+            other=other,
+            missing=[shorten(name) for name in missing],
+            example=example,
+            **_options(asked),
+        ),
+    )
 
 
-@router.get(PREFIX + "/playground/models")
-async def models(request: Request, state: StateDep) -> Response:
-    """The list of models to choose from."""
-    listed = [
-        {
-            "name": each.name,
-            "task": each.manifest.task.task,
-            "version": each.digest[:SHORTEST_VERSION],
-            "reads_pairs": reads_pairs(each.manifest.task),
-            "can_explain": _can_explain(each.manifest.task),
-            "loaded": each.is_loaded,
-            "measured": each.manifest.verification.measured,
-        }
-        for each in state.models.listed()
-    ]
-    return revalidated(request, render(request.scope, "playground/model_choice.html", models=listed))
+@router.get(PREFIX + "/playground/model")
+async def model_panel(request: Request, model: str, state: StateDep) -> Response:
+    """The examples and options of a model."""
+    versions = await to_thread.run_sync(list_versions, state.models)
+    panel = await to_thread.run_sync(_panel, state, versions, _version(versions, model))
+    return revalidated(
+        request, render(request.scope, "playground/model.html", panel=panel, **_options(request.query_params))
+    )
+
+
+@router.get(PREFIX + "/playground/example")
+async def example_text(model: str, name: str, state: StateDep) -> Response:
+    """The texts of an example, as JSON."""
+
+    def find() -> Example | None:
+        version = _version(list_versions(state.models), model)
+        return find_example(golden_rows(state.models, version), version.manifest.task, name)
+
+    found = await to_thread.run_sync(find)
+    if found is None:
+        raise RouteNotFound("no such example", found=name, hint="The page lists the examples of a model.")
+    return JSONResponse({"text": found.text, "second": found.second}, headers={"Cache-Control": "private, no-cache"})
 
 
 @router.post(PREFIX + "/answer")
 async def answer(request: Request, state: StateDep) -> Response:
     """The answers of one model, or of two side by side."""
+    question = read_question(await read_form(request, state.settings.max_body_bytes))
+    found = await answer_question(state, request, question)
+
+    def show() -> Response:
+        return render(request.scope, "playground/answer.html", question=question, found=found)
+
+    return await to_thread.run_sync(show) if len(question.text) > INLINE_CHARACTERS else show()
+
+
+@router.post(PREFIX + "/playground/code")
+async def code(request: Request, state: StateDep) -> Response:
+    """Code that asks the same question: curl, Python and TypeScript, for each dialect of the task."""
     fields = await read_form(request, state.settings.max_body_bytes)
-    names = list(dict.fromkeys(name for name in (fields.get("model", ""), fields.get("other", "")) if name))
-    if not names:
-        raise InvalidRequest("no model is selected", hint="Select a model.")
-    parts = [await _answer(request, state, name, fields) for name in names]
-    return render(request.scope, "playground/answer.html", parts=parts)
-
-
-async def _answer(request: Request, state: AppState, name: str, fields: dict[str, str]) -> dict[str, Any]:
-    model = state.model(name)
-    text: Text = fields.get("text", "")
-    if reads_pairs(model.task):
-        text = (
-            Pair(fields.get("second", ""), str(text))
-            if model.task.task == "question-answering"
-            else Pair(str(text), fields.get("second", ""))
-        )
-    model = answering_model(state, request, name, model, [text])
-    has_labels = isinstance(model.task, Classifier) and model.task.problem_type != "regression"
-    began = time.perf_counter()
-    (found,) = await inference_requests.predict(
-        state, request, model, name, [text], top_k=_TOP_K if has_labels else None
+    question = read_question({**fields, "mode": "predict"})
+    versions = await to_thread.run_sync(list_versions, state.models)
+    version = _version(versions, question.models[0])
+    task = version.manifest.task
+    options: dict[str, Any] = {name: value for name, value in options_for(task, question).items() if value}
+    if question.explain and abilities_of(task).explains:
+        options["explain"] = True
+    examples = code_examples(
+        task, version.value, texts_of(task, question), _base_url(request), state.settings.needs_key, options
     )
-    view: AnswerView | None = None
-    if not isinstance(found, InputError):
-        explanation = None
-        if fields.get("explain") and _can_explain(model.task):
-            (explanation,) = await inference_requests.explain(state, request, model, [text], [found])
-        view = view_answer(text, found, explanation)
-    milliseconds = 1e3 * (time.perf_counter() - began)
-    asks = view is not None and takes_feedback(state, name, model.task)
+    by_dialect = {dialect: list(of_dialect) for dialect, of_dialect in groupby(examples, key=lambda each: each.dialect)}
+    is_predict = fields.get("mode", "predict") == "predict"
+    return render(request.scope, "playground/code.html", by_dialect=by_dialect, is_predict=is_predict)
+
+
+def _panel(state: AppState, versions: Sequence[Version], version: Version) -> ModelPanel:
+    task = version.manifest.task
+    return ModelPanel(
+        version,
+        task,
+        abilities_of(task),
+        list_examples(golden_rows(state.models, version), task),
+        state.log is not None and state.log.settings.covers(version.name),
+        [each for each in versions if each.name == version.name and each.alias],
+    )
+
+
+def _version(versions: Sequence[Version], model: str) -> Version:
+    found = find_version(versions, model)
+    if found is None:
+        raise UnknownModel("no model has this name", found=model, hint="Select a model on the page.")
+    return found
+
+
+def _options(asked: Mapping[str, str]) -> dict[str, Any]:
+    """The options in the address of the page."""
+    coverage = asked.get("coverage", "")
     return {
-        "name": name,
-        "feedback": request.state.request_id if asks else None,
-        "model": model,
-        "error": found if view is None else None,
-        "view": view,
-        "answer": found,
-        "milliseconds": milliseconds,
+        "mode": asked.get("mode", "predict"),
+        "explain": "explain" in asked,
+        "truncate": "truncate" in asked,
+        "coverages": [str(each) for each in COVERAGES],
+        "coverage": coverage if coverage in map(str, COVERAGES) else "",
     }
 
 
-def _can_explain(task: Task) -> bool:
-    return isinstance(task, TextClassification) and not is_rating(task)
+def _base_url(request: Request) -> str:
+    host = forwarded_host(request.scope) or request.headers.get("host", "")
+    return f"{'https' if is_https(request.scope) else 'http'}://{host}{root_of(request.scope)}"
