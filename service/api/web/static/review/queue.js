@@ -32,6 +32,7 @@ export class ReviewQueue extends EventTarget {
     tabs.addEventListener("undone", ({ detail }) => this.#done.delete(detail));
     tabs.addEventListener("taken", ({ detail }) => this.#emit("taken", detail));
     outbox.addEventListener("change", () => this.#dropReviewed());
+    outbox.addEventListener("progress", () => this.current || this.refill());
     outbox.addEventListener("refused", ({ detail }) => this.#reopen(detail.id));
   }
 
@@ -112,9 +113,9 @@ export class ReviewQueue extends EventTarget {
       const items = answer.items.map((each) => ({ ...each, id: String(each.id) }));
       const fresh = items.filter(({ id }) => !known.has(id) && !this.#done.has(id) && !this.#outbox.has(id));
       this.#buffer.push(...fresh);
-      this.isEmpty = this.#buffer.length === 0;
+      this.isEmpty = this.#buffer.length === 0 && items.length < count;
       this.#emit("fetched", answer);
-      if (!this.current) this.advance0();
+      if (!this.current) this.advance();
     } catch (error) {
       this.#emit("error", error);
     }
