@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
+
+from anyio import CapacityLimiter
 
 from glossator.service.api.model_catalog import ModelCatalog
 from glossator.service.api.settings import Settings
 from glossator.service.api.transport.multipart import UploadLimits
 from glossator.service.inference.model import Model
 from glossator.service.jobs.accept import Upload, accept_job
+from glossator.service.jobs.file_preview import FilePreview, preview_upload
 from glossator.service.jobs.job_files import Incoming, JobFiles
 from glossator.service.jobs.job_options import LabelOptions
 from glossator.service.jobs.open_store import open_store
 from glossator.service.jobs.records import Job, Kind
+from glossator.service.jobs.result_summary import ResultSummary, summarise_result
 from glossator.service.jobs.store import Store
 from glossator.service.jobs.webhooks.message import secret_bytes
 from glossator.service.jobs.worker_process import AttemptLimits
 from glossator.service.jobs.worker_supervisor import WorkerPlan, WorkerSupervisor
+
+PREVIEW_BYTES = 32 << 20
+"""Largest file, or beginning of a file, that is previewed."""
+_PREVIEWS = 2
+"""Files that are previewed at once. Each is read in a process of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +40,23 @@ class JobService:
     folder: JobFiles
     supervisor: WorkerSupervisor
     settings: Settings
+    preview_limiter: CapacityLimiter = field(default_factory=partial(CapacityLimiter, _PREVIEWS))
+    """Limits the threads of previews."""
 
     @property
     def upload_limits(self) -> UploadLimits:
         """The limits of one upload."""
+        return self._limits(self.settings.max_upload_bytes)
+
+    @property
+    def preview_limits(self) -> UploadLimits:
+        """The limits of one upload that is only previewed."""
+        return self._limits(min(PREVIEW_BYTES, self.settings.max_upload_bytes))
+
+    def _limits(self, size: int) -> UploadLimits:
         settings = self.settings
         return UploadLimits(
-            bytes=settings.max_upload_bytes,
+            bytes=size,
             idle_seconds=settings.upload_idle_seconds,
             total_seconds=settings.upload_seconds,
         )
@@ -81,6 +101,16 @@ class JobService:
         )
         self.supervisor.wake()
         return job
+
+    def preview(
+        self, upload: Upload, filename: str, *, model: Model, options: LabelOptions, total_bytes: int | None
+    ) -> FilePreview:
+        """Return the first rows of an upload as a job would read them (see `preview_upload`)."""
+        return preview_upload(self.folder, upload, filename, options, model, total_bytes=total_bytes)
+
+    def summary(self, job: Job) -> ResultSummary:
+        """Return what the finished rows of a job hold."""
+        return summarise_result(self.store, self.folder, job)
 
     def close(self) -> None:
         """End the workers and close the store."""

@@ -208,8 +208,13 @@ class Incoming:
         self._path = path
         self._check_room = check_room
         self._digest = hashlib.sha256()
-        self._file = open(create_private_file(path), "wb", buffering=0)  # noqa: SIM115  (discard closes it)
-        lock_descriptor(self._file.fileno())
+        while True:
+            self._file = open(create_private_file(path), "wb", buffering=0)  # noqa: SIM115  (discard closes it)
+            lock_descriptor(self._file.fileno(), wait=True)
+            with suppress(FileNotFoundError):  # a sweep removed it before it was locked
+                if os.path.samestat(os.fstat(self._file.fileno()), os.lstat(path)):
+                    break
+            self._file.close()
         self.bytes = 0
         self.lines = 0
 

@@ -115,7 +115,11 @@ def options_of(job: NewJob | Job) -> LabelOptions:
 
 def make_labelling(job: NewJob | Job) -> labelling.FileLabelling:
     """Return the labelling of a job's file, with paths relative to the job's folder."""
-    options = options_of(job)
+    return labelling_of(options_of(job), job.input)
+
+
+def labelling_of(options: LabelOptions, source: str) -> labelling.FileLabelling:
+    """Return the labelling of an uploaded file. Raises ConfigError for options that contradict one another."""
     asked: Any = options.model_dump(
         include={"threshold", "min_confidence", "coverage", "empty_sets", "aggregation", "truncate"}, exclude_none=True
     )
@@ -126,8 +130,8 @@ def make_labelling(job: NewJob | Job) -> labelling.FileLabelling:
         zero_shot = labelling.ZeroShotOptions(tuple(options.labels), options.hypothesis, options.multi_label)
     named = options.output_format if options.output_format in NAMED_FORMATS else None
     return labelling.FileLabelling(
-        source=job.input,
-        output=f"{OUTPUT}{output_ending(options, job.input)}",
+        source=source,
+        output=f"{OUTPUT}{output_ending(options, source)}",
         input_options=labelling.InputOptions(
             options.input_format,
             options.encoding,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -76,3 +77,12 @@ def join_labels(labels: Sequence[str]) -> str:
     'late|wrong item'
     """
     return "|".join(name.replace("\\", "\\\\").replace("|", "\\|") for name in labels)
+
+
+def split_labels(cell: str) -> list[str]:
+    r"""Return the labels that `join_labels` put into one cell.
+
+    >>> split_labels(r"late|wrong\|item"), split_labels("")
+    (['late', 'wrong|item'], [])
+    """
+    return [re.sub(r"\\(.)", r"\1", name) for name in re.findall(r"(?:\\.|[^|\\])+", cell, re.DOTALL)]

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path, PurePath
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from anyio import to_thread
 from fastapi import APIRouter, Header, Query, Request
@@ -26,13 +26,27 @@ from glossator.service.api.problems import (
     UnsupportedMediaType,
 )
 from glossator.service.api.routes.models import UNKNOWN_MODEL
+from glossator.service.api.schemas.job_previews import (
+    PreviewBody,
+    PreviewForm,
+    SummaryBody,
+    preview_body,
+    summary_body,
+)
 from glossator.service.api.schemas.jobs import JobBody, JobForm, JobList, job_body
 from glossator.service.api.schemas.validation_faults import list_faults
 from glossator.service.api.security.access import LABEL
 from glossator.service.api.state import AppState
 from glossator.service.api.transport.multipart import Form, read_form
 from glossator.service.api.transport.open_file import OpenFileResponse
-from glossator.service.errors import ConfigError, IdempotencyConflict, JobConflict, NoRoom, UnknownJob
+from glossator.service.errors import (
+    ConfigError,
+    IdempotencyConflict,
+    JobConflict,
+    NoRoom,
+    UndecodableFile,
+    UnknownJob,
+)
 from glossator.service.jobs.job_files import JobFiles
 from glossator.service.jobs.job_options import make_labelling
 from glossator.service.jobs.records import ENDED, Job
@@ -57,19 +71,20 @@ _MEDIA_TYPES = {
     ".conll": "text/plain; charset=utf-8",
 }
 _BINARY = {"type": "string", "format": "binary"}
-_FORM: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {"multipart/form-data": {"schema": {"$ref": "#/components/schemas/JobForm"}}},
-    }
-}
+_JobForm = TypeVar("_JobForm", bound=JobForm)
+
+
+def _form(name: str) -> dict[str, Any]:
+    """The part of the OpenAPI document that describes a form."""
+    schema = {"$ref": f"#/components/schemas/{name}"}
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
 
 
 @router.post(
     "/v1/jobs",
     status_code=202,
     summary="Label a file in the background",
-    openapi_extra=_FORM,
+    openapi_extra=_form("JobForm"),
     response_model_exclude_none=True,
     responses=problem_responses(
         "/v1/jobs",
@@ -105,7 +120,7 @@ async def submit(
     """
     form = await read_form(request, jobs.receive_upload, jobs.upload_limits)
     try:
-        fields = _parse_form(form)
+        fields = _parse_form(form, JobForm)
         model = state.model(fields.model)
 
         def accept() -> Job:
@@ -126,6 +141,43 @@ async def submit(
         form.discard()
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     return _job_body(job, state)
+
+
+@router.post(
+    "/v1/jobs/preview",
+    summary="Preview a file",
+    openapi_extra=_form("PreviewForm"),
+    response_model_exclude_none=True,
+    responses=problem_responses(
+        "/v1/jobs/preview",
+        UNKNOWN_MODEL,
+        MalformedBody("the form has no file", hint="Send one, for example: curl -F file=@rows.csv."),
+        BodyTooLarge("the file is too large", expected="at most 33,554,432 bytes"),
+        BodyTooSlow("the form did not arrive in time", found="17 bytes in 30 s"),
+        UndecodableFile("rows.xlsx is encrypted", hint="Save it without a password."),
+    ),
+)
+async def preview(request: Request, state: StateDep, jobs: JobsDep) -> PreviewBody:
+    """Show how a job would read the file: format, columns, first rows. Nothing is stored.
+
+    The form is that of `POST /v1/jobs`. Of a long CSV, JSON Lines or text file, send complete lines of the beginning
+    and the size of the whole file as `total_bytes`.
+    """
+    form = await read_form(request, jobs.receive_upload, jobs.preview_limits)
+    try:
+        fields = _parse_form(form, PreviewForm)
+        model = state.model(fields.model)
+
+        def read() -> PreviewBody:
+            assert form.file is not None
+            options = fields.label_options()
+            return preview_body(
+                jobs.preview(form.file, form.filename, model=model, options=options, total_bytes=fields.total_bytes)
+            )
+
+        return await to_thread.run_sync(read, limiter=jobs.preview_limiter)
+    finally:
+        form.discard()
 
 
 @router.get("/v1/jobs", summary="List your jobs", response_model_exclude_none=True)
@@ -230,6 +282,23 @@ async def result(
     )
 
 
+@router.get(
+    "/v1/jobs/{job_id}/summary",
+    summary="Get errors by kind and the mix of labels",
+    responses=problem_responses("/v1/jobs/job_0/summary", UNKNOWN_JOB),
+)
+async def summary(job_id: JobId, jobs: JobsDep, owner: OwnerDep) -> SummaryBody:
+    """What the finished rows hold: errors by kind with examples, rows by label, and the scores.
+
+    Of a long result, the labels and the scores of a part are counted: `read_rows` rows, spread over the file.
+    """
+
+    def read() -> SummaryBody:
+        return summary_body(jobs.summary(jobs.store.get(job_id, owner)))
+
+    return await to_thread.run_sync(read)
+
+
 @router.post(
     "/v1/jobs/{job_id}/cancel",
     summary="Cancel a job",
@@ -285,7 +354,7 @@ def media_type(path: Path) -> str:
     return _MEDIA_TYPES.get(path.suffix, "application/octet-stream")
 
 
-def _parse_form(form: Form) -> JobForm:
+def _parse_form(form: Form, kind: type[_JobForm]) -> _JobForm:
     """The fields of the form. Raises InvalidRequest with all faults."""
     repeatable = {"labels"}
     repeated = [name for name, values in form.fields.items() if len(values) > 1 and name not in repeatable]
@@ -297,7 +366,7 @@ def _parse_form(form: Form) -> JobForm:
     try:
         if repeated:
             raise InvalidRequest("the form repeats a field", found=", ".join(repeated), expected="each field once")
-        return JobForm.model_validate(values)
+        return kind.model_validate(values)
     except ValidationError as error:
         raise InvalidRequest(
             "invalid form fields", faults=list_faults(error), hint="GET /openapi.json describes the fields."

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
+from job_requests import rows, submit, wait_for_end
 from starlette.testclient import TestClient
 
 from glossator.service.api.settings import Settings
@@ -27,33 +28,11 @@ from glossator.service.labelling.file_labelling import FileLabelling
 from glossator.service.labelling.label_file import label_file
 
 MakeClient = Callable[..., TestClient]
-ROWS = ["money", "the parcel", "thanks", "", "money money the"]
-
-
-def rows(count: int) -> bytes:
-    return ("n,text\n" + "".join(f"{n},{ROWS[n % 5]}\n" for n in range(count))).encode()
 
 
 @pytest.fixture
 def client(make_client: MakeClient, tmp_path: Path) -> TestClient:
     return make_client(jobs=tmp_path / "jobs", free_disk_bytes=0, job_lease_seconds=5.0)
-
-
-def submit(client: TestClient, data: bytes = b"", name: str = "rows.csv", **fields: Any) -> Any:
-    headers = fields.pop("headers", {})
-    return client.post(
-        "/v1/jobs", data={"model": "intents"} | fields, files={"file": (name, data or rows(5))}, headers=headers
-    )
-
-
-def wait_for_end(client: TestClient, job_id: str, seconds: float = 60.0) -> dict[str, Any]:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        body: dict[str, Any] = client.get(f"/v1/jobs/{job_id}").json()
-        if body["state"] not in ("queued", "running"):
-            return body
-        time.sleep(0.1)
-    raise AssertionError(f"the job has not ended: {body}")
 
 
 def supervisor(client: TestClient) -> Any:
