@@ -1,31 +1,7 @@
-"""The display name of each metric."""
+"""The display name of each metric; the pages of a server use it too."""
 
-METRIC_NAMES = {
-    "accuracy": "accuracy",
-    "macro_f1": "macro F1",
-    "micro_f1": "micro F1",
-    "weighted_f1": "weighted F1",
-    "subset_accuracy": "subset accuracy (all labels of a row right)",
-    "hamming_accuracy": "Hamming accuracy (share of right decisions)",
-    "f1": "F1",
-    "precision": "precision",
-    "recall": "recall",
-    "exact_f1": "F1 of boundaries, any type",
-    "partial_f1": "F1, an overlap counts half",
-    "type_f1": "F1 of types, any overlap",
-    "pearson": "Pearson's r",
-    "spearman": "Spearman's rho",
-    "mean_absolute_error": "mean absolute error",
-    "exact_match": "exact match",
-    "character_f1": "F1 over characters",
-    "nearest_accuracy": "share of rows whose nearest row has the same label",
-    "mean_reciprocal_rank": "mean reciprocal rank of the nearest row with the same label",
-    "auroc": "AUROC",
-    "average_precision": "average precision",
-    "out_of_scope_auroc": "AUROC, out-of-scope against in-scope texts",
-    "out_of_scope_recall_1": "out-of-scope recall, 1 % in-scope refused",
-    "out_of_scope_recall_5": "out-of-scope recall, 5 % in-scope refused",
-    "out_of_scope_recall_10": "out-of-scope recall, 10 % in-scope refused",
-    "out_of_scope_recall": "out-of-scope recall at the model's limit",
-    "out_of_scope_refused": "in-scope refused at the model's limit",
-}
+from __future__ import annotations
+
+from glossator.service.bundle.metric_names import METRIC_NAMES
+
+__all__ = ["METRIC_NAMES"]

@@ -65,6 +65,11 @@ class ModelCatalog(Mapping[str, Model]):
         """Digest to bundle folder, for all versions that requests may use."""
         return {model.digest: model.bundle.path for model in self._live.values()}
 
+    def locate(self, requested: str) -> tuple[Path, Manifest]:
+        """The folder and the manifest of `NAME` or `NAME@VERSION`; nothing is loaded. Raises UnknownModel."""
+        bundle = self.find(requested).bundle
+        return bundle.path, bundle.manifest
+
     def challenger_version(self, name: str, version: str) -> str | None:
         """The digest of the version that an alias, `previous` or a digest names; None if none has it, or the live one.
 

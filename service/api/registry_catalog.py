@@ -15,12 +15,19 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from glossator.service.api.model_catalog import ListedModel, ModelCatalog
+from glossator.service.api.model_catalog import ListedModel, ModelCatalog, unknown_model
 from glossator.service.bundle.manifest import Manifest
 from glossator.service.bundle.reader import read_manifest
 from glossator.service.errors import ConfigError, GlossatorError, ModelLoading, UnknownModel
 from glossator.service.inference.model import Model, load
-from glossator.service.registry import ModelRecord, Registry, challenger_version, live_versions, resolve_version
+from glossator.service.registry import (
+    CHAMPION,
+    ModelRecord,
+    Registry,
+    challenger_version,
+    live_versions,
+    resolve_version,
+)
 
 POLL_SECONDS = 0.5
 RETRY_SECONDS = 30.0
@@ -112,6 +119,16 @@ class RegistryCatalog(ModelCatalog):
         model = super().find(requested, version)
         self._last_used[requested.partition("@")[0], model.digest] = time.monotonic()
         return model
+
+    def locate(self, requested: str) -> tuple[Path, Manifest]:
+        """See `ModelCatalog.locate`. Raises BundleInvalid if the manifest cannot be read."""
+        name, _, version = requested.partition("@")
+        record = self._records.get(name)
+        if record is None:
+            raise unknown_model(name, self.names)
+        digest = resolve_version(name, record, version or CHAMPION)
+        folder = self.registry.folder(name, digest)
+        return folder, self._manifest((name, digest)) or read_manifest(folder)
 
     def challenger_version(self, name: str, version: str) -> str | None:
         """See `ModelCatalog.challenger_version`."""

@@ -45,9 +45,13 @@ class OpenFolder:
         Raises:
             OSError: The file cannot be read; it is not a regular file; or a part of the name is a link.
         """
+        return read_opened(self.open(name), max_bytes=max_bytes)
+
+    def open(self, name: str) -> int:
+        """Return the descriptor of a file that is open for reading; see `read`."""
         try:
             with self._parent(name) as (folder, last):
-                return read_opened(open_regular(last, folder=folder, follow=False), max_bytes=max_bytes)
+                return open_regular(last, folder=folder, follow=False)
         except OSError as error:
             error.filename = name
             raise

@@ -61,9 +61,9 @@ def export_checkpoint(
     """
     require_extra("export")
     from glossator.export.exporter import export
-    from glossator.export.licence import check_licence
     from glossator.modeling.checkpoint_reader import read_task
     from glossator.service.bundle import file_names
+    from glossator.service.bundle.licence import check_licence
     from glossator.service.files.atomic_folder import check_destination, claim_folder
 
     licence = None if licence is None else check_licence(licence)

@@ -85,7 +85,7 @@ def import_model(
     from glossator.export.importing.model_source import find_model
     from glossator.export.importing.onnx_folder import OnnxChoice
     from glossator.export.importing.recognition import recognise
-    from glossator.export.licence import check_licence, read_licence
+    from glossator.service.bundle.licence import check_licence, read_licence
     from glossator.workflows.models.proving_rows import Proof, find_proving_rows
 
     proof, options = proof or Proof(), options or ReadingOptions()

@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 MIN_BYTES = 4_096
 _LEVEL = 1
-_UNCOMPRESSED = ("/result", "/events", "/content")
+_UNCOMPRESSED = ("/result", "/events", "/content", "/bundle")
 """Ends of paths that are never compressed: files, because ranges count their bytes, and streams, because compression
 would delay events."""
 

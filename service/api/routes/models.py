@@ -1,29 +1,32 @@
-"""The models of this server and their details."""
+"""The models of this server, their details and their bundles."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Annotated
 
+from anyio import to_thread
 from fastapi import APIRouter, Path
+from starlette.responses import StreamingResponse
 
 from glossator.service.api.dependencies import StateDep
 from glossator.service.api.model_catalog import ListedModel, unknown_model
 from glossator.service.api.openapi_document import problem_responses
 from glossator.service.api.schemas.models import ModelDetail, ModelList, ModelSummary, OpenAIModel
-from glossator.service.api.security.access import INFER
+from glossator.service.api.security.access import ADMIN, INFER
 from glossator.service.bundle.manifest import Manifest
+from glossator.service.bundle.tar_stream import MEDIA_TYPE, TarStream
 from glossator.service.bundle.task import Classifier, Task
 from glossator.service.tasks.text_classification import DEFAULT_THRESHOLD
 
-router = APIRouter(tags=["models"], dependencies=[INFER])
+router = APIRouter(tags=["models"])
 
 ModelName = Annotated[str, Path(description="A name that GET /v1/models lists.", examples=["intents"])]
 
 UNKNOWN_MODEL = unknown_model("intent", ["intents", "tags"])
 
 
-@router.get("/v1/models", summary="List the models")
+@router.get("/v1/models", summary="List the models", dependencies=[INFER])
 async def models(state: StateDep) -> ModelList:
     """A summary of each model."""
     listed = state.models.listed()
@@ -34,7 +37,10 @@ async def models(state: StateDep) -> ModelList:
 
 
 @router.get(
-    "/v1/models/{name}", summary="Get one model", responses=problem_responses("/v1/models/intent", UNKNOWN_MODEL)
+    "/v1/models/{name}",
+    summary="Get one model",
+    dependencies=[INFER],
+    responses=problem_responses("/v1/models/intent", UNKNOWN_MODEL),
 )
 async def model(name: ModelName, state: StateDep) -> ModelDetail:
     """Labels, thresholds, encoding, evaluation results, verification, speed and provenance of a model."""
@@ -57,6 +63,31 @@ async def model(name: ModelName, state: StateDep) -> ModelDetail:
         speed=manifest.speed,
         provenance=task.provenance,
     )
+
+
+@router.get(
+    "/v1/models/{name}/bundle",
+    summary="Download the bundle of a model",
+    dependencies=[ADMIN],  # whoever may ask a model may not take it away
+    response_class=StreamingResponse,
+    responses={
+        200: {"description": "A tar archive", "content": {MEDIA_TYPE: {}}},
+        **problem_responses("/v1/models/intent/bundle", UNKNOWN_MODEL),
+    },
+)
+async def bundle(name: ModelName, state: StateDep) -> StreamingResponse:
+    """The folder of a version (`NAME`, `NAME@ALIAS` or `NAME@DIGEST`) as a tar archive; it need not be loaded.
+
+    Its ETag is the digest of the bundle. `glossator verify` checks it after the download.
+    """
+    folder, manifest = await to_thread.run_sync(state.models.locate, name)
+    archive = TarStream(folder, manifest)
+    headers = {
+        "Content-Length": str(archive.size),
+        "Content-Disposition": f'attachment; filename="{archive.filename}"',
+        "ETag": f'"{manifest.digest}"',
+    }
+    return StreamingResponse(iter(archive), media_type=MEDIA_TYPE, headers=headers)
 
 
 def _training_time(manifest: Manifest) -> int:

@@ -46,6 +46,7 @@ def test_index_lists_every_route(make_client: Callable[..., TestClient]) -> None
         ("POST", "/v1/models/{name}/rerank"),
         ("GET", "/v1/models"),
         ("GET", "/v1/models/{name}"),
+        ("GET", "/v1/models/{name}/bundle"),
         ("GET", "/v1/models/{name}/monitor"),
         ("GET", "/v1/promotions/{name}"),
         ("POST", "/v1/promotions/{name}/batches"),

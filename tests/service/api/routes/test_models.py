@@ -1,7 +1,13 @@
 from __future__ import annotations
 
+import io
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
 from starlette.testclient import TestClient
 
+from glossator.service.api.security.key_changes import add_key
 from glossator.service.inference.model import Model
 
 LABELS = ["refund", "delivery", "praise", "greeting", "complaint", "other"]
@@ -69,3 +75,22 @@ def test_unknown_model_lists_the_models_that_exist(client: TestClient) -> None:
         assert answer.json()["code"] == "unknown-model"
         assert answer.json()["found"] == "intent"
         assert answer.json()["expected"] == "one of: intents, tags"
+
+
+def test_an_admin_downloads_a_bundle(make_client: Callable[..., TestClient], tmp_path: Path) -> None:
+    file = tmp_path / "keys.json"
+    ann, bob = (
+        {"Authorization": f"Bearer {add_key(file, name, [scope], None)}"}
+        for name, scope in (("ann", "admin"), ("bob", "infer"))
+    )
+    client = make_client(key_file=file)
+    assert client.get("/v1/models/intents/bundle", headers=bob).status_code == 403
+    assert client.get("/v1/models/nobody/bundle", headers=ann).json()["code"] == "unknown-model"
+    answer = client.get("/v1/models/intents/bundle", headers=ann | {"Accept-Encoding": "gzip"})
+    digest = client.get("/v1/models/intents", headers=bob).json()["version"]
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/x-tar")
+    assert answer.headers["etag"] == f'"{digest}"'
+    assert answer.headers["content-disposition"] == f'attachment; filename="intents-{digest[:12]}.tar"'
+    assert len(answer.content) == int(answer.headers["content-length"])
+    with tarfile.open(fileobj=io.BytesIO(answer.content)) as archive:
+        assert f"intents-{digest[:12]}/bundle.json" in archive.getnames()

@@ -37,6 +37,7 @@ OPEN_PATHS = {"/livez", "/readyz", "/ui/session", "/ui/session/end", "/ui/static
 LABEL_PREFIXES = ("/v1/jobs", "/v1/files", "/v1/batches", "/v1/reviews", "/v1/promotions", "/ui/jobs")
 ADMIN_PATHS = (
     "/v1/reviews/{name}/periods",
+    "/v1/models/{name}/bundle",
     *(f"/v1/promotions/{{name}}{path}" for path in ("", "/batches", "/promote", "/rollback")),
 )
 VALUES = {

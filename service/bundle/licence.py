@@ -29,8 +29,13 @@ def read_licence(folder: Path) -> str | None:
     """Return the licence that the card of a model names; None if there is no card, or it names none."""
     try:
         with (folder / file_names.CARD).open(encoding="utf-8") as file:
-            card = _FRONT_MATTER.match(file.read(_READ_CHARACTERS))
+            return licence_of(file.read(_READ_CHARACTERS))
     except (OSError, ValueError):
         return None
-    found = None if card is None else _FIELD.search(card[1])
+
+
+def licence_of(card: str) -> str | None:
+    """Return the licence that the text of a card names; None if it names none."""
+    front_matter = _FRONT_MATTER.match(card[:_READ_CHARACTERS])
+    found = None if front_matter is None else _FIELD.search(front_matter[1])
     return None if found is None or not _IDENTIFIER.fullmatch(found[1].lower()) else found[1].lower()

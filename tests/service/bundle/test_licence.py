@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from glossator.export.licence import check_licence, read_licence
+from glossator.service.bundle.licence import check_licence, read_licence
 from glossator.service.errors import ConfigError
 
 
