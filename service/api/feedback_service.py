@@ -20,10 +20,10 @@ from glossator.service.errors import (
     StoreUnavailable,
     UnknownModel,
 )
-from glossator.service.jobs.logged_answers import ROUTE as JOB_ROUTE
 from glossator.service.monitoring.prediction_log.erasures import read_erasures
 from glossator.service.monitoring.prediction_log.lookup import MOST_BYTES, Wanted, find_answers
 from glossator.service.monitoring.prediction_log.reader import Record
+from glossator.service.monitoring.prediction_log.records import JOB_ROUTE
 from glossator.service.monitoring.prediction_log.settings import LogSettings
 from glossator.service.monitoring.prediction_log.writer import FLUSH_SECONDS
 from glossator.service.reviews.feedback import Feedback, FeedbackStore, Remembered

@@ -178,6 +178,11 @@ class Metrics:
         """Count an error by its code."""
         self._errors.labels(code).inc()
 
+    def error_counts(self) -> dict[str, int]:
+        """The errors of this process so far, by code."""
+        samples = [each for metric in self._errors.collect() for each in metric.samples]
+        return {each.labels["code"]: int(each.value) for each in samples if each.name.endswith("_total")}
+
     def exposition(self) -> bytes:
         """All metrics, in the text format of Prometheus."""
         return generate_latest(self._source)

@@ -13,12 +13,9 @@ from glossator.service.errors import InputError
 from glossator.service.inference.pipeline import Answer
 from glossator.service.jobs.records import Job
 from glossator.service.labelling.row_labelling import PendingAnswers, StartAnswers
-from glossator.service.monitoring.prediction_log.records import Served
+from glossator.service.monitoring.prediction_log.records import JOB_ROUTE, Served
 from glossator.service.monitoring.prediction_log.writer import PredictionLog
 from glossator.service.tasks.encoded import Text
-
-ROUTE = "/v1/jobs"
-"""The route in the records of jobs."""
 
 
 class LoggedStart:
@@ -58,7 +55,7 @@ class _LoggedAnswers:
             model=self._claim.model,
             version=None,
             digest=self._claim.digest,
-            route=ROUTE,
+            route=JOB_ROUTE,
             key=self._claim.owner,
             seconds=time.monotonic() - self._began,
             texts=self._texts,

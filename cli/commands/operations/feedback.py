@@ -271,8 +271,8 @@ def _add(
     faults: list[str] | None,
 ) -> list[dict[str, Any]]:
     """Store rows. Return what is stored. The errors of rows are added to `faults`, or raised without it."""
-    from glossator.service.jobs.logged_answers import ROUTE
     from glossator.service.monitoring.prediction_log.lookup import find_answers
+    from glossator.service.monitoring.prediction_log.records import JOB_ROUTE
     from glossator.service.reviews.feedback_rows import Giver, read_feedback
 
     records = find_answers(log, [row.wanted(None) for _, row in rows])
@@ -280,7 +280,7 @@ def _add(
     for (number, row), record in zip(rows, records, strict=True):
         giver = Giver(texts=record is None or "text" in record)
         try:
-            found.append(read_feedback(row, record, task, giver, job_route=ROUTE))
+            found.append(read_feedback(row, record, task, giver, job_route=JOB_ROUTE))
         except GlossatorError as error:
             if faults is None:
                 raise

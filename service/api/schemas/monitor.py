@@ -139,7 +139,7 @@ def monitor_body(model: str, measured: Measured, drift: list[LiveDrift]) -> Moni
     """Return the body of a response."""
     return MonitorBody(
         model=model,
-        versions=[_version(each) for each in measured.counted.versions],
+        versions=[version_body(each) for each in measured.counted.versions],
         complete=measured.counted.complete,
         period=None if measured.accuracy is None else DetailedAccuracy(**accuracy_to_json(measured.accuracy)),
         history=[PeriodAccuracy(**period_to_json(each)) for each in measured.history],
@@ -147,7 +147,8 @@ def monitor_body(model: str, measured: Measured, drift: list[LiveDrift]) -> Moni
     )
 
 
-def _version(found: ModelStatistics) -> LoggedVersion:
+def version_body(found: ModelStatistics) -> LoggedVersion:
+    """Return what is counted of one version."""
     return LoggedVersion(
         digest=found.digest,
         answers=found.records,

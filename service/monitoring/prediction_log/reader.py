@@ -103,6 +103,16 @@ class ModelStatistics:
             self.confidence += record["confidence"]
             self.with_confidence += 1
 
+    def merge(self, other: ModelStatistics) -> None:
+        """Count the records of others of the same version."""
+        self.first = min(self.first or other.first, other.first or self.first)
+        self.last = max(self.last, other.last)
+        self.records += other.records
+        self.truncated += other.truncated
+        self.labels.update(other.labels)
+        self.confidence += other.confidence
+        self.with_confidence += other.with_confidence
+
 
 @dataclass(frozen=True, slots=True)
 class LogStatistics:

@@ -23,8 +23,9 @@ from glossator.service.tasks.token_classification import Entities
 
 LOGGED_SCORES = 5
 """The most probable labels that a record lists, with their probabilities."""
+JOB_ROUTE = "/v1/jobs"
+"""The route in the records of jobs."""
 _DIGITS = 6
-
 
 Role = Literal["served", "shadow"]
 """Who got an answer: the caller, or nobody but the log."""
