@@ -78,6 +78,12 @@ def is_https(scope: Scope) -> bool:
     return bool(scope.get("state", {}).get(_IS_HTTPS, scope.get("scheme") == "https"))
 
 
+def public_url(scope: Scope) -> str:
+    """The address of this server as the client reached it, with its prefix and without a slash at the end."""
+    host = forwarded_host(scope) or Headers(scope=scope).get("host", "")
+    return f"{'https' if is_https(scope) else 'http'}://{host}{root_of(scope)}"
+
+
 def _is_in(address: str, networks: Collection[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
     if not _is_address(address):
         return False

@@ -6,11 +6,18 @@ They are what the API page lists and what code examples are written from.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from glossator.service.bundle.task import Classifier, QuestionAnswering, Task, TextEmbedding, TokenClassification
+from glossator.service.bundle.task import (
+    QuestionAnswering,
+    Task,
+    TextClassification,
+    TextEmbedding,
+    TextPair,
+    TokenClassification,
+)
 from glossator.service.tasks.encoded import Pair, Text
 from glossator.service.tasks.rating import is_rating
 
@@ -36,13 +43,31 @@ class PythonClient:
 
 @dataclass(frozen=True, slots=True)
 class DialectCall:
-    """One `POST` request with a JSON body. `base` is the path of the dialect's base URL, `path` that of the request."""
+    """One `POST` request with a JSON body.
+
+    `base_route` is the base URL of the dialect and `route` that of the request, without the address of the server, as
+    the OpenAPI document writes them: with `{name}` for the model.
+    """
 
     dialect: str
-    base: str
-    path: str
-    body: Mapping[str, Any] = field(repr=False)
+    model: str
+    base_route: str
+    route: str
+    body: Mapping[str, Any]
     python: PythonClient | None = None
+
+    @property
+    def base(self) -> str:
+        """The path of the dialect's base URL for this model."""
+        return self._fill(self.base_route)
+
+    @property
+    def path(self) -> str:
+        """The path of the request."""
+        return self._fill(self.route)
+
+    def _fill(self, route: str) -> str:
+        return route.replace("{name}", quote(self.model, safe="@"))
 
 
 def dialect_calls(
@@ -56,117 +81,121 @@ def dialect_calls(
         texts: At least one text; pairs for models that read pairs.
         options: Options of `predict`, for our own request only.
     """
-    name = quote(model_name, safe="@")
-    calls = [_native(model_name, name, texts, dict(options or {}))]
+    calls = [_native(model_name, texts, dict(options or {}))]
     if isinstance(task, TextEmbedding):
-        calls += _embedding_calls(model_name, name, [str(text) for text in texts])
+        calls += _embedding_calls(model_name, [str(text) for text in texts])
     elif isinstance(task, TokenClassification):
-        calls.append(_hugging_face(name, "token_classification", texts, "text"))
+        calls.append(_hugging_face(model_name, "token_classification", texts))
     elif isinstance(task, QuestionAnswering):
-        calls.append(_hugging_face_questions(name, texts))
+        calls.append(_hugging_face_questions(model_name, texts))
     else:
-        calls += _classifier_calls(task, model_name, name, texts)
-    calls += [_open_inference(name, texts), _open_inference_v1(name, texts)]
+        calls += _classifier_calls(task, model_name, texts)
+    calls += [_open_inference(model_name, texts), _open_inference_v1(model_name, texts)]
     if not isinstance(task, TextEmbedding):
-        calls.append(_label_studio(name, texts))
+        calls.append(_label_studio(model_name, texts))
     return calls
 
 
-def _native(model_name: str, name: str, texts: Sequence[Text], options: dict[str, Any]) -> DialectCall:
+def _native(model: str, texts: Sequence[Text], options: dict[str, Any]) -> DialectCall:
     first, second = _sides(texts)
     body: dict[str, Any] = {"texts": first} | ({"text_pairs": second} if second else {}) | options
     if len(texts) == 1:
         body = {"text": first[0]} | ({"text_pair": second[0]} if second else {}) | options
-    arguments = {"model": model_name, "texts": first} | ({"pairs": second} if second else {}) | options
-    python = PythonClient(
-        "glossator", "Client", "predict", [arguments], url_name="url", key_name="key", result="response.results"
-    )
-    return DialectCall("Glossator", "", f"/v1/models/{name}/predict", body, python)
+    arguments = {"model": model, "texts": first} | ({"pairs": second} if second else {}) | options
+    return DialectCall("Glossator", model, "", "/v1/models/{name}/predict", body, _own_client("predict", arguments))
 
 
-def _embedding_calls(model_name: str, name: str, texts: list[str]) -> Iterator[DialectCall]:
-    arguments = {"model": model_name, "input": texts}
-    python = PythonClient(
-        "openai", "OpenAI", "embeddings.create", [arguments], needs_some_key=True, result="response.data[0].embedding"
-    )
-    yield DialectCall("OpenAI", "/v1", "/v1/embeddings", arguments, python)
-    body = {"model": model_name, "texts": texts, "input_type": "search_document", "embedding_types": ["float"]}
-    yield DialectCall("Cohere", "/cohere", "/cohere/v2/embed", body, _cohere("ClientV2", "embed", body))
-    yield _hugging_face(name, "feature_extraction", texts, "text")
-    yield DialectCall("text-embeddings-inference", f"/tei/{name}", f"/tei/{name}/embed", {"inputs": texts})
+def _own_client(method: str, arguments: Mapping[str, Any]) -> PythonClient:
+    result = "response.results"
+    return PythonClient("glossator", "Client", method, [arguments], url_name="url", key_name="key", result=result)
+
+
+def _embedding_calls(model: str, texts: list[str]) -> Iterator[DialectCall]:
+    body: dict[str, Any] = {"model": model, "input": texts}
+    result = "response.data[0].embedding"
+    python = PythonClient("openai", "OpenAI", "embeddings.create", [body], needs_some_key=True, result=result)
+    yield DialectCall("OpenAI", model, "/v1", "/v1/embeddings", body, python)
+    body = {"model": model, "texts": texts, "input_type": "search_document", "embedding_types": ["float"]}
+    yield _cohere("Cohere", model, "/cohere/v2/embed", body, "ClientV2")
+    yield _hugging_face(model, "feature_extraction", texts)
+    yield _tei(model, "embed", {"inputs": texts})
     if len(texts) > 1:
-        yield from _rerank_calls(model_name, name, texts[0], texts[1:])
+        yield from _rerank_calls(model, texts[0], texts[1:])
 
 
-def _classifier_calls(task: Classifier, model_name: str, name: str, texts: Sequence[Text]) -> Iterator[DialectCall]:
+def _classifier_calls(task: TextClassification | TextPair, model: str, texts: Sequence[Text]) -> Iterator[DialectCall]:
     first, second = _sides(texts)
-    if second:
-        inputs: list[Any] = [{"text": one, "text_pair": two} for one, two in zip(first, second, strict=True)]
-        yield DialectCall("Hugging Face", f"/hf/{name}", f"/hf/{name}", {"inputs": inputs})
-        batch = [list(each) for each in zip(first, second, strict=True)]
+    if isinstance(task, TextPair):
+        inputs = [{"text": one, "text_pair": two} for one, two in zip(first, second, strict=True)]
+        yield DialectCall("Hugging Face", model, "/hf/{name}", "/hf/{name}", {"inputs": inputs})
     else:
-        yield _hugging_face(name, "text_classification", texts, "text")
-        batch = [[text] for text in first]
+        yield _hugging_face(model, "text_classification", texts)
         if not is_rating(task):
-            body = {"model": model_name, "inputs": first}
-            yield DialectCall("Cohere", "/cohere", "/cohere/v1/classify", body, _cohere("Client", "classify", body))
-    yield DialectCall("text-embeddings-inference", f"/tei/{name}", f"/tei/{name}/predict", {"inputs": batch})
-    if second and is_rating(task):
-        yield from _rerank_calls(model_name, name, first[0], second)
+            yield _cohere("Cohere", model, "/cohere/v1/classify", {"model": model, "inputs": first}, "Client")
+    yield _tei(model, "predict", {"inputs": [list(text) if isinstance(text, Pair) else [text] for text in texts]})
+    if isinstance(task, TextPair) and is_rating(task):
+        yield from _rerank_calls(model, first[0], second)
 
 
-def _rerank_calls(model_name: str, name: str, query: str, documents: list[str]) -> Iterator[DialectCall]:
-    body = {"model": model_name, "query": query, "documents": documents}
-    yield DialectCall("Cohere rerank", "/cohere", "/cohere/v2/rerank", body, _cohere("ClientV2", "rerank", body))
-    yield DialectCall("Jina rerank", "/v1", "/v1/rerank", body)
-    path = f"/tei/{name}/rerank"
-    yield DialectCall("text-embeddings-inference rerank", f"/tei/{name}", path, {"query": query, "texts": documents})
+def _rerank_calls(model: str, query: str, documents: list[str]) -> Iterator[DialectCall]:
+    own: dict[str, Any] = {"query": query, "documents": documents}
+    python = _own_client("rerank", {"model": model} | own)
+    yield DialectCall("Glossator rerank", model, "", "/v1/models/{name}/rerank", own, python)
+    body = {"model": model} | own
+    yield _cohere("Cohere rerank", model, "/cohere/v2/rerank", body, "ClientV2")
+    yield DialectCall("Jina rerank", model, "/v1", "/v1/rerank", body)
+    yield _tei(model, "rerank", {"query": query, "texts": documents})
 
 
-def _cohere(client: str, method: str, arguments: Mapping[str, Any]) -> PythonClient:
-    return PythonClient("cohere", client, method, [arguments], needs_some_key=True)
+def _cohere(dialect: str, model: str, route: str, body: Mapping[str, Any], client: str) -> DialectCall:
+    python = PythonClient("cohere", client, route.rpartition("/")[2], [body], needs_some_key=True)
+    return DialectCall(dialect, model, "/cohere", route, body, python)
 
 
-def _hugging_face(name: str, method: str, texts: Sequence[Text], argument: str) -> DialectCall:
-    path = f"/hf/{name}"
-    calls = [{argument: text} for text in texts]
-    python = PythonClient("huggingface_hub", "InferenceClient", method, calls, url_name="model")
-    return DialectCall("Hugging Face", path, path, {"inputs": list(texts)}, python)
+def _tei(model: str, method: str, body: Mapping[str, Any]) -> DialectCall:
+    dialect = "text-embeddings-inference" + (" rerank" if method == "rerank" else "")
+    return DialectCall(dialect, model, "/tei/{name}", f"/tei/{{name}}/{method}", body)
 
 
-def _hugging_face_questions(name: str, texts: Sequence[Text]) -> DialectCall:
+def _hugging_face(model: str, method: str, texts: Sequence[Text]) -> DialectCall:
+    calls = [{"text": text} for text in texts]
+    return _hugging_face_call(model, method, {"inputs": list(texts)}, calls)
+
+
+def _hugging_face_questions(model: str, texts: Sequence[Text]) -> DialectCall:
     """Questions, one a request in this dialect: the body holds the first."""
-    path = f"/hf/{name}"
-    first, second = _sides(texts)
-    calls = [{"question": one, "context": two} for one, two in zip(first, second, strict=True)]
-    python = PythonClient("huggingface_hub", "InferenceClient", "question_answering", calls, url_name="model")
-    return DialectCall("Hugging Face", path, path, {"inputs": calls[0]}, python)
+    calls = [{"question": one, "context": two} for one, two in zip(*_sides(texts), strict=True)]
+    return _hugging_face_call(model, "question_answering", {"inputs": calls[0]}, calls)
 
 
-def _open_inference(name: str, texts: Sequence[Text]) -> DialectCall:
-    first, second = _sides(texts)
+def _hugging_face_call(
+    model: str, method: str, body: Mapping[str, Any], calls: Sequence[Mapping[str, Any]]
+) -> DialectCall:
+    python = PythonClient("huggingface_hub", "InferenceClient", method, calls, url_name="model")
+    return DialectCall("Hugging Face", model, "/hf/{name}", "/hf/{name}", body, python)
+
+
+def _open_inference(model: str, texts: Sequence[Text]) -> DialectCall:
     inputs = [
         {"name": tensor, "shape": [len(data)], "datatype": "BYTES", "data": data}
-        for tensor, data in (("text", first), ("text_pair", second))
+        for tensor, data in zip(("text", "text_pair"), _sides(texts), strict=True)
         if data
     ]
-    path = f"/v2/models/{name}/infer"
-    return DialectCall("Open Inference Protocol (KServe, Triton)", "/v2", path, {"inputs": inputs})
+    return DialectCall("Open Inference Protocol", model, "/v2", "/v2/models/{name}/infer", {"inputs": inputs})
 
 
-def _open_inference_v1(name: str, texts: Sequence[Text]) -> DialectCall:
+def _open_inference_v1(model: str, texts: Sequence[Text]) -> DialectCall:
     rows = [{"text": text.first, "text_pair": text.second} if isinstance(text, Pair) else text for text in texts]
-    path = f"/v1/models/{name}:predict"
-    return DialectCall("KServe version 1", path, path, {"instances": rows})
+    return DialectCall("KServe V1", model, "/v1", "/v1/models/{name}:predict", {"instances": rows})
 
 
-def _label_studio(name: str, texts: Sequence[Text]) -> DialectCall:
+def _label_studio(model: str, texts: Sequence[Text]) -> DialectCall:
     """Without a labelling configuration, so that the fields of a task are `text` and `text_pair`."""
     rows = [
         {"text": text.first, "text_pair": text.second} if isinstance(text, Pair) else {"text": text} for text in texts
     ]
-    path = f"/label-studio/{name}"
-    return DialectCall("Label Studio", path, f"{path}/predict", {"tasks": [{"data": row} for row in rows]})
+    base = "/label-studio/{name}"
+    return DialectCall("Label Studio", model, base, f"{base}/predict", {"tasks": [{"data": row} for row in rows]})
 
 
 def _sides(texts: Sequence[Text]) -> tuple[list[str], list[str]]:
