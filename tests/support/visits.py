@@ -65,7 +65,7 @@ class Visit:
         if other is not None:
             page.select_option("#other", other)
         page.fill("#text", text)
-        page.click("#predict button")
+        page.click("#predict button[type=submit]")
         page.wait_for_selector("#answer article")
         return page
 

@@ -22,7 +22,8 @@ class Difference:
     """
 
     is_same: bool
-    summary: str
+    verdict: str
+    detail: str = ""
     deltas: Mapping[str, float] = field(default_factory=dict)
     only_first: frozenset[Span] = frozenset()
     only_second: frozenset[Span] = frozenset()
@@ -42,7 +43,7 @@ def compare_views(first: AnswerView, second: AnswerView) -> Difference | None:
     if first.score is not None and second.score is not None:
         delta = second.score - first.score
         is_same = abs(delta) < _SAME
-        return Difference(is_same, "Same score" if is_same else f"Score {delta:+.3f}")
+        return Difference(is_same, "Same score" if is_same else "Different score", "" if is_same else f"{delta:+.3f}")
     if first.kind == "ranking":
         return _compare_rankings(first, second)
     return _compare_matrices(first, second)
@@ -55,7 +56,8 @@ def _compare_labels(first: AnswerView, second: AnswerView) -> Difference:
     old, new = (_names(labels) for labels in chosen)
     return Difference(
         is_same,
-        f"Same answer: {new}" if is_same else f"Different answer: {old} → {new}",
+        "Same answer" if is_same else "Different answer",
+        new if is_same else f"{old} → {new}",
         deltas={label: after[label] - before[label] for label in after if label in before},
         removed=frozenset(chosen[0]) - frozenset(chosen[1]),
         added=frozenset(chosen[1]) - frozenset(chosen[0]),
@@ -74,13 +76,15 @@ def _compare_spans(first: AnswerView, second: AnswerView) -> Difference:
     )
     removed, added = before - after, after - before
     is_same = not removed and not added
-    if first.kind == "answer":
-        summary = "Same answer" if is_same else "Different answer"
-    elif is_same:
-        summary = f"Same entities ({len(after)})"
-    else:
-        summary = f"Different entities: {len(added)} added, {len(removed)} removed, {len(before & after)} the same"
-    return Difference(is_same, summary, only_first=removed, only_second=added)
+    what = "answer" if first.kind == "answer" else "entities"
+    counts = f"{len(added)} added, {len(removed)} removed, {len(before & after)} the same"
+    return Difference(
+        is_same,
+        f"{'Same' if is_same else 'Different'} {what}",
+        "" if is_same or what == "answer" else counts,
+        only_first=removed,
+        only_second=added,
+    )
 
 
 def _compare_rankings(first: AnswerView, second: AnswerView) -> Difference:
@@ -96,4 +100,6 @@ def _compare_matrices(first: AnswerView, second: AnswerView) -> Difference | Non
         for row, other in zip(first.matrix, second.matrix, strict=True)
         for old, new in zip(row, other, strict=True)
     )
-    return Difference(largest < _SAME, f"Similarities differ by at most {largest:.3f}")
+    is_same = largest < _SAME
+    verdict = "Same similarities" if is_same else "Different similarities"
+    return Difference(is_same, verdict, "" if is_same else f"by at most {largest:.3f}")

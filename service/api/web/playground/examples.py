@@ -12,6 +12,8 @@ from glossator.service.errors import shorten
 MOST_EXAMPLES = 8
 _REAL = "validation-"
 """The names of golden rows that are rows of the validation file begin so; the others are edge cases."""
+_EDGES = ("emoji", "other-script", "many-windows")
+"""The edge cases that say something about a model to people."""
 _SHOWN_CHARACTERS = 48
 
 
@@ -26,14 +28,15 @@ class Example:
 
 
 def list_examples(rows: Iterable[GoldenRow], task: Task) -> list[Example]:
-    """The rows to choose from, at most MOST_EXAMPLES with different titles: real rows first, then edge cases.
+    """The rows to choose from, at most MOST_EXAMPLES with different titles: real rows first, then some edge cases.
 
-    Rows without an answer are left out.
+    Rows without an answer are left out. Of a bundle that names its rows otherwise, all others count.
     """
     answered = [row for row in rows if row.error is None and row.text.strip()]
-    ordered = sorted(answered, key=lambda row: not row.name.startswith(_REAL))  # stable
+    real = [row for row in answered if row.name.startswith(_REAL)]
+    edges = [row for row in answered if row.name in _EDGES]
     found: dict[str, Example] = {}
-    for row in ordered:
+    for row in [*real, *edges] if real else answered:
         example = _example(row, task)
         found.setdefault(example.title, example)
     return list(found.values())[:MOST_EXAMPLES]

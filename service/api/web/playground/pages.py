@@ -122,7 +122,9 @@ async def code(request: Request, state: StateDep) -> Response:
     versions = await to_thread.run_sync(list_versions, state.models)
     version = _version(versions, question.models[0])
     task = version.manifest.task
-    options: dict[str, Any] = {name: value for name, value in options_for(task, question).items() if value}
+    options: dict[str, Any] = {
+        name: value for name, value in options_for(task, question).items() if value and name != "top_k"
+    }
     if question.explain and abilities_of(task).explains:
         options["explain"] = True
     examples = code_examples(

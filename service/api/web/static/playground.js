@@ -18,6 +18,8 @@ const playground = {
   fastEnough: false,
   timer: 0,
   example: null, // name, text and second text of the example in the fields
+  panelLoads: false, // the fields of a newly selected model are on their way
+  askNext: false, // ask as soon as they are here
 };
 
 /* Never show an answer next to a question that it does not belong to. */
@@ -56,9 +58,16 @@ document.addEventListener("htmx:afterSwap", (event) => {
 document.addEventListener("htmx:afterRequest", (event) => {
   if (event.target !== form) return;
   wait("");
-  if (event.detail.xhr.status === 0) playground.shown = playground.sent; // studio.js shows that nothing answered
   checkStale();
 });
+for (const failure of ["htmx:sendError", "htmx:timeout"]) {
+  document.addEventListener(failure, (event) => {
+    if (event.detail.target !== answer) return;
+    playground.shown = playground.sent; // studio.js shows that nothing answered
+    playground.fastEnough = false;
+    checkStale();
+  });
+}
 
 function markLoaded(select, found) {
   const option = select.selectedOptions[0];
@@ -86,6 +95,7 @@ function showFields() {
   label("second", mode.dataset.second);
   label("lines", mode.dataset.lines);
   byId("several-field").hidden = mode.value !== "zero-shot";
+  form.querySelector(".options").hidden = mode.value !== "predict";
 }
 
 /* Answers while typing */
@@ -105,7 +115,8 @@ function readLive() {
 
 function ask() {
   clearTimeout(playground.timer);
-  form.requestSubmit();
+  playground.askNext = playground.panelLoads;
+  if (!playground.askNext) form.requestSubmit();
 }
 
 function onEdit() {
@@ -132,11 +143,18 @@ form?.addEventListener("change", (event) => {
   if (event.target.name === "mode") showFields();
   checkStale();
 });
-document.addEventListener("htmx:afterSettle", (event) => {
-  if (event.detail.target.id !== "panel" && event.target.id !== "panel") return;
+byId("model")?.addEventListener("htmx:beforeRequest", () => (playground.panelLoads = true));
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.detail.target.id !== "panel" || event.detail.xhr.status < 400) return;
+  event.detail.shouldSwap = false;
+  Studio.toast("The options of this model cannot be loaded. Reload the page.", "bad");
+});
+byId("model")?.addEventListener("htmx:afterRequest", () => {
+  playground.panelLoads = false;
   showFields();
   readLive();
   checkStale();
+  if (playground.askNext) ask();
 });
 
 /* Examples */
@@ -216,7 +234,7 @@ document.addEventListener("input", (event) => {
 });
 
 function fillLabels(details, query = details.querySelector("input").value) {
-  const rows = JSON.parse(details.querySelector("script").textContent);
+  const rows = JSON.parse(details.querySelector(".all-rows").textContent);
   const wanted = query.trim().toLocaleLowerCase();
   const found = rows.filter(([label]) => label.toLocaleLowerCase().includes(wanted));
   const cell = (tag, text, style = "") => {
