@@ -28,7 +28,7 @@ from glossator.service.labelling.outputs.parquet import ParquetFormat
 EXAMPLES = 3
 """Examples of each kind of error."""
 SCORE_BINS = 10
-_SAMPLED_PARTS = 16
+_SAMPLED_PARTS = 64
 _MOST_BYTES = 32 << 20
 """Bytes that are read of one job, unless its first part is larger."""
 _TEXT_CHARACTERS = 160
