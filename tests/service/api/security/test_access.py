@@ -137,7 +137,9 @@ def test_every_route_declares_one_scope(
         expected: str | None = "infer"
         if route.path in OPEN_PATHS:
             expected = None
-        elif route.path in ADMIN_PATHS or route.path.endswith(("/metrics", "/monitor")):
+        elif route.path in ADMIN_PATHS or route.path.endswith(("/metrics", "/monitor", "/timeline")):
+            expected = "admin"
+        elif route.path.startswith("/ui/monitor"):
             expected = "admin"
         elif route.path.startswith(LABEL_PREFIXES) or (route.path, route.methods) == ("/v1/feedback", ("GET",)):
             expected = "label"
