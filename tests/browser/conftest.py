@@ -45,11 +45,12 @@ def running(task_bundle: Callable[[str], Path], tmp_path_factory: pytest.TempPat
 
 
 @pytest.fixture
-def visit(browser: Any, running: Server) -> Iterator[Callable[..., Visit]]:
+def visit(browser: Any, request: pytest.FixtureRequest) -> Iterator[Callable[..., Visit]]:
     visits: list[Visit] = []
 
-    def start(url: str = running.url, **options: Any) -> Visit:
-        visits.append(Visit(browser, url, **options))
+    def start(url: str | None = None, **options: Any) -> Visit:
+        # The server of `running` takes long to make; tests with a server of their own do without it.
+        visits.append(Visit(browser, url or request.getfixturevalue("running").url, **options))
         return visits[-1]
 
     yield start
