@@ -13,7 +13,6 @@ from glossator.service.api.dependencies import StateDep, owner_of
 from glossator.service.api.inference_requests import INLINE_CHARACTERS, parse_seconds, read_deadline
 from glossator.service.api.openapi_document import problem_responses, request_body
 from glossator.service.api.problems import (
-    CALLER,
     BodyTooLarge,
     InvalidRequest,
     MalformedBody,
@@ -32,8 +31,8 @@ from glossator.service.api.schemas.reviews import (
     StoredReviews,
     UndoneReview,
 )
-from glossator.service.api.security.access import ADMIN, LABEL
-from glossator.service.api.security.key_ring import NAMED_KEY, KeyHolder
+from glossator.service.api.security.access import ADMIN, LABEL, allows
+from glossator.service.api.security.key_ring import NAMED_KEY
 from glossator.service.api.state import AppState
 from glossator.service.api.step_runner import offload
 from glossator.service.api.transport.json_body import parse_object, read_json_body, validate
@@ -180,7 +179,7 @@ async def store_reviews(name: ModelName, request: Request, state: StateDep) -> S
     service, deadline = reviews_of(state), read_deadline(request, state.settings)
     batch = await read_in_thread(request, state, ReviewBatch, hint=_HINT, deadline=deadline)
     who = reviewer_of(request, state, batch.reviewer)
-    if batch.adjudicator and not _is_admin(request):
+    if batch.adjudicator and not allows(request.scope, "admin"):
         raise ScopeMissing(
             "only an admin decides where reviewers differ", expected="admin", hint="Leave adjudicator out."
         )
@@ -224,7 +223,7 @@ async def undo(
     """The item waits for a review again. Nothing is deleted: the history keeps both. Repeating it changes nothing."""
     service = reviews_of(state)
     whose = _own_name(request) if reviewer is None else _checked(reviewer)
-    if state.settings.needs_key and whose != _own_name(request) and not _is_admin(request):
+    if state.settings.needs_key and whose != _own_name(request) and not allows(request.scope, "admin"):
         raise ScopeMissing(
             "only an admin withdraws the reviews of others", expected="admin", hint="Leave reviewer out for your own."
         )
@@ -278,8 +277,3 @@ def _checked(name: str) -> str:
         return check_name(name)
     except ValueError as error:
         raise InvalidRequest(f"invalid reviewer: {error}") from None
-
-
-def _is_admin(request: Request) -> bool:
-    holder = request.scope["state"][CALLER]
-    return isinstance(holder, KeyHolder) and holder.may("admin")

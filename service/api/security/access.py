@@ -47,6 +47,12 @@ class RouteAccess:
             )
 
 
+def allows(scope: Scope, needed: KeyScope) -> bool:
+    """Whether the caller of a request may use routes that need this scope."""
+    caller = scope["state"][CALLER]
+    return isinstance(caller, KeyHolder) and caller.may(needed)
+
+
 OPEN = Depends(RouteAccess(None))
 """Probes, and the page to enter a key with its script and style: they show no data."""
 INFER = Depends(RouteAccess("infer"))

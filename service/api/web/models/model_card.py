@@ -9,13 +9,13 @@ from markupsafe import Markup
 
 from glossator.service.api.problems import RouteNotFound
 from glossator.service.bundle import file_names
+from glossator.service.bundle.reader import Bundle
 from glossator.service.errors import BundleInvalid
-from glossator.service.inference.model import Model
 
 
-def render_card(model: Model, picture_path: str) -> Markup:
+def render_card(bundle: Bundle, picture_path: str) -> Markup:
     """Render the card. Raw HTML in it is escaped; its pictures load from below `picture_path`."""
-    text = _read(model, file_names.CARD).decode("utf-8", "replace")
+    text = _read(bundle, file_names.CARD).decode("utf-8", "replace")
     if text.startswith("---\n"):  # metadata for the Hugging Face Hub
         text = text.partition("\n---\n")[2]
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
@@ -38,17 +38,17 @@ def render_card(model: Model, picture_path: str) -> Markup:
     return Markup(html)
 
 
-def read_picture(model: Model, path: str) -> bytes:
+def read_picture(bundle: Bundle, path: str) -> bytes:
     """The content of a picture. Raises RouteNotFound unless it is an SVG file in the bundle's manifest."""
-    if path not in model.bundle.manifest.files or PurePosixPath(path).suffix != ".svg":
+    if path not in bundle.manifest.files or PurePosixPath(path).suffix != ".svg":
         raise RouteNotFound("no such picture", found=path, hint="The model card shows its pictures.")
-    return _read(model, path)
+    return _read(bundle, path)
 
 
-def _read(model: Model, name: str) -> bytes:
+def _read(bundle: Bundle, name: str) -> bytes:
     """The content of a file of the bundle, as it was when the model was loaded. Raises RouteNotFound if it is gone."""
     try:
-        return model.bundle.read(name)
+        return bundle.read(name)
     except BundleInvalid as error:
         raise RouteNotFound(
             "this file of the bundle is missing or has changed since the model was loaded",

@@ -4,55 +4,33 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from deployed_versions import DeployedVersions
 from starlette.testclient import TestClient
-from two_versions import LABELS, reviewed, write_two_versions
-from vote_bundle import vote_bundle
 
 from glossator.service.api.registry_catalog import RegistryCatalog
 from glossator.service.api.security.key_changes import add_key
 from glossator.service.inference.model import load
-from glossator.service.promotion.challenges import open_challenge, refresh_batches
-from glossator.service.promotion.store import PromotionStore
-from glossator.service.promotion.tasks import read_answers, tasks_of
-from glossator.service.registry import AuditEntry, Registry
-from glossator.service.reviews.store import open_review_database
 
 MakeClient = Callable[..., TestClient]
 PATH = "/v1/promotions/tickets"
 REASON = {"reason": "better on refunds"}
 
 
-@pytest.fixture(scope="module")
-def versions(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Two versions with the same labels, and different files."""
-    root = tmp_path_factory.mktemp("versions")
-    return [
-        vote_bundle(root / str(ballast) / "tickets", "single_label_classification", labels=LABELS, ballast=ballast)
-        for ballast in (9, 8)
-    ]
+class Deployment(DeployedVersions):
+    """Two versions, and a server that follows their registry."""
 
-
-@dataclass
-class Deployment:
-    """A registry with two versions, a log that both answered, and a server."""
-
-    registry: Registry
-    log: Path
-    store: PromotionStore
-    client: TestClient
-    champion: str
-    challenger: str
+    def __init__(self, root: Path, make_client: MakeClient, **settings: Any) -> None:
+        super().__init__(root)
+        catalog = RegistryCatalog(self.registry, load=lambda folder: load(folder, threads=1))
+        settings |= {"prediction_log": self.log, "prediction_log_texts": True, "free_disk_bytes": 0}
+        self.client: TestClient = make_client(catalog, **settings)
 
     def post(self, what: str, **body: Any) -> Any:
         return self.client.post(f"{PATH}/{what}", json=REASON | body)
-
-    def last_line(self) -> AuditEntry:
-        return list(self.registry.entries())[-1]
 
     def wait_until_live(self, digest: str) -> None:
         deadline = time.monotonic() + 30.0
@@ -60,44 +38,25 @@ class Deployment:
             assert time.monotonic() < deadline
             time.sleep(0.05)
 
-    def review_everything(self, gold: dict[str, str]) -> str:
-        """Compare both versions, with a review of each disagreement. Return the id of the comparison."""
-        begun = open_challenge(self.store, "tickets", "promote", candidate=self.challenger, baseline=self.champion)
-        batches = refresh_batches(self.store, self.log, begun)
-        tasks = [reviewed(each, gold) for each in tasks_of(begun, batches, {}, self.log, 10_000)]
-        reviews, faults = read_answers(enumerate(tasks), begun, batches, "ann")
-        assert faults == []
-        self.store.add_reviews(begun.id, reviews)
-        return begun.id
-
 
 @pytest.fixture
-def deploy(make_client: MakeClient, tmp_path: Path, versions: list[Path]) -> Iterator[Callable[..., Deployment]]:
-    stores: list[PromotionStore] = []
+def deploy(make_client: MakeClient, tmp_path: Path) -> Iterator[Callable[..., Deployment]]:
+    made: list[Deployment] = []
 
     def make(**settings: Any) -> Deployment:
-        registry, log = Registry(tmp_path / "registry"), tmp_path / "log"
-        champion = registry.add(versions[0]).digest
-        challenger = registry.add(versions[1], alias="challenger").digest
-        stores.append(PromotionStore(open_review_database(log)))
-        catalog = RegistryCatalog(registry, load=lambda folder: load(folder, threads=1))
-        client = make_client(catalog, prediction_log=log, prediction_log_texts=True, free_disk_bytes=0, **settings)
-        return Deployment(registry, log, stores[-1], client, champion, challenger)
+        made.append(Deployment(tmp_path, make_client, **settings))
+        return made[-1]
 
-    (tmp_path / "log").mkdir()
     yield make
-    for store in stores:
-        store.close()
+    for each in made:
+        each.store.close()
 
 
 def test_a_shown_challenger_is_promoted_with_its_evidence_and_rolled_back(
-    deploy: Callable[..., Deployment], tmp_path: Path
+    deploy: Callable[..., Deployment],
 ) -> None:
     found = deploy()
-    gold = write_two_versions(
-        found.log, 1_500, better=0.06, worse=0.01, both_wrong=0.0, champion=found.champion, challenger=found.challenger
-    )
-    comparison = found.review_everything(gold)
+    comparison = found.compare(1_500, reviews=10_000)
     promoted = found.post("promote", expected=found.champion)
     assert promoted.status_code == 200, promoted.text
     body = promoted.json()
@@ -125,9 +84,7 @@ def test_without_evidence_a_promotion_is_refused_or_forced(deploy: Callable[...,
     assert (refused.status_code, refused.json()["code"]) == (409, "promotion-refused")
     assert "no reviews compare these two versions" in refused.json()["faults"][0]["message"]
 
-    write_two_versions(found.log, 300, champion=found.champion, challenger=found.challenger)
-    begun = open_challenge(found.store, "tickets", "promote", candidate=found.challenger, baseline=found.champion)
-    refresh_batches(found.store, found.log, begun)
+    begun = found.compare(300, reviews=0)
     messages = [each["message"] for each in found.post("promote").json()["faults"]]
     assert messages[0].startswith("not shown: the challenger is at most 0.5 points worse (evidence 1, needed")
     assert any("disagreements wait for a review" in each for each in messages)
@@ -136,8 +93,8 @@ def test_without_evidence_a_promotion_is_refused_or_forced(deploy: Callable[...,
     forced = found.post("promote", force=True, version=found.challenger[:12]).json()
     assert (forced["digest"], forced["forced"], forced["why"]) == (found.challenger, True, "better on refunds")
     assert forced["evidence"]["against"] == messages
-    assert (forced["evidence"]["comparison"], forced["evidence"]["reviewed"]) == (begun.id, 0)
-    assert found.store.challenge(begun.id).state == "open"
+    assert (forced["evidence"]["comparison"], forced["evidence"]["reviewed"]) == (begun, 0)
+    assert found.store.challenge(begun).state == "open"
     assert found.last_line().evidence == forced["evidence"]
 
 

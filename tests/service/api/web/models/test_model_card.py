@@ -14,7 +14,7 @@ from glossator.service.bundle.reader import read_manifest
 from glossator.service.bundle.writer import list_files, write_manifest
 from glossator.service.inference.model import load
 
-CARD, PICTURE = "/ui/models/intents", "/ui/models/intents/pictures/plots/confusion.svg"
+CARD, PICTURE = "/ui/models/intents/card", "/ui/models/intents/pictures/plots/confusion.svg"
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
 
 
@@ -43,7 +43,7 @@ def test_the_card_and_its_picture_are_shown(client: TestClient) -> None:
     assert picture.headers["content-type"].startswith("image/svg+xml")
     assert "default-src 'none'" in picture.headers["content-security-policy"]
     assert client.get(PICTURE.replace("confusion", "other")).status_code == 404
-    assert client.get(f"{CARD}/pictures/config.json").status_code == 404
+    assert client.get(PICTURE.replace("plots/confusion.svg", "config.json")).status_code == 404
 
 
 def test_the_list_of_models_says_which_one_was_not_measured(
@@ -53,9 +53,9 @@ def test_the_list_of_models_says_which_one_was_not_measured(
     verification = manifest.verification.model_copy(update={"evidence": "texts"})
     write_manifest(bundle, manifest.model_copy(update={"verification": verification}))
     client = make_client({"bought": load(bundle, threads=1), "intents": load(bundles["intents"], threads=1)})
-    shown = client.get("/ui/playground/models").text
-    assert "Model card of bought</a> (not measured on your data) ·" in shown
-    assert shown.count("not measured") == 1
+    shown = client.get("/ui/models").text
+    assert "it has no labelled rows" in shown
+    assert shown.count("Not measured") == 1
     listed = {each["name"]: each["measured"] for each in client.get("/v1/models").json()["models"]}
     assert listed == {"bought": False, "intents": True}
 

@@ -1,0 +1,48 @@
+"""What the log, the reviews and the drift tests say of a served model, in short. Reads files: call it in a thread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from glossator.service.api.monitor_service import watched_version
+from glossator.service.api.state import AppState
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """The state of a model in use. `accuracy` is empty before the first review."""
+
+    answers: int
+    is_complete: bool
+    """False while old files of a large log are still being counted."""
+    accuracy: str
+    interval: str
+    reviewed: int
+    drifted: int
+    """Summaries with an alarm."""
+    watched: int
+    """Summaries that are watched; 0 without a reference."""
+
+
+def deployed(state: AppState, name: str) -> Deployed | None:
+    """The state of a model; None if the server logs no answers. Raises StoreUnavailable, ConfigError."""
+    if state.monitor is None:
+        return None
+    measured = state.monitor.measure(name, slices=(), history=False)
+    versions = measured.counted.versions
+    live = state.models.get(name)
+    watched = watched_version(versions, None if live is None else live.digest)
+    drift = [] if state.drift is None or watched is None else state.drift.verdicts(name, watched)
+    estimate = None if measured.accuracy is None else measured.accuracy.estimate
+    value = None if estimate is None else estimate.value
+    return Deployed(
+        answers=sum(each.records for each in versions),
+        is_complete=measured.counted.complete,
+        accuracy="" if value is None else f"{100 * value:.1f} %",
+        interval=""
+        if estimate is None
+        else f"{100 * estimate.interval.low:.1f} to {100 * estimate.interval.high:.1f} %",
+        reviewed=0 if estimate is None else estimate.labels,
+        drifted=sum(each.alarm is not None for each in drift),
+        watched=len(drift),
+    )

@@ -1,0 +1,24 @@
+// Opens the dialog of a change when its part has arrived, and keeps the focus where something new is said.
+"use strict";
+
+document.addEventListener("htmx:afterSwap", (event) => {
+  const target = event.detail.target;
+  if (target.id === "change") {
+    const dialog = target.querySelector("dialog");
+    if (!dialog) return;
+    const opener = event.detail.requestConfig.elt;
+    dialog.addEventListener("close", () => {
+      target.replaceChildren();
+      opener.focus();
+    });
+    dialog.showModal();
+    dialog.querySelector("textarea").focus();
+  } else if (target.id === "change-body") {
+    target.querySelector("[data-focus]")?.focus();
+  }
+});
+
+// "Cancel" is a link for browsers without scripts; in the dialog it closes.
+document.addEventListener("click", (event) => {
+  if (event.target.closest("dialog [data-close]")) event.preventDefault();
+});
