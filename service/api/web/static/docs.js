@@ -43,7 +43,7 @@
         part("SvgAssets", false),
         createElement("div", { className: "api-bar" }, ...bar),
         part("errors"),
-        part("operations"),
+        createElement("div", { className: "api-routes" }, part("operations")),
       );
     };
     return { components: { ApiLayout } };
