@@ -18,6 +18,7 @@ from glossator.service.api.drift_service import open_drift
 from glossator.service.api.error_responses import error_response
 from glossator.service.api.feedback_service import open_feedback
 from glossator.service.api.job_service import open_jobs
+from glossator.service.api.labelling_service import open_labelling
 from glossator.service.api.metrics import Metrics
 from glossator.service.api.middleware.compression import CompressionMiddleware
 from glossator.service.api.middleware.early_refusals import EarlyRefusalMiddleware, RecentRefusals
@@ -38,11 +39,13 @@ from glossator.service.api.routes import (
     monitor,
     predict,
     promotion,
+    review_files_disabled,
     reviews_disabled,
     zero_shot_rerank,
 )
 from glossator.service.api.routes import jobs as jobs_routes
 from glossator.service.api.routes import models as models_routes
+from glossator.service.api.routes import review_files as review_files_routes
 from glossator.service.api.routes import reviews as reviews_routes
 from glossator.service.api.security.access import declared_routes
 from glossator.service.api.security.guard import GuardMiddleware
@@ -52,6 +55,7 @@ from glossator.service.api.security.sessions import Sessions
 from glossator.service.api.settings import Settings
 from glossator.service.api.state import AppState
 from glossator.service.api.web.pages import page_routers
+from glossator.service.api.web.review.queues import ReviewQueues
 from glossator.service.bundle.names import check_model_name
 from glossator.service.errors import ConfigError
 from glossator.service.inference.admission import QueueLimit
@@ -91,8 +95,10 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
     )
     state.feedback = open_feedback(catalog, settings)
     state.reviews = open_reviews(catalog, settings)
+    state.labelling = open_labelling(catalog, settings)
     state.monitor = open_monitor(settings)
     state.promotions = open_promotions(catalog, settings)
+    state.queues = ReviewQueues(catalog, state.reviews, state.promotions, state.labelling)
     if state.log is not None:
         metrics.watch_log(state.log)
     state.drift = open_drift(state.log, catalog, settings)
@@ -137,6 +143,7 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
             state.drift,
             state.feedback,
             state.reviews,
+            state.labelling,
             state.monitor,
             state.promotions,
         )
@@ -178,8 +185,20 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
     problems.install_error_handlers(app, error_response)
     jobs = jobs_disabled if state.jobs is None else jobs_routes
     feedback = feedback_disabled if state.feedback is None else feedback_routes
+    review_files = review_files_disabled if state.labelling is None else review_files_routes
     reviews = reviews_disabled if state.reviews is None else reviews_routes
-    for routes in (predict, zero_shot_rerank, models_routes, monitor, jobs, feedback, reviews, promotion, health):
+    for routes in (
+        predict,
+        zero_shot_rerank,
+        models_routes,
+        monitor,
+        jobs,
+        feedback,
+        reviews,
+        review_files,
+        promotion,
+        health,
+    ):
         app.include_router(routes.router)
     for router in page_routers(state):
         app.include_router(router)

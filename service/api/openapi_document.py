@@ -15,6 +15,7 @@ from glossator.service.api.schemas.job_previews import PreviewForm
 from glossator.service.api.schemas.jobs import JobForm
 from glossator.service.api.schemas.promotion import DisagreementReviews, FreezeRequest, PromoteRequest, RollBackRequest
 from glossator.service.api.schemas.requests import PredictText, PredictTexts, RerankRequest, ZeroShotRequest
+from glossator.service.api.schemas.review_files import ReviewFileForm
 from glossator.service.api.schemas.reviews import PeriodRequest, ReviewBatch
 from glossator.service.errors import GlossatorError
 from glossator.service.reviews.feedback_rows import FeedbackRow
@@ -64,6 +65,7 @@ _BODIES: dict[str, tuple[type[BaseModel], ...]] = {
     "/v1/jobs": (JobForm, PreviewForm),
     "/v1/feedback": (FeedbackRow, FeedbackRows),
     "/v1/reviews/{name}": (ReviewBatch, PeriodRequest),
+    "/v1/review-files": (ReviewFileForm,),
     "/v1/promotions/{name}/reviews": (DisagreementReviews, FreezeRequest, PromoteRequest, RollBackRequest),
 }
 """The bodies that routes parse themselves; those of routes that an app may not have, by their path."""

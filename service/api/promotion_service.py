@@ -13,13 +13,13 @@ from glossator.service.api.model_catalog import ModelCatalog, unknown_model
 from glossator.service.api.settings import Settings
 from glossator.service.api.store_threads import StoreThreads
 from glossator.service.bundle.names import NAME_PATTERN
-from glossator.service.errors import ConfigError, InvalidReview, UnknownChallenge, shorten
+from glossator.service.errors import ConfigError, InvalidReview, UnknownChallenge, UnknownItem, shorten
 from glossator.service.monitoring.prediction_log.settings import LogSettings
 from glossator.service.promotion.challenges import refresh_batches
 from glossator.service.promotion.evidence import Evidence, evidence_of, waiting
-from glossator.service.promotion.records import Challenge, DisagreementReview
+from glossator.service.promotion.records import Challenge, Disagreement, DisagreementReview
 from glossator.service.promotion.store import PromotionStore
-from glossator.service.promotion.tasks import items_of, read_answer, tasks_of
+from glossator.service.promotion.tasks import items_of, read_answer, tasks_at, tasks_of
 from glossator.service.reviews.periods import scheme_of
 from glossator.service.reviews.store import open_review_database
 
@@ -123,6 +123,30 @@ class PromotionService:
         for place, is_new in zip(reviews, added, strict=True):
             results[place] = Said(str(rows[place]["item"]), is_new)
         return [results[place] for place in range(len(rows))]
+
+    def undo(self, model: str, challenge: str, item: str, reviewer: str) -> bool:
+        """Withdraw the review of a task, if it is this reviewer's. Return whether it was.
+
+        Raises UnknownModel, UnknownChallenge, UnknownItem, and ConfigError if the challenge is closed.
+        """
+        store, found = self.threads.store(), self._find(model, challenge)
+        batch, place, _ = self._place(found, item)
+        return store.undo(found.id, (batch, place), reviewer)
+
+    def task(self, model: str, challenge: str, item: str) -> dict[str, Any]:
+        """Return one task, reviewed or not. Raises the errors of `undo`."""
+        store, found = self.threads.store(), self._find(model, challenge)
+        batches = store.batches(found.id)
+        batch, place, _ = self._place(found, item)
+        return next(tasks_at(found, batches, [(batch, place)], self._log.folder, most_characters=MOST_TASK_CHARACTERS))
+
+    def _place(self, challenge: Challenge, item: str) -> tuple[int, int, Disagreement]:
+        items = items_of(self.threads.store().batches(challenge.id))
+        if item not in items:
+            raise UnknownItem("this item is not in the comparison", found=item)
+        if items[item][2].erased:
+            raise UnknownItem("the text of this item was erased", found=item)
+        return items[item]
 
     def _open(self, model: str) -> list[Challenge]:
         is_name = re.fullmatch(NAME_PATTERN, model) is not None  # others cannot be in the store, nor be looked up there

@@ -141,9 +141,7 @@ class ReviewService:
 
         Raises InvalidReview with the faults of all rows, and UnknownPeriod.
         """
-        store, period = self.threads.store(), self.period(model)
-        if period.id != period_id:
-            period = self._older_period(model, period_id, period)
+        store, period = self.threads.store(), self.find_period(model, period_id)
         drawn = set(store.draws(period.id))
         labels = None if new_labels else period.scheme.labels or None
         reviews: list[Review] = []
@@ -167,23 +165,60 @@ class ReviewService:
         new = store.add_reviews(period.id, reviews, author=author)
         return new, len(reviews) - new
 
-    def undo(self, model: str, item: int, reviewer: str, *, by: str) -> tuple[Period, bool]:
-        """Withdraw the review of a reviewer. Return whether there was one. Raises UnknownItem."""
-        store, period = self.threads.store(), self.period(model)
-        if item not in set(store.draws(period.id)):
-            raise UnknownItem("this item was not drawn for review", found=item, expected=f"an item of {period.id}")
-        return period, store.undo(period.id, item, reviewer, by=by)
+    def undo(
+        self,
+        model: str,
+        item: int,
+        reviewer: str,
+        *,
+        by: str,
+        period_id: str | None = None,
+        role: Role | None = None,
+    ) -> tuple[Period, bool]:
+        """Withdraw the review of a reviewer. Return whether there was one.
+
+        Args:
+            model: The model.
+            item: The item.
+            reviewer: Whose review.
+            by: Who withdraws it.
+            period_id: A period of the model; by default its newest.
+            role: The role in which it was given; None: all.
+
+        Raises:
+            UnknownModel, UnknownPeriod, UnknownItem.
+        """
+        store, period = self.threads.store(), self.find_period(model, period_id)
+        self._check_drawn(period, item)
+        return period, store.undo(period.id, item, reviewer, by=by, role=role)
+
+    def item(self, model: str, period_id: str, item: int) -> QueuedItem:
+        """Return a drawn item with what reviewers say about it. Raises UnknownModel, UnknownPeriod and UnknownItem."""
+        period = self.find_period(model, period_id)
+        self._check_drawn(period, item)
+        texts = self._texts.texts(period, [item])
+        return _queued(period, item, texts[item])._replace(
+            reviews=self.threads.store().answers(period.id).get(item, ())
+        )
 
     def status(self, model: str, *, confidence: float) -> ReviewStatus:
         """Return how far the reviews of the newest period are."""
         period = self.period(model)
         return review_status(self.threads.store(), period, alpha=1.0 - confidence / 100.0)
 
-    def _older_period(self, model: str, period_id: str, newest: Period) -> Period:
+    def find_period(self, model: str, period_id: str | None) -> Period:
+        """Return a period of a model, by default its newest. Raises UnknownModel and UnknownPeriod."""
+        newest = self.period(model)
+        if period_id in (None, newest.id):
+            return newest
         found = next((each for each in self.threads.store().periods(model) if each.id == period_id), None)
         if found is None:
             raise UnknownPeriod("the model has no such period", found=period_id, expected=f"{newest.id}, its newest")
         return found
+
+    def _check_drawn(self, period: Period, item: int) -> None:
+        if item not in set(self.threads.store().draws(period.id)):
+            raise UnknownItem("this item was not drawn for review", found=item, expected=f"an item of {period.id}")
 
 
 def open_reviews(models: ModelCatalog, settings: Settings) -> ReviewService | None:

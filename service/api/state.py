@@ -11,6 +11,7 @@ from glossator.service.api.challengers import Challenger
 from glossator.service.api.drift_service import DriftService
 from glossator.service.api.feedback_service import FeedbackService
 from glossator.service.api.job_service import JobService
+from glossator.service.api.labelling_service import LabellingService
 from glossator.service.api.metrics import Metrics
 from glossator.service.api.middleware.early_refusals import RecentRefusals
 from glossator.service.api.model_catalog import ModelCatalog
@@ -20,6 +21,7 @@ from glossator.service.api.review_service import ReviewService
 from glossator.service.api.security.key_ring import KeyRing
 from glossator.service.api.security.sessions import Sessions
 from glossator.service.api.settings import Settings
+from glossator.service.api.web.review.queues import ReviewQueues
 from glossator.service.bundle.task import TextEmbedding
 from glossator.service.errors import ConfigError, GlossatorError
 from glossator.service.inference.encoding_lanes import EncodingLanes
@@ -53,6 +55,10 @@ class AppState:
     """What is known of served models from the log."""
     promotions: PromotionService | None = None
     """Comparisons of two versions on logged texts."""
+    labelling: LabellingService | None = None
+    """Files that people label."""
+    queues: ReviewQueues = field(init=False)
+    """What people review: logged answers, comparisons of versions, files."""
     shadow: Shadow | None = None
     canaries: Mapping[str, Challenger] = field(default_factory=dict)
     """Name of a model to the version that answers a share of its requests."""

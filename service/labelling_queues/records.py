@@ -27,7 +27,8 @@ class LabellingQueue:
     """A file that people label.
 
     `labels`: those to choose from. `new_labels`: whether others are allowed. `model`: the served model that suggests;
-    `zero_shot` if it was not trained on the labels. `overlap`: the share of the rows that wants two reviewers.
+    `zero_shot` if it was not trained on the labels. `reviewers`: how many
+    each row wants; 1.2 means that every fifth row wants two.
     `usable`: the rows with a text.
     """
 
@@ -40,7 +41,7 @@ class LabellingQueue:
     second_column: str | None = None
     model: str | None = None
     zero_shot: bool = False
-    overlap: float = 0.0
+    reviewers: float = 1.0
     owner: str = ""
     rows: int = 0
     usable: int = 0

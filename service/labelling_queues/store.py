@@ -23,7 +23,7 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS labelling_queues (
     id TEXT PRIMARY KEY, title TEXT NOT NULL, kind TEXT NOT NULL, labels TEXT NOT NULL, new_labels BIGINT NOT NULL,
     text_column TEXT NOT NULL, second_column TEXT, model TEXT, zero_shot BIGINT NOT NULL,
-    overlap DOUBLE PRECISION NOT NULL, owner TEXT NOT NULL, rows BIGINT NOT NULL, usable BIGINT NOT NULL,
+    reviewers DOUBLE PRECISION NOT NULL, owner TEXT NOT NULL, rows BIGINT NOT NULL, usable BIGINT NOT NULL,
     created DOUBLE PRECISION NOT NULL
 );
 CREATE TABLE IF NOT EXISTS labelling_rows (
@@ -66,7 +66,8 @@ class LabellingStore:
     def add_queue(self, queue: LabellingQueue, rows: Sequence[Row]) -> LabellingQueue:
         """Store a queue with its rows, all or nothing."""
         usable = [row.number for row in rows if row.error is None]
-        twice = spread_evenly(usable, queue.overlap, Random(queue.id).random())
+        each = int(queue.reviewers)
+        one_more = spread_evenly(usable, queue.reviewers - each, Random(queue.id).random())
         parameters: dict[str, Any] = {
             "id": queue.id,
             "title": queue.title,
@@ -77,7 +78,7 @@ class LabellingStore:
             "second_column": queue.second_column,
             "model": queue.model,
             "zero_shot": int(queue.zero_shot),
-            "overlap": queue.overlap,
+            "reviewers": queue.reviewers,
             "owner": queue.owner,
             "rows": len(rows),
             "usable": len(usable),
@@ -85,13 +86,13 @@ class LabellingStore:
         with self._database.transaction() as execute:
             execute(
                 f"""INSERT INTO labelling_queues (id, title, kind, labels, new_labels, text_column, second_column,
-                model, zero_shot, overlap, owner, rows, usable, created)
+                model, zero_shot, reviewers, owner, rows, usable, created)
                 VALUES (:id, :title, :kind, :labels, :new_labels, :text_column, CAST(:second_column AS TEXT),
-                CAST(:model AS TEXT), :zero_shot, :overlap, :owner, :rows, :usable, {self._database.now})""",
+                CAST(:model AS TEXT), :zero_shot, :reviewers, :owner, :rows, :usable, {self._database.now})""",
                 parameters,
             )
             for row in rows:
-                wanted = 0 if row.error is not None else 2 if row.number in twice else 1
+                wanted = 0 if row.error is not None else each + (row.number in one_more)
                 execute(
                     """INSERT INTO labelling_rows (queue, number, content, suggestion, wanted, missing)
                     VALUES (:queue, :number, :content, CAST(:suggestion AS TEXT), :wanted, :wanted)""",

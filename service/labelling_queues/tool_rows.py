@@ -70,7 +70,7 @@ def read_prodigy(example: Fields) -> ToolRow:
     chosen = [str(each) for each in example.get("accept") or ()] or [
         str(meta[name]) for name in ("likeliest",) if meta.get(name)
     ]
-    suggestion = {"labels": [{"label": name, "score": meta.get("probability")} for name in chosen]} if chosen else None
+    suggestion = {"labels": [{"label": name, "score": None} for name in chosen]} if chosen else None
     return ToolRow(example.get("text"), fields, suggestion, _note(meta, chosen), _known(meta, (*options, *chosen)))
 
 

@@ -43,6 +43,8 @@ CREATE TABLE IF NOT EXISTS promotion_reviews (
     FOREIGN KEY (challenge, batch, place) REFERENCES promotion_disagreements (challenge, batch, place)
 );
 """
+_UNDONE = "undone"
+"""The verdict of a row that withdraws the review before it."""
 TABLES = Tables("store of promotions", version=1, version_table="promotion_store", schema=_SCHEMA)
 _COLUMNS = (
     "id, model, direction, candidate, baseline, margin, total_alpha, alpha, number, seed, since, state, created, "
@@ -256,6 +258,28 @@ class PromotionStore:
                 newest[review.key] = review
         return added
 
+    def undo(self, challenge: str, key: tuple[int, int], reviewer: str) -> bool:
+        """Withdraw the review of a disagreement, if it is this reviewer's. It stays in place: an undo is a new row."""
+        with self._database.transaction() as execute:
+            known = self._reviews(execute, challenge).get(key)
+            if known is None or known.reviewer != reviewer:
+                return False
+            execute(
+                f"""INSERT INTO promotion_reviews
+                (challenge, batch, place, number, verdict, reviewer, gold, comment, made)
+                SELECT :challenge, :batch, :place, MAX(number) + 1, :verdict, :reviewer, NULL, NULL,
+                {self._database.now} FROM promotion_reviews
+                WHERE challenge = :challenge AND batch = :batch AND place = :place""",
+                {
+                    "challenge": challenge,
+                    "batch": known.batch,
+                    "place": known.place,
+                    "verdict": _UNDONE,
+                    "reviewer": reviewer,
+                },
+            )
+            return True
+
     def reviews(self, challenge: str) -> dict[tuple[int, int], DisagreementReview]:
         """Return the newest review of each reviewed disagreement, by its batch and place."""
         with self._database.transaction(reading=True) as execute:
@@ -313,7 +337,8 @@ class PromotionStore:
             "SELECT * FROM promotion_reviews WHERE challenge = :challenge ORDER BY batch, place, number",
             {"challenge": challenge},
         )
-        return {(row["batch"], row["place"]): _review(row) for row in rows}
+        newest = {(row["batch"], row["place"]): row for row in rows}
+        return {key: _review(row) for key, row in newest.items() if row["verdict"] != _UNDONE}
 
 
 def _share(total: float, number: int, spend: float | None, earlier: Sequence[Mapping[str, Any]]) -> float:

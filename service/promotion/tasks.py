@@ -41,6 +41,18 @@ def tasks_of(
     Raises TextTooLong if their texts have more than `most_characters` together.
     """
     places = waiting(batches, reviews)[:count]
+    yield from tasks_at(challenge, batches, places, log, most_characters=most_characters)
+
+
+def tasks_at(
+    challenge: Challenge,
+    batches: Sequence[Batch],
+    places: Sequence[tuple[int, int]],
+    log: Path,
+    *,
+    most_characters: int = sys.maxsize,
+) -> Iterator[dict[str, Any]]:
+    """Yield the tasks of disagreements by batch and place. Raises TextTooLong as `tasks_of`."""
     by_number = {batch.number: batch for batch in batches}
     wanted = [(batch, place, by_number[batch].kept[place]) for batch, place in places]
     found, frozen = [each for _, _, each in wanted], [by_number[batch] for batch, _, _ in wanted]

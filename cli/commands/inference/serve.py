@@ -83,6 +83,13 @@ def serve(
             help="Mask e-mail addresses, card numbers and phone numbers in logged texts.",
         ),
     ] = False,
+    reviews: Annotated[
+        Path | None,
+        typer.Option(
+            envvar=f"{PREFIX}REVIEWS",
+            help="Folder for files that people label on the page Review; default: that of the prediction log.",
+        ),
+    ] = None,
     shadow: Annotated[
         list[str] | None,
         typer.Option(
@@ -134,6 +141,7 @@ def serve(
         uds=uds,
         root_path=root_path,
         prediction_log=log,
+        reviews=reviews,
         prediction_log_texts=log_texts,
         prediction_log_redact=log_redact,
         **{name: tuple(values) for name, values in lists.items() if values},
@@ -220,6 +228,7 @@ def _replica_command(bundles: list[Path], settings: Settings, threads: int, devi
     options += ["--uds", str(settings.uds)] if settings.uds is not None else []
     options += ["--models", str(settings.models)] if settings.models is not None else []
     options += ["--jobs", str(settings.jobs)] if settings.jobs is not None else []
+    options += ["--reviews", str(settings.reviews)] if settings.reviews is not None else []
     options += ["--log", str(settings.prediction_log)] if settings.prediction_log is not None else []
     options += ["--log-texts"] if settings.prediction_log_texts else []
     options += ["--log-redact"] if settings.prediction_log_redact else []

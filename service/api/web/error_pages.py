@@ -19,8 +19,11 @@ _SEE_OTHER = 303
 def is_for_a_person(scope: Scope) -> bool:
     """Whether a browser asks for a page, or a page for one of its parts."""
     path = scope["path"]
+    accept = Headers(scope=scope).get("accept", "")
+    if path.endswith(".json") or "application/json" in accept:  # a script of a page asks
+        return False
     in_pages = path == PREFIX or path.startswith(f"{PREFIX}/") or path == "/docs"
-    return in_pages or (scope["method"] == "GET" and "text/html" in Headers(scope=scope).get("accept", ""))
+    return in_pages or (scope["method"] == "GET" and "text/html" in accept)
 
 
 def error_page(error: GlossatorError, scope: Scope) -> Response:

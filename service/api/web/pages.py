@@ -21,7 +21,7 @@ from glossator.service.api.web.review import queue_routes
 
 def page_routers(state: AppState) -> Iterator[APIRouter]:
     """The routers of a server. Each page of a service that is off says how to turn it on."""
-    sections = (static_files, key_pages, playground, models, reports, review, queue_routes, monitor, jobs, api_page)
+    sections = (static_files, key_pages, playground, models, reports, queue_routes, review, monitor, jobs, api_page)
     yield from (section.router for section in sections)
     if state.feedback is not None:
         yield feedback_pages.router

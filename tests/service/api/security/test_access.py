@@ -34,7 +34,10 @@ from glossator.service.inference.model import Model
 KEYS = {scope: f"gl_key-with-scope-{scope}" for scope in SCOPES}
 _LOOP = asyncio.Runner()
 OPEN_PATHS = {"/livez", "/readyz", "/ui/session", "/ui/session/end", "/ui/static/{name:path}"}
-LABEL_PREFIXES = ("/v1/jobs", "/v1/files", "/v1/batches", "/v1/reviews", "/v1/promotions", "/ui/jobs")
+LABEL_PREFIXES = (
+    "/v1/jobs", "/v1/files", "/v1/batches", "/v1/reviews", "/v1/review-files", "/v1/promotions", "/ui/jobs",
+    "/ui/review",
+)  # fmt: skip
 ADMIN_PATHS = (
     "/v1/reviews/{name}/periods",
     "/v1/models/{name}/bundle",
@@ -49,6 +52,8 @@ VALUES = {
     "rest": "x",
     "feedback_id": "f",
     "item": "1",
+    "queue": "period:intents",
+    "queue_id": "queue_1",
 }
 
 
