@@ -11,6 +11,8 @@ from glossator.evaluation.metrics.gold_labels import count_unknown
 from glossator.evaluation.metrics.metric_names import METRIC_NAMES
 from glossator.evaluation.metrics.model_answers import ModelAnswers
 from glossator.evaluation.reports.cautions import leakage_line, unchecked_line, unknown_labels_line
+from glossator.evaluation.reports.document.report import Section
+from glossator.evaluation.reports.document.report_markdown import sections_markdown
 from glossator.modeling.labelled_rows import LabelledRows
 from glossator.service.bundle.task import TokenClassification
 from glossator.service.errors import shorten
@@ -28,27 +30,36 @@ def comparison_report(
     """Return the report; `answers` and `leakages` are those of the baseline first, then of each compared model."""
     first = comparisons[0]
     metric = METRIC_NAMES.get(first.metric, first.metric)
+    unchecked = unchecked_line(leakages)
+    figures, *examples = comparison_sections(rows, answers, comparisons)
     parts = [
         *(line for each in leakages if (line := leakage_line(each, name_model=True))),
         f"## Comparison with {first.baseline}: {metric} on {len(rows):,} rows",
-        *_unknown_labels(rows, answers[0]),
-        *(_verdict(each, metric) for each in comparisons),
-        _figures(comparisons, metric),
-        _legend(first),
+        *unknown_labels(rows, answers[0]),
+        *(verdict_text(each) for each in comparisons),
+        figures.body,
+        *sections_markdown(examples, level=3),
+        *([unchecked] if unchecked else []),
     ]
+    return "\n\n".join(parts) + "\n"
+
+
+def comparison_sections(
+    rows: LabelledRows, answers: Sequence[ModelAnswers], comparisons: Sequence[Comparison]
+) -> list[Section]:
+    """Return the figures with their legend, then the rows that only one of two models gets right."""
+    sections = [Section("All figures", f"{_figures(comparisons)}\n\n{_legend(comparisons[0])}")]
     for each, model in zip(comparisons, answers[1:], strict=True):
         for winner, places in ((each.name, each.gained), (each.baseline, each.lost)):
             if places:
-                heading = f"### Rows that only {winner} gets right"
-                other = each.baseline if winner == each.name else each.name
+                title = f"Rows that only {winner} gets right"
                 if len(comparisons) > 1:
-                    heading += f", compared with {other}"
-                parts += [heading, _examples(rows, places, answers[0], model)]
-    unchecked = unchecked_line(leakages)
-    return "\n\n".join([*parts, *([unchecked] if unchecked else [])]) + "\n"
+                    title += f", compared with {each.baseline if winner == each.name else each.name}"
+                sections.append(Section(title, _examples(rows, places, answers[0], model)))
+    return sections
 
 
-def _unknown_labels(rows: LabelledRows, model: ModelAnswers) -> list[str]:
+def unknown_labels(rows: LabelledRows, model: ModelAnswers) -> list[str]:
     """Return a sentence about gold labels that the models lack, if there are any."""
     if model.decided is not None:
         labels, known, unit = [label for names in rows.labels for label in names], model.task.labels, "labels"
@@ -60,7 +71,9 @@ def _unknown_labels(rows: LabelledRows, model: ModelAnswers) -> list[str]:
     return [line] if line else []
 
 
-def _verdict(each: Comparison, metric: str) -> str:
+def verdict_text(each: Comparison) -> str:
+    """Return a paragraph: is the model better, by how much, and could it be chance?"""
+    metric = METRIC_NAMES.get(each.metric, each.metric)
     points = f"{abs(each.difference.value) * 100:.2f} points"
     chance = f"p = {each.p_corrected:.2g}"
     if each.verdict == "not shown":
@@ -91,7 +104,8 @@ def _verdict(each: Comparison, metric: str) -> str:
     return verdict
 
 
-def _figures(comparisons: Sequence[Comparison], metric: str) -> str:
+def _figures(comparisons: Sequence[Comparison]) -> str:
+    metric = METRIC_NAMES.get(comparisons[0].metric, comparisons[0].metric)
     header = [
         "model", metric, "difference", "95 % interval", "p", "p, corrected", "detectable", "gained", "lost",
     ]  # fmt: skip

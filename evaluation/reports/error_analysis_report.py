@@ -9,26 +9,34 @@ from glossator.evaluation.analysis.error_analysis import ErrorAnalysis
 from glossator.evaluation.analysis.slices import Slice
 from glossator.evaluation.markdown import code_span, markdown_table
 from glossator.evaluation.metrics.metric_names import METRIC_NAMES
+from glossator.evaluation.reports.document.report import Section
+from glossator.evaluation.reports.document.report_markdown import sections_markdown
 
 MAX_SLICES = 5
 """How many slices are shown if none is worse than the rest."""
 
 
 def error_analysis_report(analysis: ErrorAnalysis) -> str:
+    """Return the sections as Markdown."""
+    return "\n\n".join(sections_markdown(error_analysis_sections(analysis), level=3)) + "\n"
+
+
+def error_analysis_sections(analysis: ErrorAnalysis) -> list[Section]:
     """Return one section per part of the analysis that is not empty."""
-    parts = (
-        [f"### Change since the last run\n\n{analysis.change_since_last_run}"] if analysis.change_since_last_run else []
-    )
+    sections = []
+    if analysis.change_since_last_run:
+        sections.append(Section("Change since the last run", analysis.change_since_last_run))
     if analysis.mistakes:
         lines = [
             f"- {code_span(each.gold)} labelled {code_span(each.decided)}: {'; '.join(map(code_span, each.texts))}"
             for each in analysis.mistakes
         ]
-        parts += ["### Examples of mistakes", "\n".join(lines)]
-    parts += ["### Weak slices", slice_table(analysis.slices)] if analysis.slices else []
+        sections.append(Section("Examples of mistakes", "\n".join(lines)))
+    if analysis.slices:
+        sections.append(Section("Weak slices", slice_table(analysis.slices)))
     if analysis.robustness:
-        parts += ["### Robustness: the same texts with changes", robustness_table(analysis.robustness)]
-    return "\n\n".join(parts) + "\n"
+        sections.append(Section("Robustness: the same texts with changes", robustness_table(analysis.robustness)))
+    return sections
 
 
 def slice_table(slices: Sequence[Slice]) -> str:

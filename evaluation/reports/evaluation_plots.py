@@ -20,6 +20,7 @@ from glossator.evaluation.metrics.task_metrics import TaskEvaluation
 from glossator.evaluation.reports.svg_drawing import (
     BLUE,
     GREY,
+    LINE_COLOUR,
     MAX_NAME_WIDTH,
     ORANGE,
     TEXT_COLOUR,
@@ -113,28 +114,29 @@ def _confusion_figure(evaluation: Evaluation) -> tuple[Any, str, str]:
 
 def _draw_cells(axes: Any, counts: NDArray[Any], shares: NDArray[Any], *, numbers: float | None) -> None:
     """Fill the non-empty cells; the shade follows the square root of the share, so that rare mistakes are visible."""
-    from matplotlib import colormaps
     from matplotlib.collections import PatchCollection
+    from matplotlib.colors import to_rgba
     from matplotlib.patches import Rectangle
 
     rows, columns = np.nonzero(counts)
     shades = 0.12 + 0.88 * np.sqrt(shares[rows, columns])
     cells = [Rectangle((column - 0.5, row - 0.5), 1, 1) for row, column in zip(rows, columns, strict=True)]
-    axes.add_collection(PatchCollection(cells, facecolor=colormaps["Blues"](shades), edgecolor="white", linewidth=0.4))
+    colours = [to_rgba(BLUE, shade) for shade in shades]  # opacity: right on light and on dark paper
+    axes.add_collection(PatchCollection(cells, facecolor=colours, edgecolor="white", linewidth=0.4))
     limit = len(counts) - 0.5
     axes.set(xlim=(-0.5, limit), ylim=(limit, -0.5))
     for edge in axes.spines.values():
-        edge.set_color("#d0d7de")
+        edge.set_color(LINE_COLOUR)
     if numbers is None:
         grid = np.arange(4.5, limit, 5)  # a line after every fifth label helps to find the label of a cell
         axes.set_xticks(grid, minor=True)
         axes.set_yticks(grid, minor=True)
-        axes.grid(which="minor", color="#d0d7de", linewidth=0.4)
+        axes.grid(which="minor", color=LINE_COLOUR, linewidth=0.4)
         axes.set_axisbelow(True)
         axes.tick_params(which="minor", length=0)
         return
     for row, column, shade in zip(rows, columns, shades, strict=True):
-        ink = "white" if shade > 0.65 else TEXT_COLOUR
+        ink = "white" if shade > 0.7 else TEXT_COLOUR
         axes.text(column, row, f"{counts[row, column]:,}", ha="center", va="center", fontsize=numbers, color=ink)
 
 
@@ -217,7 +219,7 @@ def _thresholds_figure(evaluation: Evaluation) -> tuple[Any, str, str]:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6.4, 4.4), facecolor="white")
-    axes = figure.add_axes((0.11, 0.14, 0.86, 0.62))
+    axes = figure.add_axes((0.11, 0.14, 0.76, 0.62))
     thresholds = [point.threshold for point in evaluation.curve]
     single = evaluation.confusion is not None
     drawn = (
@@ -225,9 +227,11 @@ def _thresholds_figure(evaluation: Evaluation) -> tuple[Any, str, str]:
         ("recall", ORANGE, "--", [point.recall for point in evaluation.curve]),
     )
     for name, colour, line, values in drawn:
-        axes.plot(thresholds, values, color=colour, linestyle=line, label=name)
+        axes.plot(thresholds, values, color=colour, linestyle=line)
+        axes.annotate(
+            name, (thresholds[-1], values[-1]), xytext=(6, 0), textcoords="offset points", va="center", color=colour
+        )
     axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="threshold on the probability")
-    axes.legend(frameon=False, loc="lower left")
     axes.spines[["top", "right"]].set_visible(False)
     title = f"Thresholds, {evaluation.name}: {evaluation.rows:,} rows"
     add_title(figure, title, 4.4)

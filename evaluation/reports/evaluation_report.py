@@ -11,6 +11,8 @@ from glossator.evaluation.metrics.evaluate import AnyEvaluation
 from glossator.evaluation.metrics.metric_names import METRIC_NAMES
 from glossator.evaluation.metrics.task_metrics import TaskEvaluation
 from glossator.evaluation.reports.cautions import cautions
+from glossator.evaluation.reports.document.report import Section
+from glossator.evaluation.reports.document.report_markdown import sections_markdown
 from glossator.evaluation.reports.plain_summary import plain_summary
 
 MAX_CLASSES = 20
@@ -21,36 +23,36 @@ def evaluation_report(
     evaluation: AnyEvaluation, *, max_classes: int = MAX_CLASSES, max_confusions: int = MAX_CONFUSIONS
 ) -> str:
     """Return summary, metrics, labels or entity types, confusions and label sets, each under a heading."""
+    kind = evaluation.task if isinstance(evaluation, TaskEvaluation) else f"{len(evaluation.labels)} labels"
+    metrics, *others = evaluation_sections(evaluation, max_classes=max_classes, max_confusions=max_confusions)
+    parts = [
+        f"## {evaluation.name} ({evaluation.rows:,} rows, {kind})",
+        *cautions(evaluation),
+        plain_summary(evaluation),
+        metrics.body,
+        *sections_markdown(others, level=3),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def evaluation_sections(
+    evaluation: AnyEvaluation, *, max_classes: int = MAX_CLASSES, max_confusions: int = MAX_CONFUSIONS
+) -> list[Section]:
+    """Return the metrics, then labels or entity types, confusions and label sets, as far as there are any."""
+    sections = [Section("All metrics", headline_table(evaluation))]
     if isinstance(evaluation, TaskEvaluation):
-        return _task_report(evaluation, max_types=max_classes)
-    parts = [
-        f"## {evaluation.name} ({evaluation.rows:,} rows, {len(evaluation.labels)} labels)",
-        *cautions(evaluation),
-        plain_summary(evaluation),
-        headline_table(evaluation),
-        "### Labels, lowest F1 first",
-        class_table(evaluation, limit=max_classes),
-    ]
+        if evaluation.types:
+            worst_first = sorted(evaluation.types, key=lambda each: (each.f1, -each.support))
+            header = ["type", "F1", "precision", "recall", "gold entities", "predicted"]
+            table = markdown_table(header, _score_rows(worst_first[:max_classes]), right=range(1, 6))
+            sections.append(Section("Entity types, lowest F1 first", table))
+        return sections
+    sections.append(Section("Labels, lowest F1 first", class_table(evaluation, limit=max_classes)))
     if evaluation.confusion is not None:
-        parts += ["### Most frequent confusions", confusion_table(evaluation, limit=max_confusions)]
+        sections.append(Section("Most frequent confusions", confusion_table(evaluation, limit=max_confusions)))
     if evaluation.coverages:
-        parts += ["### Label sets with a chosen coverage", coverage_table(evaluation)]
-    return "\n\n".join(parts) + "\n"
-
-
-def _task_report(evaluation: TaskEvaluation, *, max_types: int) -> str:
-    parts = [
-        f"## {evaluation.name} ({evaluation.rows:,} rows, {evaluation.task})",
-        *cautions(evaluation),
-        plain_summary(evaluation),
-        headline_table(evaluation),
-    ]
-    if evaluation.types:
-        worst_first = sorted(evaluation.types, key=lambda each: (each.f1, -each.support))
-        header = ["type", "F1", "precision", "recall", "gold entities", "predicted"]
-        table = markdown_table(header, _score_rows(worst_first[:max_types]), right=range(1, 6))
-        parts += ["### Entity types, lowest F1 first", table]
-    return "\n\n".join(parts) + "\n"
+        sections.append(Section("Label sets with a chosen coverage", coverage_table(evaluation)))
+    return sections
 
 
 def headline_table(evaluation: AnyEvaluation) -> str:

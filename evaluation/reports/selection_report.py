@@ -5,10 +5,20 @@ from __future__ import annotations
 from glossator.evaluation.analysis.model_selection import Selection
 from glossator.evaluation.markdown import markdown_table
 from glossator.evaluation.metrics.metric_names import METRIC_NAMES
+from glossator.evaluation.reports.document.report import Section
+from glossator.evaluation.reports.document.report_markdown import sections_markdown
 
 
 def selection_report(selection: Selection) -> str:
     """Return the selected model, the figures of every tried model, and why each was selected or not."""
+    parts = [f"# Selected model: {selection.chosen}", choice_text(selection)]
+    models, *others = selection_sections(selection)
+    parts += [models.body, *sections_markdown(others, level=2)]
+    return "\n\n".join(parts) + "\n"
+
+
+def selection_sections(selection: Selection) -> list[Section]:
+    """Return the figures of every tried model with the reasons, then what was not tried."""
     columns = [
         "algorithm",
         f"validation {METRIC_NAMES.get(selection.metric, selection.metric)} (95 % interval)",
@@ -32,23 +42,17 @@ def selection_report(selection: Selection) -> str:
         ]
         for verdict in selection.verdicts
     ]
-    lines = [
-        f"# Selected model: {selection.chosen}",
-        "",
-        _choice(selection),
-        "",
-        markdown_table(columns, rows),
-        "",
-        "frontier: no other model is both faster and better. texts/s and ms per text: measured on this machine.",
-        "",
-        *(f"- {verdict.model.name}: {verdict.why}." for verdict in selection.verdicts),
-    ]
+    reasons = "\n".join(f"- {verdict.model.name}: {verdict.why}." for verdict in selection.verdicts)
+    frontier = "frontier: no other model is both faster and better. texts/s and ms per text: measured on this machine."
+    sections = [Section("Tried models", f"{markdown_table(columns, rows)}\n\n{frontier}\n\n{reasons}")]
     if selection.skipped:
-        lines += ["", "Not tried:", "", *(f"- {name}: {why}" for name, why in selection.skipped.items())]
-    return "\n".join(lines) + "\n"
+        skipped = "\n".join(f"- {name}: {why}" for name, why in selection.skipped.items())
+        sections.append(Section("Not tried", skipped))
+    return sections
 
 
-def _choice(selection: Selection) -> str:
+def choice_text(selection: Selection) -> str:
+    """Return why the model was selected, in one paragraph."""
     if selection.chosen != selection.best:
         return (
             f"**{selection.chosen}** is the cheapest model that is not measurably worse than the best "

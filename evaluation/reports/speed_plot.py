@@ -18,7 +18,7 @@ def _figure(speed: Mapping[str, Any]) -> tuple[Any, str, str]:
 
     figure = Figure(figsize=(8.6, 4.4), facecolor="white")
     left = figure.add_axes((0.09, 0.15, 0.38, 0.62))
-    right = figure.add_axes((0.59, 0.15, 0.38, 0.62))
+    right = figure.add_axes((0.59, 0.15, 0.35, 0.62))
     rates = speed["throughput"]
     budgets = [str(each["most_tokens"]) for each in rates]
     medians = [each["texts_per_second"] for each in rates]
@@ -30,11 +30,14 @@ def _figure(speed: Mapping[str, Any]) -> tuple[Any, str, str]:
     left.set(xlabel="tokens per batch, at most", ylabel="texts per second", ylim=(0, None))
     callers = [each["callers"] for each in speed["latency"]]
     for name, colour, marker in (("p50", BLUE, "o"), ("p99", ORANGE, "s")):
-        right.plot(callers, [each[name] for each in speed["latency"]], color=colour, marker=marker, label=name)
+        values = [each[name] for each in speed["latency"]]
+        right.plot(callers, values, color=colour, marker=marker)
+        right.annotate(
+            name, (callers[-1], values[-1]), xytext=(6, 0), textcoords="offset points", va="center", color=colour
+        )
     right.set(xlabel="concurrent callers, one text each", ylabel="milliseconds", xscale="log", ylim=(0, None))
     right.set_xticks(callers, [str(each) for each in callers])
     right.minorticks_off()
-    right.legend(frameon=False)
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)
     title = f"Speed of {speed['model']}"

@@ -19,12 +19,35 @@ from glossator.service.errors import shorten
 
 TEXT_COLOUR = "#1b1f24"
 GREY = "#57606a"
-BLUE = "#0b5394"
+LINE_COLOUR = "#d0d7de"
+BLUE = "#0072b2"
+"""Blue of Okabe and Ito (2008), whose colours people with any colour vision can tell apart."""
 ORANGE = "#b45309"
+"""Their vermilion, dark enough for text on white (5.0:1)."""
+PALETTE = {
+    "text": TEXT_COLOUR,
+    "quiet": GREY,
+    "line": LINE_COLOUR,
+    "blue": BLUE,
+    "orange": ORANGE,
+    "paper": "#ffffff",
+}
+"""All colours of the plots by what they are for; a page replaces them in its dark mode."""
 MAX_NAME_WIDTH = 50
 """Longer names are shortened."""
 _MAX_DESCRIPTION = 2000
-_STYLE = {"svg.fonttype": "none", "svg.hashsalt": "glossator", "font.size": 10.0, "text.color": TEXT_COLOUR}
+_STYLE = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "glossator",
+    "font.size": 10.0,
+    "text.color": TEXT_COLOUR,
+    "axes.edgecolor": GREY,
+    "axes.labelcolor": GREY,
+    "xtick.color": GREY,
+    "ytick.color": GREY,
+    "xtick.labelcolor": TEXT_COLOUR,
+    "ytick.labelcolor": TEXT_COLOUR,
+}
 
 
 def render_svg(draw: Callable[[], tuple[Any, str, str]]) -> str:

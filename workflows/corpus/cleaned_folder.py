@@ -44,12 +44,13 @@ class CleaningSummary:
     unreadable: int
 
     def report_lines(self, folder: Path | None = None) -> list[str]:
-        """Return the summary as lines of Markdown; with `folder`, how to undo the changes."""
+        """Return the summary as lines of Markdown with a heading; with `folder`, how to undo the changes."""
+        return ["", "## Cleaned", "", *self.lines(folder)]
+
+    def lines(self, folder: Path | None = None) -> list[str]:
+        """Return the summary as lines of Markdown without a heading."""
         left_out = self.rows_in - self.rows_out - self.rejected
         lines = [
-            "",
-            "## Cleaned",
-            "",
             f"{self.rows_in:,} rows in = {self.rows_out:,} in {self.file} + {self.rejected:,} rejected + "
             f"{left_out:,} left out; {sum(self.changes.values()):,} changes:",
             "",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from glossator.workflows.corpus.findings import find_leakage, find_long_texts, f
 from glossator.workflows.corpus.reading import CorpusReading, inspect_corpus
 from glossator.workflows.corpus.reading_options import ReadingOptions
 from glossator.workflows.extras import require_extra
-from glossator.workflows.report_files import write_files
+from glossator.workflows.report_files import render_files, report_metadata, write_files
 from glossator.workflows.reporter import Reporter
 
 if TYPE_CHECKING:
@@ -124,33 +125,44 @@ def wrangle_corpus(
         with atomic_folder(options.output, overwrite=options.overwrite, markers=FOLDER_MARKERS) as folder:
             if cleaned is not None:
                 summary = write_cleaned(source, reading_options, cleaned, folder, reporter)
-            write_files(folder, _report_files(reading, suspects, cleaned, summary))
+            files = _report_files(source, reading, suspects, cleaned, summary, checked_labels=options.label_errors)
+            write_files(folder, files)
         reporter.stage(f"wrote {options.output}")
     return WrangledCorpus(reading, suspects, summary)
 
 
 def _report_files(
+    source: str,
     reading: CorpusReading,
     suspects: Sequence[SuspectLabel] | Sequence[SuspectWord],
     cleaned: CleanedCorpus | None,
     summary: CleaningSummary | None,
+    *,
+    checked_labels: bool,
 ) -> dict[str, str]:
     """Return the report, the data card and the plots by file name; card and plots describe the cleaned rows."""
-    from glossator.evaluation.reports.html_page import html_page
+    from glossator.evaluation.reports.document.report import Section
     from glossator.training.corpus.reports.data_card import data_card
     from glossator.training.corpus.reports.plots import draw_plots
+    from glossator.training.corpus.reports.report_builder import build_corpus_report
 
     corpus = reading.corpus if cleaned is None else cleaned.corpus
-    plots = draw_plots(corpus)
-    text = "\n".join([*reading.report_lines(), *(summary.report_lines() if summary else [])]) + "\n"
+    name = Path(corpus.source_name).name
+    report = build_corpus_report(
+        reading.corpus,
+        report_metadata("corpus", f"Corpus {name}", data=source, command=shlex.join(["glossator", "wrangle", source])),
+        plots=draw_plots(corpus),
+        described=reading.description,
+        faults=reading.error.faults if reading.error else (),
+        cleaned=Section("Cleaned", "\n".join(summary.lines())) if summary else None,
+        checked_labels=checked_labels,
+    )
     card = data_card(corpus, file=summary.file if summary else None, changes=summary.changes if summary else None)
     fields = reading.to_dict()
     if suspects:
         fields |= {"suspects": [each.to_dict() for each in suspects]}
     return {
-        "report.md": text,
-        "report.html": html_page(text, title=f"Corpus {Path(corpus.source_name).name}", plots=plots),
+        **render_files(report),
         "report.json": json.dumps(fields, ensure_ascii=False, indent=2) + "\n",
         "README.md": card,
-        **{f"{name}.svg": plot for name, plot in plots.items()},
     }

@@ -9,15 +9,19 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from glossator.service.errors import ConfigError
 from glossator.workflows.corpus.data_splits import DataSources
 from glossator.workflows.corpus.reading_options import ReadingOptions
 from glossator.workflows.loop.settings import parse_settings
 from glossator.workflows.loop.simulation import DAY, DayResult, Simulated, Simulation, Text, deploy
-from glossator.workflows.report_files import write_files
+from glossator.workflows.report_files import render_files, report_metadata, write_files
 from glossator.workflows.reporter import Reporter
 from glossator.workflows.run_records import RunStore
+
+if TYPE_CHECKING:
+    from glossator.evaluation.reports.document.report import Tile
 
 NAME = "tickets"
 NEW_LABEL = "account_access"
@@ -188,14 +192,37 @@ def draw(found: Simulated, title: str) -> str:
 
 
 def _write(folder: Path, found: Simulated, sentences: Sequence[str]) -> None:
-    from glossator.evaluation.reports.html_page import html_page
+    from glossator.evaluation.reports.document.report import Figure, Report, Section
 
     title = "A simulated week of support tickets"
-    text = f"# {title}\n\n" + "".join(f"- {line}\n" for line in sentences)
-    figure = draw(found, title)
-    write_files(
-        folder,
-        {FIGURE: figure, SUMMARY: text, REPORT: html_page(text, title=title, plots={"Accuracy": figure})},
+    figure = Figure(
+        Path(FIGURE).stem,
+        draw(found, title),
+        "Accuracy",
+        "The band is what a few reviewed answers show; the dashed line is the truth, which only a simulation knows.",
+    )
+    report = Report(
+        metadata=report_metadata("simulation", title, model=NAME, command="glossator demo loop"),
+        tiles=_tiles(found),
+        sections=(
+            Section("Accuracy by day", figures=(figure,)),
+            Section("What happened", "".join(f"- {line}\n" for line in sentences)),
+        ),
+    )
+    write_files(folder, render_files(report, html=REPORT, markdown=SUMMARY))
+
+
+def _tiles(found: Simulated) -> tuple[Tile, ...]:
+    from glossator.evaluation.reports.document.report import Tile
+
+    promoted = found.first("promoted")
+    before = [day for day in found.days if not day.new_texts]
+    after = [day for day in found.days if promoted is not None and day.day > promoted.day]
+    reviewed, texts = sum(day.reviewed for day in found.days), sum(day.texts for day in found.days)
+    return (
+        Tile("Right before", _share(before), "", "until the new kind of text came"),
+        Tile("Right after", _share(after), "", "since the retrained version was promoted"),
+        Tile("Reviewed", f"{reviewed:,}", f"of {texts:,} answers", "all that a person had to look at"),
     )
 
 

@@ -27,12 +27,13 @@ from glossator.workflows.loop.champion import Champion, read_champion
 from glossator.workflows.loop.champion_rows import RETRAIN, read_sides
 from glossator.workflows.loop.corpus_building import BuiltCorpus, build_corpus
 from glossator.workflows.loop.training_rows import TrainingRow, labelled_rows, to_corpus
-from glossator.workflows.report_files import write_files
+from glossator.workflows.report_files import render_files, report_metadata, write_files
 from glossator.workflows.reporter import Reporter
 
 if TYPE_CHECKING:
     from glossator.evaluation.analysis.comparison import Comparison
     from glossator.evaluation.analysis.leakage import RowLeakage
+    from glossator.evaluation.reports.document.report import Report
     from glossator.modeling.labelled_rows import LabelledRows
     from glossator.service.database.interface import Database
     from glossator.service.inference.model import Model
@@ -262,7 +263,7 @@ class Retraining:
                 comparison=comparison,
                 run=run.id,
             )
-        self._write_report(done, report)
+        self._write_report(done, report, run)
         return done
 
     def register(self, done: Retrained, registry: Registry, alias: str) -> Retrained:
@@ -338,18 +339,18 @@ class Retraining:
             ladder.try_algorithm(algorithm)
         return ladder.export_chosen(ladder.select(None), bundle)[0]
 
-    def _compare(self, model: Model, bundle: Path, margin: float | None) -> tuple[dict[str, Any] | None, str]:
-        """Return the comparison with the champion on the test rows, and its report."""
+    def _compare(self, model: Model, bundle: Path, margin: float | None) -> tuple[dict[str, Any] | None, Report | None]:
+        """Return the comparison with the champion on the test rows, and its report; None without test rows."""
         from glossator.evaluation.analysis.comparison import compare_models
         from glossator.evaluation.analysis.leakage import check_row_leakage
         from glossator.evaluation.metrics.model_answers import answer_rows, with_common_labels
-        from glossator.evaluation.reports.comparison_report import comparison_report
+        from glossator.evaluation.reports.builders.comparison import build_comparison_report
         from glossator.service.bundle.training_texts import read_training_texts
         from glossator.service.inference.model import load
 
         rows = self._test_rows()
         if not len(rows):
-            return None, "There are no test rows: the challenger was not compared with the champion.\n"
+            return None, None
         self.reporter.stage(f"comparing with the champion on {len(rows):,} test rows")
         champion = load(self.champion.bundle)
         named = [(f"{CHALLENGER}@{model.digest[:12]}", model), (f"champion@{champion.digest[:12]}", champion)][::-1]
@@ -359,13 +360,18 @@ class Retraining:
             check_row_leakage(read_training_texts(folder), rows, answered, held_out=self.held_out)
             for folder, answered in zip((self.champion.bundle, bundle), answers, strict=True)
         ]
-        return found[0].to_dict(), comparison_report(rows, answers, found, leakages)
+        about = report_metadata("comparison", "Challenger and champion")
+        return found[0].to_dict(), build_comparison_report(rows, answers, found, leakages, about)
 
-    def _write_report(self, done: Retrained, comparison: str) -> None:
-        from glossator.evaluation.reports.html_page import html_page
-        from glossator.workflows.loop.retraining_report import retraining_report
+    def _write_report(self, done: Retrained, compared: Report | None, run: Run) -> None:
+        from glossator.workflows.loop.retraining_report import build_retraining_report
 
-        text = f"{retraining_report(done, self.built)}\n{comparison}"
-        files = {"report.md": text, "report.html": html_page(text, title=f"Retraining of {done.name}")}
-        write_files(self.folder, files)
+        about = report_metadata(
+            "retraining",
+            f"Retraining of {done.name}",
+            model=f"{done.name}@{(done.digest or '')[:12]}",
+            data=f"{len(self.built.train):,} training rows",
+            run=run,
+        )
+        write_files(self.folder, render_files(build_retraining_report(done, self.built, compared, about)))
         write_files(self.folder, {RESULT: json.dumps(done.to_dict(), ensure_ascii=False, indent=2) + "\n"})

@@ -1,12 +1,15 @@
-"""Writes the report of a retraining as Markdown."""
+"""Builds the report of a retraining."""
 
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from glossator.evaluation.markdown import markdown_table
+from glossator.evaluation.reports.document.report import Report, Section, Step, Tile, Verdict
 from glossator.service.errors import shorten
+from glossator.service.files.report_metadata import ReportMetadata
 
 if TYPE_CHECKING:
     from glossator.workflows.loop.corpus_building import BuiltCorpus
@@ -15,30 +18,58 @@ if TYPE_CHECKING:
 MAX_CONFLICTS = 20
 
 
-def retraining_report(done: Retrained, built: BuiltCorpus) -> str:
-    """Return what the model was retrained with, what was left out, and which texts had two labels."""
-    parts = [
-        f"# Retraining of {done.name}",
+def build_retraining_report(
+    done: Retrained, built: BuiltCorpus, compared: Report | None, about: ReportMetadata
+) -> Report:
+    """Return what the model was retrained with, and how it compares with the champion.
+
+    `compared` is the report of the comparison; None if there were no test rows.
+    """
+    validation = f"{done.validation:.4f}" if done.validation is not None else "not measured"
+    summary = (
         f"Challenger {(done.digest or '')[:12]}, by {done.algorithm}; champion {done.champion[:12]}. "
-        f"Validation {done.metric}: {done.validation:.4f}.",
-        "## Rows",
-        _rows(built),
-        f"{built.added:,} reviewed texts are new, {built.changed:,} rows have another label than before.",
-    ]
+        f"Validation {done.metric}: {validation}."
+    )
+    new = (
+        Tile("New rows", f"{built.added:,}", "", "reviewed texts that the champion was not trained on"),
+        Tile("Changed rows", f"{built.changed:,}", "", "rows that have another label than before"),
+    )
+    if compared is None:
+        return Report(
+            metadata=about,
+            verdict=Verdict("caution", "there are no test rows: the challenger was not compared with the champion."),
+            summary=summary,
+            tiles=new,
+            sections=tuple(retraining_sections(built)),
+            next_steps=(Step("Label test rows.", "Without them, nobody knows whether the challenger is better."),),
+        )
+    return replace(
+        compared,
+        metadata=replace(about, headline=compared.metadata.headline),
+        summary=summary,
+        tiles=(*compared.tiles, *new),
+        sections=(*retraining_sections(built), *compared.sections),
+    )
+
+
+def retraining_sections(built: BuiltCorpus) -> list[Section]:
+    """Return the rows by origin, what was left out, new labels, and texts with two labels."""
+    rows = f"{_rows(built)}\n\n{built.added:,} reviewed texts are new, {built.changed:,} rows have another label."
     if built.masked:
-        parts.append(f"{built.masked:,} texts were masked when they were logged.")
+        rows += f"\n\n{built.masked:,} texts were masked when they were logged."
+    sections = [Section("Rows", rows)]
     if built.left_out:
         table = [[reason, f"{count:,}"] for reason, count in sorted(built.left_out.items())]
-        parts += ["## Left out", markdown_table(["why", "rows"], table, right=[1])]
+        sections.append(Section("Left out", markdown_table(["why", "rows"], table, right=[1])))
     if built.new_labels:
         table = [
             [label, f"{count:,}", "yes" if label in built.labels else "no"]
             for label, count in sorted(built.new_labels.items())
         ]
-        parts += ["## New labels", markdown_table(["label", "rows", "learned"], table, right=[1])]
+        sections.append(Section("New labels", markdown_table(["label", "rows", "learned"], table, right=[1])))
     if built.conflicts:
-        parts += ["## Texts with two labels", _conflicts(built)]
-    return "\n\n".join(parts) + "\n"
+        sections.append(Section("Texts with two labels", _conflicts(built)))
+    return sections
 
 
 def _rows(built: BuiltCorpus) -> str:

@@ -13,7 +13,7 @@ from glossator.service.errors import ConfigError
 from glossator.workflows.corpus.reading_options import ReadingOptions
 from glossator.workflows.extras import require_extra
 from glossator.workflows.models.evaluation import open_model, read_test_rows
-from glossator.workflows.report_files import write_files
+from glossator.workflows.report_files import render_files, report_metadata, write_files
 from glossator.workflows.reporter import Reporter
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class ComparedModels:
     comparisons: Sequence[Comparison]
     leakages: Sequence[RowLeakage]
     report: str
-    """Markdown."""
+    """Markdown, for a terminal."""
     rejected_rows: int
 
     def to_dict(self) -> dict[str, object]:
@@ -97,12 +97,17 @@ def compare_models(
         record.run.outputs = {} if output is None else {"report": str(output)}
     compared = ComparedModels(comparisons, leakages, comparison_report(rows, answers, comparisons, leakages), rejected)
     if output is not None:
-        from glossator.evaluation.reports.html_page import html_page
+        from glossator.evaluation.reports.builders.comparison import build_comparison_report
 
-        files = {
-            "comparison.json": json.dumps(compared.to_dict(), indent=2, allow_nan=False) + "\n",
-            "report.md": compared.report,
-            "report.html": html_page(compared.report, title="Comparison"),
-        }
-        write_files(output, files)
+        title = f"Comparison with {models[0].name} on {Path(data).name if data else file_names.TEST}"
+        about = report_metadata(
+            "comparison",
+            title,
+            model=", ".join(map(str, models)),
+            data=f"{record.run.data['test'].path} ({len(rows):,} rows)",
+            run=record.run,
+        )
+        files = {"comparison.json": json.dumps(compared.to_dict(), indent=2, allow_nan=False) + "\n"}
+        report = build_comparison_report(rows, answers, comparisons, leakages, about)
+        write_files(output, files | render_files(report))
     return compared

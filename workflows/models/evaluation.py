@@ -13,7 +13,7 @@ from glossator.service.errors import ConfigError, UnknownColumn
 from glossator.workflows.corpus.reading import read_corpus
 from glossator.workflows.corpus.reading_options import ReadingOptions, labels_of
 from glossator.workflows.extras import require_extra
-from glossator.workflows.report_files import write_files
+from glossator.workflows.report_files import render_files, report_metadata, write_files
 from glossator.workflows.reporter import Reporter
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from glossator.evaluation.analysis.leakage import RowLeakage
     from glossator.evaluation.metrics.evaluate import AnyEvaluation
     from glossator.modeling.labelled_rows import LabelledRows
+    from glossator.service.files.report_metadata import ReportMetadata
     from glossator.service.inference.pipeline import Pipeline
     from glossator.workflows.run_records import Data, RunStore
 
@@ -36,7 +37,7 @@ class EvaluatedModel:
     run_id: str
 
     def report(self) -> str:
-        """Return the report as Markdown."""
+        """Return the results as Markdown, for a terminal."""
         from glossator.evaluation.reports.cautions import leakage_line, unchecked_line
         from glossator.evaluation.reports.error_analysis_report import error_analysis_report
         from glossator.evaluation.reports.evaluation_report import evaluation_report
@@ -130,7 +131,11 @@ def evaluate_model(
             from glossator.evaluation.reports.entity_page import entity_page
 
             pages["entities.html"] = entity_page(rows, answers.predictions or [], name=evaluation.name)
-        write_files(output, _report_files(evaluated, rows) | pages)
+        title = f"Evaluation of {model.name} on {Path(data).name if data else evaluation.name}"
+        about = report_metadata(
+            "evaluation", title, model=str(model), data=f"{test.path} ({len(rows):,} rows)", run=record.run
+        )
+        write_files(output, _report_files(evaluated, rows, about) | pages)
     return evaluated
 
 
@@ -215,17 +220,12 @@ def _change_since_last_run(store: RunStore, own_id: str, test: Data, evaluation:
     return ""
 
 
-def _report_files(evaluated: EvaluatedModel, rows: LabelledRows) -> dict[str, str]:
+def _report_files(evaluated: EvaluatedModel, rows: LabelledRows, about: ReportMetadata) -> dict[str, str]:
+    from glossator.evaluation.reports.builders.evaluation import build_evaluation_report
     from glossator.evaluation.reports.evaluation_files import draw_plots, evaluation_json
     from glossator.evaluation.reports.evaluation_plots import lengths_svg
-    from glossator.evaluation.reports.html_page import html_page
 
-    evaluation = evaluated.evaluation
+    evaluation, analysis, leakage = evaluated.evaluation, evaluated.analysis, evaluated.leakage
     plots = draw_plots(evaluation) | {"lengths": lengths_svg(rows.texts)}
-    text = evaluated.report()
-    return {
-        "evaluation.json": evaluation_json(evaluation, evaluated.analysis, evaluated.leakage),
-        "report.md": text,
-        "report.html": html_page(text, title=f"Evaluation on {evaluation.name}", plots=plots),
-        **{f"{name}.svg": plot for name, plot in plots.items()},
-    }
+    report = build_evaluation_report(evaluation, about, plots=plots, analysis=analysis, leakage=leakage)
+    return {"evaluation.json": evaluation_json(evaluation, analysis, leakage)} | render_files(report)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from glossator.workflows.corpus.data_splits import DataSources, read_splits
 from glossator.workflows.corpus.reading_options import ReadingOptions
 from glossator.workflows.extras import require_extra
-from glossator.workflows.report_files import write_files
+from glossator.workflows.report_files import render_files, report_metadata, write_files
 from glossator.workflows.reporter import Reporter
 
 if TYPE_CHECKING:
@@ -58,7 +59,17 @@ def measure_learning_curve(
     metric = "accuracy" if train.problem_type == "single_label_classification" else "macro_f1"
     curve = fit_learning_curve(points, metric=metric, validation_rows=len(validation), seed=sources.seed)
     if output is not None:
-        write_files(output, _report_files(curve))
+        from glossator.evaluation.reports.builders.learning_curve import build_learning_curve_report
+
+        about = report_metadata(
+            "learning curve",
+            "Predicted gain from more labels",
+            model=algorithm,
+            data=f"{Path(sources.source).name} ({len(train):,} training rows)",
+            command=shlex.join(["glossator", "curve", sources.source, "--algorithm", algorithm]),
+        )
+        files = {"curve.json": json.dumps(curve.to_dict(), indent=2) + "\n"}
+        write_files(output, files | render_files(build_learning_curve_report(curve, about)))
     return curve
 
 
@@ -74,17 +85,3 @@ def _train_on_subset(train: Corpus, validation: Corpus, size: int, config: Train
     with tempfile.TemporaryDirectory() as folder:
         splits = Splits(train.subset(rows), validation, LabelledRows([], []))
         return fit(splits, config, Path(folder, "checkpoint")).outcome.best_metric
-
-
-def _report_files(curve: LearningCurve) -> dict[str, str]:
-    from glossator.evaluation.reports.html_page import html_page
-    from glossator.evaluation.reports.learning_curve_plot import learning_curve_svg
-    from glossator.evaluation.reports.learning_curve_report import learning_curve_report
-
-    text, plot = learning_curve_report(curve), learning_curve_svg(curve)
-    return {
-        "report.md": text,
-        "report.html": html_page(text, title="Predicted gain from more labels", plots={"Learning curve": plot}),
-        "curve.svg": plot,
-        "curve.json": json.dumps(curve.to_dict(), indent=2) + "\n",
-    }

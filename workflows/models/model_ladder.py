@@ -14,7 +14,7 @@ from glossator.workflows.corpus.data_splits import DataSources, read_splits
 from glossator.workflows.corpus.reading_options import ReadingOptions
 from glossator.workflows.extras import require_extra
 from glossator.workflows.models.training import recorded_data, recorded_reading
-from glossator.workflows.report_files import write_files
+from glossator.workflows.report_files import render_files, report_metadata, write_files
 from glossator.workflows.reporter import Reporter
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from glossator.evaluation.analysis.model_selection import Budget, Selection, TriedModel
     from glossator.evaluation.metrics.evaluate import AnyEvaluation
     from glossator.modeling.labelled_rows import LabelledRows
+    from glossator.service.files.report_metadata import ReportMetadata
     from glossator.service.inference.model import Model
     from glossator.training.algorithms.algorithm import Splits
     from glossator.training.config import TrainingConfig
@@ -49,7 +50,7 @@ class SelectedModel:
     run_id: str
 
     def report(self) -> str:
-        """Return the report as Markdown."""
+        """Return the results as Markdown, for a terminal."""
         from glossator.evaluation.reports.evaluation_report import evaluation_report
         from glossator.evaluation.reports.selection_report import selection_report
 
@@ -120,7 +121,14 @@ def select_model(
         record.run.outputs = {"bundle": str(bundle), "report": str(output / "report.md")}
         record.run.metrics = {name: each.value for name, each in evaluation.metrics.items()}
     selected = SelectedModel(selection, bundle, evaluation, record.run.id)
-    write_files(output, _report_files(selected))
+    about = report_metadata(
+        "selection",
+        f"Selected model: {selection.chosen}",
+        model=str(bundle),
+        data=f"{sources.source} ({len(splits.train):,} training rows)",
+        run=record.run,
+    )
+    write_files(output, _report_files(selected, about))
     return selected
 
 
@@ -336,17 +344,9 @@ def _read_result(file: Path, key: str) -> dict[str, object] | None:
     return result if result.get("key") == key and (file.parent / "bundle").is_dir() else None
 
 
-def _report_files(selected: SelectedModel) -> dict[str, str]:
-    from glossator.evaluation.reports.html_page import html_page
-    from glossator.evaluation.reports.selection_plot import selection_svg
+def _report_files(selected: SelectedModel, about: ReportMetadata) -> dict[str, str]:
+    from glossator.evaluation.reports.builders.selection import build_selection_report
 
-    text, plot = selected.report(), selection_svg(selected.selection)
     fields = selected.selection.to_dict() | {"test": selected.evaluation.to_dict()}
-    return {
-        "report.md": text,
-        "report.html": html_page(
-            text, title=f"Selected model: {selected.selection.chosen}", plots={"Quality over speed": plot}
-        ),
-        "frontier.svg": plot,
-        "selection.json": json.dumps(fields, indent=2) + "\n",
-    }
+    report = build_selection_report(selected.selection, selected.evaluation, about)
+    return render_files(report) | {"selection.json": json.dumps(fields, indent=2) + "\n"}

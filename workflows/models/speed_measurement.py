@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glossator.service.errors import InputError
 from glossator.workflows.extras import require_extra
-from glossator.workflows.report_files import write_files
+from glossator.workflows.report_files import render_files, report_metadata, write_files
 from glossator.workflows.reporter import Reporter
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def measure_bundle_speed(
         text_column: The column with the text; None detects it.
         limit: Read at most this many texts of the file.
         threads: CPU threads; None takes all that this process may use.
-        output: Folder for `bench.json` and the plot `bench.svg`.
+        output: Folder for the report, `bench.json` and the plot.
     """
     from glossator.service.inference.model import load
     from glossator.service.measuring.speed import measure_speed, typical_texts
@@ -47,10 +48,18 @@ def measure_bundle_speed(
     speed = measure_speed(model, chosen, stage=reporter.stage)
     if output is not None:
         require_extra("evaluation")
-        from glossator.evaluation.reports.speed_plot import speed_svg
+        from glossator.evaluation.reports.builders.speed import build_speed_report
 
         fields = speed.to_dict()
-        write_files(output, {"bench.json": json.dumps(fields, indent=2) + "\n", "bench.svg": speed_svg(fields)})
+        about = report_metadata(
+            "speed",
+            f"Speed of {speed.model}",
+            model=speed.model,
+            data=f"{speed.texts:,} texts" + ("" if texts is None else f" of {texts}"),
+            command=shlex.join(["glossator", "bench", str(bundle), *([] if texts is None else ["--texts", texts])]),
+        )
+        files = {"bench.json": json.dumps(fields, indent=2) + "\n"}
+        write_files(output, files | render_files(build_speed_report(fields, about)))
     return speed
 
 

@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 
 from glossator.evaluation.markdown import code_span
+from glossator.evaluation.reports.document.report import Section
 from glossator.service.errors import Fault
 from glossator.training.corpus.corpus import Corpus, DroppedRow, Reject
 from glossator.training.corpus.reports.plain_summary import summarise
 
 _QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 _EXAMPLES = 3
+READ, CHARACTERS, FINDINGS = "What was read", "Characters per text", "Findings"
+"""Titles of sections."""
 
 
 def to_dict(corpus: Corpus, *, described: str = "", faults: Sequence[Fault] = ()) -> dict[str, Any]:
@@ -60,15 +63,17 @@ def report_lines(corpus: Corpus, *, described: str = "", faults: Sequence[Fault]
 
     Everything from the corpus is in code spans, so that it cannot change the formatting.
     """
+    lines = [f"# Corpus report: {code_span(corpus.source_name)}", "", *summarise(corpus, faults)]
+    for section in report_sections(corpus, described=described, faults=faults):
+        lines += ["", f"## {section.title}", "", *section.body.split("\n")]
+    return lines
+
+
+def report_sections(corpus: Corpus, *, described: str = "", faults: Sequence[Fault] = ()) -> list[Section]:
+    """The parts of the report after its summary."""
     report = to_dict(corpus, described=described, faults=faults)
     rows, columns, problem = report["rows"], report["columns"], report["problem_type"]
-    lines = [
-        f"# Corpus report: {code_span(report['source'])}",
-        "",
-        *summarise(corpus, faults),
-        "",
-        "## What was read",
-        "",
+    read = [
         *([f"- Source: {report['described']}"] if described else []),
         f"- Text: column {code_span(columns['text']['name'])} ({columns['text']['why']})",
         *_label_line(corpus),
@@ -79,33 +84,37 @@ def report_lines(corpus: Corpus, *, described: str = "", faults: Sequence[Fault]
         f" + {rows['dropped']:,} dropped",
         f"- Fingerprint: {code_span(report['fingerprint'])}",
     ]
+    sections = [Section(READ, "\n".join(read))]
     if report["faults"]:
-        lines += ["", "## Faults: no model can be trained on this corpus", ""]
-        lines += [
+        lines = [
             f"- {fault.name}: {code_span(f'{fault.where} {fault.message}'.strip(), limit=1_000)}" for fault in faults
         ]
+        sections.append(Section("Faults: no model can be trained on this corpus", "\n".join(lines)))
     for title, reasons in (("Rejected rows", report["rejected"]), ("Dropped rows", report["dropped"])):
         if reasons:
-            lines += ["", f"## {title}", ""]
+            lines = []
             for reason, listed in reasons.items():
                 lines.append(f"- {reason}: {listed['count']:,}")
                 lines += [f"  - {code_span(example)}" for example in listed["examples"]]
+            sections.append(Section(title, "\n".join(lines)))
     if report["labels"]:
-        lines += ["", f"## Labels: {len(report['labels'])}", ""]
+        lines = []
         if report["imbalance_ratio"] is not None:
             lines += [f"The largest label has {report['imbalance_ratio']:.1f} times the rows of the smallest.", ""]
         lines += ["| label | rows | share |", "|---|---:|---:|"]
         ordered = sorted(report["labels"].items(), key=lambda item: (-item[1], item[0]))
         lines += [f"| {_cell(name)} | {count:,} | {count / max(1, len(corpus)):.1%} |" for name, count in ordered]
+        sections.append(Section(f"Labels: {len(report['labels'])}", "\n".join(lines)))
     if report["text_characters"]:
         quantiles = report["text_characters"]
-        lines += ["", "## Characters per text", "", f"| {' | '.join(quantiles)} |", "|" + "---:|" * len(quantiles)]
+        lines = [f"| {' | '.join(quantiles)} |", "|" + "---:|" * len(quantiles)]
         lines += [f"| {' | '.join(f'{number:,}' for number in quantiles.values())} |"]
-    lines += ["", "## Findings", ""]
+        sections.append(Section(CHARACTERS, "\n".join(lines)))
+    lines = []
     for finding in corpus.findings:
         lines.append(f"- {finding.message}")
         lines += [f"  - {code_span(example)}" for example in finding.examples]
-    return lines if corpus.findings else [*lines, "No findings."]
+    return [*sections, Section(FINDINGS, "\n".join(lines) or "No findings.")]
 
 
 def _label_line(corpus: Corpus) -> list[str]:

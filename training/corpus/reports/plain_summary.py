@@ -9,7 +9,7 @@ from glossator.training.corpus.corpus import Corpus
 from glossator.training.corpus.finding import DESCRIPTIONS
 
 SHOWN = 6
-_SEVERITY = (
+SEVERITY = (
     "few-distinct-texts",
     "texts-without-words",
     "texts-are-labels",
@@ -48,7 +48,7 @@ def summarise(corpus: Corpus, faults: Sequence[Fault] = ()) -> list[str]:
     by_name = {finding.name: finding for finding in corpus.findings}
     points = [
         f"- {by_name[name].count:,} ({by_name[name].share:.1%}) {DESCRIPTIONS[name]}"
-        for name in _SEVERITY
+        for name in SEVERITY
         if name in by_name
     ]
     if points:
