@@ -13,7 +13,8 @@ const LIVE_KEY = "playground.live";
 const asked = () => new URLSearchParams(new FormData(form)).toString();
 
 const playground = {
-  sent: null, // the question of the request in flight
+  request: null, // the request in flight, and its question
+  sent: null,
   shown: null, // the question that the shown answer belongs to
   fastEnough: false,
   timer: 0,
@@ -38,6 +39,8 @@ form?.addEventListener("htmx:configRequest", (event) => {
 });
 form?.addEventListener("htmx:beforeRequest", (event) => {
   if (event.target !== form) return;
+  clearTimeout(playground.timer);
+  playground.request = event.detail.xhr;
   answer.classList.add("is-stale");
   const names = [byId("model"), byId("other")].map((select) => select.selectedOptions[0]);
   const unloaded = names.some((option) => option?.dataset.unloaded);
@@ -56,7 +59,7 @@ document.addEventListener("htmx:afterSwap", (event) => {
   scrollToMark();
 });
 document.addEventListener("htmx:afterRequest", (event) => {
-  if (event.target !== form) return;
+  if (event.target !== form || event.detail.xhr !== playground.request) return;
   wait("");
   checkStale();
 });
