@@ -22,3 +22,11 @@ document.addEventListener("htmx:afterSwap", (event) => {
 document.addEventListener("click", (event) => {
   if (event.target.closest("dialog [data-close]")) event.preventDefault();
 });
+
+// A dialog covers the messages at the edge of the window: a dead server is reported inside it.
+for (const failure of ["htmx:sendError", "htmx:timeout"]) {
+  document.addEventListener(failure, (event) => {
+    const place = event.detail.elt.closest("dialog")?.querySelector(".change-error");
+    place?.replaceChildren(Studio.problem(new Studio.Error(Studio.dead)));
+  });
+}
