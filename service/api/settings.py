@@ -148,6 +148,8 @@ class Settings(BaseSettings):
     """How long logged answers are kept."""
     prediction_log_max_mb: Positive = 10_240
     """Maximum size of the prediction log. Above it, the oldest answers are removed."""
+    reports: Path | None = None
+    """The folder with reports of runs that the Studio shows. It is only read."""
     reviews: Path | None = None
     """The folder for files that people label. By default that of the prediction log; without either, none."""
     review_database: Annotated[SecretStr | None, Field(repr=False)] = None

@@ -83,6 +83,13 @@ def serve(
             help="Mask e-mail addresses, card numbers and phone numbers in logged texts.",
         ),
     ] = False,
+    reports: Annotated[
+        Path | None,
+        typer.Option(
+            envvar=f"{PREFIX}REPORTS",
+            help="Folder with reports of runs (evaluate -o, compare -o) that the Studio shows.",
+        ),
+    ] = None,
     reviews: Annotated[
         Path | None,
         typer.Option(
@@ -141,6 +148,7 @@ def serve(
         uds=uds,
         root_path=root_path,
         prediction_log=log,
+        reports=reports,
         reviews=reviews,
         prediction_log_texts=log_texts,
         prediction_log_redact=log_redact,
@@ -228,6 +236,7 @@ def _replica_command(bundles: list[Path], settings: Settings, threads: int, devi
     options += ["--uds", str(settings.uds)] if settings.uds is not None else []
     options += ["--models", str(settings.models)] if settings.models is not None else []
     options += ["--jobs", str(settings.jobs)] if settings.jobs is not None else []
+    options += ["--reports", str(settings.reports)] if settings.reports is not None else []
     options += ["--reviews", str(settings.reviews)] if settings.reviews is not None else []
     options += ["--log", str(settings.prediction_log)] if settings.prediction_log is not None else []
     options += ["--log-texts"] if settings.prediction_log_texts else []
