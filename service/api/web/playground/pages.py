@@ -15,7 +15,7 @@ from glossator.service.api.dependencies import StateDep
 from glossator.service.api.inference_requests import INLINE_CHARACTERS
 from glossator.service.api.problems import RouteNotFound
 from glossator.service.api.security.access import INFER
-from glossator.service.api.security.proxy import forwarded_host, is_https, root_of
+from glossator.service.api.security.proxy import public_url
 from glossator.service.api.state import AppState
 from glossator.service.api.web.navigation import PREFIX
 from glossator.service.api.web.page_route import PageRoute, read_form
@@ -128,7 +128,7 @@ async def code(request: Request, state: StateDep) -> Response:
     if question.explain and abilities_of(task).explains:
         options["explain"] = True
     examples = code_examples(
-        task, version.value, texts_of(task, question), _base_url(request), state.settings.needs_key, options
+        task, version.value, texts_of(task, question), public_url(request.scope), state.settings.needs_key, options
     )
     by_dialect = {dialect: list(of_dialect) for dialect, of_dialect in groupby(examples, key=lambda each: each.dialect)}
     is_predict = fields.get("mode", "predict") == "predict"
@@ -164,8 +164,3 @@ def _options(asked: Mapping[str, str]) -> dict[str, Any]:
         "coverages": [str(each) for each in COVERAGES],
         "coverage": coverage if coverage in map(str, COVERAGES) else "",
     }
-
-
-def _base_url(request: Request) -> str:
-    host = forwarded_host(request.scope) or request.headers.get("host", "")
-    return f"{'https' if is_https(request.scope) else 'http'}://{host}{root_of(request.scope)}"
