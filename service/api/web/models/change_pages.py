@@ -5,10 +5,9 @@ A browser sends these forms from our own pages only: the guard refuses other ori
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from http import HTTPStatus
-from typing import Any
 
 from anyio import to_thread
 from fastapi import APIRouter, Request
@@ -34,6 +33,8 @@ from glossator.service.statistics.disagreements import Direction
 
 _MAX_BYTES = 65_536
 PROMOTE, ROLL_BACK = "promote", "rollback"
+_Change = Callable[[str, str | None], Awaitable[AuditEntry]]
+"""Carries out a change, for a reason, if the version with this digest is the champion."""
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute, dependencies=[ADMIN])
 
@@ -41,6 +42,7 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute, dependencies=
 @router.get(PREFIX + "/models/{name}/promote")
 async def ask_to_promote(request: Request, name: str, state: StateDep, version: str) -> Response:
     """What a promotion does, what the evidence says, and the form that confirms it."""
+    champion_changes.registry_of(state)
     model = await to_thread.run_sync(served_model, state, name)
     return await _ask(request, state, model, PROMOTE, _wanted(model, version))
 
@@ -48,6 +50,7 @@ async def ask_to_promote(request: Request, name: str, state: StateDep, version: 
 @router.get(PREFIX + "/models/{name}/rollback")
 async def ask_to_roll_back(request: Request, name: str, state: StateDep) -> Response:
     """What a rollback does, and the form that confirms it."""
+    champion_changes.registry_of(state)
     model = await to_thread.run_sync(served_model, state, name)
     if model.previous is None:
         raise ConfigError("no other version was champion before", found=name, hint="Promote the version you want.")
@@ -105,7 +108,6 @@ async def switch(request: Request, name: str, state: StateDep, digest: str) -> R
 
 
 async def _ask(request: Request, state: AppState, model: ServedModel, action: str, to: Version) -> Response:
-    champion_changes.registry_of(state)
     standing = await _standing(request, state, model, action, to)
     against: Sequence[str] = ()
     if action == PROMOTE and (standing is None or not standing.evidence.shown):
@@ -114,7 +116,7 @@ async def _ask(request: Request, state: AppState, model: ServedModel, action: st
 
 
 async def _change(
-    request: Request, state: AppState, name: str, action: str, form: dict[str, str], change: Any
+    request: Request, state: AppState, name: str, action: str, form: dict[str, str], change: _Change
 ) -> Response:
     """Carry out a change, or show the form again with what is wrong."""
     champion_changes.registry_of(state)
@@ -126,7 +128,7 @@ async def _change(
                 expected=f"1 to {MOST_CHARACTERS:,} characters",
                 hint="The audit keeps it for those who ask later.",
             )
-        entry: AuditEntry = await change(reason, expected)
+        entry = await change(reason, expected)
     except GlossatorError as error:
         if status_of(error) == HTTPStatus.INTERNAL_SERVER_ERROR:
             raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from anyio import to_thread
 from fastapi import APIRouter, Request
@@ -140,10 +141,9 @@ async def side_by_side(request: Request, name: str, state: StateDep, left: str =
     )
 
 
-def _shown_to(request: Request, state: AppState) -> dict[str, bool]:
+def _shown_to(request: Request, state: AppState) -> dict[str, Any]:
     """What the caller may see and do."""
-    is_admin = allows(request.scope, "admin")
-    return {"is_admin": is_admin, "is_logged": state.monitor is not None}
+    return {"is_admin": allows(request.scope, "admin"), "is_logged": state.monitor is not None}
 
 
 def _bundle(state: AppState, name: str) -> Bundle:

@@ -34,11 +34,11 @@ def compare(left: Version, right: Version) -> SideBySide | None:
     """The two versions side by side; None if the files of one of them cannot be read."""
     if left.facts is None or right.facts is None:
         return None
-    ours, theirs = set(left.facts.labels), set(right.facts.labels)
+    known_left, known_right = set(left.facts.labels), set(right.facts.labels)
     return SideBySide(
-        rows=[Row(name, *values, values[0] != values[1]) for name, *values in _pairs(left.facts, right.facts)],
-        only_left=[each for each in left.facts.labels if each not in theirs],
-        only_right=[each for each in right.facts.labels if each not in ours],
+        rows=[Row(name, ours, theirs, ours != theirs) for name, ours, theirs in _pairs(left.facts, right.facts)],
+        only_left=[each for each in left.facts.labels if each not in known_right],
+        only_right=[each for each in right.facts.labels if each not in known_left],
     )
 
 

@@ -41,6 +41,7 @@ LABEL_PREFIXES = (
 ADMIN_PATHS = (
     "/v1/reviews/{name}/periods",
     "/v1/models/{name}/bundle",
+    *(f"/ui/models/{{name}}/{path}" for path in ("promote", "rollback", "switch", "deployed", "evidence")),
     *(f"/v1/promotions/{{name}}{path}" for path in ("", "/batches", "/promote", "/rollback")),
 )
 VALUES = {
