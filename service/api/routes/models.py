@@ -68,7 +68,7 @@ async def model(name: ModelName, state: StateDep) -> ModelDetail:
 @router.get(
     "/v1/models/{name}/bundle",
     summary="Download the bundle of a model",
-    dependencies=[ADMIN],  # whoever may ask a model may not take it away
+    dependencies=[ADMIN],  # a key for inference must not copy the model
     response_class=StreamingResponse,
     responses={
         200: {"description": "A tar archive", "content": {MEDIA_TYPE: {}}},
