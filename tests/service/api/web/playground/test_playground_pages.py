@@ -126,3 +126,13 @@ def test_versions_of_a_registry_are_loaded_and_compared(registry_client: TestCli
     assert "Answer of intents@challenger" in answer
     assert "Same answer" in answer
     assert "data-unloaded" not in registry_client.get("/ui").text
+
+
+def test_a_version_that_cannot_be_loaded_says_why(registry_client: TestClient, tmp_path: Path) -> None:
+    challenger = Registry(tmp_path / "registry").record("intents").aliases["challenger"]
+    graph = tmp_path / "registry" / "intents" / challenger / "onnx" / "model.onnx"
+    graph.write_bytes(graph.read_bytes()[:-1])
+    answer = ask(registry_client, model="intents", other="intents@challenger", text="money")
+    assert "(assigned)" in answer
+    assert 'role="alert"' in answer
+    assert "onnx/model.onnx" in answer
