@@ -67,7 +67,8 @@ def test_spans_that_only_one_model_finds_are_marked(served_models: dict[str, Mod
     found = compare_views(first, second)
     assert found is not None
     assert (found.verdict, found.detail) == ("Different entities", "1 added, 1 removed, 1 the same")
-    assert (found.only_first, found.only_second) == ({(3, 5, "A")}, {(3, 5, "B")})
+    assert found.only_first == frozenset({(3, 5, "A")})
+    assert found.only_second == frozenset({(3, 5, "B")})
     same = compare_views(first, first)
     assert same is not None
     assert same.is_same
@@ -84,7 +85,7 @@ def test_changed_labels_are_named_with_their_deltas(served_models: dict[str, Mod
     assert found is not None
     assert (found.is_same, found.detail) == (False, "refund → delivery")
     assert found.deltas == pytest.approx({"refund": -0.3, "delivery": 0.3})
-    assert (found.removed, found.added) == ({"refund"}, {"delivery"})
+    assert (found.removed, found.added) == (frozenset({"refund"}), frozenset({"delivery"}))
     assert compare_views(views[0], AnswerView("score", score=1.0)) is None
 
 
