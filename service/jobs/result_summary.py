@@ -1,4 +1,4 @@
-"""What is in the finished rows of a job: errors by kind with examples, the mix of labels, and their scores.
+"""What is in the finished rows of a job: the first answers, errors by kind, the mix of labels, and their scores.
 
 It is read from the parts on disk. The parts with errors are known from the store; labels and scores come from parts
 that are spread evenly over the file, so a long result is not read as a whole.
@@ -12,6 +12,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from glossator.service.documents.column_names import TEXT_COLUMNS, columns_named
 from glossator.service.documents.decoding.lines import MAX_ROW_CHARACTERS
@@ -27,6 +28,7 @@ from glossator.service.labelling.outputs.parquet import ParquetFormat
 
 EXAMPLES = 3
 """Examples of each kind of error."""
+FIRST_ROWS = 5
 SCORE_BINS = 10
 _SAMPLED_PARTS = 64
 _MOST_BYTES = 32 << 20
@@ -56,6 +58,19 @@ class ErrorKind:
 
 
 @dataclass(frozen=True, slots=True)
+class AnsweredRow:
+    """One row of the result. `row` counts from 1."""
+
+    row: int
+    text: str
+    answer: str
+    """Its labels, entities or answer in words; empty if it has none."""
+    score: float | None
+    error: str
+    """Why it has no answer; empty if it has one."""
+
+
+@dataclass(frozen=True, slots=True)
 class ResultSummary:
     """What the rows of a job hold. `labels` and `scores` count the rows that were read: `read_rows` of them."""
 
@@ -65,6 +80,7 @@ class ResultSummary:
     scores: Sequence[int]
     """Rows by score, in SCORE_BINS equal bins from 0 to 1; empty if the rows have no such scores."""
     read_rows: int
+    first_rows: Sequence[AnsweredRow] = ()
 
 
 def summarise_result(store: Store, folder: JobFiles, job: Job) -> ResultSummary:
@@ -79,12 +95,15 @@ def summarise_result(store: Store, folder: JobFiles, job: Job) -> ResultSummary:
     labels: Counter[str] = Counter()
     scores = [0] * SCORE_BINS
     read_rows = 0
+    first_rows: list[AnsweredRow] = []
     for chunk in chunks:
         if chunk.number not in sampled and chunk.number not in failed:
             continue
         rows = reader.read(chunk)
         if rows is None:
             break
+        if chunk.number == 0:
+            first_rows = [_answered(row, labelling.prefix, labelling.text_column) for row in rows[:FIRST_ROWS]]
         _collect_examples(rows, labelling.prefix, labelling.text_column, examples)
         if chunk.number in sampled:
             read_rows += _count_answers(rows, labelling.prefix, labels, scores)
@@ -92,7 +111,7 @@ def summarise_result(store: Store, folder: JobFiles, job: Job) -> ResultSummary:
         ErrorKind(code, count, examples.get(code, []))
         for code, count in sorted(job.counts.errors.items(), key=lambda each: -each[1])
     ]
-    return ResultSummary(kinds, dict(labels.most_common()), scores if any(scores) else (), read_rows)
+    return ResultSummary(kinds, dict(labels.most_common()), scores if any(scores) else (), read_rows, first_rows)
 
 
 class _PartReader:
@@ -156,8 +175,33 @@ def _collect_examples(
         code, _, message = str(row.get(f"{prefix}_error")).partition(": ")
         found = examples.get(code)
         if found is not None and len(found) < EXAMPLES:
-            number = int(str(row[f"{prefix}_row_id"])) + 1
-            found.append(ErrorExample(number, _text_of(row, prefix, text_column), message))
+            found.append(ErrorExample(_number_of(row, prefix), _text_of(row, prefix, text_column), message))
+
+
+def _answered(row: Row, prefix: str, text_column: str | None) -> AnsweredRow:
+    error = str(row.get(f"{prefix}_error") or "").partition(": ")[2]
+    return AnsweredRow(
+        _number_of(row, prefix),
+        _text_of(row, prefix, text_column),
+        shorten(_answer_of(row, prefix), _TEXT_CHARACTERS),
+        _score(row.get(f"{prefix}score")),
+        error,
+    )
+
+
+def _answer_of(row: Row, prefix: str) -> str:
+    """Return the answer of a row in words."""
+    if labels := _labels_of(row, prefix):
+        return ", ".join(labels)
+    entities = row.get(f"{prefix}entities")
+    if entities:
+        found: Any = json.loads(entities) if isinstance(entities, str) else entities
+        return ", ".join(f"{entity['text']} ({entity['label']})" for entity in found)
+    return str(row.get(f"{prefix}answer") or "")
+
+
+def _number_of(row: Row, prefix: str) -> int:
+    return int(str(row[f"{prefix}_row_id"])) + 1
 
 
 def _text_of(row: Row, prefix: str, text_column: str | None) -> str:
@@ -178,7 +222,7 @@ def _count_answers(rows: Iterable[Row], prefix: str, labels: Counter[str], score
             continue
         count += 1
         labels.update(_labels_of(row, prefix))
-        score = _number(row.get(f"{prefix}score"))
+        score = _score(row.get(f"{prefix}score"))
         if score is not None and 0.0 <= score <= 1.0:
             scores[min(SCORE_BINS - 1, int(score * SCORE_BINS))] += 1
     return count
@@ -192,7 +236,7 @@ def _labels_of(row: Row, prefix: str) -> list[str]:
     return [] if label in (None, "") else [str(label)]
 
 
-def _number(value: object) -> float | None:
+def _score(value: object) -> float | None:
     try:
         return None if value in (None, "") else float(str(value))
     except ValueError:

@@ -84,9 +84,20 @@ class LabelCountBody(BaseModel):
     rows: int
 
 
+class AnsweredRowBody(BaseModel):
+    """One row of the result."""
+
+    row: Annotated[int, Field(ge=1, description="The number of the row, from 1.")]
+    text: Annotated[str, Field(description="The beginning of its text.")]
+    answer: Annotated[str, Field(description="Its labels, entities or answer in words.")]
+    score: float | None
+    error: Annotated[str, Field(description="Why it has no answer.")]
+
+
 class SummaryBody(BaseModel):
     """What the finished rows of a job hold."""
 
+    first_rows: list[AnsweredRowBody]
     errors: list[ErrorKindBody]
     labels: Annotated[list[LabelCountBody], Field(description="The most frequent first.")]
     scores: Annotated[list[int], Field(description=f"Rows by score, in {SCORE_BINS} equal bins from 0 to 1.")]
@@ -114,6 +125,10 @@ def preview_body(preview: FilePreview) -> PreviewBody:
 def summary_body(summary: ResultSummary) -> SummaryBody:
     """The summary as a body."""
     return SummaryBody(
+        first_rows=[
+            AnsweredRowBody(row=each.row, text=each.text, answer=each.answer, score=each.score, error=each.error)
+            for each in summary.first_rows
+        ],
         errors=[
             ErrorKindBody(
                 code=kind.code,

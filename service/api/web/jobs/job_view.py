@@ -10,7 +10,7 @@ from glossator.service.api.schemas.jobs import JobBody, job_body
 from glossator.service.api.web.jobs.error_hints import ErrorHint, hint_for
 from glossator.service.api.web.jobs.progress import Progress
 from glossator.service.jobs.records import Job
-from glossator.service.jobs.result_summary import ErrorKind, ResultSummary
+from glossator.service.jobs.result_summary import AnsweredRow, ErrorKind, ResultSummary
 from glossator.service.registry import SHORTEST_VERSION
 
 _STATES = {
@@ -68,6 +68,7 @@ class SummaryView:
     more_labels: Sequence[Bar]
     scores: Sequence[Bar]
     read_rows: int
+    first_rows: Sequence[AnsweredRow]
 
 
 def view_job(job: Job, digests: Collection[str], progress: Progress) -> JobView:
@@ -107,6 +108,7 @@ def view_summary(summary: ResultSummary) -> SummaryView:
         more_labels=labels[MOST_LABELS:],
         scores=scores,
         read_rows=summary.read_rows,
+        first_rows=summary.first_rows,
     )
 
 

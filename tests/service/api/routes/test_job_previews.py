@@ -111,6 +111,9 @@ def test_summary_has_errors_by_kind_and_the_mix_of_labels(client: TestClient, ou
     assert (kind["code"], kind["rows"]) == ("empty-text", 600)
     assert kind["examples"][0] == {"row": 4, "text": "", "message": kind["examples"][0]["message"]}
     assert [each["row"] for each in kind["examples"]] == [4, 9, 14]
+    first, *_, without = found["first_rows"][:4]
+    assert (first["row"], first["text"], first["answer"], first["error"]) == (1, "money", "refund", "")
+    assert (without["answer"], without["score"], without["error"]) == ("", None, kind["examples"][0]["message"])
     labels = {each["label"]: each["rows"] for each in found["labels"]}
     assert sum(labels.values()) == found["read_rows"] == sum(found["scores"]) == 2_400
     assert labels["refund"] == 1_200
