@@ -60,6 +60,9 @@
     [".auth-container input", "aria-label", "API key"],
     ["pre.microlight, .highlight-code pre, pre.curl", "tabindex", "0"],
     [".opblock-summary-control a", "href", null],
+    [".responses-table", "role", null],
+    [".close-modal", "aria-label", "Close"],
+    [".auth-container h6", "aria-level", "5"],
   ];
   function repair() {
     for (const [selector, name, value] of REPAIRS) {

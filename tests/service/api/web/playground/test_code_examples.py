@@ -59,7 +59,7 @@ def examples(request: pytest.FixtureRequest) -> list[CodeExample]:
         task = read_bundle(bundle).task
         texts: list[Text] = [HOSTILE, "Where is my parcel?"]
         if reads_pairs(task):
-            texts = [Pair(HOSTILE, "the parcel")]
+            texts = [Pair("Where's it?", HOSTILE)]
         found += code_examples(task, bundle.name, texts, running.url, needs_key=True)
     return found
 
