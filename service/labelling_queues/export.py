@@ -1,8 +1,8 @@
 """Writes a queue as a file again: every row, in order, with what reviewers say.
 
-A row keeps its columns. `label`, `labels`, `entities`, `answers` or `score` is what is right; `review` says whether the
-row is labelled, skipped, not reviewed yet, or unusable. A column of the file with one of these names is kept as
-`original_NAME`, unless it is empty.
+A row keeps its columns. `label`, `labels`, `entities`, `answers` or `score` is what is right; `review_status` says
+whether the row is labelled, skipped, not reviewed yet, or unusable. A column of the file with one of these names is
+kept as `original_NAME`, unless it is empty.
 """
 
 from __future__ import annotations
@@ -32,7 +32,12 @@ ANSWER_COLUMN: Mapping[Kind, str] = {
     "span": "answers",
     "score": "score",
 }
-_REVIEW_COLUMNS = ("review", "suggestion", "reviewer", "reviewers_differ", "note", "line", "error")
+_REVIEW_COLUMNS = ("review_status", "suggestion", "reviewer", "reviewers_differ", "note", "line", "error")
+_EMPTY_MEANS_NOTHING: tuple[Kind, ...] = ("entities", "span")
+"""Kinds in which an empty value is read as a text without entities, or without an answer: rows that nobody has labelled
+say so instead, and `glossator train` rejects them."""
+_OURS = frozenset({*ANSWER_COLUMN.values(), *_REVIEW_COLUMNS})
+"""No other column has one of these names: training must not take an older label column for what is right."""
 State = Literal["labelled", "skipped", "unreviewed", "unusable"]
 
 
@@ -103,7 +108,8 @@ def _row(
     found: dict[str, Any] = {**_texts(queue, row), **_original(queue, row)}
     gold = None if review is None or review.gold is None else review.gold
     suggestion = None if row.suggestion is None else _answer(queue, row, plain_answer(row.suggestion))
-    found[ANSWER_COLUMN[queue.kind]] = None if gold is None else _answer(queue, row, gold)
+    missing = state if queue.kind in _EMPTY_MEANS_NOTHING else None
+    found[ANSWER_COLUMN[queue.kind]] = missing if gold is None else _answer(queue, row, gold)
     values = (
         state,
         suggestion,
@@ -118,15 +124,17 @@ def _row(
 
 
 def _texts(queue: LabellingQueue, row: Row) -> dict[str, Any]:
-    return {queue.text_column: row.text} | ({} if queue.second_column is None else {queue.second_column: row.second})
+    first, second = queue.text_column, queue.second_column
+    found: dict[str, Any] = {"text" if first in _OURS else first: row.text}
+    return found if second is None else found | {"text_pair" if second in _OURS else second: row.second}
 
 
 def _original(queue: LabellingQueue, row: Row) -> dict[str, Any]:
     """Return the other columns of the file, those with a name of ours as `original_NAME`."""
-    ours = {ANSWER_COLUMN[queue.kind], *_REVIEW_COLUMNS}
     found = {}
+    taken = {*_OURS, *_texts(queue, row)}
     for name, value in row.fields.items():
-        if name not in ours:
+        if name not in taken:
             found[name] = value
         elif name != "line" and value not in (None, ""):
             found[f"original_{name}"] = value

@@ -15,7 +15,7 @@ from glossator.service.api.web.review.period_progress import PeriodProgress
 from glossator.service.api.web.review.period_queue import DifferingQueue, PeriodQueue
 from glossator.service.api.web.review.promotion_queue import PromotionQueue, ShownItems
 from glossator.service.api.web.review.queue import Caller, QueueSummary, ReviewQueue
-from glossator.service.errors import UnknownChallenge, UnknownQueue, shorten
+from glossator.service.errors import UnknownChallenge, UnknownModel, UnknownQueue, shorten
 
 FILES_HINT = "Start it with a folder for them: glossator serve --reviews FOLDER."
 _LOG_HINT = "Start it with a folder for the log: glossator serve --log FOLDER --log-texts."
@@ -67,16 +67,18 @@ class ReviewQueues:
             files = await labelling.threads.run(lambda: labelling.threads.store().queues(), deadline)
             found += [await FileQueue(labelling, each.id).summary(caller, deadline) for each in files]
         differing: list[QueueSummary] = []
+        names = dict.fromkeys(self._models.names)
         if (reviews := self._reviews) is not None:
             for name in await reviews.threads.run(lambda: reviews.threads.store().models(), deadline):
+                names[name] = None
                 found.append(await self._period(name).summary(caller, deadline))
                 if found[-1].can_adjudicate:
                     differing.append(await self._differing(caller, name).summary(caller, deadline))
         if self._promotions is not None:
-            for name in self._models.names:
+            for name in names:
                 try:
                     found.append(await self._promotion(name).summary(caller, deadline))
-                except UnknownChallenge:
+                except (UnknownChallenge, UnknownModel):
                     continue
         return found + differing
 

@@ -11,11 +11,16 @@ from typing import Any
 import pytest
 from review_periods import TICKET_LABELS, make_period, ticket
 from starlette.testclient import TestClient
+from two_versions import CHALLENGER, CHAMPION, write_two_versions
+from vote_bundle import vector_bundle
 
 from glossator.service.api.security.key_changes import add_key
+from glossator.service.inference.model import Model, load
 from glossator.service.monitoring.prediction_log.erasures import erase
 from glossator.service.monitoring.prediction_log.records import hash_text
-from glossator.service.reviews.store import open_review_store
+from glossator.service.promotion.challenges import open_challenge, refresh_batches
+from glossator.service.promotion.store import PromotionStore
+from glossator.service.reviews.store import open_review_database, open_review_store
 
 MakeClient = Callable[..., TestClient]
 
@@ -186,7 +191,7 @@ def test_a_file_is_labelled_with_suggestions_and_comes_back_whole(client: TestCl
     assert sent["progress"]["sentence"] == ("67% of the file is done; 50% of the suggestions were accepted (9 to 91 %)")
     lines = client.get(made["export"]).text.splitlines()
     rows = [json.loads(line) for line in lines]
-    assert [(row["body"], row["label"], row["review"]) for row in rows] == [
+    assert [(row["body"], row["label"], row["review_status"]) for row in rows] == [
         ("where is my parcel", suggestion[0]["label"], "labelled"),
         ("", None, "unusable"),
         ("i want my money back", other, "labelled"),
@@ -196,7 +201,7 @@ def test_a_file_is_labelled_with_suggestions_and_comes_back_whole(client: TestCl
     assert rows[1]["error"].startswith("empty-text")
     assert len(client.get(made["export"], params={"only_labelled": True}).text.splitlines()) == 2
     table = client.get(made["export"], params={"format": "csv"}).text.splitlines()
-    assert table[0] == "body,id,lang,label,review,suggestion,reviewer,reviewers_differ,note,line,error"
+    assert table[0] == "body,id,lang,label,review_status,suggestion,reviewer,reviewers_differ,note,line,error"
     assert table[4].startswith("'=cmd,")  # no spreadsheet runs it
     assert undo(client, queue, "2")["item"]["suggestion"] is not None
 
@@ -209,7 +214,7 @@ def test_all_answers_of_a_model_are_suggested_as_the_file_needs_them(client: Tes
         send(client, f"file:{made['id']}", {"id": "0", "verdict": {"labels": []}})["results"][0]["status"] == "stored"
     )
     row = json.loads(client.get(made["export"]).text)
-    assert (row["labels"], row["review"]) == ([], "labelled")
+    assert (row["labels"], row["review_status"]) == ([], "labelled")
     entities = upload(client, "text\nin Rome 🙂 today\n", labels="PLACE\nDATE", kind="entities")
     assert entities["labels"] == ["PLACE", "DATE"]
     queue = f"file:{entities['id']}"
@@ -342,3 +347,72 @@ def test_servers_share_the_queue_of_a_file_in_postgresql(
     assert [each["id"] for each in items(two, queue, "bob", count=1)["items"]] == ["2"]
     send(one, queue, {"id": "0", "verdict": {"labels": ["x"]}})
     assert listed(two)[queue]["done"] == 1
+
+
+def test_disagreements_of_two_versions_are_blind_and_withdrawn(
+    make_client: MakeClient, served_models: dict[str, Model], log: Path
+) -> None:
+    write_two_versions(log, 400, better=0.06, worse=0.01, both_wrong=0.0)
+    store = PromotionStore(open_review_database(log))
+    challenge = open_challenge(store, "tickets", "promote", candidate=CHALLENGER, baseline=CHAMPION)
+    refresh_batches(store, log, challenge)
+    client = make_client(
+        {"tickets": served_models["intents"]}, prediction_log=log, prediction_log_texts=True, free_disk_bytes=0
+    )
+    queue = "promotion:tickets"
+    found = items(client, queue, count=4)
+    assert (found["kind"], found["allow_blind"], found["labels"]) == ("preference", False, [])
+    assert CHALLENGER not in json.dumps(found)
+    first, second, third, fourth = found["items"]
+    assert [each["key"] for each in first["options"]] == ["a", "b"]
+    assert first["options"][0]["labels"] != first["options"][1]["labels"]
+    assert items(client, queue, count=4)["items"] == found["items"]
+    others = items(client, queue, "bob", count=4)["items"]
+    assert not {each["id"] for each in others} & {each["id"] for each in found["items"]}
+    reviews = [
+        {"id": first["id"], "verdict": {"option": "a"}},
+        {"id": second["id"], "verdict": {"labels": first["options"][0]["labels"]}, "note": "hm"},
+        {"id": third["id"], "verdict": {"skip": "unclear"}},
+        {"id": fourth["id"], "verdict": {"option": "c"}},
+        {"id": "challenge_0/0-0", "verdict": {"option": "a"}},
+    ]
+    sent = send(client, queue, *reviews)
+    assert [each["status"] for each in sent["results"]] == ["stored"] * 3 + ["error"] * 2
+    assert (sent["progress"]["done"], sent["progress"]["skipped"], sent["progress"]["mine"]) == (3, 1, 3)
+    assert [each["status"] for each in send(client, queue, *reviews[:3])["results"]] == ["known"] * 3
+    assert undo(client, queue, first["id"], "bob")["undone"] is False  # it is ann's
+    back = undo(client, queue, first["id"])
+    assert (back["undone"], back["item"], back["progress"]["done"]) == (True, first, 2)
+    assert undo(client, queue, first["id"])["undone"] is False
+    assert items(client, queue, count=1)["items"] == [first]
+    assert send(client, queue, reviews[0])["results"][0]["status"] == "stored"
+    assert listed(client)[queue]["done"] == 3
+    assert "left" in listed(client)[queue]["sentence"]
+    assert len(store.reviews(challenge.id)) == 3
+    store.close()
+
+
+def test_models_of_all_tasks_suggest(
+    make_client: MakeClient, log: Path, tmp_path: Path, task_bundle: Callable[[str], Path]
+) -> None:
+    kinds = ("token-classification", "question-answering", "text-pair-score")
+    models = {kind: load(task_bundle(kind), threads=1) for kind in kinds}
+    models["vectors"] = load(vector_bundle(tmp_path / "vectors"), threads=1)
+    client = make_client(models, prediction_log=log, free_disk_bytes=0)
+    words = upload(client, "text\nthe parcel came on monday\n", model="token-classification")
+    assert "entities" in items(client, f"file:{words['id']}")["items"][0]["suggestion"]
+    pairs = json.dumps({"question": "where is it", "context": "it is in rome"})
+    questions = upload(client, pairs + "\n", "q.jsonl", model="question-answering")
+    (item,) = items(client, f"file:{questions['id']}")["items"]
+    assert (item["text"], item["second"], "span" in item["suggestion"]) == ("it is in rome", "where is it", True)
+    answer = {"id": "0", "verdict": {"span": {"start": 9, "end": 13}}}
+    assert send(client, f"file:{questions['id']}", answer)["results"][0]["status"] == "stored"
+    assert json.loads(client.get(questions["export"]).text)["answers"] == {"text": ["rome"], "answer_start": [9]}
+    scored = upload(client, "sentence1,sentence2\nhello,there you\n", model="text-pair-score")
+    assert isinstance(items(client, f"file:{scored['id']}")["items"][0]["suggestion"]["score"], float)
+    unseen = upload(client, "text\nwhere is my parcel\n", model="vectors", labels="delivery\nrefund")
+    assert (unseen["zero_shot"], unseen["labels"]) == (True, ["delivery", "refund"])
+    (item,) = items(client, f"file:{unseen['id']}")["items"]
+    assert {each["label"] for each in item["suggestion"]["labels"]} == {"delivery", "refund"}
+    refused = client.post("/v1/review-files", files={"file": ("a.csv", b"text\na\n")}, data={"model": "vectors"})
+    assert refused.json()["code"] == "config-error"
