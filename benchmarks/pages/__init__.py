@@ -1,0 +1,1 @@
+"""Measures the pages in a real browser."""
