@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from glossator.service.api.monitor_service import watched_version
 from glossator.service.api.state import AppState
+from glossator.service.api.web.models.facts import write_interval, write_share
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +39,8 @@ def deployed(state: AppState, name: str) -> Deployed | None:
     return Deployed(
         answers=sum(each.records for each in versions),
         is_complete=measured.counted.complete,
-        accuracy="" if value is None else f"{100 * value:.1f} %",
-        interval=""
-        if estimate is None
-        else f"{100 * estimate.interval.low:.1f} to {100 * estimate.interval.high:.1f} %",
+        accuracy="" if value is None else write_share(value),
+        interval="" if estimate is None else write_interval(estimate.interval.low, estimate.interval.high),
         reviewed=0 if estimate is None else estimate.labels,
         drifted=sum(each.alarm is not None for each in drift),
         watched=len(drift),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from glossator.service.bundle.manifest import EvaluationRecord, Manifest
 from glossator.service.bundle.metric_names import METRIC_NAMES
 from glossator.service.bundle.task import Classifier, Task
 
+_PERCENT = "\N{NO-BREAK SPACE}%"
 _NO_SHARES = ("pearson", "spearman", "mean_absolute_error", "mean_reciprocal_rank")
 _KINDS = {
     "single_label_classification": "one label for each text",
@@ -39,15 +41,12 @@ class Metric:
     @property
     def text(self) -> str:
         """The value, such as `94.2 %`."""
-        return self._write(self.value)
+        return write_share(self.value) if self.is_share else f"{self.value:.3f}"
 
     @property
     def interval(self) -> str:
         """The 95 % interval, such as `92.1 to 96.0 %`."""
-        return f"{self._write(self.low).removesuffix(' %')} to {self._write(self.high)}"
-
-    def _write(self, value: float) -> str:
-        return f"{100 * value:.1f} %" if self.is_share else f"{value:.3f}"
+        return write_interval(self.low, self.high) if self.is_share else f"{self.low:.3f} to {self.high:.3f}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +61,7 @@ class Facts:
     metrics: Sequence[Metric]
     speed: float | None
     """Texts a second."""
+    threads: int
     machine: str
     bytes: int
     labels: Sequence[str]
@@ -92,7 +92,8 @@ def facts_of(manifest: Manifest, licence: str | None = None) -> Facts:
         headline=metrics[0] if metrics and manifest.verification.measured else None,
         metrics=metrics,
         speed=None if speed is None else speed.texts_per_second,
-        machine="" if speed is None else f"{speed.threads} thread{'' if speed.threads == 1 else 's'}, {speed.machine}",
+        threads=0 if speed is None else speed.threads,
+        machine="" if speed is None else speed.machine,
         bytes=sum(entry.size for entry in manifest.files.values()),
         labels=task.labels,
         precision=manifest.served.precision,
@@ -101,9 +102,19 @@ def facts_of(manifest: Manifest, licence: str | None = None) -> Facts:
         algorithm=provenance.algorithm,
         base_model=provenance.base_model,
         training_rows=provenance.corpus_rows,
-        trained=provenance.created,
+        trained=_write_time(provenance.created),
         licence=licence,
     )
+
+
+def write_share(share: float) -> str:
+    """A share as per cent, such as `94.2 %`."""
+    return f"{100 * share:.1f}{_PERCENT}"
+
+
+def write_interval(low: float, high: float) -> str:
+    """An interval of shares, such as `92.1 to 96.0 %`."""
+    return f"{100 * low:.1f} to {write_share(high)}"
 
 
 def write_bytes(count: int) -> str:
@@ -112,6 +123,14 @@ def write_bytes(count: int) -> str:
         if count >= size:
             return f"{count / size:.1f} {unit}"
     return f"{count} bytes"
+
+
+def _write_time(text: str) -> str:
+    """A time in ISO 8601 for people; unchanged if it is not one."""
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    except ValueError:
+        return text
 
 
 def _kind(task: Task) -> str:

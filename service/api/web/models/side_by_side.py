@@ -48,7 +48,7 @@ def _pairs(left: Facts, right: Facts) -> Iterator[tuple[str, str, str]]:
         yield name[:1].upper() + name[1:], _metric(left, name), _metric(right, name)
     yield "Rows of this evaluation", _rows(left), _rows(right)
     yield "Speed at export", _speed(left), _speed(right)
-    yield "Measured on", left.machine or _UNKNOWN, right.machine or _UNKNOWN
+    yield "Measured on", _machine(left), _machine(right)
     yield "Size on disk", left.size, right.size
     yield "Served graph", _graph(left), _graph(right)
     yield "Labels", f"{len(left.labels):,}", f"{len(right.labels):,}"
@@ -71,6 +71,10 @@ def _rows(facts: Facts) -> str:
 
 def _speed(facts: Facts) -> str:
     return _UNKNOWN if facts.speed is None else f"{facts.speed:,.0f} texts a second"
+
+
+def _machine(facts: Facts) -> str:
+    return f"{facts.threads} threads, {facts.machine}" if facts.machine else _UNKNOWN
 
 
 def _graph(facts: Facts) -> str:

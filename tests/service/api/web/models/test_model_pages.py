@@ -43,12 +43,12 @@ def show(client: TestClient, path: str, **options: Any) -> str:
     """The text of a page, with single spaces."""
     answer = client.get(path, **options)
     assert answer.status_code == 200, answer.text
-    return re.sub(r"\s+", " ", answer.text)
+    return re.sub(r"[ \n]+", " ", answer.text)
 
 
 def test_cards_show_quality_size_and_challengers(serve: Callable[..., TestClient], deployed: DeployedVersions) -> None:
     page = show(serve(shadow=["tickets=challenger:0.2"]), "/ui/models")
-    for part in ("90.0 %", "80.0 to 100.0 %, 10 test rows", "Live", f"challenger {deployed.challenger[:12]}"):
+    for part in ("90.0\u00a0%", "80.0 to 100.0\u00a0%, 10 test rows", "Live", f"challenger {deployed.challenger[:12]}"):
         assert part in page
     assert "Shadow: challenger, 20 % of the texts" in page
     assert 'hx-get="/ui/models/tickets/deployed"' in page
