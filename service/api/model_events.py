@@ -59,7 +59,7 @@ def events_of(
             known.add((event.digest, event.evidence["alarm"]["summary"], event.evidence["alarm"]["raised_time"]))
     events += _first_answers(versions, events, canary)
     events += [
-        ModelEvent(seconds_of(first), "shadow", f"{digest[:_DIGITS]} began to answer as a shadow", digest)
+        ModelEvent(seconds_of(first), "shadow", f"{_version(digest)} began to answer as a shadow", digest)
         for digest, first in shadows.items()
     ]
     for each in drift:
@@ -77,7 +77,7 @@ def _changes(history: Iterable[AuditEntry]) -> list[ModelEvent]:
     events: list[ModelEvent] = []
     begun: set[tuple[str, str, str]] = set()
     for entry in history:
-        time, version = seconds_of(entry.time), entry.digest[:_DIGITS]
+        time, version = seconds_of(entry.time), _version(entry.digest)
         alarm = _noted_alarm(entry)
         if alarm is not None and entry.evidence is not None:
             key = (entry.digest, str(alarm["summary"]), str(alarm["raised_time"]))
@@ -96,10 +96,13 @@ def _change(entry: AuditEntry, version: str) -> tuple[EventKind, str]:
     if entry.action == "alias":
         return ("promoted", f"{version} promoted") if is_champion else ("alias", f"{version} is now {entry.alias}")
     if entry.action == "rollback":
-        return "rolled-back", f"rolled back to {version}" if is_champion else f"{entry.alias} back to {version}"
+        return (
+            "rolled-back",
+            f"Rolled back to {version.lower()}" if is_champion else f"{entry.alias} back to {version.lower()}",
+        )
     if entry.action == "remove":
         return "removed", f"{version} removed"
-    return "note", f"note about {version}"
+    return "note", f"Note about {version.lower()}"
 
 
 def _noted_alarm(entry: AuditEntry) -> Mapping[str, Any] | None:
@@ -126,9 +129,13 @@ def _first_answers(
             for event in changes
         )
         if each.digest == canary:
-            title = f"{each.digest[:_DIGITS]} began to answer as a canary"
+            title = f"{_version(each.digest)} began to answer as a canary"
             events.append(ModelEvent(time, "canary", title, each.digest))
         elif not was_live:
-            title = f"{each.digest[:_DIGITS]} answered for the first time"
+            title = f"{_version(each.digest)} answered for the first time"
             events.append(ModelEvent(time, "first-answer", title, each.digest))
     return events
+
+
+def _version(digest: str) -> str:
+    return f"Version {digest[:_DIGITS]}"

@@ -40,7 +40,12 @@ def registry_with_past(root: Path, *, days: float) -> tuple[Path, str, str]:
 
 
 def write_past(
-    log: Path, versions: Sequence[tuple[str, float, float]], *, labels: Sequence[str], per_hour: int = 12
+    log: Path,
+    versions: Sequence[tuple[str, float, float]],
+    *,
+    labels: Sequence[str],
+    per_hour: int = 12,
+    model: str = NAME,
 ) -> int:
     """Log answers of versions (digest, from and until so many days ago). Return how many."""
     log.mkdir(parents=True, exist_ok=True)
@@ -54,10 +59,10 @@ def write_past(
             moment += timedelta(seconds=chance.expovariate(per_hour * busy / 3_600))
             count += 1
             lines.setdefault(f"{moment:%Y-%m-%dT%H}", []).append(
-                json.dumps(_record(count, digest, moment, chance, labels, weights))
+                json.dumps(_record(count, digest, moment, chance, labels, weights) | {"model": model})
             )
         for hour, found in lines.items():
-            (log / f"{hour}0000.000000Z-1-{digest[:8]}.jsonl").write_text("\n".join(found) + "\n")
+            (log / f"{hour}0000.000000Z-1-{model}-{digest[:8]}.jsonl").write_text("\n".join(found) + "\n")
     return count
 
 

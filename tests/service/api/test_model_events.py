@@ -54,7 +54,7 @@ def test_changes_of_the_registry_are_events() -> None:
         "deployed", "added", "alias", "promoted", "rolled-back", "note", "removed"
     ]  # fmt: skip
     event = events_of(history[3:4], [], {}, [], watched=None, canary=None)[0]
-    assert event == ModelEvent(event.time, "promoted", f"{NEW[:12]} promoted", NEW, "better", "ann")
+    assert event == ModelEvent(event.time, "promoted", f"Version {NEW[:12]} promoted", NEW, "better", "ann")
 
 
 def test_the_second_note_about_an_alarm_ends_it() -> None:
@@ -71,7 +71,7 @@ def test_an_alarm_that_is_in_the_audit_is_not_listed_twice() -> None:
 
 def test_versions_that_begin_to_answer_are_events_unless_they_were_live() -> None:
     versions = [logged(OLD, 1), logged(NEW, 4)]
-    assert found([], versions, {}) == [("first-answer", f"{NEW[:12]} answered for the first time")]
-    assert found([], versions, {}, canary=NEW) == [("canary", f"{NEW[:12]} began to answer as a canary")]
+    assert found([], versions, {}) == [("first-answer", f"Version {NEW[:12]} answered for the first time")]
+    assert found([], versions, {}, canary=NEW) == [("canary", f"Version {NEW[:12]} began to answer as a canary")]
     assert [kind for kind, _ in found([entry("alias", NEW, 3, "champion")], versions, {})] == ["promoted"]
     assert [kind for kind, _ in found([], [], {NEW: "2026-01-02T00:00:00.000000Z"})] == ["shadow"]

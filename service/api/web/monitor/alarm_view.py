@@ -86,7 +86,7 @@ def event_title(event: EventBody) -> str:
     if event.kind in ("alarm", "alarm-ended"):
         name = TITLES.get(str(_alarm_of(event)["summary"]), str(_alarm_of(event)["summary"]))
         return f"{name}: drifted" if event.kind == "alarm" else f"{name}: as in the reference again"
-    return event.title[:1].upper() + event.title[1:]
+    return event.title
 
 
 def _alarm(event: EventBody, number: int, ended: str) -> AlarmView:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from typing import Annotated, TypeVar
-from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
@@ -17,7 +16,6 @@ from glossator.service.api.monitor_service import Range
 from glossator.service.api.routes.monitor import monitor_of, time_range
 from glossator.service.api.schemas.timeline import timeline_body
 from glossator.service.api.security.access import ADMIN
-from glossator.service.api.security.proxy import root_of
 from glossator.service.api.state import AppState
 from glossator.service.api.web.monitor import timeline_view
 from glossator.service.api.web.monitor.overview import overview
@@ -83,7 +81,7 @@ async def view(
         return timeline_view.view_timeline(body, tolerance=tolerance)
 
     found = await _run(request, state, measure)
-    response = render(
+    return render(
         request.scope,
         "monitor/view.html",
         name=name,
@@ -92,10 +90,6 @@ async def view(
         format=timeline_view,
         has_key=state.settings.needs_key,
     )
-    query = {"range": range, "since": since, "until": until, "version": version}
-    given = urlencode({key: value for key, value in query.items() if value and (key != "range" or not since)})
-    response.headers["HX-Replace-Url"] = f"{root_of(request.scope)}{PREFIX}/monitor/{quote(name, safe='')}?{given}"
-    return response
 
 
 async def _run(request: Request, state: AppState, work: Callable[[], _T]) -> _T:

@@ -108,6 +108,11 @@ def short_time(time: str) -> str:
     return time[:16].replace("T", " ")
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number of things: `1 answer`, `1,204 answers`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def percent(share: float | None, digits: int = 1) -> str:
     """Return a share in percent; a dash without one."""
     return NOTHING if share is None else f"{100 * share:.{digits}f} %"
@@ -132,12 +137,12 @@ def _accuracy(body: TimelineBody) -> Panel:
     newest = body.periods[-1]
     found = newest.accuracy
     if found.value is None:
-        text = f"The newest period has {newest.answers:,} answers, and no review yet."
+        text = f"The newest period has {counted(newest.answers, 'answer')}, and no review yet."
     else:
         text = (
-            f"Between {percent(found.low)} and {percent(found.high)} of the {newest.answers:,} answers in the newest "
-            f"period are right ({percent(newest.confidence, 0)} confidence, however often you look); best estimate "
-            f"{percent(found.value)}, from {found.reviewed} reviews."
+            f"Between {percent(found.low)} and {percent(found.high)} of the {counted(newest.answers, 'answer')} in the "
+            f"newest period are right ({percent(newest.confidence, 0)} confidence, however often you look); "
+            f"best estimate {percent(found.value)}, from {counted(found.reviewed, 'review')}."
         )
     rows = [
         (
@@ -160,7 +165,7 @@ def _volume(body: TimelineBody, given: Sequence[BucketBody]) -> Panel:
         return Panel("volume", "Volume", f"answers in {length}", "", empty="No answers in this time.")
     most = max(given, key=lambda each: each.answers)
     text = (
-        f"{body.total.answers:,} answers. The most in {length}: {most.answers:,}, at {short_time(most.time)}. "
+        f"{counted(body.total.answers, 'answer')}. The most in {length}: {most.answers:,}, at {short_time(most.time)}. "
         f"The last: {short_time(given[-1].time)}."
     )
     rows = [(short_time(each.time), f"{each.answers:,}", f"{each.requests:,}") for each in reversed(given)]
@@ -174,8 +179,8 @@ def _latency(body: TimelineBody, given: Sequence[BucketBody]) -> Panel:
         return Panel("latency", title, unit, "", empty="No requests in this time. Jobs have no waiting caller.")
     worst = max(timed, key=lambda each: each.p99_ms or 0.0)
     text = (
-        f"Half of the {body.total.requests:,} requests took at most {milliseconds(body.total.p50_ms)}, 99 % at most "
-        f"{milliseconds(body.total.p99_ms)} (within 5 %). Slowest: p99 {milliseconds(worst.p99_ms)} "
+        f"Half of {counted(body.total.requests, 'request')} took at most {milliseconds(body.total.p50_ms)}, 99 % at "
+        f"most {milliseconds(body.total.p99_ms)} (within 5 %). Slowest: p99 {milliseconds(worst.p99_ms)} "
         f"at {short_time(worst.time)}."
     )
     rows = [
@@ -213,7 +218,7 @@ def _quality(body: TimelineBody, given: Sequence[BucketBody]) -> list[Panel]:
     if given:
         share = body.total.truncated / body.total.answers
         cut = [(short_time(each.time), f"{each.truncated:,}", f"{each.answers:,}") for each in reversed(given)]
-        text = f"{body.total.truncated:,} of {body.total.answers:,} texts were cut off ({percent(share)})."
+        text = f"{body.total.truncated:,} of {counted(body.total.answers, 'text')} were cut off ({percent(share)})."
         found.append(
             Panel("truncated", "Cut-off texts", "share of the texts, %", text, ("Time", "Cut off", "Answers"), cut)
         )

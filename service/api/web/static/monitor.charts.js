@@ -208,7 +208,7 @@ function contents(data) {
     const newest = data.periods.at(-1);
     found.accuracy = {
       columns,
-      series: [line(3, { width: 3 }), { stroke: withAlpha(ink(3), 0.6), width: 1 }, { stroke: withAlpha(ink(3), 0.6), width: 1 }],
+      series: [line(3, { width: 3, points: { show: false } }), ...[2, 3].map(() => ({ stroke: withAlpha(ink(3), 0.6), width: 1, points: { show: false } }))],
       bands: [{ series: [3, 2], fill: withAlpha(ink(3), 0.2) }],
       range: [Math.max(0, Math.floor(10 * Math.min(...lows) - 0.5) / 10), 1],
       percent: true,
@@ -229,8 +229,9 @@ function contents(data) {
       })),
       range: shares,
       percent: true,
-      ends: last === undefined ? [] : data.labels.map(({ name, shares: each }, i) => (
-        { text: name, at: sums[i][last] - each[last] / 2, colour: colour(i), size: each[last] })).filter((each) => each.size > 0.02),
+      // All labels at the right end, in the order of the areas: the name says what a colour is.
+      ends: last === undefined ? [] : top.map((i) => (
+        { text: data.labels[i].name, at: sums[i][last] - data.labels[i].shares[last] / 2, colour: colour(i) })),
       words: (i) => data.labels.filter(({ shares: each }) => each[i] > 0).slice(0, 3).map(({ name, shares: each }) => `${name} ${percent(each[i])}`).join(", "),
     };
   }

@@ -46,6 +46,12 @@ function fillVersions(versions) {
   }
 }
 
+/** Keep the wanted time in the address, so that the page can be shared and loaded again. */
+function remember() {
+  const fields = [...new FormData(form)].filter(([, value]) => value);
+  history.replaceState(null, "", `?${new URLSearchParams(fields)}`);
+}
+
 function draw() {
   for (const each of charts) each.destroy();
   charts = [];
@@ -55,6 +61,7 @@ function draw() {
   fillVersions(data.versions);
   charts = drawCharts(view, data, zoom);
   for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
+  remember();
   freshness.textContent = `Updated ${new Date().toISOString().slice(11, 19)} UTC`;
   view.dataset.keep = "";
   wait = REFRESH_SECONDS;
