@@ -66,6 +66,7 @@ def test_labels_are_compared_explained_and_fit(visit: Callable[..., Visit], sche
     assert first.locator(".bar-limit").count() == 0
     assert second.locator("tbody tr").nth(0).locator("td").nth(1).inner_text().startswith("+")
     assert "Same answer" in page.locator(".verdict").inner_text()
+    assert page.locator("#spoken").inner_text().startswith("intents: refund 32.5%. tags: refund 73.1%. Same answer")
     fits(opened)
     assert page.evaluate(BROKEN_WORDS) == []
     opened.screenshot(f"playground-compare-{scheme}")
@@ -146,6 +147,7 @@ def test_answers_follow_the_typing_and_never_stand_next_to_another_text(visit: C
     page.locator("#text").press_sequentially("!")
     assert page.locator("#answer.is-stale").count() == 1
     assert not page.is_visible("#answer article")
+    assert page.locator("#spoken").inner_text() == ""
     page.locator("#text").press("Backspace")
     assert page.is_visible("#answer article")  # it is the answer to this text
     assert len(asked) == count

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from glossator.service.bundle.task import Classifier, Task
+from glossator.service.errors import shorten
 from glossator.service.inference.composed.explanation import Attribution, Explanation
 from glossator.service.inference.composed.reranking import RankedDocument, UnrankedDocument
 from glossator.service.inference.pipeline import Answer
@@ -28,6 +29,7 @@ _SHOWN_NUMBERS = 12
 _STRONGEST = 10
 _SHADES = 8
 _MOST_ASSIGNED = 40
+_SPOKEN = 3
 
 Kind = Literal["labels", "entities", "answer", "score", "vectors", "ranking"]
 Span = tuple[int, int, str]
@@ -96,6 +98,20 @@ class AnswerView:
     score: float | None = None
     score_range: tuple[float, float] | None = None
     note: str = ""
+
+    @property
+    def summary(self) -> str:
+        """The answer in a few words, for screen readers."""
+        if self.kind == "labels":
+            chosen = [f"{shorten(bar.label)} {bar.score:.1%}" for bar in self.bars if bar.chosen]
+            return ", ".join(chosen[:_SPOKEN]) or self.note
+        if self.kind == "entities":
+            return ", ".join(f"{entry.count} {shorten(entry.label)}" for entry in self.legend) or self.note
+        if self.kind == "answer":
+            return next((shorten(piece.text) for piece in self.pieces if piece.label), self.note)
+        if self.kind == "ranking":
+            return f"{len(self.ranking)} documents ranked"
+        return f"score {self.score:.3f}" if self.score is not None else f"{len(self.texts)} texts read"
 
 
 def view_answer(text: Text, answer: Answer, task: Task, explanation: Explanation | None = None) -> AnswerView:

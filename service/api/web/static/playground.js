@@ -25,7 +25,9 @@ const playground = {
 
 /* Never show an answer next to a question that it does not belong to. */
 function checkStale() {
-  answer.classList.toggle("is-stale", playground.shown !== null && playground.shown !== asked());
+  const isStale = playground.shown !== null && playground.shown !== asked();
+  answer.classList.toggle("is-stale", isStale);
+  if (isStale) byId("spoken").textContent = "";
 }
 
 function wait(text) {
@@ -54,6 +56,9 @@ document.addEventListener("htmx:afterSwap", (event) => {
   if (event.detail.target !== answer) return;
   playground.shown = playground.sent;
   const found = answer.querySelector(".answer");
+  const summary = found?.querySelector("[data-summary]");
+  byId("spoken").textContent = summary?.textContent ?? ""; // the whole answer is too long to be read while typing
+  summary?.remove();
   playground.fastEnough = found !== null && Number(found.dataset.milliseconds) < FAST_MS;
   for (const select of [byId("model"), byId("other")]) markLoaded(select, found);
   scrollToMark();
