@@ -10,7 +10,9 @@ from glossator.evaluation.analysis.leakage import RowLeakage
 from glossator.evaluation.markdown import code_span, markdown_table
 from glossator.evaluation.metrics.classification import Evaluation
 from glossator.evaluation.metrics.evaluate import AnyEvaluation
+from glossator.evaluation.reports.builders.evaluation import build_evaluation_report
 from glossator.evaluation.reports.cautions import leakage_line
+from glossator.evaluation.reports.document.report_page import report_page
 from glossator.evaluation.reports.evaluation_files import draw_plots, evaluation_json
 from glossator.evaluation.reports.evaluation_report import evaluation_report
 from glossator.export.model_origin import IMPORTED, base_line, base_model_of, describe_origin
@@ -24,6 +26,7 @@ from glossator.service.bundle.task import (
     TextPair,
     TokenClassification,
 )
+from glossator.service.files.report_metadata import ReportMetadata
 from glossator.service.inference.runtime.int8_kernels import KernelSpeed
 
 FOLDER = "evaluation"
@@ -52,7 +55,7 @@ def write_card(
     leakage: RowLeakage | None = None,
     licence: str | None = None,
 ) -> None:
-    """Write the model card, and each evaluation as JSON and plots in `evaluation/`.
+    """Write the model card, and each evaluation as JSON, as a report and as plots in `evaluation/`.
 
     `pages`: HTML pages with entities, by split. `leakage`: the test rows that the model has seen. `licence`: its
     identifier on the hub.
@@ -66,11 +69,26 @@ def write_card(
         for name, plot in drawn.items():
             (folder / FOLDER / f"{split}-{name}.svg").write_text(plot, encoding="utf-8")
         plots[split] = list(drawn)
+        report = _report(manifest, evaluation, drawn, leakage if split == "test" else None)
+        (folder / FOLDER / f"{split}-report.html").write_text(report, encoding="utf-8")
     for split, page in pages.items():
         (folder / FOLDER / f"{split}-entities.html").write_text(page, encoding="utf-8")
     (folder / file_names.CARD).write_text(
         _card(manifest, evaluations, plots, pages, leakage, licence), encoding="utf-8"
     )
+
+
+def _report(manifest: Manifest, evaluation: AnyEvaluation, plots: Mapping[str, str], leakage: RowLeakage | None) -> str:
+    """Return the report of an evaluation as a page of HTML."""
+    about = ReportMetadata(
+        kind="evaluation",
+        title=f"{manifest.name} on {evaluation.name} rows",
+        model=manifest.name,
+        data=f"{evaluation.name} ({evaluation.rows:,} rows)",
+        created=manifest.task.provenance.created,
+        run=manifest.task.provenance.run or "",
+    )
+    return report_page(build_evaluation_report(evaluation, about, plots=plots, leakage=leakage))
 
 
 def _card(

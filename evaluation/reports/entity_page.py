@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from html import escape
 from itertools import cycle
 from typing import Any
 
 from glossator.modeling.labelled_rows import GoldSpan, LabelledRows
 from glossator.service.errors import ExtraMissing
+from glossator.service.files.report_metadata import MARKER, ReportMetadata
 from glossator.service.tasks.decoders import Prediction
 from glossator.service.tasks.token_classification import Entities, Entity
 
@@ -43,9 +45,12 @@ def entity_page(rows: LabelledRows, predictions: Sequence[Prediction], *, name: 
     labels = sorted({entity["label"] for document in documents for entity in document["ents"]})
     options = {"colors": dict(zip(labels, cycle(_COLOURS), strict=False))}
     page: str = displacy.render(documents, style="ent", manual=True, page=True, options=options)
-    return page.replace(
-        "<title>displaCy</title>", f'<meta charset="utf-8"><title>Entities of {len(rows):,} rows</title>'
+    about = ReportMetadata(kind="entities", title=f"Entities of {len(rows):,} {name} rows", data=name)
+    head = (
+        f'<meta charset="utf-8"><meta name="{MARKER}" content="{escape(about.to_json())}">'
+        f"<title>{escape(about.title)}</title>"
     )
+    return page.replace("<title>displaCy</title>", head)
 
 
 def _displacy_entities(entities: Iterable[Entity | GoldSpan]) -> list[dict[str, Any]]:

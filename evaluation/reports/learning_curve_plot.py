@@ -8,7 +8,7 @@ import numpy as np
 
 from glossator.evaluation.analysis.learning_curve import LearningCurve
 from glossator.evaluation.metrics.metric_names import METRIC_NAMES
-from glossator.evaluation.reports.svg_drawing import BLUE, GREY, ORANGE, add_title, render_svg
+from glossator.evaluation.reports.svg_drawing import BLUE, GREY, ORANGE, add_title, plain_log_ticks, render_svg
 
 
 def learning_curve_svg(curve: LearningCurve) -> str:
@@ -33,6 +33,7 @@ def _figure(curve: LearningCurve) -> tuple[Any, str, str]:
     above = [max(curve.now + each.high, each.value) - each.value for each in curve.forecasts]
     axes.errorbar(rows, values, yerr=[below, above], color=ORANGE, marker="D", linestyle="", capsize=3, zorder=3)
     axes.set(xlabel="training rows", ylabel=f"validation {METRIC_NAMES.get(curve.metric, curve.metric)}", xscale="log")
+    plain_log_ticks(axes.xaxis)
     axes.spines[["top", "right"]].set_visible(False)
     title = "Predicted gain from more labels"
     add_title(figure, title, 4.4)

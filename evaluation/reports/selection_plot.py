@@ -6,7 +6,15 @@ from typing import Any
 
 from glossator.evaluation.analysis.model_selection import Selection
 from glossator.evaluation.metrics.metric_names import METRIC_NAMES
-from glossator.evaluation.reports.svg_drawing import BLUE, GREY, ORANGE, TEXT_COLOUR, add_title, render_svg
+from glossator.evaluation.reports.svg_drawing import (
+    BLUE,
+    GREY,
+    ORANGE,
+    TEXT_COLOUR,
+    add_title,
+    plain_log_ticks,
+    render_svg,
+)
 
 
 def selection_svg(selection: Selection) -> str:
@@ -52,6 +60,7 @@ def _figure(selection: Selection) -> tuple[Any, str, str]:
         ylabel=f"validation {METRIC_NAMES.get(selection.metric, selection.metric)}",
         xscale="log",
     )
+    plain_log_ticks(axes.xaxis)
     axes.spines[["top", "right"]].set_visible(False)
     title = f"Selected model: {selection.chosen}"
     add_title(figure, title, 4.8)

@@ -96,6 +96,17 @@ def bar_figure(names: Sequence[str], values: Sequence[float]) -> tuple[Any, Any,
     return figure, axes, height
 
 
+def plain_log_ticks(axis: Any) -> None:
+    """Label a logarithmic axis with plain numbers, such as 2,000, instead of powers of ten."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    low, high = sorted(axis.get_view_interval())
+    steps = (1.0, 2.0, 5.0) if high / max(low, 1e-9) < 200.0 else (1.0,)
+    axis.set_major_locator(LogLocator(subs=steps))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+
+
 def names_width(names: Sequence[str], size: float) -> float:
     """Return the inches that the longest name takes in letters of `size` points."""
     return max(map(display_width, names)) * size * 0.0092

@@ -124,7 +124,7 @@ def select_model(
     about = report_metadata(
         "selection",
         f"Selected model: {selection.chosen}",
-        model=str(bundle),
+        model=f"{output.name}/{MODEL}",
         data=f"{sources.source} ({len(splits.train):,} training rows)",
         run=record.run,
     )

@@ -76,7 +76,7 @@ def build_evaluation_report(
         verdict=evaluation_verdict(evaluation, leakage),
         warnings=(*warnings, *cautions(evaluation)),
         summary=plain_summary(evaluation),
-        tiles=evaluation_tiles(evaluation),
+        tiles=evaluation_tiles(evaluation, leakage),
         sections=_ordered(_with_figures(sections, plots)),
         next_steps=evaluation_steps(evaluation, analysis, leakage),
     )

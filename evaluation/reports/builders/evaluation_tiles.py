@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from glossator.evaluation.analysis.leakage import RowLeakage
 from glossator.evaluation.markdown import code_span
@@ -37,13 +38,20 @@ _PLAIN_NUMBERS = ("pearson", "spearman", "mean_absolute_error", "mean_reciprocal
 """Metrics that are no shares of rows: shown as a number, not in per cent."""
 
 
-def evaluation_tiles(evaluation: AnyEvaluation) -> tuple[Tile, ...]:
-    """Return the first metrics, what confidence means, and the number of rows."""
+def evaluation_tiles(evaluation: AnyEvaluation, leakage: RowLeakage | None = None) -> tuple[Tile, ...]:
+    """Return the first metrics, what confidence means, and the number of rows.
+
+    If the model has seen some of the rows, the result on the others comes first.
+    """
     names = list(evaluation.metrics)[:_MAX_METRICS]
     if isinstance(evaluation, Evaluation):
         names = [name for name in ("accuracy", "macro_f1", "micro_f1", "subset_accuracy") if name in evaluation.metrics]
         names = names[:2] if evaluation.confusion is not None else names[:_MAX_METRICS]
     tiles = [metric_tile(name, evaluation.metrics[name]) for name in names]
+    if leakage is not None and leakage.unseen_rows is not None:
+        seen = replace(tiles[0], label=f"{tiles[0].label}, all rows", judgement="bad", meaning="too good to be trusted")
+        unseen = metric_tile(leakage.metric, leakage.unseen_rows)
+        tiles[:2] = [replace(unseen, label=f"{unseen.label}, unseen rows"), seen]
     if not isinstance(evaluation, Evaluation):
         return (*tiles, _rows_tile(evaluation.rows, ""))
     confident = next((point for point in evaluation.curve if point.threshold >= CONFIDENT), None)

@@ -69,8 +69,7 @@ def _tiles(selection: Selection, test: AnyEvaluation) -> tuple[Tile, ...]:
             f"{chosen.latency_ms:.2f} ms per text",
             "on this machine",
         ),
-        Tile("Size", f"{chosen.megabytes:.1f} MB"),
-        Tile("Training", f"{chosen.train_minutes:.1f} min"),
+        Tile("Size", f"{chosen.megabytes:.1f} MB", f"trained in {chosen.train_minutes:.1f} min"),
     )
 
 
