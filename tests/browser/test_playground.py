@@ -316,3 +316,15 @@ def test_a_session_that_ends_is_reported_in_place(browser: Any, tmp_path: Path) 
         assert page.locator("#answer article").count() == 0
         assert page.locator("#answer a").get_attribute("href") == "/ui/session"
         opened.context.close()
+
+
+def test_server_that_stopped_is_reported_and_no_old_answer_stays(browser: Any, tmp_path: Path) -> None:
+    with server(vote_bundle(tmp_path / "intents", "single_label_classification")) as running:
+        opened = Visit(browser, running.url)
+        opened.open()
+        page = opened.predict("money", "intents")
+    page.click("#predict [type=submit]")
+    page.wait_for_selector("#answer [role=alert]")
+    assert page.locator("#answer").inner_text() == DEAD
+    assert page.is_enabled("#predict [type=submit]")
+    opened.context.close()
