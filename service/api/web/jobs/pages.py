@@ -36,6 +36,18 @@ OUTPUT_FORMATS = (
     ("label-studio", "Label Studio"),
     ("prodigy", "Prodigy"),
 )
+ENCODINGS = (
+    ("", "Detected"),
+    ("utf-8", "UTF-8"),
+    ("utf-16", "UTF-16"),
+    ("windows-1252", "Western (Windows-1252)"),
+    ("windows-1250", "Central European (Windows-1250)"),
+    ("windows-1251", "Cyrillic (Windows-1251)"),
+    ("shift_jis", "Japanese (Shift JIS)"),
+    ("gb18030", "Chinese (GB 18030)"),
+    ("big5", "Chinese (Big5)"),
+    ("euc_kr", "Korean (EUC-KR)"),
+)
 _PAGE_JOBS = 20
 _tracker = ProgressTracker()
 
@@ -53,6 +65,7 @@ async def page(
         is_on=True,
         models=list_models(state.models),
         formats=OUTPUT_FORMATS,
+        encodings=ENCODINGS,
         preview_bytes=PREVIEW_BYTES,
         most_bytes=state.settings.max_upload_bytes,
         **await _list(state, state.jobs, owner, after),

@@ -25,7 +25,7 @@ function sharedFields() {
   const fields = { model: modelChoice.value };
   const score = modelData().score;
   const optional = {
-    output_format: field("output-format"), limit: field("row-limit"), prefix: field("prefix"),
+    output_format: field("output-format"), limit: field("row-limit"), prefix: field("prefix"), encoding: field("encoding"),
     truncate: document.getElementById("truncate").checked ? "true" : "",
     ...(score ? { [score]: field("least-score") } : {}),
   };
@@ -258,7 +258,7 @@ modelChoice.addEventListener("change", () => {
   showOptions();
   for (const each of files) each.preview();
 });
-for (const id of ["output-format", "least-score", "prefix"]) {
+for (const id of ["output-format", "least-score", "prefix", "encoding"]) {
   document.getElementById(id).addEventListener("change", () => files.forEach((each) => each.preview()));
 }
 for (const name of ["dragenter", "dragover"]) {
