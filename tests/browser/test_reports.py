@@ -86,7 +86,7 @@ def test_a_report_is_found_and_opened_from_the_studio(
     page.get_by_role("link", name="Learning curve").click()
     page.wait_for_url("**/ui/reports?kind=learning*", timeout=30_000)
     page.get_by_role("link", name="Predicted gain").wait_for(timeout=30_000)
-    assert page.locator("tbody tr").count() == 1
+    assert page.locator(".reports > li").count() == 1
     page.get_by_role("link", name="Predicted gain").focus()
     page.keyboard.press("Enter")
     page.get_by_role("heading", level=1, name="Predicted gain").wait_for(timeout=30_000)
