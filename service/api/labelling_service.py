@@ -23,6 +23,7 @@ from glossator.service.errors import (
     ModelLoading,
     Overloaded,
     UnknownModel,
+    shorten,
 )
 from glossator.service.inference.encoding import reads_pairs
 from glossator.service.inference.model import Model
@@ -37,6 +38,7 @@ from glossator.service.labelling_queues.suggestions import check_suggests, kind_
 from glossator.service.reviews.store import open_review_database
 
 MOST_FILE_BYTES = 256 << 20
+MOST_TITLE_CHARACTERS = 200
 SUGGESTION_SECONDS = 8.0
 """A reviewer gets rows without suggestions rather than to wait longer."""
 _UPLOADS = "uploads"
@@ -142,7 +144,7 @@ class LabellingService:
             )
         queue = LabellingQueue(
             id=queue_id,
-            title=title or filename or "file",
+            title=shorten(title or filename or "file", MOST_TITLE_CHARACTERS),
             kind=found_kind,
             labels=found_labels,
             new_labels=new_labels or not own,

@@ -8,7 +8,7 @@ from typing import Any
 
 from glossator.service.labelling_queues.records import GOLD, LabellingQueue, Row, plain_answer, same_answer
 from glossator.service.reviews.records import Review, Role
-from glossator.service.reviews.review_rows import read_gold
+from glossator.service.reviews.review_rows import check_comment, read_gold
 
 
 def read_answer(
@@ -42,6 +42,7 @@ def read_answer(
         raise ValueError(
             f"it says {', '.join(verdict) or 'nothing'}, expected one of correct, {GOLD[queue.kind]}, skip"
         )
+    comment = None if comment is None else check_comment(comment)
     ((name, value),) = verdict.items()
     if name == "skip":
         return Review(row.number, "skipped", reviewer, None, comment, seconds=seconds, role=role)

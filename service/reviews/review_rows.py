@@ -75,7 +75,7 @@ def read_review(
         verdict=verdict,
         reviewer=_text("reviewer", row.get("reviewer") or reviewer, MOST_NAME_CHARACTERS),
         gold=gold or None,
-        comment=None if comment is None else _text("comment", comment, MOST_COMMENT_CHARACTERS),
+        comment=None if comment is None else check_comment(str(comment)),
         made=_time(row.get("made")),
         seconds=_seconds(row.get("seconds")),
         role=role,
@@ -85,6 +85,11 @@ def read_review(
 def check_name(name: str) -> str:
     """Return the name of a reviewer; raises ValueError if it cannot be stored."""
     return _text("reviewer", name, MOST_NAME_CHARACTERS)
+
+
+def check_comment(comment: str) -> str:
+    """Return a comment; raises ValueError if it cannot be stored."""
+    return _text("comment", comment, MOST_COMMENT_CHARACTERS)
 
 
 def _gold(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from glossator.cli.commands.operations.review_files import files
 from glossator.cli.support.command import Subcommand
 from glossator.cli.support.console import OK, REJECTED_ROWS, Json, echo, print_json, stderr, stdout
 from glossator.cli.support.review_text import import_sentences, opinion, status_sentences
@@ -51,8 +52,12 @@ review = typer.Typer(
       glossator review status tickets --log predictions
       glossator review adjudicate tickets --log predictions -o differing.jsonl
       glossator review undo tickets --log predictions --item 17 --reviewer ann
+      glossator review files --reviews reviews
     """,
 )
+
+
+review.command("files", cls=Subcommand)(files)
 
 
 @review.command("tasks", cls=Subcommand)

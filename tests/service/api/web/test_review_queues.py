@@ -54,7 +54,9 @@ def items(client: TestClient, queue: str, reviewer: str = "ann", **query: Any) -
 
 
 def send(client: TestClient, queue: str, *reviews: dict[str, Any], reviewer: str = "ann") -> dict[str, Any]:
-    answer = client.post(f"{base(queue)}/reviews.json", json={"reviewer": reviewer, "reviews": list(reviews)})
+    content = json.dumps({"reviewer": reviewer, "reviews": reviews})  # ASCII: some texts are no valid UTF-8
+    headers = {"Content-Type": "application/json"}
+    answer = client.post(f"{base(queue)}/reviews.json", content=content, headers=headers)
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
     return found
@@ -186,8 +188,14 @@ def test_a_file_is_labelled_with_suggestions_and_comes_back_whole(client: TestCl
         {"id": "3", "verdict": {"labels": ["nonsense"]}},
         {"id": "1", "verdict": {"labels": [other]}},
         {"id": "99", "verdict": {"labels": [other]}},
+        {"id": "3", "verdict": {"skip": "a\u0000b"}},
+        {"id": "3", "verdict": {"skip": "unclear"}, "note": "\ud83d"},
+        {"id": "3", "verdict": {"labels": "nonsense"}},
+        {"id": "3", "verdict": {"labels": [1]}},
+        {"id": "3", "verdict": {"correct": False}},
+        {"id": "3", "verdict": {"option": "a"}},
     )
-    assert [each["status"] for each in sent["results"]] == ["stored", "stored", "error", "error", "error"]
+    assert [each["status"] for each in sent["results"]] == ["stored"] * 2 + ["error"] * 9
     assert sent["progress"]["sentence"] == ("67% of the file is done; 50% of the suggestions were accepted (9 to 91 %)")
     lines = client.get(made["export"]).text.splitlines()
     rows = [json.loads(line) for line in lines]
