@@ -24,7 +24,7 @@ export class PreferenceEditor {
     const sides = ["a", "b"].map((key) => {
       const content = element("div", { class: "side-content", dir: "auto" });
       this.#sides.set(key, content);
-      return element("div", { class: "side" }, element("h3", { class: "h6" }, `Answer ${key.toUpperCase()}`), content);
+      return element("div", { class: "side" }, element("h3", { class: "h4" }, `Answer ${key.toUpperCase()}`), content);
     });
     const buttons = CHOICES.map((choice) => {
       const button = element(

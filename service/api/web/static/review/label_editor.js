@@ -26,7 +26,7 @@ export class LabelEditor {
     const choose = this.#many
       ? [["1 … 9, 0", "Choose or drop one of the first ten labels"], ["Enter, Space", "Save the chosen labels"]]
       : [["1 … 9, 0", "Save one of the first ten labels"], ["Enter, Space", "Accept the suggestion"]];
-    return [...choose, ["↑ ↓", "Move through the labels; Space chooses"], ["/", "Search the labels"]];
+    return [...choose, ...this.#list.keys];
   }
 
   get acceptText() {

@@ -28,6 +28,12 @@ export class LabelList {
     return [...this.#buttons.keys()];
   }
 
+  /** The keys of the list itself, for the list of keys. */
+  get keys() {
+    const search = this.#search ? [["/", "Search the labels; Enter takes the first"]] : [];
+    return [["↑ ↓", "Move through the labels; Space chooses"], ...search];
+  }
+
   /** The label of a key, or null. */
   labelOfKey(key) {
     return KEYS.includes(key) ? (this.labels[KEYS.indexOf(key)] ?? null) : null;
@@ -41,6 +47,7 @@ export class LabelList {
       if (!this.#buttons.has(label)) this.#add(label);
       const button = this.#buttons.get(label);
       button.setAttribute("aria-pressed", chosen.has(label));
+      button.classList.toggle("suggested", label === suggested[0]?.label);
       const score = scores.get(label);
       find(".score", button).textContent = typeof score === "number" ? percent(score) : "";
     }

@@ -34,8 +34,9 @@ export class Outbox extends EventTarget {
     return this.#raw().length;
   }
 
-  has(id) {
-    return this.#read(this.#prefix + id) !== null;
+  hasReview(id) {
+    const raw = this.#read(this.#prefix + id);
+    return raw !== null && !JSON.parse(raw).undo;
   }
 
   /** Keep an operation on an item, and send it. It replaces an earlier one on the same item that is not sent yet. */

@@ -35,6 +35,7 @@ export class Progress {
     find("#progress-count").textContent = `${shown.toLocaleString("en")} of ${total.toLocaleString("en")}`;
     const words = [sentence, skipped ? `${skipped.toLocaleString("en")} skipped` : "", this.#pace.words];
     find("#progress-words").textContent = words.filter(Boolean).join(" · ");
+    find("#saved").textContent = this.#unsent ? `Sending ${counted(this.#unsent, "label")}` : "Saved";
     const rows = (reviewers ?? []).map((each) =>
       element("li", {}, element("bdi", {}, each.name), ` ${each.done.toLocaleString("en")}`),
     );

@@ -111,7 +111,7 @@ export class ReviewQueue extends EventTarget {
       this.about = answer;
       const known = new Set([this.current?.id, ...this.#buffer.map((each) => each.id)]);
       const items = answer.items.map((each) => ({ ...each, id: String(each.id) }));
-      const fresh = items.filter(({ id }) => !known.has(id) && !this.#done.has(id) && !this.#outbox.has(id));
+      const fresh = items.filter(({ id }) => !known.has(id) && !this.#done.has(id) && !this.#outbox.hasReview(id));
       this.#buffer.push(...fresh);
       this.isEmpty = this.#buffer.length === 0 && items.length < count;
       this.#emit("fetched", answer);
@@ -128,7 +128,7 @@ export class ReviewQueue extends EventTarget {
   }
 
   #dropReviewed() {
-    this.#buffer = this.#buffer.filter(({ id }) => !this.#done.has(id) && !this.#outbox.has(id));
+    this.#buffer = this.#buffer.filter(({ id }) => !this.#done.has(id) && !this.#outbox.hasReview(id));
   }
 
   /** The server refused a review: its item comes back. */

@@ -48,7 +48,7 @@ function card(queue, waiting) {
   const count = element("p", { class: "queue-count" }, element("strong", {}, queue.done.toLocaleString("en")));
   count.append(` of ${queue.total.toLocaleString("en")}`);
   if (queue.mine) count.append(element("span", { class: "quiet" }, ` · ${queue.mine.toLocaleString("en")} by you`));
-  const body = element("div", { class: "card-body" }, head, element("h2", { class: "h5" }, link));
+  const body = element("div", { class: "card-body" }, head, element("h2", { class: "h3" }, link));
   if (queue.about) body.append(element("p", { class: "quiet" }, element("bdi", {}, queue.about)));
   body.append(bar, count);
   if (queue.sentence) body.append(element("p", { class: "buys" }, queue.sentence));

@@ -3,7 +3,7 @@
  * whole tokens; with Alt, the mouse selects exact characters.
  */
 
-import { element, percent } from "./dom.js";
+import { element, find, percent } from "./dom.js";
 import { LabelList } from "./label_list.js";
 import { fillMarked, selectedRange, seriesOf } from "./marked_text.js";
 import { Offsets, snap, tokensOf } from "./text_offsets.js";
@@ -40,7 +40,7 @@ export class SpanEditor {
       this.#list = new LabelList({ labels, allowNew, onPick: (label) => this.#label(label) });
       this.element.append(this.#list.element);
     }
-    this.element.append(element("h3", { class: "h6" }, isQuestion ? "Answer" : "Entities"), this.#found);
+    this.element.append(element("h3", { class: "h4" }, isQuestion ? "Answer" : "Entities"), this.#found);
   }
 
   get keys() {
@@ -206,6 +206,7 @@ export class SpanEditor {
     this.#spans = [...others, { start, end, label }].sort((first, second) => first.start - second.start);
     this.#clearSelection();
     this.#changed(`${this.#text.slice(start, end)}: ${label}`);
+    find("#item").focus({ preventScroll: true }); // not on the button of the label: Enter saves
     return true;
   }
 
