@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from deployed_versions import DeployedVersions
@@ -39,7 +40,13 @@ def models(deployed: DeployedVersions) -> Iterator[Server]:
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1600), ("dark", 390)])
 def test_cards_and_details_are_readable(visit: Callable[..., Visit], models: Server, scheme: str, width: int) -> None:
     opened = visit(models.url, scheme=scheme, width=width)
+    held: list[Any] = []
+    opened.page.route("**/deployed", lambda route: held.append(route))  # a slow server
     page = opened.open("/ui/models")
+    page.get_by_text("Reading the log").first.wait_for(timeout=PATIENCE)
+    for route in held:
+        route.continue_()
+    opened.page.unroute("**/deployed")
     page.get_by_text("Not watched yet").or_(page.get_by_text("summaries")).first.wait_for(timeout=PATIENCE)
     assert page.locator("article").count() == 2
     assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -12,6 +12,7 @@ from glossator.service.promotion.store import PromotionStore
 from glossator.service.promotion.tasks import read_answers, tasks_of
 from glossator.service.registry import AuditEntry, Registry
 from glossator.service.reviews.store import open_review_database
+from glossator.service.statistics.disagreements import Direction
 
 
 class DeployedVersions:
@@ -32,21 +33,19 @@ class DeployedVersions:
         """The newest line of the audit."""
         return list(self.registry.entries())[-1]
 
-    def compare(self, texts: int, *, reviews: int) -> str:
-        """Begin a comparison on these texts, in which the challenger is better, and review the first disagreements.
+    def compare(self, texts: int, *, reviews: int, watch: bool = False) -> str:
+        """Begin a comparison on these texts, in which the shadow is better, and review the first disagreements.
 
-        Returns the id of the comparison.
+        With `watch`, the challenger has become the champion, and the one before is the shadow. Returns the id of the
+        comparison.
         """
+        served, shadow = (self.challenger, self.champion) if watch else (self.champion, self.challenger)
         gold = write_two_versions(
-            self.log,
-            texts,
-            better=0.06,
-            worse=0.01,
-            both_wrong=0.0,
-            champion=self.champion,
-            challenger=self.challenger,
+            self.log, texts, better=0.06, worse=0.01, both_wrong=0.0, champion=served, challenger=shadow
         )
-        begun = open_challenge(self.store, "tickets", "promote", candidate=self.challenger, baseline=self.champion)
+        candidate, baseline = (served, shadow) if watch else (shadow, served)
+        direction: Direction = "roll back" if watch else "promote"
+        begun = open_challenge(self.store, "tickets", direction, candidate=candidate, baseline=baseline)
         batches = refresh_batches(self.store, self.log, begun)
         tasks = [reviewed(each, gold) for each in tasks_of(begun, batches, {}, self.log, reviews)] if reviews else []
         found, faults = read_answers(enumerate(tasks), begun, batches, "reviewer")

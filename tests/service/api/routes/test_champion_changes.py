@@ -78,6 +78,18 @@ def test_a_shown_challenger_is_promoted_with_its_evidence_and_rolled_back(
     assert (nothing.status_code, nothing.json()["detail"]) == (422, "no other version was champion before")
 
 
+def test_a_champion_that_is_shown_to_be_worse_is_rolled_back_with_the_evidence(
+    deploy: Callable[..., Deployment],
+) -> None:
+    found = deploy()
+    assert found.post("promote", force=True).status_code == 200
+    comparison = found.compare(1_500, reviews=10_000, watch=True)
+    back = found.post("rollback", reason="as the reviews say").json()
+    assert (back["digest"], back["action"], back["forced"]) == (found.champion, "rollback", False)
+    assert back["evidence"]["challenge"] == comparison
+    assert back["why"] == f"{found.challenger[:12]} is shown to be more than 0.5 points worse: as the reviews say"
+
+
 def test_without_evidence_a_promotion_is_refused_or_forced(deploy: Callable[..., Deployment]) -> None:
     found = deploy()
     refused = found.post("promote")
