@@ -13,6 +13,7 @@ from glossator.service.api.security.access import OPEN
 from glossator.service.api.security.key_hashing import key_digest
 from glossator.service.api.security.proxy import is_https, root_of
 from glossator.service.api.security.sessions import session_cookie
+from glossator.service.api.state import AppState
 from glossator.service.api.web.error_pages import KEY_PAGE
 from glossator.service.api.web.navigation import PREFIX
 from glossator.service.api.web.page_route import PageRoute, read_form
@@ -24,9 +25,9 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute, dependencies=
 
 
 @router.get(KEY_PAGE)
-async def enter_key(request: Request) -> Response:
+async def enter_key(request: Request, state: StateDep) -> Response:
     """The form for the key."""
-    return _key_page(request, request.query_params.get("next", ""))
+    return _key_page(request, state, request.query_params.get("next", ""))
 
 
 @router.post(KEY_PAGE)
@@ -35,7 +36,7 @@ async def start_session(request: Request, state: StateDep) -> Response:
     form = await read_form(request, _MAX_BYTES)
     key = form.get("key", "").strip().encode()
     if state.keys.holder(key) is None:
-        return _key_page(request, form.get("next", ""), error="This key is unknown or has expired.")
+        return _key_page(request, state, form.get("next", ""), error="This key is unknown or has expired.")
     return _leave(request, form.get("next", ""), state.sessions.create(key_digest(key)))
 
 
@@ -51,9 +52,16 @@ def _leave(request: Request, target: str, token: str) -> Response:
     return RedirectResponse(root + _own_path(target), HTTPStatus.SEE_OTHER, {"Set-Cookie": cookie})
 
 
-def _key_page(request: Request, target: str, *, error: str = "") -> Response:
+def _key_page(request: Request, state: AppState, target: str, *, error: str = "") -> Response:
     status = HTTPStatus.UNAUTHORIZED if error else HTTPStatus.OK
-    return render(request.scope, "key.html", status=status, target=_own_path(target), error=error)
+    return render(
+        request.scope,
+        "key.html",
+        status=status,
+        target=_own_path(target),
+        error=error,
+        needs_key=state.settings.needs_key,
+    )
 
 
 def _own_path(target: str) -> str:

@@ -6,7 +6,7 @@ import anyio
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from glossator.service.api.security.proxy import ProxyMiddleware, forwarded_host, is_https, root_of
+from glossator.service.api.security.proxy import ProxyMiddleware, forwarded_host, is_https, public_url, root_of
 from glossator.service.api.settings import Settings
 from glossator.service.errors import ConfigError
 
@@ -46,6 +46,12 @@ def test_prefix_of_a_trusted_proxy_replaces_the_root_path() -> None:
 @pytest.mark.parametrize("prefix", ["//evil.example", "/a/../b c", "https://evil.example", '/a"><script>', "", "/a//b"])
 def test_prefixes_that_are_no_path_are_ignored(prefix: str) -> None:
     assert root_of(forwarded(Settings(), "/ui", x_forwarded_prefix=prefix)) == ""
+
+
+def test_public_url_is_the_address_that_the_client_used() -> None:
+    headers = {"x_forwarded_prefix": "/b", "x_forwarded_proto": "https", "x_forwarded_host": "models.example"}
+    assert public_url(forwarded(Settings(), "/ui", **headers)) == "https://models.example/b"
+    assert public_url(forwarded(Settings(), "/ui", host="127.0.0.1:8000")) == "http://127.0.0.1:8000"
 
 
 def test_other_clients_cannot_forward() -> None:
