@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,8 +33,10 @@ FITS = "document.documentElement.scrollWidth <= document.documentElement.clientW
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server for the frames of the pages. The JSON comes from a fake queue."""
-    with server(vote_bundle(tmp_path_factory.mktemp("review") / "intents", "single_label_classification")) as started:
+    """A server that keeps files to label. Most tests answer its JSON with a fake queue."""
+    folder = tmp_path_factory.mktemp("review")
+    bundle = vote_bundle(folder / "intents", "single_label_classification")
+    with server(bundle, reviews=folder / "reviews", free_disk_bytes=0) as started:
         yield started
 
 
@@ -500,4 +504,40 @@ def test_a_list_without_queues_says_what_brings_one(visit: Start) -> None:
     expect(page.locator("#labels-box")).to_be_visible()
     assert "model:intents" in page.locator("#suggestions option").evaluate_all("all => all.map((each) => each.value)")
     opened.screenshot("new-file-narrow")
+    assert opened.violations() == []
+
+
+def test_a_file_is_uploaded_labelled_and_downloaded(visit: Start) -> None:
+    """With the real routes."""
+    rows = ["the money is gone", "no parcel yet 🙂", "the parcel and the money", "something else"]
+    opened = visit()
+    page = opened.open("/ui/review/files/new")
+    content = "text\n" + "".join(f"{row}\n" for row in rows)
+    page.set_input_files("#file", {"name": "tickets.csv", "mimeType": "text/csv", "buffer": content.encode()})
+    page.fill("#title", "Tickets <b>")
+    page.get_by_role("button", name="Make the queue").click()
+    expect(page.locator("#text")).to_have_text(rows[0])
+    expect(page.locator("h1")).to_have_text("Tickets <b>")
+    expect(page.locator("#suggestion-words")).to_have_text("refund")
+    page.keyboard.press("Enter")
+    page.keyboard.press("u")
+    page.keyboard.press("Enter")
+    page.locator(".label", has_text="delivery").click()
+    page.keyboard.press("s")
+    page.keyboard.press("2")
+    expect(page.locator("#saved")).to_have_text("Saved")
+    page.reload()
+    expect(page.locator("#text")).to_have_text(rows[3])
+    page.keyboard.press("u")
+    expect(page.locator("#text")).to_have_text(rows[2])
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    expect(page.locator("#state-done")).to_be_visible()
+    expect(page.locator("#saved")).to_have_text("Saved")
+    with page.expect_download() as download:
+        page.locator("#export").click()
+    found = [json.loads(line) for line in Path(download.value.path()).read_text("utf-8").splitlines()]
+    assert [each["text"] for each in found] == rows
+    page.get_by_role("link", name="All queues").click()
+    expect(page.locator("article")).to_contain_text("4 of 4")
     assert opened.violations() == []

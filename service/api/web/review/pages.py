@@ -55,6 +55,7 @@ async def new_file(request: Request, state: StateDep) -> Response:
     return render(
         request.scope,
         "review/new_file.html",
+        is_on=state.labelling is not None,
         models=[name for name, task in tasks.items() if isinstance(task, _SUGGESTING)],
         zero_shot=[name for name, task in tasks.items() if "zero-shot" in abilities_of(task).modes],
     )

@@ -41,7 +41,7 @@ export class LabelEditor {
     const before = earlier?.labels ?? (this.#many ? suggested.map(({ label }) => label) : []);
     this.#chosen = new Set(before);
     this.#list.clearSearch();
-    this.#list.mark(this.#chosen, suggested);
+    this.#list.mark(this.#chosen, [...suggested, ...(suggestion?.others ?? [])]);
   }
 
   /** The suggestion in words; null without one. */

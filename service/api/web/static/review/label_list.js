@@ -39,7 +39,7 @@ export class LabelList {
     return KEYS.includes(key) ? (this.labels[KEYS.indexOf(key)] ?? null) : null;
   }
 
-  /** Mark labels as chosen, and show the scores of the suggestion. */
+  /** Mark labels as chosen, and show scores. The first label with a score is the suggested one. */
   mark(chosen, suggested = []) {
     const scores = new Map(suggested.map(({ label, score }) => [label, score]));
     const touched = new Set([...this.#marked, ...chosen, ...scores.keys()]);

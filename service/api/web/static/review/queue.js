@@ -78,10 +78,10 @@ export class ReviewQueue extends EventTarget {
     this.#outbox.put({ id: item.id, ...review });
   }
 
-  /** Withdraw the newest review and show its item. Returns the withdrawn review if this tab knows it. */
+  /** Withdraw the newest review and show its item, with the review if this tab knows it. */
   async undo() {
     const id = this.#history.pop();
-    if (id === null) return null;
+    if (id === null) return;
     const known = this.#done.get(id);
     let item = known?.item;
     if (item) {
@@ -97,11 +97,14 @@ export class ReviewQueue extends EventTarget {
     }
     this.#done.delete(id);
     this.#tabs.undone(id);
+    if (!item) {
+      await this.refill(); // it has left the queue meanwhile
+      return;
+    }
     if (this.current) this.#buffer.unshift(this.current);
     this.current = { ...item, id };
     this.#tabs.show(id);
     this.#emit("item", known?.review ?? null);
-    return known?.review ?? null;
   }
 
   async #fetch() {

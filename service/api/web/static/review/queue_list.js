@@ -4,6 +4,7 @@ import { counted, element, find } from "./dom.js";
 import { waitingByQueue } from "./outbox.js";
 import { fetchJson } from "./queue_api.js";
 
+/** By the first part of a queue's id. */
 const KINDS = {
   period: "Live answers",
   promotion: "Champion or challenger",
@@ -39,7 +40,7 @@ function card(queue, waiting) {
   const head = element(
     "div",
     { class: "queue-head" },
-    element("span", { class: "queue-kind" }, KINDS[queue.kind] ?? KINDS[queue.id.split(":")[0]] ?? queue.kind),
+    element("span", { class: "queue-kind" }, KINDS[queue.id.split(":")[0]]),
     isDone ? status("good", "✓", "Complete") : "",
   );
   const bar = element("progress", {
