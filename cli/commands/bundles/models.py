@@ -142,6 +142,8 @@ def _print_change(entry: AuditEntry, as_json: bool) -> int:
 
 
 def _sentence(entry: AuditEntry) -> str:
+    from glossator.service.promotion.champion_changes import is_forced
+
     version = f"{entry.name}@{entry.digest[:12]}"
     what = {
         "add": f"added {version}" + (f" as {entry.alias}" if entry.alias else ""),
@@ -151,4 +153,5 @@ def _sentence(entry: AuditEntry) -> str:
         "note": f"noted about {version}",
     }[entry.action]
     why = f": {shorten(entry.why, _SHOWN_CHARACTERS)}" if entry.why else ""
-    return f"{entry.time[:19]} {what}, by {shorten(entry.by)}{why}"
+    forced = ", forced without enough evidence" if is_forced(entry) else ""
+    return f"{entry.time[:19]} {what}{forced}, by {shorten(entry.by)}{why}"

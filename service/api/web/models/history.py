@@ -6,11 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from glossator.service.errors import shorten
 from glossator.service.files.printable_json import printable_json
 from glossator.service.promotion.champion_changes import is_forced
 from glossator.service.registry import CHAMPION, AuditEntry
 
 _DIGITS = 12
+_SHOWN_CHARACTERS = 1_000
+"""Of a reason. It may contain anything; the audit has all of it."""
+_EVIDENCE_CHARACTERS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +46,11 @@ def _event(entry: AuditEntry) -> Event:
         kind=kind,
         title=title,
         digest=entry.digest[:_DIGITS],
-        why=entry.why,
-        by=entry.by,
+        why=shorten(entry.why, _SHOWN_CHARACTERS),
+        by=shorten(entry.by),
         time=entry.time,
-        facts=_facts(evidence),
-        evidence=printable_json(evidence, indent=2) if evidence else "",
+        facts=[shorten(each, _SHOWN_CHARACTERS) for each in _facts(evidence)],
+        evidence=printable_json(evidence, indent=2)[:_EVIDENCE_CHARACTERS] if evidence else "",
     )
 
 

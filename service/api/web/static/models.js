@@ -8,6 +8,7 @@ document.addEventListener("htmx:afterSwap", (event) => {
     if (!dialog) return;
     const opener = event.detail.requestConfig.elt;
     dialog.addEventListener("close", () => {
+      if (dialog.querySelector("[data-changed]")) location.reload();
       target.replaceChildren();
       opener.focus();
     });

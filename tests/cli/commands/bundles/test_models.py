@@ -10,6 +10,10 @@ from typing import Any
 import pytest
 from vote_bundle import vote_bundle
 
+from glossator.service.bundle.reader import read_manifest
+from glossator.service.promotion.champion_changes import promote_version
+from glossator.service.registry import Registry
+
 Run = Callable[..., Any]
 
 
@@ -37,6 +41,15 @@ def test_versions_are_added_promoted_rolled_back_and_removed(run: Run, versions:
     listed = json.loads(run("models", "list", "--json", *option).out)["models"][0]
     assert listed["aliases"] == {"champion": first["digest"], "challenger": second["digest"]}
     assert [entry["action"] for entry in listed["history"]] == ["add", "add", "alias", "rollback"]
+
+
+def test_the_history_says_what_was_forced(run: Run, versions: list[Path], tmp_path: Path) -> None:
+    registry = Registry(tmp_path / "registry")
+    for bundle in versions:
+        registry.add(bundle)
+    promote_version(registry, None, "intents", read_manifest(versions[1]).digest, reason="now", by="ann", force=True)
+    shown = run("models", "list", "--history", "--registry", str(registry.root)).out
+    assert ", forced without enough evidence, by ann: now" in shown.replace("\n", " ")
 
 
 @pytest.mark.parametrize("why", ["next\u2028line", "next\x85line", "red \x1b[31m \x9b31m", "not UTF-8: \udcff"])

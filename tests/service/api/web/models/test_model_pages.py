@@ -160,6 +160,26 @@ def test_a_version_that_cannot_be_loaded_is_reported(
     assert "Cannot be loaded" in show(client, "/ui/models")
 
 
+@pytest.mark.parametrize(
+    ("why", "shown"),
+    [
+        ("not UTF-8: \udcff", "not UTF-8: \\udcff"),
+        ("red \x1b[31m", "red [31m"),
+        ("x" * 50_000, "x" * 999 + "…"),
+        ("<script>", "&lt;script&gt;"),
+    ],
+)
+def test_any_reason_in_the_audit_is_shown(
+    serve: Callable[..., TestClient], deployed: DeployedVersions, why: str, shown: str
+) -> None:
+    evidence = {"against": [why, 7], "gates": {"memory": "?"}, "reviewed": "many"}
+    deployed.registry.note("tickets", deployed.champion, why=why, evidence=evidence)
+    page = show(serve(), HERE)
+    assert f">{shown}<" in page
+    assert len(page) < 50_000
+    assert "<script>" not in page
+
+
 def test_only_an_admin_sees_the_history_and_changes_it(
     serve: Callable[..., TestClient], deployed: DeployedVersions, tmp_path: Path
 ) -> None:
