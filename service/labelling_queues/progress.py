@@ -27,6 +27,16 @@ def agreement_of(kind: Kind, answers: Answers) -> Agreement:
     return krippendorff(units, masi if has_sets else nominal)
 
 
+def differing_rows(answers: Answers) -> list[int]:
+    """Return the rows on which reviewers differ and no adjudicator has decided, by number. Skips say nothing."""
+    found = []
+    for number, said in sorted(answers.items()):
+        gold = {str(canonical_answer(each.gold)) for each in said if each.gold is not None}
+        if len(gold) > 1 and not any(each.role == "adjudicator" for each in said):
+            found.append(number)
+    return found
+
+
 def sentence_of(queue: LabellingQueue, counts: Counts) -> str:
     """Return how far a queue is, in one sentence."""
     from glossator.service.statistics.share_interval import share_interval

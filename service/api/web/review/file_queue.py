@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from glossator.service.api.labelling_service import LabellingService
+from glossator.service.api.web.review.period_progress import adjudication_progress
 from glossator.service.api.web.review.queue import (
     LEASE_SECONDS,
     AgreementWords,
@@ -18,17 +20,21 @@ from glossator.service.api.web.review.queue import (
     ReviewResult,
     error_result,
 )
+from glossator.service.api.web.review.served_answers import opinion_of
 from glossator.service.errors import UnknownItem
-from glossator.service.labelling_queues.progress import agreement_of, sentence_of
+from glossator.service.labelling_queues.progress import agreement_of, differing_rows, sentence_of
 from glossator.service.labelling_queues.records import LabellingQueue, Row
 from glossator.service.labelling_queues.verdicts import read_answer
 from glossator.service.reviews.agreement import agreement_words
+from glossator.service.reviews.records import Role
 
 _T = TypeVar("_T")
 
 
 class FileQueue:
     """The rows of one file, in order."""
+
+    role: Role = "reviewer"
 
     def __init__(self, service: LabellingService, queue_id: str) -> None:
         self._service = service
@@ -79,7 +85,13 @@ class FileQueue:
         try:
             (row,) = store.rows(queue.id, [_number(given.id)])
             review = read_answer(
-                queue, row, given.verdict, caller.reviewer, comment=given.comment, seconds=given.seconds
+                queue,
+                row,
+                given.verdict,
+                caller.reviewer,
+                comment=given.comment,
+                seconds=given.seconds,
+                role=self.role,
             )
             (is_new,) = store.add(queue.id, [review], author=caller.author)
         except UnknownItem as error:
@@ -90,7 +102,7 @@ class FileQueue:
 
     def _undo(self, caller: Caller, item: str) -> tuple[ReviewItem | None, bool]:
         store, queue = self._service.threads.store(), self._queue()
-        undone = store.undo(queue.id, _number(item), caller.reviewer, by=caller.author)
+        undone = store.undo(queue.id, _number(item), caller.reviewer, by=caller.author, role=self.role)
         (row,) = store.rows(queue.id, [_number(item)])
         return _item(queue, row, blind=False), undone
 
@@ -107,7 +119,8 @@ class FileQueue:
 
     def _summary(self, caller: Caller) -> QueueSummary:
         queue = self._queue()
-        alpha = agreement_of(queue.kind, self._service.threads.store().answers(queue.id, shared=True)).alpha
+        shared = self._service.threads.store().answers(queue.id, shared=True)
+        alpha = agreement_of(queue.kind, shared).alpha
         unusable = queue.rows - queue.usable
         more = f", {unusable:,} without a text" if unusable else ""
         by = "no suggestions" if queue.model is None else f"suggestions of {queue.model}"
@@ -119,7 +132,44 @@ class FileQueue:
             about=f"{queue.rows:,} rows{more}; {by}",
             progress=self._progress(queue, caller),
             agreement=None if alpha is None else AgreementWords(alpha, agreement_words(alpha)),
+            can_adjudicate=caller.is_admin and bool(differing_rows(shared)),
             export=export_path(queue),
+        )
+
+
+class DifferingRows(FileQueue):
+    """The rows on which reviewers differ. Who decides is an admin; their decision counts."""
+
+    role: Role = "adjudicator"
+
+    async def items(self, caller: Caller, count: int, *, blind: bool, deadline: float) -> QueueItems:
+        return await self._run(lambda: self._differing(count, blind), deadline)
+
+    def _differing(self, count: int, blind: bool) -> QueueItems:
+        store, queue = self._service.threads.store(), self._queue()
+        answers = store.answers(queue.id, shared=True)
+        rows = store.rows(queue.id, differing_rows(answers)[:count])
+        items = [
+            replace(_item(queue, row, blind=blind), opinions=[opinion_of(each) for each in answers[row.number]])
+            for row in rows
+        ]
+        title = f"Where reviewers of {queue.title} differ"
+        return QueueItems(queue.kind, title, queue.labels, items, allow_new_labels=queue.new_labels)
+
+    def _progress(self, queue: LabellingQueue, caller: Caller) -> Progress:
+        answers = self._service.threads.store().answers(queue.id, shared=True)
+        decided = [each for found in answers.values() for each in found if each.role == "adjudicator"]
+        return adjudication_progress(decided, len(differing_rows(answers)), caller.reviewer)
+
+    def _summary(self, caller: Caller) -> QueueSummary:
+        queue = self._queue()
+        return QueueSummary(
+            id=f"differing:file:{queue.id}",
+            kind=queue.kind,
+            title=f"Where reviewers of {queue.title} differ",
+            model=queue.model,
+            about=f"{queue.rows:,} rows",
+            progress=self._progress(queue, caller),
         )
 
 

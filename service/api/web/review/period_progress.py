@@ -98,6 +98,18 @@ def count_reviewers(reviews: Sequence[Review]) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda each: (-each[1], each[0]))
 
 
+def adjudication_progress(decided: Sequence[Review], left: int, reviewer: str) -> Progress:
+    """Return how far an adjudicator is: the decisions so far, and how many items are left."""
+    return Progress(
+        done=len(decided),
+        total=len(decided) + left,
+        skipped=sum(each.verdict == "skipped" for each in decided),
+        mine=sum(each.reviewer == reviewer for each in decided),
+        sentence=f"{left:,} left to decide" if left else "reviewers agree on everything, or somebody has decided",
+        reviewers=count_reviewers(decided),
+    )
+
+
 def _compute(store: ReviewStore, period: Period) -> tuple[Interval | None, int | None]:
     estimate = live_accuracy(store, period, alpha=_ALPHA, details=False).estimate
     if estimate.value is None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import TypeVar
 
 from glossator.service.api.review_service import Queue, QueuedItem, ReviewService
-from glossator.service.api.web.review.period_progress import PeriodProgress, count_reviewers
+from glossator.service.api.web.review.period_progress import PeriodProgress, adjudication_progress
 from glossator.service.api.web.review.queue import (
     LEASE_SECONDS,
     AgreementWords,
@@ -115,7 +116,7 @@ class PeriodQueue:
             kind=KINDS[period.scheme.kind],
             title=self._title(),
             model=self.model,
-            about=f"{len(period.items):,} answers of {self.model}, {period.since[:10]} to {period.until[:10]}",
+            about=f"{len(period.items):,} answers, {_day(period.since)} to {_day(period.until)}",
             progress=self._progress_of(period, caller),
             agreement=None if alpha is None else AgreementWords(alpha, agreement_words(alpha)),
             can_adjudicate=caller.is_admin and bool(disagreements(period, answers)),
@@ -140,15 +141,17 @@ class DifferingQueue(PeriodQueue):
     def _progress_of(self, period: Period, caller: Caller) -> Progress:
         answers = self._service.threads.store().answers(period.id)
         decided = [each for found in answers.values() for each in found if each.role == "adjudicator"]
-        left = len(disagreements(period, answers))
-        return Progress(
-            done=len(decided),
-            total=len(decided) + left,
-            skipped=sum(each.verdict == "skipped" for each in decided),
-            mine=sum(each.reviewer == caller.reviewer for each in decided),
-            sentence=f"{left:,} left to decide" if left else "reviewers agree on everything, or somebody has decided",
-            reviewers=count_reviewers(decided),
-        )
+        return adjudication_progress(decided, len(disagreements(period, answers)), caller.reviewer)
+
+
+def _day(time: str) -> str:
+    """Return the day of a time.
+
+    >>> _day("2026-01-02T03:04:05.000000Z")
+    '2 Jan 2026'
+    """
+    found = datetime.fromisoformat(time)
+    return f"{found.day} {found:%b %Y}"
 
 
 def _split(item: str) -> tuple[str, int]:

@@ -10,13 +10,14 @@ from glossator.service.api.model_catalog import ModelCatalog
 from glossator.service.api.problems import PromotionsOff, ReviewsOff, ScopeMissing
 from glossator.service.api.promotion_service import PromotionService
 from glossator.service.api.review_service import ReviewService
-from glossator.service.api.web.review.file_queue import FileQueue
+from glossator.service.api.web.review.file_queue import DifferingRows, FileQueue
 from glossator.service.api.web.review.period_progress import PeriodProgress
 from glossator.service.api.web.review.period_queue import DifferingQueue, PeriodQueue
 from glossator.service.api.web.review.promotion_queue import PromotionQueue, ShownItems
 from glossator.service.api.web.review.queue import Caller, QueueSummary, ReviewQueue
 from glossator.service.errors import UnknownChallenge, UnknownModel, UnknownQueue, shorten
 
+_FILE = "file:"
 FILES_HINT = "Start it with a folder for them: glossator serve --reviews FOLDER."
 _LOG_HINT = "Start it with a folder for the log: glossator serve --log FOLDER --log-texts."
 
@@ -63,10 +64,13 @@ class ReviewQueues:
     async def summaries(self, caller: Caller, deadline: float) -> list[QueueSummary]:
         """Return what the list shows: files, answers of models, comparisons, for admins what reviewers differ on."""
         found: list[QueueSummary] = []
+        differing: list[QueueSummary] = []
         if (labelling := self._labelling) is not None:
             files = await labelling.threads.run(lambda: labelling.threads.store().queues(), deadline)
-            found += [await FileQueue(labelling, each.id).summary(caller, deadline) for each in files]
-        differing: list[QueueSummary] = []
+            for each in files:
+                found.append(await self._file(each.id).summary(caller, deadline))
+                if found[-1].can_adjudicate:
+                    differing.append(await self._differing(caller, _FILE + each.id).summary(caller, deadline))
         names = dict.fromkeys(self._models.names)
         if (reviews := self._reviews) is not None:
             for name in await reviews.threads.run(lambda: reviews.threads.store().models(), deadline):
@@ -85,9 +89,11 @@ class ReviewQueues:
     def _period(self, name: str) -> PeriodQueue:
         return PeriodQueue(self._logged(), self._progress, name)
 
-    def _differing(self, caller: Caller, name: str) -> DifferingQueue:
+    def _differing(self, caller: Caller, name: str) -> ReviewQueue:
         if not caller.is_admin:
             raise ScopeMissing("only an admin decides where reviewers differ", expected="admin")
+        if name.startswith(_FILE):
+            return DifferingRows(self._labels(), name.removeprefix(_FILE))
         return DifferingQueue(self._logged(), self._progress, name)
 
     def _promotion(self, name: str) -> PromotionQueue:
@@ -96,9 +102,12 @@ class ReviewQueues:
         return PromotionQueue(self._promotions, self._shown, name)
 
     def _file(self, name: str) -> FileQueue:
+        return FileQueue(self._labels(), name)
+
+    def _labels(self) -> LabellingService:
         if self._labelling is None:
             raise ReviewsOff("this server has no folder for files to label", hint=FILES_HINT)
-        return FileQueue(self._labelling, name)
+        return self._labelling
 
     def _logged(self) -> ReviewService:
         if self._reviews is None:

@@ -128,7 +128,7 @@ def test_progress_says_what_the_next_labels_buy(client: TestClient) -> None:
     assert progress["sentence"].startswith(f"interval now ±{interval['half_width_points']:.1f} points")
     listing = listed(client, reviewer="ann")[queue]
     assert (listing["mine"], listing["model"], listing["agreement"]) == (len(found), "tickets", None)
-    assert listing["about"] == "60 answers of tickets, 2026-01-02 to 2026-02-01"
+    assert listing["about"] == "60 answers, 2 Jan 2026 to 1 Feb 2026"
 
 
 def test_an_admin_decides_where_reviewers_differ(client: TestClient) -> None:
@@ -153,6 +153,30 @@ def test_an_admin_decides_where_reviewers_differ(client: TestClient) -> None:
     assert items(client, "differing:tickets", "chief")["items"] == []
     assert undo(client, "differing:tickets", item["id"], "chief")["undone"] is True
     assert len(items(client, "differing:tickets", "chief")["items"]) == 1
+
+
+def test_an_admin_decides_where_reviewers_of_a_file_differ(client: TestClient) -> None:
+    made = upload(client, "text\none\ntwo\n", labels="a\nb", reviewers="2")
+    queue, differing = f"file:{made['id']}", f"differing:file:{made['id']}"
+    send(client, queue, {"id": "0", "verdict": {"labels": ["a"]}}, {"id": "1", "verdict": {"labels": ["a"]}})
+    assert listed(client)[queue]["can_adjudicate"] is False
+    said = [{"id": "0", "verdict": {"labels": ["b"]}, "note": "sure"}, {"id": "1", "verdict": {"labels": ["a"]}}]
+    send(client, queue, *said, reviewer="bob")
+    assert (listed(client)[queue]["can_adjudicate"], listed(client)[differing]["total"]) == (True, 1)
+    found = items(client, differing, "chief")
+    (item,) = found["items"]
+    assert item["opinions"] == [
+        {"reviewer": "ann", "verdict": {"labels": ["a"]}, "note": None},
+        {"reviewer": "bob", "verdict": {"labels": ["b"]}, "note": "sure"},
+    ]
+    sent = send(client, differing, {"id": "0", "verdict": {"labels": ["a"]}}, reviewer="chief")
+    assert (sent["results"][0]["status"], sent["progress"]["sentence"]) == (
+        "stored",
+        "reviewers agree on everything, or somebody has decided",
+    )
+    assert json.loads(client.get(made["export"]).text.splitlines()[0])["label"] == "a"
+    assert undo(client, differing, "0", "chief")["undone"] is True
+    assert len(items(client, differing, "chief")["items"]) == 1
 
 
 def test_erased_texts_are_not_shown(client: TestClient, log: Path) -> None:
