@@ -204,8 +204,7 @@ def test_the_challenger_is_loaded_and_compared_with_one_key(visit: Callable[...,
     fits(opened)
     opened.screenshot("playground-challenger")
     page.keyboard.press("c")
-    page.locator(f"{ANSWER} .verdict").wait_for(state="detached")
-    assert page.locator("#answer article").count() == 1
+    page.wait_for_function("document.querySelectorAll('#answer:not(.is-stale) article').length === 1")
     page.keyboard.press("?")
     assert page.is_visible("#shortcuts")
     fits(opened)

@@ -71,7 +71,7 @@ class Visit:
 
     def screenshot(self, name: str) -> None:
         if SCREENSHOTS:
-            self.page.screenshot(path=Path(SCREENSHOTS) / f"{name}.png", full_page=True)
+            self.page.screenshot(path=Path(SCREENSHOTS) / f"{name}.png", full_page=True, caret="initial")
 
     def violations(self) -> list[str]:
         found = Axe().run(self.page).response["violations"]
