@@ -11,7 +11,7 @@ INSTALLER := pyproject.toml constraints.txt scripts/install.py scripts/pip_progr
 export HF_HUB_DISABLE_TELEMETRY := 1
 
 .NOTPARALLEL: # two installations at once would write into one environment
-.PHONY: help install demo test quick check docs format figures screenshot base-install bench families sweep fuzz interop clean
+.PHONY: help install demo test quick check docs format figures screenshots studio-assets base-install bench families sweep fuzz interop clean
 
 help:
 	@echo "make demo    train, evaluate, export, verify, label and serve on the example corpus"
@@ -19,7 +19,8 @@ help:
 	@echo "make check   style, types, import contracts, documentation, figures"
 	@echo "make docs    fill in the figures and check only the documents"
 	@echo "make figures    fill the figures of the documents from benchmarks/results"
-	@echo "make screenshot    take the screenshot in the README again (after make demo; Chromium)"
+	@echo "make screenshots    take the pictures of the Studio again (after make demo; Chromium)"
+	@echo "make studio-assets    fetch and build the vendored scripts and styles of the Studio again (npm)"
 	@echo "make base-install    install only the base and use the demo's bundle with it"
 	@echo "make bench   measure this machine and write benchmarks/results"
 	@echo "make families    import a small model of each family and write benchmarks/results (10 minutes)"
@@ -67,8 +68,12 @@ docs: figures
 figures: $(DEV)
 	@$(BIN)/python scripts/fill_figures.py
 
-screenshot: $(DEV)
-	@$(BIN)/python scripts/take_screenshot.py demo
+screenshots: $(DEV)
+	@$(BIN)/glossator demo loop --no-serve
+	@$(BIN)/python scripts/take_screenshots.py demo demo-loop
+
+studio-assets:
+	@cd scripts/studio_assets && npm ci --ignore-scripts && node build.mjs
 
 format: $(DEV)
 	@$(BIN)/ruff check --fix .
