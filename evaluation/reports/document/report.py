@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -41,13 +42,32 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
+class MarkedText:
+    """A text with labelled parts: `(start, end, label)`, in code points, in their order and without overlaps."""
+
+    title: str
+    text: str
+    marks: tuple[tuple[int, int, str], ...]
+
+    def pieces(self) -> Iterator[tuple[str, str]]:
+        """Yield the text in pieces, each with its label or an empty one."""
+        place = 0
+        for start, end, label in self.marks:
+            yield self.text[place:start], ""
+            yield self.text[start:end], label
+            place = end
+        yield self.text[place:], ""
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
-    """A part of the report: Markdown without headings, then plots. `folded`: HTML shows it closed at first."""
+    """A part of the report: Markdown without headings, marked texts, plots. `folded`: HTML shows it closed at first."""
 
     title: str
     body: str = ""
     figures: tuple[Figure, ...] = ()
     folded: bool = False
+    texts: tuple[MarkedText, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

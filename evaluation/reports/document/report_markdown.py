@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from glossator.evaluation.markdown import code_span
-from glossator.evaluation.reports.document.report import Report, Section, Step, Tile
+from glossator.evaluation.reports.document.report import MarkedText, Report, Section, Step, Tile
 from glossator.service.files.report_metadata import ReportMetadata
 
 NEXT_STEPS = "What to do next"
@@ -29,7 +29,12 @@ def report_markdown(report: Report) -> str:
 
 def sections_markdown(sections: Sequence[Section], *, level: int) -> list[str]:
     """Return the paragraphs of some sections without their plots."""
-    return [part for section in sections for part in (f"{'#' * level} {section.title}", section.body) if part]
+    return [
+        part
+        for section in sections
+        for part in (f"{'#' * level} {section.title}", section.body, "\n".join(map(_marked, section.texts)))
+        if part
+    ]
 
 
 def steps_markdown(steps: Sequence[Step]) -> str:
@@ -64,6 +69,11 @@ def _facts(metadata: ReportMetadata) -> Iterator[str]:
     pairs = facts_of(metadata)
     if pairs:
         yield "\n".join(f"- {name}: {value if name == 'Date' else code_span(value)}" for name, value in pairs)
+
+
+def _marked(text: MarkedText) -> str:
+    found = ", ".join(f"{code_span(text.text[start:end])} ({label})" for start, end, label in text.marks)
+    return f"- {text.title}: {code_span(text.text)}: {found or 'none'}"
 
 
 def _tile(tile: Tile) -> str:

@@ -17,6 +17,8 @@ from glossator.service.files.report_metadata import MARKER
 
 _FOLDER = Path(__file__).parent
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+_TINTS = 7
+"""Colours of marks, in report.css; the label is written out too."""
 _SYMBOLS = {"good": "✓", "caution": "!", "bad": "✗", "neutral": "i"}
 
 
@@ -49,7 +51,13 @@ def report_page(report: Report) -> str:
 
 def _section(number: int, section: Section) -> dict[str, Any]:
     key = f"section-{number}"
+    labels = sorted({label for text in section.texts for _, _, label in text.marks})
+    tints = {label: place % _TINTS for place, label in enumerate(labels)}
     return {
+        "texts": [
+            (text.title, [(piece, label, tints.get(label, 0)) for piece, label in text.pieces() if piece])
+            for text in section.texts
+        ],
         "id": key,
         "title": section.title,
         "folded": section.folded,
