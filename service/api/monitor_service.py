@@ -15,7 +15,8 @@ from glossator.service.bundle.reader import Bundle
 from glossator.service.monitoring.drift.references import References
 from glossator.service.monitoring.prediction_log.reader import ModelStatistics
 from glossator.service.monitoring.timeline.log_slots import Counted, LogSlots
-from glossator.service.monitoring.timeline.timeline import Bucket, Span, buckets_of, first_answer, span_of
+from glossator.service.monitoring.timeline.slots import seconds_of
+from glossator.service.monitoring.timeline.timeline import Bucket, Span, buckets_of, span_of
 from glossator.service.reviews.live_accuracy import LiveAccuracy, live_accuracy
 from glossator.service.reviews.monitor import live_history
 from glossator.service.reviews.store import ReviewStore, open_review_store
@@ -101,14 +102,14 @@ class MonitorService:
             version: How the digest of the version begins; empty: all versions.
         """
         counted = self._log.of(model)
-        found = [each for each in self._log.slots(model) if each.digest.startswith(version)]
         until = time.time() if wanted.until is None else wanted.until
         if wanted.since is not None:
             since = wanted.since
         elif wanted.length in _SECONDS:
             since = until - _SECONDS[wanted.length]
         else:
-            since = min(until, first_answer(found) or until)
+            since = min((seconds_of(each.first) for each in counted.versions), default=until)
+        found = [each for each in self._log.slots(model, since, until) if each.digest.startswith(version)]
         span = span_of(since, until, found)
         periods = [each for each in self._history(model) if each.period.digest.startswith(version)]
         return MeasuredTime(counted, span, buckets_of(found, span), periods, self._log.shadows(model))

@@ -6,6 +6,7 @@ Sums of recent answers are kept by the minute, of older ones in longer slots, so
 from __future__ import annotations
 
 import json
+import math
 import os
 import threading
 import time
@@ -22,7 +23,7 @@ from glossator.service.monitoring.timeline.slots import Slot, seconds_of
 MOST_SECONDS = 1.0
 """How long one call reads; the rest of a large log is read by the next calls, the newest files first."""
 BLOCK_BYTES = 1 << 20
-RESOLUTIONS = ((2 * 86_400.0, 60), (14 * 86_400.0, 900), (float("inf"), 7_200))
+RESOLUTIONS = ((2 * 86_400.0, 60), (14 * 86_400.0, 900), (math.inf, 7_200))
 """Files whose last answer is younger than the first number, in seconds, have slots of the second one."""
 Version = tuple[str, str]
 """Name and digest."""
@@ -39,7 +40,7 @@ class Counted(NamedTuple):
 
 
 class Slots(NamedTuple):
-    """The slots of one version by their start in seconds since 1970, and their length in seconds at most."""
+    """The slots of one version by their start in seconds since 1970, and the length in seconds of the longest one."""
 
     digest: str
     by_start: dict[int, Slot]
@@ -53,8 +54,12 @@ class _File:
     inode: int
     offset: int = 0
     resolution: int = RESOLUTIONS[0][1]
+    first: float = math.inf
     last: float = 0.0
+    """The minutes of the first and of the last answer."""
     slots: dict[Version, dict[int, Slot]] = field(default_factory=dict)
+    totals: dict[Version, ModelStatistics] | None = None
+    """The sums of `slots`; None before they are needed."""
     shadows: dict[Version, str] = field(default_factory=dict)
     """When each version first answered for the log alone."""
 
@@ -76,6 +81,16 @@ class _File:
             for start, each in slots.items():
                 self.slot(version, start).merge(each)
         self.trim()
+
+    def total(self, version: Version) -> ModelStatistics | None:
+        """Return the sum of the slots of a version; None without any."""
+        if self.totals is None:
+            self.totals = {}
+            for each, slots in self.slots.items():
+                total = self.totals[each] = ModelStatistics(*each)
+                for slot in slots.values():
+                    total.merge(slot.statistics)
+        return self.totals.get(version)
 
     def trim(self) -> None:
         """Limit the labels of all slots."""
@@ -128,20 +143,23 @@ class LogSlots:
     def of(self, model: str, *, most_seconds: float = MOST_SECONDS) -> Counted:
         """Count the answers of a model that were served and not erased."""
         complete = self.read(most_seconds=most_seconds)
-        totals = []
-        for digest, slots, _ in self.slots(model):
-            total = ModelStatistics(model, digest)
-            for each in slots.values():
-                total.merge(each.statistics)
-            totals.append(total)
-        return Counted(sorted(totals, key=lambda each: each.last), complete)
+        totals: dict[str, ModelStatistics] = {}
+        with self._lock:
+            for file in self._files.values():
+                for name, digest in file.slots:
+                    found = file.total((name, digest)) if name == model else None
+                    if found is not None:
+                        totals.setdefault(digest, ModelStatistics(name, digest)).merge(found)
+        return Counted(sorted(totals.values(), key=lambda each: each.last), complete)
 
-    def slots(self, model: str) -> list[Slots]:
-        """Return what is read so far of each version of a model."""
+    def slots(self, model: str, since: float = -math.inf, until: float = math.inf) -> list[Slots]:
+        """Return what is read so far of each version of a model, from the files with answers in a time."""
         merged: dict[str, dict[int, Slot]] = {}
         resolutions: dict[str, int] = {}
         with self._lock:
             for file in self._files.values():
+                if file.last + file.resolution <= since or file.first >= until:
+                    continue
                 for (name, digest), slots in file.slots.items():
                     if name != model:
                         continue
@@ -181,6 +199,7 @@ class LogSlots:
                 if not block:  # the last line is being written
                     break
                 self._count(file, block, erasures)
+                file.totals = None
                 file.offset += len(block)
                 budget.blocks += 1
                 file.trim()
@@ -200,7 +219,7 @@ class LogSlots:
                     file.shadows.setdefault(version, record["time"])
                     continue
                 file.slot(version, start).add(record, is_job=record.get("route") == JOB_ROUTE)
-                file.last = max(file.last, start)
+                file.first, file.last = min(file.first, start), max(file.last, start)
             except (ValueError, TypeError, KeyError, AttributeError):  # no record
                 continue
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from glossator.service.monitoring.timeline.log_slots import Slots
@@ -30,9 +30,9 @@ class Bucket(NamedTuple):
 
 
 def span_of(since: float, until: float, versions: Iterable[Slots] = ()) -> Span:
-    """Return the span that covers a time with at most about MOST_BUCKETS buckets, and no finer than the slots are."""
+    """Return the span that covers a time with at most about MOST_BUCKETS buckets, and no finer than the slots in it."""
     fewest = max(1.0, (until - since) / MOST_BUCKETS)
-    coarsest = max((each.resolution for each in versions if _has_answers(each, since, until)), default=WIDTHS[0])
+    coarsest = max((each.resolution for each in versions), default=WIDTHS[0])
     width = next((each for each in WIDTHS if each >= fewest and each >= coarsest), WIDTHS[-1])
     begin = int(since // width) * width
     end = max(begin + width, -int(-until // width) * width)
@@ -62,12 +62,3 @@ def frequent_labels(total: Slot, count: int) -> list[str]:
     labels: Counter[str] = Counter(total.statistics.labels)
     labels.pop(OTHER, None)
     return [label for label, _ in sorted(labels.items(), key=lambda each: (-each[1], each[0]))[:count]]
-
-
-def first_answer(versions: Sequence[Slots]) -> int | None:
-    """Return the start of the oldest slot; None without any."""
-    return min((start for each in versions for start in each.by_start), default=None)
-
-
-def _has_answers(version: Slots, since: float, until: float) -> bool:
-    return any(since - version.resolution < start < until for start in version.by_start)

@@ -108,6 +108,9 @@ def test_recent_answers_are_kept_by_the_minute_and_older_ones_in_longer_slots(tm
     (merged,) = slots.slots("tickets")
     assert (merged.resolution, len(merged.by_start), merged.by_start[int(HOUR)].answers) == (900, 3, 15)
     assert slots.of("tickets").versions[0].records == 31
+    (newest,) = slots.slots("tickets", seconds_of("2026-01-09T02:00:00Z"))
+    assert (newest.resolution, len(newest.by_start)) == (60, 1)
+    assert slots.slots("tickets", until=HOUR) == []
 
 
 def test_jobs_have_no_time_on_the_server_and_requests_one_each(tmp_path: Path) -> None:
