@@ -30,7 +30,7 @@ EXAMPLES = 3
 """Examples of each kind of error."""
 FIRST_ROWS = 5
 SCORE_BINS = 10
-_SAMPLED_PARTS = 64
+_SAMPLED_PARTS = 16
 _MOST_BYTES = 32 << 20
 """Bytes that are read of one job, unless its first part is larger."""
 _TEXT_CHARACTERS = 160

@@ -15,7 +15,7 @@ from vote_bundle import vote_bundle
 from glossator.service.api.security.key_changes import add_key
 
 pytestmark = pytest.mark.slow
-SECONDS = 60_000
+SECONDS = 120_000
 REFUSED = "Failed to load resource"
 """What the browser itself logs about a refused request."""
 
@@ -56,8 +56,8 @@ def fits(page: Any) -> bool:
 def test_files_are_previewed_labelled_and_downloaded(visit: Callable[..., Visit], scheme: str, width: int) -> None:
     opened = visit(scheme=scheme, width=width)
     first, second = f"tickets-{scheme}.csv", f"unclear-{scheme}.csv"
-    page = choose(opened, upload(first, tickets(3_000)), upload(second, b"a,b\nmoney,x\nparcel,y\nthe,z\n"))
-    assert "csv · utf-8 · 3,000 rows" in card(page, first).inner_text().replace("about ", "")
+    page = choose(opened, upload(first, tickets(1_200)), upload(second, b"a,b\nmoney,x\nparcel,y\nthe,z\n"))
+    assert "csv · utf-8 · 1,200 rows" in card(page, first).inner_text().replace("about ", "")
     assert card(page, first).get_by_label("Text column").input_value() == "message"
     assert card(page, first).locator("td.is-text").first.inner_text() == "money for me"
     assert "The text column is not clear" in card(page, second).inner_text()
@@ -69,7 +69,7 @@ def test_files_are_previewed_labelled_and_downloaded(visit: Callable[..., Visit]
     page.get_by_role("button", name="Label 2 files").click()
     row(page, second).get_by_text("Finished").wait_for()
     row(page, first).get_by_text("Finished with errors").wait_for()
-    assert "3,000 rows, 600 with errors" in row(page, first).inner_text()
+    assert "1,200 rows, 240 with errors" in row(page, first).inner_text()
     assert page.locator(".file").count() == 0
     opened.screenshot(f"list-{scheme}-{width}")
     assert opened.violations() == []
@@ -77,7 +77,7 @@ def test_files_are_previewed_labelled_and_downloaded(visit: Callable[..., Visit]
         row(page, first).get_by_role("link", name="Download").click()
     assert download.value.suggested_filename == f"tickets-{scheme}-labelled.csv"
     lines = Path(download.value.path()).read_text().splitlines()
-    assert len(lines) == 3_001
+    assert len(lines) == 1_201
     assert lines[1].startswith("0,money for me,0@a.test,refund,")
 
     row(page, first).get_by_role("link", name=first, exact=True).click()

@@ -2,7 +2,7 @@
 
 import { sentence, showPreview, size } from "./jobs.preview.js";
 
-const SLICE = 1 << 20;
+const SLICE = 1 << 18;
 const IN_LINES = /\.(csv|tsv|tab|psv|jsonl|ndjson|jsonlines|txt|log)$/i;
 const LOADING_WAIT = 1_000;
 const form = document.getElementById("upload");
