@@ -1,4 +1,6 @@
-// Builds and copies the vendored files of the Studio into service/api/web/static/vendor: `make studio-assets`.
+// Builds and copies the vendored files of the Studio: `make studio-assets`.
+//
+//     node build.mjs [FOLDER]        (default: service/api/web/static/vendor)
 //
 // package-lock.json pins every package with its integrity. Swagger UI is bundled again, because its published files have
 // 485 kB compressed, and most of that is for documents that ours is not. `REPLACEMENTS` says what is used instead, and
@@ -13,7 +15,7 @@ import { gzipSync } from "node:zlib";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const packages = join(here, "node_modules");
-const vendor = resolve(here, "../../service/api/web/static/vendor");
+const vendor = process.argv[2] ?? resolve(here, "../../service/api/web/static/vendor");
 const replaced = (name) => join(here, "replacements", `${name}.mjs`);
 const manifest = (name) => JSON.parse(readFileSync(join(packages, name, "package.json"), "utf8"));
 const version = (name) => manifest(name).version;
