@@ -55,7 +55,7 @@ def monitored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Monitored]:
 
 
 def review(client: httpx.Client, begin: float, end: float) -> None:
-    """Review 60 answers that were given so many days ago, of which most are right."""
+    """Review 60 answers of some days, of which most are right."""
     times = {
         name: (datetime.now(UTC) - timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%S")
         for name, days in (("since", begin), ("until", end))

@@ -47,7 +47,7 @@ def write_past(
     per_hour: int = 12,
     model: str = NAME,
 ) -> int:
-    """Log answers of versions (digest, from and until so many days ago). Return how many."""
+    """Log answers of versions (digest, age in days of the first and of the last answer). Return how many."""
     log.mkdir(parents=True, exist_ok=True)
     chance, now, count = random.Random(3), datetime.now(UTC), 0
     weights = [1.0 / (place + 1) for place in range(len(labels))]
