@@ -78,6 +78,24 @@ def request_body(model: type[BaseModel], *, accepts_timeout: bool = True) -> dic
     return {"requestBody": body} | ({"parameters": _HEADER_PARAMETERS} if accepts_timeout else {})
 
 
+TAGS = {
+    "inference": "Labels, scores, entities, answers and vectors, for every task",
+    "models": "What is served",
+    "jobs": "Files in the background",
+    "feedback": "Which answers were right",
+    "reviews": "Answers and files for people to label",
+    "promotions": "Compare a new version with the live one, and change it",
+    "operations": "Health, metrics and monitoring",
+    "openai": "Clients of OpenAI: embeddings, files and batches",
+    "cohere": "Clients of Cohere: classify, embed and rerank",
+    "rerank": "Clients of Jina and Cohere: rerank without a prefix",
+    "hugging-face": "Clients of Hugging Face: every task",
+    "text-embeddings-inference": "Clients of text-embeddings-inference: predict, embed, rerank",
+    "open-inference": "Clients of KServe and Triton: the Open Inference Protocol",
+    "label-studio": "A machine learning backend for Label Studio",
+}
+"""What the routes of each tag are for, in the order in which documentation shows them."""
+
 DEFAULT_RESPONSES: dict[int | str, dict[str, Any]] = {
     "default": {"description": "Any other problem", "content": {MEDIA_TYPE: {"schema": _PROBLEM}}}
 }
@@ -115,10 +133,17 @@ class DocumentedApp(FastAPI):
             for path, bodies in _BODIES.items():
                 native = (*native, *bodies) if path in document["paths"] else native
             parts["schemas"] = {**parts.get("schemas", {}), **component_schemas(*native, *self.body_models, Problem)}
+            document["tags"] = _tags(document)
             if self.needs_key:
                 parts["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
                 document["security"] = [{"bearer": []}]
         return document
+
+
+def _tags(document: dict[str, Any]) -> list[dict[str, str]]:
+    """The tags that the document uses, with what they are for."""
+    used = {tag for route in document["paths"].values() for each in route.values() for tag in each.get("tags", ())}
+    return [{"name": tag, "description": text} for tag, text in TAGS.items() if tag in used]
 
 
 def component_schemas(*models: type[BaseModel]) -> dict[str, Any]:

@@ -125,3 +125,8 @@ def test_document_names_the_key_if_one_is_needed(
     assert with_key["security"] == [{"bearer": []}]
     assert with_key["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
     assert with_key["paths"]["/livez"]["get"]["security"] == []
+
+
+def test_every_tag_says_what_it_is_for(document: dict[str, Any]) -> None:
+    used = {tag for _, _, operation in operations(document) for tag in operation["tags"]}
+    assert used == {tag["name"] for tag in document["tags"] if tag["description"]}
