@@ -36,8 +36,6 @@ from glossator.service.api.web.review.bodies import (
 from glossator.service.api.web.review.queue import Caller, ReviewResult
 
 router = APIRouter(include_in_schema=False, dependencies=[LABEL])
-_form_router = APIRouter(include_in_schema=False, route_class=PageRoute)
-"""Errors of the form are pages; those of the other routes are problems."""
 
 MOST_ITEMS = 100
 _MOST_QUEUE_CHARACTERS = 400
@@ -116,7 +114,6 @@ async def undo(queue: QueueId, request: Request, state: StateDep) -> Response:
     return await _json(state, content)
 
 
-@_form_router.post(PREFIX + "/review/files")
 async def create(request: Request, state: StateDep, owner: OwnerDep) -> Response:
     """Make a queue from a file, and go there."""
     queue = await create_queue(request, state, owner, _page_form)
@@ -124,7 +121,8 @@ async def create(request: Request, state: StateDep, owner: OwnerDep) -> Response
     return RedirectResponse(path, status_code=303)
 
 
-router.include_router(_form_router)
+# Errors of the form are pages; those of the other routes are problems.
+router.add_api_route(PREFIX + "/review/files", create, methods=["POST"], route_class_override=PageRoute)
 
 
 def _page_form(form: Form) -> ReviewFileForm:
