@@ -287,6 +287,14 @@ def test_failures_are_said_in_place(visit: Callable[..., Visit]) -> None:
     submit(page)
     page.get_by_text("broken").wait_for()
     page.unroute("**/ui/answer")
+    held: list[Any] = []
+    page.route("**/ui/answer", lambda route: held.append(route))
+    assert page.get_attribute("#predict", "hx-request") == '{"timeout": 40000}'
+    page.evaluate("""document.getElementById("predict").setAttribute("hx-request", '{"timeout": 300}')""")
+    submit(page)
+    page.locator("#answer", has_text=DEAD).wait_for()
+    page.evaluate("""document.getElementById("predict").setAttribute("hx-request", '{"timeout": 40000}')""")
+    page.unroute("**/ui/answer")
     page.route("**/ui/playground/**", lambda route: route.abort())
     page.select_option("#model", "tags")
     page.locator(".toast-line", has_text=DEAD).wait_for()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 
 import anyio
 from fastapi import Request
@@ -12,6 +13,7 @@ from fastapi import Request
 from glossator.service.api import inference_requests
 from glossator.service.api.canary import answering_model
 from glossator.service.api.inference_requests import read_deadline
+from glossator.service.api.problems import log_failure, status_of
 from glossator.service.api.state import AppState
 from glossator.service.api.web.playground.answer_view import (
     SHOWN_BARS,
@@ -92,6 +94,8 @@ async def answer(state: AppState, request: Request, question: Question) -> Compa
         except GlossatorError as error:
             if len(question.models) == 1:
                 raise
+            if status_of(error) == HTTPStatus.INTERNAL_SERVER_ERROR:
+                log_failure(error, request.scope)
             parts.append(Part(name, error=error))
     views = [part.view for part in parts if part.view is not None]
     return Comparison(parts, compare_views(*views) if len(views) == 2 else None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -46,8 +46,13 @@ def code_examples(
         needs_key: Whether the server needs a key, which the code then reads from `GLOSSATOR_API_KEY`.
         options: Options of `predict`, such as `top_k`, for our own dialect.
     """
+    return write_code(dialect_calls(task, model_name, texts, options), base_url, needs_key)
+
+
+def write_code(calls: Iterable[DialectCall], base_url: str, needs_key: bool) -> list[CodeExample]:
+    """The code of requests, in each language."""
     examples = []
-    for call in dialect_calls(task, model_name, texts, options):
+    for call in calls:
         written: list[tuple[Language, str]] = [("curl", curl(call, base_url, needs_key))]
         if call.python is not None:
             written.append(("Python", _python_client(call.python, base_url + call.base, needs_key)))

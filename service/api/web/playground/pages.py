@@ -31,6 +31,9 @@ from glossator.service.api.web.templating import render
 from glossator.service.bundle.task import Task
 from glossator.service.errors import UnknownModel, shorten
 
+_SLACK_SECONDS = 10.0
+"""How much longer than the server's own limit the page waits for an answer."""
+
 router = APIRouter(include_in_schema=False, route_class=PageRoute, dependencies=[INFER])
 
 
@@ -73,6 +76,7 @@ async def page(request: Request, state: StateDep) -> Response:
             other=other,
             missing=[shorten(name) for name in missing],
             example=example,
+            timeout_ms=round(1e3 * (state.settings.timeout_seconds + _SLACK_SECONDS)),
             **_options(asked),
         ),
     )
