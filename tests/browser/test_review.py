@@ -219,6 +219,19 @@ def test_errors_of_the_server_are_shown(visit: Start, status: int, words: str) -
     opened.errors.clear()  # the browser logs the status
 
 
+def test_a_slow_server_is_waited_for(visit: Start) -> None:
+    opened, queue = visit(scheme="dark"), tickets()
+    waiting: list[Any] = []
+    opened.context.route(re.compile(r"/items\.json"), lambda route: waiting.append(route))
+    page = opened.open("/ui/review/file%3Afake")
+    expect(page.locator("#state-loading")).to_have_text("Loading the next items …")
+    page.keyboard.press("1")
+    opened.screenshot("loading-dark")
+    assert opened.violations() == []
+    queue.answer(waiting.pop())
+    expect_item(page, 0)
+
+
 def test_a_refused_label_brings_its_item_back(visit: Start) -> None:
     opened, queue = visit(), tickets(3)
     queue.refused["0"] = "the label is not one of the model"

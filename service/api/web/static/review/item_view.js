@@ -8,6 +8,8 @@ const LONG_TEXT = 1_200;
 const ANNOUNCED = 400; // characters
 
 export class ItemView {
+  /** Whether the text scrolls in its own box. */
+  isLong = false;
   #onOpinion;
   #opinions = [];
 
@@ -18,9 +20,11 @@ export class ItemView {
   show(item, { kind, suggestion, isBlind }) {
     const text = find("#text");
     text.textContent = item.text;
-    text.classList.toggle("long", item.text.length > LONG_TEXT);
+    this.isLong = item.text.length > LONG_TEXT;
+    text.classList.toggle("long", this.isLong);
     this.#fill("#second", item.second);
     find("#second").classList.toggle("question", kind === "span");
+    if (kind !== "span") text.after(find("#second")); // a question stands above its context
     this.#fill("#why", item.note_for_reviewer);
     const box = find("#suggestion");
     box.hidden = suggestion === null && !isBlind;
@@ -43,10 +47,6 @@ export class ItemView {
     if (event.key.length !== 1 || !opinion || !isStated(opinion.verdict)) return false;
     this.#onOpinion(opinion.verdict);
     return true;
-  }
-
-  get hasOpinions() {
-    return this.#opinions.length > 0;
   }
 
   #fill(selector, text) {

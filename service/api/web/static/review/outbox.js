@@ -34,9 +34,10 @@ export class Outbox extends EventTarget {
     return this.#raw().length;
   }
 
-  hasReview(id) {
-    const raw = this.#read(this.#prefix + id);
-    return raw !== null && !JSON.parse(raw).undo;
+  /** The items whose reviews wait. */
+  reviewed() {
+    const operations = this.#raw().map(([, raw]) => JSON.parse(raw));
+    return new Set(operations.filter(({ undo }) => !undo).map(({ id }) => id));
   }
 
   /** Keep an operation on an item, and send it. It replaces an earlier one on the same item that is not sent yet. */

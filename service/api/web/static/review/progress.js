@@ -6,7 +6,7 @@ const LONGEST_PAUSE_MS = 120_000;
 const FEWEST_FOR_PACE = 5;
 
 export class Progress {
-  #server = { done: 0, total: 0, skipped: 0, reviewers: [], sentence: "" };
+  #server = null;
   #unsent = 0;
   #pace = new Pace();
 
@@ -27,6 +27,7 @@ export class Progress {
   }
 
   #draw() {
+    if (!this.#server) return;
     const { done, total, skipped, sentence, reviewers } = this.#server;
     const shown = total ? Math.min(total, done + this.#unsent) : done + this.#unsent;
     const bar = find("#progress-bar");

@@ -4,6 +4,7 @@ const AHEAD = 10;
 const REFILL_BELOW = 6;
 const MOST_FETCHED = 100;
 const MOST_REMEMBERED = 200;
+const MOST_KEPT = 50; // items with their texts; an undo of an older one asks the server
 
 export class ReviewQueue extends EventTarget {
   /** The item on the screen; null while none is there. */
@@ -72,6 +73,8 @@ export class ReviewQueue extends EventTarget {
   review(review) {
     const item = this.current;
     this.#done.set(item.id, { item, review });
+    const old = [...this.#done.keys()].at(-1 - MOST_KEPT);
+    if (old !== undefined) this.#done.set(old, null);
     this.#history.add(item.id);
     this.#tabs.done(item.id);
     this.advance();
@@ -110,12 +113,14 @@ export class ReviewQueue extends EventTarget {
   async #fetch() {
     try {
       const count = Math.min(MOST_FETCHED, AHEAD + this.#buffer.length + this.#outbox.size + (this.current ? 1 : 0));
+      const waiting = this.#outbox.reviewed(); // before: the server may confirm them while it answers
       const answer = await this.#api.items(count, this.blind);
       this.about = answer;
       const known = new Set([this.current?.id, ...this.#buffer.map((each) => each.id)]);
       const items = answer.items.map((each) => ({ ...each, id: String(each.id) }));
-      const fresh = items.filter(({ id }) => !known.has(id) && !this.#done.has(id) && !this.#outbox.hasReview(id));
+      const fresh = items.filter(({ id }) => !known.has(id) && !this.#done.has(id) && !waiting.has(id));
       this.#buffer.push(...fresh);
+      this.#dropReviewed();
       this.isEmpty = this.#buffer.length === 0 && items.length < count;
       this.#emit("fetched", answer);
       if (!this.current) this.advance();
@@ -131,7 +136,8 @@ export class ReviewQueue extends EventTarget {
   }
 
   #dropReviewed() {
-    this.#buffer = this.#buffer.filter(({ id }) => !this.#done.has(id) && !this.#outbox.hasReview(id));
+    const waiting = this.#outbox.reviewed();
+    this.#buffer = this.#buffer.filter(({ id }) => !this.#done.has(id) && !waiting.has(id));
   }
 
   /** The server refused a review: its item comes back. */

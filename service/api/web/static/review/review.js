@@ -80,7 +80,7 @@ function showItem(earlier) {
   note.text = earlier?.note ?? "";
   showAccept();
   shownAt = performance.now();
-  if (!find("dialog[open]")) find("#item").focus({ preventScroll: true });
+  if (!find("dialog[open]")) find(view.isLong ? "#text" : "#item").focus({ preventScroll: true });
   announce(view.announcement(item, words));
 }
 

@@ -163,8 +163,13 @@ export class SpanEditor {
   }
 
   #selectByMouse(isExact) {
+    if (this.#takeSelection(isExact) && this.#isQuestion) this.#label(ANSWER);
+  }
+
+  /** Take over the selection of the browser. Returns whether there was one. */
+  #takeSelection(isExact) {
     const range = selectedRange(this.#target);
-    if (!range) return;
+    if (!range) return false;
     document.getSelection().removeAllRanges();
     const near = { start: Math.max(0, range.start - NEIGHBOURS), end: range.end + NEIGHBOURS };
     const tokens = tokensOf(this.#text.slice(near.start, near.end)).map((token) => ({
@@ -172,9 +177,9 @@ export class SpanEditor {
       end: token.end + near.start,
     }));
     const snapped = snap(range, tokens);
-    if (!snapped) return;
+    if (!snapped) return false;
     this.#select(isExact ? range : snapped);
-    if (this.#isQuestion) this.#label(ANSWER);
+    return true;
   }
 
   #select(range) {
@@ -190,7 +195,8 @@ export class SpanEditor {
 
   /** Label the selection. Returns whether it could be labelled. */
   #label(label) {
-    if (!this.#range) {
+    // On a touch screen, no event of the mouse says that there is a selection.
+    if (!this.#range && !this.#takeSelection(false)) {
       this.#actions.warn("Select some words first: with the mouse, or with ← and → (Shift extends).");
       return false;
     }
