@@ -30,6 +30,8 @@ class Erasures:
 
     def cover(self, record: Mapping[str, Any]) -> bool:
         """Return whether the record was erased."""
+        if not self.texts and not self.requests:
+            return False
         covered_until = max(
             self.texts.get(str(record.get("sha256")), ""), self.requests.get(str(record.get("request")), "")
         )
@@ -37,7 +39,7 @@ class Erasures:
 
     def cover_line(self, line: bytes) -> bool:
         """Return whether a line of a segment was erased. A line that is no record was not."""
-        if not self.texts and not self.requests:
+        if not self.texts and not self.requests:  # parse nothing
             return False
         try:
             record = json.loads(line)
