@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,12 @@ from vote_bundle import vote_bundle
 from glossator.service.api.app import create_app
 from glossator.service.api.registry_catalog import RegistryCatalog
 from glossator.service.api.settings import Settings
+from glossator.service.bundle import file_names
+from glossator.service.bundle.task import TextClassification
+from glossator.service.inference.encoding import Encoder
 from glossator.service.inference.model import Model, load
+from glossator.service.inference.pipeline import Pipeline
+from glossator.service.inference.runtime.session import Session
 from glossator.service.registry import Registry
 
 MakeClient = Callable[..., TestClient]
@@ -136,3 +142,25 @@ def test_a_version_that_cannot_be_loaded_says_why(registry_client: TestClient, t
     assert "(assigned)" in answer
     assert 'role="alert"' in answer
     assert "onnx/model.onnx" in answer
+
+
+def test_a_label_set_is_asked_for_where_the_model_has_one(
+    make_client: MakeClient, served_models: dict[str, Model]
+) -> None:
+    """The probabilities of the text are about 0.32 (two labels) and below 0.12."""
+    model = served_models["intents"]
+    task = model.task
+    assert isinstance(task, TextClassification)
+    scores = [0.1] * 89 + [0.75] * 11  # 1 minus the probability of the right label of 100 rows
+    task = task.model_copy(update={"calibration": task.calibration.model_copy(update={"nonconformity": scores})})
+    bundle = replace(model.bundle, manifest=model.bundle.manifest.model_copy(update={"task": task}))
+    encoder = Encoder(bundle.path / file_names.TOKENIZER, task.encoding)
+    session = Session(bundle.path / file_names.GRAPH_FP32)
+    calibrated = Model(bundle, Pipeline(encoder, model.batcher, task), model.batcher, session)
+    client = make_client({"intents": calibrated, "tags": served_models["tags"]})
+    assert 'name="coverage"' in client.get("/ui").text
+    assert 'name="coverage"' not in client.get("/ui/playground/model", params={"model": "tags"}).text
+    shown = ask(client, model="intents", other="tags", text="money parcel", coverage="0.95")
+    assert "The marked labels contain the right one in 95 % of texts" in shown
+    assert shown.split("</article>")[0].count("(assigned)") == 2
+    assert ask(client, model="intents", text="money parcel").count("(assigned)") == 1
