@@ -304,7 +304,7 @@ def entity(text: str, words: str, label: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_entities_are_marked_with_keyboard_and_mouse(visit: Start, scheme: str) -> None:
-    items = [
+    items: list[dict[str, Any]] = [
         {"text": ENTITY_TEXT, "suggestion": {"entities": [entity(ENTITY_TEXT, "London", "PLACE") | {"score": 0.93}]}},
         {"text": ENTITY_TEXT},
         {"text": RTL_TEXT},
@@ -500,7 +500,9 @@ def test_queues_are_listed_as_cards(visit: Start, scheme: str, width: int) -> No
 
 def test_a_list_without_queues_says_what_brings_one(visit: Start) -> None:
     opened = visit(width=390)
-    answers = iter([{"status": 500, "json": {"detail": "the store cannot be read"}}, {"json": {"queues": []}}])
+    answers: Iterator[dict[str, Any]] = iter(
+        [{"status": 500, "json": {"detail": "the store cannot be read"}}, {"json": {"queues": []}}]
+    )
     opened.context.route("**/ui/review/queues.json*", lambda route: route.fulfill(**next(answers)))
     page = opened.open("/ui/review")
     expect(page.locator(".problem")).to_contain_text("The store cannot be read")
