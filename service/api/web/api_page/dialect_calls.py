@@ -96,6 +96,19 @@ def dialect_calls(
     return calls
 
 
+def zero_shot_calls(
+    model_name: str, texts: Sequence[str], labels: Sequence[str], options: Mapping[str, Any] | None = None
+) -> list[DialectCall]:
+    """The requests that sort texts into labels of one's own, our own first; `options` are its alone."""
+    body = {"texts": list(texts), "labels": list(labels)} | dict(options or {})
+    python = _own_client("zero_shot", {"model": model_name} | body)
+    native = DialectCall("Glossator zero-shot", model_name, "", "/v1/models/{name}/zero-shot", body, python)
+    calls = [{"text": text, "candidate_labels": list(labels)} for text in texts]
+    inputs = {"inputs": list(texts), "parameters": {"candidate_labels": list(labels)}}
+    dialect = "Hugging Face zero-shot"
+    return [native, _hugging_face_call(model_name, "zero_shot_classification", inputs, calls, dialect)]
+
+
 def _native(model: str, texts: Sequence[Text], options: dict[str, Any]) -> DialectCall:
     first, second = _sides(texts)
     body: dict[str, Any] = {"texts": first} | ({"text_pairs": second} if second else {}) | options
@@ -120,7 +133,7 @@ def _embedding_calls(model: str, texts: list[str]) -> Iterator[DialectCall]:
     yield _hugging_face(model, "feature_extraction", texts)
     yield _tei(model, "embed", {"inputs": texts})
     if len(texts) > 1:
-        yield from _rerank_calls(model, texts[0], texts[1:])
+        yield from rerank_calls(model, texts[0], texts[1:])
 
 
 def _classifier_calls(task: TextClassification | TextPair, model: str, texts: Sequence[Text]) -> Iterator[DialectCall]:
@@ -134,10 +147,11 @@ def _classifier_calls(task: TextClassification | TextPair, model: str, texts: Se
             yield _cohere("Cohere", model, "/cohere/v1/classify", {"model": model, "inputs": first}, "Client")
     yield _tei(model, "predict", {"inputs": [list(text) if isinstance(text, Pair) else [text] for text in texts]})
     if isinstance(task, TextPair) and is_rating(task):
-        yield from _rerank_calls(model, first[0], second)
+        yield from rerank_calls(model, first[0], second)
 
 
-def _rerank_calls(model: str, query: str, documents: list[str]) -> Iterator[DialectCall]:
+def rerank_calls(model: str, query: str, documents: list[str]) -> Iterator[DialectCall]:
+    """The requests that rank documents, our own first."""
     own: dict[str, Any] = {"query": query, "documents": documents}
     python = _own_client("rerank", {"model": model} | own)
     yield DialectCall("Glossator rerank", model, "", "/v1/models/{name}/rerank", own, python)
@@ -169,10 +183,14 @@ def _hugging_face_questions(model: str, texts: Sequence[Text]) -> DialectCall:
 
 
 def _hugging_face_call(
-    model: str, method: str, body: Mapping[str, Any], calls: Sequence[Mapping[str, Any]]
+    model: str,
+    method: str,
+    body: Mapping[str, Any],
+    calls: Sequence[Mapping[str, Any]],
+    dialect: str = "Hugging Face",
 ) -> DialectCall:
     python = PythonClient("huggingface_hub", "InferenceClient", method, calls, url_name="model")
-    return DialectCall("Hugging Face", model, "/hf/{name}", "/hf/{name}", body, python)
+    return DialectCall(dialect, model, "/hf/{name}", "/hf/{name}", body, python)
 
 
 def _open_inference(model: str, texts: Sequence[Text]) -> DialectCall:

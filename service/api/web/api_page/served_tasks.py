@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from glossator.service.api.dialects.predictions import is_embedding
 from glossator.service.api.model_catalog import ListedModel
-from glossator.service.api.web.api_page.dialect_calls import DialectCall, dialect_calls
+from glossator.service.api.web.api_page.dialect_calls import DialectCall, dialect_calls, zero_shot_calls
 from glossator.service.api.web.playground.modes import abilities_of
 from glossator.service.bundle.task import Classifier, QuestionAnswering, Task, TokenClassification
 from glossator.service.inference.encoding import reads_pairs
@@ -17,6 +17,7 @@ from glossator.service.tasks.rating import is_rating
 _TEXT = "Where is my parcel?"
 _OTHER = "Your parcel arrives on Monday."
 _THIRD = "Thank you for the quick refund."
+_LABELS = ("delivery", "refund")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +102,14 @@ def served_dialects(models: Sequence[ListedModel]) -> list[ServedDialect]:
     """The dialects that serve a model, our own first. The example is a request to the first model."""
     calls: dict[str, list[DialectCall]] = {}
     for each in models:
-        for call in dialect_calls(each.manifest.task, each.name, sample_texts(each.manifest.task)):
+        task = each.manifest.task
+        found = dialect_calls(task, each.name, sample_texts(task))
+        if _takes_any_label(task):
+            found += zero_shot_calls(each.name, [_TEXT], _LABELS)
+        for call in found:
             calls.setdefault(call.dialect, []).append(call)
-    return [ServedDialect(name, [call.model for call in found], found[0]) for name, found in calls.items()]
+    own_first = sorted(calls.items(), key=lambda each: not each[0].startswith("Glossator"))
+    return [ServedDialect(name, [call.model for call in found], found[0]) for name, found in own_first]
 
 
 def sample_texts(task: Task) -> list[Text]:

@@ -19,8 +19,10 @@ from servers import Server, server
 from task_factory import make_task
 from vote_bundle import vector_bundle, vote_bundle
 
-from glossator.service.api.web.playground.code_examples import KEY_VARIABLE, CodeExample, code_examples
+from glossator.service.api.web.api_page.dialect_calls import zero_shot_calls
+from glossator.service.api.web.playground.code_examples import KEY_VARIABLE, CodeExample, code_examples, write_code
 from glossator.service.bundle.reader import read_bundle
+from glossator.service.bundle.task import TextEmbedding
 from glossator.service.inference.encoding import reads_pairs
 from glossator.service.tasks.encoded import Pair, Text
 
@@ -61,6 +63,9 @@ def examples(request: pytest.FixtureRequest) -> list[CodeExample]:
         if reads_pairs(task):
             texts = [Pair("Where's it?", HOSTILE)]
         found += code_examples(task, bundle.name, texts, running.url, needs_key=True)
+        if isinstance(task, TextEmbedding):
+            calls = zero_shot_calls(bundle.name, [HOSTILE], ["delivery", "it's"])
+            found += write_code(calls, running.url, needs_key=True)
     return found
 
 
