@@ -58,6 +58,9 @@ async def model(
     """One model over time. It loads its charts by itself."""
     if state.monitor is None:
         return render(request.scope, "monitor/page.html", is_on=False)
+    service, wanted = state.monitor, time_range(range, since, until)
+    if name not in state.models.names:  # an error, unless the log has answers of it
+        await _run(request, state, lambda: model_timeline(state, service, name, wanted))
     chosen = {"range": range, "since": since, "until": until, "version": version}
     return render(request.scope, "monitor/model.html", name=name, ranges=RANGES, chosen=chosen)
 

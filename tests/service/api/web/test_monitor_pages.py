@@ -60,7 +60,17 @@ def test_wrong_times_and_unknown_models_are_errors_in_the_page(make_client: Make
     part = {"HX-Request": "true"}
     monday = client.get(VIEW, params={"since": "monday"}, headers=part)
     assert (monday.status_code, "since is not a time" in monday.text.lower()) == (422, True)
-    assert client.get("/ui/monitor/nobody/view", headers=part).status_code == 404
+    assert client.get("/ui/monitor/intents", params={"since": "monday"}).status_code == 422
+    for path in ("/ui/monitor/nobody", "/ui/monitor/nobody/view"):
+        unknown = client.get(path)
+        assert (unknown.status_code, "No model has this name" in unknown.text) == (404, True)
+
+
+def test_a_model_that_is_not_served_any_more_is_shown(make_client: MakeClient, tmp_path: Path) -> None:
+    write(tmp_path / "log", model="retired")
+    client = serve(make_client, tmp_path / "log")
+    assert client.get("/ui/monitor/retired").status_code == 200
+    assert "1 answer." in client.get("/ui/monitor/retired/view").text
 
 
 def test_only_admins_see_the_monitor_and_servers_without_a_log_have_none(
