@@ -164,11 +164,13 @@ function lastValue(column) {
 }
 
 /** Lines over the periods of reviews: one step a period, nothing between periods. */
-function periodColumns(periods) {
+function periodColumns(periods, times) {
   const columns = [[], [], [], []];
   for (const each of periods) {
     const known = each.value !== null;
-    for (const [time, shown] of [[each.since, true], [each.until, true], [each.until + 0.5, false]]) {
+    // Points between the ends too: no line is drawn to a point outside the time that is shown.
+    const inside = times.filter((time) => time > each.since && time < each.until).map((time) => [time, true]);
+    for (const [time, shown] of [[each.since, true], ...inside, [each.until, true], [each.until + 0.5, false]]) {
       columns[0].push(time);
       columns[1].push(shown && known ? each.value : null);
       columns[2].push(shown ? each.low : null);
@@ -203,7 +205,7 @@ function contents(data) {
     },
   };
   if (data.periods.length) {
-    const columns = periodColumns(data.periods);
+    const columns = periodColumns(data.periods, data.times);
     const lows = data.periods.map((each) => each.low);
     const newest = data.periods.at(-1);
     found.accuracy = {

@@ -17,3 +17,6 @@ export function element(tag, attributes = {}, ...children) {
 export const counted = (number, noun) => `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
 
 export const percent = (share) => `${(100 * share).toFixed(share > 0.0995 || share === 0 ? 0 : 1)} %`;
+
+/** A name that may wrap after `_`, `-`, `/` and `.`, so that no word is broken on a narrow screen. */
+export const breakable = (name) => name.split(/(?<=[_\-/.])/).flatMap((part, i) => (i ? [element("wbr"), part] : [part]));

@@ -1,6 +1,6 @@
 /** A list of labels to choose from: keys 1 to 9 and 0 for the first ten, a search for all of them. */
 
-import { element, find, percent } from "./dom.js";
+import { breakable, element, find, percent } from "./dom.js";
 
 const FEW = 10;
 const KEYS = "1234567890";
@@ -82,7 +82,7 @@ export class LabelList {
       { type: "button", class: "label btn", "aria-pressed": "false", "data-label": label },
       element("kbd", { "aria-hidden": "true", class: number < FEW ? null : "invisible" }, KEYS[number] ?? ""),
       element("span", { class: "check", "aria-hidden": "true" }, "✓"),
-      element("bdi", { class: "name" }, label),
+      element("bdi", { class: "name" }, ...breakable(label)),
       element("span", { class: "score" }),
     );
     button.addEventListener("click", () => this.#pick(label));
