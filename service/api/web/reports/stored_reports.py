@@ -45,7 +45,8 @@ class StoredReport:
 class FolderListing:
     """The reports in a folder, the newest first.
 
-    `is_complete`: the folder is not larger than what is listed. `problem`: why it cannot be read, else empty.
+    `is_complete`: the whole folder could be read, and is not larger than what is listed. `problem`: why it cannot be
+    read, else empty.
     """
 
     reports: tuple[StoredReport, ...]
@@ -57,12 +58,12 @@ def list_folder(root: Path) -> FolderListing:
     """Return the reports below a folder. Files without our format marker are left out, links are not followed."""
     try:
         with OpenFolder(root) as folder:
-            entries = list(islice(folder.entries(), MAX_ENTRIES + 1))
-            found = list(_reports(folder, entries[:MAX_ENTRIES]))
+            entries, is_complete = _entries(folder)
+            found = list(_reports(folder, entries))
     except OSError as error:
         return FolderListing((), problem=os.strerror(error.errno or 0))
     found.sort(key=lambda each: (each.about.created, each.path), reverse=True)
-    return FolderListing(tuple(found), len(entries) <= MAX_ENTRIES)
+    return FolderListing(tuple(found), is_complete)
 
 
 def read_from_folder(root: Path, path: str) -> bytes:
@@ -98,6 +99,17 @@ def read_from_bundle(bundle: Bundle, path: str) -> bytes:
         if content is not None:
             return content
     raise RouteNotFound("no such report", found=path, hint="The page of the model lists its reports.")
+
+
+def _entries(folder: OpenFolder) -> tuple[list[tuple[str, int]], bool]:
+    """Return what is below a folder, and whether that is all: not too much, and every folder could be read."""
+    entries: list[tuple[str, int]] = []
+    try:
+        for entry in islice(folder.entries(), MAX_ENTRIES + 1):
+            entries.append(entry)  # what came before an error is kept
+    except OSError:
+        return entries, False
+    return entries[:MAX_ENTRIES], len(entries) <= MAX_ENTRIES
 
 
 def _reports(folder: OpenFolder, entries: list[tuple[str, int]]) -> Iterator[StoredReport]:

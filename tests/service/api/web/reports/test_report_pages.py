@@ -93,6 +93,13 @@ def test_a_very_large_folder_is_listed_in_part(folder: Path, monkeypatch: pytest
     assert len(listing.reports) == 1
 
 
+def test_folders_that_are_nested_too_deeply_do_not_hide_the_others(folder: Path) -> None:
+    (folder / "zzz" / "/".join("d" * 40)).mkdir(parents=True)
+    listing = stored_reports.list_folder(folder)
+    assert not listing.is_complete
+    assert len(listing.reports) == 2
+
+
 def test_reports_in_a_bundle_are_listed_and_served_as_they_were_verified(
     make_client: Callable[..., TestClient], bundles: dict[str, Path], tmp_path: Path
 ) -> None:
