@@ -142,7 +142,7 @@ def test_models_that_are_not_loaded_are_listed_too(registry: Registry, versions:
         assert [each["id"] for each in listing["data"]] == ["intents", "other"]
         index = client.post("/v2/repository/index").json()
         assert [(each["name"], each["state"]) for each in index] == [("intents", "READY"), ("other", "UNAVAILABLE")]
-        assert "not loaded yet" in client.get("/ui/playground/models").text
+        assert "Live, loads on request" in client.get("/ui/models").text
 
 
 def test_damaged_manifest_does_not_hide_the_other_models(

@@ -105,7 +105,7 @@ def _model(state: AppState, name: str, record: ModelRecord | None, *, aliased_on
         digests = [each for each in digests if each in found.values()]
     if live is not None:
         digests = [live.digest, *(each for each in digests if each != live.digest)]
-    loaded = {model.digest for _, model in state.models.loaded()}
+    loaded = {model.digest for loaded_name, model in state.models.loaded() if loaded_name.partition("@")[0] == name}
     return ServedModel(
         name=name,
         versions=[

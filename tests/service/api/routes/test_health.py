@@ -48,6 +48,7 @@ def test_index_lists_every_route(make_client: Callable[..., TestClient]) -> None
         ("GET", "/v1/models/{name}"),
         ("GET", "/v1/models/{name}/bundle"),
         ("GET", "/v1/models/{name}/monitor"),
+        ("GET", "/v1/models/{name}/timeline"),
         ("GET", "/v1/promotions/{name}"),
         ("POST", "/v1/promotions/{name}/batches"),
         ("GET", "/v1/promotions/{name}/tasks"),

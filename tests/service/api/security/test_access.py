@@ -36,7 +36,7 @@ _LOOP = asyncio.Runner()
 OPEN_PATHS = {"/livez", "/readyz", "/ui/session", "/ui/session/end", "/ui/static/{name:path}"}
 LABEL_PREFIXES = (
     "/v1/jobs", "/v1/files", "/v1/batches", "/v1/reviews", "/v1/review-files", "/v1/promotions", "/ui/jobs",
-    "/ui/review",
+    "/ui/review", "/ui/reports/runs",
 )  # fmt: skip
 ADMIN_PATHS = (
     "/v1/reviews/{name}/periods",
@@ -143,11 +143,16 @@ def test_every_route_declares_one_scope(
         expected: str | None = "infer"
         if route.path in OPEN_PATHS:
             expected = None
-        elif route.path in ADMIN_PATHS or route.path.endswith(("/metrics", "/monitor", "/timeline")):
+        elif (
+            route.path in ADMIN_PATHS
+            or route.path.endswith(("/metrics", "/monitor", "/timeline"))
+            or route.path.startswith("/ui/monitor")
+        ):
             expected = "admin"
-        elif route.path.startswith("/ui/monitor"):
-            expected = "admin"
-        elif route.path.startswith(LABEL_PREFIXES) or (route.path, route.methods) == ("/v1/feedback", ("GET",)):
+        elif route.path.startswith(LABEL_PREFIXES) or (route.path, route.methods) in (
+            ("/v1/feedback", ("GET",)),
+            ("/ui/reports", ("GET",)),
+        ):
             expected = "label"
         assert route.access.scope == expected, route
     if jobs:
