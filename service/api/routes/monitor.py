@@ -19,8 +19,7 @@ from glossator.service.api.schemas.timeline import TimelineBody, timeline_body
 from glossator.service.api.security.access import ADMIN
 from glossator.service.api.state import AppState
 from glossator.service.errors import ConfigError
-from glossator.service.monitoring.prediction_log.reader import parse_time
-from glossator.service.monitoring.timeline.slots import seconds_of
+from glossator.service.monitoring.prediction_log.reader import parse_seconds
 
 router = APIRouter(tags=["operations"])
 
@@ -109,7 +108,7 @@ def monitor_of(state: AppState) -> MonitorService:
 
 def time_range(length: Range, since: str | None, until: str | None) -> TimeRange:
     """Return the time that a request asks for. Raises ConfigError."""
-    begin, end = parse_time(since or None, "since"), parse_time(until or None, "until")
+    begin, end = parse_seconds(since or None, "since"), parse_seconds(until or None, "until")
     if begin is not None and end is not None and begin >= end:
         raise ConfigError(_NO_RANGE.message, found=f"{since} to {until}")
-    return TimeRange(length, None if begin is None else seconds_of(begin), None if end is None else seconds_of(end))
+    return TimeRange(length, begin, end)

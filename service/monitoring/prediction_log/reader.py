@@ -16,6 +16,7 @@ from glossator.service.monitoring.prediction_log.records import Role, format_tim
 from glossator.service.monitoring.prediction_log.segments import list_segments, read_segment
 
 Record = dict[str, Any]
+_YEAR_3000 = 32_503_680_000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,13 @@ def log_statistics(folder: Path, wanted: LogFilter | None = None) -> LogStatisti
 
 
 def parse_time(text: str | None, option: str) -> str | None:
-    """Return a time that a user wrote, in the form of the records: a date or a time of ISO 8601, UTC by default.
+    """Return a time that a user wrote, in the form of the records; see `parse_seconds`."""
+    seconds = parse_seconds(text, option)
+    return None if seconds is None else format_time(seconds)
+
+
+def parse_seconds(text: str | None, option: str) -> float | None:
+    """Return a time that a user wrote in seconds since 1970: a date or a time of ISO 8601, UTC by default.
 
     Raises ConfigError.
     """
@@ -144,8 +151,11 @@ def parse_time(text: str | None, option: str) -> str | None:
         return None
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
+        seconds = (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+        if not 0.0 <= seconds < _YEAR_3000:
+            raise ValueError("not a time of a log")
+    except (ValueError, OverflowError):
         raise ConfigError(
             f"{option} is not a time", found=text, expected="a date such as 2026-11-29, or 2026-11-29T13:00"
         ) from None
-    return format_time((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())
+    return seconds

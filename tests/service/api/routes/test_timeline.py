@@ -94,6 +94,10 @@ def test_wrong_times_unknown_models_and_servers_without_a_log_are_refused(
     assert (monday.status_code, monday.json()["found"]) == (422, "monday")
     assert client.get(PATH, params={"since": "2026-02-02", "until": "2026-01-01"}).status_code == 422
     assert client.get(PATH, params={"range": "year"}).status_code == 422
+    for odd in ("0001-01-01", "1969-12-31", "9999-12-31T23:59:59-14:00", "2999-12-31T23:59:59.999999"):
+        assert client.get(PATH, params={"since": odd}).status_code in (200, 422), odd
+        assert client.get(PATH, params={"until": odd}).status_code in (200, 422), odd
+        assert client.get(PATH, params={"until": odd, "range": "all"}).status_code in (200, 422), odd
     assert client.get("/v1/models/nobody/timeline").status_code == 404
     assert make_client().get(PATH).json()["code"] == "monitor-off"
 
