@@ -56,7 +56,8 @@ function showKind(about) {
   if (about.title) find("h1").textContent = about.title;
   const canHide = about.allow_blind !== false && about.kind !== "preference";
   find("#blind").hidden = !canHide;
-  fillKeys(editor.keys);
+  const opinionKeys = queueId.startsWith("differing:") ? [["a, b", "Take what a reviewer said"]] : [];
+  fillKeys([...opinionKeys, ...editor.keys]);
   const link = find("#export");
   link.hidden = !about.export;
   if (about.export) link.href = root + about.export;
