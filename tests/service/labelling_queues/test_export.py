@@ -44,19 +44,21 @@ def read(path: Path, **options: Any) -> CorpusReading:
     return inspect_corpus(str(path), ReadingOptions(**options), Reporter())
 
 
-@pytest.mark.parametrize(("kind", "gold"), [
-    ("single_label", [{"labels": ["a"]}, {"labels": ["b"]}]),
-    ("multi_label", [{"labels": ["a", "b"]}, {"labels": ["a"]}, {"labels": []}]),
-    ("entities", [{"entities": [{"start": 0, "end": 5, "label": "WORD"}]}, {"entities": []}]),
-    ("span", [{"span": {"start": 9, "end": 13}}, {"span": None}]),
-])  # fmt: skip
-@pytest.mark.parametrize("format", ["jsonl", "csv"])
+GOLD: dict[Kind, list[Any]] = {
+    "single_label": [{"labels": ["a"]}, {"labels": ["b"]}],
+    "multi_label": [{"labels": ["a", "b"]}, {"labels": ["a"]}, {"labels": []}],
+    "entities": [{"entities": [{"start": 0, "end": 5, "label": "WORD"}]}, {"entities": []}],
+    "span": [{"span": {"start": 9, "end": 13}}, {"span": None}],
+}
+READ = [(kind, format) for kind in GOLD for format in ("jsonl", "csv") if (kind, format) != ("span", "csv")]
+"""Training reads answers to questions from JSON lines only."""
+
+
+@pytest.mark.parametrize(("kind", "format"), READ)
 def test_training_reads_what_people_said_and_nothing_else(
-    sqlite_labelling_store: LabellingStore, tmp_path: Path, kind: Kind, gold: list[Any], format: ExportFormat
+    sqlite_labelling_store: LabellingStore, tmp_path: Path, kind: Kind, format: ExportFormat
 ) -> None:
-    if (kind, format) == ("span", "csv"):
-        pytest.skip("training reads answers to questions from JSON lines")
-    queue = labelled_queue(sqlite_labelling_store, kind, ("a", "b", "WORD"), gold)
+    queue = labelled_queue(sqlite_labelling_store, kind, ("a", "b", "WORD"), GOLD[kind])
     reading = read(write(sqlite_labelling_store, queue, format, tmp_path))
     assert len(reading.corpus) == LABELLED
     assert reading.corpus.texts[:2] == ["where is parcel 0 🙂", "where is parcel 1 🙂"]
