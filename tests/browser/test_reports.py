@@ -18,6 +18,7 @@ from glossator.evaluation.reports.builders.evaluation import build_evaluation_re
 from glossator.evaluation.reports.builders.learning_curve import build_learning_curve_report
 from glossator.evaluation.reports.document.report_page import report_page
 from glossator.evaluation.reports.evaluation_files import draw_plots
+from glossator.service.bundle.task import TextClassification
 from glossator.service.files.report_metadata import ReportMetadata
 from glossator.service.inference.model import load
 
@@ -32,12 +33,13 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("reports")
     bundle = vote_bundle(root / "bundle", "single_label_classification")
     task = load(bundle, threads=1).task.model_copy(update={"labels": [HOSTILE, "billing", "login"]})
+    assert isinstance(task, TextClassification)
     rng = np.random.default_rng(0)
     gold = rng.integers(3, size=300)
     logits = rng.normal(size=(300, 3))
     logits[np.arange(300), gold] += 2.0
     shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    result = evaluate_classifier([(task.labels[i],) for i in gold], shares, task, resamples=100, name="test")  # type: ignore[union-attr]
+    result = evaluate_classifier([(task.labels[i],) for i in gold], shares, task, resamples=100, name="test")
     about = {"model": HOSTILE, "data": "test.csv (300 rows)", "created": "2026-11-29T23:40:00+00:00"}
     evaluation = build_evaluation_report(
         result, ReportMetadata(kind="evaluation", title=f"Evaluation {HOSTILE}", **about), plots=draw_plots(result)
