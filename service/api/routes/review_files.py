@@ -83,7 +83,7 @@ _MEDIA_TYPES = {"jsonl": "application/x-ndjson", "csv": "text/csv; charset=utf-8
 async def create(request: Request, response: Response, state: StateDep, owner: OwnerDep) -> ReviewFileBody:
     """Store the rows of a file as a queue. The 201 response means that they survive a crash of the server.
 
-    Suggestions of the model are computed when reviewers come to the rows, behind the texts of other callers. Files that
+    Suggestions of the model are computed shortly before a reviewer gets the row, behind other callers' texts. Files that
     `glossator wrangle --review` and `glossator suggest` wrote bring their own.
     """
     queue = await create_queue(request, state, owner, ReviewFileForm.of)
