@@ -66,7 +66,10 @@ def test_files_are_previewed_labelled_and_downloaded(visit: Callable[..., Visit]
     assert opened.violations() == []
     assert fits(page)
     card(page, second).get_by_label("Text column").select_option("a")
-    page.get_by_role("button", name="Label 2 files").click()
+    page.get_by_role("button", name="Label 2 files").wait_for()
+    page.get_by_text("More options").click()
+    page.get_by_label("Prefix of new columns").fill("p_")
+    page.get_by_role("button", name="Label 2 files").click()  # also ends the field, which previews the files again
     row(page, second).get_by_text("Finished").wait_for()
     row(page, first).get_by_text("Finished with errors").wait_for()
     assert "1,200 rows, 240 with errors" in row(page, first).inner_text()
@@ -78,6 +81,7 @@ def test_files_are_previewed_labelled_and_downloaded(visit: Callable[..., Visit]
     assert download.value.suggested_filename == f"tickets-{scheme}-labelled.csv"
     lines = Path(download.value.path()).read_text().splitlines()
     assert len(lines) == 1_201
+    assert lines[0].startswith("id,message,sender,p_label,")
     assert lines[1].startswith("0,money for me,0@a.test,refund,")
 
     row(page, first).get_by_role("link", name=first, exact=True).click()

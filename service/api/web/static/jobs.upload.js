@@ -73,7 +73,7 @@ class ChosenFile {
       this.find(`[data-column=${column}]`).id = id;
       this.find(`[data-column=${column}]`).addEventListener("change", (event) => {
         this.picked[column] = event.target.value;
-        this.preview();
+        this.preview({ keep: true });
       });
     }
     this.find("[data-remove]").addEventListener("click", () => this.remove());
@@ -95,10 +95,11 @@ class ChosenFile {
     this.find("[data-state]").replaceChildren(...content);
   }
 
-  async preview() {
+  /** Ask the server how it reads the file. With `keep`, a file that is ready stays so: a click on the button is not lost. */
+  async preview({ keep = false } = {}) {
     this.reading?.abort();
     const reading = (this.reading = new AbortController());
-    this.isReady = false;
+    this.isReady &&= keep;
     showStart();
     if (this.file.size === 0) return this.fail(new Studio.Error("The file is empty.", { hint: "Choose another file." }));
     if (this.file.size > mostBytes) {
@@ -113,7 +114,9 @@ class ChosenFile {
       const found = await this.ask(formOf(fields, blob, this.file.name), reading.signal);
       if (!reading.signal.aborted) this.show(found);
     } catch (error) {
-      if (!reading.signal.aborted) this.fail(error);
+      if (reading.signal.aborted) return;
+      this.isReady = false;
+      this.fail(error);
     }
   }
 
@@ -170,6 +173,7 @@ class ChosenFile {
     const asked = JSON.stringify(fields);
     if (asked !== this.asked) [this.asked, this.key] = [asked, randomKey()];
     this.isSending = true;
+    this.reading?.abort();
     this.state();
     this.progress(0);
     this.find("[data-sending]").hidden = false;
@@ -259,7 +263,7 @@ modelChoice.addEventListener("change", () => {
   for (const each of files) each.preview();
 });
 for (const id of ["output-format", "least-score", "prefix", "encoding"]) {
-  document.getElementById(id).addEventListener("change", () => files.forEach((each) => each.preview()));
+  document.getElementById(id).addEventListener("change", () => files.forEach((each) => each.preview({ keep: true })));
 }
 for (const name of ["dragenter", "dragover"]) {
   document.addEventListener(name, (event) => {
