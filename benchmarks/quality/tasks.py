@@ -25,10 +25,10 @@ import numpy as np
 from benchmarks.quality.accuracy import RESULTS, run
 from glossator.evaluation.markdown import markdown_table
 from glossator.evaluation.metrics.evaluate import evaluate_pipeline
-from glossator.evaluation.metrics.metric_names import METRIC_NAMES
 from glossator.modeling.checkpoint_reader import load_checkpoint
 from glossator.modeling.labelled_rows import inputs_of, read_rows
 from glossator.service.bundle import file_names
+from glossator.service.bundle.metric_names import METRIC_NAMES
 from glossator.service.bundle.reader import read_bundle
 from glossator.service.inference.batching import Batcher
 from glossator.service.inference.encoding import make_encoder

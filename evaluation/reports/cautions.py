@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from glossator.evaluation.analysis.leakage import RowLeakage
 from glossator.evaluation.markdown import code_span
 from glossator.evaluation.metrics.evaluate import AnyEvaluation
-from glossator.evaluation.metrics.metric_names import METRIC_NAMES
 from glossator.evaluation.metrics.task_metrics import TaskEvaluation
+from glossator.service.bundle.metric_names import METRIC_NAMES
 
 FEW_TEXTS = 30
 """So few different texts show little, whatever the score is."""

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from glossator.evaluation.analysis.comparison import Comparison
-from glossator.evaluation.metrics.metric_names import METRIC_NAMES
 from glossator.evaluation.reports.svg_drawing import (
     BLUE,
     GREY,
@@ -17,6 +16,7 @@ from glossator.evaluation.reports.svg_drawing import (
     names_width,
     render_svg,
 )
+from glossator.service.bundle.metric_names import METRIC_NAMES
 from glossator.service.errors import shorten
 
 _WORDS = {"better": "better", "worse": "worse", "not shown": "no difference found"}

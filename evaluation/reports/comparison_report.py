@@ -8,12 +8,12 @@ from glossator.evaluation.analysis.comparison import Comparison
 from glossator.evaluation.analysis.leakage import RowLeakage
 from glossator.evaluation.markdown import markdown_table
 from glossator.evaluation.metrics.gold_labels import count_unknown
-from glossator.evaluation.metrics.metric_names import METRIC_NAMES
 from glossator.evaluation.metrics.model_answers import ModelAnswers
 from glossator.evaluation.reports.cautions import leakage_line, unchecked_line, unknown_labels_line
 from glossator.evaluation.reports.document.report import Section
 from glossator.evaluation.reports.document.report_markdown import sections_markdown
 from glossator.modeling.labelled_rows import LabelledRows
+from glossator.service.bundle.metric_names import METRIC_NAMES
 from glossator.service.bundle.task import TokenClassification
 from glossator.service.errors import shorten
 from glossator.service.tasks.decoders import decoder

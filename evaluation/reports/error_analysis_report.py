@@ -8,9 +8,9 @@ from glossator.evaluation.analysis.comparison import Comparison
 from glossator.evaluation.analysis.error_analysis import ErrorAnalysis
 from glossator.evaluation.analysis.slices import Slice
 from glossator.evaluation.markdown import code_span, markdown_table
-from glossator.evaluation.metrics.metric_names import METRIC_NAMES
 from glossator.evaluation.reports.document.report import Section
 from glossator.evaluation.reports.document.report_markdown import sections_markdown
+from glossator.service.bundle.metric_names import METRIC_NAMES
 
 MAX_SLICES = 5
 """How many slices are shown if none is worse than the rest."""

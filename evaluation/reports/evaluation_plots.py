@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from glossator.evaluation.metrics.classification import ClassScore, Confusion, Evaluation
 from glossator.evaluation.metrics.entities import TypeScore
 from glossator.evaluation.metrics.evaluate import AnyEvaluation
-from glossator.evaluation.metrics.metric_names import METRIC_NAMES
 from glossator.evaluation.metrics.task_metrics import TaskEvaluation
 from glossator.evaluation.reports.svg_drawing import (
     BLUE,
@@ -29,6 +28,7 @@ from glossator.evaluation.reports.svg_drawing import (
     names_width,
     render_svg,
 )
+from glossator.service.bundle.metric_names import METRIC_NAMES
 from glossator.service.errors import ConfigError, shorten
 
 MAX_NUMBERED_LABELS = 20

@@ -8,12 +8,12 @@ from glossator.evaluation.markdown import markdown_table
 from glossator.evaluation.metrics.classification import ClassScore, Evaluation
 from glossator.evaluation.metrics.entities import TypeScore
 from glossator.evaluation.metrics.evaluate import AnyEvaluation
-from glossator.evaluation.metrics.metric_names import METRIC_NAMES
 from glossator.evaluation.metrics.task_metrics import TaskEvaluation
 from glossator.evaluation.reports.cautions import cautions
 from glossator.evaluation.reports.document.report import Section
 from glossator.evaluation.reports.document.report_markdown import sections_markdown
 from glossator.evaluation.reports.plain_summary import plain_summary
+from glossator.service.bundle.metric_names import METRIC_NAMES
 
 MAX_CLASSES = 20
 MAX_CONFUSIONS = 10

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from glossator.evaluation.analysis.learning_curve import LearningCurve
-from glossator.evaluation.metrics.metric_names import METRIC_NAMES
 from glossator.evaluation.reports.svg_drawing import BLUE, GREY, ORANGE, add_title, plain_log_ticks, render_svg
+from glossator.service.bundle.metric_names import METRIC_NAMES
 
 
 def learning_curve_svg(curve: LearningCurve) -> str:

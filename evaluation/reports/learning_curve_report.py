@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from glossator.evaluation.analysis.learning_curve import LearningCurve
 from glossator.evaluation.markdown import markdown_table
-from glossator.evaluation.metrics.metric_names import METRIC_NAMES
 from glossator.evaluation.reports.document.report import Section
 from glossator.evaluation.reports.document.report_markdown import sections_markdown
+from glossator.service.bundle.metric_names import METRIC_NAMES
 
 
 def learning_curve_report(curve: LearningCurve) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from glossator.evaluation.analysis.model_selection import Selection
-from glossator.evaluation.metrics.metric_names import METRIC_NAMES
 from glossator.evaluation.reports.svg_drawing import (
     BLUE,
     GREY,
@@ -15,6 +14,7 @@ from glossator.evaluation.reports.svg_drawing import (
     plain_log_ticks,
     render_svg,
 )
+from glossator.service.bundle.metric_names import METRIC_NAMES
 
 
 def selection_svg(selection: Selection) -> str:

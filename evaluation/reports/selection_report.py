@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from glossator.evaluation.analysis.model_selection import Selection
 from glossator.evaluation.markdown import markdown_table
-from glossator.evaluation.metrics.metric_names import METRIC_NAMES
 from glossator.evaluation.reports.document.report import Section
 from glossator.evaluation.reports.document.report_markdown import sections_markdown
+from glossator.service.bundle.metric_names import METRIC_NAMES
 
 
 def selection_report(selection: Selection) -> str:

@@ -9,10 +9,10 @@ from glossator.evaluation.analysis.leakage import RowLeakage
 from glossator.evaluation.markdown import code_span
 from glossator.evaluation.metrics.classification import Evaluation
 from glossator.evaluation.metrics.evaluate import AnyEvaluation
-from glossator.evaluation.metrics.metric_names import METRIC_NAMES
 from glossator.evaluation.reports.document.report import Judgement, Tile, Verdict
 from glossator.evaluation.reports.plain_summary import CONFIDENT
 from glossator.evaluation.statistics.bootstrap import Estimate
+from glossator.service.bundle.metric_names import METRIC_NAMES
 
 MAX_ECE = 0.05
 """Above this calibration error, a probability says too little to act on it."""

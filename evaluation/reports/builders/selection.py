@@ -7,7 +7,6 @@ from dataclasses import replace
 from glossator.evaluation.analysis.model_selection import Selection
 from glossator.evaluation.markdown import code_span
 from glossator.evaluation.metrics.evaluate import AnyEvaluation
-from glossator.evaluation.metrics.metric_names import METRIC_NAMES
 from glossator.evaluation.reports.builders.evaluation_steps import evaluation_steps
 from glossator.evaluation.reports.builders.evaluation_tiles import headline, metric_tile, percent
 from glossator.evaluation.reports.cautions import cautions
@@ -16,6 +15,7 @@ from glossator.evaluation.reports.evaluation_report import evaluation_sections
 from glossator.evaluation.reports.plain_summary import plain_summary
 from glossator.evaluation.reports.selection_plot import selection_svg
 from glossator.evaluation.reports.selection_report import choice_text, selection_sections
+from glossator.service.bundle.metric_names import METRIC_NAMES
 from glossator.service.files.report_metadata import ReportMetadata
 
 _MAX_STEPS = 4
