@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from glossator.service.api.web.api_page.dialect_calls import DialectCall, PythonClient, dialect_calls
+from glossator.service.api.web.api_page.dialect_calls import DialectCall, PythonClient
 from glossator.service.api.web.api_page.literals import json_literal, python_literal
-from glossator.service.bundle.task import Task
-from glossator.service.tasks.encoded import Text
 
 Language = Literal["curl", "Python", "Python (httpx)", "TypeScript"]
 KEY_VARIABLE = "GLOSSATOR_API_KEY"
@@ -28,29 +26,14 @@ class CodeExample:
     code: str
 
 
-def code_examples(
-    task: Task,
-    model_name: str,
-    texts: Sequence[Text],
-    base_url: str,
-    needs_key: bool,
-    options: Mapping[str, Any] | None = None,
-) -> list[CodeExample]:
-    """The code for every dialect that serves the task, our own first, and for each language.
+def write_code(calls: Iterable[DialectCall], base_url: str, needs_key: bool) -> list[CodeExample]:
+    """The code of requests, in each language.
 
     Args:
-        task: The task of the model.
-        model_name: The name of the model; `NAME@VERSION` and `NAME@ALIAS` work too.
-        texts: At least one text; pairs for models that read pairs.
+        calls: The requests, as `dialect_calls` lists them.
         base_url: The address of the server, without a slash at the end.
         needs_key: Whether the server needs a key, which the code then reads from `GLOSSATOR_API_KEY`.
-        options: Options of `predict`, such as `top_k`, for our own dialect.
     """
-    return write_code(dialect_calls(task, model_name, texts, options), base_url, needs_key)
-
-
-def write_code(calls: Iterable[DialectCall], base_url: str, needs_key: bool) -> list[CodeExample]:
-    """The code of requests, in each language."""
     examples = []
     for call in calls:
         written: list[tuple[Language, str]] = [("curl", curl(call, base_url, needs_key))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -17,14 +17,20 @@ from glossator.service.api.problems import RouteNotFound
 from glossator.service.api.security.access import INFER
 from glossator.service.api.security.proxy import public_url
 from glossator.service.api.state import AppState
+from glossator.service.api.web.api_page.dialect_calls import (
+    DialectCall,
+    dialect_calls,
+    rerank_calls,
+    zero_shot_calls,
+)
 from glossator.service.api.web.navigation import PREFIX
 from glossator.service.api.web.page_route import PageRoute, read_form
 from glossator.service.api.web.playground.answers import answer as answer_question
 from glossator.service.api.web.playground.answers import options_for
-from glossator.service.api.web.playground.code_examples import code_examples
+from glossator.service.api.web.playground.code_examples import write_code
 from glossator.service.api.web.playground.examples import Example, find_example, list_examples
 from glossator.service.api.web.playground.modes import Abilities, abilities_of
-from glossator.service.api.web.playground.questions import COVERAGES, read_question, texts_of
+from glossator.service.api.web.playground.questions import COVERAGES, Question, read_question, texts_of
 from glossator.service.api.web.playground.versions import Version, find_version, golden_rows, list_versions
 from glossator.service.api.web.revalidation import revalidated
 from glossator.service.api.web.templating import render
@@ -121,22 +127,29 @@ async def answer(request: Request, state: StateDep) -> Response:
 @router.post(PREFIX + "/playground/code")
 async def code(request: Request, state: StateDep) -> Response:
     """Code that asks the same question: curl, Python and TypeScript, for each dialect of the task."""
-    fields = await read_form(request, state.settings.max_body_bytes)
-    question = read_question({**fields, "mode": "predict"})
+    question = read_question(await read_form(request, state.settings.max_body_bytes))
     versions = await to_thread.run_sync(list_versions, state.models)
     version = _version(versions, question.models[0])
-    task = version.manifest.task
+    examples = write_code(
+        _calls(version.manifest.task, version.value, question), public_url(request.scope), state.settings.needs_key
+    )
+    by_dialect = {dialect: list(of_dialect) for dialect, of_dialect in groupby(examples, key=lambda each: each.dialect)}
+    return render(request.scope, "playground/code.html", by_dialect=by_dialect)
+
+
+def _calls(task: Task, model: str, question: Question) -> Iterable[DialectCall]:
+    """The requests that ask the same in each dialect."""
+    if question.mode == "zero-shot":
+        several = {"multi_label": True} if question.several else None
+        return zero_shot_calls(model, [question.text], question.lines, several)
+    if question.mode == "rerank":
+        return rerank_calls(model, question.text, list(question.lines))
     options: dict[str, Any] = {
         name: value for name, value in options_for(task, question).items() if value and name != "top_k"
     }
     if question.explain and abilities_of(task).explains:
         options["explain"] = True
-    examples = code_examples(
-        task, version.value, texts_of(task, question), public_url(request.scope), state.settings.needs_key, options
-    )
-    by_dialect = {dialect: list(of_dialect) for dialect, of_dialect in groupby(examples, key=lambda each: each.dialect)}
-    is_predict = fields.get("mode", "predict") == "predict"
-    return render(request.scope, "playground/code.html", by_dialect=by_dialect, is_predict=is_predict)
+    return dialect_calls(task, model, texts_of(task, question), options)
 
 
 def _panel(state: AppState, versions: Sequence[Version], version: Version) -> ModelPanel:

@@ -19,8 +19,8 @@ from servers import Server, server
 from task_factory import make_task
 from vote_bundle import vector_bundle, vote_bundle
 
-from glossator.service.api.web.api_page.dialect_calls import zero_shot_calls
-from glossator.service.api.web.playground.code_examples import KEY_VARIABLE, CodeExample, code_examples, write_code
+from glossator.service.api.web.api_page.dialect_calls import dialect_calls, rerank_calls, zero_shot_calls
+from glossator.service.api.web.playground.code_examples import KEY_VARIABLE, CodeExample, write_code
 from glossator.service.bundle.reader import read_bundle
 from glossator.service.bundle.task import TextEmbedding
 from glossator.service.inference.encoding import reads_pairs
@@ -62,9 +62,10 @@ def examples(request: pytest.FixtureRequest) -> list[CodeExample]:
         texts: list[Text] = [HOSTILE, "Where is my parcel?"]
         if reads_pairs(task):
             texts = [Pair("Where's it?", HOSTILE)]
-        found += code_examples(task, bundle.name, texts, running.url, needs_key=True)
+        found += write_code(dialect_calls(task, bundle.name, texts), running.url, needs_key=True)
         if isinstance(task, TextEmbedding):
-            calls = zero_shot_calls(bundle.name, [HOSTILE], ["delivery", "it's"])
+            calls = zero_shot_calls(bundle.name, [HOSTILE], ["delivery", "it's"], {"multi_label": True})
+            calls += rerank_calls(bundle.name, HOSTILE, ["Where is it?", HOSTILE])
             found += write_code(calls, running.url, needs_key=True)
     return found
 
@@ -109,19 +110,19 @@ def test_typescript_runs(examples: list[CodeExample], tmp_path: Path) -> None:
 
 
 def test_no_example_contains_a_key_and_without_keys_none_asks_for_one() -> None:
-    with_key = code_examples(make_task(), "a", ["a text"], "http://h", needs_key=True)
+    with_key = write_code(dialect_calls(make_task(), "a", ["a text"]), "http://h", needs_key=True)
     assert all(KEY_VARIABLE in each.code for each in with_key)
-    without = code_examples(make_task(), "a", ["a text"], "http://h", needs_key=False)
+    without = write_code(dialect_calls(make_task(), "a", ["a text"]), "http://h", needs_key=False)
     assert not any(KEY_VARIABLE in each.code for each in without)
 
 
 def test_options_are_those_of_our_own_request() -> None:
-    found = code_examples(make_task(), "a", ["a text"], "http://h", needs_key=False, options={"top_k": 3})
+    found = write_code(dialect_calls(make_task(), "a", ["a text"], {"top_k": 3}), "http://h", needs_key=False)
     assert [each.dialect for each in found if "top_k" in each.code] == ["Glossator"] * 4
 
 
 def test_long_text_is_the_input_of_curl() -> None:
-    (first, *_) = code_examples(make_task(), "a", ["x" * 200_000], "http://h", needs_key=False)
+    (first, *_) = write_code(dialect_calls(make_task(), "a", ["x" * 200_000]), "http://h", needs_key=False)
     *_, head, body, end, nothing = first.code.split("\n")
     assert head.endswith("<<'JSON'")
     assert json.loads(body) == {"text": "x" * 200_000}
@@ -131,7 +132,8 @@ def test_long_text_is_the_input_of_curl() -> None:
 @given(st.text(), st.text(st.characters(codec="utf-8"), min_size=1))
 def test_text_is_quoted_for_each_language(text: str, name: str) -> None:
     found = {
-        each.language: each.code for each in code_examples(make_task(), name, [text], "http://h", needs_key=True)[:4]
+        each.language: each.code
+        for each in write_code(dialect_calls(make_task(), name, [text]), "http://h", needs_key=True)[:4]
     }
     arguments = shlex.split(found["curl"].replace("\\\n", " "))
     assert json.loads(arguments[-1]) == {"text": text}

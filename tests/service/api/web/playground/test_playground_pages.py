@@ -122,6 +122,17 @@ def test_code_asks_the_same_question_and_holds_no_key(client: TestClient) -> Non
     assert "TypeScript" in code
 
 
+def test_code_of_other_questions_asks_those(client: TestClient) -> None:
+    asked = {"model": "tags", "text": "it's", "lines": "one\ntwo", "several": "yes"}
+    code = html.unescape(client.post("/ui/playground/code", data=asked | {"mode": "zero-shot"}, headers=PART).text)
+    assert "/v1/models/tags/zero-shot" in code
+    assert '"labels": ["one", "two"], "multi_label": true' in code
+    code = html.unescape(client.post("/ui/playground/code", data=asked | {"mode": "rerank"}, headers=PART).text)
+    assert "/v1/models/tags/rerank" in code
+    assert '"documents": ["one", "two"]' in code
+    assert "/predict" not in code
+
+
 def test_versions_of_a_registry_are_loaded_and_compared(registry_client: TestClient) -> None:
     page = registry_client.get("/ui").text
     assert '<option value="intents@challenger" data-unloaded=yes>' in page
