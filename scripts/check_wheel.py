@@ -18,7 +18,11 @@ EXPECTED = (
     "glossator/__main__.py",
     "glossator/py.typed",
     "glossator/examples/tickets.csv",
+    "glossator/evaluation/reports/document/report.css",
+    "glossator/evaluation/reports/document/report.html",
     "glossator/service/api/web/static/studio.css",
+    "glossator/service/api/web/static/review/review.js",
+    "glossator/service/api/web/static/vendor/bootstrap-5.3.9.min.css",
     "glossator/service/api/web/templates/playground/page.html",
 )
 

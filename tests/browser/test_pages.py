@@ -98,7 +98,7 @@ def test_pages_that_do_not_exist_say_so(browser: Any, running: Server) -> None:
     for path in ("/nowhere", "/ui/nowhere", "/ui/models/none"):
         page = opened.open(path)
         assert page.locator("[role=alert]").count() == 1, path
-        assert page.locator("a").get_attribute("href") == "/ui"
+        assert page.locator("main a").get_attribute("href") == "/ui"
         assert opened.violations() == []
     opened.screenshot("missing")
     opened.context.close()

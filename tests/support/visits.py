@@ -18,6 +18,7 @@ BROKEN_WORDS = """() => {
     const node = walker.currentNode;
     if (!node.parentElement.checkVisibility()) continue;
     for (const word of node.data.matchAll(/[\\p{L}\\p{N}]+/gu)) {
+      if (word[0].length > 32) continue; // a hash fits on no line
       const range = document.createRange();
       range.setStart(node, word.index);
       range.setEnd(node, word.index + word[0].length);
