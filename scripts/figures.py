@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import figures_loop as loop
+import figures_pages as pages
 import figures_quality as quality
 from figure_text import Figures, Interval, ranged, ratio, rounds
 
@@ -277,6 +278,7 @@ FIGURES: Mapping[str, Callable[[Any], Figures]] = {
     "encodings": quality.encodings,
     "families": quality.families,
     "faults": quality.faults,
+    "first_page": pages.first_page,
     "int8_kernels": int8_kernels,
     "invariance": quality.invariance,
     "job_history": job_history,
@@ -308,6 +310,7 @@ FIGURES: Mapping[str, Callable[[Any], Figures]] = {
     "repeated_export": repeated_export,
     "replicas": replicas,
     "review": quality.review,
+    "review_keys": pages.review_keys,
     "startup": startup,
     "tasks": quality.tasks,
     "tfidf_characters": quality.tfidf_characters,
