@@ -21,6 +21,7 @@ from glossator.service.bundle.reference import Reference
 from glossator.service.bundle.task import Classifier, Task
 from glossator.service.monitoring.drift.events import DriftEvent, Example, LiveDrift, merge
 from glossator.service.monitoring.drift.references import References, recorded_labels
+from glossator.service.monitoring.drift.saved_verdicts import saved_verdicts
 from glossator.service.monitoring.drift.state import DriftState
 from glossator.service.monitoring.prediction_log.records import Served
 from glossator.service.statistics.drift import (
@@ -30,10 +31,8 @@ from glossator.service.statistics.drift import (
     DriftSettings,
     DriftTest,
     Verdict,
-    alarm_from_dict,
 )
 from glossator.service.statistics.drift_events import LABELS, OTHER
-from glossator.service.statistics.recent_distance import Distance
 
 MOST_TESTS = 32
 """Versions that are watched; of more, those without traffic for the longest time are forgotten."""
@@ -119,14 +118,14 @@ class DriftDetector:
             found.setdefault(verdict.summary, []).append(verdict)
         if self._state is not None:
             for other in self._state.others():
-                for verdict in _saved_verdicts(_recent(other.get("tests")).get(key)):
+                for verdict in saved_verdicts(_recent(other.get("tests")).get(key)):
                     found.setdefault(verdict.summary, []).append(verdict)
         return [merge(each) for each in found.values()]
 
     def own_verdicts(self) -> dict[Key, list[Verdict]]:
         """Return what this process knows of each version that it watches or has watched before it was restarted."""
         with self._lock:
-            saved = {key: _saved_verdicts(each) for key, each in self._saved.items()}
+            saved = {key: saved_verdicts(each) for key, each in self._saved.items()}
             return {**saved, **{key: watched.test.verdicts() for key, watched in self._watched.items()}}
 
     def is_known_elsewhere(self, event: DriftEvent) -> bool:
@@ -137,7 +136,7 @@ class DriftDetector:
         return any(
             verdict.alarm is not None and verdict.summary == event.alarm.summary
             for each in saved
-            for verdict in _saved_verdicts(each)
+            for verdict in saved_verdicts(each)
         )
 
     def save(self) -> None:
@@ -195,7 +194,7 @@ class DriftDetector:
             watched = self._watched.get(key)
             if watched is not None:
                 return watched.test.verdicts()
-            return _saved_verdicts(self._saved.get(key))
+            return saved_verdicts(self._saved.get(key))
 
     def _event(self, key: Key, watched: _Watched, change: Change, now: float) -> DriftEvent:
         return DriftEvent(
@@ -247,25 +246,6 @@ def _copied(tree: Any) -> Any:
     if isinstance(tree, dict):
         return {name: _copied(each) for name, each in tree.items()}
     return tree.copy() if hasattr(tree, "copy") else tree
-
-
-def _saved_verdicts(saved: Mapping[str, Any] | None) -> list[Verdict]:
-    """Return the verdicts in the saved state of a version; none if they are damaged."""
-    if saved is None:
-        return []
-    try:
-        return [
-            Verdict(
-                summary=str(each["summary"]),
-                texts=int(each["texts"]),
-                alarm=None if each["alarm"] is None else alarm_from_dict(each["alarm"]),
-                distance=None if each["distance"] is None else Distance(**each["distance"]),
-                evidence=float(each["evidence"]),
-            )
-            for each in saved["verdicts"]
-        ]
-    except (ValueError, KeyError, TypeError):
-        return []
 
 
 def _recent(tests: object) -> dict[Key, Mapping[str, Any]]:

@@ -49,7 +49,7 @@ class DriftState:
 
     def read(self) -> dict[str, Any]:
         """Return what was saved; empty if there is nothing, or it is damaged, which is logged."""
-        return _read(self.path) or {}
+        return read_state(self.path) or {}
 
     def write(self, content: Mapping[str, Any]) -> None:
         """Save the state, whole or not at all. Arrays may be anywhere in it. Raises OSError."""
@@ -58,7 +58,7 @@ class DriftState:
 
     def read_pending(self) -> list[dict[str, Any]]:
         """Return the messages that could not be delivered before the process ended."""
-        found = (_read(self._pending) or {}).get("pending")
+        found = (read_state(self._pending) or {}).get("pending")
         return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
     def write_pending(self, messages: Sequence[Mapping[str, Any]]) -> None:
@@ -74,7 +74,7 @@ class DriftState:
     def others(self) -> Iterator[dict[str, Any]]:
         """Yield what other processes that still run have saved."""
         for path in sorted(self.folder.glob("[0-9]*.json")):
-            if path != self.path and _is_claimed(path) and (found := _read(path)) is not None:
+            if path != self.path and _is_claimed(path) and (found := read_state(path)) is not None:
                 yield found
 
     def close(self) -> None:
@@ -103,7 +103,8 @@ def _is_claimed(path: Path) -> bool:
         os.close(descriptor)
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def read_state(path: Path) -> dict[str, Any] | None:
+    """Return the content of a state file; None if there is none, or it is damaged, which is logged."""
     with suppress(FileNotFoundError):
         try:
             if path.stat().st_size > MOST_BYTES:
