@@ -21,7 +21,8 @@ from glossator.service.bundle.reader import read_bundle
 from glossator.service.bundle.training_texts import read_training_texts
 from glossator.service.errors import BundleInvalid
 from glossator.service.files.atomic_folder import atomic_folder
-from glossator.service.inference.model import load_unverified, replay_golden_rows
+from glossator.service.inference.golden_replay import replay_golden_rows
+from glossator.service.inference.model import load_unverified
 
 MAX_FLIPS = 0.005
 """The share of decisions that int8 may change on rows without labels, unless another is given."""

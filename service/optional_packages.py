@@ -8,14 +8,14 @@ from typing import Any
 from glossator.service.errors import ExtraMissing
 
 
-def import_optional(module: str, feature: str, *, package: str | None = None, extra: str = "files") -> Any:
+def import_optional(module: str, feature: str, *, package: str | None = None, extra: str | None = "files") -> Any:
     """Import and return a module of an optional package.
 
     Args:
         module: The module to import.
         feature: What needs it; the first words of the error.
         package: The name of the package, if it differs from `module`.
-        extra: The extra of Glossator that installs the package.
+        extra: The extra of Glossator that installs the package; None if there is none.
 
     Raises:
         ExtraMissing: The package is not installed.
@@ -23,6 +23,8 @@ def import_optional(module: str, feature: str, *, package: str | None = None, ex
     try:
         return importlib.import_module(module)
     except ImportError:
+        name = package or module
         raise ExtraMissing(
-            f"{feature} needs {package or module}, which is not installed", hint=f"pip install 'glossator[{extra}]'"
+            f"{feature} needs {name}, which is not installed",
+            hint=f"pip install {name}" if extra is None else f"pip install 'glossator[{extra}]'",
         ) from None

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple, NoReturn, Unpack, overload
 
-import numpy as np
-
 from glossator.service.bundle import file_names, reader
-from glossator.service.bundle.golden import GoldenRow
 from glossator.service.bundle.manifest import CascadeRecord, Manifest
 from glossator.service.bundle.reader import Bundle
 from glossator.service.bundle.task import Task
-from glossator.service.errors import BundleError, BundleInvalid, EmptyText, Fault, InputError, shorten
+from glossator.service.errors import BundleError, BundleInvalid, Fault, InputError, shorten
 from glossator.service.inference.admission import QueueLimit
+from glossator.service.inference.answer_cells import answer_columns
+from glossator.service.inference.answers import Answers
 from glossator.service.inference.batch_planning import Cost
 from glossator.service.inference.batching import Batcher
 from glossator.service.inference.calls import Lane, Outputs, Windows
@@ -25,27 +27,24 @@ from glossator.service.inference.composed.reranking import RankedDocument, Unran
 from glossator.service.inference.composed.sentences import Documents, Sentence
 from glossator.service.inference.composed.zero_shot import zero_shot
 from glossator.service.inference.encoding import Token, check_text, is_panic, make_encoder
+from glossator.service.inference.golden_replay import replay_golden_rows
+from glossator.service.inference.inputs import Texts, as_list, index_of, is_one_text, name_row
 from glossator.service.inference.pipeline import Answer, PendingAnswers, Pipeline
 from glossator.service.inference.runtime import batch_cost
 from glossator.service.inference.runtime.session import Device, Session
 from glossator.service.inference.runtime.threads import available_cpus
 from glossator.service.inference.steps import finish
-from glossator.service.tasks.encoded import EncodedText, Pair, Text
+from glossator.service.inference.streaming import BATCH_TEXTS, stream
+from glossator.service.tasks.encoded import EncodedText, Text
 from glossator.service.tasks.offsets import OffsetUnit
-from glossator.service.tasks.options import DEFAULTS, DecodeKeywords
-
-_SCORE_TOLERANCE = 1e-6
-"""Tolerance between two ways to compute a score from the same logits, in float64."""
-
-Texts = list[str] | list[Pair] | tuple[str, ...]
-"""Many texts. Not `Sequence[str]`, because a single string is one too."""
+from glossator.service.tasks.options import DecodeKeywords
 
 
 class Model:
     """Answers texts with one bundle. Thread-safe.
 
-    `model("text")` returns an `Answer`, `model(["a", "b"])` a list of answers; an invalid text raises its InputError.
-    `predict` is for many texts: an invalid text yields its InputError in the list instead.
+    `model("text")` returns an `Answer` or raises the InputError of the text. `model(["a", "b"])` returns `Answers`, a
+    list in which an invalid text has its InputError; `stream` is the same for texts that do not fit in memory.
     """
 
     def __init__(
@@ -144,10 +143,6 @@ class Model:
         self.batch_cost_measured = True
         return self.batcher.cost
 
-    def predict(self, texts: Sequence[object], **asked: Unpack[DecodeKeywords]) -> list[Answer | InputError]:
-        """Return one answer per text, in order; an invalid text yields its InputError. See `Pipeline.predict`."""
-        return self.pipeline.predict(texts, **asked)
-
     def start(
         self,
         texts: Sequence[object],
@@ -162,7 +157,9 @@ class Model:
     def by_sentence(self, text: str, **asked: Unpack[DecodeKeywords]) -> list[Sentence]:
         """Return the answer to each sentence of a document, with offsets in the document. Needs spaCy."""
         documents = Documents([check_text(text)])
-        (sentences,) = documents.assemble(self.predict(documents.parts, **asked), offset_unit=asked.get("offset_unit"))
+        (sentences,) = documents.assemble(
+            self.pipeline.predict(documents.parts, **asked), offset_unit=asked.get("offset_unit")
+        )
         assert not isinstance(sentences, InputError)
         return sentences
 
@@ -225,20 +222,64 @@ class Model:
     def __call__(self, texts: Text, **asked: Unpack[DecodeKeywords]) -> Answer: ...  # type: ignore[overload-overlap]
 
     @overload
-    def __call__(self, texts: Texts, **asked: Unpack[DecodeKeywords]) -> list[Answer]: ...
+    def __call__(self, texts: Texts, **asked: Unpack[DecodeKeywords]) -> Answers: ...
 
-    def __call__(self, texts: Text | Texts, **asked: Unpack[DecodeKeywords]) -> Answer | list[Answer]:
-        """Return the answer to one text (or `Pair`), or a list of answers to many, in order.
+    def __call__(self, texts: Text | Texts, **asked: Unpack[DecodeKeywords]) -> Answer | Answers:
+        """Return the answer to one text (or `Pair`), or the answers to many, in order; see `predict`.
 
-        Raises the InputError of the first invalid text, with its place; `predict` returns an error for each instead.
+        Raises the InputError of a single invalid text. Of many, each invalid one has its error in the list.
         """
-        answers = []
-        alone = isinstance(texts, str | Pair)
-        for place, answer in enumerate(self.predict([texts] if alone else texts, **asked)):
-            if isinstance(answer, InputError):
-                raise answer if alone else answer.at(f"text {place}, counted from 0")
-            answers.append(answer)
-        return answers[0] if alone else answers
+        return self._answer(texts, **asked)
+
+    def _answer(self, texts: Text | Texts, **asked: Unpack[DecodeKeywords]) -> Answer | Answers:
+        if not is_one_text(texts):
+            return self.predict(texts, **asked)
+        (answer,) = self.pipeline.predict([texts], **asked)
+        if isinstance(answer, InputError):
+            raise answer
+        return answer
+
+    def predict(self, texts: Texts, **asked: Unpack[DecodeKeywords]) -> Answers:
+        """Return one answer per text, in order; an invalid text yields an InputError that names its place.
+
+        Args:
+            texts: A list, a tuple, an iterator, a series of pandas or polars, an array of NumPy, or a column of a data
+                set or of pyarrow. Tasks that read two texts take Pairs.
+            **asked: Options of the task; see `DecodeOptions`.
+
+        Raises:
+            ConfigError: An option does not apply to the task, or `texts` is a table.
+            InferenceError: The graph failed.
+        """
+        items = as_list(texts)
+        columns = answer_columns(self.task, label_sets=asked.get("coverage") is not None, cascade=self.fast is not None)
+        named = map(name_row, self.pipeline.predict(items, **asked), count())
+        return Answers(named, columns=columns, index=index_of(texts))
+
+    def stream(
+        self, texts: Iterable[object], *, batch: int = BATCH_TEXTS, **asked: Unpack[DecodeKeywords]
+    ) -> Iterator[Answer | InputError]:
+        """Yield one answer per text, in order, as `predict`, while the texts are read. Memory is bounded.
+
+        Args:
+            texts: An iterable of texts, also an endless one. It is read in the thread that reads the answers.
+            batch: The number of texts that are read before their answers are awaited.
+            **asked: Options of the task; see `DecodeOptions`.
+        """
+        return stream(partial(self.start, lane="bulk", **asked), texts, batch)
+
+    @overload
+    async def apredict(self, texts: Text, **asked: Unpack[DecodeKeywords]) -> Answer: ...  # type: ignore[overload-overlap]
+
+    @overload
+    async def apredict(self, texts: Texts, **asked: Unpack[DecodeKeywords]) -> Answers: ...
+
+    async def apredict(self, texts: Text | Texts, **asked: Unpack[DecodeKeywords]) -> Answer | Answers:
+        """Return what calling the model returns, from a thread, so that the event loop is not blocked."""
+        return await asyncio.to_thread(partial(self._answer, texts, **asked))
+
+    def __repr__(self) -> str:
+        return f"Model({self.version!r}, task={self.task.task!r}, graph={self.graph!r}, threads={self.threads})"
 
 
 def load(path: str | Path, *, threads: int | None = None, device: Device = "cpu", digest: str | None = None) -> Model:
@@ -364,62 +405,3 @@ def _tokens(model: Model) -> list[int]:
     encoded = model.pipeline.encode([row.input for row in model.bundle.golden if row.error is None])
     texts = [each for each in encoded if isinstance(each, EncodedText)]
     return [token for text in texts for window in text.windows for token in window]
-
-
-def replay_golden_rows(model: Model) -> list[Fault]:
-    """Answer each golden row again, alone, and return the differences from its record as faults."""
-    return [fault for row in model.bundle.golden for fault in _replay_row(model, row)]
-
-
-def _replay_row(model: Model, row: GoldenRow) -> list[Fault]:
-    where = f"{file_names.GOLDEN}: {row.name}"
-    try:
-        return _compare(model, row, where)
-    except BaseException as error:  # a tokenizer or a graph that loads may still fail in many ways
-        if not isinstance(error, Exception) and not is_panic(error):
-            raise
-        return [Fault("golden-error", f"failed: {shorten(str(error))}", where)]
-
-
-def _compare(model: Model, row: GoldenRow, where: str) -> list[Fault]:
-    (encoded,) = model.pipeline.encode([row.input])
-    if isinstance(encoded, EmptyText) and row.error is None and row.tokens == 0:
-        return []  # recorded when texts without tokens still had an answer
-    if isinstance(encoded, InputError) or row.error is not None:
-        found = encoded.code if isinstance(encoded, InputError) else "an answer"
-        expected = row.error or "an answer"
-        return [] if found == expected else [Fault("golden-error", f"gave {found}, expected {expected}", where)]
-    faults = []
-    seen = (encoded.tokens, len(encoded.windows))
-    if seen != (row.tokens, row.windows):
-        what = f"saw {seen[0]} tokens in {seen[1]} windows, expected {row.tokens} in {row.windows}"
-        faults.append(Fault("golden-tokens", what, where))
-    (replayed,) = model.pipeline.pooled_outputs([encoded], tier=row.tier)
-    recorded = np.asarray(row.logits).reshape(replayed.shape)
-    difference = float(np.abs(replayed - recorded).max(initial=0.0))
-    tolerance = _tolerance(model)
-    if not difference <= tolerance:  # also True for NaN
-        what = f"logits differ by {difference:.4g}, at most {tolerance:g} allowed"
-        faults.append(Fault("golden-logits", what, where))
-    # Decode the recorded logits, not the replayed ones: a text between two labels may change within the tolerance.
-    decoder = model.pipeline.decoder
-    labels, score = decoder.summary(decoder.decode([encoded], [recorded], DEFAULTS)[0])
-    if labels != row.labels:
-        ours, theirs = ", ".join(labels) or "none", ", ".join(row.labels) or "none"
-        faults.append(Fault("golden-labels", f"its logits decode to {ours}, recorded as {theirs}", where))
-    if not abs(score - row.score) <= _SCORE_TOLERANCE:
-        what = f"its logits decode to a score of {score:.6f}, recorded as {row.score:.6f}"
-        faults.append(Fault("golden-score", what, where))
-    return faults
-
-
-def _tolerance(model: Model) -> float:
-    """Return the largest allowed difference between a logit and its record.
-
-    Golden rows record the served graph. On another device the fp32 graph answers, which may differ by as much as export
-    measured.
-    """
-    verification, served = model.bundle.manifest.verification, model.bundle.manifest.served
-    if model.device == "cpu" or served.precision == "fp32":
-        return verification.tolerance
-    return verification.tolerance + verification.parity[-1].max_logit_difference

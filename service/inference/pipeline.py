@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import NamedTuple, TypeVar, Unpack
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeVar, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from glossator.service.bundle.manifest import Tier
 from glossator.service.bundle.task import Classifier, Task
 from glossator.service.errors import InputError
+from glossator.service.inference.answer_fields import plain_fields
+from glossator.service.inference.answer_html import answer_html
+from glossator.service.inference.answer_text import describe
 from glossator.service.inference.batch_planning import plan
 from glossator.service.inference.calls import Lane, Outputs, Run, Windows
 from glossator.service.inference.cascade import Cascade, Executor, FastTier, TieredOutputs
@@ -36,7 +39,7 @@ CHUNK_CHARACTERS = 65_536
 _P = TypeVar("_P")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Answer:
     """The prediction for one text, and how much of the text the model saw.
 
@@ -51,6 +54,8 @@ class Answer:
     """Whether tokens were cut off; only with the option `truncate`."""
     tier: Tier | None = None
     """The tier of a cascade that answered."""
+    text: str = field(default="", compare=False)
+    """The text that offsets refer to; of a pair, the second one."""
 
     @property
     def label(self) -> str | None:
@@ -86,6 +91,17 @@ class Answer:
     def vector(self) -> NDArray[np.float32]:
         """The vector `(dimension,)` of the text."""
         return self._a(Embedding).vector
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields of the HTTP API's result, as plain lists, numbers and texts."""
+        return plain_fields(self)
+
+    def __repr__(self) -> str:
+        truncated = ", truncated=True" if self.truncated else ""
+        return f"Answer({describe(self.prediction)}, tokens={self.tokens}{truncated})"
+
+    def _repr_html_(self) -> str:
+        return answer_html(self.prediction, self.text)
 
     def _a(self, kind: type[_P]) -> _P:
         if not isinstance(self.prediction, kind):
@@ -141,7 +157,7 @@ class PendingAnswers:
         predictions = iter(self._decoder.decode(texts, pool_outputs(self._decoder, texts, self.future), self.options))
         tiers = iter(tiers_of(texts, self.future))
         return [
-            Answer(next(predictions), item.tokens, len(item.windows), item.truncated, next(tiers))
+            Answer(next(predictions), item.tokens, len(item.windows), item.truncated, next(tiers), item.text)
             if isinstance(item, EncodedText)
             else item
             for item in self._encoded

@@ -13,10 +13,10 @@ from glossator.service.documents.open_source import open_source
 from glossator.service.documents.row_formats import RowFormat
 from glossator.service.documents.source import Source
 from glossator.service.errors import ConfigError, InputError
+from glossator.service.inference.answer_cells import LABEL, LABELS, answer_columns
 from glossator.service.inference.encoding import reads_pairs
 from glossator.service.inference.model import Model
 from glossator.service.inference.pipeline import Answer
-from glossator.service.labelling.answer_cells import LABEL, LABELS, answer_columns
 from glossator.service.labelling.column_plan import ColumnPlan, plan_columns
 from glossator.service.labelling.file_labelling import FileLabelling
 from glossator.service.labelling.outputs.output_formats import create_output_format, find_output_format

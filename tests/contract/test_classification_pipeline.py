@@ -17,8 +17,8 @@ from glossator.service.api.settings import Settings
 from glossator.service.documents.open_reader import open_reader
 from glossator.service.documents.row_writer import open_row_writer
 from glossator.service.errors import EmptyText
+from glossator.service.inference.answer_cells import LABEL, LABELS
 from glossator.service.inference.pipeline import Answer
-from glossator.service.labelling.answer_cells import LABEL, LABELS
 from glossator.service.labelling.column_plan import plan_columns
 from glossator.service.labelling.destination import StreamDestination
 from glossator.service.labelling.row_labelling import label_rows

@@ -21,11 +21,11 @@ from glossator.service.api.settings import Settings
 from glossator.service.documents.open_reader import open_reader
 from glossator.service.documents.row_writer import open_row_writer
 from glossator.service.errors import BundleInvalid, ConfigError, InputError
+from glossator.service.inference.answer_cells import answer_columns
 from glossator.service.inference.composed.reranking import RankedDocument
 from glossator.service.inference.encoding import reads_pairs
 from glossator.service.inference.pipeline import Answer
 from glossator.service.inference.runtime.int8_kernels import int8_kernel
-from glossator.service.labelling.answer_cells import answer_columns
 from glossator.service.labelling.column_plan import plan_columns
 from glossator.service.labelling.destination import StreamDestination
 from glossator.service.labelling.row_labelling import label_rows

@@ -41,7 +41,7 @@ from glossator.service.api.schemas.predictions import (
 )
 from glossator.service.api.schemas.requests import DEFAULT_TOP_K, PredictText, PredictTexts
 from glossator.service.api.security.access import RouteAccess
-from glossator.service.api.serialization import Fields, ResultWriter
+from glossator.service.api.serialization import ResultWriter
 from glossator.service.api.settings import Settings
 from glossator.service.api.step_runner import offload, run_steps
 from glossator.service.api.transport.json_body import (
@@ -53,6 +53,7 @@ from glossator.service.api.transport.json_body import (
 )
 from glossator.service.bundle.task import Classifier
 from glossator.service.errors import ConfigError, DeadlineExceeded, EmptyText, Fault, InputError
+from glossator.service.inference.answer_fields import Fields
 from glossator.service.inference.composed import explanation
 from glossator.service.inference.composed.explanation import Explanation
 from glossator.service.inference.composed.sentences import Documents

@@ -20,8 +20,9 @@ from glossator.service.api.schemas.predictions import RerankResponse, ZeroShotRe
 from glossator.service.api.schemas.requests import RerankRequest, ZeroShotRequest
 from glossator.service.api.score_writer import names_and_values
 from glossator.service.api.security.access import INFER
-from glossator.service.api.serialization import Fields, failed_text
+from glossator.service.api.serialization import failed_text
 from glossator.service.errors import ConfigError, Fault, InputError
+from glossator.service.inference.answer_fields import Fields
 from glossator.service.inference.composed.reranking import RankedDocument, UnrankedDocument
 from glossator.service.inference.pipeline import Answer
 from glossator.service.tasks.text_classification import Classification

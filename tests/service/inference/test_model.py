@@ -6,13 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from glossator.service.bundle.golden import GoldenRow
 from glossator.service.bundle.reader import read_bundle
-from glossator.service.errors import BundleNotFound, ConfigError, EmptyText, InputError, UndecodableText
-from glossator.service.inference.model import Model, load, load_unverified, replay_golden_rows
+from glossator.service.errors import BundleNotFound, ConfigError, EmptyText, UndecodableText
+from glossator.service.inference.golden_replay import replay_golden_rows
+from glossator.service.inference.model import Model, load, load_unverified
 from glossator.service.inference.pipeline import Answer
 from glossator.service.inference.runtime.threads import available_cpus
 from glossator.service.tasks.text_classification import decode
@@ -58,22 +58,16 @@ def test_many_texts_give_a_list_in_order(model: Model, kind: Callable[[list[str]
     assert model(kind(texts[:1]))[0].prediction.label == "login"
 
 
-def test_an_invalid_text_raises_when_called_and_yields_its_error_when_predicted(model: Model) -> None:
+def test_a_single_invalid_text_raises_and_one_of_many_has_its_error_in_its_place(model: Model) -> None:
     with pytest.raises(EmptyText):
         model("")
-    with pytest.raises(UndecodableText, match=r"^text 1, counted from 0: "):
-        model(["where is my parcel", "\ud800", ""])
-    good, bad = model.predict(["where is my parcel", ""])
+    with pytest.raises(UndecodableText):
+        model(None)
+    good, cut, empty = model(["where is my parcel", "\ud800", ""])
     assert isinstance(good, Answer)
-    assert isinstance(bad, InputError)
-
-
-def test_a_missing_value_in_a_series_is_reported_with_its_row(model: Model) -> None:
-    series = pd.Series(["where is my parcel", "hello", float("nan"), "refund"], index=[10, 11, 12, 13])
-    with pytest.raises(InputError, match=r"^text 2, counted from 0: "):
-        model(series)
-    answers = model.predict(series)
-    assert [isinstance(answer, InputError) for answer in answers] == [False, False, True, False]
+    assert isinstance(cut, UndecodableText)
+    assert isinstance(empty, EmptyText)
+    assert cut.message.startswith("text 1, counted from 0: ")
 
 
 def test_options_reach_the_answer(model: Model, tiny_bundle: Callable[[str], Path]) -> None:

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from glossator.service.documents.open_reader import open_reader
 from glossator.service.documents.row_writer import open_row_writer
 from glossator.service.errors import ConfigError, InferenceError, InputError, OutputError
+from glossator.service.inference.answer_cells import LABEL, LABELS, join_labels
 from glossator.service.inference.encoding import check_text
 from glossator.service.inference.pipeline import Answer
-from glossator.service.labelling.answer_cells import LABEL, LABELS, join_labels
 from glossator.service.labelling.column_plan import plan_columns
 from glossator.service.labelling.destination import StreamDestination
 from glossator.service.labelling.row_labelling import StartAnswers, label_rows
