@@ -6,7 +6,7 @@ Styles are inline: notebooks remove style sheets when they are shared.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from zlib import crc32
 
@@ -52,6 +52,12 @@ def answers_html(answers: Sequence[InputError | tuple[str, Prediction]]) -> str:
     more = len(answers) - len(rows)
     note = f"<div style='{_MUTED}'>… {more:,} more</div>" if more else ""
     return table_html(("", "text", "answer"), rows) + note
+
+
+def counts_html(title: str, counts: Mapping[str, int]) -> str:
+    """Return named counts under a title."""
+    rows = ([escape(name), f"{count:,}"] for name, count in counts.items())
+    return f"<div><b>{escape(title)}</b></div>" + table_html(("", "rows"), rows)
 
 
 def table_html(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

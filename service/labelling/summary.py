@@ -68,6 +68,14 @@ class LabelSummary:
         """Rows labelled since the start or the resumption, per second."""
         return (self.rows - self.resumed) / max(self.seconds, 1e-9)
 
+    def describe(self) -> str:
+        """Return the counts in one line."""
+        parts = [f"{self.rows:,} rows: {self.labelled:,} labelled, {self.failed:,} with an error"]
+        parts += [f"{count:,} {code}" for code, count in self.errors.items()]
+        parts.append(f"{self.tokens:,} tokens in {self.windows:,} windows, {self.truncated:,} rows truncated")
+        parts.append(f"{self.seconds:.1f} s, {self.rows_per_second:,.0f} rows/s")
+        return "; ".join(parts)
+
 
 class RunningTotal:
     """Adds up the counts of chunks."""

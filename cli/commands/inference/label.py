@@ -213,16 +213,9 @@ def label(
     if as_json:
         print_json(asdict(summary), to_stderr=output == "-")
     else:
-        stderr(quiet=quiet).print(_summary_text(summary, output), markup=False)
+        written = "stdout" if output == "-" else output
+        stderr(quiet=quiet).print(f"{written}: {summary.describe()}", markup=False)
     return REJECTED_ROWS if summary.failed else OK
-
-
-def _summary_text(summary: LabelSummary, output: str) -> str:
-    parts = [f"{summary.rows:,} rows: {summary.labelled:,} labelled, {summary.failed:,} with an error"]
-    parts += [f"{count:,} {code}" for code, count in summary.errors.items()]
-    parts.append(f"{summary.tokens:,} tokens in {summary.windows:,} windows, {summary.truncated:,} rows truncated")
-    parts.append(f"{summary.seconds:.1f} s, {summary.rows_per_second:,.0f} rows/s")
-    return f"{'stdout' if output == '-' else output}: " + "; ".join(parts)
 
 
 def _estimate_text(found: LabellingEstimate, source: str) -> str:
