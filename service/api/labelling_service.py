@@ -62,6 +62,8 @@ class LabellingService:
         self._settings = settings
         self._folder = folder
         self._suggesting = CapacityLimiter(1)
+        self.creating = CapacityLimiter(1)
+        """Limits the threads of `create`, which hold a whole file in memory."""
         self.threads: StoreThreads[LabellingStore] = StoreThreads(lambda: _open_store(folder, url), "labelling queues")
 
     @cached_property

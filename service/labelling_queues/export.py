@@ -136,8 +136,11 @@ def _original(queue: LabellingQueue, row: Row) -> dict[str, Any]:
     for name, value in row.fields.items():
         if name not in taken:
             found[name] = value
-        elif name != "line" and value not in (None, ""):
-            found[f"original_{name}"] = value
+        elif value not in (None, "") and not (name == "line" and str(value) == str(row.line)):
+            kept = f"original_{name}"
+            while kept in row.fields or kept in taken:  # the file was exported before
+                kept = f"original_{kept}"
+            found[kept] = value
     return found
 
 

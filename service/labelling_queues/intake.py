@@ -27,6 +27,8 @@ from glossator.service.labelling_queues.tool_rows import (
 )
 
 MOST_ROWS = 100_000
+MOST_CHARACTERS = 256 << 20
+"""Of all rows together: they are held in memory, and a small compressed file may have huge ones."""
 _LABEL_STUDIO = "label-studio"
 _HEAD = 200
 """Rows by which the columns are chosen."""
@@ -65,7 +67,7 @@ def read_rows(
     Raises:
         InputError: The file cannot be read at all.
         UnknownColumn: The text column cannot be detected.
-        ConfigError: There is no row with a text, or there are too many rows.
+        ConfigError: There is no row with a text, or the file is too large.
     """
     with open_source(path, format=input_format) as opened:
         is_tasks = opened.format == _LABEL_STUDIO
@@ -121,7 +123,16 @@ def _read_tool(records: Iterator[Record], read: Callable[[Mapping[str, Any]], To
 
 
 def _limited(records: Iterator[Record]) -> Iterator[tuple[int, Record]]:
-    yield from enumerate(islice(records, MOST_ROWS))
+    characters = 0
+    for number, record in enumerate(islice(records, MOST_ROWS)):
+        characters += sum(len(value if isinstance(value, str) else str(value)) for value in record.fields.values())
+        if characters > MOST_CHARACTERS:
+            raise ConfigError(
+                "the file is too large to label by hand",
+                expected=f"at most {MOST_CHARACTERS:,} characters",
+                hint="Leave out columns that reviewers do not need, or split the file.",
+            )
+        yield number, record
     if next(records, None) is not None:
         raise ConfigError(
             "the file has too many rows to label by hand",

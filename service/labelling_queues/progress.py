@@ -42,13 +42,12 @@ def sentence_of(queue: LabellingQueue, counts: Counts) -> str:
     from glossator.service.statistics.share_interval import share_interval
 
     share = counts.done / queue.usable if queue.usable else 0.0
-    parts = [f"{share:.0%} of the file is done"]
+    parts = [f"{share if share == 1.0 else min(share, 0.99):.0%} of the file is done"]  # 100% only if nothing is left
     if counts.skipped:
         parts.append(f"{counts.skipped:,} skipped")
     if counts.suggested:
         low, high = share_interval(counts.accepted / counts.suggested, counts.suggested)
         parts.append(
-            f"{counts.accepted / counts.suggested:.0%} of the suggestions were accepted "
-            f"({100 * low:.0f} to {100 * high:.0f} %)"
+            f"{counts.accepted / counts.suggested:.0%} of the suggestions were accepted ({low:.0%} to {high:.0%})"
         )
     return "; ".join(parts)

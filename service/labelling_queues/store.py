@@ -1,6 +1,7 @@
 """The store of labelling queues, in the database of the reviews: SQLite or PostgreSQL.
 
 What reviewers say is never changed: a new answer and an undo are new rows, and `is_current` marks those that count.
+Only whether an answer is what was suggested is corrected if the suggestion comes later.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 from glossator.service.database.interface import Database, Execute
 from glossator.service.database.tables import Tables, prepare_tables
 from glossator.service.errors import UnknownItem, UnknownQueue
-from glossator.service.labelling_queues.records import Counts, LabellingQueue, Row, Suggestion
+from glossator.service.labelling_queues.records import Counts, LabellingQueue, Row, Suggestion, same_answer
 from glossator.service.reviews.counting import Answers, spread_evenly
 from glossator.service.reviews.records import UNDONE, HistoryRow, Review, Role
 from glossator.service.reviews.stored_rows import history_row
@@ -133,14 +134,19 @@ class LabellingStore:
         return list(map(_row, found))
 
     def suggest(self, queue: str, suggestions: Mapping[int, Suggestion]) -> None:
-        """Store suggestions for rows by number. A row that has one keeps it: reviewers have seen it."""
+        """Store suggestions for rows by number. A row that has one keeps it: reviewers have seen it.
+
+        Answers that came before a suggestion accept it if they say the same.
+        """
         with self._database.transaction() as execute:
+            self._lock(execute, queue)
             for number, suggestion in suggestions.items():
                 execute(
                     """UPDATE labelling_rows SET suggestion = :suggestion
                     WHERE queue = :queue AND number = :number AND suggestion IS NULL""",
                     {"queue": queue, "number": number, "suggestion": json.dumps(suggestion)},
                 )
+                self._accept(execute, queue, self._row(execute, queue, number))
 
     def delete(self, queue: str) -> None:
         """Remove a queue with everything that was said about it. Raises UnknownQueue."""
@@ -310,6 +316,22 @@ class LabellingStore:
             WHERE queue = :queue AND number = :item""",
             {"queue": queue, "item": review.item},
         )
+
+    def _accept(self, execute: Execute, queue: str, row: Row) -> None:
+        """Mark the answers that are what is suggested for the row."""
+        given = execute(
+            """SELECT * FROM labelling_answers WHERE queue = :queue AND item = :item AND is_current = 1
+            AND verdict = 'wrong'""",
+            {"queue": queue, "item": row.number},
+        )
+        for each in given:
+            gold = history_row(each).review.gold
+            if gold is not None and row.suggestion is not None and same_answer(gold, row.suggestion):
+                execute(
+                    """UPDATE labelling_answers SET verdict = 'right'
+                    WHERE queue = :queue AND item = :item AND number = :number""",
+                    {"queue": queue, "item": row.number, "number": each["number"]},
+                )
 
     def _current(self, execute: Execute, queue: str, item: int, reviewer: str, role: Role) -> Review | None:
         rows = execute(

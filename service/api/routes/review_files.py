@@ -83,8 +83,8 @@ _MEDIA_TYPES = {"jsonl": "application/x-ndjson", "csv": "text/csv; charset=utf-8
 async def create(request: Request, response: Response, state: StateDep, owner: OwnerDep) -> ReviewFileBody:
     """Store the rows of a file as a queue. The 201 response means that they survive a crash of the server.
 
-    Suggestions of the model are computed shortly before a reviewer gets the row, behind other callers' texts. Files that
-    `glossator wrangle --review` and `glossator suggest` wrote bring their own.
+    Suggestions of the model are computed shortly before a reviewer gets the row, behind other callers' texts. Files
+    that `glossator wrangle --review` and `glossator suggest` wrote bring their own.
     """
     queue = await create_queue(request, state, owner, ReviewFileForm.of)
     response.headers["Location"] = f"/v1/review-files/{queue.id}"
@@ -189,7 +189,7 @@ async def create_queue(
             assert form.file is not None
             return service.create(form.file, form.filename, owner=owner, **fields.model_dump())
 
-        return await to_thread.run_sync(make)
+        return await to_thread.run_sync(make, limiter=service.creating)
     finally:
         form.discard()
 

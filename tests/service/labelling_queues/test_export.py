@@ -104,3 +104,13 @@ def test_a_text_column_with_a_name_of_ours_is_kept(sqlite_labelling_store: Label
     (line,) = b"".join(export_rows(sqlite_labelling_store, queue, "jsonl")).splitlines()
     assert json.loads(line)["original_text"] == "other"
     assert json.loads(line)["text"] == "the text"
+
+
+def test_no_column_of_a_file_that_was_exported_before_is_lost(sqlite_labelling_store: LabellingStore) -> None:
+    queue = LabellingQueue("queue_n", "again", "single_label", ("a",), False, "text")
+    fields = {"label": "new", "original_label": "old", "line": "A12"}
+    sqlite_labelling_store.add_queue(queue, [Row(0, 2, "the text", fields=fields)])
+    for format in ("jsonl", "csv"):
+        exported = b"".join(export_rows(sqlite_labelling_store, queue, format)).decode()
+        for value in ("new", "old", "A12"):
+            assert value in exported, (format, value)

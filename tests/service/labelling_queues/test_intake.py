@@ -97,7 +97,7 @@ def test_entities_of_label_studio_count_code_points(tmp_path: Path) -> None:
     assert label_studio_entity_tasks  # the tasks that wrangle writes have this shape
 
 
-def test_files_without_texts_and_with_too_many_rows_are_refused(
+def test_files_without_texts_and_those_that_are_too_large_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(ConfigError, match="no row of the file has a text"):
@@ -105,3 +105,6 @@ def test_files_without_texts_and_with_too_many_rows_are_refused(
     monkeypatch.setattr(intake, "MOST_ROWS", 2)
     with pytest.raises(ConfigError, match="too many rows"):
         read_rows(write(tmp_path, "b.jsonl", '{"text": "a"}\n' * 3))
+    monkeypatch.setattr(intake, "MOST_CHARACTERS", 20)
+    with pytest.raises(ConfigError, match="too large to label by hand"):
+        read_rows(write(tmp_path, "c.jsonl", json.dumps({"text": "a", "other": ["x" * 20]})))

@@ -55,6 +55,16 @@ def test_leases_end(labelling_store: LabellingStore) -> None:
     assert len(store.take(queue.id, "bob", 10, 60)) == 10
 
 
+def test_an_answer_that_came_before_the_suggestion_may_accept_it(labelling_store: LabellingStore) -> None:
+    store, queue = labelling_store, add_queue(labelling_store)
+    store.add(queue.id, [said(0), said(1)], author="ann")
+    store.suggest(queue.id, {0: {"labels": [{"label": "billing"}]}, 1: {"labels": [{"label": "login"}]}})
+    counts = store.counts(queue.id, "ann")
+    assert (counts.accepted, counts.suggested) == (1, 2)
+    sentence = sentence_of(replace(queue, usable=1_000), replace(counts, done=999, suggested=0))
+    assert sentence == "99% of the file is done"
+
+
 def test_a_new_answer_replaces_the_older_one_and_an_undo_brings_the_row_back(labelling_store: LabellingStore) -> None:
     store, queue = labelling_store, add_queue(labelling_store)
     store.add(queue.id, [said(0), said(0, label="login")], author="ann")
@@ -99,7 +109,7 @@ def test_progress_counts_rows_and_accepted_suggestions(labelling_store: Labellin
     assert (counts.done, counts.skipped, counts.mine, counts.reviewers) == (4, 1, 3, [("ann", 3), ("bob", 1)])
     assert (counts.accepted, counts.suggested) == (1, 2)
     assert sentence_of(queue, counts) == (
-        "40% of the file is done; 1 skipped; 50% of the suggestions were accepted (9 to 91 %)"
+        "40% of the file is done; 1 skipped; 50% of the suggestions were accepted (9% to 91%)"
     )
 
 

@@ -51,6 +51,7 @@ class FileQueue:
             queue.labels,
             [_item(queue, each, blind=blind) for each in rows],
             allow_new_labels=queue.new_labels,
+            allow_blind=queue.model is not None or any(each.suggestion or each.note for each in rows),
             more=more,
         )
 

@@ -30,7 +30,9 @@ class _Figures:
 
     interval: Interval | None
     needed: int | None
-    """How many more labels."""
+    """How many more labels; None: too few reviews to tell, or no number of labels of this period is enough."""
+    is_early: bool
+    """Whether there are too few reviews to tell."""
     state: tuple[int, int]
     computed: float
     seconds: float
@@ -43,8 +45,10 @@ class _Figures:
         if self.interval.half_width_points <= 100 * HALF_WIDTH:
             return f"{found}: narrow enough"
         points = f"±{100 * HALF_WIDTH:g} points"
-        if self.needed is None:
+        if self.is_early:
             return f"{found}; after {FEWEST_REVIEWS} labels, how many more {points} takes is shown"
+        if self.needed is None:
+            return f"{found}; more labels of this period do not lead to {points}, a longer period may"
         return f"{found}; about {self.needed:,} more for {points}"
 
 
@@ -80,9 +84,9 @@ class PeriodProgress:
                 return known
         with self._lock:
             began = time.monotonic()
-            interval, needed = _compute(store, period)
+            interval, needed, is_early = _compute(store, period)
             now = time.monotonic()
-            found = _Figures(interval, needed, state, now, now - began)
+            found = _Figures(interval, needed, is_early, state, now, now - began)
             self._known.pop(period.id, None)
             while len(self._known) >= _MOST_PERIODS:
                 self._known.pop(next(iter(self._known)))
@@ -110,13 +114,15 @@ def adjudication_progress(decided: Sequence[Review], left: int, reviewer: str) -
     )
 
 
-def _compute(store: ReviewStore, period: Period) -> tuple[Interval | None, int | None]:
+def _compute(store: ReviewStore, period: Period) -> tuple[Interval | None, int | None, bool]:
+    """Return the interval, how many more labels make it narrow, and whether it is too early to tell."""
     estimate = live_accuracy(store, period, alpha=_ALPHA, details=False).estimate
     if estimate.value is None:
-        return None, None
+        return None, None, True
     interval = Interval(estimate.interval.low, estimate.interval.high)
-    if estimate.labels < FEWEST_REVIEWS or interval.half_width_points <= 100 * HALF_WIDTH:
-        return interval, None
+    is_early = estimate.labels < FEWEST_REVIEWS
+    if is_early or interval.half_width_points <= 100 * HALF_WIDTH:
+        return interval, None, is_early
     reviewed = reviewed_draws(store, period)
     in_all = population_of(period).labels_needed(reviewed.items, reviewed.correct, half_width=HALF_WIDTH, alpha=_ALPHA)
-    return interval, None if in_all is None else max(1, in_all - estimate.labels)
+    return interval, None if in_all is None else max(1, in_all - estimate.labels), False

@@ -156,6 +156,8 @@ class PromotionQueue:
 
 
 def _sentence(standing: Standing, interval: Interval | None, needed: int | None) -> str:
+    if not standing.evidence.disagreements:
+        return "no disagreements to review yet"
     parts = [f"{standing.waiting:,} left"] if standing.waiting else ["all disagreements are reviewed"]
     if standing.evidence.shown:
         parts.append("enough reviews to decide")

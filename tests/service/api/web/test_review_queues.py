@@ -126,6 +126,7 @@ def test_progress_says_what_the_next_labels_buy(client: TestClient) -> None:
     assert 0.0 <= interval["low"] < interval["high"] <= 1.0
     assert interval["half_width_points"] > 2
     assert progress["sentence"].startswith(f"interval now ±{interval['half_width_points']:.1f} points")
+    assert "after 30 labels" not in progress["sentence"] or progress["done"] < 30
     listing = listed(client, reviewer="ann")[queue]
     assert (listing["mine"], listing["model"], listing["agreement"]) == (len(found), "tickets", None)
     assert listing["about"] == "60 answers, 2 Jan 2026 to 1 Feb 2026"
@@ -220,7 +221,7 @@ def test_a_file_is_labelled_with_suggestions_and_comes_back_whole(client: TestCl
         {"id": "3", "verdict": {"option": "a"}},
     )
     assert [each["status"] for each in sent["results"]] == ["stored"] * 2 + ["error"] * 9
-    assert sent["progress"]["sentence"] == ("67% of the file is done; 50% of the suggestions were accepted (9 to 91 %)")
+    assert sent["progress"]["sentence"] == ("67% of the file is done; 50% of the suggestions were accepted (9% to 91%)")
     lines = client.get(made["export"]).text.splitlines()
     rows = [json.loads(line) for line in lines]
     assert [(row["body"], row["label"], row["review_status"]) for row in rows] == [
