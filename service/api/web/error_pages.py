@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote, urlencode
+
 from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Scope
@@ -32,7 +34,9 @@ def error_page(error: GlossatorError, scope: Scope) -> Response:
     headers = Headers(scope=scope)
     is_part = "hx-request" in headers
     if isinstance(error, Unauthorized) and not is_part and scope["method"] == "GET":
-        return RedirectResponse(f"{root_of(scope)}{KEY_PAGE}?next={scope['path']}", _SEE_OTHER)
+        return RedirectResponse(
+            f"{root_of(scope)}{KEY_PAGE}?{urlencode({'next': _target(scope)}, safe='/')}", _SEE_OTHER
+        )
     problem = build_problem(error, scope["path"])
     message = f"{problem.detail}: {problem.found}" if problem.found else problem.detail
     faults = [f"{fault.where}: {fault.message}" if fault.where else fault.message for fault in problem.faults or []]
@@ -49,6 +53,12 @@ def error_page(error: GlossatorError, scope: Scope) -> Response:
     )
     response.headers.update(headers_of(error))
     return response
+
+
+def _target(scope: Scope) -> str:
+    """The path that a request asks for, with its query, as it was sent."""
+    query = scope.get("query_string", b"").decode("latin-1")
+    return quote(scope["path"]) + (f"?{query}" if query else "")
 
 
 def _hint(error: GlossatorError, hint: str) -> str:

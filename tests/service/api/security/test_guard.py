@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import base64
+import html
+import re
 from collections.abc import Callable
 
 import anyio
@@ -231,6 +233,10 @@ def test_browser_without_a_key_is_sent_to_the_form(make_client: Callable[..., Te
     for path in ("/ui", "/docs", "/ui/models/intents"):
         answer = client.get(path, headers={"Accept": "text/html"}, follow_redirects=False)
         assert (answer.status_code, answer.headers["location"]) == (303, f"/ui/session?next={path}")
+    path = "/ui/monitor/a%26b%C3%A9?range=week&version=1"
+    form = client.get(path, headers={"Accept": "text/html"}).text
+    (target,) = re.findall(r'name="next" value="([^"]*)"', form)
+    assert html.unescape(target) == path
     part = client.get("/ui/models", headers={"HX-Request": "true"})
     assert part.status_code == 401
     assert "Enter an API key" in part.text
