@@ -28,7 +28,7 @@ from glossator.service.tasks.encoded import EncodedText, Floats, Text, group_by_
 from glossator.service.tasks.options import DecodeKeywords, DecodeOptions
 from glossator.service.tasks.question_answering import Extraction, Span
 from glossator.service.tasks.rating import Rating
-from glossator.service.tasks.text_classification import Classification
+from glossator.service.tasks.text_classification import Classification, Score
 from glossator.service.tasks.text_embedding import Embedding
 from glossator.service.tasks.token_classification import Entities, Entity
 
@@ -71,6 +71,11 @@ class Answer:
     def score(self) -> float:
         """The probability of the most probable label; for models with scores, the score."""
         return self.prediction.score if isinstance(self.prediction, Rating) else self._a(Classification).score
+
+    @property
+    def scores(self) -> Sequence[Score]:
+        """The labels with their probabilities, most probable first."""
+        return self._a(Classification).scores
 
     @property
     def out_of_scope(self) -> bool | None:
