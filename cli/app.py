@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from glossator.cli.commands.bundles.bench import bench
 from glossator.cli.commands.bundles.export import export
 from glossator.cli.commands.bundles.import_model import import_
+from glossator.cli.commands.bundles.migrate import migrate
 from glossator.cli.commands.bundles.models import models
 from glossator.cli.commands.bundles.pull import pull
 from glossator.cli.commands.bundles.push import push
@@ -65,7 +66,7 @@ _COMMANDS: dict[str, tuple[Any, ...]] = {
     panels.START: (demo, help_, version),
     panels.CORPUS: (wrangle, restore, context, suggest),
     panels.TRAIN: (train, select, curve, evaluate, compare, retrain, runs),
-    panels.EXPORT: (export, import_, verify, push, pull, bench),
+    panels.EXPORT: (export, import_, verify, migrate, push, pull, bench),
     panels.USE: (predict, label, serve),
     panels.OPERATE: (work, doctor, monitor, drift, review, promote, loop, models, feedback, keys, log),
 }

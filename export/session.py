@@ -28,7 +28,7 @@ from glossator.export.model_card import write_card
 from glossator.export.search_cache import SearchResult
 from glossator.export.source_model import open_source
 from glossator.modeling.labelled_rows import LabelledRows, indicator, inputs_of
-from glossator.modeling.reference_distributions import profile_of, sample_reference, spread
+from glossator.modeling.reference_distributions import profile_and_sample, spread
 from glossator.service.bundle import file_names
 from glossator.service.bundle.golden import dump_golden
 from glossator.service.bundle.manifest import (
@@ -275,19 +275,13 @@ class ExportSession:
             self._write_reference(reference.model_copy(update={"profile": profile}))
 
     def _sample_reference(self, pipeline: Pipeline) -> None:
-        """Add samples of the summaries of validation texts, unless these are not of the kind that is served.
-
-        Without a profile of the training texts, every second validation text makes one, and the others the samples:
-        a text looks more familiar to a profile that was made of it.
-        """
-        inputs, reference = self.inputs, self._read_reference()
-        if self._evidence == "sample" or not inputs:
+        """Add samples of the summaries of validation texts, unless these are not of the kind that is served."""
+        if self._evidence == "sample" or not self.inputs:
             return
-        if reference.profile is None and len(inputs) > 1:
-            profile = profile_of(inputs[1::2], words=self._hashes_words)
-            inputs, reference = inputs[::2], reference.model_copy(update={"profile": profile})
-        texts = spread(inputs)
-        self._write_reference(sample_reference(reference, texts, pipeline.predict(texts), self.task))
+        reference = profile_and_sample(
+            self._read_reference(), self.inputs, pipeline.predict, self.task, words=self._hashes_words
+        )
+        self._write_reference(reference)
 
     def _read_reference(self) -> Reference:
         return parse_reference((self.folder / file_names.REFERENCE).read_bytes())

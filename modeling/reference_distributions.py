@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -47,6 +47,26 @@ def make_reference(
         confidence=Histogram(edges=confidence_edges.tolist(), counts=confidence_counts.tolist()),
         profile=profile_of(texts) if len(texts) else None,
     )
+
+
+def profile_and_sample(
+    reference: Reference,
+    inputs: Sequence[Text],
+    predict: Callable[[Sequence[Text]], Sequence[Answer | InputError]],
+    task: Task,
+    *,
+    words: bool = True,
+) -> Reference:
+    """Return the reference with samples of the summaries of these inputs, and with a profile if it has none.
+
+    Without a profile of the training texts, every second input makes one, and the others the samples: a text looks more
+    familiar to a profile that was made of it. `words`: the profile has the hashes of their frequent words.
+    """
+    if reference.profile is None and len(inputs) > 1:
+        reference = reference.model_copy(update={"profile": profile_of(inputs[1::2], words=words)})
+        inputs = inputs[::2]
+    texts = spread(inputs)
+    return sample_reference(reference, texts, predict(texts), task)
 
 
 def sample_reference(

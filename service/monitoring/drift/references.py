@@ -52,7 +52,7 @@ def require_samples(bundle: Bundle) -> Reference:
             "the bundle has no samples to measure drift against",
             found=f"{shorten(bundle.path)}, format version {version}",
             expected="a bundle of version 3 that was exported with validation texts",
-            hint="Export the checkpoint again."
+            hint="Add samples: glossator migrate BUNDLE -o NEW --texts FILE; or export the checkpoint again."
             if version < file_names.FORMAT_VERSION
             else "Import the model again with some of your texts: glossator import MODEL --texts FILE.",
         )
