@@ -26,20 +26,7 @@ PANELS = {
     "Train and evaluate": ["train", "select", "curve", "evaluate", "compare", "retrain", "runs"],
     "Export and verify": ["export", "import", "verify", "migrate", "push", "pull", "bench"],
     "Use a model": ["predict", "label", "serve"],
-    "Operate": [
-        "work",
-        "doctor",
-        "monitor",
-        "drift",
-        "promote",
-        "loop",
-        "evidence",
-        "review",
-        "models",
-        "feedback",
-        "keys",
-        "log",
-    ],
+    "Operate": ["work", "doctor", "monitor", "drift", "promote", "loop", "review", "models", "feedback", "keys", "log"],
 }
 COMMANDS = [command for commands in PANELS.values() for command in commands]
 ROOT = Path(__file__).resolve().parents[2]
