@@ -8,7 +8,7 @@ from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Scope
 
-from glossator.service.api.problems import Unauthorized, build_problem, headers_of
+from glossator.service.api.problems import ScopeMissing, Unauthorized, build_problem, headers_of
 from glossator.service.api.security.proxy import root_of
 from glossator.service.api.web.navigation import PREFIX
 from glossator.service.api.web.templating import render
@@ -40,16 +40,17 @@ def error_page(error: GlossatorError, scope: Scope) -> Response:
     problem = build_problem(error, scope["path"])
     message = f"{problem.detail}: {problem.found}" if problem.found else problem.detail
     faults = [f"{fault.where}: {fault.message}" if fault.where else fault.message for fault in problem.faults or []]
+    is_scope = isinstance(error, ScopeMissing) and bool(problem.found)
     response = render(
         scope,
         "error.html" if is_part else "error_page.html",
         status=problem.status,
-        message=f"{message[:1].upper()}{message[1:]}.",
+        message=f"{message[:1].upper()}{message[1:]}." if not is_scope else "Your key does not open this page.",
         faults=faults,
-        expected=problem.expected or "",
-        hint=_hint(error, problem.hint or ""),
-        title=problem.title,
-        key_page=root_of(scope) + KEY_PAGE if isinstance(error, Unauthorized) else "",
+        expected=(problem.expected or "") if not is_scope else "",
+        hint=_hint(error),
+        title=problem.title if not is_scope else "Another key is needed",
+        key_page=root_of(scope) + KEY_PAGE if is_scope or isinstance(error, Unauthorized) else "",
     )
     response.headers.update(headers_of(error))
     return response
@@ -61,5 +62,9 @@ def _target(scope: Scope) -> str:
     return quote(scope["path"]) + (f"?{query}" if query else "")
 
 
-def _hint(error: GlossatorError, hint: str) -> str:
-    return "Enter an API key." if isinstance(error, Unauthorized) else hint
+def _hint(error: GlossatorError) -> str:
+    if isinstance(error, Unauthorized):
+        return "Enter an API key."
+    if isinstance(error, ScopeMissing) and error.found:
+        return f"It has the scope {error.found}, and {error.expected} is needed. The operator makes keys with scopes."
+    return error.hint or ""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from glossator.service.api.monitor_service import watched_version
 from glossator.service.api.state import AppState
 from glossator.service.api.web.models.facts import write_interval, write_share
+from glossator.service.api.web.models.versions import DIGITS
+from glossator.service.inference.model import Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,10 @@ class Deployed:
     """Summaries with an alarm."""
     watched: int
     """Summaries that are watched; 0 without a reference."""
+    accuracy_of: str
+    """Short digest of the version that was reviewed, if it is not the live one; else empty."""
+    drift_of: str
+    """Short digest of the version that is watched, if it is not the live one; else empty."""
 
 
 def deployed(state: AppState, name: str) -> Deployed | None:
@@ -33,6 +39,7 @@ def deployed(state: AppState, name: str) -> Deployed | None:
     versions = measured.counted.versions
     live = state.models.get(name)
     watched = watched_version(versions, None if live is None else live.digest)
+    reviewed = None if measured.accuracy is None else measured.accuracy.period.digest
     drift = [] if state.drift is None or watched is None else state.drift.verdicts(name, watched)
     estimate = None if measured.accuracy is None else measured.accuracy.estimate
     value = None if estimate is None else estimate.value
@@ -44,4 +51,11 @@ def deployed(state: AppState, name: str) -> Deployed | None:
         reviewed=0 if estimate is None else estimate.labels,
         drifted=sum(each.alarm is not None for each in drift),
         watched=len(drift),
+        accuracy_of=_another(reviewed, live),
+        drift_of=_another(watched, live),
     )
+
+
+def _another(digest: str | None, live: Model | None) -> str:
+    """A version in short, if it is not the live one."""
+    return "" if digest is None or live is None or digest == live.digest else digest[:DIGITS]

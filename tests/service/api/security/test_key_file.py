@@ -65,6 +65,8 @@ def test_scopes_limit_a_key_to_its_routes(make_client: Callable[..., TestClient]
                 assert answer.status_code == 403, (path, name)
                 assert "the key does not allow this route" in answer.text
                 assert key not in answer.text
+    page = client.get("/ui/monitor", headers=bearer(keys["infer"])).text
+    assert "It has the scope infer, and admin is needed." in page
 
 
 def test_changes_apply_without_a_restart(
