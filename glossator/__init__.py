@@ -14,50 +14,90 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from glossator.checkpoint import Checkpoint, train
+    from glossator.corpus import Corpus, CorpusSplit, read_corpus
+    from glossator.labelling import LabelledFile, label
+    from glossator.measure import compare, evaluate, select
     from glossator.service.bundle.task import TaskName
     from glossator.service.client import AsyncClient, Client
     from glossator.service.errors import GlossatorError
+    from glossator.service.inference.answers import Answers
     from glossator.service.inference.model import Model
     from glossator.service.inference.pipeline import Answer
     from glossator.service.reviews.monitor import Monitored
     from glossator.service.tasks.encoded import Pair
     from glossator.service.tasks.text_classification import Classification, Score
     from glossator.service.tasks.token_classification import Entity
+    from glossator.sklearn_classifier import SklearnClassifier
     from glossator.workflows.loop.drift_files import DriftResult
+    from glossator.workflows.models.comparison import ComparedModels
+    from glossator.workflows.models.evaluation import EvaluatedModel
+    from glossator.workflows.models.model_ladder import SelectedModel
 
 __all__ = [
     "Answer",
+    "Answers",
     "AsyncClient",
+    "Checkpoint",
     "Classification",
     "Client",
+    "ComparedModels",
+    "Corpus",
+    "CorpusSplit",
     "DriftResult",
     "Entity",
+    "EvaluatedModel",
     "GlossatorError",
+    "LabelledFile",
     "Model",
     "Monitored",
     "Pair",
     "Score",
+    "SelectedModel",
+    "SklearnClassifier",
+    "compare",
     "drift",
+    "evaluate",
     "import_model",
     "import_sklearn",
+    "label",
     "load",
     "main",
     "monitor",
+    "read_corpus",
+    "select",
+    "train",
 ]
 
 _PUBLIC_CLASSES = {
     "Answer": "glossator.service.inference.pipeline",
+    "Answers": "glossator.service.inference.answers",
     "AsyncClient": "glossator.service.client",
+    "Checkpoint": "glossator.checkpoint",
     "Classification": "glossator.service.tasks.text_classification",
     "Client": "glossator.service.client",
+    "ComparedModels": "glossator.workflows.models.comparison",
+    "Corpus": "glossator.corpus",
+    "CorpusSplit": "glossator.corpus",
     "DriftResult": "glossator.workflows.loop.drift_files",
     "Entity": "glossator.service.tasks.token_classification",
+    "EvaluatedModel": "glossator.workflows.models.evaluation",
     "GlossatorError": "glossator.service.errors",
+    "LabelledFile": "glossator.labelling",
     "Model": "glossator.service.inference.model",
     "Monitored": "glossator.service.reviews.monitor",
     "Pair": "glossator.service.tasks.encoded",
     "Score": "glossator.service.tasks.text_classification",
+    "SelectedModel": "glossator.workflows.models.model_ladder",
+    "SklearnClassifier": "glossator.sklearn_classifier",
+    "compare": "glossator.measure",
+    "evaluate": "glossator.measure",
+    "label": "glossator.labelling",
+    "read_corpus": "glossator.corpus",
+    "select": "glossator.measure",
+    "train": "glossator.checkpoint",
 }
+"""Where each public class is, and each function that has a module of its own."""
 
 
 def load(path: str | Path, *, threads: int | None = None, device: Literal["cpu", "cuda"] = "cpu") -> Model:
@@ -387,7 +427,7 @@ def main() -> None:
 
 
 def __getattr__(name: str) -> object:
-    """Import the version and the public classes on first use, so that importing this package loads nothing heavy."""
+    """Import the version and what has a module of its own on first use, so that importing this package loads little."""
     if name == "__version__":
         from importlib.metadata import version
 

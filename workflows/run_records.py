@@ -286,6 +286,10 @@ class NoRecords(RunStore):
     def __init__(self) -> None:
         super().__init__(Path())
 
+    def runs(self) -> list[Run]:
+        """Return no runs."""
+        return []
+
     @contextmanager
     def record(self, command: str, reporter: Reporter) -> Iterator[Recording]:
         """Yield a run that is not recorded."""

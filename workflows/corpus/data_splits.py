@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glossator.service.documents.column_names import DOCUMENT_COLUMN
-from glossator.service.errors import ConfigError, CorpusError
+from glossator.service.errors import ConfigError, CorpusError, UnknownColumn
 from glossator.workflows.corpus.out_of_scope_texts import is_label, leave_out_known, read_texts, take_label
 from glossator.workflows.corpus.reading import CorpusReading, read_corpus
 from glossator.workflows.corpus.reading_options import ExpectedLabels, ReadingOptions
+from glossator.workflows.corpus.rows_in_memory import RowsInMemory
 from glossator.workflows.reporter import Reporter
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from glossator.training.corpus.splitting.split import Split
 
 
+Source = str | RowsInMemory | CorpusReading
+"""Rows to read, or rows that are read already."""
 MIN_DOCUMENTS = 5
 """Fewer documents cannot be divided into three sides."""
 
@@ -27,9 +30,9 @@ MIN_DOCUMENTS = 5
 class DataSources:
     """Where the rows come from and how they are split."""
 
-    source: str
-    validation: str | None = None
-    test: str | None = None
+    source: Source
+    validation: Source | None = None
+    test: Source | None = None
     validation_share: float = 0.1
     """Share of the source, unless `validation` is given."""
     test_share: float = 0.1
@@ -70,12 +73,9 @@ def read_splits(
 
     With `task`, raises ConfigError if the source is for another task; `command` appears in that message.
     """
-    from glossator.training.corpus.splitting.groups import describe_groups
-    from glossator.training.corpus.splitting.split import split
-
     sources.check()
     options = replace(options, extra_columns=sources.columns)
-    reading = read_corpus(sources.source, options, reporter, rejects=rejects)
+    reading = _read(sources.source, options, reporter, rejects=rejects)
     corpus, label = reading.corpus, None
     outside: list[str] = []
     further = sources.validation is not None or sources.test is not None
@@ -91,16 +91,7 @@ def read_splits(
             )
     if task is not None and corpus.task != task:
         raise ConfigError(f"{command} needs rows for {task}", found=corpus.task, hint="Use glossator train.")
-    group_by = sources.group_column or _document_column(corpus, sources, reporter)
-    indices = split(
-        corpus,
-        validation_share=0.0 if sources.validation else sources.validation_share,
-        test_share=0.0 if sources.test else sources.test_share,
-        seed=sources.seed,
-        group_by=group_by,
-        order_by=sources.time_column,
-    )
-    reporter.stage(describe_groups(indices.groups, corpus))
+    indices = split_corpus(corpus, sources, reporter)
     splits = _splits(corpus, indices, sources, options, reporter, label)
     splits = replace(splits, groups=indices.groups.to_dict())
     if sources.out_of_scope is None:
@@ -110,6 +101,62 @@ def read_splits(
     outside = leave_out_known([*outside, *splits.out_of_scope], corpus.texts, reporter)
     reporter.stage(f"{len(outside):,} out-of-scope texts to measure on")
     return reading, replace(splits, out_of_scope=outside)
+
+
+def split_corpus(corpus: Corpus, sources: DataSources, reporter: Reporter) -> Split:
+    """Return which rows are on which side, as `sources` says: by shares and seed, groups or times.
+
+    Raises UnknownColumn if the corpus was read without a column that this needs.
+    """
+    from glossator.training.corpus.splitting.groups import describe_groups
+    from glossator.training.corpus.splitting.split import split
+
+    sources.check()
+    absent = [name for name in sources.columns if name not in corpus.extra]
+    if absent:
+        raise UnknownColumn(
+            "the corpus was read without a column that its split needs",
+            found=", ".join(absent),
+            expected=f"one of {', '.join(corpus.extra) or '(none was kept)'}",
+            hint="Read it with `keep_columns`.",
+        )
+    indices = split(
+        corpus,
+        validation_share=0.0 if sources.validation else sources.validation_share,
+        test_share=0.0 if sources.test else sources.test_share,
+        seed=sources.seed,
+        group_by=sources.group_column or _document_column(corpus, sources, reporter),
+        order_by=sources.time_column,
+    )
+    reporter.stage(describe_groups(indices.groups, corpus))
+    return indices
+
+
+def _read(
+    source: Source,
+    options: ReadingOptions,
+    reporter: Reporter,
+    *,
+    rejects: Path | None = None,
+    expected: ExpectedLabels | None = None,
+) -> CorpusReading:
+    """Read a source, or check that a corpus which is read already has the expected task and labels."""
+    if not isinstance(source, CorpusReading):
+        return read_corpus(source, options, reporter, rejects=rejects, expected=expected)
+    corpus = source.corpus
+    if expected is None:
+        return source
+    if (corpus.task, corpus.problem_type) != (expected.task, expected.problem_type):
+        raise ConfigError(
+            f"{source} is for another task",
+            found=corpus.describe_problem(),
+            expected=f"the task of the training rows, {expected.task}",
+        )
+    unknown = [name for name in corpus.label_names if name not in expected.names]
+    if unknown and expected.names and not expected.keep_unknown:
+        raise CorpusError(f"{source} has labels that the training rows do not have", found=", ".join(unknown))
+    names = [*expected.names, *unknown] if expected.names else corpus.label_names
+    return replace(source, corpus=replace(corpus, label_names=names))
 
 
 def _document_column(corpus: Corpus, sources: DataSources, reporter: Reporter) -> str | None:
@@ -145,9 +192,9 @@ def _splits(
     if sources.validation:
         reading = replace(options, preferred_split="validation")
         known = expected if label is None else replace(expected, names=(*names, label))
-        validation_rows = read_corpus(sources.validation, reading, reporter, expected=known).corpus
+        validation_rows = _read(sources.validation, reading, reporter, expected=known).corpus
     if sources.test:
-        test_rows = read_corpus(sources.test, options, reporter, expected=replace(expected, keep_unknown=True)).corpus
+        test_rows = _read(sources.test, options, reporter, expected=replace(expected, keep_unknown=True)).corpus
     outside: list[str] = []
     if label is not None:
         validation_rows, further = take_label(validation_rows, label)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from glossator.training.corpus.corpus import Corpus, UnusableCorpus
     from glossator.training.corpus.finding import Finding
     from glossator.training.corpus.row import Row
+    from glossator.workflows.corpus.rows_in_memory import RowsInMemory
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,9 @@ class CorpusReading:
     corpus: Corpus
     description: str
     error: UnusableCorpus | None
+
+    def __str__(self) -> str:
+        return self.corpus.source_name
 
     def with_findings(self, findings: list[Finding]) -> CorpusReading:
         """Return the same reading with further findings."""
@@ -47,7 +51,7 @@ class CorpusReading:
 
 
 def inspect_corpus(
-    source: str,
+    source: str | RowsInMemory,
     options: ReadingOptions,
     reporter: Reporter,
     *,
@@ -57,7 +61,7 @@ def inspect_corpus(
     """Read a source without raising an error if it cannot be trained on; the reading then carries the error.
 
     Args:
-        source: A file, `-` for standard input, a dataset folder, or the name of a hub dataset.
+        source: A file, `-` for standard input, a dataset folder, the name of a hub dataset, or rows in memory.
         options: Columns, format and cleaning.
         reporter: Receives what was detected.
         rejects: A JSON Lines file for the rows that cannot be used.
@@ -70,7 +74,7 @@ def inspect_corpus(
     from glossator.workflows.corpus.sources import open_rows
 
     if rejects is not None:
-        refuse_same_file(str(rejects), [source])
+        refuse_same_file(str(rejects), [str(source)])
     error = None
     for_task = options if expected is None or options.task else replace(options, task=expected.task)
     with open_rows(source, for_task, reporter) as opened:
@@ -81,7 +85,9 @@ def inspect_corpus(
             options = replace(options, label_column=None)
         extra = ExtraColumns(options.extra_columns, optional=(DOCUMENT_COLUMN, FILE_COLUMN))
         try:
-            corpus = _read(extra.collect(opened.rows), opened.source or source, source, options, reporter, expected)
+            corpus = _read(
+                extra.collect(opened.rows), opened.source or str(source), str(source), options, reporter, expected
+            )
         except UnusableCorpus as unusable:
             corpus, error = unusable.corpus, unusable
         later = [decision for decision in opened.later_decisions() if decision not in opened.decisions]
@@ -112,7 +118,7 @@ def _with_documents(corpus: Corpus, options: ReadingOptions) -> Corpus:
 
 
 def read_corpus(
-    source: str,
+    source: str | RowsInMemory,
     options: ReadingOptions,
     reporter: Reporter,
     *,

@@ -1,4 +1,5 @@
-"""Where labelled rows come from: a file or stdin, a saved dataset, a dataset of the hub, an annotated document."""
+"""Where labelled rows come from: a file or stdin, a saved dataset, a dataset of the hub, an annotated document, or the
+memory of a program."""
 
 from __future__ import annotations
 
@@ -19,6 +20,7 @@ from glossator.training.corpus.reading.annotated.resolve import resolve_annotati
 from glossator.training.corpus.reading.annotated.result import AnnotationOptions
 from glossator.training.corpus.row import SourceRow
 from glossator.workflows.corpus.reading_options import ReadingOptions
+from glossator.workflows.corpus.rows_in_memory import RowsInMemory
 from glossator.workflows.corpus.split_files import describe_folder, find_conll_pattern, find_split_files
 from glossator.workflows.extras import require_extra
 from glossator.workflows.reporter import Reporter
@@ -52,7 +54,7 @@ class OpenedRows:
 
 
 @contextmanager
-def open_rows(source: str, options: ReadingOptions, reporter: Reporter) -> Iterator[OpenedRows]:
+def open_rows(source: str | RowsInMemory, options: ReadingOptions, reporter: Reporter) -> Iterator[OpenedRows]:
     """Open a source; the annotations of annotation tools become columns of its rows.
 
     Raises ConfigError if an annotator is named, but the rows have none.
@@ -87,13 +89,18 @@ def _annotation_options(options: ReadingOptions) -> AnnotationOptions:
 
 
 @contextmanager
-def _open(source: str, options: ReadingOptions, reporter: Reporter) -> Iterator[OpenedRows]:
+def _open(source: str | RowsInMemory, options: ReadingOptions, reporter: Reporter) -> Iterator[OpenedRows]:
     """Open a source as it is.
 
     What exists on disk decides: a folder of `wrangle --apply`, a saved dataset, a folder with a file for each split, an
     annotated document, a file. If nothing of this name exists and it has the form of a hub name, the dataset is loaded
     from the Hugging Face hub.
     """
+    if isinstance(source, RowsInMemory):
+        refuse_options("rows in memory", **_format_options(options))
+        rows, decisions = source.open(options.dataset_split, options.preferred_split)
+        yield OpenedRows(rows, source.name, decisions, source.name)
+        return
     path = Path(source)
     if (path / file_names.CLEANED).is_file():
         path = next(iter(sorted(path.glob("corpus.*"))), path)
@@ -189,14 +196,18 @@ def _open_split(
             )
 
 
+def _format_options(options: ReadingOptions) -> dict[str, str | None]:
+    """Return the options that only files have."""
+    return {"--input-format": options.input_format, "--encoding": options.encoding, "--delimiter": options.delimiter}
+
+
 def _is_saved_dataset(path: Path) -> bool:
     """Whether a folder is one that `save_to_disk` of the library `datasets` wrote."""
     return any((path / name).is_file() for name in ("dataset_dict.json", "state.json"))
 
 
 def _read_dataset(source: str, options: ReadingOptions, reporter: Reporter) -> OpenedRows:
-    given = {"--input-format": options.input_format, "--encoding": options.encoding, "--delimiter": options.delimiter}
-    refuse_options("a dataset", **given)
+    refuse_options("a dataset", **_format_options(options))
     require_extra("training")
     from glossator.training.corpus.reading.hf_dataset import read_dataset
 

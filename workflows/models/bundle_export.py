@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from glossator.workflows.corpus.reading import read_corpus
-from glossator.workflows.corpus.reading_options import ReadingOptions, labels_of
+from glossator.workflows.corpus.reading_options import ReadingOptions
 from glossator.workflows.extras import require_extra
+from glossator.workflows.models.evaluation import Rows, read_rows_for
 from glossator.workflows.reporter import Reporter
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def export_checkpoint(
     store: RunStore,
     reporter: Reporter,
     *,
-    test: str | None = None,
+    test: Rows | None = None,
     options: ReadingOptions | None = None,
     name: str | None = None,
     precision: Literal["int8", "fp32"] | None = None,
@@ -48,7 +48,7 @@ def export_checkpoint(
         output: The bundle's folder.
         store: Where the run is recorded.
         reporter: Receives the progress.
-        test: A labelled source to measure the bundle on; None takes the test rows in the checkpoint.
+        test: Labelled rows to measure the bundle on, or where they are; None takes the test rows in the checkpoint.
         options: How to read `test`.
         name: The model's name; None takes the name of the folder.
         precision: None chooses int8 if the validation rows do not speak against it, else fp32.
@@ -70,10 +70,9 @@ def export_checkpoint(
     task = read_task(checkpoint)
     rows, rejected = None, 0
     if test is not None:
-        store.check_frozen(test, accept=accept_changed_test)
+        store.check_frozen(str(test), accept=accept_changed_test)
         reading = (options or ReadingOptions()).for_evaluation()
-        corpus = read_corpus(test, reading, reporter, expected=labels_of(task)).corpus
-        rows, rejected = corpus.rows(), len(corpus.rejects)
+        rows, rejected = read_rows_for(task, test, reading, reporter)
     check_destination(output, overwrite=overwrite, markers=file_names.FOLDER_MARKERS)
     with claim_folder(output), store.record("export", reporter) as record:
         exported = export(
@@ -90,7 +89,7 @@ def export_checkpoint(
             stage=reporter.stage,
         )
         record.run.config = {"checkpoint": str(checkpoint), "training_run": task.provenance.run}
-        record.run.data = {} if test is None or rows is None else {"test": store.data(test, rows=len(rows))}
+        record.run.data = {} if test is None or rows is None else {"test": store.data(str(test), rows=len(rows))}
         record.run.outputs = {"bundle": str(output), "digest": exported.manifest.digest}
         record.run.metrics = {
             f"{each.split} {metric}": estimate.value

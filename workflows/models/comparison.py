@@ -19,18 +19,35 @@ from glossator.workflows.reporter import Reporter
 if TYPE_CHECKING:
     from glossator.evaluation.analysis.comparison import Comparison
     from glossator.evaluation.analysis.leakage import RowLeakage
+    from glossator.workflows.models.evaluation import Rows
     from glossator.workflows.run_records import RunStore
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ComparedModels:
-    """Each model against the first one, and which of the rows each model has seen."""
+    """Each model against the first one, and which of the rows each model has seen. `print` shows the report."""
 
     comparisons: Sequence[Comparison]
     leakages: Sequence[RowLeakage]
     report: str
     """Markdown, for a terminal."""
     rejected_rows: int
+
+    def __repr__(self) -> str:
+        found = ", ".join(
+            f"{each.name} {each.verdict}: {each.metric} {each.difference.value:+.4f} "
+            f"({each.difference.low:+.4f} to {each.difference.high:+.4f})"
+            for each in self.comparisons
+        )
+        return f"ComparedModels({self.comparisons[0].rows:,} rows, against {self.comparisons[0].baseline}: {found})"
+
+    def __str__(self) -> str:
+        return self.report
+
+    def _repr_html_(self) -> str:
+        from glossator.evaluation.reports.document.notebook_html import notebook_html
+
+        return notebook_html(self.report)
 
     def to_dict(self) -> dict[str, object]:
         """Return JSON-ready fields."""
@@ -40,7 +57,7 @@ class ComparedModels:
 
 def compare_models(
     models: Sequence[Path],
-    data: str | None,
+    data: Rows | None,
     options: ReadingOptions,
     store: RunStore,
     reporter: Reporter,
@@ -54,7 +71,7 @@ def compare_models(
 
     Args:
         models: Bundles or checkpoints; the first is the baseline.
-        data: A labelled source; None takes the test rows in the first model's checkpoint.
+        data: Labelled rows, or where they are; None takes the test rows in the first model's checkpoint.
         options: How to read `data`.
         store: Where the run is recorded.
         reporter: Receives the progress.
@@ -74,7 +91,7 @@ def compare_models(
         raise ConfigError("there is nothing to compare", found=f"{len(models)} model", expected="two or more")
     pipelines = [open_model(model) for model in models]
     if data is not None:
-        store.check_frozen(data, accept=accept_changed_test)
+        store.check_frozen(str(data), accept=accept_changed_test)
     with store.record("compare", reporter) as record:
         rows, rejected = read_test_rows(models[0], pipelines[0], data, options.for_evaluation(), reporter)
         answers = []
@@ -91,7 +108,7 @@ def compare_models(
         for leakage in leakages:
             if leakage.summary:
                 reporter.stage(leakage.summary)
-        record.run.data = {"test": store.data(data or str(models[0] / file_names.TEST), rows=len(rows))}
+        record.run.data = {"test": store.data(str(data or models[0] / file_names.TEST), rows=len(rows))}
         record.run.config = {"models": list(map(str, models)), "margin": margin}
         record.run.metrics = {f"difference of {each.name}": each.difference.value for each in comparisons}
         record.run.outputs = {} if output is None else {"report": str(output)}
@@ -99,7 +116,7 @@ def compare_models(
     if output is not None:
         from glossator.evaluation.reports.builders.comparison import build_comparison_report
 
-        title = f"Comparison with {models[0].name} on {Path(data).name if data else file_names.TEST}"
+        title = f"Comparison with {models[0].name} on {Path(str(data)).name if data else file_names.TEST}"
         about = report_metadata(
             "comparison",
             title,

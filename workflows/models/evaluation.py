@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from glossator.service.bundle import file_names
 from glossator.service.documents.column_names import DOCUMENT_COLUMN
 from glossator.service.errors import ConfigError, UnknownColumn
-from glossator.workflows.corpus.reading import read_corpus
+from glossator.workflows.corpus.reading import CorpusReading, read_corpus
 from glossator.workflows.corpus.reading_options import ReadingOptions, labels_of
+from glossator.workflows.corpus.rows_in_memory import RowsInMemory
 from glossator.workflows.extras import require_extra
 from glossator.workflows.report_files import render_files, report_metadata, write_files
 from glossator.workflows.reporter import Reporter
@@ -20,21 +21,56 @@ if TYPE_CHECKING:
     from glossator.evaluation.analysis.error_analysis import ErrorAnalysis
     from glossator.evaluation.analysis.leakage import RowLeakage
     from glossator.evaluation.metrics.evaluate import AnyEvaluation
+    from glossator.evaluation.statistics.bootstrap import Estimate
     from glossator.modeling.labelled_rows import LabelledRows
+    from glossator.service.bundle.task import Task
     from glossator.service.files.report_metadata import ReportMetadata
     from glossator.service.inference.pipeline import Pipeline
     from glossator.workflows.run_records import Data, RunStore
 
+Rows = str | RowsInMemory | CorpusReading
+"""Labelled rows: a file, a dataset, rows in memory, or a corpus that is read already."""
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, repr=False)
 class EvaluatedModel:
-    """Metrics and error analysis of a model on labelled rows, and which of these rows it has seen."""
+    """Metrics and error analysis of a model on labelled rows, and which of these rows it has seen.
+
+    `print` shows the report; a notebook also shows its plots.
+    """
 
     evaluation: AnyEvaluation
     analysis: ErrorAnalysis
     leakage: RowLeakage
     rejected_rows: int
     run_id: str
+
+    @property
+    def metrics(self) -> dict[str, Estimate]:
+        """Each metric by its name, with its 95 % interval."""
+        return self.evaluation.metrics
+
+    def __repr__(self) -> str:
+        metrics = ", ".join(
+            f"{name} {each.value:.4f} ({each.low:.4f} to {each.high:.4f})" for name, each in self.metrics.items()
+        )
+        return f"EvaluatedModel({self.evaluation.rows:,} rows: {metrics})"
+
+    def __str__(self) -> str:
+        return self.report()
+
+    def _repr_html_(self) -> str:
+        from glossator.evaluation.reports.document.notebook_html import notebook_html
+        from glossator.evaluation.reports.evaluation_files import draw_plots
+
+        return notebook_html(self.report(), draw_plots(self.evaluation))
+
+    def to_pandas(self) -> Any:
+        """Return one row a metric with `value`, `low` and `high`, the ends of the 95 % interval. Needs pandas."""
+        from glossator.service.optional_packages import import_optional
+
+        pandas = import_optional("pandas", "to_pandas", extra=None)
+        return pandas.DataFrame({name: asdict(each) for name, each in self.metrics.items()}).T.rename_axis("metric")
 
     def report(self) -> str:
         """Return the results as Markdown, for a terminal."""
@@ -56,7 +92,7 @@ class EvaluatedModel:
 
 def evaluate_model(
     model: Path,
-    data: str | None,
+    data: Rows | None,
     options: ReadingOptions,
     store: RunStore,
     reporter: Reporter,
@@ -72,7 +108,7 @@ def evaluate_model(
 
     Args:
         model: A bundle (the served graph is measured) or a checkpoint (PyTorch).
-        data: A labelled source; None takes the test rows in the checkpoint.
+        data: Labelled rows, or where they are; None takes the test rows in the checkpoint.
         options: How to read `data`.
         store: Where the run is recorded.
         reporter: Receives the progress.
@@ -95,7 +131,7 @@ def evaluate_model(
     columns = tuple(dict.fromkeys([*slice_by, *([cluster_by] if cluster_by is not None else ())]))
     options = replace(options.for_evaluation(), extra_columns=columns)
     if data is not None:
-        store.check_frozen(data, accept=accept_changed_test)
+        store.check_frozen(str(data), accept=accept_changed_test)
     with store.record("evaluate", reporter) as record:
         rows, rejected = read_test_rows(model, pipeline, data, options, reporter)
         if cluster_by is None and DOCUMENT_COLUMN in rows.extra:
@@ -109,7 +145,7 @@ def evaluate_model(
         )
         if leakage.summary:
             reporter.stage(leakage.summary)
-        test = store.data(data or str(model / file_names.TEST), rows=len(rows))
+        test = store.data(str(data or model / file_names.TEST), rows=len(rows))
         analysis = analyse_errors(
             pipeline,
             rows,
@@ -131,7 +167,7 @@ def evaluate_model(
             from glossator.evaluation.reports.entity_page import entity_page
 
             pages["entities.html"] = entity_page(rows, answers.predictions or [], name=evaluation.name)
-        title = f"Evaluation of {model.name} on {Path(data).name if data else evaluation.name}"
+        title = f"Evaluation of {model.name} on {Path(str(data)).name if data else evaluation.name}"
         about = report_metadata(
             "evaluation", title, model=str(model), data=f"{test.path} ({len(rows):,} rows)", run=record.run
         )
@@ -152,7 +188,7 @@ def open_model(model: Path) -> Pipeline:
 
 
 def read_test_rows(
-    model: Path, pipeline: Pipeline, data: str | None, options: ReadingOptions, reporter: Reporter
+    model: Path, pipeline: Pipeline, data: Rows | None, options: ReadingOptions, reporter: Reporter
 ) -> tuple[LabelledRows, int]:
     """Return the rows of `data`, or the test rows in the checkpoint, and how many rows could not be used."""
     if data is None:
@@ -161,8 +197,17 @@ def read_test_rows(
         if not (model / file_names.TEST).is_file():
             raise ConfigError("there are no rows to measure on", found=model, hint="Give a labelled file.")
         return read_rows(model / file_names.TEST), 0
-    corpus = read_corpus(data, options, reporter, expected=labels_of(pipeline.task)).corpus
-    return corpus.rows(), len(corpus.rejects)
+    return read_rows_for(pipeline.task, data, options, reporter)
+
+
+def read_rows_for(task: Task, data: Rows, options: ReadingOptions, reporter: Reporter) -> tuple[LabelledRows, int]:
+    """Return rows to measure a model of `task` on, and how many rows could not be used. Raises ConfigError for a corpus
+    that is for another task."""
+    if not isinstance(data, CorpusReading):
+        data = read_corpus(data, options, reporter, expected=labels_of(task))
+    elif data.corpus.task != task.task:
+        raise ConfigError(f"the rows are for {data.corpus.task}", found=data, expected=f"rows for {task.task}")
+    return data.corpus.rows(), len(data.corpus.rejects)
 
 
 def _separate_out_of_scope(

@@ -65,8 +65,8 @@ def measure_learning_curve(
             "learning curve",
             "Predicted gain from more labels",
             model=algorithm,
-            data=f"{Path(sources.source).name} ({len(train):,} training rows)",
-            command=shlex.join(["glossator", "curve", sources.source, "--algorithm", algorithm]),
+            data=f"{Path(str(sources.source)).name} ({len(train):,} training rows)",
+            command=shlex.join(["glossator", "curve", str(sources.source), "--algorithm", algorithm]),
         )
         files = {"curve.json": json.dumps(curve.to_dict(), indent=2) + "\n"}
         write_files(output, files | render_files(build_learning_curve_report(curve, about)))

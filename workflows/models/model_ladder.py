@@ -40,14 +40,31 @@ _LATENCY_TEXTS = 200
 _RESULT, _STARTED = "result.json", "started.json"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False, weakref_slot=True)
 class SelectedModel:
-    """The selection, the bundle of the chosen model and its evaluation on the test rows."""
+    """The selection, the bundle of the chosen model and its evaluation on the test rows. `print` shows the report."""
 
     selection: Selection
     bundle: Path
     evaluation: AnyEvaluation
     run_id: str
+
+    def __repr__(self) -> str:
+        return f"SelectedModel({self.selection.chosen} in {self.bundle})"
+
+    def __str__(self) -> str:
+        return self.report()
+
+    def _repr_html_(self) -> str:
+        from glossator.evaluation.reports.document.notebook_html import notebook_html
+
+        return notebook_html(self.report())
+
+    def load(self) -> Model:
+        """Load the bundle of the chosen model."""
+        from glossator.service.inference.model import load
+
+        return load(self.bundle)
 
     def report(self) -> str:
         """Return the results as Markdown, for a terminal."""
@@ -104,7 +121,7 @@ def select_model(
 
     check_destination(output / MODEL, overwrite=overwrite, markers=FOLDER_MARKERS)
     if sources.test is not None:
-        store.check_frozen(sources.test, accept=accept_changed_test)
+        store.check_frozen(str(sources.test), accept=accept_changed_test)
     with claim_folder(output / MODEL), store.record("select", reporter) as record:
         rejects = Path(f"{output}.rejects.jsonl")
         _, splits = read_splits(

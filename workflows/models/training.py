@@ -126,9 +126,9 @@ def train_model(
             hint="Leave it out, or use --algorithm distil with a --teacher.",
         )
     rejects = rejects or Path(f"{output}.rejects.jsonl")
-    refuse_same_file(str(rejects), [each for each in (sources.source, sources.validation, sources.test) if each])
+    refuse_same_file(str(rejects), [str(each) for each in (sources.source, sources.validation, sources.test) if each])
     if sources.test is not None:
-        store.check_frozen(sources.test, accept=accept_changed_test)
+        store.check_frozen(str(sources.test), accept=accept_changed_test)
     with claim_folder(output), store.record("train", reporter) as record:
         reading, splits = read_splits(sources, options, reporter, rejects=rejects)
         if unlabelled is not None:
@@ -166,7 +166,8 @@ def recorded_reading(sources: DataSources, options: ReadingOptions) -> dict[str,
     of `ReadingOptions` and `DataSources`."""
     given: dict[str, Any] = {}
     for each, default in ((options, ReadingOptions()), (sources, DataSources(source=sources.source))):
-        for name, value in asdict(each).items():
+        for name in each.__dataclass_fields__:
+            value = getattr(each, name)
             if value != getattr(default, name) and name not in ("validation", "test"):
                 given[name] = list(value) if isinstance(value, tuple) else value
     return given
@@ -174,11 +175,11 @@ def recorded_reading(sources: DataSources, options: ReadingOptions) -> dict[str,
 
 def recorded_data(store: RunStore, sources: DataSources, splits: Splits) -> dict[str, Data]:
     """Return what the run record says about its rows. Test rows taken from the source are frozen together with it."""
-    train = store.data(sources.source, rows=len(splits.train), fingerprint=splits.train.fingerprint())
+    train = store.data(str(sources.source), rows=len(splits.train), fingerprint=splits.train.fingerprint())
     validation = store.data(
-        sources.validation or sources.source,
+        str(sources.validation or sources.source),
         rows=len(splits.validation),
         fingerprint=splits.validation.fingerprint(),
     )
     found = {"train": train, "validation": validation}
-    return found | {"test": store.data(sources.test, rows=len(splits.test))} if sources.test is not None else found
+    return found | {"test": store.data(str(sources.test), rows=len(splits.test))} if sources.test is not None else found

@@ -35,9 +35,9 @@ def report_page(report: Report) -> str:
         policy=POLICY,
         style=Markup(_style()),
         facts=facts_of(report.metadata),
-        warnings=[_html(each) for each in report.warnings],
+        warnings=[markdown_html(each) for each in report.warnings],
         verdict=report.verdict and _inline(report.verdict.text),
-        summary=_html(report.summary) if report.summary else "",
+        summary=markdown_html(report.summary) if report.summary else "",
         sections=sections,
         contents=contents,
         next_title=NEXT_STEPS,
@@ -61,7 +61,7 @@ def _section(number: int, section: Section) -> dict[str, Any]:
         "id": key,
         "title": section.title,
         "folded": section.folded,
-        "body": _html(section.body, name=section.title),
+        "body": markdown_html(section.body, name=section.title),
         "figures": [
             (figure, Markup(themed_svg(figure.svg, f"{key}-{place}")))
             for place, figure in enumerate(section.figures, start=1)
@@ -99,7 +99,7 @@ def _markdown() -> Any:
     return MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
 
 
-def _html(markdown: str, *, name: str = "") -> Markup:
+def markdown_html(markdown: str, *, name: str = "") -> Markup:
     """Return the rendered Markdown; each table scrolls in its own box, which the keyboard can reach."""
     count = 0
 

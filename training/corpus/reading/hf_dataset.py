@@ -68,7 +68,12 @@ def read_dataset(
         loaded = _from_disk(Path(name_or_folder))
     else:
         loaded = _from_hub(str(name_or_folder), config, revision)
-    chosen, decisions = _choose_split(loaded, split, preferred, str(name_or_folder))
+    return rows_of_split(loaded, str(name_or_folder), split=split, preferred=preferred)
+
+
+def rows_of_split(loaded: Dataset | DatasetDict, name: str, *, split: str | None, preferred: str) -> DatasetRows:
+    """The rows of one split of a loaded dataset. Raises ConfigError if it has no such split."""
+    chosen, decisions = _choose_split(loaded, split, preferred, name)
     return DatasetRows(_rows(chosen), decisions)
 
 
