@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from glossator.cli.commands.bundles.bench import bench
+from glossator.cli.commands.bundles.evidence import evidence
 from glossator.cli.commands.bundles.export import export
 from glossator.cli.commands.bundles.import_model import import_
 from glossator.cli.commands.bundles.migrate import migrate
@@ -68,7 +69,7 @@ _COMMANDS: dict[str, tuple[Any, ...]] = {
     panels.TRAIN: (train, select, curve, evaluate, compare, retrain, runs),
     panels.EXPORT: (export, import_, verify, migrate, push, pull, bench),
     panels.USE: (predict, label, serve),
-    panels.OPERATE: (work, doctor, monitor, drift, review, promote, loop, models, feedback, keys, log),
+    panels.OPERATE: (work, doctor, monitor, drift, review, promote, loop, models, feedback, evidence, keys, log),
 }
 COMMANDS = tuple(
     command for commands in _COMMANDS.values() for command in commands if not isinstance(command, typer.Typer)

@@ -19,7 +19,16 @@ HEAD_BYTES = 16_384
 _FORMAT_VERSION = 1
 
 ReportKind = Literal[
-    "evaluation", "comparison", "corpus", "selection", "learning curve", "speed", "retraining", "simulation", "entities"
+    "evaluation",
+    "comparison",
+    "corpus",
+    "selection",
+    "learning curve",
+    "speed",
+    "retraining",
+    "simulation",
+    "entities",
+    "evidence",
 ]
 KINDS: tuple[ReportKind, ...] = get_args(ReportKind)
 

@@ -26,7 +26,20 @@ PANELS = {
     "Train and evaluate": ["train", "select", "curve", "evaluate", "compare", "retrain", "runs"],
     "Export and verify": ["export", "import", "verify", "migrate", "push", "pull", "bench"],
     "Use a model": ["predict", "label", "serve"],
-    "Operate": ["work", "doctor", "monitor", "drift", "promote", "loop", "review", "models", "feedback", "keys", "log"],
+    "Operate": [
+        "work",
+        "doctor",
+        "monitor",
+        "drift",
+        "promote",
+        "loop",
+        "evidence",
+        "review",
+        "models",
+        "feedback",
+        "keys",
+        "log",
+    ],
 }
 COMMANDS = [command for commands in PANELS.values() for command in commands]
 ROOT = Path(__file__).resolve().parents[2]
@@ -228,7 +241,7 @@ def test_a_full_disk_is_an_error_that_names_stdout(folder: Path) -> None:
     assert finished.returncode == 1
     assert (
         finished.stderr
-        == "error: the operating system reports an error: No space left on device\n  found: standard output\n"
+        == "error[output-error]: the operating system reports an error: No space left on device\n  found: standard output\n"
     )
 
 
