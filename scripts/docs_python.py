@@ -74,7 +74,8 @@ def _first_line(member: Any) -> str:
 def _function(title: str, found: Any, level: int) -> str:
     signature = ("async " if "async" in found.labels else "") + found.signature()
     shown = signature if len(signature) < 100 else _wrapped(found, signature)
-    return "\n".join([f"{'#' * level} {title}\n", f"```python\n{shown}\n```\n", *_docstring(found)])
+    heading = title.replace("_", "\\_")
+    return "\n".join([f"{'#' * level} {heading}\n", f"```python\n{shown}\n```\n", *_docstring(found)])
 
 
 def _wrapped(found: griffe.Function, signature: str) -> str:

@@ -81,11 +81,11 @@ def print_json(result: object, *, to_stderr: bool = False) -> None:
 
 
 def report(error: GlossatorError, *, as_json: bool) -> int:
-    """Print the error on stderr; returns its exit code."""
+    """Print the error on stderr, with its code, which is its anchor in docs/errors.md; returns its exit code."""
     if as_json:
         sys.stderr.write(printable_json({"error": error.to_dict()}, indent=2) + "\n")
     else:
-        sys.stderr.write(printable_text(f"error: {error}\n"))
+        sys.stderr.write(printable_text(f"error[{error.code}]: {error}\n"))
     return exit_code(error)
 
 

@@ -239,10 +239,10 @@ def test_a_full_disk_is_an_error_that_names_stdout(folder: Path) -> None:
     with open("/dev/full", "w") as full:
         finished = _process("--version", stdout=full)
     assert finished.returncode == 1
-    assert (
-        finished.stderr
-        == "error[output-error]: the operating system reports an error: No space left on device\n  found: standard output\n"
-    )
+    assert finished.stderr.splitlines() == [
+        "error[output-error]: the operating system reports an error: No space left on device",
+        "  found: standard output",
+    ]
 
 
 def test_a_closed_pipe_is_no_error(folder: Path) -> None:

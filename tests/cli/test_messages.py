@@ -156,7 +156,7 @@ def test_options_that_a_format_does_not_use_are_shown_as_on_the_command_line(run
     result = run("wrangle", "conll.txt", "--input-format", "conll", "--no-header", "--delimiter", "\t")
     assert result.code == 2
     assert result.err.splitlines() == [
-        "error: CoNLL takes no delimiter and no header",
+        "error[config-error]: CoNLL takes no delimiter and no header",
         "  found: --delimiter TAB, --no-header",
         "  hint: Leave it out.",
     ]

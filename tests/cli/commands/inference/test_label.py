@@ -184,7 +184,7 @@ def test_a_full_disk_leaves_nothing(topics_csv: Path, bundle: Path, names: Names
     with _start("topics.csv", "-m", str(bundle), "-o", "out.jsonl", "-q", preexec_fn=small_files) as process:
         _, err = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert err.startswith("error: the output cannot be written: out.jsonl\n  found: File too large")
+    assert err.startswith("error[output-error]: the output cannot be written: out.jsonl\n  found: File too large")
     assert names() == ["topics.csv"]
 
 
