@@ -335,3 +335,21 @@ def test_server_that_stopped_is_reported_and_no_old_answer_stays(browser: Any, t
     assert page.locator("#answer").inner_text() == DEAD
     assert page.is_enabled("#predict [type=submit]")
     opened.context.close()
+
+
+def test_of_two_examples_the_last_one_is_shown_even_if_the_first_comes_later(
+    visit: Callable[..., Visit], versions: Server
+) -> None:
+    page = visit(versions.url).open()
+    chips = page.locator("[data-example]")
+    first, second = (chips.nth(place).get_attribute("data-example") for place in (0, 1))
+    held: list[Any] = []
+    page.route(f"**/playground/example?*name={first}", held.append)
+    chips.nth(0).click()
+    chips.nth(1).click()
+    page.locator(ANSWER).locator("article").first.wait_for(timeout=30_000)
+    shown = page.input_value("#text")
+    with page.expect_response(lambda response: f"name={first}" in response.url):
+        held[0].continue_()
+    page.evaluate("new Promise((resolve) => setTimeout(resolve))")
+    assert (page.input_value("#text"), first != second) == (shown, True)

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from glossator.service.api.dependencies import StateDep
 from glossator.service.api.inference_requests import INLINE_CHARACTERS
-from glossator.service.api.problems import RouteNotFound
+from glossator.service.api.problems import InvalidRequest, RouteNotFound
 from glossator.service.api.security.access import INFER
 from glossator.service.api.security.proxy import public_url
 from glossator.service.api.state import AppState
@@ -37,6 +37,8 @@ from glossator.service.api.web.templating import render
 from glossator.service.bundle.task import Task
 from glossator.service.errors import UnknownModel, shorten
 
+_MOST_CODE_CHARACTERS = 200_000
+"""The code for all dialects and languages contains the text up to 30 times."""
 _SLACK_SECONDS = 10.0
 """How much longer than the server's own limit the page waits for an answer."""
 
@@ -130,11 +132,22 @@ async def code(request: Request, state: StateDep) -> Response:
     question = read_question(await read_form(request, state.settings.max_body_bytes))
     versions = await to_thread.run_sync(list_versions, state.models)
     version = _version(versions, question.models[0])
-    examples = write_code(
-        _calls(version.manifest.task, version.value, question), public_url(request.scope), state.settings.needs_key
-    )
-    by_dialect = {dialect: list(of_dialect) for dialect, of_dialect in groupby(examples, key=lambda each: each.dialect)}
-    return render(request.scope, "playground/code.html", by_dialect=by_dialect)
+    characters = len(question.text) + len(question.second) + sum(map(len, question.lines))
+    if characters > _MOST_CODE_CHARACTERS:
+        raise InvalidRequest(
+            "the text is too long for code that contains it",
+            found=f"{characters:,} characters",
+            expected=f"at most {_MOST_CODE_CHARACTERS:,}",
+            hint="Copy the code with a short text, and read the long one from a file.",
+        )
+    calls = _calls(version.manifest.task, version.value, question)
+
+    def show() -> Response:
+        examples = write_code(calls, public_url(request.scope), state.settings.needs_key)
+        by_dialect = {name: list(each) for name, each in groupby(examples, key=lambda example: example.dialect)}
+        return render(request.scope, "playground/code.html", by_dialect=by_dialect)
+
+    return await to_thread.run_sync(show) if characters > INLINE_CHARACTERS else show()
 
 
 def _calls(task: Task, model: str, question: Question) -> Iterable[DialectCall]:

@@ -52,7 +52,7 @@ async function refresh() {
     } else {
       stale.replaceChildren(...parsed.body.children);
       stale.hidden = false;
-      if (response.status < 500) return; // the key has expired, or the job was deleted: asking again does not help
+      if (response.status < 500 && response.status !== 429) return; // the key has expired, or the job was deleted: asking again does not help
       wait = Math.min(SLOWEST, 2 * wait);
     }
   } catch {

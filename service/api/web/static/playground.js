@@ -19,6 +19,7 @@ const playground = {
   fastEnough: false,
   timer: 0,
   example: null, // name, text and second text of the example in the fields
+  wanted: null, // the request of the newest example
   panelLoads: false, // the fields of a newly selected model are on their way
   askNext: false, // ask as soon as they are here
 };
@@ -168,8 +169,10 @@ byId("model")?.addEventListener("htmx:afterRequest", () => {
 /* Examples */
 async function useExample(name) {
   const parameters = new URLSearchParams({ model: byId("model").value, name });
+  playground.wanted = parameters; // of two examples in quick succession, the last one counts
   try {
     const found = await Studio.fetchJson(`${Studio.root}/ui/playground/example?${parameters}`);
+    if (playground.wanted !== parameters) return;
     playground.example = { name, ...found };
     byId("text").value = found.text;
     byId("second").value = found.second;

@@ -131,6 +131,9 @@ def test_code_of_other_questions_asks_those(client: TestClient) -> None:
     assert "/v1/models/tags/rerank" in code
     assert '"documents": ["one", "two"]' in code
     assert "/predict" not in code
+    long = client.post("/ui/playground/code", data={"model": "tags", "text": "x" * 200_001}, headers=PART)
+    assert (long.status_code, "too long for code" in long.text) == (422, True)
+    assert client.post("/ui/playground/code", data={"model": "tags", "text": "x" * 9_999}, headers=PART).is_success
 
 
 def test_versions_of_a_registry_are_loaded_and_compared(registry_client: TestClient) -> None:
