@@ -8,6 +8,7 @@ from typing import Any
 from starlette.types import Scope
 
 from glossator.service.api.problems import CALLER
+from glossator.service.api.security.key_file import SCOPES
 from glossator.service.api.security.key_ring import NAMED_KEY, KeyHolder
 from glossator.service.api.state import AppState
 
@@ -66,6 +67,7 @@ def _key_state(state: AppState, caller: object) -> KeyState:
         return KeyState("No key needed")
     if not isinstance(caller, KeyHolder):
         return KeyState("No key entered", is_missing=True)
-    scopes = "all scopes" if caller.scopes is None else ", ".join(sorted(caller.scopes))
+    has_all = caller.scopes is None or caller.scopes >= set(SCOPES)
+    scopes = "all scopes" if has_all else ", ".join(sorted(caller.scopes or ()))
     name = caller.owner.removeprefix(NAMED_KEY) if caller.owner.startswith(NAMED_KEY) else "unnamed"
     return KeyState(f"Key: {name} ({scopes})", can_forget=True)

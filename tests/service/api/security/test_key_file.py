@@ -67,6 +67,9 @@ def test_scopes_limit_a_key_to_its_routes(make_client: Callable[..., TestClient]
                 assert key not in answer.text
     page = client.get("/ui/monitor", headers=bearer(keys["infer"])).text
     assert "It has the scope infer, and admin is needed." in page
+    assert "Key: infer (infer)" in page
+    whole = add_key(file, "whole", ["infer", "label", "admin"], None)
+    assert "Key: whole (all scopes)" in make_client(key_file=file).get("/ui", headers=bearer(whole)).text
 
 
 def test_changes_apply_without_a_restart(
