@@ -126,7 +126,7 @@ def load(path: str | Path, *, threads: int | None = None, device: Literal["cpu",
 
 def import_model(
     model: str | Path,
-    output: str | Path,
+    output: str | Path | None = None,
     *,
     data: str | Path | None = None,
     test: str | Path | None = None,
@@ -154,7 +154,7 @@ def import_model(
 
     Args:
         model: A folder, or the name of a model on the Hugging Face hub, which is downloaded.
-        output: The folder for the bundle.
+        output: The folder for the bundle. None: a temporary one, removed with the model.
         data: A labelled file: half of its rows choose and calibrate the graph, the other half measures it.
         test: A labelled file to measure on; then all rows of `data` choose and calibrate.
         texts: A file of texts without labels, in place of `data`. Without both, the graph is compared with the model on
@@ -182,13 +182,20 @@ def import_model(
         overwrite: Replace an existing bundle.
         progress: Called with a line of text when a step begins.
 
+    Returns:
+        The model of the bundle.
+
     Raises:
         ConfigError: The folder holds no model that can be imported, or the options do not fit together.
         CorpusError: The rows or texts cannot be read.
         OutputError: The folder of the bundle cannot be written.
+
+    Example:
+        >>> model = glossator.import_model("owner/name", "models/name", data="test.csv")  # doctest: +SKIP
     """
     from pathlib import Path
 
+    from glossator.checkpoint import output_folder, remove_with
     from glossator.workflows.corpus.reading_options import ReadingOptions
     from glossator.workflows.models.model_import import import_model
     from glossator.workflows.models.proving_rows import Proof
@@ -198,33 +205,37 @@ def import_model(
     sources = {
         key: None if value is None else str(value) for key, value in (("data", data), ("test", test), ("texts", texts))
     }
-    import_model(
-        str(model),
-        Path(output),
-        NoRecords(),
-        LineReporter(progress),
-        proof=Proof(**sources),
-        options=ReadingOptions(
-            task=task,
-            label_names=None if label_names is None else tuple(label_names),
-            text_column=text_column,
-            label_column=label_column,
-        ),
-        revision=revision,
-        base=None if base is None else str(base),
-        onnx=onnx,
-        onnx_int8=onnx_int8,
-        prompt=prompt,
-        max_length=max_length,
-        stride=stride,
-        name=name,
-        precision=None if precision == "auto" else precision,
-        max_loss=max_loss,
-        max_flips=max_flips,
-        licence=license,
-        overwrite=overwrite,
-    )
-    return load(output)
+    with output_folder(output, Path(model).name) as folder:
+        import_model(
+            str(model),
+            folder,
+            NoRecords(),
+            LineReporter(progress),
+            proof=Proof(**sources),
+            options=ReadingOptions(
+                task=task,
+                label_names=None if label_names is None else tuple(label_names),
+                text_column=text_column,
+                label_column=label_column,
+            ),
+            revision=revision,
+            base=None if base is None else str(base),
+            onnx=onnx,
+            onnx_int8=onnx_int8,
+            prompt=prompt,
+            max_length=max_length,
+            stride=stride,
+            name=name,
+            precision=None if precision == "auto" else precision,
+            max_loss=max_loss,
+            max_flips=max_flips,
+            licence=license,
+            overwrite=overwrite,
+        )
+    imported = load(folder)
+    if output is None:
+        remove_with(imported, folder)
+    return imported
 
 
 def import_sklearn(

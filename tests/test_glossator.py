@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import json
 import shutil
@@ -121,5 +122,11 @@ def test_a_model_of_transformers_is_imported_and_answers(tiny_base: Callable[[st
     assert steps[0].startswith("config.json: architectures BertModel")
     assert "\nlicense: mit\n" in (tmp_path / "vectors" / "README.md").read_text()
     assert not (tmp_path / "runs").exists()
+    temporary = glossator.import_model(source, texts=texts, precision="fp32")
+    folder = temporary.bundle.path
+    assert (temporary.bundle.manifest.name, folder.is_dir()) == ("bert", True)
+    del temporary
+    gc.collect()
+    assert not folder.exists()
     with pytest.raises(glossator.GlossatorError, match="this folder holds no model"):
         glossator.import_model(tmp_path, tmp_path / "other")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ import pytest
 import glossator
 from tests.conftest import topic_rows
 
+ROOT = Path(__file__).resolve().parents[2]
 ROWS = topic_rows()
 
 
@@ -134,3 +137,27 @@ def test_text_of_a_corpus_is_escaped_in_a_notebook() -> None:
     page = corpus._repr_html_()
     assert "<script" not in page
     assert "<img" not in page
+
+
+def test_without_the_extra_the_error_names_the_install_command() -> None:
+    absent = ("sklearn", "scipy", "ftfy", "matplotlib", "pandas", "torch", "transformers", "datasets", "spacy")
+    program = f"""
+import sys
+sys.modules.update(dict.fromkeys({absent!r}))
+import glossator
+calls = [
+    lambda: glossator.read_corpus([("a", "b")]),
+    lambda: glossator.train([("a", "b")]),
+    lambda: glossator.evaluate("bundle", [("a", "b")]),
+    lambda: glossator.compare("bundle", "other", [("a", "b")]),
+    lambda: glossator.select([("a", "b")]),
+]
+for call in calls:
+    try:
+        call()
+    except glossator.GlossatorError as error:
+        print(error.hint)
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    extras = ["evaluation", "training", "evaluation", "evaluation", "training"]
+    assert done.stdout.splitlines() == [f"pip install 'glossator[{extra}]'" for extra in extras]
