@@ -68,7 +68,10 @@ class ReviewQueues:
         if (labelling := self._labelling) is not None:
             files = await labelling.threads.run(lambda: labelling.threads.store().queues(), deadline)
             for each in files:
-                found.append(await self._file(each.id).summary(caller, deadline))
+                try:
+                    found.append(await self._file(each.id).summary(caller, deadline))
+                except UnknownQueue:  # deleted in the meantime
+                    continue
                 if found[-1].can_adjudicate:
                     differing.append(await self._differing(caller, _FILE + each.id).summary(caller, deadline))
         names = dict.fromkeys(self._models.names)
