@@ -49,7 +49,8 @@ class AtomicFile:
         self._mode = mode
         with self._output_errors():
             self._file = self._open(path, temporary, stdout)
-        self._borrowed = self._file is stdout or self._file is sys.stdout.buffer
+        standard = getattr(sys.stdout, "buffer", None)  # in a notebook, stdout has no bytes under it
+        self._borrowed = self._file is stdout or self._file is standard
         self._compressed = None if codec is None else open_compressed(self._file, codec)
 
     def write(self, data: bytes) -> None:

@@ -164,3 +164,11 @@ def test_a_closed_pipe_raises_output_error_and_prints_nothing_else() -> None:
         process.stdout.close()
         assert process.stderr.read() == b"The reader of the pipe closed it before the end.\n"
     assert process.wait() == 0
+
+
+def test_a_standard_output_without_bytes_is_no_obstacle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", io.StringIO())  # as in a notebook
+    output = AtomicFile(str(tmp_path / "out.jsonl"))
+    output.write(b"new")
+    output.commit()
+    assert (tmp_path / "out.jsonl").read_text() == "new"
