@@ -118,6 +118,11 @@ def load(path: str | Path, *, threads: int | None = None, device: Literal["cpu",
         BundleVersionUnsupported: The bundle's format is newer than this version of Glossator.
         BundleInvalid: The bundle does not verify; lists every fault by name.
         ConfigError: The device is not available.
+
+    Example:
+        >>> model = glossator.load("models/tickets")  # doctest: +SKIP
+        >>> [answer.label for answer in model(["Where is my parcel?", "I cannot log in"])]  # doctest: +SKIP
+        ['delivery', 'login']
     """
     from glossator.service.inference.model import load
 
