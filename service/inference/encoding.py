@@ -37,7 +37,8 @@ _FEW_CHARACTERS = 2_048
 def check_text(text: object) -> str:
     """Return the text. Raises UndecodableText, EmptyText or TextTooLong if it cannot be encoded."""
     if not isinstance(text, str):
-        raise UndecodableText("this is not a text", found=type(text).__name__, expected="a string")
+        found = f"a missing value ({type(text).__name__})" if _is_missing(text) else type(text).__name__
+        raise UndecodableText("this is not a text", found=found, expected="a string")
     if len(text) > MAX_CHARACTERS:
         raise TextTooLong(
             "the text is too long",
@@ -57,6 +58,11 @@ def check_text(text: object) -> str:
             hint="An emoji was cut in half or encodings were mixed: fix the program that wrote the text.",
         ) from None
     return text
+
+
+def _is_missing(value: object) -> bool:
+    """Whether a value stands for none in a data frame: None, NaN, or NA and NaT of pandas."""
+    return type(value).__name__ in ("NoneType", "NAType", "NaTType") or (isinstance(value, float) and value != value)
 
 
 def check_input(value: object, *, pair: bool) -> Text:

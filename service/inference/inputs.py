@@ -19,7 +19,7 @@ _TABLE = ("columns", "column_names")
 
 def is_one_text(texts: object) -> bool:
     """Whether the input is a single text or Pair, and not many. Items that are no texts, such as None, are single."""
-    return isinstance(texts, Text) or not isinstance(texts, Iterable)
+    return isinstance(texts, Text) or not (isinstance(texts, Iterable) or _is_table(texts))
 
 
 def as_list(texts: Texts) -> Sequence[object]:
