@@ -344,7 +344,7 @@ def test_of_two_examples_the_last_one_is_shown_even_if_the_first_comes_later(
     chips = page.locator("[data-example]")
     first, second = (chips.nth(place).get_attribute("data-example") for place in (0, 1))
     held: list[Any] = []
-    page.route(f"**/playground/example?*name={first}", held.append)
+    page.route(f"**/playground/example?*name={first}", lambda route: held.append(route))
     chips.nth(0).click()
     chips.nth(1).click()
     page.locator(ANSWER).locator("article").first.wait_for(timeout=30_000)
