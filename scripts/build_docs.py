@@ -135,7 +135,10 @@ def _write(path: Path, text: str) -> None:
 
 
 def navigation(nav: Sequence[Any], names: Sequence[str], faults: list[str]) -> list[Any]:
-    """The navigation with its patterns replaced by the pages that they match; a plain name has to exist."""
+    """The navigation with its patterns replaced by the pages that they match and that are not yet in the same list.
+
+    A plain name has to exist.
+    """
     found: list[Any] = []
     for entry in nav:
         if isinstance(entry, dict):
@@ -144,7 +147,7 @@ def navigation(nav: Sequence[Any], names: Sequence[str], faults: list[str]) -> l
         matching = sorted(name for name in names if fnmatch(name, entry))
         if not matching and "*" not in entry:
             faults.append(f"{CONFIG}: there is no page {entry}")
-        found += matching
+        found += [name for name in matching if name not in found]
     return found
 
 

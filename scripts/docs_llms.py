@@ -36,9 +36,10 @@ def title_of(text: str) -> str:
 
 def summary_of(text: str) -> str:
     """The first sentence of a page's first paragraph, without links and marks."""
-    after = text.partition("\n# ")[2] if not text.startswith("# ") else text
-    paragraphs = (part for part in re.split(r"\n\s*\n", after)[1:] if part.strip() and part.strip()[0] not in "#|<`!-")
-    first = " ".join(_plain(next(paragraphs, "")).split())
+    after = re.split(r"^# .*$", _plain(text), maxsplit=1, flags=re.M)[-1]
+    parts = (part.strip() for part in re.split(r"\n\s*\n", after))
+    paragraphs = (part for part in parts if part and not part.startswith(("#", "|", "<", "```", "!", "-")))
+    first = " ".join(next(paragraphs, "").split())
     first = re.sub(r"\[([^\]]+)\]\([^)]*\)", r"\1", first)
     return re.split(r"(?<=[.:])\s", first, maxsplit=1)[0].rstrip(":")
 

@@ -128,8 +128,8 @@ def test_faults_of_a_built_site_are_named(tmp_path: Path) -> None:
 
 def test_pages_that_are_not_in_the_navigation_and_entries_without_a_page_are_faults() -> None:
     faults: list[str] = []
-    nav = script("build_docs").navigation([{"A": ["a*.md", "b.md"]}, "none*.md"], ["a1.md", "a2.md"], faults)
-    assert nav == [{"A": ["a1.md", "a2.md"]}]
+    nav = script("build_docs").navigation([{"A": ["a2.md", "a*.md", "b.md"]}, "none*.md"], ["a1.md", "a2.md"], faults)
+    assert nav == [{"A": ["a2.md", "a1.md"]}]
     assert faults == ["zensical.toml: there is no page b.md"]
 
 
