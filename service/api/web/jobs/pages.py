@@ -63,7 +63,7 @@ async def page(
         request.scope,
         "jobs/page.html",
         is_on=True,
-        models=list_models(state.models),
+        models=await to_thread.run_sync(list_models, state.models),
         formats=OUTPUT_FORMATS,
         encodings=ENCODINGS,
         preview_bytes=PREVIEW_BYTES,

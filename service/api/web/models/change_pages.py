@@ -94,7 +94,7 @@ async def roll_back(request: Request, name: str, state: StateDep) -> Response:
 @router.get(PREFIX + "/models/{name}/switch")
 async def switch(request: Request, name: str, state: StateDep, digest: str) -> Response:
     """Whether a new champion answers yet; the part asks again until it does, or cannot be loaded."""
-    listed, failure = live_listed(state, name), state.models.failures.get(name)
+    listed, failure = await to_thread.run_sync(live_listed, state, name), state.models.failures.get(name)
     is_live = listed is not None and listed.digest == digest
     return render(
         request.scope,
