@@ -9,7 +9,7 @@ from glossator.service.errors import ConfigError, InputError
 from glossator.service.tasks.encoded import Pair, Text
 
 Texts = Iterable[object]
-"""Many texts, or Pairs of texts. Items that are no texts get an error in the place of their answer."""
+"""Many texts, or Pairs of texts. For an item that is no text, the answer is an error."""
 
 _LIST_METHODS = ("to_pylist", "to_list", "tolist")
 """How pyarrow, polars, pandas and NumPy return plain Python items; iterating over some of them would not."""
