@@ -238,8 +238,8 @@ def main(arguments: Sequence[str]) -> int:
         print(f"{len(faults)} faults", file=sys.stderr)
         return 1
     publish(site, output, version("glossator"))
-    pages = len(list(site.rglob("*.html")))
-    print(f"{pages} pages: {os.path.relpath(output)}/index.html (with search: python -m http.server -d {output})")
+    pages, shown = len(list(site.rglob("*.html"))), os.path.relpath(output)
+    print(f"{pages} pages: {shown}/index.html (with search: python -m http.server -d {shown})")
     return 0
 
 
