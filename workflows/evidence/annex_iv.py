@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from glossator.evaluation.markdown import code_span
 from glossator.workflows.evidence.facts import Facts
 
 Lines = Callable[[Facts], Iterator[str]]
@@ -58,7 +59,7 @@ def _identity(facts: Facts) -> Iterator[str]:
     model = facts["model"]
     yield f"Model `{model['name']}`, version `{model['digest'][:12]}`, made {model['created']}"
     if model["description"]:
-        yield f"What it computes: {model['description']}"
+        yield f"What it computes: {' '.join(model['description'].split())}"
     earlier = {entry["digest"] for entry in facts["audit"] or ()} - {model["digest"]}
     if earlier:
         yield f"Other versions in the registry: {', '.join(f'`{each[:12]}`' for each in sorted(earlier))}"
@@ -85,8 +86,8 @@ def _hardware(facts: Facts) -> Iterator[str]:
 def _development(facts: Facts) -> Iterator[str]:
     model = facts["model"]
     options = ", ".join(f"{name} {value}" for name, value in model["options"].items())
-    yield f"Algorithm `{model['algorithm']}` ({options}), seed {model['seed']}"
-    yield f"Started from `{model['base_model']}`, revision `{model['base_revision']}`"
+    yield f"Algorithm {code_span(model['algorithm'])} ({options}), seed {model['seed']}"
+    yield f"Started from {code_span(model['base_model'])}, revision {code_span(model['base_revision'])}"
     for run in facts["runs"]:
         yield f"Run `{run['id']}`: {run['command']}, {run['status']}"
 
@@ -95,7 +96,7 @@ def _design(facts: Facts) -> Iterator[str]:
     model = facts["model"]
     yield f"Input: texts; those of more than {model['input_tokens']} tokens are read in overlapping windows"
     if model["labels"]:
-        yield f"Output: {', '.join(f'`{label}`' for label in model['labels'])}"
+        yield f"Output: {', '.join(map(code_span, model['labels']))}"
     yield f"Choice of the served graph: {model['served']['reason']}"
 
 
@@ -111,15 +112,16 @@ def _data(facts: Facts) -> Iterator[str]:
     data = facts["data"]
     yield f"Training rows: {data['training_rows']:,}; fingerprint `{data['fingerprint']}`"
     for use, each in data["sources"].items():
-        yield f"{use}: `{each['path']}`, SHA-256 `{each['sha256'] or 'not recorded'}`, {each['rows'] or 0:,} rows"
-    for name in data["cards"]:
-        yield f"Data card: `sources/data/{name}`"
+        sha256 = each["sha256"] or "not recorded"
+        yield f"{use}: {code_span(each['path'])}, SHA-256 `{sha256}`, {each['rows'] or 0:,} rows"
+    for card in data["cards"]:
+        yield f"Data card: {code_span(card['file'])}; licence of the data: {card['licence'] or 'not stated'}"
 
 
 def _changes(facts: Facts) -> Iterator[str]:
     for entry in facts["audit"] or ():
         what = " ".join(filter(None, [entry["action"], entry["alias"], f"`{entry['digest'][:12]}`"]))
-        yield f"{entry['time']}: {what} by `{entry['by']}`: {entry['why'] or 'no reason given'}"
+        yield f"{entry['time']}: {what} by {code_span(entry['by'])}: {code_span(entry['why'] or 'no reason given')}"
 
 
 def _tests(facts: Facts) -> Iterator[str]:
@@ -144,7 +146,7 @@ def _security(facts: Facts) -> Iterator[str]:
 
 def _limits(facts: Facts) -> Iterator[str]:
     if facts["limits"]:
-        yield facts["limits"].replace("\n\n", " ")
+        yield " ".join(facts["limits"].split())
     yield from _tests(facts)
 
 

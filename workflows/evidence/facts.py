@@ -99,7 +99,10 @@ def _data(manifest: Manifest, runs: list[Facts], sources: Sources) -> Facts:
         "sources": {} if training is None else training["data"],
         "reading": {} if training is None else training["reading"],
         "training_text_hashes": bundle_files.TRAINING_TEXTS in manifest.files,
-        "cards": [name.removeprefix(file_names.DATA) for name, _ in _under(sources, file_names.DATA)],
+        "cards": [
+            {"file": name, "licence": licence_of(data.decode("utf-8", "replace"))}
+            for name, data in _under(sources, file_names.DATA)
+        ],
     }
 
 
@@ -139,9 +142,9 @@ def _missing(facts: Facts) -> Iterator[str]:
     if not facts["runs"]:
         yield "No record of a run that made or measured the model: pass --runs FOLDER."
     if not any(each["slices"] for each in facts["measured_again"]):
-        yield "No slices: run `glossator evaluate BUNDLE --data TEST -o FOLDER`, with --slice-by COLUMN for groups."
+        yield "No slices: run `glossator evaluate BUNDLE TEST -o FOLDER`, with --slice-by COLUMN for groups."
     if not any(each["robustness"] for each in facts["measured_again"]):
-        yield "Robustness was not measured: run `glossator evaluate BUNDLE --data TEST --robustness -o FOLDER`."
+        yield "Robustness was not measured: run `glossator evaluate BUNDLE TEST --robustness -o FOLDER`."
     if not facts["data"]["cards"]:
         yield "No data card: `glossator wrangle` writes one; pass it as --data-card FILE."
     if facts["model"]["licence"] is None:

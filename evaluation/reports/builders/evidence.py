@@ -77,8 +77,8 @@ def _tiles(facts: Facts) -> Iterator[Tile]:
         found = each["accuracy"]
         yield Tile(
             "live accuracy",
-            f"{_percent(found['low'])} to {_percent(found['high'])}",
-            note=f"until {each['until'][:10]}",
+            f"{100 * found['low']:.0f} to {_percent(found['high'])}",
+            note=f"95 % interval, until {each['until'][:10]}",
         )
 
 
@@ -101,7 +101,10 @@ def _model(facts: Facts) -> str:
 def _data(facts: Facts) -> str:
     data = facts["data"]
     lines = [f"- fingerprint of the training rows: {code_span(data['fingerprint'])}"]
-    lines += [f"- data card: {code_span(f'sources/data/{name}')}" for name in data["cards"]]
+    lines += [
+        f"- data card: {code_span(card['file'])}; licence of the data: {code_span(card['licence'] or 'not stated')}"
+        for card in data["cards"]
+    ]
     if not data["sources"]:
         return "\n".join(lines)
     rows = [
@@ -142,7 +145,7 @@ def _slices(facts: Facts) -> str:
             run["run"],
             f"{each['by']}: {each['value']}",
             f"{each['rows']:,}",
-            _percent(each['right']['value']),
+            _percent(each["right"]["value"]),
             f"{_percent(each['right']['low'])} to {_percent(each['right']['high'])}",
             "worse" if each["worse"] else "not shown",
         ]

@@ -45,7 +45,7 @@ def signed(tiny_base: Callable[[str], Path], tmp_path_factory: pytest.TempPathFa
     project.review(reviews, project.period(reviews), lambda place: "refund" if place == 0 else None)
     reviews.close()
     card = root / "data_card.md"
-    card.write_text("# Topics\n\nWritten for tests.\n")
+    card.write_text("---\nlicense: cc-by-4.0\n---\n\n# Topics\n")
     private, public = write_keys(root / "keys")
     folder = root / "folder"
     write_evidence(

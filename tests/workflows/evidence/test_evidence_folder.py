@@ -45,7 +45,7 @@ def test_facts_are_those_of_the_bundle_the_runs_the_registry_and_the_log(signed:
     assert facts["figures"]["test"]["metrics"] == manifest["evaluation"][-1]["metrics"]
     assert [run["command"] for run in facts["runs"]] == ["train", "export", "evaluate"]
     assert facts["data"]["sources"]["train"]["path"] == "corpus.csv"
-    assert facts["data"]["cards"] == ["data_card.md"]
+    assert facts["data"]["cards"] == [{"file": "sources/data/data_card.md", "licence": "cc-by-4.0"}]
     assert [entry["alias"] for entry in facts["audit"]] == ["champion"]
     assert facts["live_accuracy"][0]["answers"] == 12
     assert {each["name"] for each in facts["measured_again"][0]["robustness"]} >= {"typing mistakes", "upper case"}
