@@ -38,9 +38,9 @@ def test_training_evaluation_export_and_comparison(run: Run, topics_csv: Path, b
     assert found["corpus"]["fingerprint"] == command["corpus"]["fingerprint"]
 
     evaluated = trained.evaluate()
-    told = run("evaluate", "checkpoint", "--json").json
-    assert {name: asdict(each) for name, each in evaluated.metrics.items()} == told["metrics"]
-    assert evaluated.to_pandas().loc["accuracy", "value"] == told["metrics"]["accuracy"]["value"]
+    reported = run("evaluate", "checkpoint", "--json").json
+    assert {name: asdict(each) for name, each in evaluated.metrics.items()} == reported["metrics"]
+    assert evaluated.to_pandas().loc["accuracy", "value"] == reported["metrics"]["accuracy"]["value"]
     assert repr(evaluated).startswith("EvaluatedModel(7 rows: accuracy ")
     assert evaluated._repr_html_().count("data:image/svg+xml;base64,") >= 3
 
@@ -53,9 +53,9 @@ def test_training_evaluation_export_and_comparison(run: Run, topics_csv: Path, b
     test = corpus.split().test
     assert glossator.evaluate(model, test).metrics == evaluated.metrics
     compared = glossator.compare(model, commanded, topics_csv)
-    told = run("compare", "from-python", "bundle", "--data", topics_csv, "--json").json
+    reported = run("compare", "from-python", "bundle", "--data", topics_csv, "--json").json
     assert json.loads(json.dumps(compared.to_dict()["comparisons"])) == [
-        each | {"name": "bundle", "baseline": "from-python"} for each in told["comparisons"]
+        each | {"name": "bundle", "baseline": "from-python"} for each in reported["comparisons"]
     ]
     assert "Comparison with" in str(compared)
 
