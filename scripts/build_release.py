@@ -1,4 +1,4 @@
-"""Build sdist and wheel of a commit, byte for byte the same whoever builds them, wherever and whenever.
+"""Build sdist and wheel of a commit, byte for byte the same at any time, in any folder and for any user.
 
     python scripts/build_release.py FOLDER [COMMIT]
 
@@ -66,6 +66,11 @@ def with_date(sdist: bytes, epoch: int) -> bytes:
             clean.mode = 0o755 if entry.isdir() or entry.mode & 0o100 else 0o644
             new.addfile(clean, old.extractfile(entry) if entry.isfile() else None)
     return gzip.compress(packed.getvalue(), compresslevel=9, mtime=epoch)
+
+
+def resolve(name: str) -> str:
+    """Return the commit that a name such as HEAD stands for now."""
+    return _git("rev-parse", "--verify", f"{name}^{{commit}}").decode().strip()
 
 
 def sha256(path: Path) -> str:

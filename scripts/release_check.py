@@ -1,4 +1,4 @@
-"""Check everything that a release needs, without publishing: `make release-check`.
+"""Check everything that a release needs, without publishing.
 
     python scripts/release_check.py [--extras NAMES] [--pythons VERSIONS] [--tag TAG] [--keep FOLDER]
 
@@ -18,9 +18,10 @@ import sys
 import tempfile
 import tomllib
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
-from build_release import build, sha256
+from build_release import build, resolve, sha256
 from check_wheel import contents
 from check_wheel import faults as wheel_faults
 
@@ -60,8 +61,9 @@ def main(arguments: Sequence[str]) -> int:
     check("workflows", lint_workflows)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        built = build(folder / "one")
-        again = build(folder / "another place" / "two")
+        commit = resolve("HEAD")
+        built = build(folder / "one", commit)
+        again = build(folder / "another place" / "two", commit)
         wheel = next(each for each in built if each.suffix == ".whl")
         check("reproducible", lambda: compare_builds(built, again))
         check("metadata", lambda: run_twine(built))
@@ -74,12 +76,10 @@ def main(arguments: Sequence[str]) -> int:
                     continue
                 environment = folder / f"{python}-{extra}"
                 sbom = folder / f"glossator-{version}-{extra}-python{python}.cdx.json"
-                check(
-                    f"Python {python} [{extra}]",
-                    lambda i=interpreter, e=extra, v=environment: install_and_use(i, e, v, wheel, version),
-                )
+                use = partial(install_and_use, interpreter, extra, environment, wheel, version)
+                check(f"Python {python} [{extra}]", use)
                 if python == next(each for each in options.pythons if find_python(each)):
-                    check(f"licences [{extra}]", lambda v=environment, s=sbom: write_sbom(v, s))
+                    check(f"licences [{extra}]", partial(write_sbom, environment, sbom))
                     if sbom.is_file() and options.keep:
                         built.append(sbom)
                 shutil.rmtree(environment, ignore_errors=True)
@@ -108,7 +108,7 @@ def check_version(version: str, tag: str | None) -> str:
 
 
 def check_changelog(version: str, *, released: bool, text: str | None = None) -> str:
-    """Check that the changelog has an entry for a release; before a release, `[Unreleased]` is enough. Raises Failed."""
+    """Check that the changelog has an entry; before a release, `[Unreleased]` is enough. Raises Failed."""
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8") if text is None else text
     entries = re.findall(r"^## \[([^\]]+)\](?: - \d{4}-\d\d-\d\d)?$", text, re.MULTILINE)
     if version in entries:
@@ -186,11 +186,14 @@ def _run(command: Sequence[str], cwd: Path = ROOT) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True, cwd=cwd, env=environment).stdout
 
 
+def _names(text: str) -> list[str]:
+    return text.split(",")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Check everything that a release needs, without publishing.")
-    names = {"type": lambda text: text.split(","), "metavar": "NAMES"}
-    parser.add_argument("--extras", default=["base"], help=f"with commas, or all: {', '.join(EXTRAS)}", **names)
-    parser.add_argument("--pythons", default=list(PYTHONS), help="versions of Python, with commas", **names)
+    parser.add_argument("--extras", type=_names, default=["base"], help=f"with commas, or all: {', '.join(EXTRAS)}")
+    parser.add_argument("--pythons", type=_names, default=list(PYTHONS), help="versions of Python, with commas")
     parser.add_argument("--tag", help="the tag that is released; the changelog then needs its entry")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="copy the distributions and SBOMs there")
     return parser

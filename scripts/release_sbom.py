@@ -3,7 +3,7 @@
     python scripts/release_sbom.py PYTHON SBOM
 
 PYTHON is the interpreter of the environment. Which licences are allowed: scripts/licences.toml. Prints each package
-whose licence is unknown or not allowed, and exits with 1 if there is any. Needs `cyclonedx-bom` and `license-expression`.
+whose licence is unknown or not allowed, and exits with 1 if there is any.
 """
 
 from __future__ import annotations
