@@ -1,6 +1,6 @@
 """Write deploy/requirements/: the packages of the image with the SHA-256 of each wheel, for `pip --require-hashes`.
 
-    python3.12 scripts/hash_requirements.py
+    python3.13 scripts/hash_requirements.py
 
 The versions are those of constraints.txt. The hashes are those that the configured package index states; a wheel with
 another content is then refused. Uses only the standard library and pip. Run it again after a change of constraints.txt
@@ -38,7 +38,7 @@ Packages = dict[str, tuple[str, set[str]]]
 
 def main() -> int:
     """Write the files and return the exit code."""
-    image = re.search(r"^ARG PYTHON=python:(\d+\.\d+)", (ROOT / "deploy" / "Dockerfile").read_text(), re.MULTILINE)
+    image = re.search(r"^ARG BASE_IMAGE=python:(\d+\.\d+)", (ROOT / "deploy" / "Dockerfile").read_text(), re.MULTILINE)
     assert image is not None
     own = f"{sys.version_info[0]}.{sys.version_info[1]}"
     if own != image[1]:  # pip evaluates conditions such as python_version for the Python that runs it

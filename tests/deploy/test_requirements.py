@@ -72,7 +72,7 @@ def closure(requirements: list[Requirement]) -> set[str]:
         found.add(key)
         for line in importlib.metadata.requires(requirement.name) or ():
             inner = Requirement(line)
-            if inner.marker is None or inner.marker.evaluate({"extra": extra, "python_version": "3.12"}):
+            if inner.marker is None or inner.marker.evaluate({"extra": extra, "python_version": "3.13"}):
                 inner.marker = None
                 waiting += [(inner, each) for each in ("", *inner.extras)]
     return {name for name, _ in found}
