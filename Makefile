@@ -11,13 +11,13 @@ INSTALLER := pyproject.toml constraints.txt scripts/install.py scripts/pip_progr
 export HF_HUB_DISABLE_TELEMETRY := 1
 
 .NOTPARALLEL: # two installations at once would write into one environment
-.PHONY: help install demo test quick check docs format figures screenshots studio-assets base-install bench families sweep fuzz interop clean
+.PHONY: help install demo test quick check docs format figures screenshots studio-assets base-install bench families sweep fuzz interop tutorials release-check image image-check clean
 
 help:
 	@echo "make demo    train, evaluate, export, verify, label and serve on the example corpus"
 	@echo "make test    every test"
 	@echo "make check   style, types, import contracts, documentation, figures"
-	@echo "make docs    fill in the figures and check only the documents"
+	@echo "make docs    fill in the figures, check the documents, build the site in build/docs"
 	@echo "make figures    fill the figures of the documents from benchmarks/results"
 	@echo "make screenshots    take the pictures of the Studio again (after make demo; Chromium)"
 	@echo "make studio-assets    fetch and build the vendored scripts and styles of the Studio again (npm)"
@@ -27,6 +27,9 @@ help:
 	@echo "make sweep   kill labelling at every step and inject I/O faults (Linux, strace; 10 minutes)"
 	@echo "make fuzz    property tests on new random examples, random requests to every operation of the API, damaged files"
 	@echo "make interop    install other tools into $(CLIENTS) and $(OPTIMUM), run clients against a server, open bundles"
+	@echo "make tutorials    run the commands of the first tutorial and the notebooks, and compare their output (3 minutes)"
+	@echo "make release-check    build twice, compare, install the wheel, SBOM, licences, workflows (EXTRAS=all: every extra)"
+	@echo "make image   build the container image without a daemon (buildah, mmdebstrap); make image-check runs it (runc)"
 	@echo "make quick   the tests without training"
 
 install: $(DEV)
@@ -64,6 +67,7 @@ check: $(DEV)
 docs: figures
 	@$(BIN)/python scripts/check_docs.py
 	@$(BIN)/python scripts/check_words.py README.md CONTRIBUTING.md CHANGELOG.md docs
+	@$(BIN)/python scripts/build_docs.py
 
 figures: $(DEV)
 	@$(BIN)/python scripts/fill_figures.py
@@ -103,6 +107,20 @@ interop: $(DEV)
 	@$(OPTIMUM)/bin/pip install -q -r tests/interop/optimum.txt
 	@GLOSSATOR_CLIENTS=$(CURDIR)/$(CLIENTS)/bin/python GLOSSATOR_OPTIMUM=$(CURDIR)/$(OPTIMUM)/bin/python \
 		$(BIN)/python -m pytest tests/interop
+
+tutorials: $(DEV)
+	@$(BIN)/python scripts/run_sessions.py --fresh docs/tutorial-first-classifier.md
+	@$(BIN)/python scripts/run_notebooks.py
+
+EXTRAS ?= base
+release-check: $(DEV)
+	@$(BIN)/python scripts/release_check.py --extras $(EXTRAS) --keep build/release
+
+image:
+	@sh scripts/build_image.sh
+
+image-check: $(DEV)
+	@$(BIN)/python scripts/check_image.py demo/tickets
 
 clean:
 	rm -rf $(VENV) $(CLIENTS) $(OPTIMUM) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

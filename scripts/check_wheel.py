@@ -17,6 +17,7 @@ EXPECTED = (
     "glossator/__init__.py",
     "glossator/__main__.py",
     "glossator/py.typed",
+    "glossator/examples/notebooks/first_classifier.ipynb",
     "glossator/examples/tickets.csv",
     "glossator/evaluation/reports/document/report.css",
     "glossator/evaluation/reports/document/report.html",
