@@ -115,7 +115,7 @@ def _without_progress(lines: Sequence[str]) -> Iterator[str]:
 
 @dataclass(slots=True)
 class Command:
-    """A command of a console block, its line in the document, and the output that stands below it."""
+    """A command of a console block, its line in the document, and the output below it."""
 
     text: str
     line: int
