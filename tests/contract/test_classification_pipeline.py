@@ -101,7 +101,10 @@ def test_a_long_text_is_read_completely(tiny_bundle: Callable[[str], Path]) -> N
     assert cut.tokens < whole.tokens
 
 
-def test_calling_with_an_invalid_text_raises_its_error(tiny_bundle: Callable[[str], Path]) -> None:
+def test_an_invalid_text_raises_its_error_alone_and_has_it_in_a_list(tiny_bundle: Callable[[str], Path]) -> None:
     model = glossator.load(tiny_bundle("single_label_classification"))
     with pytest.raises(EmptyText):
-        model(["fine", " "])
+        model(" ")
+    answer, error = model(["fine", " "])
+    assert answer.label
+    assert isinstance(error, EmptyText)

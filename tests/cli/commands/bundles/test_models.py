@@ -70,7 +70,7 @@ def test_any_reason_is_recorded_and_shown_without_commanding_the_terminal(
 def test_a_folder_without_a_bundle_is_not_added(run: Run, tmp_path: Path) -> None:
     result = run("models", "add", str(tmp_path), "--registry", str(tmp_path / "registry"))
     assert result.code == 1
-    assert "error:" in result.err
+    assert "error[bundle-not-found]:" in result.err
 
 
 def test_serve_needs_bundles_or_a_registry(run: Run, versions: list[Path], tmp_path: Path) -> None:
