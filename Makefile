@@ -60,17 +60,17 @@ check: $(DEV)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/python -m mypy
 	@$(BIN)/lint-imports --no-logo
-	@$(BIN)/python scripts/check_docs.py
-	@$(BIN)/python scripts/check_words.py
-	@$(BIN)/python scripts/fill_figures.py --check
+	@$(BIN)/python scripts/docs/check_docs.py
+	@$(BIN)/python scripts/docs/check_words.py
+	@$(BIN)/python scripts/figures/fill_figures.py --check
 
 docs: figures
-	@$(BIN)/python scripts/check_docs.py
-	@$(BIN)/python scripts/check_words.py README.md CONTRIBUTING.md CHANGELOG.md docs
-	@$(BIN)/python scripts/build_docs.py
+	@$(BIN)/python scripts/docs/check_docs.py
+	@$(BIN)/python scripts/docs/check_words.py README.md CONTRIBUTING.md CHANGELOG.md docs
+	@$(BIN)/python scripts/docs/build_docs.py
 
 figures: $(DEV)
-	@$(BIN)/python scripts/fill_figures.py
+	@$(BIN)/python scripts/figures/fill_figures.py
 
 screenshots: $(DEV)
 	@$(BIN)/glossator demo loop --no-serve
@@ -84,7 +84,7 @@ format: $(DEV)
 	@$(BIN)/ruff format .
 
 base-install: $(DEMO)
-	@PYTHON="$(PYTHON)" sh scripts/check_base_install.sh demo/tickets
+	@PYTHON="$(PYTHON)" sh scripts/release/check_base_install.sh demo/tickets
 
 bench: $(DEV)
 	@$(BIN)/python -m benchmarks.speed.startup
@@ -109,18 +109,18 @@ interop: $(DEV)
 		$(BIN)/python -m pytest tests/interop
 
 tutorials: $(DEV)
-	@$(BIN)/python scripts/run_sessions.py --fresh docs/tutorial-first-classifier.md
-	@$(BIN)/python scripts/run_notebooks.py
+	@$(BIN)/python scripts/docs/run_sessions.py --fresh docs/tutorial-first-classifier.md
+	@$(BIN)/python scripts/docs/run_notebooks.py
 
 EXTRAS ?= base
 release-check: $(DEV)
-	@$(BIN)/python scripts/release_check.py --extras $(EXTRAS) --keep build/release
+	@$(BIN)/python scripts/release/release_check.py --extras $(EXTRAS) --keep build/release
 
 image:
-	@sh scripts/build_image.sh
+	@sh scripts/image/build_image.sh
 
 image-check: $(DEV)
-	@$(BIN)/python scripts/check_image.py demo/tickets
+	@$(BIN)/python scripts/image/check_image.py demo/tickets
 
 clean:
 	rm -rf $(VENV) $(CLIENTS) $(OPTIMUM) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -12,25 +12,25 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from glossator.service.api import problems
-from glossator.service.api.challengers import open_canaries, open_shadow
 from glossator.service.api.dialects.mount import BODIES, mount
-from glossator.service.api.drift_service import open_drift
 from glossator.service.api.error_responses import error_response
-from glossator.service.api.feedback_service import open_feedback
+from glossator.service.api.feedback.feedback_service import open_feedback
+from glossator.service.api.feedback.labelling_service import open_labelling
+from glossator.service.api.feedback.review_service import open_reviews
 from glossator.service.api.job_service import open_jobs
-from glossator.service.api.labelling_service import open_labelling
-from glossator.service.api.metrics import Metrics
 from glossator.service.api.middleware.compression import CompressionMiddleware
 from glossator.service.api.middleware.early_refusals import EarlyRefusalMiddleware, RecentRefusals
 from glossator.service.api.middleware.path_and_method import PathAndMethodMiddleware
 from glossator.service.api.middleware.request_middleware import RequestMiddleware
 from glossator.service.api.middleware.tracing import no_span, span_factory
-from glossator.service.api.model_catalog import ModelCatalog
-from glossator.service.api.monitor_service import open_monitor
+from glossator.service.api.models.challengers import open_canaries, open_shadow
+from glossator.service.api.models.model_catalog import ModelCatalog
+from glossator.service.api.models.promotion_service import open_promotions
+from glossator.service.api.monitoring.drift_service import open_drift
+from glossator.service.api.monitoring.metrics import Metrics
+from glossator.service.api.monitoring.monitor_service import open_monitor
 from glossator.service.api.openapi_document import DEFAULT_RESPONSES, DocumentedApp
-from glossator.service.api.promotion_service import open_promotions
 from glossator.service.api.replicas.replica_supervisor import shared_folder
-from glossator.service.api.review_service import open_reviews
 from glossator.service.api.routes import feedback as feedback_routes
 from glossator.service.api.routes import (
     feedback_disabled,

@@ -10,7 +10,7 @@ from typing import Any
 
 from anyio import CapacityLimiter
 
-from glossator.service.api.model_catalog import ModelCatalog
+from glossator.service.api.models.model_catalog import ModelCatalog
 from glossator.service.api.settings import Settings
 from glossator.service.api.transport.multipart import UploadLimits
 from glossator.service.inference.model import Model

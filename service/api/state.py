@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 
 from anyio import to_thread
 
-from glossator.service.api.challengers import Challenger
-from glossator.service.api.drift_service import DriftService
-from glossator.service.api.feedback_service import FeedbackService
+from glossator.service.api.feedback.feedback_service import FeedbackService
+from glossator.service.api.feedback.labelling_service import LabellingService
+from glossator.service.api.feedback.review_service import ReviewService
 from glossator.service.api.job_service import JobService
-from glossator.service.api.labelling_service import LabellingService
-from glossator.service.api.metrics import Metrics
 from glossator.service.api.middleware.early_refusals import RecentRefusals
-from glossator.service.api.model_catalog import ModelCatalog
-from glossator.service.api.monitor_service import MonitorService
-from glossator.service.api.promotion_service import PromotionService
-from glossator.service.api.review_service import ReviewService
+from glossator.service.api.models.challengers import Challenger
+from glossator.service.api.models.model_catalog import ModelCatalog
+from glossator.service.api.models.promotion_service import PromotionService
+from glossator.service.api.monitoring.drift_service import DriftService
+from glossator.service.api.monitoring.metrics import Metrics
+from glossator.service.api.monitoring.monitor_service import MonitorService
 from glossator.service.api.security.key_ring import KeyRing
 from glossator.service.api.security.sessions import Sessions
 from glossator.service.api.settings import Settings

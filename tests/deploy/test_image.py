@@ -1,4 +1,4 @@
-"""The image and the service of systemd, as far as that needs no build: scripts/check_image.py runs the image."""
+"""The image and the service of systemd, as far as that needs no build: scripts/image/check_image.py runs the image."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ UNIT = DEPLOY / "systemd" / "glossator.service"
 
 @pytest.fixture(scope="module")
 def check_image() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("check_image", ROOT / "scripts" / "check_image.py")
+    spec = importlib.util.spec_from_file_location("check_image", ROOT / "scripts" / "image" / "check_image.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -18,7 +18,8 @@ MakeWheel = Callable[..., Path]
 @pytest.fixture(autouse=True)
 def scripts_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
     """The scripts import each other by name."""
-    monkeypatch.syspath_prepend(str(SCRIPTS))
+    for folder in (SCRIPTS / "docs", SCRIPTS / "figures", SCRIPTS / "release", SCRIPTS):
+        monkeypatch.syspath_prepend(str(folder))
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ _PROGRAM = """
 import sys
 from pathlib import Path
 from glossator.service.api.app import create_app
-from glossator.service.api.registry_catalog import RegistryCatalog
+from glossator.service.api.models.registry_catalog import RegistryCatalog
 from glossator.service.api.transport.server import serve
 from glossator.service.api.settings import Settings
 from glossator.service.inference.model import load

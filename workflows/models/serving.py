@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from glossator.service.errors import ConfigError
 
 if TYPE_CHECKING:
-    from glossator.service.api.model_catalog import ModelCatalog
+    from glossator.service.api.models.model_catalog import ModelCatalog
     from glossator.service.inference.model import Model
 
 Device = Literal["cpu", "cuda"]
@@ -17,7 +17,7 @@ Device = Literal["cpu", "cuda"]
 
 def catalog_of_bundles(bundles: Sequence[Path], *, threads: int | None = None, device: Device = "cpu") -> ModelCatalog:
     """Load bundles, each under its own name. Raises ConfigError if two have the same name."""
-    from glossator.service.api.model_catalog import ModelCatalog
+    from glossator.service.api.models.model_catalog import ModelCatalog
 
     models = {}
     for folder in bundles:
@@ -32,7 +32,7 @@ def catalog_of_registry(
     folder: Path, *, memory_mb: int | None = None, threads: int | None = None, device: Device = "cpu"
 ) -> ModelCatalog:
     """Follow a registry; `memory_mb` limits the memory of loaded models. Raises ConfigError if it has no model."""
-    from glossator.service.api.registry_catalog import RegistryCatalog
+    from glossator.service.api.models.registry_catalog import RegistryCatalog
     from glossator.service.registry import Registry
 
     catalog = RegistryCatalog(

@@ -16,7 +16,7 @@ from glossator.cli.support.exit_signals import exit_if_signalled
 from glossator.service.errors import ConfigError
 
 if TYPE_CHECKING:
-    from glossator.service.api.model_catalog import ModelCatalog
+    from glossator.service.api.models.model_catalog import ModelCatalog
     from glossator.service.api.settings import Settings
     from glossator.service.monitoring.traffic_shares import TrafficShare
 

@@ -11,11 +11,11 @@ import numpy as np
 from fastapi import Request
 from numpy.typing import NDArray
 
-from glossator.service.api import inference_requests
-from glossator.service.api.inference_requests import raise_first_unranked
+from glossator.service.api.inference import inference_requests
+from glossator.service.api.inference.inference_requests import raise_first_unranked
+from glossator.service.api.inference.step_runner import offload
 from glossator.service.api.problems import InvalidRequest
 from glossator.service.api.state import AppState
-from glossator.service.api.step_runner import offload
 from glossator.service.bundle.task import Task, TextEmbedding, TextPair
 from glossator.service.errors import Fault, shorten
 from glossator.service.inference.composed.reranking import RankedDocument

@@ -15,9 +15,9 @@ from pydantic import BaseModel, BeforeValidator
 from pydantic_core import PydanticCustomError
 from starlette.types import Scope
 
-from glossator.service.api.inference_requests import INLINE_CHARACTERS, parse_seconds
+from glossator.service.api.inference.inference_requests import INLINE_CHARACTERS, parse_seconds
+from glossator.service.api.inference.step_runner import offload
 from glossator.service.api.state import AppState
-from glossator.service.api.step_runner import offload
 from glossator.service.api.transport.json_body import parse_object, read_json_body, validate
 
 IGNORED_HEADER = "X-Ignored-Fields"

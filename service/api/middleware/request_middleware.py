@@ -13,8 +13,8 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from glossator.service.api.metrics import Metrics
 from glossator.service.api.middleware.tracing import SpanFactory, no_span
+from glossator.service.api.monitoring.metrics import Metrics
 from glossator.service.api.problems import ErrorResponse, InternalError, ProblemResponse, log_failure
 from glossator.service.api.route_template import route_template
 

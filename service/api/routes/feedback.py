@@ -11,8 +11,9 @@ from fastapi import APIRouter, Header, Path, Query, Request
 from pydantic import ValidationError
 
 from glossator.service.api.dependencies import StateDep, owner_of
-from glossator.service.api.feedback_service import Caller, FeedbackService, Row, Stored
-from glossator.service.api.inference_requests import INLINE_CHARACTERS, parse_seconds, read_deadline
+from glossator.service.api.feedback.feedback_service import Caller, FeedbackService, Row, Stored
+from glossator.service.api.inference.inference_requests import INLINE_CHARACTERS, parse_seconds, read_deadline
+from glossator.service.api.inference.step_runner import offload
 from glossator.service.api.openapi_document import problem_responses
 from glossator.service.api.problems import (
     CALLER,
@@ -33,7 +34,6 @@ from glossator.service.api.schemas.validation_faults import list_faults
 from glossator.service.api.security.access import INFER, LABEL
 from glossator.service.api.security.key_ring import KeyHolder
 from glossator.service.api.state import AppState
-from glossator.service.api.step_runner import offload
 from glossator.service.api.transport.json_body import check_count, parse_object, read_json_body, validate
 from glossator.service.bundle.names import NAME_PATTERN
 from glossator.service.errors import (

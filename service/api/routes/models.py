@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path
 from starlette.responses import StreamingResponse
 
 from glossator.service.api.dependencies import StateDep
-from glossator.service.api.model_catalog import ListedModel, unknown_model
+from glossator.service.api.models.model_catalog import ListedModel, unknown_model
 from glossator.service.api.openapi_document import problem_responses
 from glossator.service.api.schemas.models import ModelDetail, ModelList, ModelSummary, OpenAIModel
 from glossator.service.api.security.access import ADMIN, INFER

@@ -7,10 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 
 from glossator.service.api.dependencies import StateDep
-from glossator.service.api.inference_requests import read_deadline
-from glossator.service.api.model_catalog import unknown_model
-from glossator.service.api.model_timeline import model_timeline
-from glossator.service.api.monitor_service import MonitorService, Range, TimeRange, watched_version
+from glossator.service.api.inference.inference_requests import read_deadline
+from glossator.service.api.models.model_catalog import unknown_model
+from glossator.service.api.monitoring.model_timeline import model_timeline
+from glossator.service.api.monitoring.monitor_service import MonitorService, Range, TimeRange, watched_version
 from glossator.service.api.openapi_document import problem_responses
 from glossator.service.api.problems import MonitorOff
 from glossator.service.api.routes.models import UNKNOWN_MODEL, ModelName

@@ -12,18 +12,20 @@ from fastapi.routing import APIRoute
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from glossator.service.api.answer_budget import check_answer_size, echo_bytes, row_bytes, span_bytes
-from glossator.service.api.answer_recording import record_answers
-from glossator.service.api.canary import answering_model
 from glossator.service.api.dependencies import StateDep, get_state
-from glossator.service.api.inference_requests import (
+from glossator.service.api.inference.answer_budget import check_answer_size, echo_bytes, row_bytes, span_bytes
+from glossator.service.api.inference.answer_recording import record_answers
+from glossator.service.api.inference.inference_requests import (
     INLINE_CHARACTERS,
     admit,
     parse_seconds,
     read_deadline,
     replace_too_long,
 )
-from glossator.service.api.json_answers import json_response
+from glossator.service.api.inference.json_answers import json_response
+from glossator.service.api.inference.serialization import ResultWriter
+from glossator.service.api.inference.step_runner import offload, run_steps
+from glossator.service.api.models.canary import answering_model
 from glossator.service.api.openapi_document import PREDICT_BODY, problem_responses
 from glossator.service.api.problems import (
     BodyTooLarge,
@@ -41,9 +43,7 @@ from glossator.service.api.schemas.predictions import (
 )
 from glossator.service.api.schemas.requests import DEFAULT_TOP_K, PredictText, PredictTexts
 from glossator.service.api.security.access import RouteAccess
-from glossator.service.api.serialization import ResultWriter
 from glossator.service.api.settings import Settings
-from glossator.service.api.step_runner import offload, run_steps
 from glossator.service.api.transport.json_body import (
     JSON,
     check_count,

@@ -11,10 +11,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from glossator.service.api import champion_changes
-from glossator.service.api.champion_changes import REGISTRY_OFF, REGISTRY_READ_ONLY
 from glossator.service.api.dependencies import StateDep
-from glossator.service.api.inference_requests import read_deadline
+from glossator.service.api.inference.inference_requests import read_deadline
+from glossator.service.api.models import champion_changes
+from glossator.service.api.models.champion_changes import REGISTRY_OFF, REGISTRY_READ_ONLY
+from glossator.service.api.models.promotion_service import PromotionService
 from glossator.service.api.openapi_document import problem_responses, request_body
 from glossator.service.api.problems import (
     BodyTooLarge,
@@ -23,7 +24,6 @@ from glossator.service.api.problems import (
     PromotionsOff,
     UnsupportedMediaType,
 )
-from glossator.service.api.promotion_service import PromotionService
 from glossator.service.api.routes.models import UNKNOWN_MODEL, ModelName
 from glossator.service.api.routes.reviews import read_in_thread, reviewer_of
 from glossator.service.api.schemas.errors import ErrorBody, FailedText

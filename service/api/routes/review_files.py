@@ -15,8 +15,8 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response, StreamingResponse
 
 from glossator.service.api.dependencies import OwnerDep, StateDep
-from glossator.service.api.inference_requests import read_deadline
-from glossator.service.api.labelling_service import LabellingService
+from glossator.service.api.feedback.labelling_service import LabellingService
+from glossator.service.api.inference.inference_requests import read_deadline
 from glossator.service.api.openapi_document import problem_responses
 from glossator.service.api.problems import (
     BodyTooLarge,

@@ -10,7 +10,10 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from glossator.service.api.dependencies import StateDep, owner_of
-from glossator.service.api.inference_requests import INLINE_CHARACTERS, parse_seconds, read_deadline
+from glossator.service.api.feedback.review_bodies import period_body, queue_body, status_body
+from glossator.service.api.feedback.review_service import Queue, ReviewService
+from glossator.service.api.inference.inference_requests import INLINE_CHARACTERS, parse_seconds, read_deadline
+from glossator.service.api.inference.step_runner import offload
 from glossator.service.api.openapi_document import problem_responses, request_body
 from glossator.service.api.problems import (
     BodyTooLarge,
@@ -19,8 +22,6 @@ from glossator.service.api.problems import (
     ScopeMissing,
     UnsupportedMediaType,
 )
-from glossator.service.api.review_bodies import period_body, queue_body, status_body
-from glossator.service.api.review_service import Queue, ReviewService
 from glossator.service.api.routes.models import UNKNOWN_MODEL, ModelName
 from glossator.service.api.schemas.reviews import (
     PeriodBody,
@@ -34,7 +35,6 @@ from glossator.service.api.schemas.reviews import (
 from glossator.service.api.security.access import ADMIN, LABEL, allows
 from glossator.service.api.security.key_ring import NAMED_KEY
 from glossator.service.api.state import AppState
-from glossator.service.api.step_runner import offload
 from glossator.service.api.transport.json_body import parse_object, read_json_body, validate
 from glossator.service.errors import ConfigError, Fault, InvalidReview, NoRoom, UnknownItem, UnknownPeriod
 from glossator.service.reviews.review_rows import MOST_NAME_CHARACTERS, check_name

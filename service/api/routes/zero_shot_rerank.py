@@ -8,19 +8,19 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from glossator.service.api import inference_requests
-from glossator.service.api.answer_budget import ROW_BYTES, candidates_bytes, check_answer_size, echo_bytes
 from glossator.service.api.dependencies import StateDep
-from glossator.service.api.inference_requests import parse_body
-from glossator.service.api.json_answers import json_response
+from glossator.service.api.inference import inference_requests
+from glossator.service.api.inference.answer_budget import ROW_BYTES, candidates_bytes, check_answer_size, echo_bytes
+from glossator.service.api.inference.inference_requests import parse_body
+from glossator.service.api.inference.json_answers import json_response
+from glossator.service.api.inference.score_writer import names_and_values
+from glossator.service.api.inference.serialization import failed_text
 from glossator.service.api.openapi_document import problem_responses, request_body
 from glossator.service.api.problems import InvalidRequest, TooManyTexts
 from glossator.service.api.routes.models import UNKNOWN_MODEL, ModelName
 from glossator.service.api.schemas.predictions import RerankResponse, ZeroShotResponse
 from glossator.service.api.schemas.requests import RerankRequest, ZeroShotRequest
-from glossator.service.api.score_writer import names_and_values
 from glossator.service.api.security.access import INFER
-from glossator.service.api.serialization import failed_text
 from glossator.service.errors import ConfigError, Fault, InputError
 from glossator.service.inference.answer_fields import Fields
 from glossator.service.inference.composed.reranking import RankedDocument, UnrankedDocument

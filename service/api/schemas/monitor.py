@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from glossator.service.api.monitor_service import Measured
+from glossator.service.api.monitoring.monitor_service import Measured
 from glossator.service.monitoring.drift.events import LiveDrift
 from glossator.service.monitoring.prediction_log.reader import ModelStatistics
 from glossator.service.reviews.monitor_json import accuracy_to_json, period_to_json

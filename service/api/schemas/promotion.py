@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from glossator.service.api.promotion_service import Standing, Tasks
+from glossator.service.api.models.promotion_service import Standing, Tasks
 from glossator.service.api.schemas.errors import FailedText
 from glossator.service.api.schemas.requests import FirstFault
 from glossator.service.api.schemas.reviews import MOST_LABELS, MOST_REVIEWS, GoldEntity, GoldSpan, NoSpan

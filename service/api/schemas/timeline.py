@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from glossator.service.api.model_events import EventKind, ModelEvent
-from glossator.service.api.model_timeline import ModelTimeline
-from glossator.service.api.monitor_service import ReferenceRange
+from glossator.service.api.monitoring.model_events import EventKind, ModelEvent
+from glossator.service.api.monitoring.model_timeline import ModelTimeline
+from glossator.service.api.monitoring.monitor_service import ReferenceRange
 from glossator.service.api.schemas.monitor import DriftBody, LoggedVersion, PeriodAccuracy, version_body
 from glossator.service.monitoring.timeline.slots import Slot
 from glossator.service.monitoring.timeline.timeline import Bucket, frequent_labels, total_of

@@ -15,8 +15,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from glossator.service.api.json_answers import json_pieces
-from glossator.service.api.serialization import ResultWriter
+from glossator.service.api.inference.json_answers import json_pieces
+from glossator.service.api.inference.serialization import ResultWriter
 from glossator.service.errors import ConfigError, InputError, UndecodableText
 from glossator.service.inference.answer_html import answer_html
 from glossator.service.inference.answers import Answers

@@ -8,18 +8,18 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from glossator.service.api import inference_requests
-from glossator.service.api.answer_budget import check_answer_size, echo_bytes, row_bytes
-from glossator.service.api.canary import answering_model
 from glossator.service.api.dependencies import StateDep
 from glossator.service.api.dialects.cohere.bodies import CohereClassify
 from glossator.service.api.dialects.cohere.errors import CohereRoute
 from glossator.service.api.dialects.errors import ERRORS
 from glossator.service.api.dialects.request_bodies import parse_tolerantly
-from glossator.service.api.inference_requests import raise_first_error
-from glossator.service.api.json_answers import json_response
+from glossator.service.api.inference import inference_requests
+from glossator.service.api.inference.answer_budget import check_answer_size, echo_bytes, row_bytes
+from glossator.service.api.inference.inference_requests import raise_first_error
+from glossator.service.api.inference.json_answers import json_response
+from glossator.service.api.inference.score_writer import CONFIDENCES, ScoreWriter, names_and_values
+from glossator.service.api.models.canary import answering_model
 from glossator.service.api.openapi_document import request_body
-from glossator.service.api.score_writer import CONFIDENCES, ScoreWriter, names_and_values
 from glossator.service.api.security.access import INFER
 from glossator.service.bundle.task import Classifier
 from glossator.service.errors import ConfigError

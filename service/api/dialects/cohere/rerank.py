@@ -9,14 +9,14 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from glossator.service.api.answer_budget import ROW_BYTES, check_answer_size, text_bytes
 from glossator.service.api.dependencies import StateDep
 from glossator.service.api.dialects.cohere.bodies import CohereRerank
 from glossator.service.api.dialects.cohere.errors import CohereRoute
 from glossator.service.api.dialects.errors import ERRORS
 from glossator.service.api.dialects.predictions import choose_model, count_tokens, document_texts, rank, ranks
 from glossator.service.api.dialects.request_bodies import parse_tolerantly
-from glossator.service.api.json_answers import json_response
+from glossator.service.api.inference.answer_budget import ROW_BYTES, check_answer_size, text_bytes
+from glossator.service.api.inference.json_answers import json_response
 from glossator.service.api.openapi_document import request_body
 from glossator.service.api.security.access import INFER
 from glossator.service.api.state import AppState

@@ -11,9 +11,6 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
-from glossator.service.api import inference_requests
-from glossator.service.api.answer_budget import NUMBER_BYTES, candidates_bytes, check_answer_size, row_bytes, span_bytes
-from glossator.service.api.canary import answering_model
 from glossator.service.api.dependencies import StateDep
 from glossator.service.api.dialects.errors import ERRORS, DialectError, route_class
 from glossator.service.api.dialects.hugging_face.bodies import (
@@ -27,13 +24,22 @@ from glossator.service.api.dialects.hugging_face.bodies import (
 )
 from glossator.service.api.dialects.predictions import scores_of, similarities
 from glossator.service.api.dialects.request_bodies import note_ignored, validate_tolerantly
-from glossator.service.api.inference_requests import parse_body, raise_first_error
-from glossator.service.api.json_answers import json_response
+from glossator.service.api.inference import inference_requests
+from glossator.service.api.inference.answer_budget import (
+    NUMBER_BYTES,
+    candidates_bytes,
+    check_answer_size,
+    row_bytes,
+    span_bytes,
+)
+from glossator.service.api.inference.inference_requests import parse_body, raise_first_error
+from glossator.service.api.inference.json_answers import json_response
+from glossator.service.api.inference.score_writer import LABEL_FIRST, ScoreWriter
+from glossator.service.api.models.canary import answering_model
 from glossator.service.api.openapi_document import request_body
 from glossator.service.api.problems import InvalidRequest
 from glossator.service.api.routes.models import ModelName
 from glossator.service.api.schemas.operations import HealthStatus
-from glossator.service.api.score_writer import LABEL_FIRST, ScoreWriter
 from glossator.service.api.security.access import INFER
 from glossator.service.api.state import AppState
 from glossator.service.bundle.task import Classifier, TextEmbedding, TextPair

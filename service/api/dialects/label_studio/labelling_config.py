@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from xml.parsers import expat
 
-from glossator.service.api.answer_budget import check_names
+from glossator.service.api.inference.answer_budget import check_names
 from glossator.service.api.problems import InvalidRequest
 
 _FIELD = re.compile(r"\$[\w-]+(?:\.[\w-]+|\[\d+\])*")

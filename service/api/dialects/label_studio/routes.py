@@ -9,9 +9,6 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
-from glossator.service.api import inference_requests
-from glossator.service.api.answer_budget import ROW_BYTES, check_answer_size, span_bytes, text_bytes
-from glossator.service.api.canary import answering_model
 from glossator.service.api.dependencies import StateDep
 from glossator.service.api.dialects.errors import ERRORS, DialectError, route_class
 from glossator.service.api.dialects.label_studio.bodies import LabelStudioPredict, LabelStudioSetup
@@ -19,13 +16,16 @@ from glossator.service.api.dialects.label_studio.control_match import MatchedCon
 from glossator.service.api.dialects.label_studio.labelling_config import field_value, parse_config
 from glossator.service.api.dialects.label_studio.results import prediction_of
 from glossator.service.api.dialects.request_bodies import parse_tolerantly
-from glossator.service.api.inference_requests import INLINE_CHARACTERS
-from glossator.service.api.json_answers import json_response
+from glossator.service.api.inference import inference_requests
+from glossator.service.api.inference.answer_budget import ROW_BYTES, check_answer_size, span_bytes, text_bytes
+from glossator.service.api.inference.inference_requests import INLINE_CHARACTERS
+from glossator.service.api.inference.json_answers import json_response
+from glossator.service.api.inference.step_runner import offload
+from glossator.service.api.models.canary import answering_model
 from glossator.service.api.openapi_document import request_body
 from glossator.service.api.routes.models import ModelName
 from glossator.service.api.security.access import INFER
 from glossator.service.api.state import AppState
-from glossator.service.api.step_runner import offload
 from glossator.service.api.transport.json_body import check_count
 from glossator.service.bundle.task import Classifier, Task
 from glossator.service.errors import InputError, UndecodableText

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glossator.service.api.answer_budget import NUMBER_BYTES, names_bytes, scores_bytes
 from glossator.service.api.dialects.open_inference.tensors import Tensor
+from glossator.service.api.inference.answer_budget import NUMBER_BYTES, names_bytes, scores_bytes
 from glossator.service.api.problems import InvalidRequest
 from glossator.service.bundle.task import Classifier, Task, TextEmbedding
 from glossator.service.inference.pipeline import Answer

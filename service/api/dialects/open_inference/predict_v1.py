@@ -8,22 +8,22 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from glossator.service.api import inference_requests
-from glossator.service.api.answer_budget import check_answer_size, row_bytes, span_bytes
-from glossator.service.api.canary import answering_model
 from glossator.service.api.dependencies import StateDep
 from glossator.service.api.dialects.errors import ERRORS
 from glossator.service.api.dialects.open_inference.bodies import PredictV1
 from glossator.service.api.dialects.open_inference.errors import OpenInferenceRoute
 from glossator.service.api.dialects.open_inference.inputs import text_or_pair
 from glossator.service.api.dialects.request_bodies import parse_tolerantly
-from glossator.service.api.inference_requests import raise_first_error
-from glossator.service.api.json_answers import json_response
+from glossator.service.api.inference import inference_requests
+from glossator.service.api.inference.answer_budget import check_answer_size, row_bytes, span_bytes
+from glossator.service.api.inference.inference_requests import raise_first_error
+from glossator.service.api.inference.json_answers import json_response
+from glossator.service.api.inference.serialization import ResultWriter
+from glossator.service.api.models.canary import answering_model
 from glossator.service.api.openapi_document import request_body
 from glossator.service.api.problems import InvalidRequest
 from glossator.service.api.routes.models import ModelName
 from glossator.service.api.security.access import INFER
-from glossator.service.api.serialization import ResultWriter
 from glossator.service.errors import Fault, InputError
 from glossator.service.inference.encoding import reads_pairs
 from glossator.service.inference.model import Model

@@ -14,9 +14,6 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from glossator.service.api import inference_requests
-from glossator.service.api.answer_budget import ROW_BYTES, SMALL_BYTES, check_answer_size, span_bytes
-from glossator.service.api.canary import answering_model
 from glossator.service.api.dependencies import StateDep
 from glossator.service.api.dialects.errors import ERRORS
 from glossator.service.api.dialects.open_inference.bodies import InferRequest, InferTensor
@@ -32,14 +29,17 @@ from glossator.service.api.dialects.open_inference.outputs import (
 )
 from glossator.service.api.dialects.open_inference.tensors import BINARY
 from glossator.service.api.dialects.request_bodies import known_fields, note_ignored
-from glossator.service.api.inference_requests import INLINE_CHARACTERS, parse_seconds, raise_first_error
-from glossator.service.api.json_answers import encode_seconds, json_chunks, send_chunks, split_chunks
+from glossator.service.api.inference import inference_requests
+from glossator.service.api.inference.answer_budget import ROW_BYTES, SMALL_BYTES, check_answer_size, span_bytes
+from glossator.service.api.inference.inference_requests import INLINE_CHARACTERS, parse_seconds, raise_first_error
+from glossator.service.api.inference.json_answers import encode_seconds, json_chunks, send_chunks, split_chunks
+from glossator.service.api.inference.step_runner import offload
+from glossator.service.api.models.canary import answering_model
 from glossator.service.api.openapi_document import request_body
 from glossator.service.api.problems import InvalidRequest
 from glossator.service.api.routes.health import raise_if_not_ready
 from glossator.service.api.routes.models import ModelName
 from glossator.service.api.security.access import INFER
-from glossator.service.api.step_runner import offload
 from glossator.service.api.transport.json_body import JSON, parse_object, read_body, validate
 from glossator.service.bundle.task import Task
 from glossator.service.inference.encoding import reads_pairs

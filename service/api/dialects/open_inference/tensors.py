@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glossator.service.api.json_answers import PlainItems
+from glossator.service.api.inference.json_answers import PlainItems
 from glossator.service.errors import InputError, shorten
 
 BINARY = "binary_tensor_data"

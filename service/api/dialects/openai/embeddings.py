@@ -9,15 +9,15 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from glossator.service.api import inference_requests
-from glossator.service.api.answer_budget import check_answer_size, row_bytes
 from glossator.service.api.dependencies import StateDep
 from glossator.service.api.dialects.errors import ERRORS
 from glossator.service.api.dialects.openai.errors import OpenAIRoute
 from glossator.service.api.dialects.predictions import choose_model, document_texts, encode_base64, is_embedding
 from glossator.service.api.dialects.request_bodies import one_of, parse_tolerantly
-from glossator.service.api.inference_requests import raise_first_error
-from glossator.service.api.json_answers import json_response
+from glossator.service.api.inference import inference_requests
+from glossator.service.api.inference.answer_budget import check_answer_size, row_bytes
+from glossator.service.api.inference.inference_requests import raise_first_error
+from glossator.service.api.inference.json_answers import json_response
 from glossator.service.api.openapi_document import request_body
 from glossator.service.api.problems import InvalidRequest
 from glossator.service.api.schemas.requests import FirstFault, Texts

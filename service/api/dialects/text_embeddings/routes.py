@@ -16,9 +16,6 @@ from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import JSONResponse, Response
 
-from glossator.service.api import inference_requests
-from glossator.service.api.answer_budget import NUMBER_BYTES, ROW_BYTES, check_answer_size, echo_bytes, row_bytes
-from glossator.service.api.canary import answering_model
 from glossator.service.api.dependencies import StateDep
 from glossator.service.api.dialects.errors import ERRORS, DialectError, route_class
 from glossator.service.api.dialects.openai.embeddings import EmbeddingsRequest
@@ -35,17 +32,26 @@ from glossator.service.api.dialects.text_embeddings.bodies import (
     TeiSimilarity,
     TeiTokenize,
 )
-from glossator.service.api.inference_requests import (
+from glossator.service.api.inference import inference_requests
+from glossator.service.api.inference.answer_budget import (
+    NUMBER_BYTES,
+    ROW_BYTES,
+    check_answer_size,
+    echo_bytes,
+    row_bytes,
+)
+from glossator.service.api.inference.inference_requests import (
     parse_body,
     raise_first_error,
     raise_first_unranked,
     replace_too_long,
 )
-from glossator.service.api.json_answers import RawJson, json_response
+from glossator.service.api.inference.json_answers import RawJson, json_response
+from glossator.service.api.inference.score_writer import SCORE_FIRST, ScoreWriter
+from glossator.service.api.models.canary import answering_model
 from glossator.service.api.openapi_document import request_body
 from glossator.service.api.problems import InvalidRequest
 from glossator.service.api.routes.models import ModelName
-from glossator.service.api.score_writer import SCORE_FIRST, ScoreWriter
 from glossator.service.api.security.access import ADMIN, INFER
 from glossator.service.api.state import AppState
 from glossator.service.api.transport.json_body import check_count

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from glossator.service.api.dialects.predictions import is_embedding
-from glossator.service.api.model_catalog import ListedModel
+from glossator.service.api.models.model_catalog import ListedModel
 from glossator.service.api.web.api_page.dialect_calls import DialectCall, dialect_calls, zero_shot_calls
 from glossator.service.api.web.playground.modes import abilities_of
 from glossator.service.bundle.task import Classifier, QuestionAnswering, Task, TokenClassification

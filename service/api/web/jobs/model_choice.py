@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from glossator.service.api.model_catalog import ModelCatalog
+from glossator.service.api.models.model_catalog import ModelCatalog
 from glossator.service.bundle.task import Classifier, Task
 from glossator.service.inference.encoding import reads_pairs
 from glossator.service.registry import SHORTEST_VERSION

@@ -13,11 +13,11 @@ from anyio import to_thread
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from glossator.service.api import champion_changes
 from glossator.service.api.dependencies import StateDep
-from glossator.service.api.inference_requests import read_deadline
+from glossator.service.api.inference.inference_requests import read_deadline
+from glossator.service.api.models import champion_changes
+from glossator.service.api.models.promotion_service import Standing
 from glossator.service.api.problems import InvalidRequest, status_of
-from glossator.service.api.promotion_service import Standing
 from glossator.service.api.security.access import ADMIN
 from glossator.service.api.state import AppState
 from glossator.service.api.web.models.comparisons import comparison_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from glossator.service.api.promotion_service import Standing
+from glossator.service.api.models.promotion_service import Standing
 from glossator.service.promotion.verdict import evidence_sentences, names_of
 
 _DIGITS = 12

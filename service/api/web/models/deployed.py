@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from glossator.service.api.monitor_service import watched_version
+from glossator.service.api.monitoring.monitor_service import watched_version
 from glossator.service.api.state import AppState
 from glossator.service.api.web.models.facts import write_interval, write_share
 from glossator.service.api.web.models.versions import DIGITS

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from glossator.service.api.dependencies import StateDep
-from glossator.service.api.inference_requests import read_deadline
+from glossator.service.api.inference.inference_requests import read_deadline
 from glossator.service.api.security.access import ADMIN, INFER, allows
 from glossator.service.api.security.proxy import root_of
 from glossator.service.api.state import AppState

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from glossator.service.api.model_catalog import ListedModel, unknown_model
-from glossator.service.api.registry_catalog import RegistryCatalog
+from glossator.service.api.models.model_catalog import ListedModel, unknown_model
+from glossator.service.api.models.registry_catalog import RegistryCatalog
 from glossator.service.api.state import AppState
 from glossator.service.api.web.models.facts import Facts, facts_of
 from glossator.service.bundle import file_names

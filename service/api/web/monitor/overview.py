@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from glossator.service.api.model_timeline import model_timeline
-from glossator.service.api.monitor_service import MonitorService, TimeRange
+from glossator.service.api.monitoring.model_timeline import model_timeline
+from glossator.service.api.monitoring.monitor_service import MonitorService, TimeRange
 from glossator.service.api.schemas.timeline import TimelineBody, timeline_body
 from glossator.service.api.state import AppState
 from glossator.service.reviews.live_accuracy import LiveAccuracy

@@ -10,9 +10,9 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from glossator.service.api.dependencies import StateDep
-from glossator.service.api.inference_requests import read_deadline
-from glossator.service.api.model_timeline import model_timeline
-from glossator.service.api.monitor_service import Range
+from glossator.service.api.inference.inference_requests import read_deadline
+from glossator.service.api.monitoring.model_timeline import model_timeline
+from glossator.service.api.monitoring.monitor_service import Range
 from glossator.service.api.routes.monitor import monitor_of, time_range
 from glossator.service.api.schemas.timeline import timeline_body
 from glossator.service.api.security.access import ADMIN

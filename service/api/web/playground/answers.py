@@ -10,9 +10,9 @@ from http import HTTPStatus
 import anyio
 from fastapi import Request
 
-from glossator.service.api import inference_requests
-from glossator.service.api.canary import answering_model
-from glossator.service.api.inference_requests import read_deadline
+from glossator.service.api.inference import inference_requests
+from glossator.service.api.inference.inference_requests import read_deadline
+from glossator.service.api.models.canary import answering_model
 from glossator.service.api.problems import log_failure, status_of
 from glossator.service.api.state import AppState
 from glossator.service.api.web.playground.answer_view import (

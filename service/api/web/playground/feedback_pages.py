@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from starlette.responses import Response
 
 from glossator.service.api.dependencies import StateDep
-from glossator.service.api.inference_requests import read_deadline
+from glossator.service.api.inference.inference_requests import read_deadline
 from glossator.service.api.routes.feedback import caller_of, feedback_of
 from glossator.service.api.schemas.validation_faults import list_faults
 from glossator.service.api.security.access import INFER

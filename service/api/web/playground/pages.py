@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from glossator.service.api.dependencies import StateDep
-from glossator.service.api.inference_requests import INLINE_CHARACTERS
+from glossator.service.api.inference.inference_requests import INLINE_CHARACTERS
 from glossator.service.api.problems import InvalidRequest, RouteNotFound
 from glossator.service.api.security.access import INFER
 from glossator.service.api.security.proxy import public_url

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from glossator.service.api.model_catalog import ModelCatalog
-from glossator.service.api.registry_catalog import RegistryCatalog
+from glossator.service.api.models.model_catalog import ModelCatalog
+from glossator.service.api.models.registry_catalog import RegistryCatalog
 from glossator.service.bundle import file_names
 from glossator.service.bundle.golden import GoldenRow, parse_golden
 from glossator.service.bundle.manifest import Manifest

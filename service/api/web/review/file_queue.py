@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from glossator.service.api.labelling_service import LabellingService
+from glossator.service.api.feedback.labelling_service import LabellingService
 from glossator.service.api.web.review.period_progress import adjudication_progress
 from glossator.service.api.web.review.queue import (
     LEASE_SECONDS,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from glossator.service.api.review_service import Queue, QueuedItem, ReviewService
+from glossator.service.api.feedback.review_service import Queue, QueuedItem, ReviewService
 from glossator.service.api.web.review.period_progress import PeriodProgress, adjudication_progress
 from glossator.service.api.web.review.queue import (
     LEASE_SECONDS,

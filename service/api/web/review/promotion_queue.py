@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from glossator.service.api.promotion_service import PromotionService, Standing, Tasks
+from glossator.service.api.models.promotion_service import PromotionService, Standing, Tasks
 from glossator.service.api.web.review.queue import (
     LEASE_SECONDS,
     Caller,

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from starlette.responses import RedirectResponse, Response
 
 from glossator.service.api.dependencies import OwnerDep, StateDep, owner_of
-from glossator.service.api.inference_requests import read_deadline
-from glossator.service.api.json_answers import json_response
+from glossator.service.api.inference.inference_requests import read_deadline
+from glossator.service.api.inference.json_answers import json_response
 from glossator.service.api.routes.review_files import create_queue
 from glossator.service.api.routes.reviews import Reviewer, read_in_thread, reviewer_of
 from glossator.service.api.schemas.review_files import ReviewFileForm

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from glossator.service.api.labelling_service import LabellingService
-from glossator.service.api.model_catalog import ModelCatalog
+from glossator.service.api.feedback.labelling_service import LabellingService
+from glossator.service.api.feedback.review_service import ReviewService
+from glossator.service.api.models.model_catalog import ModelCatalog
+from glossator.service.api.models.promotion_service import PromotionService
 from glossator.service.api.problems import PromotionsOff, ReviewsOff, ScopeMissing
-from glossator.service.api.promotion_service import PromotionService
-from glossator.service.api.review_service import ReviewService
 from glossator.service.api.web.review.file_queue import DifferingRows, FileQueue
 from glossator.service.api.web.review.period_progress import PeriodProgress
 from glossator.service.api.web.review.period_queue import DifferingQueue, PeriodQueue

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from glossator.service.api.review_service import QueuedItem
+from glossator.service.api.feedback.review_service import QueuedItem
 from glossator.service.api.web.review.queue import GivenReview, Kind, ReviewItem, item_id
 from glossator.service.reviews.records import Kind as ServedKind
 from glossator.service.reviews.records import Period, Review

@@ -10,8 +10,8 @@ from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
 from glossator.service.api.app import create_app
-from glossator.service.api.metrics import Metrics
 from glossator.service.api.middleware.request_middleware import RequestMiddleware
+from glossator.service.api.monitoring.metrics import Metrics
 from glossator.service.api.settings import Settings
 from glossator.service.inference.model import Model
 

@@ -11,9 +11,9 @@ from starlette.middleware import Middleware
 from starlette.testclient import TestClient
 
 from glossator.service.api.app import create_app
-from glossator.service.api.metrics import Metrics
 from glossator.service.api.middleware import tracing
 from glossator.service.api.middleware.request_middleware import RequestMiddleware
+from glossator.service.api.monitoring.metrics import Metrics
 from glossator.service.api.settings import Settings
 from glossator.service.inference.model import Model
 

@@ -11,7 +11,7 @@ import pytest
 from deployed_versions import DeployedVersions
 from starlette.testclient import TestClient
 
-from glossator.service.api.registry_catalog import RegistryCatalog
+from glossator.service.api.models.registry_catalog import RegistryCatalog
 from glossator.service.api.security.key_changes import add_key
 from glossator.service.inference.model import load
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from glossator.service.api.monitor_service import watched_version
+from glossator.service.api.monitoring.monitor_service import watched_version
 from glossator.service.api.security.key_changes import add_key
 from glossator.service.monitoring.prediction_log.reader import ModelStatistics
 

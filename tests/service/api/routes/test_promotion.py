@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from two_versions import CHALLENGER, CHAMPION, LABELS, reviewed, write_two_versions
 from vote_bundle import vote_bundle
 
-from glossator.service.api.registry_catalog import RegistryCatalog
+from glossator.service.api.models.registry_catalog import RegistryCatalog
 from glossator.service.api.security.key_changes import add_key
 from glossator.service.inference.model import load
 from glossator.service.monitoring.prediction_log.erasures import erase

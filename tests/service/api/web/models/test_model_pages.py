@@ -13,7 +13,7 @@ from deployed_versions import DeployedVersions
 from starlette.testclient import TestClient
 from vote_bundle import vote_bundle
 
-from glossator.service.api.registry_catalog import RegistryCatalog
+from glossator.service.api.models.registry_catalog import RegistryCatalog
 from glossator.service.api.security.key_changes import add_key
 from glossator.service.inference.model import load
 

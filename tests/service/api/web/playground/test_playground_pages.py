@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from vote_bundle import vote_bundle
 
 from glossator.service.api.app import create_app
-from glossator.service.api.registry_catalog import RegistryCatalog
+from glossator.service.api.models.registry_catalog import RegistryCatalog
 from glossator.service.api.settings import Settings
 from glossator.service.bundle import file_names
 from glossator.service.bundle.task import TextClassification

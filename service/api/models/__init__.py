@@ -1,0 +1,1 @@
+"""Which versions of models a server answers with: loading, promotion, challengers and canaries."""

@@ -1,0 +1,1 @@
+"""What a server measures about itself and its models: metrics, drift, events, timelines."""

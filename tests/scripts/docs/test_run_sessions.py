@@ -1,0 +1,113 @@
+"""`scripts/docs/run_sessions.py` on small documents, good and bad."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+SCRIPT = Path(__file__).resolve().parents[3] / "scripts" / "docs" / "run_sessions.py"
+GOOD = """\
+# Title
+
+```python
+>>> one = 1
+>>> one + 1
+2
+```
+
+```python
+import nothing_of_this_name  # not a session: not run
+```
+
+```python
+>>> [one, one]
+[1, 1]
+```
+"""
+
+
+@pytest.fixture(scope="module")
+def run_sessions() -> ModuleType:
+    """The script as a module."""
+    spec = importlib.util.spec_from_file_location("run_sessions", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # its dataclasses look for it there
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_sessions_of_a_document_share_their_variables(
+    run_sessions: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = tmp_path / "a.md"
+    document.write_text(GOOD)
+    assert run_sessions.main([str(document)]) == 0
+    assert capsys.readouterr().err == f"{document}: 3 examples, 0 failed\n"
+
+
+def test_another_output_is_a_failure_and_is_shown_with_its_line(
+    run_sessions: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = tmp_path / "a.md"
+    document.write_text(GOOD.replace("\n2\n", "\n3\n"))
+    assert run_sessions.main([str(document)]) == 1
+    printed = capsys.readouterr()
+    assert f'File "{document}", line 5, in a.md' in printed.out
+    assert printed.err == f"{document}: 3 examples, 1 failed\n"
+
+
+def test_a_document_without_a_session_is_a_failure(run_sessions: ModuleType, tmp_path: Path) -> None:
+    document = tmp_path / "a.md"
+    document.write_text("# Title\n\n```python\nx = 1\n```\n")
+    assert run_sessions.main([str(document)]) == 1
+
+
+CONSOLE = """\
+# Title
+
+```console
+$ printf 'one 0.91\\nin 12 s\\n'
+one 0.93
+in 3 s
+$ echo kept \\
+    together
+kept together
+$ cd /tmp
+$ seq 9
+1
+...
+9
+```
+"""
+
+
+def test_commands_share_a_shell_and_times_may_differ(
+    run_sessions: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = tmp_path / "a.md"
+    document.write_text(CONSOLE)
+    assert run_sessions.main([str(document)]) == 0, capsys.readouterr().out
+    assert capsys.readouterr().err == f"{document}: 4 examples, 0 failed\n"
+
+
+def test_update_writes_only_the_output_that_differs(
+    run_sessions: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = tmp_path / "a.md"
+    document.write_text(CONSOLE.replace("kept together\n$", "gone\n$"))
+    assert run_sessions.main([str(document)]) == 1
+    assert "Expected:\ngone\nGot:\nkept together\n" in capsys.readouterr().out
+    assert run_sessions.main(["--update", str(document)]) == 0
+    assert document.read_text() == CONSOLE
+
+
+def test_a_fresh_folder_holds_the_example_corpora_only(run_sessions: ModuleType, tmp_path: Path) -> None:
+    document = tmp_path / "a.md"
+    document.write_text("```console\n$ ls\nexamples\n$ ls examples | head -1\nnew_tickets.csv\n```\n")
+    assert run_sessions.main(["--fresh", str(document)]) == 0
