@@ -1,25 +1,30 @@
 """Check everything that a release needs, without publishing.
 
     python scripts/release/release_check.py [--extras NAMES] [--pythons VERSIONS] [--tag TAG] [--keep FOLDER]
+        [--result FILE]
 
 Builds the current commit twice and compares the hashes, checks the metadata, the contents and the changelog, installs
 the wheel into empty environments and uses it there, writes the SBOM, checks all licences, and lints the workflows.
-Prints a line for each check, and exits with 1 if one failed.
+Prints a line for each check, and exits with 1 if one failed. --result writes what was measured as JSON.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import tomllib
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from build_release import build, resolve, sha256
 from check_wheel import contents
@@ -27,13 +32,13 @@ from check_wheel import faults as wheel_faults
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
-EXTRAS = ("base", "files", "evaluation", "training", "export", "hub", "spacy", "client", "otel", "postgres", "ray")
-"""`base` is the wheel without extras."""
+OPTIONAL = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+EXTRAS = ("base", *(extra for extra in OPTIONAL if extra != "dev"))
+"""`base` is the wheel without extras. `dev` is for work in a checkout."""
 STORED_BUNDLE = ROOT / "tests" / "data" / "bundles" / "format-3"
-DEMO = (
-    "import sys, glossator; from importlib.metadata import version; "
-    "assert glossator.__version__ == version('glossator') == sys.argv[2]; "
-    "assert glossator.load(sys.argv[1])('where is my parcel today').label == 'delivery'"
+USE_EXTRA = ROOT / "scripts" / "release" / "use_extra.py"
+VERSION = "import sys, glossator; from importlib.metadata import version; " + (
+    "assert glossator.__version__ == version('glossator') == sys.argv[1]"
 )
 
 
@@ -41,54 +46,82 @@ class Failed(Exception):
     """A check failed; the message says why."""
 
 
+class Checks:
+    """Runs checks, prints a line for each, and keeps what they found."""
+
+    def __init__(self) -> None:
+        self.found: list[dict[str, Any]] = []
+
+    def run(self, name: str, step: Callable[[], str]) -> bool:
+        """Run a check and return whether it passed."""
+        began = time.monotonic()
+        try:
+            state, text = "ok", step()
+        except (Failed, subprocess.CalledProcessError) as error:
+            output = getattr(error, "stderr", None) or getattr(error, "stdout", None) or ""
+            state, text = "FAILED", f"{error}\n{output[-3000:]}".rstrip()
+        self._add(name, state, text, seconds=round(time.monotonic() - began, 1))
+        return state == "ok"
+
+    def absent(self, name: str) -> None:
+        """Note what could not be checked on this machine."""
+        self._add(name, "absent", "not on this machine, not tested")
+
+    @property
+    def failed(self) -> int:
+        """How many checks failed."""
+        return sum(each["state"] == "FAILED" for each in self.found)
+
+    def _add(self, name: str, state: str, text: str, **more: object) -> None:
+        print(f"{state:<7} {name}: {text}", flush=True)
+        self.found.append({"check": name, "state": state, "found": text, **more})
+
+
 def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     options.extras = list(EXTRAS) if options.extras == ["all"] else options.extras
-    version = project_version()
-    failed = 0
-
-    def check(name: str, step: Callable[[], str]) -> None:
-        nonlocal failed
-        try:
-            print(f"ok      {name}: {step()}", flush=True)
-        except (Failed, subprocess.CalledProcessError) as error:
-            failed += 1
-            output = getattr(error, "stderr", None) or getattr(error, "stdout", None) or ""
-            print(f"FAILED  {name}: {error}\n{output[-3000:]}".rstrip(), flush=True)
-
-    check("version", lambda: check_version(version, options.tag))
-    check("changelog", lambda: check_changelog(version, released=options.tag is not None))
-    check("workflows", lint_workflows)
+    version, commit = project_version(), resolve("HEAD")
+    pythons = {each: find_python(each) for each in options.pythons}
+    first = next((name for name, interpreter in pythons.items() if interpreter is not None), None)
+    checks = Checks()
+    checks.run("version", lambda: check_version(version, options.tag))
+    checks.run("changelog", lambda: check_changelog(version, released=options.tag is not None))
+    checks.run("workflows", lint_workflows)
+    if actionlint() is None:
+        checks.absent("workflows, actionlint")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        commit = resolve("HEAD")
         built = build(folder / "one", commit)
         again = build(folder / "another place" / "two", commit)
         wheel = next(each for each in built if each.suffix == ".whl")
-        check("reproducible", lambda: compare_builds(built, again))
-        check("metadata", lambda: run_twine(built))
-        check("contents", lambda: check_contents(wheel))
-        for python in options.pythons:
+        hashes = {each.name: sha256(each) for each in built}
+        checks.run("reproducible", lambda: compare_builds(built, again))
+        checks.run("metadata", lambda: run_twine(built))
+        checks.run("contents", lambda: check_contents(wheel))
+        for python, interpreter in pythons.items():
             for extra in options.extras:
-                interpreter = find_python(python)
+                name = f"Python {python} [{extra}]"
                 if interpreter is None:
-                    print(f"absent  Python {python} [{extra}]: not on this machine, not tested", flush=True)
+                    checks.absent(name)
                     continue
                 environment = folder / f"{python}-{extra}"
-                sbom = folder / f"glossator-{version}-{extra}-python{python}.cdx.json"
-                use = partial(install_and_use, interpreter, extra, environment, wheel, version)
-                check(f"Python {python} [{extra}]", use)
-                if python == next(each for each in options.pythons if find_python(each)):
-                    check(f"licences [{extra}]", partial(write_sbom, environment, sbom))
-                    if sbom.is_file() and options.keep:
+                installed = checks.run(name, partial(install_and_use, interpreter, extra, environment, wheel, version))
+                if python == first and installed:
+                    sbom = folder / f"glossator-{version}-{extra}-python{python}.cdx.json"
+                    checks.run(f"licences [{extra}]", partial(write_sbom, environment, sbom))
+                    if sbom.is_file():
                         built.append(sbom)
                 shutil.rmtree(environment, ignore_errors=True)
-        if options.keep and not failed:
+        if options.keep and not checks.failed:
             options.keep.mkdir(parents=True, exist_ok=True)
             for each in built:
                 shutil.copy(each, options.keep)
-    print(f"{failed} checks failed" if failed else "ready to release")
-    return 1 if failed else 0
+    if options.result is not None:
+        measured = datetime.now(UTC).isoformat(timespec="seconds")
+        result = {"measured": measured, "version": version, "commit": commit, "sha256": hashes, "checks": checks.found}
+        options.result.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(f"{checks.failed} checks failed" if checks.failed else "ready to release")
+    return 1 if checks.failed else 0
 
 
 def project_version() -> str:
@@ -153,16 +186,19 @@ def find_python(version: str) -> str | None:
 
 
 def install_and_use(python: str, extra: str, environment: Path, wheel: Path, version: str) -> str:
-    """Install the wheel with an extra into an empty environment; import it, answer a text, verify a bundle."""
+    """Install the wheel with an extra into an empty environment, use what the extra adds, and verify a bundle."""
     _run([python, "-m", "venv", str(environment)])
     interpreter = str(environment / "bin" / "python")
     wanted = str(wheel) if extra == "base" else f"{wheel}[{extra}]"
     _run([interpreter, "-m", "pip", "install", "--quiet", "--constraint", str(ROOT / "constraints.txt"), wanted])
     _run([interpreter, "-m", "pip", "check"])
-    _run([interpreter, "-c", DEMO, str(STORED_BUNDLE), version], cwd=environment)
-    _run([str(environment / "bin" / "glossator"), "verify", str(STORED_BUNDLE)], cwd=environment)
+    _run([interpreter, "-c", VERSION, version], cwd=environment)
+    used = environment / "used"
+    used.mkdir()
+    output = _run([interpreter, str(USE_EXTRA), extra, str(STORED_BUNDLE), str(used)], cwd=used)
+    _run([str(environment / "bin" / "glossator"), "verify", str(STORED_BUNDLE)], cwd=used)
     packages = len(list(environment.glob("lib/python*/site-packages/*.dist-info")))
-    return f"installed {packages} packages, answered a text, verified a bundle"
+    return f"{packages} packages. {output.splitlines()[-1]}"
 
 
 def write_sbom(environment: Path, sbom: Path) -> str:
@@ -177,7 +213,15 @@ def lint_workflows() -> str:
     if zizmor is None:
         raise Failed("zizmor is not installed. Hint: make install")
     _run([zizmor, "--offline", "--quiet", "--format=plain", str(ROOT / ".github")])
-    return "zizmor has no findings"
+    if (linter := actionlint()) is None:
+        return "zizmor has no findings"
+    _run([linter, "-no-color", *map(str, sorted(ROOT.glob(".github/workflows/*.yml")))])
+    return "zizmor and actionlint have no findings"
+
+
+def actionlint() -> str | None:
+    """Return the program that checks the syntax of workflows, if it is installed. It is written in Go."""
+    return shutil.which("actionlint")
 
 
 def _run(command: Sequence[str], cwd: Path = ROOT) -> str:
@@ -196,6 +240,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--pythons", type=_names, default=list(PYTHONS), help="versions of Python, with commas")
     parser.add_argument("--tag", help="the tag that is released; the changelog then needs its entry")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="copy the distributions and SBOMs there")
+    parser.add_argument("--result", type=Path, metavar="FILE", help="write what was found as JSON")
     return parser
 
 
