@@ -279,6 +279,7 @@ FIGURES: Mapping[str, Callable[[Any], Figures]] = {
     "families": quality.families,
     "faults": quality.faults,
     "first_page": pages.first_page,
+    "image": pages.image,
     "int8_kernels": int8_kernels,
     "invariance": quality.invariance,
     "job_history": job_history,

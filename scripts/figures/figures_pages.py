@@ -1,4 +1,4 @@
-"""Figures of the pages."""
+"""Figures of the pages, of the image and of a release."""
 
 from __future__ import annotations
 
@@ -27,4 +27,31 @@ def review_keys(result: Any) -> Figures:
         "p95": f"{times[int(0.95 * len(times))]:.0f}",
         "longest": f"{max(*times, *hour):.0f}",
         "hour_seconds": f"{sum(hour) / 1000:.1f}",
+    }
+
+
+def image(result: Any) -> Figures:
+    """Size of the image, and how long a container takes until it answers."""
+    size, starts = result["megabytes"], result["start_seconds"]
+    return {
+        "machine": result["machine"],
+        "megabytes": f"{size['unpacked']:.0f}",
+        "compressed": f"{size['compressed']:.0f}",
+        "start": f"{statistics.median(starts):.1f} ({min(starts):.1f} to {max(starts):.1f})",
+        "starts": str(len(starts)),
+    }
+
+
+def release(result: Any) -> Figures:
+    """What the last full release check did: how many environments, with which versions of Python."""
+    used = [each["check"].split() for each in result["checks"] if each["check"].startswith("Python ")]
+    passed = [each for each in result["checks"] if each["check"].startswith("Python ") and each["state"] == "ok"]
+    components = [each["found"] for each in result["checks"] if each["check"].startswith("licences ")]
+    return {
+        "environments": str(len(passed)),
+        "extras": str(len({extra for _, _, extra in used} - {"[base]"})),
+        "pythons": ", ".join(dict.fromkeys(each["check"].split()[1] for each in passed)),
+        "components": f"{max(int(found.split(': ')[1].split()[0]) for found in components):,}",
+        "licence_faults": str(sum(int(found.split(", ")[1].split()[0]) for found in components)),
+        "version": result["version"],
     }

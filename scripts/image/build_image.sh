@@ -6,6 +6,14 @@
 set -eu
 : "${BASE_IMAGE:=localhost/glossator-base:trixie}" "${IMAGE:=localhost/glossator}" "${EXTRAS:=postgres}"
 export BUILDAH_ISOLATION=chroot PATH="$PATH:/usr/sbin:/sbin"
+fail() {
+    printf 'error: %s\n  hint: %s\n' "$1" "$2" >&2
+    exit 2
+}
+[ "$(id -u)" = 0 ] || fail "the image is built with mounts and chroot, found user $(id -un), expected root" "sudo make image"
+for program in buildah mmdebstrap; do
+    command -v "$program" >/dev/null || fail "$program is not installed" "apt-get install buildah runc mmdebstrap"
+done
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 

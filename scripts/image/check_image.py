@@ -1,9 +1,10 @@
 """Run the image of scripts/image/build_image.sh without a daemon: does it serve, with which rights, how large?
 
-    python scripts/image/check_image.py [BUNDLE]        (as root; buildah and runc)
+    python scripts/image/check_image.py [BUNDLE] [--starts 5 --result FILE]        (as root; buildah and runc)
 
 The container has a read-only root, no capabilities, and the user of the image. Its command and its health check are
 those of the image; it listens on port 8000 of this machine. Prints what it measured, and exits with 1 on a failure.
+`--result` also writes it as JSON, with the time of each start.
 """
 
 from __future__ import annotations
@@ -36,9 +37,12 @@ Config = dict[str, Any]
 def main() -> int:
     """Check the image and return the exit code."""
     arguments = parse_arguments()
-    runtime = shutil.which("runc")
-    if runtime is None or shutil.which("buildah") is None:
+    runtime = find_program("runc")
+    if runtime is None or find_program("buildah") is None:
         sys.stderr.write("error: buildah and runc are needed\n  hint: apt-get install buildah runc\n")
+        return 2
+    if os.geteuid() != 0:
+        sys.stderr.write("error: a container is started with mounts, expected root\n  hint: sudo make image-check\n")
         return 2
     config: Config = json.loads(output("buildah", "inspect", "--type", "image", arguments.image))["Docker"]["config"]
     with mounted(arguments.image) as root, tempfile.TemporaryDirectory() as folder:
@@ -50,16 +54,37 @@ def main() -> int:
         bundle = Path(folder, "container")
         bundle.mkdir()
         (bundle / "config.json").write_text(json.dumps(spec))
-        check_container(Runtime(runtime), bundle, config, key)
+        starts = [check_container(Runtime(runtime), bundle, config, key) for _ in range(arguments.starts)]
+    if arguments.result is not None:
+        write_result(arguments.result, unpacked, packed, starts)
     return 0
 
 
 def parse_arguments() -> argparse.Namespace:
-    """The bundle to serve and the image."""
+    """The bundle to serve, the image, and what to measure."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("bundle", nargs="?", type=Path, default=Path("demo/tickets"))
     parser.add_argument("--image", default="localhost/glossator")
+    parser.add_argument("--starts", type=int, default=1, help="how often the container is started and checked")
+    parser.add_argument("--result", type=Path, metavar="FILE", help="write what was measured as JSON")
     return parser.parse_args()
+
+
+def find_program(name: str) -> str | None:
+    """The path of a program; those of an administrator may be missing in PATH."""
+    return shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+
+
+def write_result(path: Path, unpacked: float, packed: float, starts: list[float]) -> None:
+    """Write sizes in megabytes and the seconds of each start, with the machine."""
+    from glossator.service.inference.runtime.machine import describe_machine
+
+    result = {
+        "machine": describe_machine()[0],
+        "megabytes": {"unpacked": round(unpacked, 1), "compressed": round(packed, 1)},
+        "start_seconds": [round(each, 2) for each in starts],
+    }
+    path.write_text(json.dumps(result, indent=2) + "\n")
 
 
 def container_spec(config: Config, root: Path, bundle: Path, key: str) -> dict[str, Any]:
@@ -115,18 +140,21 @@ class Runtime:
         subprocess.run([self.program, "kill", self.name, signal], check=True)
 
 
-def check_container(runtime: Runtime, bundle: Path, config: Config, key: str) -> None:
-    """Start the container, wait for its health check, let it answer, try to write, and stop it."""
+def check_container(runtime: Runtime, bundle: Path, config: Config, key: str) -> float:
+    """Start the container, let it answer, try to write, stop it, and return the seconds until it was ready."""
     health = config["Healthcheck"]["Test"]
     assert health[0] == "CMD"
+    assert not is_ready(), f"another server answers on {URL}"
     began = time.monotonic()
     process = runtime.start(bundle)
     try:
-        while not runtime.succeeds(*health[1:]):
+        while not is_ready():
             assert process.poll() is None, f"the container exited with {process.returncode}"
-            assert time.monotonic() - began < START_SECONDS, f"not healthy after {START_SECONDS:.0f} s"
-            time.sleep(0.5)
-        print(f"start: healthy after {time.monotonic() - began:.1f} s")
+            assert time.monotonic() - began < START_SECONDS, f"not ready after {START_SECONDS:.0f} s"
+            time.sleep(0.05)
+        seconds = time.monotonic() - began
+        assert runtime.succeeds(*health[1:]), "the server is ready, and its health check fails"
+        print(f"start: ready after {seconds:.1f} s, the health check passes")
         print(f"answer: {predict(key)}")
         assert not runtime.succeeds("python", "-c", "open('/new', 'w')"), "the root of the container can be written"
         assert runtime.succeeds("python", "-c", "open('/cache/new', 'w')"), "/cache cannot be written"
@@ -135,10 +163,20 @@ def check_container(runtime: Runtime, bundle: Path, config: Config, key: str) ->
         code = process.wait(STOP_SECONDS)
         assert code == 0, f"after SIGTERM the container exited with {code}, expected 0"
         print("stop: exit code 0 after SIGTERM")
+        return seconds
     finally:
         if process.poll() is None:
             runtime.kill("KILL")
             process.wait(STOP_SECONDS)
+
+
+def is_ready() -> bool:
+    """Whether the server of the container says that it is ready."""
+    try:
+        with urlopen(f"{URL}/readyz", timeout=2) as response:
+            return bool(response.status == 200)
+    except OSError:  # nothing listens yet, or the answer is 503
+        return False
 
 
 def predict(key: str) -> str:
