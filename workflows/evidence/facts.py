@@ -43,6 +43,7 @@ def facts_of(sources: Sources) -> Facts:
         "verification": manifest.verification.model_dump(mode="json"),
         "limits": _section(card, "Limits"),
         "versions": {
+            "writers": environment["writers"],
             "training": manifest.task.provenance.packages,
             "runs": {run["id"]: run["versions"] for run in runs},
             "installed": environment["packages"],
@@ -125,6 +126,7 @@ def _measured_again(run: Facts, evaluation: Facts | None) -> Facts:
     return {
         "run": run["id"],
         "model": run["config"].get("model"),
+        "digest": run["config"].get("digest"),
         "data": run["data"].get("test"),
         "metrics": found.get("metrics") or {name: {"value": value} for name, value in run["metrics"].items()},
         "slices": found.get("slices", []),

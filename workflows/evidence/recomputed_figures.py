@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,33 @@ _AGAIN = 1e-6
 def check_counts(facts: Facts) -> Iterator[Fault]:
     """Yield a fault for each metric that differs from the confusion matrix or the calibration bins it comes from."""
     for split, details in facts["details"].items():
-        stated = {name: each["value"] for name, each in facts["figures"].get(split, {}).get("metrics", {}).items()}
-        stated |= {"ece": details["ece"]} if "ece" in details else {}
-        where = f"{file_names.BUNDLE}evaluation/{split}.json"
-        if details.get("confusion"):
-            yield from _differences(stated, _from_confusion(details["confusion"], details["classes"]), where)
-        if details.get("bins") and "ece" in details:
-            yield from _differences(stated, {"ece": _calibration_error(details["bins"])}, where)
+        metrics = facts["figures"].get(split, {}).get("metrics", {})
+        yield from _from_counts({**details, "metrics": metrics}, f"{file_names.BUNDLE}evaluation/{split}.json")
+
+
+def check_evaluations(facts: Facts, sources: Mapping[str, bytes]) -> Iterator[Fault]:
+    """Yield a fault for each evaluation after the export that is of another version, or differs from its run or from
+    the counts it comes from."""
+    for measured in facts["measured_again"]:
+        record = f"{file_names.RUNS}{measured['run']}.json"
+        if measured["digest"] not in (None, facts["model"]["digest"]):
+            yield Fault("other-version", f"it measured version {measured['digest'][:12]}", record)
+        name = f"{file_names.EVALUATIONS}{measured['run']}.json"
+        if name in sources:
+            evaluation = json.loads(sources[name])
+            stated = {metric: each["value"] for metric, each in evaluation["metrics"].items()}
+            yield from _differences(stated, json.loads(sources[record])["metrics"], name)
+            yield from _from_counts(evaluation, name)
+
+
+def _from_counts(evaluation: Mapping[str, Any], where: str) -> Iterator[Fault]:
+    stated = {name: each["value"] for name, each in evaluation["metrics"].items()}
+    ece = evaluation.get("ece")
+    stated |= {} if ece is None else {"ece": ece}
+    if evaluation.get("confusion"):
+        yield from _differences(stated, _from_confusion(evaluation["confusion"], evaluation["classes"]), where)
+    if evaluation.get("bins") and ece is not None:
+        yield from _differences(stated, {"ece": _calibration_error(evaluation["bins"])}, where)
 
 
 def check_runs(facts: Facts, runs: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
@@ -57,6 +78,31 @@ def check_rows(facts: Facts, bundle: Path, rows: Path) -> Iterator[Fault]:
         measured = {name: float(getattr(each, bound)) for name, each in found.metrics.items()}
         stated = {name: each[bound] for name, each in test["metrics"].items()}
         yield from _differences(stated, measured, f"{bundle_files.MANIFEST}: test, {bound}", tolerance=_AGAIN)
+    details = dict(_numbers(facts["details"].get("test", {})))
+    where = f"{file_names.BUNDLE}evaluation/test.json"
+    yield from _differences(details, dict(_numbers(found.to_dict())), where, tolerance=_AGAIN)
+
+
+def check_periods(periods: Sequence[Facts], again: Mapping[str, Facts]) -> Iterator[Fault]:
+    """Yield a fault for each stated period whose live accuracy differs from what its reviews give `again`, by id."""
+    for period in periods:
+        if (found := again.get(period["period"])) is None:
+            yield Fault("other-log", f"period {period['period']} is not in the prediction log", file_names.ACCURACY)
+            continue
+        stated, measured = dict(_numbers(period)), dict(_numbers(found))
+        yield from _differences(stated, measured, f"{file_names.ACCURACY}: {period['period']}")
+
+
+def _numbers(value: Any, name: str = "") -> Iterator[tuple[str, float]]:
+    """Yield every number in JSON values by its place, such as `bins.3.count`."""
+    if isinstance(value, bool):
+        return
+    if isinstance(value, int | float):
+        yield name, float(value)
+    elif isinstance(value, Mapping | list):
+        parts = value.items() if isinstance(value, Mapping) else enumerate(value)
+        for key, part in parts:
+            yield from _numbers(part, f"{name}.{key}" if name else str(key))
 
 
 def _differences(

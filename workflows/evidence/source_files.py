@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from glossator.workflows.run_records import Run, RunStore
 Sources = dict[str, bytes]
 """Content by file name, relative to the evidence folder."""
 
+WRITERS = ("glossator", "jinja2", "markdown-it-py", "matplotlib")
+"""The packages that the bytes of the documents depend on."""
 _REPORT_JSON = "evaluation.json"
 _TEXTS = "mistakes"
 """The field of an evaluation that holds texts of users."""
@@ -56,6 +59,7 @@ def collect_sources(
     environment = {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "packages": installed_packages(),
+        "writers": {name: version(name) for name in WRITERS},
     }
     return sources | {file_names.ENVIRONMENT: _json(environment)}
 
@@ -92,7 +96,12 @@ def _run_files(bundle: Bundle, folder: Path) -> Sources:
 
 
 def _is_about(run: Run, bundle: Bundle) -> bool:
-    """Return whether a run trained the model, made the bundle or measured one of them."""
+    """Return whether a run trained the model, made the bundle or measured one of them.
+
+    An evaluation of a bundle names its digest: another export of the same training is another version.
+    """
+    if (evaluated := run.config.get("digest")) is not None:
+        return bool(evaluated == bundle.digest)
     training, trained = bundle.task.provenance.run, run.config.get("training_run")
     if run.outputs.get("digest") == bundle.digest or (training is not None and training in (run.id, trained)):
         return True
@@ -133,6 +142,14 @@ def _audit(bundle: Bundle, folder: Path) -> Sources:
 def _monitoring(bundle: Bundle, log: Path, reporter: Reporter) -> Sources:
     """Return the accuracy of each period of reviews of this version, and what its drift tests last found."""
     from glossator.service.monitoring.drift.saved_verdicts import last_drift
+
+    periods = live_periods(bundle.digest, log, reporter)
+    drift = [each.to_dict() for each in last_drift(log, bundle.digest)]
+    return {file_names.ACCURACY: _json({"periods": periods}), file_names.DRIFT: _json({"summaries": drift})}
+
+
+def live_periods(digest: str, log: Path, reporter: Reporter) -> list[dict[str, Any]]:
+    """Return the accuracy of each period of reviews of a version, the oldest first; none without reviews."""
     from glossator.service.reviews.live_accuracy import live_accuracy
     from glossator.service.reviews.monitor_json import period_to_json
     from glossator.service.reviews.store import DATABASE, FILE, open_review_store
@@ -144,14 +161,13 @@ def _monitoring(bundle: Bundle, log: Path, reporter: Reporter) -> Sources:
         store = open_review_store(log, url)
         try:
             of_version = [
-                period for model in store.models() for period in store.periods(model) if period.digest == bundle.digest
+                period for model in store.models() for period in store.periods(model) if period.digest == digest
             ]
             for period in sorted(of_version, key=lambda each: (each.until, each.created)):
                 periods.append(period_to_json(live_accuracy(store, period, alpha=_ALPHA, details=False)))
         finally:
             store.close()
-    drift = [each.to_dict() for each in last_drift(log, bundle.digest)]
-    return {file_names.ACCURACY: _json({"periods": periods}), file_names.DRIFT: _json({"summaries": drift})}
+    return periods
 
 
 def _json(value: object) -> bytes:

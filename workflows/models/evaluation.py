@@ -127,7 +127,7 @@ def evaluate_model(
     from glossator.service.bundle.task import TokenClassification
     from glossator.service.bundle.training_texts import read_training_texts
 
-    pipeline = open_model(model)
+    pipeline, digest = _open(model)
     columns = tuple(dict.fromkeys([*slice_by, *([cluster_by] if cluster_by is not None else ())]))
     options = replace(options.for_evaluation(), extra_columns=columns)
     if data is not None:
@@ -157,7 +157,11 @@ def evaluate_model(
             change_since_last_run=_change_since_last_run(store, record.run.id, test, evaluation),
         )
         record.run.data = {"test": test}
-        record.run.config = {"model": str(model), "training_run": pipeline.task.provenance.run}
+        record.run.config = {
+            "model": str(model),
+            "digest": digest,
+            "training_run": pipeline.task.provenance.run,
+        }
         record.run.metrics = {name: estimate.value for name, estimate in evaluation.metrics.items()}
         record.run.outputs = {} if output is None else {"report": str(output)}
     evaluated = EvaluatedModel(evaluation, analysis, leakage, rejected, record.run.id)
@@ -177,14 +181,20 @@ def evaluate_model(
 
 def open_model(model: Path) -> Pipeline:
     """Open the served graph of a bundle, or a checkpoint through PyTorch."""
+    return _open(model)[0]
+
+
+def _open(model: Path) -> tuple[Pipeline, str | None]:
+    """Return the opened model, and the digest of a bundle."""
     if (model / file_names.TASK).is_file() and not (model / file_names.MANIFEST).is_file():
         require_extra("training")
         from glossator.modeling.checkpoint_reader import load_checkpoint
 
-        return load_checkpoint(model)
+        return load_checkpoint(model), None
     from glossator.service.inference.model import load
 
-    return load(model).pipeline
+    bundle = load(model)
+    return bundle.pipeline, bundle.digest
 
 
 def read_test_rows(

@@ -24,7 +24,12 @@ def evidence(
     registry: Annotated[
         Path | None, typer.Option(help="Registry whose audit says who promoted the model, when and why.")
     ] = None,
-    log: Annotated[Path | None, typer.Option(help="Folder of the prediction log: live accuracy and drift.")] = None,
+    log: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of the prediction log: live accuracy and drift; with --verify, it is estimated again."
+        ),
+    ] = None,
     runs: run_options.Runs = run_options.RUNS,
     data_card: Annotated[
         Path | None, typer.Option(help="File that describes the data; `glossator wrangle` writes one.")
@@ -55,7 +60,7 @@ def evidence(
       glossator evidence models/tickets -o evidence --registry registry --log predictions
       glossator evidence models/tickets -o evidence --key signing.pem
       glossator evidence --verify evidence --public-key signing.pub
-      glossator evidence models/tickets --verify evidence --test checkpoints/tickets/test.jsonl
+      glossator evidence models/tickets --verify evidence --test checkpoints/tickets/test.jsonl --log predictions
     """
     if (verify is None) == (output is None):
         raise ConfigError(
@@ -64,7 +69,7 @@ def evidence(
             hint="glossator evidence BUNDLE -o FOLDER, or glossator evidence --verify FOLDER",
         )
     if verify is not None:
-        return _verify(verify, bundle, public_key, test, quiet=quiet, as_json=as_json)
+        return _verify(verify, bundle, public_key, test, log, quiet=quiet, as_json=as_json)
     assert output is not None
     if bundle is None:
         raise ConfigError("no bundle was given", hint="glossator evidence BUNDLE -o FOLDER")
@@ -102,9 +107,16 @@ def _folder(bundle: str, registry: Path | None) -> Path:
 
 
 def _verify(
-    folder: Path, bundle: str | None, public_key: Path | None, test: Path | None, *, quiet: bool, as_json: bool
+    folder: Path,
+    bundle: str | None,
+    public_key: Path | None,
+    test: Path | None,
+    log: Path | None,
+    *,
+    quiet: bool,
+    as_json: bool,
 ) -> int:
-    from glossator.workflows.evidence.folder import verify_evidence
+    from glossator.workflows.evidence.verification import verify_evidence
 
     if test is not None and bundle is None:
         raise ConfigError("--test needs the bundle that answers the rows", hint="glossator evidence BUNDLE --verify …")
@@ -113,6 +125,7 @@ def _verify(
         reporter(quiet=quiet),
         bundle=None if bundle is None else Path(bundle),
         rows=test,
+        log=log,
         public_key=public_key,
     )
     if as_json:

@@ -10,6 +10,8 @@ from glossator.evaluation.reports.document.report import Figure, Report, Section
 from glossator.service.files.report_metadata import ReportMetadata
 
 Facts = Mapping[str, Any]
+LIVE_PLOT = "live-accuracy"
+"""The plot of the accuracy of each reviewed period."""
 _PLOTS = {"reliability": "Reliability on the test rows", "per-class": "F1 of each label on the test rows"}
 
 
@@ -20,12 +22,13 @@ def build_evidence_report(
 
     Args:
         facts: What the folder knows: `evidence.json`.
-        plots: SVG of the test rows by name, as the bundle has them.
+        plots: SVG of the test rows by name, as the bundle has them, and `LIVE_PLOT`.
         draft: Number, subject, and whether records say something, of each point of the annex.
         files: The documents in the folder besides this page.
     """
     model = facts["model"]
     figures = tuple(Figure(f"test-{name}", plots[name], title) for name, title in _PLOTS.items() if name in plots)
+    live = tuple(Figure(name, plots[name], "Accuracy after deployment") for name in (LIVE_PLOT,) if name in plots)
     sections = [
         Section("What the model is", _model(facts)),
         Section("Data", _data(facts)),
@@ -35,7 +38,7 @@ def build_evidence_report(
         Section("Robustness", _robustness(facts)),
         Section("Known limits", facts["limits"] or "None are stated."),
         Section("Promotions", _audit(facts)),
-        Section("After deployment", _deployed(facts)),
+        Section("After deployment", _deployed(facts), figures=live),
         Section("Annex IV: what is drafted, what people must write", _draft(draft)),
         Section("Versions", _versions(facts), folded=True),
         Section("Files", "\n".join(f"- {code_span(name)}" for name in files), folded=True),

@@ -13,10 +13,14 @@ import pytest
 from evidence_project import Evidence, write_keys
 from vote_bundle import vote_bundle
 
+from glossator.service.bundle.reader import read_bundle
 from glossator.service.errors import ConfigError, FileMissing, OutputError
 from glossator.service.files.report_metadata import parse_report_metadata
-from glossator.workflows.evidence.folder import VerifiedEvidence, verify_evidence, write_evidence
+from glossator.service.reviews.store import open_review_store
+from glossator.workflows.evidence.folder import write_evidence
 from glossator.workflows.evidence.signatures import sign_folder
+from glossator.workflows.evidence.source_files import collect_sources
+from glossator.workflows.evidence.verification import VerifiedEvidence, verify_evidence
 from glossator.workflows.reporter import Reporter
 
 DOCUMENTS = {"evidence.json", "index.html", "evidence.md", "annex_iv.md", "ml_bom.cdx.json"}
@@ -90,13 +94,66 @@ def test_the_bill_of_materials_fits_the_strict_schema_of_cyclonedx(signed: Evide
     )
 
 
-def test_an_unchanged_folder_is_verified_with_bundle_rows_and_signatures(signed: Evidence) -> None:
+def test_an_unchanged_folder_is_verified_with_bundle_rows_reviews_and_signatures(signed: Evidence) -> None:
     found = verify_evidence(
-        signed.folder, Reporter(), bundle=signed.bundle, rows=signed.test_rows, public_key=signed.public_key
+        signed.folder,
+        Reporter(),
+        bundle=signed.bundle,
+        rows=signed.test_rows,
+        log=signed.project.log,
+        public_key=signed.public_key,
     )
     assert found.faults == []
-    assert found.unchecked == []
-    assert len(found.checked) == 5
+    assert found.unchecked == ["slices and robustness: repeat the command lines in the records of the runs"]
+    assert len(found.checked) == 6
+
+
+def test_the_accuracy_of_each_reviewed_period_is_drawn(signed: Evidence) -> None:
+    plot = (signed.folder / "live-accuracy.svg").read_text()
+    accuracy = facts_of(signed)["live_accuracy"][0]["accuracy"]
+    assert f"{accuracy['value']:.1%} ({accuracy['low']:.1%} to {accuracy['high']:.1%})" in plot
+    assert "Accuracy of topics over time" in (signed.folder / "index.html").read_text()
+
+
+def test_live_accuracy_that_the_reviews_do_not_give_is_refused(signed: Evidence, copied: Path, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    accuracy = "sources/monitoring/accuracy.json"
+    assert names_of(verify_evidence(copied, Reporter(), log=empty)) == {("other-log", accuracy)}
+    project = signed.project.copy(tmp_path / "project")
+    reviews = open_review_store(project.log)
+    (period,) = reviews.periods("topics")
+    project.review(reviews, period, lambda place: "refund")
+    reviews.close()
+    found = verify_evidence(copied, Reporter(), log=project.log)
+    assert {name for name, _ in names_of(found)} == {"figure-differs"}
+    assert "the live accuracy: name the prediction log" in str(verify_evidence(copied, Reporter()).unchecked)
+
+
+def test_an_evaluation_belongs_to_the_version_it_measured(signed: Evidence, copied: Path, tmp_path: Path) -> None:
+    project = signed.project.copy(tmp_path / "project")
+    (measured,) = (path for path in (project.root / "runs").glob("*/run.json") if "-evaluate-" in path.parent.name)
+    record = json.loads(measured.read_text())
+    bundle = read_bundle(signed.bundle)
+    assert record["config"]["digest"] == bundle.digest == facts_of(signed)["measured_again"][0]["digest"]
+    record["config"]["digest"] = "0" * 64
+    measured.write_text(json.dumps(record))
+    sources = collect_sources(bundle, Reporter(), runs=project.root / "runs")
+    assert not [name for name in sources if "-evaluate-" in name]
+    name = f"sources/runs/{record['id']}.json"
+    (copied / name).write_text(json.dumps(record))
+    write_sums(copied)
+    assert ("other-version", name) in names_of(verify_evidence(copied, Reporter()))
+
+
+def test_a_changed_evaluation_after_the_export_is_found(copied: Path) -> None:
+    (path,) = (copied / "sources/evaluations").iterdir()
+    evaluation = json.loads(path.read_text())
+    evaluation["metrics"]["accuracy"]["value"] -= 0.01
+    path.write_text(json.dumps(evaluation))
+    write_sums(copied)
+    found = verify_evidence(copied, Reporter())
+    assert ("figure-differs", f"sources/evaluations/{path.name}") in names_of(found)
 
 
 def test_other_tools_verify_the_hashes(signed: Evidence) -> None:
