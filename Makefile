@@ -45,9 +45,9 @@ $(DEV): $(INSTALLER)
 demo: $(DEMO)
 	@$(BIN)/glossator demo
 
-# One process of tests per CPU; the tests of a file stay together, because they share models. One thread per process:
-# more would only wait for each other.
-PARALLEL := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses=8 --dist=loadfile
+# The processes and their tests: tests/support/file_scheduling.py. One thread per process: more would only wait for each
+# other.
+PARALLEL := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist=loadfile
 
 test: $(DEV)
 	@$(PARALLEL)

@@ -5,18 +5,37 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from databases import postgres, postgres_programs
+from file_scheduling import FileScheduling, longest_first, processes
 from property_profiles import load_test_profile
+from shared_folders import shared_folder
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test needs the network
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
 os.environ["GLOSSATOR_CACHE_DIR"] = os.devnull  # nothing measured here is kept, nor what was kept before used
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: see cli/support/console.py
 load_test_profile()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    return processes()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FileScheduling | None:
+    return FileScheduling(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):  # one of several processes
+        items[:] = [items[place] for place in longest_first([item.nodeid for item in items])]
+
 
 SHARED_DATA = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
 
@@ -106,13 +125,13 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]
 
     def make(family: str) -> Path:
         if family not in made:
-            made[family] = _make_base(family, tmp_path_factory.mktemp(f"base-{family}"))
+            made[family] = shared_folder(tmp_path_factory, f"base-{family}", partial(_make_base, family))
         return made[family]
 
     return make
 
 
-def _make_base(family: str, folder: Path) -> Path:
+def _make_base(family: str, folder: Path) -> None:
     import torch
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast
@@ -151,7 +170,6 @@ def _make_base(family: str, folder: Path) -> Path:
         sizes |= {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "position_buckets": 16}
     torch.manual_seed(7)
     AutoModel.from_config(AutoConfig.for_model(family, **sizes)).save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture(scope="session")
@@ -193,12 +211,16 @@ def tiny_checkpoint(
 
     def make(problem_type: str = "single_label_classification") -> Path:
         if problem_type not in made:
-            output = tmp_path_factory.mktemp("checkpoints") / problem_type
             config = TrainingConfig(
                 base=str(tiny_base("bert")), epochs=15, patience=15, batch_size=16, max_length=32,
                 learning_rate=5e-3, head_learning_rate_factor=1.0, precision="fp32", device="cpu",
             )  # fmt: skip
-            made[problem_type] = fit(topic_splits(problem_type), config, output).output
+
+            def train(folder: Path) -> None:
+                fit(topic_splits(problem_type), config, folder / problem_type)
+
+            name = f"checkpoint-{problem_type}"
+            made[problem_type] = shared_folder(tmp_path_factory, name, train) / problem_type
         return made[problem_type]
 
     return make
@@ -215,9 +237,13 @@ def tiny_bundle(
 
     def make(problem_type: str = "single_label_classification") -> Path:
         if problem_type not in made:
-            output = tmp_path_factory.mktemp("bundles") / f"topics-{problem_type.split('_')[0]}"
-            # Which graph is faster is not always the same on a busy machine.
-            made[problem_type] = export(tiny_checkpoint(problem_type), output, precision="int8").output
+            name = f"topics-{problem_type.split('_')[0]}"
+
+            def write(folder: Path) -> None:
+                # Which graph is faster is not always the same on a busy machine.
+                export(tiny_checkpoint(problem_type), folder / name, precision="int8")
+
+            made[problem_type] = shared_folder(tmp_path_factory, f"bundle-{problem_type}", write) / name
         return made[problem_type]
 
     return make
@@ -294,8 +320,11 @@ def task_checkpoint(
                 base=str(tiny_base("bert")), epochs=15, patience=15, batch_size=16, max_length=32,
                 learning_rate=5e-3, head_learning_rate_factor=1.0, precision="fp32", device="cpu", label_smoothing=0.0,
             )  # fmt: skip
-            output = tmp_path_factory.mktemp("checkpoints") / kind
-            made[kind] = fit(task_splits(kind), config, output).output
+
+            def train(folder: Path) -> None:
+                fit(task_splits(kind), config, folder / kind)
+
+            made[kind] = shared_folder(tmp_path_factory, f"checkpoint-{kind}", train) / kind
         return made[kind]
 
     return make
@@ -312,7 +341,11 @@ def task_bundle(
 
     def make(kind: str) -> Path:
         if kind not in made:
-            made[kind] = export(task_checkpoint(kind), tmp_path_factory.mktemp("bundles") / kind).output
+
+            def write(folder: Path) -> None:
+                export(task_checkpoint(kind), folder / kind)
+
+            made[kind] = shared_folder(tmp_path_factory, f"bundle-{kind}", write) / kind
         return made[kind]
 
     return make
