@@ -13,7 +13,9 @@ from servers import Server, server
 from visits import Visit
 from vote_bundle import vote_bundle
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser")
+CHROMIUM = next((found for program in PROGRAMS if (found := shutil.which(program))), None)
+"""The first without the parts that only a window shows: a page opens in a fifth of the time."""
 KINDS = ("token-classification", "question-answering", "text-pair-score", "text-embedding")
 
 
