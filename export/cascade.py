@@ -34,6 +34,8 @@ def check_fast_bundle(fast: Bundle, task: Task, tokenizer: Path) -> None:
         raise ConfigError(
             "the fast bundle is a cascade itself", found=fast.name, hint="Pass the bundle of its fast model."
         )
+    if fast.manifest.backbone is not None:
+        raise ConfigError("a head has no graph of its own, and cannot answer first", found=fast.name, hint=hint)
     fast_task = fast.task
     if not isinstance(fast_task, Classifier) or (fast_task.task, fast_task.labels) != (task.task, task.labels):
         raise ConfigError("the two models have different labels", found=f"{fast.name}: {fast_task.task}", hint=hint)

@@ -151,7 +151,7 @@ def export(
         manifest = session.write_bundle(name, served, measured, licence)
 
         clock.start("verifying")
-        _verify(folder)
+        verify_folder(folder)
     clock.stop()
     return ExportResult(output, manifest, clock.seconds)
 
@@ -164,9 +164,9 @@ def _copy_model_files(checkpoint: Path, folder: Path) -> None:
             (folder / source.name).write_bytes(source.read_bytes())
 
 
-def _verify(folder: Path) -> None:
-    """Load the bundle like the service does, and replay its golden rows."""
-    faults = replay_golden_rows(load_unverified(read_bundle(folder)))
+def verify_folder(folder: Path, *, backbone: str | Path | None = None) -> None:
+    """Load the bundle like the service does, and replay its golden rows; `backbone` is that of a head."""
+    faults = replay_golden_rows(load_unverified(read_bundle(folder), backbone=backbone))
     if faults:
         raise BundleInvalid(
             "the bundle does not reproduce its own golden rows", faults=faults, hint="Report this as a bug."

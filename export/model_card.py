@@ -104,7 +104,7 @@ def _card(
     parts = [
         _front_matter(manifest, headline, licence),
         f"# {manifest.name}",
-        f"{_description(task)}. {describe_origin(provenance)}. Served as an ONNX graph in {manifest.served.precision}.",
+        f"{_description(task)}. {describe_origin(provenance)}. {_served(manifest)}",
         "## Use",
         f'```python\nimport glossator\n\nmodel = glossator.load("{manifest.name}")\n{_example(task)}\n```',
         "## Evaluation",
@@ -116,7 +116,7 @@ def _card(
         ),
         *(f"[Predicted and gold entities of {split} rows]({FOLDER}/{split}-entities.html)." for split in pages),
         "## Verification",
-        _parity_table(manifest),
+        *([] if manifest.backbone is not None else [_parity_table(manifest)]),
         f"Serving {manifest.served.precision}: {manifest.served.reason}.",
         *([] if manifest.cascade is None else [cascade_summary(manifest.cascade)]),
         _batching(manifest),
@@ -177,6 +177,14 @@ def cascade_summary(cascade: CascadeRecord) -> str:
         f"Accuracy on these rows: {cascade.cascade_accuracy:.4f}, full model alone {cascade.full_accuracy:.4f}; "
         f"one-sided 95 % bound of the difference {cascade.low:+.4f}, margin {cascade.margin:.4f}."
     )
+
+
+def _served(manifest: Manifest) -> str:
+    """Say what computes the answers."""
+    if manifest.backbone is None:
+        return f"Served as an ONNX graph in {manifest.served.precision}."
+    version = f"{manifest.backbone.name}@{manifest.backbone.digest[:12]}"
+    return f"Served with the bundle {code_span(version)}, its backbone, which is needed to load it."
 
 
 def _batching(manifest: Manifest) -> str:

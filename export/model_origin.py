@@ -8,6 +8,7 @@ _FROM_BASE_WEIGHTS = {
     "finetune": "Fine-tuned from {base}",
     "lora": "Fine-tuned from {base} with low-rank adapters, which are merged into the weights",
     "few-shot": "{base}, fine-tuned to group texts by label, with a logistic head",
+    "head": "A logistic head on the vectors of the bundle {base}",
     "frozen": "A logistic head on the unchanged encoder {base}",
     "static": "A classifier on token vectors that were distilled from {base} and fine-tuned",
     "distil": "A small student with weights of {base}, trained on the answers of {teacher},",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
+    from typing import Unpack
 
     from glossator.checkpoint import Checkpoint, train
     from glossator.corpus import Corpus, CorpusSplit, read_corpus
@@ -22,10 +23,12 @@ if TYPE_CHECKING:
     from glossator.service.client import AsyncClient, Client
     from glossator.service.errors import GlossatorError
     from glossator.service.inference.answers import Answers
+    from glossator.service.inference.inputs import Texts
     from glossator.service.inference.model import Model
     from glossator.service.inference.pipeline import Answer
     from glossator.service.reviews.monitor import Monitored
     from glossator.service.tasks.encoded import Pair
+    from glossator.service.tasks.options import DecodeKeywords
     from glossator.service.tasks.text_classification import Classification, Score
     from glossator.service.tasks.token_classification import Entity
     from glossator.sklearn_classifier import SklearnClassifier
@@ -64,6 +67,7 @@ __all__ = [
     "load",
     "main",
     "monitor",
+    "predict_heads",
     "read_corpus",
     "select",
     "train",
@@ -100,7 +104,13 @@ _PUBLIC_CLASSES = {
 """Where each public class is, and each function that has a module of its own."""
 
 
-def load(path: str | Path, *, threads: int | None = None, device: Literal["cpu", "cuda"] = "cpu") -> Model:
+def load(
+    path: str | Path,
+    *,
+    threads: int | None = None,
+    device: Literal["cpu", "cuda"] = "cpu",
+    backbone: str | Path | None = None,
+) -> Model:
     """Load and verify a bundle.
 
     `model("text")` answers one text, `model(["a", "b"])` several. A model that reads two texts takes a `Pair` for each.
@@ -109,12 +119,13 @@ def load(path: str | Path, *, threads: int | None = None, device: Literal["cpu",
         path: The folder of the bundle.
         threads: CPU threads; None takes all CPUs that this process may use.
         device: Where the graph runs; `cuda` needs onnxruntime-gpu.
+        backbone: For a head, the folder of its backbone; None finds it next to the head.
 
     Returns:
         A model that several threads may share.
 
     Raises:
-        BundleNotFound: There is no bundle in the folder.
+        BundleNotFound: There is no bundle in the folder, or the backbone of a head was not found.
         BundleVersionUnsupported: The bundle's format is newer than this version of Glossator.
         BundleInvalid: The bundle does not verify; lists every fault by name.
         ConfigError: The device is not available.
@@ -126,7 +137,30 @@ def load(path: str | Path, *, threads: int | None = None, device: Literal["cpu",
     """
     from glossator.service.inference.model import load
 
-    return load(path, threads=threads, device=device)
+    return load(path, threads=threads, device=device, backbone=backbone)
+
+
+def predict_heads(heads: Sequence[Model], texts: Texts, **options: Unpack[DecodeKeywords]) -> list[Answers]:
+    """Answer texts with several heads of one backbone; each text is encoded and read once.
+
+    Args:
+        heads: Loaded heads of the same backbone.
+        texts: As for a model.
+        **options: As for a model; they must apply to every head.
+
+    Returns:
+        The answers of each head, in the order of the heads.
+
+    Raises:
+        ConfigError: The models are not heads of one backbone, or an option does not apply to one of them.
+
+    Example:
+        >>> heads = [glossator.load(f"models/{name}") for name in ("intent", "urgency")]  # doctest: +SKIP
+        >>> intents, urgencies = glossator.predict_heads(heads, ["Where is my parcel?"])  # doctest: +SKIP
+    """
+    from glossator.service.inference.heads.several_heads import predict_heads
+
+    return predict_heads(heads, texts, **options)
 
 
 def import_model(

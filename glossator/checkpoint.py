@@ -101,6 +101,7 @@ class Checkpoint:
         name: str | None = None,
         precision: Literal["auto", "int8", "fp32"] = "auto",
         fast: str | Path | None = None,
+        backbone: str | Path | None = None,
         max_loss: float | None = None,
         training_hashes: bool = True,
         license: str | None = None,
@@ -116,6 +117,7 @@ class Checkpoint:
             name: The model's name; None takes the name of the folder.
             precision: `auto` takes int8 if it loses little on the validation rows, else fp32.
             fast: A bundle that answers first where it is confident: makes a cascade.
+            backbone: The bundle that a head was trained on; None finds it next to `output`.
             max_loss: How much lower the metric may be in int8, as a share; None is half a point.
             training_hashes: Add hashes of the training texts, so that evaluations find rows that the model has seen.
             license: The licence on the model card, such as `mit`.
@@ -145,12 +147,13 @@ class Checkpoint:
             name=name,
             precision=None if precision == "auto" else precision,
             fast=None if fast is None else Path(fast),
+            backbone=None if backbone is None else Path(backbone),
             max_loss=max_loss,
             training_hashes=training_hashes,
             licence=license,
             overwrite=overwrite,
         )
-        return load(output)
+        return load(output, backbone=backbone)
 
 
 def train(
@@ -168,6 +171,7 @@ def train(
     out_of_scope_share: float = 0.05,
     seed: int = 13,
     base: str | Path = "starter",
+    backbone: str | Path | None = None,
     teacher: str | Path | None = None,
     unlabelled: str | Path | None = None,
     epochs: int | None = None,
@@ -205,6 +209,7 @@ def train(
         out_of_scope_share: The share of in-scope texts that answers may call out of scope; 0: they never say so.
         seed: The seed of the split, the first weights and the order of batches.
         base: The encoder to start from: `starter`, a folder, or a name on the Hugging Face hub.
+        backbone: A bundle of vectors that stays as it is: only a small head on it is trained.
         teacher: The bundle or checkpoint that `distil` learns from.
         unlabelled: A file of texts without labels, for `distil`.
         epochs: The most passes over the training rows; None takes the algorithm's.
@@ -280,6 +285,7 @@ def train(
             ReadingOptions(drop_duplicates=True),
             store_in(runs),
             reporter_of(progress),
+            backbone=None if backbone is None else Path(backbone),
             unlabelled=None if unlabelled is None else str(unlabelled),
             trials=trials,
             search_minutes=search_minutes,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from glossator.modeling.head_checkpoint import is_head
 from glossator.modeling.torch_session import TorchSession, auto_class
 from glossator.service.bundle import file_names
 from glossator.service.bundle.task import Task, TaskName, parse_task
@@ -32,6 +33,12 @@ def read_task(folder: str | Path) -> Task:
 def load_checkpoint(folder: str | Path) -> Pipeline:
     """Load the checkpoint in `folder`, in fp32. Raises ConfigError if it cannot be read."""
     task = read_task(folder)
+    if is_head(Path(folder)):
+        raise ConfigError(
+            "the checkpoint of a head cannot answer without its backbone",
+            found=folder,
+            hint="Export it, and use the bundle: glossator export CHECKPOINT -o BUNDLE.",
+        )
     return open_pipeline(load_model(folder, task.task), folder, task)
 
 

@@ -17,7 +17,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,9 +25,9 @@ from typing import Any, Literal, get_args
 
 from glossator.service.bundle import file_names
 from glossator.service.bundle.names import check_model_name
-from glossator.service.bundle.reader import read_bundle
+from glossator.service.bundle.reader import read_bundle, read_manifest
 from glossator.service.bundle.writer import copy_bundle
-from glossator.service.errors import ConfigError, OutputError, UnknownModel
+from glossator.service.errors import BundleError, ConfigError, OutputError, UnknownModel
 from glossator.service.files.append_lines import append_line, read_lines
 from glossator.service.files.atomic_folder import atomic_folder
 from glossator.service.files.durable import remove_leftovers
@@ -197,7 +197,7 @@ class Registry:
             OutputError: The copy cannot be written.
         """
         _check_alias(alias)
-        model = load(bundle)
+        model = load(bundle, backbone=self._backbone_of(bundle))
         name = check_model_name(name or model.name)
         with self._locked():
             record = self.records().get(name, ModelRecord())
@@ -278,6 +278,7 @@ class Registry:
         """Remove a version that has no alias. Raises ConfigError if it has one."""
         with self._locked():
             record, digest = self.record(name), self.resolve_version(name, version)
+            self._check_unused(name, digest)
             aliases = [alias for alias, aliased in record.aliases.items() if aliased == digest]
             if aliases:
                 raise ConfigError(
@@ -293,6 +294,43 @@ class Registry:
     def resolve_version(self, name: str, version: str) -> str:
         """Return the digest of a version, given by alias, digest or the first digits of one. Raises UnknownModel."""
         return resolve_version(name, self.record(name), version)
+
+    def _backbone_of(self, bundle: Path) -> Path | None:
+        """Return the folder of the backbone of a head in this registry; None if the bundle is no head.
+
+        Raises ConfigError if the registry does not have the backbone: without it, the head cannot be loaded.
+        """
+        backbone = read_manifest(bundle).backbone
+        if backbone is None:
+            return None
+        for name, record in self.records().items():
+            if backbone.digest in record.versions:
+                return self.folder(name, backbone.digest)
+        raise ConfigError(
+            "the registry does not have the backbone of this head",
+            found=bundle,
+            expected=f"{backbone.name}@{backbone.digest[:12]}",
+            hint="Add the backbone first: glossator models add BACKBONE.",
+        )
+
+    def _check_unused(self, name: str, digest: str) -> None:
+        """Raise ConfigError if the version is the last copy of the backbone of a head in this registry."""
+        versions = [(other, each) for other, record in self.records().items() for each in record.versions]
+        if any(each == digest and other != name for other, each in versions):
+            return
+        users = []
+        for other, each in versions:
+            with suppress(OSError, BundleError):
+                backbone = read_manifest(self.folder(other, each)).backbone
+                if backbone is not None and backbone.digest == digest:
+                    users.append(f"{other}@{each[:12]}")
+        if users:
+            raise ConfigError(
+                "this version is the backbone of heads",
+                found=f"{name}@{digest[:12]}: {', '.join(users)}",
+                expected="a version that no head needs",
+                hint="Remove the heads first.",
+            )
 
     def _check_expected(self, name: str, alias: str, expected: str | None) -> None:
         current = self.record(name).aliases.get(alias)

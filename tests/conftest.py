@@ -212,8 +212,8 @@ def tiny_checkpoint(
     def make(problem_type: str = "single_label_classification") -> Path:
         if problem_type not in made:
             config = TrainingConfig(
-                base=str(tiny_base("bert")), epochs=15, patience=15, batch_size=16, max_length=32,
-                learning_rate=5e-3, head_learning_rate_factor=1.0, precision="fp32", device="cpu",
+                base=str(tiny_base("bert")), epochs=15, patience=15, batch_size=8, max_length=32,
+                learning_rate=2e-3, head_learning_rate_factor=1.0, precision="fp32", device="cpu",
             )  # fmt: skip
 
             def train(folder: Path) -> None:
@@ -317,8 +317,8 @@ def task_checkpoint(
     def make(kind: str) -> Path:
         if kind not in made:
             config = TrainingConfig(
-                base=str(tiny_base("bert")), epochs=15, patience=15, batch_size=16, max_length=32,
-                learning_rate=5e-3, head_learning_rate_factor=1.0, precision="fp32", device="cpu", label_smoothing=0.0,
+                base=str(tiny_base("bert")), epochs=15, patience=15, batch_size=8, max_length=32,
+                learning_rate=2e-3, head_learning_rate_factor=1.0, precision="fp32", device="cpu", label_smoothing=0.0,
             )  # fmt: skip
 
             def train(folder: Path) -> None:
@@ -347,5 +347,30 @@ def task_bundle(
 
             made[kind] = shared_folder(tmp_path_factory, f"bundle-{kind}", write) / kind
         return made[kind]
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def head_bundle(
+    task_bundle: Callable[[str], Path], topic_splits: Callable[[str], Any], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Path]:
+    """The folder of a head's bundle for a `problem_type`. Its backbone, `text-embedding`, lies next to it."""
+    from shutil import copytree
+
+    from glossator.export.head_exporter import export_head
+    from glossator.service.inference.model import load
+    from glossator.training.config import TrainingConfig
+    from glossator.training.head_fit import fit_head
+
+    def write(folder: Path) -> None:
+        backbone = copytree(task_bundle("text-embedding"), folder / "text-embedding")
+        for problem_type in ("single_label_classification", "multi_label_classification"):
+            checkpoint = folder / f"{problem_type}-checkpoint"
+            fit_head(topic_splits(problem_type), TrainingConfig(), checkpoint, load(backbone, share=True))
+            export_head(checkpoint, folder / f"topics-{problem_type.split('_')[0]}", backbone)
+
+    def make(problem_type: str = "single_label_classification") -> Path:
+        return shared_folder(tmp_path_factory, "heads", write) / f"topics-{problem_type.split('_')[0]}"
 
     return make

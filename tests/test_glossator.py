@@ -66,7 +66,8 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 def test_the_signatures_are_pinned() -> None:
     assert str(inspect.signature(glossator.load)) == (
-        "(path: 'str | Path', *, threads: 'int | None' = None, device: \"Literal['cpu', 'cuda']\" = 'cpu') -> 'Model'"
+        "(path: 'str | Path', *, threads: 'int | None' = None, device: \"Literal['cpu', 'cuda']\" = 'cpu', "
+        "backbone: 'str | Path | None' = None) -> 'Model'"
     )
     call = inspect.signature(glossator.Model.__call__).parameters
     assert list(call) == ["self", "texts", "asked"]

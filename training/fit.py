@@ -119,12 +119,12 @@ def fit(
         provenance = _provenance(base, config, options, splits, run_id)
         task = _task(splits.train, encoding_of(base, config, tokenizer), provenance, base)
         check_task(algorithm, task)
-        _check_scope(splits, config, task)
+        check_scope(splits, config, task)
         objective = _objective(task, config, splits)
         train = splits.train.rows()
         progress.stage(f"encoding {len(train):,} texts")
         encoder = make_encoder(Path(tokenizer_folder) / file_names.TOKENIZER, task)
-        encoded = _encoded(encoder, inputs_of(train, task))
+        encoded = encode_rows(encoder, inputs_of(train, task))
         lengths = [text.tokens for text in encoded]
         window_tokens = task.encoding.max_length - encoder.special_tokens
         findings = long_text_findings(splits.train, lengths[: len(train)], window_tokens)
@@ -176,7 +176,7 @@ def fit(
     return FitResult(output, task, outcome, str(device), objective.metric, findings)
 
 
-def _encoded(encoder: Encoder, texts: Sequence[Text]) -> list[EncodedText]:
+def encode_rows(encoder: Encoder, texts: Sequence[Text]) -> list[EncodedText]:
     """The windows of every text. Raises CorpusError with every row that does not fit the encoder's windows."""
     encoded, faults = [], []
     for row, each in enumerate(encoder.encode(texts), start=1):
@@ -227,7 +227,7 @@ def _task(train: Corpus, encoding: Encoding, provenance: Provenance, base: BaseM
     return TextPair(score_range=(min(scores), max(scores)), **shared)
 
 
-def _check_scope(splits: Splits, config: TrainingConfig, task: Task) -> None:
+def check_scope(splits: Splits, config: TrainingConfig, task: Task) -> None:
     """Raise an error if out-of-scope rows are given that the task, or the number of rows, cannot use."""
     share = config.out_of_scope_share
     if not splits.out_of_scope:

@@ -34,6 +34,7 @@ from glossator.service.api.replicas.replica_supervisor import shared_folder
 from glossator.service.api.routes import feedback as feedback_routes
 from glossator.service.api.routes import (
     feedback_disabled,
+    heads,
     health,
     jobs_disabled,
     monitor,
@@ -189,6 +190,7 @@ def create_app(models: Mapping[str, Model], settings: Settings) -> FastAPI:
     reviews = reviews_disabled if state.reviews is None else reviews_routes
     for routes in (
         predict,
+        heads,
         zero_shot_rerank,
         models_routes,
         monitor,

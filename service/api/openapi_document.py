@@ -14,7 +14,13 @@ from glossator.service.api.schemas.feedback import FeedbackRows
 from glossator.service.api.schemas.job_previews import PreviewForm
 from glossator.service.api.schemas.jobs import JobForm
 from glossator.service.api.schemas.promotion import DisagreementReviews, FreezeRequest, PromoteRequest, RollBackRequest
-from glossator.service.api.schemas.requests import PredictText, PredictTexts, RerankRequest, ZeroShotRequest
+from glossator.service.api.schemas.requests import (
+    HeadsRequest,
+    PredictText,
+    PredictTexts,
+    RerankRequest,
+    ZeroShotRequest,
+)
 from glossator.service.api.schemas.review_files import ReviewFileForm
 from glossator.service.api.schemas.reviews import PeriodRequest, ReviewBatch
 from glossator.service.errors import GlossatorError
@@ -60,7 +66,13 @@ PREDICT_BODY: dict[str, Any] = {
 }
 """The body and the parameters of a prediction, which the route parses itself."""
 
-_INFERENCE_BODIES: tuple[type[BaseModel], ...] = (PredictText, PredictTexts, ZeroShotRequest, RerankRequest)
+_INFERENCE_BODIES: tuple[type[BaseModel], ...] = (
+    PredictText,
+    PredictTexts,
+    HeadsRequest,
+    ZeroShotRequest,
+    RerankRequest,
+)
 _BODIES: dict[str, tuple[type[BaseModel], ...]] = {
     "/v1/jobs": (JobForm, PreviewForm),
     "/v1/feedback": (FeedbackRow, FeedbackRows),

@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from glossator.service.bundle import file_names
 from glossator.service.bundle.golden import parse_golden
+from glossator.service.bundle.linear_layer import parse_layer
 from glossator.service.bundle.manifest import FileEntry, Manifest
 from glossator.service.bundle.onnx_inspection import check_interface, inspect_onnx
 from glossator.service.bundle.reference import parse_reference
@@ -54,7 +55,7 @@ def check_files(folder: OpenFolder, manifest: Manifest, receive: Receive = lambd
     listed = set(manifest.files)
     faults += [
         Fault("missing-entry", "the manifest does not list this file, which every bundle needs", name)
-        for name in (*file_names.REQUIRED, manifest.served.graph, *_fast_graphs(manifest))
+        for name in (*_required(manifest), manifest.served.graph, *_fast_graphs(manifest))
         if name not in listed
     ]
     faults += [
@@ -111,6 +112,8 @@ def _check_content(name: str, data: bytes, manifest: Manifest) -> list[Fault]:
 
 def _check_graph_entries(manifest: Manifest) -> list[Fault]:
     """Check which files of the manifest are the graphs that may be run."""
+    if manifest.backbone is not None:
+        return _check_head_entries(manifest)
     faults = []
     if not manifest.served.graph.endswith(".onnx"):
         faults.append(Fault("served-graph", "the served graph is not an ONNX file", manifest.served.graph))
@@ -123,6 +126,21 @@ def _check_graph_entries(manifest: Manifest) -> list[Fault]:
         faults.append(
             Fault("cascade-task", "only single-label models of texts and pairs can be a cascade", file_names.MANIFEST)
         )
+    return faults
+
+
+def _required(manifest: Manifest) -> tuple[str, ...]:
+    """Return the files that a bundle of this kind needs."""
+    return file_names.REQUIRED if manifest.backbone is None else file_names.REQUIRED_OF_HEAD
+
+
+def _check_head_entries(manifest: Manifest) -> list[Fault]:
+    """Check that a head classifies texts, and that its linear layer is what is served."""
+    faults = []
+    if manifest.served.graph != file_names.HEAD:
+        faults.append(Fault("served-graph", f"a head serves {file_names.HEAD}", manifest.served.graph))
+    if manifest.task.task != "text-classification" or manifest.cascade is not None:
+        faults.append(Fault("backbone-task", "only text classification can be a head", file_names.MANIFEST))
     return faults
 
 
@@ -154,6 +172,25 @@ def _check_config(data: bytes, manifest: Manifest) -> list[Fault]:
         what = f"problem_type is {shorten(problem_type)}, the manifest says {task.problem_type}"
         faults.append(Fault("problem-type-mismatch", what, file_names.CONFIG))
     return faults
+
+
+def _check_head(data: bytes, manifest: Manifest) -> list[Fault]:
+    """Compare the size of the linear layer with the labels and the vectors of the backbone."""
+    if manifest.backbone is None:
+        return [Fault("backbone-missing", "a head needs the field backbone in the manifest", file_names.HEAD)]
+    try:
+        layer = parse_layer(data)
+    except BundleError as error:
+        return list(error.faults)
+    expected = (len(manifest.task.labels), manifest.backbone.dimension)
+    if layer.weight.shape != expected:
+        what = f"the weights are {_axes(layer.weight.shape)}, expected {_axes(expected)} (labels x dimension)"
+        return [Fault("label-count", what, file_names.HEAD)]
+    return []
+
+
+def _axes(shape: Sequence[int]) -> str:
+    return " x ".join(map(str, shape))
 
 
 def _check_golden(data: bytes, manifest: Manifest) -> list[Fault]:
@@ -206,6 +243,7 @@ def _check_training_texts(data: bytes, _: Manifest) -> list[Fault]:
 _CHECKS: Mapping[str, Callable[[bytes, Manifest], list[Fault]]] = {
     file_names.CONFIG: _check_config,
     file_names.GOLDEN: _check_golden,
+    file_names.HEAD: _check_head,
     file_names.REFERENCE: _check_reference,
     file_names.TRAINING_TEXTS: _check_training_texts,
 }

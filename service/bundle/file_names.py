@@ -37,8 +37,16 @@ GRAPH_FP32 = "onnx/model.onnx"
 GRAPH_INT8 = "onnx/model_quantized.onnx"
 GRAPH_FAST = "onnx/fast.onnx"
 
+# Head of a backbone: checkpoint and bundle.
+HEAD = "head.safetensors"
+"""The linear layer of a head."""
+BACKBONE = "backbone.json"
+"""In the checkpoint of a head: the bundle whose vectors it was trained on. In a bundle, the manifest says it."""
+
 REQUIRED = (CONFIG, TOKENIZER, GOLDEN, REFERENCE, CARD, GRAPH_FP32)
 """Files that every bundle lists and holds, besides the manifest itself."""
+REQUIRED_OF_HEAD = (CONFIG, GOLDEN, REFERENCE, CARD, HEAD)
+"""Those of the bundle of a head, which uses the tokenizer and the graph of its backbone."""
 
 FOLDER_MARKERS = (MANIFEST, TASK, CLEANED)
 """Files that identify a folder written by Glossator: `--overwrite` replaces no other folder."""

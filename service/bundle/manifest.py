@@ -204,6 +204,14 @@ class CascadeRecord(StrictModel):
     cost: BatchCost
 
 
+class Backbone(StrictModel):
+    """The bundle of vectors that a head reads: exactly this version, whose vectors have `dimension` numbers."""
+
+    name: Name
+    digest: Sha256
+    dimension: Annotated[int, Field(ge=1)]
+
+
 class Manifest(StrictModel):
     """The content of `bundle.json`. `digest` is the SHA-256 of the canonical JSON of all other fields."""
 
@@ -216,16 +224,19 @@ class Manifest(StrictModel):
     verification: Verification
     speed: Speed | None = None
     cascade: CascadeRecord | None = None
+    backbone: Backbone | None = None
+    """Of a head; None for a bundle with a graph of its own."""
     digest: str = ""
 
     @model_serializer(mode="wrap")
     def _omit_absent_fields(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
-        """Omit `cascade` and `speed.kernels` if they are None, so that older manifests keep their bytes and digest."""
+        """Omit `cascade`, `backbone` and `speed.kernels` if they are None, so that older manifests keep their bytes and
+        digest."""
         fields: dict[str, object] = handler(self)
         speed = fields.get("speed")
         if isinstance(speed, dict) and speed["kernels"] is None:
             fields["speed"] = {name: value for name, value in speed.items() if name != "kernels"}
-        return {name: value for name, value in fields.items() if name != "cascade" or value is not None}
+        return _without_nones(fields, "cascade", "backbone")
 
     def with_digest(self) -> Manifest:
         """Return this manifest with the digest of its other fields."""

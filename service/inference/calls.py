@@ -35,6 +35,31 @@ class BatchFuture(Future[Outputs]):
             self.ran += other.ran
 
 
+def follow(together: BatchFuture, step: Future[Outputs], then: Callable[[Outputs], Outputs | None]) -> None:
+    """When `step` is done, finish `together` with the result of `then`, unless that is None.
+
+    An error in `step` or `then` finishes `together` too. Cancelling `together` cancels `step`.
+    """
+
+    def done(step: Future[Outputs]) -> None:
+        if together.cancelled():
+            return
+        together.add(step)
+        try:
+            outcome: Outputs | BaseException | None = then(step.result())
+        except BaseException as error:  # the waiting caller must get the error
+            outcome = error
+        if outcome is None or not together.set_running_or_notify_cancel():
+            return
+        if isinstance(outcome, BaseException):
+            together.set_exception(outcome)
+        else:
+            together.set_result(outcome)
+
+    together.add_done_callback(lambda ended: step.cancel() if ended.cancelled() else None)
+    step.add_done_callback(done)
+
+
 @dataclass(slots=True, eq=False)
 class Call:
     """One call: its windows, its deadline (a time of `time.monotonic`), and when it was submitted."""

@@ -7,7 +7,7 @@ that one decoder reads both.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,7 +16,7 @@ import numpy as np
 
 from glossator.service.bundle.manifest import Tier
 from glossator.service.bundle.task import Calibration, Classifier
-from glossator.service.inference.calls import BatchFuture, Lane, Outputs, Windows
+from glossator.service.inference.calls import BatchFuture, Lane, Outputs, Windows, follow
 from glossator.service.tasks.encoded import EncodedText, Floats, group_by_text, windows_of
 from glossator.service.tasks.text_classification import pool_windows, probabilities
 
@@ -74,7 +74,7 @@ class Cascade:
         together = BatchFuture()
         if tier == "full":
             every = self._full.submit(windows_of(texts), lane=lane, deadline=deadline)
-            _follow(together, every, lambda outputs: TieredOutputs(outputs, ["full"] * len(texts)))
+            follow(together, every, lambda outputs: TieredOutputs(outputs, ["full"] * len(texts)))
             return together
 
         def decide(outputs: Outputs) -> Outputs | None:
@@ -93,10 +93,10 @@ class Cascade:
                     tiers[place] = "full"
                 return TieredOutputs([each for group in groups for each in group], tiers)
 
-            _follow(together, self._full.submit(windows_of(rest), lane=lane, deadline=deadline), merge)
+            follow(together, self._full.submit(windows_of(rest), lane=lane, deadline=deadline), merge)
             return None
 
-        _follow(together, self._fast.executor.submit(windows_of(texts), lane=lane, deadline=deadline), decide)
+        follow(together, self._fast.executor.submit(windows_of(texts), lane=lane, deadline=deadline), decide)
         return together
 
     def _unsure(self, texts: Sequence[EncodedText], outputs: Sequence[Sequence[Floats]]) -> list[int]:
@@ -105,28 +105,3 @@ class Cascade:
         confidence = probabilities(np.stack(pooled), self._task).max(axis=-1)
         places: list[int] = np.flatnonzero(confidence < self._fast.threshold).tolist()
         return places
-
-
-def _follow(together: BatchFuture, step: Future[Outputs], then: Callable[[Outputs], Outputs | None]) -> None:
-    """When `step` is done, finish `together` with the result of `then`, unless that is None.
-
-    An error in `step` or `then` finishes `together` too. Cancelling `together` cancels `step`.
-    """
-
-    def done(step: Future[Outputs]) -> None:
-        if together.cancelled():
-            return
-        together.add(step)
-        try:
-            outcome: Outputs | BaseException | None = then(step.result())
-        except BaseException as error:  # the waiting caller must get the error
-            outcome = error
-        if outcome is None or not together.set_running_or_notify_cancel():
-            return
-        if isinstance(outcome, BaseException):
-            together.set_exception(outcome)
-        else:
-            together.set_result(outcome)
-
-    together.add_done_callback(lambda ended: step.cancel() if ended.cancelled() else None)
-    step.add_done_callback(done)

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn, Unpack, overload
 
 from glossator.service.bundle import file_names, reader
+from glossator.service.bundle.backbones import check_backbone, find_backbone
+from glossator.service.bundle.linear_layer import parse_layer
 from glossator.service.bundle.manifest import CascadeRecord, Manifest
 from glossator.service.bundle.reader import Bundle
 from glossator.service.bundle.task import Task
@@ -21,13 +23,15 @@ from glossator.service.inference.answers import Answers
 from glossator.service.inference.batch_planning import Cost
 from glossator.service.inference.batching import Batcher
 from glossator.service.inference.calls import Lane, Outputs, Windows
-from glossator.service.inference.cascade import FastTier
+from glossator.service.inference.cascade import Executor, FastTier
 from glossator.service.inference.composed.explanation import Explanation, explain
 from glossator.service.inference.composed.reranking import RankedDocument, UnrankedDocument, rerank
 from glossator.service.inference.composed.sentences import Documents, Sentence
 from glossator.service.inference.composed.zero_shot import zero_shot
 from glossator.service.inference.encoding import Token, check_text, is_panic, make_encoder
 from glossator.service.inference.golden_replay import replay_golden_rows
+from glossator.service.inference.heads.head_executor import HeadExecutor, HeadLogits
+from glossator.service.inference.heads.loaded_head import SHARED, Head
 from glossator.service.inference.inputs import Texts, as_list, index_of, is_one_text, name_row
 from glossator.service.inference.pipeline import Answer, PendingAnswers, Pipeline
 from glossator.service.inference.runtime import batch_cost
@@ -48,7 +52,14 @@ class Model:
     """
 
     def __init__(
-        self, bundle: Bundle, pipeline: Pipeline, batcher: Batcher, session: Session, fast: FastModel | None = None
+        self,
+        bundle: Bundle,
+        pipeline: Pipeline,
+        batcher: Batcher,
+        session: Session,
+        fast: FastModel | None = None,
+        *,
+        head: Head | None = None,
     ) -> None:
         self.bundle = bundle
         self.pipeline = pipeline
@@ -56,6 +67,8 @@ class Model:
         self.fast = fast
         """The fast tier if the bundle is a cascade, else None."""
         self._session = session
+        self.head = head
+        """The linear layer and the backbone of a head, else None. A head has no queue and no session of its own."""
         self.batch_cost_measured = False
         """Whether batches are planned with costs measured on this machine, not on the one that exported the bundle."""
 
@@ -92,14 +105,23 @@ class Model:
 
     @property
     def bytes(self) -> int:
-        """Size of the loaded graphs in bytes, which is about the memory that the weights take."""
+        """Size of the loaded graphs in bytes, which is about the memory that the weights take; without a backbone."""
         graphs = {self.graph} | ({self.bundle.manifest.cascade.graph} if self.bundle.manifest.cascade else set())
         return sum(self.bundle.manifest.files[graph].size for graph in graphs)
 
     @property
     def graph(self) -> str:
-        """The file name of the served graph."""
+        """The file name of the served graph; of a head, that of its linear layer."""
         return _graph_for(self.device, self.bundle.manifest)
+
+    @property
+    def backbone(self) -> Model | None:
+        """The model whose vectors a head reads; None for a model with a graph of its own."""
+        return None if self.head is None else self.head.backbone
+
+    def executor(self, vectors: Executor) -> Executor:
+        """Return what runs windows through `vectors`, which runs the graph: of a head, also its linear layer."""
+        return vectors if self.head is None else HeadExecutor(vectors, self.head.logits)
 
     @property
     def name(self) -> str:
@@ -117,7 +139,8 @@ class Model:
 
     def run(self, windows: Windows) -> Outputs:
         """Run one batch in the caller's thread, without the queue; for measurements."""
-        return self._session.run(windows)
+        outputs = self._session.run(windows)
+        return outputs if self.head is None else self.head.logits(outputs)
 
     @property
     def task(self) -> Task:
@@ -126,8 +149,12 @@ class Model:
     def measure_batch_cost(self, *, seconds: float = batch_cost.SECONDS) -> Cost:
         """Measure the cost of batches on this machine for about `seconds`, use it and cache it for later loads.
 
-        Changes how texts are batched, never the answers.
+        Changes how texts are batched, never the answers. Of a head, it is the cost of its backbone.
         """
+        if self.backbone is not None:
+            self.batch_cost_measured = True
+            is_measured = self.backbone.batch_cost_measured
+            return self.backbone.batcher.cost if is_measured else self.backbone.measure_batch_cost(seconds=seconds)
         tiers = [(self.digest, self._session, self.batcher)]
         if self.fast is not None:
             tiers.append((_fast_key(self.digest), self.fast.session, self.fast.batcher))
@@ -282,17 +309,30 @@ class Model:
         return f"Model({self.version!r}, task={self.task.task!r}, graph={self.graph!r}, threads={self.threads})"
 
 
-def load(path: str | Path, *, threads: int | None = None, device: Device = "cpu", digest: str | None = None) -> Model:
+def load(
+    path: str | Path,
+    *,
+    threads: int | None = None,
+    device: Device = "cpu",
+    digest: str | None = None,
+    backbone: str | Path | None = None,
+    share: bool = False,
+) -> Model:
     """Load and verify a bundle: every check, then a replay of its golden rows.
+
+    Heads of the same backbone share it: it is loaded once in a process.
 
     Args:
         path: The bundle folder.
         threads: Number of worker threads; default: the CPUs that this process may use.
         device: "cuda" runs the fp32 graph, since the int8 graph is made for CPUs.
         digest: The version that must be there; default: any.
+        backbone: The bundle folder of the backbone, for a head; default: it is found next to the head, or in the
+            registry of the head.
+        share: If this version is in memory as a backbone, return that; if not, let heads use this one.
 
     Raises:
-        BundleNotFound: There is no bundle at `path`.
+        BundleNotFound: There is no bundle at `path`, or no backbone.
         BundleVersionUnsupported: The format version is not supported.
         BundleInvalid: A check failed; the error lists every fault.
         ConfigError: The device is not available.
@@ -306,7 +346,19 @@ def load(path: str | Path, *, threads: int | None = None, device: Device = "cpu"
                 expected=digest,
                 hint="Add the bundle again: glossator models add.",
             )
-        model = load_unverified(bundle, threads=threads, device=device)
+        with SHARED.lock:
+            key = (bundle.digest, threads, device)
+            found = SHARED.models.get(key) if share else None
+            if found is not None:
+                return found
+            model = load_unverified(bundle, threads=threads, device=device, backbone=backbone)
+            _check_golden_rows(model)
+            if share:
+                SHARED.models[key] = model
+    return model
+
+
+def _check_golden_rows(model: Model) -> None:
     faults = replay_golden_rows(model)
     if faults:
         raise BundleInvalid(
@@ -314,7 +366,6 @@ def load(path: str | Path, *, threads: int | None = None, device: Device = "cpu"
             faults=faults,
             hint="Export it again on this machine, or compare the package versions in its provenance.",
         )
-    return model
 
 
 def read_bundle(path: str | Path) -> Bundle:
@@ -333,9 +384,14 @@ def _name_bundle_in_errors(path: str | Path) -> Iterator[None]:
         raise
 
 
-def load_unverified(bundle: Bundle, *, threads: int | None = None, device: Device = "cpu") -> Model:
+def load_unverified(
+    bundle: Bundle, *, threads: int | None = None, device: Device = "cpu", backbone: str | Path | None = None
+) -> Model:
     """Load a bundle without replaying its golden rows; for export, which creates them."""
     task = bundle.task
+    if (record := bundle.manifest.backbone) is not None:
+        folder = find_backbone(bundle.path, record) if backbone is None else backbone
+        return _load_head(bundle, load(folder, threads=threads, device=device, digest=record.digest, share=True))
     try:
         encoder = make_encoder(bundle.read(file_names.TOKENIZER), task)
     except BaseException as error:
@@ -362,13 +418,27 @@ def load_unverified(bundle: Bundle, *, threads: int | None = None, device: Devic
     return model
 
 
+def _load_head(bundle: Bundle, backbone: Model) -> Model:
+    """Load a head on its loaded backbone."""
+    assert bundle.manifest.backbone is not None
+    check_backbone(bundle.manifest, backbone.bundle.manifest)
+    head = Head(HeadLogits(parse_layer(bundle.read(file_names.HEAD))), backbone)
+    executor = HeadExecutor(backbone.batcher, head.logits)
+    pipeline = Pipeline(backbone.pipeline.encoder, executor, bundle.task)
+    model = Model(bundle, pipeline, backbone.batcher, backbone._session, head=head)
+    model.batch_cost_measured = backbone.batch_cost_measured
+    return model
+
+
 def _graph_for(device: Device, manifest: Manifest) -> str:
     """Return the file name of the graph that runs on a device."""
-    return manifest.served.graph if device == "cpu" else file_names.GRAPH_FP32
+    return manifest.served.graph if device == "cpu" or manifest.backbone is not None else file_names.GRAPH_FP32
 
 
 def _loaded_files(device: Device, manifest: Manifest) -> set[str]:
     """Return the files that `load_unverified` reads."""
+    if manifest.backbone is not None:
+        return {file_names.HEAD}
     fast = set() if manifest.cascade is None else {manifest.cascade.graph}
     return {file_names.TOKENIZER, _graph_for(device, manifest)} | fast
 

@@ -151,6 +151,12 @@ class PendingAnswers:
         """The future outputs of all windows; None if there are no windows, and before `Pipeline.submit`."""
         self.options = options
 
+    def decoded_by(self, decoder: Decoder, future: Future[Outputs] | None) -> PendingAnswers:
+        """The same encoded texts with other outputs and their decoder: the answers of another head."""
+        other = PendingAnswers(decoder, self._encoded, self.options, self.encode_seconds)
+        other.future = future
+        return other
+
     @property
     def texts(self) -> list[EncodedText]:
         """The valid texts."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from glossator.service.bundle import file_names, onnx_inspection
 from glossator.service.bundle.reference import Histogram, parse_reference
-from glossator.service.errors import InputError
+from glossator.service.errors import ConfigError, InputError
 from glossator.service.inference.batch_planning import Cost, plan
 from glossator.service.inference.model import Model
 from glossator.service.inference.runtime.int8_kernels import KernelSpeed, measure_kernels
@@ -106,6 +106,12 @@ def measure_speed(model: Model, texts: Sequence[str], *, stage: Stage = lambda _
     Run nothing else on the machine meanwhile. Texts that cannot be answered are left out; raises InputError if none is
     left.
     """
+    if model.backbone is not None:
+        raise ConfigError(
+            "a head is as fast as its backbone",
+            found=model.version,
+            hint=f"Measure the backbone, {model.backbone.version}.",
+        )
     stage("measuring the batch cost")
     cost = model.measure_batch_cost()
     encoded = list(zip(texts, model.pipeline.encode(texts), strict=True))

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import shutil
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -271,8 +272,8 @@ def test_a_bundle_that_is_exchanged_while_it_is_added_is_copied_as_it_was_verifi
     source = tmp_path / "intents"
     shutil.copytree(versions[0], source)
 
-    def load_then_exchange(path: Path) -> Model:
-        model = load(path)
+    def load_then_exchange(path: Path, *, backbone: Path | None) -> Model:
+        model = load(path, backbone=backbone)
         shutil.rmtree(source)
         shutil.copytree(versions[1], source)
         return model
@@ -289,3 +290,27 @@ def test_lines_with_paths_for_names_are_refused(registry: Registry) -> None:
         registry.audit_file.write_text(json.dumps(asdict(entry)) + "\n")
         with pytest.raises(ConfigError, match="line 1 of the audit cannot be read"):
             registry.records()
+
+
+def test_a_head_needs_its_backbone_in_the_registry(head_bundle: Callable[[str], Path], tmp_path: Path) -> None:
+    head, registry = head_bundle("single_label_classification"), Registry(tmp_path / "registry")
+    with pytest.raises(ConfigError, match="does not have the backbone"):
+        registry.add(head)
+    backbone = registry.add(head.parent / "text-embedding")
+    added = registry.add(head)
+    model = load(registry.folder(added.name, added.digest))
+    assert model("where is my parcel").label == "delivery"
+    assert model.backbone is not None
+    assert model.backbone.digest == backbone.digest
+
+
+def test_the_backbone_of_a_head_is_not_removed(head_bundle: Callable[[str], Path], tmp_path: Path) -> None:
+    head, registry = head_bundle("single_label_classification"), Registry(tmp_path / "registry")
+    backbone = registry.add(head.parent / "text-embedding")
+    first = registry.add(head)
+    with pytest.raises(ConfigError, match="is the backbone of heads") as error:
+        registry.remove(backbone.name, backbone.digest)
+    assert f"{first.name}@{first.digest[:12]}" in str(error.value)
+    registry.add(head_bundle("multi_label_classification"), name=first.name, alias="champion")
+    registry.remove(first.name, first.digest)
+    assert len(registry.record(first.name).versions) == 1

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from glossator.service.errors import ConfigError
 from glossator.workflows.corpus.reading_options import ReadingOptions
 from glossator.workflows.extras import require_extra
 from glossator.workflows.models.evaluation import Rows, read_rows_for
@@ -35,6 +36,7 @@ def export_checkpoint(
     name: str | None = None,
     precision: Literal["int8", "fp32"] | None = None,
     fast: Path | None = None,
+    backbone: Path | None = None,
     max_loss: float | None = None,
     training_hashes: bool = True,
     licence: str | None = None,
@@ -53,6 +55,7 @@ def export_checkpoint(
         name: The model's name; None takes the name of the folder.
         precision: None chooses int8 if the validation rows do not speak against it, else fp32.
         fast: A bundle that answers first, where it is confident: makes a cascade.
+        backbone: The bundle that a head was trained on; None finds it next to `output`.
         max_loss: How much lower the metric may be in int8, as a share; the validation rows must show it.
         training_hashes: Add hashes of the training texts, so that evaluations find rows that the model has seen.
         licence: The licence on the model card, by its identifier on the hub, such as `apache-2.0`.
@@ -61,13 +64,26 @@ def export_checkpoint(
     """
     require_extra("export")
     from glossator.export.exporter import export
+    from glossator.export.head_exporter import export_head
     from glossator.modeling.checkpoint_reader import read_task
+    from glossator.modeling.head_checkpoint import is_head, read_backbone
     from glossator.service.bundle import file_names
+    from glossator.service.bundle.backbones import find_backbone
     from glossator.service.bundle.licence import check_licence
     from glossator.service.files.atomic_folder import check_destination, claim_folder
 
     licence = None if licence is None else check_licence(licence)
     task = read_task(checkpoint)
+    if is_head(checkpoint):
+        if precision is not None or fast is not None or max_loss is not None:
+            raise ConfigError(
+                "the graph of a head is that of its backbone",
+                found="--precision, --fast or --max-loss",
+                hint="Leave them out.",
+            )
+        backbone = backbone or find_backbone(output, read_backbone(checkpoint))
+    elif backbone is not None:
+        raise ConfigError("this checkpoint is not a head", found=f"--backbone {backbone}", hint="Leave --backbone out.")
     rows, rejected = None, 0
     if test is not None:
         store.check_frozen(str(test), accept=accept_changed_test)
@@ -75,19 +91,18 @@ def export_checkpoint(
         rows, rejected = read_rows_for(task, test, reading, reporter)
     check_destination(output, overwrite=overwrite, markers=file_names.FOLDER_MARKERS)
     with claim_folder(output), store.record("export", reporter) as record:
-        exported = export(
-            checkpoint,
-            output,
-            name=name,
-            test=rows,
-            precision=precision,
-            fast=fast,
-            max_loss=max_loss,
-            training_hashes=training_hashes,
-            licence=licence,
-            overwrite=overwrite,
-            stage=reporter.stage,
-        )
+        shared: dict[str, Any] = {
+            "name": name,
+            "test": rows,
+            "training_hashes": training_hashes,
+            "licence": licence,
+            "overwrite": overwrite,
+            "stage": reporter.stage,
+        }
+        if backbone is not None:
+            exported = export_head(checkpoint, output, backbone, **shared)
+        else:
+            exported = export(checkpoint, output, precision=precision, fast=fast, max_loss=max_loss, **shared)
         record.run.config = {"checkpoint": str(checkpoint), "training_run": task.provenance.run}
         record.run.data = {} if test is None or rows is None else {"test": store.data(str(test), rows=len(rows))}
         record.run.outputs = {"bundle": str(output), "digest": exported.manifest.digest}

@@ -50,4 +50,4 @@ def _load(folder: Path, threads: int | None, device: Device) -> Model:
     from glossator.service.inference.model import load
     from glossator.service.inference.runtime.sandboxed_load import load_sandboxed
 
-    return load(folder, threads=threads, device=device, digest=load_sandboxed(folder))
+    return load(folder, threads=threads, device=device, digest=load_sandboxed(folder), share=True)

@@ -82,6 +82,7 @@ def train_model(
     store: RunStore,
     reporter: Reporter,
     *,
+    backbone: Path | None = None,
     unlabelled: str | None = None,
     trials: int | None = None,
     search_minutes: float | None = None,
@@ -99,6 +100,7 @@ def train_model(
         options: How to read the sources.
         store: Where the run is recorded.
         reporter: Receives the progress.
+        backbone: A bundle of vectors that stays as it is: only a head on them is trained.
         unlabelled: A file of texts without labels, for algorithms that learn from them.
         trials: Try this many choices of the algorithm's options and keep the best.
         search_minutes: Stop the search after this time.
@@ -111,11 +113,15 @@ def train_model(
     from glossator.service.bundle.file_names import FOLDER_MARKERS
     from glossator.service.files.atomic_folder import check_destination, claim_folder
     from glossator.service.files.paths import refuse_same_file
+    from glossator.service.inference.model import load
     from glossator.training.algorithms.registry import find_algorithm
     from glossator.training.experiment_tracking import track_progress
     from glossator.training.fit import fit
+    from glossator.training.head_fit import fit_head
     from glossator.training.hyperparameter_search import search
 
+    if backbone is not None:
+        _check_head_options(config, trials)
     sources.check()
     check_destination(output, overwrite=overwrite, markers=FOLDER_MARKERS)
     algorithm = find_algorithm(config.algorithm)
@@ -147,7 +153,14 @@ def train_model(
             try:
                 if trials is not None:
                     searched = search(splits, config, output, trials=trials, minutes=search_minutes, **shared)
-                fitted = fit(splits, config, output, **shared) if searched is None else searched.fitted
+                if backbone is not None:
+                    del shared["fresh"]  # training a head takes seconds and is not resumed
+                    progress.stage(f"loading the backbone {backbone}")
+                    fitted = fit_head(
+                        splits, config, output, load(backbone, threads=config.threads, share=True), **shared
+                    )
+                else:
+                    fitted = fit(splits, config, output, **shared) if searched is None else searched.fitted
             except KeyboardInterrupt:
                 progress.stage("stopped; the same command resumes from the last saved state")
                 raise
@@ -159,6 +172,28 @@ def train_model(
         record.run.outputs = {"checkpoint": str(output)}
         record.run.metrics = {fitted.metric: fitted.outcome.best_metric}
     return TrainedModel(reading, splits, fitted, searched)
+
+
+def _check_head_options(config: TrainingConfig, trials: int | None) -> None:
+    """Raise ConfigError for options that a head does not have."""
+    wrong = [
+        name
+        for name, given in (
+            (f"--algorithm {config.algorithm}", config.algorithm not in ("finetune", "frozen")),
+            ("--search", trials is not None),
+            ("--teacher", config.teacher is not None),
+            ("--set", bool(config.options)),
+            ("--max-length", config.max_length is not None),
+            ("--stride", config.stride is not None),
+        )
+        if given
+    ]
+    if wrong:
+        raise ConfigError(
+            "a head on a backbone has no such options",
+            found=", ".join(wrong),
+            hint="Leave them out, or train a model of its own without --backbone.",
+        )
 
 
 def recorded_reading(sources: DataSources, options: ReadingOptions) -> dict[str, Any]:

@@ -33,6 +33,10 @@ def export(
         Path | None,
         typer.Option(help="A bundle that answers first where it is confident, in front of this model: a cascade."),
     ] = None,
+    backbone: Annotated[
+        Path | None,
+        typer.Option(help="For a head: the bundle that it was trained on; default: found next to the output."),
+    ] = None,
     max_loss: Annotated[
         float | None,
         typer.Option(
@@ -84,6 +88,7 @@ def export(
         name=name,
         precision=None if precision == "auto" else precision,
         fast=fast,
+        backbone=backbone,
         max_loss=None if max_loss is None else max_loss / 100.0,
         training_hashes=not no_training_hashes,
         licence=licence,
@@ -131,7 +136,8 @@ def print_exported(exported: ExportResult) -> None:
             interval = f"{estimate.low:.4f} to {estimate.high:.4f}"
             measured.add_row(record.split, f"{record.rows:,}", metric, f"{estimate.value:.4f}", interval)
     console = stdout()
-    console.print(parity)
+    if parity.rows:  # a head has no graph of its own
+        console.print(parity)
     if measured.rows:  # an imported model without labelled rows was not measured
         console.print(measured)
     console.print(f"serving {manifest.served.precision}: {manifest.served.reason}", markup=False)

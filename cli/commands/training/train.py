@@ -37,6 +37,12 @@ def train(
     base: Annotated[
         str, typer.Option(help="Encoder to start from: starter, a local folder, or the name of a hub model.")
     ] = "starter",
+    backbone: Annotated[
+        Path | None,
+        typer.Option(
+            help="Bundle of vectors that stays as it is: train only a small head on it. Many heads share one backbone."
+        ),
+    ] = None,
     teacher: Annotated[str | None, typer.Option(help="Bundle or checkpoint that distil learns from.")] = None,
     unlabelled: Annotated[
         str | None, typer.Option(help="File of texts without labels, for algorithms that learn from them: distil.")
@@ -207,6 +213,7 @@ def train(
       glossator train tickets.csv --label-column tags --label-separator '|' -o checkpoints/tags
       glossator train intents.csv --out-of-scope other -o checkpoints/intents
       glossator train entities.conll -o checkpoints/entities
+      glossator train tickets.csv --backbone models/encoder -o checkpoints/tickets --export models/tickets
       glossator train tickets.csv --algorithm tfidf -o checkpoints/tickets-tfidf
       glossator train tickets.csv --algorithm distil --teacher models/tickets -o checkpoints/small
     """
@@ -254,6 +261,7 @@ def train(
         replace(reading, drop_duplicates=not keep_duplicates, drop_rare=drop_rare),
         store,
         progress,
+        backbone=backbone,
         unlabelled=unlabelled,
         trials=trials,
         search_minutes=search_minutes,
@@ -269,7 +277,7 @@ def train(
         from glossator.cli.commands.bundles.export import print_exported, to_json
         from glossator.workflows.models.bundle_export import export_checkpoint
 
-        exported = export_checkpoint(output, export, store, progress, overwrite=overwrite).exported
+        exported = export_checkpoint(output, export, store, progress, backbone=backbone, overwrite=overwrite).exported
         result["export"] = to_json(exported)
         if not as_json:
             print_exported(exported)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from glossator.service.api.models.model_catalog import ListedModel, ModelCatalog, unknown_model
+from glossator.service.bundle.file_names import HEAD
 from glossator.service.bundle.manifest import Manifest
 from glossator.service.bundle.reader import read_manifest
 from glossator.service.errors import ConfigError, GlossatorError, ModelLoading, UnknownModel
@@ -307,14 +308,16 @@ class RegistryCatalog(ModelCatalog):
         self._evict(None if (name, digest) in self._challengers else (name, digest))
 
     def _loaded_bytes(self) -> int:
-        return sum(model.bytes for _, model in self.loaded())
+        models = [model for _, model in self.loaded()]
+        models += [model.backbone for model in models if model.backbone is not None]
+        return sum({id(model): model.bytes for model in models}.values())
 
     def _exceeds_budget(self, name: str, digest: str) -> bool:
         """Whether this version and the loaded models together exceed the budget."""
         assert self._budget is not None
         manifest = self._manifest((name, digest))
         files = {} if manifest is None else manifest.files
-        graphs = sum(entry.size for name, entry in files.items() if name.endswith(".onnx"))
+        graphs = sum(entry.size for name, entry in files.items() if name.endswith((".onnx", HEAD)))
         return self._loaded_bytes() + graphs > self._budget
 
     def _evict(self, kept: tuple[str, str] | None = None) -> None:

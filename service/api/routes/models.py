@@ -109,6 +109,7 @@ def _summary(listed: ListedModel) -> ModelSummary:
         precision=listed.manifest.served.precision,
         loaded=listed.is_loaded,
         measured=listed.manifest.verification.measured,
+        backbone=None if listed.manifest.backbone is None else listed.manifest.backbone.digest,
     )
 
 

@@ -29,6 +29,9 @@ class ModelSummary(BaseModel):
             description="False: an imported model without labelled rows. How often its answers are right is not known."
         ),
     ] = True
+    backbone: Annotated[
+        str | None, Field(description="Of a head: SHA-256 digest of the bundle whose vectors it reads; else null.")
+    ] = None
 
 
 class OpenAIModel(BaseModel):

@@ -148,6 +148,21 @@ class PredictResponse(BaseModel):
         return self
 
 
+class HeadBody(BaseModel):
+    """The answers of one head, in the order of the texts."""
+
+    version: Annotated[str, Field(description="SHA-256 digest of the bundle of the head.")]
+    results: list[ClassificationBody | FailedText]
+
+
+class HeadsResponse(BaseModel):
+    """The answers of each head, by its name."""
+
+    model: str
+    version: Annotated[str, Field(description="SHA-256 digest of the bundle of the backbone.")]
+    heads: dict[str, HeadBody]
+
+
 class ZeroShotBody(BaseModel):
     """The labels of one text and their scores, the best first, in the form of the Hugging Face pipeline."""
 

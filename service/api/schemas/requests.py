@@ -112,6 +112,32 @@ class PredictTexts(PredictOptions):
     ] = None
 
 
+class HeadsRequest(BaseModel):
+    """Texts for several heads of one backbone."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={"examples": [{"texts": ["my card has not arrived"], "heads": ["intents", "urgency"]}]},
+    )
+
+    texts: Annotated[
+        Texts,
+        Field(description="Texts times heads: at most 1,000 by default; the server's settings may change the limit."),
+    ]
+    heads: Annotated[
+        Texts | None,
+        Field(description="Names of heads, `NAME` or `NAME@VERSION`. By default every head of this backbone."),
+    ] = None
+    top_k: Annotated[
+        int, Field(ge=1, description="Number of the most probable labels in `scores`; does not change `labels`.")
+    ] = DEFAULT_TOP_K
+    truncate: Annotated[
+        bool,
+        Field(description="Read only the first window of a long text. By default all windows are read and pooled."),
+    ] = False
+
+
 class ZeroShotRequest(BaseModel):
     """Texts and candidate labels."""
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from glossator.service.bundle.backbones import find_backbone
 from glossator.service.bundle.reader import Bundle
 from glossator.service.errors import BundleInvalid, Fault, GlossatorError, shorten
 from glossator.service.inference.model import load, read_bundle
@@ -24,11 +25,14 @@ CPU_SECONDS = 300
 
 
 def load_sandboxed(folder: Path) -> str:
-    """Load a bundle in another process, unless it passed before. Returns its digest.
+    """Load a bundle in another process, unless it passed before. Returns its digest. Of a head, its backbone is loaded.
 
     Raises BundleInvalid if that process fails, or finds another version in the folder.
     """
     bundle = read_bundle(folder)
+    if bundle.manifest.backbone is not None:  # a head has no graph of its own
+        load_sandboxed(find_backbone(folder, bundle.manifest.backbone))
+        return bundle.digest
     note = cache_folder() / "tried" / bundle.digest
     if note.exists():
         return bundle.digest

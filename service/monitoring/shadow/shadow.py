@@ -250,4 +250,5 @@ def _idle_pipeline(model: Model, is_idle: Callable[[], bool], stopping: threadin
     if model.fast is not None:
         tier = model.fast.tier
         fast = FastTier(IdleExecutor(tier.executor, is_idle, stopping), tier.temperature, tier.threshold)
-    return Pipeline(model.pipeline.encoder, IdleExecutor(model.batcher, is_idle, stopping), model.task, fast=fast)
+    executor = model.executor(IdleExecutor(model.batcher, is_idle, stopping))
+    return Pipeline(model.pipeline.encoder, executor, model.task, fast=fast)

@@ -1,0 +1,1 @@
+"""Heads: linear layers on the vectors of one backbone."""
