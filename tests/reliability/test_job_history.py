@@ -10,7 +10,7 @@ from store_workers import disturbing, faults, steps, submit, wait_for, workers
 
 from glossator.service.jobs.open_store import open_store
 
-JOBS, LEASE = 400, 0.5
+JOBS, LEASE = 200, 0.5
 
 
 @pytest.mark.skipif(not hasattr(__import__("signal"), "SIGSTOP"), reason="this system cannot stop a process")
@@ -18,7 +18,7 @@ def test_each_job_ends_once_whatever_happens_to_its_workers(tmp_path: Path, data
     store = open_store(tmp_path, database_url)
     ids = submit(store, JOBS)
     with workers(database_url, tmp_path, 4, lease=LEASE) as running:
-        with disturbing(running, 0.2, seed=7):
+        with disturbing(running, 0.2, seed=7, steps=15):
             wait_for(store, 400)
         assert running.kills
         assert running.stops

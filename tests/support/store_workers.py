@@ -24,6 +24,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 DIGEST = "d" * 64
 CHUNKS = 2
+_PATIENCE = 3.0
+"""Seconds after which a worker is disturbed even if none has made a step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,10 @@ class Workers:
         self.kills = self.stops = 0
         for _ in range(count):
             self._start()
+
+    def noted(self) -> int:
+        """Return how many steps the journals hold."""
+        return sum(journal.read_bytes().count(b"\n") for journal in self._folder.glob("*.journal"))
 
     def disturb(self, chance: random.Random) -> None:
         """Kills one, or stops one past its lease and lets it go on."""
@@ -163,14 +169,21 @@ def faults(store: object, ids: list[str], found: Steps) -> list[str]:
 
 
 @contextmanager
-def disturbing(running: Workers, every: float, seed: int = 1) -> Iterator[None]:
-    """While the block runs, a worker is killed or stopped every `every` seconds. From a thread: a worker that is
-    stopped in the middle of a transaction holds up everybody who writes to SQLite, and must go on without them."""
+def disturbing(running: Workers, every: float, seed: int = 1, *, steps: int = 0) -> Iterator[None]:
+    """While the block runs, a worker is killed or stopped every `every` seconds, and not before `steps` more steps were
+    noted: else a busy machine would only start workers. From a thread: a worker that is stopped in the middle of a
+    transaction holds up everybody who writes to SQLite, and must go on without them."""
     over = threading.Event()
 
     def disturb() -> None:
         chance = random.Random(seed)
+        noted = 0
         while not over.wait(every):
+            until = time.monotonic() + _PATIENCE
+            while steps and running.noted() < noted + steps and time.monotonic() < until:
+                if over.wait(0.02):
+                    return
+            noted = running.noted() if steps else 0
             running.disturb(chance)
 
     thread = threading.Thread(target=disturb)
