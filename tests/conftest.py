@@ -213,7 +213,7 @@ def tiny_checkpoint(
         if problem_type not in made:
             config = TrainingConfig(
                 base=str(tiny_base("bert")), epochs=15, patience=15, batch_size=8, max_length=32,
-                learning_rate=2e-3, head_learning_rate_factor=1.0, precision="fp32", device="cpu",
+                learning_rate=3e-3, head_learning_rate_factor=1.0, precision="fp32", device="cpu",
             )  # fmt: skip
 
             def train(folder: Path) -> None:
@@ -318,7 +318,7 @@ def task_checkpoint(
         if kind not in made:
             config = TrainingConfig(
                 base=str(tiny_base("bert")), epochs=15, patience=15, batch_size=8, max_length=32,
-                learning_rate=2e-3, head_learning_rate_factor=1.0, precision="fp32", device="cpu", label_smoothing=0.0,
+                learning_rate=3e-3, head_learning_rate_factor=1.0, precision="fp32", device="cpu", label_smoothing=0.0,
             )  # fmt: skip
 
             def train(folder: Path) -> None:

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from glossator.service.errors import ConfigError
+from glossator.training.attention_kernel import attention_kernel
 from glossator.training.batches import Example, epoch_batches
 from glossator.training.config import Schedule, TrainingConfig
 from glossator.training.device import Device
+from glossator.training.fast_dropout import use_fast_dropout
 from glossator.training.progress import EpochDone, Progress, StepDone
 from glossator.training.resume_state import Position, ResumeState
+from glossator.training.used_embeddings import UsedEmbeddings
 
 Validate = Callable[[], float]
 """Returns the validation metric of the current model; higher is better, NaN if its outputs are not finite."""
@@ -49,6 +52,7 @@ def train_loop(
     metric: str,
     validate: Validate,
     progress: Progress,
+    pad_token_id: int = 0,
 ) -> Outcome:
     """Train `model` in place and leave it with the weights of its best epoch.
 
@@ -64,6 +68,8 @@ def train_loop(
     plan = Schedule().override(config)
     torch.manual_seed(config.seed)
     model.to(device.name).train()
+    use_fast_dropout(model)
+    embeddings = UsedEmbeddings(model, (example.window for example in examples), pad_token_id)
     optimizer = torch.optim.AdamW(_parameter_groups(model, plan, learning_rate, config.weight_decay), fused=True)
     peaks = [group["lr"] for group in optimizer.param_groups]
     lengths = [len(example.window) for example in examples]
@@ -85,9 +91,10 @@ def train_loop(
             for group, peak in zip(optimizer.param_groups, peaks, strict=True):
                 group["lr"] = peak * learning_rate_share(done, steps, config.warmup_share)
             batch = [examples[index] for index in batches[step]]
-            loss = loss_function(model, batch, device)
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            with attention_kernel(model, device, max(lengths[index] for index in batches[step])):
+                loss = loss_function(model, batch, device)
+                loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), _MAX_GRADIENT_NORM)
             optimizer.step()
             value = float(loss.detach())
@@ -102,7 +109,8 @@ def train_loop(
                 position.seconds = time.monotonic() - started
                 state.save(position, model, optimizer)
                 saved = time.monotonic()
-        value = validate()
+        with embeddings.whole():
+            value = validate()
         _check_finite(value, f"outputs that are not finite after epoch {position.epoch + 1}", state)
         position.epochs_without_improvement = (
             0 if value > position.best_metric else position.epochs_without_improvement + 1
@@ -110,13 +118,15 @@ def train_loop(
         best = value >= position.best_metric  # of equally good epochs the later one: its learning rate is lower
         if best:
             position.best_metric, position.best_epoch = value, position.epoch
-            state.save_best(model)
+            with embeddings.whole():
+                state.save_best(model)
         position.history.append({"epoch": position.epoch + 1, "loss": position.loss, metric: value})
         progress.epoch(EpochDone(position.epoch, metric, value, best, position.loss))
         position.epoch, position.step, position.loss_sum, position.loss_weight = position.epoch + 1, 0, 0.0, 0.0
         position.seconds = time.monotonic() - started
         state.save(position, model, optimizer)
         saved = time.monotonic()
+    embeddings.restore()
     state.load_best(model)
     model.eval()
     return Outcome(

@@ -137,6 +137,7 @@ class TrainingContext:
             metric=self.objective.metric,
             validate=validate,
             progress=self.progress,
+            pad_token_id=self.task.encoding.pad_token_id,
         )
 
     def outcome_without_epochs(self, score: float, started: float) -> Outcome:
