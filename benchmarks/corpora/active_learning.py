@@ -4,13 +4,12 @@
 
 On banking77 and snips: a few random rows are labelled, then, again and again, as many as the strategy picks from the
 rest, whose labels are looked up. The model is logistic regression on the vectors of the frozen encoder, measured on
-the official test rows after every step, which decides nothing. Writes benchmarks/results/active_learning.md and .json.
+the official test rows after every step, which decides nothing. Writes benchmarks/results/active_learning/.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from benchmarks.common.frozen_vectors import Vectors, load
-from benchmarks.common.results import RESULTS
+from benchmarks.common.results import write_report, write_result
 from benchmarks.common.sample_tasks import single_label
 from glossator.cli.support.console import prepare_environment
 from glossator.evaluation.analysis.suggestions import suggest_texts
@@ -119,9 +118,8 @@ def write(found: dict[str, dict[str, list[list[float]]]], seeds: int) -> None:
                 f"- `{strategy}` {reached} (random: {means['random'][-1]:.4f} with {sizes[-1]:.0f}); at the end it is "
                 f"{means[strategy][-1] - means['random'][-1]:+.4f}."
             )
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "active_learning.md").write_text("\n".join(lines) + "\n")
-    (RESULTS / "active_learning.json").write_text(json.dumps(found, indent=1) + "\n")
+    write_report("active_learning", "\n".join(lines))
+    write_result("active_learning", found)
     print("\n".join(lines))
 
 

@@ -5,13 +5,12 @@
 The texts of `benchmarks.common.encoded_texts` are written in each legacy encoding of their language, at three lengths
 and line by line. A guess is right if the characters are those of the text, whatever the encoding is called. chardet and
 charset-normalizer alone, which refuse next to nothing, are counted for comparison. Writes
-benchmarks/results/encodings.md and .json.
+benchmarks/results/encodings/.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 
@@ -19,7 +18,7 @@ import chardet
 import charset_normalizer
 
 from benchmarks.common.encoded_texts import LANGUAGES
-from benchmarks.common.results import RESULTS
+from benchmarks.common.results import write_report, write_result
 from glossator.evaluation.markdown import markdown_table
 from glossator.service.documents.decoding.encodings import detect_encoding
 from glossator.service.errors import UndecodableFile
@@ -46,8 +45,8 @@ def main() -> None:
         counts[group, length]["texts"] += 1
     lines = [{"group": group, "length": length, **count} for (group, length), count in counts.items()]
     total = dict(sum(counts.values(), Counter[str]()))
-    RESULTS.joinpath("encodings.json").write_text(json.dumps({"total": total, "lines": lines}, indent=1) + "\n")
-    RESULTS.joinpath("encodings.md").write_text(report(lines, total))
+    write_result("encodings", {"total": total, "lines": lines})
+    write_report("encodings", report(lines, total))
     print(report(lines, total))
 
 

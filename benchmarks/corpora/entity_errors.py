@@ -5,20 +5,19 @@
 A tenth of the entities in wnut17's training rows is changed, with two seeds: every second one gets another type, the
 others are removed. Words are ranked as the command ranks them. If N words were changed, the precision is the share of
 changed words among the first N. The corpus has errors of its own, which lower the precision here. Its names are new by
-design: an encoder that was not trained on them finds them hard. Writes benchmarks/results/entity_errors.md and .json.
+design: an encoder that was not trained on them finds them hard. Writes benchmarks/results/entity_errors/.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common.results import RESULTS
+from benchmarks.common.results import write_report, write_result
 from glossator.cli.support.console import prepare_environment
 from glossator.evaluation.markdown import markdown_table
 from glossator.modeling.labelled_rows import Spans
@@ -64,7 +63,7 @@ def main() -> None:
         )
         print(lines[-1], flush=True)
     fields = {"rows": len(corpus), "words": total, "share": SHARE, "seeds": lines}
-    (RESULTS / "entity_errors.json").write_text(json.dumps(fields, indent=2) + "\n")
+    write_result("entity_errors", fields)
     table = markdown_table(
         ["seed", "words changed", "precision at that many", "by chance", "suspects", "their precision", "recall"],
         [
@@ -81,7 +80,7 @@ def main() -> None:
         "which the frozen encoder finds hard: most suspects are words that are merely unusual. It is good for a queue "
         "that people look through.\n"
     )
-    (RESULTS / "entity_errors.md").write_text(words_of)
+    write_report("entity_errors", words_of)
     print(words_of)
 
 

@@ -5,19 +5,18 @@
 Pairs of models that are equally good are simulated: each row is right with both, wrong with both, or right with one of
 the two, either as likely as the other. Of such pairs a test at 5 % should call 5 % different. Also how often a true
 difference of the size that a comparison says it could show is found, which should be 80 %. Writes
-benchmarks/results/false_alarms.md and .json.
+benchmarks/results/false_alarms/.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from benchmarks.common.results import RESULTS
+from benchmarks.common.results import write_report, write_result
 from glossator.evaluation.analysis.comparison import POWER
 from glossator.evaluation.markdown import markdown_table
 from glossator.evaluation.statistics.bootstrap import draw_resamples, percentile_interval, weighted_metrics
@@ -36,7 +35,7 @@ def main() -> None:
     generator = np.random.default_rng(1)
     lines = [line for rows in ROWS for apart in APART for line in accuracies(generator, rows, apart, options.pairs)]
     lines += [line for rows in ROWS[:2] for line in macro_f1(generator, rows, 0.2, max(1, options.pairs // 4))]
-    (RESULTS / "false_alarms.json").write_text(json.dumps(lines, indent=2) + "\n")
+    write_result("false_alarms", lines)
     table = [
         [line["what"], f"{line['rows']:,}", f"{line['apart']:.0%}", line["test"], f"{line['pairs']:,}",
          f"{line['share']:.2%} ({line['low']:.2%} to {line['high']:.2%})"]
@@ -54,7 +53,7 @@ def main() -> None:
             markdown_table(header, table, right=(1, 2, 4)),
         ]
     )
-    (RESULTS / "false_alarms.md").write_text(text + "\n")
+    write_report("false_alarms", text)
     print(text)
 
 

@@ -5,19 +5,18 @@
 A share of the rows of banking77, and for spans of wnut17, gets one fault each. A finder's recall is the share of these
 rows that it names. Its precision is the share of these rows among all that it names, without the rows that it names in
 the unchanged corpus too. Wrong labels have a benchmark of their own (`label_errors.py`). Writes
-benchmarks/results/faults.md and .json.
+benchmarks/results/faults/.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common.results import RESULTS
+from benchmarks.common.results import write_report, write_result
 from glossator.evaluation.markdown import markdown_table
 from glossator.modeling.minhash import normalise_text
 from glossator.service.documents.open_source import open_source
@@ -59,7 +58,7 @@ def main() -> None:
              "recall": counts[0] / counts[1], "precision": counts[0] / max(1, counts[2])}
         )  # fmt: skip
         print(lines[-1], flush=True)
-    (RESULTS / "faults.json").write_text(json.dumps(lines, indent=2) + "\n")
+    write_result("faults", lines)
     table = [
         [each["fault"], f"{each['put']:,}", f"{each['named']:,}", f"{each['recall']:.4f}", f"{each['precision']:.4f}"]
         for each in lines
@@ -71,7 +70,7 @@ def main() -> None:
         + markdown_table(["fault", "rows with it", "rows named", "recall", "precision"], table, right=range(1, 5))
         + "\n"
     )
-    (RESULTS / "faults.md").write_text(text)
+    write_report("faults", text)
     print(text)
 
 

@@ -9,7 +9,7 @@ Every ranking reads the same out-of-fold probabilities (frozen encoder, logistic
 - banking77 with a tenth of the labels changed: to any label, or to one of the three most similar labels.
 
 The first two are evidence from people, but no complete key: a wrong label that nobody noticed counts as right. Writes
-benchmarks/results/label_audits.md and .json.
+benchmarks/results/label_audits/.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from benchmarks.common.frozen_vectors import vectors_of
 from benchmarks.common.public_corpora import rows_of
-from benchmarks.common.results import RESULTS
+from benchmarks.common.results import write_report, write_result
 from glossator.cli.support.console import prepare_environment
 from glossator.evaluation.markdown import markdown_table
 from glossator.service.inference.runtime.machine import describe_machine
@@ -145,8 +145,8 @@ def main() -> None:
         })  # fmt: skip
         print(json.dumps(records[-1], indent=1))
     machine = describe_machine()[0]
-    (RESULTS / "label_audits.json").write_text(json.dumps({"machine": machine, "audits": records}, indent=2) + "\n")
-    (RESULTS / "label_audits.md").write_text(_report(records, machine))
+    write_result("label_audits", {"machine": machine, "audits": records})
+    write_report("label_audits", _report(records, machine))
 
 
 def _precisions(order: NDArray[np.int64], doubtful: NDArray[np.bool_]) -> dict[str, float | None]:

@@ -5,20 +5,19 @@
 Takes the training rows of banking77 and gives a share of them another label, drawn at random, for three seeds. Measures
 the rows that the command reports, and for comparison the rows with the least probable labels, as many as were changed.
 The corpus has wrong labels of its own, which count as false here. Random changes are easy to find; `label_audits.py`
-measures on labels that people judged. Writes benchmarks/results/label_errors.md and .json.
+measures on labels that people judged. Writes benchmarks/results/label_errors/.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common.results import RESULTS
+from benchmarks.common.results import write_report, write_result
 from glossator.cli.support.console import prepare_environment
 from glossator.evaluation.markdown import markdown_table
 from glossator.service.documents.open_source import open_source
@@ -78,7 +77,7 @@ def main() -> None:
         )
         print(lines[-1])
     fields = {"rows": len(corpus), "share": options.share, "embedding_seconds": embedding, "seeds": lines}
-    (RESULTS / "label_errors.json").write_text(json.dumps(fields, indent=2) + "\n")
+    write_result("label_errors", fields)
     table = [
         [str(each["seed"]), f"{each['changed']:,}", f"{each['precision_at_changed']:.3f}", f"{each['suspects']:,}",
          f"{each['precision']:.3f}", f"{each['recall']:.3f}", f"{each['suggestion_right']:.3f}"]
@@ -98,7 +97,7 @@ def main() -> None:
         "labels changed at random. Repeat with `python -m benchmarks.corpora.label_errors`.\n\n"
         f"{markdown_table(header, table, right=range(1, 7))}\n"
     )
-    (RESULTS / "label_errors.md").write_text(text)
+    write_report("label_errors", text)
     print(text)
 
 

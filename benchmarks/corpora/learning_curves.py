@@ -5,13 +5,12 @@
 On banking77, snips and sms-spam the curve sees a pool of half of the training rows (at most 4,000) and tells the
 gain to expect from 100, 500 and 1,000 further rows; these exist and are then added. Models are logistic regression on
 vectors of the frozen encoder; the points rest on the official test rows, as a user's rest on validation rows. Three
-pools each. Writes benchmarks/results/learning_curves.md and .json.
+pools each. Writes benchmarks/results/learning_curves/.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from benchmarks.common.frozen_vectors import CORPORA, Vectors, load
-from benchmarks.common.results import RESULTS
+from benchmarks.common.results import write_report, write_result
 from glossator.cli.support.console import prepare_environment
 from glossator.evaluation.analysis.learning_curve import EXTRA_ROWS, CurvePoint, fit_learning_curve, subset_sizes
 from glossator.evaluation.markdown import markdown_table
@@ -95,9 +94,8 @@ def write(found: list[dict[str, object]]) -> None:
             ),
         ]
     )
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "learning_curves.md").write_text(text + "\n")
-    (RESULTS / "learning_curves.json").write_text(json.dumps(found, indent=1) + "\n")
+    write_report("learning_curves", text)
+    write_result("learning_curves", found)
     print(text)
 
 

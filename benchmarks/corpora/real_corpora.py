@@ -31,7 +31,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     data = parser.parse_args().data.resolve()
-    RESULTS.mkdir(parents=True, exist_ok=True)
     for name, arguments in CORPORA.items():
         with tempfile.TemporaryDirectory() as folder:
             output = Path(folder) / name

@@ -11,7 +11,7 @@ On banking77, measured on its official test rows, with logistic regression on th
 
 `--finetune` fine-tunes the encoder on the rows of the first seed by the commands that a user types (`wrangle --review`,
 `wrangle --apply --answers`, `train`). Differences are paired, with Tango's 95 % interval and McNemar's mid-p. Writes
-benchmarks/results/review.md and .json.
+benchmarks/results/review/.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from benchmarks.common.results import RESULTS
+from benchmarks.common.results import read_values, write_report, write_result
 from glossator.cli.support.console import prepare_environment
 from glossator.evaluation.markdown import markdown_table
 from glossator.evaluation.statistics.noninferiority import paired_proportions_interval
@@ -228,14 +228,14 @@ def command(*arguments: str) -> dict:
 
 def earlier() -> dict[str, object] | None:
     """What an earlier run with --finetune found."""
-    file = RESULTS / "review.json"
-    return json.loads(file.read_text())["finetuned"] if file.is_file() else None
+    stored = read_values("review")
+    return stored["finetuned"] if stored else None
 
 
 def write(rows: list[dict[str, object]], tuned: dict[str, object] | None) -> None:
     machine = describe_machine()[0]
     fields = {"machine": machine, "frozen": rows, "finetuned": tuned}
-    (RESULTS / "review.json").write_text(json.dumps(fields, indent=2) + "\n")
+    write_result("review", fields)
     header = ["training rows", "reviewed", "wrong among them: suspects, random", "accuracy", "suspects reviewed",
               "random reviewed", "over none", "over random"]  # fmt: skip
     table = markdown_table(
@@ -264,7 +264,7 @@ def write(rows: list[dict[str, object]], tuned: dict[str, object] | None) -> Non
             f"{accuracy['random']:.4f} with random rows reviewed. Over none {describe_tuned(tuned['over_none'])}; over "
             f"the control {describe_tuned(tuned['over_random'])}.\n"
         )
-    (RESULTS / "review.md").write_text(words)
+    write_report("review", words)
     print(words)
 
 

@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common.results import RESULTS
+from benchmarks.common.results import RESULTS, write_report, write_result
 from benchmarks.loop.drift_texts import CORPORA, GRADUAL_TEXTS, SHIFTS, Answers, held_out_and_shifted
 from glossator.evaluation.markdown import markdown_table
 from glossator.service.inference.runtime.machine import describe_machine
@@ -72,8 +72,8 @@ def main() -> None:
             each["cost"] = cost(held_out, options.work / corpus / "bundle")
             each["rivals"] = rivals(held_out, shifted, options)
         print(json.dumps(each), flush=True)
-    (options.out / "drift.json").write_text(json.dumps(found, indent=2) + "\n")
-    (options.out / "drift.md").write_text(report(found))
+    write_result("drift", found, folder=options.out)
+    write_report("drift", report(found), folder=options.out)
     print(report(found))
 
 

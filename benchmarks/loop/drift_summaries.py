@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.common.public_corpora import rows_of
-from benchmarks.common.results import RESULTS
+from benchmarks.common.results import write_report, write_result
 from benchmarks.loop.drift_texts import german_questions, with_typos
 from glossator.evaluation.markdown import markdown_table
 from glossator.service.bundle.reader import read_bundle
@@ -162,7 +162,7 @@ def measure_cost(path: Path, texts: list[str]) -> dict[str, Any]:
 
 def write(result: dict[str, Any]) -> None:
     """Write the result as JSON and as a page."""
-    (RESULTS / "drift_summaries.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    write_result("drift_summaries", result)
     names = list(result["files"][0]["by_summary"])
     table = markdown_table(
         ["texts", "in a file", "drifted", *names],
@@ -198,7 +198,7 @@ def write(result: dict[str, Any]) -> None:
         costs.rstrip(),
         "",
     ]
-    (RESULTS / "drift_summaries.md").write_text("\n".join(page), encoding="utf-8")
+    write_report("drift_summaries", "\n".join(page))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ become wrong in the second half of the period.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.common.public_corpora import rows_of
-from benchmarks.common.results import RESULTS
+from benchmarks.common.results import RESULTS, write_report, write_result
 from glossator.evaluation.markdown import markdown_table
 from glossator.service.statistics.confidence_sequence import ROUGH_STEPS, Bets, Draws, interval_of_bets
 from glossator.service.statistics.live_accuracy import ALPHA, Population
@@ -67,8 +66,8 @@ def main() -> None:
             name: simulate(changed, options.repetitions, shift=name.endswith("with a shift"))
             for name, changed in confidences_of(answers).items()
         }
-    (options.out / "live_accuracy.json").write_text(json.dumps(found, indent=2) + "\n")
-    (options.out / "live_accuracy.md").write_text(report(found))
+    write_result("live_accuracy", found, folder=options.out)
+    write_report("live_accuracy", report(found), folder=options.out)
     print(report(found))
 
 

@@ -14,7 +14,6 @@ Half-widths are compared with those of a normal interval for the same draws, whi
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.common.results import RESULTS
+from benchmarks.common.results import RESULTS, write_report, write_result
 from glossator.evaluation.markdown import markdown_table
 from glossator.service.reviews.live_f1 import expected_counts, most_missed
 from glossator.service.statistics.live_accuracy import ALPHA, Population
@@ -61,8 +60,8 @@ def main() -> None:
     for corpus, file in CORPORA.items():
         gold = entity_counts(options.data / file)
         found["corpora"][corpus] = {kind: simulate(gold, kind, options.repetitions) for kind in KINDS}
-    (options.out / "live_f1.json").write_text(json.dumps(found, indent=2) + "\n")
-    (options.out / "live_f1.md").write_text(report(found))
+    write_result("live_f1", found, folder=options.out)
+    write_report("live_f1", report(found), folder=options.out)
     print(report(found))
 
 

@@ -8,7 +8,7 @@ round measures each variant twice: a closed loop of 32 clients, and requests at 
 of the server without a log, counted from when they were due. Texts have at most eight words, so that 32 clients are
 not refused. The processor has other things to do now and then, which a ratio of throughputs shows as noise; the time of
 the processor for each answer is compared too. The shadow is a copy of the bundle with another digest, so
-it takes as long as the live version. Writes benchmarks/results/log_cost.md and .json.
+it takes as long as the live version. Writes benchmarks/results/log_cost/.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from typing import NamedTuple
 import psutil
 
 from benchmarks.common import texts as texts_of
-from benchmarks.common.results import RESULTS, ROOT
+from benchmarks.common.results import ROOT, write_report, write_result
 from benchmarks.reliability.overload import Client, open_loop, p99
 from glossator.evaluation.markdown import markdown_table
 from glossator.service.bundle.reader import read_bundle
@@ -301,8 +301,8 @@ def main() -> None:
         sys.exit("two CPUs are needed: one for the server, one for the clients")
     found = run(options.bundle, list(VARIANTS), seconds=options.seconds, rounds=options.rounds, warm_up=WARM_UP_SECONDS)
     text = report(found, machine, options.seconds)
-    (RESULTS / "log_cost.md").write_text(text + "\n")
-    (RESULTS / "log_cost.json").write_text(json.dumps(found, indent=1) + "\n")
+    write_report("log_cost", text)
+    write_result("log_cost", found)
     print(text)
 
 

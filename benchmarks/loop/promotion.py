@@ -21,7 +21,6 @@ accuracies. Up to 1,000 disagreements are reviewed in random order.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -34,7 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.common.public_corpora import rows_of
-from benchmarks.common.results import RESULTS
+from benchmarks.common.results import RESULTS, write_report, write_result
 from glossator.evaluation.markdown import markdown_table
 from glossator.evaluation.statistics.paired_tests import mcnemar
 from glossator.service.statistics.disagreements import Question, Sample, log_e_path, share_of_alpha
@@ -82,8 +81,8 @@ def main() -> None:
         "challengers": CHALLENGERS,
         "pairs": {name: simulate(rates, options.replays) for name, rates in real_rates(options.data).items()},
     }
-    (options.out / "promotion.json").write_text(json.dumps(found, indent=2) + "\n")
-    (options.out / "promotion.md").write_text(report(found))
+    write_result("promotion", found, folder=options.out)
+    write_report("promotion", report(found), folder=options.out)
     print(report(found))
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
 import random
 import shutil
 import tempfile
@@ -22,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common.public_corpora import rows_of
-from benchmarks.common.results import RESULTS
+from benchmarks.common.results import RESULTS, write_report, write_result
 from glossator.evaluation.markdown import markdown_table
 from glossator.service.reviews.store import open_review_database
 from glossator.workflows.corpus.data_splits import DataSources
@@ -187,12 +186,12 @@ def table(result: dict[str, Any]) -> str:
 def write(out: Path, result: dict[str, Any], found: Simulated) -> None:
     """Write the result as JSON, as a table and as a figure."""
     out.mkdir(parents=True, exist_ok=True)
-    (out / "loop_story.json").write_text(json.dumps(result, indent=1) + "\n")
-    events = "".join(f"- day {each['day']:.2f}, text {each['texts']:,}: {each['kind']}\n" for each in result["events"])
-    text = f"# The closed loop on banking77\n\n{table(result)}\n\n{events}\n![](loop_story.svg)\n"
-    (out / "loop_story.md").write_text(text)
+    write_result("loop_story", result, folder=out)
     title = f"{len(result['new_classes'])} new classes from day {FIRST_NEW_DAY} on"
-    (out / "loop_story.svg").write_text(draw(found, title))
+    picture = write_report("loop_story", draw(found, title), folder=out, suffix=".svg")
+    events = "".join(f"- day {each['day']:.2f}, text {each['texts']:,}: {each['kind']}\n" for each in result["events"])
+    text = f"# The closed loop on banking77\n\n{table(result)}\n\n{events}\n![]({picture.name})\n"
+    write_report("loop_story", text, folder=out)
 
 
 if __name__ == "__main__":

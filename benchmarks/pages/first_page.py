@@ -4,13 +4,12 @@
 
 Opens `/ui` of a fresh `glossator serve` in a new browser context, whose cache is empty, some times. "Interactive" is
 the time from the start of the navigation until every script of the page has run: from then on the page answers what is
-typed. Writes benchmarks/results/first_page.md and .json.
+typed. Writes benchmarks/results/first_page/.
 Needs Playwright and Chromium (`apt-get install chromium`).
 """
 
 from __future__ import annotations
 
-import json
 import shutil
 import statistics
 import subprocess
@@ -22,7 +21,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, sync_playwright
 
-from benchmarks.common.results import RESULTS
+from benchmarks.common.results import write_report, write_result
 from glossator.service.inference.runtime.machine import describe_machine
 
 RUNS = 9
@@ -97,8 +96,8 @@ def main() -> int:
         figures = " | ".join(f"{pick(values):.{digits}f}" for pick in (statistics.median, min, max))
         lines.append(f"| {name} | {figures} | {limit} |")
     result = {"machine": describe_machine()[0], "browser": version, "limits": LIMITS, "runs": runs}
-    (RESULTS / "first_page.md").write_text("\n".join(lines) + "\n")
-    (RESULTS / "first_page.json").write_text(json.dumps(result, indent=2) + "\n")
+    write_report("first_page", "\n".join(lines))
+    write_result("first_page", result)
     print("\n".join(lines))
     return int(any(statistics.median(run[key] for run in runs) > limit for key, limit in LIMITS.items()))
 

@@ -5,8 +5,8 @@
 Makes a queue of a file with ten labels on a fresh `glossator serve`, and delays each of its JSON answers by 200 ms.
 Then a script reviews it with keys, one press when the next item is there and 0.3 s have passed, in two passes: 100
 items, and 300 with a fresh page in the middle. A time begins with the event of the press and ends when the browser has
-painted the next item. After each pass, all labels must be on the server once. Writes benchmarks/results/review_keys.md
-and .json. Needs Playwright and Chromium (`apt-get install chromium`).
+painted the next item. After each pass, all labels must be on the server once. Writes benchmarks/results/review_keys/.
+Needs Playwright and Chromium (`apt-get install chromium`).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from urllib.request import urlopen
 
 from playwright.async_api import Page, Route, async_playwright
 
-from benchmarks.common.results import RESULTS
+from benchmarks.common.results import write_report, write_result
 from glossator.service.inference.runtime.machine import describe_machine
 
 SERVER_SECONDS = 0.2
@@ -174,8 +174,8 @@ def main() -> int:
         for name, each in found.items()
     }
     result = {"machine": describe_machine()[0], "browser": version, "limit_ms": LIMIT_MS, "passes": passes}
-    (RESULTS / "review_keys.md").write_text("\n".join(lines) + "\n")
-    (RESULTS / "review_keys.json").write_text(json.dumps(result, indent=2) + "\n")
+    write_report("review_keys", "\n".join(lines))
+    write_result("review_keys", result)
     print("\n".join(lines))
     return int(any(statistics.median(each.milliseconds) > LIMIT_MS for each in found.values()))
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common.results import RESULTS
+from benchmarks.common.results import write_report, write_result
 from glossator.evaluation.markdown import markdown_table
 from glossator.evaluation.metrics.classification import evaluate_classifier
 from glossator.evaluation.statistics.bootstrap import Estimate
@@ -107,8 +107,7 @@ def write(
         right_served, right_torch = ((decide(p, task) == gold).all(axis=-1) for p in (served, torch))
         comparison, thresholds = compare_accuracies(np.asarray(right_served), np.asarray(right_torch)), None
     report = text(corpus, arguments, len(rows), measured, comparison, thresholds, trained, training_seconds, exported)
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"accuracy-{corpus}.md").write_text(report)
+    write_report(f"accuracy-{corpus}", report)
     fields = {
         "corpus": corpus,
         "arguments": arguments,
@@ -122,7 +121,7 @@ def write(
         "tuned_against_half": None if thresholds is None else asdict(thresholds),
         "bundle_digest": model.digest,
     }
-    (RESULTS / f"accuracy-{corpus}.json").write_text(json.dumps(fields, indent=2) + "\n")
+    write_result(f"accuracy-{corpus}", fields)
     print(report)
 
 

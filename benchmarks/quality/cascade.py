@@ -5,7 +5,7 @@
 Takes the fine-tuned checkpoint and the fast bundles that `ladder.py run CORPUS ALGORITHM` wrote. The fast model is the
 one with the lowest expected time, computed from the gate's share of the validation rows and the speeds that export
 reported. All test rows go through the cascade and both models: one process per bundle, interleaved, nine rounds. Export
-fitted the gate on validation rows. Writes benchmarks/results/cascade.md and .json.
+fitted the gate on validation rows. Writes benchmarks/results/cascade/.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.common.bundle_process import opened, ratios, rounds
-from benchmarks.common.results import RESULTS
+from benchmarks.common.results import write_report, write_result
 from glossator.evaluation.calibration.cascade_gate import fit_gate
 from glossator.evaluation.markdown import markdown_table
 from glossator.evaluation.statistics.noninferiority import compare_accuracies
@@ -129,9 +129,8 @@ def write(found: list[dict[str, object]]) -> None:
             markdown_table(HEADER, rows),
         ]
     )  # fmt: skip
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "cascade.md").write_text(text + "\n")
-    (RESULTS / "cascade.json").write_text(json.dumps(found, indent=1) + "\n")
+    write_report("cascade", text)
+    write_result("cascade", found)
     print(text)
 
 

@@ -4,8 +4,7 @@
 
 csabstruct, by the commands that a user types: `context` puts the neighbours into a column, `train` reads pairs. Both
 sides fine-tune the same encoder on the same sentences with the same options; the epoch is chosen on the official
-development rows, the figures are those of the official test rows through PyTorch. Writes benchmarks/results/context.md
-and .json.
+development rows, the figures are those of the official test rows through PyTorch. Writes benchmarks/results/context/.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.common.public_corpora import rows_of
-from benchmarks.common.results import RESULTS
+from benchmarks.common.results import write_report, write_result
 from benchmarks.quality.ladder import glossator
 from glossator.evaluation.markdown import markdown_table
 from glossator.evaluation.statistics.noninferiority import compare_accuracies
@@ -99,11 +98,8 @@ def write(options: argparse.Namespace, right: dict[str, np.ndarray], seconds: di
             f"{comparison.high:+.4f}, McNemar's mid-p {p:.2g}).",
         ]
     )
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "context.md").write_text(text + "\n")
-    (RESULTS / "context.json").write_text(
-        json.dumps(asdict(comparison) | {"p": p, "seconds": seconds}, indent=2) + "\n"
-    )
+    write_report("context", text)
+    write_result("context", asdict(comparison) | {"p": p, "seconds": seconds})
     print(text)
 
 

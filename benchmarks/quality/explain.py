@@ -5,13 +5,12 @@
 The share of words that is removed goes from 10 to 50 %. Comprehensiveness is what the probability of the label loses
 when the words of the highest worth are removed, sufficiency what it loses when only they stay (DeYoung et al. 2020,
 "ERASER", section 4.2, there AOPC); words drawn by chance, and the longest words, are what to beat. Writes
-benchmarks/results/explain.md and .json.
+benchmarks/results/explain/.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +19,7 @@ import numpy as np
 
 import glossator
 from benchmarks.common import texts as texts_of
-from benchmarks.common.results import RESULTS, ROOT
+from benchmarks.common.results import ROOT, write_report, write_result
 from glossator.evaluation.markdown import markdown_table
 from glossator.service.inference.composed.explanation import Attribution, split_parts
 from glossator.service.inference.model import Model
@@ -92,8 +91,8 @@ def main() -> None:
             [[name, f"{values[0]:.3f}", f"{values[1]:.3f}"] for name, values in found.items()],
         ),
     ])  # fmt: skip
-    (RESULTS / "explain.md").write_text(text + "\n")
-    (RESULTS / "explain.json").write_text(json.dumps(found, indent=1) + "\n")
+    write_report("explain", text)
+    write_result("explain", found)
     print(text)
 
 

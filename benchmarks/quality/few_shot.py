@@ -3,21 +3,20 @@
     python -m benchmarks.quality.few_shot [--seeds 3] [--rows 10] [--data ../shared/data] [--work work/few_shot]
 
 Each seed draws its own ten rows of every class to train on, and two more of each to validate (they choose the epoch,
-and C of the frozen head). By the commands that a user types. Writes benchmarks/results/few_shot.md and .json.
+and C of the frozen head). By the commands that a user types. Writes benchmarks/results/few_shot/.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
-import json
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.common.public_corpora import rows_of
-from benchmarks.common.results import RESULTS
+from benchmarks.common.results import write_report, write_result
 from benchmarks.quality.ladder import glossator
 from glossator.evaluation.markdown import markdown_table
 from glossator.service.inference.runtime.machine import describe_machine
@@ -104,9 +103,8 @@ def write(found: list[dict[str, object]], rows: int) -> None:
             markdown_table(["algorithm", "mean", "by seed", "train s", "served"], table),
         ]
     )
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "few_shot.md").write_text(text + "\n")
-    (RESULTS / "few_shot.json").write_text(json.dumps(found, indent=1) + "\n")
+    write_report("few_shot", text)
+    write_result("few_shot", found)
     print(text)
 
 

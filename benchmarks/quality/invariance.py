@@ -6,12 +6,11 @@ CHECKPOINT and BUNDLE are what `python -m benchmarks.quality.accuracy banking77`
 banking77's test split is answered alone; then in batches of 32 in three orders drawn at random, in batches of 32 sorted
 by length, next to one text of 500 tokens, and online, asked one by one by 32 threads through the queue that serves.
 What counts is how far a logit is from what it was alone, and whether the highest is another. Writes
-benchmarks/results/invariance.md and .json.
+benchmarks/results/invariance/.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -23,7 +22,7 @@ from tokenizers import Tokenizer
 
 from benchmarks.common import texts as texts_of
 from benchmarks.common.engine_options import parser
-from benchmarks.common.results import RESULTS, ROOT
+from benchmarks.common.results import ROOT, write_report, write_result
 from glossator.evaluation.markdown import markdown_table
 from glossator.service.bundle.reader import read_bundle
 from glossator.service.inference.batching import Batcher
@@ -120,9 +119,9 @@ def main() -> int:
         "",
         markdown_table(header, rows, right=(1, 2, 3, 4)),
     ]
-    (RESULTS / "invariance.md").write_text("\n".join(lines) + "\n")
+    write_report("invariance", "\n".join(lines))
     fields = {"machine": describe_machine()[0], "texts": len(windows), "moved_and_flips": found}
-    (RESULTS / "invariance.json").write_text(json.dumps(fields, indent=2) + "\n")
+    write_result("invariance", fields)
     print("\n".join(lines))
     ours = next(iter(graphs))
     return int(any(by[ours][0] > 0.01 or by[ours][1] for by in found.values()))

@@ -6,7 +6,7 @@
 
 `run` trains and exports one algorithm with one seed and keeps what it measured; `speed` puts texts of the corpus's test
 rows through every bundle of the first seed, one process a bundle, interleaved, nine rounds; `report` writes
-benchmarks/results/ladder.md and .json from everything kept. Every choice is made on validation rows; the test rows are
+benchmarks/results/ladder/ from everything kept. Every choice is made on validation rows; the test rows are
 measured once, by export, on the graph that is served.
 """
 
@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.common.bundle_process import ratios, rounds
-from benchmarks.common.results import RESULTS
+from benchmarks.common.results import write_report, write_result
 from glossator.evaluation.markdown import markdown_table
 from glossator.modeling.labelled_rows import read_rows
 from glossator.service.bundle import file_names
@@ -166,10 +166,9 @@ def report(work: Path) -> None:
         own = [record for record in records if record["corpus"] == corpus]
         if own:
             lines += ["", f"## {corpus}", "", *table(work / corpus, own)]
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "ladder.md").write_text("\n".join(lines) + "\n")
+    write_report("ladder", "\n".join(lines))
     speeds = {file.parent.name: json.loads(file.read_text()) for file in sorted(work.glob("*/speed.json"))}
-    (RESULTS / "ladder.json").write_text(json.dumps({"records": records, "speeds": speeds}, indent=1) + "\n")
+    write_result("ladder", {"records": records, "speeds": speeds})
     print("\n".join(lines))
 
 

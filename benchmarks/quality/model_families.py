@@ -10,7 +10,7 @@ the batch, and why a model was refused. Weights are random: nothing here says ho
 random models are close to ties, so int8 changes more of them than of trained models.
 
 Each family has a limit on time and memory. Families that are not named keep the results that they have. Writes
-benchmarks/results/families.json and .md.
+benchmarks/results/families/.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from benchmarks.common.results import RESULTS
+from benchmarks.common.results import read_values, write_report, write_result
 from benchmarks.common.tiny_models import FAMILIES, HEADS, Family, Head, has_head, save_model
 from glossator.evaluation.markdown import markdown_table
 from glossator.service.inference.runtime.machine import describe_machine
@@ -51,8 +51,7 @@ def main() -> None:
     parser.add_argument("--heads", default="classification,vectors,tags", help=f"of {', '.join(HEADS)}")
     options = parser.parse_args()
     heads = [cast(Head, head) for head in options.heads.split(",")]
-    file = RESULTS / "families.json"
-    stored = json.loads(file.read_text())["families"] if file.is_file() else {}
+    stored: dict[str, dict[str, Any]] = (read_values("families") or {}).get("families", {})
     prepare()
     for name in options.families or FAMILIES:
         stored[name] = stored.get(name, {}) | in_process(FAMILIES[name], heads)
@@ -207,7 +206,7 @@ def write(families: dict[str, dict[str, Any]]) -> None:
     import transformers
 
     fields = {"machine": describe_machine()[0], "transformers": transformers.__version__, "families": families}
-    (RESULTS / "families.json").write_text(json.dumps(fields, indent=2, ensure_ascii=False) + "\n")
+    write_result("families", fields)
     rows = [
         [name, head, *_cells(row)] for name, heads in families.items() for head in HEADS if (row := heads.get(head))
     ]
@@ -226,7 +225,7 @@ def write(families: dict[str, dict[str, Any]]) -> None:
             "in batches.",
         ]
     )
-    (RESULTS / "families.md").write_text(text + "\n")
+    write_report("families", text)
 
 
 def _cells(row: dict[str, Any]) -> list[str]:

@@ -7,7 +7,7 @@ downloaded to WORK, without its dependencies. Its vocabulary is that of BERT, wh
 `starter`. The graph is imported with texts of banking77's training split as `--texts`. Measured on texts of the test
 split: how far vectors are from those that the file itself gives, whether answers depend on the batch with the int8 file
 that `quantize_dynamic` makes of it, and the speed from text to vector, against ONNX Runtime on the file at the best of
-its settings, found in the same run. Writes benchmarks/results/onnx_door.md and .json.
+its settings, found in the same run. Writes benchmarks/results/onnx_door/.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from tokenizers import Tokenizer
 import glossator
 from benchmarks.common import texts as texts_of
 from benchmarks.common.public_corpora import rows_of
-from benchmarks.common.results import RESULTS
+from benchmarks.common.results import write_report, write_result
 from glossator.evaluation.markdown import markdown_table
 from glossator.export.graphs.silence_output import silence_output
 from glossator.service.errors import ConfigError
@@ -318,8 +318,8 @@ def write(results: dict[str, Any]) -> None:
         f"{theirs['batch_flips']} of 256 texts have another nearest text in a batch than alone, and numbers differ by "
         f"up to {theirs['batch_difference']:.3g}.",
     ])  # fmt: skip
-    (RESULTS / "onnx_door.md").write_text(text + "\n", encoding="utf-8")
-    (RESULTS / "onnx_door.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    write_report("onnx_door", text)
+    write_result("onnx_door", results)
     print(text)
 
 

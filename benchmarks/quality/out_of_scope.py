@@ -6,7 +6,7 @@
 `run` holds out about a quarter of the labels and trains on the others, by the command that a user types; the limit is
 fitted on in-scope validation rows. Half of the held-out labels serve to compare scores on validation rows, the other
 half is measured once, on test rows. Texts of the other corpus are a second, easier kind of out-of-scope texts. `report`
-writes benchmarks/results/out_of_scope.md and .json from everything that `run` kept.
+writes benchmarks/results/out_of_scope/ from everything that `run` kept.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp, softmax
 
 from benchmarks.common.public_corpora import rows_of
-from benchmarks.common.results import RESULTS
+from benchmarks.common.results import write_report, write_result
 from benchmarks.quality.ladder import glossator
 from glossator.evaluation.markdown import markdown_table
 from glossator.evaluation.metrics.out_of_scope import REFUSED_SHARES, auroc, recall_at
@@ -204,8 +204,8 @@ def report(work: Path) -> None:
             own = [each for each in records if (each["corpus"], each["algorithm"]) == (corpus, algorithm)]
             if own:
                 lines += ["", f"## {corpus}, {algorithm}", "", *section(own)]
-    (RESULTS / "out_of_scope.md").write_text("\n".join(lines) + "\n")
-    (RESULTS / "out_of_scope.json").write_text(json.dumps(records, indent=1) + "\n")
+    write_report("out_of_scope", "\n".join(lines))
+    write_result("out_of_scope", records)
     print("\n".join(lines))
 
 

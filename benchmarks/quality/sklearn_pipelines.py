@@ -2,13 +2,12 @@
 
     python -m benchmarks.quality.sklearn_pipelines [--data ../shared/data]
 
-Every test text is answered by both. Writes benchmarks/results/sklearn_pipelines.md and .json.
+Every test text is answered by both. Writes benchmarks/results/sklearn_pipelines/.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +24,7 @@ from sklearn.svm import LinearSVC
 
 import glossator
 from benchmarks.common.public_corpora import rows_of
-from benchmarks.common.results import RESULTS
+from benchmarks.common.results import write_report, write_result
 from glossator.evaluation.markdown import markdown_table
 from glossator.service.errors import InputError
 
@@ -79,8 +78,8 @@ def main() -> None:
         "",
         markdown_table(head, rows, right=range(1, len(head))),
     ]
-    (RESULTS / "sklearn_pipelines.md").write_text("\n".join(lines) + "\n")
-    (RESULTS / "sklearn_pipelines.json").write_text(json.dumps(results, indent=2) + "\n")
+    write_report("sklearn_pipelines", "\n".join(lines))
+    write_result("sklearn_pipelines", results)
     print("\n".join(lines))
 
 

@@ -5,7 +5,7 @@
 Every choice (epoch, thresholds, precision) is made on validation rows. The test rows are answered by the PyTorch
 checkpoint in fp32, the bundle's graph in fp32 and its graph in int8, all through the same pipeline; the three take
 turns, and speeds are medians of the rounds. A row flips where its labels, entities or answer span are not those of the
-checkpoint. Writes benchmarks/results/tasks.md and .json; corpora not named keep the results they have there.
+checkpoint. Writes benchmarks/results/tasks/; corpora not named keep the results they have there.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.quality.accuracy import RESULTS, run
+from benchmarks.common.results import read_values, write_report, write_result
+from benchmarks.quality.accuracy import run
 from glossator.evaluation.markdown import markdown_table
 from glossator.evaluation.metrics.evaluate import evaluate_pipeline
 from glossator.modeling.checkpoint_reader import load_checkpoint
@@ -62,13 +63,12 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("work"))
     parser.add_argument("--reuse", action="store_true", help="export the checkpoints of an earlier run again")
     options = parser.parse_args()
-    file = RESULTS / "tasks.json"
-    results: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
+    results: dict[str, Any] = read_values("tasks") or {}
     for corpus in options.corpora or CORPORA:
         results[corpus] = road(corpus, options.data, options.work / corpus, reuse=options.reuse)
         results = {name: results[name] for name in CORPORA if name in results}
-        file.write_text(json.dumps(results, indent=2) + "\n")
-        (RESULTS / "tasks.md").write_text(text(results))
+        write_result("tasks", results)
+        write_report("tasks", text(results))
     print(text(results))
 
 

@@ -4,13 +4,12 @@
 
 Every way has the same classifier (LinearSVC) and the same sublinear TF-IDF as the algorithm `tfidf`; only the features
 differ. C, and the weight of n-grams inside tokens, are chosen on the validation rows; the test rows are measured once.
-Writes benchmarks/results/tfidf_characters.md and .json.
+Writes benchmarks/results/tfidf_characters/.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.common.public_corpora import rows_of
-from benchmarks.common.results import RESULTS
+from benchmarks.common.results import write_report, write_result
 from benchmarks.common.token_ngrams import TokenNgrams
 from glossator.evaluation.markdown import markdown_table
 from glossator.evaluation.statistics.bootstrap import Estimate, paired_difference
@@ -214,8 +213,8 @@ def write(found: dict[str, Any]) -> None:
         header = ["features", "chosen", "number", "validation", "gain", "test", "gain"]
         lines += ["", f"## {corpus}", "", f"{train:,} training, {validation:,} validation and {test:,} test rows.", ""]
         lines += [markdown_table(header, table, right=range(2, 7))]
-    (RESULTS / "tfidf_characters.md").write_text("\n".join(lines) + "\n")
-    (RESULTS / "tfidf_characters.json").write_text(json.dumps(found, indent=1) + "\n")
+    write_report("tfidf_characters", "\n".join(lines))
+    write_result("tfidf_characters", found)
     print("\n".join(lines))
 
 

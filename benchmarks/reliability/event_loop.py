@@ -4,7 +4,7 @@
 
 One process posts large requests, one after the other, to one route after the other; another asks for `/livez` every
 20 ms. Both share the CPUs with the server. `--routes` measures only routes whose path contains PART, and stores
-nothing. Writes benchmarks/results/event_loop.md and .json.
+nothing. Writes benchmarks/results/event_loop/.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from urllib.parse import urlsplit
 import httpx
 import numpy as np
 
-from benchmarks.common.results import RESULTS
+from benchmarks.common.results import write_report, write_result
 from glossator.evaluation.markdown import markdown_table
 from glossator.service.inference.runtime.machine import describe_machine
 
@@ -129,8 +129,8 @@ def main() -> int:
         markdown_table(["route", "p50 ms", "p99 ms", "longest ms", "MB an answer", "answers"], rows),
     ])  # fmt: skip
     if not options.routes:
-        (RESULTS / "event_loop.md").write_text(text + "\n")
-        (RESULTS / "event_loop.json").write_text(json.dumps({"labels": len(LABELS), "routes": found}, indent=1) + "\n")
+        write_report("event_loop", text)
+        write_result("event_loop", {"labels": len(LABELS), "routes": found})
     print(text)
     return int(max(each["p99"] for each in found.values()) > LIMIT_MS)
 

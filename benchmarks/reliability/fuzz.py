@@ -3,19 +3,18 @@
     python -m benchmarks.reliability.fuzz [--examples 250] [--sequences 150]
 
 Every answer is held to the document: no server error, a status, a content type and a body that it describes. Writes
-benchmarks/results/fuzz.md and .json.
+benchmarks/results/fuzz/.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.common.results import RESULTS
+from benchmarks.common.results import write_report, write_result
 from glossator.evaluation.markdown import markdown_table
 from glossator.service.inference.runtime.machine import describe_machine
 
@@ -55,10 +54,8 @@ def main() -> int:
         f"Checks: {', '.join(check.__name__.replace('_', ' ') for check in CHECKS)}.", "",
         markdown_table(["requests", *KINDS, "violations"], rows, right=(1, 2, 3, 4, 5)),
     ])  # fmt: skip
-    (RESULTS / "fuzz.md").write_text(text + "\n")
-    (RESULTS / "fuzz.json").write_text(
-        json.dumps({"operations": alone, "sequences": after, "failures": failures + later}, indent=1) + "\n"
-    )
+    write_report("fuzz", text)
+    write_result("fuzz", {"operations": alone, "sequences": after, "failures": failures + later})
     print(text, *failures, *later, sep="\n")
     return int(bool(failures or later or alone["5xx"] or after["5xx"]))
 

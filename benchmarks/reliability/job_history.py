@@ -5,20 +5,19 @@
 Needs Linux; PostgreSQL is started for it from the system's own packages. Jobs of two chunks each are submitted, eight
 processes claim and end them, and every second one of them is killed (SIGKILL) or stopped past its lease (SIGSTOP)
 and goes on later. Each notes every step that the store accepted; afterwards a checker holds the notes against the
-store. Writes benchmarks/results/job_history.md and .json.
+store. Writes benchmarks/results/job_history/.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks.common.results import RESULTS
+from benchmarks.common.results import read_values, write_report, write_result
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "support"))
 
@@ -50,7 +49,7 @@ def main() -> None:
             print(name, found[name], flush=True)
     write(found, options)
     if any(result["faults"] for result in found.values()):
-        sys.exit("the history of a store is not as it should be: see benchmarks/results/job_history.json")
+        sys.exit("the history of a store is not as it should be: see benchmarks/results/job_history/")
 
 
 def run(url: str | None, folder: Path, jobs: int, count: int) -> dict[str, object]:
@@ -77,8 +76,7 @@ def run(url: str | None, folder: Path, jobs: int, count: int) -> dict[str, objec
 
 def write(found: dict[str, dict[str, object]], options: argparse.Namespace) -> None:
     """Writes both result files."""
-    kept = RESULTS / "job_history.json"  # of the other store, where it was run alone with as many jobs
-    before = json.loads(kept.read_text()) if kept.exists() else {}
+    before = read_values("job_history") or {}  # of the other store, where it was run alone with as many jobs
     found = {name: each for name, each in before.items() if each["jobs"] == options.jobs} | found
     header = ["store", "jobs", "killed", "stopped past the lease", "attempts", "stale steps refused",
               "jobs not ended exactly once", "s to submit", "s to work"]  # fmt: skip
@@ -94,8 +92,8 @@ def write(found: dict[str, dict[str, object]], options: argparse.Namespace) -> N
         f"{EVERY} s. Repeat with `python -m benchmarks.reliability.job_history --jobs {options.jobs}`.", "",
         markdown_table(header, rows),
     ])  # fmt: skip
-    (RESULTS / "job_history.md").write_text(text + "\n")
-    (RESULTS / "job_history.json").write_text(json.dumps(found, indent=1) + "\n")
+    write_report("job_history", text)
+    write_result("job_history", found)
     print(text)
 
 

@@ -5,13 +5,12 @@
 Needs Linux, strace and the right to trace. Each system call that changes the output or its ledger is a kill point: a
 run is killed as it makes that call, the same command is repeated, and its output is compared with that of an
 uninterrupted run, byte for byte. Then the same for a full disk, a failing disk and too many open files at each of these
-calls, and for runs that are killed again and again. Writes benchmarks/results/kill_sweep.md and .json.
+calls, and for runs that are killed again and again. Writes benchmarks/results/kill_sweep/.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import shutil
 import sys
@@ -20,7 +19,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.common.results import RESULTS
+from benchmarks.common.results import write_report, write_result
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "support"))
 
@@ -202,7 +201,7 @@ def main() -> None:
         found += job.chains(20)
     write(found)
     if not all(each.good for each in found):
-        sys.exit("not every run came out whole: see benchmarks/results/kill_sweep.json")
+        sys.exit("not every run came out whole: see benchmarks/results/kill_sweep/")
 
 
 def write(found: list[Outcome]) -> None:
@@ -233,9 +232,9 @@ def write(found: list[Outcome]) -> None:
             markdown_table(header, rows),
         ]
     )  # fmt: skip
-    (RESULTS / "kill_sweep.md").write_text(text + "\n")
+    write_report("kill_sweep", text)
     bad = [asdict(each) for each in found if not each.good]
-    (RESULTS / "kill_sweep.json").write_text(json.dumps({"runs": len(found), "bad": bad}, indent=1) + "\n")
+    write_result("kill_sweep", {"runs": len(found), "bad": bad})
     print(text)
 
 

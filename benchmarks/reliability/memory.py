@@ -3,20 +3,18 @@
     python -m benchmarks.reliability.memory [BUNDLE] [--texts 1000000]        (default: work/banking77/banking77)
 
 Texts have 8 to 400 tokens, so that batches come in thousands of shapes. Memory is read after every 10,000 texts; the
-first 50,000 warm up. Other work on the machine changes the time, not the figure. Writes benchmarks/results/memory.md
-and .json.
+first 50,000 warm up. Other work on the machine changes the time, not the figure. Writes benchmarks/results/memory/.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from pathlib import Path
 
 import glossator
 from benchmarks.common import texts as texts_of
-from benchmarks.common.results import RESULTS
+from benchmarks.common.results import write_report, write_result
 from glossator.evaluation.markdown import markdown_table
 from glossator.service.inference.runtime.machine import describe_machine
 
@@ -74,9 +72,9 @@ def main() -> int:
         "",
         curve_table(curve),
     ]
-    (RESULTS / "memory.md").write_text("\n".join(lines) + "\n")
+    write_report("memory", "\n".join(lines))
     fields = {"machine": describe_machine()[0], "before": before, "loaded": loaded, "every": CHUNK, "resident": curve}
-    (RESULTS / "memory.json").write_text(json.dumps(fields, indent=2) + "\n")
+    write_result("memory", fields)
     print("\n".join(lines))
     return int(grown > LIMIT_MB)
 

@@ -5,13 +5,12 @@
 Texts have 8 to 400 tokens and come from four connections, in requests of one, 16 and 256 texts by turns. Shapes, queue,
 parsing and answers are what is tested, not the depth of the encoder: without a BUNDLE the demo's checkpoint is exported
 with its first layers alone, which makes a million texts a matter of minutes. Memory is read after every 10,000 texts;
-the first 50,000 warm up. Writes benchmarks/results/memory_http.md and .json.
+the first 50,000 warm up. Writes benchmarks/results/memory_http/.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import subprocess
 import sys
@@ -26,7 +25,8 @@ from pathlib import Path
 import httpx
 
 from benchmarks.common import texts as texts_of
-from benchmarks.reliability.memory import CHUNK, LIMIT_MB, RESULTS, WARM_UP, curve_table, growth, resident_mb
+from benchmarks.common.results import write_report, write_result
+from benchmarks.reliability.memory import CHUNK, LIMIT_MB, WARM_UP, curve_table, growth, resident_mb
 from glossator.service.inference.runtime.machine import describe_machine
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "support"))
@@ -123,11 +123,11 @@ def main() -> int:
         "",
         curve_table(curve),
     ]
-    (RESULTS / "memory_http.md").write_text("\n".join(lines) + "\n")
+    write_report("memory_http", "\n".join(lines))
     fields = {"machine": describe_machine()[0], "model": what, "texts": len(curve) * CHUNK, "tokens": tokens,
               "requests": requests, "seconds": seconds, "loaded": loaded, "every": CHUNK,
               "resident": curve}  # fmt: skip
-    (RESULTS / "memory_http.json").write_text(json.dumps(fields, indent=2) + "\n")
+    write_result("memory_http", fields)
     print("\n".join(lines))
     return int(grown > LIMIT_MB)
 

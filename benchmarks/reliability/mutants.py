@@ -5,7 +5,7 @@
 Every mutant is loaded as a server would load it the first time, in a process of its own kind; that process is used
 again until one ends it. What counts: how many end it, how many hang, how many answer otherwise than the bundle was
 exported with, and whether a file outside the bundle's folder is opened: by Python, as its audit hook tells, and by
-native code, as strace tells where there is one. Writes benchmarks/results/mutants.md and .json.
+native code, as strace tells where there is one. Writes benchmarks/results/mutants/.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.common.results import RESULTS, ROOT
+from benchmarks.common.results import ROOT, write_report, write_result
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "support"))
 
@@ -196,11 +196,8 @@ def main() -> None:
         f"{max(found.seconds):.2f} s.", "",
         markdown_table(["what became of it", "mutants"], [[outcome, f"{n:,}"] for outcome, n in counts.most_common()]),
     ])  # fmt: skip
-    (RESULTS / "mutants.md").write_text(text + "\n")
-    (RESULTS / "mutants.json").write_text(
-        json.dumps({"counts": counts, "outside": sorted(found.outside), "traced": found.traced, "slow": slow}, indent=1)
-        + "\n"
-    )
+    write_report("mutants", text)
+    write_result("mutants", {"counts": counts, "outside": sorted(found.outside), "traced": found.traced, "slow": slow})
     print(text)
     if found.outside or slow or found.ended:
         sys.exit("a mutant opened a file outside, ended its process, or took too long")

@@ -5,7 +5,7 @@
 The server has one CPU and the clients another, so that the load does not take what it measures. Capacity is what a
 closed loop of 8 connections gets; goodput is compared with its mean before and after. Open-loop requests come at times
 of a Poisson process and do not wait for earlier answers. Times count from when a request was due. Writes
-benchmarks/results/overload.md and .json.
+benchmarks/results/overload/.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.common import texts as texts_of
-from benchmarks.common.results import RESULTS, ROOT
+from benchmarks.common.results import ROOT, write_report, write_result
 from glossator.evaluation.markdown import markdown_table
 from glossator.service.inference.runtime.machine import describe_machine
 
@@ -249,8 +249,8 @@ def write(found: list[dict[str, float]], options: argparse.Namespace) -> None:
         f"({min(ratio):.2f} to {max(ratio):.2f}).", "",
         markdown_table(["what", "median (range)", "aim"], rows),
     ])  # fmt: skip
-    (RESULTS / "overload.md").write_text(text + "\n")
-    (RESULTS / "overload.json").write_text(json.dumps(found, indent=1) + "\n")
+    write_report("overload", text)
+    write_result("overload", found)
     print(text)
 
 

@@ -5,7 +5,7 @@
 Most mutants are read one after another by a process with the limits of a reader: that is fast, and a mutant that ends
 the process is counted. Some go the whole way, each through a process of its own.
 What counts: mutants that end or block the process that reads them, that raise anything but an error of Glossator, or
-that harm the process that asked. Writes benchmarks/results/reader_fuzz.md and .json.
+that harm the process that asked. Writes benchmarks/results/reader_fuzz/.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.common.results import RESULTS, ROOT
+from benchmarks.common.results import ROOT, write_report, write_result
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "support"))
 
@@ -233,13 +233,13 @@ def main() -> None:
         f"error; {sum(through.ended.values())} ended their process.", "",
         markdown_table(["what became of it", "mutants"], counts),
     ])  # fmt: skip
-    (RESULTS / "reader_fuzz.md").write_text(text + "\n")
+    write_report("reader_fuzz", text)
     record = {
         "mutants": options.count, "through": options.through, "ended": ended, "hangs": len(found.hangs),
         "unexpected": unexpected, "longest_seconds": round(found.longest, 2),
         "counts": dict(found.outcomes), "endings": dict(found.ended), "endings_through": dict(through.ended),
     }  # fmt: skip
-    (RESULTS / "reader_fuzz.json").write_text(json.dumps(record, indent=1) + "\n")
+    write_result("reader_fuzz", record)
     print(text)
     for line in found.unexpected[:40]:
         print(line)

@@ -3,13 +3,12 @@
     python -m benchmarks.reliability.refusals [--rounds 50]
 
 Times count from before the request is sent to the end of its answer, on a connection that is kept where the server
-keeps it, while nothing else runs; large bodies include their way. Writes benchmarks/results/refusals.md and .json.
+keeps it, while nothing else runs; large bodies include their way. Writes benchmarks/results/refusals/.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import sys
 import tempfile
@@ -18,7 +17,7 @@ from pathlib import Path
 
 import httpx
 
-from benchmarks.common.results import RESULTS
+from benchmarks.common.results import write_report, write_result
 from glossator.evaluation.markdown import markdown_table
 from glossator.service.inference.runtime.machine import describe_machine
 
@@ -61,8 +60,8 @@ def main() -> int:
         f"{LIMIT_MS:g} ms, the limit.", "",
         markdown_table(["what is wrong", "status", "median, ms", "p99, ms", "slowest, ms"], rows, right=(1, 2, 3, 4)),
     ])  # fmt: skip
-    (RESULTS / "refusals.md").write_text(text + "\n")
-    (RESULTS / "refusals.json").write_text(json.dumps({"machine": describe_machine()[0], "ms": took}) + "\n")
+    write_report("refusals", text)
+    write_result("refusals", {"machine": describe_machine()[0], "ms": took})
     print(text)
     return int(over > 0)
 

@@ -3,19 +3,18 @@
     python -m benchmarks.reliability.replicas [BUNDLE] [--times 100]        (default: demo/tickets)
 
 Clients try nothing again: a request that its replica took along counts as failed. A place counts as empty until the new
-replica has answered a request. Writes benchmarks/results/replicas.md and .json.
+replica has answered a request. Writes benchmarks/results/replicas/.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import signal
 import statistics
 import sys
 from pathlib import Path
 
-from benchmarks.common.results import RESULTS
+from benchmarks.common.results import write_report, write_result
 from glossator.evaluation.markdown import markdown_table
 from glossator.service.inference.runtime.machine import describe_machine
 
@@ -52,8 +51,8 @@ def main() -> int:
             rows, right=(1, 2, 3, 4, 5, 6),
         ),
     ])  # fmt: skip
-    (RESULTS / "replicas.md").write_text(text + "\n")
-    (RESULTS / "replicas.json").write_text(json.dumps({"machine": describe_machine()[0]} | fields, indent=1) + "\n")
+    write_report("replicas", text)
+    write_result("replicas", {"machine": describe_machine()[0]} | fields)
     print(text)
     return bad
 

@@ -4,20 +4,19 @@
 
 Each call has one to four texts of 8 to 400 tokens. Calls that wait together run together, in batches of other shapes
 than alone: probabilities may differ in their last digits, labels and tokens may not. Writes
-benchmarks/results/threads.md and .json.
+benchmarks/results/threads/.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import glossator
 from benchmarks.common import texts as texts_of
-from benchmarks.common.results import RESULTS
+from benchmarks.common.results import write_report, write_result
 from glossator.evaluation.markdown import markdown_table
 from glossator.service.errors import InputError
 from glossator.service.inference.runtime.machine import describe_machine
@@ -68,10 +67,10 @@ def main() -> int:
         f"`python -m benchmarks.reliability.threads --calls {options.calls}`.", "",
         markdown_table([f"{THREADS} threads against one", "figure"], rows, right=(1,)),
     ])  # fmt: skip
-    (RESULTS / "threads.md").write_text(text + "\n")
+    write_report("threads", text)
     fields = {"machine": describe_machine()[0], "calls": count, "texts": texts, "other_labels": labels,
               "other_tokens": tokens, "largest": largest, "seconds": [one, many]}  # fmt: skip
-    (RESULTS / "threads.json").write_text(json.dumps(fields, indent=1) + "\n")
+    write_result("threads", fields)
     print(text)
     return int(bool(labels or tokens))
 

@@ -3,14 +3,13 @@
     python -m benchmarks.reliability.verify_damage BUNDLE [--about "..."]
 
 Each damage is done to a fresh copy, which is then loaded as the service loads it. Writes
-benchmarks/results/verify_damage.md and .json; the report describes the bundle as `--about` says. Exits with 1 if a
+benchmarks/results/verify_damage/; the report describes the bundle as `--about` says. Exits with 1 if a
 damage is not refused under its name.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import sys
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common.damages import Damage, damages, file_damages
-from benchmarks.common.results import RESULTS
+from benchmarks.common.results import write_report, write_result
 from glossator.evaluation.markdown import markdown_table
 from glossator.service.bundle import file_names
 from glossator.service.errors import BundleError
@@ -92,9 +91,9 @@ def main() -> int:
     found = measure(options.bundle, model)
     text = report(found, options.about, model, milliseconds)
     print(text, end="")
-    (RESULTS / "verify_damage.md").write_text(text, encoding="utf-8")
+    write_report("verify_damage", text)
     fields = {"machine": describe_machine()[0], "load_ms": milliseconds, "damages": found}
-    (RESULTS / "verify_damage.json").write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
+    write_result("verify_damage", fields)
     for name in missed(found):
         print(f"not refused by its name: {name}", file=sys.stderr)
     return int(bool(missed(found)))

@@ -16,7 +16,7 @@ interleaved:
 
 `--shape mix` joins texts to lengths of 8 to 400 tokens, lognormal; TEXTS may be compressed. With `--million` the texts,
 numbered, are a file of a million rows, and the peak of resident memory is reported after each hundredth of them. Adds
-to benchmarks/results/bulk.md and .json.
+to benchmarks/results/bulk/.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common.results import RESULTS
+from benchmarks.common.results import read_values, write_report, write_result
 from glossator.evaluation.markdown import markdown_table
 from glossator.service.documents.open_source import open_source
 from glossator.service.inference.batch_planning import Cost, plan
@@ -260,14 +260,13 @@ def serve_memory(options: argparse.Namespace) -> None:
 
 def keep(options: argparse.Namespace, found: dict[str, Any]) -> None:
     """Adds to both result files."""
-    file = RESULTS / "bulk.json"
-    kept = json.loads(file.read_text()) if file.is_file() else []
+    kept: list[dict[str, Any]] = read_values("bulk") or []
     name = json.loads((options.bundle / "bundle.json").read_text())["task"]["provenance"]["algorithm"]
     texts = options.texts.name.partition(".")[0]
     kept = [each for each in kept if (each["algorithm"], each["texts"], each.get("shape")) != (
         name, texts, found.get("shape"))]  # fmt: skip
     kept.append({"machine": describe_machine()[0], "algorithm": name, "texts": texts} | found)
-    file.write_text(json.dumps(kept, indent=1) + "\n")
+    write_result("bulk", kept)
     speeds, memory = [], []
     for each in kept:
         if "speeds" in each:
@@ -301,7 +300,7 @@ def keep(options: argparse.Namespace, found: dict[str, Any]) -> None:
             markdown_table(["algorithm", "texts", "rows", "seconds", "MB at 1 %", "at 50 %", "at most"], memory),
         ]
     )  # fmt: skip
-    (RESULTS / "bulk.md").write_text(text + "\n")
+    write_report("bulk", text)
     print(text)
 
 

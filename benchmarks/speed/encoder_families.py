@@ -6,7 +6,7 @@
 Models have random weights in the true shapes of `benchmarks/common/encoder_shapes.py`; texts are random token ids.
 Every engine has a process of its own; one of them works at a time. In each round all engines get the same texts, which
 are new in that round. The limit of the processor's int8 products is measured in every round too. Graphs are kept in the
-work folder, so that a second run only measures. Writes benchmarks/results/encoder_families.md and .json.
+work folder, so that a second run only measures. Writes benchmarks/results/encoder_families/.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.common.encoder_shapes import ENCODER_SHAPES, build_classifier
-from benchmarks.common.results import RESULTS
+from benchmarks.common.results import write_report, write_result
 from benchmarks.speed.engines import Measured, Worker, tune
 from glossator.evaluation.markdown import markdown_table
 from glossator.export.graphs.activation_ranges import measure_ranges
@@ -195,8 +195,8 @@ def write(found: dict[str, Any]) -> None:
     }
     if failures:
         lines += ["", "## What did not run", "", *(f"- {name}: {why}" for name, why in failures.items())]
-    (RESULTS / "encoder_families.md").write_text("\n".join(lines) + "\n")
-    (RESULTS / "encoder_families.json").write_text(json.dumps(found, indent=1) + "\n")
+    write_report("encoder_families", "\n".join(lines))
+    write_result("encoder_families", found)
     print("\n".join(lines))
 
 

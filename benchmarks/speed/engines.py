@@ -5,7 +5,7 @@
 `python -m benchmarks.quality.accuracy banking77` writes CHECKPOINT and BUNDLE to work/banking77. Every engine has a
 process of its own; one of them works at a time. In each round all engines get the same texts, which are new in that
 round. The limit of the processor's int8 products is measured in every round too. Writes
-benchmarks/results/engines.md and .json.
+benchmarks/results/engines/.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tokenizers import Tokenizer
 
 from benchmarks.common import texts as texts_of
 from benchmarks.common.engine_options import parser
-from benchmarks.common.results import RESULTS, ROOT
+from benchmarks.common.results import ROOT, write_report, write_result
 from glossator.evaluation.markdown import markdown_table
 from glossator.modeling.checkpoint_reader import load_checkpoint
 from glossator.service.bundle import onnx_inspection
@@ -242,13 +242,12 @@ def write(
         lines += ["", f"## {kind} texts", "", markdown_table(header, rows, right=(1, 4, 5))]
     if failed:
         lines += ["", "## What did not run", "", *(f"- {name}: {why}" for name, why in failed.items())]
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "engines.md").write_text("\n".join(lines) + "\n")
+    write_report("engines", "\n".join(lines))
     nested: dict[str, dict[str, Any]] = defaultdict(dict)
     for (name, kind), result in measured.items():
         nested[name][kind] = vars(result)
     fields = {"machine": describe_machine()[0], "limits": limits, "failed": failed, "engines": nested}
-    (RESULTS / "engines.json").write_text(json.dumps(fields, indent=2) + "\n")
+    write_result("engines", fields)
     print("\n".join(lines))
 
 

@@ -4,12 +4,11 @@
 
 One thread computes a product of 512 x 384 by 384 x 1,536 in three ways, in turns: in fp32, in int8 without the option,
 in int8 with it. CPU time is measured, because other work on the machine disturbs it less than elapsed time. Writes
-benchmarks/results/int8_kernels.md and .json.
+benchmarks/results/int8_kernels/.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import statistics
@@ -19,7 +18,7 @@ import time
 import numpy as np
 import onnxruntime as ort
 
-from benchmarks.common.results import RESULTS
+from benchmarks.common.results import write_report, write_result
 from glossator.evaluation.markdown import markdown_table
 from glossator.service.bundle.manifest import Precision
 from glossator.service.inference.runtime.int8_kernels import MEASURED, int8_kernel, products_overflow
@@ -78,7 +77,7 @@ def main() -> None:
         f"The self-test finds that uint8 x int8 {'overflows' if overflow else 'is exact'} here, in {self_test:.0f} ms; "
         f"Glossator uses {int8_kernel()}.",
     ]
-    (RESULTS / "int8_kernels.md").write_text("\n".join(lines) + "\n")
+    write_report("int8_kernels", "\n".join(lines))
     fields = {
         "machine": describe_machine()[0],
         "load": load,
@@ -89,7 +88,7 @@ def main() -> None:
             name: {"median": statistics.median(each), "best": min(each)} for name, each in milliseconds_of.items()
         },
     }
-    (RESULTS / "int8_kernels.json").write_text(json.dumps(fields, indent=2) + "\n")
+    write_result("int8_kernels", fields)
     print("\n".join(lines))
 
 

@@ -4,7 +4,7 @@
 
 Models with random weights and the shapes of XLM-R are written as graphs of Glossator, in fp32 and in int8. Each graph
 is then loaded by a fresh process, which answers a text of 200 tokens; the page cache is warm. Sizes and memory do not
-depend on the load of the machine, times do. Writes benchmarks/results/large_vocabulary.md and .json.
+depend on the load of the machine, times do. Writes benchmarks/results/large_vocabulary/.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.common.results import RESULTS
+from benchmarks.common.results import write_report, write_result
 from benchmarks.common.sample_tasks import single_label
 from glossator.export.graphs.activation_ranges import measure_ranges
 from glossator.export.graphs.encoder_graph import write_graph
@@ -135,10 +135,9 @@ def main() -> None:
     else:
         chosen = list(MODELS) if mode == "all" else [mode, *arguments]
         results = {name: measure_model(name) for name in chosen}
-        RESULTS.mkdir(exist_ok=True)
-        (RESULTS / "large_vocabulary.md").write_text(_report(results) + "\n")
+        write_report("large_vocabulary", _report(results))
         stored = {"machine": describe_machine()[0], "models": results}
-        (RESULTS / "large_vocabulary.json").write_text(json.dumps(stored, indent=2) + "\n")
+        write_result("large_vocabulary", stored)
         print(_report(results))
 
 

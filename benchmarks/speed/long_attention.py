@@ -5,7 +5,7 @@
 Layers have the shape of ModernBERT base (149M) and random weights. Each kind of layer and each length have a process of
 their own; they take turns in every round. Time is processor time of one thread, which hardly depends on other work on
 the machine. Memory is the growth of the process's memory from the loaded graph to its peak.
-Writes benchmarks/results/long_attention.md and .json.
+Writes benchmarks/results/long_attention/.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common.results import RESULTS, ROOT
+from benchmarks.common.results import ROOT, write_report, write_result
 from glossator.evaluation.markdown import markdown_table
 from glossator.export.graphs.activation_ranges import measure_ranges
 from glossator.export.graphs.encoder_graph import write_graph
@@ -166,8 +166,8 @@ def write(lengths: list[int], rounds: int, measured: dict[str, list[dict[str, fl
             ),
         ]
     )
-    (RESULTS / "long_attention.md").write_text(text + "\n")
-    (RESULTS / "long_attention.json").write_text(json.dumps(found, indent=1) + "\n")
+    write_report("long_attention", text)
+    write_result("long_attention", found)
     print(text)
 
 

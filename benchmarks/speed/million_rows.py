@@ -5,7 +5,7 @@
 The rows are those of banking77's training file over and over, each time with three words of the corpus put in at random
 places: nearly all differ, and each has a hundred relatives that are alike without being near, which is the hard case
 for near duplicates. Labels that are likely wrong are not looked for. One process a round. Writes
-benchmarks/results/million_rows.md and .json.
+benchmarks/results/million_rows/.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.common.results import RESULTS
+from benchmarks.common.results import write_report, write_result
 from glossator.evaluation.markdown import markdown_table
 from glossator.service.inference.runtime.machine import describe_machine
 
@@ -50,7 +50,7 @@ def main() -> None:
         "peak_gb": max(each["peak_gb"] for each in rounds),
         "findings": {finding["name"]: finding["count"] for finding in report["findings"]},
     }
-    (RESULTS / "million_rows.json").write_text(json.dumps(figures, indent=2) + "\n")
+    write_result("million_rows", figures)
     table = markdown_table(
         ["rows", "file", "seconds, median (least to most)", "peak memory"],
         [[f"{options.rows:,}", f"{size:.0f} MB", f"{figures['seconds']:.0f} ({min(seconds):.0f} to {max(seconds):.0f})",
@@ -62,7 +62,7 @@ def main() -> None:
         f"# A million rows wrangled\n\n`python -m benchmarks.speed.million_rows`, {options.rounds} rounds, on "
         f"{figures['machine']}.\n\n{table}\n\nFound: {found}.\n"
     )
-    (RESULTS / "million_rows.md").write_text(words)
+    write_report("million_rows", words)
     print(words)
 
 

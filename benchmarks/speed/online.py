@@ -6,7 +6,7 @@
 process of its own, which is stopped (SIGSTOP) while another is measured. The client is the same for all, keeps its
 connections, and runs on the same CPUs as the server. Rivals run at the setting that was fastest in this run. The same
 rounds measure the same texts in bulk in one process, and a bare session call on token ids. Writes
-benchmarks/results/online.md and .json.
+benchmarks/results/online/.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from tokenizers import Tokenizer
 
 from benchmarks.common import texts as texts_of
 from benchmarks.common.engine_options import parser
-from benchmarks.common.results import RESULTS, ROOT
+from benchmarks.common.results import ROOT, write_report, write_result
 from benchmarks.speed.engines import Worker
 from glossator.evaluation.markdown import markdown_table
 from glossator.service.bundle.reader import read_bundle
@@ -357,7 +357,7 @@ def write(
             f"{max(shares):.0%}), with the client on the same CPUs. A bare session call on token ids takes "
             f"{statistics.median(bare_p50[kind]):.2f} ms.",
         ]  # fmt: skip
-    (RESULTS / "online.md").write_text("\n".join(lines) + "\n")
+    write_report("online", "\n".join(lines))
     fields = {
         "machine": describe_machine()[0],
         "servers": {name: {kind: vars(measured[name, kind]) for kind in COUNTS} for name in settings},
@@ -365,7 +365,7 @@ def write(
         "bulk": bulk_rates,
         "bare_p50": bare_p50,
     }
-    (RESULTS / "online.json").write_text(json.dumps(fields, indent=2) + "\n")
+    write_result("online", fields)
     print("\n".join(lines))
 
 

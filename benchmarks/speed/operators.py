@@ -3,7 +3,7 @@
     python -m benchmarks.speed.operators [--bundle BUNDLE]        (default: work/banking77/banking77)
 
 Runs banking77's test texts, sorted by length, in batches of at most 512 tokens on one thread under ONNX Runtime's own
-profiler. Writes benchmarks/results/operators.md and .json.
+profiler. Writes benchmarks/results/operators/.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import onnxruntime as ort
 
 from benchmarks.common import texts as texts_of
 from benchmarks.common.engine_options import parser
-from benchmarks.common.results import RESULTS
+from benchmarks.common.results import write_report, write_result
 from glossator.evaluation.markdown import markdown_table
 from glossator.service.bundle.reader import read_bundle
 from glossator.service.inference.encoding import EncodedText, Encoder
@@ -65,9 +65,9 @@ def main() -> None:
         "",
         markdown_table(["operator", "share"], rows, right=(1,)),
     ]
-    (RESULTS / "operators.md").write_text("\n".join(lines) + "\n")
+    write_report("operators", "\n".join(lines))
     fields = {"machine": describe_machine()[0], "shares": shares}
-    (RESULTS / "operators.json").write_text(json.dumps(fields, indent=2) + "\n")
+    write_result("operators", fields)
     print("\n".join(lines))
 
 

@@ -4,7 +4,7 @@
 
 Needs root, and a cgroup CPU controller that can be written to. Both engines are the same command in a process of its
 own; one is pinned to one CPU, the other may run on all of them with the quota of one. Nothing is set: the number of
-threads is found out. Writes benchmarks/results/quota.md and .json.
+threads is found out. Writes benchmarks/results/quota/.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.common import texts as texts_of
-from benchmarks.common.results import RESULTS, ROOT
+from benchmarks.common.results import ROOT, write_report, write_result
 from glossator.evaluation.markdown import markdown_table
 from glossator.service.inference.runtime.machine import describe_machine
 
@@ -98,8 +98,8 @@ def main() -> None:
         f"of pinning to one ({ratios[0]:.2f} to {ratios[-1]:.2f}); the aim is 0.90.", "",
         markdown_table(["how", "threads found", "texts/s, median"], table),
     ])  # fmt: skip
-    (RESULTS / "quota.md").write_text(text + "\n")
-    (RESULTS / "quota.json").write_text(json.dumps(rows, indent=1) + "\n")
+    write_report("quota", text)
+    write_result("quota", rows)
     print(text)
 
 

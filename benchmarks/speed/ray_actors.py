@@ -3,7 +3,7 @@
     python -m benchmarks.speed.ray_actors BUNDLE TEXTS.jsonl [--rows 3000] [--rounds 9]
 
 Both sets of actors are loaded beforehand and wait while the other one works; rounds alternate. The process that reads,
-keeps the ledger and writes runs on the same CPUs. Writes benchmarks/results/ray_actors.md and .json.
+keeps the ledger and writes runs on the same CPUs. Writes benchmarks/results/ray_actors/.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from statistics import median
 
 import ray
 
-from benchmarks.common.results import RESULTS
+from benchmarks.common.results import write_report, write_result
 from glossator.evaluation.markdown import markdown_table
 from glossator.service.inference.model import load
 from glossator.service.inference.runtime.machine import describe_machine
@@ -72,8 +72,8 @@ def write(seconds: dict[int, list[float]], options: argparse.Namespace) -> None:
         markdown_table(["actors", "rows/s"], rows), "",
         f"Two actors do {median(ratios):.2f} times the work of one ({min(ratios):.2f} to {max(ratios):.2f}).",
     ])  # fmt: skip
-    (RESULTS / "ray_actors.md").write_text(text + "\n")
-    (RESULTS / "ray_actors.json").write_text(json.dumps(seconds, indent=1) + "\n")
+    write_report("ray_actors", text)
+    write_result("ray_actors", seconds)
     print(text)
 
 

@@ -5,13 +5,12 @@
 Trains an encoder on the example tickets. In each round it is exported twice by the command that a user types: first
 with an empty cache folder, then with the cache of the first export. Both exports verify and measure their bundle.
 Processor time is stored next to wall time, because it hardly depends on other work on the machine. Writes
-benchmarks/results/repeated_export.md and .json.
+benchmarks/results/repeated_export/.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import resource
 import shutil
@@ -21,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common.results import RESULTS, ROOT
+from benchmarks.common.results import ROOT, write_report, write_result
 from benchmarks.quality.ladder import glossator
 from glossator.evaluation.markdown import markdown_table
 from glossator.service.inference.runtime.machine import describe_machine
@@ -88,8 +87,8 @@ def write(found: dict[str, Any]) -> None:
             markdown_table(["export", "seconds", "processor seconds", "served"], table, right=(1, 2)),
         ]
     )
-    (RESULTS / "repeated_export.md").write_text(text + "\n")
-    (RESULTS / "repeated_export.json").write_text(json.dumps(found, indent=1) + "\n")
+    write_report("repeated_export", text)
+    write_result("repeated_export", found)
     print(text)
 
 

@@ -3,7 +3,7 @@
     python -m benchmarks.speed.startup [BUNDLE]        (default: demo/tickets, which `make demo` makes)
 
 Starts `glossator serve` as a fresh process some times, asks it one question as soon as it listens, and reads the
-process's resident memory. The page cache is warm. Writes benchmarks/results/startup.md and .json.
+process's resident memory. The page cache is warm. Writes benchmarks/results/startup/.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from urllib.request import Request, urlopen
 
-from benchmarks.common.results import RESULTS
+from benchmarks.common.results import write_report, write_result
 from glossator.service.bundle.reader import read_bundle
 from glossator.service.inference.runtime.machine import describe_machine
 
@@ -73,9 +73,8 @@ def main() -> int:
         limit = f"{LIMITS[key]:g}" if key in LIMITS else ""
         figures = (f"{pick(values):.{digits}f}" for pick in (statistics.median, min, max))
         lines.append(f"| {name} | {' | '.join(figures)} | {limit} |")
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "startup.md").write_text("\n".join(lines) + "\n")
-    (RESULTS / "startup.json").write_text(json.dumps({"machine": describe_machine()[0], "runs": runs}, indent=2) + "\n")
+    write_report("startup", "\n".join(lines))
+    write_result("startup", {"machine": describe_machine()[0], "runs": runs})
     print("\n".join(lines))
     return int(any(statistics.median(run[key] for run in runs) > limit for key, limit in LIMITS.items()))
 

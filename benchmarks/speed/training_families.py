@@ -6,8 +6,7 @@ Each model is fine-tuned in a process of its own by `glossator train`'s own loop
 short texts, for at most `--steps` steps or `--seconds` seconds of processor time. The first step is not counted.
 Measured is the processor time of the process, which other programs on the machine change less than the time of day; on
 a quiet machine with one thread both are the same. Random weights train as fast as trained ones, but say nothing about
-accuracy. Models that are not named keep the results that they have. Writes benchmarks/results/training_families.md and
-.json.
+accuracy. Models that are not named keep the results that they have. Writes benchmarks/results/training_families/.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.common.results import RESULTS
+from benchmarks.common.results import read_values, write_report, write_result
 from glossator.evaluation.markdown import markdown_table
 from glossator.service.inference.runtime.machine import describe_machine
 
@@ -55,8 +54,7 @@ def main() -> None:
     if options.child:
         print(json.dumps(measure(options.models[0], options.steps, options.seconds)))
         return
-    file = RESULTS / "training_families.json"
-    stored: dict[str, Any] = json.loads(file.read_text())["models"] if file.is_file() else {}
+    stored: dict[str, Any] = (read_values("training_families") or {}).get("models", {})
     for name in options.models or MODELS:
         command = [sys.executable, "-m", "benchmarks.speed.training_families", name, "--child"]
         limits = ["--steps", str(options.steps), "--seconds", str(options.seconds)]
@@ -176,8 +174,8 @@ def write(models: dict[str, Any]) -> None:
         ]
     )
     fields = {"machine": describe_machine()[0], "batch": BATCH, "models": models}
-    (RESULTS / "training_families.json").write_text(json.dumps(fields, indent=2) + "\n")
-    (RESULTS / "training_families.md").write_text(text + "\n")
+    write_result("training_families", fields)
+    write_report("training_families", text)
     print(text, flush=True)
 
 

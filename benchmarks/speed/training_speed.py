@@ -6,7 +6,7 @@ Rows of snips, one epoch of the starter encoder. One process an engine, interlea
 validation. The Trainer has its defaults (batches of 8 as rows come, padded to the longest, learning rate 5e-5, fp32);
 ours has its own (32 by length, bf16 where the processor has it). Both have a linear schedule over the epoch and
 PyTorch's threads set to the CPUs. Accuracy is measured on the official test rows, after the first round. Writes
-benchmarks/results/training_speed.md and .json.
+benchmarks/results/training_speed/.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.common.public_corpora import rows_of
-from benchmarks.common.results import RESULTS
+from benchmarks.common.results import write_report, write_result
 from glossator.evaluation.markdown import markdown_table
 from glossator.evaluation.statistics.noninferiority import paired_proportions_interval
 from glossator.service.inference.runtime.machine import describe_machine
@@ -183,11 +183,10 @@ def write(found: dict[str, list[dict[str, Any]]], options: argparse.Namespace, r
             f"{high:+.4f}).",
         ]
     )
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "training_speed.md").write_text(text + "\n")
+    write_report("training_speed", text)
     kept = {name: [each["examples_per_second"] for each in runs] for name, runs in found.items()}
     fields = {"machine": describe_machine()[0], "rows": options.rows, "examples_per_second": kept}
-    (RESULTS / "training_speed.json").write_text(json.dumps(fields, indent=2) + "\n")
+    write_result("training_speed", fields)
     print(text, flush=True)
 
 

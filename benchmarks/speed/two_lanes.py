@@ -4,14 +4,13 @@
 
 A server is started with `glossator serve --jobs`. Requests of one text each arrive at a fixed rate, whether or not
 earlier ones have been answered (open loop); a latency counts from the moment at which its request was due. Rounds
-without and with a running job alternate. Writes benchmarks/results/two_lanes.md and .json.
+without and with a running job alternate. Writes benchmarks/results/two_lanes/.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import subprocess
 import sys
 import tempfile
@@ -22,7 +21,7 @@ from statistics import median
 import httpx
 import numpy as np
 
-from benchmarks.common.results import RESULTS
+from benchmarks.common.results import write_report, write_result
 from glossator.evaluation.markdown import markdown_table
 from glossator.service.inference.runtime.machine import describe_machine
 
@@ -120,8 +119,8 @@ def write(rounds: list[dict[str, float]], options: argparse.Namespace) -> None:
         "`python -m benchmarks.speed.two_lanes BUNDLE`.", "", markdown_table(header, rows), "",
         f"p99 during a job is {median(ratios):.2f} times that without ({min(ratios):.2f} to {max(ratios):.2f}).",
     ])  # fmt: skip
-    (RESULTS / "two_lanes.md").write_text(text + "\n")
-    (RESULTS / "two_lanes.json").write_text(json.dumps(rounds, indent=1) + "\n")
+    write_report("two_lanes", text)
+    write_result("two_lanes", rounds)
     print(text)
 
 

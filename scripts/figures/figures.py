@@ -1,7 +1,8 @@
 """Every figure that the documents may show. `fill_figures.py` writes them into the documents.
 
-The function `FIGURES["NAME"]` reads `benchmarks/results/NAME.json` and returns its figures as text, by name. A document
-shows one as `<!--figure NAME.FIGURE-->1.80<!--/figure-->`.
+The function `FIGURES["NAME"]` gets the values of a result of the benchmark NAME, which is stored as
+`benchmarks/results/NAME/MACHINE.json`, and returns its figures as text, by name. A document shows one
+as `<!--figure NAME.FIGURE-->1.80<!--/figure-->`.
 
 To publish a figure: give it a name here, in `figures_loop.py` or in `figures_quality.py`, put an empty marker into the
 document, and run `make figures`.
@@ -270,7 +271,6 @@ FIGURES: Mapping[str, Callable[[Any], Figures]] = {
     "context": quality.context,
     "encoder_families": encoder_families,
     "engines": engines,
-    "engines-xeon": engines,
     "entity_errors": quality.entity_errors,
     "event_loop": event_loop,
     "explain": quality.explain,
@@ -301,7 +301,6 @@ FIGURES: Mapping[str, Callable[[Any], Figures]] = {
     "mutants": mutants,
     "reader_fuzz": reader_fuzz,
     "online": online,
-    "online-xeon": online,
     "operators": operators,
     "out_of_scope": quality.out_of_scope,
     "overload": overload,
@@ -320,4 +319,4 @@ FIGURES: Mapping[str, Callable[[Any], Figures]] = {
     "two_lanes": two_lanes,
     "verify_damage": verify_damage,
 }
-"""By the name of the result file, without `.json`."""
+"""By the name of the benchmark, which is that of its folder in `benchmarks/results/`."""

@@ -1,4 +1,4 @@
-"""Fill the figures of README.md and docs/ from `benchmarks/results/*.json`, or check that they are current.
+"""Fill the figures of README.md and docs/ from `benchmarks/results/*/*.json`, or check that they are current.
 
     python scripts/figures/fill_figures.py [FOLDER]            rewrite the documents; `make figures`
     python scripts/figures/fill_figures.py --check [FOLDER]    print faults as FILE:LINE, exit with 1; in `make check`
@@ -7,12 +7,15 @@ A figure is written between two comments on one line. Its name is defined in `fi
 
     p99 rises <!--figure overload.p99_ratio.range-->1.80 (1.47 to 1.94)<!--/figure--> times.
 
+It is of the newest result, or of the newest on a kind of machine where the name says one: `overload@vnni.p99_ratio`.
+Every result also has the figures `machine`, `date` and `commit`.
+
 The check also finds:
 
 - numbers outside a marker that look measured (`1.8 times`, `40 ms`, `3.1 %`). A number that is chosen or cited, such as
   a limit, is written as `<!--fixed-->64 MB<!--/fixed-->`.
 - markers at the beginning of a line, which Markdown would take for a block of HTML.
-- links to `benchmarks/results/NAME.md` in a paragraph, list item or table row that shows no figure of NAME.
+- links to `benchmarks/results/NAME/MACHINE.md` in a paragraph, list item or table row that shows no figure of NAME.
 
 Fenced blocks are left alone.
 """
@@ -27,6 +30,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from figure_text import Figures
 from figures import FIGURES
@@ -40,7 +44,7 @@ _AT_START = re.compile(r"\s*(?:[-*+>]\s+|\d+\.\s+)*<!--\s*(?:figure|fixed)\b")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _CODE_SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
 _LINK_TARGET = re.compile(r"\]\([^)]*\)")
-_RESULT_LINK = re.compile(r"\]\([^)]*\bresults/([\w-]+)\.(?:md|json)\)")
+_RESULT_LINK = re.compile(r"\]\([^)]*\bresults/([\w-]+)/([\w-]+)\.(?:md|json)\)")
 _BEGINS_BLOCK = re.compile(r"\s*(?:[-*+] |\d+\. |\||$)")
 _NUMBER = r"(?<![\w.,])[-+]?\d[\d,]*(?:\.\d+)?"
 _MEASURED = re.compile(
@@ -84,14 +88,32 @@ class Results:
             raise UnknownFigure(f"{file} has no figure {figure!r}. It has: {', '.join(self._read[file])}")
         return self._read[file][figure]
 
+    def machine(self, file: str) -> str:
+        """The kind of machine whose result is shown for FILE or FILE@KIND."""
+        return str(self._newest(file)["machine"]["kind"])
+
     def _figures(self, file: str) -> Figures:
-        if file not in FIGURES:
-            raise UnknownFigure(f"scripts/figures/figures.py has no result {file!r}. It has: {', '.join(FIGURES)}")
-        path = self.folder / f"{file}.json"
+        name = file.partition("@")[0]
+        if name not in FIGURES:
+            raise UnknownFigure(f"scripts/figures/figures.py has no result {name!r}. It has: {', '.join(FIGURES)}")
+        result = self._newest(file)
+        shared = {
+            "machine": result["machine"]["description"] or "an unknown machine",
+            "date": result["date"],
+            "commit": (result["commit"] or "unknown")[:12],
+        }
         try:
-            return FIGURES[file](json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, LookupError, TypeError) as error:
-            raise UnknownFigure(f"{path.name} cannot be read: {type(error).__name__}: {error}") from error
+            return shared | FIGURES[name](result["values"])
+        except (ValueError, LookupError, TypeError) as error:
+            raise UnknownFigure(f"the result of {file} cannot be read: {type(error).__name__}: {error}") from error
+
+    def _newest(self, file: str) -> Any:
+        """The newest result of a name on the kind of machine that follows `@`, or on any."""
+        name, _, kind = file.partition("@")
+        found = [json.loads(path.read_text(encoding="utf-8")) for path in self.folder.glob(f"{name}/{kind}*.json")]
+        if not found:
+            raise UnknownFigure(f"there is no result of {file} in {self.folder.name}/{name}")
+        return max(found, key=lambda result: (result["date"], result["machine"]["kind"]))
 
 
 class Document:
@@ -149,11 +171,21 @@ class Document:
     def _bare_links(self) -> Iterator[Fault]:
         """Links to results whose figures are not shown next to the link."""
         for block in self._blocks():
-            shown = {name.partition(".")[0] for _, line in block for name, _ in _FIGURE.findall(line)}
+            shown = set(self._shown(block))
             for number, line in block:
-                for file in _RESULT_LINK.findall(line):
-                    if file in FIGURES and file not in shown:
-                        yield Fault(number, f"a link to the results of {file}, but no figure from them")
+                for file, kind in _RESULT_LINK.findall(line):
+                    if file in FIGURES and (file, kind) not in shown:
+                        yield Fault(number, f"a link to the results of {file} on {kind}, but no figure from them")
+
+    def _shown(self, block: Sequence[tuple[int, str]]) -> Iterator[tuple[str, str]]:
+        """Name and kind of machine of the results whose figures are shown in a block."""
+        for _, line in block:
+            for figure, _ in _FIGURE.findall(line):
+                file = figure.partition(".")[0]
+                try:
+                    yield file.partition("@")[0], self.results.machine(file)
+                except UnknownFigure:
+                    continue  # a fault of its own
 
     @cached_property
     def _prose(self) -> list[tuple[int, str]]:

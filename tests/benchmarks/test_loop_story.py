@@ -40,5 +40,6 @@ def test_the_figures_are_those_of_the_days(tmp_path: Path) -> None:
     assert (figures["texts_to_accuracy_alarm"], figures["texts_to_drift_alarm"]) == (90, None)
     assert (figures["labels_from_change_to_promotion"], figures["labels"], figures["days_inside"]) == (100, 200, 4)
     story.write(tmp_path, figures, found)
-    assert {path.name for path in tmp_path.iterdir()} == {"loop_story.json", "loop_story.md", "loop_story.svg"}
-    assert "|   3 | a" in (tmp_path / "loop_story.md").read_text()
+    assert sorted(path.suffix for path in tmp_path.glob("loop_story/*")) == [".json", ".md", ".svg"]
+    (report,) = tmp_path.glob("loop_story/*.md")
+    assert "|   3 | a" in report.read_text()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-from benchmarks.common.results import RESULTS, ROOT
+from benchmarks.common.results import ROOT, read_newest
 from benchmarks.common.tiny_models import FAMILIES
 from benchmarks.quality.model_families import int8_verdict, wait_for
 from glossator.service.bundle.manifest import Parity
 from glossator.training.base_model import FAMILIES as TRAINED
 
-STORED = json.loads((RESULTS / "families.json").read_text())["families"]
+STORED = read_newest("families").values["families"]
 
 
 def parity(scheme: str, flips: int, *, non_inferior: bool) -> Parity:

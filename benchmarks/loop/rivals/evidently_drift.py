@@ -13,6 +13,8 @@ import json
 import sys
 import time
 import warnings
+from collections.abc import Iterator
+from typing import Any
 
 import evidently
 import pandas as pd
@@ -28,7 +30,7 @@ definition = DataDefinition(numerical_columns=numbers, categorical_columns=["lab
 known = Dataset.from_pandas(reference, data_definition=definition)
 
 
-def scores_of(columns):
+def scores_of(columns: dict[str, Any]) -> Iterator[dict[str, float]]:
     """Yield the scores of each batch of a stream, by column."""
     stream = pd.DataFrame(columns)
     for start in range(0, len(stream) - given["batch"] + 1, given["batch"]):

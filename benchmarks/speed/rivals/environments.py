@@ -25,13 +25,13 @@ def python_of(name: str, work: Path) -> Path:
     if not stamp.is_file() or stamp.read_text() != requirements.read_text():
         print(f"· installing {name}", flush=True)
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        install = [python, "-m", "pip", "install", "--quiet"]
+        install = [str(python), "-m", "pip", "install", "--quiet"]
         if requirements.read_text().startswith("# alone"):
             torch = re.findall(r"^torch==.*$", requirements.read_text(), re.MULTILINE)
             subprocess.run([*install, "--no-deps", *torch], check=True)  # first, or pip may choose a CUDA build
         else:
             (site,) = (folder / "lib").glob("python*/site-packages")
             (site / "zz_project.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
-        subprocess.run([*install, "--requirement", requirements], check=True)
+        subprocess.run([*install, "--requirement", str(requirements)], check=True)
         stamp.write_text(requirements.read_text())
     return python

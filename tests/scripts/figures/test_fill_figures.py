@@ -39,11 +39,18 @@ def fill_figures(scripts: tuple[ModuleType, ModuleType]) -> ModuleType:
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A folder with one result and no document."""
-    (tmp_path / "benchmarks" / "results").mkdir(parents=True)
     (tmp_path / "docs").mkdir()
-    rounds = [{**each, **COUNTS} for each in ROUNDS]
-    (tmp_path / "benchmarks" / "results" / "overload.json").write_text(json.dumps(rounds))
+    store(tmp_path, [{**each, **COUNTS} for each in ROUNDS])
     return tmp_path
+
+
+def store(project: Path, values: object, machine: str = "avx2-amd-epyc", date: str = "2026-11-01") -> None:
+    """Store a result of `overload`; the rest of its fields is checked by `tests/benchmarks/common/test_results.py`."""
+    folder = project / "benchmarks" / "results" / "overload"
+    folder.mkdir(parents=True, exist_ok=True)
+    about = {"kind": machine, "description": f"the machine {machine}"}
+    result = {"date": date, "commit": None, "machine": about, "values": values}
+    (folder / f"{machine}.json").write_text(json.dumps(result))
 
 
 def figure(name: str, shown: str) -> str:
@@ -95,18 +102,30 @@ def test_a_new_result_makes_the_documents_stale(
 ) -> None:
     text = f"p99 is {figure('overload.refusal_ms', '7.0')} ms\n"
     assert check(fill_figures, project, text, capsys) == []
-    rounds = [{**each, **COUNTS, "refused_p99": 9.0} for each in ROUNDS]
-    (project / "benchmarks" / "results" / "overload.json").write_text(json.dumps(rounds))
+    store(project, [{**each, **COUNTS, "refused_p99": 9.0} for each in ROUNDS])
     assert check(fill_figures, project, text, capsys) == [
         "README.md:1: overload.refusal_ms is stale. Shown: '7.0'. Stored: '9.0'"
     ]
+
+
+def test_figures_are_of_the_newest_machine_or_of_the_one_that_is_named(
+    fill_figures: ModuleType, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store(project, [{**each, **COUNTS, "refused_p99": 9.0} for each in ROUNDS], "amx-intel-xeon", "2026-11-02")
+    older, newer = figure("overload@avx2.refusal_ms", "7.0"), figure("overload.refusal_ms", "9.0")
+    where = figure("overload@avx2.machine", "the machine avx2-amd-epyc")
+    assert check(fill_figures, project, f"It took {older} ms on {where}, now {newer} ms\n", capsys) == []
+    link = "([overload](benchmarks/results/overload/amx-intel-xeon.md))"
+    assert check(fill_figures, project, f"It took {newer} ms {link}\n", capsys) == []
+    said = "a link to the results of overload on amx-intel-xeon, but no figure from them"
+    assert check(fill_figures, project, f"It took {older} ms {link}\n", capsys) == [f"README.md:1: {said}"]
 
 
 @pytest.mark.parametrize("start", ["", "  ", "- ", "1. ", "> "])
 def test_a_marker_may_not_begin_a_line(
     fill_figures: ModuleType, project: Path, capsys: pytest.CaptureFixture[str], start: str
 ) -> None:
-    link, shown = "[overload](benchmarks/results/overload.md)", figure("overload.goodput", "101%")
+    link, shown = "[overload](benchmarks/results/overload/avx2-amd-epyc.md)", figure("overload.goodput", "101%")
     assert ">overload</a>" not in MarkdownIt().render(f"{start}{shown} {link}\n")
     said = "a marker begins the line: Markdown takes the whole line for HTML; put a word before it"
     assert check(fill_figures, project, f"{start}{shown} {link}\n", capsys) == [f"README.md:1: {said}"]
@@ -117,9 +136,9 @@ def test_a_marker_may_not_begin_a_line(
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        (figure("overload.p98_ratio", "1.80"), "overload has no figure 'p98_ratio'. It has: p99_ratio, "),
+        (figure("overload.p98_ratio", "1.80"), "overload has no figure 'p98_ratio'. It has: machine, date, "),
         (figure("overlord.p99_ratio", "1.80"), "scripts/figures/figures.py has no result 'overlord'. It has: "),
-        (figure("quota.times", "1.01"), "quota.json cannot be read: FileNotFoundError"),
+        (figure("quota.times", "1.01"), "there is no result of quota in results/quota"),
         ("<!--figure overload.goodput-->101%", "a marker is malformed, or does not end on its line"),
         ("101%<!--/figure-->", "a marker is malformed, or does not end on its line"),
         ("<!-- figure overload.goodput -->x<!-- /figure -->", "a marker is malformed, or does not end on its line"),
@@ -136,9 +155,9 @@ def test_a_marker_that_cannot_be_filled_is_a_fault(
 def test_a_result_of_another_shape_is_a_fault(
     fill_figures: ModuleType, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (project / "benchmarks" / "results" / "overload.json").write_text('[{"p99": 1}]')
+    store(project, [{"p99": 1}])
     printed = check(fill_figures, project, f"It is {figure('overload.goodput', '101%')}", capsys)
-    assert printed == ["README.md:1: overload.json cannot be read: KeyError: 'p99_at_300'"]
+    assert printed == ["README.md:1: the result of overload cannot be read: KeyError: 'p99_at_300'"]
 
 
 @pytest.mark.parametrize(
@@ -187,8 +206,8 @@ def test_other_numbers_are_left_alone(
 def test_a_link_to_results_needs_one_of_their_figures(
     fill_figures: ModuleType, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    link, shown = "([overload](benchmarks/results/overload.md))", figure("overload.goodput", "101%")
-    said = "a link to the results of overload, but no figure from them"
+    link, shown = "([overload](benchmarks/results/overload/avx2-amd-epyc.md))", figure("overload.goodput", "101%")
+    said = "a link to the results of overload on avx2-amd-epyc, but no figure from them"
     paragraphs = f"It is {shown}\nof the capacity {link}.\n\nSee {link}.\n"
     text = f"{paragraphs}\n- It is {shown}\n- {link}\n\n| {link} | {shown} |\n| {link} | |\n"
     assert check(fill_figures, project, text, capsys) == [f"README.md:{line}: {said}" for line in (4, 7, 10)]
@@ -219,9 +238,9 @@ def test_a_link_to_results_needs_one_of_their_figures(
 def test_figures_are_those_of_the_benchmarks_own_report(
     scripts: tuple[ModuleType, ModuleType], file: str, pattern: str
 ) -> None:
-    results = ROOT / "benchmarks" / "results"
-    found = scripts[1].FIGURES[file](json.loads((results / f"{file}.json").read_text()))
-    numbers = set(re.findall(r"\d[\d,.]*\d|\d", (results / f"{file}.md").read_text()))
+    (result, *_) = sorted((ROOT / "benchmarks" / "results" / file).glob("*.json"))
+    found = scripts[1].FIGURES[file](json.loads(result.read_text())["values"])
+    numbers = set(re.findall(r"\d[\d,.]*\d|\d", result.with_suffix(".md").read_text()))
     checked = {
         name: set(re.findall(r"\d[\d,.]*\d|\d", text)) for name, text in found.items() if re.fullmatch(pattern, name)
     }

@@ -29,7 +29,7 @@ STRENGTH = 10.0
 
 AUDITED_PRECISION = (0.23, 0.71)
 """The share of doubtful labels among the first 100 selected rows of two corpora that people judged
-(`benchmarks/results/label_audits.md`): an estimate for other corpora, and a wide one."""
+(`benchmarks/results/label_audits/amx-intel-xeon.md`): an estimate for other corpora, and a wide one."""
 
 
 @dataclass(frozen=True, slots=True)
