@@ -15,8 +15,32 @@ TOGETHER = ("tests/browser",)
 """Folders that one process takes as a whole: a second Chromium and a second server of all tasks would cost more."""
 LONGEST = (
     "tests/browser",
+    "tests/training/algorithms/test_ladder.py",
     "tests/reliability/test_label_kills.py",
+    "tests/reliability/test_jobs.py",
     "tests/cli/test_model_choice.py",
+    "tests/service/jobs/test_attempt.py",
+    "tests/service/jobs/test_worker_supervisor.py",
+    "tests/reliability/test_job_history.py",
+    "tests/export/importing/test_imported_models.py",
+    "tests/cli/test_full_pipeline.py",
+    "tests/workflows/loop/test_retraining.py",
+    "tests/cli/commands/operations/test_demo.py",
+    "tests/cli/test_interrupts.py",
+    "tests/scripts/docs/test_run_notebooks.py",
+    "tests/cli/commands/training/test_train.py",
+    "tests/training/test_resume_state.py",
+    "tests/scripts/test_studio_assets.py",
+    "tests/export/importing/test_families.py",
+    "tests/service/api/test_schema_fuzz.py",
+    "tests/workflows/evidence/test_evidence_folder.py",
+    "tests/export/importing/test_causal_encoders.py",
+    "tests/cli/test_out_of_scope.py",
+    "tests/reliability/test_replicas.py",
+    "tests/reliability/test_overload.py",
+    "tests/reliability/test_memory.py",
+    "tests/cli/commands/corpus/test_restore.py",
+    "tests/contract/test_other_task_pipelines.py",
 )
 """What would end last if it did not begin first; then come the files with the most tests."""
 
