@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Unpack
 
+    from glossator.auditing import evidence, verify_evidence
     from glossator.checkpoint import Checkpoint, train
     from glossator.corpus import Corpus, CorpusSplit, read_corpus
     from glossator.labelling import LabelledFile, label
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from glossator.service.tasks.text_classification import Classification, Score
     from glossator.service.tasks.token_classification import Entity
     from glossator.sklearn_classifier import SklearnClassifier
+    from glossator.workflows.evidence.folder import WrittenEvidence
+    from glossator.workflows.evidence.verification import VerifiedEvidence
     from glossator.workflows.loop.drift_files import DriftResult
     from glossator.workflows.models.comparison import ComparedModels
     from glossator.workflows.models.evaluation import EvaluatedModel
@@ -58,9 +62,12 @@ __all__ = [
     "Score",
     "SelectedModel",
     "SklearnClassifier",
+    "VerifiedEvidence",
+    "WrittenEvidence",
     "compare",
     "drift",
     "evaluate",
+    "evidence",
     "import_model",
     "import_sklearn",
     "label",
@@ -71,7 +78,12 @@ __all__ = [
     "read_corpus",
     "select",
     "train",
+    "verify_evidence",
 ]
+_PACKAGES = {"AsyncClient": "httpx", "Client": "httpx", "SklearnClassifier": "sklearn"}
+"""Which classes need a package of an extra to be imported. Without it, `import *` leaves them out."""
+if not TYPE_CHECKING:
+    __all__ = [name for name in __all__ if name not in _PACKAGES or find_spec(_PACKAGES[name]) is not None]
 
 _PUBLIC_CLASSES = {
     "Answer": "glossator.service.inference.pipeline",
@@ -94,12 +106,16 @@ _PUBLIC_CLASSES = {
     "Score": "glossator.service.tasks.text_classification",
     "SelectedModel": "glossator.workflows.models.model_ladder",
     "SklearnClassifier": "glossator.sklearn_classifier",
+    "VerifiedEvidence": "glossator.workflows.evidence.verification",
+    "WrittenEvidence": "glossator.workflows.evidence.folder",
     "compare": "glossator.measure",
     "evaluate": "glossator.measure",
+    "evidence": "glossator.auditing",
     "label": "glossator.labelling",
     "read_corpus": "glossator.corpus",
     "select": "glossator.measure",
     "train": "glossator.checkpoint",
+    "verify_evidence": "glossator.auditing",
 }
 """Where each public class is, and each function that has a module of its own."""
 

@@ -59,9 +59,12 @@ class DriftResult:
     sample: TextSample
 
 
-def find_bundle(model: str, registry: Path | None = None) -> Path:
-    """Return the folder of a bundle: a path, or with a registry `NAME` or `NAME@VERSION` (by default the champion)."""
-    if registry is None:
+def find_bundle(model: str, registry: Path | None = None, *, folder_first: bool = False) -> Path:
+    """Return the folder of a bundle: a path, or with a registry `NAME` or `NAME@VERSION` (by default the champion).
+
+    `folder_first`: also with a registry, a folder of this name is the bundle.
+    """
+    if registry is None or (folder_first and Path(model).is_dir()):
         return Path(model)
     from glossator.service.registry import CHAMPION, Registry
 

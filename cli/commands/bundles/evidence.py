@@ -74,9 +74,10 @@ def evidence(
     if bundle is None:
         raise ConfigError("no bundle was given", hint="glossator evidence BUNDLE -o FOLDER")
     from glossator.workflows.evidence.folder import write_evidence
+    from glossator.workflows.loop.drift_files import find_bundle
 
     written = write_evidence(
-        _folder(bundle, registry),
+        find_bundle(bundle, registry, folder_first=True),
         output,
         reporter(quiet=quiet),
         registry=registry,
@@ -96,14 +97,6 @@ def evidence(
     for sentence in written.missing:
         console.print(f"· {sentence}", markup=False)
     return OK
-
-
-def _folder(bundle: str, registry: Path | None) -> Path:
-    if registry is None or Path(bundle).is_dir():
-        return Path(bundle)
-    from glossator.workflows.loop.drift_files import find_bundle
-
-    return find_bundle(bundle, registry)
 
 
 def _verify(
