@@ -55,6 +55,7 @@ def label(
     *,
     text_column: str | None = None,
     second_column: str | None = None,
+    heads: Sequence[Model | str | Path] = (),
     zero_shot: Sequence[str] | None = None,
     hypothesis: str | None = None,
     multi_label: bool = False,
@@ -84,6 +85,7 @@ def label(
             `tickets.labelled.csv`.
         text_column: The column with the text; None detects it.
         second_column: The column with the second text, for tasks that read two.
+        heads: Further heads of the backbone of `model`; each adds columns with its name, and each text is read once.
         zero_shot: Labels that the model was not trained on.
         hypothesis: With `zero_shot`, the sentence that a label completes, such as `This example is {}.`
         multi_label: With `zero_shot`, give every label that fits, also none or several.
@@ -117,6 +119,8 @@ def label(
     """
     if not zero_shot and (hypothesis is not None or multi_label):
         raise ConfigError("hypothesis and multi_label need zero_shot", hint="Give the labels too.")
+    if heads and zero_shot:
+        raise ConfigError("heads cannot be combined with zero_shot", hint="Leave one out.")
     target = _next_to(str(source)) if output is None else str(output)
     say = report or _ignore
     with ExitStack() as stack:
@@ -136,7 +140,15 @@ def label(
         )
         check_output(job, overwrite=overwrite, fresh=fresh)
         loaded = model if isinstance(model, Model) else load(model, threads=threads)
-        summary = label_file(job, loaded, overwrite=overwrite, fresh=fresh, report=say, progress=progress)
+        summary = label_file(
+            job,
+            loaded,
+            overwrite=overwrite,
+            fresh=fresh,
+            report=say,
+            progress=progress,
+            heads=[each if isinstance(each, Model) else load(each, threads=threads) for each in heads],
+        )
     return LabelledFile(Path(target), summary)
 
 

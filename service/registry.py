@@ -300,7 +300,10 @@ class Registry:
 
         Raises ConfigError if the registry does not have the backbone: without it, the head cannot be loaded.
         """
-        backbone = read_manifest(bundle).backbone
+        try:
+            backbone = read_manifest(bundle).backbone
+        except (OSError, BundleError):
+            return None  # loading the bundle says what is wrong
         if backbone is None:
             return None
         for name, record in self.records().items():

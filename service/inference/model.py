@@ -346,7 +346,7 @@ def load(
                 expected=digest,
                 hint="Add the bundle again: glossator models add.",
             )
-        with SHARED.lock:
+        with SHARED.lock if share else nullcontext():
             key = (bundle.digest, threads, device)
             found = SHARED.models.get(key) if share else None
             if found is not None:

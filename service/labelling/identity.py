@@ -20,10 +20,16 @@ from glossator.service.labelling.file_labelling import FileLabelling
 
 
 def labelling_identity(
-    labelling: FileLabelling, model: Model, columns: ColumnPlan, row_format: RowFormat, files: Sequence[Path]
+    labelling: FileLabelling,
+    model: Model,
+    columns: ColumnPlan,
+    row_format: RowFormat,
+    files: Sequence[Path],
+    heads: Sequence[Model] = (),
 ) -> dict[str, object]:
     """Return everything that decides the bytes of the output, by names that a message can use."""
-    return {
+    further: dict[str, object] = {"heads": [f"{head.name}@{head.digest}" for head in heads]} if heads else {}
+    return further | {
         "input": hash_input(files, labelling.source),
         "model": f"{model.name}@{model.digest}",
         "device": model.device,

@@ -70,6 +70,7 @@ def label_file(
     report: Callable[[str], None] = lambda _: None,
     progress: Callable[[LabelSummary], None] | None = None,
     remote_start: RemoteStart | None = None,
+    heads: Sequence[Model] = (),
 ) -> LabelSummary:
     """Label the source and return the counts. The output appears whole or not at all.
 
@@ -84,6 +85,7 @@ def label_file(
         report: Called with sentences about what was detected.
         progress: Called with the counts after each chunk.
         remote_start: Answers instead of the model.
+        heads: Further heads of the backbone of `model`, which answer too: each text is encoded and read once.
 
     Raises:
         ConfigError: As `check_output` and `prepare`; or the ledger next to the output belongs to another labelling.
@@ -92,7 +94,7 @@ def label_file(
         JobError: Too many rows carry an error, or another process writes this output.
     """
     check_output(labelling, overwrite=overwrite, fresh=fresh)
-    with prepare(labelling, model, report) as prepared:
+    with prepare(labelling, model, report, heads=heads) as prepared:
         row_format, codec, files = prepared.row_format, prepared.codec, input_files(labelling.source)
         label_into = partial(prepared.label_into, progress=progress)
         start = prepared.start
@@ -105,7 +107,7 @@ def label_file(
                 return label_into(StreamDestination(writer), start)
         if fresh or not has_ledger(labelling.output):
             _measure_batch_cost(files, model, report)
-        identity = labelling_identity(labelling, model, prepared.columns, row_format, files)
+        identity = labelling_identity(labelling, model, prepared.columns, row_format, files, heads)
         with Ledger(labelling.output, identity, batch_costs(model), fresh=fresh or not files) as ledger:
             use_batch_costs(model, ledger.batch_costs)
             if ledger.done:

@@ -15,11 +15,13 @@ from glossator.service.documents.source import Source
 from glossator.service.errors import ConfigError, InputError
 from glossator.service.inference.answer_cells import LABEL, LABELS, answer_columns
 from glossator.service.inference.encoding import reads_pairs
+from glossator.service.inference.heads.bulk_answers import StartHeads, further_columns
 from glossator.service.inference.model import Model
 from glossator.service.inference.pipeline import Answer
 from glossator.service.labelling.column_plan import ColumnPlan, plan_columns
 from glossator.service.labelling.file_labelling import FileLabelling
 from glossator.service.labelling.outputs.output_formats import create_output_format, find_output_format
+from glossator.service.labelling.outputs.tool_format import ToolFormat
 from glossator.service.labelling.row_labelling import StartAnswers, label_rows
 from glossator.service.labelling.summary import LabelSummary
 from glossator.service.tasks.encoded import Text
@@ -45,7 +47,11 @@ class PreparedLabelling:
 
 @contextmanager
 def prepare(
-    labelling: FileLabelling, model: Model, report: Callable[[str], None] = lambda _: None
+    labelling: FileLabelling,
+    model: Model,
+    report: Callable[[str], None] = lambda _: None,
+    *,
+    heads: Sequence[Model] = (),
 ) -> Iterator[PreparedLabelling]:
     """Open the input and check all options; the input is closed when the block ends.
 
@@ -53,6 +59,7 @@ def prepare(
         labelling: What to label.
         model: The model that answers.
         report: Called with sentences about what was detected.
+        heads: Further heads of the backbone of `model`, which answer too.
 
     Raises:
         ConfigError: Options do not fit the model or one another.
@@ -64,7 +71,7 @@ def prepare(
             merged: Any = {**source.request_options, **labelling.given_options()}
             labelling = replace(labelling, task_options=merged)
             report(f"with the options of the first request: {', '.join(source.request_options)}")
-        columns = plan_output_columns(labelling, source, model)
+        columns = plan_output_columns(labelling, source, model, heads)
         second = "" if columns.second is None else f", second '{columns.second}'"
         report(source.describe())
         shown = source.all_decisions()
@@ -74,6 +81,12 @@ def prepare(
         row_format, codec = create_output_format(
             labelling.output, labelling.output_format, columns, model.task, formula_safe=labelling.formula_safe
         )
+        if heads and isinstance(row_format, ToolFormat):
+            raise ConfigError(
+                "this format cannot hold the answers of several heads",
+                found=row_format.format,
+                expected="JSON Lines, CSV, TSV or Parquet",
+            )
         label_into = partial(
             label_rows,
             source,
@@ -84,7 +97,7 @@ def prepare(
             max_error_rate=labelling.max_error_rate,
         )
         yield PreparedLabelling(
-            labelling, source, columns, row_format, codec, create_start(labelling, model), label_into
+            labelling, source, columns, row_format, codec, create_start(labelling, model, heads), label_into
         )
         for decision in source.all_decisions():  # those for many files are known when they have been read
             if decision not in shown:
@@ -96,16 +109,16 @@ def open_input(labelling: FileLabelling) -> Source:
     return open_source(labelling.source, **asdict(labelling.input_options))
 
 
-def plan_output_columns(labelling: FileLabelling, source: Source, model: Model) -> ColumnPlan:
+def plan_output_columns(
+    labelling: FileLabelling, source: Source, model: Model, heads: Sequence[Model] = ()
+) -> ColumnPlan:
     """Return the columns that are read and written."""
     if labelling.zero_shot is not None:
         answers: Sequence[str] = LABELS if labelling.zero_shot.multi_label else LABEL
     else:
-        answers = answer_columns(
-            model.task,
-            label_sets=labelling.task_options.get("coverage") is not None,
-            cascade=model.bundle.manifest.cascade is not None,
-        )
+        sets = labelling.task_options.get("coverage") is not None
+        answers = answer_columns(model.task, label_sets=sets, cascade=model.bundle.manifest.cascade is not None)
+        answers = (*answers, *further_columns(heads, label_sets=sets))
     return plan_columns(
         source.columns,
         text_column=labelling.text_column,
@@ -124,8 +137,10 @@ def _first_rows(labelling: FileLabelling, source: Source) -> list[Mapping[str, o
     return [record.fields for record in source.head(_HEAD_ROWS) if record.error is None]
 
 
-def create_start(labelling: FileLabelling, model: Model) -> StartAnswers:
+def create_start(labelling: FileLabelling, model: Model, heads: Sequence[Model] = ()) -> StartAnswers:
     """Return the function that starts to answer texts; raises ConfigError for options that contradict one another."""
+    if heads and labelling.zero_shot is None:
+        return StartHeads([model, *heads], **labelling.task_options)
     if labelling.zero_shot is None:
         return partial(model.start, lane="bulk", **labelling.task_options)
     if given := labelling.given_options():

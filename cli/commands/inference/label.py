@@ -46,6 +46,13 @@ def label(
     output: Annotated[
         str, typer.Option("--output", "-o", help="File to write, in the format of its suffix; - for standard output.")
     ] = "-",
+    head: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Folder of a further head of the model's backbone; adds the columns NAME_label and NAME_score. May be "
+            "repeated: each text is read once for all heads."
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Label nothing: estimate rows, tokens, time and cost.")
     ] = False,
@@ -139,6 +146,7 @@ def label(
     Examples:
       glossator label tickets.csv --model models/tickets --output labelled.jsonl
       glossator label archive.zip --model models/tickets --dry-run
+      glossator label tickets.csv --model models/topic --head models/urgency --head models/spam -o labelled.csv
       glossator label notes.txt --model models/nli --zero-shot delivery --zero-shot refund
       zcat notes.txt.gz | glossator label - --model models/tickets | jq .label
     """
@@ -153,6 +161,9 @@ def label(
         raise ConfigError("--hypothesis and --multi-label need --zero-shot", hint="Give the labels too.")
     if ray is not None and output == "-":
         raise ConfigError("--ray needs an output file", found="-", hint="Name one: --output FILE.")
+
+    if head and (ray is not None or zero_shot or dry_run):
+        raise ConfigError("--head cannot be combined with --ray, --zero-shot or --dry-run", hint="Leave one out.")
 
     with ExitStack() as stack:
         here = stack.enter_context(local_copy(source, progress.stage)) if is_remote(source) else source
@@ -208,6 +219,7 @@ def label(
             fresh=fresh,
             progress=counter,
             remote_start=remote_start,
+            heads=[load(each, threads=threads, device=device) for each in head or ()],
             report=progress.stage,
         )
     if as_json:

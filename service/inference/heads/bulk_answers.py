@@ -1,4 +1,4 @@
-"""Answers of several heads to the rows of a file: one answer per text, with those of the further heads beside it."""
+"""Answers of several heads to the rows of a file: one answer per text, with those of the further heads next to it."""
 
 from __future__ import annotations
 
