@@ -59,6 +59,7 @@ check: $(DEV)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/python -m mypy
+	@$(BIN)/python -m mypy benchmarks scripts
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python scripts/docs/check_docs.py
 	@$(BIN)/python scripts/docs/check_words.py

@@ -1,7 +1,7 @@
 """Where benchmarks store their results: one file for each benchmark and kind of machine, all of one format.
 
-`benchmarks/results/NAME/MACHINE.json` holds the values with what is needed to repeat them; `MACHINE.md` next to it is for
-readers. A result of another kind of machine lies in another file, so none replaces another.
+`benchmarks/results/NAME/MACHINE.json` holds the values with what is needed to repeat them; `MACHINE.md` next to it is
+for readers. A result of another kind of machine lies in another file, so none replaces another.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ import argparse
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -86,7 +87,7 @@ def main() -> None:
 
 def spoiled(corpus: Corpus, seed: int) -> Corpus:
     chance = np.random.default_rng(seed)
-    spans: list[list] = [list(each) for each in corpus.spans or ()]
+    spans: list[list[Any]] = [list(each) for each in corpus.spans or ()]
     places = [(row, number) for row, each in enumerate(spans) for number in range(len(each))]
     names = corpus.label_names
     for turn, chosen in enumerate(chance.choice(len(places), size=int(SHARE * len(places)), replace=False).tolist()):

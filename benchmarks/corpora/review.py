@@ -24,6 +24,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,7 +113,7 @@ def correct(vectors: NDArray[np.float32], labels: Labels, held: NDArray[np.float
 
 def as_published(
     train: Corpus, truth: Labels, vectors: NDArray[np.float32], held: NDArray[np.float32], gold: Labels
-) -> list[dict[str, object]]:
+) -> list[dict[str, Any]]:
     row_of = {line: row for row, line in enumerate(train.lines)}
     suspects = find_label_errors(train, vectors)
     rows = np.array([row_of[each.line] for each in suspects])
@@ -134,7 +135,7 @@ def as_published(
 def line(
     name: str, count: int, wrong: tuple[int, int], base: NDArray[np.bool_], suspects: NDArray[np.bool_],
     control: NDArray[np.bool_],
-) -> dict[str, object]:  # fmt: skip
+) -> dict[str, Any]:  # fmt: skip
     """One line of the table: accuracies, and what the review of suspects gives over none and over the control."""
     return {
         "rows": name,
@@ -155,7 +156,7 @@ def difference(new: NDArray[np.bool_], old: NDArray[np.bool_]) -> dict[str, floa
     return {"value": (gained - lost) / len(new), "low": low, "high": high, "p": mcnemar(gained, lost)[0]}
 
 
-def finetuned(data: Path, work: Path, train: Corpus, truth: Labels) -> dict[str, object]:
+def finetuned(data: Path, work: Path, train: Corpus, truth: Labels) -> dict[str, Any]:
     """Three fine-tunes by the commands of the program, on the labels of the first seed."""
     work.mkdir(parents=True, exist_ok=True)
     given, chance = spoiled(truth, SEEDS[0])
@@ -211,28 +212,29 @@ def lines_of(file: Path) -> list[int]:
         return [record.line for record in source.records()]
 
 
-def compared(models: Sequence[str], data: Path) -> dict[str, object]:
+def compared(models: Sequence[str], data: Path) -> dict[str, Any]:
     found = command("compare", *models, "--data", str(data / "banking77/test.csv"), "--label-column", "category")
     (comparison,) = found["comparisons"]
     kept = ("value", "baseline_value", "difference", "p_value", "verdict")
     return {name: comparison[name] for name in kept}
 
 
-def command(*arguments: str) -> dict:
+def command(*arguments: str) -> dict[str, Any]:
     print("$ glossator", *arguments, flush=True)
     finished = subprocess.run(
         [sys.executable, "-m", "glossator", *arguments, "--json"], stdout=subprocess.PIPE, check=True
     )
-    return json.loads(finished.stdout)
+    found: dict[str, Any] = json.loads(finished.stdout)
+    return found
 
 
-def earlier() -> dict[str, object] | None:
+def earlier() -> dict[str, Any] | None:
     """What an earlier run with --finetune found."""
     stored = read_values("review")
     return stored["finetuned"] if stored else None
 
 
-def write(rows: list[dict[str, object]], tuned: dict[str, object] | None) -> None:
+def write(rows: list[dict[str, Any]], tuned: dict[str, Any] | None) -> None:
     machine = describe_machine()[0]
     fields = {"machine": machine, "frozen": rows, "finetuned": tuned}
     write_result("review", fields)
@@ -272,7 +274,7 @@ def describe(found: dict[str, float]) -> str:
     return f"{found['value']:+.4f} ({found['low']:+.4f} to {found['high']:+.4f}), p {found['p']:.2g}"
 
 
-def describe_tuned(found: dict) -> str:
+def describe_tuned(found: dict[str, Any]) -> str:
     difference = found["difference"]
     return (
         f"{difference['value']:+.4f} ({difference['low']:+.4f} to {difference['high']:+.4f}), p {found['p_value']:.2g}"

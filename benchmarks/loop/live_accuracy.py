@@ -153,7 +153,8 @@ def shares_of_labels(widths: Floats, plain_widths: Floats) -> list[float | None]
 
 
 def _at(labels: tuple[int, ...], widths: Floats) -> list[float]:
-    return np.exp(np.interp(np.log(labels), np.log(_LOOKS), np.log(widths))).round(4).tolist()
+    found: list[float] = np.exp(np.interp(np.log(labels), np.log(_LOOKS), np.log(widths))).round(4).tolist()
+    return found
 
 
 def report(found: dict[str, Any]) -> str:

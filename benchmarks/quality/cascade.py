@@ -16,6 +16,7 @@ import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -49,7 +50,7 @@ def main() -> None:
     write(found)
 
 
-def measure(folder: Path, corpus: str) -> dict[str, object]:
+def measure(folder: Path, corpus: str) -> dict[str, Any]:
     """The figures of one corpus."""
     checkpoint, full = folder / "finetune-1/checkpoint", folder / "finetune-1/bundle"
     fast = min(
@@ -101,7 +102,7 @@ def expected_seconds(checkpoint: Path, full: Path, fast: Path) -> float:
     return 1 / speeds[0] + (1 - share) / speeds[1]
 
 
-def write(found: list[dict[str, object]]) -> None:
+def write(found: list[dict[str, Any]]) -> None:
     """Writes both result files."""
     rows = []
     for each in found:

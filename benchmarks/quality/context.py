@@ -76,7 +76,7 @@ def run(options: argparse.Namespace, name: str, sides: dict[str, Path]) -> tuple
     pipeline = load_checkpoint(checkpoint)
     answers = pipeline.predict(inputs_of(rows, pipeline.task))
     found = [answer.labels == gold for answer, gold in zip(answers, rows.labels, strict=True)]  # type: ignore[union-attr]
-    return np.array(found), float(trained["outcome"]["seconds"])  # type: ignore[index,call-overload]
+    return np.array(found), float(trained["outcome"]["seconds"])
 
 
 def write(options: argparse.Namespace, right: dict[str, np.ndarray], seconds: dict[str, float]) -> None:

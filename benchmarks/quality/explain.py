@@ -56,7 +56,7 @@ def losses(
                 {}
                 if isinstance(answer, glossator.GlossatorError)
                 else {s.label: s.score for s in answer.prediction.scores}
-            )  # type: ignore[union-attr]
+            )
             scores.append(before[number // len(SHARES)] - known.get(label, 0.0))
         found.append(float(np.mean(scores)))
     return found[0], found[1]

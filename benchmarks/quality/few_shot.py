@@ -71,13 +71,13 @@ def run(options: argparse.Namespace, algorithm: str, seed: int) -> dict[str, obj
         "--fresh", "--accept-changed-test", *runs,
     )  # fmt: skip
     exported = glossator("export", str(checkpoint), "-o", str(bundle), "--overwrite", *runs)
-    test = next(each for each in exported["manifest"]["evaluation"] if each["split"] == "test")  # type: ignore[index,call-overload]
+    test = next(each for each in exported["manifest"]["evaluation"] if each["split"] == "test")
     return {
         "algorithm": algorithm,
         "seed": seed,
         "rows": trained["rows"],
-        "train_seconds": trained["outcome"]["seconds"],  # type: ignore[index,call-overload]
-        "served": exported["manifest"]["served"]["scheme"],  # type: ignore[index,call-overload]
+        "train_seconds": trained["outcome"]["seconds"],
+        "served": exported["manifest"]["served"]["scheme"],
         "test": test["metrics"]["accuracy"],
     }
 
@@ -88,7 +88,7 @@ def write(found: list[dict[str, object]], rows: int) -> None:
     for algorithm in ALGORITHMS:
         own = [each for each in found if each["algorithm"] == algorithm]
         if own:
-            values = [each["test"]["value"] for each in own]  # type: ignore[index,call-overload]
+            values = [each["test"]["value"] for each in own]
             by_seed = "; ".join("{value:.4f} ({low:.4f} to {high:.4f})".format(**each["test"]) for each in own)  # type: ignore[arg-type]
             seconds = np.median([each["train_seconds"] for each in own])
             table.append([algorithm, f"{np.mean(values):.4f}", by_seed, f"{seconds:.0f}", str(own[0]["served"])])

@@ -19,6 +19,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -122,11 +123,11 @@ def run(options: argparse.Namespace) -> None:
     print(options.corpus, options.algorithm, options.seed, f"{record['train_seconds']:.0f} s", test["metrics"])
 
 
-def glossator(*arguments: str) -> dict[str, object]:
+def glossator(*arguments: str) -> dict[str, Any]:
     """A command of Glossator with `--json`; its result."""
     print("$ glossator", *arguments, flush=True)
     done = subprocess.run([sys.executable, "-m", "glossator", *arguments, "--json"], stdout=subprocess.PIPE, check=True)
-    found: dict[str, object] = json.loads(done.stdout)
+    found: dict[str, Any] = json.loads(done.stdout)
     return found
 
 
@@ -172,7 +173,7 @@ def report(work: Path) -> None:
     print("\n".join(lines))
 
 
-def table(folder: Path, records: list[dict[str, object]]) -> list[str]:
+def table(folder: Path, records: list[dict[str, Any]]) -> list[str]:
     """The table of one corpus."""
     corpus = str(records[0]["corpus"])
     metric = HEADLINE.get(corpus, "accuracy")

@@ -109,7 +109,7 @@ def run(data: Path, work: Path, corpus: str, algorithm: str, seed: int) -> None:
         KINDS[1]: other,
     }
     logits = {name: model.logits(each) for name, each in texts.items()}
-    record = {
+    record: dict[str, Any] = {
         "corpus": corpus,
         "algorithm": algorithm,
         "seed": seed,
@@ -179,7 +179,7 @@ def measure(task: Classifier, inside: Logits, outside: Logits) -> dict[str, Any]
         "found": float(found.mean()),
         "scores": {
             name: {"auroc": auroc(*sides)}
-            | {f"recall_{100 * share:.0f}": recall_at(*sides, share) for share in REFUSED_SHARES}
+            | {f"recall_{100 * share:.0f}": recall_at(sides[0], sides[1], share) for share in REFUSED_SHARES}
             for name, sides in scores.items()
         },
     }

@@ -51,7 +51,8 @@ def shallow(checkpoint: Path, layers: int, folder: Path) -> Path:
 
 def requests_of(texts: list[str]) -> list[list[str]]:
     """The texts in requests, of each size as many."""
-    made, place = [], 0
+    made: list[list[str]] = []
+    place = 0
     while place < len(texts):
         size = SIZES[len(made) % len(SIZES)]
         made.append(texts[place : place + size])

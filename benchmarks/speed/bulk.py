@@ -222,7 +222,7 @@ def serve_spacy(options: argparse.Namespace) -> None:
     nlp = spacy.blank("en")
     categoriser = nlp.add_pipe("textcat")
     for label in labels:
-        categoriser.add_label(label)  # type: ignore[attr-defined]
+        categoriser.add_label(label)
     texts = read(options.texts)
     examples = [Example.from_dict(nlp.make_doc(text), {"cats": dict.fromkeys(labels, 0.0)}) for text in texts[:50]]
     nlp.initialize(lambda: examples)

@@ -179,7 +179,10 @@ def run_rounds(
     layers = [shape for shape in products if min(shape) >= 256 and 77 not in shape][:36]
     limits = []
     for number in range(options.rounds):
-        limits.append(measure_limit(layers, precision="int8", workers=len(os.sched_getaffinity(0))).tokens_per_second)
+        limit = measure_limit(layers, precision="int8", workers=len(os.sched_getaffinity(0)))
+        if limit is None:
+            sys.exit("the int8 limit of this processor cannot be measured")
+        limits.append(limit.tokens_per_second)
         for kind, draw in SETS.items():
             texts = draw(options.data, number)
             tokens = sum(len(each.ids) for each in tokenizer.encode_batch_fast(texts))

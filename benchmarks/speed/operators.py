@@ -21,9 +21,10 @@ from benchmarks.common.engine_options import parser
 from benchmarks.common.results import write_report, write_result
 from glossator.evaluation.markdown import markdown_table
 from glossator.service.bundle.reader import read_bundle
-from glossator.service.inference.encoding import EncodedText, Encoder
+from glossator.service.inference.encoding import Encoder
 from glossator.service.inference.runtime.machine import describe_machine
 from glossator.service.inference.runtime.session import pad
+from glossator.service.tasks.encoded import EncodedText
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "rivals"))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import sys
 import tempfile
 import time
@@ -36,7 +37,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9)
     options = parser.parse_args()
     texts = [json.loads(line)["text"] for line in options.texts.read_text().splitlines()]
-    ray.init(num_cpus=3, log_to_driver=False, logging_level="ERROR", include_dashboard=False)
+    ray.init(num_cpus=3, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
     seconds: dict[int, list[float]] = {1: [], 2: []}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))

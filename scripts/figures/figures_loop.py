@@ -41,7 +41,7 @@ def live_f1(result: Any) -> Figures:
 
 
 def _known(each: Any) -> float:
-    return max(share for share in each["shares_of_labels"] if share is not None)
+    return float(max(share for share in each["shares_of_labels"] if share is not None))
 
 
 def drift_summaries(result: Any) -> Figures:

@@ -21,10 +21,10 @@ SIZE = 200
 """Newest texts that are compared with the reference."""
 
 
-class Detector(MMDDriftOnlineTorch):
+class Detector(MMDDriftOnlineTorch):  # type: ignore[misc]
     """The detector without its bootstraps."""
 
-    def _configure_thresholds(self):
+    def _configure_thresholds(self) -> None:
         self.thresholds = [float("inf")] * self.window_size
 
 
