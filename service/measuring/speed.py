@@ -204,7 +204,8 @@ def _latency(model: Model, texts: list[str], callers: int) -> Latency:
 
     def call(number: int) -> None:
         own_texts = cycle(texts[number::callers] or texts)
-        while (began := time.perf_counter()) < until:
+        while not seconds[number] or time.perf_counter() < until:
+            began = time.perf_counter()
             model.predict([next(own_texts)])
             seconds[number].append(time.perf_counter() - began)
 

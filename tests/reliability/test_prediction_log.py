@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
-from servers import Server, server
+from servers import HTTP, Server, server
 from vote_bundle import vote_bundle
 
 from glossator.service.monitoring.prediction_log.reader import LogReader
@@ -34,7 +34,7 @@ def ask(running: Server, number: int) -> str | None:
     """Ask for one answer. Returns the id of the request if it was answered."""
     name = f"request-{number}"
     try:
-        answer = httpx.post(
+        answer = HTTP.post(
             f"{running.url}/v1/models/intents/predict",
             json={"text": f"money {number}"},
             headers={"X-Request-Id": name},
@@ -90,15 +90,15 @@ def test_kill_loses_only_the_last_moment_and_the_next_server_goes_on(bundle: Pat
 def test_the_rows_of_a_job_are_logged_by_its_worker(bundle: Path, tmp_path: Path) -> None:
     with server(bundle, **settings(tmp_path), jobs=tmp_path / "jobs") as running:
         rows = "n,text\n" + "".join(f"{n},money {n}\n" for n in range(2_000)) + "2000,\n"
-        answer = httpx.post(
+        answer = HTTP.post(
             f"{running.url}/v1/jobs", data={"model": "intents"}, files={"file": ("rows.csv", rows)}, timeout=60
         )
         job = answer.json()["id"]
         until = time.monotonic() + 120.0
-        while httpx.get(f"{running.url}/v1/jobs/{job}").json()["state"] != "completed":
+        while HTTP.get(f"{running.url}/v1/jobs/{job}").json()["state"] != "completed":
             assert time.monotonic() < until
             time.sleep(0.1)
-        result = httpx.get(f"{running.url}/v1/jobs/{job}/result").text
+        result = HTTP.get(f"{running.url}/v1/jobs/{job}/result").text
     records = list(LogReader(tmp_path / "log"))
     labels = {row["text"]: row["label"] for row in csv.DictReader(io.StringIO(result)) if row["text"]}
     assert {record["text"]: record["labels"][0] for record in records} == labels

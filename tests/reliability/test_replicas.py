@@ -9,12 +9,11 @@ import sys
 import time
 from pathlib import Path
 
-import httpx
 import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from replica_load import CLIENTS, Load, children, loop, replicas
-from servers import ROOT
+from servers import HTTP, ROOT
 from vote_bundle import vote_bundle
 
 
@@ -41,7 +40,7 @@ def test_replica_that_is_drained_fails_nobody(bundle: Path) -> None:
 
 def test_idle_replicas_end_cleanly_with_their_parent(bundle: Path) -> None:
     with replicas(bundle) as (parent, url):
-        assert httpx.get(f"{url}/readyz").status_code == 200
+        assert HTTP.get(f"{url}/readyz").status_code == 200
         orphans = children(parent)
         assert len(orphans) == 2
         for kind in (signal.SIGHUP, signal.SIGTERM, signal.SIGTERM):
@@ -54,7 +53,7 @@ def test_metrics_of_any_replica_are_those_of_all(bundle: Path) -> None:
     with replicas(bundle) as (_, url):
         with Load(url, "intents") as load:
             time.sleep(2)
-        metrics = httpx.get(f"{url}/metrics").text
+        metrics = HTTP.get(f"{url}/metrics").text
         counted = {
             sample.labels["replica"]: sample.value
             for family in text_string_to_metric_families(metrics)

@@ -8,9 +8,20 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 
+import httpx
+
 ROOT = Path(__file__).resolve().parents[2]
+HTTP = httpx.Client(
+    timeout=60,
+    verify=False,
+    limits=httpx.Limits(max_keepalive_connections=0),
+    cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+)
+"""Calls a server as `httpx.get` and `httpx.post` do, with a new connection and no cookies, but does not read the
+certificates of TLS each time: that takes longer than most calls."""
 _PROGRAM = """
 import sys
 from pathlib import Path

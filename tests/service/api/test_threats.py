@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from property_profiles import examples
-from servers import Server, server
+from servers import HTTP, Server, server
 from starlette.testclient import TestClient
 from wrong_requests import PREDICT, WRONG, Wrong
 
@@ -41,7 +41,7 @@ def running(bundles: dict[str, Path]) -> Iterator[Server]:
 def post(running: Server, body: object, **more: Any) -> httpx.Response:
     headers = {"Content-Type": "application/json"} | more
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return httpx.post(running.url + PREDICT, content=content, headers=headers, timeout=30)
+    return HTTP.post(running.url + PREDICT, content=content, headers=headers, timeout=30)
 
 
 def test_cpu_from_tokenizer(running: Server) -> None:
@@ -56,7 +56,7 @@ def test_cpu_from_tokenizer(running: Server) -> None:
 
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong.name)
 def test_wrong_requests_are_refused(running: Server, wrong: Wrong) -> None:
-    answer = httpx.post(running.url + wrong.path, content=wrong.body, headers=dict(wrong.headers), timeout=30)
+    answer = HTTP.post(running.url + wrong.path, content=wrong.body, headers=dict(wrong.headers), timeout=30)
     assert answer.status_code == wrong.status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["code"]
@@ -113,8 +113,8 @@ def test_memory_and_disk_from_uploads(running: Server) -> None:
 
 
 def test_responses_are_compressed_for_clients_that_accept_it(running: Server) -> None:
-    plain = httpx.post(running.url + PREDICT, json={"texts": ["money"] * 100}, headers={"Accept-Encoding": "identity"})
-    compressed = httpx.post(running.url + PREDICT, json={"texts": ["money"] * 100}, headers={"Accept-Encoding": "gzip"})
+    plain = HTTP.post(running.url + PREDICT, json={"texts": ["money"] * 100}, headers={"Accept-Encoding": "identity"})
+    compressed = HTTP.post(running.url + PREDICT, json={"texts": ["money"] * 100}, headers={"Accept-Encoding": "gzip"})
     assert "content-encoding" not in plain.headers
     assert compressed.headers["content-encoding"] == "gzip"
     assert compressed.json() == plain.json()
@@ -176,11 +176,11 @@ def test_parallel_answers_equal_sequential_answers(bundles: dict[str, Path]) -> 
     ],
 )  # fmt: skip
 def test_deadline_holds_in_every_dialect(running: Server, path: str, body: object) -> None:
-    late = httpx.post(running.url + path, json=body, headers={"X-Request-Timeout": "1e-9"})
+    late = HTTP.post(running.url + path, json=body, headers={"X-Request-Timeout": "1e-9"})
     # Refused from the length of the queue, or dropped at the deadline; 424 is how text-embeddings-inference says it.
     assert late.status_code in (429, 424 if path.startswith("/tei") else 504), late.text
-    assert httpx.post(running.url + path, json=body, headers={"X-Request-Timeout": "20"}).status_code == 200
-    wrong = httpx.post(running.url + path, json=body, headers={"X-Request-Timeout": "soon"})
+    assert HTTP.post(running.url + path, json=body, headers={"X-Request-Timeout": "20"}).status_code == 200
+    wrong = HTTP.post(running.url + path, json=body, headers={"X-Request-Timeout": "soon"})
     assert wrong.status_code in (400, 422)
     assert "x-request-timeout" in wrong.text
 
@@ -190,7 +190,7 @@ def test_late_work_is_dropped_and_counted(running: Server) -> None:
     answer = post(running, {"texts": ["money " * 50] * 900}, **{"X-Request-Timeout": "0.000001"})
     assert answer.status_code in (429, 504)
     time.sleep(0.2)
-    metrics = httpx.get(f"{running.url}/metrics").text
+    metrics = HTTP.get(f"{running.url}/metrics").text
     late = [
         line for line in metrics.splitlines() if line.startswith(("glossator_late_total", "glossator_refused_total"))
     ]

@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from servers import Server, server
+from servers import HTTP, Server, server
 
 KINDS = ("token-classification", "text-pair", "text-pair-score", "question-answering", "text-embedding")
 TEXTS = ["the parcel came on monday", "thanks for the money", "where is my box today"]
@@ -27,7 +26,7 @@ def native(running: Server) -> Callable[..., list[dict[str, Any]]]:
     """The results of our own route: what every dialect must say in its words."""
 
     def ask(model: str, texts: list[str], **options: Any) -> list[dict[str, Any]]:
-        answer = httpx.post(f"{running.url}/v1/models/{model}/predict", json={"texts": texts} | options, timeout=30)
+        answer = HTTP.post(f"{running.url}/v1/models/{model}/predict", json={"texts": texts} | options, timeout=30)
         assert answer.status_code == 200, answer.text
         results: list[dict[str, Any]] = answer.json()["results"]
         return results

@@ -11,7 +11,7 @@ import httpx
 import numpy as np
 import pytest
 from cohere.core.api_error import ApiError
-from servers import Server
+from servers import HTTP, Server
 
 from .conftest import PAIR, TEXTS
 
@@ -40,7 +40,7 @@ def v2(running: Server, http: httpx.Client) -> cohere.ClientV2:
 def ranking(running: Server) -> list[tuple[int, float]]:
     """The index and the score of each document, from the native route."""
     body = {"query": PAIR[0], "documents": TEXTS}
-    results = httpx.post(f"{running.url}/v1/models/text-embedding/rerank", json=body).json()["results"]
+    results = HTTP.post(f"{running.url}/v1/models/text-embedding/rerank", json=body).json()["results"]
     return [(each["index"], min(1.0, max(0.0, each["score"]))) for each in results]
 
 
@@ -63,34 +63,34 @@ def test_rank_fields_are_joined_in_their_order(running: Server, ranking: list[tu
     halves = [text.split(" ", 1) for text in TEXTS]
     documents = [{"body": rest, "title": first} for first, rest in halves]
     body = {"model": "text-embedding", "query": PAIR[0], "documents": documents, "rank_fields": ["title", "body"]}
-    found = httpx.post(f"{running.url}/cohere/v1/rerank", json=body).json()["results"]
+    found = HTTP.post(f"{running.url}/cohere/v1/rerank", json=body).json()["results"]
     assert [(each["index"], each["relevance_score"]) for each in found] == ranking  # a line break is white space
-    answer = httpx.post(f"{running.url}/cohere/v1/rerank", json=body | {"rank_fields": None})
+    answer = HTTP.post(f"{running.url}/cohere/v1/rerank", json=body | {"rank_fields": None})
     assert (answer.status_code, "[0]: has no text in text" in answer.json()["message"]) == (422, True)
 
 
 def test_jina_and_cohere_rerank_at_the_root(running: Server, ranking: list[tuple[int, float]]) -> None:
     body = {"model": "text-embedding", "query": PAIR[0], "documents": TEXTS, "max_chunks_per_doc": None}
-    jina = httpx.post(f"{running.url}/v1/rerank", json=body)
+    jina = HTTP.post(f"{running.url}/v1/rerank", json=body)
     assert jina.headers["X-Ignored-Fields"] == "max_chunks_per_doc"
     assert [(each["index"], each["document"]["text"]) for each in jina.json()["results"]] == [
         (index, TEXTS[index]) for index, _ in ranking
     ]
     counted = {"inputs": [PAIR[0], *TEXTS], "add_special_tokens": False}
-    tokens = sum(map(len, httpx.post(f"{running.url}/tei/text-embedding/tokenize", json=counted).json()))
+    tokens = sum(map(len, HTTP.post(f"{running.url}/tei/text-embedding/tokenize", json=counted).json()))
     assert jina.json()["usage"]["total_tokens"] == tokens
-    plain = httpx.post(f"{running.url}/v1/rerank", json=body | {"return_documents": False, "top_n": 1}).json()
+    plain = HTTP.post(f"{running.url}/v1/rerank", json=body | {"return_documents": False, "top_n": 1}).json()
     assert plain["results"] == [{"index": ranking[0][0], "relevance_score": ranking[0][1]}]
-    second = httpx.post(f"{running.url}/v2/rerank", json=body).json()
+    second = HTTP.post(f"{running.url}/v2/rerank", json=body).json()
     assert [(each["index"], each["relevance_score"]) for each in second["results"]] == ranking
-    unnamed = httpx.post(f"{running.url}/v1/rerank", json=body | {"model": None})  # three models can rank
+    unnamed = HTTP.post(f"{running.url}/v1/rerank", json=body | {"model": None})  # three models can rank
     assert (unnamed.status_code, "3 models that fit" in unnamed.json()["detail"]) == (422, True)
 
 
 def test_ratings_become_scores_from_0_to_1(v2: cohere.ClientV2, running: Server) -> None:
     found = v2.rerank(model="text-pair-score", query=PAIR[0], documents=TEXTS)
     body = {"query": PAIR[0], "texts": TEXTS, "raw_scores": True}
-    raw = httpx.post(f"{running.url}/tei/text-pair-score/rerank", json=body).json()
+    raw = HTTP.post(f"{running.url}/tei/text-pair-score/rerank", json=body).json()
     assert [each.relevance_score for each in found.results] == pytest.approx(
         [1 / (1 + np.exp(-each["score"])) for each in raw]
     )
@@ -131,13 +131,13 @@ def test_vectors_are_those_of_the_native_route(v1: cohere.Client, v2: cohere.Cli
     ],
 )
 def test_what_is_not_supported_is_refused_by_name(running: Server, body: dict[str, Any], message: str) -> None:
-    answer = httpx.post(f"{running.url}/cohere/v2/embed", json=body | {"model": "text-embedding"})
+    answer = HTTP.post(f"{running.url}/cohere/v2/embed", json=body | {"model": "text-embedding"})
     assert answer.status_code == 422
     assert message in answer.json()["message"]
 
 
 def test_the_only_model_that_fits_needs_no_name(running: Server, native: Native) -> None:
-    found = httpx.post(f"{running.url}/cohere/v1/embed", json={"texts": TEXTS}).json()["embeddings"]
+    found = HTTP.post(f"{running.url}/cohere/v1/embed", json={"texts": TEXTS}).json()["embeddings"]
     assert np.allclose(found, [each["embedding"] for each in native("text-embedding", TEXTS)], atol=1e-7)
 
 

@@ -6,13 +6,12 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import httpx
 import huggingface_hub
 import numpy as np
 import pytest
 from huggingface_hub import InferenceClient
 from huggingface_hub.errors import HfHubHTTPError
-from servers import Server
+from servers import HTTP, Server
 
 from .conftest import PAIR, TEXTS
 
@@ -83,7 +82,7 @@ def test_vectors_and_similarities_are_those_of_the_native_route(running: Server,
 
 def test_zero_shot_is_that_of_the_native_route(running: Server) -> None:
     labels = ["refund", "delivery"]
-    answer = httpx.post(
+    answer = HTTP.post(
         f"{running.url}/v1/models/text-embedding/zero-shot", json={"texts": TEXTS[:1], "labels": labels}
     ).json()["results"][0]
     found = client(running, "text-embedding").zero_shot_classification(TEXTS[0], labels)
@@ -95,25 +94,25 @@ def test_parameters_of_other_servers_are_accepted_and_named(running: Server) -> 
     parameters = {"max_answer_len": 15, "doc_stride": 32, "max_seq_len": 64, "align_to_words": True, "top_k": 2}
     inputs = {"question": PAIR[0], "context": PAIR[1]}
     body = {"inputs": inputs, "parameters": parameters, "options": {"wait_for_model": True}}
-    answer = httpx.post(f"{running.url}/hf/question-answering", json=body)
+    answer = HTTP.post(f"{running.url}/hf/question-answering", json=body)
     assert len(answer.json()) == 2
     assert answer.headers["X-Ignored-Fields"].split(", ") == [
         "options", "parameters.max_answer_len", "parameters.doc_stride", "parameters.max_seq_len",
         "parameters.align_to_words",
     ]  # fmt: skip
     sentences = {"source_sentence": TEXTS[0], "sentences": TEXTS[1:], "more": 1}
-    similar = httpx.post(f"{running.url}/hf/text-embedding", json={"inputs": sentences, "parameters": None})
+    similar = HTTP.post(f"{running.url}/hf/text-embedding", json={"inputs": sentences, "parameters": None})
     assert similar.headers["X-Ignored-Fields"] == "inputs.more"
-    vectors = httpx.post(f"{running.url}/hf/text-embedding", json={"inputs": TEXTS, "normalize": None, "user": "me"})
+    vectors = HTTP.post(f"{running.url}/hf/text-embedding", json={"inputs": TEXTS, "normalize": None, "user": "me"})
     assert (vectors.status_code, vectors.headers["X-Ignored-Fields"]) == (200, "user")
 
 
 def test_no_answer_is_a_candidate_only_where_the_client_allows_it(running: Server) -> None:
     body: Any = {"inputs": {"question": PAIR[0], "context": PAIR[1]}, "parameters": {"top_k": 50}}
-    spans = httpx.post(f"{running.url}/hf/question-answering", json=body).json()
+    spans = HTTP.post(f"{running.url}/hf/question-answering", json=body).json()
     for allowed in (True, False):
         body["parameters"]["handle_impossible_answer"] = allowed
-        found = httpx.post(f"{running.url}/hf/question-answering", json=body).json()
+        found = HTTP.post(f"{running.url}/hf/question-answering", json=body).json()
         assert [each for each in found if each["answer"]] == [each for each in spans if each["answer"]]
         assert sum(each["answer"] == "" for each in found) == allowed
         if allowed:
@@ -122,7 +121,7 @@ def test_no_answer_is_a_candidate_only_where_the_client_allows_it(running: Serve
 
 def test_labels_of_zero_shot_may_be_one_string(running: Server) -> None:
     found = [
-        httpx.post(
+        HTTP.post(
             f"{running.url}/hf/text-embedding", json={"inputs": TEXTS[0], "parameters": {"candidate_labels": labels}}
         ).json()
         for labels in (["refund", "delivery"], "refund, delivery")
@@ -132,10 +131,10 @@ def test_labels_of_zero_shot_may_be_one_string(running: Server) -> None:
 
 def test_pairs_are_read(running: Server, native: Native) -> None:
     body = {"inputs": {"text": PAIR[0], "text_pair": PAIR[1]}}
-    (found,) = httpx.post(f"{running.url}/hf/text-pair", json=body).json()
+    (found,) = HTTP.post(f"{running.url}/hf/text-pair", json=body).json()
     (expected,) = native("text-pair", [PAIR[0]], text_pairs=[PAIR[1]])
     assert found[: len(expected["scores"])] == expected["scores"]
-    ((rated,),) = httpx.post(f"{running.url}/hf/text-pair-score", json=body).json()
+    ((rated,),) = HTTP.post(f"{running.url}/hf/text-pair-score", json=body).json()
     assert rated["score"] == native("text-pair-score", [PAIR[0]], text_pairs=[PAIR[1]])[0]["score"]
 
 
@@ -159,6 +158,6 @@ def test_state_of_an_endpoint(running: Server) -> None:
 )
 def test_errors_keep_their_form(running: Server, model: str, body: Any, status: int, message: str) -> None:
     headers = {"Content-Type": "application/json"}
-    answer = httpx.post(f"{running.url}/hf/{model}", content=json.dumps(body), headers=headers)
+    answer = HTTP.post(f"{running.url}/hf/{model}", content=json.dumps(body), headers=headers)
     assert answer.status_code == status, answer.text
     assert message in answer.json()["error"]

@@ -6,9 +6,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-import httpx
 import pytest
-from servers import Server
+from servers import HTTP, Server
 from starlette.testclient import TestClient
 
 from .conftest import PAIR, TEXTS
@@ -30,7 +29,7 @@ NAMES = ["refund", "delivery", "praise", "greeting", "complaint", "other"]
 def predict(running: Server, model: str, config: str | None, *data: Any) -> Any:
     tasks = [{"id": number, "data": each} for number, each in enumerate(data)]
     body = {"tasks": tasks, "label_config": config, "project": "1.2", "params": {"context": None}}
-    return httpx.post(f"{running.url}/label-studio/{model}/predict", json=body)
+    return HTTP.post(f"{running.url}/label-studio/{model}/predict", json=body)
 
 
 @pytest.mark.parametrize("model", ["intents", "tags"])
@@ -132,19 +131,19 @@ def test_task_that_cannot_be_read_keeps_its_place(running: Server) -> None:
 
 def test_backend_is_set_up_and_lives(running: Server) -> None:
     url = f"{running.url}/label-studio/intents"
-    version = httpx.post(f"{url}/setup", json={"project": "1", "schema": "<View/>"}).json()["model_version"]
+    version = HTTP.post(f"{url}/setup", json={"project": "1", "schema": "<View/>"}).json()["model_version"]
     assert version.startswith("intents@")
-    assert httpx.post(f"{url}/setup").json() == {"model_version": version}
+    assert HTTP.post(f"{url}/setup").json() == {"model_version": version}
     for path in ("/health", "/", ""):
-        assert httpx.get(url + path).json() == {"status": "UP", "model_class": "text-classification"}
-    for answer in (httpx.get(f"{url}/versions"), httpx.post(f"{url}/versions", json={"project": "1.2"})):
+        assert HTTP.get(url + path).json() == {"status": "UP", "model_class": "text-classification"}
+    for answer in (HTTP.get(f"{url}/versions"), HTTP.post(f"{url}/versions", json={"project": "1.2"})):
         assert answer.json() == {"versions": [version]}
-    refused = httpx.post(
+    refused = HTTP.post(
         f"{url}/setup", json={"project": "1", "schema": LABELS, "hostname": "http://ls", "access_token": "x"}
     )
     assert refused.status_code == 422
     assert "message: Labels does not take the answers of this model, Choices does" in refused.json()["detail"]
-    assert httpx.post(f"{url}/webhook", json={"action": "ANNOTATION_CREATED", "project": {}}).status_code == 201
+    assert HTTP.post(f"{url}/webhook", json={"action": "ANNOTATION_CREATED", "project": {}}).status_code == 201
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 import tritonclient.http as triton
 from hypothesis import given
 from hypothesis import strategies as st
-from servers import Server
+from servers import HTTP, Server
 from tritonclient.utils import InferenceServerException
 
 from glossator.service.api.dialects.open_inference.inputs import text_or_pair
@@ -125,10 +124,10 @@ def test_errors_are_those_that_the_client_knows(client: Any, running: Server) ->
         infer(client, "intents", numbers)
     url = f"{running.url}/v2/models/intents/infer"
     for body in ({}, {"inputs": []}, {"inputs": [{"name": "text", "shape": [2], "datatype": "BYTES", "data": ["a"]}]}):
-        answer = httpx.post(url, json=body)
+        answer = HTTP.post(url, json=body)
         assert (answer.status_code, list(answer.json())) == (400, ["error"])
     for header, body in (("7", b"{}"), ("x", b"{}"), ("2", b'{"inputs": []}'), ("999999", b"{}")):
-        answer = httpx.post(url, content=body, headers={"Inference-Header-Content-Length": header})
+        answer = HTTP.post(url, content=body, headers={"Inference-Header-Content-Length": header})
         assert answer.status_code == 400, answer.text
 
 

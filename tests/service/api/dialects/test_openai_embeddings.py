@@ -6,11 +6,10 @@ import base64
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import httpx
 import numpy as np
 import openai
 import pytest
-from servers import Server
+from servers import HTTP, Server
 
 from .conftest import TEXTS
 
@@ -76,7 +75,7 @@ def test_fields_of_other_clients_are_accepted(client: openai.OpenAI, running: Se
     ]
     ignored = [None, "user, drop_params, input_type", None, "task"]
     for body, names in zip(bodies, ignored, strict=True):
-        answer = httpx.post(f"{running.url}/v1/embeddings/", json=body)
+        answer = HTTP.post(f"{running.url}/v1/embeddings/", json=body)
         assert [each["embedding"] for each in answer.json()["data"]] == [each.embedding for each in expected]
         assert answer.headers.get("X-Ignored-Fields") == names
 
@@ -88,6 +87,6 @@ def test_what_is_not_supported_is_refused_by_name(running: Server) -> None:
         ({"input": "a", "embedding_type": "binary"}, "embedding_type: must be one of: float, base64"),
         ({"input": "a", "dimensions": 10_000}, "the vectors have fewer dimensions"),
     ):
-        answer = httpx.post(f"{running.url}/v1/embeddings", json=body)
+        answer = HTTP.post(f"{running.url}/v1/embeddings", json=body)
         assert answer.status_code == 422
         assert message in answer.json()["error"]["message"], message

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
-from servers import Server
+from servers import HTTP, Server
 
 from .conftest import PAIR, TEXTS
 
@@ -23,7 +22,7 @@ RERANK = {"model": MODEL, "query": PAIR[0], "documents": TEXTS, "top_n": len(TEX
 
 
 def post(running: Server, path: str, body: dict[str, Any], **headers: str) -> Any:
-    answer = httpx.post(f"{running.url}{path}", json=body, headers=headers, timeout=30)
+    answer = HTTP.post(f"{running.url}{path}", json=body, headers=headers, timeout=30)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -53,11 +52,11 @@ def test_open_webui(running: Server, vectors: Any, scores: list[float]) -> None:
 def test_dify(running: Server, vectors: Any, scores: list[float]) -> None:
     ranked = post(running, "/v1/rerank", RERANK, Authorization="")
     assert {each["index"]: each["relevance_score"] for each in ranked["results"]} == dict(enumerate(scores))
-    info = httpx.get(f"{running.url}/tei/{MODEL}/info").json()
+    info = HTTP.get(f"{running.url}/tei/{MODEL}/info").json()
     assert list(info["model_type"]) == ["embedding"]
     assert info["max_input_length"] > 0
     assert info["max_client_batch_size"] > 0
-    assert list(httpx.get(f"{running.url}/tei/text-pair-score/info").json()["model_type"]) == ["reranker"]
+    assert list(HTTP.get(f"{running.url}/tei/text-pair-score/info").json()["model_type"]) == ["reranker"]
     tokens = post(running, f"/tei/{MODEL}/tokenize", {"inputs": TEXTS})
     assert all(len(each) > 0 for each in tokens)
     found = post(running, f"/tei/{MODEL}/v1/embeddings", {"input": TEXTS})

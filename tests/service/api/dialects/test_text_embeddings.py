@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from servers import Server
+from servers import HTTP, Server
 from tokenizers import Tokenizer
 
 from .conftest import PAIR, TEXTS
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 
 def post(running: Server, path: str, **body: Any) -> httpx.Response:
-    return httpx.post(f"{running.url}/tei/{path}", json=body, timeout=30)
+    return HTTP.post(f"{running.url}/tei/{path}", json=body, timeout=30)
 
 
 def test_one_text_a_pair_and_a_batch_are_distinguished(running: Server, native: Native) -> None:
@@ -52,7 +52,7 @@ def test_vectors(running: Server, native: Native) -> None:
 
 def test_ranking_is_that_of_the_native_route_with_scores_from_0_to_1(running: Server) -> None:
     for model in ("text-embedding", "text-pair-score"):
-        native = httpx.post(
+        native = HTTP.post(
             f"{running.url}/v1/models/{model}/rerank", json={"query": PAIR[0], "documents": TEXTS}
         ).json()["results"]
         found = post(running, f"{model}/rerank", query=PAIR[0], texts=TEXTS, return_text=True).json()
@@ -68,7 +68,7 @@ def test_ranking_is_that_of_the_native_route_with_scores_from_0_to_1(running: Se
 
 
 def test_the_root_of_a_model_does_what_the_model_does(running: Server) -> None:
-    vectors = httpx.post(f"{running.url}/tei/text-embedding/", json={"inputs": TEXTS, "truncate": None})
+    vectors = HTTP.post(f"{running.url}/tei/text-embedding/", json={"inputs": TEXTS, "truncate": None})
     assert vectors.json() == post(running, "text-embedding/embed", inputs=TEXTS).json()
     labels = post(running, "intents", inputs=TEXTS[0])
     assert labels.json() == post(running, "intents/predict", inputs=TEXTS[0]).json()
@@ -117,11 +117,11 @@ def test_description_headers_and_metrics(running: Server) -> None:
     assert answer.headers["x-compute-tokens"] == "5"
     assert answer.headers["x-compute-characters"] == str(len(TEXTS[0]))
     assert int(answer.headers["x-total-time"]) >= 0
-    info = httpx.get(f"{running.url}/tei/intents/info").json()
+    info = HTTP.get(f"{running.url}/tei/intents/info").json()
     assert (info["model_id"], info["max_input_length"]) == ("intents", 16)
     assert info["model_type"]["classifier"]["id2label"]["0"] == "refund"
-    assert httpx.get(f"{running.url}/tei/intents/health").status_code == 200
-    metrics = httpx.get(f"{running.url}/tei/intents/metrics").text
+    assert HTTP.get(f"{running.url}/tei/intents/health").status_code == 200
+    metrics = HTTP.get(f"{running.url}/tei/intents/metrics").text
     assert "te_request_count_total " in metrics
     assert "te_request_queue_duration_bucket{" in metrics
     assert "glossator_" not in metrics
