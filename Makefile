@@ -11,7 +11,7 @@ INSTALLER := pyproject.toml constraints.txt scripts/install.py scripts/pip_progr
 export HF_HUB_DISABLE_TELEMETRY := 1
 
 .NOTPARALLEL: # two installations at once would write into one environment
-.PHONY: help install demo test quick check docs format figures screenshots studio-assets base-install bench families sweep fuzz interop tutorials release-check image image-check clean
+.PHONY: help install demo test quick check docs format figures screenshots studio-assets base-install bench bench-headline families sweep fuzz interop tutorials release-check image image-check clean
 
 help:
 	@echo "make demo    train, evaluate, export, verify, label and serve on the example corpus"
@@ -23,6 +23,7 @@ help:
 	@echo "make studio-assets    fetch and build the vendored scripts and styles of the Studio again (npm)"
 	@echo "make base-install    install only the base and use the demo's bundle with it"
 	@echo "make bench   measure this machine and write benchmarks/results"
+	@echo "make bench-headline    measure all figures of the README again, and print those that changed (an hour)"
 	@echo "make families    import a small model of each family and write benchmarks/results (10 minutes)"
 	@echo "make sweep   kill labelling at every step and inject I/O faults (Linux, strace; 10 minutes)"
 	@echo "make fuzz    property tests on new random examples, random requests to every operation of the API, damaged files"
@@ -89,6 +90,9 @@ base-install: $(DEMO)
 
 bench: $(DEV)
 	@$(BIN)/python -m benchmarks.speed.startup
+
+bench-headline: $(DEV)
+	@$(BIN)/python -m benchmarks.headline
 
 families: $(DEV)
 	@$(BIN)/python -m benchmarks.quality.model_families

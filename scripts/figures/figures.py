@@ -32,17 +32,19 @@ def growth(result: Any, warm: int = 50_000) -> float:
 
 def bulk(result: Any) -> Figures:
     """Speeds of `label`, and what a billion documents take at that speed."""
-    (million,) = (each for each in result if "memory" in each)
-    megabytes, seconds = max(million["memory"]["megabytes"]), million["memory"]["seconds"]
-    reading = million["memory"]["rows"] / seconds
-    found = {
-        "machine": million["machine"],
-        "static.seconds": f"{seconds:,.0f}",
-        "static.rate": f"{reading:,.0f}",
-        "static.megabytes": f"{megabytes:,.0f}",
-        "static.gigabytes_of_16": f"{16 * megabytes / 1000:.0f}",
-    }
-    found |= _billion("static", reading / _cpus(million["machine"]))
+    found: Figures = {}
+    reading = None
+    for million in (each for each in result if "memory" in each):  # one, or none where it was not measured
+        megabytes, seconds = max(million["memory"]["megabytes"]), million["memory"]["seconds"]
+        reading = million["memory"]["rows"] / seconds
+        found |= {
+            "machine": million["machine"],
+            "static.seconds": f"{seconds:,.0f}",
+            "static.rate": f"{reading:,.0f}",
+            "static.megabytes": f"{megabytes:,.0f}",
+            "static.gigabytes_of_16": f"{16 * megabytes / 1000:.0f}",
+        }
+        found |= _billion("static", reading / _cpus(million["machine"]))
     for each in result:
         if "memory" not in each:
             rate, shape = statistics.median(each["speeds"]["label"]), each["shape"]
@@ -51,8 +53,9 @@ def bulk(result: Any) -> Figures:
                 f"{shape}.rate": _two_digits(rate),
                 f"{shape}.rate_of_a_cpu": _two_digits(of_a_cpu),
                 f"{shape}.minutes_of_a_million": f"{1e6 / of_a_cpu / 60:,.0f}",
-                f"{shape}.cpus_fed": f"{reading / of_a_cpu:,.0f}",
             }
+            if reading is not None:
+                found[f"{shape}.cpus_fed"] = f"{reading / of_a_cpu:,.0f}"
             found |= _billion(shape, of_a_cpu)
             others = ((name, speeds) for name, speeds in each["speeds"].items() if name != "label" and speeds)
             for name, speeds in others:
