@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from glossator.service.errors import ConfigError
 from glossator.service.monitoring.prediction_log.reader import LogReader, parse_time
@@ -47,7 +48,7 @@ class TaskFile:
     without_text: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Monitored:
     """What was measured.
 
@@ -60,6 +61,20 @@ class Monitored:
     faults: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     task_file: TaskFile | None = None
+
+    def __repr__(self) -> str:
+        found, period = self.accuracy.estimate, self.accuracy.period
+        value = "not known" if found.value is None else f"{found.value:.4f}"
+        return (
+            f"Monitored({period.model}: accuracy {value} ({found.interval.low:.4f} to {found.interval.high:.4f}), "
+            f"{found.labels:,} labels of {len(period.items):,} answers)"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready fields, as `glossator monitor --json` prints them."""
+        from glossator.service.reviews.monitor_json import monitored_to_json
+
+        return monitored_to_json(self)
 
 
 def monitor_model(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +44,7 @@ class DriftOptions:
     alpha: float = ALPHA
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class DriftResult:
     """The comparison, the model (`name@digest12`), and where the texts are from."""
 
@@ -57,6 +58,39 @@ class DriftResult:
     """Rows that could not be answered, or answers in the log without summaries."""
     reference: Reference
     sample: TextSample
+
+    def __repr__(self) -> str:
+        compared = self.comparison
+        drifted = ", ".join(compared.drifted) or "nothing"
+        return (
+            f"DriftResult({self.model}: {compared.texts:,} texts of {self.source}, drifted by more than "
+            f"{compared.tolerance:g}: {drifted})"
+        )
+
+    def __str__(self) -> str:
+        from glossator.workflows.loop.drift_report import report_lines
+
+        return "\n".join(report_lines(self))
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(str(self))}</pre>"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready fields, as `glossator drift --json` prints them."""
+        from glossator.workflows.loop.drift_report import drift_to_dict
+
+        return drift_to_dict(self)
+
+    def to_pandas(self) -> Any:
+        """Return a `pandas.DataFrame` with a row for each summary, those that differ most first. Needs pandas."""
+        from glossator.service.optional_packages import import_optional
+
+        pandas = import_optional("pandas", "to_pandas", extra=None)
+        rows = [
+            {"summary": each.summary, "verdict": each.verdict, **asdict(each.distance), "texts": each.texts}
+            for each in self.comparison.summaries
+        ]
+        return pandas.DataFrame(rows).set_index("summary")
 
 
 def find_bundle(model: str, registry: Path | None = None, *, folder_first: bool = False) -> Path:
