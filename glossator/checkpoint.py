@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from glossator.corpus import Corpus, Progress, reporter_of, rows_of
+from glossator.corpus import Corpus, Progress, reporter_of, rows_of, texts_of
 from glossator.workflows.corpus.data_splits import DataSources
 from glossator.workflows.corpus.reading_options import ReadingOptions
 
@@ -167,13 +167,13 @@ def train(
     test_share: float = 0.1,
     group_column: str | None = None,
     time_column: str | None = None,
-    out_of_scope: str | None = None,
+    out_of_scope: object = None,
     out_of_scope_share: float = 0.05,
     seed: int = 13,
     base: str | Path = "starter",
     backbone: str | Path | None = None,
     teacher: str | Path | None = None,
-    unlabelled: str | Path | None = None,
+    unlabelled: object = None,
     epochs: int | None = None,
     batch_size: int | None = None,
     learning_rate: float | None = None,
@@ -205,13 +205,14 @@ def train(
         test_share: The share of the rows for the test.
         group_column: Rows with the same value in this column stay on one side of the split.
         time_column: Train on the earliest rows, test on the latest.
-        out_of_scope: Texts that no label fits: a label of the rows, or a file. Never trained on.
+        out_of_scope: Texts that no label fits: a label of the rows, a file, or texts as for `unlabelled`. Never trained
+            on.
         out_of_scope_share: The share of in-scope texts that answers may call out of scope; 0: they never say so.
         seed: The seed of the split, the first weights and the order of batches.
         base: The encoder to start from: `starter`, a folder, or a name on the Hugging Face hub.
         backbone: A bundle of vectors that stays as it is: only a small head on it is trained.
         teacher: The bundle or checkpoint that `distil` learns from.
-        unlabelled: A file of texts without labels, for `distil`.
+        unlabelled: Texts without labels, for `distil`: what `read_corpus` reads, a series, or a list of strings.
         epochs: The most passes over the training rows; None takes the algorithm's.
         batch_size: Windows per batch; None takes the algorithm's.
         learning_rate: The peak learning rate; None takes the algorithm's.
@@ -275,7 +276,7 @@ def train(
         group_column=group_column,
         time_column=time_column,
         seed=seed,
-        out_of_scope=out_of_scope,
+        out_of_scope=None if out_of_scope is None else texts_of(out_of_scope),
     )
     with output_folder(output, "checkpoint") as folder:
         trained = train_model(
@@ -286,7 +287,7 @@ def train(
             store_in(runs),
             reporter_of(progress),
             backbone=None if backbone is None else Path(backbone),
-            unlabelled=None if unlabelled is None else str(unlabelled),
+            unlabelled=None if unlabelled is None else texts_of(unlabelled),
             trials=trials,
             search_minutes=search_minutes,
             fresh=fresh,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from glossator.workflows.corpus.data_splits import DataSources, Source, split_corpus
+from glossator.workflows.corpus.out_of_scope_texts import TextSource
 from glossator.workflows.corpus.reading import CorpusReading
 from glossator.workflows.corpus.reading import read_corpus as read
 from glossator.workflows.corpus.reading_options import ReadingOptions
@@ -253,6 +254,13 @@ def rows_of(source: object) -> Source:
     if isinstance(source, Corpus):
         return source.reading
     return str(source) if isinstance(source, str | Path) else RowsInMemory(source)
+
+
+def texts_of(source: object) -> TextSource:
+    """Return what the workflows read texts from: as `rows_of`, but a series or a list of strings are texts too."""
+    if isinstance(source, Corpus):
+        return source.reading
+    return str(source) if isinstance(source, str | Path) else RowsInMemory(source, texts=True)
 
 
 def reporter_of(progress: Progress) -> Reporter:

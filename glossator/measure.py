@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glossator.checkpoint import Checkpoint, output_folder, remove_with, store_in
-from glossator.corpus import Progress, reporter_of, rows_of
+from glossator.corpus import Progress, reporter_of, rows_of, texts_of
 from glossator.service.inference.model import Model
 from glossator.workflows.corpus.data_splits import DataSources
 from glossator.workflows.corpus.reading_options import ReadingOptions
@@ -30,7 +30,7 @@ def evaluate(
     slice_by: Sequence[str] = (),
     cluster_by: str | None = None,
     robustness: bool = False,
-    out_of_scope: str | None = None,
+    out_of_scope: object = None,
     output: str | Path | None = None,
     runs: str | Path | None = None,
     progress: Progress = False,
@@ -47,7 +47,7 @@ def evaluate(
         slice_by: Columns whose values are searched for weak parts of the rows.
         cluster_by: The column of the unit that is resampled for intervals, such as the document of a row.
         robustness: Also measure on changed texts: typing errors, case, punctuation.
-        out_of_scope: Texts that no label fits: a label of the rows, or a file.
+        out_of_scope: Texts that no label fits: a label of the rows, a file, or texts as `train` takes them.
         output: A folder for the report, the JSON and the plots.
         runs: The folder of recorded runs; None records nothing.
         progress: True shows the steps on stderr; a function receives each as a line of text.
@@ -74,7 +74,7 @@ def evaluate(
         slice_by=slice_by,
         cluster_by=cluster_by,
         robustness=robustness,
-        out_of_scope=out_of_scope,
+        out_of_scope=None if out_of_scope is None else texts_of(out_of_scope),
         output=None if output is None else Path(output),
     )
 

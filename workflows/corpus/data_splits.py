@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from glossator.service.documents.column_names import DOCUMENT_COLUMN
 from glossator.service.errors import ConfigError, CorpusError, UnknownColumn
-from glossator.workflows.corpus.out_of_scope_texts import is_label, leave_out_known, read_texts, take_label
+from glossator.workflows.corpus.out_of_scope_texts import TextSource, is_label, leave_out_known, read_texts, take_label
 from glossator.workflows.corpus.reading import CorpusReading, read_corpus
 from glossator.workflows.corpus.reading_options import ExpectedLabels, ReadingOptions
 from glossator.workflows.corpus.rows_in_memory import RowsInMemory
@@ -42,8 +42,8 @@ class DataSources:
     time_column: str | None = None
     """The earliest rows are trained on, later ones are for validation, the latest for the test."""
     seed: int = 13
-    out_of_scope: str | None = None
-    """A label of the source or a file: texts that no label fits, to measure on, never trained on."""
+    out_of_scope: TextSource | None = None
+    """A label of the source, a file or rows: texts that no label fits, to measure on, never trained on."""
 
     def check(self) -> None:
         """Raise ConfigError if rows should be split both by groups and by time."""
@@ -76,11 +76,12 @@ def read_splits(
     sources.check()
     options = replace(options, extra_columns=sources.columns)
     reading = _read(sources.source, options, reporter, rejects=rejects)
-    corpus, label = reading.corpus, None
+    corpus = reading.corpus
+    label: str | None = None
     outside: list[str] = []
     further = sources.validation is not None or sources.test is not None
     if sources.out_of_scope is not None and is_label(sources.out_of_scope, corpus.label_names, elsewhere=further):
-        label = sources.out_of_scope
+        label = str(sources.out_of_scope)
         corpus, outside = take_label(corpus, label)
         reading = replace(reading, corpus=corpus)
         if len(corpus.label_names) < 2 and corpus.task == "text-classification":

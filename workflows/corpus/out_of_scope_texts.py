@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glossator.service.errors import ConfigError, CorpusError, UnknownColumn
+from glossator.workflows.corpus.reading import CorpusReading
+from glossator.workflows.corpus.rows_in_memory import RowsInMemory
 from glossator.workflows.corpus.unlabelled_texts import read_unlabelled
 from glossator.workflows.reporter import Reporter
 
@@ -15,14 +17,18 @@ if TYPE_CHECKING:
     from glossator.modeling.labelled_rows import LabelledRows
     from glossator.training.corpus.corpus import Corpus
 
+TextSource = str | RowsInMemory | CorpusReading
+"""A file, rows in memory, or rows that are read already: only their texts are used."""
 _MAX_LISTED = 20
 
 
-def is_label(named: str, labels: Collection[str], *, elsewhere: bool = False) -> bool:
+def is_label(named: TextSource, labels: Collection[str], *, elsewhere: bool = False) -> bool:
     """Return whether `--out-of-scope` names a label; False: a file. Raises ConfigError if it names neither or both.
 
     `elsewhere`: there are further files, which may have the label although `labels` does not.
     """
+    if not isinstance(named, str):
+        return False
     file = named == "-" or "://" in named or Path(named).exists()
     if named in labels and file:
         raise ConfigError(
@@ -42,14 +48,16 @@ def is_label(named: str, labels: Collection[str], *, elsewhere: bool = False) ->
     return not file
 
 
-def read_texts(file: str, text_column: str | None, reporter: Reporter) -> list[str]:
-    """Return the texts of a file, from the column of that name if the file has it, else from the detected one."""
+def read_texts(source: TextSource, text_column: str | None, reporter: Reporter) -> list[str]:
+    """Return the texts of a source, from the column of that name if there is one, else from the detected one."""
+    if isinstance(source, CorpusReading):
+        return source.corpus.texts
     try:
-        return read_unlabelled(file, reporter, text_column=text_column).texts
+        return read_unlabelled(source, reporter, text_column=text_column).texts
     except UnknownColumn:
         if text_column is None:
             raise
-    return read_unlabelled(file, reporter).texts
+    return read_unlabelled(source, reporter).texts
 
 
 def leave_out_known(texts: Sequence[str], known: Collection[str], reporter: Reporter) -> list[str]:

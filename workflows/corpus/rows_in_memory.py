@@ -1,4 +1,4 @@
-"""Labelled rows that a program holds: data frames, datasets, Arrow tables, lists and iterators.
+"""Rows that a program holds: data frames, datasets, Arrow tables, lists and iterators.
 
 The libraries are recognised by their classes and not imported: only a program that uses one can hold its objects.
 """
@@ -25,6 +25,10 @@ _EXPECTED = (
 class RowsInMemory:
     """Rows of an object of a program, numbered from 1. An iterator is consumed by reading.
 
+    Args:
+        data: The object.
+        texts: Whether rows need no labels: strings and columns of frames are texts.
+
     Attributes:
         name: What the object is, for messages.
 
@@ -32,9 +36,11 @@ class RowsInMemory:
         ConfigError: Rows cannot be read from an object of this kind, or two of its columns have the same name.
     """
 
-    def __init__(self, data: object) -> None:
+    def __init__(self, data: object, *, texts: bool = False) -> None:
         frame: Any = data
-        self._data: Any = frame.collect() if _is_a(data, "polars", "LazyFrame") else data
+        if texts and (_is_column(data) or isinstance(data, list | tuple | Iterator)):
+            frame = [{"text": each} if isinstance(each, str) or each is None else each for each in frame]
+        self._data: Any = frame.collect() if _is_a(data, "polars", "LazyFrame") else frame
         self.name = _name(self._data)
 
     def __str__(self) -> str:

@@ -1,11 +1,16 @@
-"""The texts of a file without labels."""
+"""The texts of a file, or of an object of a program, without labels."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain, islice
+from typing import Any
 
 from glossator.service.errors import CorpusError, InputError
+from glossator.workflows.corpus.rows_in_memory import RowsInMemory
 from glossator.workflows.reporter import Reporter
 
 
@@ -21,8 +26,16 @@ class UnlabelledTexts:
     """How many rows have no usable text, by error code."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    records: Iterable[Any]
+    """Each has `line`, `fields` and perhaps an `error`."""
+    columns: Sequence[str]
+    description: str
+
+
 def read_unlabelled(
-    source: str,
+    source: str | RowsInMemory,
     reporter: Reporter,
     *,
     text_column: str | None = None,
@@ -30,20 +43,19 @@ def read_unlabelled(
     encoding: str | None = None,
     delimiter: str | None = None,
 ) -> UnlabelledTexts:
-    """Read the texts of a file.
+    """Read the texts of a file, or of rows in memory.
 
     Raises UnknownColumn if the text column cannot be detected, CorpusError if no row has a usable text.
     """
-    from glossator.service.documents.open_source import open_source
     from glossator.service.inference.encoding import check_text
     from glossator.service.labelling.column_plan import plan_columns
 
     unusable: Counter[str] = Counter()
     found: dict[str, tuple[int, dict[str, object]]] = {}
-    with open_source(source, format=input_format, encoding=encoding, delimiter=delimiter) as opened:
+    with _open(source, input_format, encoding, delimiter) as opened:
         column = plan_columns(opened.columns, text_column=text_column, prefix="_unused_").text
-        reporter.stage(f"{opened.describe()}, text column '{column}', no labels")
-        for record in opened.records():
+        reporter.stage(f"{opened.description}, text column '{column}', no labels")
+        for record in opened.records:
             try:
                 if record.error is not None:
                     raise record.error
@@ -60,3 +72,18 @@ def read_unlabelled(
     return UnlabelledTexts(
         list(found), [line for line, _ in found.values()], [row for _, row in found.values()], column, dict(unusable)
     )
+
+
+@contextmanager
+def _open(
+    source: str | RowsInMemory, input_format: str | None, encoding: str | None, delimiter: str | None
+) -> Iterator[_Opened]:
+    if isinstance(source, RowsInMemory):
+        rows, _ = source.open(None, "train")
+        first = list(islice(rows, 1))
+        yield _Opened(chain(first, rows), list(first[0].fields) if first else ["text"], source.name)
+        return
+    from glossator.service.documents.open_source import open_source
+
+    with open_source(source, format=input_format, encoding=encoding, delimiter=delimiter) as opened:
+        yield _Opened(opened.records(), opened.columns, opened.describe())

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from glossator.service.bundle.task import Task
     from glossator.service.files.report_metadata import ReportMetadata
     from glossator.service.inference.pipeline import Pipeline
+    from glossator.workflows.corpus.out_of_scope_texts import TextSource
     from glossator.workflows.run_records import Data, RunStore
 
 Rows = str | RowsInMemory | CorpusReading
@@ -101,7 +102,7 @@ def evaluate_model(
     cluster_by: str | None = None,
     robustness: bool = False,
     accept_changed_test: bool = False,
-    out_of_scope: str | None = None,
+    out_of_scope: TextSource | None = None,
     output: Path | None = None,
 ) -> EvaluatedModel:
     """Evaluate a model through the decoder that serves it.
@@ -116,7 +117,7 @@ def evaluate_model(
         cluster_by: Column of the unit that is resampled for intervals, such as the document of a row.
         robustness: Also measure on changed texts: typing errors, case, punctuation.
         accept_changed_test: Measure even if the test file changed since an earlier run.
-        out_of_scope: A file of texts that no label fits, or a label of `data` that such texts have. Default: those in
+        out_of_scope: Texts that no label fits, or a label of `data` that such texts have. Default: those in
             the checkpoint.
         output: Folder for the report, the JSON and the plots.
     """
@@ -221,7 +222,7 @@ def read_rows_for(task: Task, data: Rows, options: ReadingOptions, reporter: Rep
 
 
 def _separate_out_of_scope(
-    model: Path, rows: LabelledRows, named: str | None, options: ReadingOptions, reporter: Reporter
+    model: Path, rows: LabelledRows, named: TextSource | None, options: ReadingOptions, reporter: Reporter
 ) -> tuple[LabelledRows, list[str]]:
     """Return the in-scope rows, and the out-of-scope texts: those of a label, of a file, or of the checkpoint."""
     from glossator.modeling.labelled_rows import read_out_of_scope
@@ -235,7 +236,7 @@ def _separate_out_of_scope(
     if named is None:
         return rows, read_out_of_scope(model)
     if is_label(named, {label for labels in rows.labels for label in labels}):
-        rows, outside = take_label_of_rows(rows, named)
+        rows, outside = take_label_of_rows(rows, str(named))
     else:
         outside = read_texts(named, options.text_column, reporter)
     return rows, leave_out_known(outside, rows.texts, reporter)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from glossator.service.errors import ConfigError, Fault, shorten
 from glossator.workflows.corpus.data_splits import DataSources, read_splits
+from glossator.workflows.corpus.out_of_scope_texts import TextSource, read_texts
 from glossator.workflows.corpus.reading_options import ReadingOptions
-from glossator.workflows.corpus.unlabelled_texts import read_unlabelled
 from glossator.workflows.extras import require_extra
 from glossator.workflows.reporter import Reporter
 
@@ -83,7 +83,7 @@ def train_model(
     reporter: Reporter,
     *,
     backbone: Path | None = None,
-    unlabelled: str | None = None,
+    unlabelled: TextSource | None = None,
     trials: int | None = None,
     search_minutes: float | None = None,
     rejects: Path | None = None,
@@ -101,7 +101,7 @@ def train_model(
         store: Where the run is recorded.
         reporter: Receives the progress.
         backbone: A bundle of vectors that stays as it is: only a head on them is trained.
-        unlabelled: A file of texts without labels, for algorithms that learn from them.
+        unlabelled: A file or rows of texts without labels, for algorithms that learn from them.
         trials: Try this many choices of the algorithm's options and keep the best.
         search_minutes: Stop the search after this time.
         rejects: A JSON Lines file for unusable rows; default: `<output>.rejects.jsonl`.
@@ -138,7 +138,7 @@ def train_model(
     with claim_folder(output), store.record("train", reporter) as record:
         reading, splits = read_splits(sources, options, reporter, rejects=rejects)
         if unlabelled is not None:
-            splits = replace(splits, unlabelled=read_unlabelled(unlabelled, reporter).texts)
+            splits = replace(splits, unlabelled=read_texts(unlabelled, None, reporter))
         with (
             reporter.training() as received,
             track_progress(received, Path(f"{output}.logs"), config) as progress,
@@ -168,7 +168,7 @@ def train_model(
         record.run.data = recorded_data(store, sources, splits)
         record.run.reading = recorded_reading(sources, options)
         if unlabelled is not None:
-            record.run.data["unlabelled"] = store.data(unlabelled, rows=len(splits.unlabelled))
+            record.run.data["unlabelled"] = store.data(str(unlabelled), rows=len(splits.unlabelled))
         record.run.outputs = {"checkpoint": str(output)}
         record.run.metrics = {fitted.metric: fitted.outcome.best_metric}
     return TrainedModel(reading, splits, fitted, searched)
@@ -196,6 +196,10 @@ def _check_head_options(config: TrainingConfig, trials: int | None) -> None:
         )
 
 
+_ROWS = ("source", "out_of_scope")
+"""Fields that may be objects of a program, which a record can only name."""
+
+
 def recorded_reading(sources: DataSources, options: ReadingOptions) -> dict[str, Any]:
     """Return what the run record says about how its rows were read and split: the fields that differ from the defaults
     of `ReadingOptions` and `DataSources`."""
@@ -204,7 +208,7 @@ def recorded_reading(sources: DataSources, options: ReadingOptions) -> dict[str,
         for name in each.__dataclass_fields__:
             value = getattr(each, name)
             if value != getattr(default, name) and name not in ("validation", "test"):
-                given[name] = list(value) if isinstance(value, tuple) else value
+                given[name] = list(value) if isinstance(value, tuple) else str(value) if name in _ROWS else value
     return given
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pandas
 import pytest
 
 from glossator.modeling.labelled_rows import LabelledRows
@@ -12,6 +13,7 @@ from glossator.service.errors import ConfigError, CorpusError
 from glossator.workflows.corpus.data_splits import DataSources, read_splits
 from glossator.workflows.corpus.out_of_scope_texts import is_label, take_label_of_rows
 from glossator.workflows.corpus.reading_options import ReadingOptions
+from glossator.workflows.corpus.rows_in_memory import RowsInMemory
 from glossator.workflows.reporter import Reporter
 
 TOPICS = ("delivery", "refund", "login")
@@ -84,3 +86,19 @@ def test_labelled_rows_lose_the_label_with_all_their_columns() -> None:
         ["b"],
     )
     assert is_label("x", {"x"})
+
+
+@pytest.mark.parametrize(
+    "jokes",
+    [
+        ["tell me a joke about cats", "refund question number 3 of many", None],
+        pandas.Series(["tell me a joke about cats", "refund question number 3 of many"]),
+        pandas.DataFrame({"id": [1], "text": ["tell me a joke about cats"]}),
+        [{"text": "tell me a joke about cats", "label": "joke"}],
+        iter(["tell me a joke about cats"]),
+    ],
+    ids=["strings", "series", "frame", "dictionaries", "iterator"],
+)
+def test_texts_of_a_program_are_read_as_those_of_a_file(rows: Path, jokes: object) -> None:
+    _, splits = split(rows, out_of_scope=RowsInMemory(jokes, texts=True))
+    assert splits.out_of_scope == ["tell me a joke about cats"]
