@@ -310,6 +310,7 @@ FIGURES: Mapping[str, Callable[[Any], Figures]] = {
     "promotion": loop.promotion,
     "quota": quota,
     "ray_actors": ray_actors,
+    "release": pages.release,
     "repeated_export": repeated_export,
     "replicas": replicas,
     "review": quality.review,
