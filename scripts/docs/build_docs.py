@@ -19,6 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import count_blocks
 import docs_links
 import docs_llms
 import docs_python
@@ -231,6 +232,8 @@ def main(arguments: Sequence[str]) -> int:
     """Build the site and print its faults; 1 if there are any."""
     output = Path(arguments[0]) if arguments else ROOT / "build" / "docs"
     site, faults = build(ROOT / "build" / "docs-source")
+    blocks, unknown = count_blocks.summary(ROOT)
+    faults += unknown
     for fault in faults:
         print(fault)
     if faults:
@@ -238,6 +241,7 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     publish(site, output, version("glossator"))
     pages, shown = len(list(site.rglob("*.html"))), os.path.relpath(output)
+    print(count_blocks.described(blocks))
     print(f"{pages} pages: {shown}/index.html (with search: python -m http.server -d {shown})")
     return 0
 

@@ -68,6 +68,51 @@ def test_a_document_without_a_session_is_a_failure(run_sessions: ModuleType, tmp
     assert run_sessions.main([str(document)]) == 1
 
 
+BASH = """\
+# Title
+
+```bash
+# comments and empty lines are no commands
+
+printf '%s' \\
+    made > file.txt
+test -s file.txt
+(exit 3)  # done, with rejected rows
+```
+
+<!-- not run: needs a cluster -->
+
+```bash
+exit 9
+```
+"""
+
+
+def test_commands_without_output_must_succeed_unless_a_reason_is_given(
+    run_sessions: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = tmp_path / "a.md"
+    document.write_text(BASH)
+    assert run_sessions.main(["--fresh", str(document)]) == 0, capsys.readouterr().out
+    assert capsys.readouterr().err == f"{document}: 3 examples, 0 failed\n"
+
+
+def test_a_command_that_fails_is_shown_with_its_line_and_status(
+    run_sessions: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = tmp_path / "a.md"
+    document.write_text(BASH.replace("test -s file.txt", "echo seen; (exit 4)"))
+    assert run_sessions.main(["--fresh", str(document)]) == 1
+    assert f'File "{document}", line 8\n$ echo seen; (exit 4)\nExit status 4:\nseen\n' in capsys.readouterr().out
+
+
+def test_a_reason_that_is_not_listed_is_refused(run_sessions: ModuleType, tmp_path: Path) -> None:
+    document = tmp_path / "a.md"
+    document.write_text(BASH.replace("needs a cluster", "no time"))
+    with pytest.raises(SystemExit, match="'no time' is none of needs a cloud bucket"):
+        run_sessions.main(["--fresh", str(document)])
+
+
 CONSOLE = """\
 # Title
 
