@@ -28,7 +28,7 @@ help:
 	@echo "make sweep   kill labelling at every step and inject I/O faults (Linux, strace; 10 minutes)"
 	@echo "make fuzz    property tests on new random examples, random requests to every operation of the API, damaged files"
 	@echo "make interop    install other tools into $(CLIENTS) and $(OPTIMUM), run clients against a server, open bundles"
-	@echo "make tutorials    run the commands of the first tutorial and the notebooks, and compare their output (3 minutes)"
+	@echo "make tutorials    run the documents whose commands are executed, and the notebooks, and compare (after make demo; minutes)"
 	@echo "make release-check    build twice, compare, install the wheel, SBOM, licences, workflows (EXTRAS=all: every extra)"
 	@echo "make image   build the container image without a daemon (buildah, mmdebstrap); make image-check runs it (runc)"
 	@echo "make quick   the tests without training"
@@ -114,7 +114,7 @@ interop: $(DEV)
 		$(BIN)/python -m pytest tests/interop
 
 tutorials: $(DEV)
-	@$(BIN)/python scripts/docs/run_sessions.py --fresh docs/tutorial-first-classifier.md
+	@$(BIN)/python scripts/docs/run_sessions.py
 	@$(BIN)/python scripts/docs/run_notebooks.py
 
 EXTRAS ?= base

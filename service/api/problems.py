@@ -69,6 +69,8 @@ from glossator.service.errors import (
 )
 
 MEDIA_TYPE = "application/problem+json"
+PROBLEM_TYPE = "urn:glossator:problem:"
+"""What stands before the code in the `type` of a problem. The code is the anchor of its section in docs/errors.md."""
 CALLER = "caller"
 """The entry of a request's state with the holder of its key, or with the Unauthorized that a route raises."""
 
@@ -251,7 +253,7 @@ def build_problem(error: GlossatorError, path: str) -> Problem:
         fields = {"code": error.code, "hint": error.hint}
     return Problem.model_validate(
         {
-            "type": f"urn:glossator:problem:{error.code}",
+            "type": f"{PROBLEM_TYPE}{error.code}",
             "title": error.code.replace("-", " ").capitalize(),
             "status": int(status),
             "detail": fields.pop("message", "Internal server error."),
