@@ -24,6 +24,7 @@ from glossator.cli.commands.corpus.restore import restore
 from glossator.cli.commands.corpus.suggest import suggest
 from glossator.cli.commands.corpus.wrangle import wrangle
 from glossator.cli.commands.inference.label import label
+from glossator.cli.commands.inference.label_parts import label_parts
 from glossator.cli.commands.inference.predict import predict
 from glossator.cli.commands.inference.serve import serve
 from glossator.cli.commands.operations.demo import demo
@@ -68,7 +69,7 @@ _COMMANDS: dict[str, tuple[Any, ...]] = {
     panels.CORPUS: (wrangle, restore, context, suggest),
     panels.TRAIN: (train, select, curve, evaluate, compare, retrain, runs),
     panels.EXPORT: (export, import_, verify, migrate, push, pull, bench),
-    panels.USE: (predict, label, serve),
+    panels.USE: (predict, label, label_parts, serve),
     panels.OPERATE: (work, doctor, monitor, drift, review, promote, loop, models, feedback, evidence, keys, log),
 }
 COMMANDS = tuple(
@@ -80,7 +81,7 @@ for panel, commands in _COMMANDS.items():
         if isinstance(command, typer.Typer):
             app.add_typer(command, cls=Group, rich_help_panel=panel)
         else:
-            app.command(command.__name__.rstrip("_"), cls=Command, rich_help_panel=panel)(command)
+            app.command(command.__name__.rstrip("_").replace("_", "-"), cls=Command, rich_help_panel=panel)(command)
 
 
 @app.callback(invoke_without_command=True)

@@ -166,6 +166,25 @@ def start_actors(cluster: RayCluster, model: Model) -> Iterator[RemoteStart]:
     Raises:
         ConfigError: There is no such cluster, or it has too few CPUs.
     """
+    with create_actors(cluster, model, ModelActor, batch_costs(model)) as (ray, actors, ready):
+        yield lambda labelling: (ActorPool(ray, actors, labelling, ready), CHUNKS_AHEAD * len(actors))
+
+
+@contextlib.contextmanager
+def create_actors(
+    cluster: RayCluster, model: Model, actor_class: type[ModelActor], *arguments: object
+) -> Iterator[tuple[Any, list[Any], list[Any]]]:
+    """Yield ray, the actors and for each a pending call of `ready`, when one has started; stop them at the end.
+
+    Args:
+        cluster: Where to run.
+        model: The model, which is sent to the actors.
+        actor_class: A class whose first parameters are those of ModelActor.
+        arguments: Its further arguments, after the number of CPUs.
+
+    Raises:
+        ConfigError: There is no such cluster, or it has too few CPUs.
+    """
     ray = import_optional("ray", "--ray", extra="ray")
     with contextlib.redirect_stdout(sys.stderr):  # Ray prints to standard output, which is for data
         started_here = not ray.is_initialized()
@@ -199,12 +218,11 @@ def start_actors(cluster: RayCluster, model: Model) -> Iterator[RemoteStart]:
             files = ray.put(
                 {str(file.relative_to(root)): file.read_bytes() for file in root.rglob("*") if file.is_file()}
             )
-            costs = batch_costs(model)
-            remote = ray.remote(ModelActor).options(num_cpus=cluster.cpus, max_restarts=-1)
-            actors = [remote.remote(files, model.name, cluster.cpus, costs) for _ in range(count)]
+            remote = ray.remote(actor_class).options(num_cpus=cluster.cpus, max_restarts=-1)
+            actors = [remote.remote(files, model.name, cluster.cpus, *arguments) for _ in range(count)]
             ready = [actor.ready.remote() for actor in actors]
             _wait_for_one(ray, ready, cluster.cpus)
-            yield lambda labelling: (ActorPool(ray, actors, labelling, ready), CHUNKS_AHEAD * count)
+            yield ray, actors, ready
         finally:
             for actor in actors:
                 ray.kill(actor)

@@ -25,7 +25,7 @@ PANELS = {
     "Corpus": ["wrangle", "restore", "context", "suggest"],
     "Train and evaluate": ["train", "select", "curve", "evaluate", "compare", "retrain", "runs"],
     "Export and verify": ["export", "import", "verify", "migrate", "push", "pull", "bench"],
-    "Use a model": ["predict", "label", "serve"],
+    "Use a model": ["predict", "label", "label-parts", "serve"],
     "Operate": [
         "work",
         "doctor",
