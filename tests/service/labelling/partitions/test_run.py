@@ -178,7 +178,7 @@ def test_a_file_that_changes_fails_its_part_and_the_others_are_kept(model: Model
 def test_lost_processes_are_replaced_and_a_killed_command_resumes(
     bundles: dict[str, Path], model: Model, tmp_path: Path
 ) -> None:
-    source = write(tmp_path / "in.jsonl", 40_000)
+    source = write(tmp_path / "in.jsonl", 12_000)
     out = tmp_path / "out"
     program = (
         "import sys\n"
@@ -190,7 +190,7 @@ def test_lost_processes_are_replaced_and_a_killed_command_resumes(
         "if __name__ == '__main__':\n"
         "    source, out, bundle = sys.argv[1:]\n"
         "    label_parts(FileLabelling(source=source, output=out), load(bundle, threads=1),\n"
-        "                LocalProcesses(Path(bundle), 2), part_bytes=200_000)\n"
+        "                LocalProcesses(Path(bundle), 2), part_bytes=60_000)\n"
     )
     script = tmp_path / "script.py"
     script.write_text(program)
@@ -219,13 +219,13 @@ def test_lost_processes_are_replaced_and_a_killed_command_resumes(
     deadline = time.monotonic() + 30
     while True:
         try:  # the processes of the killed command may need a moment to end
-            summary = label_parts(job, model, OneLost(bundles["intents"], 2), part_bytes=200_000)
+            summary = label_parts(job, model, OneLost(bundles["intents"], 2), part_bytes=60_000)
             break
         except JobError:
             if time.monotonic() > deadline:
                 raise
     assert killed
     assert summary.resumed >= 1
-    assert [row["n"] for row in records(out)] == list(range(40_000))
+    assert [row["n"] for row in records(out)] == list(range(12_000))
     assert not list(out.glob("*.unfinished"))
     assert not list(out.glob(".*"))
