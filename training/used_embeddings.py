@@ -24,7 +24,8 @@ class UsedEmbeddings:
         table = _trainable_table(model)
         if table is None:
             return
-        always = {pad_token_id, *(each for each in (table.padding_idx, model.config.pad_token_id) if each is not None)}
+        others = (table.padding_idx, getattr(model.config, "pad_token_id", None))
+        always = {pad_token_id, *(each for each in others if each is not None)}
         used = sorted(always.union(*windows))
         if len(used) < table.num_embeddings:
             self._whole, self._rows = table, _rows_of(table, used)
