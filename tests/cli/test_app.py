@@ -49,7 +49,7 @@ def test_every_command_is_listed_in_its_group_with_its_complete_first_sentence(r
     result = run("--help")
     assert result.code == 0
     sections = dict(re.findall(r"^(\w[\w ]*):\n((?:  .*\n)+)", result.out, re.M))
-    assert {name: re.findall(r"^  (\w+) ", sections[name], re.M) for name in PANELS} == PANELS
+    assert {name: re.findall(r"^  ([\w-]+) ", sections[name], re.M) for name in PANELS} == PANELS
     assert "..." not in result.out.partition("\nStart:\n")[2]
     assert result.err == ""
 
@@ -61,7 +61,7 @@ def test_help_shows_examples_that_fit_and_no_markup(run: Run, command: str) -> N
     assert result.err == ""
     assert not re.search(r"\[/?(bold|red|green|dim)\]", result.out)
     assert "\b" not in result.out
-    example = re.search(r"^ +(?:[^\n]+ \| )?glossator (\w+)", result.out.partition("Example")[2], re.M)
+    example = re.search(r"^ +(?:[^\n]+ \| )?glossator ([\w-]+)", result.out.partition("Example")[2], re.M)
     assert example is not None
     assert example.group(1) == command
     assert max(map(len, result.out.splitlines())) <= 100

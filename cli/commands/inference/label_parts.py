@@ -69,7 +69,7 @@ def label_parts(
     \b
     Examples:
       glossator label-parts big.jsonl --model models/tickets --output labelled
-      glossator label-parts 's3://corpus/in/*.parquet' --model models/tickets --output s3://corpus/out --suffix .parquet
+      glossator label-parts 's3://corpus/in/*.csv' -m models/tickets -o s3://corpus/out
     """
     from glossator.service.inference.model import load
     from glossator.service.inference.runtime.threads import available_cpus
