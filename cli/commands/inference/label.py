@@ -146,7 +146,7 @@ def label(
     Examples:
       glossator label tickets.csv --model models/tickets --output labelled.jsonl
       glossator label archive.zip --model models/tickets --dry-run
-      glossator label tickets.csv --model models/topic --head models/urgency --head models/spam -o labelled.csv
+      glossator label tickets.csv -m models/topic --head models/urgency --head models/spam -o out.csv
       glossator label notes.txt --model models/nli --zero-shot delivery --zero-shot refund
       zcat notes.txt.gz | glossator label - --model models/tickets | jq .label
     """
