@@ -49,6 +49,8 @@ def atomic_folder(destination: str | Path, *, overwrite: bool = False, markers: 
             sync_tree(temporary)
             _rename_over(temporary, destination)
         except OSError as error:
+            if not is_system_error(error):
+                raise
             raise _output_error(destination, temporary, error) from error
         finally:
             if temporary is not None:
@@ -142,6 +144,14 @@ def _restore_older(destination: Path) -> None:
             shutil.rmtree(older, ignore_errors=True)
         else:
             older.rename(destination)
+
+
+def is_system_error(error: OSError) -> bool:
+    """Return whether an OSError is about a file or a device.
+
+    The other ones are lookup errors too: Jinja's `TemplateNotFound` says that the program has no such template.
+    """
+    return not isinstance(error, LookupError)
 
 
 def _output_error(destination: Path, temporary: Path | None, error: OSError) -> OutputError:

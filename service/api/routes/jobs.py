@@ -6,12 +6,11 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path, PurePath
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from anyio import to_thread
 from fastapi import APIRouter, Header, Query, Request
 from fastapi import Path as PathParameter
-from pydantic import ValidationError
 from starlette.responses import FileResponse, Response, StreamingResponse
 
 from glossator.service.api.dependencies import JobsDep, OwnerDep, StateDep
@@ -26,6 +25,7 @@ from glossator.service.api.problems import (
     UnsupportedMediaType,
 )
 from glossator.service.api.routes.models import UNKNOWN_MODEL
+from glossator.service.api.schemas.form_fields import read_fields
 from glossator.service.api.schemas.job_previews import (
     PreviewBody,
     PreviewForm,
@@ -34,10 +34,9 @@ from glossator.service.api.schemas.job_previews import (
     summary_body,
 )
 from glossator.service.api.schemas.jobs import JobBody, JobForm, JobList, job_body
-from glossator.service.api.schemas.validation_faults import list_faults
 from glossator.service.api.security.access import LABEL
 from glossator.service.api.state import AppState
-from glossator.service.api.transport.multipart import Form, read_form
+from glossator.service.api.transport.multipart import read_form
 from glossator.service.api.transport.open_file import OpenFileResponse
 from glossator.service.errors import (
     ConfigError,
@@ -71,7 +70,6 @@ _MEDIA_TYPES = {
     ".conll": "text/plain; charset=utf-8",
 }
 _BINARY = {"type": "string", "format": "binary"}
-_JobForm = TypeVar("_JobForm", bound=JobForm)
 
 
 def _form(name: str) -> dict[str, Any]:
@@ -120,7 +118,7 @@ async def submit(
     """
     form = await read_form(request, jobs.receive_upload, jobs.upload_limits)
     try:
-        fields = _parse_form(form, JobForm)
+        fields = read_fields(form, JobForm)
         model = state.model(fields.model)
 
         def accept() -> Job:
@@ -165,7 +163,7 @@ async def preview(request: Request, state: StateDep, jobs: JobsDep) -> PreviewBo
     """
     form = await read_form(request, jobs.receive_upload, jobs.preview_limits)
     try:
-        fields = _parse_form(form, PreviewForm)
+        fields = read_fields(form, PreviewForm)
         model = state.model(fields.model)
 
         def read() -> PreviewBody:
@@ -352,25 +350,6 @@ async def delete(job_id: JobId, jobs: JobsDep, owner: OwnerDep) -> None:
 def media_type(path: Path) -> str:
     """The media type of a result, from its suffix."""
     return _MEDIA_TYPES.get(path.suffix, "application/octet-stream")
-
-
-def _parse_form(form: Form, kind: type[_JobForm]) -> _JobForm:
-    """The fields of the form. Raises InvalidRequest with all faults."""
-    repeatable = {"labels"}
-    repeated = [name for name, values in form.fields.items() if len(values) > 1 and name not in repeatable]
-    values: dict[str, object] = {
-        name: values if name in repeatable else values[0]
-        for name, values in form.fields.items()
-        if any(values)  # browsers send fields that are not filled in as empty strings
-    }
-    try:
-        if repeated:
-            raise InvalidRequest("the form repeats a field", found=", ".join(repeated), expected="each field once")
-        return kind.model_validate(values)
-    except ValidationError as error:
-        raise InvalidRequest(
-            "invalid form fields", faults=list_faults(error), hint="GET /openapi.json describes the fields."
-        ) from None
 
 
 def _job_body(job: Job, state: AppState) -> JobBody:

@@ -28,6 +28,7 @@ from glossator.service.api.problems import (
     UnsupportedMediaType,
 )
 from glossator.service.api.routes.models import UNKNOWN_MODEL
+from glossator.service.api.schemas.form_fields import read_fields
 from glossator.service.api.schemas.review_files import (
     ReviewFileBody,
     ReviewFileForm,
@@ -86,7 +87,7 @@ async def create(request: Request, response: Response, state: StateDep, owner: O
     Suggestions of the model are computed shortly before a reviewer gets the row, behind other callers' texts. Files
     that `glossator wrangle --review` and `glossator suggest` wrote bring their own.
     """
-    queue = await create_queue(request, state, owner, ReviewFileForm.of)
+    queue = await create_queue(request, state, owner, lambda form: read_fields(form, ReviewFileForm))
     response.headers["Location"] = f"/v1/review-files/{queue.id}"
     return await to_thread.run_sync(_body, labelling_of(state), queue)
 
@@ -177,13 +178,13 @@ async def delete(queue_id: QueueId, request: Request, state: StateDep, owner: Ow
 
 
 async def create_queue(
-    request: Request, state: AppState, owner: str, read_fields: Callable[[Form], ReviewFileForm]
+    request: Request, state: AppState, owner: str, fields_of: Callable[[Form], ReviewFileForm]
 ) -> LabellingQueue:
     """Make a queue from the form of a request. Raises the errors of `read_form` and `LabellingService.create`."""
     service = labelling_of(state)
     form = await read_form(request, service.receive_upload, service.upload_limits)
     try:
-        fields = read_fields(form)
+        fields = fields_of(form)
 
         def make() -> LabellingQueue:
             assert form.file is not None

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from glossator.service.api.problems import InvalidRequest
-from glossator.service.api.schemas.validation_faults import list_faults
-from glossator.service.api.transport.multipart import Form
 from glossator.service.labelling_queues.records import Counts, Kind, LabellingQueue
 from glossator.service.monitoring.prediction_log.records import format_time
 
@@ -67,22 +64,6 @@ class ReviewFileForm(BaseModel):
             return values
         lines = [line.strip() for value in values for line in str(value).splitlines()]
         return list(dict.fromkeys(line for line in lines if line))
-
-    @classmethod
-    def of(cls, form: Form) -> ReviewFileForm:
-        """Return the fields of a form. Raises InvalidRequest with all faults."""
-        given = {name: values for name, values in form.fields.items() if any(values)}
-        repeated = [name for name, values in given.items() if len(values) > 1 and name != "labels"]
-        if repeated:
-            raise InvalidRequest("the form repeats a field", found=", ".join(repeated), expected="each field once")
-        try:
-            return cls.model_validate(
-                {name: values if name == "labels" else values[0] for name, values in given.items()}
-            )
-        except ValidationError as error:
-            raise InvalidRequest(
-                "invalid form fields", faults=list_faults(error), hint="GET /openapi.json describes the fields."
-            ) from None
 
 
 class ReviewerCount(BaseModel):

@@ -27,7 +27,7 @@ def list_faults(error: ValidationError) -> list[Fault]:
 def field_path(location: Sequence[int | str]) -> str:
     """The path of a value. Names are shortened, because the names of unknown fields come from the client.
 
-    >>> where(("texts", 3))
+    >>> field_path(("texts", 3))
     'texts[3]'
     """
     parts = [f"[{part}]" if isinstance(part, int) else f".{shorten(part, _MAX_NAME)}" for part in location]

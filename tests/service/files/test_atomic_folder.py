@@ -10,6 +10,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import jinja2
 import pytest
 
 from glossator.service.bundle import file_names
@@ -258,3 +259,10 @@ def test_a_file_elsewhere_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="No such file") as caught, atomic_folder(tmp_path / "bundle"):
         (tmp_path / "corpus.csv").read_bytes()
     assert caught.value.found == str(tmp_path / "corpus.csv")
+
+
+def test_a_missing_template_is_not_taken_for_a_fault_of_the_disk(tmp_path: Path) -> None:
+    environment = jinja2.Environment(loader=jinja2.DictLoader({}), autoescape=True)
+    with pytest.raises(jinja2.TemplateNotFound), atomic_folder(tmp_path / "report"):
+        environment.get_template("report.html")
+    assert names(tmp_path) == []

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from typing import Annotated, TypeVar
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from glossator.service.api.dependencies import StateDep
@@ -26,9 +27,21 @@ from glossator.service.api.web.templating import render
 router = APIRouter(include_in_schema=False, route_class=PageRoute, dependencies=[ADMIN])
 
 RANGES: dict[str, str] = {"hour": "Hour", "day": "Day", "week": "Week", "all": "All"}
-RangeField = Annotated[Range, Query()]
 TextField = Annotated[str, Query(max_length=64)]
 _T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class TimeFields:
+    """The fields of the page's form: a range or two times, and a version of the model."""
+
+    range: Annotated[Range, Query()] = "day"
+    since: TextField = ""
+    until: TextField = ""
+    version: TextField = ""
+
+
+TimeFieldsDep = Annotated[TimeFields, Depends()]
 
 
 @router.get(PREFIX + "/monitor")
@@ -46,41 +59,24 @@ async def overview_rows(request: Request, state: StateDep) -> Response:
 
 
 @router.get(PREFIX + "/monitor/{name}")
-async def model(
-    request: Request,
-    name: str,
-    state: StateDep,
-    range: RangeField = "day",
-    since: TextField = "",
-    until: TextField = "",
-    version: TextField = "",
-) -> Response:
+async def model(request: Request, name: str, state: StateDep, fields: TimeFieldsDep) -> Response:
     """One model over time. It loads its charts by itself."""
     if state.monitor is None:
         return render(request.scope, "monitor/page.html", is_on=False)
-    service, wanted = state.monitor, time_range(range, since, until)
+    service, wanted = state.monitor, time_range(fields.range, fields.since, fields.until)
     if name not in state.models.names:  # an error, unless the log has answers of it
         await _run(request, state, lambda: model_timeline(state, service, name, wanted))
-    chosen = {"range": range, "since": since, "until": until, "version": version}
-    return render(request.scope, "monitor/model.html", name=name, ranges=RANGES, chosen=chosen)
+    return render(request.scope, "monitor/model.html", name=name, ranges=RANGES, chosen=asdict(fields))
 
 
 @router.get(PREFIX + "/monitor/{name}/view")
-async def view(
-    request: Request,
-    name: str,
-    state: StateDep,
-    range: RangeField = "day",
-    since: TextField = "",
-    until: TextField = "",
-    version: TextField = "",
-) -> Response:
+async def view(request: Request, name: str, state: StateDep, fields: TimeFieldsDep) -> Response:
     """Figures, charts, alarms and events of one model in a time."""
-    service, wanted = monitor_of(state), time_range(range, since, until)
+    service, wanted = monitor_of(state), time_range(fields.range, fields.since, fields.until)
     tolerance = state.settings.prediction_log_drift_tolerance
 
     def measure() -> timeline_view.TimelineView:
-        body = timeline_body(model_timeline(state, service, name, wanted, version))
+        body = timeline_body(model_timeline(state, service, name, wanted, fields.version))
         return timeline_view.view_timeline(body, tolerance=tolerance)
 
     found = await _run(request, state, measure)

@@ -15,6 +15,7 @@ from glossator.service.api.inference.inference_requests import read_deadline
 from glossator.service.api.inference.json_answers import json_response
 from glossator.service.api.routes.review_files import create_queue
 from glossator.service.api.routes.reviews import Reviewer, read_in_thread, reviewer_of
+from glossator.service.api.schemas.form_fields import read_fields
 from glossator.service.api.schemas.review_files import ReviewFileForm
 from glossator.service.api.schemas.validation_faults import list_faults
 from glossator.service.api.security.access import LABEL, allows
@@ -131,7 +132,7 @@ def _page_form(form: Form) -> ReviewFileForm:
     if source.startswith(_MODEL):
         form.fields["model"] = [source.removeprefix(_MODEL)]
         form.fields.pop("kind", None)  # the model decides
-    return ReviewFileForm.of(form)
+    return read_fields(form, ReviewFileForm)
 
 
 def _caller(request: Request, state: AppState, reviewer: str | None) -> Caller:
