@@ -11,7 +11,7 @@ INSTALLER := pyproject.toml constraints.txt scripts/install.py scripts/pip_progr
 export HF_HUB_DISABLE_TELEMETRY := 1
 
 .NOTPARALLEL: # two installations at once would write into one environment
-.PHONY: help install demo test quick check docs format figures screenshots studio-assets base-install bench bench-headline families sweep fuzz interop tutorials release-check image image-check clean
+.PHONY: help install demo test quick check docs format figures screenshots studio-assets base-install bench bench-headline families sweep fuzz interop tutorials release-check image image-check systemd-check clean
 
 help:
 	@echo "make demo    train, evaluate, export, verify, label and serve on the example corpus"
@@ -31,6 +31,7 @@ help:
 	@echo "make tutorials    run the documents whose commands are executed, and the notebooks, and compare (after make demo; minutes)"
 	@echo "make release-check    build twice, compare, install the wheel, SBOM, licences, workflows (EXTRAS=all: every extra)"
 	@echo "make image   build the container image without a daemon (buildah, mmdebstrap); make image-check runs it (runc)"
+	@echo "make systemd-check   start the systemd unit under a real systemd (root, mmdebstrap; 3 minutes)"
 	@echo "make quick   the tests without training"
 
 install: $(DEV)
@@ -119,13 +120,17 @@ tutorials: $(DEV)
 
 EXTRAS ?= base
 release-check: $(DEV)
-	@$(BIN)/python scripts/release/release_check.py --extras $(EXTRAS) --keep build/release
+	@mkdir -p build
+	@$(BIN)/python scripts/release/release_check.py --extras $(EXTRAS) --keep build/release --result build/release.json
 
 image:
 	@sh scripts/image/build_image.sh
 
 image-check: $(DEV)
 	@$(BIN)/python scripts/image/check_image.py demo/tickets
+
+systemd-check: $(DEV)
+	@sh scripts/image/check_systemd.sh demo/tickets
 
 clean:
 	rm -rf $(VENV) $(CLIENTS) $(OPTIMUM) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

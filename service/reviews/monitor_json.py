@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from glossator.service.reviews.live_accuracy import LiveAccuracy
 from glossator.service.reviews.live_f1 import LiveF1
-from glossator.service.reviews.monitor import Monitored
 from glossator.service.reviews.slices import SliceEstimate
 
 if TYPE_CHECKING:
+    from glossator.service.reviews.monitor import Monitored
     from glossator.service.statistics.live_accuracy import Estimate
 
 
