@@ -175,6 +175,10 @@ def main() -> NoReturn:
     except BrokenPipeError:
         code = console.end_after_closed_pipe()
     except OSError as error:  # a full disk behind standard output, and any other error that no command handles
+        from glossator.service.files.atomic_folder import is_system_error
+
+        if not is_system_error(error):
+            raise
         console.forget_stdout()
         what = f"the operating system reports an error: {error.strerror or error}"
         code = console.report(OutputError(what, found=error.filename or "standard output"), as_json=as_json)
