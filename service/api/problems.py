@@ -70,7 +70,7 @@ from glossator.service.errors import (
 
 MEDIA_TYPE = "application/problem+json"
 PROBLEM_TYPE = "urn:glossator:problem:"
-"""What stands before the code in the `type` of a problem. The code is the anchor of its section in docs/errors.md."""
+"""The part before the code in the `type` of a problem. The code is the anchor of its section in docs/errors.md."""
 CALLER = "caller"
 """The entry of a request's state with the holder of its key, or with the Unauthorized that a route raises."""
 
