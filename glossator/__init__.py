@@ -11,6 +11,8 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal
 
+from glossator.python_names import names_parameters
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
@@ -120,6 +122,7 @@ _PUBLIC_CLASSES = {
 """Where each public class is, and each function that has a module of its own."""
 
 
+@names_parameters
 def load(
     path: str | Path,
     *,
@@ -179,6 +182,7 @@ def predict_heads(heads: Sequence[Model], texts: Texts, **options: Unpack[Decode
     return predict_heads(heads, texts, **options)
 
 
+@names_parameters
 def import_model(
     model: str | Path,
     output: str | Path | None = None,
@@ -293,6 +297,7 @@ def import_model(
     return imported
 
 
+@names_parameters
 def import_sklearn(
     pipeline: object,
     output: str | Path,
@@ -356,6 +361,7 @@ def import_sklearn(
     return load(output)
 
 
+@names_parameters
 def monitor(
     model: str,
     log: str | Path,
@@ -423,6 +429,7 @@ def monitor(
     )
 
 
+@names_parameters
 def drift(
     model: str | Path,
     texts: str | Path | Sequence[str] | Sequence[Pair] | None = None,

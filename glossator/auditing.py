@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glossator.corpus import Progress, reporter_of
+from glossator.python_names import names_parameters
 
 if TYPE_CHECKING:
     from glossator.workflows.evidence.folder import WrittenEvidence
     from glossator.workflows.evidence.verification import VerifiedEvidence
 
 
+@names_parameters
 def evidence(
     bundle: str | Path,
     output: str | Path,
@@ -70,6 +72,7 @@ def evidence(
     )
 
 
+@names_parameters
 def verify_evidence(
     folder: str | Path,
     bundle: str | Path | None = None,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from glossator.corpus import Corpus, Progress, reporter_of, rows_of, texts_of
+from glossator.python_names import names_parameters
 from glossator.workflows.corpus.data_splits import DataSources
 from glossator.workflows.corpus.reading_options import ReadingOptions
 
@@ -61,6 +62,7 @@ class Checkpoint:
             else self.trained.to_dict()
         )
 
+    @names_parameters
     def evaluate(
         self,
         data: object = None,
@@ -93,6 +95,7 @@ class Checkpoint:
             output=None if output is None else Path(output),
         )
 
+    @names_parameters
     def export(
         self,
         output: str | Path,
@@ -156,6 +159,7 @@ class Checkpoint:
         return load(output, backbone=backbone)
 
 
+@names_parameters
 def train(
     corpus: object,
     algorithm: str = "finetune",

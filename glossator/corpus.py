@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from glossator.python_names import names_parameters
 from glossator.workflows.corpus.data_splits import DataSources, Source, split_corpus
 from glossator.workflows.corpus.out_of_scope_texts import TextSource
 from glossator.workflows.corpus.reading import CorpusReading
@@ -85,6 +86,7 @@ class Corpus:
 
         return notebook_html(str(self))
 
+    @names_parameters
     def split(
         self,
         *,
@@ -160,6 +162,7 @@ class CorpusSplit(NamedTuple):
     test: Corpus
 
 
+@names_parameters
 def read_corpus(
     source: object,
     *,

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Unpack
 
+from glossator.python_names import names_parameters
 from glossator.service.documents.remote import is_remote, local_copy
 from glossator.service.errors import ConfigError
 from glossator.service.inference.answer_html import counts_html
@@ -48,6 +49,7 @@ class LabelledFile:
         return counts_html(str(self.output), counts)
 
 
+@names_parameters
 def label(
     source: str | Path,
     model: Model | str | Path,

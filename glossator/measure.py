@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from glossator.checkpoint import Checkpoint, output_folder, remove_with, store_in
 from glossator.corpus import Progress, reporter_of, rows_of, texts_of
+from glossator.python_names import names_parameters
 from glossator.service.inference.model import Model
 from glossator.workflows.corpus.data_splits import DataSources
 from glossator.workflows.corpus.reading_options import ReadingOptions
@@ -21,6 +22,7 @@ AnyModel = Model | Checkpoint | str | Path
 """A model, a checkpoint, or the folder of a bundle or a checkpoint."""
 
 
+@names_parameters
 def evaluate(
     model: AnyModel,
     rows: object = None,
@@ -79,6 +81,7 @@ def evaluate(
     )
 
 
+@names_parameters
 def compare(
     model: AnyModel,
     other: AnyModel | Sequence[AnyModel],
@@ -134,6 +137,7 @@ def compare(
     )
 
 
+@names_parameters
 def select(
     corpus: object,
     output: str | Path | None = None,
