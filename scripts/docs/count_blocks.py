@@ -1,52 +1,57 @@
-"""Counts the code blocks of the documents by what is done with them, and checks the reasons of those that are left out.
+"""Counts the code blocks of the documents by what is done with them, and finds those that nobody runs.
 
     python scripts/docs/count_blocks.py
 
-A block is executed (`run_sessions.py` runs it and compares what it shows), left out of a document that is executed
-(with its reason), checked without being run (`check_docs.py` parses commands and compiles snippets), or only shown:
-output, settings of other programs, drawings.
+A block is executed (`run_sessions.py` runs it), left out with its reason, pending (commands or Python of a document in
+PENDING of `pages.py`, which `check_docs.py` only parses), or only shown: output, settings of other programs, drawings.
+Exits with 1 if a command or Python is none of these, a reason is unknown, or a document is in PENDING for nothing.
 """
 
 from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from run_sessions import BLOCK, EXECUTED, IN_DEMO, REASONS, ROOT
+from pages import EXECUTED, PENDING, REASONS, blocks
 
-_CHECKED = {"", "sh", "bash", "shell", "console", "python", "py", "json", "toml"}
+ROOT = Path(__file__).resolve().parents[2]
 
 
-def count(text: str, executed: bool) -> Counter[str]:
-    """How many blocks of a document are in each class; a class that begins with "not run" names the reason."""
-    classes = Counter[str]()
-    for block in BLOCK.finditer(text):
-        language, content = block["language"], block["text"]
-        session = (language == "python" and ">>> " in content) or (language == "console" and "$ " in content)
-        if block["reason"]:
-            classes[f"not run: {block['reason']}"] += 1
-        elif executed and (session or language == "bash"):
-            classes["executed"] += 1
-        elif language in _CHECKED:
-            classes["checked"] += 1
+def classes(text: str, name: str) -> Iterator[tuple[int, str]]:
+    """The line and the class of each block of a document."""
+    for block in blocks(text):
+        if block.kind == "first":
+            continue
+        if block.reason is not None:
+            yield block.line, f"not run: {block.reason}"
+        elif block.kind == "shown":
+            yield block.line, "shown"
+        elif name in EXECUTED:
+            yield block.line, "executed"
         else:
-            classes["shown"] += 1
-    return classes
+            yield block.line, "pending" if name in PENDING else "not executed"
 
 
 def summary(root: Path) -> tuple[Counter[str], list[str]]:
-    """The classes of all blocks of the README and `docs/`, and a fault for each reason that is not in REASONS."""
+    """The classes of all blocks of the README and `docs/`, and the faults."""
     total, faults = Counter[str](), list[str]()
     for path in [root / "README.md", *sorted((root / "docs").rglob("*.md"))]:
         name = path.relative_to(root).as_posix()
-        found = count(path.read_text(encoding="utf-8"), name in {*EXECUTED, *IN_DEMO})
-        reasons = [each.removeprefix("not run: ") for each in found if each.startswith("not run: ")]
-        faults += [f"{name}: {reason!r} is no reason of run_sessions.py" for reason in reasons if reason not in REASONS]
-        total += found
+        found = list(classes(path.read_text(encoding="utf-8"), name))
+        for line, kind in found:
+            if kind == "not executed":
+                faults.append(
+                    f"{name}:{line}: is not executed: add it to EXECUTED of pages.py, or a reason above the block"
+                )
+            if (reason := kind.removeprefix("not run: ")) != kind and reason not in REASONS:
+                faults.append(f"{name}:{line}: {reason!r} is no reason of pages.py")
+        if name in PENDING and "pending" not in {kind for _, kind in found}:
+            faults.append(f"{name}: nothing is pending: remove it from PENDING of pages.py")
+        total.update(kind for _, kind in found)
     return total, faults
 
 
@@ -56,7 +61,7 @@ def described(total: Counter[str]) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print the counts; 1 if a reason is unknown."""
+    """Print the counts and the faults; 1 if there are any."""
     total, faults = summary(Path(arguments[0]) if arguments else ROOT)
     print(described(total))
     print("\n".join(faults), end="\n" if faults else "")

@@ -1,19 +1,25 @@
-"""Run the sessions of documents and compare their output with the documents.
+"""Run the commands and the code of documents, and compare their output with the documents.
 
-    python scripts/docs/run_sessions.py README.md ...
-    python scripts/docs/run_sessions.py --fresh docs/tutorial-first-classifier.md
-    python scripts/docs/run_sessions.py --fresh --update docs/tutorial-first-classifier.md
     python scripts/docs/run_sessions.py
+    python scripts/docs/run_sessions.py docs/tutorial-first-classifier.md
+    python scripts/docs/run_sessions.py --fresh --bundles models/tickets docs/drift.md
+    python scripts/docs/run_sessions.py --update docs/tutorial-first-classifier.md
 
-Without a name it runs the documents in EXECUTED, and in this repository those in IN_DEMO. Blocks of ```python with
-`>>>` share the variables of their document. Blocks of ```console with `$` and blocks of ```bash share a shell. A
-command of ```bash must succeed; its output is not compared. A block below `<!-- not run: REASON -->` is left out, for
-one of the reasons in REASONS.
+Without a name it runs the documents in EXECUTED of `pages.py`. Each runs in a new folder with a copy of `examples/` and
+of the bundles that the list names (`make demo` makes them). Blocks run in their order:
 
-Sessions run in the current folder, so the README's session finds `demo/tickets` after `make demo`; with --fresh, and
-those in EXECUTED, in a new folder that holds only a copy of `examples/`. A line `...` stands for any
-lines. --update replaces the output of commands in the document where it differs. Prints each difference, and exits with
-1 if there is any or if there is no session.
+- ```python shares one namespace. With `>>>` the output is compared; without, an exception is a failure, and if a
+  block of ```text follows at once, it must be what the code prints.
+- ```console with `$`, and ```bash or ```sh share a shell. The output of ```console is compared. A command of ```bash
+  must exit with 0 or 3; its output is not compared.
+- `glossator serve` starts in the background, and the page goes on when the server listens. It ends with the page, or
+  when the page starts another on its port. A free port takes the place of 8000, so that documents can run at once.
+- A comment `<!-- run first:` holds commands for what the page assumes and does not show, such as a file of the reader.
+- A block below `<!-- not run: REASON -->` is left out, for one of the REASONS in `pages.py`.
+
+A line `...` stands for any lines. --update replaces the output in the document where it differs. Prints each
+difference, and exits with 1 if there is any or if nothing ran. A document that is not listed runs in the current
+folder, or with --fresh in a new one.
 """
 
 from __future__ import annotations
@@ -21,34 +27,40 @@ from __future__ import annotations
 import argparse
 import contextlib
 import doctest
+import io
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
+import time
+import traceback
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from pages import EXECUTED, REASONS, Block, blocks
 
 ROOT = Path(__file__).resolve().parents[2]
 TOLERANCE = 0.05
 """Largest difference between a number in a document and in the output: scores differ a little between processors."""
-EXECUTED = ("docs/tutorial-first-classifier.md", "docs/clean-a-corpus.md")
-"""Documents that run in a new folder, with nothing but the example corpora and what an earlier block wrote."""
-IN_DEMO = ("README.md",)
-"""Documents that run in the root of this repository, after `make demo`."""
-REASONS = frozenset({"needs answers of people", "needs a cluster", "needs a network", "needs a cloud bucket"})
-"""Why a block of a document that runs may be left out."""
 SUCCESS = frozenset({0, 3})
 """Exit statuses of a command that did its work; with 3 it also rejected rows or texts (`glossator --help`)."""
-PORT = "8000"
-"""The port in documents. A free one takes its place, so that several documents can run at once."""
+PATIENCE = 600.0
+"""Seconds after which a command is ended."""
+KINDS = frozenset({"first", "shell", "console", "session", "python"})
+"""The kinds of blocks that run."""
+_PORTS = re.compile(r"(?<=--port )\d{4,5}\b")
+_SERVES = re.compile(r"(?:\w+=\S* )*glossator serve(?! --help)\b")
 _NUMBER = re.compile(r"-?\d+\.\d+")
-BLOCK = re.compile(r"(?:^<!-- not run: (?P<reason>.*?) -->\n\n?)?^```(?P<language>\w*)\n(?P<text>.*?)^```", re.M | re.S)
 _MACHINE = re.compile(
     r"\b[\d,.]+ (?=(?:texts|examples|rows)/s)|\b[\d,.]+ (?=(?:ms|s|min)\b)"
     r"|\b(?:[0-9a-f]{64}|(?<=@)[0-9a-f]{12})\b|[─━═]+"
@@ -68,21 +80,41 @@ class NumberChecker(doctest.OutputChecker):
         return close and super().check_output(_NUMBER.sub("#", want), _NUMBER.sub("#", got), optionflags)
 
 
+class Ports:
+    """The ports in a document, and the free ones that take their places."""
+
+    def __init__(self, text: str) -> None:
+        self._free = dict[str, str]()
+        for port in {"8000", *_PORTS.findall(text)}:
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                self._free[port] = str(probe.getsockname()[1])
+
+    def used(self, text: str) -> str:
+        """The text with the ports that are used."""
+        return re.sub(rf"\b(?:{'|'.join(self._free)})\b", lambda match: self._free[match[0]], text)
+
+    def shown(self, text: str) -> str:
+        """The text with the ports of the document."""
+        for port, free in self._free.items():
+            text = re.sub(rf"\b{free}\b", port, text)
+        return text
+
+
 class Shell:
     """A shell in a folder, that runs one command after the other and returns what each prints."""
 
-    def __init__(self, folder: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = str(probe.getsockname()[1])
-        self._folder = folder
+    def __init__(self, folder: Path, ports: Ports) -> None:
+        self._folder, self._ports = folder, ports
+        self._servers = dict[str, int]()
         self.status = 0
         path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
+        port = ports.used("8000")
         environment = os.environ | {"PATH": path, "COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
         self._process = subprocess.Popen(
             ["bash"],
             cwd=folder,
-            env=environment,
+            env=environment | {"GLOSSATOR_PORT": port},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -91,32 +123,69 @@ class Shell:
         )
 
     def run(self, command: str) -> str:
-        """Return the output of a command without lines of progress. A server in the background is waited for."""
-        assert self._process.stdin is not None
-        background = command.rstrip().endswith("&")
-        marker = "" if background else f"\nprintf '\\n{_END} %s\\n' $?"
-        self._process.stdin.write(f"{command.replace(PORT, self._port)}{marker}\n")
-        self._process.stdin.flush()
-        lines = list(self._lines("listening on " if background else _END))
-        if background:
-            return ""
-        text = "".join(_without_progress(lines)).replace(f"{self._folder}/", "").replace(self._port, PORT)
+        """Return the output of a command without lines of progress. Servers run in the background."""
+        command = self._ports.used(command)
+        if _SERVES.match(command):
+            return self._serve(re.sub(r"\s+#.*|\s*&\s*$", "", command))
+        text = "".join(_without_progress(self._run(command)))
+        text = self._ports.shown(text.replace(f"{self._folder}/", ""))
         return text.strip("\n") + "\n" if text.strip() else ""
 
-    def _lines(self, last: str) -> Iterator[str]:
+    def _run(self, command: str) -> list[str]:
+        assert self._process.stdin is not None
         assert self._process.stdout is not None
-        for line in self._process.stdout:
-            if line.startswith(last):
-                self.status = int(line.split()[1]) if last == _END else 0
-                return
-            yield line
-        raise RuntimeError("the shell ended before the command")
+        self._process.stdin.write(f"{command}\nprintf '\\n{_END} %s\\n' $?\n")
+        self._process.stdin.flush()
+        watch = threading.Timer(PATIENCE, os.killpg, (self._process.pid, signal.SIGKILL))
+        watch.start()
+        lines = list[str]()
+        try:
+            for line in self._process.stdout:
+                if line.startswith(_END):
+                    self.status = int(line.split()[1])
+                    return lines
+                lines.append(line)
+        finally:
+            watch.cancel()
+        raise RuntimeError(f"the shell ended, or {PATIENCE:.0f} s were over:\n{command}\n{''.join(lines)}")
+
+    def _serve(self, command: str) -> str:
+        """Start a server, and wait until it listens. Returns what it prints if it ends before."""
+        port = next(iter(_PORTS.findall(command)), self._ports.used("8000"))
+        self._stop(port)
+        with tempfile.NamedTemporaryFile("r", suffix=".log") as log:
+            self._servers[port] = process = int("".join(self._run(f"{command} >{log.name} 2>&1 &\necho $!")))
+            deadline = time.monotonic() + PATIENCE
+            while "listening on " not in (printed := log.read()):
+                log.seek(0)
+                if time.monotonic() > deadline or not _runs(process):
+                    del self._servers[port]
+                    self.status = 1
+                    return printed
+                time.sleep(0.05)
+        self.status = 0
+        return ""
+
+    def _stop(self, port: str) -> None:
+        if process := self._servers.pop(port, 0):
+            self._run(f"kill {process}; wait {process}")
 
     def close(self) -> None:
-        """End the shell and what it left in the background."""
+        """End the servers, the shell, and what it left in the background."""
+        with contextlib.suppress(RuntimeError, BrokenPipeError):
+            for port in list(self._servers):
+                self._stop(port)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGTERM)
         self._process.communicate()
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _without_progress(lines: Sequence[str]) -> Iterator[str]:
@@ -152,15 +221,26 @@ def commands(block: str, line: int) -> list[Command]:
 
 
 def plain_commands(block: str, line: int) -> list[Command]:
-    """The commands of a block that shows no output; a line that ends with a backslash goes on in the next."""
+    """The commands of a block that shows no output; those that are not complete go on in the next line."""
     found, continued = list[Command](), False
     for number, row in enumerate(block.splitlines(), start=line):
         if continued:
             found[-1].text += "\n" + row
         elif row.strip() and not row.startswith("#"):
             found.append(Command(row, number, ""))
-        continued = bool(found) and found[-1].text.endswith("\\")
+        else:
+            continue
+        continued = not _complete(found[-1].text)
     return found
+
+
+def _complete(command: str) -> bool:
+    """Whether a shell waits for nothing more: the end of a loop, a quote, or the text of a here-document."""
+    if command.endswith("\\"):
+        return False
+    if not re.search(r"<<|'|\"|\b(?:do|then|case)\b|[({]", command):
+        return True
+    return not subprocess.run(["bash", "-n"], input=command + "\n", capture_output=True, text=True, check=False).stderr
 
 
 def same(want: str, got: str) -> bool:
@@ -169,81 +249,146 @@ def same(want: str, got: str) -> bool:
     return NumberChecker().check_output(_MACHINE.sub(" ", want), _MACHINE.sub(" ", got), flags)
 
 
-def run(document: Path, folder: Path, update: bool = False) -> doctest.TestResults:
-    """Run the sessions of a document in a folder. Returns how many examples ran and failed."""
+@dataclass(slots=True)
+class Page:
+    """A document that runs in a folder: how many examples ran and failed, and its text with the output of the run."""
+
+    document: Path
+    text: str
+    shell: Shell
+    ports: Ports
+    ran: int = 0
+    failed: int = 0
+    updated: str = ""
+    variables: dict[str, Any] = field(default_factory=lambda: {"__name__": "__main__"})
+    runner: doctest.DocTestRunner = field(default_factory=lambda: doctest.DocTestRunner(NumberChecker()))
+
+    def fail(self, line: int, said: str) -> None:
+        """Count and print a failure."""
+        self.failed += 1
+        print(f'File "{self.document}", line {line}\n{said}')
+
+    def plain(self, block: Block) -> None:
+        """Run commands that must succeed."""
+        for command in plain_commands(block.text, block.line):
+            got = self.shell.run(command.text)
+            self.ran += 1
+            if self.shell.status not in SUCCESS:
+                self.fail(command.line, f"$ {command.text}\nExit status {self.shell.status}:\n{got}")
+
+    def console(self, block: Block, update: bool) -> None:
+        """Run commands and compare their output."""
+        rewritten = ""
+        for command in commands(block.text, block.line):
+            got = self.shell.run(command.text)
+            self.ran += 1
+            if same(command.want, got):
+                got = command.want
+            elif not update:
+                self.fail(command.line, f"$ {command.text}\nExpected:\n{command.want}Got:\n{got}")
+            rewritten += f"$ {command.text}\n{got}"
+        self.updated = self.updated.replace(block.text, rewritten)
+
+    def session(self, block: Block) -> None:
+        """Run Python that shows its output after each prompt."""
+        name = self.document.name
+        session = doctest.DocTestParser().get_doctest(
+            block.text, self.variables, name, str(self.document), block.line - 1
+        )
+        failed, attempted = self.runner.run(session, clear_globs=False)
+        self.variables = session.globs
+        self.ran, self.failed = self.ran + attempted, self.failed + failed
+
+    def python(self, block: Block, update: bool) -> None:
+        """Run Python; if the document shows its output, compare it."""
+        self.ran += 1
+        printed = io.StringIO()
+        code = "\n" * (block.line - 1) + self.ports.used(block.text)
+        try:
+            with contextlib.redirect_stdout(printed):
+                exec(compile(code, str(self.document), "exec"), self.variables)
+        except Exception:
+            self.fail(block.line, f"{printed.getvalue()}{traceback.format_exc(limit=-3)}")
+            return
+        got = self.ports.shown(printed.getvalue())
+        if block.output is None or same(block.output, got):
+            return
+        if update:
+            self.updated = self.updated.replace(block.output, got)
+        else:
+            self.fail(block.line, f"Expected:\n{block.output}Got:\n{got}")
+
+
+def run(document: Path, folder: Path, update: bool = False, only: frozenset[str] = KINDS) -> doctest.TestResults:
+    """Run the blocks of a document in a folder. Returns how many examples ran and failed."""
     text = document.read_text(encoding="utf-8")
-    parser, runner, variables = doctest.DocTestParser(), doctest.DocTestRunner(NumberChecker()), dict[str, Any]()
-    ran, failed, updated = 0, 0, text
-    with contextlib.chdir(folder), contextlib.closing(Shell(folder)) as shell:
-        for block in BLOCK.finditer(text):
-            line = text.count("\n", 0, block.start("text"))
-            if block["reason"]:
-                if block["reason"] not in REASONS:
-                    raise SystemExit(f"{document}:{line}: {block['reason']!r} is none of {', '.join(sorted(REASONS))}")
+    ports = Ports(text)
+    with contextlib.chdir(folder), contextlib.closing(Shell(folder, ports)) as shell:
+        page = Page(document, text, shell, ports, updated=text)
+        for block in blocks(text):
+            if block.reason is not None:
+                if block.reason not in REASONS:
+                    reasons = ", ".join(sorted(REASONS))
+                    raise SystemExit(f"{document}:{block.line}: {block.reason!r} is none of {reasons}")
+            elif block.kind not in only:
                 continue
-            if block["language"] == "bash":
-                for command in plain_commands(block["text"], line + 1):
-                    got = shell.run(command.text)
-                    ran += 1
-                    if shell.status not in SUCCESS:
-                        failed += 1
-                        place = f'File "{document}", line {command.line}'
-                        print(f"{place}\n$ {command.text}\nExit status {shell.status}:\n{got}")
-                continue
-            if block["language"] == "python":
-                session = parser.get_doctest(block["text"], variables, document.name, str(document), line)
-                runner.run(session, clear_globs=False)
-                variables = session.globs
-                continue
-            if block["language"] != "console":
-                continue
-            rewritten = ""
-            for command in commands(block["text"], line + 1):
-                got = shell.run(command.text)
-                ran += 1
-                if same(command.want, got):
-                    got = command.want
-                elif not update:
-                    failed += 1
-                    place = f'File "{document}", line {command.line}'
-                    print(f"{place}\n$ {command.text}\nExpected:\n{command.want}Got:\n{got}")
-                rewritten += f"$ {command.text}\n{got}"
-            updated = updated.replace(block["text"], rewritten)
-    if update and updated != text:
-        document.write_text(updated, encoding="utf-8")
-    results = runner.summarize(verbose=False)
-    return doctest.TestResults(results.failed + failed, results.attempted + ran)
+            elif block.kind in {"shell", "first"}:
+                page.plain(block)
+            elif block.kind == "console":
+                page.console(block, update)
+            elif block.kind == "session":
+                page.session(block)
+            elif block.kind == "python":
+                page.python(block, update)
+    if update and page.updated != text:
+        document.write_text(page.updated, encoding="utf-8")
+    return doctest.TestResults(page.failed, page.ran)
+
+
+def working_folder(fresh: bool, bundles: Sequence[str]) -> contextlib.AbstractContextManager[Path]:
+    """The current folder, or a temporary one with a copy of the example corpora and of bundles."""
+    return _new_folder(bundles) if fresh else contextlib.nullcontext(Path.cwd())
 
 
 @contextlib.contextmanager
-def working_folder(fresh: bool) -> Iterator[Path]:
-    """The current folder, or a temporary one with a copy of the example corpora."""
-    if not fresh:
-        yield Path.cwd()
-        return
+def _new_folder(bundles: Sequence[str]) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name).resolve()
         (folder / "examples").mkdir()
         for file in (ROOT / "examples").iterdir():
-            if file.suffix in {".csv", ".jsonl"}:
+            if file.suffix in {".csv", ".jsonl", ".py"} and file.name != "__init__.py":
                 shutil.copy(file, folder / "examples")
+        for bundle in bundles:
+            shutil.copytree(ROOT / "demo" / Path(bundle).name, folder / bundle)
         yield folder
+
+
+def _cpu() -> float:
+    own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run every document that is named. Returns 1 if an example fails, or if a document has none."""
-    parser = argparse.ArgumentParser(description="Run the sessions of documents and compare their output.")
+    parser = argparse.ArgumentParser(description="Run the commands and the code of documents.")
     parser.add_argument("documents", nargs="*", type=Path)
     parser.add_argument("--fresh", action="store_true", help="run each in a new folder with a copy of examples/")
-    parser.add_argument("--update", action="store_true", help="write the output of commands into the document")
+    parser.add_argument("--bundles", default="", help="copies of those of demo/: models/tickets,models/entities")
+    parser.add_argument("--here", action="store_true", help="run in the current folder, also those that are listed")
+    parser.add_argument("--sessions", action="store_true", help="only Python with >>>, which needs no extras")
+    parser.add_argument("--update", action="store_true", help="write the output into the document")
     options = parser.parse_args(arguments)
     failed = 0
-    named = [(document, options.fresh) for document in options.documents]
-    listed = [(ROOT / name, name in EXECUTED) for name in (*EXECUTED, *IN_DEMO)]
-    for document, fresh in named or listed:
-        with working_folder(fresh) as folder:
-            results = run(document.resolve(), folder if named or fresh else ROOT, options.update)
+    for document in options.documents or [ROOT / name for name in EXECUTED]:
+        path = document.resolve()
+        name = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else ""
+        fresh = options.fresh or (name in EXECUTED and not options.here)
+        bundles = [each for each in options.bundles.split(",") if each] or EXECUTED.get(name, ())
+        before = _cpu()
+        with working_folder(fresh, bundles) as folder:
+            results = run(path, folder, options.update, frozenset({"session"}) if options.sessions else KINDS)
         print(f"{document}: {results.attempted} examples, {results.failed} failed", file=sys.stderr)
+        print(f"  {_cpu() - before:.1f} s of CPU", file=sys.stderr)
         failed += results.failed or not results.attempted
     return 1 if failed else 0
 

@@ -35,7 +35,7 @@ export PYTHONDONTWRITEBYTECODE=1
 root=$PWD
 case $bundle in /*) ;; *) bundle="$root/$bundle" ;; esac
 if [ "$bundle" = "$root/demo/tickets" ]; then
-    "$bin/python" scripts/docs/run_sessions.py README.md # the README shows what this bundle answers
+    "$bin/python" scripts/docs/run_sessions.py --here --sessions README.md # the README shows what this bundle answers
 fi
 mkdir "$folder/app"
 for package in cli evaluation examples export modeling service training workflows; do

@@ -8,6 +8,10 @@ from pathlib import Path
 
 SCRIPT = Path(__file__).resolve().parents[3] / "scripts" / "docs" / "count_blocks.py"
 PAGE = """\
+<!-- run first:
+echo prepared
+-->
+
 ```bash
 true
 ```
@@ -25,6 +29,10 @@ a: 1
 ```python
 x = 1
 ```
+
+```
+$ glossator --help
+```
 """
 
 
@@ -37,13 +45,22 @@ def test_each_block_is_in_one_class_and_unknown_reasons_are_faults(tmp_path: Pat
     (tmp_path / "README.md").write_text("# Title\n")
     executed = tmp_path / "docs" / "clean-a-corpus.md"
     executed.write_text(PAGE)
-    (tmp_path / "docs" / "other.md").write_text("```bash\ntrue\n```\n")
+    (tmp_path / "docs" / "other.md").write_text("```\na -> b\n```\n")
     good = counted(tmp_path)
     assert (good.returncode, good.stdout) == (
         0,
-        "5 code blocks: 2 checked, 1 executed, 1 not run: needs a cluster, 1 shown\n",
+        "6 code blocks: 3 executed, 1 not run: needs a cluster, 2 shown\n",
     )
     executed.write_text(PAGE.replace("needs a cluster", "no time"))
     bad = counted(tmp_path)
     assert bad.returncode == 1
-    assert "docs/clean-a-corpus.md: 'no time' is no reason of run_sessions.py" in bad.stdout
+    assert "docs/clean-a-corpus.md:12: 'no time' is no reason of pages.py" in bad.stdout
+
+
+def test_commands_of_a_document_that_is_not_listed_are_a_fault(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "README.md").write_text("# Title\n")
+    (tmp_path / "docs" / "new.md").write_text("text\n\n```sh\ntrue\n```\n")
+    bad = counted(tmp_path)
+    assert bad.returncode == 1
+    assert "docs/new.md:4: is not executed" in bad.stdout
