@@ -28,6 +28,7 @@ import argparse
 import contextlib
 import doctest
 import io
+import json
 import os
 import re
 import resource
@@ -64,8 +65,10 @@ _NUMBER = re.compile(r"-?\d+\.\d+")
 _MACHINE = re.compile(
     r"\b[\d,.]+ (?=(?:texts|examples|rows)/s)|\b[\d,.]+ (?=(?:ms|s|min)\b)"
     r"|\b(?:[0-9a-f]{64}|(?<=@)[0-9a-f]{12})\b|[─━═]+"
+    r"|\b20\d\d-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:\+00:00|Z)?)?(?!\w)"
+    r"|\bgl_[\w-]{20,}|\bgl_…|\bjob_[0-9a-f]{24}\b"
 )
-"""What depends on the machine or the moment: speeds, times, digests of models, widths of tables."""
+"""What depends on the machine or the moment: speeds, times, digests of models, widths of tables, keys, ids of jobs."""
 _END = "session-end"
 
 
@@ -246,7 +249,16 @@ def _complete(command: str) -> bool:
 def same(want: str, got: str) -> bool:
     """Return whether an output is the one in the document, except for what depends on the machine."""
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    want, got = _one_layout(want), _one_layout(got)
     return NumberChecker().check_output(_MACHINE.sub(" ", want), _MACHINE.sub(" ", got), flags)
+
+
+def _one_layout(output: str) -> str:
+    """JSON on one line; a document may show it on several."""
+    try:
+        return json.dumps(json.loads(output)) + "\n" if output.startswith("{") else output
+    except ValueError:
+        return output
 
 
 @dataclass(slots=True)
@@ -293,7 +305,7 @@ class Page:
         """Run Python that shows its output after each prompt."""
         name = self.document.name
         session = doctest.DocTestParser().get_doctest(
-            block.text, self.variables, name, str(self.document), block.line - 1
+            self.ports.used(block.text), self.variables, name, str(self.document), block.line - 1
         )
         failed, attempted = self.runner.run(session, clear_globs=False)
         self.variables = session.globs

@@ -159,7 +159,9 @@ def test_update_writes_only_the_output_that_differs(
 
 def test_a_fresh_folder_holds_the_example_corpora_only(run_sessions: ModuleType, tmp_path: Path) -> None:
     document = tmp_path / "a.md"
-    document.write_text("```console\n$ ls\nexamples\n$ ls examples | head -2\nconvert_setfit_head.py\nnew_tickets.csv\n```\n")
+    document.write_text(
+        "```console\n$ ls\nexamples\n$ ls examples | head -2\nconvert_setfit_head.py\nnew_tickets.csv\n```\n"
+    )
     assert run_sessions.main(["--fresh", str(document)]) == 0
 
 
@@ -263,3 +265,21 @@ def test_servers_run_in_the_background_until_the_page_ends(
     printed = capsys.readouterr()
     assert "$ glossator serve nothing\nExit status 1:\nthere is no bundle here\n" in printed.out
     assert printed.err.startswith(f"{document}: 6 examples, 1 failed\n")
+
+
+@pytest.mark.parametrize(
+    ("want", "got", "same"),
+    [
+        ('{"a": [\n 1]}\n', '{"a":[1]}\n', True),
+        ('{"a": [\n 1]}\n', '{"a":[2]}\n', False),
+        ("added 2026-11-30T09:05:39 first\n", "added 2027-01-02T10:00:00 first\n", True),
+        ("added 2026-11-30T09:05:39 first\n", "added 2027-01-02T10:00:00 second\n", False),
+        ("gl_…\n", f"gl_{'x' * 40}\n", True),
+        ("gl_…\n", "no key\n", False),
+        (f"job_{'0a' * 12} queued\n", f"job_{'1b' * 12} queued\n", True),
+    ],
+)
+def test_layout_of_json_moments_keys_and_ids_may_differ(
+    run_sessions: ModuleType, want: str, got: str, same: bool
+) -> None:
+    assert run_sessions.same(want, got) == same
