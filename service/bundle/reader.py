@@ -20,6 +20,7 @@ from glossator.service.files.sealed_copy import SealedCopy, sealed_copy
 
 MAX_MANIFEST_BYTES = 64 * 2**20
 _FOLDER_HINT = "Give the folder that `glossator export` wrote."
+_CHECKPOINT_HINT = "It is a checkpoint. Make a bundle of it: glossator export {0} -o FOLDER."
 _HUB_HINT = (
     "If it is a name on the Hugging Face hub: models are never downloaded while they are used. Download it first, "
     "`glossator pull {0} -o FOLDER` for a bundle, `glossator import {1} -o FOLDER` for a model of another library, "
@@ -142,7 +143,8 @@ def _open(root: Path) -> OpenFolder:
 def _manifest_bytes(folder: OpenFolder, root: Path) -> bytes:
     manifest = root / file_names.MANIFEST
     if not manifest.is_file() or manifest.is_symlink():
-        raise BundleNotFound(f"the folder has no {file_names.MANIFEST}", found=root, hint=_FOLDER_HINT)
+        hint = _CHECKPOINT_HINT.format(root) if (root / file_names.TASK).is_file() else _FOLDER_HINT
+        raise BundleNotFound(f"the folder has no {file_names.MANIFEST}", found=root, hint=hint)
     data = folder.read(file_names.MANIFEST, max_bytes=MAX_MANIFEST_BYTES)
     if len(data) > MAX_MANIFEST_BYTES:
         what = f"more than {MAX_MANIFEST_BYTES} bytes"

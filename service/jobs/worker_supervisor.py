@@ -56,7 +56,7 @@ class WorkerPlan:
     webhook_key: bytes | None = field(default=None, repr=False)
     webhook_networks: Sequence[Network] = ()
     log: LogSettings | None = None
-    program: Sequence[str] = (sys.executable, "-m", "glossator.service.jobs.worker")
+    program: Sequence[str] = (sys.executable, "-P", "-m", "glossator.service.jobs.worker")
 
 
 class WorkerSupervisor:

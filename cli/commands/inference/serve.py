@@ -243,4 +243,4 @@ def _replica_command(bundles: list[Path], settings: Settings, threads: int, devi
     options += ["--log-redact"] if settings.prediction_log_redact else []
     options += [part for each in settings.shadow for part in ("--shadow", str(each))]
     options += [part for each in settings.canary for part in ("--canary", str(each))]
-    return [sys.executable, "-m", "glossator", "serve", *map(str, bundles), *options]
+    return [sys.executable, "-P", "-m", "glossator", "serve", *map(str, bundles), *options]

@@ -233,7 +233,7 @@ def _shown(word: str | Path) -> str:
 @contextmanager
 def _server(bundle: Path, port: int) -> Iterator[str]:
     """Run a server for `bundle` during the block and yield its URL."""
-    command = [sys.executable, "-m", "glossator", "serve", str(bundle), "--port", str(port)]
+    command = [sys.executable, "-P", "-m", "glossator", "serve", str(bundle), "--port", str(port)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
         yield _url(process)

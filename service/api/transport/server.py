@@ -169,7 +169,7 @@ def _listening(settings: Settings) -> Iterator[socket.socket]:
 def _bind_error(error: OSError, settings: Settings) -> ConfigError:
     found = f"{settings.host}:{settings.port}"
     if error.errno == errno.EADDRINUSE:
-        hint = f"Stop the program that uses it, or choose another port ({PREFIX}PORT; 0 chooses a free one)."
+        hint = f"Stop the program that uses it, or choose another port (--port or {PREFIX}PORT; 0 chooses a free one)."
         return ConfigError("the port is in use", found=found, expected="a free port", hint=hint)
     if error.errno == errno.EACCES:
         return ConfigError("no permission to bind the port", found=found, hint="Choose a port above 1023.")

@@ -39,7 +39,16 @@ def load_sandboxed(folder: Path) -> str:
     limits = ["--memory-mb", str(memory_limit_mb(bundle)), "--cpu-seconds", str(CPU_SECONDS)]
     module = "glossator.service.inference.runtime.sandboxed_load"
     ran = subprocess.run(
-        [sys.executable, "-m", module, *limits, "--digest", bundle.digest, str(folder.absolute())],
+        [
+            sys.executable,
+            "-P",
+            "-m",
+            module,  # -P: a file of the current folder must not replace a module
+            *limits,
+            "--digest",
+            bundle.digest,
+            str(folder.absolute()),
+        ],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

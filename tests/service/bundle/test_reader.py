@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.common import tampering
 from glossator.service.bundle.reader import read_bundle
-from glossator.service.errors import BundleInvalid
+from glossator.service.errors import BundleInvalid, BundleNotFound
 
 
 def test_a_bundle_is_read_from_its_files(bundle: Path) -> None:
@@ -41,3 +41,10 @@ def test_file_names_are_shown_as_printable_text(bundle: Path) -> None:
     shown = str(caught.value)
     assert shown.encode("utf-8")
     assert "\x1b" not in shown
+
+
+def test_a_checkpoint_is_recognised(tmp_path: Path) -> None:
+    (tmp_path / "task.json").write_text("{}")
+    with pytest.raises(BundleNotFound) as caught:
+        read_bundle(tmp_path)
+    assert f"glossator export {tmp_path} -o FOLDER" in (caught.value.hint or "")

@@ -151,7 +151,8 @@ def check_columns(columns: CorpusColumns, existing: Sequence[str]) -> None:
         raise UnknownColumn(
             "a requested column does not exist",
             expected=f"one of the columns {_listed(existing)}",
-            hint="Check the spelling: case and spaces in column names count.",
+            hint="Check the spelling: case and spaces in column names count. If the first row holds no names, "
+            "pass --no-header.",
             faults=faults,
         )
 

@@ -50,6 +50,15 @@ def test_memory_that_loading_may_take_is_bounded(bundles: dict[str, Path], monke
         sandboxed_load.load_sandboxed(bundles["intents"])
 
 
+def test_files_of_the_current_folder_do_not_replace_modules(
+    bundles: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "glossator").mkdir()
+    (tmp_path / "glossator" / "__init__.py").write_text("raise SystemExit(9)")
+    monkeypatch.chdir(tmp_path)
+    assert sandboxed_load.load_sandboxed(bundles["intents"]) == read_bundle(bundles["intents"]).digest
+
+
 def test_errors_are_the_same_as_when_loading_in_this_process(bundles: dict[str, Path], tmp_path: Path) -> None:
     damaged = tmp_path / "intents"
     shutil.copytree(bundles["intents"], damaged)

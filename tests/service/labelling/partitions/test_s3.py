@@ -21,13 +21,11 @@ from glossator.service.labelling.partitions.planning import plan_parts
 from glossator.service.labelling.partitions.run import label_parts
 from glossator.service.labelling.partitions.storage import Storage
 
-moto = pytest.importorskip("moto.server")
-s3fs = pytest.importorskip("s3fs")
-
 
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A file system with the bucket `corpus`; workers find its server through the environment."""
+    moto, s3fs = pytest.importorskip("moto.server"), pytest.importorskip("s3fs")  # here: they take seconds to import
     server = moto.ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     server.start()
     _, port = server.get_host_and_port()
