@@ -59,6 +59,19 @@ def test_every_error_has_an_entry_with_its_cause_and_its_fix() -> None:
     assert [code for code, entry in entries.items() if "**Cause.**" not in entry or "**Fix.**" not in entry] == []
 
 
+def test_every_code_of_an_error_is_an_anchor_on_the_site(site: tuple[Path, list[str]]) -> None:
+    anchors = set(re.findall(r'<h3 id="([^"]+)"', (site[0] / "errors.html").read_text()))
+    assert anchors == {error.code for error in script("docs_reference").error_classes()}
+
+
+def test_pages_that_the_program_names_exist() -> None:
+    packages = ("cli", "evaluation", "export", "glossator", "modeling", "service", "training", "workflows")
+    sources = [path for each in packages for path in (ROOT / each).rglob("*") if path.suffix in {".py", ".html"}]
+    named = {name for path in sources for name in re.findall(r"docs/[\w/-]+\.md\b", path.read_text())}
+    assert len(named) > 3
+    assert sorted(name for name in named if not (ROOT / name).is_file()) == []
+
+
 def test_facts_of_an_error_are_put_below_its_heading() -> None:
     page = script("docs_reference").with_error_facts("### overloaded\n\n**Cause.** Load.")
     assert page.split("\n")[2] == "*Class `Overloaded` (GlossatorError) · HTTP 429 Too Many Requests · exit code 1*"
