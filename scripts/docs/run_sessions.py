@@ -15,6 +15,7 @@ of the bundles that the list names (`make demo` makes them). Blocks run in their
 - `glossator serve` starts in the background, and the page goes on when the server listens. It ends with the page, or
   when the page starts another on its port. A free port takes the place of 8000, so that documents can run at once.
 - A comment `<!-- run first:` holds commands for what the page assumes and does not show, such as a file of the reader.
+  There, $ROOT is the folder of this repository.
 - A block below `<!-- not run: REASON -->` is left out, for one of the REASONS in `pages.py`.
 
 A line `...` stands for any lines. --update replaces the output in the document where it differs. Prints each
@@ -66,9 +67,9 @@ _MACHINE = re.compile(
     r"\b[\d,.]+ (?=(?:texts|examples|rows)/s)|\b[\d,.]+ (?=(?:ms|s|min)\b)"
     r"|\b(?:[0-9a-f]{64}|(?<=@)[0-9a-f]{12})\b|[─━═]+"
     r"|\b20\d\d-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:\+00:00|Z)?)?(?!\w)"
-    r"|\bgl_[\w-]{20,}|\bgl_…|\bjob_[0-9a-f]{24}\b"
+    r"|\bgl_[\w-]{20,}|\bgl_…|\bjob_[0-9a-f]{24}\b|\b20\d{6}-\d{6}-[a-z]+-[0-9a-f]{4}\b"
 )
-"""What depends on the machine or the moment: speeds, times, digests of models, widths of tables, keys, ids of jobs."""
+"""What depends on the machine or the moment: speeds, times, digests of models, widths of tables, keys, ids."""
 _END = "session-end"
 
 
@@ -113,7 +114,7 @@ class Shell:
         self.status = 0
         path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
         port = ports.used("8000")
-        environment = os.environ | {"PATH": path, "COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
+        environment = os.environ | {"PATH": path, "COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb", "ROOT": str(ROOT)}
         self._process = subprocess.Popen(
             ["bash"],
             cwd=folder,
@@ -125,12 +126,16 @@ class Shell:
             start_new_session=True,
         )
 
-    def run(self, command: str) -> str:
-        """Return the output of a command without lines of progress. Servers run in the background."""
+    def run(self, command: str, progress: bool = False) -> str:
+        """Return the output of a command, without lines of progress unless they are wanted.
+
+        Servers run in the background.
+        """
         command = self._ports.used(command)
         if _SERVES.match(command):
             return self._serve(re.sub(r"\s+#.*|\s*&\s*$", "", command))
-        text = "".join(_without_progress(self._run(command)))
+        lines = self._run(command)
+        text = "".join(lines if progress else _without_progress(lines))
         text = self._ports.shown(text.replace(f"{self._folder}/", ""))
         return text.strip("\n") + "\n" if text.strip() else ""
 
@@ -292,7 +297,7 @@ class Page:
         """Run commands and compare their output."""
         rewritten = ""
         for command in commands(block.text, block.line):
-            got = self.shell.run(command.text)
+            got = self.shell.run(command.text, progress="· " in command.want)
             self.ran += 1
             if same(command.want, got):
                 got = command.want
@@ -391,6 +396,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--update", action="store_true", help="write the output into the document")
     options = parser.parse_args(arguments)
     failed = 0
+    shared = contextlib.ExitStack()
+    os.environ["SHARED"] = shared.enter_context(tempfile.TemporaryDirectory())
     for document in options.documents or [ROOT / name for name in EXECUTED]:
         path = document.resolve()
         name = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else ""
@@ -402,6 +409,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"{document}: {results.attempted} examples, {results.failed} failed", file=sys.stderr)
         print(f"  {_cpu() - before:.1f} s of CPU", file=sys.stderr)
         failed += results.failed or not results.attempted
+    shared.close()
     return 1 if failed else 0
 
 
