@@ -29,9 +29,11 @@ EXECUTED: dict[str, tuple[str, ...]] = {
     "docs/shadow.md": ("models/tickets",),
     "docs/run-the-loop.md": ("models/tickets",),
     "docs/python.md": (),
+    "docs/coming-from/text-embeddings-inference.md": (),
     "docs/tasks.md": ("models/entities",),
     "docs/tutorial-notebooks.md": (),
     "docs/loop.md": ("models/tickets",),
+    "docs/promotion.md": ("models/tickets",),
 }
 """Documents that run in a new folder, with copies of these bundles of `make demo`."""
 PENDING: tuple[str, ...] = (
@@ -40,10 +42,8 @@ PENDING: tuple[str, ...] = (
     "docs/coming-from/sentence-transformers.md",
     "docs/coming-from/setfit.md",
     "docs/coming-from/spacy.md",
-    "docs/coming-from/text-embeddings-inference.md",
     "docs/coming-from/transformers.md",
     "docs/heads.md",
-    "docs/promotion.md",
     "docs/quickstart.md",
 )
 """Documents with commands that are neither executed nor have a reason. This list only shrinks."""
