@@ -50,7 +50,7 @@ def setfit(target: Path) -> None:
     from sklearn.linear_model import LogisticRegression
 
     sys.path.insert(0, str(ROOT / "examples"))
-    from convert_setfit_head import convert
+    from convert_setfit_head import convert  # type: ignore[import-not-found]
 
     vectors(target)
     texts, labels = _few(8)
