@@ -65,6 +65,7 @@ check: $(DEV)
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python scripts/docs/check_docs.py
 	@$(BIN)/python scripts/docs/check_words.py
+	@$(BIN)/python scripts/docs/count_blocks.py
 	@$(BIN)/python scripts/figures/fill_figures.py --check
 
 docs: figures
