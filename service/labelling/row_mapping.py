@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from glossator.service.documents.record import Record
 from glossator.service.errors import EmptyText, InputError, UndecodableText, UnreadableRow
 from glossator.service.inference.answer_cells import answer_cells
-from glossator.service.inference.heads.bulk_answers import AnswerOfHeads
 from glossator.service.labelling.column_plan import ColumnPlan
 from glossator.service.tasks.encoded import Pair
 
@@ -62,6 +61,8 @@ class RowMapper:
         return original | {column: cells.get(name) for column, name in self._added_names}
 
     def _answer_cells(self, answer: Answer) -> dict[str, object]:
+        from glossator.service.inference.heads.bulk_answers import AnswerOfHeads  # here: it loads ONNX Runtime
+
         further = answer.further_cells(nested=self._nested) if isinstance(answer, AnswerOfHeads) else {}
         return {
             **answer_cells(answer, nested=self._nested),

@@ -100,7 +100,7 @@ def test_what_holds_no_labelled_rows_is_an_error_of_ours(source: object, message
 
 
 def test_options_of_files_are_refused_for_rows_in_memory() -> None:
-    with pytest.raises(glossator.GlossatorError, match="rows in memory takes no --delimiter"):
+    with pytest.raises(glossator.GlossatorError, match="rows in memory takes no `delimiter`"):
         glossator.read_corpus(ROWS, delimiter=";")
     with pytest.raises(glossator.GlossatorError, match="has no splits"):
         glossator.read_corpus(ROWS, split="test")

@@ -60,7 +60,7 @@ def evidence(
       glossator evidence models/tickets -o evidence --registry registry --log predictions
       glossator evidence models/tickets -o evidence --key signing.pem
       glossator evidence --verify evidence --public-key signing.pub
-      glossator evidence models/tickets --verify evidence --test checkpoints/tickets/test.jsonl --log predictions
+      glossator evidence models/tickets --verify evidence --test test.jsonl --log predictions
     """
     if (verify is None) == (output is None):
         raise ConfigError(

@@ -213,7 +213,7 @@ def train(
       glossator train tickets.csv --label-column tags --label-separator '|' -o checkpoints/tags
       glossator train intents.csv --out-of-scope other -o checkpoints/intents
       glossator train entities.conll -o checkpoints/entities
-      glossator train tickets.csv --backbone models/encoder -o checkpoints/tickets --export models/tickets
+      glossator train tickets.csv --backbone models/encoder -o checkpoint --export models/tickets
       glossator train tickets.csv --algorithm tfidf -o checkpoints/tickets-tfidf
       glossator train tickets.csv --algorithm distil --teacher models/tickets -o checkpoints/small
     """

@@ -42,6 +42,7 @@ def test_index_lists_every_route(make_client: Callable[..., TestClient]) -> None
     prefixes = ("/hf", "/tei", "/cohere", "/label-studio", "/v2", "/v1/embeddings", "/v1/rerank", "/v1/models/{name}:")
     assert {each for each in listed if not each[1].startswith(prefixes)} == {
         ("POST", "/v1/models/{name}/predict"),
+        ("POST", "/v1/models/{name}/heads/predict"),
         ("POST", "/v1/models/{name}/zero-shot"),
         ("POST", "/v1/models/{name}/rerank"),
         ("GET", "/v1/models"),

@@ -25,6 +25,7 @@ def test_models_lists_a_summary_of_each(client: TestClient, served_models: dict[
                 "precision": "fp32",
                 "loaded": True,
                 "measured": True,
+                "backbone": None,
             },
             {
                 "name": "tags",
@@ -35,6 +36,7 @@ def test_models_lists_a_summary_of_each(client: TestClient, served_models: dict[
                 "precision": "fp32",
                 "loaded": True,
                 "measured": True,
+                "backbone": None,
             },
         ],
         "object": "list",
