@@ -56,13 +56,12 @@ class LocalProcesses:
         processes = [self._start(job) for _ in range(min(self._count, len(parts)))]
         try:
             while waiting or any(each.part is not None for each in processes):
-                for number, each in enumerate(processes):
+                for each in processes:
                     if each.part is None and waiting:
                         each.part = waiting.popleft()
                         tries[each.part.index] = tries.get(each.part.index, 0) + 1
                         with suppress(OSError):  # it was lost while it waited, which `wait` shows next
                             each.tasks.send(each.part)
-                        processes[number] = each
                 busy = {each.tasks: each for each in processes if each.part is not None}
                 for ready in wait(list(busy)):
                     each = busy[ready]  # type: ignore[index]
