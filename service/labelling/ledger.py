@@ -213,12 +213,7 @@ class Ledger:
                 found=self.folder,
                 hint="Finish it with that version, or pass --fresh to start again.",
             )
-        earlier = header["identity"]
-        faults = [
-            Fault("differs", f"then {_show(earlier.get(name))}, now {_show(identity.get(name))}", name)
-            for name in dict.fromkeys([*earlier, *identity])
-            if earlier.get(name) != identity.get(name)
-        ]
+        faults = differences(header["identity"], identity)
         if faults:
             raise ConfigError(
                 f"this output has an unfinished labelling with other options: {self.folder}",
@@ -276,6 +271,15 @@ def _parse_line(line: bytes) -> dict[str, Any] | None:
     except ValueError:
         return None
     return entry if isinstance(entry, dict) else None
+
+
+def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[Fault]:
+    """Return what differs between the identity of an unfinished labelling and this one, a fault for each name."""
+    return [
+        Fault("differs", f"then {_show(then.get(name))}, now {_show(now.get(name))}", name)
+        for name in dict.fromkeys([*then, *now])
+        if then.get(name) != now.get(name)
+    ]
 
 
 def _show(value: object) -> str:

@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from glossator.service.errors import ConfigError, Fault, OutputError, shorten
+from glossator.service.errors import ConfigError, OutputError, shorten
+from glossator.service.labelling.ledger import differences
 from glossator.service.labelling.partitions.part import InputFile, Part
 from glossator.service.labelling.partitions.storage import Storage
 from glossator.service.labelling.summary import RowCounts
@@ -102,12 +103,7 @@ class Manifest:
                 found=self._folder.url,
                 hint="Finish it with that version, or pass --fresh to start again.",
             )
-        then, now = earlier["identity"], header["identity"]
-        faults = [
-            Fault("differs", f"then {shorten(str(then.get(name)), 80)}, now {shorten(str(now.get(name)), 80)}", name)
-            for name in dict.fromkeys([*then, *now])
-            if then.get(name) != now.get(name)
-        ]
+        faults = differences(earlier["identity"], header["identity"])
         if faults:
             raise ConfigError(
                 f"this folder holds a labelling of another input or with other options: {self._folder.url}",
