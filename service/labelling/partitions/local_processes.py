@@ -2,40 +2,91 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
+import subprocess
+import sys
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any
+from queue import SimpleQueue
 
+from glossator.service.documents.isolation.messages import DamagedMessage
 from glossator.service.errors import GlossatorError, JobError
-from glossator.service.inference.model import load
+from glossator.service.labelling.partitions import local_worker
 from glossator.service.labelling.partitions.manifest import PartRecord
 from glossator.service.labelling.partitions.part import Part
-from glossator.service.labelling.partitions.part_worker import PartsJob, PartWorker
+from glossator.service.labelling.partitions.part_worker import PartsJob
+from glossator.service.labelling.partitions.worker_messages import (
+    MAX_REPLY_BYTES,
+    decode_reply,
+    encode_job,
+    encode_part,
+)
 
 MAX_TRIES = 3
 """How often a part is started, if the processes that label it are lost."""
+_EXIT_SECONDS = 2.0
 
 Outcome = tuple[Part, PartRecord | GlossatorError]
 
 
-@dataclass(slots=True)
-class _Process:
-    process: Any
-    tasks: Connection
-    lifeline: Connection
-    part: Part | None = None
+class WorkerProcess:
+    """A worker process, and the part that it labels.
+
+    Args:
+        command: Starts the process.
+        job: Sent to it first.
+        replies: Receives (this, line) for each line of the process, and (this, b"") when it has ended.
+    """
+
+    def __init__(
+        self, command: Sequence[str], job: PartsJob, replies: SimpleQueue[tuple[WorkerProcess, bytes]]
+    ) -> None:
+        self.part: Part | None = None
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._replies = replies
+        self._reader = threading.Thread(target=self._read, name="part replies", daemon=True)
+        self._reader.start()
+        self._send(encode_job(job))
+
+    def label(self, part: Part) -> None:
+        """Start to label a part."""
+        self.part = part
+        self._send(encode_part(part))
+
+    def end(self) -> None:
+        """Close the standard input of the process: it ends at once."""
+        assert self.process.stdin is not None
+        with suppress(OSError):
+            self.process.stdin.close()
+
+    def wait(self) -> None:
+        """Wait until the process has ended; kill it if that takes too long."""
+        try:
+            self.process.wait(_EXIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self._reader.join(_EXIT_SECONDS)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+    def _send(self, line: bytes) -> None:
+        assert self.process.stdin is not None
+        with suppress(OSError):  # the process was lost, which its reader reports
+            self.process.stdin.write(line)
+            self.process.stdin.flush()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        while (line := self.process.stdout.readline(MAX_REPLY_BYTES)).endswith(b"\n"):
+            self._replies.put((self, line))
+        self._replies.put((self, b""))
 
 
 class LocalProcesses:
-    """An executor of parts on this machine. Part after part is handed to the first free process.
+    """An executor of parts on this machine. Each free process gets the next part.
 
     Args:
         bundle: The folder of the model; each process loads it.
@@ -47,55 +98,54 @@ class LocalProcesses:
         self._bundle = bundle
         self._count = count
         self._threads = threads
-        self._context = multiprocessing.get_context("spawn")
 
     def run(self, job: PartsJob, parts: Sequence[Part]) -> Iterator[Outcome]:
         """Label the parts; yield each with its record, or with its error, as they end."""
         waiting = deque(parts)
-        tries: dict[int, int] = {}
-        processes = [self._start(job) for _ in range(min(self._count, len(parts)))]
+        tries: Counter[int] = Counter()
+        replies: SimpleQueue[tuple[WorkerProcess, bytes]] = SimpleQueue()
+        processes = [self._start(job, replies) for _ in range(min(self._count, len(parts)))]
         try:
             while waiting or any(each.part is not None for each in processes):
                 for each in processes:
                     if each.part is None and waiting:
-                        each.part = waiting.popleft()
-                        tries[each.part.index] = tries.get(each.part.index, 0) + 1
-                        with suppress(OSError):  # it was lost while it waited, which `wait` shows next
-                            each.tasks.send(each.part)
-                busy = {each.tasks: each for each in processes if each.part is not None}
-                for ready in wait(list(busy)):
-                    each = busy[ready]  # type: ignore[index]
-                    part, each.part = each.part, None
-                    assert part is not None
-                    try:
-                        yield part, each.tasks.recv()
-                    except (EOFError, OSError):
-                        self._end(each)
-                        processes[processes.index(each)] = self._start(job)
-                        if tries[part.index] < MAX_TRIES:
-                            waiting.appendleft(part)
-                        else:
-                            yield part, _lost(part, tries[part.index])
+                        part = waiting.popleft()
+                        tries[part.index] += 1
+                        each.label(part)
+                process, line = replies.get()
+                if process not in processes:
+                    continue  # it was ended after a damaged reply
+                ended, process.part = process.part, None
+                outcome = _parse(line)
+                if ended is not None and outcome is not None:
+                    yield ended, outcome
+                    continue
+                processes.remove(process)
+                process.end()
+                process.wait()
+                if ended is not None and tries[ended.index] < MAX_TRIES:
+                    waiting.appendleft(ended)
+                if waiting:
+                    processes.append(self._start(job, replies))
+                if ended is not None and tries[ended.index] >= MAX_TRIES:
+                    yield ended, _lost(ended, tries[ended.index])
         finally:
             for each in processes:
-                self._end(each)
+                each.end()
+            for each in processes:
+                each.wait()
 
-    def _start(self, job: PartsJob) -> _Process:
-        tasks, theirs = self._context.Pipe()
-        lifeline, end = self._context.Pipe()
-        process = self._context.Process(target=_serve, args=(theirs, end, self._bundle, self._threads, job))
-        process.start()
-        theirs.close()
-        end.close()
-        return _Process(process, tasks, lifeline)
+    def _start(self, job: PartsJob, replies: SimpleQueue[tuple[WorkerProcess, bytes]]) -> WorkerProcess:
+        command = [sys.executable, "-P", "-m", local_worker.__name__, str(self._bundle), str(self._threads)]
+        return WorkerProcess(command, job, replies)
 
-    def _end(self, each: _Process) -> None:
-        each.lifeline.close()
-        each.tasks.close()
-        each.process.join(2)
-        if each.process.is_alive():
-            each.process.kill()
-            each.process.join()
+
+def _parse(line: bytes) -> PartRecord | GlossatorError | None:
+    """Return the reply of a worker; None if it was lost or the reply is damaged."""
+    try:
+        return decode_reply(line) if line else None
+    except DamagedMessage:
+        return None
 
 
 def _lost(part: Part, tries: int) -> JobError:
@@ -104,27 +154,3 @@ def _lost(part: Part, tries: int) -> JobError:
         found=f"{tries} times",
         hint="Look for a lack of memory (dmesg), then give the same command again.",
     )
-
-
-def _serve(tasks: Connection, lifeline: Connection, bundle: Path, threads: int, job: PartsJob) -> None:
-    """Label the parts that arrive, until the process that sends them ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes: the first one ends the others
-    threading.Thread(target=_exit_with_parent, args=(lifeline,), daemon=True).start()
-    worker: PartWorker | None = None
-    while True:
-        try:
-            part: Part = tasks.recv()
-        except (EOFError, OSError):
-            return
-        try:
-            worker = worker or PartWorker(job, load(bundle, threads=threads))
-            tasks.send(worker.label(part))
-        except GlossatorError as error:
-            tasks.send(error)
-
-
-def _exit_with_parent(lifeline: Connection) -> None:
-    """End this process at once when its parent has ended: its unfinished part stays in its ledger."""
-    with suppress(EOFError, OSError):
-        lifeline.recv()
-    os._exit(1)

@@ -208,8 +208,8 @@ def test_lost_processes_are_replaced_and_a_killed_command_resumes(
     killed = []
 
     class OneLost(LocalProcesses):
-        def _start(self, job: PartsJob):  # type: ignore[no-untyped-def]
-            each = super()._start(job)
+        def _start(self, *arguments):  # type: ignore[no-untyped-def]
+            each = super()._start(*arguments)
             if not killed:
                 killed.append(each.process.pid)
                 each.process.kill()
