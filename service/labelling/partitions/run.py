@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Protocol
 
@@ -95,19 +95,20 @@ def label_parts(
     report(f"text column '{labelling.text_column}', model {model.version}")
     manifest = Manifest(folder, _identity(labelling, model, parts, suffix), batch_costs(model), parts, fresh=fresh)
     job = PartsJob(labelling.source, labelling.output, suffix, labelling, manifest.batch_costs)
-    resumed = len(manifest.done)
-    if resumed:
-        report(f"resuming after {resumed:,} complete parts")
+    total = _RunningSummary(len(manifest.parts), manifest.done.values(), started=started)
+    if manifest.done:
+        report(f"resuming after {len(manifest.done):,} complete parts")
     faults: list[Fault] = []
     todo = [part for part in manifest.parts if part.index not in manifest.done]
     if todo:
         for part, outcome in executor.run(job, todo):
             if isinstance(outcome, PartRecord):
                 manifest.done[part.index] = outcome
+                total.add(outcome)
             else:
                 faults.append(Fault(outcome.code, outcome.message, f"{part.name} ({part.file.url})"))
             if progress is not None:
-                progress(_summary(manifest, resumed, started))
+                progress(total.summary())
     if faults:
         raise JobError(
             f"{len(faults):,} of {len(manifest.parts):,} parts failed",
@@ -115,7 +116,7 @@ def label_parts(
             hint="The other parts are complete: fix the cause, then give the same command again.",
         )
     manifest.finish()
-    return _summary(manifest, resumed, started)
+    return total.summary()
 
 
 def _absolute(path: str) -> str:
@@ -142,20 +143,43 @@ def _identity(labelling: FileLabelling, model: Model, parts: Sequence[Part], suf
     }
 
 
-def _summary(manifest: Manifest, resumed: int, started: float) -> PartsSummary:
-    counts = [record.counts for record in manifest.done.values()]
-    errors: Counter[str] = Counter()
-    for each in counts:
-        errors.update(each.errors)
-    rows, failed = sum(each.rows for each in counts), errors.total()
-    return PartsSummary(
-        parts=len(manifest.parts),
-        finished=len(counts),
-        resumed=resumed,
-        rows=rows,
-        labelled=rows - failed,
-        failed=failed,
-        errors=dict(errors.most_common()),
-        tokens=sum(each.tokens for each in counts),
-        seconds=time.perf_counter() - started,
-    )
+class _RunningSummary:
+    """Adds up the records of complete parts. Each record is read once, so the cost is linear in the parts.
+
+    Args:
+        parts: How many parts there are.
+        done: The records of parts that were complete before.
+        started: The time at which the labelling started, of `time.perf_counter`.
+    """
+
+    def __init__(self, parts: int, done: Iterable[PartRecord], *, started: float) -> None:
+        self._started = started
+        self._parts = parts
+        self._finished = self._rows = self._tokens = 0
+        self._errors: Counter[str] = Counter()
+        for record in done:
+            self.add(record)
+        self._resumed = self._finished
+
+    def add(self, record: PartRecord) -> None:
+        """Add a part that is complete now."""
+        counts = record.counts
+        self._finished += 1
+        self._rows += counts.rows
+        self._tokens += counts.tokens
+        self._errors.update(counts.errors)
+
+    def summary(self) -> PartsSummary:
+        """Return the counts so far."""
+        failed = self._errors.total()
+        return PartsSummary(
+            parts=self._parts,
+            finished=self._finished,
+            resumed=self._resumed,
+            rows=self._rows,
+            labelled=self._rows - failed,
+            failed=failed,
+            errors=dict(self._errors.most_common()),
+            tokens=self._tokens,
+            seconds=time.perf_counter() - self._started,
+        )

@@ -26,8 +26,9 @@ from glossator.service.labelling.partitions.manifest import PartRecord
 from glossator.service.labelling.partitions.part import Part
 from glossator.service.labelling.partitions.part_worker import PartsJob, PartWorker
 from glossator.service.labelling.partitions.planning import plan_parts, write_part
-from glossator.service.labelling.partitions.run import label_parts
+from glossator.service.labelling.partitions.run import PartsSummary, label_parts
 from glossator.service.labelling.partitions.storage import Storage
+from glossator.service.labelling.summary import RowCounts
 
 ROOT = Path(__file__).resolve().parents[4]
 TEXTS = ["money", "the parcel", "thanks", "", "money é 日本語"]
@@ -173,6 +174,44 @@ def test_a_file_that_changes_fails_its_part_and_the_others_are_kept(model: Model
         label_parts(job, model, Changing(model))
     assert [path.name for path in outputs(tmp_path / "out")] == ["part-00000.jsonl"]
     assert len(parts) == 2
+
+
+class CountedRecord(PartRecord):
+    """A record that counts how often its counts are read."""
+
+    reads = 0
+
+    def __getattribute__(self, name: str) -> object:
+        if name == "counts":
+            CountedRecord.reads += 1
+        return super().__getattribute__(name)
+
+
+class FakeParts:
+    """An executor that labels nothing: each part has two rows, and every tenth part one error."""
+
+    def run(self, job: PartsJob, parts: Sequence[Part]) -> Iterator[tuple[Part, PartRecord | GlossatorError]]:
+        for part in parts:
+            counts = RowCounts(2, 5, 2, 0, {} if part.index % 10 else {"empty-text": 1})
+            yield part, CountedRecord(part.index, "", 0, "", counts, 0.0)
+
+
+def test_the_counts_after_each_part_are_linear_in_the_parts(model: Model, tmp_path: Path) -> None:
+    source = tmp_path / "in.jsonl"
+    job = FileLabelling(source=str(source), output=str(tmp_path / "out"))
+    reads = {}
+    for count in (1_000, 10_000):
+        source.write_text('{"text": "a"}\n' * count)
+        CountedRecord.reads = 0
+        shown: list[PartsSummary] = []
+        summary = label_parts(job, model, FakeParts(), part_bytes=1, fresh=True, progress=shown.append)
+        reads[count] = CountedRecord.reads
+        assert [each.finished for each in shown] == list(range(1, count + 1))
+        assert [each.rows for each in shown] == list(range(2, 2 * count + 1, 2))
+        assert [each.failed for each in shown] == [1 + (finished - 1) // 10 for finished in range(1, count + 1)]
+        assert (summary.labelled, summary.tokens) == (2 * count - count // 10, 5 * count)
+        assert summary.errors == {"empty-text": count // 10}
+    assert reads[10_000] == 10 * reads[1_000] <= 5 * 10_000
 
 
 def test_lost_processes_are_replaced_and_a_killed_command_resumes(
