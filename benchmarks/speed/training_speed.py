@@ -15,7 +15,6 @@ import argparse
 import json
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -25,6 +24,7 @@ import numpy as np
 
 from benchmarks.common.public_corpora import rows_of
 from benchmarks.common.results import write_report, write_result
+from benchmarks.speed.rivals.environments import python_of
 from glossator.evaluation.markdown import markdown_table
 from glossator.evaluation.statistics.noninferiority import paired_proportions_interval
 from glossator.service.inference.runtime.machine import describe_machine
@@ -40,6 +40,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--accuracy", action="store_true", help="of one engine's run: measure on the test rows too")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--work", type=Path, default=Path("work"), help="where the Trainer's environment is made")
     options = parser.parse_args()
     if options.engine:
         print(json.dumps(run(options)))
@@ -47,12 +48,17 @@ def main() -> None:
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in ENGINES}
     for number in range(options.rounds):
         for name in ENGINES if number % 2 else ENGINES[::-1]:
+            command = [
+                python_of(name, options.work), "-m", "benchmarks.speed.training_speed", "--engine", name,
+                "--rows", str(options.rows), "--epochs", str(options.epochs), "--data", str(options.data),
+            ]  # fmt: skip
             answer = subprocess.run(
-                [sys.executable, "-m", "benchmarks.speed.training_speed", "--engine", name, "--rows", str(options.rows),
-                 "--epochs", str(options.epochs), "--data", str(options.data), *([] if number else ["--accuracy"])],
-                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True,
+                [*command, *([] if number else ["--accuracy"])],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                check=True,
                 env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE"},
-            )  # fmt: skip
+            )
             found[name].append(json.loads(answer.stdout.splitlines()[-1]))
             print(name, found[name][-1]["examples_per_second"], flush=True)
         write(found, options, number + 1)
