@@ -2,9 +2,8 @@
 
     python scripts/docs/count_blocks.py
 
-A block is executed (`run_sessions.py` runs it), left out with its reason, pending (commands or Python of a document in
-PENDING of `pages.py`, which `check_docs.py` only parses), or only shown: output, settings of other programs, drawings.
-Exits with 1 if a command or Python is none of these, a reason is unknown, or a document is in PENDING for nothing.
+A block is executed (`run_sessions.py` runs it), left out with its reason, or only shown: output, settings of other
+programs, drawings. Exits with 1 if a command or Python is none of these, or a reason is unknown.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from pages import EXECUTED, PENDING, REASONS, blocks
+from pages import EXECUTED, REASONS, blocks
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -33,7 +32,7 @@ def classes(text: str, name: str) -> Iterator[tuple[int, str]]:
         elif name in EXECUTED:
             yield block.line, "executed"
         else:
-            yield block.line, "pending" if name in PENDING else "not executed"
+            yield block.line, "not executed"
 
 
 def summary(root: Path) -> tuple[Counter[str], list[str]]:
@@ -49,8 +48,6 @@ def summary(root: Path) -> tuple[Counter[str], list[str]]:
                 )
             if (reason := kind.removeprefix("not run: ")) != kind and reason not in REASONS:
                 faults.append(f"{name}:{line}: {reason!r} is no reason of pages.py")
-        if name in PENDING and "pending" not in {kind for _, kind in found}:
-            faults.append(f"{name}: nothing is pending: remove it from PENDING of pages.py")
         total.update(kind for _, kind in found)
     return total, faults
 

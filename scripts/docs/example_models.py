@@ -6,6 +6,7 @@
     python scripts/docs/example_models.py setfit exports/intents
     python scripts/docs/example_models.py spacy corpus/topics.spacy
     python scripts/docs/example_models.py bundle models/vectors
+    python scripts/docs/example_models.py corpora .
 
 `classifier` and `onnx` copy what `make demo` made, `vectors` copies the starter encoder.
 """
@@ -89,6 +90,20 @@ def bundle(target: Path) -> None:
     shutil.copytree(shared, target)
 
 
+def corpora(target: Path) -> None:
+    """`tickets.csv`, and for two of its tags a corpus that has `yes` and `no` equally often: urgency, callback."""
+    shutil.copy(ROOT / "examples" / "tickets.csv", target)
+    with open(target / "tickets.csv", newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if (row["text"] or "").strip()]
+    for name, column, tag in (("urgency", "urgent", "urgent"), ("callback", "callback", "wants_callback")):
+        tagged = [row["text"] for row in rows if tag in (row["tags"] or "").split("|")]
+        others = [row["text"] for row in rows if tag not in (row["tags"] or "").split("|")][: len(tagged)]
+        with open(target / f"{name}.csv", "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["text", column])
+            writer.writerows([(text, "yes") for text in tagged] + [(text, "no") for text in others])
+
+
 def _few(number: int) -> tuple[list[str], list[str]]:
     """The first texts of each label of the example corpus, and their labels."""
     with open(ROOT / "examples" / "tickets.csv", newline="", encoding="utf-8") as file:
@@ -102,7 +117,7 @@ def _few(number: int) -> tuple[list[str], list[str]]:
 
 
 MAKERS: dict[str, Callable[[Path], None]] = {
-    each.__name__: each for each in (vectors, classifier, onnx, setfit, spacy, bundle)
+    each.__name__: each for each in (vectors, classifier, onnx, setfit, spacy, bundle, corpora)
 }
 
 

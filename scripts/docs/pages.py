@@ -35,18 +35,15 @@ EXECUTED: dict[str, tuple[str, ...]] = {
     "docs/tutorial-notebooks.md": (),
     "docs/loop.md": ("models/tickets",),
     "docs/promotion.md": ("models/tickets",),
+    "docs/coming-from/optimum.md": (),
+    "docs/coming-from/scikit-learn.md": (),
+    "docs/coming-from/sentence-transformers.md": (),
+    "docs/coming-from/setfit.md": (),
+    "docs/coming-from/transformers.md": (),
+    "docs/heads.md": (),
+    "docs/quickstart.md": (),
 }
 """Documents that run in a new folder, with copies of these bundles of `make demo`."""
-PENDING: tuple[str, ...] = (
-    "docs/coming-from/optimum.md",
-    "docs/coming-from/scikit-learn.md",
-    "docs/coming-from/sentence-transformers.md",
-    "docs/coming-from/setfit.md",
-    "docs/coming-from/transformers.md",
-    "docs/heads.md",
-    "docs/quickstart.md",
-)
-"""Documents with commands that are neither executed nor have a reason. This list only shrinks."""
 REASONS = frozenset(
     {
         "asks questions",

@@ -20,7 +20,7 @@ of the bundles that the list names (`make demo` makes them). Blocks run in their
 
 A line `...` stands for any lines. --update replaces the output in the document where it differs. Prints each
 difference, and exits with 1 if there is any or if nothing ran. A document that is not listed runs in the current
-folder, or with --fresh in a new one.
+folder, or with --fresh in a new one. Several documents run at once, one on each CPU.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,7 @@ _SERVES = re.compile(r"(?:\w+=\S* )*glossator serve(?! --help)\b")
 _NUMBER = re.compile(r"-?\d+\.\d+")
 _MACHINE = re.compile(
     r"\b[\d,.]+ (?=(?:texts|examples|rows)/s)|\b[\d,.]+ (?=(?:ms|s|min)\b)"
-    r"|\b(?:[0-9a-f]{64}|(?<=@)[0-9a-f]{12})\b|[─━═]+"
+    r"|\b(?:[0-9a-f]{64}|(?=[a-f]*\d)[0-9a-f]{12})\b|[─━═]+"
     r"|\b20\d\d-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:\+00:00|Z)?)?(?!\w)"
     r"|\bgl_[\w-]{20,}|\bgl_…|\bjob_[0-9a-f]{24}\b|\b20\d{6}-\d{6}-[a-z]+-[0-9a-f]{4}\b"
 )
@@ -397,24 +398,35 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--update", action="store_true", help="write the output into the document")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as shared:
-        os.environ["SHARED"] = shared
-        return _run_all(options)
+        os.environ.setdefault("SHARED", shared)
+        documents = options.documents or [ROOT / name for name in EXECUTED]
+        if len(documents) == 1:
+            return _run_one(documents[0], options)
+        flags = [argument for argument in arguments if Path(argument) not in options.documents]
+        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            return max(pool.map(lambda document: _run_process(document, flags), documents))
 
 
-def _run_all(options: argparse.Namespace) -> int:
-    failed = 0
-    for document in options.documents or [ROOT / name for name in EXECUTED]:
-        path = document.resolve()
-        name = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else ""
-        fresh = options.fresh or (name in EXECUTED and not options.here)
-        bundles = [each for each in options.bundles.split(",") if each] or EXECUTED.get(name, ())
-        before = _cpu()
-        with working_folder(fresh, bundles) as folder:
-            results = run(path, folder, options.update, frozenset({"session"}) if options.sessions else KINDS)
-        print(f"{document}: {results.attempted} examples, {results.failed} failed", file=sys.stderr)
-        print(f"  {_cpu() - before:.1f} s of CPU", file=sys.stderr)
-        failed += results.failed or not results.attempted
-    return 1 if failed else 0
+def _run_process(document: Path, flags: Sequence[str]) -> int:
+    """Run a document in a process of its own: Python blocks set the working directory of their process."""
+    command = [sys.executable, "-P", __file__, *flags, str(document)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    print(result.stdout, end="", flush=True)
+    print(result.stderr, end="", file=sys.stderr, flush=True)
+    return result.returncode
+
+
+def _run_one(document: Path, options: argparse.Namespace) -> int:
+    path = document.resolve()
+    name = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else ""
+    fresh = options.fresh or (name in EXECUTED and not options.here)
+    bundles = [each for each in options.bundles.split(",") if each] or EXECUTED.get(name, ())
+    before = _cpu()
+    with working_folder(fresh, bundles) as folder:
+        results = run(path, folder, options.update, frozenset({"session"}) if options.sessions else KINDS)
+    print(f"{document}: {results.attempted} examples, {results.failed} failed", file=sys.stderr)
+    print(f"  {_cpu() - before:.1f} s of CPU", file=sys.stderr)
+    return 1 if results.failed or not results.attempted else 0
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -47,13 +46,6 @@ def test_update_stores_the_outputs_and_another_output_is_a_failure(tmp_path: Pat
     assert done.returncode == 1
     assert "Expected:\n[1, 3]\n" in done.stdout
     assert "1 differences" in done.stderr
-
-
-@pytest.mark.slow
-def test_the_first_notebook_gives_the_stored_outputs(tmp_path: Path) -> None:
-    notebook = Path(shutil.copy(NOTEBOOKS / "first_classifier.ipynb", tmp_path))
-    done = run(str(notebook))
-    assert done.returncode == 0, done.stdout + done.stderr[-2000:]
 
 
 @pytest.mark.parametrize("notebook", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)

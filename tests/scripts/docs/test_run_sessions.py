@@ -67,6 +67,19 @@ def test_another_output_is_a_failure_and_is_shown_with_its_line(
     assert printed.err.startswith(f"{document}: 4 examples, 1 failed\n")
 
 
+def test_several_documents_run_in_processes_of_their_own_and_one_failure_counts(
+    run_sessions: ModuleType, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    good, bad = tmp_path / "good.md", tmp_path / "bad.md"
+    good.write_text(GOOD)
+    bad.write_text(GOOD.replace("\n2\n", "\n3\n"))
+    assert run_sessions.main(["--fresh", str(good), str(good)]) == 0
+    assert run_sessions.main(["--fresh", str(bad), str(good)]) == 1
+    printed = capfd.readouterr()
+    assert f'File "{bad}", line 5, in bad.md' in printed.out
+    assert f"{good}: 4 examples, 0 failed\n" in printed.err
+
+
 def test_a_document_without_a_session_is_a_failure(run_sessions: ModuleType, tmp_path: Path) -> None:
     document = tmp_path / "a.md"
     document.write_text("# Title\n\n```text\nx = 1\n```\n")
