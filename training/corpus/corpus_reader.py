@@ -34,6 +34,9 @@ HEAD_ROWS = 1_000
 _MIN_SINGLE_ROWS = 10
 """In a smaller corpus of lists, rows with exactly one label each are no evidence for one label a row."""
 
+_NO_ROWS = "the source has no rows"
+"""Why no column was found."""
+
 
 def read_corpus(
     rows: Iterable[Row],
@@ -149,7 +152,8 @@ def _columns(
 ) -> ChosenColumns:
     names = list(dict.fromkeys(name for row in head for name in row.fields))
     if not names:  # no readable rows: the rejects say why
-        columns = CorpusColumns(text_column or "", label_column or "", (), "as given", "as given")
+        text_why, label_why = ("as given" if given else _NO_ROWS for given in (text_column, label_column))
+        columns = CorpusColumns(text_column or "", label_column or "", (), text_why, label_why)
         return ChosenColumns(columns, LabelForm("names", label_column or ""), [])
     return choose_columns(names, head, text_column=text_column, label_column=label_column, label_names=label_names)
 

@@ -213,7 +213,8 @@ def _write_rejects(corpus: Corpus, path: Path | None, reporter: Reporter) -> Non
 def _report(corpus: Corpus, reporter: Reporter) -> None:
     """Report the columns, the rows, and every finding with its count."""
     columns = corpus.columns
-    reporter.detail(f"text: '{columns.text}' ({columns.text_why}), label: '{columns.label}' ({columns.label_why})")
+    if columns.text or columns.label:
+        reporter.detail(f"text: '{columns.text}' ({columns.text_why}), label: '{columns.label}' ({columns.label_why})")
     kept, rejected, dropped = len(corpus), len(corpus.rejects), len(corpus.dropped)
     reporter.detail(f"{corpus.rows_in:,} rows = {kept:,} kept + {rejected:,} rejected + {dropped:,} dropped")
     reporter.detail(_label_summary(corpus))

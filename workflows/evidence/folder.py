@@ -16,7 +16,7 @@ from glossator.workflows.extras import require_extra
 from glossator.workflows.reporter import Reporter
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class WrittenEvidence:
     """A finished folder. `digest`: SHA-256 of its list of hashes. `missing`: which records it does not have."""
 
@@ -26,6 +26,13 @@ class WrittenEvidence:
     files: int
     signed: bool
     missing: list[str]
+
+    def __repr__(self) -> str:
+        signed = "signed" if self.signed else "not signed"
+        return (
+            f"WrittenEvidence({self.model}: {self.files} files in {self.folder}, {signed}, "
+            f"{len(self.missing)} records missing)"
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready fields."""

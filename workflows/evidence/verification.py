@@ -19,7 +19,7 @@ from glossator.workflows.extras import require_extra
 from glossator.workflows.reporter import Reporter
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class VerifiedEvidence:
     """What a verification found. `checked` and `unchecked`: sentences. Without faults, everything checked is right."""
 
@@ -33,6 +33,10 @@ class VerifiedEvidence:
     def verified(self) -> bool:
         """Whether nothing is wrong."""
         return not self.faults
+
+    def __repr__(self) -> str:
+        found = "verified" if self.verified else f"{len(self.faults)} wrong, first: {self.faults[0].message}"
+        return f"VerifiedEvidence({self.folder}: {found})"
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready fields."""

@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from glossator.service.errors import ConfigError, Fault, FileMissing, shorten
 
@@ -54,7 +54,8 @@ class LoopSettings(BaseModel):
     new_labels: bool = False
     keep_old: bool = False
     select: bool = False
-    corpus: tuple[str, ...] = ()
+    corpus: Annotated[tuple[str, ...], BeforeValidator(lambda given: [given] if isinstance(given, str) else given)] = ()
+    """Labelled sources of the champion's rows, instead of the recorded one."""
     test: str | None = None
     """Labelled test rows, for retraining and for promotion."""
 

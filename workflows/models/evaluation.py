@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from glossator.service.bundle import file_names
 from glossator.service.documents.column_names import DOCUMENT_COLUMN
-from glossator.service.errors import ConfigError, UnknownColumn
+from glossator.service.errors import BundleNotFound, ConfigError, UnknownColumn
 from glossator.workflows.corpus.reading import CorpusReading, read_corpus
 from glossator.workflows.corpus.reading_options import ReadingOptions, labels_of
 from glossator.workflows.corpus.rows_in_memory import RowsInMemory
@@ -192,6 +192,14 @@ def _open(model: Path) -> tuple[Pipeline, str | None]:
         from glossator.modeling.checkpoint_reader import load_checkpoint
 
         return load_checkpoint(model), None
+    if not model.is_dir():
+        raise BundleNotFound(
+            "there is no bundle and no checkpoint here",
+            found=model,
+            expected="a folder",
+            hint="Give the folder that `glossator train` or `glossator export` wrote. A bundle on the Hugging Face hub "
+            "is downloaded first: glossator pull NAME -o FOLDER.",
+        )
     from glossator.service.inference.model import load
 
     bundle = load(model)

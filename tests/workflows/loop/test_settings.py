@@ -29,6 +29,13 @@ def test_paths_start_at_the_folder_of_the_file(tmp_path: Path) -> None:
     assert (found.period_hours, found.tasks, found.promote) == (24.0, None, True)
 
 
+def test_a_single_source_needs_no_list(tmp_path: Path) -> None:
+    found = read_settings(
+        write(tmp_path, '[closed-loop]\nmodel = "tickets"\nlog = "log"\nregistry = "r"\ncorpus = "a.csv"\n')
+    )
+    assert found.corpus == (str(tmp_path / "a.csv"),)
+
+
 def test_all_faults_are_reported_together(tmp_path: Path) -> None:
     path = write(tmp_path, '[closed-loop]\nmodel = "tickets"\nlabels = 0\ncolour = "red"\nlog = "log"\n')
     with pytest.raises(ConfigError) as caught:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -75,7 +75,7 @@ def report_sections(corpus: Corpus, *, described: str = "", faults: Sequence[Fau
     rows, columns, problem = report["rows"], report["columns"], report["problem_type"]
     read = [
         *([f"- Source: {report['described']}"] if described else []),
-        f"- Text: column {code_span(columns['text']['name'])} ({columns['text']['why']})",
+        f"- Text: {_column(columns['text'])}",
         *_label_line(corpus),
         f"- All columns: {', '.join(map(code_span, columns['existing'])) or 'none'}",
         f"- Problem: {report['problem']}" + (f" ({problem['why']})" if problem["why"] else ""),
@@ -115,6 +115,11 @@ def report_sections(corpus: Corpus, *, described: str = "", faults: Sequence[Fau
         lines.append(f"- {finding.message}")
         lines += [f"  - {code_span(example)}" for example in finding.examples]
     return [*sections, Section(FINDINGS, "\n".join(lines) or "No findings.")]
+
+
+def _column(found: Mapping[str, str]) -> str:
+    """A column and why it was chosen, or why there is none."""
+    return f"column {code_span(found['name'])} ({found['why']})" if found["name"] else f"none: {found['why']}"
 
 
 def _label_line(corpus: Corpus) -> list[str]:

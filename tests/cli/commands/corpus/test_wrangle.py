@@ -157,6 +157,13 @@ def test_a_file_that_is_no_corpus_is_refused_with_a_hint_and_leaves_nothing(run:
     assert names() == before
 
 
+def test_a_file_with_a_header_only_has_no_columns_in_the_report(run: Run) -> None:
+    Path("header.csv").write_bytes(b"text,topic\n")
+    result = run("wrangle", "header.csv")
+    assert (result.code, "- Text: none: the source has no rows" in result.out) == (1, True)
+    assert "''" not in result.err
+
+
 BAD_ROWS = {
     "surrogate.jsonl": ('{"text": "half \\ud83d", "topic": "a"}\n' + JSON_ROWS, 1, "undecodable-text"),
     "nan.jsonl": ('{"text": "no number", "topic": NaN}\n' + JSON_ROWS, 1, "unreadable-row"),

@@ -215,3 +215,9 @@ def test_missing_columns_are_refused(
     assert (result.code, "does not exist" in result.err) == (2, True)
     result = run("evaluate", tiny_checkpoint(SINGLE), "--slice-by", "source")
     assert (result.code, "Give the labelled file" in result.err) == (2, True)
+
+
+def test_a_missing_model_is_refused_with_both_kinds_of_folders(run: Run, topics_csv: Path) -> None:
+    result = run("evaluate", "nowhere", "topics.csv")
+    assert (result.code, "there is no bundle and no checkpoint here" in result.err) == (1, True)
+    assert "`glossator train` or `glossator export`" in result.err
