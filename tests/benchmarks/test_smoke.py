@@ -44,7 +44,7 @@ NEEDS = {
         "reliability.fuzz", "reliability.job_history", "reliability.kill_sweep", "reliability.memory",
         "reliability.memory_http", "reliability.mutants", "reliability.overload", "reliability.reader_fuzz",
         "reliability.refusals", "reliability.replicas", "reliability.verify_damage", "speed.bulk", "speed.engines",
-        "speed.online", "speed.quota", "speed.ray_actors", "speed.startup", "speed.two_lanes",
+        "speed.online", "speed.partitions", "speed.quota", "speed.ray_actors", "speed.startup", "speed.two_lanes",
     },
 }  # fmt: skip
 """What the other scripts need, which a test has not. Types and imports of these are checked."""
