@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Any, NamedTuple, TypeVar, Unpack
 
 import numpy as np
@@ -151,12 +152,6 @@ class PendingAnswers:
         """The future outputs of all windows; None if there are no windows, and before `Pipeline.submit`."""
         self.options = options
 
-    def decoded_by(self, decoder: Decoder, future: Future[Outputs] | None) -> PendingAnswers:
-        """The same encoded texts with other outputs and their decoder: the answers of another head."""
-        other = PendingAnswers(decoder, self._encoded, self.options, self.encode_seconds)
-        other.future = future
-        return other
-
     @property
     def texts(self) -> list[EncodedText]:
         """The valid texts."""
@@ -165,10 +160,16 @@ class PendingAnswers:
     def result(self) -> list[Answer | InputError]:
         """Wait for all answers and return one per text, in order. Raises the executor's error."""
         texts = self.texts
-        predictions = iter(self._decoder.decode(texts, pool_outputs(self._decoder, texts, self.future), self.options))
-        tiers = iter(tiers_of(texts, self.future))
+        predictions = self._decoder.decode(texts, pool_outputs(self._decoder, texts, self.future), self.options)
+        return self.answers(predictions, tiers_of(texts, self.future))
+
+    def answers(
+        self, predictions: Iterable[Prediction], tiers: Iterable[Tier | None] | None = None
+    ) -> list[Answer | InputError]:
+        """Return one answer per text, in order, from the predictions for the valid texts."""
+        given, tier = iter(predictions), iter(repeat(None) if tiers is None else tiers)
         return [
-            Answer(next(predictions), item.tokens, len(item.windows), item.truncated, next(tiers), item.text)
+            Answer(next(given), item.tokens, len(item.windows), item.truncated, next(tier), item.text)
             if isinstance(item, EncodedText)
             else item
             for item in self._encoded

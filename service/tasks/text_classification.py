@@ -11,14 +11,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from glossator.service.bundle.task import Classifier
+from glossator.service.bundle.task import Classifier, ProblemType
 from glossator.service.errors import ConfigError
 from glossator.service.tasks.encoded import EncodedText, Floats, weighted_mean
 from glossator.service.tasks.options import DEFAULTS, DecodeOptions
@@ -158,8 +158,15 @@ def pool_windows(logits: Floats | Sequence[Floats], new_tokens: Sequence[int], t
 
 def probabilities(logits: Floats, task: Classifier) -> NDArray[np.float64]:
     """Return probabilities from pooled logits over the last axis: softmax or sigmoid, according to `problem_type`."""
-    scaled = np.asarray(logits, dtype=np.float64) / task.calibration.temperature
-    if task.problem_type == "multi_label_classification":
+    return _probabilities(logits, task.problem_type, task.calibration.temperature)
+
+
+def _probabilities(
+    logits: Floats, problem_type: ProblemType, temperature: float | NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """`probabilities`, for temperatures that NumPy broadcasts to the logits."""
+    scaled = np.asarray(logits, dtype=np.float64) / temperature
+    if problem_type == "multi_label_classification":
         return np.asarray(0.5 * (1.0 + np.tanh(0.5 * scaled)))  # the logistic function, without overflow
     scaled = scaled - scaled.max(axis=-1, keepdims=True)
     exponentials = np.exp(scaled)
@@ -168,10 +175,22 @@ def probabilities(logits: Floats, task: Classifier) -> NDArray[np.float64]:
 
 def decide(probability: Floats, task: Classifier, threshold: float | None = None) -> NDArray[np.bool_]:
     """Return which labels are assigned, over the last axis: `(..., labels)` of bool."""
-    if task.problem_type == "multi_label_classification":
-        limits: float | Sequence[float] = DEFAULT_THRESHOLD if threshold is None else threshold
-        if threshold is None and task.calibration.thresholds is not None:
-            limits = task.calibration.thresholds
+    return _decide(probability, task.problem_type, _thresholds(task, threshold))
+
+
+def _thresholds(task: Classifier, threshold: float | None) -> float | Sequence[float]:
+    """The threshold of each label, or one for all: the caller's, else the tuned ones, else 0.5."""
+    if threshold is not None:
+        return threshold
+    tuned = task.calibration.thresholds
+    return DEFAULT_THRESHOLD if tuned is None else tuned
+
+
+def _decide(
+    probability: Floats, problem_type: ProblemType, limits: float | Sequence[float] | NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """`decide`, for thresholds that NumPy broadcasts to the probabilities."""
+    if problem_type == "multi_label_classification":
         return np.asarray(probability >= np.asarray(limits))
     best = probability.argmax(axis=-1, keepdims=True)
     return np.asarray(np.arange(probability.shape[-1]) == best)
@@ -180,7 +199,12 @@ def decide(probability: Floats, task: Classifier, threshold: float | None = None
 def find_out_of_scope(probability: Floats, task: Classifier) -> NDArray[np.bool_] | None:
     """Return which texts are out of scope, `(texts,)`, from probabilities `(texts, labels)`; None if not calibrated."""
     limit = task.calibration.out_of_scope
-    return None if limit is None else np.asarray(probability.max(axis=-1) < limit.threshold)
+    return None if limit is None else _is_outside(probability, limit.threshold)
+
+
+def _is_outside(probability: Floats, limit: float | NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether even the most probable label is less probable than the limit, over the last axis."""
+    return np.asarray(probability.max(axis=-1) < limit)
 
 
 def decode(logits: Floats, task: Classifier, options: DecodeOptions = DEFAULTS) -> Classification:
@@ -195,28 +219,73 @@ def decode_all(logits: Floats, task: Classifier, options: DecodeOptions = DEFAUL
     `top_k` limits the listed scores (default: all), never the assigned labels. Raises ConfigError if an option does not
     apply.
     """
-    check_options(task, options)
-    probability = probabilities(logits, task)  # (texts, labels)
-    order = np.argsort(-probability, axis=-1, kind="stable")  # (texts, labels), most probable first
-    each = np.arange(len(order))[:, np.newaxis]
-    decided = decide(probability, task, options.threshold)
+    (answers,) = decode_stacked(logits[:, np.newaxis], (task,), options)
+    return answers
+
+
+def stack_key(task: Classifier) -> Hashable:
+    """Return what tasks have in common whose logits can be stacked for `decode_stacked`."""
+    calibration = task.calibration
+    return task.problem_type, len(task.labels), calibration.thresholds is None, calibration.out_of_scope is None
+
+
+def decode_stacked(
+    logits: Floats, tasks: Sequence[Classifier], options: DecodeOptions = DEFAULTS
+) -> list[list[Classification]]:
+    """Return for each task what `decode_all` returns, from pooled logits `(texts, tasks, labels)`.
+
+    The tasks must have the same `stack_key`. So many small tasks cost about as much as one large task.
+    """
+    check_options(tasks[0], options)
+    problem_type = tasks[0].problem_type
+    temperatures = np.array([[task.calibration.temperature] for task in tasks])  # (tasks, 1)
+    probability = _probabilities(logits, problem_type, temperatures)  # (texts, tasks, labels)
+    if options.coverage is not None:
+        limits = np.array([[_conformal_limit(task, options.coverage)] for task in tasks])  # (tasks, 1)
+        decided = _conformal_set(probability, limits, empty=options.empty_sets)
+    else:
+        limits = np.array([_thresholds(task, options.threshold) for task in tasks]).reshape(len(tasks), -1)
+        decided = _decide(probability, problem_type, limits)
     if options.min_confidence is not None:
         decided &= probability >= options.min_confidence
-    if options.coverage is not None:
-        decided = conformal_set(probability, task, options.coverage, empty=options.empty_sets)
-    outside = find_out_of_scope(probability, task)
-    rows, places = np.nonzero(decided[each, order])
-    given = [task.labels[index] for index in order[rows, places].tolist()]
-    begins = np.searchsorted(rows, np.arange(len(order) + 1)).tolist()
-    listed = order if options.top_k is None else order[:, : options.top_k]
-    values = probability[each, listed]
+    scopes = [task.calibration.out_of_scope for task in tasks]
+    scope_limits = np.array([scope.threshold for scope in scopes if scope is not None])  # (tasks,)
+    outside = _is_outside(probability, scope_limits) if len(scope_limits) else None  # (texts, tasks)
+    return _classifications(probability, decided, outside, tasks, options.top_k)
+
+
+def _classifications(
+    probability: NDArray[np.float64],
+    decided: NDArray[np.bool_],
+    outside: NDArray[np.bool_] | None,
+    tasks: Sequence[Classifier],
+    top_k: int | None,
+) -> list[list[Classification]]:
+    """Return the classifications of each task from `(texts, tasks, labels)`, and from `(texts, tasks)` of `outside`."""
+    texts, count, width = probability.shape
+    rows = probability.swapaxes(0, 1).reshape(count * texts, width)  # the texts of the first task, of the second, ...
+    order = np.argsort(-rows, axis=-1, kind="stable")  # most probable first
+    each = np.arange(len(order))[:, np.newaxis]
+    assigned = decided.swapaxes(0, 1).reshape(count * texts, width)[each, order]
+    given, places = np.nonzero(assigned)
+    names = [
+        tasks[row // texts].labels[index]
+        for row, index in zip(given.tolist(), order[given, places].tolist(), strict=True)
+    ]
+    begins = np.searchsorted(given, np.arange(len(order) + 1)).tolist()
+    listed = order if top_k is None else order[:, :top_k]
+    values = rows[each, listed]
+    scope = None if outside is None else outside.T.ravel().tolist()
     return [
-        Classification(
-            labels=tuple(given[begins[row] : begins[row + 1]]),
-            scores=Scores(task.labels, listed[row], values[row], probability[row]),
-            out_of_scope=None if outside is None else bool(outside[row]),
-        )
-        for row in range(len(order))
+        [
+            Classification(
+                labels=tuple(names[begins[row] : begins[row + 1]]),
+                scores=Scores(task.labels, listed[row], values[row], rows[row]),
+                out_of_scope=None if scope is None else scope[row],
+            )
+            for row in range(place * texts, (place + 1) * texts)
+        ]
+        for place, task in enumerate(tasks)
     ]
 
 
@@ -229,6 +298,11 @@ def conformal_set(probability: Floats, task: Classifier, coverage: float, *, emp
     Angelopoulos and Bates 2021, section 1). The most probable label is always included, unless a set may be `empty`:
     then a text whose labels are all less probable than those of most validation rows gets none.
     """
+    return _conformal_set(probability, _conformal_limit(task, coverage), empty=empty)
+
+
+def _conformal_limit(task: Classifier, coverage: float) -> float:
+    """The largest `1 - probability` of a label in a set, from the validation rows."""
     scores = task.calibration.nonconformity
     if scores is None:
         raise ConfigError(
@@ -237,7 +311,13 @@ def conformal_set(probability: Floats, task: Classifier, coverage: float, *, emp
             hint="Remove the option, or train with validation rows.",
         )
     rank = int(np.ceil((len(scores) + 1) * coverage - 1e-9))
-    limit = scores[max(rank, 1) - 1] if rank <= len(scores) else 1.0  # too few validation rows for a smaller set
+    return scores[max(rank, 1) - 1] if rank <= len(scores) else 1.0  # too few validation rows for a smaller set
+
+
+def _conformal_set(
+    probability: Floats, limit: float | NDArray[np.float64], *, empty: bool = False
+) -> NDArray[np.bool_]:
+    """`conformal_set`, for limits that NumPy broadcasts to the probabilities."""
     inside = 1.0 - probability <= limit + 1e-12
     best = np.arange(probability.shape[-1]) == probability.argmax(axis=-1, keepdims=True)
     return np.asarray(inside if empty else inside | best)

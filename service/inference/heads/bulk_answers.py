@@ -44,7 +44,7 @@ class BulkAnswers:
 
     def result(self) -> list[Answer | InputError]:
         """Wait for the vectors and return one answer per text, in order."""
-        first, *others = self._pending.by_head()
+        first, *others = self._pending.result()
         found: list[Answer | InputError] = []
         for place, answer in enumerate(first.answers):
             if isinstance(answer, InputError):

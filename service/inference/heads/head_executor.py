@@ -25,32 +25,16 @@ class HeadLogits:
 
     def __call__(self, vectors: Outputs) -> Outputs:
         """Return the logits of each vector."""
-        return self.of_stacked(stack_vectors(vectors)) if len(vectors) else []
+        return list(self.of_stacked(stack_vectors(vectors))) if len(vectors) else []
 
-    def of_stacked(self, vectors: NDArray[np.float64]) -> Outputs:
-        """Return the logits of each vector of `(windows, dimension)`."""
-        return list((vectors @ self._weight + self._bias).astype(np.float32))
+    def of_stacked(self, vectors: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Return the logits `(windows, labels)` of vectors `(windows, dimension)`."""
+        return (vectors @ self._weight + self._bias).astype(np.float32)
 
 
 def stack_vectors(vectors: Outputs) -> NDArray[np.float64]:
     """Return the vectors as `(windows, dimension)`."""
     return np.asarray(vectors, dtype=np.float64)
-
-
-class HeadOutputs:
-    """The vectors of some windows, from which any number of heads compute their logits."""
-
-    def __init__(self, vectors: Future[Outputs]) -> None:
-        """Wait for the vectors. Raises the executor's error."""
-        self._stacked = stack_vectors(vectors.result())
-        self._ran = vectors
-
-    def of(self, logits: HeadLogits) -> Future[Outputs]:
-        """Return the logits of one head, in a finished future."""
-        finished = BatchFuture()
-        finished.add(self._ran)
-        finished.set_result(logits.of_stacked(self._stacked))
-        return finished
 
 
 class HeadExecutor:

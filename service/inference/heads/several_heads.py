@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Sequence
 from itertools import count
 from typing import NamedTuple, Unpack
 
+import numpy as np
+from numpy.typing import NDArray
+
+from glossator.service.bundle.task import Classifier
 from glossator.service.errors import ConfigError, InputError
 from glossator.service.inference.answer_cells import answer_columns
 from glossator.service.inference.answers import Answers
 from glossator.service.inference.calls import Lane
-from glossator.service.inference.heads.head_executor import HeadOutputs
+from glossator.service.inference.heads.head_executor import stack_vectors
 from glossator.service.inference.inputs import Texts, as_list, index_of, name_row
 from glossator.service.inference.model import Model
 from glossator.service.inference.pipeline import CHUNK_TEXTS, Answer, PendingAnswers
-from glossator.service.inference.steps import Steps
-from glossator.service.tasks.encoded import windows_of
+from glossator.service.inference.steps import Steps, finish
+from glossator.service.tasks.encoded import EncodedText, group_by_text, windows_of
 from glossator.service.tasks.options import DecodeKeywords, DecodeOptions
+from glossator.service.tasks.text_classification import Classification, decode_stacked, pool_windows, stack_key
+
+STACKED_NUMBERS = 262_144
+"""Logits that are decoded together: 2 MB in float64. More would take more memory, and no less time."""
 
 
 class HeadAnswers(NamedTuple):
@@ -41,17 +50,58 @@ class PendingHeads:
         self._heads = heads
         self._pending = pending
         texts = pending.texts
-        self.vectors = heads[0].batcher.submit(windows_of(texts), lane=lane, deadline=deadline) if texts else None
+        if texts:
+            pending.future = heads[0].batcher.submit(windows_of(texts), lane=lane, deadline=deadline)
+        self.vectors = pending.future
         """The future vectors of all windows; None if there are none."""
 
-    def by_head(self) -> Iterator[HeadAnswers]:
-        """Wait for the vectors and yield the answers of each head. Raises the executor's error."""
-        outputs = None if self.vectors is None else HeadOutputs(self.vectors)
-        for head in self._heads:
-            assert head.head is not None
-            future = None if outputs is None else outputs.of(head.head.logits)
-            pending = self._pending.decoded_by(head.pipeline.decoder, future)
-            yield HeadAnswers(head, pending, pending.result())
+    def result(self) -> list[HeadAnswers]:
+        """Wait for the vectors and return the answers of each head. Raises the executor's error."""
+        return finish(self.steps())
+
+    def steps(self) -> Steps[list[HeadAnswers]]:
+        """Do the same as `result`, in steps: each decodes heads with alike tasks together."""
+        texts = self._pending.texts
+        vectors = np.empty((0, 0)) if self.vectors is None else stack_vectors(self.vectors.result())
+        found: dict[int, list[Answer | InputError]] = {}
+        for places in stack_heads(self._heads, len(vectors)):
+            heads = [self._heads[place] for place in places]
+            predictions = decode_heads(heads, texts, vectors, self._pending.options)
+            found |= zip(places, map(self._pending.answers, predictions), strict=True)
+            yield None
+        return [HeadAnswers(head, self._pending, found[place]) for place, head in enumerate(self._heads)]
+
+
+def stack_heads(heads: Sequence[Model], windows: int) -> Iterator[list[int]]:
+    """Yield the places of heads whose logits are decoded together: the same number of labels, and about 2 MB."""
+    alike: defaultdict[Hashable, list[int]] = defaultdict(list)
+    for place, head in enumerate(heads):
+        alike[stack_key(_classifier(head))].append(place)
+    for places in alike.values():
+        numbers = windows * len(_classifier(heads[places[0]]).labels)
+        count = max(1, STACKED_NUMBERS // max(1, numbers))
+        for first in range(0, len(places), count):
+            yield places[first : first + count]
+
+
+def decode_heads(
+    heads: Sequence[Model], texts: Sequence[EncodedText], vectors: NDArray[np.float64], options: DecodeOptions
+) -> list[list[Classification]]:
+    """Return the classifications of each head from the vectors `(windows, dimension)`; see `decode_stacked`."""
+    if not texts:
+        return [[] for _ in heads]
+    tasks = [_classifier(head) for head in heads]
+    layers = [head.head.logits.of_stacked(vectors) for head in heads if head.head is not None]
+    logits = np.stack(layers, axis=1)  # (windows, heads, labels)
+    groups = zip(texts, group_by_text(texts, list(logits)), strict=True)
+    pooled = [pool_windows(group, text.new_tokens, tasks[0]) for text, group in groups]
+    return decode_stacked(np.stack(pooled), tasks, options)
+
+
+def _classifier(head: Model) -> Classifier:
+    """The task of a head."""
+    assert isinstance(head.task, Classifier)
+    return head.task
 
 
 def check_heads(heads: Sequence[Model]) -> None:
@@ -76,11 +126,7 @@ def heads_steps(
     yield None
     running = PendingHeads(heads, pending, deadline=deadline)
     yield running.vectors
-    found = []
-    for each in running.by_head():
-        found.append(each)
-        yield None
-    return found
+    return (yield from running.steps())
 
 
 def predict_heads(heads: Sequence[Model], texts: Texts, **asked: Unpack[DecodeKeywords]) -> list[Answers]:
@@ -104,7 +150,7 @@ def predict_heads(heads: Sequence[Model], texts: Texts, **asked: Unpack[DecodeKe
     ]
     found: list[list[Answer | InputError]] = [[] for _ in heads]
     for chunk in chunks:
-        for place, each in enumerate(chunk.by_head()):
+        for place, each in enumerate(chunk.result()):
             found[place] += each.answers
     sets = asked.get("coverage") is not None
     return [
@@ -120,5 +166,5 @@ def predict_heads(heads: Sequence[Model], texts: Texts, **asked: Unpack[DecodeKe
 def check_options(heads: Sequence[Model], asked: DecodeKeywords) -> None:
     """Raise ConfigError if an option does not apply to one of the heads."""
     options = DecodeOptions(**asked)
-    for head in heads:
+    for head in {_classifier(head).problem_type: head for head in heads}.values():
         head.pipeline.decoder.check(options)

@@ -11,7 +11,15 @@ from glossator.evaluation.calibration.task_calibration import nonconformity_scor
 from glossator.service.bundle.task import Calibration, Encoding, ProblemType, Provenance, TextClassification
 from glossator.service.errors import ConfigError
 from glossator.service.tasks.options import DecodeOptions
-from glossator.service.tasks.text_classification import conformal_set, decide, decode, pool_windows, probabilities
+from glossator.service.tasks.text_classification import (
+    conformal_set,
+    decide,
+    decode,
+    decode_stacked,
+    pool_windows,
+    probabilities,
+    stack_key,
+)
 
 LABELS = ["a", "b", "c"]
 LOGITS = arrays.arrays(np.float64, 3, elements=st.floats(-1e4, 1e4))
@@ -200,3 +208,64 @@ def test_a_task_without_a_limit_writes_the_fields_of_older_versions() -> None:
     )
     with pytest.raises(ValueError, match="out_of_scope belongs to single_label_classification"):
         make_task("multi_label_classification", out_of_scope=scope)
+
+
+STACKS = {
+    "temperatures": ([make_task("single_label_classification", temperature=t) for t in (0.5, 1.0, 3.0)], {}),
+    "confidence": (
+        [make_task("single_label_classification", temperature=t) for t in (0.5, 2.0)],
+        {"min_confidence": 0.6},
+    ),
+    "thresholds": (
+        [make_task("multi_label_classification", thresholds=t) for t in ([0.1, 0.5, 0.9], [0.9, 0.5, 0.1])],
+        {"top_k": 2},
+    ),
+    "a threshold of the caller": ([MULTI, MULTI], {"threshold": 0.7}),
+    "scopes": (
+        [
+            make_task("single_label_classification", out_of_scope={"threshold": t, "refused": 0.05, "rows": 100})
+            for t in (0.5, 0.9)
+        ],
+        {"top_k": 1},
+    ),
+    "coverage": (
+        [make_task("single_label_classification", nonconformity=s) for s in ([0.1] * 30, [0.1] * 15 + [0.9] * 15)],
+        {"coverage": 0.9},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", STACKS)
+def test_stacked_tasks_are_decoded_as_scipy_and_a_loop_would(kind: str) -> None:
+    tasks, asked = STACKS[kind]
+    assert len({stack_key(task) for task in tasks}) == 1
+    logits = np.random.default_rng(0).normal(0, 2, (5, len(tasks), 3))
+    found = decode_stacked(logits, tasks, DecodeOptions(**asked))
+    assert [len(answers) for answers in found] == [5] * len(tasks)
+    for place, task in enumerate(tasks):
+        fitted = task.calibration
+        for text, answer in enumerate(found[place]):
+            scaled = logits[text, place] / fitted.temperature
+            expected = expit(scaled) if task.problem_type.startswith("multi") else softmax(scaled)
+            order = sorted(range(3), key=lambda label: -expected[label])
+            if task.problem_type.startswith("multi"):
+                limits = [asked["threshold"]] * 3 if "threshold" in asked else fitted.thresholds
+                assigned = [label for label in order if expected[label] >= limits[label]]
+            elif "coverage" in asked:
+                limit = sorted(fitted.nonconformity)[int(np.ceil(31 * asked["coverage"])) - 1]
+                assigned = [label for label in order if 1 - expected[label] <= limit or label == order[0]]
+            else:
+                assigned = order[:1] if expected[order[0]] >= asked.get("min_confidence", 0) else []
+            listed = order[: asked.get("top_k")]
+            assert answer.labels == tuple(LABELS[label] for label in assigned)
+            assert [score.label for score in answer.scores] == [LABELS[label] for label in listed]
+            assert [score.score for score in answer.scores] == pytest.approx([expected[label] for label in listed])
+            scope = fitted.out_of_scope
+            assert answer.out_of_scope == (None if scope is None else max(expected) < scope.threshold)
+
+
+def test_only_tasks_with_the_same_shape_and_calibration_are_stacked() -> None:
+    tuned = make_task("multi_label_classification", thresholds=[0.5] * 3)
+    scoped = make_task("single_label_classification", out_of_scope={"threshold": 0.5, "refused": 0.05, "rows": 100})
+    wide = SINGLE.model_copy(update={"labels": [*LABELS, "d"]})
+    assert len({stack_key(task) for task in (SINGLE, MULTI, tuned, scoped, wide)}) == 5

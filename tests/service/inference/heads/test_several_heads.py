@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from glossator.service.errors import ConfigError, EmptyText
+from glossator.service.inference.heads import several_heads
 from glossator.service.inference.heads.several_heads import predict_heads
 from glossator.service.inference.model import Model, load
 from glossator.service.monitoring.shadow.idle_executor import IdleExecutor
@@ -28,6 +29,16 @@ def test_every_head_answers_as_it_does_alone(heads: list[Model]) -> None:
         assert [str(answer) for answer in answers] == [str(answer) for answer in head(TEXTS)]
         assert isinstance(answers[2], EmptyText)
         assert answers.columns == head(TEXTS).columns
+
+
+@pytest.mark.parametrize("numbers", [1, 20, 262_144])
+def test_heads_answer_alike_in_stacks_of_any_size(
+    heads: list[Model], numbers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(several_heads, "STACKED_NUMBERS", numbers)
+    many = [heads[0], heads[1], heads[0], heads[0], heads[1]]
+    for head, answers in zip(many, predict_heads(many, TEXTS), strict=True):
+        assert [str(answer) for answer in answers] == [str(answer) for answer in head(TEXTS)]
 
 
 def test_each_window_is_read_once_for_all_heads(heads: list[Model]) -> None:
