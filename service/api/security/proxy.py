@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Collection
+from functools import lru_cache
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -16,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from glossator.service.api.settings import Settings
 
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]{1,100}){1,8}/?")
+_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _ROOT, _IS_HTTPS, _HOST = "root", "is_https", "public_host"
 
 
@@ -55,7 +57,7 @@ class ProxyMiddleware:
     def _client(self, forwarded_for: str) -> str | None:
         """The last address that is not one of our proxies: clients can write any addresses before it."""
         addresses = [part.strip() for part in forwarded_for.split(",")]
-        return next((each for each in reversed(addresses) if _is_address(each) and not self._is_proxy(each)), None)
+        return next((each for each in reversed(addresses) if _parsed(each) and not self._is_proxy(each)), None)
 
     def _is_proxy(self, address: str) -> bool:
         return _is_in(address, self._networks)
@@ -84,16 +86,15 @@ def public_url(scope: Scope) -> str:
     return f"{'https' if is_https(scope) else 'http'}://{host}{root_of(scope)}"
 
 
-def _is_in(address: str, networks: Collection[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
-    if not _is_address(address):
-        return False
-    parsed = ipaddress.ip_address(address)
-    return any(parsed.version == network.version and parsed in network for network in networks)
+def _is_in(address: str, networks: Collection[_Network]) -> bool:
+    parsed = _parsed(address)
+    return parsed is not None and any(parsed.version == each.version and parsed in each for each in networks)
 
 
-def _is_address(text: str) -> bool:
+@lru_cache(maxsize=4_096)
+def _parsed(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address, or None for another text. Cached: most requests come from a few addresses."""
     try:
-        ipaddress.ip_address(text)
+        return ipaddress.ip_address(text)
     except ValueError:
-        return False
-    return True
+        return None
