@@ -14,8 +14,8 @@ the rate of `two` divided by twice the rate of `one`. Other programs lower it, s
 used, and the result has a second efficiency, by processor time: rows per processor second of all processes of the run.
 
 Further runs with many small parts show what a part costs apart from its rows: the processor time of all runs is fitted
-by a sum of costs of workers, parts and rows, and that of the driver by a constant and a cost of a part. What a row costs
-the driver is measured with an executor that labels nothing. Writes benchmarks/results/partitions/.
+by a sum of costs of workers, parts and rows, and that of the driver by a constant and a cost of a part. An executor
+that labels nothing shows what a row costs the driver. Writes benchmarks/results/partitions/.
 """
 
 from __future__ import annotations
