@@ -83,9 +83,10 @@ class _Calls:
         last_sign = time.monotonic()
         while self._left:
             for number in list(free):
-                if (part := self._next_part()) is not None:
-                    free.remove(number)
-                    self._open[self._actors[number].label.remote(part)] = (number, part)
+                if (part := self._next_part()) is None:
+                    break  # there is none for the others either
+                free.remove(number)
+                self._open[self._actors[number].label.remote(part)] = (number, part)
             ended, _ = self._ray.wait(list(self._open), num_returns=1, timeout=1.0)
             if ended or free or any(part is not None for _, part in self._open.values()):
                 last_sign = time.monotonic()
