@@ -48,7 +48,7 @@ def answer_fields(answer: Answer, write_scores: Callable[[Sequence[Score]], Any]
 
 def plain_fields(answer: Answer) -> Fields:
     """Return the fields as plain lists, numbers and texts, ready for JSON."""
-    fields = answer_fields(answer, lambda scores: [asdict(score) for score in scores])
+    fields = answer_fields(answer, lambda scores: [{"label": each.label, "score": each.score} for each in scores])
     return {name: _plain(value) for name, value in fields.items()}
 
 

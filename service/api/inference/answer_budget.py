@@ -83,7 +83,7 @@ def names_bytes(labels: Sequence[str], count: int) -> int:
     return _longest_first(tuple(labels))[count]
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=256)
 def _longest_first(labels: tuple[str, ...]) -> list[int]:
     """The total length of the first names, longest first: of none, one, two, ..."""
     return list(accumulate(sorted(map(text_bytes, labels), reverse=True), initial=0))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
@@ -26,6 +26,8 @@ _SLICE = 256
 _NUMBERS = 1_024
 _FEW = 8
 _CHUNK_BYTES = 65_536
+WHOLE_BYTES = 32_768
+"""Content of at most this size may be encoded at once: 0.3 ms."""
 
 
 class RawJson(str):
@@ -38,6 +40,12 @@ class PlainItems(NamedTuple):
     """Many numbers and texts, which become an array."""
 
     items: Iterable[str | float]
+
+
+class WholeJson(NamedTuple):
+    """Makes a content of at most about WHOLE_BYTES, which is encoded at once: several times faster than in pieces."""
+
+    make: Callable[[], Any]
 
 
 async def json_response(
@@ -78,6 +86,8 @@ def json_pieces(content: Any) -> Iterator[str]:
     """
     if isinstance(content, RawJson):
         yield content
+    elif isinstance(content, WholeJson):
+        yield json.dumps(content.make(), allow_nan=False)
     elif isinstance(content, Mapping):
         yield from _object_pieces(content)
     elif isinstance(content, np.ndarray):
@@ -146,7 +156,7 @@ def _array_pieces(slices: Iterator[list[Any]]) -> Iterator[str]:
     yield "]"
 
 
-_LARGE = (Mapping, list, np.ndarray, RawJson, PlainItems, Iterator)
+_LARGE = (Mapping, list, np.ndarray, RawJson, PlainItems, WholeJson, Iterator)
 
 
 def _is_small(value: Any) -> bool:

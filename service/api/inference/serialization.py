@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from glossator.service.api.inference.json_answers import WHOLE_BYTES, WholeJson
 from glossator.service.api.inference.score_writer import LABEL_FIRST, ScoreWriter
 from glossator.service.errors import InputError
-from glossator.service.inference.answer_fields import Fields, answer_fields
+from glossator.service.inference.answer_fields import Fields, answer_fields, plain_fields
 from glossator.service.inference.composed.explanation import Explanation
 from glossator.service.inference.composed.sentences import Sentence
 from glossator.service.inference.pipeline import Answer
@@ -29,6 +30,12 @@ class ResultWriter:
         explained = {} if explanation is None else {"explanation": asdict(explanation)}
         return answer_fields(answer, self._scores.write) | explained
 
+    def head(self, version: str, answers: Sequence[Answer | InputError], *, size: int) -> WholeJson | Fields:
+        """The body of the answers of one head (`HeadBody`). `size`: about how many bytes it has (`answer_budget`)."""
+        if size > WHOLE_BYTES:
+            return {"version": version, "results": map(self.result, answers)}
+        return WholeJson(lambda: {"version": version, "results": list(map(_plain_result, answers))})
+
     def sentences(self, sentences: Sequence[Sentence] | InputError) -> Fields:
         """The body of one text whose sentences were predicted one by one (`SentencesBody`)."""
         if isinstance(sentences, InputError):
@@ -39,6 +46,11 @@ class ResultWriter:
                 for each in sentences
             )
         }
+
+
+def _plain_result(answer: Answer | InputError) -> Fields:
+    """The body of the answer of one text, or of its error, without iterators."""
+    return failed_text(answer) if isinstance(answer, InputError) else plain_fields(answer)
 
 
 def failed_text(error: InputError) -> Fields:

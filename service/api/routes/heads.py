@@ -66,9 +66,8 @@ async def predict_heads(name: ModelName, request: Request, state: StateDep) -> R
     heads = [_head(state, request, each, backbone, texts) for each in names]
     check_heads(heads)
     began = time.perf_counter()
-    size = check_answer_size(
-        sum(len(texts) * row_bytes(head.task, listed=body.top_k) for head in heads), state.settings
-    )
+    sizes = [row_bytes(head.task, listed=body.top_k) for head in heads]
+    size = check_answer_size(len(texts) * sum(sizes), state.settings)
     share = admit(state, request, heads[0], list(map(count_characters, texts)), deadline, truncate=body.truncate)
     steps = heads_steps(heads, texts, deadline=deadline, top_k=body.top_k, truncate=body.truncate)
     answered = await run_steps(state, request, steps, deadline, share)
@@ -78,8 +77,8 @@ async def predict_heads(name: ModelName, request: Request, state: StateDep) -> R
         )
     writer = ResultWriter()
     found = {
-        head_name: {"version": each.head.digest, "results": map(writer.result, each.answers)}
-        for head_name, each in zip(names, answered, strict=True)
+        head_name: writer.head(each.head.digest, each.answers, size=len(texts) * row)
+        for head_name, each, row in zip(names, answered, sizes, strict=True)
     }
     return await json_response(state, {"model": name, "version": backbone.digest, "heads": found}, size=size)
 

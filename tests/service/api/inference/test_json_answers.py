@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from glossator.service.api.inference.json_answers import json_chunks, json_pieces, split_chunks
+from glossator.service.api.inference.json_answers import WholeJson, json_chunks, json_pieces, split_chunks
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -26,6 +26,7 @@ VALUES = st.recursive(
 def test_pieces_are_the_json_of_the_content(content: Any) -> None:
     assert json.loads("".join(json_pieces(content))) == content
     assert json.loads("".join(json_pieces({"rows": iter([content, content])}))) == {"rows": [content, content]}
+    assert json.loads("".join(json_pieces({"a": 1, "row": WholeJson(lambda: content)}))) == {"a": 1, "row": content}
 
 
 def test_no_piece_is_large() -> None:

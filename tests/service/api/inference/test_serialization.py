@@ -16,6 +16,7 @@ from glossator.service.api.schemas.predictions import (
     ClassificationBody,
     EmbeddingBody,
     EntitiesBody,
+    HeadBody,
     RatingBody,
     SentencesBody,
 )
@@ -51,6 +52,15 @@ def test_each_prediction_has_the_fields_of_its_schema(prediction: Any, schema: A
     body = schema.model_validate(found, extra="forbid")
     assert body.model_dump(exclude_none=True) == found
     assert (found["tokens"], found["windows"], found["truncated"]) == (3, 1, False)
+
+
+def test_a_small_head_is_written_like_a_large_one() -> None:
+    answers = [Answer(CASES[place][0], tokens=3, windows=1, truncated=False) for place in (0, 1)]
+    rows = [*answers, EmptyText("the text is empty")]
+    small, large = ("".join(json_pieces(ResultWriter().head("abc", rows, size=size))) for size in (1_000, 1_000_000))
+    assert small == large
+    assert HeadBody.model_validate_json(small).version == "abc"
+    assert [sorted(each)[0] for each in json.loads(small)["results"]] == ["labels", "labels", "error"]
 
 
 def test_explanations_tiers_errors_and_sentences_have_their_schemas() -> None:
