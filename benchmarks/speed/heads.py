@@ -2,9 +2,10 @@
 
     python -m benchmarks.speed.heads [--heads 50] [--rounds 9] [--work work/heads] [--results FOLDER]
 
-The backbone is the starter encoder, imported and quantised as a user does it. The heads have the labels of the example
-corpus; they are copies of one head under other names, so each is a bundle that is loaded, verified and answered by
-itself. One head and all heads answer the same texts in turns; the ratio is the median over the rounds. Writes
+The backbone is the starter encoder, imported as a user does it. The heads have the labels of the example corpus; they
+are copies of one head under other names, so each is a bundle that is loaded, verified and answered by itself. Because
+they have equally many labels, all are decoded together: heads with different numbers of labels take longer. One head
+and all heads answer the same texts in turns; the ratio is the median over the rounds. Writes
 benchmarks/results/heads_speed.
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import os
 import shutil
 import statistics
 import subprocess
@@ -33,8 +35,8 @@ from glossator.service.inference.model import load
 from glossator.service.inference.runtime.machine import describe_machine
 
 LIMITS = {"megabytes_a_head": 5.0, "ratio": 1.2}
-CALLS = 30
-"""Calls in a round for one text; a batch of texts is called once for each text fewer."""
+ROUND_SECONDS = 0.5
+"""About how long the calls of one kind take in a round."""
 
 
 def main() -> None:
@@ -46,6 +48,8 @@ def main() -> None:
     options = parser.parse_args()
     folders = make_heads(options.work, options.heads)
     record: dict[str, Any] = {"machine": describe_machine()[0], "heads": options.heads, "rounds": options.rounds}
+    record["precision"] = load(options.work / "models" / "encoder").bundle.manifest.served.precision
+    record["load"] = os.getloadavg()[0]
     record["memory"] = measure_memory(options.work / "models" / "encoder", folders)
     record["python"] = measure_python(folders, options.rounds)
     record["http"] = measure_http(options.work / "models" / "encoder", folders, options.rounds)
@@ -104,8 +108,8 @@ def requests() -> dict[str, list[str]]:
     middle = len(texts) // 2
     return {
         "one short text": texts[middle : middle + 1],
-        "one text of four tickets": [" ".join(texts[-4:])],
-        "20 short texts": texts[middle : middle + 20],
+        "32 short texts": texts[middle : middle + 32],
+        "one text of four tickets": [" ".join(texts[middle : middle + 4])],
     }
 
 
@@ -117,7 +121,6 @@ def measure_python(folders: list[Path], rounds: int) -> dict[str, dict[str, floa
         name: compare(
             lambda texts=texts: predict_heads(heads[:1], texts),
             lambda texts=texts: predict_heads(heads, texts),
-            len(texts),
             rounds,
         )  # type: ignore[misc]
         for name, texts in requests().items()
@@ -148,28 +151,29 @@ def measure_http(encoder: Path, folders: list[Path], rounds: int) -> dict[str, d
             found[name] = compare(
                 lambda texts=texts: ask(texts, ["head-0"]),
                 lambda texts=texts: ask(texts, None),
-                len(texts),
-                rounds,  # type: ignore[misc]
-            )
+                rounds,
+            )  # type: ignore[misc]
         return found
     finally:
         process.terminate()
         process.wait()
 
 
-def compare(one: Callable[[], object], every: Callable[[], object], texts: int, rounds: int) -> dict[str, float]:
+def compare(one: Callable[[], object], every: Callable[[], object], rounds: int) -> dict[str, float]:
     """Milliseconds of both calls, in turns, and their ratio: medians over the rounds."""
-    calls = max(3, CALLS // texts)
+    every()
+    began = time.perf_counter()
+    every()
+    calls = max(3, min(30, round(ROUND_SECONDS / (time.perf_counter() - began))))
     pairs = []
-    for _ in range(rounds + 1):
-        times = []
-        for call in (one, every):
-            began = time.perf_counter()
-            for _ in range(calls):
+    for _ in range(rounds):
+        times: tuple[list[float], list[float]] = ([], [])
+        for _ in range(calls):
+            for call, taken in zip((one, every), times, strict=True):
+                began = time.perf_counter()
                 call()
-            times.append(1_000 * (time.perf_counter() - began) / calls)
-        pairs.append(times)
-    del pairs[0]  # the first round warms up
+                taken.append(1_000 * (time.perf_counter() - began))
+        pairs.append([statistics.median(taken) for taken in times])
     return {
         "one": statistics.median(pair[0] for pair in pairs),
         "every": statistics.median(pair[1] for pair in pairs),
@@ -188,7 +192,8 @@ def text(record: dict[str, Any]) -> str:
     lines = [
         "# Heads on one backbone",
         "",
-        f"{record['machine']}; {count} heads, {record['rounds']} rounds. "
+        f"{record['machine']}; backbone in {record['precision']}, {count} heads, {record['rounds']} rounds; "
+        f"load of the machine before: {record['load']:.1f}. "
         "Repeat with `python -m benchmarks.speed.heads`.",
         "",
         f"Resident memory: {memory['backbone']:.0f} MB with the backbone, {memory['together']:.0f} MB with all heads: "
