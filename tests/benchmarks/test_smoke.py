@@ -22,6 +22,7 @@ SCRIPTS = sorted(
 SMALL = {
     "benchmarks.corpora.false_alarms": ("false_alarms", ["--pairs", "20"]),
     "benchmarks.reliability.threads": ("threads", ["{bundle}", "--calls", "2"]),
+    "benchmarks.speed.cluster_simulation": ("cluster_simulation", ["--rows", "2000000", "--seeds", "1"]),
     "benchmarks.speed.int8_kernels": ("int8_kernels", ["2"]),
 }
 """The name of the result, and arguments with which a script takes a few seconds."""
