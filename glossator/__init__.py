@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from glossator.service.inference.inputs import Texts
     from glossator.service.inference.model import Model
     from glossator.service.inference.pipeline import Answer
-    from glossator.service.reviews.monitor import Monitored
+    from glossator.service.reviews.accuracy.monitor import Monitored
     from glossator.service.tasks.encoded import Pair
     from glossator.service.tasks.options import DecodeKeywords
     from glossator.service.tasks.text_classification import Classification, Score
@@ -103,7 +103,7 @@ _PUBLIC_CLASSES = {
     "GlossatorError": "glossator.service.errors",
     "LabelledFile": "glossator.labelling",
     "Model": "glossator.service.inference.model",
-    "Monitored": "glossator.service.reviews.monitor",
+    "Monitored": "glossator.service.reviews.accuracy.monitor",
     "Pair": "glossator.service.tasks.encoded",
     "Score": "glossator.service.tasks.text_classification",
     "SelectedModel": "glossator.workflows.models.model_ladder",
@@ -413,7 +413,7 @@ def monitor(
     """
     from pathlib import Path
 
-    from glossator.service.reviews.monitor import NewPeriod, monitor_model
+    from glossator.service.reviews.accuracy.monitor import NewPeriod, monitor_model
 
     return monitor_model(
         model,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from glossator.python_names import names_parameters
-from glossator.service.documents.remote import is_remote, local_copy
+from glossator.service.documents.sources.remote import is_remote, local_copy
 from glossator.service.errors import ConfigError
 from glossator.service.inference.answer_html import counts_html
 from glossator.service.inference.model import Model, load

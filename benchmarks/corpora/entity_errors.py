@@ -23,7 +23,7 @@ from glossator.cli.support.console import prepare_environment
 from glossator.evaluation.markdown import markdown_table
 from glossator.modeling.labelled_rows import Spans
 from glossator.service.documents.formats.conll.source import ConllSource
-from glossator.service.documents.source import SourceOptions
+from glossator.service.documents.sources.source import SourceOptions
 from glossator.training.config import TrainingConfig
 from glossator.training.corpus.corpus import Corpus
 from glossator.training.corpus.findings.entity_errors import find_entity_errors

@@ -19,7 +19,7 @@ import numpy as np
 from benchmarks.common.results import write_report, write_result
 from glossator.evaluation.markdown import markdown_table
 from glossator.modeling.minhash import normalise_text
-from glossator.service.documents.open_source import open_source
+from glossator.service.documents.sources.open_source import open_source
 from glossator.training.corpus.corpus import Corpus
 from glossator.training.corpus.corpus_reader import read_corpus
 from glossator.training.corpus.findings.leakage import check_leakage

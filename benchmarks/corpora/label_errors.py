@@ -20,7 +20,7 @@ import numpy as np
 from benchmarks.common.results import write_report, write_result
 from glossator.cli.support.console import prepare_environment
 from glossator.evaluation.markdown import markdown_table
-from glossator.service.documents.open_source import open_source
+from glossator.service.documents.sources.open_source import open_source
 from glossator.training.config import TrainingConfig
 from glossator.training.corpus.corpus_reader import read_corpus
 from glossator.training.corpus.findings.label_errors import find_label_errors, out_of_fold

@@ -206,7 +206,7 @@ def finetuned(data: Path, work: Path, train: Corpus, truth: Labels) -> dict[str,
 
 def lines_of(file: Path) -> list[int]:
     """The line at which each row of a CSV file begins."""
-    from glossator.service.documents.open_source import open_source
+    from glossator.service.documents.sources.open_source import open_source
 
     with open_source(file) as source:
         return [record.line for record in source.records()]

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from benchmarks.common.results import RESULTS, write_report, write_result
 from glossator.evaluation.markdown import markdown_table
-from glossator.service.reviews.live_f1 import expected_counts, most_missed
+from glossator.service.reviews.accuracy.live_f1 import expected_counts, most_missed
 from glossator.service.statistics.live_accuracy import ALPHA, Population
 from glossator.service.statistics.live_ratio import Counts, RatioPopulation
 

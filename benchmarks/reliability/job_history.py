@@ -26,7 +26,7 @@ from store_workers import disturbing, faults, steps, submit, wait_for, workers
 
 from glossator.evaluation.markdown import markdown_table
 from glossator.service.inference.runtime.machine import describe_machine
-from glossator.service.jobs.open_store import open_store
+from glossator.service.jobs.storage.open_store import open_store
 
 LEASE = 0.5
 EVERY = 1.0

@@ -29,7 +29,7 @@ from glossator.evaluation.markdown import markdown_table
 from glossator.service.files.hashing import hash_file as hash_of
 from glossator.service.inference.runtime.machine import describe_machine
 from glossator.service.jobs.job_files import JobFiles
-from glossator.service.jobs.open_store import open_store
+from glossator.service.jobs.storage.open_store import open_store
 
 FAULTS = ("ENOSPC", "EIO", "EMFILE")
 AHEAD = 5

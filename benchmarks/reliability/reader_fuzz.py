@@ -34,7 +34,7 @@ from sample_files import sample_files
 
 from glossator.evaluation.markdown import markdown_table
 from glossator.service.documents.isolation.limits import CPU_SECONDS, MEMORY_MB
-from glossator.service.documents.open_source import open_source
+from glossator.service.documents.sources.open_source import open_source
 from glossator.service.errors import GlossatorError
 from glossator.service.inference.runtime.machine import describe_machine
 
@@ -49,8 +49,8 @@ import json, os, sys, tempfile, traceback
 out = os.fdopen(os.dup(1), "w")
 os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 from glossator.service.documents.isolation.limits import ReadingLimits, extend_cpu_limit, limit_this_process
-from glossator.service.documents.open_reader import open_reader
-from glossator.service.documents.reader_errors import as_input_error
+from glossator.service.documents.sources.open_reader import open_reader
+from glossator.service.documents.sources.reader_errors import as_input_error
 from glossator.service.errors import GlossatorError
 limits = ReadingLimits.from_environment()
 limit_this_process(limits, file_bytes=1 << 30)

@@ -36,7 +36,7 @@ import numpy as np
 
 from benchmarks.common.results import read_values, write_report, write_result
 from glossator.evaluation.markdown import markdown_table
-from glossator.service.documents.open_source import open_source
+from glossator.service.documents.sources.open_source import open_source
 from glossator.service.inference.batch_planning import Cost, plan
 from glossator.service.inference.model import load
 from glossator.service.inference.runtime.machine import describe_machine

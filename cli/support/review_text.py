@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from glossator.service.reviews.accuracy.status import ReviewStatus
     from glossator.service.reviews.formats.review_files import ReadFile
-    from glossator.service.reviews.status import ReviewStatus
     from glossator.service.statistics.agreement import Agreement
 
 _SHOWN = 10
@@ -24,7 +24,7 @@ def import_sentences(done: ReadFile) -> Iterator[str]:
 
 def status_sentences(found: ReviewStatus) -> Iterator[str]:
     """Yield how far the reviews of a period are."""
-    from glossator.service.reviews.status import accuracy_sentence
+    from glossator.service.reviews.accuracy.status import accuracy_sentence
 
     period = found.period
     yield (

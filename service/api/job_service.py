@@ -18,13 +18,13 @@ from glossator.service.jobs.accept import Upload, accept_job
 from glossator.service.jobs.file_preview import FilePreview, preview_upload
 from glossator.service.jobs.job_files import Incoming, JobFiles
 from glossator.service.jobs.job_options import LabelOptions
-from glossator.service.jobs.open_store import open_store
 from glossator.service.jobs.records import Job, Kind
 from glossator.service.jobs.result_summary import ResultSummary, summarise_result
-from glossator.service.jobs.store import Store
+from glossator.service.jobs.storage.open_store import open_store
+from glossator.service.jobs.storage.store import Store
 from glossator.service.jobs.webhooks.message import secret_bytes
-from glossator.service.jobs.worker_process import AttemptLimits
-from glossator.service.jobs.worker_supervisor import WorkerPlan, WorkerSupervisor
+from glossator.service.jobs.workers.worker_process import AttemptLimits
+from glossator.service.jobs.workers.worker_supervisor import WorkerPlan, WorkerSupervisor
 
 PREVIEW_BYTES = 32 << 20
 """Largest file, or beginning of a file, that is previewed."""

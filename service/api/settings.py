@@ -25,8 +25,8 @@ from glossator.service.errors import ConfigError, Fault
 from glossator.service.jobs.job_files import FREE_BYTES
 from glossator.service.jobs.webhooks.message import secret_bytes
 from glossator.service.jobs.webhooks.urls import parse_url
-from glossator.service.jobs.worker import LEASE_SECONDS, MEMORY_MB
-from glossator.service.jobs.worker_process import STALL_SECONDS, TOTAL_SECONDS
+from glossator.service.jobs.workers.worker import LEASE_SECONDS, MEMORY_MB
+from glossator.service.jobs.workers.worker_process import STALL_SECONDS, TOTAL_SECONDS
 from glossator.service.monitoring.prediction_log.settings import LogSettings
 from glossator.service.monitoring.traffic_shares import TrafficShare
 

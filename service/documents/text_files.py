@@ -7,7 +7,7 @@ from pathlib import Path
 from glossator.service.documents.decision import Decision
 from glossator.service.documents.formats.documents.text import WholeTextSource
 from glossator.service.documents.many_files.multi_file import DecisionTally
-from glossator.service.documents.source import SourceOptions
+from glossator.service.documents.sources.source import SourceOptions
 from glossator.service.files import compression
 
 

@@ -14,7 +14,7 @@ from glossator.service.inference.model import Model
 from glossator.service.jobs.job_files import JobFiles, new_id
 from glossator.service.jobs.job_options import LabelOptions, input_name, make_labelling
 from glossator.service.jobs.records import Job, Kind, NewJob
-from glossator.service.jobs.store import Store
+from glossator.service.jobs.storage.store import Store
 from glossator.service.jobs.webhooks.urls import check_url
 from glossator.service.labelling.identity import batch_costs
 from glossator.service.labelling.prepared_labelling import check_options

@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 from glossator.service.documents.decision import Decision
 from glossator.service.documents.json_text import to_json, to_json_value
 from glossator.service.documents.record import Record
-from glossator.service.documents.source import Source
+from glossator.service.documents.sources.source import Source
 from glossator.service.documents.text_evidence import could_be_text, why_not_text
 from glossator.service.errors import ConfigError, GlossatorError, InputError, UnknownColumn, shorten
 from glossator.service.inference.model import Model

@@ -22,7 +22,7 @@ from glossator.service.inference.answer_cells import split_labels
 from glossator.service.jobs.job_files import JobFiles
 from glossator.service.jobs.job_options import make_labelling
 from glossator.service.jobs.records import Chunk, Job
-from glossator.service.jobs.store import Store
+from glossator.service.jobs.storage.store import Store
 from glossator.service.labelling.outputs.output_formats import find_output_format
 from glossator.service.labelling.outputs.parquet import ParquetFormat
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
-from glossator.service.documents.source import Source
+from glossator.service.documents.sources.source import Source
 from glossator.service.errors import InputError
 from glossator.service.inference.pipeline import Answer
 from glossator.service.labelling.chunks import select_rows

@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
-from glossator.service.documents.open_source import open_source
 from glossator.service.documents.row_formats import RowFormat
-from glossator.service.documents.source import Source
+from glossator.service.documents.sources.open_source import open_source
+from glossator.service.documents.sources.source import Source
 from glossator.service.errors import ConfigError, InputError
 from glossator.service.inference.answer_cells import LABEL, LABELS, answer_columns
 from glossator.service.inference.encoding import reads_pairs

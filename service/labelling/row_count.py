@@ -12,7 +12,7 @@ from glossator.service.documents.content_detection import (
     read_head,
 )
 from glossator.service.documents.formats.format_names import CONLL_SUFFIXES
-from glossator.service.documents.open_source import open_source
+from glossator.service.documents.sources.open_source import open_source
 from glossator.service.errors import InputError
 from glossator.service.files import compression
 from glossator.service.labelling.file_labelling import FileLabelling, InputOptions

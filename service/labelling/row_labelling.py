@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from glossator.service.documents.source import Source
+from glossator.service.documents.sources.source import Source
 from glossator.service.errors import InferenceError, InputError, JobError
 from glossator.service.labelling.chunks import CHUNK_ROWS, Chunk, select_rows, split_into_chunks
 from glossator.service.labelling.column_plan import ColumnPlan

@@ -21,7 +21,7 @@ from glossator.service.labelling_queues.records import (
     plain_answer,
 )
 from glossator.service.labelling_queues.store import LabellingStore
-from glossator.service.reviews.counting import Answers, counting_review
+from glossator.service.reviews.accuracy.counting import Answers, counting_review
 from glossator.service.reviews.records import Review
 
 ExportFormat = Literal["jsonl", "csv", "prodigy"]

@@ -9,9 +9,9 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from glossator.service.documents.open_source import open_source
 from glossator.service.documents.record import Record
-from glossator.service.documents.source import Source
+from glossator.service.documents.sources.open_source import open_source
+from glossator.service.documents.sources.source import Source
 from glossator.service.errors import ConfigError, InputError, UnknownColumn
 from glossator.service.inference.encoding import check_text
 from glossator.service.labelling.column_plan import plan_columns

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from glossator.service.labelling_queues.records import Counts, Kind, LabellingQueue, canonical_answer
-from glossator.service.reviews.counting import Answers
+from glossator.service.reviews.accuracy.counting import Answers
 
 if TYPE_CHECKING:
     from glossator.service.statistics.agreement import Agreement

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from glossator.service.reviews.counting import canonical
+from glossator.service.reviews.accuracy.counting import canonical
 
 Kind = Literal["single_label", "multi_label", "entities", "span", "score"]
 GOLD: Mapping[Kind, str] = {

@@ -16,7 +16,7 @@ from glossator.service.database.interface import Database, Execute
 from glossator.service.database.tables import Tables, prepare_tables
 from glossator.service.errors import UnknownItem, UnknownQueue
 from glossator.service.labelling_queues.records import Counts, LabellingQueue, Row, Suggestion, same_answer
-from glossator.service.reviews.counting import Answers, spread_evenly
+from glossator.service.reviews.accuracy.counting import Answers, spread_evenly
 from glossator.service.reviews.records import UNDONE, HistoryRow, Review, Role
 from glossator.service.reviews.stored_rows import history_row
 

@@ -7,7 +7,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from glossator.service.reviews.counting import Answers, stated_answer
+from glossator.service.reviews.accuracy.counting import Answers, stated_answer
 from glossator.service.reviews.records import Period, Review
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from glossator.service.errors import shorten
-from glossator.service.reviews.counting import canonical
+from glossator.service.reviews.accuracy.counting import canonical
 from glossator.service.reviews.records import SERVED, Period, Review, Role, Verdict
 
 MOST_NAME_CHARACTERS = 200

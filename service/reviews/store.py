@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from glossator.service.database.interface import Database, Execute
 from glossator.service.database.tables import Tables, prepare_tables
-from glossator.service.reviews.counting import (
+from glossator.service.reviews.accuracy.counting import (
     Answers,
     counting_review,
     current_answers,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from glossator.service.reviews.counting import disagreements, reviews_missing, wanted_twice
+from glossator.service.reviews.accuracy.counting import disagreements, reviews_missing, wanted_twice
 from glossator.service.reviews.records import Item, Period, Review, Role
 from glossator.service.reviews.review_rows import read_review
 from glossator.service.reviews.texts import Texts, texts_of

@@ -21,7 +21,7 @@ from submit_job import submit_job
 
 from glossator.service.inference.model import load
 from glossator.service.jobs.job_files import JobFiles
-from glossator.service.jobs.open_store import open_store
+from glossator.service.jobs.storage.open_store import open_store
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_a_server_in_the_background_keeps_answering(bundle: Path, replicas: int)
     assert "another takes its place" not in err  # no replica ended
 
 
-@pytest.mark.parametrize("program", ["glossator work", "glossator.service.jobs.worker"])
+@pytest.mark.parametrize("program", ["glossator work", "glossator.service.jobs.workers.worker"])
 def test_a_worker_in_the_background_keeps_running_jobs(bundle: Path, tmp_path: Path, program: str) -> None:
     store, files = open_store(tmp_path / "jobs"), JobFiles(tmp_path / "jobs", free_bytes=0)
     model = load(bundle, threads=1)

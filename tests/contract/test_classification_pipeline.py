@@ -14,8 +14,8 @@ from glossator.modeling.checkpoint_reader import load_checkpoint
 from glossator.modeling.labelled_rows import read_rows
 from glossator.service.api.app import create_app
 from glossator.service.api.settings import Settings
-from glossator.service.documents.open_reader import open_reader
 from glossator.service.documents.row_writer import open_row_writer
+from glossator.service.documents.sources.open_reader import open_reader
 from glossator.service.errors import EmptyText
 from glossator.service.inference.answer_cells import LABEL, LABELS
 from glossator.service.inference.pipeline import Answer

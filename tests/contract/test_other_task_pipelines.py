@@ -18,8 +18,8 @@ from glossator.modeling.labelled_rows import inputs_of, read_rows
 from glossator.modeling.pooling import pool
 from glossator.service.api.app import create_app
 from glossator.service.api.settings import Settings
-from glossator.service.documents.open_reader import open_reader
 from glossator.service.documents.row_writer import open_row_writer
+from glossator.service.documents.sources.open_reader import open_reader
 from glossator.service.errors import BundleInvalid, ConfigError, InputError
 from glossator.service.inference.answer_cells import answer_columns
 from glossator.service.inference.composed.reranking import RankedDocument

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from store_workers import disturbing, faults, steps, submit, wait_for, workers
 
-from glossator.service.jobs.open_store import open_store
+from glossator.service.jobs.storage.open_store import open_store
 
 JOBS, LEASE = 200, 0.5
 

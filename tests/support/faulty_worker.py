@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from glossator.service.jobs import attempt, worker
+from glossator.service.jobs.workers import attempt, worker
 
 _prepare = attempt.prepare
 

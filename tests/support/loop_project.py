@@ -12,7 +12,7 @@ from glossator.service.monitoring.prediction_log.records import Served, format_t
 from glossator.service.monitoring.prediction_log.settings import LogSettings
 from glossator.service.monitoring.prediction_log.writer import PredictionLog
 from glossator.service.registry import Registry
-from glossator.service.reviews.periods import draw_items, open_period
+from glossator.service.reviews.accuracy.periods import draw_items, open_period
 from glossator.service.reviews.records import Period, Review
 from glossator.service.reviews.store import ReviewStore
 from glossator.workflows.corpus.data_splits import DataSources

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from glossator.service.reviews.periods import draw_items, open_period
+from glossator.service.reviews.accuracy.periods import draw_items, open_period
 from glossator.service.reviews.records import Period
 from glossator.service.reviews.store import ReviewStore
 

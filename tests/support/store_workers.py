@@ -41,7 +41,7 @@ class Steps:
 def submit(store: object, count: int, *, prefix: str = "job") -> list[str]:
     """The ids of jobs that were accepted."""
     from glossator.service.jobs.records import NewJob
-    from glossator.service.jobs.store import Store
+    from glossator.service.jobs.storage.store import Store
 
     assert isinstance(store, Store)
     new = NewJob(
@@ -143,7 +143,7 @@ def steps(folder: Path) -> Steps:
 def faults(store: object, ids: list[str], found: Steps) -> list[str]:
     """What is wrong with a history: each job ends exactly once, with each chunk entered exactly once, by the attempt
     that holds it in the end."""
-    from glossator.service.jobs.store import Store
+    from glossator.service.jobs.storage.store import Store
 
     assert isinstance(store, Store)
     wrong = []
@@ -198,7 +198,7 @@ def disturbing(running: Workers, every: float, seed: int = 1, *, steps: int = 0)
 def wait_for(store: object, seconds: float) -> None:
     """Until all jobs have ended."""
     from glossator.service.errors import StoreUnavailable
-    from glossator.service.jobs.store import Store
+    from glossator.service.jobs.storage.store import Store
 
     assert isinstance(store, Store)
     until = time.monotonic() + seconds
@@ -219,8 +219,8 @@ def wait_for(store: object, seconds: float) -> None:
 def work(url: str | None, folder: Path, name: str, journal: Path, lease: float) -> None:
     """One worker."""
     from glossator.service.errors import StaleAttempt, StoreUnavailable
-    from glossator.service.jobs.open_store import open_store
     from glossator.service.jobs.records import Chunk, Result
+    from glossator.service.jobs.storage.open_store import open_store
     from glossator.service.labelling.summary import RowCounts
 
     store = None

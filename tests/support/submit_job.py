@@ -7,7 +7,7 @@ from typing import Any
 from glossator.service.jobs.accept import accept_job
 from glossator.service.jobs.job_files import JobFiles
 from glossator.service.jobs.job_options import LabelOptions
-from glossator.service.jobs.store import Store
+from glossator.service.jobs.storage.store import Store
 
 
 def submit_job(

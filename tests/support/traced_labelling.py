@@ -212,7 +212,7 @@ def accept(folder: Path, source: Path, chunk_rows: int) -> None:
     from submit_job import submit_job
 
     from glossator.service.jobs.job_files import JobFiles
-    from glossator.service.jobs.open_store import open_store
+    from glossator.service.jobs.storage.open_store import open_store
 
     store = open_store(folder)
     files = JobFiles(folder, free_bytes=0)
@@ -223,9 +223,9 @@ def accept(folder: Path, source: Path, chunk_rows: int) -> None:
 def _work_at_job(asked: dict[str, Any], shared: mmap.mmap) -> int:
     """What a worker does that a supervisor has started after the last one died."""
     from glossator.service.errors import GlossatorError
-    from glossator.service.jobs.attempt import attempt
     from glossator.service.jobs.job_files import JobFiles
-    from glossator.service.jobs.open_store import open_store
+    from glossator.service.jobs.storage.open_store import open_store
+    from glossator.service.jobs.workers.attempt import attempt
 
     root = Path(asked["output"])
     try:
@@ -253,8 +253,8 @@ def _serve() -> None:
     import apsw  # noqa: F401
     import pyarrow.parquet  # noqa: F401  # every import before the first fork
 
-    import glossator.service.jobs.attempt
-    import glossator.service.jobs.open_store
+    import glossator.service.jobs.storage.open_store
+    import glossator.service.jobs.workers.attempt
     import glossator.service.labelling.label_file
     import glossator.service.tasks.token_classification  # noqa: F401
 

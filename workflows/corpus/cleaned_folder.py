@@ -150,8 +150,8 @@ def restore_rows(folder: Path, output: Path) -> dict[str, Any]:
     written.
     """
     from glossator.service.documents.formats.csv_dialect import TableDialect
-    from glossator.service.documents.open_source import open_source
     from glossator.service.documents.row_writer import open_row_writer
+    from glossator.service.documents.sources.open_source import open_source
 
     description = _read_description(folder)
     dialect = description.get("table_dialect")

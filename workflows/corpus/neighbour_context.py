@@ -43,8 +43,8 @@ def add_context(
     Only rows with the same value in `group_column` are neighbours. A row that cannot be read has no context and is
     nobody's context.
     """
-    from glossator.service.documents.open_source import open_source
     from glossator.service.documents.row_writer import open_row_writer
+    from glossator.service.documents.sources.open_source import open_source
     from glossator.service.labelling.column_plan import plan_columns
 
     if not neighbours or set(neighbours) - set(NEIGHBOURS):

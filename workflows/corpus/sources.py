@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glossator.service.bundle import file_names
-from glossator.service.documents.open_source import open_source
-from glossator.service.documents.source import refuse_options
+from glossator.service.documents.sources.open_source import open_source
+from glossator.service.documents.sources.source import refuse_options
 from glossator.service.documents.split_names import choose_split, split_decisions
 from glossator.service.documents.text_files import TextFiles
 from glossator.service.errors import ConfigError

@@ -83,7 +83,7 @@ def _open(
         first = list(islice(rows, 1))
         yield _Opened(chain(first, rows), list(first[0].fields) if first else ["text"], source.name)
         return
-    from glossator.service.documents.open_source import open_source
+    from glossator.service.documents.sources.open_source import open_source
 
     with open_source(source, format=input_format, encoding=encoding, delimiter=delimiter) as opened:
         yield _Opened(opened.records(), opened.columns, opened.describe())

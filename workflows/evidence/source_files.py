@@ -150,8 +150,8 @@ def _monitoring(bundle: Bundle, log: Path, reporter: Reporter) -> Sources:
 
 def live_periods(digest: str, log: Path, reporter: Reporter) -> list[dict[str, Any]]:
     """Return the accuracy of each period of reviews of a version, the oldest first; none without reviews."""
-    from glossator.service.reviews.live_accuracy import live_accuracy
-    from glossator.service.reviews.monitor_json import period_to_json
+    from glossator.service.reviews.accuracy.live_accuracy import live_accuracy
+    from glossator.service.reviews.accuracy.monitor_json import period_to_json
     from glossator.service.reviews.store import DATABASE, FILE, open_review_store
 
     periods: list[dict[str, Any]] = []

@@ -31,7 +31,7 @@ from glossator.workflows.run_records import RunStore
 
 if TYPE_CHECKING:
     from glossator.service.database.interface import Database
-    from glossator.service.reviews.live_accuracy import LiveAccuracy
+    from glossator.service.reviews.accuracy.live_accuracy import LiveAccuracy
     from glossator.service.reviews.records import Period
     from glossator.workflows.models.promotion import Promotion, Standing
 
@@ -197,7 +197,7 @@ class Loop:
 
     def open_period(self) -> Step:
         """Open a period if the last one ended long enough ago, draw answers, and write them for the reviewers."""
-        from glossator.service.reviews.periods import draw_items, open_period
+        from glossator.service.reviews.accuracy.periods import draw_items, open_period
         from glossator.service.reviews.tasks import review_tasks
 
         settings, now = self.settings, self._clock()
@@ -227,7 +227,7 @@ class Loop:
 
     def estimate(self) -> Step:
         """Estimate the accuracy of the newest period; an alarm if it is shown to be too low."""
-        from glossator.service.reviews.live_accuracy import live_accuracy
+        from glossator.service.reviews.accuracy.live_accuracy import live_accuracy
 
         period = self.reviews.newest_period(self.settings.model)
         if period is None:

@@ -78,7 +78,7 @@ def read_statements(
 
 
 def _from_reviews(model: str, store: ReviewStore, unusable: Counter[str]) -> Iterator[Statement]:
-    from glossator.service.reviews.periods import population_of
+    from glossator.service.reviews.accuracy.periods import population_of
 
     for period in store.periods(model):
         reviews = store.reviews(period.id)

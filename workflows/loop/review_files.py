@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from glossator.service.documents.open_source import open_source
+from glossator.service.documents.sources.open_source import open_source
 from glossator.service.errors import OutputError
 from glossator.service.files.durable import write_atomically
 

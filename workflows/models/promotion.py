@@ -170,7 +170,7 @@ class Promotion:
     def _labels(self) -> set[str]:
         """Return the labels that one of the versions has at least."""
         from glossator.service.bundle.reader import read_bundle
-        from glossator.service.reviews.periods import scheme_of
+        from glossator.service.reviews.accuracy.periods import scheme_of
 
         folders = [
             self._registry.folder(self.challenge.model, each)

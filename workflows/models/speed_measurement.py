@@ -65,7 +65,7 @@ def measure_bundle_speed(
 
 def _read_texts(source: str, text_column: str | None, limit: int) -> list[str]:
     """Return the first usable texts of a file."""
-    from glossator.service.documents.open_source import open_source
+    from glossator.service.documents.sources.open_source import open_source
     from glossator.service.labelling.column_plan import plan_columns
     from glossator.service.labelling.row_mapping import RowMapper
 

@@ -150,7 +150,7 @@ def label(
       glossator label notes.txt --model models/nli --zero-shot delivery --zero-shot refund
       zcat notes.txt.gz | glossator label - --model models/tickets | jq .label
     """
-    from glossator.service.documents.remote import is_remote, local_copy
+    from glossator.service.documents.sources.remote import is_remote, local_copy
     from glossator.service.inference.model import load
     from glossator.service.labelling.file_labelling import FileLabelling, InputOptions, ZeroShotOptions
     from glossator.service.labelling.label_file import check_output, estimate_file, label_file

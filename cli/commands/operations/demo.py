@@ -273,7 +273,7 @@ def _read_rows(labelled: Path) -> list[dict[str, Any]]:
 
 def _counts(labelled: Path, new_rows: Path) -> str:
     """Return how many rows were read, written and failed."""
-    from glossator.service.documents.open_source import open_source
+    from glossator.service.documents.sources.open_source import open_source
 
     rows = _read_rows(labelled)
     failed = sum(row["_status"] == "error" for row in rows)

@@ -78,7 +78,7 @@ def drift(
       glossator drift --log predictions --model models/tickets --since 2026-11-23 --json
       glossator drift --log predictions --registry registry --model tickets@champion
     """
-    from glossator.service.documents.remote import is_remote, local_copy
+    from glossator.service.documents.sources.remote import is_remote, local_copy
     from glossator.service.labelling.file_labelling import InputOptions
     from glossator.service.monitoring.prediction_log.reader import parse_time
     from glossator.workflows.loop.drift_files import DriftOptions, drift_of_file, drift_of_log, find_bundle

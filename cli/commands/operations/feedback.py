@@ -219,7 +219,7 @@ def _write(path: str, rows: list[dict[str, Any]]) -> None:
 
 def _rows(path: Path, reviewer: str | None, faults: list[str]) -> Iterator[tuple[int, FeedbackRow]]:
     """Yield the rows of a file with their numbers; rows that cannot be read become faults."""
-    from glossator.service.documents.open_source import open_source
+    from glossator.service.documents.sources.open_source import open_source
 
     for number, record in enumerate(open_source(path).records(), start=1):
         try:

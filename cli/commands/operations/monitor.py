@@ -12,9 +12,9 @@ from glossator.cli.support.console import FAILED, OK, REJECTED_ROWS, Json, print
 from glossator.service.errors import ConfigError
 
 if TYPE_CHECKING:
-    from glossator.service.reviews.live_accuracy import LiveAccuracy
-    from glossator.service.reviews.live_f1 import LiveF1
-    from glossator.service.reviews.monitor import Monitored
+    from glossator.service.reviews.accuracy.live_accuracy import LiveAccuracy
+    from glossator.service.reviews.accuracy.live_f1 import LiveF1
+    from glossator.service.reviews.accuracy.monitor import Monitored
     from glossator.service.statistics.confidence_sequence import Interval
 
 DEFAULT_LABELS = 200
@@ -85,8 +85,8 @@ def monitor(
       glossator monitor tickets --log predictions --slice route --slice tokens
       glossator monitor tickets --log predictions --history --figure live.svg
     """
-    from glossator.service.reviews.monitor import NewPeriod, monitor_model
-    from glossator.service.reviews.monitor_json import monitored_to_json
+    from glossator.service.reviews.accuracy.monitor import NewPeriod, monitor_model
+    from glossator.service.reviews.accuracy.monitor_json import monitored_to_json
 
     if figure is not None:
         from glossator.workflows.extras import require_extra

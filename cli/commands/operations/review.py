@@ -100,9 +100,9 @@ def tasks(
     "skip": true. Label Studio and Prodigy need the texts in the log (glossator serve --log-texts). Offsets count code
     points; those of Label Studio are converted.
     """
+    from glossator.service.reviews.accuracy.periods import draw_items
     from glossator.service.reviews.formats.label_studio import labelling_config
     from glossator.service.reviews.formats.review_files import check_format, write_tasks
-    from glossator.service.reviews.periods import draw_items
     from glossator.service.reviews.tasks import review_tasks
 
     chosen, share_of = check_format(format) or "jsonl", _part(part)
@@ -156,7 +156,7 @@ def status(
     as_json: Json = False,
 ) -> int:
     """Show how far the reviews are, who reviewed, how far they agree, and the accuracy so far."""
-    from glossator.service.reviews.status import review_status, status_to_json
+    from glossator.service.reviews.accuracy.status import review_status, status_to_json
 
     with _store(log) as store:
         found = review_status(store, _period(store, model, log), alpha=1.0 - confidence / 100.0)
@@ -273,7 +273,7 @@ def _period(
 ) -> Period:
     """Return the newest period of the model; with `open_new`, one of the answers until now if there is none."""
     from glossator.service.monitoring.prediction_log.records import format_time
-    from glossator.service.reviews.periods import draw_items, open_period
+    from glossator.service.reviews.accuracy.periods import draw_items, open_period
 
     if model is None:
         known = store.models()

@@ -37,10 +37,10 @@ def work(
 
     from glossator.service.api.settings import Settings
     from glossator.service.jobs.job_files import JobFiles
-    from glossator.service.jobs.open_store import open_store
-    from glossator.service.jobs.worker import ModelCache
-    from glossator.service.jobs.worker_process import AttemptLimits
-    from glossator.service.jobs.worker_supervisor import TICK_SECONDS, WorkerPlan, WorkerSupervisor
+    from glossator.service.jobs.storage.open_store import open_store
+    from glossator.service.jobs.workers.worker import ModelCache
+    from glossator.service.jobs.workers.worker_process import AttemptLimits
+    from glossator.service.jobs.workers.worker_supervisor import TICK_SECONDS, WorkerPlan, WorkerSupervisor
     from glossator.service.stop_signals import stop_signals
 
     settings = Settings(jobs=jobs)

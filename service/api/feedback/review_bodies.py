@@ -6,8 +6,8 @@ from typing import Any
 
 from glossator.service.api.feedback.review_service import Queue
 from glossator.service.api.schemas.reviews import OpinionBody, PeriodBody, QueuedItemBody, ReviewQueue, ReviewStatusBody
+from glossator.service.reviews.accuracy.status import ReviewStatus, status_to_json
 from glossator.service.reviews.records import Period, Review
-from glossator.service.reviews.status import ReviewStatus, status_to_json
 
 
 def period_body(period: Period) -> PeriodBody:

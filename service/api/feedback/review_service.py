@@ -13,11 +13,11 @@ from glossator.service.errors import Fault, InvalidReview, UnknownItem, UnknownP
 from glossator.service.monitoring.prediction_log.reader import parse_time
 from glossator.service.monitoring.prediction_log.records import format_time
 from glossator.service.monitoring.prediction_log.settings import LogSettings
-from glossator.service.reviews.counting import disagreements, reviews_missing, wanted_twice
-from glossator.service.reviews.periods import draw_items, open_period, scheme_of
+from glossator.service.reviews.accuracy.counting import disagreements, reviews_missing, wanted_twice
+from glossator.service.reviews.accuracy.periods import draw_items, open_period, scheme_of
+from glossator.service.reviews.accuracy.status import ReviewStatus, review_status
 from glossator.service.reviews.records import Period, Review, Role
 from glossator.service.reviews.review_rows import read_review
-from glossator.service.reviews.status import ReviewStatus, review_status
 from glossator.service.reviews.store import ReviewStore, open_review_store
 from glossator.service.reviews.tasks import served_of
 from glossator.service.reviews.texts import TextCache, Texts

@@ -20,7 +20,7 @@ from glossator.service.promotion.evidence import Evidence, evidence_of, waiting
 from glossator.service.promotion.records import Challenge, Disagreement, DisagreementReview
 from glossator.service.promotion.store import PromotionStore
 from glossator.service.promotion.tasks import items_of, read_answer, tasks_at, tasks_of
-from glossator.service.reviews.periods import scheme_of
+from glossator.service.reviews.accuracy.periods import scheme_of
 from glossator.service.reviews.store import open_review_database
 
 MOST_TASK_CHARACTERS = 16 << 20

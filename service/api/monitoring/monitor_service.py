@@ -17,8 +17,8 @@ from glossator.service.monitoring.prediction_log.reader import ModelStatistics
 from glossator.service.monitoring.timeline.log_slots import Counted, LogSlots
 from glossator.service.monitoring.timeline.slots import seconds_of
 from glossator.service.monitoring.timeline.timeline import Bucket, Span, buckets_of, span_of
-from glossator.service.reviews.live_accuracy import LiveAccuracy, live_accuracy
-from glossator.service.reviews.monitor import live_history
+from glossator.service.reviews.accuracy.live_accuracy import LiveAccuracy, live_accuracy
+from glossator.service.reviews.accuracy.monitor import live_history
 from glossator.service.reviews.store import ReviewStore, open_review_store
 
 _ALPHA = 0.05

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from glossator.service.api.monitoring.monitor_service import Measured
 from glossator.service.monitoring.drift.events import LiveDrift
 from glossator.service.monitoring.prediction_log.reader import ModelStatistics
-from glossator.service.reviews.monitor_json import accuracy_to_json, period_to_json
+from glossator.service.reviews.accuracy.monitor_json import accuracy_to_json, period_to_json
 
 SliceField = Literal["route", "key", "version", "tier", "truncated", "windows", "tokens", "confidence", "time"]
 

@@ -13,7 +13,7 @@ from glossator.service.api.monitoring.monitor_service import ReferenceRange
 from glossator.service.api.schemas.monitor import DriftBody, LoggedVersion, PeriodAccuracy, version_body
 from glossator.service.monitoring.timeline.slots import Slot
 from glossator.service.monitoring.timeline.timeline import Bucket, frequent_labels, total_of
-from glossator.service.reviews.monitor_json import period_to_json
+from glossator.service.reviews.accuracy.monitor_json import period_to_json
 
 SHOWN_LABELS = 7
 _DIGITS = 6

@@ -8,7 +8,7 @@ from typing import Any
 from glossator.service.documents.formats.arrow_rows import read_rows
 from glossator.service.documents.formats.parquet import check_column_names
 from glossator.service.documents.record import Record
-from glossator.service.documents.source import Source, SourceOptions, refuse_options
+from glossator.service.documents.sources.source import Source, SourceOptions, refuse_options
 from glossator.service.errors import InputError, UndecodableFile, UnreadableRow
 from glossator.service.files.paths import STANDARD_STREAM, display_name, is_regular_file, open_bytes
 from glossator.service.optional_packages import import_optional

@@ -37,7 +37,7 @@ from glossator.service.documents.formats.table_header import (
     weigh_header,
 )
 from glossator.service.documents.record import Record
-from glossator.service.documents.source import Source, SourceOptions, open_lines, refuse_options
+from glossator.service.documents.sources.source import Source, SourceOptions, open_lines, refuse_options
 from glossator.service.errors import InputError, UnreadableRow, shorten
 
 MAX_ROW_LINES = 500_000

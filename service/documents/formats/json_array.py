@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain, islice
 
-from glossator.service.documents.budgets import MAX_IN_MEMORY
 from glossator.service.documents.decision import Decision
 from glossator.service.documents.decoding.encodings import undecodable_error
 from glossator.service.documents.decoding.lines import TextStream, empty_file_error, excerpt, too_long_error
 from glossator.service.documents.formats.json_shapes import find_rows
 from glossator.service.documents.formats.jsonl import JsonlSource, parse_json, parse_object
 from glossator.service.documents.record import Record
-from glossator.service.documents.source import Source, SourceOptions
+from glossator.service.documents.sources.budgets import MAX_IN_MEMORY
+from glossator.service.documents.sources.source import Source, SourceOptions
 from glossator.service.errors import InputError, UnreadableRow, shorten
 from glossator.service.files.paths import STANDARD_STREAM
 

@@ -17,7 +17,7 @@ from glossator.service.documents.decision import Decision
 from glossator.service.documents.decoding.encodings import undecodable_error
 from glossator.service.documents.decoding.lines import Line, excerpt
 from glossator.service.documents.record import Record
-from glossator.service.documents.source import Source, SourceOptions, open_lines
+from glossator.service.documents.sources.source import Source, SourceOptions, open_lines
 from glossator.service.errors import InputError, UnreadableRow, shorten
 
 MAX_DEPTH = 100

@@ -8,7 +8,7 @@ from itertools import chain, islice
 
 from glossator.service.documents.formats.json_array import JsonSource
 from glossator.service.documents.record import Record
-from glossator.service.documents.source import SourceOptions
+from glossator.service.documents.sources.source import SourceOptions
 from glossator.service.errors import UnreadableRow
 
 _HEAD_ITEMS = 1_000

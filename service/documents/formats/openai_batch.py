@@ -12,7 +12,7 @@ from typing import Any
 
 from glossator.service.documents.formats.jsonl import JsonlSource
 from glossator.service.documents.record import Record
-from glossator.service.documents.source import SourceOptions
+from glossator.service.documents.sources.source import SourceOptions
 from glossator.service.errors import UnreadableRow, shorten
 
 CUSTOM_ID, TEXT, PAIR = "custom_id", "text", "text_pair"

@@ -10,7 +10,7 @@ from glossator.service.documents.decoding.encodings import refuse_binary_formats
 from glossator.service.documents.decoding.lines import empty_file_error
 from glossator.service.documents.formats.arrow_rows import read_rows
 from glossator.service.documents.record import Record
-from glossator.service.documents.source import Source, SourceOptions, refuse_options
+from glossator.service.documents.sources.source import Source, SourceOptions, refuse_options
 from glossator.service.errors import InputError, UndecodableFile, UnreadableRow
 from glossator.service.files.compression import CODEC_NAMES
 from glossator.service.files.paths import STANDARD_STREAM, display_name, is_regular_file, open_bytes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from glossator.service.documents.source import Source
+from glossator.service.documents.sources.source import Source
 
 
 def reader_class(format: str) -> type[Source]:

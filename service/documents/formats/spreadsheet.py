@@ -19,7 +19,7 @@ from glossator.service.documents.formats.table_header import (
     weigh_header,
 )
 from glossator.service.documents.record import Record
-from glossator.service.documents.source import Source, SourceOptions, refuse_options
+from glossator.service.documents.sources.source import Source, SourceOptions, refuse_options
 from glossator.service.errors import ConfigError, ExtraMissing, InputError, UndecodableFile, UnreadableRow
 from glossator.service.files.paths import STANDARD_STREAM, display_name, is_regular_file, open_bytes
 

@@ -18,14 +18,14 @@ import threading
 from typing import BinaryIO, NoReturn
 
 from glossator.service.documents import reports
-from glossator.service.documents.budgets import RowBudget
 from glossator.service.documents.isolation.limits import ReadingLimits, limit_this_process
 from glossator.service.documents.isolation.messages import error_of
 from glossator.service.documents.isolation.output import ReaderOutput
 from glossator.service.documents.isolation.request import ReadRequest
 from glossator.service.documents.many_files.file_lists import has_many_documents, list_files, names_many_files
-from glossator.service.documents.open_reader import open_reader
-from glossator.service.documents.reader_errors import as_input_error
+from glossator.service.documents.sources.budgets import RowBudget
+from glossator.service.documents.sources.open_reader import open_reader
+from glossator.service.documents.sources.reader_errors import as_input_error
 from glossator.service.errors import GlossatorError, InputError
 from glossator.service.files.paths import display_name, is_regular_file
 

@@ -15,7 +15,7 @@ from glossator.service.documents.isolation.reader_process import ReaderEnded, Re
 from glossator.service.documents.isolation.request import ReadRequest
 from glossator.service.documents.record import Record
 from glossator.service.documents.reports import log_warning
-from glossator.service.documents.source import Source
+from glossator.service.documents.sources.source import Source
 from glossator.service.errors import InputError, UndecodableFile, shorten
 from glossator.service.files.paths import display_name
 

@@ -6,13 +6,13 @@ import time
 from collections.abc import Sequence
 from typing import Any, BinaryIO
 
-from glossator.service.documents.budgets import RowBudget
 from glossator.service.documents.decision import Decision
 from glossator.service.documents.isolation.limits import ReadingLimits, extend_cpu_limit
 from glossator.service.documents.isolation.messages import MAX_ROW_BYTES, MessageEncoder, row_of
-from glossator.service.documents.reader_errors import as_input_error
 from glossator.service.documents.record import Record
-from glossator.service.documents.source import Source
+from glossator.service.documents.sources.budgets import RowBudget
+from glossator.service.documents.sources.reader_errors import as_input_error
+from glossator.service.documents.sources.source import Source
 from glossator.service.errors import UnreadableRow
 
 _FIRST_ROWS, _MOST_ROWS = 16, 512

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 from glossator.service.documents.isolation.limits import CPU_SECONDS, WAIT_SECONDS, ReadingLimits
 from glossator.service.documents.isolation.messages import HEADER, MAX_MESSAGE_BYTES, DamagedMessage, decode
 from glossator.service.documents.isolation.request import ReadRequest
-from glossator.service.documents.reader_errors import memory_error
+from glossator.service.documents.sources.reader_errors import memory_error
 from glossator.service.errors import InputError, UndecodableFile
 
 _MODULE = "glossator.service.documents.isolation.child"

@@ -18,7 +18,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from glossator.service.documents.budgets import ArchiveBudget
 from glossator.service.documents.many_files.file_lists import is_archive
 from glossator.service.documents.many_files.multi_file import (
     FILE_COLUMN,
@@ -29,7 +28,8 @@ from glossator.service.documents.many_files.multi_file import (
 )
 from glossator.service.documents.record import Record
 from glossator.service.documents.reports import report_progress
-from glossator.service.documents.source import Source
+from glossator.service.documents.sources.budgets import ArchiveBudget
+from glossator.service.documents.sources.source import Source
 from glossator.service.errors import InputError, UndecodableFile
 from glossator.service.files import compression
 from glossator.service.files.paths import open_bytes

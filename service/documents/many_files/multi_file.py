@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from glossator.service.documents.decision import Decision
-from glossator.service.documents.reader_errors import as_input_error
 from glossator.service.documents.record import Record
-from glossator.service.documents.source import Source
+from glossator.service.documents.sources.reader_errors import as_input_error
+from glossator.service.documents.sources.source import Source
 from glossator.service.errors import ConfigError, InputError
 
 FILE_COLUMN = "_file"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from glossator.service.database.interface import Database
-from glossator.service.jobs.job_rows import read_job
 from glossator.service.jobs.records import Delivery
+from glossator.service.jobs.storage.job_rows import read_job
 
 
 class WebhookQueue:

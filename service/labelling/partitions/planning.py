@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from glossator.service.documents.formats.csv_dialect import CsvDialect
-from glossator.service.documents.open_source import open_source
+from glossator.service.documents.sources.open_source import open_source
 from glossator.service.errors import ConfigError
 from glossator.service.files.compression import SUFFIXES as COMPRESSED
 from glossator.service.labelling.file_labelling import FileLabelling, InputOptions

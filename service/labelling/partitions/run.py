@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Protocol
 
-from glossator.service.documents.remote import is_remote
+from glossator.service.documents.sources.remote import is_remote
 from glossator.service.errors import ConfigError, Fault, GlossatorError, JobError
 from glossator.service.inference.model import Model
 from glossator.service.labelling.file_labelling import FileLabelling

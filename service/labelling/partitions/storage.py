@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from glossator.service.documents.remote import is_remote
+from glossator.service.documents.sources.remote import is_remote
 from glossator.service.errors import ConfigError, ExtraMissing, FileMissing, InputError, OutputError
 from glossator.service.files.durable import write_atomically
 from glossator.service.labelling.partitions.part import InputFile

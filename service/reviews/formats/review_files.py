@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
-from glossator.service.documents.open_source import open_source
+from glossator.service.documents.sources.open_source import open_source
 from glossator.service.errors import ConfigError
 from glossator.service.files.atomic_file import AtomicFile
 from glossator.service.reviews.formats.label_studio import is_label_studio, label_studio_task, read_annotations

@@ -222,6 +222,8 @@ def test_a_link_to_results_needs_one_of_their_figures(
         ("overload", r"p99_ratio\.range|refusal_ms\.range|server_errors"),
         ("quota", r"times\.range"),
         ("ray_actors", r".*\.range"),
+        ("partitions", r".*efficiency.*range|.*_time\.range|part|driver_part|.*others\.range"),
+        ("cluster_simulation", r"rows|row_bytes|.*parts|(64|16|4)\.1000\.(time|cpu_hours|tail)"),
         ("repeated_export", r".*"),
         ("replicas", r".*seconds\.range|.*requests|.*failed"),
         ("tfidf_characters", r".*"),

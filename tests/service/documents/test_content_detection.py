@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from glossator.service.documents.open_reader import open_reader
+from glossator.service.documents.sources.open_reader import open_reader
 
 CSV = 'text,label\n"late, again",delivery\n"two\nlines",damage\nbroken lamp,damage\n'
 ROWS = [

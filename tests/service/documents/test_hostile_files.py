@@ -14,9 +14,9 @@ import pytest
 from office_files import docx, epub, ods, ods_cell, odt, xlsx, xlsx_cell, zipped
 
 from glossator.service.documents.many_files.file_lists import list_files
-from glossator.service.documents.open_reader import open_reader
-from glossator.service.documents.open_source import open_source
 from glossator.service.documents.record import Record
+from glossator.service.documents.sources.open_reader import open_reader
+from glossator.service.documents.sources.open_source import open_source
 from glossator.service.errors import GlossatorError, InputError, UndecodableFile
 from glossator.service.files import compression
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from glossator.service.documents.open_reader import open_reader
+from glossator.service.documents.sources.open_reader import open_reader
 from glossator.service.errors import GlossatorError
 
 ROUNDS = 60

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from glossator.service.documents.open_reader import open_reader
 from glossator.service.documents.record import Record
 from glossator.service.documents.replacement_characters import refuse_replacements
+from glossator.service.documents.sources.open_reader import open_reader
 from glossator.service.errors import UndecodableText
 
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from glossator.service.documents.open_reader import open_reader
 from glossator.service.documents.row_formats import FORMATS
 from glossator.service.documents.row_writer import open_row_writer
+from glossator.service.documents.sources.open_reader import open_reader
 from glossator.service.errors import ConfigError
 
 cells = st.text(

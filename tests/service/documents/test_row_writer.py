@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from glossator.service.documents.open_reader import open_reader
 from glossator.service.documents.row_formats import SUFFIXES, find_row_format
 from glossator.service.documents.row_writer import open_row_writer
+from glossator.service.documents.sources.open_reader import open_reader
 from glossator.service.errors import ConfigError
 
 

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glossator.service.documents.decoding.lines import LineStream
-from glossator.service.documents.open_reader import open_reader
 from glossator.service.documents.row_writer import open_row_writer
+from glossator.service.documents.sources.open_reader import open_reader
 from glossator.service.errors import UndecodableFile
 from glossator.service.files import compression
 

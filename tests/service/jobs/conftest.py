@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from glossator.service.jobs.open_store import open_store
 from glossator.service.jobs.records import Chunk, Job, NewJob
-from glossator.service.jobs.store import Store
+from glossator.service.jobs.storage.open_store import open_store
+from glossator.service.jobs.storage.store import Store
 from glossator.service.labelling.summary import RowCounts
 
 

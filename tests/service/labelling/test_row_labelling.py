@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glossator.service.documents.open_reader import open_reader
 from glossator.service.documents.row_writer import open_row_writer
+from glossator.service.documents.sources.open_reader import open_reader
 from glossator.service.errors import ConfigError, InferenceError, InputError, OutputError
 from glossator.service.inference.answer_cells import LABEL, LABELS, join_labels
 from glossator.service.inference.encoding import check_text

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from glossator.service.errors import ConfigError, FileMissing
-from glossator.service.reviews.monitor import Monitored, NewPeriod, monitor_model
+from glossator.service.reviews.accuracy.monitor import Monitored, NewPeriod, monitor_model
 
 DAY = "2026-01-02"
 

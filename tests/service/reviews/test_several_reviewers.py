@@ -15,8 +15,7 @@ from property_profiles import examples
 from review_periods import TICKET_LABELS, make_period
 
 from glossator.service.errors import ConfigError, NoRoom
-from glossator.service.reviews.agreement import agreement_of
-from glossator.service.reviews.counting import (
+from glossator.service.reviews.accuracy.counting import (
     counting_review,
     current_answers,
     disagreements,
@@ -24,10 +23,11 @@ from glossator.service.reviews.counting import (
     reviews_missing,
     wanted_twice,
 )
+from glossator.service.reviews.accuracy.live_accuracy import live_accuracy
+from glossator.service.reviews.accuracy.status import accuracy_sentence, review_status, status_to_json
+from glossator.service.reviews.agreement import agreement_of
 from glossator.service.reviews.erasure import erase_reviewed
-from glossator.service.reviews.live_accuracy import live_accuracy
 from glossator.service.reviews.records import HistoryRow, Item, Period, Review, Scheme
-from glossator.service.reviews.status import accuracy_sentence, review_status, status_to_json
 from glossator.service.reviews.store import ReviewStore, open_review_store
 from glossator.service.reviews.tasks import Part, adjudication_tasks, review_tasks
 

@@ -31,7 +31,7 @@ from glossator.service.api.security.access import LABEL
 from glossator.service.api.transport.json_body import parse_object, read_json_body
 from glossator.service.api.transport.multipart import read_form
 from glossator.service.documents.formats.openai_batch import requested_model
-from glossator.service.documents.open_source import open_source
+from glossator.service.documents.sources.open_source import open_source
 from glossator.service.errors import ConfigError, Fault, InputError, UnknownJob
 from glossator.service.files.durable import sync_folder
 from glossator.service.jobs.job_files import new_id

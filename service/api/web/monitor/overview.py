@@ -8,7 +8,7 @@ from glossator.service.api.monitoring.model_timeline import model_timeline
 from glossator.service.api.monitoring.monitor_service import MonitorService, TimeRange
 from glossator.service.api.schemas.timeline import TimelineBody, timeline_body
 from glossator.service.api.state import AppState
-from glossator.service.reviews.live_accuracy import LiveAccuracy
+from glossator.service.reviews.accuracy.live_accuracy import LiveAccuracy
 
 SPARK_WIDTH, SPARK_HEIGHT = 120, 28
 

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from glossator.service.api.web.review.queue import Interval, Needed, Progress
-from glossator.service.reviews.counting import counting_review, current_answers
-from glossator.service.reviews.live_accuracy import FEWEST_REVIEWS, HALF_WIDTH, live_accuracy
-from glossator.service.reviews.periods import population_of
+from glossator.service.reviews.accuracy.counting import counting_review, current_answers
+from glossator.service.reviews.accuracy.live_accuracy import FEWEST_REVIEWS, HALF_WIDTH, live_accuracy
+from glossator.service.reviews.accuracy.periods import population_of
+from glossator.service.reviews.accuracy.reviewed_draws import reviewed_draws
 from glossator.service.reviews.records import Period, Review
-from glossator.service.reviews.reviewed_draws import reviewed_draws
 from glossator.service.reviews.store import ReviewStore
 
 _ALPHA = 0.05

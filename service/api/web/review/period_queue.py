@@ -23,8 +23,8 @@ from glossator.service.api.web.review.queue import (
 )
 from glossator.service.api.web.review.served_answers import KINDS, item_of, review_row
 from glossator.service.errors import InvalidReview, UnknownItem, UnknownPeriod
+from glossator.service.reviews.accuracy.counting import disagreements
 from glossator.service.reviews.agreement import agreement_of, agreement_words
-from glossator.service.reviews.counting import disagreements
 from glossator.service.reviews.records import Period, Role
 
 _T = TypeVar("_T")

@@ -12,7 +12,7 @@ from glossator.service.documents.formats.conll.columns import ConllColumns, TagC
 from glossator.service.documents.formats.conll.sentences import Sentence, split_sentences
 from glossator.service.documents.record import Record
 from glossator.service.documents.replacement_characters import refuse_replacements
-from glossator.service.documents.source import Source, SourceOptions, open_lines
+from glossator.service.documents.sources.source import Source, SourceOptions, open_lines
 from glossator.service.errors import InputError, UnreadableRow, shorten
 from glossator.service.tasks.tag_schemes import InvalidTag, find_scheme, spans_from_tags
 

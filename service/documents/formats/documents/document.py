@@ -10,11 +10,11 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Any, ClassVar, cast
 
-from glossator.service.documents.budgets import MAX_IN_MEMORY
 from glossator.service.documents.decision import Decision
 from glossator.service.documents.decoding.document_text import decode_document
 from glossator.service.documents.record import Record
-from glossator.service.documents.source import Source, SourceOptions, refuse_options
+from glossator.service.documents.sources.budgets import MAX_IN_MEMORY
+from glossator.service.documents.sources.source import Source, SourceOptions, refuse_options
 from glossator.service.errors import InputError, TextTooLong, UndecodableFile
 from glossator.service.files import compression
 from glossator.service.files.paths import STANDARD_STREAM, display_name, open_bytes

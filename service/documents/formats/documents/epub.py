@@ -13,7 +13,7 @@ from glossator.service.documents.formats.documents.html import declared_encoding
 from glossator.service.documents.formats.documents.html_text import html_text
 from glossator.service.documents.formats.documents.xml_package import XmlPackage, attribute, local_name
 from glossator.service.documents.record import Record
-from glossator.service.documents.source import SourceOptions
+from glossator.service.documents.sources.source import SourceOptions
 from glossator.service.errors import InputError, UndecodableFile
 from glossator.service.optional_packages import import_optional
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from glossator.service.documents.formats.documents.document import DocumentSource
 from glossator.service.documents.formats.documents.xml_package import XmlPackage, attribute, join_cells, local_name
-from glossator.service.documents.reader_errors import as_input_error
 from glossator.service.documents.record import Record
+from glossator.service.documents.sources.reader_errors import as_input_error
 from glossator.service.errors import UndecodableFile
 from glossator.service.optional_packages import import_optional
 

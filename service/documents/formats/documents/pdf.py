@@ -10,7 +10,7 @@ from glossator.service.documents.formats.documents.document import DocumentSourc
 from glossator.service.documents.formats.documents.pdf_warnings import collect_warnings
 from glossator.service.documents.record import Record
 from glossator.service.documents.reports import report_progress, report_warning
-from glossator.service.documents.source import SourceOptions
+from glossator.service.documents.sources.source import SourceOptions
 from glossator.service.errors import EmptyText, InputError, UndecodableFile, UnreadableRow
 from glossator.service.optional_packages import import_optional
 

@@ -11,7 +11,7 @@ from submit_job import submit_job
 
 from glossator.service.inference.model import load
 from glossator.service.jobs.job_files import JobFiles
-from glossator.service.jobs.open_store import open_store
+from glossator.service.jobs.storage.open_store import open_store
 
 Run = Callable[..., Any]
 

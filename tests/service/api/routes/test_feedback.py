@@ -14,10 +14,10 @@ from starlette.testclient import TestClient
 from glossator.service.api.security.key_changes import add_key
 from glossator.service.monitoring.prediction_log.erasures import erase
 from glossator.service.monitoring.prediction_log.records import hash_text
+from glossator.service.reviews.accuracy.live_accuracy import live_accuracy
+from glossator.service.reviews.accuracy.periods import draw_items, open_period
 from glossator.service.reviews.erasure import erase_reviewed
 from glossator.service.reviews.feedback import TABLES, FeedbackStore
-from glossator.service.reviews.live_accuracy import live_accuracy
-from glossator.service.reviews.periods import draw_items, open_period
 from glossator.service.reviews.store import FILE, open_review_database, open_review_store
 
 MakeClient = Callable[..., TestClient]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 
 from glossator.service.documents.formats.delimited import CsvSource
-from glossator.service.documents.open_reader import open_reader
 from glossator.service.documents.record import Record
+from glossator.service.documents.sources.open_reader import open_reader
 
 
 def source_of(data: bytes | str, *, format: str = "csv", **options: object) -> CsvSource:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from glossator.service.documents.formats.fasttext import looks_like_fasttext, split_line
-from glossator.service.documents.open_reader import open_reader
+from glossator.service.documents.sources.open_reader import open_reader
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glossator.service.documents.open_reader import open_reader
 from glossator.service.documents.record import Record
+from glossator.service.documents.sources.open_reader import open_reader
 from glossator.service.errors import ConfigError, InputError
 
 

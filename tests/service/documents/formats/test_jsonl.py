@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from property_profiles import examples
 
 from glossator.service.documents.formats.jsonl import MAX_DEPTH, parse_object
-from glossator.service.documents.open_reader import open_reader
 from glossator.service.documents.record import Record
-from glossator.service.documents.source import Source
+from glossator.service.documents.sources.open_reader import open_reader
+from glossator.service.documents.sources.source import Source
 from glossator.service.errors import UndecodableText, UnreadableRow
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from glossator.service.documents.formats.openai_batch import check_request, requested_model
-from glossator.service.documents.open_reader import open_reader
+from glossator.service.documents.sources.open_reader import open_reader
 
 URL = "/v1/models/intents/predict"
 

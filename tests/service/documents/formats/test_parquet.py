@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from glossator.service.documents.open_reader import open_reader
+from glossator.service.documents.sources.open_reader import open_reader
 from glossator.service.errors import ConfigError, InputError, UndecodableFile, UnreadableRow
 
 pa = pytest.importorskip("pyarrow")
@@ -127,7 +127,7 @@ def test_without_pyarrow_the_error_names_the_extra(tmp_path: Path) -> None:
     program = (
         "import sys\n"
         "sys.modules['pyarrow'] = None\n"  # as if it were not installed
-        "from glossator.service.documents.open_reader import open_reader\n"
+        "from glossator.service.documents.sources.open_reader import open_reader\n"
         "from glossator.service.errors import ExtraMissing\n"
         "try:\n"
         "    open_reader(sys.argv[1])\n"
@@ -141,7 +141,7 @@ def test_without_pyarrow_the_error_names_the_extra(tmp_path: Path) -> None:
 def test_importing_the_readers_imports_nothing_heavy() -> None:
     program = (
         "import sys\n"
-        "import glossator.service.documents.open_reader, glossator.service.documents.row_writer\n"
+        "import glossator.service.documents.sources.open_reader, glossator.service.documents.row_writer\n"
         "import glossator.service.labelling.row_labelling\n"
         "print(sorted({name.split('.')[0] for name in sys.modules} & set(sys.argv[1:])))\n"
     )

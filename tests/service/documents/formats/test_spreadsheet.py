@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from property_profiles import examples
 
 from glossator.service.documents.formats.spreadsheet import SpreadsheetSource
-from glossator.service.documents.open_reader import open_reader
+from glossator.service.documents.sources.open_reader import open_reader
 from glossator.service.errors import ConfigError, InputError, UndecodableFile
 
 

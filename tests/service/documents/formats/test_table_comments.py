@@ -5,7 +5,7 @@ import io
 import pytest
 
 from glossator.service.documents.formats.delimited import CsvSource, TsvSource
-from glossator.service.documents.source import SourceOptions
+from glossator.service.documents.sources.source import SourceOptions
 from glossator.service.errors import InputError
 
 ROWS = "hello there my friend,a\nbye bye now,b\nwhat is this,a\n"

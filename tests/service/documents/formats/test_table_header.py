@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from glossator.service.documents.open_reader import open_reader
+from glossator.service.documents.sources.open_reader import open_reader
 from glossator.service.errors import InputError
 from tests.service.documents.formats.read_table import read, source_of, values
 

@@ -19,9 +19,9 @@ from office_files import pdf
 from sample_files import OPENAI_BATCH, sample_files
 
 from glossator.service.documents.isolation.isolated_source import IsolatedSource
-from glossator.service.documents.open_reader import open_reader
-from glossator.service.documents.open_source import open_source
 from glossator.service.documents.record import Record
+from glossator.service.documents.sources.open_reader import open_reader
+from glossator.service.documents.sources.open_source import open_source
 from glossator.service.errors import ConfigError, FileMissing, InputError, UndecodableFile
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="signals and /proc of Linux")
@@ -228,7 +228,7 @@ def test_the_process_ends_with_its_parent_also_within_a_parser(tmp_path: Path, k
     (tmp_path / "a.txt").write_bytes(ENDLESS)
     program = (
         "import signal, sys\n"
-        "from glossator.service.documents.open_source import open_source\n"
+        "from glossator.service.documents.sources.open_source import open_source\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "list(open_source(sys.argv[1]).records())\n"
     )

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from glossator.service.documents.open_source import open_source
 from glossator.service.documents.record import Record
+from glossator.service.documents.sources.open_source import open_source
 from glossator.service.errors import FileMissing
 
 FILES = {"a.csv": b"text,n\none,1\n", "b.jsonl": b'{"text": "two"}\n{\n', "sub/c.txt": b"three\nfour\n"}

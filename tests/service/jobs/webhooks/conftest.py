@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from glossator.service.jobs.open_store import open_store
 from glossator.service.jobs.records import Job, Result
-from glossator.service.jobs.store import Store
+from glossator.service.jobs.storage.open_store import open_store
+from glossator.service.jobs.storage.store import Store
 from glossator.service.jobs.webhooks.message import secret_bytes
 
 from ..conftest import NEW

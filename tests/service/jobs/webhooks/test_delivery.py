@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from glossator.service.jobs.store import Store
+from glossator.service.jobs.storage.store import Store
 from glossator.service.jobs.webhooks.delivery import Limits, Outcome, WebhookDelivery
 from glossator.service.jobs.webhooks.message import job_message, signature
 

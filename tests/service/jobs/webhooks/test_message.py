@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from glossator.service.jobs.store import Store
+from glossator.service.jobs.storage.store import Store
 from glossator.service.jobs.webhooks.message import Message, job_message, secret_bytes, signature, wait
 
 from .conftest import KEY, ended

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from glossator.service.jobs.store import Store
+from glossator.service.jobs.storage.store import Store
 from glossator.service.jobs.webhooks.delivery import Limits
 from glossator.service.jobs.webhooks.sender import MAX_PER_HOST, WebhookSender
 

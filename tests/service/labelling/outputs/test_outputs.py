@@ -19,8 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from spacy.tokens import DocBin
 
-from glossator.service.documents.open_reader import open_reader
 from glossator.service.documents.row_formats import Row
+from glossator.service.documents.sources.open_reader import open_reader
 from glossator.service.errors import ConfigError
 from glossator.service.inference.answer_cells import LABEL, LABELS
 from glossator.service.labelling.column_plan import ColumnPlan

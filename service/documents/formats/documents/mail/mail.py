@@ -10,8 +10,8 @@ from glossator.service.documents.decision import Decision
 from glossator.service.documents.formats.documents.document import DocumentSource
 from glossator.service.documents.formats.documents.mail.body import read_body
 from glossator.service.documents.formats.documents.mail.headers import header_text
-from glossator.service.documents.reader_errors import as_input_error
 from glossator.service.documents.record import Record
+from glossator.service.documents.sources.reader_errors import as_input_error
 from glossator.service.errors import InputError, UndecodableFile
 
 MAIL_COLUMNS = ("text", "subject", "from", "to", "date", "attachments")

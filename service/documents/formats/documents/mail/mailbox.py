@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from glossator.service.documents.budgets import MAX_IN_MEMORY
 from glossator.service.documents.formats.documents.document import OpenedDocument
 from glossator.service.documents.formats.documents.mail.mail import MAIL_COLUMNS, read_mail
 from glossator.service.documents.record import Record
+from glossator.service.documents.sources.budgets import MAX_IN_MEMORY
 from glossator.service.errors import InputError, TextTooLong, UndecodableFile
 from glossator.service.files import compression
 

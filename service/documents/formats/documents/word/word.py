@@ -8,8 +8,8 @@ from typing import Any
 from glossator.service.documents.formats.documents.document import DocumentSource
 from glossator.service.documents.formats.documents.word.text import word_text
 from glossator.service.documents.formats.documents.xml_package import XmlPackage
-from glossator.service.documents.reader_errors import as_input_error
 from glossator.service.documents.record import Record
+from glossator.service.documents.sources.reader_errors import as_input_error
 from glossator.service.optional_packages import import_optional
 
 

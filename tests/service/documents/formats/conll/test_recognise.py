@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from glossator.service.documents.formats.conll.recognise import looks_like_conll
-from glossator.service.documents.open_reader import open_reader
+from glossator.service.documents.sources.open_reader import open_reader
 
 TOKENS = "Anna\tB-PER\nleft\tO\n\nEva\tB-PER\nstays\tO\n"
 

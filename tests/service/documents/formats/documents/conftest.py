@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from glossator.service.documents.open_reader import open_reader
 from glossator.service.documents.record import Record
+from glossator.service.documents.sources.open_reader import open_reader
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from glossator.service.documents.open_reader import open_reader
+from glossator.service.documents.sources.open_reader import open_reader
 from glossator.service.errors import InputError
 
 FOLDER = Path(__file__).parent

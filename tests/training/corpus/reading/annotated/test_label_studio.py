@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from glossator.service.documents.open_reader import open_reader
+from glossator.service.documents.sources.open_reader import open_reader
 from glossator.service.errors import CorpusError, GlossatorError, UnknownColumn
 from tests.training.corpus.reading.annotated.read_source import (
     entities,

@@ -1,0 +1,1 @@
+"""The job store: its tables, its transactions, and which job is claimed next."""

@@ -1,0 +1,1 @@
+"""The processes that run jobs, and their supervisor in the server."""
