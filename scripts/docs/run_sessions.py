@@ -68,9 +68,10 @@ _MACHINE = re.compile(
     r"\b[\d,.]+ (?=(?:texts|examples|rows)/s)|\b[\d,.]+ (?=(?:ms|s|min)\b)"
     r"|\b(?:[0-9a-f]{64}|(?=[a-f]*\d)[0-9a-f]{12})\b|[─━═]+"
     r"|\b20\d\d-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:\+00:00|Z)?)?(?!\w)"
+    r"|(?<=on cpu, )(?:bf16 autocast|fp32)\b"
     r"|\bgl_[\w-]{20,}|\bgl_…|\bjob_[0-9a-f]{24}\b|\b20\d{6}-\d{6}-[a-z]+-[0-9a-f]{4}\b"
 )
-"""What depends on the machine or the moment: speeds, times, digests of models, widths of tables, keys, ids."""
+"""What depends on the machine or the moment: speeds, times, precision, digests, widths of tables, keys, ids."""
 _END = "session-end"
 
 
