@@ -49,7 +49,7 @@ def main() -> None:
     for number in range(options.rounds):
         for name in ENGINES if number % 2 else ENGINES[::-1]:
             command = [
-                python_of(name, options.work), "-m", "benchmarks.speed.training_speed", "--engine", name,
+                str(python_of(name, options.work)), "-m", "benchmarks.speed.training_speed", "--engine", name,
                 "--rows", str(options.rows), "--epochs", str(options.epochs), "--data", str(options.data),
             ]  # fmt: skip
             answer = subprocess.run(
