@@ -251,10 +251,12 @@ def simulate(rows: int, seeds: int, costs: Costs, row_bytes: float) -> dict[str,
     slower = replace(costs, driver_part=max(costs.driver_part, SLOW_DRIVER))
     cases = [(str(size), size, costs) for size in PART_MB] + [(f"{PART_MB[-1]} MiB, slow driver", PART_MB[-1], slower)]
     found: dict[str, list[dict[str, Any]]] = {}
+    limits = {}
     for name, size, used in cases:
         part_rows = (size << 20) / row_bytes
         parts = math.ceil(rows / part_rows)
         found[name] = []
+        limits[name] = driver_limit(rows / parts, used)
         for nodes in NODES:
             outcomes = [
                 Simulation(
@@ -287,8 +289,14 @@ def simulate(rows: int, seeds: int, costs: Costs, row_bytes: float) -> dict[str,
         "costs": asdict(costs),
         "conditions": asdict(conditions),
         "goal": GOAL,
+        "driver_limits": limits,
         "cases": found,
     }
+
+
+def driver_limit(part_rows: float, costs: Costs) -> float:
+    """Return the number of nodes that one driver keeps busy: while a part runs, it can hand out so many others."""
+    return (part_rows * costs.row + costs.part) / costs.driver_part
 
 
 def bend(case: list[dict[str, Any]]) -> tuple[int, str]:
@@ -311,7 +319,7 @@ def report(values: dict[str, Any]) -> str:
         for title, case in zip(titles, values["cases"].values(), strict=True)
     ]
     times = []
-    for title, case in zip(titles, values["cases"].values(), strict=True):
+    for title, (name, case) in zip(titles, values["cases"].items(), strict=True):
         last, (most, cause) = case[-1], bend(case)
         times.append(
             [
@@ -321,9 +329,18 @@ def report(values: dict[str, Any]) -> str:
                 f"{last['cpu_hours']:,.0f}",
                 f"{most:,}",
                 cause,
+                f"{values['driver_limits'][name]:,.0f}",
             ]
         )
-    header = ["parts of", "parts", "time", "CPU hours", f"nodes with at least {GOAL}", "largest loss"]
+    header = [
+        "parts of",
+        "parts",
+        "time",
+        "CPU hours",
+        f"nodes with at least {GOAL}",
+        "largest loss",
+        "nodes that the driver can keep busy",
+    ]
     lines = [
         "# Labelling in parts on many nodes (simulated)",
         "",

@@ -8,7 +8,16 @@ from typing import Any
 
 import pytest
 
-from benchmarks.speed.cluster_simulation import PERFECT, Conditions, Costs, Outcome, Simulation, report, simulate
+from benchmarks.speed.cluster_simulation import (
+    PERFECT,
+    Conditions,
+    Costs,
+    Outcome,
+    Simulation,
+    driver_limit,
+    report,
+    simulate,
+)
 
 ROWS = 100
 ROW = 0.5
@@ -54,6 +63,14 @@ def test_a_slow_driver_alone_decides_the_time() -> None:
     found = run(1_000, 5_000, Costs(ROW, driver_part=1.0))
     assert found.seconds == pytest.approx(5_000 + 1_000)
     assert max(found.losses, key=lambda name: found.losses[name]) == "driver"
+
+
+@pytest.mark.parametrize(("share", "least", "most"), [(0.5, 0.9, 1.0), (2.0, 0.45, 0.55)])
+def test_the_driver_keeps_as_many_nodes_busy_as_its_limit_says(share: float, least: float, most: float) -> None:
+    costs = Costs(ROW, driver_part=1.0)
+    limit = driver_limit(ROWS, costs)
+    assert limit == PART
+    assert least < run(round(share * limit), 20_000, costs).efficiency < most
 
 
 def test_variation_has_no_bias_and_its_tail_is_shorter_than_a_part() -> None:
