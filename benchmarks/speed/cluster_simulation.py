@@ -295,7 +295,7 @@ def simulate(rows: int, seeds: int, costs: Costs, row_bytes: float) -> dict[str,
 
 
 def driver_limit(part_rows: float, costs: Costs) -> float:
-    """Return the number of nodes that one driver keeps busy: while a part runs, it can hand out so many others."""
+    """Return the number of nodes that one driver keeps busy: the parts that it hands out while one part runs."""
     return (part_rows * costs.row + costs.part) / costs.driver_part
 
 

@@ -66,9 +66,12 @@ def bulk(result: Any) -> Figures:
 def _billion(name: str, of_a_cpu: float) -> Figures:
     """CPU hours of a billion documents, time on 64 machines of 16 CPUs, and cost at 0.04 for an hour of a CPU."""
     hours = 1e9 / of_a_cpu / 3600
-    wall = hours / (64 * 16)
-    time = f"{60 * wall:,.0f} min" if wall < 1 else f"{wall:,.1f} h" if wall < 24 else f"{wall / 24:,.1f} days"
+    time = _duration(hours / (64 * 16))
     return {f"{name}.cpu_hours": f"{hours:,.0f}", f"{name}.time": time, f"{name}.cost": f"{0.04 * hours:,.0f}"}
+
+
+def _duration(hours: float) -> str:
+    return f"{60 * hours:,.0f} min" if hours < 1 else f"{hours:,.1f} h" if hours < 24 else f"{hours / 24:,.1f} days"
 
 
 def _cpus(machine: str) -> int:
@@ -199,6 +202,40 @@ def overload(result: Any) -> Figures:
     }
 
 
+def partitions(result: Any) -> Figures:
+    """Efficiency per CPU of two workers, and what a worker, a part and a row cost."""
+    costs = result["costs"]
+    found = {
+        "worker": f"{costs['worker']:.1f}",
+        "part": f"{1e3 * costs['part']:.0f}",
+        "row": f"{1e3 * costs['row']:.1f}",
+        "driver_part": f"{1e3 * costs['driver_part']:.2f}",
+    }
+    for name in ("efficiency", "efficiency_by_processor_time", "one_compared_with_label_by_processor_time"):
+        found |= ranged(name, rounds(result[name]), ".2f")
+    for name in ("label", "one", "two"):
+        found |= ranged(f"{name}.others", rounds(run["others"] for run in result["compared"][name]), ".2f")
+    return found
+
+
+def cluster_simulation(result: Any) -> Figures:
+    """For each size of the parts and number of nodes: efficiency, time, CPU hours and the share lost by each cause."""
+    found = {"rows": f"{result['rows']:,}", "row_bytes": f"{result['row_bytes']:.0f}"}
+    for case, runs in result["cases"].items():
+        size = f"{case.partition(' ')[0]}-slow-driver" if "driver" in case else case
+        found[f"{size}.parts"] = f"{runs[0]['parts']:,}"
+        found[f"{size}.driver_limit"] = f"{result['driver_limits'][case]:,.0f}"
+        good = [run["nodes"] for run in runs if run["efficiency"] >= result["goal"]]
+        found[f"{size}.nodes"] = f"{max(good, default=0):,}"
+        for run in runs:
+            name = f"{size}.{run['nodes']}"
+            found[f"{name}.efficiency"] = f"{run['efficiency']:.2f}"
+            found[f"{name}.time"] = _duration(run["seconds"] / 3600)
+            found[f"{name}.cpu_hours"] = f"{run['cpu_hours']:,.0f}"
+            found |= {f"{name}.{cause}": f"{share:.1%}" for cause, share in run["losses"].items()}
+    return found
+
+
 def quota(result: Any) -> Figures:
     return ranged("times", rounds(each["quota"]["rate"] / each["pinned"]["rate"] for each in result), ".2f")
 
@@ -271,6 +308,7 @@ FIGURES: Mapping[str, Callable[[Any], Figures]] = {
     "active_learning": quality.active_learning,
     "bulk": bulk,
     "cascade": quality.cascade,
+    "cluster_simulation": cluster_simulation,
     "context": quality.context,
     "encoder_families": encoder_families,
     "engines": engines,
@@ -307,6 +345,7 @@ FIGURES: Mapping[str, Callable[[Any], Figures]] = {
     "operators": operators,
     "out_of_scope": quality.out_of_scope,
     "overload": overload,
+    "partitions": partitions,
     "promotion": loop.promotion,
     "quota": quota,
     "ray_actors": ray_actors,
