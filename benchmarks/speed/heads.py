@@ -4,9 +4,9 @@
 
 The backbone is the starter encoder, imported as a user does it. The heads have the labels of the example corpus; they
 are copies of one head under other names, so each is a bundle that is loaded, verified and answered by itself. Because
-they have equally many labels, all are decoded together: heads with different numbers of labels take longer. One head
-and all heads answer the same texts in turns; the ratio is the median over the rounds. Writes
-benchmarks/results/heads_speed.
+they have equally many labels, all are decoded together. Heads with different numbers of labels are not: "apart" decodes
+each head alone, as if no two had equally many. One head and all heads answer the same texts in turns; the ratio is the
+median over the rounds. Writes benchmarks/results/heads_speed.
 """
 
 from __future__ import annotations
@@ -28,8 +28,10 @@ from urllib.request import Request, urlopen
 from benchmarks.common.results import ROOT, write_result
 from benchmarks.common.texts import tickets
 from glossator.evaluation.markdown import markdown_table
+from glossator.service.api.settings import PREFIX
 from glossator.service.bundle.reader import read_bundle
 from glossator.service.bundle.writer import write_manifest
+from glossator.service.inference.heads import several_heads
 from glossator.service.inference.heads.several_heads import predict_heads
 from glossator.service.inference.model import load
 from glossator.service.inference.runtime.machine import describe_machine
@@ -117,20 +119,23 @@ def measure_python(folders: list[Path], rounds: int) -> dict[str, dict[str, floa
     """Milliseconds of a call with one head and with all, in this process."""
     heads = [load(folder) for folder in folders]
     gc.collect()
-    return {
-        name: compare(
-            lambda texts=texts: predict_heads(heads[:1], texts),
-            lambda texts=texts: predict_heads(heads, texts),
-            rounds,
-        )  # type: ignore[misc]
-        for name, texts in requests().items()
-    }
+    together = several_heads.STACKED_NUMBERS
+    found = {}
+    for suffix, several_heads.STACKED_NUMBERS in ((", apart", 1), ("", together)):
+        for name, texts in requests().items():
+            found[name + suffix] = compare(
+                lambda texts=texts: predict_heads(heads[:1], texts),
+                lambda texts=texts: predict_heads(heads, texts),
+                rounds,
+            )  # type: ignore[misc]
+    return found
 
 
 def measure_http(encoder: Path, folders: list[Path], rounds: int) -> dict[str, dict[str, float]]:
     """Milliseconds of a request for one head and for all, to a server on this machine."""
     process = subprocess.Popen(
         [sys.executable, "-m", "glossator", "serve", str(encoder), *map(str, folders), "--port", "0"],
+        env=os.environ | {f"{PREFIX}MAX_TEXTS": str(32 * len(folders))},
         stderr=subprocess.PIPE,
         text=True,
     )
