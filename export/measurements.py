@@ -19,8 +19,8 @@ from glossator.service.bundle.golden import GoldenRow
 from glossator.service.bundle.manifest import BatchCost, Estimate, EvaluationRecord, Kernels, Precision, Speed
 from glossator.service.bundle.task import TokenClassification
 from glossator.service.bundle.training_texts import TrainingTexts
-from glossator.service.inference.batch_planning import Cost
 from glossator.service.inference.pipeline import Pipeline
+from glossator.service.inference.queue.batch_planning import Cost
 from glossator.service.inference.runtime.int8_kernels import measure_kernels
 from glossator.service.inference.runtime.machine import describe_machine
 from glossator.service.tasks.encoded import Text

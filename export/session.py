@@ -48,11 +48,11 @@ from glossator.service.bundle.text_profile import TextProfile
 from glossator.service.bundle.training_texts import TrainingTexts
 from glossator.service.bundle.writer import list_files, write_manifest
 from glossator.service.files.hashing import hash_file
-from glossator.service.inference.batch_planning import Cost
-from glossator.service.inference.batching import Batcher
 from glossator.service.inference.encoding import make_encoder
 from glossator.service.inference.model import fast_tier
 from glossator.service.inference.pipeline import Pipeline
+from glossator.service.inference.queue.batch_planning import Cost
+from glossator.service.inference.queue.batching import Batcher
 from glossator.service.inference.runtime.batch_cost import measure_cost
 from glossator.service.inference.runtime.session import Session
 from glossator.service.inference.runtime.threads import available_cpus

@@ -11,7 +11,7 @@ from typing import Any, Unpack
 from glossator.python_names import names_parameters
 from glossator.service.documents.sources.remote import is_remote, local_copy
 from glossator.service.errors import ConfigError
-from glossator.service.inference.answer_html import counts_html
+from glossator.service.inference.answer_forms.answer_html import counts_html
 from glossator.service.inference.model import Model, load
 from glossator.service.labelling.file_labelling import FileLabelling, InputOptions, ZeroShotOptions
 from glossator.service.labelling.label_file import check_output, label_file

@@ -12,9 +12,9 @@ from glossator.modeling.torch_session import TorchSession, auto_class
 from glossator.service.bundle import file_names
 from glossator.service.bundle.task import Task, TaskName, parse_task
 from glossator.service.errors import ConfigError
-from glossator.service.inference.calls import Run
 from glossator.service.inference.encoding import make_encoder
 from glossator.service.inference.pipeline import InlineExecutor, Pipeline
+from glossator.service.inference.queue.calls import Run
 
 
 def read_task(folder: str | Path) -> Task:

@@ -25,7 +25,7 @@ from benchmarks.common.engine_options import parser
 from benchmarks.common.results import ROOT, write_report, write_result
 from glossator.evaluation.markdown import markdown_table
 from glossator.service.bundle.reader import read_bundle
-from glossator.service.inference.batching import Batcher
+from glossator.service.inference.queue.batching import Batcher
 from glossator.service.inference.runtime.machine import describe_machine
 from glossator.service.inference.runtime.session import Session
 

@@ -31,9 +31,9 @@ from glossator.modeling.labelled_rows import inputs_of, read_rows
 from glossator.service.bundle import file_names
 from glossator.service.bundle.metric_names import METRIC_NAMES
 from glossator.service.bundle.reader import read_bundle
-from glossator.service.inference.batching import Batcher
 from glossator.service.inference.encoding import make_encoder
 from glossator.service.inference.pipeline import Answer, Pipeline
+from glossator.service.inference.queue.batching import Batcher
 from glossator.service.inference.runtime.machine import describe_machine
 from glossator.service.inference.runtime.session import Session
 from glossator.service.inference.runtime.threads import available_cpus

@@ -37,8 +37,8 @@ import numpy as np
 from benchmarks.common.results import read_values, write_report, write_result
 from glossator.evaluation.markdown import markdown_table
 from glossator.service.documents.sources.open_source import open_source
-from glossator.service.inference.batch_planning import Cost, plan
 from glossator.service.inference.model import load
+from glossator.service.inference.queue.batch_planning import Cost, plan
 from glossator.service.inference.runtime.machine import describe_machine
 from glossator.service.labelling.file_labelling import FileLabelling
 from glossator.service.labelling.label_file import label_file

@@ -11,7 +11,7 @@ import numpy as np
 from glossator.export.graphs.encoder_graph import write_activation_graph
 from glossator.export.graphs.encoder_weights import EncoderWeights
 from glossator.export.graphs.graph_builder import Range
-from glossator.service.inference.batch_planning import plan
+from glossator.service.inference.queue.batch_planning import plan
 from glossator.service.inference.runtime.session import pad, token_types
 from glossator.service.tasks.encoded import PairWindow
 

@@ -59,9 +59,9 @@ from glossator.service.api.web.pages import page_routers
 from glossator.service.api.web.review.queues import ReviewQueues
 from glossator.service.bundle.names import check_model_name
 from glossator.service.errors import ConfigError
-from glossator.service.inference.admission import QueueLimit
-from glossator.service.inference.encoding_lanes import EncodingLanes
 from glossator.service.inference.model import Model
+from glossator.service.inference.queue.admission import QueueLimit
+from glossator.service.inference.queue.encoding_lanes import EncodingLanes
 from glossator.service.monitoring.prediction_log.writer import PredictionLog
 
 

@@ -24,8 +24,8 @@ from glossator.service.api.settings import Settings
 from glossator.service.api.web.review.queues import ReviewQueues
 from glossator.service.bundle.task import TextEmbedding
 from glossator.service.errors import ConfigError, GlossatorError
-from glossator.service.inference.encoding_lanes import EncodingLanes
 from glossator.service.inference.model import Model
+from glossator.service.inference.queue.encoding_lanes import EncodingLanes
 from glossator.service.monitoring.prediction_log.writer import PredictionLog
 from glossator.service.monitoring.shadow.shadow import Shadow, Target
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any, SupportsIndex, overload
 
 from glossator.service.errors import InputError
-from glossator.service.inference.answer_cells import answer_cells
-from glossator.service.inference.answer_html import answers_html
-from glossator.service.inference.answer_text import describe
+from glossator.service.inference.answer_forms.answer_cells import answer_cells
+from glossator.service.inference.answer_forms.answer_html import answers_html
+from glossator.service.inference.answer_forms.answer_text import describe
 from glossator.service.inference.pipeline import Answer
 from glossator.service.optional_packages import import_optional
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from glossator.service.bundle.manifest import Tier
 from glossator.service.bundle.task import Calibration, Classifier
-from glossator.service.inference.calls import BatchFuture, Lane, Outputs, Windows, follow
+from glossator.service.inference.queue.calls import BatchFuture, Lane, Outputs, Windows, follow
 from glossator.service.tasks.encoded import EncodedText, Floats, group_by_text, windows_of
 from glossator.service.tasks.text_classification import pool_windows, probabilities
 

@@ -17,12 +17,8 @@ from glossator.service.bundle.manifest import CascadeRecord, Manifest
 from glossator.service.bundle.reader import Bundle
 from glossator.service.bundle.task import Task
 from glossator.service.errors import BundleError, BundleInvalid, Fault, InputError, shorten
-from glossator.service.inference.admission import QueueLimit
-from glossator.service.inference.answer_cells import answer_columns
+from glossator.service.inference.answer_forms.answer_cells import answer_columns
 from glossator.service.inference.answers import Answers
-from glossator.service.inference.batch_planning import Cost
-from glossator.service.inference.batching import Batcher
-from glossator.service.inference.calls import Lane, Outputs, Windows
 from glossator.service.inference.cascade import Executor, FastTier
 from glossator.service.inference.composed.explanation import Explanation, explain
 from glossator.service.inference.composed.reranking import RankedDocument, UnrankedDocument, rerank
@@ -34,6 +30,10 @@ from glossator.service.inference.heads.head_executor import HeadExecutor, HeadLo
 from glossator.service.inference.heads.loaded_head import SHARED, Head
 from glossator.service.inference.inputs import Texts, as_list, index_of, is_one_text, name_row
 from glossator.service.inference.pipeline import Answer, PendingAnswers, Pipeline
+from glossator.service.inference.queue.admission import QueueLimit
+from glossator.service.inference.queue.batch_planning import Cost
+from glossator.service.inference.queue.batching import Batcher
+from glossator.service.inference.queue.calls import Lane, Outputs, Windows
 from glossator.service.inference.runtime import batch_cost
 from glossator.service.inference.runtime.session import Device, Session
 from glossator.service.inference.runtime.threads import available_cpus

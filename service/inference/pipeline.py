@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 from glossator.service.bundle.manifest import Tier
 from glossator.service.bundle.task import Classifier, Task
 from glossator.service.errors import InputError
-from glossator.service.inference.answer_fields import plain_fields
-from glossator.service.inference.answer_html import answer_html
-from glossator.service.inference.answer_text import describe
-from glossator.service.inference.batch_planning import plan
-from glossator.service.inference.calls import Lane, Outputs, Run, Windows
+from glossator.service.inference.answer_forms.answer_fields import plain_fields
+from glossator.service.inference.answer_forms.answer_html import answer_html
+from glossator.service.inference.answer_forms.answer_text import describe
 from glossator.service.inference.cascade import Cascade, Executor, FastTier, TieredOutputs
 from glossator.service.inference.encoding import Encoder, check_input, reads_pairs
+from glossator.service.inference.queue.batch_planning import plan
+from glossator.service.inference.queue.calls import Lane, Outputs, Run, Windows
+from glossator.service.inference.queue.workload import TextRates, count_characters
 from glossator.service.inference.steps import Steps
-from glossator.service.inference.workload import TextRates, count_characters
 from glossator.service.tasks.decoders import Decoder, Prediction, decoder
 from glossator.service.tasks.encoded import EncodedText, Floats, Text, group_by_text, windows_of
 from glossator.service.tasks.options import DecodeKeywords, DecodeOptions

@@ -18,7 +18,7 @@ from glossator.service.documents.column_names import TEXT_COLUMNS, columns_named
 from glossator.service.documents.decoding.lines import MAX_ROW_CHARACTERS
 from glossator.service.documents.row_formats import CsvFormat, JsonlFormat, RowFormat, TsvFormat
 from glossator.service.errors import JobConflict, shorten
-from glossator.service.inference.answer_cells import split_labels
+from glossator.service.inference.answer_forms.answer_cells import split_labels
 from glossator.service.jobs.job_files import JobFiles
 from glossator.service.jobs.job_options import make_labelling
 from glossator.service.jobs.records import Chunk, Job

@@ -14,7 +14,7 @@ from glossator.service.documents.column_names import (
 )
 from glossator.service.documents.text_evidence import looks_like_text, why_not_text
 from glossator.service.errors import ConfigError, UnknownColumn, shorten
-from glossator.service.inference.answer_cells import LABEL
+from glossator.service.inference.answer_forms.answer_cells import LABEL
 
 FIRST_COLUMNS = (QUESTION_COLUMN, *(first for first, _ in PAIR_COLUMNS if first != "text"))
 SECOND_COLUMNS = (CONTEXT_COLUMN, *(second for _, second in PAIR_COLUMNS))

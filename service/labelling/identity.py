@@ -13,8 +13,8 @@ from glossator.service.documents.many_files.file_lists import list_files, names_
 from glossator.service.documents.row_formats import RowFormat
 from glossator.service.files.hashing import hash_file
 from glossator.service.files.paths import is_regular_file
-from glossator.service.inference.batch_planning import Cost
 from glossator.service.inference.model import Model
+from glossator.service.inference.queue.batch_planning import Cost
 from glossator.service.labelling.column_plan import ColumnPlan
 from glossator.service.labelling.file_labelling import FileLabelling
 

@@ -13,7 +13,7 @@ from glossator.service.documents.row_formats import RowFormat
 from glossator.service.documents.sources.open_source import open_source
 from glossator.service.documents.sources.source import Source
 from glossator.service.errors import ConfigError, InputError
-from glossator.service.inference.answer_cells import LABEL, LABELS, answer_columns
+from glossator.service.inference.answer_forms.answer_cells import LABEL, LABELS, answer_columns
 from glossator.service.inference.encoding import reads_pairs
 from glossator.service.inference.heads.bulk_answers import StartHeads, further_columns
 from glossator.service.inference.model import Model

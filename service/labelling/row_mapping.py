@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from glossator.service.documents.record import Record
 from glossator.service.errors import EmptyText, InputError, UndecodableText, UnreadableRow
-from glossator.service.inference.answer_cells import answer_cells
+from glossator.service.inference.answer_forms.answer_cells import answer_cells
 from glossator.service.labelling.column_plan import ColumnPlan
 from glossator.service.tasks.encoded import Pair
 

@@ -14,8 +14,8 @@ import numpy as np
 from glossator.service.bundle import file_names, onnx_inspection
 from glossator.service.bundle.reference import Histogram, parse_reference
 from glossator.service.errors import ConfigError, InputError
-from glossator.service.inference.batch_planning import Cost, plan
 from glossator.service.inference.model import Model
+from glossator.service.inference.queue.batch_planning import Cost, plan
 from glossator.service.inference.runtime.int8_kernels import KernelSpeed, measure_kernels
 from glossator.service.inference.runtime.machine import describe_machine
 from glossator.service.measuring.matmul_limit import MatmulLimit, measure_limit

@@ -17,7 +17,7 @@ from glossator.service.api.settings import Settings
 from glossator.service.documents.row_writer import open_row_writer
 from glossator.service.documents.sources.open_reader import open_reader
 from glossator.service.errors import EmptyText
-from glossator.service.inference.answer_cells import LABEL, LABELS
+from glossator.service.inference.answer_forms.answer_cells import LABEL, LABELS
 from glossator.service.inference.pipeline import Answer
 from glossator.service.labelling.column_plan import plan_columns
 from glossator.service.labelling.destination import StreamDestination

@@ -21,7 +21,7 @@ from glossator.service.api.settings import Settings
 from glossator.service.documents.row_writer import open_row_writer
 from glossator.service.documents.sources.open_reader import open_reader
 from glossator.service.errors import BundleInvalid, ConfigError, InputError
-from glossator.service.inference.answer_cells import answer_columns
+from glossator.service.inference.answer_forms.answer_cells import answer_columns
 from glossator.service.inference.composed.reranking import RankedDocument
 from glossator.service.inference.encoding import reads_pairs
 from glossator.service.inference.pipeline import Answer

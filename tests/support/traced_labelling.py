@@ -158,7 +158,7 @@ class Words:
     fast = None
 
     def __init__(self, computed: mmap.mmap | None) -> None:
-        from glossator.service.inference.batch_planning import UNMEASURED
+        from glossator.service.inference.queue.batch_planning import UNMEASURED
 
         self.batcher = SimpleNamespace(cost=UNMEASURED)
         self.bundle = SimpleNamespace(manifest=SimpleNamespace(cascade=None))

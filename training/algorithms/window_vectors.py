@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from glossator.modeling.torch_session import TorchSession
 from glossator.service.bundle.task import TextEmbedding
-from glossator.service.inference.batch_planning import UNMEASURED, plan
+from glossator.service.inference.queue.batch_planning import UNMEASURED, plan
 from glossator.training.algorithms.algorithm import TrainingContext
 from glossator.training.algorithms.linear import LinearHead, fit_linear_head
 from glossator.training.base_model import open_model

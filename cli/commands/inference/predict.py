@@ -116,7 +116,7 @@ def _inputs(texts: Sequence[str], second: str | None, model: Model) -> list[Text
 
 def _fields(answer: Answer | InputError, top_k: int | None) -> dict[str, object]:
     """Return an answer as JSON-ready fields: those of a row of `glossator label`, and scores if `top_k` is given."""
-    from glossator.service.inference.answer_cells import answer_cells
+    from glossator.service.inference.answer_forms.answer_cells import answer_cells
     from glossator.service.tasks.text_classification import Classification
 
     if isinstance(answer, InputError):

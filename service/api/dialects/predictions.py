@@ -21,7 +21,7 @@ from glossator.service.errors import Fault, shorten
 from glossator.service.inference.composed.reranking import RankedDocument
 from glossator.service.inference.model import Model
 from glossator.service.inference.pipeline import Answer
-from glossator.service.inference.workload import count_characters
+from glossator.service.inference.queue.workload import count_characters
 from glossator.service.tasks.encoded import EncodedText, Pair, Text
 from glossator.service.tasks.rating import Rating, is_rating
 from glossator.service.tasks.text_classification import Score

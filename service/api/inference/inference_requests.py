@@ -31,11 +31,11 @@ from glossator.service.inference.composed.reranking import RankedDocument, Unran
 from glossator.service.inference.composed.reranking import rerank as rerank_steps
 from glossator.service.inference.composed.zero_shot import check_zero_shot
 from glossator.service.inference.composed.zero_shot import zero_shot as zero_shot_steps
-from glossator.service.inference.encoding_lanes import Share
 from glossator.service.inference.model import Model
 from glossator.service.inference.pipeline import Answer, PendingAnswers, PooledText
+from glossator.service.inference.queue.encoding_lanes import Share
+from glossator.service.inference.queue.workload import count_characters
 from glossator.service.inference.steps import Steps
-from glossator.service.inference.workload import count_characters
 from glossator.service.tasks.encoded import Pair, Text
 from glossator.service.tasks.options import DecodeKeywords
 

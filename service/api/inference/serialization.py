@@ -11,7 +11,7 @@ from dataclasses import asdict
 from glossator.service.api.inference.json_answers import WHOLE_BYTES, WholeJson
 from glossator.service.api.inference.score_writer import LABEL_FIRST, ScoreWriter
 from glossator.service.errors import InputError
-from glossator.service.inference.answer_fields import Fields, answer_fields, plain_fields
+from glossator.service.inference.answer_forms.answer_fields import Fields, answer_fields, plain_fields
 from glossator.service.inference.composed.explanation import Explanation
 from glossator.service.inference.composed.sentences import Sentence
 from glossator.service.inference.pipeline import Answer

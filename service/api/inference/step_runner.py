@@ -20,7 +20,7 @@ from starlette.requests import ClientDisconnect
 
 from glossator.service.api.state import AppState
 from glossator.service.errors import DeadlineExceeded
-from glossator.service.inference.encoding_lanes import Share
+from glossator.service.inference.queue.encoding_lanes import Share
 from glossator.service.inference.steps import Steps
 
 WATCH_AFTER_SECONDS = 0.1

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from glossator.service.api.openapi_document import TIMEOUT_HEADER
 from glossator.service.api.problems import CALLER, ErrorResponse, ProblemResponse, Unauthorized
 from glossator.service.errors import Overloaded
-from glossator.service.inference.batching import Batcher
+from glossator.service.inference.queue.batching import Batcher
 
 _KEPT_SECONDS = 0.1
 """For how long a refusal is repeated at most. A queue that is replaced, for example, has no departures."""

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from glossator.service.bundle.manifest import Manifest
 from glossator.service.errors import GlossatorError, UnknownModel
-from glossator.service.inference.admission import UNLIMITED, QueueLimit
 from glossator.service.inference.model import Model
+from glossator.service.inference.queue.admission import UNLIMITED, QueueLimit
 from glossator.service.registry import SHORTEST_VERSION
 
 

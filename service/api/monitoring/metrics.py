@@ -16,10 +16,10 @@ from glossator.service.api.monitoring.drift_metrics import DriftCollector
 from glossator.service.api.replicas.replica_metrics import ReplicaMetrics
 from glossator.service.api.security.key_reloading import KeyFileStatus
 from glossator.service.errors import InputError
-from glossator.service.inference.batching import Totals
-from glossator.service.inference.calls import BatchFuture
 from glossator.service.inference.model import Model
 from glossator.service.inference.pipeline import Answer, PendingAnswers
+from glossator.service.inference.queue.batching import Totals
+from glossator.service.inference.queue.calls import BatchFuture
 from glossator.service.monitoring.drift.detector import Key
 from glossator.service.monitoring.prediction_log.writer import PredictionLog
 from glossator.service.monitoring.shadow.shadow import Shadow

@@ -27,7 +27,7 @@ from glossator.service.api.transport.json_body import check_count
 from glossator.service.errors import ConfigError, Fault, InputError
 from glossator.service.inference.heads.several_heads import check_heads, heads_steps
 from glossator.service.inference.model import Model
-from glossator.service.inference.workload import count_characters
+from glossator.service.inference.queue.workload import count_characters
 from glossator.service.tasks.encoded import Text
 
 router = APIRouter(tags=["inference"], dependencies=[INFER])

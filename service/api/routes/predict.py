@@ -53,14 +53,14 @@ from glossator.service.api.transport.json_body import (
 )
 from glossator.service.bundle.task import Classifier
 from glossator.service.errors import ConfigError, DeadlineExceeded, EmptyText, Fault, InputError
-from glossator.service.inference.answer_fields import Fields
+from glossator.service.inference.answer_forms.answer_fields import Fields
 from glossator.service.inference.composed import explanation
 from glossator.service.inference.composed.explanation import Explanation
 from glossator.service.inference.composed.sentences import Documents
 from glossator.service.inference.model import Model
 from glossator.service.inference.pipeline import Answer, PendingAnswers
+from glossator.service.inference.queue.workload import count_characters
 from glossator.service.inference.steps import Steps
-from glossator.service.inference.workload import count_characters
 from glossator.service.tasks.encoded import Pair, Text
 
 

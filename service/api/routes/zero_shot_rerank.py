@@ -22,7 +22,7 @@ from glossator.service.api.schemas.predictions import RerankResponse, ZeroShotRe
 from glossator.service.api.schemas.requests import RerankRequest, ZeroShotRequest
 from glossator.service.api.security.access import INFER
 from glossator.service.errors import ConfigError, Fault, InputError
-from glossator.service.inference.answer_fields import Fields
+from glossator.service.inference.answer_forms.answer_fields import Fields
 from glossator.service.inference.composed.reranking import RankedDocument, UnrankedDocument
 from glossator.service.inference.pipeline import Answer
 from glossator.service.tasks.text_classification import Classification

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from glossator.service.bundle.task import Classifier, TextClassification
 from glossator.service.errors import ConfigError, InputError
-from glossator.service.inference.calls import Lane
 from glossator.service.inference.pipeline import Answer, Pipeline, PooledText
+from glossator.service.inference.queue.calls import Lane
 from glossator.service.inference.steps import Steps
 from glossator.service.tasks.offsets import OffsetUnit, offset_converter
 from glossator.service.tasks.rating import is_rating

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from glossator.service.bundle.task import Task, TextEmbedding, TextPair
 from glossator.service.errors import ConfigError, InputError
-from glossator.service.inference.calls import Lane
 from glossator.service.inference.pipeline import Answer, Pipeline, PooledText
+from glossator.service.inference.queue.calls import Lane
 from glossator.service.inference.steps import Steps
 from glossator.service.tasks.encoded import Floats, Pair
 from glossator.service.tasks.text_classification import DEFAULT_THRESHOLD, Classification, label_by_probability

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Unpack
 
 from glossator.service.errors import ConfigError, InputError
-from glossator.service.inference.answer_cells import answer_cells, answer_columns
+from glossator.service.inference.answer_forms.answer_cells import answer_cells, answer_columns
 from glossator.service.inference.heads.several_heads import PendingHeads, check_heads, check_options
 from glossator.service.inference.model import Model
 from glossator.service.inference.pipeline import Answer

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glossator.service.bundle.linear_layer import LinearLayer
-from glossator.service.inference.calls import BatchFuture, Lane, Outputs, Windows, follow
 from glossator.service.inference.cascade import Executor
+from glossator.service.inference.queue.calls import BatchFuture, Lane, Outputs, Windows, follow
 
 
 class HeadLogits:

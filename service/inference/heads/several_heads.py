@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from glossator.service.bundle.task import Classifier
 from glossator.service.errors import ConfigError, InputError
-from glossator.service.inference.answer_cells import answer_columns
+from glossator.service.inference.answer_forms.answer_cells import answer_columns
 from glossator.service.inference.answers import Answers
-from glossator.service.inference.calls import Lane
 from glossator.service.inference.heads.head_executor import stack_vectors
 from glossator.service.inference.inputs import Texts, as_list, index_of, name_row
 from glossator.service.inference.model import Model
 from glossator.service.inference.pipeline import CHUNK_TEXTS, Answer, PendingAnswers
+from glossator.service.inference.queue.calls import Lane
 from glossator.service.inference.steps import Steps, finish
 from glossator.service.tasks.encoded import EncodedText, group_by_text, windows_of
 from glossator.service.tasks.options import DecodeKeywords, DecodeOptions

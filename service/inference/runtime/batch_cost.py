@@ -17,8 +17,8 @@ from itertools import cycle, islice
 
 import numpy as np
 
-from glossator.service.inference.batch_planning import UNMEASURED, Cost
-from glossator.service.inference.calls import Run
+from glossator.service.inference.queue.batch_planning import UNMEASURED, Cost
+from glossator.service.inference.queue.calls import Run
 from glossator.service.inference.runtime.machine import describe_machine
 from glossator.service.inference.runtime.machine_cache import load_cached, store_cached
 

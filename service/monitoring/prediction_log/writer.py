@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from glossator.service.errors import ConfigError, InputError
-from glossator.service.inference.workload import count_characters
+from glossator.service.inference.queue.workload import count_characters
 from glossator.service.monitoring.drift.references import References
 from glossator.service.monitoring.prediction_log.erasures import ERASURES, apply_erasures, read_erasures
 from glossator.service.monitoring.prediction_log.records import Served, records_of

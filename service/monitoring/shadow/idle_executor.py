@@ -6,9 +6,9 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
-from glossator.service.inference.batch_planning import plan
-from glossator.service.inference.calls import Lane, Outputs, Windows
 from glossator.service.inference.cascade import Executor
+from glossator.service.inference.queue.batch_planning import plan
+from glossator.service.inference.queue.calls import Lane, Outputs, Windows
 from glossator.service.tasks.encoded import Floats
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.001, 0.02

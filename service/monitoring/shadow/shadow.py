@@ -19,7 +19,7 @@ from glossator.service.errors import GlossatorError, InputError
 from glossator.service.inference.cascade import FastTier
 from glossator.service.inference.model import Model
 from glossator.service.inference.pipeline import Answer, Pipeline
-from glossator.service.inference.workload import count_characters
+from glossator.service.inference.queue.workload import count_characters
 from glossator.service.monitoring.prediction_log.decisions import disagree
 from glossator.service.monitoring.prediction_log.records import Served, prediction_fields
 from glossator.service.monitoring.prediction_log.writer import PredictionLog

@@ -23,7 +23,7 @@ from glossator.service.api.dialects.predictions import relevance
 from glossator.service.api.problems import InvalidRequest
 from glossator.service.api.settings import Settings
 from glossator.service.errors import ConfigError
-from glossator.service.inference.answer_cells import answer_cells, answer_columns
+from glossator.service.inference.answer_forms.answer_cells import answer_cells, answer_columns
 from glossator.service.inference.model import Model, load
 from glossator.service.labelling.column_plan import plan_columns
 from glossator.service.labelling.outputs.docbin import DocBinFormat

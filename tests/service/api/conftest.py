@@ -11,11 +11,11 @@ from starlette.testclient import TestClient
 from glossator.service.api.app import create_app
 from glossator.service.api.settings import Settings
 from glossator.service.bundle import file_names
-from glossator.service.inference.batching import Batcher
-from glossator.service.inference.calls import Run
 from glossator.service.inference.encoding import Encoder
 from glossator.service.inference.model import Model, load
 from glossator.service.inference.pipeline import Pipeline
+from glossator.service.inference.queue.batching import Batcher
+from glossator.service.inference.queue.calls import Run
 from glossator.service.inference.runtime.session import Session
 
 

@@ -19,8 +19,8 @@ from glossator.service.api.problems import ProblemResponse, build_problem, statu
 from glossator.service.api.schemas.errors import Problem
 from glossator.service.api.settings import Settings
 from glossator.service.errors import Fault, GlossatorError, InferenceError
-from glossator.service.inference.calls import Run
 from glossator.service.inference.model import Model
+from glossator.service.inference.queue.calls import Run
 
 SECRET = "the text of a customer"
 

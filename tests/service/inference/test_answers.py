@@ -18,7 +18,7 @@ import pytest
 from glossator.service.api.inference.json_answers import json_pieces
 from glossator.service.api.inference.serialization import ResultWriter
 from glossator.service.errors import ConfigError, InputError, UndecodableText
-from glossator.service.inference.answer_html import answer_html
+from glossator.service.inference.answer_forms.answer_html import answer_html
 from glossator.service.inference.answers import Answers
 from glossator.service.inference.model import Model, load
 from glossator.service.inference.pipeline import Answer

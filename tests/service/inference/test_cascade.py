@@ -15,9 +15,9 @@ from task_factory import make_task
 
 from glossator.service.bundle.task import Calibration, TextClassification
 from glossator.service.errors import InferenceError
-from glossator.service.inference.batching import Batcher
 from glossator.service.inference.cascade import Cascade, FastTier, TieredOutputs
 from glossator.service.inference.pipeline import InlineExecutor
+from glossator.service.inference.queue.batching import Batcher
 from glossator.service.tasks.encoded import EncodedText
 from glossator.service.tasks.text_classification import Decoder, probabilities
 

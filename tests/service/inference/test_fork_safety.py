@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 
 from glossator.service.errors import InferenceError
-from glossator.service.inference.batching import Batcher
-from glossator.service.inference.encoding_lanes import EncodingLanes
 from glossator.service.inference.model import Model, load
+from glossator.service.inference.queue.batching import Batcher
+from glossator.service.inference.queue.encoding_lanes import EncodingLanes
 
 SECONDS = 60.0
 LABEL = "delivery"

@@ -13,9 +13,9 @@ from property_profiles import examples
 from glossator.service.bundle import file_names
 from glossator.service.bundle.reader import read_bundle
 from glossator.service.errors import ConfigError, EmptyText, InputError, TextTooLong, UndecodableText
-from glossator.service.inference.batch_planning import UNMEASURED
 from glossator.service.inference.encoding import MAX_CHARACTERS, Encoder
 from glossator.service.inference.pipeline import Answer, InlineExecutor, Pipeline
+from glossator.service.inference.queue.batch_planning import UNMEASURED
 from glossator.service.inference.runtime.session import Session
 
 SINGLE, MULTI = "single_label_classification", "multi_label_classification"

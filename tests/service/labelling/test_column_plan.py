@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from glossator.service.errors import ConfigError, UnknownColumn
-from glossator.service.inference.answer_cells import LABELS
+from glossator.service.inference.answer_forms.answer_cells import LABELS
 from glossator.service.labelling.column_plan import plan_columns
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from glossator.service.documents.row_writer import open_row_writer
 from glossator.service.documents.sources.open_reader import open_reader
 from glossator.service.errors import ConfigError, InferenceError, InputError, OutputError
-from glossator.service.inference.answer_cells import LABEL, LABELS, join_labels
+from glossator.service.inference.answer_forms.answer_cells import LABEL, LABELS, join_labels
 from glossator.service.inference.encoding import check_text
 from glossator.service.inference.pipeline import Answer
 from glossator.service.labelling.column_plan import plan_columns

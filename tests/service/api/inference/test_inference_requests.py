@@ -20,11 +20,11 @@ from glossator.service.api.app import create_app
 from glossator.service.api.settings import Settings
 from glossator.service.bundle import file_names
 from glossator.service.errors import Overloaded
-from glossator.service.inference.batch_planning import Cost
-from glossator.service.inference.batching import Batcher
 from glossator.service.inference.encoding import make_encoder
 from glossator.service.inference.model import Model, load
 from glossator.service.inference.pipeline import Pipeline
+from glossator.service.inference.queue.batch_planning import Cost
+from glossator.service.inference.queue.batching import Batcher
 from glossator.service.inference.runtime.session import Session
 
 CHEAP = Cost(batch=0.1, token=1e-4, attention=0.0, most_tokens=512)

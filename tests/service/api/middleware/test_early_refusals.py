@@ -14,7 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 from glossator.service.api.middleware.early_refusals import EarlyRefusalMiddleware, RecentRefusals
 from glossator.service.api.problems import CALLER, Unauthorized
 from glossator.service.errors import Overloaded
-from glossator.service.inference.batching import Batcher
+from glossator.service.inference.queue.batching import Batcher
 
 ERROR = Overloaded("the server is overloaded", retry_after=3)
 

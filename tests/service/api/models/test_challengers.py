@@ -19,10 +19,10 @@ from glossator.service.api.models import registry_catalog
 from glossator.service.api.models.registry_catalog import RegistryCatalog
 from glossator.service.api.settings import Settings
 from glossator.service.errors import ConfigError, GlossatorError, UnknownModel
-from glossator.service.inference.batching import Batcher
-from glossator.service.inference.calls import Outputs, Windows
 from glossator.service.inference.model import Model, load
 from glossator.service.inference.pipeline import InlineExecutor, Pipeline
+from glossator.service.inference.queue.batching import Batcher
+from glossator.service.inference.queue.calls import Outputs, Windows
 from glossator.service.monitoring.prediction_log.comparison import compare_shadows
 from glossator.service.monitoring.prediction_log.erasures import erase
 from glossator.service.monitoring.prediction_log.reader import LogFilter, LogReader

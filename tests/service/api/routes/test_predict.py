@@ -22,8 +22,8 @@ from glossator.service.api.app import create_app
 from glossator.service.api.schemas.errors import Problem
 from glossator.service.api.schemas.predictions import PredictResponse
 from glossator.service.api.settings import Settings
-from glossator.service.inference.calls import Run
 from glossator.service.inference.model import Model
+from glossator.service.inference.queue.calls import Run
 
 LABELS = ["refund", "delivery", "praise", "greeting", "complaint", "other"]
 INTENTS = "/v1/models/intents/predict"

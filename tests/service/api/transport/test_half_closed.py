@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from glossator.service.api.app import create_app
 from glossator.service.api.settings import Settings
 from glossator.service.api.transport.header_limits import HeaderLimitsProtocol
-from glossator.service.inference.calls import Run
 from glossator.service.inference.model import Model
+from glossator.service.inference.queue.calls import Run
 
 PATH = "/v1/models/slow/predict"
 

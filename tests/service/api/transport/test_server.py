@@ -24,8 +24,8 @@ from glossator.service.api.app import create_app
 from glossator.service.api.settings import Settings
 from glossator.service.api.transport.server import _Server, serve
 from glossator.service.errors import ConfigError, InferenceError
-from glossator.service.inference.calls import Run
 from glossator.service.inference.model import Model
+from glossator.service.inference.queue.calls import Run
 
 ROOT = Path(__file__).resolve().parents[4]
 PATH = "/v1/models/intents/predict"

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from glossator.service.inference.batch_planning import Cost, plan
 from glossator.service.inference.model import load
+from glossator.service.inference.queue.batch_planning import Cost, plan
 from glossator.service.inference.runtime.batch_cost import LEAST_BATCH, fit_cost, load_cost, measure_cost, store_cost
 
 SHAPES = [(count, longest) for count in (1, 4, 16, 64) for longest in (8, 32, 128)]

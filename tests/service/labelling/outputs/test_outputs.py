@@ -22,7 +22,7 @@ from spacy.tokens import DocBin
 from glossator.service.documents.row_formats import Row
 from glossator.service.documents.sources.open_reader import open_reader
 from glossator.service.errors import ConfigError
-from glossator.service.inference.answer_cells import LABEL, LABELS
+from glossator.service.inference.answer_forms.answer_cells import LABEL, LABELS
 from glossator.service.labelling.column_plan import ColumnPlan
 from glossator.service.labelling.outputs.conll import tag_tokens
 from glossator.service.labelling.outputs.output_formats import NAMED_FORMATS, SUFFIXES, create_output_format

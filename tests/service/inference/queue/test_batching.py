@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from property_profiles import examples
 
 from glossator.service.errors import DeadlineExceeded, InferenceError, Overloaded
-from glossator.service.inference.admission import FEW_CALLS, STANDING_CALLS, STANDING_SECONDS, QueueLimit
-from glossator.service.inference.batch_planning import Cost
-from glossator.service.inference.batching import INTERACTIVE_WINDOWS, Batcher
-from glossator.service.inference.calls import BatchFuture, Windows
+from glossator.service.inference.queue.admission import FEW_CALLS, STANDING_CALLS, STANDING_SECONDS, QueueLimit
+from glossator.service.inference.queue.batch_planning import Cost
+from glossator.service.inference.queue.batching import INTERACTIVE_WINDOWS, Batcher
+from glossator.service.inference.queue.calls import BatchFuture, Windows
 from glossator.service.tasks.encoded import Floats
 
 CHEAP_BATCHES = Cost(batch=0.0, token=1.0, attention=0.0, most_tokens=1_000)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glossator.service.inference.batch_planning import UNMEASURED, Cost, plan
+from glossator.service.inference.queue.batch_planning import UNMEASURED, Cost, plan
 
 LENGTHS = st.lists(st.integers(1, 600), max_size=200)
 COSTS = st.builds(

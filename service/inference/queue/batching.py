@@ -23,12 +23,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from glossator.service.errors import DeadlineExceeded, InferenceError
-from glossator.service.inference.admission import UNLIMITED, Admission, QueueLimit
-from glossator.service.inference.batch_planning import UNMEASURED, Cost, plan
-from glossator.service.inference.calls import BatchFuture, Call, Lane, Outputs, Place, Run, Windows
 from glossator.service.inference.close_at_exit import close_at_exit
-from glossator.service.inference.fair_lane import Lanes
 from glossator.service.inference.fork_safety import survive_fork
+from glossator.service.inference.queue.admission import UNLIMITED, Admission, QueueLimit
+from glossator.service.inference.queue.batch_planning import UNMEASURED, Cost, plan
+from glossator.service.inference.queue.calls import BatchFuture, Call, Lane, Outputs, Place, Run, Windows
+from glossator.service.inference.queue.fair_lane import Lanes
 
 
 @dataclass(slots=True)

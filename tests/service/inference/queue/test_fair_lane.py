@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glossator.service.inference.batch_planning import Cost, plan
-from glossator.service.inference.calls import Call, Lane
-from glossator.service.inference.fair_lane import OVERTAKEN_SHARE, FairLane, Lanes
+from glossator.service.inference.queue.batch_planning import Cost, plan
+from glossator.service.inference.queue.calls import Call, Lane
+from glossator.service.inference.queue.fair_lane import OVERTAKEN_SHARE, FairLane, Lanes
 
 COST = Cost(batch=0.3, token=0.04, attention=2e-5, most_tokens=512)
 

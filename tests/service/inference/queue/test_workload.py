@@ -8,7 +8,7 @@ import pytest
 from glossator.service.bundle.task import Encoding
 from glossator.service.errors import EmptyText
 from glossator.service.inference.encoding import Encoder
-from glossator.service.inference.workload import TextRates, count_characters
+from glossator.service.inference.queue.workload import TextRates, count_characters
 from glossator.service.tasks.encoded import Pair
 
 ENCODING = Encoding(max_length=16, stride=4)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from glossator.service.inference.encoding_lanes import SHORT_SECONDS, EncodingLanes, Share
+from glossator.service.inference.queue.encoding_lanes import SHORT_SECONDS, EncodingLanes, Share
 
 LONG = 8.0
 

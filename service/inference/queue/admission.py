@@ -16,9 +16,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from glossator.service.errors import Overloaded
-from glossator.service.inference.batch_planning import Cost
-from glossator.service.inference.calls import Call, Lane
-from glossator.service.inference.fair_lane import Lanes
+from glossator.service.inference.queue.batch_planning import Cost
+from glossator.service.inference.queue.calls import Call, Lane
+from glossator.service.inference.queue.fair_lane import Lanes
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from itertools import count
 from math import inf
 from typing import NamedTuple
 
-from glossator.service.inference.batch_planning import Cost, plan
-from glossator.service.inference.calls import Call, Lane, Place
+from glossator.service.inference.queue.batch_planning import Cost, plan
+from glossator.service.inference.queue.calls import Call, Lane, Place
 
 LOOKAHEAD = 256
 """Number of waiting windows of small calls that are planned together."""

@@ -1,0 +1,1 @@
+"""Answers as fields, columns, HTML and short texts."""
