@@ -28,6 +28,7 @@ def record_answers(
     began: float,
     *,
     count_errors: bool = True,
+    count_stages: bool = True,
 ) -> None:
     """Record the answers of one model to one request.
 
@@ -41,11 +42,14 @@ def record_answers(
         answers: The answers.
         began: When the prediction began (`time.perf_counter`).
         count_errors: Count the errors of texts; an error that the route raises is counted with its response.
+        count_stages: Count the time of each stage; several heads have them in common.
     """
     seconds = time.perf_counter() - began
     if name in state.canaries:
         state.metrics.version(name, model.digest, seconds)
-    state.metrics.inference(name, pending, answers, seconds)
+    state.metrics.inference(name, answers, seconds)
+    if count_stages:
+        state.metrics.stages(name, pending, seconds)
     for answer in answers:
         if count_errors and isinstance(answer, InputError):
             state.metrics.error(answer.code)

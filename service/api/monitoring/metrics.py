@@ -154,21 +154,22 @@ class Metrics:
         known = method if method in _METHODS else "other"
         self._requests.labels(known, route, f"{status // 100}xx").observe(seconds)
 
-    def inference(
-        self, model: str, pending: PendingAnswers, answers: Sequence[Answer | InputError], seconds: float
-    ) -> None:
-        """Count the texts of one request and the time of each stage. `model` is `NAME` or `NAME@VERSION`."""
-        name = model.partition("@")[0]  # no version: clients can write one in many ways
-        metrics = self._by_model.get(name) or self._add_model(name)
-        future = pending.future
-        waited, ran = (future.waited, future.ran) if isinstance(future, BatchFuture) else (0.0, 0.0)
+    def inference(self, model: str, answers: Sequence[Answer | InputError], seconds: float) -> None:
+        """Count the texts of one request and its time. `model` is `NAME` or `NAME@VERSION`."""
+        metrics = self._of_model(model)
         metrics.inference.observe(seconds)
-        rest = max(0.0, seconds - pending.encode_seconds - waited - ran)
-        for stage, stage_seconds in zip(metrics.stages, (pending.encode_seconds, waited, ran, rest), strict=True):
-            stage.observe(stage_seconds)
         metrics.requests.inc()
         metrics.texts.inc(len(answers))
         metrics.tokens.inc(sum(answer.tokens for answer in answers if isinstance(answer, Answer)))
+
+    def stages(self, model: str, pending: PendingAnswers, seconds: float) -> None:
+        """Count the time of each stage of one request; of several heads, with the name of their backbone."""
+        metrics = self._of_model(model)
+        future = pending.future
+        waited, ran = (future.waited, future.ran) if isinstance(future, BatchFuture) else (0.0, 0.0)
+        rest = max(0.0, seconds - pending.encode_seconds - waited - ran)
+        for stage, stage_seconds in zip(metrics.stages, (pending.encode_seconds, waited, ran, rest), strict=True):
+            stage.observe(stage_seconds)
 
     def version(self, model: str, digest: str, seconds: float) -> None:
         """Count a request for a model that has a canary. The versions are those of the registry."""
@@ -194,6 +195,10 @@ class Metrics:
     @property
     def _source(self) -> Collector:
         return self._replicas or self._registry
+
+    def _of_model(self, model: str) -> _ModelMetrics:
+        name = model.partition("@")[0]  # no version: clients can write one in many ways
+        return self._by_model.get(name) or self._add_model(name)
 
     def _add_model(self, model: str) -> _ModelMetrics:
         self._by_model[model] = metrics = _ModelMetrics(

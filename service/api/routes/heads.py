@@ -73,8 +73,18 @@ async def predict_heads(name: ModelName, request: Request, state: StateDep) -> R
     answered = await run_steps(state, request, steps, deadline, share)
     for place, (head_name, each) in enumerate(zip(names, answered, strict=True)):
         record_answers(
-            state, request, each.head, head_name, texts, each.pending, each.answers, began, count_errors=place == 0
+            state,
+            request,
+            each.head,
+            head_name,
+            texts,
+            each.pending,
+            each.answers,
+            began,
+            count_errors=place == 0,
+            count_stages=False,
         )
+    state.metrics.stages(name, answered[0].pending, time.perf_counter() - began)
     writer = ResultWriter()
     found = {
         head_name: writer.head(each.head.digest, each.answers, size=len(texts) * row)

@@ -54,6 +54,22 @@ def test_one_request_asks_all_heads_and_reads_the_texts_once(client: TestClient,
     assert body["heads"]["topics-single"]["results"][2]["error"]["code"] == "empty-text"
 
 
+def test_heads_have_their_own_counts_and_the_stages_of_their_backbone(client: TestClient) -> None:
+    def counts(metric: str, label: str = "") -> dict[str, float]:
+        lines = (line.split(" ") for line in client.get("/metrics").text.splitlines() if line.startswith(metric + "{"))
+        return {line[0].split('model="')[1].split('"')[0]: float(line[-1]) for line in lines if label in line[0]}
+
+    before = counts("glossator_stage_seconds_count", 'stage="run"'), counts("glossator_texts_total")
+    client.post(URL, json={"texts": TEXTS})
+    after = counts("glossator_stage_seconds_count", 'stage="run"'), counts("glossator_texts_total")
+    stages, texts = (
+        {name: count - old.get(name, 0) for name, count in new.items() if count != old.get(name, 0)}
+        for old, new in zip(before, after, strict=True)
+    )
+    assert stages == {"text-embedding": 1}
+    assert texts == {"topics-single": 3, "topics-multi": 3}
+
+
 def test_one_request_asks_some_heads(client: TestClient) -> None:
     body = client.post(URL, json={"texts": TEXTS, "heads": ["topics-single"], "top_k": 1}).json()
     assert list(body["heads"]) == ["topics-single"]
