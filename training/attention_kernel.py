@@ -1,8 +1,7 @@
 """Chooses the attention kernel of a training step.
 
 PyTorch's fused attention is the faster one, except for short windows in bf16 on CPUs, because of its backward pass.
-With separate products and softmax a step took 0.64 times as long at 16 tokens, 0.75 at 128, and 1.18 at 256 (batches of
-16, a processor with AMX).
+There, separate products and softmax take less time; from about 200 tokens they take more.
 """
 
 from __future__ import annotations

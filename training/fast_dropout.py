@@ -1,4 +1,4 @@
-"""Dropout for CPUs: PyTorch draws its masks one number at a time, which is about a tenth of a training step."""
+"""Dropout for CPUs: PyTorch draws its masks one number at a time, here they are drawn in bulk."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LEVELS = 65_536
 
 
 def use_fast_dropout(model: Any) -> None:
-    """Replace every `torch.nn.Dropout` of the model, in place, by one that draws its masks five times as fast.
+    """Replace every `torch.nn.Dropout` of the model, in place, by one that draws its masks in bulk.
 
     The masks follow from PyTorch's generator: equal seeds give equal masks, and a resumed training the same ones.
     """
