@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import overload
 
@@ -79,6 +79,9 @@ class Scores(Sequence[Score]):
 
     def __len__(self) -> int:
         return len(self._indices)
+
+    def __iter__(self) -> Iterator[Score]:
+        return map(Score, self.names(), self._values.tolist())
 
     @overload
     def __getitem__(self, place: int) -> Score: ...

@@ -28,12 +28,11 @@ def answer_fields(answer: Answer, write_scores: Callable[[Sequence[Score]], Any]
     counts: Fields = {"tokens": answer.tokens, "windows": answer.windows, "truncated": answer.truncated}
     prediction = answer.prediction
     if isinstance(prediction, Classification):
-        optional = {
-            "out_of_scope": prediction.out_of_scope,
-            "out_of_scope_score": prediction.out_of_scope_score,
-            "tier": answer.tier,
-        }
-        counts |= {name: value for name, value in optional.items() if value is not None}
+        if prediction.out_of_scope is not None:
+            counts["out_of_scope"] = prediction.out_of_scope
+            counts["out_of_scope_score"] = prediction.out_of_scope_score
+        if answer.tier is not None:
+            counts["tier"] = answer.tier
         return {"labels": list(prediction.labels), "scores": write_scores(prediction.scores)} | counts
     if isinstance(prediction, Entities):
         return {"entities": (asdict(entity) for entity in prediction.entities)} | counts
