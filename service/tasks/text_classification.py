@@ -237,7 +237,7 @@ def decode_stacked(
 ) -> list[list[Classification]]:
     """Return for each task what `decode_all` returns, from pooled logits `(texts, tasks, labels)`.
 
-    The tasks must have the same `stack_key`. So many small tasks cost about as much as one large task.
+    The tasks must have the same `stack_key`. Many small tasks then cost about as much as one large task.
     """
     check_options(tasks[0], options)
     problem_type = tasks[0].problem_type

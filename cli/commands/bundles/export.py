@@ -145,4 +145,6 @@ def print_exported(exported: ExportResult) -> None:
         console.print(cascade_summary(manifest.cascade), markup=False)
     if manifest.speed is not None:
         console.print(f"{manifest.speed.texts_per_second:,.0f} texts/s on {manifest.speed.machine}", markup=False)
-    console.print(f"wrote {exported.output} ({manifest.name}@{manifest.digest[:12]})", markup=False)
+    output, here = exported.output, Path.cwd()
+    shown = output.relative_to(here) if output.is_relative_to(here) else output
+    console.print(f"wrote {shown} ({manifest.name}@{manifest.digest[:12]})", markup=False)
