@@ -202,6 +202,23 @@ def overload(result: Any) -> Figures:
     }
 
 
+def heads_speed(result: Any) -> Figures:
+    """Memory of a head, and the time of all heads compared with one; NAME.apart if none are decoded together."""
+    found = {"heads": str(result["heads"]), "precision": result["precision"], "load": f"{result['load']:.1f}"}
+    found["megabytes"] = f"{result['memory']['a_head']:.2f}"
+    kinds = {"one short text": "one", "32 short texts": "many", "one text of four tickets": "long"}
+    for where in ("python", "http"):
+        for name, times in result[where].items():
+            kind, _, apart = name.partition(", ")
+            figure = f"{where}.{kinds[kind]}" + (f".{apart}" if apart else "")
+            found |= {
+                figure: f"{times['ratio']:.2f}",
+                f"{figure}.one_ms": f"{times['one']:.1f}",
+                f"{figure}.every_ms": f"{times['every']:.1f}",
+            }
+    return found
+
+
 def partitions(result: Any) -> Figures:
     """Efficiency per CPU of two workers, and what a worker, a part and a row cost."""
     costs = result["costs"]
@@ -320,6 +337,7 @@ FIGURES: Mapping[str, Callable[[Any], Figures]] = {
     "families": quality.families,
     "faults": quality.faults,
     "first_page": pages.first_page,
+    "heads_speed": heads_speed,
     "image": pages.image,
     "int8_kernels": int8_kernels,
     "invariance": quality.invariance,
