@@ -52,6 +52,8 @@ def plain_fields(answer: Answer) -> Fields:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, int | float | list | dict):  # most fields; checking for an Iterator takes longer
+        return value
     if isinstance(value, np.ndarray):
         return value.tolist()
     return list(value) if isinstance(value, Iterator) else value
