@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -44,6 +45,8 @@ class WorkerProcess:
         self, command: Sequence[str], job: PartsJob, replies: SimpleQueue[tuple[WorkerProcess, bytes]]
     ) -> None:
         self.part: Part | None = None
+        self.cpus: frozenset[int] | None = None
+        """The CPUs that the process may use; None: all."""
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self._replies = replies
         self._reader = threading.Thread(target=self._read, name="part replies", daemon=True)
@@ -54,6 +57,13 @@ class WorkerProcess:
         """Start to label a part."""
         self.part = part
         self._send(encode_part(part))
+
+    def keep_on(self, cpus: frozenset[int] | None) -> None:
+        """Let the process use only these CPUs."""
+        self.cpus = cpus
+        if cpus is not None:
+            with suppress(OSError):  # the process was lost, or a container forbids it
+                os.sched_setaffinity(self.process.pid, cpus)
 
     def end(self) -> None:
         """Close the standard input of the process: it ends at once."""
@@ -104,7 +114,10 @@ class LocalProcesses:
         waiting = deque(parts)
         tries: Counter[int] = Counter()
         replies: SimpleQueue[tuple[WorkerProcess, bytes]] = SimpleQueue()
-        processes = [self._start(job, replies) for _ in range(min(self._count, len(parts)))]
+        count = min(self._count, len(parts))
+        processes = [self._start(job, replies) for _ in range(count)]
+        for each, cpus in zip(processes, cpus_of_workers(count, self._threads), strict=True):
+            each.keep_on(cpus)
         try:
             while waiting or any(each.part is not None for each in processes):
                 for each in processes:
@@ -127,6 +140,7 @@ class LocalProcesses:
                     waiting.appendleft(ended)
                 if waiting:
                     processes.append(self._start(job, replies))
+                    processes[-1].keep_on(process.cpus)
                 if ended is not None and tries[ended.index] >= MAX_TRIES:
                     yield ended, _lost(ended, tries[ended.index])
         finally:
@@ -138,6 +152,19 @@ class LocalProcesses:
     def _start(self, job: PartsJob, replies: SimpleQueue[tuple[WorkerProcess, bytes]]) -> WorkerProcess:
         command = [sys.executable, "-P", "-m", local_worker.__name__, str(self._bundle), str(self._threads)]
         return WorkerProcess(command, job, replies)
+
+
+def cpus_of_workers(count: int, threads: int) -> list[frozenset[int] | None]:
+    """Return the CPUs that each worker may use; None: all.
+
+    If the workers together have a thread for every CPU, each gets its own: threads that move between CPUs, or wake each
+    other on another one, take more processor time. Otherwise another program, perhaps the same command on
+    other files, may be on these CPUs while others are idle.
+    """
+    cpus = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    if len(cpus) != count * threads:
+        return [None] * count
+    return [frozenset(cpus[worker * threads : (worker + 1) * threads]) for worker in range(count)]
 
 
 def _parse(line: bytes) -> PartRecord | GlossatorError | None:

@@ -18,7 +18,12 @@ from glossator.service.inference.model import load
 from glossator.service.labelling.file_labelling import FileLabelling
 from glossator.service.labelling.identity import batch_costs
 from glossator.service.labelling.partitions import local_worker
-from glossator.service.labelling.partitions.local_processes import MAX_TRIES, LocalProcesses, WorkerProcess
+from glossator.service.labelling.partitions.local_processes import (
+    MAX_TRIES,
+    LocalProcesses,
+    WorkerProcess,
+    cpus_of_workers,
+)
 from glossator.service.labelling.partitions.manifest import PartRecord
 from glossator.service.labelling.partitions.part import Part
 from glossator.service.labelling.partitions.part_worker import PartsJob
@@ -112,6 +117,27 @@ def test_the_processes_end_when_the_caller_stops(parts: list[Part], job: PartsJo
     next(outcomes)
     outcomes.close()  # type: ignore[attr-defined]
     assert [each.process.poll() is not None for each in workers.started] == [True, True]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system has no CPU affinity")
+def test_workers_that_fill_the_machine_keep_their_cpus_also_when_they_are_replaced(
+    parts: list[Part], job: PartsJob, tmp_path: Path
+) -> None:
+    cpus = sorted(os.sched_getaffinity(0))
+    workers = FakeWorkers(tmp_path, len(cpus), {0: ["exit"]})
+    outcomes = workers.run(job, parts * len(cpus))
+    for _ in range(len(parts)):
+        next(outcomes)
+    running = [each.process.pid for each in workers.started if each.process.poll() is None]
+    assert sorted(cpu for pid in running for cpu in os.sched_getaffinity(pid)) == cpus
+    outcomes.close()  # type: ignore[attr-defined]
+
+
+def test_workers_keep_no_cpus_if_others_would_be_idle_or_shared() -> None:
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
+    assert cpus_of_workers(cpus + 1, 1) == [None] * (cpus + 1)
+    assert cpus_of_workers(1, cpus + 1) == [None]
+    assert cpus_of_workers(1, max(1, cpus)) == [frozenset(os.sched_getaffinity(0)) if cpus else None]
 
 
 def test_an_error_of_a_worker_has_its_class(parts: list[Part], job: PartsJob, tmp_path: Path) -> None:
