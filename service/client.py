@@ -20,7 +20,12 @@ from pydantic import BaseModel
 
 from glossator.service.api.schemas.feedback_results import FeedbackFields, FeedbackResponse, StoredFeedback
 from glossator.service.api.schemas.models import ModelDetail, ModelList
-from glossator.service.api.schemas.predictions import PredictResponse, RerankResponse, ZeroShotResponse
+from glossator.service.api.schemas.predictions import (
+    HeadsResponse,
+    PredictResponse,
+    RerankResponse,
+    ZeroShotResponse,
+)
 from glossator.service.errors import Fault, GlossatorError
 from glossator.service.optional_packages import import_optional
 from glossator.service.tasks.options import DecodeKeywords
@@ -112,6 +117,13 @@ def _predict(
     return _Request("POST", f"/v1/models/{model}/predict", body | ({"explain": True} if explain else {}))
 
 
+def _predict_heads(
+    backbone: str, texts: Sequence[str], heads: Sequence[str] | None, options: Mapping[str, Any]
+) -> _Request:
+    body = {"texts": list(texts), **({} if heads is None else {"heads": list(heads)}), **options}
+    return _Request("POST", f"/v1/models/{backbone}/heads/predict", body)
+
+
 def _feedback(request: str | PredictResponse | None, fields: Mapping[str, Any]) -> _Request:
     if isinstance(request, PredictResponse):
         request = request.request_id
@@ -190,6 +202,22 @@ class Client(_BaseClient):
             text raises it.
         """
         return self._send(_predict(model, texts, pairs, explain, options), PredictResponse)
+
+    def predict_heads(
+        self, backbone: str, texts: Sequence[str], heads: Sequence[str] | None = None, **options: Any
+    ) -> HeadsResponse:
+        """Predict texts with several heads of one backbone; each text is read once.
+
+        Args:
+            backbone: The name of the backbone.
+            texts: The texts.
+            heads: The names of the heads, `NAME` or `NAME@VERSION`; None: every head of this backbone.
+            options: `top_k` and `truncate`.
+
+        Returns:
+            The results of each head by its name, in the order of the texts.
+        """
+        return self._send(_predict_heads(backbone, texts, heads, options), HeadsResponse)
 
     def zero_shot(self, model: str, texts: Sequence[str], labels: Sequence[str], **options: Any) -> ZeroShotResponse:
         """Sort texts into labels that the model was not trained on."""
@@ -283,6 +311,12 @@ class AsyncClient(_BaseClient):
     ) -> PredictResponse:
         """See `Client.predict`."""
         return await self._send(_predict(model, texts, pairs, explain, options), PredictResponse)
+
+    async def predict_heads(
+        self, backbone: str, texts: Sequence[str], heads: Sequence[str] | None = None, **options: Any
+    ) -> HeadsResponse:
+        """See `Client.predict_heads`."""
+        return await self._send(_predict_heads(backbone, texts, heads, options), HeadsResponse)
 
     async def zero_shot(
         self, model: str, texts: Sequence[str], labels: Sequence[str], **options: Any

@@ -6,7 +6,7 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -65,6 +65,26 @@ def test_the_asyncio_client_gives_the_same_answers(running: Server) -> None:
             return await asyncio.gather(*(client.predict("intents", f"money {number}") for number in range(20)))
 
     assert {each.results[0].labels[0] for each in asyncio.run(send())} == {"refund"}
+
+
+def test_several_heads_are_asked_at_once(head_bundle: Callable[[str], Path]) -> None:
+    head = head_bundle("single_label_classification")
+    with server(head.parent / "text-embedding", head) as started, glossator.Client(started.url) as client:
+        every = client.predict_heads("text-embedding", ["cannot log in", " "], top_k=1)
+        assert (every.model, list(every.heads)) == ("text-embedding", ["topics-single"])
+        first, second = every.heads["topics-single"].results
+        assert isinstance(first, ClassificationBody)
+        assert (first.labels, len(first.scores)) == (["login"], 1)
+        assert isinstance(second, FailedText)
+
+        async def send() -> Any:
+            async with glossator.AsyncClient(started.url) as other:
+                return await other.predict_heads("text-embedding", ["cannot log in", " "], ["topics-single"], top_k=1)
+
+        assert asyncio.run(send()) == every
+        with pytest.raises(ApiError) as caught:
+            client.predict_heads("text-embedding", ["a"], ["nothing"])
+        assert caught.value.code == "unknown-model"
 
 
 class RefusingHandler(BaseHTTPRequestHandler):
