@@ -7,6 +7,7 @@ that the server understood must have been answered to the client that sent it.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -149,8 +150,9 @@ def attack(address: Address, sent: bytes, server: EchoServer) -> list[RawRespons
                 part = client.recv(65_536)
             except TimeoutError:
                 # Nothing came for a moment: the head or the body is incomplete, or everything is answered.
-                if sum(each.is_echo for each in parse_responses(received)) == len(server.understood):
-                    break
+                with contextlib.suppress(ValueError):  # the rest of a response is still to come
+                    if sum(each.is_echo for each in parse_responses(received)) == len(server.understood):
+                        break
                 continue
             except ConnectionResetError:
                 break
