@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
@@ -165,6 +166,7 @@ class Model:
                 workers=self.threads,
                 max_length=self.task.encoding.max_length,
                 seconds=seconds,
+                clock=time.thread_time if self.device == "cpu" else time.perf_counter,
             )
             batch_cost.store_cost(key, self.threads, batcher.cost, self.device)
         self.batch_cost_measured = True

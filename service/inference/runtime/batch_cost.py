@@ -10,7 +10,7 @@ import json
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from itertools import cycle, islice
@@ -23,7 +23,7 @@ from glossator.service.inference.runtime.machine import describe_machine
 from glossator.service.inference.runtime.machine_cache import load_cached, store_cached
 
 SECONDS = 2.0
-_FORMAT = 2
+_FORMAT = 3
 _KIND = "batch-cost"
 _LENGTHS = (8, 16, 32, 64, 128, 256, 512)
 _BUDGETS = (64, 256, 512, 1024, 2048)
@@ -34,10 +34,26 @@ LEAST_BATCH = 0.2
 measurement found no cost of a batch, as it may on a busy machine."""
 
 
-def measure_cost(run: Run, tokens: Sequence[int], *, workers: int, max_length: int, seconds: float = SECONDS) -> Cost:
+def measure_cost(
+    run: Run,
+    tokens: Sequence[int],
+    *,
+    workers: int,
+    max_length: int,
+    seconds: float = SECONDS,
+    clock: Callable[[], float] = time.thread_time,
+) -> Cost:
     """Measure the cost of batches with `workers` threads, from about `seconds` of batches of all shapes.
 
-    `tokens`: token ids to fill windows with.
+    Args:
+        run: Runs a batch.
+        tokens: Token ids to fill windows with.
+        workers: How many batches run at the same time.
+        max_length: Tokens of the longest window.
+        seconds: How long to measure.
+        clock: What times a batch, in seconds. By default the processor time of the thread that runs it: with wall time,
+            a measurement on a busy machine would be cached, and batches would be too small for as long as it is. For
+            another device than the CPU, `time.perf_counter`.
     """
     shapes = [
         (budget // length, length)
@@ -50,9 +66,9 @@ def measure_cost(run: Run, tokens: Sequence[int], *, workers: int, max_length: i
 
     def timed(shape: tuple[int, int]) -> float:
         windows = [list(islice(cycle(tokens), shape[1]))] * shape[0]
-        began = time.perf_counter()
+        began = clock()
         run(windows)
-        return 1e3 * (time.perf_counter() - began)
+        return 1e3 * (clock() - began)
 
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(timed, [shapes[0]] * workers))  # the first run allocates

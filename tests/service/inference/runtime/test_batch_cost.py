@@ -52,10 +52,25 @@ def test_measure_runs_workers_side_by_side_for_about_as_long_as_asked() -> None:
         return np.zeros((len(windows), 2), dtype=np.float32)
 
     began = time.monotonic()
-    cost = measure_cost(run, [5, 6, 7], workers=2, max_length=64, seconds=0.5)
+    cost = measure_cost(run, [5, 6, 7], workers=2, max_length=64, seconds=0.5, clock=time.perf_counter)
     assert time.monotonic() - began < 30.0
     assert 0.4 < cost.milliseconds(1, 8) < 20.0  # 1.1 on an idle machine; a busy one is slower, never faster
     assert 15.0 < cost.milliseconds(32, 64) < 200.0  # 21.5
+
+
+def test_waiting_for_other_programs_is_no_cost() -> None:
+    """A batch that waits 5 ms for a CPU, and then takes 1 ms and 0.02 ms a token."""
+
+    def run(windows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        time.sleep(5e-3)
+        until = time.thread_time() + 1e-3 + 2e-5 * len(windows) * len(windows[0])
+        while time.thread_time() < until:
+            pass
+        return np.zeros((len(windows), 2), dtype=np.float32)
+
+    cost = measure_cost(run, [5], workers=1, max_length=32, seconds=0.5)
+    assert 1.0 < cost.milliseconds(1, 8) < 4.0  # 1.16; with wall time 6.16
+    assert 20.0 < cost.milliseconds(32, 32) < 30.0  # 21.5
 
 
 def test_a_batch_is_never_free_whatever_was_measured() -> None:
@@ -65,7 +80,7 @@ def test_a_batch_is_never_free_whatever_was_measured() -> None:
         time.sleep(1e-4 * len(windows) * len(windows[0]))
         return np.zeros((len(windows), 2), dtype=np.float32)
 
-    cost = measure_cost(run, [5], workers=1, max_length=16, seconds=0.2)
+    cost = measure_cost(run, [5], workers=1, max_length=16, seconds=0.2, clock=time.perf_counter)
     assert cost.batch >= LEAST_BATCH
     assert len(plan([16] * 4, replace(cost, most_tokens=512))) == 1
 
