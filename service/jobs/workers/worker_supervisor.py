@@ -10,6 +10,7 @@ import contextlib
 import logging
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import threading
@@ -180,7 +181,8 @@ class WorkerSupervisor:
         if worker.process.returncode == 0:
             self._backoff.reset()
             return
-        if worker.ended_for is None:
+        was_interrupted = worker.process.returncode == -signal.SIGINT  # Ctrl-C reaches a worker that still starts, too
+        if worker.ended_for is None and not was_interrupted:
             logger.warning("worker %s ended: %s", name, worker.exit_reason())
         # A worker that had begun an attempt could start: its job is at fault, and others must not wait for it.
         could_start = worker.was_busy
