@@ -155,8 +155,16 @@ def result_file(name: str, *, folder: Path | None = None) -> Path:
 
 
 def _command() -> str:
-    words = [os.path.relpath(word, ROOT) if os.path.isabs(word) else word for word in sys.orig_argv[1:]]
-    return shlex.join(["python", *words])
+    return shlex.join(["python", *map(_without_place, sys.orig_argv[1:])])
+
+
+def _without_place(word: str) -> str:
+    """A path in the project relative to it, and of another absolute path only the name: results name no folders of a
+    machine."""
+    path = Path(word)
+    if not path.is_absolute():
+        return word
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else path.name
 
 
 def _versions() -> dict[str, str]:

@@ -6,8 +6,8 @@ Each run is a process of its own, and the runs of a round take turns:
 
 - `label`: `label` on one CPU.
 - `one`: `label-parts` with one worker on the same CPU, and the same rows.
-- `two`: `label-parts` with two workers, each pinned to a CPU, and twice the rows. The driver, which plans the parts and
-  hands them out, uses the same two CPUs.
+- `two`: `label-parts` with two workers, each of which keeps a CPU, and twice the rows. The driver, which plans the
+  parts and hands them out, uses the same two CPUs.
 
 A run is timed after the driver has loaded the model, and includes the start of the workers. The efficiency per CPU is
 the rate of `two` divided by twice the rate of `one`. Other programs lower it, so each run stores how many CPUs they
@@ -31,7 +31,6 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -45,7 +44,7 @@ from glossator.service.inference.model import Model, load
 from glossator.service.inference.runtime.machine import describe_machine
 from glossator.service.labelling.file_labelling import FileLabelling
 from glossator.service.labelling.label_file import label_file
-from glossator.service.labelling.partitions.local_processes import LocalProcesses, WorkerProcess
+from glossator.service.labelling.partitions.local_processes import LocalProcesses
 from glossator.service.labelling.partitions.manifest import PartRecord
 from glossator.service.labelling.partitions.part import Part
 from glossator.service.labelling.partitions.part_worker import PartsJob
@@ -59,21 +58,6 @@ SMALL_ROUNDS = 3
 PLANNED_ROWS, PLANNED_PARTS = (20_000, 1_000_000), 100
 """Rows and parts of the runs that label nothing."""
 Run = dict[str, Any]
-
-
-class PinnedProcesses(LocalProcesses):
-    """Worker processes that are pinned to the given CPUs in turn."""
-
-    def __init__(self, bundle: Path, cpus: list[int]) -> None:
-        super().__init__(bundle, len(cpus))
-        self._cpus = cpus
-        self._started = 0
-
-    def _start(self, job: PartsJob, replies: SimpleQueue[tuple[WorkerProcess, bytes]]) -> WorkerProcess:
-        worker = super()._start(job, replies)
-        os.sched_setaffinity(worker.process.pid, {self._cpus[self._started % len(self._cpus)]})
-        self._started += 1
-        return worker
 
 
 def main() -> None:
@@ -209,7 +193,7 @@ def _label(model: Model, bundle: Path, source: Path, output: Path, parts: int, c
     if not parts:
         return label_file(labelling, model).rows, 0
     part_bytes = source.stat().st_size // parts
-    summary = label_parts(labelling, model, PinnedProcesses(bundle, cpus), part_bytes=part_bytes)
+    summary = label_parts(labelling, model, LocalProcesses(bundle, len(cpus)), part_bytes=part_bytes)
     return summary.rows, summary.parts
 
 

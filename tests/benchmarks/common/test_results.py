@@ -28,12 +28,19 @@ def test_a_stored_result_has_the_format(file: Path) -> None:
 
 
 def test_a_result_names_what_repeats_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = ["/env/bin/python", "-m", "benchmarks.speed.quota", "a b", str(results.ROOT / "demo" / "tickets")]
+    asked = [
+        "/env/bin/python",
+        "-m",
+        "benchmarks.speed.quota",
+        "a b",
+        str(results.ROOT / "demo" / "tickets"),
+        "/elsewhere/b",
+    ]
     monkeypatch.setattr("sys.orig_argv", asked)
     file = write_result("quota", {"rounds": 3, "seconds": [1.5]}, report="# Quota", folder=tmp_path)
     assert file.with_suffix(".md").read_text() == "# Quota\n"
     stored = read_newest("quota", folder=tmp_path)
-    assert stored.command == "python -m benchmarks.speed.quota 'a b' demo/tickets"
+    assert stored.command == "python -m benchmarks.speed.quota 'a b' demo/tickets b"
     assert (stored.rounds, stored.values) == (3, {"rounds": 3, "seconds": [1.5]})
     assert stored.versions.keys() >= {"python", "glossator", "numpy", "onnxruntime"}
     assert file.stem == stored.machine.kind == machine_kind(stored.machine.description or "")
