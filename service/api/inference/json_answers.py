@@ -29,6 +29,8 @@ _CHUNK_BYTES = 65_536
 WHOLE_BYTES = 32_768
 """Content of at most this size may be encoded at once: 0.3 ms."""
 
+_encode = json.JSONEncoder(allow_nan=False).encode  # json.dumps would make an encoder for each call
+
 
 class RawJson(str):
     """A text that is JSON already."""
@@ -87,7 +89,7 @@ def json_pieces(content: Any) -> Iterator[str]:
     if isinstance(content, RawJson):
         yield content
     elif isinstance(content, WholeJson):
-        yield json.dumps(content.make(), allow_nan=False)
+        yield _encode(content.make())
     elif isinstance(content, Mapping):
         yield from _object_pieces(content)
     elif isinstance(content, np.ndarray):
@@ -106,7 +108,7 @@ def json_pieces(content: Any) -> Iterator[str]:
             yield from json_pieces(row)
         yield "]"
     else:
-        yield json.dumps(content, allow_nan=False)
+        yield _encode(content)
 
 
 def json_chunks(content: Any, limit: int) -> list[bytes]:
@@ -142,7 +144,7 @@ def _object_pieces(content: Mapping[str, Any]) -> Iterator[str]:
         if small:
             yield separator + _members(small)
             separator, small = ", ", {}
-        yield f"{separator}{json.dumps(name)}: "
+        yield f"{separator}{_encode(name)}: "
         separator = ", "
         yield from json_pieces(value)
     yield (separator + _members(small) if small else "") + "}"
@@ -152,7 +154,7 @@ def _array_pieces(slices: Iterator[list[Any]]) -> Iterator[str]:
     """The array of the items in all slices."""
     yield "["
     for place, items in enumerate(slices):
-        yield (", " if place else "") + json.dumps(items, allow_nan=False)[1:-1]
+        yield (", " if place else "") + _encode(items)[1:-1]
     yield "]"
 
 
@@ -167,7 +169,7 @@ def _is_small(value: Any) -> bool:
 
 
 def _members(values: dict[str, Any]) -> str:
-    return json.dumps(values, allow_nan=False)[1:-1]
+    return _encode(values)[1:-1]
 
 
 async def _paced(chunks: Sequence[bytes]) -> AsyncIterator[bytes]:

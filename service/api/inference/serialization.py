@@ -5,7 +5,7 @@ Large answers have millions of scores, so no object of pydantic is made for them
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from glossator.service.api.inference.json_answers import WHOLE_BYTES, WholeJson
@@ -30,11 +30,11 @@ class ResultWriter:
         explained = {} if explanation is None else {"explanation": asdict(explanation)}
         return answer_fields(answer, self._scores.write) | explained
 
-    def head(self, version: str, answers: Sequence[Answer | InputError], *, size: int) -> WholeJson | Fields:
-        """The body of the answers of one head (`HeadBody`). `size`: about how many bytes it has (`answer_budget`)."""
+    def results(self, answers: Sequence[Answer | InputError], *, size: int) -> Iterator[Fields] | WholeJson:
+        """The bodies of the answers of a request or a head. `size`: about how many bytes they have."""
         if size > WHOLE_BYTES:
-            return {"version": version, "results": map(self.result, answers)}
-        return WholeJson(lambda: {"version": version, "results": list(map(_plain_result, answers))})
+            return map(self.result, answers)
+        return WholeJson(lambda: list(map(_plain_result, answers)))
 
     def sentences(self, sentences: Sequence[Sentence] | InputError) -> Fields:
         """The body of one text whose sentences were predicted one by one (`SentencesBody`)."""

@@ -87,7 +87,7 @@ async def predict_heads(name: ModelName, request: Request, state: StateDep) -> R
     state.metrics.stages(name, answered[0].pending, time.perf_counter() - began)
     writer = ResultWriter()
     found = {
-        head_name: writer.head(each.head.digest, each.answers, size=len(texts) * row)
+        head_name: {"version": each.head.digest, "results": writer.results(each.answers, size=len(texts) * row)}
         for head_name, each, row in zip(names, answered, sizes, strict=True)
     }
     return await json_response(state, {"model": name, "version": backbone.digest, "heads": found}, size=size)

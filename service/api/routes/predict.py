@@ -22,7 +22,7 @@ from glossator.service.api.inference.inference_requests import (
     read_deadline,
     replace_too_long,
 )
-from glossator.service.api.inference.json_answers import json_response
+from glossator.service.api.inference.json_answers import WholeJson, json_response
 from glossator.service.api.inference.serialization import ResultWriter
 from glossator.service.api.inference.step_runner import offload, run_steps
 from glossator.service.api.models.canary import answering_model
@@ -178,8 +178,9 @@ async def predict(name: ModelName, request: Request, state: StateDep) -> Respons
     )
     if isinstance(raised, InputError):
         raise raised
-    answer = {"model": name, "version": model.digest, "results": answered.results()}
-    return await json_response(state, answer, size=answered.size + span_bytes(answered.answers))
+    size = answered.size + span_bytes(answered.answers)
+    answer = {"model": name, "version": model.digest, "results": answered.results(size)}
+    return await json_response(state, answer, size=size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,16 +197,15 @@ class _Answered:
     size: int
     """About how many bytes the answer has, without entities and spans."""
 
-    def results(self) -> Iterator[Fields]:
-        """The body of each result."""
+    def results(self, size: int) -> Iterator[Fields] | WholeJson:
+        """The body of each result. `size`: about how many bytes they have."""
         writer = ResultWriter()
         if self.documents is not None:
             by_document = self.documents.assemble(self.answers, offset_unit=self.body.offset_unit)
-            yield from map(writer.sentences, by_document)
-        elif self.explanations is None:
-            yield from map(writer.result, self.answers)
-        else:
-            yield from map(writer.result, self.answers, self.explanations)
+            return map(writer.sentences, by_document)
+        if self.explanations is None:
+            return writer.results(self.answers, size=size)
+        return map(writer.result, self.answers, self.explanations)
 
 
 def _steps(
