@@ -1,4 +1,4 @@
-"""nginx as a reverse proxy on a free port of the loopback address."""
+"""nginx as a reverse proxy or load balancer on a free port of the loopback address."""
 
 from __future__ import annotations
 
@@ -7,18 +7,21 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-_CONFIG = """
-events {{}}
-http {{
+_DEPLOYED = Path(__file__).resolve().parents[2] / "deploy" / "nginx.conf"
+_FILES = """
     access_log off;
     client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+"""
+_CONFIG = """
+events {{}}
+http {{
     {upstream}
     server {{
         listen 127.0.0.1:{port};
@@ -31,11 +34,32 @@ http {{
 @contextmanager
 def nginx(folder: Path, locations: str, *, upstream: str = "") -> Iterator[str]:
     """The URL of an nginx with these `location` blocks, until the block ends. `upstream` is what they refer to."""
+    port = free_port()
+    config = _CONFIG.format(port=port, locations=locations, upstream=upstream)
+    with _running(folder, config, port) as url:
+        yield url
+
+
+@contextmanager
+def balancer(folder: Path, addresses: Sequence[str], config: str | None = None) -> Iterator[str]:
+    """The URL of an nginx with the configuration of `deploy/` (or `config`), until the block ends.
+
+    `addresses` replace `server-1:8000`, `server-2:8000` and so on.
+    """
+    port = free_port()
+    config = _DEPLOYED.read_text() if config is None else config
+    for number, address in enumerate(addresses, start=1):
+        config = config.replace(f"server-{number}:8000", address)
+    with _running(folder, config.replace("listen 8000;", f"listen 127.0.0.1:{port};"), port) as url:
+        yield url
+
+
+@contextmanager
+def _running(folder: Path, config: str, port: int) -> Iterator[str]:
     program = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     if program is None:
         pytest.skip("nginx is not installed")
-    port = free_port()
-    (folder / "nginx.conf").write_text(_CONFIG.format(folder=folder, port=port, locations=locations, upstream=upstream))
+    (folder / "nginx.conf").write_text(config.replace("http {", "http {" + _FILES.format(folder=folder), 1))
     options = f"daemon off; pid {folder}/pid; error_log {folder}/error.log;"
     process = subprocess.Popen(
         [program, "-p", str(folder), "-c", "nginx.conf", "-g", options], stderr=subprocess.DEVNULL
