@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise, takewhile
 from pathlib import Path
 from typing import Any, Literal
@@ -124,7 +125,6 @@ class Encoder:
         try:
             content = tokenizer if isinstance(tokenizer, bytes) else tokenizer.read_bytes()
             self._tokenizer = Tokenizer.from_buffer(content)
-            self._whole = Tokenizer.from_str(self._tokenizer.to_str())
         except Exception as error:  # tokenizers raises bare Exception
             fault = Fault("tokenizer-unreadable", str(error), file_names.TOKENIZER)
             raise BundleInvalid("the tokenizer cannot be read", faults=[fault]) from error
@@ -140,13 +140,19 @@ class Encoder:
         self._characters = characters
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(encoding.max_length, stride=encoding.stride)
-        self._whole.no_padding()
-        self._whole.no_truncation()
         self.special_tokens: int = self._tokenizer.num_special_tokens_to_add(is_pair=False)
         """The number of special tokens in a window of one text."""
-        self._prompt_ids = prompt_ids(self._whole, prompt)
+        self._prompt_ids = prompt_ids(self._whole, prompt) if prompt else []
         self.prompt_tokens = len(self._whole.encode(prompt, add_special_tokens=False).ids) if prompt else 0
         """The number of tokens of the prompt, in each window of a single text."""
+
+    @cached_property
+    def _whole(self) -> Tokenizer:
+        """The same tokenizer without truncation. Single texts without a prompt do not need it."""
+        whole = Tokenizer.from_str(self._tokenizer.to_str())
+        whole.no_padding()
+        whole.no_truncation()
+        return whole
 
     def tokens(self, text: str, *, special_tokens: bool = True) -> list[Token]:
         """Return all tokens of a text, not split into windows. Raises TokenizerFailed."""

@@ -48,6 +48,6 @@ def catalog_of_registry(
 def _load(folder: Path, threads: int | None, device: Device) -> Model:
     """Load a bundle here after a separate process has loaded it: a graph that crashes it cannot crash the server."""
     from glossator.service.inference.model import load
-    from glossator.service.inference.runtime.sandboxed_load import load_sandboxed
+    from glossator.service.inference.runtime.sandboxed_load import try_sandboxed
 
-    return load(folder, threads=threads, device=device, digest=load_sandboxed(folder), share=True)
+    return load(folder, threads=threads, device=device, digest=try_sandboxed(folder), share=True)

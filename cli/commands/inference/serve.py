@@ -129,13 +129,17 @@ def serve(
       glossator serve models/tickets --port 8000
       glossator serve --models registry --log predictions --shadow tickets=challenger:0.2
     """
-    from glossator.service.api.app import create_app
-    from glossator.service.api.replicas.replica_supervisor import is_replica
-    from glossator.service.api.settings import Settings
-    from glossator.service.api.transport.server import serve as run
-    from glossator.service.api.transport.server import serve_replicas
-    from glossator.service.inference.runtime.threads import available_cpus
-    from glossator.workflows.models.serving import catalog_of_bundles, catalog_of_registry
+    gc.disable()  # imported modules stay: collections would look at them again and again
+    try:
+        from glossator.service.api.app import create_app
+        from glossator.service.api.replicas.replica_supervisor import is_replica
+        from glossator.service.api.settings import Settings
+        from glossator.service.api.transport.server import serve as run
+        from glossator.service.api.transport.server import serve_replicas
+        from glossator.service.inference.runtime.threads import available_cpus
+        from glossator.workflows.models.serving import catalog_of_bundles, catalog_of_registry
+    finally:
+        gc.enable()
 
     exit_if_signalled()
     console = stderr(quiet=quiet)

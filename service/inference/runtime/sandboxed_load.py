@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 
 from glossator.service.bundle.backbones import find_backbone
-from glossator.service.bundle.reader import Bundle
-from glossator.service.errors import BundleInvalid, Fault, GlossatorError, shorten
+from glossator.service.bundle.reader import Bundle, read_manifest
+from glossator.service.errors import BundleError, BundleInvalid, Fault, GlossatorError, shorten
 from glossator.service.inference.model import load, read_bundle
 from glossator.service.inference.runtime.machine_cache import cache_folder
 
@@ -24,16 +24,32 @@ BASE_MB = 2_048
 CPU_SECONDS = 300
 
 
-def load_sandboxed(folder: Path) -> str:
-    """Load a bundle in another process, unless it passed before. Returns its digest. Of a head, its backbone is loaded.
+def try_sandboxed(folder: Path) -> str:
+    """Do the same as `load_sandboxed`, but read only the manifest of a version that passed before.
 
-    Raises BundleInvalid if that process fails, or finds another version in the folder.
+    Its files are not checked then: load the bundle with `digest`, which checks all of them.
+    """
+    with contextlib.suppress(OSError, BundleError):  # `load_sandboxed` finds the fault again, and names it
+        manifest = read_manifest(folder)
+        if manifest.backbone is not None:
+            try_sandboxed(find_backbone(folder, manifest.backbone))
+            return manifest.digest
+        if _note(manifest.digest).exists():
+            return manifest.digest
+    return load_sandboxed(folder)
+
+
+def load_sandboxed(folder: Path) -> str:
+    """Check a bundle, and load it in another process, unless it passed before. Returns its digest.
+
+    Of a head, the backbone is loaded. Raises BundleInvalid if a check fails, if that process fails, or if it finds
+    another version in the folder.
     """
     bundle = read_bundle(folder)
     if bundle.manifest.backbone is not None:  # a head has no graph of its own
         load_sandboxed(find_backbone(folder, bundle.manifest.backbone))
         return bundle.digest
-    note = cache_folder() / "tried" / bundle.digest
+    note = _note(bundle.digest)
     if note.exists():
         return bundle.digest
     limits = ["--memory-mb", str(memory_limit_mb(bundle)), "--cpu-seconds", str(CPU_SECONDS)]
@@ -59,6 +75,11 @@ def load_sandboxed(folder: Path) -> str:
         note.parent.mkdir(parents=True, exist_ok=True)
         note.touch()
     return bundle.digest
+
+
+def _note(digest: str) -> Path:
+    """The file that exists if a version passed."""
+    return cache_folder() / "tried" / digest
 
 
 def memory_limit_mb(bundle: Bundle) -> int:

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
-from glossator.service.bundle.reader import read_bundle
-from glossator.service.errors import BundleInvalid
+from glossator.service.bundle.reader import read_bundle, read_manifest
+from glossator.service.errors import BundleInvalid, BundleNotFound
+from glossator.service.inference.model import load
 from glossator.service.inference.runtime import sandboxed_load
 from glossator.service.inference.runtime.machine_cache import cache_folder
+from glossator.workflows.models.serving import catalog_of_bundles
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +27,30 @@ def test_bundle_that_passed_is_not_tried_again(bundles: dict[str, Path], monkeyp
     assert (cache_folder() / "tried" / read_bundle(bundles["intents"]).digest).exists()
     monkeypatch.setattr(sandboxed_load.sys, "executable", "/nonexistent")
     sandboxed_load.load_sandboxed(bundles["intents"])
+
+
+def test_of_a_version_that_passed_only_the_manifest_is_read(bundles: dict[str, Path], tmp_path: Path) -> None:
+    folder = tmp_path / "intents"
+    shutil.copytree(bundles["intents"], folder)
+    digest = sandboxed_load.try_sandboxed(folder)
+    assert (cache_folder() / "tried" / digest).exists()
+    (folder / "tokenizer.json").write_text("{}")
+    assert sandboxed_load.try_sandboxed(folder) == digest == read_manifest(folder).digest
+    with pytest.raises(BundleInvalid, match="tokenizer"):
+        load(folder, digest=digest)
+    with pytest.raises(BundleInvalid, match="tokenizer"):
+        catalog_of_bundles([folder])
+
+
+def test_a_version_that_did_not_pass_is_checked(bundles: dict[str, Path], tmp_path: Path) -> None:
+    folder = tmp_path / "intents"
+    with pytest.raises(BundleNotFound):
+        sandboxed_load.try_sandboxed(folder)
+    shutil.copytree(bundles["intents"], folder)
+    (folder / "tokenizer.json").write_text("{}")
+    with pytest.raises(BundleInvalid, match="tokenizer"):
+        sandboxed_load.try_sandboxed(folder)
+    assert not (cache_folder() / "tried").exists()
 
 
 @pytest.mark.parametrize(
