@@ -80,6 +80,11 @@ class Worker:
         )
         self._log = log.name
 
+    @property
+    def process(self) -> int:
+        """The number of its process."""
+        return self._process.pid
+
     def ask(self, **request: Any) -> dict[str, Any]:
         """The answer; raises RuntimeError with what the engine said."""
         assert self._process.stdin is not None

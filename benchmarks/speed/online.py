@@ -29,6 +29,7 @@ from typing import Any
 
 import numpy as np
 import onnxruntime as ort
+import psutil
 import uvloop
 from tokenizers import Tokenizer
 
@@ -134,6 +135,10 @@ class Server:
     def go_on(self) -> None:
         os.killpg(self._process.pid, signal.SIGCONT)
 
+    def cpu_seconds(self) -> float:
+        """The processor time that its processes have taken."""
+        return cpu_seconds(self._process.pid)
+
     def close(self) -> None:
         self.go_on()
         os.killpg(self._process.pid, signal.SIGKILL)
@@ -221,6 +226,10 @@ class Measured:
     p99: list[float] = field(default_factory=list)
     alone_p50: list[float] = field(default_factory=list)
     alone_p99: list[float] = field(default_factory=list)
+    server_ms: list[float] = field(default_factory=list)
+    """Milliseconds of processor time that a request of one of the 32 clients takes the server."""
+    client_ms: list[float] = field(default_factory=list)
+    """The same for the clients."""
 
 
 class Bare:
@@ -245,6 +254,13 @@ class Bare:
             self._session.run(["logits"], {"input_ids": ids, "attention_mask": np.ones_like(ids)})
             took.append(1000 * (time.perf_counter() - began))
         return statistics.median(took)
+
+
+def cpu_seconds(process: int) -> float:
+    """The processor time that a process and those that it started have taken."""
+    first = psutil.Process(process)
+    used = [each.cpu_times() for each in (first, *first.children(recursive=True))]
+    return float(sum(each.user + each.system for each in used))
 
 
 def draw(options: argparse.Namespace, kind: str, seed: int) -> list[str]:
@@ -281,6 +297,7 @@ def main() -> None:
     gold = dict(texts_of.banking77_test(options.data))
     measured = {(name, kind): Measured() for name in names for kind in COUNTS}
     bulk_rates: dict[str, list[float]] = {kind: [] for kind in COUNTS}
+    bulk_ms: dict[str, list[float]] = {kind: [] for kind in COUNTS}
     bare_p50: dict[str, list[float]] = {kind: [] for kind in COUNTS}
     try:
         for name in names:
@@ -290,7 +307,9 @@ def main() -> None:
             servers[name].halt()
         for number, kind in itertools.product(range(options.rounds), COUNTS):
             texts = draw(options, kind, number)
+            began = cpu_seconds(bulk.process)
             bulk_rates[kind].append(len(texts) / bulk.ask(do="run", texts=texts, setting={})["seconds"])
+            bulk_ms[kind].append(1000 * (cpu_seconds(bulk.process) - began) / len(texts))
             bare_p50[kind].append(bare.p50(texts[:ALONE]))
             for name in names[number % len(names) :] + names[: number % len(names)]:
                 servers[name].go_on()
@@ -301,7 +320,7 @@ def main() -> None:
         for server in servers.values():
             server.close()
         bulk.close()
-    write(options, settings, measured, bulk_rates, bare_p50)
+    write(options, settings, measured, bulk_rates, bulk_ms, bare_p50)
 
 
 def one_round(server: Server, texts: list[str], gold: dict[str, str], result: Measured) -> None:
@@ -309,7 +328,10 @@ def one_round(server: Server, texts: list[str], gold: dict[str, str], result: Me
     _, took, _ = server.ask(texts[:ALONE], 1)
     result.alone_p50.append(float(np.percentile(took, 50)))
     result.alone_p99.append(float(np.percentile(took, 99)))
+    began, client_began = server.cpu_seconds(), time.process_time()
     seconds, took, labels = server.ask(texts, CLIENTS)
+    result.server_ms.append(1000 * (server.cpu_seconds() - began) / len(texts))
+    result.client_ms.append(1000 * (time.process_time() - client_began) / len(texts))
     known = [(label, gold[text]) for label, text in zip(labels, texts, strict=True) if text in gold]
     if known and statistics.fmean(label == right for label, right in known) < LEAST_ACCURACY:
         raise RuntimeError(f"{server.kind.title} answers wrongly: a speed of that counts for nothing")
@@ -323,6 +345,7 @@ def write(
     settings: dict[str, tuple[Setting, int]],
     measured: dict[tuple[str, str], Measured],
     bulk_rates: dict[str, list[float]],
+    bulk_ms: dict[str, list[float]],
     bare_p50: dict[str, list[float]],
 ) -> None:
     """Both result files, and the tables on standard output."""
@@ -345,16 +368,19 @@ def write(
                 f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})",
                 *(f"{statistics.median(values):.2f}" for values in (result.p50, result.p99, tails)),
                 *(f"{statistics.median(values):.2f}" for values in (result.alone_p50, result.alone_p99)),
+                *(f"{statistics.median(values):.2f}" for values in (result.server_ms, result.client_ms)),
                 f"{setting} (of {settings[name][1]})",
             ])  # fmt: skip
         header = ["server", f"texts/s, {CLIENTS} clients", "Glossator is x times as fast", "p50 ms", "p99 ms",
-                  "p99 / p50", "p50 ms, one client", "p99 ms, one client", "setting"]  # fmt: skip
+                  "p99 / p50", "p50 ms, one client", "p99 ms, one client", "CPU ms of the server",
+                  "CPU ms of the client", "setting"]  # fmt: skip
         shares = [mine / whole for mine, whole in zip(measured["ours", kind].rate, bulk_rates[kind], strict=True)]
         lines += [
-            "", f"## {kind} texts", "", markdown_table(header, rows, right=(3, 4, 5, 6, 7)), "",
+            "", f"## {kind} texts", "", markdown_table(header, rows, right=range(3, 10)), "",
             f"In bulk, in one process without HTTP, Glossator labels {statistics.median(bulk_rates[kind]):,.0f} of "
             f"these texts a second: the server reaches {statistics.median(shares):.0%} of that ({min(shares):.0%} to "
-            f"{max(shares):.0%}), with the client on the same CPUs. A bare session call on token ids takes "
+            f"{max(shares):.0%}), with the client on the same CPUs. A text takes "
+            f"{statistics.median(bulk_ms[kind]):.2f} ms of processor time there. A bare session call on token ids takes "
             f"{statistics.median(bare_p50[kind]):.2f} ms.",
         ]  # fmt: skip
     write_report("online", "\n".join(lines))
@@ -363,6 +389,7 @@ def write(
         "servers": {name: {kind: vars(measured[name, kind]) for kind in COUNTS} for name in settings},
         "settings": {name: setting for name, (setting, _) in settings.items()},
         "bulk": bulk_rates,
+        "bulk_ms": bulk_ms,
         "bare_p50": bare_p50,
     }
     write_result("online", fields)

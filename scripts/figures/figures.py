@@ -177,8 +177,13 @@ def online(result: Any) -> Figures:
             measured = server[shape]
             found |= ranged(f"{shape}.{name}.rate", rounds(measured["rate"]), ",.0f")
             found |= ranged(f"{shape}.{name}.times", ratio(ours["rate"], measured["rate"]), ".2f")
-            for what, form in (("p50", ",.0f"), ("p99", ",.0f"), ("alone_p50", ",.2f")):
-                found |= ranged(f"{shape}.{name}.{what}", rounds(measured[what]), form)
+            for what, form in (("p50", ",.0f"), ("p99", ",.0f"), ("alone_p50", ",.2f"), ("server_ms", ".2f"),
+                               ("client_ms", ".2f")):  # fmt: skip
+                if what in measured:
+                    found |= ranged(f"{shape}.{name}.{what}", rounds(measured[what]), form)
+        if "bulk_ms" in result:
+            found |= ranged(f"{shape}.bulk_ms", rounds(result["bulk_ms"][shape]), ".2f")
+            found |= ranged(f"{shape}.of_bulk_by_cpu", ratio(result["bulk_ms"][shape], ours["server_ms"]), ".0%")
         found |= ranged(f"{shape}.of_bulk", ratio(ours["rate"], result["bulk"][shape]), ".0%")
         found |= ranged(f"{shape}.tail", ratio(ours["p99"], ours["p50"]), ".1f")
     return found
