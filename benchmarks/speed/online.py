@@ -380,8 +380,8 @@ def write(
             f"In bulk, in one process without HTTP, Glossator labels {statistics.median(bulk_rates[kind]):,.0f} of "
             f"these texts a second: the server reaches {statistics.median(shares):.0%} of that ({min(shares):.0%} to "
             f"{max(shares):.0%}), with the client on the same CPUs. A text takes "
-            f"{statistics.median(bulk_ms[kind]):.2f} ms of processor time there. A bare session call on token ids takes "
-            f"{statistics.median(bare_p50[kind]):.2f} ms.",
+            f"{statistics.median(bulk_ms[kind]):.2f} ms of processor time there. A bare session call on token "
+            f"ids takes {statistics.median(bare_p50[kind]):.2f} ms.",
         ]  # fmt: skip
     write_report("online", "\n".join(lines))
     fields = {
