@@ -166,7 +166,7 @@ def test_chart_uses_existing_settings() -> None:
         "/readyz", "/livez",
     }  # fmt: skip
     metrics = resources["HorizontalPodAutoscaler"]["spec"]["metrics"]
-    assert metrics[0]["pods"]["metric"]["name"] == "glossator_queue_wait_seconds"
+    assert metrics[0]["pods"]["metric"]["name"] == "glossator_mean_wait_seconds"
     without = rendered("--set", "replicas.metric=")["HorizontalPodAutoscaler"]["spec"]["metrics"]
     assert [each["type"] for each in without] == ["Resource"]
 
@@ -184,7 +184,7 @@ def test_templates_use_only_existing_values() -> None:
 @pytest.mark.parametrize("name", ["hadolint", "yamllint"])
 def test_files_pass_their_linters(name: str) -> None:
     rules = "{extends: relaxed, rules: {line-length: {max: 140}, commas: disable}}"
-    plain = [DEPLOY / "compose.yaml", DEPLOY / "helm/glossator/values.yaml", DEPLOY / "helm/glossator/Chart.yaml"]
+    plain = [DEPLOY / "compose.yaml", *sorted((DEPLOY / "helm").glob("*.yaml")), *sorted(CHART.glob("*.yaml"))]
     arguments = [DEPLOY / "Dockerfile"] if name == "hadolint" else ["--strict", "-d", rules, *plain]
     ran = subprocess.run([program(name), *map(str, arguments)], capture_output=True, text=True)
     assert ran.returncode == 0, ran.stdout + ran.stderr
