@@ -8,7 +8,12 @@ from glossator.evaluation.analysis.error_analysis import ErrorAnalysis
 from glossator.evaluation.analysis.leakage import RowLeakage
 from glossator.evaluation.metrics.evaluate import AnyEvaluation
 from glossator.evaluation.metrics.task_metrics import TaskEvaluation
-from glossator.evaluation.reports.evaluation_plots import class_f1_svg, confusion_svg, reliability_svg, thresholds_svg
+from glossator.evaluation.reports.plots.evaluation_plots import (
+    class_f1_svg,
+    confusion_svg,
+    reliability_svg,
+    thresholds_svg,
+)
 
 
 def draw_plots(evaluation: AnyEvaluation) -> dict[str, str]:

@@ -15,7 +15,7 @@ from glossator.service.documents.formats.conll.recognise import looks_like_conll
 from glossator.service.documents.formats.fasttext import PREFIX, looks_like_fasttext
 from glossator.service.documents.formats.format_names import SUFFIXES
 from glossator.service.documents.formats.label_studio_recognise import looks_like_label_studio
-from glossator.service.documents.formats.table_header import has_usual_names, is_usual_name
+from glossator.service.documents.formats.tables.table_header import has_usual_names, is_usual_name
 from glossator.service.errors import GlossatorError
 from glossator.service.files import compression
 

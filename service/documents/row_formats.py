@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
-from glossator.service.documents.formats.csv_dialect import TableDialect
+from glossator.service.documents.formats.tables.csv_dialect import TableDialect
 from glossator.service.documents.json_text import to_json, to_json_value
 from glossator.service.errors import ConfigError
 from glossator.service.files import compression

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from glossator.service.documents.formats.csv_dialect import TableDialect
+from glossator.service.documents.formats.tables.csv_dialect import TableDialect
 from glossator.service.documents.row_formats import SUFFIXES, CsvFormat, Row, RowFormat, find_row_format
 from glossator.service.errors import ConfigError
 from glossator.service.files.atomic_file import AtomicFile

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from glossator.service.documents.formats.csv_dialect import Quotes
+from glossator.service.documents.formats.tables.csv_dialect import Quotes
 from glossator.service.labelling.chunks import CHUNK_ROWS
 from glossator.service.labelling.row_labelling import ALL_ROWS, RowSelection
 from glossator.service.tasks.options import DecodeKeywords

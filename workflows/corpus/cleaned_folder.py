@@ -149,7 +149,7 @@ def restore_rows(folder: Path, output: Path) -> dict[str, Any]:
     restored rows differ from the original ones, FileMissing if the folder holds no cleaned corpus; then nothing is
     written.
     """
-    from glossator.service.documents.formats.csv_dialect import TableDialect
+    from glossator.service.documents.formats.tables.csv_dialect import TableDialect
     from glossator.service.documents.row_writer import open_row_writer
     from glossator.service.documents.sources.open_source import open_source
 

@@ -27,7 +27,7 @@ from glossator.workflows.reporter import Reporter
 
 if TYPE_CHECKING:
     from glossator.service.documents.decision import Decision
-    from glossator.service.documents.formats.csv_dialect import TableDialect
+    from glossator.service.documents.formats.tables.csv_dialect import TableDialect
     from glossator.training.corpus.finding import Finding
     from glossator.training.corpus.row import Row
 

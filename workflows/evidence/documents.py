@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from glossator.evaluation.reports.builders.evidence import LIVE_PLOT, build_evidence_report
-from glossator.evaluation.reports.live_accuracy_plot import AccuracyPoint, live_accuracy_svg
+from glossator.evaluation.reports.plots.live_accuracy_plot import AccuracyPoint, live_accuracy_svg
 from glossator.service.files.printable_json import printable_json
 from glossator.workflows.evidence import file_names
 from glossator.workflows.evidence.annex_iv import POINTS, annex_document, recorded_lines

@@ -174,7 +174,7 @@ def tell(found: Simulated) -> list[str]:
 
 def draw(found: Simulated, title: str) -> str:
     """Return the figure of a simulation, as SVG."""
-    from glossator.evaluation.reports.loop_plot import LoopDay, LoopMark, loop_svg
+    from glossator.evaluation.reports.plots.loop_plot import LoopDay, LoopMark, loop_svg
 
     words = {
         "new texts": "new kind of text",

@@ -287,7 +287,7 @@ def _change_since_last_run(store: RunStore, own_id: str, test: Data, evaluation:
 def _report_files(evaluated: EvaluatedModel, rows: LabelledRows, about: ReportMetadata) -> dict[str, str]:
     from glossator.evaluation.reports.builders.evaluation import build_evaluation_report
     from glossator.evaluation.reports.evaluation_files import draw_plots, evaluation_json
-    from glossator.evaluation.reports.evaluation_plots import lengths_svg
+    from glossator.evaluation.reports.plots.evaluation_plots import lengths_svg
 
     evaluation, analysis, leakage = evaluated.evaluation, evaluated.analysis, evaluated.leakage
     plots = draw_plots(evaluation) | {"lengths": lengths_svg(rows.texts)}

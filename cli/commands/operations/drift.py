@@ -153,7 +153,7 @@ def _draw(found: DriftResult, path: Path) -> None:
     from glossator.workflows.report_files import write_text
 
     require_extra("evaluation")
-    from glossator.evaluation.reports.drift_plot import SummaryPanel, drift_svg
+    from glossator.evaluation.reports.plots.drift_plot import SummaryPanel, drift_svg
 
     panels = [
         SummaryPanel(

@@ -143,7 +143,7 @@ def _remarks(found: Monitored) -> Iterator[str]:
 
 
 def _draw(found: Monitored, path: str) -> None:
-    from glossator.evaluation.reports.live_accuracy_plot import AccuracyPoint, live_accuracy_svg
+    from glossator.evaluation.reports.plots.live_accuracy_plot import AccuracyPoint, live_accuracy_svg
     from glossator.service.files.atomic_file import AtomicFile
 
     points = [

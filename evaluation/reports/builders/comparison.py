@@ -12,9 +12,9 @@ from glossator.evaluation.markdown import code_span
 from glossator.evaluation.metrics.model_answers import ModelAnswers
 from glossator.evaluation.reports.builders.evaluation_tiles import metric_value
 from glossator.evaluation.reports.cautions import leakage_line, unchecked_line
-from glossator.evaluation.reports.comparison_plot import comparison_svg
 from glossator.evaluation.reports.comparison_report import comparison_sections, unknown_labels, verdict_text
 from glossator.evaluation.reports.document.report import Figure, Judgement, Report, Section, Step, Tile, Verdict
+from glossator.evaluation.reports.plots.comparison_plot import comparison_svg
 from glossator.modeling.labelled_rows import LabelledRows
 from glossator.service.bundle.metric_names import METRIC_NAMES
 from glossator.service.files.report_metadata import ReportMetadata

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from glossator.evaluation.analysis.learning_curve import Forecast, LearningCurve
 from glossator.evaluation.reports.document.report import Figure, Report, Step, Tile, Verdict
-from glossator.evaluation.reports.learning_curve_plot import learning_curve_svg
 from glossator.evaluation.reports.learning_curve_report import learning_curve_sections
+from glossator.evaluation.reports.plots.learning_curve_plot import learning_curve_svg
 from glossator.service.bundle.metric_names import METRIC_NAMES
 from glossator.service.files.report_metadata import ReportMetadata
 

@@ -13,7 +13,7 @@ from glossator.evaluation.reports.cautions import cautions
 from glossator.evaluation.reports.document.report import Figure, Report, Section, Step, Tile, Verdict
 from glossator.evaluation.reports.evaluation_report import evaluation_sections
 from glossator.evaluation.reports.plain_summary import plain_summary
-from glossator.evaluation.reports.selection_plot import selection_svg
+from glossator.evaluation.reports.plots.selection_plot import selection_svg
 from glossator.evaluation.reports.selection_report import choice_text, selection_sections
 from glossator.service.bundle.metric_names import METRIC_NAMES
 from glossator.service.files.report_metadata import ReportMetadata

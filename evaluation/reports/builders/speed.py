@@ -8,7 +8,7 @@ from typing import Any
 
 from glossator.evaluation.markdown import markdown_table
 from glossator.evaluation.reports.document.report import Figure, Report, Section, Step, Tile, Verdict
-from glossator.evaluation.reports.speed_plot import speed_svg
+from glossator.evaluation.reports.plots.speed_plot import speed_svg
 from glossator.service.files.report_metadata import ReportMetadata
 
 _HIGH_SHARE, _LOW_SHARE = 0.5, 0.2

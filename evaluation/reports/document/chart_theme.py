@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from glossator.evaluation.reports.svg_drawing import PALETTE
+from glossator.evaluation.reports.plots.svg_drawing import PALETTE
 
 _TAG = re.compile(r"<[a-zA-Z/][^<>]*>")
 _METADATA = re.compile(r"\s*<metadata>.*?</metadata>", re.DOTALL)

@@ -8,7 +8,7 @@ from typing import Any
 
 from glossator.service.documents.column_names import PAIR_COLUMNS, TEXT_COLUMNS
 from glossator.service.documents.decision import Decision
-from glossator.service.documents.formats.table_header import default_names, name_columns, weigh_header
+from glossator.service.documents.formats.tables.table_header import default_names, name_columns, weigh_header
 from glossator.service.documents.formats.utterances import read_utterances
 from glossator.service.documents.split_names import choose_split, split_decisions, split_of_name
 from glossator.service.errors import ConfigError, InputError, shorten

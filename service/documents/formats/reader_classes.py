@@ -13,7 +13,7 @@ def reader_class(format: str) -> type[Source]:
 def _table_class(format: str) -> type[Source] | None:
     match format:
         case "csv" | "tsv" | "psv":
-            from glossator.service.documents.formats.delimited import CsvSource, PsvSource, TsvSource
+            from glossator.service.documents.formats.tables.delimited import CsvSource, PsvSource, TsvSource
 
             return {"csv": CsvSource, "tsv": TsvSource, "psv": PsvSource}[format]
         case "jsonl":
@@ -29,15 +29,15 @@ def _table_class(format: str) -> type[Source] | None:
 
             return OpenAIBatchSource
         case "parquet":
-            from glossator.service.documents.formats.parquet import ParquetSource
+            from glossator.service.documents.formats.tables.parquet import ParquetSource
 
             return ParquetSource
         case "arrow":
-            from glossator.service.documents.formats.arrow import ArrowSource
+            from glossator.service.documents.formats.tables.arrow import ArrowSource
 
             return ArrowSource
         case "xlsx":
-            from glossator.service.documents.formats.spreadsheet import SpreadsheetSource
+            from glossator.service.documents.formats.tables.spreadsheet import SpreadsheetSource
 
             return SpreadsheetSource
     return None

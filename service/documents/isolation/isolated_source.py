@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, BinaryIO
 
 from glossator.service.documents.decision import Decision
-from glossator.service.documents.formats.csv_dialect import TableDialect
+from glossator.service.documents.formats.tables.csv_dialect import TableDialect
 from glossator.service.documents.isolation.limits import ReadingLimits
 from glossator.service.documents.isolation.messages import DamagedMessage, error_of, record_of
 from glossator.service.documents.isolation.reader_process import ReaderEnded, ReaderProcess

@@ -20,9 +20,9 @@ from glossator.service.documents.content_detection import (
 from glossator.service.documents.decision import Decision
 from glossator.service.documents.decoding.encodings import BYTE_ORDER_MARKS
 from glossator.service.documents.decoding.lines import MAX_ROW_CHARACTERS
-from glossator.service.documents.formats.csv_dialect import Quotes
 from glossator.service.documents.formats.format_names import FORMATS, SUFFIXES
 from glossator.service.documents.formats.reader_classes import reader_class
+from glossator.service.documents.formats.tables.csv_dialect import Quotes
 from glossator.service.documents.many_files.file_lists import has_many_documents, is_archive, names_many_files
 from glossator.service.documents.sources.source import Source, SourceOptions, refuse_options
 from glossator.service.documents.sources.standard_input import detect_standard_input

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from glossator.service.documents.decoding.lines import MAX_ROW_CHARACTERS
-from glossator.service.documents.formats.csv_dialect import Quotes
+from glossator.service.documents.formats.tables.csv_dialect import Quotes
 from glossator.service.documents.isolation.isolated_source import IsolatedSource
 from glossator.service.documents.isolation.request import ReadRequest
 from glossator.service.documents.many_files.file_lists import has_many_documents

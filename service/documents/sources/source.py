@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, ClassVar, Self
 
 from glossator.service.documents.decision import Decision
 from glossator.service.documents.decoding.lines import MAX_ROW_CHARACTERS, LineStream
-from glossator.service.documents.formats.csv_dialect import Quotes, TableDialect
+from glossator.service.documents.formats.tables.csv_dialect import Quotes, TableDialect
 from glossator.service.documents.record import Record
 from glossator.service.documents.replacement_characters import refuse_replacements
 from glossator.service.errors import ConfigError, shorten

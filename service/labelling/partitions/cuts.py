@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import BinaryIO
 
-from glossator.service.documents.formats.csv_dialect import CsvDialect
+from glossator.service.documents.formats.tables.csv_dialect import CsvDialect
 from glossator.service.errors import ConfigError
 
 _WINDOW = 64 << 10

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from glossator.service.documents.formats.csv_dialect import CsvDialect
+from glossator.service.documents.formats.tables.csv_dialect import CsvDialect
 from glossator.service.documents.sources.open_source import open_source
 from glossator.service.errors import ConfigError
 from glossator.service.files.compression import SUFFIXES as COMPRESSED

@@ -6,8 +6,8 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from glossator.evaluation.analysis.learning_curve import CurvePoint, LearningCurve, fit_learning_curve
-from glossator.evaluation.reports.learning_curve_plot import learning_curve_svg
 from glossator.evaluation.reports.learning_curve_report import learning_curve_report
+from glossator.evaluation.reports.plots.learning_curve_plot import learning_curve_svg
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from glossator.evaluation.analysis.model_selection import Budget, Selection, TriedModel, choose_model
-from glossator.evaluation.reports.selection_plot import selection_svg
+from glossator.evaluation.reports.plots.selection_plot import selection_svg
 from glossator.evaluation.reports.selection_report import selection_report
 
 WRONG_ROWS = {"floor": 1_000, "fast": 204, "full": 200}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from glossator.evaluation.reports.evaluation_plots import MAX_DRAWN_LABELS, lengths_svg
-from glossator.evaluation.reports.svg_drawing import GREY, add_title, bar_figure, render_svg
+from glossator.evaluation.reports.plots.evaluation_plots import MAX_DRAWN_LABELS, lengths_svg
+from glossator.evaluation.reports.plots.svg_drawing import GREY, add_title, bar_figure, render_svg
 from glossator.training.corpus.corpus import Corpus
 
 

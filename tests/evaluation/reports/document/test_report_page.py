@@ -9,7 +9,7 @@ from glossator.evaluation.reports.document.chart_theme import themed_svg
 from glossator.evaluation.reports.document.report import Figure, Report, Section, Step, Tile, Verdict
 from glossator.evaluation.reports.document.report_markdown import report_markdown
 from glossator.evaluation.reports.document.report_page import report_page
-from glossator.evaluation.reports.svg_drawing import BLUE, add_title, bar_figure, render_svg
+from glossator.evaluation.reports.plots.svg_drawing import BLUE, add_title, bar_figure, render_svg
 from glossator.service.files.report_metadata import ReportMetadata, parse_report_metadata
 
 HOSTILE = '<img src=x onerror="alert(1)"> #0072b2 id="x"'

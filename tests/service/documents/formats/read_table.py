@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from glossator.service.documents.formats.delimited import CsvSource
+from glossator.service.documents.formats.tables.delimited import CsvSource
 from glossator.service.documents.record import Record
 from glossator.service.documents.sources.open_reader import open_reader
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glossator.service.documents.formats.csv_dialect import CsvDialect
+from glossator.service.documents.formats.tables.csv_dialect import CsvDialect
 from glossator.service.errors import ConfigError
 from glossator.service.labelling.partitions.cuts import check_one_line_rows, cut_lines
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from glossator.evaluation.reports.svg_drawing import BLUE, GREY, ORANGE, add_title, render_svg
+from glossator.evaluation.reports.plots.svg_drawing import BLUE, GREY, ORANGE, add_title, render_svg
 
 _COLUMNS = 3
 _PANEL_WIDTH, _PANEL_HEIGHT = 2.9, 2.3

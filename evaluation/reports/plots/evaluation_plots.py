@@ -16,7 +16,7 @@ from glossator.evaluation.metrics.classification import ClassScore, Confusion, E
 from glossator.evaluation.metrics.entities import TypeScore
 from glossator.evaluation.metrics.evaluate import AnyEvaluation
 from glossator.evaluation.metrics.task_metrics import TaskEvaluation
-from glossator.evaluation.reports.svg_drawing import (
+from glossator.evaluation.reports.plots.svg_drawing import (
     BLUE,
     GREY,
     LINE_COLOUR,

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
-from glossator.evaluation.reports.drift_plot import SummaryPanel, drift_svg
+from glossator.evaluation.reports.plots.drift_plot import SummaryPanel, drift_svg
 
 
 def panel(name: str, *, drifted: bool = False, now: tuple[float, ...] = (0.5, 0.6)) -> SummaryPanel:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from glossator.evaluation.analysis.comparison import Comparison
-from glossator.evaluation.reports.svg_drawing import (
+from glossator.evaluation.reports.plots.svg_drawing import (
     BLUE,
     GREY,
     MAX_NAME_WIDTH,

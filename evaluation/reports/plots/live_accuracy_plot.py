@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from glossator.evaluation.reports.svg_drawing import BLUE, GREY, ORANGE, add_title, render_svg
+from glossator.evaluation.reports.plots.svg_drawing import BLUE, GREY, ORANGE, add_title, render_svg
 
 _FEWEST_SECONDS = 60.0
 _WIDTH, _HEIGHT = 8.4, 4.4

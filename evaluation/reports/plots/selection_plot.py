@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from glossator.evaluation.analysis.model_selection import Selection
-from glossator.evaluation.reports.svg_drawing import (
+from glossator.evaluation.reports.plots.svg_drawing import (
     BLUE,
     GREY,
     ORANGE,

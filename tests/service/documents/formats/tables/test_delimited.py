@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from glossator.service.documents.formats.delimited import MAX_ROW_LINES
+from glossator.service.documents.formats.tables.delimited import MAX_ROW_LINES
 from glossator.service.documents.sources.open_reader import open_reader
 from glossator.service.errors import InputError, UndecodableText, UnreadableRow
 from tests.service.documents.formats.read_table import read, source_of, values

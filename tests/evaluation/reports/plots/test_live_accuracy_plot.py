@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from glossator.evaluation.reports.live_accuracy_plot import AccuracyPoint, live_accuracy_svg
+from glossator.evaluation.reports.plots.live_accuracy_plot import AccuracyPoint, live_accuracy_svg
 
 FIRST = AccuracyPoint(
     since="2026-11-01T00:00:00.000000Z",

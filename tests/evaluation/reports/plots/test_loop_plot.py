@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
-from glossator.evaluation.reports.loop_plot import LoopDay, LoopMark, loop_svg
+from glossator.evaluation.reports.plots.loop_plot import LoopDay, LoopMark, loop_svg
 
 DAYS = [LoopDay(1, 0.9, 0.8, 0.97, 0.92), LoopDay(2, None, 0.0, 1.0, 0.6), LoopDay(3, 0.61, 0.5, 0.7, 0.63)]
 

@@ -10,7 +10,12 @@ import matplotlib as mpl
 import pytest
 
 from glossator.evaluation.metrics.classification import Evaluation
-from glossator.evaluation.reports.evaluation_plots import MAX_DRAWN_LABELS, class_f1_svg, confusion_svg, reliability_svg
+from glossator.evaluation.reports.plots.evaluation_plots import (
+    MAX_DRAWN_LABELS,
+    class_f1_svg,
+    confusion_svg,
+    reliability_svg,
+)
 from glossator.service.errors import ConfigError
 
 EIGHT = ["delivery", "refund", "login", "billing", "returns", "product question", "complaint", "other"]
@@ -55,7 +60,7 @@ def test_plots_are_the_same_bytes_in_another_process(single_label: Make) -> None
     result = single_label(EIGHT)
     program = (
         "import json, sys; from glossator.evaluation.metrics.classification import Evaluation;"
-        "from glossator.evaluation.reports.evaluation_plots import *;"
+        "from glossator.evaluation.reports.plots.evaluation_plots import *;"
         "e = Evaluation.from_dict(json.load(sys.stdin)); assert 'matplotlib.pyplot' not in sys.modules;"
         "sys.stdout.reconfigure(encoding='utf-8', newline='');"
         "sys.stdout.write(confusion_svg(e) + reliability_svg(e) + class_f1_svg(e))"

@@ -8,7 +8,7 @@ from typing import Any
 
 from glossator.service.documents.decoding.encodings import refuse_binary_formats
 from glossator.service.documents.decoding.lines import empty_file_error
-from glossator.service.documents.formats.arrow_rows import read_rows
+from glossator.service.documents.formats.tables.arrow_rows import read_rows
 from glossator.service.documents.record import Record
 from glossator.service.documents.sources.source import Source, SourceOptions, refuse_options
 from glossator.service.errors import InputError, UndecodableFile, UnreadableRow

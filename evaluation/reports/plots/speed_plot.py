@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from glossator.evaluation.reports.svg_drawing import BLUE, GREY, ORANGE, add_title, render_svg
+from glossator.evaluation.reports.plots.svg_drawing import BLUE, GREY, ORANGE, add_title, render_svg
 
 
 def speed_svg(speed: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from glossator.evaluation.analysis.learning_curve import LearningCurve
-from glossator.evaluation.reports.svg_drawing import BLUE, GREY, ORANGE, add_title, plain_log_ticks, render_svg
+from glossator.evaluation.reports.plots.svg_drawing import BLUE, GREY, ORANGE, add_title, plain_log_ticks, render_svg
 from glossator.service.bundle.metric_names import METRIC_NAMES
 
 

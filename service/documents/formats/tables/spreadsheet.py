@@ -9,8 +9,8 @@ from typing import Any, BinaryIO
 
 from glossator.service.documents.decision import Decision
 from glossator.service.documents.decoding.lines import empty_file_error
-from glossator.service.documents.formats.spreadsheet_scan import check_sheets
-from glossator.service.documents.formats.table_header import (
+from glossator.service.documents.formats.tables.spreadsheet_scan import check_sheets
+from glossator.service.documents.formats.tables.table_header import (
     SAMPLE_ROWS,
     default_names,
     has_usual_names,

@@ -11,8 +11,8 @@ import csv
 from collections.abc import Sequence
 
 from glossator.service.documents.decision import Decision
-from glossator.service.documents.formats.csv_dialect import CsvDialect, Quotes, detect_dialect
-from glossator.service.documents.formats.table_header import SAMPLE_ROWS, has_usual_names, is_usual_name
+from glossator.service.documents.formats.tables.csv_dialect import CsvDialect, Quotes, detect_dialect
+from glossator.service.documents.formats.tables.table_header import SAMPLE_ROWS, has_usual_names, is_usual_name
 from glossator.service.errors import shorten
 
 _MARK = "#"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from glossator.service.documents.formats.arrow_rows import read_rows
-from glossator.service.documents.formats.parquet import check_column_names
+from glossator.service.documents.formats.tables.arrow_rows import read_rows
+from glossator.service.documents.formats.tables.parquet import check_column_names
 from glossator.service.documents.record import Record
 from glossator.service.documents.sources.source import Source, SourceOptions, refuse_options
 from glossator.service.errors import InputError, UndecodableFile, UnreadableRow

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from property_profiles import examples
 
-from glossator.service.documents.formats.spreadsheet import SpreadsheetSource
+from glossator.service.documents.formats.tables.spreadsheet import SpreadsheetSource
 from glossator.service.documents.sources.open_reader import open_reader
 from glossator.service.errors import ConfigError, InputError, UndecodableFile
 
@@ -118,7 +118,7 @@ def test_streams_gzip_and_options_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_that_expands_too_far_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("glossator.service.documents.formats.spreadsheet.MAX_EXPANDED_BYTES", 100_000)
+    monkeypatch.setattr("glossator.service.documents.formats.tables.spreadsheet.MAX_EXPANDED_BYTES", 100_000)
     path = write(tmp_path / "a.xlsx", [["text"], ["a"]])
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("bomb.bin", b"\0" * 200_000)

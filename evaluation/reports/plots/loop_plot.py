@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from glossator.evaluation.reports.svg_drawing import BLUE, GREY, ORANGE, add_title, render_svg
+from glossator.evaluation.reports.plots.svg_drawing import BLUE, GREY, ORANGE, add_title, render_svg
 
 _WIDTH, _HEIGHT = 8.4, 4.8
 

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from glossator.service.documents.formats.delimited import CsvSource, TsvSource
+from glossator.service.documents.formats.tables.delimited import CsvSource, TsvSource
 from glossator.service.documents.sources.source import SourceOptions
 from glossator.service.errors import InputError
 

@@ -19,15 +19,15 @@ from typing import ClassVar
 from glossator.service.documents.decision import Decision
 from glossator.service.documents.decoding.encodings import undecodable_error
 from glossator.service.documents.decoding.lines import Line, empty_file_error, excerpt
-from glossator.service.documents.formats.csv_dialect import (
+from glossator.service.documents.formats.tables.csv_dialect import (
     CsvDialect,
     Quotes,
     TableDialect,
     check_delimiter,
     detect_dialect,
 )
-from glossator.service.documents.formats.table_comments import comment_decisions, count_comments
-from glossator.service.documents.formats.table_header import (
+from glossator.service.documents.formats.tables.table_comments import comment_decisions, count_comments
+from glossator.service.documents.formats.tables.table_header import (
     SAMPLE_ROWS,
     default_names,
     has_usual_names,

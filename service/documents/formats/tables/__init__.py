@@ -1,0 +1,1 @@
+"""Tables: CSV and other delimited text, Parquet, Arrow, and spreadsheets."""
