@@ -41,11 +41,12 @@ from glossator.training.base_model import (
     resolve_base_model,
     save_tokenizer,
 )
+from glossator.training.compute.device import choose_device
+from glossator.training.compute.slow_training import SlowTrainingNote
 from glossator.training.config import EPOCH_OPTIONS, TrainingConfig
 from glossator.training.corpus.corpus import Corpus
 from glossator.training.corpus.finding import Finding
 from glossator.training.corpus.findings.token_lengths import long_text_findings
-from glossator.training.device import choose_device
 from glossator.training.objectives.answers import AnswerObjective
 from glossator.training.objectives.embeddings import EmbeddingObjective
 from glossator.training.objectives.entities import EntityObjective
@@ -53,7 +54,6 @@ from glossator.training.objectives.labels import SCOPE_ROWS, LabelObjective
 from glossator.training.objectives.objective import Objective
 from glossator.training.progress import Progress, SilentProgress
 from glossator.training.resume_state import ResumeState
-from glossator.training.slow_training import SlowTrainingNote
 from glossator.training.training_loop import Outcome
 
 

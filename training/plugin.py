@@ -25,9 +25,9 @@ from glossator.training.algorithms.window_vectors import (
 )
 from glossator.training.base_model import BaseModel, open_model
 from glossator.training.batches import Example, make_examples
+from glossator.training.compute.device import Device
 from glossator.training.config import Schedule, TrainingConfig
 from glossator.training.corpus.corpus import Corpus
-from glossator.training.device import Device
 from glossator.training.objectives.objective import forward, weights_of
 from glossator.training.training_loop import Outcome
 

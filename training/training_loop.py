@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from glossator.service.errors import ConfigError
-from glossator.training.attention_kernel import attention_kernel
 from glossator.training.batches import Example, epoch_batches
+from glossator.training.compute.attention_kernel import attention_kernel
+from glossator.training.compute.device import Device
+from glossator.training.compute.fast_dropout import use_fast_dropout
+from glossator.training.compute.used_embeddings import UsedEmbeddings
 from glossator.training.config import Schedule, TrainingConfig
-from glossator.training.device import Device
-from glossator.training.fast_dropout import use_fast_dropout
 from glossator.training.progress import EpochDone, Progress, StepDone
 from glossator.training.resume_state import Position, ResumeState
-from glossator.training.used_embeddings import UsedEmbeddings
 
 Validate = Callable[[], float]
 """Returns the validation metric of the current model; higher is better, NaN if its outputs are not finite."""

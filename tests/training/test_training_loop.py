@@ -20,8 +20,8 @@ from glossator.service.bundle.task import ProblemType, TextClassification
 from glossator.service.errors import ConfigError
 from glossator.training.base_model import FAMILIES, FP32_ONLY, open_model, resolve_base_model
 from glossator.training.batches import Example
+from glossator.training.compute.device import Device
 from glossator.training.config import TrainingConfig
-from glossator.training.device import Device
 from glossator.training.objectives.labels import LabelObjective
 from glossator.training.progress import EpochDone, SilentProgress, StepDone
 from glossator.training.resume_state import ResumeState

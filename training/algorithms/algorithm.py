@@ -19,9 +19,9 @@ from glossator.service.bundle.task import Classifier, StrictModel, Task, TaskNam
 from glossator.service.inference.pipeline import Pipeline
 from glossator.training.base_model import BaseModel, learning_rate
 from glossator.training.batches import Example
+from glossator.training.compute.device import Device
 from glossator.training.config import Schedule, TrainingConfig
 from glossator.training.corpus.corpus import Corpus
-from glossator.training.device import Device
 from glossator.training.objectives.objective import Objective
 from glossator.training.progress import Progress, StepDone
 from glossator.training.resume_state import ResumeState

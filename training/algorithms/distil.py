@@ -26,8 +26,8 @@ from glossator.training.algorithms.algorithm import Algorithm, TrainingContext
 from glossator.training.algorithms.static import StaticOptions, distil_bag
 from glossator.training.base_model import open_model
 from glossator.training.batches import Example, make_examples
+from glossator.training.compute.device import Device
 from glossator.training.config import Schedule
-from glossator.training.device import Device
 from glossator.training.objectives.objective import forward, weights_of
 from glossator.training.training_loop import Outcome
 

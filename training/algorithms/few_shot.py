@@ -23,8 +23,8 @@ from glossator.training.algorithms.window_vectors import (
     set_head,
 )
 from glossator.training.batches import Example
+from glossator.training.compute.device import Device
 from glossator.training.config import Schedule
-from glossator.training.device import Device
 from glossator.training.objectives.objective import forward
 from glossator.training.training_loop import Outcome
 

@@ -20,8 +20,8 @@ from glossator.service.inference.pipeline import Pipeline
 from glossator.service.tasks.encoded import Alignment, EncodedText
 from glossator.service.tasks.question_answering import Extraction
 from glossator.training.batches import Example
+from glossator.training.compute.device import Device
 from glossator.training.corpus.finding import Finding
-from glossator.training.device import Device
 from glossator.training.objectives.objective import forward, weights_of
 
 _NO_ANSWER = (0, 0)

@@ -24,9 +24,9 @@ from glossator.service.bundle.task import Task, TextEmbedding
 from glossator.service.inference.pipeline import Pipeline
 from glossator.service.tasks.encoded import EncodedText
 from glossator.training.batches import Example
+from glossator.training.compute.device import Device
 from glossator.training.config import TrainingConfig
 from glossator.training.corpus.finding import Finding
-from glossator.training.device import Device
 from glossator.training.objectives.objective import forward
 
 COSINE_SCALE = 20.0

@@ -23,8 +23,8 @@ from glossator.service.tasks.encoded import EncodedText
 from glossator.service.tasks.options import DEFAULTS
 from glossator.service.tasks.token_classification import Decoder, Entities, stitch_tokens
 from glossator.training.batches import Example
+from glossator.training.compute.device import Device
 from glossator.training.corpus.finding import EXAMPLES, Finding
-from glossator.training.device import Device
 from glossator.training.objectives.objective import forward
 
 OUTSIDE_BIASES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0)

@@ -22,9 +22,9 @@ from glossator.service.inference.pipeline import Pipeline
 from glossator.service.tasks.encoded import EncodedText
 from glossator.service.tasks.text_classification import decide, probabilities
 from glossator.training.batches import Example, make_examples
+from glossator.training.compute.device import Device
 from glossator.training.config import TrainingConfig
 from glossator.training.corpus.finding import Finding
-from glossator.training.device import Device
 from glossator.training.objectives.objective import forward, weights_of
 
 SCOPE_ROWS = 100

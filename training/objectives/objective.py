@@ -14,8 +14,8 @@ from glossator.service.bundle.task import Task
 from glossator.service.inference.pipeline import Pipeline
 from glossator.service.tasks.encoded import EncodedText
 from glossator.training.batches import Example
+from glossator.training.compute.device import Device
 from glossator.training.corpus.finding import Finding
-from glossator.training.device import Device
 
 
 class Objective(Protocol):

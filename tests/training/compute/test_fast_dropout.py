@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from glossator.training.fast_dropout import use_fast_dropout
+from glossator.training.compute.fast_dropout import use_fast_dropout
 
 
 def dropout(p: float) -> Any:

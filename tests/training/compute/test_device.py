@@ -8,8 +8,8 @@ import torch
 
 from glossator.service.errors import ConfigError
 from glossator.training.base_model import FAMILIES, FP32_ONLY
+from glossator.training.compute.device import Device, choose_device
 from glossator.training.config import TrainingConfig
-from glossator.training.device import Device, choose_device
 
 
 def has_bf16() -> bool:

@@ -9,7 +9,7 @@ import torch
 from task_factory import make_task
 
 from glossator.training.base_model import open_model, resolve_base_model
-from glossator.training.used_embeddings import UsedEmbeddings
+from glossator.training.compute.used_embeddings import UsedEmbeddings
 
 Bases = Callable[[str], Path]
 WINDOWS = [[1, 7, 9, 2], [1, 9, 11, 30, 2]]

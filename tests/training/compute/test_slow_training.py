@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from glossator.training.compute.slow_training import LONG_SECONDS, SlowTrainingNote
 from glossator.training.progress import EpochDone, SilentProgress, StepDone
-from glossator.training.slow_training import LONG_SECONDS, SlowTrainingNote
 
 
 class Events(SilentProgress):

@@ -7,9 +7,9 @@ import pytest
 import torch
 from task_factory import make_task
 
-from glossator.training.attention_kernel import attention_kernel
 from glossator.training.base_model import open_model, resolve_base_model
-from glossator.training.device import Device
+from glossator.training.compute.attention_kernel import attention_kernel
+from glossator.training.compute.device import Device
 
 
 @pytest.mark.parametrize(

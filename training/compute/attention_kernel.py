@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
-from glossator.training.device import Device
+from glossator.training.compute.device import Device
 
 _LONGEST = 160
 """The longest windows, in tokens, for which separate products are faster."""

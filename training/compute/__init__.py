@@ -1,0 +1,1 @@
+"""How a model computes while it is trained: the device, the precision, attention, dropout, embeddings."""
