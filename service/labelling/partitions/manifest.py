@@ -112,15 +112,10 @@ class Manifest:
             )
 
     def _read_records(self) -> dict[int, PartRecord]:
-        records = {}
-        for name in sorted(self._folder.names(DONE)):
-            data = self._folder.get(f"{DONE}/{name}") if name.endswith(".json") else None
-            if data is None:
-                continue
-            record = parse_record(data)
-            if self._folder.find(record.output) == record.size:
-                records[record.index] = record
-        return records
+        """Return the records of the parts whose output is there; each folder is listed once."""
+        outputs = self._folder.sizes()
+        records = map(parse_record, self._folder.get_all(DONE, ".json"))
+        return {record.index: record for record in records if outputs.get(record.output) == record.size}
 
 
 def write_record(folder: Storage, part: Part, record: PartRecord) -> None:

@@ -97,20 +97,32 @@ class Storage:
         """Return the path of a file of this folder, as local programs use it."""
         return f"{self._path.rstrip('/')}/{name}"
 
-    def find(self, name: str) -> int | None:
-        """Return the size of a file of this folder; None if there is none."""
-        with self._read_errors(name):
-            self._system.invalidate_cache()
-            state = self._state(self.path(name))
-        return None if state is None else state.size
-
     def get(self, name: str) -> bytes | None:
         """Return the content of a file of this folder; None if there is none."""
-        if self.find(name) is None:
-            return None
         with self._read_errors(name):
-            data: bytes = self._system.cat_file(self.path(name))
+            self._system.invalidate_cache()
+            try:
+                data: bytes = self._system.cat_file(self.path(name))
+            except FileNotFoundError:
+                return None
             return data
+
+    def get_all(self, folder: str, suffix: str) -> list[bytes]:
+        """Return the contents of the files with this suffix in a folder inside this one, sorted by name."""
+        sizes = {name: size for name, size in sorted(self.sizes(folder).items()) if name.endswith(suffix)}
+        paths = [self.path(f"{folder}/{name}") for name in sizes]
+        with self._read_errors(folder):  # with the sizes, stores need one request for each file, several at a time
+            return list(self._system.cat_ranges(paths, [0] * len(paths), list(sizes.values()), on_error="raise"))
+
+    def sizes(self, folder: str = "") -> dict[str, int]:
+        """Return the names and sizes of the files in this folder, or in a folder inside it."""
+        with self._read_errors(self.url):
+            self._system.invalidate_cache()
+            try:
+                found = self._system.ls(self.path(folder).rstrip("/"), detail=True)
+            except FileNotFoundError:
+                return {}
+            return {info["name"].rpartition("/")[2]: int(info["size"]) for info in found if info["type"] == "file"}
 
     def names(self, folder: str = "") -> set[str]:
         """Return the names of the files in this folder, or in a folder inside it."""

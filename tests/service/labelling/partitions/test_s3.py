@@ -70,6 +70,28 @@ def test_parts_are_read_from_and_written_to_a_bucket(store: Any, bundles: dict[s
     assert sorted(store.glob("corpus/out/part-*")) == outputs
 
 
+def test_resuming_needs_one_request_for_each_record(store: Any, bundles: dict[str, Path]) -> None:
+    store.pipe_file("corpus/in.jsonl", b'{"text": "money"}\n' * 60)
+    model = load(bundles["intents"], threads=1)
+    job = FileLabelling(source="s3://corpus/in.jsonl", output="s3://corpus/out")
+    parts = label_parts(job, model, LocalProcesses(bundles["intents"], 1), part_bytes=100).parts
+    assert parts > 5
+    requests: list[str] = []
+
+    def note(request: Any, **_: Any) -> None:
+        requests.append(f"{request.method} {request.url.partition('/corpus')[2]}")
+
+    store.s3.meta.events.register("before-send.s3", note)
+    try:
+        again = label_parts(job, model, LocalProcesses(bundles["intents"], 1), part_bytes=100)
+    finally:
+        store.s3.meta.events.unregister("before-send.s3", note)
+    assert again.resumed == parts
+    about_records = [each for each in requests if "part-" in each]
+    assert sorted(about_records) == [f"GET /out/_done/part-{number:05d}.json" for number in range(parts)]
+    assert sum("list-type=2" in each for each in requests) <= 4
+
+
 def test_a_changed_object_and_a_missing_one_are_errors(store: Any, bundles: dict[str, Path]) -> None:
     store.pipe_file("corpus/a.jsonl", b'{"text": "money"}\n')
     storage = Storage("s3://corpus/a.jsonl")
