@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,6 +24,7 @@ from glossator.cli.support.console import (
     reporter,
     stderr,
 )
+from glossator.cli.support.labelling_options import file_labelling
 from glossator.cli.support.panels import JOB_SIZE, OUTPUT, RAY, READING, ZERO_SHOT
 from glossator.service.errors import ConfigError
 from glossator.workflows.corpus.reading_options import ReadingOptions
@@ -152,7 +153,7 @@ def label(
     """
     from glossator.service.documents.sources.remote import is_remote, local_copy
     from glossator.service.inference.model import load
-    from glossator.service.labelling.file_labelling import FileLabelling, InputOptions, ZeroShotOptions
+    from glossator.service.labelling.file_labelling import ZeroShotOptions
     from glossator.service.labelling.label_file import check_output, estimate_file, label_file
     from glossator.service.labelling.row_labelling import RowSelection
 
@@ -167,33 +168,23 @@ def label(
 
     with ExitStack() as stack:
         here = stack.enter_context(local_copy(source, progress.stage)) if is_remote(source) else source
-        job = FileLabelling(
-            source=here,
-            output=output,
-            input_options=InputOptions(
-                reading.input_format,
-                reading.encoding,
-                reading.delimiter,
-                reading.header,
-                whole,
-                quotes=reading.quotes,
-                sheet=reading.sheet,
-                split=reading.dataset_split,
+        job = replace(
+            file_labelling(
+                here,
+                output,
+                reading,
+                threshold=threshold,
+                min_confidence=min_confidence,
+                coverage=coverage,
+                empty_sets=empty_sets,
+                aggregation=aggregation,
+                truncate=truncate,
+                prefix=prefix,
+                raw_cells=raw_cells,
+                whole=whole,
             ),
-            text_column=reading.text_column,
-            second_column=reading.second_column,
-            task_options={
-                "threshold": threshold,
-                "min_confidence": min_confidence,
-                "coverage": coverage,
-                "empty_sets": empty_sets,
-                "aggregation": aggregation,
-                "truncate": truncate,
-            },
             zero_shot=ZeroShotOptions(tuple(zero_shot), hypothesis, multi_label) if zero_shot else None,
-            prefix=prefix,
             output_format=output_format,
-            formula_safe=not raw_cells,
             selection=RowSelection(limit, sample, seed),
             max_error_rate=max_error_rate,
         )

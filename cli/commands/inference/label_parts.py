@@ -11,6 +11,7 @@ import typer
 
 from glossator.cli.support import corpus_options, decoder_options
 from glossator.cli.support.console import OK, REJECTED_ROWS, Json, Quiet, print_json, reporter, stderr
+from glossator.cli.support.labelling_options import file_labelling
 from glossator.cli.support.panels import OUTPUT, RAY
 from glossator.workflows.corpus.reading_options import ReadingOptions
 
@@ -73,35 +74,22 @@ def label_parts(
     """
     from glossator.service.inference.model import load
     from glossator.service.inference.runtime.threads import available_cpus
-    from glossator.service.labelling.file_labelling import FileLabelling, InputOptions
     from glossator.service.labelling.partitions.local_processes import LocalProcesses
     from glossator.service.labelling.partitions.run import label_parts as run_parts
 
     progress = reporter(quiet=quiet)
-    labelling = FileLabelling(
-        source=source,
-        output=output,
-        input_options=InputOptions(
-            reading.input_format,
-            reading.encoding,
-            reading.delimiter,
-            reading.header,
-            quotes=reading.quotes,
-            sheet=reading.sheet,
-            split=reading.dataset_split,
-        ),
-        text_column=reading.text_column,
-        second_column=reading.second_column,
-        task_options={
-            "threshold": threshold,
-            "min_confidence": min_confidence,
-            "coverage": coverage,
-            "empty_sets": empty_sets,
-            "aggregation": aggregation,
-            "truncate": truncate,
-        },
+    labelling = file_labelling(
+        source,
+        output,
+        reading,
+        threshold=threshold,
+        min_confidence=min_confidence,
+        coverage=coverage,
+        empty_sets=empty_sets,
+        aggregation=aggregation,
+        truncate=truncate,
         prefix=prefix,
-        formula_safe=not raw_cells,
+        raw_cells=raw_cells,
     )
     loaded = load(model, threads=threads)
     if ray is None:

@@ -20,6 +20,7 @@ from glossator.cli.support.console import (
     stderr,
     stdout,
 )
+from glossator.cli.support.labelling_options import input_options
 from glossator.cli.support.panels import JOB_SIZE, OUTPUT
 from glossator.service.errors import ConfigError
 from glossator.workflows.corpus.reading_options import ReadingOptions
@@ -79,7 +80,6 @@ def drift(
       glossator drift --log predictions --registry registry --model tickets@champion
     """
     from glossator.service.documents.sources.remote import is_remote, local_copy
-    from glossator.service.labelling.file_labelling import InputOptions
     from glossator.service.monitoring.prediction_log.reader import parse_time
     from glossator.workflows.loop.drift_files import DriftOptions, drift_of_file, drift_of_log, find_bundle
     from glossator.workflows.loop.drift_report import report_lines
@@ -102,15 +102,7 @@ def drift(
                 bundle,
                 progress,
                 options=options,
-                input_options=InputOptions(
-                    reading.input_format,
-                    reading.encoding,
-                    reading.delimiter,
-                    reading.header,
-                    quotes=reading.quotes,
-                    sheet=reading.sheet,
-                    split=reading.dataset_split,
-                ),
+                input_options=input_options(reading),
                 text_column=reading.text_column,
                 second_column=reading.second_column,
                 limit=limit,
