@@ -195,6 +195,7 @@ def import_model(
     onnx: str | None = None,
     onnx_int8: str | None = None,
     prompt: str | None = None,
+    layers: Sequence[int] = (),
     task: TaskName | None = None,
     label_names: Sequence[str] | None = None,
     text_column: str | None = None,
@@ -226,6 +227,8 @@ def import_model(
             decisions depend on the other texts of a batch, unless `precision` is `int8`.
         prompt: The name of a prompt of sentence-transformers that is put before each text; empty for none. None takes
             the default of the model.
+        layers: The layers of an encoder whose vectors are concatenated, for a backbone of heads; 0 is the word
+            embeddings. None given: the last layer.
         task: What the model does; None if its files say so.
         label_names: The names of the labels in the order of the logits, in place of those in the model's files.
         text_column: The column of the texts; None detects it.
@@ -282,6 +285,7 @@ def import_model(
             onnx=onnx,
             onnx_int8=onnx_int8,
             prompt=prompt,
+            layers=layers,
             max_length=max_length,
             stride=stride,
             name=name,

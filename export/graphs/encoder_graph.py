@@ -64,15 +64,17 @@ def _input_names(weights: EncoderWeights) -> list[str]:
 def _add_encoder(builder: GraphBuilder, weights: EncoderWeights) -> Outputs:
     """Add the graph, from the token ids to the head; return its outputs with their axes."""
     hidden = _embed(builder, weights.embeddings)
+    states = [hidden]
     attention = Attention(builder, weights)
     last = len(weights.layers) - 1
     for index in range(len(weights.layers)):
         hidden = _add_layer(
             builder, weights, attention, index, hidden, first_only=index == last and weights.reads_first_only
         )
+        states.append(hidden)
     if weights.final_norm is not None:
-        hidden = builder.normalize(hidden, weights.final_norm)
-    return add_head(builder, weights.head, hidden, weights.layers[-1].down.width)
+        states[-1] = builder.normalize(hidden, weights.final_norm)
+    return add_head(builder, weights.head, states, weights.layers[-1].down.width)
 
 
 def _embed(builder: GraphBuilder, embeddings: Embeddings) -> str:

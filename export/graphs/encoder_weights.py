@@ -176,22 +176,24 @@ VectorStep = VectorLayer | LayerNorm | UnitLength | Truncation
 class PoolingHead:
     """The vector of a text: its poolings side by side, as `modeling.pooling.pool` computes them, then `steps`.
 
-    `skipped`: the number of tokens at the start that are not pooled. `output`: maps the vector to logits.
+    `skipped`: the number of tokens at the start that are not pooled. `output`: maps the vector to logits. `layers`: the
+    layers (0: the word embeddings) whose poolings are scaled to length 1 and concatenated; none: the last layer's.
     """
 
     poolings: tuple[str, ...] = ("mean",)
     steps: tuple[VectorStep, ...] = ()
     skipped: int = 0
     output: Linear | None = None
+    layers: tuple[int, ...] = ()
 
     @property
     def first_only(self) -> bool:
         """Whether only the first token is read."""
-        return self.poolings == ("cls",) and not self.skipped
+        return self.poolings == ("cls",) and not self.skipped and not self.layers
 
     def width(self, size: int) -> int:
         """The number of dimensions of a vector, for hidden states of `size`."""
-        found = size * len(self.poolings)
+        found = size * len(self.poolings) * max(1, len(self.layers))
         for step in self.steps:
             if isinstance(step, VectorLayer):
                 found = step.width

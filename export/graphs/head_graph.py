@@ -5,6 +5,8 @@ The head of a text runs once per text and stays in fp32: int8 would save little 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from glossator.export.graphs.encoder_weights import ClassificationHead, Head, PoolingHead, TokenHead
@@ -15,13 +17,16 @@ Outputs = dict[str, list[str | int]]
 """The axes of each output."""
 
 
-def add_head(builder: GraphBuilder, head: Head, hidden: str, size: int) -> Outputs:
-    """Add the head for `hidden`, `(seq, batch, size)`; return its outputs with their axes."""
+def add_head(builder: GraphBuilder, head: Head, states: Sequence[str], size: int) -> Outputs:
+    """Add the head for the hidden states of each layer, `(seq, batch, size)`; return its outputs with their axes.
+
+    The first of `states` are the embeddings.
+    """
     if isinstance(head, ClassificationHead):
-        return _classify(builder, head, hidden)
+        return _classify(builder, head, states[-1])
     if isinstance(head, PoolingHead):
-        return _pool(builder, head, hidden, size)
-    return _label_tokens(builder, head, hidden)
+        return _pool(builder, head, states, size)
+    return _label_tokens(builder, head, states[-1])
 
 
 def _classify(builder: GraphBuilder, head: ClassificationHead, hidden: str) -> Outputs:
@@ -33,8 +38,8 @@ def _classify(builder: GraphBuilder, head: ClassificationHead, hidden: str) -> O
     return {"logits": ["batch", head.output.width]}
 
 
-def _pool(builder: GraphBuilder, head: PoolingHead, hidden: str, size: int) -> Outputs:
-    vectors = add_vectors(builder, head, hidden)
+def _pool(builder: GraphBuilder, head: PoolingHead, states: Sequence[str], size: int) -> Outputs:
+    vectors = add_vectors(builder, head, states)
     if head.output is None:
         builder.node("Identity", [vectors], output="embedding")
         return {"embedding": ["batch", head.width(size)]}

@@ -18,17 +18,27 @@ _MASKED = -1e9
 """Added to hidden states that are not pooled: they are never the largest."""
 
 
-def add_vectors(builder: GraphBuilder, head: PoolingHead, hidden: str) -> str:
-    """Add the vectors `(batch, dimension)` for `hidden`, `(seq, batch, size)`.
+def add_vectors(builder: GraphBuilder, head: PoolingHead, states: Sequence[str]) -> str:
+    """Add the vectors `(batch, dimension)` for the hidden states of each layer, `(seq, batch, size)`.
 
-    If the head reads only the first token, `hidden` holds no other.
+    If the head reads only the first token, the last layer holds no other.
     """
     if head.first_only:
-        vectors = builder.node("Squeeze", [hidden, builder.integers(0)])
+        vectors = builder.node("Squeeze", [states[-1], builder.integers(0)])
+    elif head.layers:
+        parts = [_add_step(builder, UnitLength(), _add_poolings(builder, head, states[layer])) for layer in head.layers]
+        vectors = _concat(builder, parts)
     else:
-        pooled = [_pool(builder, name, head.skipped, hidden) for name in head.poolings]
-        vectors = pooled[0] if len(pooled) == 1 else builder.node("Concat", pooled, axis=-1)
+        vectors = _add_poolings(builder, head, states[-1])
     return add_steps(builder, head.steps, vectors)
+
+
+def _add_poolings(builder: GraphBuilder, head: PoolingHead, hidden: str) -> str:
+    return _concat(builder, [_pool(builder, name, head.skipped, hidden) for name in head.poolings])
+
+
+def _concat(builder: GraphBuilder, vectors: Sequence[str]) -> str:
+    return vectors[0] if len(vectors) == 1 else builder.node("Concat", vectors, axis=-1)
 
 
 def add_steps(builder: GraphBuilder, steps: Sequence[VectorStep], vectors: str) -> str:

@@ -14,7 +14,7 @@ from glossator.export.importing.model_source import ModelSource
 from glossator.export.importing.onnx_folder import open_onnx_model
 from glossator.export.importing.padding_check import check_padding
 from glossator.export.importing.recognition import Recognised
-from glossator.export.importing.sentence_head import add_modules, vector_size
+from glossator.export.importing.sentence_head import add_modules, vector_size, with_layers
 from glossator.export.importing.setfit_folder import add_linear_head
 from glossator.export.importing.static_embeddings import open_static
 from glossator.export.model_origin import IMPORTED
@@ -56,6 +56,7 @@ def open_foreign_model(
     *,
     max_length: int | None = None,
     stride: int | None = None,
+    layers: Sequence[int] = (),
 ) -> ForeignModel:
     """Load model and tokenizer of a folder.
 
@@ -65,12 +66,17 @@ def open_foreign_model(
         scratch: A folder for temporary files, which must exist as long as the model is used.
         max_length: The longest window in tokens; None takes what the files of the model set.
         stride: Tokens that neighbouring windows share; None takes an eighth of a window.
+        layers: The layers of an encoder whose vectors are concatenated; none: what the folder says.
 
     Raises ConfigError if anything is missing or does not fit together.
     """
     folder = source.folder / recognised.subfolder
     characters = None
+    if layers:
+        recognised = with_layers(recognised, layers)
     if source.onnx is not None:
+        if layers:
+            raise ConfigError("--layers needs the weights of the model", found=source.onnx, hint="Leave --layers out.")
         model, recognised = open_onnx_model(folder, source.onnx, recognised, scratch)
         tokenizer = open_tokenizer(
             folder, model.config, stated_length=recognised.max_length, max_length=max_length, stride=stride
@@ -85,7 +91,9 @@ def open_foreign_model(
         )
         tokenizer = align_padding(model, tokenizer)
     if recognised.sentence is not None:
-        model = add_modules(model, tokenizer, recognised.sentence, source.folder, prompt=recognised.prompt)
+        model = add_modules(
+            model, tokenizer, recognised.sentence, source.folder, prompt=recognised.prompt, layers=layers
+        )
         if recognised.linear_head is not None:
             model = add_linear_head(model, recognised.sentence, recognised.linear_head)
     task = _task(source, recognised, tokenizer, model, characters)

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from glossator.export.importing.foreign_tokenizer import ForeignTokenizer
 from glossator.export.importing.foreign_weights import load_tensors
+from glossator.export.importing.recognition import Recognised
 from glossator.modeling.registration import register_architectures
-from glossator.modeling.sentence_transformers_folder import SentenceFolder
+from glossator.modeling.sentence_transformers_folder import SentenceFolder, Step
 from glossator.service.errors import ConfigError
 from glossator.service.inference.encoding import prompt_ids
 
 
 def add_modules(
-    encoder: Any, tokenizer: ForeignTokenizer, modules: SentenceFolder, folder: Path, *, prompt: str = ""
+    encoder: Any,
+    tokenizer: ForeignTokenizer,
+    modules: SentenceFolder,
+    folder: Path,
+    *,
+    prompt: str = "",
+    layers: Sequence[int] = (),
 ) -> Any:
     """Return the encoder and the modules after it as one model; the encoder itself if pooling is all that follows.
 
@@ -25,6 +33,7 @@ def add_modules(
         modules: What the folder says.
         folder: The folder of the model.
         prompt: What is put before each text.
+        layers: The layers whose vectors are concatenated; none: the last one.
 
     Raises ConfigError if weights are missing, or if the modules do not fit together.
     """
@@ -42,14 +51,15 @@ def add_modules(
     skipped = tokens if modules.skips_prompt else 0
     # Normalisation alone: the task says it, and the encoder stays a model that other libraries load.
     only_pooled = not modules.is_static and all(step.kind == "normalize" for step in modules.steps)
-    if (only_pooled and not skipped) or (modules.is_static and not modules.steps):
+    _check_layers(encoder, layers)
+    if (only_pooled and not skipped and not layers) or (modules.is_static and not modules.steps):
         return encoder
     import torch
 
     from glossator.modeling.architectures.text_vector import TextVectorConfig, TextVectorModel
 
     register_architectures()  # the configuration of the encoder is found by its name
-    size = int(encoder.config.hidden_size) * max(1, len(modules.poolings))
+    size = int(encoder.config.hidden_size) * max(1, len(modules.poolings)) * max(1, len(layers))
     for step in modules.steps:
         wanted = step.fields.get("in_features") or step.fields.get("size")
         if step.kind in ("dense", "layer-norm") and wanted != size:
@@ -60,7 +70,11 @@ def add_modules(
             )
         size = int(step.fields.get("out_features") or min(size, step.fields.get("size") or size))
     config = TextVectorConfig(
-        encoder.config, poolings=modules.poolings, skipped=skipped, steps=[dict(step.fields) for step in modules.steps]
+        encoder.config,
+        poolings=modules.poolings,
+        skipped=skipped,
+        steps=[dict(step.fields) for step in modules.steps],
+        layers=layers,
     )
     model = TextVectorModel(config, encoder)
     with torch.no_grad():
@@ -68,6 +82,45 @@ def add_modules(
             if step.path:
                 _load(layer, folder / step.path)
     return model.eval()
+
+
+def with_layers(recognised: Recognised, layers: Sequence[int]) -> Recognised:
+    """Return a model that makes vectors of several layers instead of what follows its last one.
+
+    Raises ConfigError if it has no layers, or makes no vectors.
+    """
+    modules = recognised.sentence or SentenceFolder("", ["mean"])
+    if recognised.task != "text-embedding" or recognised.linear_head is not None or modules.is_static:
+        raise ConfigError(
+            "--layers is for encoders that make vectors",
+            found=f"a model for {recognised.task}" if recognised.linear_head is None else "a model of SetFit",
+            hint="Leave --layers out.",
+        )
+    dropped = [str(step) for step in modules.steps if step.kind != "normalize"]
+    if dropped:
+        raise ConfigError(
+            "--layers is for encoders without further layers after the pooling",
+            found=", ".join(dropped),
+            hint="Leave --layers out.",
+        )
+    shown = ", ".join(map(str, layers))
+    return replace(
+        recognised,
+        normalized=True,
+        sentence=replace(modules, steps=[Step({"kind": "normalize"})]),
+        evidence=[*recognised.evidence, f"--layers: the vectors of the layers {shown}, concatenated and normalized"],
+    )
+
+
+def _check_layers(encoder: Any, layers: Sequence[int]) -> None:
+    """Raise ConfigError if the encoder has no such layers."""
+    last = int(getattr(encoder.config, "num_hidden_layers", 0))
+    if len(set(layers)) < len(layers) or not all(0 <= layer <= last for layer in layers):
+        raise ConfigError(
+            "the encoder has no such layers",
+            found=", ".join(map(str, layers)),
+            expected=f"different numbers from 0 (word embeddings) to {last} (the last layer)",
+        )
 
 
 def _load(layer: Any, folder: Path) -> None:

@@ -33,7 +33,9 @@ class TextVectors(ModelOutput):  # type: ignore[misc]
 class TextVectorConfig(PretrainedConfig):  # type: ignore[misc]
     """The encoder, the poolings, the tokens at the start that are not pooled, and the steps after the pooling.
 
-    Without `poolings`, the encoder returns vectors of texts. Each step has a `kind`, and further fields:
+    Without `poolings`, the encoder returns vectors of texts. With `layers` (0: the word embeddings), the hidden states
+    of each layer are pooled to length 1 and concatenated; else those of the last layer are pooled. Each step has a
+    `kind`, and further fields:
 
     dense         in_features, out_features, bias, activation (of `ACTIVATIONS`), residual
     layer-norm    size
@@ -50,6 +52,7 @@ class TextVectorConfig(PretrainedConfig):  # type: ignore[misc]
         poolings: Sequence[str] = (),
         skipped: int = 0,
         steps: Sequence[Mapping[str, Any]] = (),
+        layers: Sequence[int] = (),
         **further: Any,
     ) -> None:
         fields = encoder.to_dict() if isinstance(encoder, PretrainedConfig) else encoder
@@ -59,12 +62,13 @@ class TextVectorConfig(PretrainedConfig):  # type: ignore[misc]
         self.poolings = list(poolings)
         self.skipped = skipped
         self.steps = [dict(step) for step in steps]
+        self.layers = list(layers)
         super().__init__(**further)
 
     @property
     def dimension(self) -> int:
         """The number of dimensions of a vector."""
-        size = int(self.encoder.hidden_size) * max(1, len(self.poolings))
+        size = int(self.encoder.hidden_size) * max(1, len(self.poolings)) * max(1, len(self.layers))
         for step in self.steps:
             size = int(step.get("out_features") or min(size, step.get("size") or size))
         return size
@@ -87,14 +91,16 @@ class TextVectorModel(PreTrainedModel):  # type: ignore[misc]
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor, **_: Any) -> TextVectors:
         """Return vectors `(batch, dimension)`."""
-        found = self.encoder(input_ids=input_ids, attention_mask=attention_mask)
-        if self.config.poolings:
+        config = self.config
+        states = {"output_hidden_states": True} if config.layers else {}
+        found = self.encoder(input_ids=input_ids, attention_mask=attention_mask, **states)
+        if config.layers:
+            hidden = [found.hidden_states[layer] for layer in config.layers]
+            parts = [pool(h, attention_mask, config.poolings, normalized=True, skipped=config.skipped) for h in hidden]
+            vectors = torch.cat(parts, dim=-1)
+        elif config.poolings:
             vectors = pool(
-                found.last_hidden_state,
-                attention_mask,
-                self.config.poolings,
-                normalized=False,
-                skipped=self.config.skipped,
+                found.last_hidden_state, attention_mask, config.poolings, normalized=False, skipped=config.skipped
             )
         else:
             vectors = found.embedding

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,6 +43,7 @@ def import_model(
     onnx: str | None = None,
     onnx_int8: str | None = None,
     prompt: str | None = None,
+    layers: Sequence[int] = (),
     max_length: int | None = None,
     stride: int | None = None,
     name: str | None = None,
@@ -69,6 +71,7 @@ def import_model(
             answers may depend on the other texts of a batch; if decisions do, it is refused unless `precision` is int8.
         prompt: The name of a prompt of sentence-transformers that is put before each text; empty for none. None takes
             the default of the model.
+        layers: The layers of an encoder whose vectors are concatenated, for heads; none: what the folder says.
         max_length: The longest window in tokens; None takes what the files of the model set.
         stride: Tokens that neighbouring windows share; None takes an eighth of a window.
         name: The model's name; None takes the name of the folder.
@@ -98,7 +101,9 @@ def import_model(
         source, merged = merge_adapter(source, scratch, base=base, task=options.task)
         recognised = recognise(source.folder, task=options.task, label_names=options.label_names or (), prompt=prompt)
         with store.record("import", reporter) as record:
-            foreign = open_foreign_model(source, recognised, scratch, max_length=max_length, stride=stride)
+            foreign = open_foreign_model(
+                source, recognised, scratch, max_length=max_length, stride=stride, layers=layers
+            )
             found = [*merged, *foreign.evidence]
             for line in found:
                 reporter.stage(line)

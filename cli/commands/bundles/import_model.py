@@ -10,6 +10,7 @@ import typer
 from glossator.cli.commands.bundles.export import print_exported, to_json
 from glossator.cli.support import corpus_options, run_options
 from glossator.cli.support.console import OK, REJECTED_ROWS, Json, Overwrite, Quiet, print_json, reporter, stdout
+from glossator.service.errors import ConfigError
 from glossator.workflows.corpus.reading_options import ReadingOptions
 
 
@@ -59,6 +60,14 @@ def import_(
         typer.Option(
             metavar="NAME",
             help="Prompt of sentence-transformers to put before each text; default: that of the model; '' for none.",
+        ),
+    ] = None,
+    layers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NUMBERS",
+            help="For a backbone of heads: layers whose vectors are concatenated, such as 2,4,6; 0: word embeddings; "
+            "default: the last layer.",
         ),
     ] = None,
     max_length: Annotated[
@@ -128,6 +137,7 @@ def import_(
         onnx=onnx,
         onnx_int8=onnx_int8,
         prompt=prompt,
+        layers=_numbers(layers),
         max_length=max_length,
         stride=stride,
         name=name,
@@ -144,3 +154,11 @@ def import_(
         if not result.exported.manifest.verification.measured:
             stdout().print("not measured on labelled rows: pass --data to measure and calibrate it", markup=False)
     return REJECTED_ROWS if result.rejected_rows else OK
+
+
+def _numbers(text: str | None) -> list[int]:
+    """The numbers of `--layers`. Raises ConfigError if it has anything else."""
+    try:
+        return [] if text is None else [int(part) for part in text.split(",")]
+    except ValueError:
+        raise ConfigError("--layers is no list of numbers", found=text, expected="numbers with commas: 2,4,6") from None

@@ -73,4 +73,5 @@ def _pooled_head(model: Any) -> PoolingHead:
 
 def _vector_head(model: Any) -> PoolingHead:
     """Return the head of a `TextVectorModel` with an encoder."""
-    return PoolingHead(tuple(model.config.poolings), read_vector_steps(model), model.config.skipped)
+    config = model.config
+    return PoolingHead(tuple(config.poolings), read_vector_steps(model), config.skipped, layers=tuple(config.layers))

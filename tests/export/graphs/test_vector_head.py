@@ -87,3 +87,16 @@ def test_tokens_of_a_prompt_are_not_pooled(bert: Any, tmp_path: Path, pooling: s
     register_architectures()
     model = TextVectorModel(TextVectorConfig(bert.config, poolings=[pooling], skipped=1), bert).eval()
     assert largest_difference(model, make_task(32, normalized=False), tmp_path) < 1e-5
+
+
+@pytest.mark.parametrize("poolings", [["mean"], ["cls", "max"]], ids=str)
+def test_vectors_of_several_layers(bert: Any, tmp_path: Path, poolings: list[str]) -> None:
+    from glossator.modeling.architectures.text_vector import TextVectorConfig, TextVectorModel
+    from glossator.modeling.registration import register_architectures
+
+    register_architectures()
+    layers = [0, 1, bert.config.num_hidden_layers]
+    config = TextVectorConfig(bert.config, poolings=poolings, layers=layers, steps=[{"kind": "normalize"}])
+    task = make_task(32 * len(poolings) * len(layers))
+    assert config.dimension == task.dimension
+    assert largest_difference(TextVectorModel(config, bert).eval(), task, tmp_path) < 1e-5

@@ -53,10 +53,10 @@ def save(bert: Path, tmp_path: Path) -> Callable[..., Any]:
     return make
 
 
-def open_model(folder: Path, tmp_path: Path, **options: Any) -> ForeignModel:
+def open_model(folder: Path, tmp_path: Path, *, layers: Sequence[int] = (), **options: Any) -> ForeignModel:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    return open_foreign_model(find_model(str(folder)), recognise(folder, **options), scratch)
+    return open_foreign_model(find_model(str(folder)), recognise(folder, **options), scratch, layers=layers)
 
 
 def vectors(model: ForeignModel, texts: Sequence[str] = TEXTS) -> np.ndarray[Any, Any]:
@@ -219,6 +219,34 @@ def test_a_folder_may_ask_for_lower_case(bert: Path, save: Any, tmp_path: Path) 
     (folder / "sentence_bert_config.json").write_text(json.dumps({**settings, "do_lower_case": True}))
     model = open_model(folder, tmp_path)
     np.testing.assert_allclose(vectors(model, ["WHERE is My Parcel"]), theirs.encode(["where is my parcel"]), atol=1e-5)
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["sentence-transformers", "encoder alone"])
+def test_the_vectors_of_layers_are_concatenated(bert: Path, save: Any, tmp_path: Path, plain: bool) -> None:
+    import torch
+    from transformers import AutoModel, AutoTokenizer
+
+    save(modules().Pooling(32), modules().Normalize())
+    model = open_model(bert if plain else tmp_path / "model", tmp_path, layers=[0, 2])
+    tokens = AutoTokenizer.from_pretrained(bert)("where is my parcel", return_tensors="pt")
+    with torch.inference_mode():
+        states = AutoModel.from_pretrained(bert).eval()(**tokens, output_hidden_states=True).hidden_states
+    means = [states[layer][0].mean(dim=0).numpy() for layer in (0, 2)]
+    expected = np.concatenate([mean / np.linalg.norm(mean) for mean in means]) / np.sqrt(2)
+    np.testing.assert_allclose(vectors(model, ["where is my parcel"])[0], expected, atol=1e-5)
+    assert model.task.dimension == 64
+    assert any("the layers 0, 2" in line for line in model.evidence)
+
+
+@pytest.mark.parametrize("layers", [[3], [-1], [1, 1]], ids=str)
+def test_layers_that_the_encoder_lacks_are_refused(bert: Path, tmp_path: Path, layers: list[int]) -> None:
+    with pytest.raises(ConfigError, match=r"different numbers from 0 .* to 2"):
+        open_model(bert, tmp_path, layers=layers)
+
+
+def test_layers_are_refused_if_a_dense_layer_follows(one_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="further layers after the pooling"):
+        open_model(one_folder, tmp_path, layers=[1])
 
 
 def test_the_length_that_sentence_transformers_sets_wins_over_that_of_the_tokenizer(save: Any, tmp_path: Path) -> None:
