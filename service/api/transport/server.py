@@ -25,6 +25,7 @@ from glossator.service.errors import ConfigError
 from glossator.service.stop_signals import stop_signals
 
 _BACKLOG = 2048
+_ACCEPT_SECONDS = 0.01
 _LINGER_SECONDS = 0.3
 _KEEP_ALIVE_SECONDS = 75
 """Longer than load balancers keep idle connections: the side that closes first may lose a request."""
@@ -101,7 +102,9 @@ class _Server(uvicorn.Server):
         """Accept no more connections, then read requests that are already on open connections.
 
         An idle connection may hold a request that has not been read yet. Responses from now on close the connection.
+        Connections that wait to be accepted would be reset.
         """
+        await asyncio.sleep(_ACCEPT_SECONDS)
         for server in self.servers:
             server.close()
         await asyncio.sleep(_LINGER_SECONDS)

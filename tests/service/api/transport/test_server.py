@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import os
@@ -168,6 +169,30 @@ def test_server_drains_after_the_signal(served_models: dict[str, Model]) -> None
     server.handle_exit(signal.SIGTERM, None)
     assert app.state.service.draining
     assert server.should_exit
+
+
+def test_connections_that_wait_when_the_server_stops_are_answered(served_models: dict[str, Model]) -> None:
+    app = create_app(served_models, Settings())
+    config = uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=10)
+    config.load()
+
+    async def stop() -> list[socket.socket]:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            server = _Server(config, app.state.service, "http://127.0.0.1", None)
+            server.lifespan = config.lifespan_class(config)
+            await server.startup([listener])
+            address = listener.getsockname()
+            clients = [socket.create_connection(address, 20) for _ in range(20)]  # accepted when the loop runs again
+            for client in clients:
+                client.sendall(b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            await server.shutdown([listener])
+        return clients
+
+    for client in asyncio.run(stop()):
+        with client:
+            answer = http.client.HTTPResponse(client)
+            answer.begin()
+            assert answer.status == 200
 
 
 def test_serve_refuses_a_port_in_use(served_models: dict[str, Model]) -> None:
