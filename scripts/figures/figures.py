@@ -342,6 +342,7 @@ FIGURES: Mapping[str, Callable[[Any], Figures]] = {
     "families": quality.families,
     "faults": quality.faults,
     "first_page": pages.first_page,
+    "heads": quality.heads,
     "heads_speed": heads_speed,
     "image": pages.image,
     "int8_kernels": int8_kernels,

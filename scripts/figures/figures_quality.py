@@ -109,6 +109,25 @@ def faults(result: Any) -> Figures:
     }
 
 
+def heads(result: Any) -> Figures:
+    """For each corpus: a model of its own, and heads on the last and on several layers. `enough`: at most one
+    point lower; `within` counts these corpora."""
+    found: Figures = {}
+    for each in result:
+        corpus = each["corpus"]
+        found[f"{corpus}.epochs"] = str(each["epochs"])
+        for kind, compared in each["comparison"].items():
+            points = Interval(*(100 * compared[name] for name in ("difference", "low", "high")))
+            found |= ranged(f"{corpus}.{kind}.points", points, "+.1f")
+            found[f"{corpus}.{kind}.enough"] = "yes" if compared["difference"] >= -0.01 else "no"
+            found[f"{corpus}.{kind}"], found[f"{corpus}.own"] = f"{compared['new']:.3f}", f"{compared['old']:.3f}"
+        found |= {f"{corpus}.{kind}.seconds": f"{seconds:,.0f}" for kind, seconds in each["seconds"].items()}
+    for kind in ("head", "layers"):
+        measured = [each["comparison"][kind]["difference"] for each in result if kind in each["comparison"]]
+        found |= {f"{kind}.corpora": str(len(measured)), f"{kind}.within": str(sum(d >= -0.01 for d in measured))}
+    return found
+
+
 def invariance(result: Any) -> Figures:
     found = {"texts": f"{result['texts']:,}", "ways": str(len(result["moved_and_flips"]))}
     for name, model in (("ours", "served (static)"), ("stock", "stock recipe")):
