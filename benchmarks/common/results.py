@@ -61,8 +61,10 @@ class StoredResult(BaseModel):
 def machine_kind(description: str) -> str:
     """The name of a kind of machine, from what `describe_machine` says of it.
 
-    >>> machine_kind("AMD EPYC (avx2 avx512f avx512_vnni), 2 CPUs, ONNX Runtime 1.32.0")
+    >>> machine_kind("AMD EPYC (avx2 avx512f avx512_vnni avx_vnni), 2 CPUs, ONNX Runtime 1.32.0")
     'vnni-amd-epyc'
+    >>> machine_kind("AMD EPYC (avx2 avx512f avx512_vnni), 2 CPUs, ONNX Runtime 1.32.0")
+    'avx512vnni-amd-epyc'
     >>> machine_kind("Intel(R) Xeon(R) Processor (avx2 avx512_vnni amx_int8), 2 CPUs, ONNX Runtime 1.32.0")
     'amx-intel-xeon'
     """
@@ -71,8 +73,10 @@ def machine_kind(description: str) -> str:
     words = [word for word in re.findall(r"[a-z0-9]+", processor.lower()) if word not in ("processor", "cpu")]
     if "amx_int8" in flags:
         instructions = "amx"
-    elif flags & {"avx512_vnni", "avx_vnni"}:
+    elif "avx_vnni" in flags:
         instructions = "vnni"
+    elif "avx512_vnni" in flags:  # an older generation
+        instructions = "avx512vnni"
     elif "avx2" in flags:
         instructions = "avx2"
     else:
