@@ -71,7 +71,8 @@ def test_a_file_without_the_format_is_refused(tmp_path: Path) -> None:
     ("description", "kind"),
     [
         ("AMD EPYC 7R13 Processor (avx2), 2 CPUs, ONNX Runtime 1.32.0", "avx2-amd-epyc-7r13"),
-        ("AMD EPYC (avx2 avx512f avx512_vnni), 2 CPUs", "vnni-amd-epyc"),
+        ("AMD EPYC (avx2 avx512f avx512_vnni), 2 CPUs", "avx512vnni-amd-epyc"),
+        ("AMD EPYC (avx2 avx512f avx512_vnni avx_vnni), 2 CPUs", "vnni-amd-epyc"),
         ("Intel(R) Xeon(R) Processor (avx2 amx_int8 avx_vnni), 2 CPUs", "amx-intel-xeon"),
         ("aarch64 (asimddp i8mm sve), 4 CPUs", "i8mm-aarch64"),
     ],
