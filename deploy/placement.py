@@ -34,7 +34,7 @@ def peak_mb():  # not from getrusage: that begins with the peak of the parent pr
 before = peak_mb()
 model = load(sys.argv[1])
 for _ in range(2):
-    model.predict([row.text for row in model.bundle.golden])
+    model.predict([row.input for row in model.bundle.golden])
 print(peak_mb() - before)
 """
 _CONFIG = """\

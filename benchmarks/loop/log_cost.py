@@ -29,9 +29,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import psutil
-
 from benchmarks.common import texts as texts_of
+from benchmarks.common.processor_time import cpu_seconds
 from benchmarks.common.results import ROOT, write_report, write_result
 from benchmarks.reliability.overload import Client, open_loop, p99
 from glossator.evaluation.markdown import markdown_table
@@ -97,8 +96,7 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """The time of the processor that it has taken."""
-        used = psutil.Process(self.process.pid).cpu_times()
-        return float(used.user + used.system)
+        return cpu_seconds(self.process.pid)
 
     def halt(self) -> None:
         """Take no processor time from now on."""

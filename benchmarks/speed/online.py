@@ -29,12 +29,12 @@ from typing import Any
 
 import numpy as np
 import onnxruntime as ort
-import psutil
 import uvloop
 from tokenizers import Tokenizer
 
 from benchmarks.common import texts as texts_of
 from benchmarks.common.engine_options import parser
+from benchmarks.common.processor_time import cpu_seconds
 from benchmarks.common.results import ROOT, write_report, write_result
 from benchmarks.speed.engines import Worker
 from glossator.evaluation.markdown import markdown_table
@@ -254,13 +254,6 @@ class Bare:
             self._session.run(["logits"], {"input_ids": ids, "attention_mask": np.ones_like(ids)})
             took.append(1000 * (time.perf_counter() - began))
         return statistics.median(took)
-
-
-def cpu_seconds(process: int) -> float:
-    """The processor time that a process and those that it started have taken."""
-    first = psutil.Process(process)
-    used = [each.cpu_times() for each in (first, *first.children(recursive=True))]
-    return float(sum(each.user + each.system for each in used))
 
 
 def draw(options: argparse.Namespace, kind: str, seed: int) -> list[str]:

@@ -90,10 +90,16 @@ def with_layers(recognised: Recognised, layers: Sequence[int]) -> Recognised:
     Raises ConfigError if it has no layers, or makes no vectors.
     """
     modules = recognised.sentence or SentenceFolder("", ["mean"])
-    if recognised.task != "text-embedding" or recognised.linear_head is not None or modules.is_static:
+    kinds = {
+        "a table of token vectors": modules.is_static,
+        "a model of SetFit": recognised.linear_head is not None,
+        f"a model for {recognised.task}": recognised.task != "text-embedding",
+    }
+    found = next((kind for kind, is_it in kinds.items() if is_it), None)
+    if found is not None:
         raise ConfigError(
             "--layers is for encoders that make vectors",
-            found=f"a model for {recognised.task}" if recognised.linear_head is None else "a model of SetFit",
+            found=found,
             hint="Leave --layers out.",
         )
     dropped = [str(step) for step in modules.steps if step.kind != "normalize"]

@@ -6,8 +6,7 @@ import re
 import shutil
 import subprocess
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ from nginx import free_port, wait_until_it_listens
 from prometheus_client.parser import text_string_to_metric_families
 from servers import Server, server
 from vote_bundle import vote_bundle
+from waiting import wait_until
 
 HELM = Path(__file__).resolve().parents[2] / "deploy" / "helm"
 KEY = "a-key-of-the-administrator"
@@ -91,13 +91,6 @@ def mean_wait(before: dict[str, float], after: dict[str, float]) -> float:
         for name in ("glossator_stage_seconds_sum", "glossator_stage_seconds_count", "glossator_refused_total")
     )
     return (waited + refused) / max(answered + refused, 1)
-
-
-def wait_until(check: Callable[[], bool], seconds: float = 60.0) -> None:
-    until = time.monotonic() + seconds
-    while not check():
-        assert time.monotonic() < until
-        time.sleep(0.1)
 
 
 def test_chart_scales_by_the_metric_that_the_adapter_provides() -> None:

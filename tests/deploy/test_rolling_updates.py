@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
+from asking_threads import AskingThreads
 from nginx import balancer, free_port
 from servers import HTTP, ROOT, environment, server
 from vote_bundle import vote_bundle
+from waiting import wait_until
 
 from glossator.service.api.app import create_app
 from glossator.service.api.settings import Settings
@@ -35,43 +37,30 @@ def versions(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return [vote_bundle(root / f"{size}" / "intents", "single_label_classification", ballast=size) for size in (1, 300)]
 
 
-class Clients:
+class Clients(AskingThreads):
     """Clients that send requests all the time, each on a connection that it keeps; they retry nothing."""
 
     def __init__(self, url: str) -> None:
+        super().__init__([partial(self._send, path) for path in list(REQUESTS) * 2])
         self._url = url
-        self._over = threading.Event()
-        self._lock = threading.Lock()
-        self._threads = [threading.Thread(target=self._send, args=(path,)) for path in list(REQUESTS) * 2]
-        self.outcomes: Counter[str] = Counter()
         self.versions: list[tuple[float, str]] = []
         """When a prediction was requested, and the version that it names."""
 
-    def __enter__(self) -> Clients:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        for thread in self._threads:
-            thread.join()
-
     def versions_since(self, moment: float) -> set[str]:
         """The versions that answered the predictions requested after a moment."""
-        with self._lock:
+        with self.lock:
             return {version for began, version in self.versions if began > moment}
 
     def _send(self, path: str) -> None:
         with httpx.Client(base_url=self._url, timeout=30) as client:
-            while not self._over.is_set():
+            while not self.over.is_set():
                 began = time.monotonic()
                 try:
                     answer = client.post(path, json=REQUESTS[path])
                     outcome = "200" if answer.status_code == 200 else f"{path}: {answer.status_code} {answer.text}"
                 except httpx.HTTPError as error:
                     outcome = f"{path}: {error!r}"
-                with self._lock:
+                with self.lock:
                     self.outcomes[outcome] += 1
                     if path == PREDICT and outcome == "200":
                         self.versions.append((began, answer.json()["version"]))
@@ -98,13 +87,6 @@ def is_ready(port: int) -> bool:
         return HTTP.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
     except httpx.HTTPError:
         return False
-
-
-def wait_until(check: Callable[[], bool]) -> None:
-    until = time.monotonic() + 60
-    while not check():
-        assert time.monotonic() < until
-        time.sleep(0.05)
 
 
 def digest_of(bundle: Path) -> str:

@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import httpx
 import psutil
+from asking_threads import AskingThreads
 from prometheus_client.parser import text_string_to_metric_families
 from servers import ROOT, environment
 
@@ -45,32 +45,19 @@ def replicas(bundle: Path, count: int = 2) -> Iterator[tuple[psutil.Process, str
         process.stderr.close()
 
 
-class Load:
+class Load(AskingThreads):
     """Clients that ask again and again, each on a connection of its own that it keeps; they try nothing again."""
 
     def __init__(self, url: str, model: str) -> None:
+        super().__init__([self._ask] * CLIENTS)
         self._url = f"{url}/v1/models/{model}/predict"
-        self._over = threading.Event()
-        self.outcomes: Counter[str] = Counter()
         self.slowest = 0.0
-        self._lock = threading.Lock()
-        self._threads = [threading.Thread(target=self._ask) for _ in range(CLIENTS)]
-
-    def __enter__(self) -> Load:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        for thread in self._threads:
-            thread.join()
 
     def _ask(self) -> None:
-        while not self._over.is_set():
+        while not self.over.is_set():
             with httpx.Client(timeout=10) as client:
                 for _ in range(50):
-                    if self._over.is_set():
+                    if self.over.is_set():
                         return
                     began = time.monotonic()
                     try:
@@ -78,7 +65,7 @@ class Load:
                         outcome = str(answer.status_code)
                     except httpx.HTTPError as error:
                         outcome = type(error).__name__
-                    with self._lock:
+                    with self.lock:
                         self.outcomes[outcome] += 1
                         self.slowest = max(self.slowest, time.monotonic() - began)
                     if outcome != "200":

@@ -26,6 +26,7 @@ from glossator.service.stop_signals import stop_signals
 
 _BACKLOG = 2048
 _ACCEPT_SECONDS = 0.01
+"""The event loop accepts all waiting connections in its next pass."""
 _LINGER_SECONDS = 0.3
 _KEEP_ALIVE_SECONDS = 75
 """Longer than load balancers keep idle connections: the side that closes first may lose a request."""

@@ -116,23 +116,20 @@ class Storage:
 
     def sizes(self, folder: str = "") -> dict[str, int]:
         """Return the names and sizes of the files in this folder, or in a folder inside it."""
-        with self._read_errors(self.url):
-            self._system.invalidate_cache()
-            try:
-                found = self._system.ls(self.path(folder).rstrip("/"), detail=True)
-            except FileNotFoundError:
-                return {}
-            return {info["name"].rpartition("/")[2]: int(info["size"]) for info in found if info["type"] == "file"}
+        found = self._list(folder)
+        return {info["name"].rpartition("/")[2]: int(info["size"]) for info in found if info["type"] == "file"}
 
     def names(self, folder: str = "") -> set[str]:
-        """Return the names of the files in this folder, or in a folder inside it."""
+        """Return the names of the files and folders in this folder, or in a folder inside it."""
+        return {info["name"].rpartition("/")[2] for info in self._list(folder)}
+
+    def _list(self, folder: str) -> list[dict[str, Any]]:
         with self._read_errors(self.url):
             self._system.invalidate_cache()
-            path = self.path(folder).rstrip("/")
             try:
-                return {name.rpartition("/")[2] for name in self._system.ls(path, detail=False)}
+                return list(self._system.ls(self.path(folder).rstrip("/"), detail=True))
             except FileNotFoundError:
-                return set()
+                return []
 
     def put(self, name: str, content: bytes | Path) -> None:
         """Write a file of this folder, from bytes or from a local file. It replaces an older one, and appears whole.
