@@ -170,7 +170,6 @@ def report(work: Path, results: Path | None) -> None:
         *([f"Only the first {records[0]['limit']} rows of each file."] if records[0]["limit"] else []),
         "",
         markdown_table(header, rows, right=(2, 3, 4, 6, 7, 9, 10, 11)),
-        *(f"\n{record['corpus']}: {record['note']}" for record in records if "note" in record),
     ]
     write_result("heads", records, report="\n".join(lines), folder=results)
     print("\n".join(lines))
