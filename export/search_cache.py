@@ -21,7 +21,7 @@ from glossator.service.files.hashing import hash_file
 from glossator.service.inference.runtime.machine import describe_machine
 from glossator.service.inference.runtime.machine_cache import load_cached, store_cached
 
-_FORMAT = 2
+_FORMAT = 3
 """Increased when the search or its verdicts change."""
 _KIND = "int8-search"
 
@@ -53,7 +53,9 @@ def load_search(key: str) -> SearchResult | None:
         fields = load_cached(_KIND, key)
         return SearchResult(
             compared=[Parity.model_validate(each) for each in fields["compared"]],
-            ranges={name: Range(**each) for name, each in fields["ranges"].items()},
+            ranges={
+                name: Range(**each | {"factors": tuple(each["factors"])}) for name, each in fields["ranges"].items()
+            },
             int8=fields["int8"],
         )
     except (KeyError, TypeError, ValueError, AttributeError):

@@ -41,9 +41,9 @@ class Attention:
         bias = self._bias
         if first_only and self._weights.relative_bias is not None:
             bias = builder.first(bias, axis=2)
+        keys = builder.product(f"{name}.input", hidden, layer.key)
         # The scale of the scores is part of the query's weights.
         query = self._split_heads(builder.product(f"{name}.input", query_input, layer.query.scaled(size**-0.5)), size)
-        keys = builder.product(f"{name}.input", hidden, layer.key)
         key = self._split_heads(keys, size, order=(1, 2, 3, 0))
         value = self._split_heads(builder.product(f"{name}.input", hidden, layer.value), size)
         scores = builder.node("Add", [builder.node("MatMul", [query, key]), bias])  # (batch, heads, seq, seq)
@@ -61,8 +61,8 @@ class Attention:
         builder, long = self._builder, self._long
         size = layer.query.width // self._weights.heads
         scaled = layer.query.scaled(size**-0.5 * score_factor(rotary))
-        query = builder.product(f"{name}.input", query_input, scaled)
         key = self._rotary.rotate(builder.product(f"{name}.input", hidden, layer.key), rotary)
+        query = builder.product(f"{name}.input", query_input, scaled)
         value = builder.product(f"{name}.input", hidden, layer.value)
         if first_only:  # the first position rotates nothing
             return long.add_first(query, key, value, size, layer.reach)

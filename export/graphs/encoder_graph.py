@@ -20,7 +20,7 @@ import numpy as np
 
 from glossator.export.graphs.attention import Attention
 from glossator.export.graphs.encoder_weights import Embeddings, EncoderWeights, Floats, Layer, LayerNorm
-from glossator.export.graphs.graph_builder import GraphBuilder, Quantization
+from glossator.export.graphs.graph_builder import GraphBuilder, ProductInput, Quantization
 from glossator.export.graphs.head_graph import Outputs, add_head
 
 
@@ -46,14 +46,15 @@ def write_graph(weights: EncoderWeights, destination: Path, *, quantization: Qua
     builder.save(destination, _input_names(weights), _add_encoder(builder, weights))
 
 
-def write_activation_graph(weights: EncoderWeights, destination: Path) -> dict[str, str]:
+def write_activation_graph(weights: EncoderWeights, destination: Path) -> dict[str, ProductInput]:
     """Write the fp32 graph with the tensors that products read as further outputs.
 
-    Returns the name of the output for each name of `product_input_names`.
+    Returns the output and the weights of the products for each name of `product_input_names`.
     """
     builder = GraphBuilder()
     outputs = _add_encoder(builder, weights)
-    builder.save(destination, _input_names(weights), outputs, list(dict.fromkeys(builder.product_inputs.values())))
+    tensors = list(dict.fromkeys(each.tensor for each in builder.product_inputs.values()))
+    builder.save(destination, _input_names(weights), outputs, tensors)
     return builder.product_inputs
 
 

@@ -3,9 +3,12 @@
 In int8, activation scales are constants, measured on real texts (`activation_ranges`): an answer cannot depend on the
 other texts of its batch, and no pass over the activations is needed to find scales. For a product `X @ W + b`:
 
-    A = saturate(round(X / scale) + zero_point)                           uint8, one scale per tensor
-    B, column_scale = W, symmetric per column                             int8
+    A = saturate(round(X / factors / scale) + zero_point)                 uint8, one factor per channel, one scale
+    B, column_scale = factors[:, None] * W, symmetric per column          int8
     X @ W + b ~ ((A - zero_point) @ B) * scale * column_scale + b         float32
+
+Few channels of an encoder have large values. Factors divide them out of the activations, which then lose less in 8
+bits, and multiply them into the weights (SmoothQuant, Xiao et al. 2023; see `activation_ranges`).
 
 Products that read the same tensor share its quantised form. Embedding tables are in int8 with one scale per row; in
 fp32 graphs they are in 16 bits if all their values are exact so, because the model was saved in 16 bits.
@@ -17,12 +20,12 @@ import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from glossator.export.graphs.encoder_weights import LayerNorm, Linear
+from glossator.export.graphs.encoder_weights import Floats, LayerNorm, Linear
 from glossator.export.graphs.file_size import check_file_size
 from glossator.export.graphs.int8_weights import quantize_symmetric
 
@@ -35,10 +38,14 @@ _MIN_EMBEDDINGS = 256
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The smallest and largest value of a tensor; the range includes 0."""
+    """The smallest and largest value of a tensor that products read, each divided by the factor of its channel.
+
+    The range includes 0. `factors`: one per channel.
+    """
 
     low: float
     high: float
+    factors: tuple[float, ...]
 
     def scale_and_zero_point(self) -> tuple[np.float32, np.uint8]:
         """Return the scale and zero point that map the range to 0 to 255."""
@@ -52,6 +59,13 @@ class Quantization:
 
     ranges: Mapping[str, Range]
     excluded: Collection[str] = ()
+
+
+class ProductInput(NamedTuple):
+    """A tensor of a graph that products read, and their weights, each `(in, out)`."""
+
+    tensor: str
+    weights: list[Floats]
 
 
 class GraphBuilder:
@@ -69,8 +83,8 @@ class GraphBuilder:
         self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = {}
         self._bytes = 0
         self._quantized: dict[str, str] = {}
-        self.product_inputs: dict[str, str] = {}
-        """The tensor that the products of each name read."""
+        self.product_inputs: dict[str, ProductInput] = {}
+        """The tensor that the products of each name read; the first one, if there are several."""
 
     def node(
         self, operator: str, inputs: Sequence[str], *, domain: str = "", output: str | None = None, **attributes: Any
@@ -140,14 +154,17 @@ class GraphBuilder:
 
     def product(self, name: str, tensor: str, linear: Linear) -> str:
         """Add `tensor @ weight + bias`, in int8 unless the products of that name are excluded."""
-        self.product_inputs.setdefault(name, tensor)
+        self.product_inputs.setdefault(name, ProductInput(tensor, [])).weights.append(linear.weight)
         quantization = self._quantization
         if quantization is None or name in quantization.excluded:
             return self.tokenwise(tensor, linear)
-        scale, zero_point = (self.constant(value) for value in quantization.ranges[name].scale_and_zero_point())
+        measured = quantization.ranges[name]
+        factors = np.array(measured.factors, dtype=np.float32)
+        scale, zero_point = (self.constant(value) for value in measured.scale_and_zero_point())
         if tensor not in self._quantized:
-            self._quantized[tensor] = self.node("QuantizeLinear", [tensor, scale, zero_point])
-        weight, column_scale = quantize_symmetric(linear.weight, axis=0)
+            divided = self.node("Mul", [tensor, self.constant(1.0 / factors)])
+            self._quantized[tensor] = self.node("QuantizeLinear", [divided, scale, zero_point])
+        weight, column_scale = quantize_symmetric(linear.weight * factors[:, np.newaxis], axis=0)
         inputs = [self._quantized[tensor], self.constant(weight), scale, self.constant(column_scale), zero_point]
         inputs += [] if linear.bias is None else ["", self.constant(linear.bias)]
         return self.node("MatMulIntegerToFloat", inputs, domain="com.microsoft")

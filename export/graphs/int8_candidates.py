@@ -1,8 +1,8 @@
 """The int8 graphs that a bundle may serve, the fastest first.
 
 1. `static`: int8 products with fixed activation scales, for the families that `families` knows.
-2. The same, but the products that lose most in int8 stay in fp32.
-3. `row`: one activation scale per token, for any graph.
+2. `row`: one activation scale per token, for any graph.
+3. `static`, but the products that lose most in int8 stay in fp32.
 4. `block`: weights and activations in int8 with one scale per block, for any graph with products (`MatMulNBits`):
    half as fast, nearly exact.
 
@@ -55,11 +55,12 @@ def int8_candidates(
     """
     if weights is not None:
         yield candidate("static", (), fp32, weights, ranges)
+    yield candidate("row", (), fp32, weights, ranges)
+    if weights is not None:
         sensitive = rank_by_int8_error(fp32, weights, ranges, logits)
         for share in EXCLUDED_SHARES:
             excluded = tuple(sensitive[: max(1, round(share * len(sensitive)))])
             yield candidate("static", excluded, fp32, weights, ranges)
-    yield candidate("row", (), fp32, weights, ranges)
     if has_products(fp32):
         yield candidate("block", (), fp32, weights, ranges)
 

@@ -18,11 +18,12 @@ from onnx import numpy_helper
 from property_profiles import examples
 from task_factory import TASKS, make_task
 
-from glossator.export.graphs.activation_ranges import measure_ranges, random_windows
+from glossator.export.graphs.activation_ranges import channel_factors, measure_ranges, random_windows
 from glossator.export.graphs.encoder_graph import product_input_names, write_activation_graph, write_graph
 from glossator.export.graphs.encoder_weights import EncoderWeights
 from glossator.export.graphs.families.registry import read_encoder
 from glossator.export.graphs.graph_builder import Quantization, Range
+from glossator.export.graphs.int8_weights import quantize_symmetric
 from glossator.export.graphs.torch_to_onnx import convert_to_onnx
 from glossator.modeling.checkpoint_reader import load_model
 from glossator.modeling.torch_session import TorchSession
@@ -142,7 +143,7 @@ def test_the_activation_graph_outputs_every_tensor_that_a_product_reads(case: Ca
     outputs = write_activation_graph(case.weights, tmp_path / "activations.onnx")
     assert list(outputs) == product_input_names(case.weights) == list(case.ranges())
     session = ort.InferenceSession(tmp_path / "activations.onnx", providers=["CPUExecutionProvider"])
-    assert set(outputs.values()) < {item.name for item in session.get_outputs()}
+    assert {each.tensor for each in outputs.values()} < {item.name for item in session.get_outputs()}
 
 
 def test_a_tensor_is_quantised_once_and_weights_are_int8(tiny_base: Callable[[str], Path], tmp_path: Path) -> None:
@@ -159,17 +160,53 @@ def test_a_tensor_is_quantised_once_and_weights_are_int8(tiny_base: Callable[[st
     assert not any(each.shape == hidden and each.dtype == np.float32 for each in matrices)
 
 
-def test_ranges_do_not_count_padding(tiny_base: Callable[[str], Path]) -> None:
+def test_ranges_are_those_of_all_tokens_without_padding(tiny_base: Callable[[str], Path], tmp_path: Path) -> None:
+    """In the last layer too: its queries are those of the first token alone, but keys and values read all tokens."""
     case = Case(tiny_base("bert"))
-    each = [measure_ranges(case.weights, [window], pad_token_id=case.pad_token_id) for window in case.windows]
-    for name, batched in case.ranges().items():
-        assert batched.low == pytest.approx(min(ranges[name].low for ranges in each), abs=1e-4)
-        assert batched.high == pytest.approx(max(ranges[name].high for ranges in each), abs=1e-4)
+    inputs = write_activation_graph(case.weights, tmp_path / "activations.onnx")
+    session = ort.InferenceSession(tmp_path / "activations.onnx", providers=["CPUExecutionProvider"])
+    tokens: dict[str, list[Floats]] = {name: [] for name in inputs}
+    for window in case.windows:
+        ids = np.array([window])
+        feeds = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+        for name, values in zip(inputs, session.run([each.tensor for each in inputs.values()], feeds), strict=True):
+            tokens[name] += [values.reshape(-1, values.shape[-1])]
+    assert len(np.concatenate(tokens[f"layer.{len(case.weights.layers) - 1}.input"])) == sum(LENGTHS)
+    for name, found in case.ranges().items():
+        values, weights = np.concatenate(tokens[name]), np.concatenate(inputs[name].weights, axis=1)
+        factors = channel_factors(np.abs(values).max(axis=0), np.abs(weights).max(axis=1))
+        assert found.factors == pytest.approx(factors, rel=1e-3)
+        assert found.low == pytest.approx(min(0.0, (values / factors).min()), rel=1e-3)
+        assert found.high == pytest.approx((values / factors).max(), rel=1e-3)
+
+
+@given(st.lists(st.tuples(st.floats(0, 1e6), st.floats(0, 1e6)), min_size=1, max_size=40))
+def test_factors_are_positive_and_near_to_one_on_average(peaks: list[tuple[float, float]]) -> None:
+    values, weights = (np.array(each, dtype=np.float32) for each in zip(*peaks, strict=True))
+    factors = channel_factors(values, weights)
+    assert factors.min() > 0
+    assert np.log(factors).mean() == pytest.approx(0, abs=1e-3)
+
+
+def test_a_channel_with_large_values_does_not_take_the_precision_of_the_others() -> None:
+    """The product of a tensor with one large channel, computed in whole numbers as the int8 graph does."""
+    generator = np.random.default_rng(3)
+    tensor, weight = generator.normal(size=(64, 32)), generator.normal(size=(32, 16))
+    tensor[:, 5] *= 100
+    errors = []
+    for factors in (np.ones(32), channel_factors(np.abs(tensor).max(axis=0), np.abs(weight).max(axis=1))):
+        divided = tensor / factors
+        low, high = float(divided.min()), float(divided.max())
+        scale, zero_point = Range(low, high, tuple(factors)).scale_and_zero_point()
+        steps = np.clip(np.rint(divided / scale) + zero_point, 0, 255) - zero_point
+        columns, column_scale = quantize_symmetric((weight * factors[:, np.newaxis]).astype(np.float32), axis=0)
+        errors.append(float(np.square(steps @ columns * scale * column_scale - tensor @ weight).mean()))
+    assert errors[1] < 0.25 * errors[0]
 
 
 @given(low=st.floats(-100, 0), high=st.floats(0, 100))
 def test_a_range_maps_to_all_bytes_and_represents_zero_exactly(low: float, high: float) -> None:
-    scale, zero_point = Range(low, high).scale_and_zero_point()
+    scale, zero_point = Range(low, high, (1.0,)).scale_and_zero_point()
     steps = np.array([low, 0.0, high]) / float(scale) + float(zero_point)
     assert scale > 0
     assert np.all(steps >= -0.51)

@@ -128,7 +128,7 @@ def test_the_last_layer_computes_only_the_first_token_if_the_head_reads_no_other
         ids = np.array(texts([9, 9]))
         feeds = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
         names = ["layer.2.down", "layer.3.context", "layer.3.down"]
-        found = session.run([outputs[name] for name in names], feeds)
+        found = session.run([outputs[name].tensor for name in names], feeds)
         assert [each.shape for each in found] == [(9, 2, 48), (tokens, 2, 32), (tokens, 2, 48)]
 
 
