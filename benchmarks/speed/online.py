@@ -4,7 +4,8 @@
 
 `python -m benchmarks.quality.accuracy banking77` writes CHECKPOINT and BUNDLE to work/banking77. Every server has a
 process of its own, which is stopped (SIGSTOP) while another is measured. The client is the same for all, keeps its
-connections, and runs on the same CPUs as the server. Rivals run at the setting that was fastest in this run. The same
+connections, runs on the same CPUs as the server, and sends a refused text (status 429) again after the time that the
+server names. Rivals run at the setting that was fastest in this run. The same
 rounds measure the same texts in bulk in one process, and a bare session call on token ids. Writes
 benchmarks/results/online/.
 """
@@ -25,7 +26,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnxruntime as ort
@@ -106,6 +107,21 @@ KINDS = {
 }  # fmt: skip
 
 
+class Asked(NamedTuple):
+    """Seconds in all, milliseconds of each text with what it waited after a refusal, the labels, and the refusals."""
+
+    seconds: float
+    took: list[float]
+    labels: list[str]
+    refused: int
+
+
+class Refused(NamedTuple):
+    """The answer of a server with too much work, and after how many seconds it asks to be tried again."""
+
+    seconds: float
+
+
 class Server:
     """A server's process, asked by a client that keeps its connections."""
 
@@ -124,8 +140,8 @@ class Server:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
         self._wait()
 
-    def ask(self, texts: Sequence[str], clients: int) -> tuple[float, list[float], list[str]]:
-        """Seconds in all, milliseconds of each request, and the labels."""
+    def ask(self, texts: Sequence[str], clients: int) -> Asked:
+        """Send one text a request from a number of clients at once."""
         return uvloop.run(self._ask(texts, clients))
 
     def halt(self) -> None:
@@ -158,12 +174,13 @@ class Server:
         self.close()
         raise RuntimeError(f"the server did not start; see {self._log}")
 
-    async def _ask(self, texts: Sequence[str], clients: int) -> tuple[float, list[float], list[str]]:
-        took, labels = [0.0] * len(texts), [""] * len(texts)
+    async def _ask(self, texts: Sequence[str], clients: int) -> Asked:
+        took, labels, refused = [0.0] * len(texts), [""] * len(texts), 0
         numbered = iter(enumerate(texts))
         loop = asyncio.get_running_loop()
 
         async def client() -> None:
+            nonlocal refused
             transport, connection = await loop.create_connection(_Connection, "127.0.0.1", self._port)
             try:
                 for index, text in numbered:
@@ -175,6 +192,11 @@ class Server:
                     began = time.perf_counter()
                     transport.write(head.encode() + body)
                     answer = await connection.answer()
+                    while isinstance(answer, Refused):
+                        refused += 1
+                        await asyncio.sleep(answer.seconds)
+                        transport.write(head.encode() + body)
+                        answer = await connection.answer()
                     took[index] = 1000 * (time.perf_counter() - began)
                     labels[index] = self.kind.label(json.loads(answer))
             finally:
@@ -182,7 +204,7 @@ class Server:
 
         began = time.perf_counter()
         await asyncio.gather(*(client() for _ in range(clients)))
-        return time.perf_counter() - began, took, labels
+        return Asked(time.perf_counter() - began, took, labels, refused)
 
 
 class _Connection(asyncio.Protocol):
@@ -190,10 +212,10 @@ class _Connection(asyncio.Protocol):
 
     def __init__(self) -> None:
         self._received = bytearray()
-        self._answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._answer: asyncio.Future[bytes | Refused] = asyncio.get_running_loop().create_future()
 
-    async def answer(self) -> bytes:
-        """The body of the next answer; raises OSError where the server leaves, RuntimeError where it is not 200."""
+    async def answer(self) -> bytes | Refused:
+        """The body of the next answer; raises OSError if the server closes, RuntimeError if it is not 200 or 429."""
         body = await self._answer
         self._answer = asyncio.get_running_loop().create_future()
         return body
@@ -203,18 +225,24 @@ class _Connection(asyncio.Protocol):
         head, end, rest = self._received.partition(b"\r\n\r\n")
         if not end or self._answer.done():
             return
-        if not head.startswith(b"HTTP/1.1 200"):
+        status = bytes(head[len(b"HTTP/1.1 ") :][:3])
+        if status not in {b"200", b"429"}:
             self._answer.set_exception(RuntimeError(head.decode(errors="replace")))
             return
-        length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
+        length = int(_header(head, b"content-length"))
         if len(rest) >= length:
             self._received = rest[length:]
-            self._answer.set_result(bytes(rest[:length]))
+            refused = status == b"429"
+            self._answer.set_result(Refused(float(_header(head, b"retry-after"))) if refused else bytes(rest[:length]))
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self._answer.done():
             self._answer.set_exception(exc or ConnectionResetError("the server closed the connection"))
             self._answer.exception()  # read: it is no fault where nobody waits any more
+
+
+def _header(head: bytearray, name: bytes) -> bytearray:
+    return head.lower().split(name + b":")[1].split(b"\r\n")[0]
 
 
 @dataclass
@@ -230,6 +258,8 @@ class Measured:
     """Milliseconds of processor time that a request of one of the 32 clients takes the server."""
     client_ms: list[float] = field(default_factory=list)
     """The same for the clients."""
+    refused: list[int] = field(default_factory=list)
+    """Requests that the server refused to the 32 clients."""
 
 
 class Bare:
@@ -270,7 +300,7 @@ def tune(name: str, options: argparse.Namespace) -> tuple[Setting, int]:
     for setting in settings:
         server = Server(name, options, setting)
         server.ask(draw(options, "short", 1000)[:100], CLIENTS)
-        rates.append(SAMPLE / server.ask(draw(options, "short", 1001)[:SAMPLE], CLIENTS)[0])
+        rates.append(SAMPLE / server.ask(draw(options, "short", 1001)[:SAMPLE], CLIENTS).seconds)
         server.close()
         print(f"· {name} with {setting}: {rates[-1]:,.0f} texts/s", flush=True)
     return settings[rates.index(max(rates))], len(settings)
@@ -318,19 +348,20 @@ def main() -> None:
 
 def one_round(server: Server, texts: list[str], gold: dict[str, str], result: Measured) -> None:
     """Adds one figure of each sort to `result`. Raises RuntimeError where labels are wrong that should be right."""
-    _, took, _ = server.ask(texts[:ALONE], 1)
-    result.alone_p50.append(float(np.percentile(took, 50)))
-    result.alone_p99.append(float(np.percentile(took, 99)))
+    alone = server.ask(texts[:ALONE], 1).took
+    result.alone_p50.append(float(np.percentile(alone, 50)))
+    result.alone_p99.append(float(np.percentile(alone, 99)))
     began, client_began = server.cpu_seconds(), time.process_time()
-    seconds, took, labels = server.ask(texts, CLIENTS)
+    asked = server.ask(texts, CLIENTS)
     result.server_ms.append(1000 * (server.cpu_seconds() - began) / len(texts))
     result.client_ms.append(1000 * (time.process_time() - client_began) / len(texts))
-    known = [(label, gold[text]) for label, text in zip(labels, texts, strict=True) if text in gold]
+    known = [(label, gold[text]) for label, text in zip(asked.labels, texts, strict=True) if text in gold]
     if known and statistics.fmean(label == right for label, right in known) < LEAST_ACCURACY:
         raise RuntimeError(f"{server.kind.title} answers wrongly: a speed of that counts for nothing")
-    result.rate.append(len(texts) / seconds)
-    result.p50.append(float(np.percentile(took, 50)))
-    result.p99.append(float(np.percentile(took, 99)))
+    result.rate.append(len(texts) / asked.seconds)
+    result.p50.append(float(np.percentile(asked.took, 50)))
+    result.p99.append(float(np.percentile(asked.took, 99)))
+    result.refused.append(asked.refused)
 
 
 def write(
@@ -362,14 +393,15 @@ def write(
                 *(f"{statistics.median(values):.2f}" for values in (result.p50, result.p99, tails)),
                 *(f"{statistics.median(values):.2f}" for values in (result.alone_p50, result.alone_p99)),
                 *(f"{statistics.median(values):.2f}" for values in (result.server_ms, result.client_ms)),
+                f"{sum(result.refused) / options.rounds / COUNTS[kind]:.1%}",
                 f"{setting} (of {settings[name][1]})",
             ])  # fmt: skip
         header = ["server", f"texts/s, {CLIENTS} clients", "Glossator is x times as fast", "p50 ms", "p99 ms",
                   "p99 / p50", "p50 ms, one client", "p99 ms, one client", "CPU ms of the server",
-                  "CPU ms of the client", "setting"]  # fmt: skip
+                  "CPU ms of the client", "refused", "setting"]  # fmt: skip
         shares = [mine / whole for mine, whole in zip(measured["ours", kind].rate, bulk_rates[kind], strict=True)]
         lines += [
-            "", f"## {kind} texts", "", markdown_table(header, rows, right=range(3, 10)), "",
+            "", f"## {kind} texts", "", markdown_table(header, rows, right=range(3, 11)), "",
             f"In bulk, in one process without HTTP, Glossator labels {statistics.median(bulk_rates[kind]):,.0f} of "
             f"these texts a second: the server reaches {statistics.median(shares):.0%} of that ({min(shares):.0%} to "
             f"{max(shares):.0%}), with the client on the same CPUs. A text takes "
