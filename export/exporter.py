@@ -50,6 +50,7 @@ def export(
     max_loss: float | None = None,
     evidence: Evidence | None = None,
     max_flips: float = MAX_FLIPS,
+    token_vectors: bool = False,
     training_hashes: bool = True,
     licence: str | None = None,
     overwrite: bool = False,
@@ -72,6 +73,7 @@ def export(
             Glossator has. Then nothing is calibrated, and int8 is judged by the decisions that it changes.
         max_flips: The largest share of decisions that an int8 graph may change on rows without labels; it must be
             shown.
+        token_vectors: Let a graph of vectors also give the vector of each token, which heads for entities read.
         training_hashes: Add hashes of the training texts, so that evaluations find rows that the model has seen.
         licence: The licence on the model card, by its identifier on the hub, such as `apache-2.0`.
         overwrite: Replace an existing bundle.
@@ -81,7 +83,8 @@ def export(
         The manifest of the bundle, and the duration of each stage.
 
     Raises:
-        ConfigError: The graph does not compute what the checkpoint computes, or the fast bundle does not fit.
+        ConfigError: The graph does not compute what the checkpoint computes, the fast bundle does not fit, or the graph
+            cannot give the vectors of tokens.
         OutputError: The folder cannot be written.
     """
     checkpoint, output = Path(checkpoint), Path(output).absolute()  # graphs are opened by absolute paths
@@ -114,6 +117,7 @@ def export(
             evidence=evidence,
             max_flips=max_flips,
             report=stage,
+            token_vectors=token_vectors,
         )
         if not training_hashes:
             session.drop_word_hashes()

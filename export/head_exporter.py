@@ -17,6 +17,7 @@ from glossator.modeling.head_checkpoint import read_backbone
 from glossator.modeling.labelled_rows import LabelledRows, indicator, inputs_of, read_out_of_scope, read_rows
 from glossator.modeling.reference_distributions import profile_and_sample
 from glossator.service.bundle import file_names
+from glossator.service.bundle.checks import HEAD_TASKS
 from glossator.service.bundle.golden import dump_golden
 from glossator.service.bundle.linear_layer import parse_layer
 from glossator.service.bundle.manifest import Manifest, Served, Verification
@@ -28,8 +29,7 @@ from glossator.service.bundle.training_texts import read_training_texts
 from glossator.service.bundle.writer import list_files, write_manifest
 from glossator.service.errors import ConfigError
 from glossator.service.files.atomic_folder import atomic_folder
-from glossator.service.inference.heads.head_executor import HeadExecutor, HeadLogits
-from glossator.service.inference.model import Model, load
+from glossator.service.inference.model import head_logits, head_pipeline, load
 from glossator.service.inference.pipeline import Pipeline
 
 _COPIED = (file_names.CONFIG, file_names.REFERENCE, file_names.HEAD)
@@ -71,8 +71,8 @@ def export_head(
         hint="Pass another --name; without one, the model has the name of the output folder.",
     )
     record, task = read_backbone(checkpoint), read_task(checkpoint)
-    if not isinstance(task, TextClassification):
-        raise ConfigError("only text classification can be a head", found=task.task)
+    if task.task not in HEAD_TASKS:
+        raise ConfigError(f"only {' and '.join(HEAD_TASKS)} can be a head", found=task.task)
     validation = read_rows(checkpoint / file_names.VALIDATION)
     held_out = test is None
     if test is None and (checkpoint / file_names.TEST).is_file():
@@ -87,9 +87,10 @@ def export_head(
             shutil.copyfile(checkpoint / file_names.TRAINING_TEXTS, folder / file_names.TRAINING_TEXTS)
 
         clock.start("measuring the head")
-        logits = HeadLogits(parse_layer((checkpoint / file_names.HEAD).read_bytes()))
-        task = _calibrated(task, _pipeline(body, logits, task), validation)
-        pipeline = _pipeline(body, logits, task)
+        logits = head_logits(body, parse_layer((checkpoint / file_names.HEAD).read_bytes()), task)
+        if isinstance(task, TextClassification):
+            task = _calibrated(task, head_pipeline(body, logits, task), validation)
+        pipeline = head_pipeline(body, logits, task)
         measured = measure_graph(
             pipeline,
             body.batcher.cost,
@@ -126,17 +127,13 @@ def export_head(
             speed=measured.speed,
             backbone=record,
         )
-        write_card(folder, manifest, measured.evaluations, leakage=measured.leakage, licence=licence)
+        write_card(folder, manifest, measured.evaluations, measured.entity_pages, measured.leakage, licence)
         manifest = write_manifest(folder, manifest.model_copy(update={"files": list_files(folder)}))
 
         clock.start("verifying")
         verify_folder(folder, backbone=backbone)
     clock.stop()
     return ExportResult(output, manifest, clock.seconds)
-
-
-def _pipeline(backbone: Model, logits: HeadLogits, task: TextClassification) -> Pipeline:
-    return Pipeline(backbone.pipeline.encoder, HeadExecutor(backbone.batcher, logits), task)
 
 
 def _calibrated(task: TextClassification, pipeline: Pipeline, validation: LabelledRows) -> TextClassification:

@@ -82,7 +82,7 @@ def _to_bytes(config: dict[str, object]) -> bytes:
 def _add_further_output(graph: Path, dimension: int) -> None:
     """Let a graph of vectors also give them as `last_hidden_state` `(batch, 1, dimension)`."""
     model = onnx.load(graph)
-    (output,) = model.graph.output
+    (output,) = (each for each in model.graph.output if each.name == "embedding")
     axis = f"{FURTHER_OUTPUT}_axis"
     model.graph.initializer.append(numpy_helper.from_array(np.array([1], dtype=np.int64), axis))
     model.graph.node.append(helper.make_node("Unsqueeze", [output.name, axis], [FURTHER_OUTPUT]))

@@ -26,7 +26,7 @@ from glossator.export.graphs.int8_candidates import Candidate, candidate, int8_c
 from glossator.export.measurements import Measurements, evaluation_record, measure_graph
 from glossator.export.model_card import write_card
 from glossator.export.search_cache import SearchResult
-from glossator.export.source_model import open_source
+from glossator.export.source_model import add_token_vectors, open_source
 from glossator.modeling.labelled_rows import LabelledRows, indicator, inputs_of
 from glossator.modeling.reference_distributions import profile_and_sample, spread
 from glossator.service.bundle import file_names
@@ -101,6 +101,7 @@ class ExportSession:
         evidence: Evidence | None,
         max_flips: float,
         report: Callable[[str], None],
+        token_vectors: bool = False,
     ) -> None:
         self.folder = folder
         self.task = task
@@ -116,6 +117,8 @@ class ExportSession:
         self._report = report
         self._hashes_words = True
         self._source = open_source(checkpoint, task)
+        if token_vectors:
+            self._source, self.task = add_token_vectors(self._source, task)
 
     def write_fp32_graph(self) -> None:
         """Write the fp32 graph: the fast graph if the model's family is known, else the one that the source gives."""

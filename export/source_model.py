@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from glossator.export.graphs.encoder_weights import EncoderWeights
+from glossator.export.graphs.encoder_weights import EncoderWeights, PoolingHead
 from glossator.export.graphs.families.registry import READERS, read_encoder
 from glossator.export.graphs.static_graph import is_static, write_static_graph
 from glossator.export.graphs.torch_to_onnx import convert_to_onnx
@@ -20,7 +20,8 @@ from glossator.export.onnx_source.reference_session import ReferenceSession
 from glossator.export.onnx_source.surgery import write_adapted
 from glossator.modeling.checkpoint_reader import load_model, open_inline_pipeline, open_pipeline
 from glossator.service.bundle.manifest import Runtime
-from glossator.service.bundle.task import Task
+from glossator.service.bundle.task import Task, TextEmbedding
+from glossator.service.errors import ConfigError
 from glossator.service.inference.pipeline import Pipeline
 
 NGRAM_LINEAR = "glossator-ngram-linear"
@@ -58,6 +59,25 @@ def open_source(checkpoint: Path, task: Task) -> SourceModel:
         pipeline=open_pipeline(model, checkpoint, task),
         weights=read_encoder(model, task),
         write_graph=write_graph,
+    )
+
+
+def add_token_vectors(source: SourceModel, task: Task) -> tuple[SourceModel, TextEmbedding]:
+    """Return the source and its task with the vector of each token as a further output.
+
+    Raises ConfigError if the model makes no vectors of texts, or if Glossator does not write its graph.
+    """
+    head = None if source.weights is None else source.weights.head
+    if isinstance(task, TextEmbedding) and isinstance(head, PoolingHead) and source.write_int8 is None:
+        assert source.weights is not None
+        weights = replace(source.weights, head=replace(head, token_vectors=True))
+        size = head.token_width(weights.layers[-1].down.width)
+        return replace(source, weights=weights), task.model_copy(update={"token_dimension": size})
+    raise ConfigError(
+        "this model cannot give the vectors of its tokens",
+        found=task.task if not isinstance(task, TextEmbedding) else source.why_slow,
+        expected="a model of vectors (text-embedding) of a family with a fast graph, without an int8 graph of its own",
+        hint="Leave --token-vectors out. docs/import.md lists the families.",
     )
 
 

@@ -196,6 +196,7 @@ def import_model(
     onnx_int8: str | None = None,
     prompt: str | None = None,
     layers: Sequence[int] = (),
+    token_vectors: bool = False,
     task: TaskName | None = None,
     label_names: Sequence[str] | None = None,
     text_column: str | None = None,
@@ -229,6 +230,7 @@ def import_model(
             the default of the model.
         layers: The layers of an encoder whose vectors are concatenated, for a backbone of heads; 0 is the word
             embeddings. None given: the last layer.
+        token_vectors: Also give the vector of each token, for a backbone of heads that find entities.
         task: What the model does; None if its files say so.
         label_names: The names of the labels in the order of the logits, in place of those in the model's files.
         text_column: The column of the texts; None detects it.
@@ -286,6 +288,7 @@ def import_model(
             onnx_int8=onnx_int8,
             prompt=prompt,
             layers=layers,
+            token_vectors=token_vectors,
             max_length=max_length,
             stride=stride,
             name=name,

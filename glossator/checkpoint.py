@@ -106,6 +106,7 @@ class Checkpoint:
         fast: str | Path | None = None,
         backbone: str | Path | None = None,
         max_loss: float | None = None,
+        token_vectors: bool = False,
         training_hashes: bool = True,
         license: str | None = None,
         overwrite: bool = False,
@@ -122,6 +123,7 @@ class Checkpoint:
             fast: A bundle that answers first where it is confident: makes a cascade.
             backbone: The bundle that a head was trained on; None finds it next to `output`.
             max_loss: How much lower the metric may be in int8, as a share; None is half a point.
+            token_vectors: Let a model of vectors also give the vector of each token, for heads that find entities.
             training_hashes: Add hashes of the training texts, so that evaluations find rows that the model has seen.
             license: The licence on the model card, such as `mit`.
             overwrite: Replace an existing bundle.
@@ -152,6 +154,7 @@ class Checkpoint:
             fast=None if fast is None else Path(fast),
             backbone=None if backbone is None else Path(backbone),
             max_loss=max_loss,
+            token_vectors=token_vectors,
             training_hashes=training_hashes,
             licence=license,
             overwrite=overwrite,

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from glossator.service.bundle import file_names
 from glossator.service.bundle.linear_layer import LinearLayer, dump_layer
 from glossator.service.bundle.manifest import Backbone
-from glossator.service.bundle.task import Classifier
+from glossator.service.bundle.task import Classifier, Task
 from glossator.service.errors import ConfigError
 
 MODEL_TYPE = "glossator-head"
@@ -20,7 +20,7 @@ MODEL_TYPE = "glossator-head"
 class HeadModel:
     """What `write_checkpoint` saves instead of a model of transformers."""
 
-    def __init__(self, layer: LinearLayer, backbone: Backbone, task: Classifier) -> None:
+    def __init__(self, layer: LinearLayer, backbone: Backbone, task: Task) -> None:
         self._layer, self._backbone, self._task = layer, backbone, task
 
     def save_pretrained(self, folder: Path) -> None:
@@ -28,7 +28,7 @@ class HeadModel:
         labels = self._task.labels
         config = {
             "model_type": MODEL_TYPE,
-            "problem_type": self._task.problem_type,
+            **({"problem_type": self._task.problem_type} if isinstance(self._task, Classifier) else {}),
             "id2label": dict(enumerate(labels)),
             "label2id": {label: row for row, label in enumerate(labels)},
         }

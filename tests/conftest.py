@@ -374,3 +374,29 @@ def head_bundle(
         return shared_folder(tmp_path_factory, "heads", write) / f"topics-{problem_type.split('_')[0]}"
 
     return make
+
+
+@pytest.fixture(scope="session")
+def entity_heads(
+    task_checkpoint: Callable[[str], Path],
+    task_splits: Callable[[str], Any],
+    topic_splits: Callable[[str], Any],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """A folder with `encoder`, which also gives the vectors of tokens, and two heads on it: `spans` and `topics`."""
+    from glossator.export.exporter import export
+    from glossator.export.head_exporter import export_head
+    from glossator.service.inference.model import load
+    from glossator.training.config import TrainingConfig
+    from glossator.training.head_fit import fit_head
+
+    def write(folder: Path) -> None:
+        backbone = folder / "encoder"
+        export(task_checkpoint("text-embedding"), backbone, precision="fp32", token_vectors=True)
+        splits = {"spans": task_splits("token-classification"), "topics": topic_splits("single_label_classification")}
+        for name, rows in splits.items():
+            checkpoint = folder / f"{name}-checkpoint"
+            fit_head(rows, TrainingConfig(), checkpoint, load(backbone, share=True))
+            export_head(checkpoint, folder / name, backbone)
+
+    return shared_folder(tmp_path_factory, "entity-heads", write)

@@ -178,6 +178,7 @@ class PoolingHead:
 
     `skipped`: the number of tokens at the start that are not pooled. `output`: maps the vector to logits. `layers`: the
     layers (0: the word embeddings) whose poolings are scaled to length 1 and concatenated; none: the last layer's.
+    `token_vectors`: whether the hidden states of these layers are a further output.
     """
 
     poolings: tuple[str, ...] = ("mean",)
@@ -185,11 +186,12 @@ class PoolingHead:
     skipped: int = 0
     output: Linear | None = None
     layers: tuple[int, ...] = ()
+    token_vectors: bool = False
 
     @property
     def first_only(self) -> bool:
         """Whether only the first token is read."""
-        return self.poolings == ("cls",) and not self.skipped and not self.layers
+        return self.poolings == ("cls",) and not self.skipped and not self.layers and not self.token_vectors
 
     def width(self, size: int) -> int:
         """The number of dimensions of a vector, for hidden states of `size`."""
@@ -200,6 +202,10 @@ class PoolingHead:
             elif isinstance(step, Truncation):
                 found = min(found, step.size)
         return found
+
+    def token_width(self, size: int) -> int:
+        """The number of dimensions of a token's vector, for hidden states of `size`."""
+        return size * max(1, len(self.layers))
 
 
 Head = ClassificationHead | TokenHead | PoolingHead

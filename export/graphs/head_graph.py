@@ -12,6 +12,7 @@ import numpy as np
 from glossator.export.graphs.encoder_weights import ClassificationHead, Head, PoolingHead, TokenHead
 from glossator.export.graphs.graph_builder import GraphBuilder
 from glossator.export.graphs.vector_head import add_mean, add_vectors
+from glossator.service.bundle.onnx_inspection import TOKEN_VECTORS
 
 Outputs = dict[str, list[str | int]]
 """The axes of each output."""
@@ -42,9 +43,19 @@ def _pool(builder: GraphBuilder, head: PoolingHead, states: Sequence[str], size:
     vectors = add_vectors(builder, head, states)
     if head.output is None:
         builder.node("Identity", [vectors], output="embedding")
-        return {"embedding": ["batch", head.width(size)]}
+        return {"embedding": ["batch", head.width(size)], **_token_vectors(builder, head, states, size)}
     builder.dense(vectors, head.output, output="logits")
     return {"logits": ["batch", head.output.width]}
+
+
+def _token_vectors(builder: GraphBuilder, head: PoolingHead, states: Sequence[str], size: int) -> Outputs:
+    """Add the hidden states of the layers that are pooled, side by side, if the head gives them."""
+    if not head.token_vectors:
+        return {}
+    layers = [states[layer] for layer in head.layers] or [states[-1]]
+    together = layers[0] if len(layers) == 1 else builder.node("Concat", layers, axis=-1)
+    builder.node("Transpose", [together], output=TOKEN_VECTORS, perm=[1, 0, 2])
+    return {TOKEN_VECTORS: ["batch", "sequence", head.token_width(size)]}
 
 
 def _first(builder: GraphBuilder, hidden: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from glossator.service.bundle import file_names
 from glossator.service.bundle.manifest import Backbone, Manifest
 from glossator.service.bundle.reader import read_manifest
-from glossator.service.bundle.task import TextEmbedding
+from glossator.service.bundle.task import Task, TextEmbedding, TokenClassification
 from glossator.service.errors import BundleInvalid, BundleNotFound, Fault, GlossatorError
 
 
@@ -55,10 +55,11 @@ def check_backbone(head: Manifest, backbone: Manifest) -> None:
     if backbone.digest != record.digest:
         what = f"{backbone.name}@{backbone.digest[:12]}, expected {record.name}@{record.digest[:12]}"
         faults.append(Fault("backbone-version", what, file_names.MANIFEST))
-    elif not isinstance(task, TextEmbedding) or task.dimension != record.dimension:
-        faults.append(
-            Fault("backbone-vectors", f"the backbone gives no vectors of {record.dimension} numbers", backbone.name)
-        )
+    elif not isinstance(task, TextEmbedding) or dimension_read(head.task, task) != record.dimension:
+        what = f"the backbone gives no vectors of {record.dimension} numbers"
+        if reads_tokens(head.task):
+            what += " for tokens"
+        faults.append(Fault("backbone-vectors", what, backbone.name))
     elif task.encoding != head.task.encoding:
         faults.append(Fault("backbone-encoding", "the backbone splits texts into other windows", file_names.MANIFEST))
     if faults:
@@ -67,3 +68,13 @@ def check_backbone(head: Manifest, backbone: Manifest) -> None:
             faults=faults,
             hint="Use the bundle that the head was trained on, or train the head again.",
         )
+
+
+def reads_tokens(head: Task) -> bool:
+    """Return whether a head for this task reads the vectors of tokens, not of whole texts."""
+    return isinstance(head, TokenClassification)
+
+
+def dimension_read(head: Task, backbone: TextEmbedding) -> int | None:
+    """Return the numbers in a vector that a head reads: of a text, or of a token; None if the backbone gives none."""
+    return backbone.token_dimension if reads_tokens(head) else backbone.dimension

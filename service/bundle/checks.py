@@ -16,14 +16,17 @@ from glossator.service.bundle import file_names
 from glossator.service.bundle.golden import parse_golden
 from glossator.service.bundle.linear_layer import parse_layer
 from glossator.service.bundle.manifest import FileEntry, Manifest
-from glossator.service.bundle.onnx_inspection import check_interface, inspect_onnx
+from glossator.service.bundle.onnx_inspection import TOKEN_VECTORS, check_interface, inspect_onnx
 from glossator.service.bundle.reference import parse_reference
-from glossator.service.bundle.task import Classifier, Task, TokenClassification
+from glossator.service.bundle.task import Classifier, Shape, Task, TextEmbedding, TokenClassification
 from glossator.service.bundle.training_texts import parse_training_texts
 from glossator.service.errors import BundleError, Fault, shorten
 from glossator.service.files.open_folder import OpenFolder
 
 Receive = Callable[[str, bytes], None]
+
+HEAD_TASKS = ("text-classification", "token-classification")
+"""The tasks that a linear layer on the vectors of a backbone can have."""
 
 
 def check_files(folder: OpenFolder, manifest: Manifest, receive: Receive = lambda *_: None) -> list[Fault]:
@@ -105,9 +108,15 @@ def _check_content(name: str, data: bytes, manifest: Manifest) -> list[Fault]:
     """Return the faults in the content of a file whose hash is right."""
     if name.endswith(".onnx"):
         summary = inspect_onnx(data, name)
-        return [*(summary.faults or check_interface(summary, manifest.task.outputs, name))]
+        return [*(summary.faults or check_interface(summary, _graph_outputs(manifest.task), name))]
     check = _CHECKS.get(name)
     return [] if check is None else check(data, manifest)
+
+
+def _graph_outputs(task: Task) -> dict[str, Shape]:
+    """Return the outputs that every graph of a bundle must have."""
+    size = task.token_dimension if isinstance(task, TextEmbedding) else None
+    return task.outputs | ({} if size is None else {TOKEN_VECTORS: (None, None, size)})
 
 
 def _check_graph_entries(manifest: Manifest) -> list[Fault]:
@@ -135,12 +144,13 @@ def _required(manifest: Manifest) -> tuple[str, ...]:
 
 
 def _check_head_entries(manifest: Manifest) -> list[Fault]:
-    """Check that a head classifies texts, and that its linear layer is what is served."""
+    """Check that a head classifies texts or tokens, and that its linear layer is what is served."""
     faults = []
     if manifest.served.graph != file_names.HEAD:
         faults.append(Fault("served-graph", f"a head serves {file_names.HEAD}", manifest.served.graph))
-    if manifest.task.task != "text-classification" or manifest.cascade is not None:
-        faults.append(Fault("backbone-task", "only text classification can be a head", file_names.MANIFEST))
+    if manifest.task.task not in HEAD_TASKS or manifest.cascade is not None:
+        what = f"only {' and '.join(HEAD_TASKS)} can be a head"
+        faults.append(Fault("backbone-task", what, file_names.MANIFEST))
     return faults
 
 

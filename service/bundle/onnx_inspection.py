@@ -26,6 +26,8 @@ ALLOWED_DOMAINS = frozenset({"", "ai.onnx", "com.microsoft"})
 """Operator sets that ONNX Runtime implements; any other would need a custom library."""
 FURTHER_OUTPUT = "last_hidden_state"
 """A graph of vectors may have this output next to `embedding`, for tools that pool the states of tokens themselves."""
+TOKEN_VECTORS = "token_vectors"
+"""The output `(batch, seq, dimension)` of a graph of vectors whose task has a `token_dimension`."""
 MAX_TENSOR_ELEMENTS = 2**31
 _MAX_DEPTH = 32
 _MAX_DIMENSIONS = 8

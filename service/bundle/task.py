@@ -272,12 +272,15 @@ class TextEmbedding(_TaskFields):
     """Put before each text; every window of a long text begins with it."""
     truncate_characters: Annotated[int, Field(ge=1)] | None = None
     """With `truncate`, the number of characters of a text that are read, before it is split into tokens."""
+    token_dimension: Annotated[int, Field(ge=1)] | None = None
+    """The numbers in the vector of a token, which heads for entities read; None if the graph gives no such vectors."""
 
     @model_serializer(mode="wrap")
     def _omit_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
-        """Omit a missing prompt and a missing limit, so that older manifests keep their digest."""
+        """Omit what is missing of the last three fields, so that older manifests keep their digest."""
+        omitted = ("prompt", "truncate_characters", "token_dimension")
         fields: dict[str, object] = handler(self)
-        return {name: value for name, value in fields.items() if value or name not in ("prompt", "truncate_characters")}
+        return {name: value for name, value in fields.items() if value or name not in omitted}
 
     @property
     def labels(self) -> list[str]:

@@ -7,6 +7,7 @@ question answering, the context is always the one that is split.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise, takewhile
@@ -20,12 +21,14 @@ from glossator.service.bundle import file_names
 from glossator.service.bundle.task import Encoding, Task
 from glossator.service.errors import (
     BundleInvalid,
+    ConfigError,
     EmptyText,
     Fault,
     InputError,
     TextTooLong,
     TokenizerFailed,
     UndecodableText,
+    shorten,
 )
 from glossator.service.tasks.encoded import Alignment, EncodedText, Pair, PairWindow, Text
 
@@ -145,6 +148,21 @@ class Encoder:
         self._prompt_ids = prompt_ids(self._whole, prompt) if prompt else []
         self.prompt_tokens = len(self._whole.encode(prompt, add_special_tokens=False).ids) if prompt else 0
         """The number of tokens of the prompt, in each window of a single text."""
+
+    def aligned(self) -> Encoder:
+        """Return an encoder with the same tokenizer whose encoded texts contain the positions of their tokens.
+
+        Raises ConfigError if it puts a prompt before each text: its tokens have no positions in the text.
+        """
+        if self._prompt:
+            raise ConfigError(
+                "tokens have no positions in a text with a prompt before it",
+                found=f"the prompt {shorten(self._prompt)!r}",
+                hint='Import the model without a prompt: glossator import MODEL --prompt "".',
+            )
+        twin = copy(self)
+        twin._aligned = True
+        return twin
 
     @cached_property
     def _whole(self) -> Tokenizer:

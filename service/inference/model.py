@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn, Unpack, overload
 
 from glossator.service.bundle import file_names, reader
-from glossator.service.bundle.backbones import check_backbone, find_backbone
-from glossator.service.bundle.linear_layer import parse_layer
+from glossator.service.bundle.backbones import check_backbone, find_backbone, reads_tokens
+from glossator.service.bundle.linear_layer import LinearLayer, parse_layer
 from glossator.service.bundle.manifest import CascadeRecord, Manifest
 from glossator.service.bundle.reader import Bundle
-from glossator.service.bundle.task import Task
+from glossator.service.bundle.task import Task, TextEmbedding
 from glossator.service.errors import BundleError, BundleInvalid, Fault, InputError, shorten
 from glossator.service.inference.answer_forms.answer_cells import answer_columns
 from glossator.service.inference.answers import Answers
@@ -25,7 +25,7 @@ from glossator.service.inference.composed.explanation import Explanation, explai
 from glossator.service.inference.composed.reranking import RankedDocument, UnrankedDocument, rerank
 from glossator.service.inference.composed.sentences import Documents, Sentence
 from glossator.service.inference.composed.zero_shot import zero_shot
-from glossator.service.inference.encoding import Token, check_text, is_panic, make_encoder
+from glossator.service.inference.encoding import Encoder, Token, check_text, is_panic, make_encoder
 from glossator.service.inference.golden_replay import replay_golden_rows
 from glossator.service.inference.heads.head_executor import HeadExecutor, HeadLogits
 from glossator.service.inference.heads.loaded_head import SHARED, Head
@@ -140,8 +140,9 @@ class Model:
 
     def run(self, windows: Windows) -> Outputs:
         """Run one batch in the caller's thread, without the queue; for measurements."""
-        outputs = self._session.run(windows)
-        return outputs if self.head is None else self.head.logits(outputs)
+        if self.head is None:
+            return self._session.run(windows)
+        return self.head.logits(self._session.run(self.head.logits.windows(windows)))
 
     @property
     def task(self) -> Task:
@@ -424,12 +425,27 @@ def _load_head(bundle: Bundle, backbone: Model) -> Model:
     """Load a head on its loaded backbone."""
     assert bundle.manifest.backbone is not None
     check_backbone(bundle.manifest, backbone.bundle.manifest)
-    head = Head(HeadLogits(parse_layer(bundle.read(file_names.HEAD))), backbone)
-    executor = HeadExecutor(backbone.batcher, head.logits)
-    pipeline = Pipeline(backbone.pipeline.encoder, executor, bundle.task)
+    head = Head(head_logits(backbone, parse_layer(bundle.read(file_names.HEAD)), bundle.task), backbone)
+    pipeline = head_pipeline(backbone, head.logits, bundle.task)
     model = Model(bundle, pipeline, backbone.batcher, backbone._session, head=head)
     model.batch_cost_measured = backbone.batch_cost_measured
     return model
+
+
+def head_pipeline(backbone: Model, logits: HeadLogits, task: Task) -> Pipeline:
+    """Return the pipeline of a head for `task` on a loaded backbone."""
+    return Pipeline(head_encoder(backbone, task), HeadExecutor(backbone.batcher, logits), task)
+
+
+def head_encoder(backbone: Model, task: Task) -> Encoder:
+    """Return what encodes texts for a head. Raises ConfigError if the backbone's tokens have no positions."""
+    return backbone.pipeline.encoder.aligned() if reads_tokens(task) else backbone.pipeline.encoder
+
+
+def head_logits(backbone: Model, layer: LinearLayer, task: Task) -> HeadLogits:
+    """Return what turns the outputs of a backbone into the logits of a head for `task`."""
+    assert isinstance(backbone.task, TextEmbedding)
+    return HeadLogits(layer, tokens_after=backbone.task.dimension if reads_tokens(task) else None)
 
 
 def _graph_for(device: Device, manifest: Manifest) -> str:

@@ -32,6 +32,32 @@ class PairWindow(list[int]):
         self.second = second
 
 
+class TokenWindow(list[int]):
+    """Token ids of a window whose caller also reads the vectors of its tokens, from a graph of vectors that gives them.
+
+    The output for it is the vector of the window and then those of its tokens, in one array; see `join_vectors`.
+    """
+
+    __slots__ = ()
+
+
+def join_vectors(vector: Floats, tokens: Floats) -> NDArray[np.float32]:
+    """Return the vector of a window and then those of its tokens, `(tokens, dimension)`, in one flat array."""
+    return np.concatenate([vector, tokens.ravel()], dtype=np.float32)
+
+
+def token_vectors(joined: Floats, *, after: int, dimension: int) -> Floats:
+    """Return the vectors of the tokens, `(tokens, dimension)`, from what `join_vectors` joined.
+
+    `after`: the numbers in the vector of the window.
+
+    >>> token_vectors(np.arange(6.0), after=2, dimension=2)
+    array([[2., 3.],
+           [4., 5.]])
+    """
+    return joined[after:].reshape(-1, dimension)
+
+
 @dataclass(frozen=True, slots=True)
 class Alignment:
     """Positions of the tokens of one window in the text.

@@ -48,7 +48,7 @@ def fit_linear_head(
     """
     assert isinstance(task, Classifier)
     if task.problem_type == "single_label_classification":
-        return _fit_single_label(vectors, targets.argmax(axis=1), weights, targets.shape[1], make_estimator)
+        return fit_single_label(vectors, targets.argmax(axis=1), weights, targets.shape[1], make_estimator)
     columns = [_fit_one(vectors, targets[:, label] > 0, weights, make_estimator) for label in range(targets.shape[1])]
     return LinearHead(np.column_stack([weight for weight, _ in columns]), np.array([bias for _, bias in columns]))
 
@@ -57,9 +57,10 @@ _NEVER = -20.0
 """The logit of a label that no example has."""
 
 
-def _fit_single_label(
+def fit_single_label(
     vectors: Any, gold: NDArray[np.int64], weights: Any, labels: int, make_estimator: Callable[[], Any]
 ) -> LinearHead:
+    """Fit one linear estimator whose examples have one label each, `gold` `(examples,)`; see `fit_linear_head`."""
     present = np.unique(gold)
     matrix, bias = np.zeros((vectors.shape[1], labels)), np.full(labels, _NEVER)
     if len(present) == 1:

@@ -38,6 +38,7 @@ def export_checkpoint(
     fast: Path | None = None,
     backbone: Path | None = None,
     max_loss: float | None = None,
+    token_vectors: bool = False,
     training_hashes: bool = True,
     licence: str | None = None,
     overwrite: bool = False,
@@ -57,6 +58,7 @@ def export_checkpoint(
         fast: A bundle that answers first, where it is confident: makes a cascade.
         backbone: The bundle that a head was trained on; None finds it next to `output`.
         max_loss: How much lower the metric may be in int8, as a share; the validation rows must show it.
+        token_vectors: Let a model of vectors also give the vector of each token, for heads that find entities.
         training_hashes: Add hashes of the training texts, so that evaluations find rows that the model has seen.
         licence: The licence on the model card, by its identifier on the hub, such as `apache-2.0`.
         overwrite: Replace an existing bundle.
@@ -75,10 +77,10 @@ def export_checkpoint(
     licence = None if licence is None else check_licence(licence)
     task = read_task(checkpoint)
     if is_head(checkpoint):
-        if precision is not None or fast is not None or max_loss is not None:
+        if precision is not None or fast is not None or max_loss is not None or token_vectors:
             raise ConfigError(
                 "the graph of a head is that of its backbone",
-                found="--precision, --fast or --max-loss",
+                found="--precision, --fast, --max-loss or --token-vectors",
                 hint="Leave them out.",
             )
         backbone = backbone or find_backbone(output, read_backbone(checkpoint))
@@ -102,7 +104,15 @@ def export_checkpoint(
         if backbone is not None:
             exported = export_head(checkpoint, output, backbone, **shared)
         else:
-            exported = export(checkpoint, output, precision=precision, fast=fast, max_loss=max_loss, **shared)
+            exported = export(
+                checkpoint,
+                output,
+                precision=precision,
+                fast=fast,
+                max_loss=max_loss,
+                token_vectors=token_vectors,
+                **shared,
+            )
         record.run.config = {"checkpoint": str(checkpoint), "training_run": task.provenance.run}
         record.run.data = {} if test is None or rows is None else {"test": store.data(str(test), rows=len(rows))}
         record.run.outputs = {"bundle": str(output), "digest": exported.manifest.digest}

@@ -44,6 +44,7 @@ def import_model(
     onnx_int8: str | None = None,
     prompt: str | None = None,
     layers: Sequence[int] = (),
+    token_vectors: bool = False,
     max_length: int | None = None,
     stride: int | None = None,
     name: str | None = None,
@@ -72,6 +73,7 @@ def import_model(
         prompt: The name of a prompt of sentence-transformers that is put before each text; empty for none. None takes
             the default of the model.
         layers: The layers of an encoder whose vectors are concatenated, for heads; none: what the folder says.
+        token_vectors: Let an encoder also give the vector of each token, for heads that find entities.
         max_length: The longest window in tokens; None takes what the files of the model set.
         stride: Tokens that neighbouring windows share; None takes an eighth of a window.
         name: The model's name; None takes the name of the folder.
@@ -119,6 +121,7 @@ def import_model(
                 max_loss=max_loss,
                 evidence=proving.evidence,
                 max_flips=MAX_FLIPS if max_flips is None else max_flips,
+                token_vectors=token_vectors,
                 training_hashes=False,
                 licence=licence or read_licence(source.folder),
                 overwrite=overwrite,

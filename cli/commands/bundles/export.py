@@ -43,9 +43,16 @@ def export(
             metavar="POINTS",
             min=0.0,
             help="Serve int8 only if the validation rows show, with 95 % confidence, that it loses at most this many "
-            "percentage points. Default: 0.5; with too few rows to show it, int8 is served and the reason says so.",
+            "percentage points. Default: 0.5, measured on these rows but not shown for others; the reason says which.",
         ),
     ] = None,
+    token_vectors: Annotated[
+        bool,
+        typer.Option(
+            "--token-vectors",
+            help="For a model of vectors that heads for entities read: also give the vector of each token.",
+        ),
+    ] = False,
     no_training_hashes: Annotated[
         bool,
         typer.Option(
@@ -90,6 +97,7 @@ def export(
         fast=fast,
         backbone=backbone,
         max_loss=None if max_loss is None else max_loss / 100.0,
+        token_vectors=token_vectors,
         training_hashes=not no_training_hashes,
         licence=licence,
         overwrite=overwrite,

@@ -70,6 +70,13 @@ def import_(
             "default: the last layer.",
         ),
     ] = None,
+    token_vectors: Annotated[
+        bool,
+        typer.Option(
+            "--token-vectors",
+            help="For a backbone of heads that find entities: also give the vector of each token to such heads.",
+        ),
+    ] = False,
     max_length: Annotated[
         int | None, typer.Option(min=8, help="Longest window in tokens; default: what the model's files set.")
     ] = None,
@@ -138,6 +145,7 @@ def import_(
         onnx_int8=onnx_int8,
         prompt=prompt,
         layers=_numbers(layers),
+        token_vectors=token_vectors,
         max_length=max_length,
         stride=stride,
         name=name,

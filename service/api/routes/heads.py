@@ -24,11 +24,13 @@ from glossator.service.api.schemas.requests import HeadsRequest
 from glossator.service.api.security.access import INFER
 from glossator.service.api.state import AppState
 from glossator.service.api.transport.json_body import check_count
+from glossator.service.bundle.task import Classifier
 from glossator.service.errors import ConfigError, Fault, InputError
 from glossator.service.inference.heads.several_heads import check_heads, heads_steps
 from glossator.service.inference.model import Model
 from glossator.service.inference.queue.workload import count_characters
 from glossator.service.tasks.encoded import Text
+from glossator.service.tasks.options import DecodeKeywords
 
 router = APIRouter(tags=["inference"], dependencies=[INFER])
 
@@ -69,7 +71,10 @@ async def predict_heads(name: ModelName, request: Request, state: StateDep) -> R
     sizes = [row_bytes(head.task, listed=body.top_k) for head in heads]
     size = check_answer_size(len(texts) * sum(sizes), state.settings)
     share = admit(state, request, heads[0], list(map(count_characters, texts)), deadline, truncate=body.truncate)
-    steps = heads_steps(heads, texts, deadline=deadline, top_k=body.top_k, truncate=body.truncate)
+    asked = DecodeKeywords(truncate=body.truncate)
+    if any(isinstance(head.task, Classifier) for head in heads):
+        asked["top_k"] = body.top_k
+    steps = heads_steps(heads, texts, deadline=deadline, **asked)
     answered = await run_steps(state, request, steps, deadline, share)
     for place, (head_name, each) in enumerate(zip(names, answered, strict=True)):
         record_answers(

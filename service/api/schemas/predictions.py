@@ -152,7 +152,7 @@ class HeadBody(BaseModel):
     """The answers of one head, in the order of the texts."""
 
     version: Annotated[str, Field(description="SHA-256 digest of the bundle of the head.")]
-    results: list[ClassificationBody | FailedText]
+    results: list[ClassificationBody | EntitiesBody | FailedText]
 
 
 class HeadsResponse(BaseModel):

@@ -8,7 +8,7 @@ from typing import Unpack
 
 from glossator.service.errors import ConfigError, InputError
 from glossator.service.inference.answer_forms.answer_cells import answer_cells, answer_columns
-from glossator.service.inference.heads.several_heads import PendingHeads, check_heads, check_options
+from glossator.service.inference.heads.several_heads import PendingHeads, check_heads, check_options, prepare
 from glossator.service.inference.model import Model
 from glossator.service.inference.pipeline import Answer
 from glossator.service.tasks.options import DecodeKeywords
@@ -66,12 +66,12 @@ class StartHeads:
     def __init__(self, heads: Sequence[Model], **asked: Unpack[DecodeKeywords]) -> None:
         """Raises ConfigError if the models are not heads of one backbone with different names, or for wrong options."""
         check_heads(heads)
-        check_options(heads, asked)
+        self._options = check_options(heads, asked)
         if len({head.name for head in heads}) != len(heads):
             raise ConfigError("two heads have the same name", found=", ".join(head.name for head in heads))
-        self._heads, self._asked = heads, asked
+        self._heads = heads
 
     def __call__(self, texts: Sequence[object]) -> BulkAnswers:
         """Queue the texts behind requests."""
-        pending = self._heads[0].pipeline.prepare(texts, **self._asked)
+        pending = prepare(self._heads, texts, self._options)
         return BulkAnswers(PendingHeads(self._heads, pending, lane="bulk"))

@@ -10,10 +10,10 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from glossator.service.bundle.onnx_inspection import FURTHER_OUTPUT
+from glossator.service.bundle.onnx_inspection import FURTHER_OUTPUT, TOKEN_VECTORS
 from glossator.service.errors import BundleInvalid, ConfigError, Fault, InferenceError
 from glossator.service.inference.runtime import int8_kernels
-from glossator.service.tasks.encoded import Floats, PairWindow
+from glossator.service.tasks.encoded import Floats, PairWindow, TokenWindow, join_vectors
 
 OPTIMIZATION_LEVEL = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
 """The level that serves; export measures parity at the same one."""
@@ -80,7 +80,7 @@ class Session:
             self._session._model_bytes = None  # ONNX Runtime would keep a copy of the weights for `set_providers`
             # Names that are not UTF-8 fail here.
             self.inputs = tuple(item.name for item in self._session.get_inputs())
-            outputs = [item for item in self._session.get_outputs() if item.name != FURTHER_OUTPUT]
+            outputs = [item for item in self._session.get_outputs() if item.name not in (FURTHER_OUTPUT, TOKEN_VECTORS)]
             self.outputs = [item.name for item in outputs]
             self._per_token = len(outputs) > 1 or len(outputs[0].shape) > 2
         except Exception as error:  # ONNX Runtime's errors share no base class of their own
@@ -106,16 +106,20 @@ class Session:
 
     def run(self, windows: Sequence[Sequence[int]]) -> Sequence[Floats]:
         """What the graph gives for each window of token ids, padded here to the longest: logits `(labels,)`, a vector,
-        or for tasks that speak of tokens logits `(len(window), labels)`."""
+        or for tasks that speak of tokens logits `(len(window), labels)`. For a `TokenWindow`, see there."""
         input_ids, attention_mask = pad(windows, self._pad_token_id)
         feeds = {"input_ids": input_ids, "attention_mask": attention_mask}
         if "token_type_ids" in self.inputs:
             feeds["token_type_ids"] = token_types(windows)
+        with_tokens = any(isinstance(window, TokenWindow) for window in windows)
+        names = [*self.outputs, TOKEN_VECTORS] if with_tokens else self.outputs
         try:
-            outputs = self._session.run(self.outputs, feeds)
+            outputs = self._session.run(names, feeds)
         except Exception as error:
             count, longest = input_ids.shape
             raise InferenceError(f"the graph failed on {count} windows of {longest} tokens", found=error) from error
+        if with_tokens:
+            return add_tokens(by_window(outputs[:-1], windows, per_token=False), outputs[-1], windows)
         return by_window(outputs, windows, per_token=self._per_token)
 
 
@@ -148,3 +152,16 @@ def by_window(
     if not per_token:
         return list(together)  # of (labels,)
     return [rows[: len(window)] for rows, window in zip(together, windows, strict=True)]
+
+
+def add_tokens(
+    vectors: Sequence[Floats], tokens: NDArray[np.float32], windows: Sequence[Sequence[int]]
+) -> Sequence[Floats]:
+    """Return the vector of each window, and for each `TokenWindow` those of its tokens after it.
+
+    `tokens` are the vectors of the tokens of a batch, `(batch, seq, dimension)`.
+    """
+    return [
+        join_vectors(vector, tokens[row, : len(window)]) if isinstance(window, TokenWindow) else vector
+        for row, (vector, window) in enumerate(zip(vectors, windows, strict=True))
+    ]

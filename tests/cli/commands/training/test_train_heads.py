@@ -70,6 +70,39 @@ def test_a_file_is_labelled_by_several_heads_in_one_pass(
     assert "not heads of one backbone" in refused.err
 
 
+def test_a_head_for_entities_is_trained_verified_and_labels_files(run: Run, entity_heads: Path) -> None:
+    shutil.copytree(entity_heads / "encoder", "models/encoder")
+    shutil.copytree(entity_heads / "topics", "models/topics")
+    words = ["parcel", "box", "order", "code"]
+    rows = [(f"where is the {word} number {number}", word) for number in range(40) for word in words]
+    spans = [
+        {"text": text, "spans": [{"start": text.index(word), "end": text.index(word) + len(word), "label": "ITEM"}]}
+        for text, word in rows
+    ]
+    Path("spans.jsonl").write_text("".join(json.dumps(row) + "\n" for row in spans))
+    trained = run(
+        "train", "spans.jsonl", "--backbone", "models/encoder", "-o", "checkpoint", "--export", "models/items", "--json"
+    ).json
+    assert trained["metric"] == "f1"
+    assert run("verify", "models/items", "--json").json["verified"] is True
+    Path("texts.txt").write_text("where is the parcel\n")
+    both = ("--model", "models/topics", "--head", "models/items")
+    assert run("label", "texts.txt", *both, "-o", "labelled.jsonl", "--quiet").code == 0
+    row = json.loads(Path("labelled.jsonl").read_text())
+    assert row["label"] == "delivery"
+    assert [row["text"][each["start"] : each["end"]] for each in row["items_entities"]] == ["parcel"]
+
+
+def test_a_head_for_entities_needs_the_vectors_of_tokens(run: Run, backbone: Path) -> None:
+    span = {"start": 0, "end": 5, "label": "WORD"}
+    rows = [{"text": f"hello number {number}", "spans": [span]} for number in range(60)]
+    Path("spans.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    refused = run("train", "spans.jsonl", "--backbone", backbone, "-o", "checkpoint")
+    assert refused.code == 2
+    assert "gives no vectors of tokens" in refused.err
+    assert "--token-vectors" in refused.err
+
+
 def test_export_finds_the_backbone_next_to_the_bundle(run: Run, topics_csv: Path, backbone: Path) -> None:
     run("train", topics_csv, "--backbone", backbone, "-o", "checkpoint", "--quiet")
     assert run("export", "checkpoint", "-o", "models/topics", "--quiet").code == 0

@@ -54,6 +54,23 @@ def test_one_request_asks_all_heads_and_reads_the_texts_once(client: TestClient,
     assert body["heads"]["topics-single"]["results"][2]["error"]["code"] == "empty-text"
 
 
+def test_classifiers_and_entities_are_answered_in_one_request(entity_heads: Path) -> None:
+    models = {name: load(entity_heads / name, threads=1, share=True) for name in ("encoder", "topics", "spans")}
+    with TestClient(create_app(models, Settings()), base_url="http://127.0.0.1:8000") as client:
+        totals = models["encoder"].batcher.totals
+        before = totals.windows
+        answered = client.post("/v1/models/encoder/heads/predict", json={"texts": TEXTS})
+        assert answered.status_code == 200
+        assert totals.windows - before == 2
+        for name, found in answered.json()["heads"].items():
+            alone = client.post(f"/v1/models/{name}/predict", json={"texts": TEXTS}).json()
+            assert found["results"] == alone["results"]
+        (day, item) = answered.json()["heads"]["spans"]["results"][0]["entities"][::-1]
+        assert (item["label"], day["label"], TEXTS[0][day["start"] : day["end"]]) == ("ITEM", "DAY", "monday")
+        only = client.post("/v1/models/encoder/heads/predict", json={"texts": TEXTS, "heads": ["spans"]}).json()
+        assert only["heads"]["spans"]["results"] == answered.json()["heads"]["spans"]["results"]
+
+
 def test_heads_have_their_own_counts_and_the_stages_of_their_backbone(client: TestClient) -> None:
     def counts(metric: str, label: str = "") -> dict[str, float]:
         lines = (line.split(" ") for line in client.get("/metrics").text.splitlines() if line.startswith(metric + "{"))
