@@ -115,7 +115,7 @@ def test_a_text_gets_the_same_entities_alone_and_among_others(spans: Model, text
         ]
 
 
-def test_the_graph_gives_the_vectors_beside_the_embedding(entity_heads: Path) -> None:
+def test_the_graph_gives_the_vectors_of_tokens_and_the_embedding(entity_heads: Path) -> None:
     session = ort.InferenceSession(entity_heads / "encoder/onnx/model.onnx", providers=["CPUExecutionProvider"])
     shapes = {item.name: item.shape for item in session.get_outputs()}
     assert shapes["token_vectors"] == ["batch", "sequence", 32]
